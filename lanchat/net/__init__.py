@@ -1,0 +1,1 @@
+"""Asyncio shells around the protocol core: TLS channel, UDP, discovery."""

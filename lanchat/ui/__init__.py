@@ -1,0 +1,1 @@
+"""The Tk window: views over a model that knows no Tk."""

@@ -1,0 +1,1 @@
+"""LAN Chat server: sequencer, relay, durable log."""

@@ -1,0 +1,1 @@
+"""Sequencer core: no I/O, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""Asyncio shell around the sequencer core."""

@@ -1,0 +1,1 @@
+"""Server storage with SQLAlchemy Core: SQLite, MariaDB, MySQL."""
