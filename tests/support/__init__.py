@@ -1,0 +1,1 @@
+"""Helpers that several test folders share: real processes, databases, displays. No tests here."""

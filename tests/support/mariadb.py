@@ -1,0 +1,205 @@
+"""A private, real MariaDB server in a temporary folder; several may run, none touches the system's own.
+
+Creating the system tables takes longer than starting the server, so it is done once per server version and
+user, kept under `.cache/mariadb`, and copied. The redo log is small for the same reason. Durability settings
+are the server's defaults: a commit that was acknowledged survives `kill`.
+"""
+
+import contextlib
+import getpass
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import mysql.connector
+
+from tests.support.child import Child
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+PASSWORD = "root-of-a-test"
+_TEMPLATES = Path(__file__).parents[2] / ".cache" / "mariadb"
+_TABLE_OPTIONS = ("--innodb-log-file-size=8M",)
+_OPTIONS = (
+    *_TABLE_OPTIONS,
+    "--bind-address=127.0.0.1",
+    "--skip-name-resolve",
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_unicode_ci",
+    "--innodb-buffer-pool-size=32M",
+)
+_ACCOUNTS = (
+    f"CREATE USER IF NOT EXISTS root@'127.0.0.1';\n"
+    f"ALTER USER root@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
+    f"GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"
+)
+
+
+def mariadb_available() -> bool:
+    return shutil.which("mariadbd", path=_search_path()) is not None
+
+
+class MariaDB:
+    """One server; `start` it, or use it as a context manager. It keeps port and data over `stop` and `kill`.
+
+    Options for mariadbd go into `options`, for instance `("--max-connections=5",)`.
+    """
+
+    def __init__(self, options: tuple[str, ...] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lanchat-mariadb-"))
+        self.port = free_port()
+        self._options = options
+        self._server: Child | None = None
+        shutil.copytree(_template(), self.folder / "data")
+        (self.folder / "accounts.sql").write_text(_ACCOUNTS)
+
+    @property
+    def pid(self) -> int:
+        assert self._server, "the server is not started"
+        return self._server.pid
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Returns when it answers. Raises RuntimeError with the end of its log when it does not start."""
+        assert self._server is None, "the server is started already"
+        self._server = server = Child(self._command())
+        try:
+            wait_until(lambda: self._is_up(server), timeout, "MariaDB answers", interval=0.01)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _command(self) -> list[str]:
+        return [
+            _program("mariadbd"),
+            "--no-defaults",
+            *_as_user(),
+            f"--datadir={self.folder / 'data'}",
+            f"--socket={self.folder / 'socket'}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--init-file={self.folder / 'accounts.sql'}",
+            f"--port={self.port}",
+            *_OPTIONS,
+            *self._options,
+        ]
+
+    def _is_up(self, server: Child) -> bool:
+        if server.returncode is not None:
+            raise RuntimeError(f"mariadbd ended at once\n{server.transcript()}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+            return len(probe.recv(5)) == 5  # the greeting: it listens only after the init file was executed
+        return False
+
+    def stop(self, grace: float = 30.0) -> None:
+        """An orderly shutdown. Raises TimeoutError when it takes longer than `grace` seconds."""
+        if self._server is not None:
+            self._server.stop(grace)
+            self._server = None
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut: what was not committed is gone. `start` recovers."""
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers, as a server on a hung disk."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def url(self, database: str = "", user: str = "root", password: str = PASSWORD) -> str:
+        """`mysql://user:password@127.0.0.1:port/database`. The database need not exist."""
+        return f"mysql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Makes an empty database, dropping one of this name; returns its URL."""
+        self.execute(f"DROP DATABASE IF EXISTS `{name}`")
+        self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        return self.url(name)
+
+    def execute(self, sql: str, *parameters: Any, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Runs one statement (`%s` for parameters) as root in a connection of its own; returns its rows."""
+        with mysql.connector.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            password=PASSWORD,
+            database=database,
+            use_pure=True,
+            autocommit=True,
+            connection_timeout=10,
+        ) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql, parameters)
+            return cast("list[tuple[Any, ...]]", cursor.fetchall()) if cursor.description else []
+
+    def remove(self) -> None:
+        """Kills it and deletes its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+
+def _template() -> Path:
+    """A data folder with system tables, made on first use. Two that make it at the same time do not meet."""
+    version = subprocess.run(
+        [_program("mariadbd"), "--no-defaults", "--version"], capture_output=True, check=True, timeout=30
+    ).stdout
+    key = hashlib.sha256(version + repr((_TABLE_OPTIONS, os.getuid())).encode()).hexdigest()[:16]
+    template = _TEMPLATES / key
+    if not template.exists():
+        _TEMPLATES.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=_TEMPLATES))
+        _install_tables(draft)
+        try:
+            draft.rename(template)
+        except OSError:  # the other one was first
+            shutil.rmtree(draft)
+    return template
+
+
+def _install_tables(folder: Path) -> None:
+    command = [
+        _program("mariadb-install-db"),
+        "--no-defaults",
+        *_as_user(),
+        f"--datadir={folder}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        *_TABLE_OPTIONS,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"mariadb-install-db failed\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+
+
+def _as_user() -> list[str]:
+    # The server refuses to run as root unless root is named; without root it cannot change its user at all.
+    return [f"--user={getpass.getuser()}"] if os.getuid() == 0 else []
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=_search_path())
+    if not found:
+        raise FileNotFoundError(f"{name} is not installed (Debian: mariadb-server-core, mariadb-client-core)")
+    return found
+
+
+def _search_path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -1,0 +1,196 @@
+"""Our own programs as people and scripts start them: real processes, spoken to over the command line.
+
+`ServerProcess` is `python -m lanchat_server run --json`, `run_client` one `python -m lanchat` command,
+`ClientProcess` one that keeps running (`listen`). Each takes `namespace`: the name of a network namespace to
+run in (needs root). Nothing of the caller's own profile, settings or language reaches them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.child import Child
+
+ROOT = Path(__file__).parents[2]
+Event = dict[str, Any]
+
+
+def plain_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The caller's environment without what could change our programs' behaviour; `extra` wins."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LANCHAT_", "XDG_", "LC_")) and name not in ("LANGUAGE", "DISPLAY")
+    }
+    return kept | {"HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"} | dict(extra or {})
+
+
+def in_namespace(namespace: str | None, argv: Sequence[str]) -> list[str]:
+    """The command as it runs inside a network namespace; `ip` replaces itself, so the process id is ours."""
+    return ["ip", "netns", "exec", namespace, *argv] if namespace else list(argv)
+
+
+class ServerProcess(Child):
+    """A server that is ready when the constructor returns; stopped at the end of its `with` block.
+
+    `discovery_port` None turns discovery off. `port` 0 takes any; `restart` keeps the one it got. Raises
+    RuntimeError when it ended instead of getting ready, TimeoutError after `timeout` seconds.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        database: str | None = None,
+        port: int = 0,
+        host: str | None = None,
+        discovery_port: int | None = None,
+        name: str | None = None,
+        extra: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+        timeout: float = 20.0,
+    ) -> None:
+        self.data_dir = data_dir
+        self._settings: dict[str, Any] = {
+            "database": database,
+            "host": host,
+            "discovery_port": discovery_port,
+            "name": name,
+            "extra": extra,
+            "env": env,
+            "namespace": namespace,
+            "timeout": timeout,
+        }
+        data_dir.mkdir(parents=True, exist_ok=True)
+        options = {"--database": database, "--host": host, "--name": name, "--discovery-port": discovery_port}
+        argv = [sys.executable, "-m", "lanchat_server", "run", "--json"]
+        argv += ["--data-dir", str(data_dir), "--port", str(port)]
+        argv += [text for key, value in options.items() if value is not None for text in (key, str(value))]
+        argv += ["--no-discovery"] if discovery_port is None else []
+        super().__init__(in_namespace(namespace, [*argv, *extra]), env=plain_environment(data_dir, env), cwd=ROOT)
+        self.ready = self._wait_until_ready(timeout)
+
+    def _wait_until_ready(self, timeout: float) -> Event:
+        try:
+            line = self.wait_for_line(_is_ready_event, timeout, "the server is ready")
+        except BaseException:
+            self.kill()
+            raise
+        return json.loads(line)  # type: ignore[no-any-return]
+
+    @property
+    def port(self) -> int:
+        return int(self.ready["port"])
+
+    @property
+    def address(self) -> str:
+        """`127.0.0.1:port`, as `--server` takes it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.ready["fingerprint"])
+
+    @property
+    def invite(self) -> str:
+        return str(self.ready["invite"])
+
+    def restart(self, **changes: Any) -> "ServerProcess":
+        """A new process with the same data, port and options but for `changes`. This one must have ended."""
+        assert self.returncode is not None, "stop or kill it first"
+        return ServerProcess(self.data_dir, **(self._settings | {"port": self.port} | changes))
+
+
+def _is_ready_event(line: str) -> bool:
+    event = _parse(line)
+    return event is not None and event.get("event") == "ready"
+
+
+def _client_command(args: Sequence[str], profile: Path, namespace: str | None) -> list[str]:
+    argv = [sys.executable, "-m", "lanchat", "--profile", str(profile), *args]
+    return in_namespace(namespace, argv)
+
+
+def run_client(
+    args: Sequence[str],
+    profile: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    timeout: float = 30.0,
+    namespace: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """One client command, to its end. Raises subprocess.TimeoutExpired; the exit code is the caller's to judge."""
+    profile.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        _client_command(args, profile, namespace),
+        env=plain_environment(profile, env),
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+    )
+
+
+def json_lines(text: str) -> list[Event]:
+    """The objects of a command's `--json` output. Raises ValueError on a line that is none."""
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+class ClientProcess(Child):
+    """A client command that goes on, as `["listen", "general", "--json"]`; its JSON lines are `events`."""
+
+    def __init__(
+        self,
+        args: Sequence[str],
+        profile: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        profile.mkdir(parents=True, exist_ok=True)
+        super().__init__(_client_command(args, profile, namespace), env=plain_environment(profile, env), cwd=ROOT)
+
+    @property
+    def events(self) -> list[Event]:
+        """All that it said so far, in order."""
+        return [event for line in list(self.stdout) if (event := _parse(line)) is not None]
+
+    def wait_for(self, accept: Callable[[Event], bool], timeout: float = 10.0, what: str = "event") -> Event:
+        """The first event, of those so far or to come, that `accept` says yes to.
+
+        Raises TimeoutError after `timeout` seconds, RuntimeError when the client ended without it.
+        """
+
+        def fits(line: str) -> bool:
+            event = _parse(line)
+            return event is not None and accept(event)
+
+        return json.loads(self.wait_for_line(fits, timeout, what))  # type: ignore[no-any-return]
+
+    def wait_for_count(self, accept: Callable[[Event], bool], count: int, timeout: float = 10.0) -> list[Event]:
+        """The first `count` events that `accept` says yes to. Raises as `wait_for`."""
+        fitting: list[Event] = []
+
+        def enough(event: Event) -> bool:
+            if accept(event):
+                fitting.append(event)
+            return len(fitting) >= count
+
+        self.wait_for(enough, timeout, f"{count} events")
+        return fitting
+
+
+def _parse(line: str) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
