@@ -1,0 +1,51 @@
+"""Bounds that both sides check. The server announces the tunable ones when a client says hello.
+
+Each bound names what it is for. Sizes are octets unless the name says otherwise; times are seconds. Specification
+constants (changing one changes the protocol) stand first, tunables are fields of `Limits`.
+"""
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+ALPN = "lanchat/1"
+
+# A datagram that passes every usual path (Ethernet, PPPoE, VPN, IPv6 minimum 1,280) without IP fragments.
+DATAGRAM_MAX = 1200
+# A body that still fits one datagram with header, signature, signed head and seal; a larger one goes over TLS.
+INLINE_BODY_MAX = 900
+# A frame before log-in: the largest honest one is a registration (names, password, keys: < 1 KiB). A stranger
+# with 64 open connections can make the server hold 256 KiB.
+FRAME_MAX_UNAUTHENTICATED = 4096
+# A frame after log-in: a history page of PAGE_OCTETS_MAX plus one body and certificates.
+FRAME_MAX = 1 << 20
+PAGE_OCTETS_MAX = 512 * 1024
+PAGE_RECORDS_MAX = 200
+# One datagram of missing numbers; more than this and a history page is cheaper.
+NACK_MAX = 32
+SUBMIT_MAX = 64
+# Records that may wait above a gap, per room. 256 × 17 KiB = 4.3 MiB at worst.
+REORDER_MAX = 256
+BODY_CHARACTERS_MAX = 4000
+BODY_OCTETS_MAX = 16 * 1024
+REACTION_CHARACTERS_MAX = 16
+USER_NAME_MAX = 32
+ROOM_NAME_MAX = 64
+DISPLAY_NAME_MAX = 64
+DEVICE_NAME_MAX = 64
+SERVER_NAME_MAX = 64
+EMAIL_MAX = 254
+PASSWORD_MIN_CHARACTERS = 8
+# Argon2 reads all of it: without a bound a stranger makes the server hash megabytes.
+PASSWORD_OCTETS_MAX = 512
+SEARCH_CHARACTERS_MAX = 200
+
+
+class Limits(msgspec.Struct, array_like=True, frozen=True):
+    """What the server announces; both sides keep to it. Rates are per second."""
+
+    body_characters: int = BODY_CHARACTERS_MAX
+    body_octets: int = BODY_OCTETS_MAX
+    inline_body: int = INLINE_BODY_MAX
+    message_rate: float = 10.0
+    message_burst: int = 30
+    page_records: int = PAGE_RECORDS_MAX

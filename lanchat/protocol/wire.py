@@ -1,0 +1,686 @@
+"""Every frame and request that crosses the network, in one place. Numbers (tags, codes) are append-only.
+
+Three layers:
+
+* A **frame** is one tagged array. Over TLS each frame has a u32 length before it (`pack_frame`, `FrameReader`); over
+  UDP the payload of a sealed datagram is an array of frames (`encode_datagram`). The same frame means the same on
+  both ways.
+* **Live frames** carry messages, records, heads, acknowledgements and repair; they are idempotent and may be lost.
+* **Requests** go over TLS only: `Request(id, operation)` is answered by one `Response(id, result)` or `Failure`.
+  Before log-in only the operations in `BeforeLogin` are accepted.
+
+Golden vectors: tests/vectors. Reference: docs/PROTOCOL.md.
+"""
+
+import enum
+import struct
+from typing import Annotated, Any
+
+import msgspec
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.codec import U32, U63, Key16, Key32, Positive, Signature, decoder, encode
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import FRAME_MAX, NACK_MAX, PAGE_RECORDS_MAX, SUBMIT_MAX, Limits
+from lanchat.protocol.messages import Message, MessageKey
+from lanchat.protocol.records import Head, Record
+
+# A text that a person typed into a form; names.py judges it, this bound only keeps memory small.
+Short = Annotated[str, msgspec.Meta(max_length=256)]
+Password = Annotated[str, msgspec.Meta(max_length=512)]
+
+
+class Code(enum.IntEnum):
+    """Why something was refused; 1–99 a request, 100 and up a message (a decision that never changes)."""
+
+    BAD_REQUEST = 1
+    BAD_CREDENTIALS = 2
+    NOT_ALLOWED = 3
+    NOT_FOUND = 4
+    NAME_TAKEN = 5
+    NAME_INVALID = 6
+    PASSWORD_INVALID = 7
+    REGISTRATION_CLOSED = 8
+    INVITE_INVALID = 9
+    TOO_MANY_TRIES = 10
+    TOO_MANY_SESSIONS = 11
+    ACCOUNT_DISABLED = 12
+    DEVICE_REVOKED = 13
+    BUSY = 14
+    UNAVAILABLE = 15
+    RECOVERY_INVALID = 16
+    EMAIL_INVALID = 17
+    VERSION = 18
+    LAST_ADMINISTRATOR = 19
+
+    NOT_A_MEMBER = 100
+    BAD_SIGNATURE = 101
+    UNKNOWN_DEVICE = 102
+    BAD_TEXT = 103
+    TOO_LARGE = 104
+    NO_SUCH_TARGET = 105
+    TARGET_NOT_YOURS = 106
+    AUTHOR_DISABLED = 107
+
+
+class RoomKind(enum.IntEnum):
+    PUBLIC = 1
+    PRIVATE = 2
+    DIRECT = 3
+
+
+class HistoryPolicy(enum.IntEnum):
+    """What a member may read: everything, or what was said since joining."""
+
+    EVERYTHING = 1
+    SINCE_JOINING = 2
+
+
+class Role(enum.IntEnum):
+    MEMBER = 1
+    MODERATOR = 2
+    ADMINISTRATOR = 3
+
+
+class PresenceState(enum.IntEnum):
+    OFFLINE = 0
+    ONLINE = 1
+    AWAY = 2
+
+
+class Registration(enum.IntEnum):
+    CLOSED = 0
+    INVITE = 1
+    OPEN = 2
+
+
+class _Frame(msgspec.Struct, array_like=True, frozen=True):
+    """Base of frames: an array with the tag first."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Live frames, client to server
+
+
+class Submit(_Frame, frozen=True, tag=1):
+    """Messages to store, in the author's order; the device may be another one's (handed in for somebody else)."""
+
+    messages: Annotated[list[Message], msgspec.Meta(max_length=SUBMIT_MAX)]
+
+
+class Nack(_Frame, frozen=True, tag=2):
+    """Records that are missing. An empty list asks for the signed head alone."""
+
+    room: U63
+    missing: Annotated[list[Positive], msgspec.Meta(max_length=NACK_MAX)]
+
+
+class Ping(_Frame, frozen=True, tag=3):
+    """Asks for a Pong with the same token on the way it came; over UDP it also tells the server this address."""
+
+    token: U63
+
+
+class Cursor(msgspec.Struct, array_like=True, frozen=True):
+    """How far this user has received and read a room."""
+
+    room: U63
+    received: U63
+    read: U63
+
+
+class Cursors(_Frame, frozen=True, tag=4):
+    """Receipts; numbers only grow, so a repeated or late frame does no harm."""
+
+    cursors: Annotated[list[Cursor], msgspec.Meta(max_length=256)]
+
+
+class Activity(_Frame, frozen=True, tag=5):
+    """The person is at the computer (ONLINE) or not (AWAY)."""
+
+    state: PresenceState
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Live frames, server to client
+
+
+class Records(_Frame, frozen=True, tag=16):
+    """Stored messages of one room, ascending, perhaps with gaps; `head` when it travels along."""
+
+    room: U63
+    records: Annotated[list[Record], msgspec.Meta(max_length=PAGE_RECORDS_MAX)]
+    head: Head | None = None
+
+
+class Heads(_Frame, frozen=True, tag=17):
+    """Where rooms stand: the heartbeat that reveals a lost last message."""
+
+    heads: Annotated[list[Head], msgspec.Meta(max_length=256)]
+
+
+class Receipt(msgspec.Struct, array_like=True, frozen=True):
+    """A message was stored as number `seq`, or refused with `code` (then `seq` is 0)."""
+
+    room: U63
+    device: Key16
+    run: U63
+    n: Positive
+    seq: U63
+    code: U32 = 0
+
+    @property
+    def key(self) -> MessageKey:
+        return MessageKey(self.room, self.device, self.run, self.n)
+
+
+class Decided(_Frame, frozen=True, tag=18):
+    """What became of messages that this session handed in. Sent after the commit, and again on every repeat."""
+
+    receipts: Annotated[list[Receipt], msgspec.Meta(max_length=SUBMIT_MAX)]
+
+
+class Expect(_Frame, frozen=True, tag=19):
+    """Messages came out of order: of this room, device and run the server waits for number `n`."""
+
+    room: U63
+    device: Key16
+    run: U63
+    n: Positive
+
+
+class Busy(_Frame, frozen=True, tag=20):
+    """Over the rate, or the server cannot store now: try again after so many milliseconds."""
+
+    retry_ms: U32
+
+
+class Pong(_Frame, frozen=True, tag=21):
+    token: U63
+
+
+class MemberCursor(msgspec.Struct, array_like=True, frozen=True):
+    user: Positive
+    received: U63
+    read: U63
+
+
+class RoomCursors(_Frame, frozen=True, tag=22):
+    """How far members have received and read a room; only those that changed."""
+
+    room: U63
+    cursors: Annotated[list[MemberCursor], msgspec.Meta(max_length=1000)]
+
+
+class Lagging(_Frame, frozen=True, tag=23):
+    """The server dropped what it had queued for this session: only heads come until the client has pulled."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Events, server to client, TLS only
+
+
+class User(msgspec.Struct, array_like=True, frozen=True):
+    """An account as others see it."""
+
+    id: Positive
+    name: Short
+    display_name: Short
+    state: PresenceState
+    last_seen_ms: U63
+    role: Role = Role.MEMBER
+
+
+class Users(_Frame, frozen=True, tag=32):
+    """Accounts that are new or whose name, role or presence changed."""
+
+    users: list[User]
+
+
+class Room(msgspec.Struct, array_like=True, frozen=True):
+    """A room as one user sees it. `first_seq`: the lowest number this user may read. `partner`: the other user of a
+    direct room, else 0. `joined`: False for a public room that the user may join."""
+
+    id: U63
+    name: Short
+    kind: RoomKind
+    history: HistoryPolicy
+    first_seq: Positive
+    joined: bool
+    members: U32
+    partner: U63 = 0
+    received: U63 = 0
+    read: U63 = 0
+
+
+class RoomChanged(_Frame, frozen=True, tag=33):
+    """A room is new to this user, or changed."""
+
+    room: Room
+
+
+class RoomGone(_Frame, frozen=True, tag=34):
+    """This user is no longer a member, or the room no longer exists."""
+
+    room: U63
+
+
+class MembersChanged(_Frame, frozen=True, tag=35):
+    room: U63
+    joined: list[Positive]
+    left: list[Positive]
+
+
+class RoomKey(_Frame, frozen=True, tag=36):
+    """The key for traffic between peers of a room while the server is away."""
+
+    room: U63
+    number: Positive
+    key: Key32
+    not_after_ms: U63
+
+
+class SessionKeys(_Frame, frozen=True, tag=37):
+    """Keys of the UDP relay, a fresh pair each time; `lifetime_ms` from now."""
+
+    key_id: U32
+    to_server: Key32
+    to_client: Key32
+    lifetime_ms: U32
+
+
+class NewCertificate(_Frame, frozen=True, tag=38):
+    certificate: Certificate
+
+
+class Goodbye(_Frame, frozen=True, tag=39):
+    """The server ends this session; `code` 0: it is stopping and will be back."""
+
+    code: U32
+    text: Short
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Requests before log-in
+
+
+class Hello(_Frame, frozen=True, tag=1):
+    versions: Annotated[list[U32], msgspec.Meta(max_length=16)]
+    client: Short
+
+
+class Enrolment(msgspec.Struct, array_like=True, frozen=True):
+    """A new device key: its signature over ENROL_CONTEXT || log_id || fingerprint || challenge shows possession."""
+
+    public_key: Key32
+    name: Short
+    signature: Signature
+
+
+class Register(_Frame, frozen=True, tag=2):
+    user: Short
+    password: Password
+    enrolment: Enrolment
+    email: Short = ""
+    display_name: Short = ""
+    invite_code: Short = ""
+
+
+class LoginPassword(_Frame, frozen=True, tag=3):
+    user: Short
+    password: Password
+    enrolment: Enrolment
+
+
+class LoginDevice(_Frame, frozen=True, tag=4):
+    """Signature over LOGIN_CONTEXT || log_id || fingerprint || challenge with the device's key."""
+
+    device: Key16
+    signature: Signature
+
+
+class Recover(_Frame, frozen=True, tag=5):
+    """Ask for a code by e-mail. The answer is Done whether or not the account exists."""
+
+    user: Short
+
+
+class RecoverConfirm(_Frame, frozen=True, tag=6):
+    user: Short
+    code: Short
+    new_password: Password
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Requests after log-in
+
+
+class Subscribe(_Frame, frozen=True, tag=16):
+    """Register for live records of rooms; answered with each room's head: live begins at head + 1."""
+
+    rooms: Annotated[list[U63], msgspec.Meta(max_length=256)]
+
+
+class History(_Frame, frozen=True, tag=17):
+    """Up to `limit` records: from `anchor` up (forward), or those up to and including `anchor` (backward)."""
+
+    room: U63
+    anchor: Positive
+    forward: bool
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_RECORDS_MAX)]
+
+
+class Search(_Frame, frozen=True, tag=18):
+    """Newest first: messages of `room` (0: every room of this user) below `before` (0: no bound; only with a room)
+    whose present text has every word, or a word that begins so."""
+
+    room: U63
+    words: Annotated[str, msgspec.Meta(max_length=200)]
+    before: U63
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_RECORDS_MAX)]
+
+
+class ListRooms(_Frame, frozen=True, tag=19):
+    """Rooms of this user and public rooms."""
+
+
+class CreateRoom(_Frame, frozen=True, tag=20):
+    name: Short
+    kind: RoomKind
+    history: HistoryPolicy
+
+
+class JoinRoom(_Frame, frozen=True, tag=21):
+    room: U63
+
+
+class LeaveRoom(_Frame, frozen=True, tag=22):
+    room: U63
+
+
+class InviteUser(_Frame, frozen=True, tag=23):
+    """Makes `user` a member. In a private room any member may; a public one as well."""
+
+    room: U63
+    user: Positive
+
+
+class RemoveUser(_Frame, frozen=True, tag=24):
+    """Ends a membership; for the room's creator, moderators and administrators."""
+
+    room: U63
+    user: Positive
+
+
+class OpenDirect(_Frame, frozen=True, tag=25):
+    """The direct room with `user`, made when it is not there."""
+
+    user: Positive
+
+
+class SetHistoryPolicy(_Frame, frozen=True, tag=26):
+    room: U63
+    history: HistoryPolicy
+
+
+class ListUsers(_Frame, frozen=True, tag=27):
+    """Everybody with an account, with presence."""
+
+
+class ListMembers(_Frame, frozen=True, tag=28):
+    room: U63
+
+
+class GetCertificates(_Frame, frozen=True, tag=29):
+    """Certificates of devices, also of revoked ones: needed to check who signed."""
+
+    devices: Annotated[list[Key16], msgspec.Meta(max_length=256)]
+
+
+class ListDevices(_Frame, frozen=True, tag=30):
+    """This account's devices."""
+
+
+class RevokeDevice(_Frame, frozen=True, tag=31):
+    device: Key16
+
+
+class Logout(_Frame, frozen=True, tag=32):
+    """Revokes the device of this session."""
+
+
+class ChangePassword(_Frame, frozen=True, tag=33):
+    """Ends the account's other sessions; their devices stay enrolled unless `revoke_others`."""
+
+    old: Password
+    new: Password
+    revoke_others: bool = False
+
+
+class ListCursors(_Frame, frozen=True, tag=34):
+    """Receipts of a room: every member's cursor."""
+
+    room: U63
+
+
+class GetProfile(_Frame, frozen=True, tag=35):
+    """This account, with what only its owner sees."""
+
+
+class SetProfile(_Frame, frozen=True, tag=36):
+    display_name: Short
+    email: Short
+
+
+class Renew(_Frame, frozen=True, tag=37):
+    """Fresh session keys and a fresh certificate; they arrive as SessionKeys and NewCertificate."""
+
+
+class Status(_Frame, frozen=True, tag=38):
+    """Administrators: a JSON document of server figures (see docs/PROTOCOL.md)."""
+
+
+class CreateInvite(_Frame, frozen=True, tag=39):
+    """Administrators and moderators: a code that lets `uses` people register within `lifetime_s`."""
+
+    uses: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    lifetime_s: U32
+
+
+BeforeLogin = Hello | Register | LoginPassword | LoginDevice | Recover | RecoverConfirm
+AfterLogin = (
+    Subscribe | History | Search | ListRooms | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
+    | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
+    | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
+)  # fmt: skip
+Operation = BeforeLogin | AfterLogin
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Results
+
+
+class Done(_Frame, frozen=True, tag=1):
+    """It was done and there is nothing more to say."""
+
+
+class Welcome(_Frame, frozen=True, tag=2):
+    """`challenge` is good for one log-in on this connection. `mail`: forgot-password codes go out by e-mail."""
+
+    version: U32
+    server_name: Short
+    log_id: Key16
+    log_epoch: U32
+    log_key: Key32
+    challenge: Key32
+    registration: Registration
+    mail: bool
+    limits: Limits
+    time_ms: U63
+
+
+class LoggedIn(_Frame, frozen=True, tag=3):
+    user: User
+    device: Key16
+    certificate: Certificate
+    keys: SessionKeys
+    rooms: list[Room]
+
+
+class Subscribed(_Frame, frozen=True, tag=4):
+    """Heads of the rooms that were subscribed, and their peer keys; rooms that the user may not read are left out."""
+
+    heads: list[Head]
+    keys: list[RoomKey]
+
+
+class Page(_Frame, frozen=True, tag=5):
+    """Consecutive records of a room; `before_hash` is the chain hash before the first. `head` is the signed head
+    now. No records: there are none in that direction."""
+
+    room: U63
+    records: list[Record]
+    before_hash: Key32
+    head: Head
+    certificates: list[Certificate]
+
+
+class Found(_Frame, frozen=True, tag=6):
+    """Search hits, newest first, and every record that edits, deletes or reacts to one of them."""
+
+    hits: list["Hit"]
+    certificates: list[Certificate]
+
+
+class Hit(msgspec.Struct, array_like=True, frozen=True):
+    room: U63
+    record: Record
+    changes: list[Record]
+
+
+class RoomList(_Frame, frozen=True, tag=7):
+    rooms: list[Room]
+
+
+class RoomResult(_Frame, frozen=True, tag=8):
+    room: Room
+
+
+class UserList(_Frame, frozen=True, tag=9):
+    users: list[User]
+
+
+class MemberList(_Frame, frozen=True, tag=10):
+    users: list[Positive]
+
+
+class Certificates(_Frame, frozen=True, tag=11):
+    certificates: list[Certificate]
+
+
+class Device(msgspec.Struct, array_like=True, frozen=True):
+    id: Key16
+    name: Short
+    created_ms: U63
+    last_seen_ms: U63
+    revoked: bool
+    online: bool
+
+
+class DeviceList(_Frame, frozen=True, tag=12):
+    devices: list[Device]
+
+
+class CursorList(_Frame, frozen=True, tag=13):
+    cursors: list[MemberCursor]
+
+
+class Profile(_Frame, frozen=True, tag=14):
+    user: User
+    email: Short
+
+
+class StatusReport(_Frame, frozen=True, tag=15):
+    json: str
+
+
+class InviteCode(_Frame, frozen=True, tag=16):
+    code: Short
+    not_after_ms: U63
+
+
+Result = (
+    Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
+    | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
+)  # fmt: skip
+
+
+class Request(_Frame, frozen=True, tag=64):
+    id: U32
+    operation: Operation
+
+
+class Response(_Frame, frozen=True, tag=65):
+    id: U32
+    result: Result
+
+
+class Failure(_Frame, frozen=True, tag=66):
+    """`text` is for logs, in English; people read the words that belong to `code`. `retry_ms`: when it may work."""
+
+    id: U32
+    code: U32
+    text: Short
+    retry_ms: U32 = 0
+
+
+LiveFromClient = Submit | Nack | Ping | Cursors | Activity
+LiveFromServer = Records | Heads | Decided | Expect | Busy | Pong | RoomCursors | Lagging
+EventFromServer = (
+    Users | RoomChanged | RoomGone | MembersChanged | RoomKey | SessionKeys | NewCertificate | Goodbye
+)  # fmt: skip
+FromClient = LiveFromClient | Request
+FromServer = LiveFromServer | EventFromServer | Response | Failure
+
+decode_from_client_untrusted = decoder(FromClient)
+decode_from_server_untrusted = decoder(FromServer)
+decode_client_datagram_untrusted = decoder(list[LiveFromClient])
+decode_server_datagram_untrusted = decoder(list[LiveFromServer])
+
+_LENGTH = struct.Struct(">I")
+
+
+def pack_frame(frame: msgspec.Struct) -> bytes:
+    """One frame for the TLS channel: u32 length, then the frame."""
+    octets = encode(frame)
+    return _LENGTH.pack(len(octets)) + octets
+
+
+def encode_datagram(frames: list[Any]) -> bytes:
+    """The payload of a sealed datagram."""
+    return encode(frames)
+
+
+class FrameReader:
+    """Cuts the TLS octet stream into frames. `limit` may be raised after log-in."""
+
+    def __init__(self, limit: int = FRAME_MAX) -> None:
+        self.limit = limit
+        self._buffer = bytearray()
+
+    def feed_untrusted(self, octets: bytes) -> list[bytes]:
+        """The encoded frames that are now complete; raises ProtocolError for one longer than `limit`."""
+        buffer = self._buffer
+        buffer += octets
+        frames: list[bytes] = []
+        start = 0
+        while len(buffer) - start >= 4:
+            length = _LENGTH.unpack_from(buffer, start)[0]
+            if length > self.limit:
+                raise ProtocolError("frame too long")
+            if len(buffer) - start - 4 < length:
+                break
+            frames.append(bytes(buffer[start + 4 : start + 4 + length]))
+            start += 4 + length
+        del buffer[:start]
+        return frames
