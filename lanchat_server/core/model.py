@@ -1,0 +1,153 @@
+"""What the server knows, as plain values: rows that storage returns and the core decides on.
+
+Times are int milliseconds UTC (`…_ms`), as on the wire and in the database.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.messages import Header, Kind, MessageKey
+from lanchat.protocol.records import Record
+from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+
+
+class RunKey(NamedTuple):
+    """One author's sequence of messages in one room: n counts from 1 within it."""
+
+    room: int
+    device: bytes
+    run: int
+
+
+class Decision(NamedTuple):
+    """What became of a message: stored as `seq` (`code` 0), or refused with `code` (`seq` 0). Never changes."""
+
+    seq: int
+    code: int
+
+
+class RoomHead(NamedTuple):
+    """The last record of a room: number, chain hash, server time."""
+
+    seq: int
+    hash: bytes
+    time_ms: int
+
+
+class Target(NamedTuple):
+    """The record that an edit, deletion, reaction or reply speaks of."""
+
+    kind: Kind
+    author: int
+    erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to insert. `hash` is its chain hash, `text` the decoded body, `author` the user id."""
+
+    record: Record
+    header: Header
+    author: int
+    hash: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    key: MessageKey
+    code: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: int
+    name: str
+    display_name: str
+    email: str
+    password_hash: str
+    role: Role
+    disabled: bool
+    created_ms: int
+    last_seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device key. `revoked_ms` 0: it may log in. `certificate`: the last one issued."""
+
+    id: bytes
+    user: int
+    public_key: bytes
+    name: str
+    created_ms: int
+    last_seen_ms: int
+    revoked_ms: int
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRow:
+    """`creator` 0: the server made it (`general`). A direct room has the name `direct:<low id>:<high id>`."""
+
+    id: int
+    name: str
+    kind: RoomKind
+    history: HistoryPolicy
+    creator: int
+    created_ms: int
+    head: RoomHead
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """`first_seq`: the lowest record this member may read. `received`, `read`: the receipts."""
+
+    room: int
+    user: int
+    joined_ms: int
+    first_seq: int
+    received: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomKeyRow:
+    """A key for traffic between peers of a room, the newest of its room."""
+
+    room: int
+    number: int
+    key: bytes
+    not_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryRow:
+    """A forgot-password code, hashed; `tries` counts wrong ones."""
+
+    user: int
+    code_hash: bytes
+    not_after_ms: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The identity of the log: its id for ever, its epoch until the next restore."""
+
+    log_id: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the directory in memory is made of, read at start."""
+
+    log: LogState
+    users: list[UserRow]
+    devices: list[DeviceRow]
+    rooms: list[RoomRow]
+    memberships: list[MembershipRow]
+    room_keys: list[RoomKeyRow]

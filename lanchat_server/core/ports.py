@@ -1,0 +1,169 @@
+"""What the sequencer core asks of storage. The real one is lanchat_server.store, the simulator has its own.
+
+Everything that writes happens inside one `Transaction`, on the writer thread alone. Entering it checks the lease.
+Leaving it commits durably; an exception inside rolls back. Nothing written is visible to anybody before that.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.messages import MessageKey
+from lanchat.protocol.records import Record
+from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
+from lanchat_server.core.model import (
+    Decision,
+    DeviceRow,
+    MembershipRow,
+    NewRecord,
+    RecoveryRow,
+    Rejection,
+    RoomHead,
+    RoomKeyRow,
+    RoomRow,
+    RunKey,
+    Snapshot,
+    Target,
+    UserRow,
+)
+
+
+class StoreError(Exception):
+    """Storage failed; the message is one line for a person."""
+
+
+class CommitFailed(StoreError):
+    """Nothing of the transaction was stored."""
+
+
+class CommitUnknown(StoreError):
+    """The connection broke during the commit: stored or not, nobody can say before looking."""
+
+
+class Fenced(StoreError):
+    """A newer server took the lease of this database: this one must stop for good."""
+
+
+class Transaction(Protocol):
+    """One transaction of the single writer."""
+
+    # The log
+
+    def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
+        """Where these rooms stand, from their rows. Unknown rooms are left out."""
+
+    def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
+        """What was decided before about these messages."""
+
+    def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
+        """The highest `n` decided (stored or refused) of each run; 0 for a run never seen."""
+
+    def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:
+        """The records of a room that others refer to; numbers that do not exist are left out."""
+
+    def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
+        """Insert consecutive records of a room and set its head. A deletion among them blanks the body of its target
+        (hash and signature stay) and takes it out of the search; an edit replaces the searchable text. Raises
+        CommitFailed when (room, seq) or the message key exists, or the room's head is not the one before `records`."""
+
+    def reject(self, rejections: Sequence[Rejection]) -> None:
+        """Keep refusals for ever. A key that was decided before is left as it is."""
+
+    # Accounts
+
+    def add_user(self, user: UserRow) -> UserRow:
+        """Insert (id 0 on the way in) and return it with its id. Raises KeyError when the name (name_key) is taken."""
+
+    def update_user(
+        self,
+        user: int,
+        *,
+        password_hash: str | None = None,
+        display_name: str | None = None,
+        email: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change what is given."""
+
+    def add_device(self, device: DeviceRow) -> None:
+        """Insert; raises KeyError when this key is enrolled already."""
+
+    def revoke_devices(self, devices: Collection[bytes], now_ms: int) -> None: ...
+
+    def set_certificate(self, device: bytes, certificate: Certificate) -> None: ...
+
+    def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
+        """Set last-seen times (milliseconds)."""
+
+    def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
+        """Replace the account's recovery code; None removes it."""
+
+    def recovery(self, user: int) -> RecoveryRow | None: ...
+
+    def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None: ...
+
+    def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
+        """Take one use of a registration code; False when there is none left or it is too late."""
+
+    # Rooms
+
+    def add_room(self, room: RoomRow) -> None:
+        """Insert an empty room; raises KeyError when its name (name_key) is taken."""
+
+    def update_room(
+        self,
+        room: int,
+        *,
+        history: HistoryPolicy | None = None,
+        name: str | None = None,
+        kind: RoomKind | None = None,
+    ) -> None: ...
+
+    def add_members(self, members: Sequence[MembershipRow]) -> None:
+        """Insert or, for somebody who was a member before, renew."""
+
+    def remove_members(self, room: int, users: Collection[int]) -> None: ...
+
+    def set_cursors(self, cursors: dict[int, Sequence[Cursor]]) -> None:
+        """User to receipts; a number never goes down."""
+
+    def set_room_key(self, key: RoomKeyRow) -> None:
+        """The newest key of a room replaces the one before."""
+
+
+class Store(Protocol):
+    """A database. `transaction` is for the writer thread; reads are safe from several threads at once."""
+
+    def take_lease(self, holder: str, now_ms: int) -> int:
+        """Take the lease, whoever had it; returns the new incarnation, which later transactions check."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Raises Fenced, CommitFailed or CommitUnknown."""
+
+    def snapshot(self) -> Snapshot:
+        """All of users, devices, rooms, memberships, room keys."""
+
+    def page(
+        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
+    ) -> tuple[bytes, list[Record]]:
+        """Consecutive records, ascending: from `anchor` up, or those up to `anchor`; never below `first_seq`, at most
+        `limit`, bodies together at most `octets` (but one record always). With the chain hash before the first record
+        (of the room's beginning: genesis; with no records: the hash at the nearest record below)."""
+
+    def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        """These records, ascending; those that do not exist are left out."""
+
+    def record_at(self, room: int, seq: int) -> RoomHead | None:
+        """Number, chain hash and time of one record."""
+
+    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+        """Newest first (server time, then room and seq): text messages of `rooms` (room to first_seq) below `before`
+        (0: no bound) whose present text has, for every word of `words`, that word or one that begins with it; case,
+        accents in composed form and punctuation do not matter. No words: nothing."""
+
+    def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
+        """Edits, deletions and reactions that refer to these records, ascending."""
+
+    def close(self) -> None: ...
