@@ -1,0 +1,91 @@
+"""Fixtures for every test folder, and the rules that hold for every test.
+
+* A test leaves no thread behind that would keep the program from ending.
+* The same examples in every run: hypothesis draws from fixed seeds and keeps no memory of earlier failures
+  (`HYPOTHESIS_PROFILE=explore` searches with new ones).
+* A tool that is not installed skips the tests that need it; with `LANCHAT_TEST_ALL` set (as `make test` does)
+  they fail instead, so that a complete run is one.
+"""
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests.support.mariadb import MariaDB, mariadb_available
+from tests.support.xvfb import Screen, xvfb_available
+
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None, print_blob=True)
+hypothesis.settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+_THREAD_GRACE = 2.0  # seconds that a test's threads may take to end after it
+_database_number = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    unavailable = _unavailable()
+    for item in items:
+        for name in ("mariadb", "display"):
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(name)
+        if item.get_closest_marker("lab"):
+            # One worker builds a file's network once; two would meet in its names.
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        for name, reason in unavailable.items():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _unavailable() -> dict[str, str]:
+    """Marker to reason, for what this computer or user cannot do."""
+    reasons = {}
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        reasons["lab"] = "network namespaces need root"
+    if "LANCHAT_TEST_ALL" not in os.environ:
+        if not mariadb_available():
+            reasons["mariadb"] = "no MariaDB server is installed"
+        if not xvfb_available():
+            reasons["display"] = "Xvfb, xdotool, xkbcomp or ImageMagick is not installed"
+    return reasons
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A real server, shared by the tests of one worker: use databases of your own, do not stop it.
+
+    A test that stops, kills or pauses a server makes its own: `with MariaDB() as server:`.
+    """
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariaDB) -> Iterator[str]:
+    """The URL of an empty database that only this test uses."""
+    name = f"test_{next(_database_number)}"
+    yield mariadb.create_database(name)
+    mariadb.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a real X display, shared by the tests of one worker: close your windows."""
+    with Screen() as screen:
+        yield screen.display
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + _THREAD_GRACE
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+    leaked = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
+    assert not leaked, f"the test left threads running: {leaked}"

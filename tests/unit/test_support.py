@@ -1,0 +1,182 @@
+"""The shared helpers keep their own promises: limits in time, nothing left running, no example by chance."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.support.child import Child
+from tests.support.mariadb import MariaDB
+from tests.support.ports import free_port
+from tests.support.procs import ClientProcess, ServerProcess, plain_environment, run_client
+from tests.support.waiting import wait_until
+
+
+def python(code: str) -> Child:
+    return Child([sys.executable, "-u", "-c", code])
+
+
+def test_a_wait_ends_with_what_the_probe_found() -> None:
+    answers = iter([0, 0, 7])
+    assert wait_until(lambda: next(answers), 5, "seven") == 7
+
+
+def test_a_wait_that_fails_names_what_it_waited_for() -> None:
+    with pytest.raises(TimeoutError, match="the moon"):
+        wait_until(lambda: False, 0.05, "the moon")
+
+
+def test_free_ports_differ_and_can_be_bound_both_ways() -> None:
+    first, second = free_port(), free_port()
+    assert first != second
+    with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
+        stream.bind(("", first))
+        datagram.bind(("", first))
+
+
+def test_a_child_is_read_line_by_line() -> None:
+    with python("import time; print('one'); print('two'); time.sleep(60)") as child:
+        assert child.wait_for_line(lambda line: line == "two", 10, "two") == "two"
+        assert child.stdout == ["one", "two"]
+
+
+def test_a_child_that_ends_early_is_reported_with_what_it_said() -> None:
+    child = python("import sys; print('half', file=sys.stderr); sys.exit(3)")
+    with pytest.raises(RuntimeError, match=r"ended with 3(.|\n)*err: half"):
+        child.wait_for_line(lambda line: True, 10, "a line")
+
+
+def test_waiting_for_a_silent_child_is_bounded() -> None:
+    child = python("import time; time.sleep(60)")
+    try:
+        with pytest.raises(TimeoutError, match="a word"):
+            child.wait_for_line(lambda line: True, 0.2, "a word")
+    finally:
+        child.kill()
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_a_child_that_ignores_sigterm_is_killed_and_reported() -> None:
+    child = python("import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)")
+    child.wait_for_line(lambda line: line == "up", 10, "up")
+    with pytest.raises(TimeoutError):
+        child.stop(grace=0.2)
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_a_child_dies_with_a_test_process_that_forgot_it() -> None:
+    forgetful = (
+        "import sys; from tests.support.child import Child;"
+        "print(Child([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", forgetful], capture_output=True, text=True, timeout=30, check=True)
+    wait_until(lambda: not Path(f"/proc/{int(done.stdout)}").exists(), 5, "the forgotten child is gone")
+
+
+def test_a_server_that_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="the server is ready"):
+        ServerProcess(tmp_path, extra=["--no-such-option"])
+
+
+def test_a_client_command_ends_and_gives_its_exit_code(tmp_path: Path) -> None:
+    assert run_client(["--no-such-option"], tmp_path).returncode != 0
+
+
+def test_a_client_that_ends_does_not_keep_its_test_waiting(tmp_path: Path) -> None:
+    started = time.monotonic()
+    client = ClientProcess(["--no-such-option"], tmp_path)
+    with pytest.raises(RuntimeError):
+        client.wait_for(lambda event: True, timeout=30)
+    assert time.monotonic() - started < 20
+
+
+def test_programs_do_not_see_the_callers_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANCHAT_PASSWORD", "of the developer")
+    monkeypatch.setenv("LC_ALL", "ru_RU.UTF-8")
+    environment = plain_environment(tmp_path, {"LANCHAT_DATABASE": "of the test"})
+    assert "LANCHAT_PASSWORD" not in environment
+    assert "LC_ALL" not in environment
+    assert environment["LANCHAT_DATABASE"] == "of the test"
+
+
+def test_the_database_answers_in_unicode(mariadb: MariaDB, mariadb_url: str) -> None:
+    name = mariadb_url.rsplit("/", 1)[1]
+    mariadb.execute("CREATE TABLE words (word VARCHAR(20))", database=name)
+    mariadb.execute("INSERT INTO words VALUES (%s)", "Привет 👍", database=name)
+    assert mariadb.execute("SELECT word FROM words", database=name) == [("Привет 👍",)]
+
+
+@pytest.mark.mariadb
+def test_a_killed_database_comes_back_with_what_was_committed() -> None:
+    with MariaDB() as server:
+        server.create_database("kept")
+        server.execute("CREATE TABLE kept.numbers (n INT)")
+        server.execute("INSERT INTO kept.numbers VALUES (1)")
+        server.kill()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), 1)
+        server.start()
+        assert server.execute("SELECT n FROM kept.numbers") == [(1,)]
+    assert not server.folder.exists()
+
+
+@pytest.mark.mariadb
+def test_a_paused_database_is_silent_until_it_is_resumed() -> None:
+    with MariaDB() as server:
+        server.pause()
+        with socket.create_connection(("127.0.0.1", server.port), 1) as connection:
+            connection.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            server.resume()
+            connection.settimeout(10)
+            assert connection.recv(1)
+
+
+@pytest.mark.mariadb
+def test_a_database_that_cannot_start_says_why() -> None:
+    server = MariaDB(options=("--no-such-option",))
+    try:
+        with pytest.raises(RuntimeError, match="no-such-option"):
+            server.start()
+    finally:
+        server.remove()
+
+
+def test_the_same_examples_are_drawn_in_every_run() -> None:
+    seen: list[int] = []
+
+    @hypothesis.given(hypothesis.strategies.integers())
+    def draw(number: int) -> None:
+        seen.append(number)
+
+    draw()
+    first = seen.copy()
+    seen.clear()
+    draw()
+    assert first == seen
+
+
+LEAK = """
+import threading, time
+def test_leak():
+    threading.Thread(target=time.sleep, args=(3,)).start()
+def test_tidy():
+    thread = threading.Thread(target=time.sleep, args=(0.2,))
+    thread.start()
+"""
+
+
+def test_a_leaked_thread_fails_its_test(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / "conftest.py").write_text("from tests.conftest import no_leaked_threads\n")
+    (tmp_path / "test_leak.py").write_text(LEAK)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run([*command, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=60)
+    assert "the test left threads running" in done.stdout
+    assert "2 passed, 1 error" in done.stdout
