@@ -1,0 +1,615 @@
+"""What window and command line say to the network and hear from it: typed commands, results and events.
+
+The network runs in its own thread (`lanchat.net.thread.ClientThread`) or in the caller's event loop
+(`lanchat.net.client.Client`). `call(command)` ends with the command's result or raises `CommandError`; events arrive
+in order through one callback, on the network's thread. Everything here is a frozen value: safe to hand between threads.
+
+The life of a client: `Discover` (or a typed address, or an invite link) -> `Connect` -> for a server that this profile
+does not know, show its identity and `AcceptIdentity` -> `Login`, `Register`, or nothing when the profile has a device
+key for this server -> the client subscribes every room of the user, loads history, and goes live. From then on it
+reconnects by itself, for ever, until `Disconnect` or `Logout`.
+"""
+
+import enum
+from dataclasses import dataclass, field
+
+from lanchat.protocol.wire import (
+    Code,
+    HistoryPolicy,
+    PresenceState,
+    Registration,
+    Role,
+    RoomKind,
+)
+
+
+class Trouble(enum.Enum):
+    """Why a command failed; the command line maps it to an exit code."""
+
+    NO_SERVER = "no_server"  # exit 3
+    REFUSED = "refused"  # exit 4: credentials, rights; `code` says more
+    IDENTITY = "identity"  # exit 5: the server's key changed, or was not accepted
+    TIMEOUT = "timeout"  # exit 6 when a message stays in the outbox
+    OFFLINE = "offline"  # the server is away and the command needs it
+    LOCAL = "local"  # the profile on this computer: corrupt, locked, full disk
+    INVALID = "invalid"  # the command itself makes no sense (unknown room, empty text)
+
+
+class CommandError(Exception):
+    """A command failed. `text` is one line in the person's language."""
+
+    def __init__(self, trouble: Trouble, text: str, code: Code | None = None, retry_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+        self.text = text
+        self.code = code
+        self.retry_s = retry_s
+
+
+class State(enum.Enum):
+    """The state of the link, each shown to people in plain words."""
+
+    CONNECTING = "connecting"
+    AUTHENTICATING = "authenticating"
+    SYNCING = "syncing"
+    LIVE = "live"
+    LAGGING = "lagging"
+    AWAY = "away"
+    RESYNCING = "resyncing"
+    FORKED = "forked"
+    REFUSED = "refused"
+
+
+class Trust(enum.Enum):
+    """What this profile knows about a server's key."""
+
+    PINNED = "pinned"
+    NEW = "new"
+    CHANGED = "changed"
+
+
+# --- Values -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server's address and identity as seen by Discover or Connect. `via`: zeroconf, probe, peer, typed, invite,
+    known. `words`: eight words for the fingerprint."""
+
+    name: str
+    host: str
+    port: int
+    fingerprint: str
+    words: str
+    via: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOffer:
+    """What a connected and accepted server says before log-in. `remembered`: the user name whose device key this
+    profile holds for it, else empty; log-in with it is under way already."""
+
+    server: Server
+    registration: Registration
+    mail: bool
+    remembered: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is logged in."""
+
+    user_id: int
+    name: str
+    display_name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account as others see it. `last_seen`: seconds since the epoch, 0 for never."""
+
+    user_id: int
+    name: str
+    display_name: str
+    state: PresenceState
+    last_seen: float
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
+    messages by others above the read cursor. `last_text`, `last_author`: for a preview line."""
+
+    room: int
+    name: str
+    title: str
+    kind: RoomKind
+    history: HistoryPolicy
+    joined: bool
+    members: int
+    partner: int
+    head: int
+    unread: int
+    read: int
+    last_text: str = ""
+    last_author: str = ""
+    last_time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    emoji: str
+    users: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message as it is shown: edits, deletion and reactions folded in.
+
+    `id` is `<room hex>.<device hex>.<run hex>.<n>`; `seq` None while it is not stored; `refused` the code when the
+    server refused it. Times are seconds since the epoch: `sent_at` by the author's clock, `stored_at` by the server's.
+    `verified`: the author's signature was checked (a line whose signature fails is never shown).
+    `received`, `read`: how many other members have received and read it; `members` how many others there are.
+    """
+
+    id: str
+    room: int
+    seq: int | None
+    author: int
+    author_name: str
+    display_name: str
+    mine: bool
+    text: str
+    sent_at: float
+    stored_at: float
+    reply_to: int = 0
+    reply_text: str = ""
+    reply_author: str = ""
+    edited: bool = False
+    deleted: bool = False
+    refused: Code | None = None
+    reactions: tuple[Reaction, ...] = ()
+    received: int = 0
+    read: int = 0
+    members: int = 0
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReceipt:
+    user_id: int
+    name: str
+    display_name: str
+    received: bool
+    read: bool
+
+
+# --- Commands: finding, trusting, logging in ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Discover:
+    """-> list[Server]; `ServerFound` events come as they are found."""
+
+    timeout: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """-> Server. Gives the address a TLS connection and looks at the identity; with `Trust.PINNED` it goes on to log-in
+    by itself. `address`: host[:port]; `invite`: a link; neither: the server this profile used last, else discovery
+    (one server found: that one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this
+    server. `accept_new`: trust on first use. A changed key raises IDENTITY always."""
+
+    address: str = ""
+    invite: str = ""
+    fingerprint: str = ""
+    accept_new: bool = False
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptIdentity:
+    """-> ServerOffer. A person compared the words: pin this fingerprint and go on."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetOffer:
+    """-> ServerOffer of the connected, accepted server (waits until it is connected)."""
+
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """-> Account. Enrols this profile's device key; with `remember` it is kept, else revoked when the client ends."""
+
+    user: str
+    password: str = field(repr=False)
+    remember: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """-> Account. Creates the account and enrols this profile's device key."""
+
+    user: str
+    password: str = field(repr=False)
+    email: str = ""
+    display_name: str = ""
+    invite_code: str = field(default="", repr=False)
+    remember: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """-> None, whether or not the account exists."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverConfirm:
+    """-> None. The account has the new password; log in with it."""
+
+    user: str
+    code: str = field(repr=False)
+    new_password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLive:
+    """-> Account, once the client is live (every room complete); raises REFUSED, IDENTITY, NO_SERVER or TIMEOUT."""
+
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """-> None. Revokes the device key and forgets it; the local copy of the log stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """-> None. Ends the session and stops reconnecting; the outbox stays."""
+
+
+# --- Commands: rooms and people ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListRooms:
+    """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindRoom:
+    """-> RoomView of a room by name (`general`, `#general`) or `@user` (the direct room, made when it is not there)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRoom:
+    """-> RoomView"""
+
+    name: str
+    private: bool = False
+    history: HistoryPolicy = HistoryPolicy.EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRoom:
+    """-> RoomView"""
+
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoom:
+    """-> None"""
+
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class InviteUser:
+    """-> None"""
+
+    room: int
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUser:
+    """-> None"""
+
+    room: int
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetHistoryPolicy:
+    """-> RoomView"""
+
+    room: int
+    history: HistoryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ListPeople:
+    """-> list[Person]; from memory when the server is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListMembers:
+    """-> list[Person] of a room."""
+
+    room: int
+
+
+# --- Commands: conversation ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """-> Line, as soon as it is durable in the outbox; `LineStored` or `LineRefused` follows."""
+
+    room: int
+    text: str
+    reply_to: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """-> str, the id of the edit message."""
+
+    room: int
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """-> str, the id of the deletion."""
+
+    room: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """-> str, the id of the reaction. `remove` takes it back."""
+
+    room: int
+    seq: int
+    emoji: str
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitDecided:
+    """-> int, the number under which message `id` was stored; raises REFUSED with its code, or TIMEOUT (it stays in
+    the outbox)."""
+
+    id: str
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLines:
+    """-> list[Line], ascending: up to `limit` lines with seq below `before` (0: the newest, lines not stored yet at the
+    end). From the local copy; what is missing there is fetched. Messages about messages are folded, not listed."""
+
+    room: int
+    before: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLinesFrom:
+    """-> list[Line], ascending: up to `limit` lines with seq `first` and above: to jump, and to scroll down again."""
+
+    room: int
+    first: int
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """-> list[Line], newest first. `room` 0: all rooms."""
+
+    room: int
+    words: str
+    before: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRead:
+    """-> None. The person saw everything up to `seq`."""
+
+    room: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetActivity:
+    """-> None. Online or away."""
+
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """-> list[MemberReceipt], for every other member."""
+
+    room: int
+    seq: int
+
+
+# --- Commands: account -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListDevices:
+    """-> list[Device]"""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeDevice:
+    """-> None. `device`: hex digits, at least the first eight."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """-> None"""
+
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GetProfile:
+    """-> wire.Profile"""
+
+
+@dataclass(frozen=True, slots=True)
+class SetProfile:
+    """-> None"""
+
+    display_name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateInvite:
+    """-> str, a registration code (administrators, moderators)."""
+
+    uses: int = 1
+    lifetime: float = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """-> dict of server figures (administrators)."""
+
+
+Command = (
+    Discover | Connect | AcceptIdentity | GetOffer | Login | Register | Recover | RecoverConfirm | WaitLive | Logout
+    | Disconnect | ListRooms | FindRoom | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
+    | SetHistoryPolicy | ListPeople | ListMembers | Send | Edit | Delete | React | WaitDecided | LoadLines
+    | LoadLinesFrom | Search | MarkRead | SetActivity | Receipts | ListDevices | RevokeDevice | ChangePassword
+    | GetProfile | SetProfile | CreateInvite | GetStatus
+)  # fmt: skip
+
+
+# --- Events -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The link's state, with a plain reason in the person's language (may be empty) and the number of peers that can
+    be reached without the server. `retry_in`: seconds until the next try, 0 for none."""
+
+    state: State
+    reason: str = ""
+    peers: int = 0
+    retry_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFound:
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    account: Account
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
+class RoomUpdated:
+    """A room is new or anything in its RoomView changed."""
+
+    room: RoomView
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRemoved:
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLive:
+    """History of this room is complete up to `head`; what comes now is live."""
+
+    room: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineAdded:
+    """A message by anybody, in order; `line.seq` None: not stored yet. History that arrives while syncing comes with
+    `live` False."""
+
+    line: Line
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """A line that may be on the screen changed: edited, deleted, reacted to, receipts. `cause`: edit, delete,
+    reaction, receipt; `seq` of the record that caused it (0 for receipts); `by` the user, `text` the emoji (with "-"
+    when taken back) or new text."""
+
+    line: Line
+    cause: str
+    cause_seq: int = 0
+    by: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineStored:
+    """A message of this user was stored as number `seq`: the tick. `id` may be an edit's, deletion's or reaction's."""
+
+    id: str
+    room: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineRefused:
+    id: str
+    room: int
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleChanged:
+    """Accounts that are new or changed (name, role, presence)."""
+
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsChanged:
+    """Somebody received or read more of a room."""
+
+    room: int
+
+
+Event = (
+    StateChanged | ServerFound | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded | LineChanged
+    | LineStored | LineRefused | PeopleChanged | ReceiptsChanged
+)  # fmt: skip
