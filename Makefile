@@ -1,0 +1,28 @@
+# `make run` and `make test` need no preparation: each sets up what is missing first.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format clean
+SETUP := sh packaging/dev/setup.sh
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+run: ## a server, and a client that finds it
+	@$(SETUP) run
+	@exec .venv/bin/python packaging/dev/run.py
+
+test: ## style, types and all tests; ARGS="tests/unit -k name" for some of the tests
+	@$(SETUP) test
+	@exec sh packaging/dev/check.sh $(ARGS)
+
+lint: ## style and types only
+	@$(SETUP) dev
+	@exec sh packaging/dev/check.sh --lint
+
+format: ## bring the code into the project's style
+	@$(SETUP) dev
+	@.venv/bin/ruff check --fix --exit-zero .
+	@.venv/bin/ruff format .
+
+clean: ## remove what was built, installed and run here
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Everything that must hold before a change is handed in: style, types on two platforms, all tests.
+#   check.sh          all of it; further arguments go to pytest
+#   check.sh --lint   without the tests
+# A failed step does not hide the next one: all of them run, and the exit code says whether one failed.
+set -u
+cd "$(dirname "$0")/../.."
+bin=.venv/bin
+failed=
+
+step() { # step NAME COMMAND...
+    name=$1
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || failed="$failed, $name"
+}
+
+step 'ruff check' $bin/ruff check .
+step 'ruff format' $bin/ruff format --check .
+step 'mypy' $bin/mypy
+step 'mypy for Windows' $bin/mypy --platform win32 lanchat lanchat_server
+
+if [ "${1:-}" = --lint ]; then
+    [ -z "$failed" ] || { printf '\nfailed: %s\n' "${failed#, }" >&2; exit 1; }
+    exit 0
+fi
+
+printf '\n== pytest\n'
+[ -z "$failed" ] || printf 'failed so far: %s\n' "${failed#, }"
+[ "$(id -u)" = 0 ] || printf 'not root: the tests that build networks of their own (marked lab) are left out\n'
+# A worker per processor, but no more than eight: each may start a database and a screen.
+LANCHAT_TEST_ALL=1 $bin/python -m pytest -n logical --maxprocesses 8 --dist loadgroup "$@" || failed="$failed, pytest"
+[ -z "$failed" ] || { printf 'failed: %s\n' "${failed#, }" >&2; exit 1; }
