@@ -1,0 +1,1 @@
+"""The client core: rooms, outbox, link, all without I/O."""
