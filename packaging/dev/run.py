@@ -61,6 +61,7 @@ def _server() -> Iterator[dict[str, Any]]:
         server = subprocess.Popen(
             command,
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "LANCHAT_DATABASE"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -165,7 +166,8 @@ def _run(arguments: list[str]) -> int:
     try:
         while True:
             try:
-                return client.wait()
+                code = client.wait()
+                return code if code >= 0 else 128 - code  # ended by a signal: as a shell says it
             except KeyboardInterrupt:
                 _give_time_to_leave(client)
     finally:
