@@ -1,0 +1,305 @@
+"""What an administrator may set: `ServerConfig`, and how it comes together from its four sources.
+
+Precedence, highest first: command line, environment (`LANCHAT_DATABASE`), TOML file, default. The file may hold every
+option of the command line under its own name (`data-dir` or `data_dir`), and the sections that stand in `SETTINGS`.
+A key that is not known, a value of another type or out of its range raises `ConfigError` that names file and key, so
+that a typing error never turns into a default without a word.
+"""
+
+import os
+import socket
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+from lanchat.i18n import _
+from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import SERVER_NAME_MAX
+from lanchat.protocol.names import clean_display_name, inert
+from lanchat.protocol.wire import Registration
+
+DEFAULT_PORT = 47400
+DATABASE_VARIABLE = "LANCHAT_DATABASE"
+DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+SMTP_PORTS = {"starttls": 587, "tls": 465, "plain": 25}
+# RFC 9106 with the memory that a small office PC can spare; a file may raise the cost, never lower it.
+ARGON2_MEMORY_KIB = 19456
+ARGON2_TIME_COST = 2
+
+
+class ConfigError(Exception):
+    """The configuration makes no sense; one line for a person that names the file and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2:
+    """Cost of a password hash and how many are computed at the same time: `workers` ×
+    `memory_kib` is what a flood of log-ins can take."""
+
+    memory_kib: int = ARGON2_MEMORY_KIB
+    time_cost: int = ARGON2_TIME_COST
+    parallelism: int = 1
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """Where codes for forgotten passwords are handed in. `security`: starttls, tls or plain. No user: no log-in."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    security: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Everything that can be set, with nothing left open. `host` empty: every address. `port` 0: any free one.
+    `public_host` empty: invite links name the address that the server finds by itself. `metrics_port` 0: none; it is
+    served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
+
+    name: str
+    database: str = field(repr=False)  # a password is in it
+    data_dir: Path
+    host: str = ""
+    port: int = DEFAULT_PORT
+    public_host: str = ""
+    discovery: bool = True
+    discovery_port: int = DISCOVERY_PORT
+    json_output: bool = False
+    json_logs: bool = False
+    log_level: str = "info"
+    registration: Registration = Registration.OPEN
+    argon2: Argon2 = Argon2()
+    message_rate: float = 10.0
+    message_burst: int = 30
+    total_rate: float = 500.0
+    sessions_per_user: int = 5
+    sessions_total: int = 1000
+    unauthenticated_max: int = 64
+    smtp: Smtp | None = None
+    metrics_port: int = 0
+
+
+# --- Readers: one value from TOML or the command line; raise ValueError with what was expected -----------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(_("a text"))
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(_("true or false"))
+    return value
+
+
+def _integer(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(_("a whole number from {low} to {high}").format(low=low, high=high))
+        return value
+
+    return read
+
+
+def _rate(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1e6:
+        raise ValueError(_("a number above 0"))
+    return float(value)
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in choices:
+            raise ValueError(_("one of {choices}").format(choices=", ".join(choices)))
+        return value.lower()
+
+    return read
+
+
+def _registration(value: object) -> Registration:
+    return Registration[_choice("open", "invite", "closed")(value).upper()]
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or not value:
+        raise ValueError(_("a path"))
+    return Path(value).expanduser()
+
+
+def server_name(value: object) -> str:
+    """A server's name as it may be announced; raises ValueError."""
+    try:
+        return clean_display_name(_text(value))
+    except ProtocolError:
+        raise ValueError(_("a name of 1 to {limit} characters").format(limit=SERVER_NAME_MAX)) from None
+
+
+def database_url(value: object) -> str:
+    """A database URL of a kind that the server knows; raises ValueError. It never says the URL: a password is in it."""
+    scheme, separator, rest = _text(value).partition("://")
+    if not separator or not rest or scheme.partition("+")[0].lower() not in DATABASE_SCHEMES:
+        raise ValueError(_("a database URL such as mysql://user:password@host/name"))
+    return _text(value)
+
+
+# --- The settings of a file ------------------------------------------------------------------------------------------
+
+_PORT = _integer(0, 65535)
+_COUNT = _integer(1, 1_000_000)
+
+
+class Setting(NamedTuple):
+    """A key of the file, with the section before a dot, and the field that it sets (`smtp.host`: inside `smtp`)."""
+
+    key: str
+    field: str
+    read: Callable[[object], Any]
+
+
+SETTINGS = (
+    Setting("name", "name", server_name),
+    Setting("host", "host", _text),
+    Setting("port", "port", _PORT),
+    Setting("public_host", "public_host", _text),
+    Setting("database", "database", database_url),
+    Setting("data_dir", "data_dir", _path),
+    Setting("no_discovery", "discovery", lambda value: not _flag(value)),
+    Setting("discovery_port", "discovery_port", _integer(1, 65535)),
+    Setting("json", "json_output", _flag),
+    Setting("discovery.enabled", "discovery", _flag),
+    Setting("discovery.port", "discovery_port", _integer(1, 65535)),
+    Setting("registration.mode", "registration", _registration),
+    Setting("logging.json", "json_logs", _flag),
+    Setting("logging.level", "log_level", _choice(*LOG_LEVELS)),
+    Setting("metrics.port", "metrics_port", _PORT),
+    Setting("limits.message_rate", "message_rate", _rate),
+    Setting("limits.message_burst", "message_burst", _COUNT),
+    Setting("limits.total_rate", "total_rate", _rate),
+    Setting("limits.sessions_per_user", "sessions_per_user", _COUNT),
+    Setting("limits.sessions_total", "sessions_total", _COUNT),
+    Setting("limits.unauthenticated_max", "unauthenticated_max", _COUNT),
+    Setting("passwords.memory_kib", "argon2.memory_kib", _integer(ARGON2_MEMORY_KIB, 4 << 20)),
+    Setting("passwords.time_cost", "argon2.time_cost", _integer(ARGON2_TIME_COST, 100)),
+    Setting("passwords.parallelism", "argon2.parallelism", _integer(1, 64)),
+    Setting("passwords.workers", "argon2.workers", _integer(1, 64)),
+    Setting("smtp.host", "smtp.host", _text),
+    Setting("smtp.port", "smtp.port", _integer(1, 65535)),
+    Setting("smtp.user", "smtp.user", _text),
+    Setting("smtp.password", "smtp.password", _text),
+    Setting("smtp.sender", "smtp.sender", _text),
+    Setting("smtp.security", "smtp.security", _choice(*SMTP_PORTS)),
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_SECTIONS = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
+# `discovery = false` reads as well as a section with one key.
+_SHORT = {"discovery": "discovery.enabled", "registration": "registration.mode"}
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """The fields that a TOML file sets; relative paths in it are relative to the file. Raises ConfigError."""
+    found: dict[str, Any] = {}
+    for key, value in _flatten(_parse(file)):
+        setting = _BY_KEY.get(key)
+        if setting is None:
+            raise ConfigError(_("{file}: there is no setting {key}").format(file=file, key=key))
+        try:
+            read = setting.read(value)
+        except ValueError as error:
+            raise ConfigError(
+                _("{file}: {key} must be {expected}").format(file=file, key=key, expected=error)
+            ) from None
+        found[setting.field] = file.absolute().parent / read if isinstance(read, Path) else read
+    return found
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            _("{file} cannot be read: {reason}").format(file=file, reason=error.strerror or error)
+        ) from None
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both
+        reason = str(error).replace("\n", " ")
+        raise ConfigError(_("{file} is not valid TOML: {reason}").format(file=file, reason=reason)) from None
+
+
+def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        key = name.replace("-", "_")
+        if key in _SECTIONS and isinstance(value, dict):
+            yield from ((f"{key}.{inner.replace('-', '_')}", item) for inner, item in value.items())
+        else:
+            yield _SHORT.get(key, key), value
+
+
+# --- Putting it together ---------------------------------------------------------------------------------------------
+
+
+def default_data_dir() -> Path:
+    """Where the server keeps its keys and its database when nothing is said."""
+    return platformdirs.user_data_path("lanchat-server", appauthor=False)
+
+
+def default_name() -> str:
+    """The computer's name."""
+    return inert(socket.gethostname(), SERVER_NAME_MAX).strip() or DEFAULT_NAME
+
+
+def default_database(data_dir: Path) -> str:
+    """The embedded database in the data directory."""
+    return f"sqlite:///{data_dir.absolute().as_posix()}/lanchat.db"
+
+
+def load(
+    options: Mapping[str, Any], file: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> ServerConfig:
+    """The configuration. `options`: fields of ServerConfig that the command line gave. Raises ConfigError."""
+    given = read_file(file) if file else {}
+    if url := environment.get(DATABASE_VARIABLE):
+        given["database"] = _environment_database(url)
+    given |= options
+    argon2 = Argon2(**_taken(given, "argon2."))
+    smtp = _smtp(_taken(given, "smtp."), file)
+    given.setdefault("name", default_name())
+    given.setdefault("data_dir", default_data_dir())
+    given.setdefault("database", default_database(given["data_dir"]))
+    given["json_logs"] = given.get("json_logs", given.get("json_output", False))
+    return ServerConfig(**given, argon2=argon2, smtp=smtp)
+
+
+def _environment_database(url: str) -> str:
+    try:
+        return database_url(url)
+    except ValueError as error:
+        raise ConfigError(
+            _("{variable} must be {expected}").format(variable=DATABASE_VARIABLE, expected=error)
+        ) from None
+
+
+def _taken(given: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Removes the fields below `prefix` from `given` and returns them without it."""
+    return {key.removeprefix(prefix): given.pop(key) for key in list(given) if key.startswith(prefix)}
+
+
+def _smtp(values: dict[str, Any], file: Path | None) -> Smtp | None:
+    if not values:
+        return None
+    for name in ("host", "sender"):
+        if not values.get(name):
+            raise ConfigError(_("{file}: {key} is missing").format(file=file, key=f"smtp.{name}"))
+    security = values.setdefault("security", "starttls")
+    values.setdefault("port", SMTP_PORTS[security])
+    return Smtp(**{item.name: values.get(item.name, "") for item in fields(Smtp)})
