@@ -61,6 +61,7 @@ class Code(enum.IntEnum):
     NO_SUCH_TARGET = 105
     TARGET_NOT_YOURS = 106
     AUTHOR_DISABLED = 107
+    UNSUPPORTED_KIND = 108
 
 
 class RoomKind(enum.IntEnum):
