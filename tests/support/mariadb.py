@@ -182,6 +182,7 @@ def _install_tables(folder: Path) -> None:
         f"--datadir={folder}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
+        "--force",  # its only use: the name of this computer need not be known to any resolver
         *_TABLE_OPTIONS,
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 from tests.support.child import Child
@@ -75,7 +76,15 @@ def test_a_child_dies_with_a_test_process_that_forgot_it() -> None:
         "print(Child([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
     )
     done = subprocess.run([sys.executable, "-c", forgetful], capture_output=True, text=True, timeout=30, check=True)
-    wait_until(lambda: not Path(f"/proc/{int(done.stdout)}").exists(), 5, "the forgotten child is gone")
+    wait_until(lambda: not is_running(int(done.stdout)), 5, "the forgotten child is gone")
+
+
+def is_running(pid: int) -> bool:
+    """A zombie that its new parent has not collected yet runs no more."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_server_that_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
