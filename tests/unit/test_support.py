@@ -82,7 +82,7 @@ def test_a_child_dies_with_a_test_process_that_forgot_it() -> None:
 def is_running(pid: int) -> bool:
     """A zombie that its new parent has not collected yet runs no more."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
