@@ -1,4 +1,4 @@
-"""`make run`: a server on the embedded database, and a client that finds it. Standard library only.
+"""`make run`: a server on the embedded database, and a client that finds it.
 
 The client is a window where there is a screen, a conversation in the terminal where there is none, and only a
 search for the server where there is no terminal either. The server ends with the client. Everything is kept under
@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
+
+from lanchat_server.config import DEFAULT_PORT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".cache" / "run"
@@ -57,6 +60,7 @@ def _server() -> Iterator[dict[str, Any]]:
     """Runs the server, yields its ready event, and ends it in an orderly way. Raises Trouble."""
     print("== starting a server", flush=True)
     command = [sys.executable, "-m", "lanchat_server", "run", "--json", "--data-dir", str(PLACE / "server")]
+    command += [] if _is_free(DEFAULT_PORT) else ["--port", "0"]
     with SERVER_LOG.open("w") as log:
         server = subprocess.Popen(
             command,
@@ -74,6 +78,19 @@ def _server() -> Iterator[dict[str, Any]]:
             raise Trouble(f"the server ended while the client was running:\n{_last_lines()}")
     finally:
         _stop(server)
+
+
+def _is_free(port: int) -> bool:
+    """False when another server on this computer has it: then ours takes any, and discovery tells which."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def _wait_until_ready(server: "subprocess.Popen[str]") -> dict[str, Any]:
