@@ -1,0 +1,52 @@
+"""Tunables of the sequencer core. Seconds and counts; each bound says what it is for."""
+
+from dataclasses import dataclass
+
+from lanchat.protocol.limits import SUBMIT_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class CoreConfig:
+    """Defaults are those of a server for 2 to 1,000 people."""
+
+    # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load.
+    batch_max: int = SUBMIT_MAX
+    # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
+    # at the very worst. Beyond it: Busy.
+    queue_max: int = 4096
+    # Of one session, so that one client cannot fill the queue.
+    session_queue_max: int = 256
+    message_rate: float = 10.0
+    message_burst: int = 30
+    total_rate: float = 500.0
+    nack_rate: float = 5.0
+    nack_burst: int = 10
+    # Requests over TLS: scrolling quickly makes some 10 a second.
+    request_rate: float = 50.0
+    request_burst: int = 200
+    # Messages of one run that came before their predecessor; as many as a client has under way.
+    hold_per_run: int = 64
+    hold_max: int = 4096
+    # How long the predecessor is waited for before a gap is accepted.
+    hold_time: float = 10.0
+    # A quiet room says where it stands at these times after its last record, then every `heartbeat`.
+    head_steps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+    heartbeat: float = 10.0
+    # Rooms quiet for longer are left out of the heartbeat: 60 repeats were lost only if the session is dead.
+    heartbeat_rooms: float = 600.0
+    # A UDP path is used for this long after the client's last datagram.
+    udp_fresh: float = 60.0
+    # Octets queued on one session's TLS channel before it counts as lagging: a page and some.
+    lag_octets: int = 1 << 20
+    # Records kept in memory for repair, per room and in all rooms (a record is 0.2 to 17 KiB).
+    recent_per_room: int = 512
+    recent_octets: int = 32 << 20
+    # Receipts and presence are sent at most this often; in a large room less often (members / 100 seconds).
+    cursor_interval: float = 1.0
+    presence_interval: float = 0.5
+    # What a client offers twice within this time is answered once with Expect.
+    expect_interval: float = 0.05
+    # Runs whose last number is remembered without asking the database: 65,536 × ~200 octets = 13 MiB.
+    progress_max: int = 65536
+    # How long a client waits after a commit failed.
+    busy_retry: float = 0.5

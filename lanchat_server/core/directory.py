@@ -1,0 +1,114 @@
+"""Users, devices, rooms and members in memory: what every decision needs without asking the database.
+
+Changed by the writer thread alone, right after the commit that made the change durable, so that the next batch is
+judged by it. Other threads only read; values are immutable and the maps of members are replaced, never changed, so a
+reader sees the state before or after, nothing between.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from lanchat.protocol.names import name_key
+from lanchat.protocol.wire import Role, RoomKind
+from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomKeyRow, RoomRow, Snapshot, UserRow
+
+_NOBODY: Mapping[int, MembershipRow] = MappingProxyType({})
+
+
+def direct_name(one: int, other: int) -> str:
+    """The name of the direct room of two users."""
+    low, high = sorted((one, other))
+    return f"direct:{low}:{high}"
+
+
+class Directory:
+    """The accounts and rooms of one log."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.log: LogState = snapshot.log
+        self.load(snapshot)
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Replace everything."""
+        self.log = snapshot.log
+        self.users: dict[int, UserRow] = {user.id: user for user in snapshot.users}
+        self._user_names = {name_key(user.name): user.id for user in snapshot.users}
+        self.devices: dict[bytes, DeviceRow] = {device.id: device for device in snapshot.devices}
+        self.rooms: dict[int, RoomRow] = {room.id: room for room in snapshot.rooms}
+        self._room_names = {name_key(room.name): room.id for room in snapshot.rooms}
+        self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
+        self._members: dict[int, Mapping[int, MembershipRow]] = {}
+        self._rooms_of: dict[int, frozenset[int]] = {}
+        grouped: dict[int, dict[int, MembershipRow]] = {}
+        rooms_of: dict[int, set[int]] = {}
+        for row in snapshot.memberships:
+            grouped.setdefault(row.room, {})[row.user] = row
+            rooms_of.setdefault(row.user, set()).add(row.room)
+        self._members.update(grouped)
+        self._rooms_of.update((user, frozenset(rooms)) for user, rooms in rooms_of.items())
+
+    # Looking up
+
+    def user_named(self, name: str) -> UserRow | None:
+        """The account with this name, however it is written."""
+        return self.users.get(self._user_names.get(name_key(name), 0))
+
+    def room_named(self, name: str) -> RoomRow | None:
+        return self.rooms.get(self._room_names.get(name_key(name), -1))
+
+    def members(self, room: int) -> Mapping[int, MembershipRow]:
+        """User id to membership; do not change it."""
+        return self._members.get(room, _NOBODY)
+
+    def membership(self, room: int, user: int) -> MembershipRow | None:
+        return self.members(room).get(user)
+
+    def rooms_of(self, user: int) -> frozenset[int]:
+        return self._rooms_of.get(user, frozenset())
+
+    def devices_of(self, user: int) -> list[DeviceRow]:
+        """The account's devices, also revoked ones, oldest first."""
+        found = [device for device in list(self.devices.values()) if device.user == user]
+        return sorted(found, key=lambda device: device.created_ms)
+
+    def general(self) -> RoomRow:
+        """The room that everybody is in: the public one that the server made itself."""
+        for room in self.rooms.values():
+            if room.creator == 0 and room.kind is RoomKind.PUBLIC:
+                return room
+        raise LookupError("the database has no general room")
+
+    def active_administrators(self) -> list[UserRow]:
+        return [user for user in self.users.values() if user.role is Role.ADMINISTRATOR and not user.disabled]
+
+    # Changing (writer thread)
+
+    def put_user(self, user: UserRow) -> None:
+        self.users[user.id] = user
+        self._user_names[name_key(user.name)] = user.id
+
+    def put_device(self, device: DeviceRow) -> None:
+        self.devices[device.id] = device
+
+    def revoke_devices(self, devices: Iterable[bytes], now_ms: int) -> None:
+        for device in devices:
+            self.devices[device] = replace(self.devices[device], revoked_ms=now_ms)
+
+    def put_room(self, room: RoomRow) -> None:
+        self.rooms[room.id] = room
+        self._room_names[name_key(room.name)] = room.id
+
+    def put_members(self, members: Iterable[MembershipRow]) -> None:
+        for row in members:
+            self._members[row.room] = {**self.members(row.room), row.user: row}
+            self._rooms_of[row.user] = self.rooms_of(row.user) | {row.room}
+
+    def drop_members(self, room: int, users: Iterable[int]) -> None:
+        gone = set(users)
+        self._members[room] = {user: row for user, row in self.members(room).items() if user not in gone}
+        for user in gone:
+            self._rooms_of[user] = self.rooms_of(user) - {room}
+
+    def put_room_key(self, key: RoomKeyRow) -> None:
+        self.room_keys[key.room] = key

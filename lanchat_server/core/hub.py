@@ -1,0 +1,373 @@
+"""The server core: sessions in, records out. It does no I/O; the shell feeds it and does what it asks.
+
+The shell (service/) calls `receive` for each live frame, `next_batch` when its writer is idle, `committed` or
+`commit_failed` when a batch came back, `handle_timer` when `timer()` is due, and sends what `take_outputs` returns.
+Everything here runs in one thread (the event loop's); the sequencer alone runs on the writer's.
+
+A subscription and the head that answers it are one step here: `committed` moves the head and relays the records in
+the same call, so whoever subscribes between two calls gets everything after the head that he was told, exactly once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import INLINE_BODY_MAX, NACK_MAX, SUBMIT_MAX
+from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
+from lanchat.protocol.records import Head, Record
+from lanchat.protocol.wire import PresenceState, Receipt
+from lanchat_server.core.bucket import TokenBucket
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.heartbeat import Heartbeat
+from lanchat_server.core.intake import Intake
+from lanchat_server.core.model import RunKey
+from lanchat_server.core.outbound import Fetch, Outbox, Output, pack_frames, pack_records
+from lanchat_server.core.receipts import Receipts
+from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.sequencer import Outcome, Submission
+from lanchat_server.core.sessions import Path, Session, SessionTable
+
+
+class ServerCore:
+    """State of a running server, apart from what the directory and the store keep."""
+
+    def __init__(self, config: CoreConfig, directory: Directory, heads: Iterable[Head], now: float) -> None:
+        self.config = config
+        self.directory = directory
+        self.sessions = SessionTable(config)
+        self.receipts = Receipts(config, directory)
+        self.heads: dict[int, Head] = {head.room: head for head in heads}
+        # Counted by reason; the service publishes them.
+        self.counters: Counter[str] = Counter()
+        self._intake = Intake(config)
+        self._outbox = Outbox(config)
+        self._recent = RecentRecords(config)
+        self._heartbeat = Heartbeat(config, now)
+        self._total_rate = TokenBucket(config.total_rate, config.total_rate)
+        self._writing = False
+        self._blocked_until = 0.0
+        self._expected: dict[RunKey, float] = {}
+        self._presence: set[int] = set()
+        self._presence_due: float | None = None
+
+    # --- Sessions ----------------------------------------------------------------------------------------------
+
+    def add_session(self, session_id: int, user: int, device: bytes, now: float) -> Session:
+        """Somebody logged in."""
+        before = self.sessions.user_state(user)
+        session = self.sessions.add(session_id, user, device)
+        self._note_presence(user, before, now)
+        return session
+
+    def remove_session(self, session_id: int, now: float) -> None:
+        """A connection ended; what it handed in stays queued, so that nothing acknowledged later is lost."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return
+        before = self.sessions.user_state(session.user)
+        self.sessions.remove(session_id)
+        self._note_presence(session.user, before, now)
+
+    def subscribe(self, session_id: int, rooms: Iterable[int]) -> list[Head]:
+        """Register for live records; the heads after which they begin. Rooms of others are left out."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return []
+        heads: list[Head] = []
+        for room in rooms:
+            head = self.heads.get(room)
+            if head is not None and self.directory.membership(room, session.user) is not None:
+                self.sessions.subscribe(session, room)
+                session.lagging.discard(room)
+                heads.append(head)
+        return heads
+
+    def drop_member(self, room: int, user: int) -> None:
+        """A membership ended: no record of this room goes to the user's sessions from now on."""
+        for session in self.sessions.of_user(user):
+            self.sessions.unsubscribe(session, room)
+        self.receipts.forget(room, user)
+
+    def add_room(self, head: Head) -> None:
+        """A room was created."""
+        self.heads[head.room] = head
+
+    def pulled(self, session_id: int, room: int) -> None:
+        """A session asked for a page of a room: it is catching up, so live records may go there again."""
+        session = self.sessions.get(session_id)
+        if session is not None:
+            session.lagging.discard(room)
+
+    def announce(self, frame: Any, users: Iterable[int] | None = None) -> None:
+        """An event for all sessions, or for those of some users."""
+        if users is None:
+            self._outbox.send_tls((session.id for session in self.sessions.all()), frame)
+        else:
+            self._outbox.send_tls((s.id for user in users for s in self.sessions.of_user(user)), frame)
+
+    # --- Live frames -------------------------------------------------------------------------------------------
+
+    def receive(self, session_id: int, frame: Any, path: Path, now: float) -> None:
+        """A decoded live frame of a logged-in session."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return
+        if path is Path.UDP:
+            session.udp_seen = now
+        match frame:
+            case wire.Submit():
+                self._submit(session, frame.messages, now)
+            case wire.Nack():
+                self._repair(session, frame, now)
+            case wire.Ping():
+                self._outbox.send_back(session, path, wire.Pong(frame.token))
+            case wire.Cursors():
+                self._advance_cursors(session, frame.cursors, now)
+            case wire.Activity():
+                self._activity(session, frame.state, now)
+
+    def _submit(self, session: Session, messages: list[Message], now: float) -> None:
+        for message in messages:
+            refused = self._admit(session, message, now)
+            if refused is not None:
+                self.counters[refused] += 1
+
+    def _admit(self, session: Session, message: Message, now: float) -> str | None:
+        """Queue a message; the reason when it is not queued."""
+        try:
+            header: Header = decode_header_untrusted(message.header)
+        except ProtocolError:
+            return "submit_malformed"
+        config = self.config
+        if self._intake.full or session.queued >= config.session_queue_max or now < self._blocked_until:
+            self._busy(session, config.busy_retry, now)
+            return "submit_busy"
+        wait = session.messages.wait(now) or self._total_rate.wait(now)
+        if wait:
+            self._busy(session, wait, now)
+            return "submit_over_rate"
+        session.messages.take(now)
+        self._total_rate.take(now)
+        session.queued += 1
+        self._intake.put(Submission(session.id, message, header))
+        return None
+
+    def _busy(self, session: Session, wait: float, now: float) -> None:
+        self._outbox.send(session, [wire.Busy(max(1, round(wait * 1000)))], now)
+
+    def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:
+        for cursor in cursors:
+            head = self.heads.get(cursor.room)
+            if head is not None and self.directory.membership(cursor.room, session.user) is not None:
+                self.receipts.advance(session.user, cursor, head.seq, now)
+
+    def _activity(self, session: Session, state: PresenceState, now: float) -> None:
+        if state is PresenceState.OFFLINE:
+            return
+        before = self.sessions.user_state(session.user)
+        session.state = state
+        self._note_presence(session.user, before, now)
+
+    # --- Repair --------------------------------------------------------------------------------------------------
+
+    def _repair(self, session: Session, nack: wire.Nack, now: float) -> None:
+        head = self.heads.get(nack.room)
+        member = self.directory.membership(nack.room, session.user)
+        if head is None or member is None:
+            return
+        if session.nacks.take(now):
+            self.counters["nack_over_rate"] += 1
+            return
+        self.counters["nack"] += 1
+        wanted = [seq for seq in nack.missing[:NACK_MAX] if member.first_seq <= seq <= head.seq]
+        found, missing = self._recent.find(nack.room, wanted)
+        if missing:
+            self._outbox.fetch(Fetch(session.id, nack.room, tuple(wanted)))
+        elif found:
+            self._send_records(session, nack.room, found, now)
+        else:
+            self._outbox.send(session, [wire.Heads([head])], now)
+
+    def fetched(self, fetch: Fetch, records: list[Record], now: float) -> None:
+        """The store answered a Fetch."""
+        session = self.sessions.get(fetch.session)
+        if session is not None and records and self.directory.membership(fetch.room, session.user) is not None:
+            self._send_records(session, fetch.room, records, now)
+
+    def _send_records(self, session: Session, room: int, records: list[Record], now: float) -> None:
+        packed = pack_records(room, records, self.heads[room], INLINE_BODY_MAX)
+        self._outbox.cast([session], packed, now)
+
+    # --- Batches -------------------------------------------------------------------------------------------------
+
+    def next_batch(self, now: float) -> list[Submission] | None:
+        """What the idle writer should commit now. One batch at a time: then `committed` or `commit_failed`."""
+        if self._writing or not len(self._intake) or now < self._blocked_until:
+            return None
+        self._writing = True
+        return self._intake.take()
+
+    def committed(self, outcome: Outcome, now: float) -> None:
+        """A batch is durable: acknowledge, then relay."""
+        self._writing = False
+        self.counters["batches"] += 1
+        self.counters["repeated"] += outcome.repeated
+        self.counters["gaps"] += outcome.gaps
+        self._acknowledge(outcome, now)
+        self._relay(outcome, now)
+        for submission, expected in outcome.early:
+            self._wait_for_predecessor(submission, expected, now)
+        for submission, _ in outcome.decided:
+            self._intake.release(submission.run, submission.header.n)
+
+    def commit_failed(self, batch: list[Submission], now: float) -> None:
+        """Nothing was decided, or nobody knows: forget the batch. The clients offer it again."""
+        self._writing = False
+        self.counters["batches_failed"] += 1
+        self._blocked_until = now + self.config.busy_retry
+        for session_id in {submission.session for submission in batch}:
+            session = self.sessions.get(session_id)
+            if session is not None:
+                self._busy(session, self.config.busy_retry, now)
+        self._unqueue(batch)
+
+    def reload_heads(self, heads: Mapping[int, Head], now: float) -> None:
+        """Heads read anew after a commit whose outcome was unknown: subscribers learn of them by heartbeat."""
+        for room, head in heads.items():
+            known = self.heads.get(room)
+            if known is None or head.seq > known.seq:
+                self.heads[room] = head
+                self._heartbeat.recorded(room, now)
+                self._outbox.cast(self.sessions.subscribers(room), pack_frames([wire.Heads([head])]), now)
+
+    def _unqueue(self, batch: Iterable[Submission]) -> None:
+        for submission in batch:
+            session = self.sessions.get(submission.session)
+            if session is not None:
+                session.queued -= 1
+
+    def _acknowledge(self, outcome: Outcome, now: float) -> None:
+        receipts: dict[int, list[Receipt]] = {}
+        for submission, decision in outcome.decided:
+            receipt = Receipt(*submission.header.key, decision.seq, decision.code)
+            receipts.setdefault(submission.session, []).append(receipt)
+            self.counters["refused" if decision.code else "stored"] += 1
+        for session_id, items in receipts.items():
+            session = self.sessions.get(session_id)
+            if session is not None:
+                session.queued -= len(items)
+                frames = [wire.Decided(items[i : i + SUBMIT_MAX // 8]) for i in range(0, len(items), SUBMIT_MAX // 8)]
+                self._outbox.send(session, frames, now)
+
+    def _relay(self, outcome: Outcome, now: float) -> None:
+        for room, committed in outcome.committed.items():
+            self.heads[room] = committed.head
+            self._recent.add(room, committed.records)
+            self._recent.erase(room, _erased(committed.records))
+            self._heartbeat.recorded(room, now)
+            packed = pack_records(room, committed.records, committed.head, INLINE_BODY_MAX)
+            ready = [session for session in self.sessions.subscribers(room) if self._keeps_up(session, room, now)]
+            self.counters["relayed"] += len(ready) * len(committed.records)
+            self._outbox.cast(ready, packed, now)
+
+    def _keeps_up(self, session: Session, room: int, now: float) -> bool:
+        """False for a session whose TLS queue is over its bound: it gets heads only until it pulls."""
+        if session.tls_queued <= self.config.lag_octets:
+            return room not in session.lagging
+        if not session.lagging:
+            self.counters["lagging"] += 1
+            self._outbox.send(session, [wire.Lagging()], now)
+        session.lagging.add(room)
+        return False
+
+    def _wait_for_predecessor(self, submission: Submission, expected: int, now: float) -> None:
+        self._unqueue([submission])
+        self._intake.hold(submission, now)
+        run = submission.run
+        session = self.sessions.get(submission.session)
+        if session is not None and now - self._expected.get(run, -1.0) >= self.config.expect_interval:
+            if len(self._expected) > self.config.hold_max:
+                self._expected.clear()
+            self._expected[run] = now
+            self._outbox.send(session, [wire.Expect(*run, expected)], now)
+
+    # --- Time ----------------------------------------------------------------------------------------------------
+
+    def timer(self) -> float | None:
+        """When `handle_timer` wants to be called."""
+        times = [self._heartbeat.timer(), self._presence_due, self.receipts.timer(), self._intake.next_expiry()]
+        if len(self._intake) and not self._writing:
+            times.append(self._blocked_until)
+        return min(when for when in times if when is not None)
+
+    def handle_timer(self, now: float) -> None:
+        """Everything that is due."""
+        self._intake.expire(now)
+        self._send_heads(self._heartbeat.due(now), now)
+        beat = self._heartbeat.beat(now)
+        if beat is not None:
+            self._send_heartbeat(beat, now)
+        for room, cursors in self.receipts.due(now).items():
+            packed = pack_frames([wire.RoomCursors(room, cursors[i : i + 64]) for i in range(0, len(cursors), 64)])
+            self._outbox.cast(self.sessions.subscribers(room), packed, now)
+        if self._presence_due is not None and now >= self._presence_due:
+            self._send_presence(now)
+
+    def _send_heads(self, rooms: Iterable[int], now: float) -> None:
+        for room in rooms:
+            packed = pack_frames([wire.Heads([self.heads[room]])])
+            self._outbox.cast(self.sessions.subscribers(room), packed, now)
+
+    def _send_heartbeat(self, rooms: set[int], now: float) -> None:
+        """To each session the heads of its lively rooms; sessions with the same rooms share the octets."""
+        groups: dict[frozenset[int], list[Session]] = {}
+        for session in self.sessions.all():
+            groups.setdefault(frozenset(session.rooms & rooms), []).append(session)
+        for group, sessions in groups.items():
+            heads = [self.heads[room] for room in sorted(group)]
+            parts = [heads[i : i + 8] for i in range(0, len(heads), 8)] or [[]]
+            self._outbox.cast(sessions, pack_frames([wire.Heads(part) for part in parts]), now)
+
+    # --- Presence ------------------------------------------------------------------------------------------------
+
+    def _note_presence(self, user: int, before: PresenceState, now: float) -> None:
+        if self.sessions.user_state(user) is not before:
+            self.touch_user(user, now)
+
+    def touch_user(self, user: int, now: float) -> None:
+        """Something that others see of this user changed."""
+        self._presence.add(user)
+        if self._presence_due is None:
+            self._presence_due = now + self.config.presence_interval
+
+    def _send_presence(self, now: float) -> None:
+        users = [self.user_view(user) for user in sorted(self._presence) if user in self.directory.users]
+        self._presence.clear()
+        self._presence_due = None
+        for start in range(0, len(users), 200):
+            self.announce(wire.Users(users[start : start + 200]))
+
+    def user_view(self, user_id: int) -> wire.User:
+        """An account as others see it."""
+        user = self.directory.users[user_id]
+        state = self.sessions.user_state(user_id)
+        return wire.User(user.id, user.name, user.display_name, state, user.last_seen_ms, user.role)
+
+    # --- Outputs -------------------------------------------------------------------------------------------------
+
+    def take_outputs(self) -> list[Output]:
+        """What the shell must send or fetch, in order."""
+        return self._outbox.take()
+
+    def queue_lengths(self) -> dict[str, int]:
+        """For status and metrics."""
+        return {"submissions": len(self._intake), "held": self._intake.held}
+
+
+def _erased(records: Iterable[Record]) -> list[int]:
+    """The numbers whose bodies these records delete."""
+    headers: list[Header] = [decode_header_untrusted(record.header) for record in records]
+    return [header.ref for header in headers if header.kind is Kind.DELETE]

@@ -1,0 +1,54 @@
+"""The latest records of each room in memory, for repair without asking the database."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+
+from lanchat.protocol.records import Record
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.outbound import record_size
+
+
+class RecentRecords:
+    """Bounded per room and in octets; the room that was quiet longest gives way first."""
+
+    def __init__(self, config: CoreConfig) -> None:
+        self._config = config
+        self._rooms: OrderedDict[int, deque[Record]] = OrderedDict()
+        self._octets = 0
+
+    def add(self, room: int, records: Iterable[Record]) -> None:
+        """Records that were just committed."""
+        kept = self._rooms.setdefault(room, deque())
+        self._rooms.move_to_end(room)
+        for record in records:
+            kept.append(record)
+            self._octets += record_size(record)
+            if len(kept) > self._config.recent_per_room:
+                self._octets -= record_size(kept.popleft())
+        while self._octets > self._config.recent_octets:
+            oldest = next(iter(self._rooms))
+            self._octets -= record_size(self._rooms[oldest].popleft())
+            if not self._rooms[oldest]:
+                del self._rooms[oldest]
+
+    def erase(self, room: int, seqs: Iterable[int]) -> None:
+        """Bodies of these were deleted: whoever repairs now gets the erased form."""
+        kept = self._rooms.get(room)
+        if not kept:
+            return
+        for seq in seqs:
+            index = seq - kept[0].seq
+            if 0 <= index < len(kept) and kept[index].body is not None:
+                old = kept[index]
+                kept[index] = Record(old.seq, old.time_ms, old.header, old.signature, None, old.body_hash)
+                self._octets += record_size(kept[index]) - record_size(old)
+
+    def find(self, room: int, seqs: Iterable[int]) -> tuple[list[Record], list[int]]:
+        """The records that are here, ascending, and the numbers that are not."""
+        kept = self._rooms.get(room)
+        wanted = sorted(set(seqs))
+        if not kept:
+            return [], wanted
+        first = kept[0].seq
+        found = [kept[seq - first] for seq in wanted if 0 <= seq - first < len(kept)]
+        return found, [seq for seq in wanted if not 0 <= seq - first < len(kept)]

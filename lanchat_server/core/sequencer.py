@@ -1,0 +1,279 @@
+"""One batch of messages becomes one transaction: judge, number, chain, insert, commit; then, and only then, tell.
+
+Runs on the writer thread, one batch at a time. Numbers come from the rooms' rows inside the transaction, so a rollback
+leaves no hole and a second server cannot number in parallel (the store's lease check would raise first).
+
+What is decided is decided for ever: a message that was stored or refused before gets that answer again. A refusal is
+kept only when the author's signature holds; otherwise a member could have other people's future messages refused by
+handing in forgeries under their names first. For the same reason nothing is answered for a forgery but to whoever
+handed it in.
+
+Order within a run: n is taken when n-1 is decided. An early one is handed back to wait (core/intake.py) and comes
+again with `force` when nobody brought its predecessor in time: then it is taken and the gap stays. A late predecessor
+is still stored, after its successors: losing it would be worse.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.keys import sha256
+from lanchat.protocol.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
+from lanchat.protocol.records import Head, Record, chain_hash, sign_head
+from lanchat.protocol.wire import Code, Role
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
+from lanchat_server.core.ports import Store, Transaction
+
+_TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message that a session handed in. `force`: its predecessor was waited for long enough."""
+
+    session: int
+    message: Message
+    header: Header
+    force: bool = False
+
+    @property
+    def run(self) -> RunKey:
+        return RunKey(self.header.room, self.header.device, self.header.run)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Records of one room that one transaction stored, and the head after them."""
+
+    records: list[Record]
+    head: Head
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`:
+    how many were taken without their predecessor."""
+
+    decided: list[tuple[Submission, Decision]] = field(default_factory=list)
+    early: list[tuple[Submission, int]] = field(default_factory=list)
+    committed: dict[int, Committed] = field(default_factory=dict)
+    repeated: int = 0
+    gaps: int = 0
+
+
+class Progress:
+    """The highest number decided of recent runs, so that the usual next message needs no look-up."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._last: OrderedDict[RunKey, int] = OrderedDict()
+
+    def get(self, run: RunKey) -> int | None:
+        return self._last.get(run)
+
+    def advance(self, run: RunKey, n: int) -> None:
+        self._last[run] = max(n, self._last.get(run, 0))
+        self._last.move_to_end(run)
+        if len(self._last) > self._bound:
+            self._last.popitem(last=False)
+
+    def forget(self, runs: Iterable[RunKey]) -> None:
+        for run in runs:
+            self._last.pop(run, None)
+
+
+class Sequencer:
+    """The writer's judgement. One per server process."""
+
+    def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, progress_max: int) -> None:
+        self._directory = directory
+        self._log_key = log_key
+        self._progress = Progress(progress_max)
+
+    def commit(self, store: Store, batch: list[Submission], now_ms: int) -> Outcome:
+        """Decide and store a batch. Raises StoreError; then nothing was decided as far as anybody was told."""
+        runs = {submission.run for submission in batch}
+        try:
+            with store.transaction() as tx:
+                draft = _Draft(self._directory, tx, now_ms)
+                draft.look_up(batch, {run: last for run in runs if (last := self._progress.get(run)) is not None})
+                for submission in _author_order(batch):
+                    draft.judge(submission)
+                outcome = draft.write(self._log_key)
+        except BaseException:
+            self._progress.forget(runs)
+            raise
+        for run, last in draft.last.items():
+            self._progress.advance(run, last)
+        return outcome
+
+    def sign(self, room: int, head: RoomHead) -> Head:
+        """The signed head of a room as it stands in the database."""
+        log = self._directory.log
+        return sign_head(self._log_key, log.log_id, log.epoch, room, head.seq, head.hash, head.time_ms)
+
+
+class _Draft:
+    """One transaction in the making."""
+
+    def __init__(self, directory: Directory, tx: Transaction, now_ms: int) -> None:
+        self._directory = directory
+        self._tx = tx
+        self._now_ms = now_ms
+        self._known: dict[MessageKey, Decision] = {}
+        self._heads: dict[int, RoomHead] = {}
+        self._targets: dict[int, dict[int, Target]] = {}
+        self._new: dict[int, list[NewRecord]] = {}
+        self._rejections: list[Rejection] = []
+        self._outcome = Outcome()
+        self.last: dict[RunKey, int] = {}
+
+    def look_up(self, batch: list[Submission], progress: dict[RunKey, int]) -> None:
+        """Everything that judging needs, in a fixed number of statements."""
+        tx = self._tx
+        self._heads = tx.heads({submission.header.room for submission in batch})
+        self.last = dict(progress)
+        unknown = {submission.run for submission in batch} - progress.keys()
+        if unknown:
+            self.last.update(tx.last_numbers(unknown))
+        old = [item.header.key for item in batch if item.header.n <= self.last.get(item.run, 0)]
+        if old:
+            self._known = tx.decisions(old)
+        refs: dict[int, set[int]] = {}
+        for item in batch:
+            if item.header.ref:
+                refs.setdefault(item.header.room, set()).add(item.header.ref)
+        self._targets = {room: tx.targets(room, seqs) for room, seqs in refs.items()}
+
+    def judge(self, submission: Submission) -> None:
+        """Decide one message, or hand it back as early."""
+        header = submission.header
+        known = self._known.get(header.key)
+        if known is not None:
+            self._outcome.repeated += 1
+            self._outcome.decided.append((submission, known))
+            return
+        code = self._check_author(submission)
+        if code is not None:
+            self._outcome.decided.append((submission, Decision(0, code)))
+            return
+        last = self.last.get(submission.run, 0)
+        if header.n > last + 1 and not submission.force:
+            self._outcome.early.append((submission, last + 1))
+            return
+        self._outcome.gaps += header.n > last + 1
+        self._decide(submission)
+        self.last[submission.run] = max(last, header.n)
+
+    def _check_author(self, submission: Submission) -> Code | None:
+        """A code when this cannot be shown to come from its author; such an answer is not a decision."""
+        header, message = submission.header, submission.message
+        device = self._directory.devices.get(header.device)
+        if device is None:
+            return Code.UNKNOWN_DEVICE
+        try:
+            check_author(
+                device.public_key,
+                self._directory.log.log_id,
+                message.header,
+                sha256(message.body),
+                message.signature,
+            )
+        except ProtocolError:
+            return Code.BAD_SIGNATURE
+        return None
+
+    def _decide(self, submission: Submission) -> None:
+        header = submission.header
+        try:
+            text = body_text_untrusted(header.kind, submission.message.body)
+        except ProtocolError:
+            self._refuse(submission, Code.BAD_TEXT)
+            return
+        author = self._directory.users[self._directory.devices[header.device].user]
+        code = self._check_rights(header, author)
+        if code is not None:
+            self._refuse(submission, code)
+            return
+        self._store(submission, author, text)
+
+    def _check_rights(self, header: Header, author: UserRow) -> Code | None:
+        if author.disabled:
+            return Code.AUTHOR_DISABLED
+        if self._directory.devices[header.device].revoked_ms:
+            return Code.DEVICE_REVOKED
+        if header.room not in self._heads or self._directory.membership(header.room, author.id) is None:
+            return Code.NOT_A_MEMBER
+        if header.kind not in _TAKEN_KINDS:
+            return Code.UNSUPPORTED_KIND
+        return self._check_target(header, author)
+
+    def _check_target(self, header: Header, author: UserRow) -> Code | None:
+        if header.kind is Kind.TEXT and not header.ref:
+            return None
+        target = self._targets.get(header.room, {}).get(header.ref)
+        if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):
+            return Code.NO_SUCH_TARGET
+        if header.kind is Kind.EDIT and target.author != author.id:
+            return Code.TARGET_NOT_YOURS
+        if header.kind is Kind.DELETE and target.author != author.id and author.role < Role.MODERATOR:
+            return Code.TARGET_NOT_YOURS
+        return None
+
+    def _refuse(self, submission: Submission, code: Code) -> None:
+        key = submission.header.key
+        self._rejections.append(Rejection(key, code, self._now_ms))
+        self._settle(submission, Decision(0, code))
+
+    def _store(self, submission: Submission, author: UserRow, text: str) -> None:
+        header, message = submission.header, submission.message
+        head = self._heads[header.room]
+        # Clocks are set back now and then; the log's time is not.
+        time_ms = max(self._now_ms, head.time_ms)
+        record = Record(head.seq + 1, time_ms, message.header, message.signature, message.body)
+        chain = chain_hash(self._directory.log.log_id, header.room, head.hash, record)
+        self._new.setdefault(header.room, []).append(NewRecord(record, header, author.id, chain, text))
+        self._heads[header.room] = RoomHead(record.seq, chain, time_ms)
+        targets = self._targets.setdefault(header.room, {})
+        targets[record.seq] = Target(header.kind, author.id, erased=False)
+        if header.kind is Kind.DELETE:
+            targets[header.ref] = targets[header.ref]._replace(erased=True)
+        self._settle(submission, Decision(record.seq, 0))
+
+    def _settle(self, submission: Submission, decision: Decision) -> None:
+        self._known[submission.header.key] = decision
+        self._outcome.decided.append((submission, decision))
+
+    def write(self, log_key: Ed25519PrivateKey) -> Outcome:
+        """Insert what was decided; the caller's transaction commits after this."""
+        log = self._directory.log
+        for room, new in self._new.items():
+            head = self._heads[room]
+            self._tx.append(room, new, head)
+            signed = sign_head(log_key, log.log_id, log.epoch, room, head.seq, head.hash, head.time_ms)
+            self._outcome.committed[room] = Committed(_relayed(new), signed)
+        if self._rejections:
+            self._tx.reject(self._rejections)
+        return self._outcome
+
+
+def _author_order(batch: list[Submission]) -> Iterator[Submission]:
+    """The order of arrival, but the places that a run has are taken in the order of its numbers."""
+    runs: dict[RunKey, list[Submission]] = {}
+    for submission in batch:
+        runs.setdefault(submission.run, []).append(submission)
+    ordered = {run: iter(sorted(items, key=lambda item: item.header.n)) for run, items in runs.items()}
+    return (next(ordered[submission.run]) for submission in batch)
+
+
+def _relayed(new: list[NewRecord]) -> list[Record]:
+    """The records as they go out: a text that was deleted within the same batch goes without its body."""
+    gone = {item.header.ref for item in new if item.header.kind is Kind.DELETE}
+    return [
+        Record(r.seq, r.time_ms, r.header, r.signature, None, r.body_hash) if r.seq in gone else r
+        for r in (item.record for item in new)
+    ]

@@ -1,0 +1,117 @@
+"""Who is connected: sessions, what they subscribed, and which way to reach them."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lanchat.protocol.wire import PresenceState
+from lanchat_server.core.bucket import TokenBucket
+from lanchat_server.core.config import CoreConfig
+
+
+class Path(enum.Enum):
+    """The way a frame came or goes."""
+
+    UDP = "udp"
+    TLS = "tls"
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One logged-in connection. `udp_seen`: when the last datagram of it opened; `tls_queued`: octets that wait on
+    its TLS channel (the shell keeps it current); `lagging`: rooms whose records were dropped for it."""
+
+    id: int
+    user: int
+    device: bytes
+    messages: TokenBucket
+    nacks: TokenBucket
+    requests: TokenBucket
+    rooms: set[int] = field(default_factory=set)
+    state: PresenceState = PresenceState.ONLINE
+    udp_seen: float | None = None
+    tls_queued: int = 0
+    lagging: set[int] = field(default_factory=set)
+    queued: int = 0
+
+    def udp_open(self, now: float, fresh: float) -> bool:
+        """Whether datagrams reach this client, as far as we know."""
+        return self.udp_seen is not None and now - self.udp_seen <= fresh
+
+
+class SessionTable:
+    """All sessions, by id, by user, and by subscribed room."""
+
+    def __init__(self, config: CoreConfig) -> None:
+        self._config = config
+        self._sessions: dict[int, Session] = {}
+        self._by_user: dict[int, dict[int, Session]] = {}
+        self._subscribers: dict[int, dict[int, Session]] = {}
+
+    def add(self, session_id: int, user: int, device: bytes) -> Session:
+        """A session that has just logged in."""
+        config = self._config
+        session = Session(
+            session_id,
+            user,
+            device,
+            TokenBucket(config.message_rate, config.message_burst),
+            TokenBucket(config.nack_rate, config.nack_burst),
+            TokenBucket(config.request_rate, config.request_burst),
+        )
+        self._sessions[session_id] = session
+        self._by_user.setdefault(user, {})[session_id] = session
+        return session
+
+    def remove(self, session_id: int) -> Session | None:
+        session = self._sessions.pop(session_id, None)
+        if session is None:
+            return None
+        for room in session.rooms:
+            self._unlist(room, session_id)
+        mine = self._by_user[session.user]
+        del mine[session_id]
+        if not mine:
+            del self._by_user[session.user]
+        return session
+
+    def subscribe(self, session: Session, room: int) -> None:
+        session.rooms.add(room)
+        self._subscribers.setdefault(room, {})[session.id] = session
+
+    def unsubscribe(self, session: Session, room: int) -> None:
+        session.rooms.discard(room)
+        session.lagging.discard(room)
+        self._unlist(room, session.id)
+
+    def _unlist(self, room: int, session_id: int) -> None:
+        listed = self._subscribers.get(room)
+        if listed is not None:
+            listed.pop(session_id, None)
+            if not listed:
+                del self._subscribers[room]
+
+    def get(self, session_id: int) -> Session | None:
+        return self._sessions.get(session_id)
+
+    def all(self) -> Iterable[Session]:
+        return self._sessions.values()
+
+    def of_user(self, user: int) -> list[Session]:
+        return list(self._by_user.get(user, {}).values())
+
+    def subscribers(self, room: int) -> Iterable[Session]:
+        return self._subscribers.get(room, {}).values()
+
+    def user_state(self, user: int) -> PresenceState:
+        """Online when any of the user's sessions is, away when all are, offline without one."""
+        states = [session.state for session in self._by_user.get(user, {}).values()]
+        if not states:
+            return PresenceState.OFFLINE
+        return PresenceState.ONLINE if PresenceState.ONLINE in states else PresenceState.AWAY
+
+    def online_users(self) -> list[int]:
+        return list(self._by_user)
+
+    def __len__(self) -> int:
+        return len(self._sessions)

@@ -1,0 +1,233 @@
+"""How often a password may be tried. Pure: the time (float seconds, any steady clock) is handed in.
+
+Four limits; a try waits for the longest of them:
+
+* **account and address**: after 5 failures, none 15 min after the one before, each further try waits 5, 10, 20 … 900 s;
+* **account, from anywhere**: after 20 failures from addresses where its owner has not been, the same delay for all such
+  addresses. That is for the guesser with 100,000 addresses: at the cap he gets 96 tries a day. Addresses where the
+  account logged in before are spared, so he locks nobody out of where he works (device keys are not throttled at all);
+* **address**: 20 tries a minute;
+* **IPv6 network** (/64): 200 tries a minute, as one computer may take any address of it.
+
+A try counts from the moment it is allowed, not when its answer is known: 64 log-ins started at once get five answers.
+
+An attacker must not push the entry that slows him out of a full map. An entry exists because of a try, and a try costs
+him a place in the address limit and the server an Argon2 hash (some 30 ms, few at a time). A map prefers to forget the
+oldest entry that delays nobody; to fill it with delaying ones takes 5 failures each: 65,536 × 5 × 30 ms / 4 cores is
+41 minutes, longer than the longest delay that he could get rid of. Where an account logged in before is kept per
+account, so that nobody's entries displace another's.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Generic, TypeVar
+
+from lanchat_server.core.bucket import TokenBucket
+
+# 2**20 × 5 s is far above every cap; a higher power gains nothing and would overflow in the end.
+_DOUBLINGS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleConfig:
+    """Times in seconds. Defaults are those of a server for 2 to 1,000 people."""
+
+    failures: int = 5
+    window: float = 900.0
+    account_failures: int = 20
+    first_delay: float = 5.0
+    delay_max: float = 900.0
+    address_tries: int = 20
+    address_period: float = 60.0
+    # A school's worth of people on one IPv6 network who log in after a holiday.
+    network_tries: int = 200
+    # Attacker: invents names and addresses. Honest need: 1,000 people with some devices each. Memory: an entry with its
+    # key is up to 0.5 KiB, so 32 MiB for each of the four maps when it is full.
+    entries: int = 65_536
+    # Where one person works: home and office of some years.
+    known_addresses: int = 16
+    # A try that never got its answer (the server was busy, the connection broke) stops counting.
+    answer_within: float = 30.0
+    # What somebody is told to wait while earlier tries are being answered.
+    answer_wait: float = 1.0
+
+
+class _Failures:
+    """Failures in a row of one account and address, or of one account."""
+
+    __slots__ = ("allowed_at", "count", "last", "pending")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = 0.0
+        self.pending = 0
+        self.allowed_at = 0.0
+
+    def delay(self, now: float, limit: int, config: ThrottleConfig) -> float:
+        """Seconds until a try is allowed."""
+        self._forget(now, limit, config)
+        until = self._blocked_until(limit, config)
+        if until > now:
+            return until - now
+        return config.answer_wait if self.pending and self.count + self.pending >= limit else 0.0
+
+    def allow(self, now: float) -> None:
+        self.pending += 1
+        self.allowed_at = now
+
+    def answered(self) -> None:
+        self.pending = max(0, self.pending - 1)
+
+    def fail(self, now: float, limit: int, config: ThrottleConfig) -> None:
+        self._forget(now, limit, config)
+        self.answered()
+        self.count += 1
+        self.last = now
+
+    def blocks(self, now: float, limit: int, config: ThrottleConfig) -> bool:
+        """Whether forgetting it would let somebody try sooner than he may."""
+        self._forget(now, limit, config)
+        return self.count >= limit
+
+    def _blocked_until(self, limit: int, config: ThrottleConfig) -> float:
+        if self.count < limit:
+            return self.last
+        doublings = min(self.count - limit, _DOUBLINGS_MAX)
+        return self.last + min(config.delay_max, config.first_delay * 2.0**doublings)
+
+    def _forget(self, now: float, limit: int, config: ThrottleConfig) -> None:
+        if self.count and now - self._blocked_until(limit, config) > config.window:
+            self.count = 0
+        if self.pending and now - self.allowed_at > config.answer_within:
+            self.pending = 0
+
+
+E = TypeVar("E")
+
+
+class _Bounded(Generic[E]):
+    """A map that forgets: of the oldest few entries the first that is not `needed`, else the oldest."""
+
+    # Looking at more at once would make every try under attack slow; looked-at ones move to the end.
+    _LOOK = 8
+
+    def __init__(self, size: int, needed: Callable[[E, float], bool]) -> None:
+        self._size = size
+        self._needed = needed
+        self._entries: OrderedDict[str, E] = OrderedDict()
+
+    def get(self, key: str) -> E | None:
+        return self._entries.get(key)
+
+    def put(self, key: str, entry: E, now: float) -> E:
+        """Insert or refresh."""
+        if key not in self._entries and len(self._entries) >= self._size:
+            self._forget_one(now)
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        return entry
+
+    def drop(self, key: str) -> None:
+        self._entries.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _forget_one(self, now: float) -> None:
+        for _ in range(self._LOOK):
+            key, entry = next(iter(self._entries.items()))
+            if not self._needed(entry, now):
+                break
+            self._entries.move_to_end(key)
+        self._entries.popitem(last=False)
+
+
+class LoginThrottle:
+    """Ask `delay` once before each try with a password; when it says 0, call `failed` or `succeeded` afterwards."""
+
+    def __init__(self, config: ThrottleConfig | None = None) -> None:
+        self._config = config = config or ThrottleConfig()
+        self._pairs = _Bounded[_Failures](config.entries, lambda e, now: e.blocks(now, config.failures, config))
+        self._accounts = _Bounded[_Failures](
+            config.entries, lambda e, now: e.blocks(now, config.account_failures, config)
+        )
+        self._addresses = _Bounded[TokenBucket](config.entries, lambda e, now: not e.full(now))
+        self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
+
+    def delay(self, user_key: str, address: str, now: float) -> float:
+        """Seconds until this try is allowed. 0: it is, and it counts from now on."""
+        address, network = _place(address)
+        buckets = self._buckets(address, network, now)
+        rows = self._rows(user_key, address)
+        waits = [bucket.wait(now) for bucket in buckets]
+        waits += [entry.delay(now, limit, self._config) for table, key, limit in rows if (entry := table.get(key))]
+        if longest := max(waits):
+            return longest
+        for bucket in buckets:
+            bucket.take(now)
+        for table, key, _ in rows:
+            table.put(key, table.get(key) or _Failures(), now).allow(now)
+        return 0.0
+
+    def failed(self, user_key: str, address: str, now: float) -> None:
+        """The password was wrong, or there is no such user."""
+        address, _ = _place(address)
+        for table, key, limit in self._rows(user_key, address):
+            table.put(key, table.get(key) or _Failures(), now).fail(now, limit, self._config)
+
+    def succeeded(self, user_key: str, address: str, now: float) -> None:
+        """The password was right: this address is forgiven and known for this account from now on."""
+        address, _ = _place(address)
+        for table, key, _ in self._rows(user_key, address):
+            if entry := table.get(key):
+                entry.answered()
+        self._pairs.drop(_pair(user_key, address))
+        self.seen(user_key, address)
+
+    def seen(self, user_key: str, address: str) -> None:
+        """The owner of the account proved by other means (device key, recovery code) that he is at this address."""
+        address, _ = _place(address)
+        known = self._known.setdefault(user_key, OrderedDict())
+        self._known.move_to_end(user_key)
+        known[address] = None
+        known.move_to_end(address)
+        if len(known) > self._config.known_addresses:
+            known.popitem(last=False)
+        if len(self._known) > self._config.entries:
+            self._known.popitem(last=False)
+
+    def _rows(self, user_key: str, address: str) -> list[tuple[_Bounded[_Failures], str, int]]:
+        """The failures that this try is measured by: table, key, how many are free of delay."""
+        rows = [(self._pairs, _pair(user_key, address), self._config.failures)]
+        if address not in self._known.get(user_key, ()):
+            rows.append((self._accounts, user_key, self._config.account_failures))
+        return rows
+
+    def _buckets(self, address: str, network: str, now: float) -> list[TokenBucket]:
+        limits = [(address, self._config.address_tries)]
+        if network:
+            limits.append((network, self._config.network_tries))
+        return [self._bucket(key, tries, now) for key, tries in limits]
+
+    def _bucket(self, key: str, tries: int, now: float) -> TokenBucket:
+        bucket = self._addresses.get(key) or TokenBucket(tries / self._config.address_period, tries)
+        return self._addresses.put(key, bucket, now)
+
+
+def _pair(user_key: str, address: str) -> str:
+    return f"{address} {user_key}"
+
+
+def _place(address: str) -> tuple[str, str]:
+    """The address in one spelling, and its IPv6 network (empty for IPv4)."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:  # a name or a local socket
+        return address, ""
+    if not isinstance(ip, IPv6Address):
+        return str(ip), ""
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped), ""
+    return str(ip), ip.packed[:8].hex() + "/64"
