@@ -1,0 +1,217 @@
+"""Everything that touches python-zeroconf: announcing a server, watching for servers, one instance per interface.
+
+Importing the library takes 75 ms: import this module in a thread, when it is wanted. The rest costs the event loop
+no time: that a registration takes 1.6 s and the first answer 0.1 to 1.2 s is the protocol waiting (RFC 6762, sections
+5.2, 6 and 8.1).
+
+One instance with several interfaces hands out the addresses of all of them on each, so that a client gets one that
+it cannot reach. Hence an instance per interface, which knows only what was heard there.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv4Address
+
+from zeroconf import Error, IPVersion, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from lanchat.net.interfaces import RESCAN_INTERVAL, Interface, announceable, is_host, list_interfaces, serving
+from lanchat.protocol.beacon import SERVICE_TYPE, Advert, decode_txt, encode_txt, service_label
+from lanchat.protocol.errors import ProtocolError
+
+# Goodbyes are sent three times within 0.25 s; a stop that takes longer is left to itself.
+CLOSE_TIMEOUT = 0.8
+# How long one instance name is asked for its address, when the answer did not bring it along.
+LOOKUP_TIMEOUT = 3.0
+# Names that are asked for at once. A stranger can announce thousands; honest networks have a few, and their answers
+# bring the address along. A waiting one holds about 5 KiB.
+LOOKUPS_MAX = 32
+
+# From linux/in.h; Python has no name for it.
+_IP_MULTICAST_ALL = 49
+
+# Runs until it is cancelled; by then the instance is still open.
+Serve = Callable[[AsyncZeroconf, Interface], Awaitable[None]]
+# Where a service was seen: interface and instance name. Stays the same while it is there.
+Source = tuple[Interface, str]
+
+
+async def keep_stations(
+    serve: Serve, on_trouble: Callable[[Interface, Exception], None], host: str | None = None
+) -> None:
+    """Keeps one python-zeroconf instance per network interface, with `serve` running on each, until cancelled; then
+    says goodbye everywhere, which takes CLOSE_TIMEOUT seconds at most. With `host`, on that address only.
+
+    Trouble on an interface (no multicast, port 5353 taken, it vanished) goes to `on_trouble`, once as long as it
+    lasts, and the next scan tries again.
+    """
+    stations = _Stations(serve, on_trouble)
+    try:
+        while True:
+            interfaces = await asyncio.to_thread(list_interfaces)
+            stations.reconcile(serving(interfaces, host))
+            await asyncio.sleep(RESCAN_INTERVAL)
+    finally:
+        await stations.close()
+
+
+class _Stations:
+    """One task per interface."""
+
+    def __init__(self, serve: Serve, on_trouble: Callable[[Interface, Exception], None]) -> None:
+        self._serve = serve
+        self._on_trouble = on_trouble
+        self._running: dict[Interface, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._troubled: set[Interface] = set()
+
+    def reconcile(self, interfaces: Sequence[Interface]) -> None:
+        wanted = set(announceable(interfaces))
+        self._troubled &= wanted
+        for interface, task in list(self._running.items()):
+            if task.done() or interface not in wanted:
+                del self._running[interface]
+                self._leave(task)
+        for interface in wanted - self._running.keys():
+            self._running[interface] = asyncio.create_task(self._run(interface))
+
+    async def close(self) -> None:
+        for task in self._running.values():
+            self._leave(task)
+        self._running.clear()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=CLOSE_TIMEOUT)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _run(self, interface: Interface) -> None:
+        try:
+            async with _station(interface) as station:
+                self._troubled.discard(interface)
+                await self._serve(station, interface)
+        except Exception as error:  # sockets, python-zeroconf's own, time-outs: nothing here may stop the program
+            if interface not in self._troubled:
+                self._troubled.add(interface)
+                self._on_trouble(interface, error)
+
+
+@contextlib.asynccontextmanager
+async def _station(interface: Interface):  # type: ignore[no-untyped-def]
+    station = AsyncZeroconf(interfaces=[interface.address], ip_version=IPVersion.V4Only)
+    try:
+        await station.zeroconf.async_wait_for_start()
+        _hear_only_own_interface(station.zeroconf)
+        yield station
+    finally:
+        await station.async_close()
+
+
+def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
+    """Linux hands a multicast datagram to each socket on the port, whichever interface it joined the group on.
+    Without this, an instance answers on another interface, and takes its sister's announcement for a name clash."""
+    if sys.platform == "linux":
+        import socket
+
+        for reader in zeroconf.engine.readers:
+            sock = reader.transport.get_extra_info("socket")
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+
+
+async def announce(station: AsyncZeroconf, interface: Interface, advert: Advert) -> None:
+    """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
+    info = ServiceInfo(
+        SERVICE_TYPE,
+        f"{service_label(advert.name)}.{SERVICE_TYPE}",
+        port=advert.port,
+        properties=encode_txt(advert),
+        server=_host_name(interface, advert),
+        addresses=[own.ip.packed for own in interface.addresses],
+    )
+    announced = await station.async_register_service(info, allow_name_change=True)
+    await announced
+    await asyncio.Event().wait()
+
+
+def _host_name(interface: Interface, advert: Advert) -> str:
+    """Not the computer's own name, which belongs to the system's responder; another one on each interface, for two
+    may be on one network."""
+    return f"lanchat-{advert.log_id[:6].hex()}-{interface.addresses[0].ip.packed.hex()}.local."
+
+
+class Watcher(ServiceListener):
+    """Hears about servers on one interface and passes on what is well formed.
+
+    `found(advert, host, source)` is called for a new one and for changes, `gone(source)` after its goodbye or when
+    its records have expired, also for sources that were never found.
+    """
+
+    def __init__(
+        self,
+        interface: Interface,
+        found: Callable[[Advert, str, Source], None],
+        gone: Callable[[Source], None],
+    ) -> None:
+        self._interface = interface
+        self._found = found
+        self._gone = gone
+        self._lookups: set[asyncio.Task[None]] = set()
+
+    async def run(self, station: AsyncZeroconf) -> None:
+        """Watches until cancelled.
+
+        The library asks for a unicast answer first, which takes 0.1 s, and for a multicast one after a second. (That
+        second is lost when a server runs on this computer too: both have a socket for unicast on port 5353, and the
+        system gives the answer to either. The probe finds that server.)
+        """
+        await station.async_add_service_listener(SERVICE_TYPE, self)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for task in list(self._lookups):
+                task.cancel()
+
+    def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        try:
+            info = AsyncServiceInfo(SERVICE_TYPE, name)
+        except Error:  # a name that breaks the rules of DNS-SD
+            return
+        if info.load_from_cache(zc):
+            self._report(info)
+        elif len(self._lookups) < LOOKUPS_MAX:
+            task = asyncio.create_task(self._look_up(zc, info))
+            self._lookups.add(task)
+            task.add_done_callback(self._lookups.discard)
+
+    def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        self.add_service(zc, type_, name)
+
+    def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        self._gone((self._interface, name))
+
+    async def _look_up(self, zc: Zeroconf, info: AsyncServiceInfo) -> None:
+        with contextlib.suppress(Error, OSError):
+            if await info.async_request(zc, LOOKUP_TIMEOUT * 1000):
+                self._report(info)
+
+    def _report(self, info: ServiceInfo) -> None:
+        label = info.name[: -len(SERVICE_TYPE) - 1]
+        try:
+            advert = decode_txt(info.properties, info.port, label)
+        except ProtocolError:
+            return
+        host = _best_address(info, self._interface)
+        if host is not None:
+            self._found(advert, host, (self._interface, info.name))
+
+
+def _best_address(info: ServiceInfo, interface: Interface) -> str | None:
+    """One that this interface reaches by itself, else the first that can be a server's; None when there is none."""
+    hosts = [IPv4Address(packed) for packed in info.addresses_by_version(IPVersion.V4Only)]
+    usable = [host for host in hosts if is_host(host) and (interface.is_loopback or not host.is_loopback)]
+    usable.sort(key=lambda host: not interface.reaches(host))
+    return str(usable[0]) if usable else None
