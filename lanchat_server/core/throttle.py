@@ -12,9 +12,9 @@ Four limits; a try waits for the longest of them:
 A try counts from the moment it is allowed, not when its answer is known: 64 log-ins started at once get five answers.
 
 An attacker must not push the entry that slows him out of a full map. An entry exists because of a try, and a try costs
-him a place in the address limit and the server an Argon2 hash (some 30 ms, few at a time). A map prefers to forget the
-oldest entry that delays nobody; to fill it with delaying ones takes 5 failures each: 65,536 × 5 × 30 ms / 4 cores is
-41 minutes, longer than the longest delay that he could get rid of. Where an account logged in before is kept per
+him a place in the address limit and the server an Argon2 hash (some 30 ms, few at a time). A full map forgets the
+entries that delay nobody first; delaying ones have half of it, and take 5 failures each: 32,768 × 5 × 30 ms / 4 workers
+is 20 minutes, longer than the longest delay that he could get rid of. Where an account logged in before is kept per
 account, so that nobody's entries displace another's.
 """
 
@@ -86,8 +86,8 @@ class _Failures:
         self.count += 1
         self.last = now
 
-    def blocks(self, now: float, limit: int, config: ThrottleConfig) -> bool:
-        """Whether forgetting it would let somebody try sooner than he may."""
+    def delays(self, now: float, limit: int, config: ThrottleConfig) -> bool:
+        """Whether it has reached the failures from which on tries have to wait."""
         self._forget(now, limit, config)
         return self.count >= limit
 
@@ -108,40 +108,41 @@ E = TypeVar("E")
 
 
 class _Bounded(Generic[E]):
-    """A map that forgets: of the oldest few entries the first that is not `needed`, else the oldest."""
+    """A map that forgets the longest unused: first of the entries that delay nobody, which are most.
 
-    # Looking at more at once would make every try under attack slow; looked-at ones move to the end.
-    _LOOK = 8
+    Delaying ones get half of it at most, so that new entries always find room.
+    """
 
-    def __init__(self, size: int, needed: Callable[[E, float], bool]) -> None:
+    def __init__(self, size: int, delays: Callable[[E, float], bool]) -> None:
         self._size = size
-        self._needed = needed
-        self._entries: OrderedDict[str, E] = OrderedDict()
+        self._delays = delays
+        self._light: OrderedDict[str, E] = OrderedDict()
+        self._heavy: OrderedDict[str, E] = OrderedDict()
 
     def get(self, key: str) -> E | None:
-        return self._entries.get(key)
+        return self._heavy.get(key) or self._light.get(key)
 
-    def put(self, key: str, entry: E, now: float) -> E:
-        """Insert or refresh."""
-        if key not in self._entries and len(self._entries) >= self._size:
+    def put(self, key: str, entry: E, now: float) -> None:
+        """Insert or refresh; to be called after a change of `entry`."""
+        self.drop(key)
+        (self._heavy if self._delays(entry, now) else self._light)[key] = entry
+        if len(self) > self._size:
             self._forget_one(now)
-        self._entries[key] = entry
-        self._entries.move_to_end(key)
-        return entry
 
     def drop(self, key: str) -> None:
-        self._entries.pop(key, None)
+        self._heavy.pop(key, None)
+        self._light.pop(key, None)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._light) + len(self._heavy)
 
     def _forget_one(self, now: float) -> None:
-        for _ in range(self._LOOK):
-            key, entry = next(iter(self._entries.items()))
-            if not self._needed(entry, now):
-                break
-            self._entries.move_to_end(key)
-        self._entries.popitem(last=False)
+        if self._heavy:
+            oldest = next(iter(self._heavy.values()))
+            if len(self._heavy) > self._size // 2 or not self._delays(oldest, now):
+                self._heavy.popitem(last=False)
+                return
+        self._light.popitem(last=False)
 
 
 class LoginThrottle:
@@ -149,9 +150,9 @@ class LoginThrottle:
 
     def __init__(self, config: ThrottleConfig | None = None) -> None:
         self._config = config = config or ThrottleConfig()
-        self._pairs = _Bounded[_Failures](config.entries, lambda e, now: e.blocks(now, config.failures, config))
+        self._pairs = _Bounded[_Failures](config.entries, lambda e, now: e.delays(now, config.failures, config))
         self._accounts = _Bounded[_Failures](
-            config.entries, lambda e, now: e.blocks(now, config.account_failures, config)
+            config.entries, lambda e, now: e.delays(now, config.account_failures, config)
         )
         self._addresses = _Bounded[TokenBucket](config.entries, lambda e, now: not e.full(now))
         self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
@@ -168,14 +169,18 @@ class LoginThrottle:
         for bucket in buckets:
             bucket.take(now)
         for table, key, _ in rows:
-            table.put(key, table.get(key) or _Failures(), now).allow(now)
+            entry = table.get(key) or _Failures()
+            entry.allow(now)
+            table.put(key, entry, now)
         return 0.0
 
     def failed(self, user_key: str, address: str, now: float) -> None:
         """The password was wrong, or there is no such user."""
         address, _ = _place(address)
         for table, key, limit in self._rows(user_key, address):
-            table.put(key, table.get(key) or _Failures(), now).fail(now, limit, self._config)
+            entry = table.get(key) or _Failures()
+            entry.fail(now, limit, self._config)
+            table.put(key, entry, now)
 
     def succeeded(self, user_key: str, address: str, now: float) -> None:
         """The password was right: this address is forgiven and known for this account from now on."""
@@ -213,7 +218,8 @@ class LoginThrottle:
 
     def _bucket(self, key: str, tries: int, now: float) -> TokenBucket:
         bucket = self._addresses.get(key) or TokenBucket(tries / self._config.address_period, tries)
-        return self._addresses.put(key, bucket, now)
+        self._addresses.put(key, bucket, now)
+        return bucket
 
 
 def _pair(user_key: str, address: str) -> str:

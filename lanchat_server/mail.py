@@ -1,0 +1,154 @@
+"""The one mail that this server writes: a code for somebody who forgot the password.
+
+Whoever asks for a code learns nothing from the mail's fate: `send_code` puts it in line and returns, one thread hands
+it in later, and a failure is only logged, without address, code or password. The text is in both languages, as the
+server does not know the reader's.
+"""
+
+import contextlib
+import logging
+import queue
+import re
+import smtplib
+import socket
+import ssl
+import threading
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid, parseaddr
+
+from lanchat.protocol.names import inert
+from lanchat_server.config import Smtp
+
+_log = logging.getLogger(__name__)
+
+# Seconds that one step of the exchange with the mail server may take.
+TIMEOUT = 10.0
+# Attacker: asks for codes in other people's names (the throttle lets few through). Honest need: a handful a day.
+# Memory: some 2 KiB each.
+QUEUE_MAX = 64
+# Stricter than RFC 5322: no quoting, no comments, no lists, so that one address is one recipient.
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+")
+
+_SUBJECT = "{server}: your code / ваш код"
+_TEXT = """\
+Somebody, probably you, asked for a new password for the account {user} on the chat server {server}.
+
+Code: {code}
+
+It is valid for {minutes} minutes. If it was not you, do nothing: the password stays as it is. Give this code to nobody.
+
+
+Кто-то (скорее всего, вы) попросил новый пароль для учётной записи {user} на сервере чата {server}.
+
+Код: {code}
+
+Он действует {minutes} мин. Если это были не вы, ничего не делайте: пароль останется прежним. Никому не сообщайте код.
+"""
+
+
+class Mailer:
+    """Hands mails to the configured server, one after the other; without a configuration it sends none.
+
+    `context` is for tests and private certificate authorities; by default the system's authorities are trusted and
+    the server's name is checked.
+    """
+
+    def __init__(self, smtp: Smtp | None, context: ssl.SSLContext | None = None) -> None:
+        self._smtp = smtp
+        self._context = context
+        self._queue: queue.Queue[EmailMessage | None] = queue.Queue(QUEUE_MAX)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether mails can be sent at all."""
+        return self._smtp is not None
+
+    async def send_code(self, address: str, user: str, code: str, server_name: str, minutes: int) -> None:
+        """Put the mail in line and return at once; never raises and never tells whether it can be delivered."""
+        if self._smtp is None:
+            return
+        try:
+            message = _compose(self._smtp.sender, address, user, code, server_name, minutes)
+            self._queue.put_nowait(message)
+        except (ValueError, MessageError) as error:
+            _log.warning("a recovery mail could not be written: %s", type(error).__name__)
+        except queue.Full:
+            _log.warning("a recovery mail was dropped: %d wait already", QUEUE_MAX)
+        else:
+            self._start()
+
+    def close(self, timeout: float = TIMEOUT) -> None:
+        """Send what is in line, for at most `timeout` seconds."""
+        if self._thread is None:
+            return
+        with contextlib.suppress(queue.Full):  # then the mail server is down anyway
+            self._queue.put_nowait(None)
+        self._thread.join(timeout)
+        self._thread = None
+
+    def _start(self) -> None:
+        if self._thread is None:
+            # A daemon: a mail server that hangs must not keep this server from ending.
+            self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while (message := self._queue.get()) is not None:
+            try:
+                self._deliver(message)
+            except smtplib.SMTPResponseException as error:
+                _log.warning("a recovery mail was not sent: %s (%d)", type(error).__name__, error.smtp_code)
+            except (OSError, smtplib.SMTPException) as error:
+                _log.warning("a recovery mail was not sent: %s", type(error).__name__)
+            except Exception as error:  # a library's surprise must not end the thread; its text may hold the mail
+                _log.error("a recovery mail was not sent: %s", type(error).__name__)
+
+    def _deliver(self, message: EmailMessage) -> None:
+        assert self._smtp is not None
+        with self._connect(self._smtp) as server:
+            if self._smtp.user:
+                server.login(self._smtp.user, self._smtp.password)
+            server.send_message(message)
+
+    def _connect(self, smtp: Smtp) -> smtplib.SMTP:
+        name = _own_name()
+        if smtp.security == "tls":
+            return smtplib.SMTP_SSL(smtp.host, smtp.port, name, timeout=TIMEOUT, context=self._tls())
+        server = smtplib.SMTP(smtp.host, smtp.port, name, timeout=TIMEOUT)
+        if smtp.security == "starttls":
+            try:
+                server.starttls(context=self._tls())
+            except BaseException:
+                server.close()
+                raise
+        return server
+
+    def _tls(self) -> ssl.SSLContext:
+        return self._context or ssl.create_default_context()
+
+
+def _compose(sender: str, address: str, user: str, code: str, server_name: str, minutes: int) -> EmailMessage:
+    """The mail; raises ValueError or MessageError when an address is none."""
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError("not an e-mail address")
+    message = EmailMessage(policy=SMTP)
+    server, user = inert(server_name), inert(user)
+    message["Subject"] = _SUBJECT.format(server=server)
+    message["From"] = sender
+    message["To"] = Address(addr_spec=address)
+    message["Date"] = formatdate(localtime=True)
+    message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost")
+    # RFC 3834: no out-of-office answer comes back.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_TEXT.format(user=user, code=code, server=server, minutes=minutes))
+    return message
+
+
+def _own_name() -> str:
+    """What to say in EHLO. smtplib would ask the name service, which takes its time on a network without one."""
+    name = socket.gethostname()
+    return name if "." in name else "[127.0.0.1]"

@@ -1,0 +1,118 @@
+"""Passwords at rest: Argon2id (RFC 9106) in a bounded pool of threads of its own.
+
+One hash takes 19 MiB and some 30 ms of a core on purpose. So the work is done outside the event loop, by few threads,
+and the number of callers that wait for one is bounded: a flood of log-ins gets `Busy` and costs no more memory.
+
+The same password typed on another keyboard may come in other code points (é as one or two). Both sides are brought to
+one form first, that of RFC 8265 (OpaqueString): NFC, and every kind of space is the common one. Compatibility forms
+stay apart: NFKC would make different passwords equal.
+"""
+
+import asyncio
+import contextlib
+import os
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Each worker holds one hash in memory: 4 × 19 MiB with the default parameters.
+WORKERS_MAX = 4
+# Callers that wait for a worker: an attacker fills it with log-ins from many addresses; honest need is everybody of a
+# school logging in after a power cut, four at a time; memory: a coroutine each, some KiB. The last in line waits 2 s.
+WAITING_MAX = 256
+_SALT_OCTETS = 16
+_HASH_OCTETS = 32
+
+
+class Busy(Exception):
+    """Too many log-ins wait for their turn; nothing was computed."""
+
+
+class PasswordHasher:
+    """Makes and checks password hashes. For the thread of one event loop; `close` ends its threads."""
+
+    def __init__(
+        self,
+        memory_kib: int = 19456,
+        time_cost: int = 2,
+        parallelism: int = 1,
+        workers: int | None = None,
+        waiting: int = WAITING_MAX,
+    ) -> None:
+        self._argon2 = argon2.PasswordHasher(time_cost, memory_kib, parallelism, _HASH_OCTETS, _SALT_OCTETS)
+        # Nobody's: well formed, with the parameters in use, and no password is known that gives 32 zero octets.
+        self._nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${'A' * 22}${'A' * 43}"
+        threads = workers or min(os.cpu_count() or 1, WORKERS_MAX)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._free = asyncio.Semaphore(threads)
+        self._waiting = 0
+        self._waiting_max = waiting
+
+    async def hash(self, password: str) -> str:
+        """The password's hash for the database, with its parameters and a new salt. Raises Busy."""
+        return await self._run(self._argon2.hash, _octets(password))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether `stored` is this password's hash. Raises Busy.
+
+        `stored` None (no such user) or damaged: False after the same work, so that time does not tell who exists.
+        """
+        return await self._run(self._verify, _octets(password), stored)
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Whether `stored` was made with other parameters than those in use."""
+        try:
+            return self._argon2.check_needs_rehash(stored)
+        except InvalidHashError:
+            return True
+
+    def close(self) -> None:
+        """End the threads; waits for the hash that is being computed."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _verify(self, password: bytes, stored: str | None) -> bool:
+        try:
+            return self._argon2.verify(stored if stored is not None else self._nobody, password) and stored is not None
+        except InvalidHashError:
+            return self._verify(password, None)
+        except VerificationError:
+            return False
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        # Callers wait here, not in the pool's queue: there a cancelled one would stay until its turn.
+        if self._waiting >= self._waiting_max:
+            raise Busy
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        return await self._in_pool(work, *args, **kwargs)
+
+    async def _in_pool(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+
+        def release(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(self._free.release)
+
+        try:
+            job = self._pool.submit(work, *args, **kwargs)
+        except BaseException:
+            self._free.release()
+            raise
+        # The worker is free when the work is done, not when the caller went away.
+        job.add_done_callback(release)
+        return await asyncio.wrap_future(job)
+
+
+def _octets(password: str) -> bytes:
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
+    return unicodedata.normalize("NFC", spaced).encode("utf-8", "surrogatepass")
