@@ -537,13 +537,15 @@ class Subscribed(_Frame, frozen=True, tag=4):
 
 class Page(_Frame, frozen=True, tag=5):
     """Consecutive records of a room; `before_hash` is the chain hash before the first. `head` is the signed head
-    now. No records: there are none in that direction."""
+    now. No records: there are none in that direction. `proof`: a head signed for the last record of the page when
+    that is not `head`, so that a client far behind can keep each page as it comes."""
 
     room: U63
     records: list[Record]
     before_hash: Key32
     head: Head
     certificates: list[Certificate]
+    proof: Head | None = None
 
 
 class Found(_Frame, frozen=True, tag=6):

@@ -58,6 +58,10 @@ class LocalStore(Protocol):
     def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
         """Begin an empty span; when there is one already (another process), that one is returned."""
 
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        """Begin anew above a hole: whoever left a room and came back may not read what was said meanwhile. The records
+        below are dropped. When the stored span reaches `base` already (another process), that one is returned."""
+
     def append(self, room: int, links: Sequence[Link], head: Head) -> None:
         """Records after the cursor, contiguous; those at or below the stored cursor are compared (raises Forked) and
         passed over. Removes their messages from the outbox, blanks the bodies that deletions among them erase, keeps
