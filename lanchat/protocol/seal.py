@@ -65,11 +65,8 @@ class Opener:
         self._context = log_id + _EPOCH.pack(epoch)
         self._key_id = key_id
         self._window = ReplayWindow()
-
-    @property
-    def highest(self) -> int:
-        """The highest counter opened so far, -1 before the first."""
-        return self._window.highest
+        # Whether the datagram opened last had the highest counter so far: only then its address counts.
+        self.newest = False
 
     def open_untrusted(self, datagram: bytes) -> bytes:
         """The payload; raises ProtocolError for forged, foreign and repeated datagrams. State changes only when
@@ -86,4 +83,5 @@ class Opener:
             raise ProtocolError("seal does not hold") from error
         if not self._window.accept(counter):
             raise ProtocolError("datagram seen before")
+        self.newest = counter == self._window.highest
         return payload

@@ -27,7 +27,7 @@ from lanchat_server.core.model import RunKey
 from lanchat_server.core.outbound import Fetch, Outbox, Output, pack_frames, pack_records
 from lanchat_server.core.receipts import Receipts
 from lanchat_server.core.recent import RecentRecords
-from lanchat_server.core.sequencer import Outcome, Submission
+from lanchat_server.core.sequencer import FORGERIES, Outcome, Submission
 from lanchat_server.core.sessions import Path, Session, SessionTable
 
 
@@ -220,8 +220,9 @@ class ServerCore:
         self._relay(outcome, now)
         for submission, expected in outcome.early:
             self._wait_for_predecessor(submission, expected, now)
-        for submission, _ in outcome.decided:
-            self._intake.release(submission.run, submission.header.n)
+        for submission, decision in outcome.decided:
+            if decision.code not in FORGERIES:
+                self._intake.release(submission.run, submission.header.n)
 
     def commit_failed(self, batch: list[Submission], now: float) -> None:
         """Nothing was decided, or nobody knows: forget the batch. The clients offer it again."""
@@ -284,8 +285,8 @@ class ServerCore:
         return False
 
     def _wait_for_predecessor(self, submission: Submission, expected: int, now: float) -> None:
-        self._unqueue([submission])
-        self._intake.hold(submission, now)
+        if not self._intake.hold(submission, now):
+            self._unqueue([submission])
         run = submission.run
         session = self.sessions.get(submission.session)
         if session is not None and now - self._expected.get(run, -1.0) >= self.config.expect_interval:

@@ -35,18 +35,15 @@ class Intake:
         """The next batch, in order of arrival."""
         return [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
 
-    def hold(self, submission: Submission, now: float) -> None:
-        """Keep an early message; when there is no room it is dropped and its client offers it again."""
-        held = self._held.setdefault(submission.run, {})
+    def hold(self, submission: Submission, now: float) -> bool:
+        """Keep an early message. False when it is held already, or there is no room: its client offers it again."""
+        held = self._held.get(submission.run, {})
         n = submission.header.n
-        known = n in held
-        if not known and (len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max):
-            if not held:
-                del self._held[submission.run]
-            return
-        if not known:
-            self._held_count += 1
-            held[n] = (submission, now + self._config.hold_time)
+        if n in held or len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max:
+            return False
+        self._held.setdefault(submission.run, held)[n] = (submission, now + self._config.hold_time)
+        self._held_count += 1
+        return True
 
     def release(self, run: RunKey, last: int) -> None:
         """`last` of this run was decided: queue the held successors that are next to it."""

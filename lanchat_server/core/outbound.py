@@ -44,7 +44,7 @@ Output = Send | Fetch
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for sessions without UDP."""
+    """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP."""
 
     datagrams: tuple[bytes, ...]
     large: bytes

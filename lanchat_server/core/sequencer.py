@@ -28,6 +28,8 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
 from lanchat_server.core.ports import Store, Transaction
 
+# Answers that are not decisions: nobody has shown that the message is its author's.
+FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))
 _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 

@@ -1,0 +1,260 @@
+"""Accounts, devices, rooms: what each change does to the database and to the directory in memory.
+
+Each function is the body of one transaction: it writes through `tx` and returns what to do once that is durable. The
+running server hands them to its writer, the administrator's commands run them on a database that no server holds.
+Refusals are raised as `Refused`; nothing is written then.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.protocol import keys
+from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.names import inert
+from lanchat.protocol.records import genesis_hash
+from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind
+from lanchat_server.core.directory import Directory, direct_name
+from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.service.errors import Refused
+
+ROOM_KEY_LIFETIME = 24 * 3600.0
+# Rooms that one user made; a member cannot fill the directory.
+ROOMS_PER_USER = 200
+DEVICES_PER_USER = 50
+Nothing = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Cleaned names and a password hash."""
+
+    name: str
+    display_name: str
+    email: str
+    password_hash: str
+    role: Role
+
+
+def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> Callable[[], UserRow]:
+    """The account, a member of `general`. The first account of all is an administrator."""
+    role = new.role if directory.users else Role.ADMINISTRATOR
+    try:
+        user = tx.add_user(UserRow(0, new.name, new.display_name, new.email, new.password_hash, role, False, now_ms, 0))
+    except KeyError as error:
+        raise Refused(Code.NAME_TAKEN, "name taken") from error
+    member = _membership(directory, directory.general().id, user.id, tx, now_ms)
+    tx.add_members([member])
+
+    def apply() -> UserRow:
+        directory.put_user(user)
+        directory.put_members([member])
+        return user
+
+    return apply
+
+
+def update_user(
+    tx: Transaction,
+    directory: Directory,
+    user_id: int,
+    *,
+    password_hash: str | None = None,
+    display_name: str | None = None,
+    email: str | None = None,
+    role: Role | None = None,
+    disabled: bool | None = None,
+) -> Callable[[], UserRow]:
+    """Change an account; the last active administrator stays one."""
+    user = directory.users[user_id]
+    loses = (role is not None and role is not Role.ADMINISTRATOR) or disabled
+    if loses and directory.active_administrators() == [user]:
+        raise Refused(Code.LAST_ADMINISTRATOR, "the last administrator")
+    tx.update_user(
+        user_id,
+        password_hash=password_hash,
+        display_name=display_name,
+        email=email,
+        role=role,
+        disabled=disabled,
+    )
+    changed = replace(
+        user,
+        password_hash=user.password_hash if password_hash is None else password_hash,
+        display_name=user.display_name if display_name is None else display_name,
+        email=user.email if email is None else email,
+        role=user.role if role is None else role,
+        disabled=user.disabled if disabled is None else disabled,
+    )
+
+    def apply() -> UserRow:
+        directory.put_user(changed)
+        return changed
+
+    return apply
+
+
+# --- Devices ---------------------------------------------------------------------------------------------------------
+
+
+def certify(
+    directory: Directory, log_key: Ed25519PrivateKey, user: UserRow, public_key: bytes, now_ms: int
+) -> Certificate:
+    """A fresh certificate for a device of `user`."""
+    not_after = now_ms + int(CERTIFICATE_LIFETIME * 1000)
+    body = CertificateBody(directory.log.log_id, user.id, public_key, user.name, user.display_name, not_after, now_ms)
+    return issue_certificate(log_key, body)
+
+
+def enrol_device(
+    tx: Transaction,
+    directory: Directory,
+    user: UserRow,
+    public_key: bytes,
+    name: str,
+    certificate: Certificate,
+    now_ms: int,
+) -> Callable[[], DeviceRow]:
+    """A new device of `user`. Enrolling again what is enrolled and not revoked only renews its certificate."""
+    device_id = keys.device_id(public_key)
+    known = directory.devices.get(device_id)
+    if known is not None:
+        if known.user != user.id or known.revoked_ms:
+            raise Refused(Code.DEVICE_REVOKED, "this device key cannot be enrolled again")
+        return renew_device(tx, directory, known, certificate)
+    if len([d for d in directory.devices_of(user.id) if not d.revoked_ms]) >= DEVICES_PER_USER:
+        raise Refused(Code.TOO_MANY_SESSIONS, "too many devices")
+    device = DeviceRow(device_id, user.id, public_key, inert(name), now_ms, now_ms, 0, certificate)
+    tx.add_device(device)
+
+    def apply() -> DeviceRow:
+        directory.put_device(device)
+        return device
+
+    return apply
+
+
+def renew_device(
+    tx: Transaction, directory: Directory, device: DeviceRow, certificate: Certificate
+) -> Callable[[], DeviceRow]:
+    """Keep a fresh certificate."""
+    tx.set_certificate(device.id, certificate)
+
+    def apply() -> DeviceRow:
+        renewed = replace(directory.devices[device.id], certificate=certificate)
+        directory.put_device(renewed)
+        return renewed
+
+    return apply
+
+
+def revoke_devices(tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int) -> Nothing:
+    """These log in and sign no more."""
+    tx.revoke_devices(devices, now_ms)
+    return lambda: directory.revoke_devices(devices, now_ms)
+
+
+# --- Rooms -----------------------------------------------------------------------------------------------------------
+
+
+def add_room(
+    tx: Transaction,
+    directory: Directory,
+    room_id: int,
+    name: str,
+    kind: RoomKind,
+    history: HistoryPolicy,
+    users: Collection[int],
+    now_ms: int,
+) -> Callable[[], RoomRow]:
+    """An empty room, made by the first of `users`, all of them members."""
+    creator = next(iter(users))
+    made = sum(1 for room in directory.rooms.values() if room.creator == creator and room.kind is not RoomKind.DIRECT)
+    if kind is not RoomKind.DIRECT and made >= ROOMS_PER_USER:
+        raise Refused(Code.NOT_ALLOWED, "too many rooms")
+    head = RoomHead(0, genesis_hash(directory.log.log_id, room_id), now_ms)
+    room = RoomRow(room_id, name, kind, history, creator, now_ms, head)
+    try:
+        tx.add_room(room)
+    except KeyError as error:
+        raise Refused(Code.NAME_TAKEN, "name taken") from error
+    members = [MembershipRow(room_id, user, now_ms, 1, 0, 0) for user in users]
+    tx.add_members(members)
+
+    def apply() -> RoomRow:
+        directory.put_room(room)
+        directory.put_members(members)
+        return room
+
+    return apply
+
+
+def open_direct(
+    tx: Transaction, directory: Directory, room_id: int, user: int, partner: int, now_ms: int
+) -> Callable[[], RoomRow]:
+    """The direct room of two users, made when it is not there."""
+    name = direct_name(user, partner)
+    known = directory.room_named(name)
+    if known is not None:
+        return lambda: known
+    return add_room(tx, directory, room_id, name, RoomKind.DIRECT, HistoryPolicy.EVERYTHING, [user, partner], now_ms)
+
+
+def add_member(tx: Transaction, directory: Directory, room: int, user: int, now_ms: int) -> Callable[[], MembershipRow]:
+    """A member more; one who is a member stays as he is."""
+    known = directory.membership(room, user)
+    if known is not None:
+        return lambda: known
+    member = _membership(directory, room, user, tx, now_ms)
+    tx.add_members([member])
+
+    def apply() -> MembershipRow:
+        directory.put_members([member])
+        return member
+
+    return apply
+
+
+def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> Nothing:
+    """A member less."""
+    tx.remove_members(room, [user])
+    return lambda: directory.drop_members(room, [user])
+
+
+def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
+    since_joining = directory.rooms[room].history is HistoryPolicy.SINCE_JOINING
+    first_seq = tx.heads([room])[room].seq + 1 if since_joining else 1
+    return MembershipRow(room, user, now_ms, first_seq, 0, 0)
+
+
+def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> Callable[[], RoomRow]:
+    """For those who join from now on; what members may read already stays theirs."""
+    tx.update_room(room, history=history)
+
+    def apply() -> RoomRow:
+        changed = replace(directory.rooms[room], history=history)
+        directory.put_room(changed)
+        return changed
+
+    return apply
+
+
+def rotate_room_keys(
+    tx: Transaction, directory: Directory, fresh: dict[int, bytes], now_ms: int
+) -> Callable[[], list[RoomKeyRow]]:
+    """A new key for each room of `fresh` (room to 32 random octets)."""
+    rows = []
+    for room, key in fresh.items():
+        old = directory.room_keys.get(room)
+        number = old.number + 1 if old else 1
+        rows.append(RoomKeyRow(room, number, key, now_ms + int(ROOM_KEY_LIFETIME * 1000)))
+        tx.set_room_key(rows[-1])
+
+    def apply() -> list[RoomKeyRow]:
+        for row in rows:
+            directory.put_room_key(row)
+        return rows
+
+    return apply

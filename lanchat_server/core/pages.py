@@ -1,0 +1,61 @@
+"""Pages of history and repairs: what a member may read, read from the store and bound to the room's signed head."""
+
+from collections.abc import Iterable
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.limits import PAGE_OCTETS_MAX
+from lanchat.protocol.messages import Header, decode_header_untrusted
+from lanchat.protocol.records import Head, Record
+from lanchat.protocol.wire import Found, History, Hit, Page, Search
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import MembershipRow
+from lanchat_server.core.ports import Store
+
+SEARCH_HITS_MAX = 50
+
+
+def read_page(store: Store, directory: Directory, member: MembershipRow, head: Head, request: History) -> Page:
+    """A page up to `head`, which the caller took before: what is newer comes live."""
+    if not head.seq:
+        return Page(request.room, [], head.hash, head, [])
+    before, records = store.page(
+        request.room,
+        anchor=request.anchor if request.forward else min(request.anchor, head.seq),
+        forward=request.forward,
+        limit=request.limit,
+        first_seq=member.first_seq,
+        octets=PAGE_OCTETS_MAX,
+    )
+    records = [record for record in records if record.seq <= head.seq]
+    return Page(request.room, records, before, head, authors(directory, records))
+
+
+def search_rooms(store: Store, directory: Directory, user: int, request: Search) -> Found:
+    """Hits in the rooms of a user, and what changed them since."""
+    rooms = {
+        room: member.first_seq
+        for room in ([request.room] if request.room else sorted(directory.rooms_of(user)))
+        if (member := directory.membership(room, user)) is not None
+    }
+    limit = min(request.limit, SEARCH_HITS_MAX)
+    found = store.search(rooms, request.words, before=request.before, limit=limit) if rooms else []
+    by_room: dict[int, list[int]] = {}
+    for room, record in found:
+        by_room.setdefault(room, []).append(record.seq)
+    changes: dict[tuple[int, int], list[Record]] = {}
+    for room, seqs in by_room.items():
+        for change in store.changes(room, seqs):
+            header: Header = decode_header_untrusted(change.header)
+            changes.setdefault((room, header.ref), []).append(change)
+    hits = [Hit(room, record, changes.get((room, record.seq), [])) for room, record in found]
+    shown = [record for hit in hits for record in (hit.record, *hit.changes)]
+    return Found(hits, authors(directory, shown))
+
+
+def authors(directory: Directory, records: Iterable[Record]) -> list[Certificate]:
+    """Certificates of the devices that signed these records."""
+    devices: dict[bytes, None] = {}
+    for record in records:
+        header: Header = decode_header_untrusted(record.header)
+        devices[header.device] = None
+    return [directory.devices[device].certificate for device in devices if device in directory.devices]

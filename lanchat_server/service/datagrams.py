@@ -1,0 +1,193 @@
+"""The UDP relay's socket: opens and seals datagrams, learns addresses, never blocks.
+
+On POSIX the event loop says when there is something to read and a loop drains it: `asyncio.DatagramProtocol` costs ten
+times as much per datagram. On Windows a thread receives, because its event loop has no readers; SIO_UDP_CONNRESET is
+switched off there, or one client that closed its port would stop the socket.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lanchat.protocol import seal
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import DATAGRAM_MAX
+from lanchat.protocol.wire import SessionKeys, decode_client_datagram_untrusted
+
+# One turn of the event loop reads at most this many, so that a flood cannot starve everything else.
+DRAIN_MAX = 256
+# Datagrams that wait in the kernel while a batch is being committed: 4 MiB are some 3,000 full ones.
+BUFFER_OCTETS = 4 << 20
+
+Address = tuple[Any, ...]
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Channel:
+    """The keys and the address of one session. `old` opens what was sealed before the last change of keys."""
+
+    session: int
+    key_id: int
+    sealer: seal.Sealer
+    opener: seal.Opener
+    address: Address | None = None
+    old: list[int] = field(default_factory=list)
+
+
+class DatagramRelay:
+    """One socket for all sessions. `on_frame(session, frame)` is called for each live frame, `on_idle()` after each
+    turn that had any."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        log_id: bytes,
+        epoch: int,
+        on_frame: Callable[[int, Any], None],
+        on_idle: Callable[[], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self._sock = sock
+        self._log_id = log_id
+        self._epoch = epoch
+        self._on_frame = on_frame
+        self._on_idle = on_idle
+        self._count = count
+        self._by_key: dict[int, tuple[Channel, seal.Opener]] = {}
+        self._by_session: dict[int, Channel] = {}
+        self._buffer = bytearray(2048)
+        self._view = memoryview(self._buffer)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._stop_reading: Callable[[], object] = lambda: None
+
+    def start(self) -> None:
+        """Begin to read."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_OCTETS)
+        if sys.platform == "win32":
+            self._sock.ioctl(socket.SIO_UDP_CONNRESET, False)
+            self._sock.setblocking(True)
+            threading.Thread(target=self._receive_forever, name="udp", daemon=True).start()
+        else:
+            self._sock.setblocking(False)
+            self._loop.add_reader(self._sock.fileno(), self._drain)
+            self._stop_reading = lambda: self._loop.remove_reader(self._sock.fileno())
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._stop_reading()
+            self._sock.close()
+
+    # --- Sessions ------------------------------------------------------------------------------------------------
+
+    def open_channel(self, session: int, keys: SessionKeys) -> None:
+        """A session's first or next keys. The old ones open datagrams for half a minute more."""
+        opener = seal.Opener(keys.to_server, keys.key_id, self._log_id, self._epoch)
+        sealer = seal.Sealer(keys.to_client, keys.key_id, self._log_id, self._epoch)
+        channel = self._by_session.get(session)
+        if channel is None:
+            channel = Channel(session, keys.key_id, sealer, opener)
+            self._by_session[session] = channel
+        else:
+            channel.old.append(channel.key_id)
+            self._loop.call_later(seal.OLD_KEY_GRACE, self._drop_key, channel, channel.key_id)
+            channel.key_id, channel.sealer, channel.opener = keys.key_id, sealer, opener
+        self._by_key[keys.key_id] = (channel, opener)
+
+    def close_channel(self, session: int) -> None:
+        channel = self._by_session.pop(session, None)
+        if channel is not None:
+            for key_id in (*channel.old, channel.key_id):
+                self._by_key.pop(key_id, None)
+
+    def _drop_key(self, channel: Channel, key_id: int) -> None:
+        if key_id in channel.old:
+            channel.old.remove(key_id)
+            self._by_key.pop(key_id, None)
+
+    def packets_left(self, session: int) -> int:
+        """How many datagrams the present key still seals."""
+        channel = self._by_session.get(session)
+        return seal.PACKETS_PER_KEY - channel.sealer.counter if channel else 0
+
+    # --- Sending -------------------------------------------------------------------------------------------------
+
+    def send(self, session: int, payload: bytes) -> bool:
+        """Seal and send; False when there is no address or no key left for it. A full socket buffer loses the datagram,
+        which repair then makes good."""
+        channel = self._by_session.get(session)
+        if channel is None or channel.address is None:
+            return False
+        try:
+            datagram = channel.sealer.seal(payload)
+        except OverflowError:
+            return False
+        try:
+            self._sock.sendto(datagram, channel.address)
+        except OSError:
+            self._count("udp_send_failed")
+        else:
+            self._count("udp_out")
+        return True
+
+    # --- Receiving -----------------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        receive, view = self._sock.recvfrom_into, self._view
+        for _ in range(DRAIN_MAX):
+            try:
+                size, address = receive(self._buffer)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                self._count("udp_receive_failed")
+                break
+            self._handle(bytes(view[:size]), address)
+        self._on_idle()
+
+    def _receive_forever(self) -> None:
+        """Windows: hand each datagram to the event loop."""
+        while not self._closed:
+            try:
+                datagram, address = self._sock.recvfrom(2048)
+            except OSError:
+                if self._closed:
+                    return
+                continue
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._handle_one, datagram, address)
+
+    def _handle_one(self, datagram: bytes, address: Address) -> None:
+        self._handle(datagram, address)
+        self._on_idle()
+
+    def _handle(self, datagram: bytes, address: Address) -> None:
+        """Nothing here raises: what does not open is dropped and counted."""
+        try:
+            if len(datagram) > DATAGRAM_MAX:
+                raise ProtocolError("datagram too long")
+            channel, opener = self._by_key[seal.key_id_untrusted(datagram)]
+            payload = opener.open_untrusted(datagram)
+            frames = decode_client_datagram_untrusted(payload)
+        except (ProtocolError, KeyError) as error:
+            self._count("udp_unknown_key" if isinstance(error, KeyError) else f"udp_{_reason(error)}")
+            return
+        self._count("udp_in")
+        if opener is channel.opener and opener.newest:
+            channel.address = address
+        for frame in frames:
+            self._on_frame(channel.session, frame)
+
+
+def _reason(error: ProtocolError) -> str:
+    return str(error).replace(" ", "_")

@@ -1,0 +1,17 @@
+"""Errors of the service."""
+
+from lanchat.protocol.wire import Code
+
+
+class StartError(Exception):
+    """The server cannot start or go on; one line for a person that says what to do."""
+
+
+class Refused(Exception):
+    """A request is answered with Failure. `text` is for logs, in English; `retry` seconds until it may work."""
+
+    def __init__(self, code: Code, text: str, retry: float = 0.0) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.retry = retry

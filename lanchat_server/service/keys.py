@@ -1,0 +1,111 @@
+"""The server's long-lived keys: its identity (the TLS certificate that clients pin) and the log key.
+
+Made at the first start, kept in `<data dir>/keys` with mode 0600, part of every backup. The certificate never expires
+in practice, because clients pin it: renewing it would look like another server.
+"""
+
+import datetime
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+from lanchat.i18n import _
+from lanchat_server.service.errors import StartError
+
+IDENTITY_KEY = "identity.key"
+IDENTITY_CERTIFICATE = "identity.crt"
+LOG_KEY = "log.key"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKeys:
+    """`fingerprint`: SHA-256 of the certificate in DER, hex."""
+
+    certificate_file: Path
+    identity_file: Path
+    fingerprint: str
+    log_key: Ed25519PrivateKey
+
+
+def load_or_create(data_dir: Path) -> ServerKeys:
+    """The keys of this data directory; made when none of them is there. Raises StartError when some are missing or
+    unreadable: a server that silently took a new identity would look like an impostor to every client."""
+    directory = data_dir / "keys"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = (IDENTITY_KEY, IDENTITY_CERTIFICATE, LOG_KEY)
+    present = [name for name in names if (directory / name).exists()]
+    if not present:
+        _create(directory)
+    elif len(present) < len(names):
+        missing = ", ".join(name for name in names if name not in present)
+        raise StartError(
+            _("Files are missing in {directory}: {missing}. Restore them from a backup.").format(
+                directory=directory, missing=missing
+            )
+        )
+    try:
+        return _load(directory)
+    except (OSError, ValueError, TypeError) as error:
+        raise StartError(
+            _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=error)
+        ) from error
+
+
+def _load(directory: Path) -> ServerKeys:
+    log_key = load_pem_private_key((directory / LOG_KEY).read_bytes(), None)
+    identity = load_pem_private_key((directory / IDENTITY_KEY).read_bytes(), None)
+    certificate = x509.load_pem_x509_certificate((directory / IDENTITY_CERTIFICATE).read_bytes())
+    if not isinstance(log_key, Ed25519PrivateKey) or not isinstance(identity, Ed25519PrivateKey):
+        raise ValueError("not an Ed25519 key")
+    if certificate.public_key() != identity.public_key():
+        raise ValueError("certificate and key do not belong together")
+    fingerprint = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return ServerKeys(directory / IDENTITY_CERTIFICATE, directory / IDENTITY_KEY, fingerprint, log_key)
+
+
+def _create(directory: Path) -> None:
+    identity = Ed25519PrivateKey.generate()
+    _write(directory / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
+    _write(directory / IDENTITY_KEY, _pem(identity))
+    _write(directory / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
+
+
+def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lanchat")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
+        # RFC 5280 section 4.1.2.5: "no well-defined expiration date".
+        .not_valid_after(datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC))
+        .sign(key, None)
+    )
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _write(path: Path, octets: bytes) -> None:
+    """Whole or not at all: a crash in the middle must not leave half a key."""
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

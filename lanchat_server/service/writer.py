@@ -1,0 +1,125 @@
+"""The writer: one thread, one job after the other; everything that changes the database passes here.
+
+A batch of messages and a change of accounts or rooms are both jobs, so what one decided is in force for the next. A
+job that changes something returns a function that brings the directory in memory up to date; it runs on this thread
+right after the commit. After a commit whose outcome is unknown the directory and the heads are read anew before the
+next job.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lanchat.protocol.records import Head
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.ports import CommitUnknown, Fenced, Store, StoreError, Transaction
+from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
+
+T = TypeVar("T")
+Job = Callable[[], Any]
+# Requests that wait for the writer, all sessions together; each is one small transaction.
+JOBS_MAX = 1024
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the store's writing side. `on_fenced` and `on_reloaded` are called on the event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        sequencer: Sequencer,
+        on_fenced: Callable[[], None],
+        on_reloaded: Callable[[dict[int, Head]], None],
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._sequencer = sequencer
+        self._on_fenced = on_fenced
+        self._on_reloaded = on_reloaded
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._stale = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+        self.latency = 0.0
+
+    async def transact(self, job: Callable[[Transaction], Callable[[], T]]) -> T:
+        """Run `job` in a transaction, then, after the commit, what it returned. Raises StoreError and what `job`
+        raises; then nothing was changed."""
+
+        def work() -> T:
+            with self._store.transaction() as tx:
+                apply = job(tx)
+            return apply()
+
+        return await self._submit(work)
+
+    async def commit(self, batch: list[Submission]) -> Outcome:
+        """Decide and store a batch of messages. Raises StoreError."""
+        return await self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000))
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _submit(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._jobs.qsize() >= JOBS_MAX:
+            future.set_exception(StoreError("too much waits for the database"))
+        else:
+            self._jobs.put((work, future))
+        return future
+
+    def _run(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            job, future = item
+            started = time.monotonic()
+            try:
+                self._refresh()
+                result = job()
+            except BaseException as error:  # the waiting caller gets whatever it was
+                self._failed(error)
+                self._call(_fail, future, error)
+            else:
+                self._call(_succeed, future, result)
+            self.latency = time.monotonic() - started
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            log.debug("the event loop is gone; an answer of the writer was dropped")
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, Fenced):
+            self._call(self._on_fenced)
+        elif isinstance(error, CommitUnknown):
+            self._stale = True
+
+    def _refresh(self) -> None:
+        """After an unknown outcome: see what the database says now."""
+        if not self._stale:
+            return
+        snapshot = self._store.snapshot()
+        self._directory.load(snapshot)
+        heads = {room.id: self._sequencer.sign(room.id, room.head) for room in snapshot.rooms}
+        self._stale = False
+        self._call(self._on_reloaded, heads)
+
+
+def _succeed(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
