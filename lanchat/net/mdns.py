@@ -39,7 +39,10 @@ Source = tuple[Interface, str]
 
 
 async def keep_stations(
-    serve: Serve, on_trouble: Callable[[Interface, Exception], None], host: str | None = None
+    serve: Serve,
+    on_trouble: Callable[[Interface, Exception], None],
+    host: str | None = None,
+    rescan_interval: float = RESCAN_INTERVAL,
 ) -> None:
     """Keeps one python-zeroconf instance per network interface, with `serve` running on each, until cancelled; then
     says goodbye everywhere, which takes CLOSE_TIMEOUT seconds at most. With `host`, on that address only.
@@ -52,7 +55,7 @@ async def keep_stations(
         while True:
             interfaces = await asyncio.to_thread(list_interfaces)
             stations.reconcile(serving(interfaces, host))
-            await asyncio.sleep(RESCAN_INTERVAL)
+            await asyncio.sleep(rescan_interval)
     finally:
         await stations.close()
 

@@ -110,7 +110,7 @@ class Beacon(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         try:
             sock = _beacon_socket(self._port)
-            self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=sock)
+            await loop.create_datagram_endpoint(lambda: self, sock=sock)
         except OSError as error:
             if not self._warned:
                 self._log.warning("discovery port %d cannot be used, zeroconf only: %s", self._port, error)
@@ -130,6 +130,10 @@ class Beacon(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

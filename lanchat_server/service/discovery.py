@@ -39,10 +39,12 @@ class DiscoveryService:
         fingerprint: str,
         discovery_port: int = DISCOVERY_PORT,
         host: str | None = None,
+        rescan_interval: float = RESCAN_INTERVAL,
         logger: logging.Logger,
     ) -> None:
         self._advert = Advert(log_id, fingerprint, port, name)
         self._host = _single_address(host)
+        self._rescan_interval = rescan_interval
         self._log = logger
         self._beacon = Beacon(self._advert, discovery_port, self._host, logger)
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,7 +67,7 @@ class DiscoveryService:
 
     async def _keep_beacon(self) -> None:
         while True:
-            await asyncio.sleep(RESCAN_INTERVAL)
+            await asyncio.sleep(self._rescan_interval)
             await self._beacon.reconcile(await asyncio.to_thread(list_interfaces))
 
     async def _keep_dns_sd(self) -> None:
@@ -78,7 +80,7 @@ class DiscoveryService:
         def warn(interface: "Interface", error: Exception) -> None:
             self._log.warning("no zeroconf announcement on %s: %s", interface.name, error or type(error).__name__)
 
-        await mdns.keep_stations(announce, warn, self._host)
+        await mdns.keep_stations(announce, warn, self._host, self._rescan_interval)
 
 
 def _single_address(host: str | None) -> str | None:
