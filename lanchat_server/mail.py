@@ -25,7 +25,7 @@ from lanchat_server.config import Smtp
 _log = logging.getLogger(__name__)
 
 # Seconds that one step of the exchange with the mail server may take.
-TIMEOUT = 10.0
+STEP_TIMEOUT = 10.0
 # Attacker: asks for codes in other people's names (the throttle lets few through). Honest need: a handful a day.
 # Memory: some 2 KiB each.
 QUEUE_MAX = 64
@@ -56,9 +56,13 @@ class Mailer:
     the server's name is checked.
     """
 
-    def __init__(self, smtp: Smtp | None, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, smtp: Smtp | None, context: ssl.SSLContext | None = None, step_timeout: float = STEP_TIMEOUT
+    ) -> None:
         self._smtp = smtp
         self._context = context
+        self._step_timeout = step_timeout
+        self._closing = False
         self._queue: queue.Queue[EmailMessage | None] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
 
@@ -81,11 +85,12 @@ class Mailer:
         else:
             self._start()
 
-    def close(self, timeout: float = TIMEOUT) -> None:
+    def close(self, timeout: float = STEP_TIMEOUT) -> None:
         """Send what is in line, for at most `timeout` seconds."""
         if self._thread is None:
             return
-        with contextlib.suppress(queue.Full):  # then the mail server is down anyway
+        self._closing = True
+        with contextlib.suppress(queue.Full):  # then the thread is awake and sees that it is the end
             self._queue.put_nowait(None)
         self._thread.join(timeout)
         self._thread = None
@@ -98,14 +103,19 @@ class Mailer:
 
     def _run(self) -> None:
         while (message := self._queue.get()) is not None:
-            try:
-                self._deliver(message)
-            except smtplib.SMTPResponseException as error:
-                _log.warning("a recovery mail was not sent: %s (%d)", type(error).__name__, error.smtp_code)
-            except (OSError, smtplib.SMTPException) as error:
-                _log.warning("a recovery mail was not sent: %s", type(error).__name__)
-            except Exception as error:  # a library's surprise must not end the thread; its text may hold the mail
-                _log.error("a recovery mail was not sent: %s", type(error).__name__)
+            self._try(message)
+            if self._closing and self._queue.empty():
+                return
+
+    def _try(self, message: EmailMessage) -> None:
+        try:
+            self._deliver(message)
+        except smtplib.SMTPResponseException as error:
+            _log.warning("a recovery mail was not sent: %s (%d)", type(error).__name__, error.smtp_code)
+        except (OSError, smtplib.SMTPException) as error:
+            _log.warning("a recovery mail was not sent: %s", type(error).__name__)
+        except Exception as error:  # a library's surprise must not end the thread; its text may hold the mail
+            _log.error("a recovery mail was not sent: %s", type(error).__name__)
 
     def _deliver(self, message: EmailMessage) -> None:
         assert self._smtp is not None
@@ -117,8 +127,8 @@ class Mailer:
     def _connect(self, smtp: Smtp) -> smtplib.SMTP:
         name = _own_name()
         if smtp.security == "tls":
-            return smtplib.SMTP_SSL(smtp.host, smtp.port, name, timeout=TIMEOUT, context=self._tls())
-        server = smtplib.SMTP(smtp.host, smtp.port, name, timeout=TIMEOUT)
+            return smtplib.SMTP_SSL(smtp.host, smtp.port, name, timeout=self._step_timeout, context=self._tls())
+        server = smtplib.SMTP(smtp.host, smtp.port, name, timeout=self._step_timeout)
         if smtp.security == "starttls":
             try:
                 server.starttls(context=self._tls())
