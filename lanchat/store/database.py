@@ -1,0 +1,258 @@
+"""One SQLite file that several processes and threads share: transactions, errors in plain words, repair.
+
+Each transaction is short and takes the write lock at its beginning (BEGIN IMMEDIATE), so two processes wait for each
+other and never fail on a stale snapshot. WAL with synchronous=FULL: a commit is on the disk when it returns, and
+readers do not wait for writers.
+
+A damaged file (SQLite says so, or a row's checksum does) is set aside and replaced (rescue.py). Another process may do
+that while this one has the old file open. So after each commit the name is looked at again: when it belongs to another
+file by now, the transaction is done once more, on that file. Set aside first, rescued then: a commit that did not see
+the new name yet is among what is rescued.
+"""
+
+import contextlib
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from lanchat.i18n import _, ngettext
+from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.store import rescue
+from lanchat.store.filelock import FileLock
+from lanchat.store.files import make_private_folder
+from lanchat.store.rows import Damaged
+from lanchat.store.schema import migrate, refuse_newer, version
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+# As our statements are fixed, these mean that the file is not what we wrote (no such table, a broken constraint). Any
+# other error is the computer's (disk full, locked, read-only) and leaves the file alone.
+_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+_REPAIRS_MAX = 3
+# Small, and what must be right before anything is sent; the rest shows its damage when it is read.
+_CHECKED_AT_OPEN = ("outgoing", "spans")
+
+
+class Database:
+    """Opens, and makes or repairs, the file at `path`. Every method raises LocalStoreError and is safe to call from any
+    thread; `busy_timeout` seconds is how long a transaction waits for another process."""
+
+    def __init__(self, path: Path, busy_timeout: float = 5.0) -> None:
+        self._path = path
+        self._busy_timeout = busy_timeout
+        self._mutex = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._closed = False
+        self._rescue: rescue.Rescue | None = None
+        with self._mutex:
+            self._open()
+
+    @property
+    def recovered(self) -> str:
+        """One line for a person when this object had to replace a damaged file, else empty."""
+        return "" if self._rescue is None else _rescue_text(self._rescue)
+
+    def read(self, work: Work[T], *, again: bool = False) -> T:
+        """What `work` returns; it executes one SELECT. `again`: see `write`."""
+        return self._run(work, again)
+
+    def write(self, work: Work[T], *, again: bool = False) -> T:
+        """What `work` returns, after its transaction is durable; an exception undoes all of it.
+
+        When the file turns out to be damaged, it is replaced. Then the call raises, as the caller's picture of the
+        content is wrong from now on; unless `again` says that doing it once more on the new file is right.
+        """
+        return self._run(lambda connection: _transact(connection, work), again, check_after=True)
+
+    def close(self) -> None:
+        """Idempotent; other methods raise from now on."""
+        with self._mutex:
+            self._closed = True
+            self._drop_connection()
+
+    def _run(self, work: Work[T], again: bool, *, check_after: bool = False) -> T:
+        with self._mutex:
+            for _try in range(_REPAIRS_MAX):
+                connection = self._current_connection(again)
+                try:
+                    result = work(connection)
+                except (sqlite3.Error, Damaged) as error:
+                    if not _means_damage(error):
+                        raise self._trouble(error) from error
+                    self._repair()
+                    if not again:
+                        raise LocalStoreError(self.recovered or _replaced_text()) from error
+                else:
+                    if not check_after or self._is_current():
+                        return result
+            raise LocalStoreError(_("The local copy {file} is damaged").format(file=self._path))
+
+    def _current_connection(self, again: bool) -> sqlite3.Connection:
+        if self._closed:
+            raise LocalStoreError(_("The local copy is closed"))
+        if self._connection is not None and self._is_current():
+            return self._connection
+        replaced = self._connection is not None
+        self._drop_connection()
+        connection = self._open()
+        if replaced and not again:
+            raise LocalStoreError(_replaced_text())
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        """Under the file lock nobody else opens, repairs or replaces the file."""
+        try:
+            make_private_folder(self._path.parent)
+            with FileLock(self._path.with_name(self._path.name + ".lock")):
+                connection = self._open_existing() or self._start_over()
+                self._file = self._file_now()
+        except (OSError, sqlite3.Error) as error:
+            raise self._trouble(error) from error
+        self._connection = connection
+        return connection
+
+    def _open_existing(self) -> sqlite3.Connection | None:
+        """None when there is no sound file; a damaged one is set aside then."""
+        if not self._path.exists():
+            return None
+        if rescue.is_hollow(self._path):
+            rescue.put_aside(self._path)
+            return None
+        connection = rescue.connect(self._path, self._busy_timeout)
+        try:
+            _prepare(connection)
+        except (sqlite3.Error, Damaged) as error:
+            if not _means_damage(error):
+                connection.close()
+                raise
+            self._set_aside(connection)
+            return None
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _start_over(self) -> sqlite3.Connection:
+        self._rescue = rescue.start_over(self._path) or self._rescue
+        connection = rescue.connect(self._path, self._busy_timeout)
+        _prepare(connection)
+        return connection
+
+    def _repair(self) -> None:
+        """Set the file of this connection aside, unless another process did, and open what is to be used now."""
+        try:
+            with FileLock(self._path.with_name(self._path.name + ".lock")):
+                if self._connection is not None and self._is_current():
+                    with contextlib.suppress(sqlite3.Error):
+                        refuse_newer(self._connection)
+                    self._set_aside(self._connection)
+        except OSError as error:
+            raise self._trouble(error) from error
+        finally:
+            self._drop_connection()
+        self._open()
+
+    def _set_aside(self, connection: sqlite3.Connection) -> None:
+        # Closing the last connection writes to the file; a renamed file SQLite leaves as it is. Windows renames no
+        # open file.
+        try:
+            if sys.platform == "win32":
+                connection.close()
+            rescue.put_aside(self._path)
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _is_current(self) -> bool:
+        return self._file is not None and self._file_now() == self._file
+
+    def _trouble(self, error: Exception) -> LocalStoreError:
+        return LocalStoreError(
+            _("The local copy {file} cannot be used: {reason}").format(file=self._path, reason=_reason(error))
+        )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make a connection ready; raises Damaged, sqlite3.Error, LocalStoreError for a newer format."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
+    if version(connection) == 0:
+        raise Damaged
+    migrate(connection)
+    for table in _CHECKED_AT_OPEN:
+        if connection.execute(f"PRAGMA quick_check({table})").fetchone() != ("ok",):
+            raise Damaged
+
+
+def _transact(connection: sqlite3.Connection, work: Work[T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _means_damage(error: Exception) -> bool:
+    return isinstance(error, Damaged) or _code(error) in _DAMAGE
+
+
+def _reason(error: Exception) -> str:
+    match _code(error):
+        case sqlite3.SQLITE_FULL:
+            return _("the disk is full")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return _("another program keeps it locked")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return _("it may not be written")
+    return str(error)
+
+
+def _rescue_text(found: rescue.Rescue) -> str:
+    kept = ngettext(
+        "{count} message that was not sent yet is kept",
+        "{count} messages that were not sent yet are kept",
+        found.kept,
+    ).format(count=found.kept)
+    return _("The local copy was damaged: it is set aside as {file} and read again from the server; {kept}").format(
+        file=found.aside.name, kept=kept
+    )
+
+
+def _replaced_text() -> str:
+    return _("The local copy was damaged and another LAN Chat on this computer replaced it")

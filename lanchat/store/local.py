@@ -1,0 +1,309 @@
+"""The client's local copy of one log, and its outbox: `LocalStore` of the client core, on SQLite.
+
+Each method is one transaction of its own (database.py); what it reads is decided inside it, because another process may
+have written since the last call.
+"""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lanchat.i18n import _
+from lanchat.protocol.certificates import Certificate, CertificateBody
+from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.protocol.codec import U63, Key32, decoder
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.records import Head, Record
+from lanchat.protocol.wire import Room, User
+from lanchat.store.database import Database
+from lanchat.store.rescue import decode_outgoing
+from lanchat.store.rows import pack, unpack
+
+_decode_link = decoder(tuple[Record, Key32])
+_decode_span = decoder(tuple[U63, Key32, U63, Key32, Head | None])
+_decode_room = decoder(Room)
+_decode_user = decoder(User)
+_decode_certificate = decoder(Certificate)
+_decode_certificate_body = decoder(CertificateBody)
+
+_SELECT_RECORDS = "SELECT seq, data FROM records WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+_INSERT_RECORD = "INSERT INTO records (room, seq, data) VALUES (?, ?, ?)"
+_UPDATE_RECORD = "UPDATE records SET data = ? WHERE room = ? AND seq = ?"
+_SET_SPAN = "INSERT INTO spans VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET data = excluded.data"
+_SET_USER = (
+    "INSERT INTO users VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE data != excluded.data"
+)
+_SET_CERTIFICATE = "INSERT INTO certificates VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET data = excluded.data"
+_SELECT_OUTGOING = "SELECT item, room, device, run, n, data FROM outgoing"
+_DELETE_OUTGOING = "DELETE FROM outgoing WHERE room = ? AND device = ? AND run = ? AND n = ?"
+
+
+class SqliteLocalStore:
+    """What one profile knows of one log, in the file `path`, which is made when it is not there. Any thread, any number
+    of processes. Raises LocalStoreError, also here."""
+
+    def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
+        self._database = Database(path, busy_timeout)
+
+    @property
+    def recovered(self) -> str:
+        """One line to tell a person once, when a damaged file was replaced; else empty."""
+        return self._database.recovered
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Records
+
+    def span(self, room: int) -> Span | None:
+        return self._database.read(lambda connection: _span_and_head(connection, room)[0])
+
+    def head(self, room: int) -> Head | None:
+        return self._database.read(lambda connection: _span_and_head(connection, room)[1])
+
+    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        def work(connection: sqlite3.Connection) -> Span:
+            span, head = _span_and_head(connection, room)
+            if span is None:
+                span = Span(base, base_hash, base, base_hash)
+                _set_span(connection, room, span, head)
+            return span
+
+        return self._database.write(work)
+
+    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            span, newest = _started_span(connection, room)
+            _compare(connection, room, span, links)
+            fresh = [link for link in links if link.record.seq > span.cursor]
+            if fresh:
+                _require(_is_run(fresh) and fresh[0].record.seq == span.cursor + 1, room)
+                _insert(connection, room, fresh)
+                span = span._replace(cursor=fresh[-1].record.seq, cursor_hash=fresh[-1].hash)
+            _forget_sent(connection, links)
+            if fresh or _is_newer(head, newest):
+                _set_span(connection, room, span, head if _is_newer(head, newest) else newest)
+
+        self._database.write(work)
+
+    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            span, head = _started_span(connection, room)
+            fresh = [link for link in links if link.record.seq <= span.base]
+            if not fresh:
+                return
+            _require(_is_run(fresh) and fresh[-1].record.seq == span.base, room)
+            if fresh[-1].hash != span.base_hash:
+                raise Forked
+            _insert(connection, room, fresh)
+            _set_span(connection, room, span._replace(base=fresh[0].record.seq - 1, base_hash=base_hash), head)
+
+        self._database.write(work)
+
+    def records(self, room: int, first: int, last: int) -> list[Record]:
+        return self._database.read(lambda connection: [link.record for link in _links(connection, room, first, last)])
+
+    def last_record(self, room: int) -> Record | None:
+        """The record at the cursor; None when nothing is stored of this room."""
+        span = self.span(room)
+        records = self.records(room, span.cursor, span.cursor) if span else []
+        return records[0] if records else None
+
+    # Outbox. Repair keeps it, so a call that met damage is simply done again.
+
+    def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
+        """Adding the same message again gives the item that is there."""
+
+        def work(connection: sqlite3.Connection) -> OutboxItem:
+            connection.execute(
+                "INSERT OR IGNORE INTO outgoing (room, device, run, n, data) VALUES (?, ?, ?, ?, ?)",
+                (*key, pack(tuple(key), (message, made_ms))),
+            )
+            where = f"{_SELECT_OUTGOING} WHERE room = ? AND device = ? AND run = ? AND n = ?"
+            return _outbox_item(connection.execute(where, key).fetchone())
+
+        return self._database.write(work, again=True)
+
+    def outgoing(self) -> list[OutboxItem]:
+        def work(connection: sqlite3.Connection) -> list[OutboxItem]:
+            return [_outbox_item(row) for row in connection.execute(f"{_SELECT_OUTGOING} ORDER BY item").fetchall()]
+
+        return self._database.read(work, again=True)
+
+    def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
+        if keys:
+            self._database.write(lambda connection: connection.executemany(_DELETE_OUTGOING, keys), again=True)
+
+    # Rooms, people
+
+    def save_rooms(self, rooms: Sequence[Room]) -> None:
+        rows = [(place, pack((place,), room)) for place, room in enumerate(rooms)]
+
+        def work(connection: sqlite3.Connection) -> None:
+            if connection.execute("SELECT position, data FROM rooms ORDER BY position").fetchall() != rows:
+                connection.execute("DELETE FROM rooms")
+                connection.executemany("INSERT INTO rooms VALUES (?, ?)", rows)
+
+        self._database.write(work)
+
+    def rooms(self) -> list[Room]:
+        """In the order in which they were saved."""
+        return self._table("SELECT position, data FROM rooms ORDER BY position", _decode_room)
+
+    def save_users(self, users: Sequence[User]) -> None:
+        rows = [(user.id, pack((user.id,), user)) for user in users]
+        self._database.write(lambda connection: connection.executemany(_SET_USER, rows))
+
+    def users(self) -> list[User]:
+        """By id."""
+        return self._table("SELECT id, data FROM users ORDER BY id", _decode_user)
+
+    def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            for device, certificate in certificates:
+                present = _certificate(connection, device)
+                if present is None or (present != certificate and _age(certificate) >= _age(present)):
+                    connection.execute(_SET_CERTIFICATE, (device, pack((device,), certificate)))
+
+        self._database.write(work)
+
+    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
+        def work(connection: sqlite3.Connection) -> dict[bytes, Certificate]:
+            found = ((device, _certificate(connection, device)) for device in devices)
+            return {device: certificate for device, certificate in found if certificate is not None}
+
+        return self._database.read(work)
+
+    def _table(self, query: str, kind: Any) -> list[Any]:
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            return [unpack(kind, (key,), data) for key, data in connection.execute(query).fetchall()]
+
+        return self._database.read(work)
+
+
+def _require(continues: bool, room: int) -> None:
+    """A caller whose picture of the room is not what is stored must read again, never leave a hole."""
+    if not continues:
+        raise LocalStoreError(_("The local copy of room {room} does not continue here").format(room=room))
+
+
+def _span_and_head(connection: sqlite3.Connection, room: int) -> tuple[Span | None, Head | None]:
+    row = connection.execute("SELECT data FROM spans WHERE room = ?", (room,)).fetchone()
+    if row is None:
+        return None, None
+    base, base_hash, cursor, cursor_hash, head = unpack(_decode_span, (room,), row[0])
+    return Span(base, base_hash, cursor, cursor_hash), head
+
+
+def _started_span(connection: sqlite3.Connection, room: int) -> tuple[Span, Head | None]:
+    span, head = _span_and_head(connection, room)
+    _require(span is not None, room)
+    assert span is not None
+    return span, head
+
+
+def _set_span(connection: sqlite3.Connection, room: int, span: Span, head: Head | None) -> None:
+    connection.execute(_SET_SPAN, (room, pack((room,), (*span, head))))
+
+
+def _is_run(links: Sequence[Link]) -> bool:
+    first = links[0].record.seq
+    return [link.record.seq for link in links] == list(range(first, first + len(links)))
+
+
+def _is_newer(head: Head, than: Head | None) -> bool:
+    return than is None or (head.epoch, head.seq, head.time_ms) > (than.epoch, than.seq, than.time_ms)
+
+
+def _links(connection: sqlite3.Connection, room: int, first: int, last: int) -> list[Link]:
+    rows = connection.execute(_SELECT_RECORDS, (room, first, last)).fetchall()
+    return [Link(*unpack(_decode_link, (room, seq), data)) for seq, data in rows]
+
+
+def _compare(connection: sqlite3.Connection, room: int, span: Span, links: Sequence[Link]) -> None:
+    """Raise Forked when a stored record has another hash than it has here."""
+    known = [link for link in links if span.base <= link.record.seq <= span.cursor]
+    if not known:
+        return
+    present = {
+        link.record.seq: link.hash for link in _links(connection, room, known[0].record.seq, known[-1].record.seq)
+    }
+    present[span.base] = span.base_hash
+    if any(present.get(link.record.seq, link.hash) != link.hash for link in known):
+        raise Forked
+
+
+def _insert(connection: sqlite3.Connection, room: int, links: Sequence[Link]) -> None:
+    """Store records, and blank what deletions erase: of these, of what is stored, of what comes later."""
+    targets = [(room, header.ref) for header in _headers(links) if header.kind is Kind.DELETE]
+    connection.executemany("INSERT OR IGNORE INTO erasures VALUES (?, ?)", targets)
+    for _room, target in targets:
+        for link in _links(connection, room, target, target):
+            if link.record.body is not None:
+                connection.execute(_UPDATE_RECORD, (_link_blob(room, _blanked(link)), room, target))
+    erased = _erased(connection, room, links)
+    stored = [_blanked(link) if link.record.seq in erased else link for link in links]
+    connection.executemany(_INSERT_RECORD, [(room, link.record.seq, _link_blob(room, link)) for link in stored])
+
+
+def _erased(connection: sqlite3.Connection, room: int, links: Sequence[Link]) -> set[int]:
+    rows = connection.execute(
+        "SELECT target FROM erasures WHERE room = ? AND target BETWEEN ? AND ?",
+        (room, links[0].record.seq, links[-1].record.seq),
+    )
+    return {target for (target,) in rows}
+
+
+def _headers(links: Sequence[Link]) -> list[Header]:
+    """A header that this version cannot read (a kind of message from the future) is kept, and means nothing here."""
+    headers = []
+    for link in links:
+        try:
+            headers.append(decode_header_untrusted(link.record.header))
+        except ProtocolError:
+            continue
+    return headers
+
+
+def _blanked(link: Link) -> Link:
+    record = link.record
+    if record.body is None:
+        return link
+    return link._replace(record=msgspec.structs.replace(record, body=None, erased_hash=record.body_hash))
+
+
+def _link_blob(room: int, link: Link) -> bytes:
+    return pack((room, link.record.seq), tuple(link))
+
+
+def _forget_sent(connection: sqlite3.Connection, links: Sequence[Link]) -> None:
+    connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links)])
+
+
+def _outbox_item(row: Any) -> OutboxItem:
+    item, room, device, run, n, data = row
+    key = MessageKey(room, device, run, n)
+    message, made_ms = unpack(decode_outgoing, tuple(key), data)
+    return OutboxItem(item, key, message, made_ms)
+
+
+def _certificate(connection: sqlite3.Connection, device: bytes) -> Certificate | None:
+    row = connection.execute("SELECT data FROM certificates WHERE device = ?", (device,)).fetchone()
+    if row is None:
+        return None
+    certificate = unpack(_decode_certificate, (device,), row[0])
+    assert isinstance(certificate, Certificate)
+    return certificate
+
+
+def _age(certificate: Certificate) -> tuple[int, int]:
+    """Larger is newer. One that cannot be read is the oldest."""
+    try:
+        body = _decode_certificate_body(certificate.octets)
+    except ProtocolError:
+        return 0, 0
+    return body.not_after_ms, body.serial

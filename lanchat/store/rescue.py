@@ -1,0 +1,175 @@
+"""A damaged local store: set aside, and a new one begun with the outbox that can still be read.
+
+The log is read again from the server, so only the outbox matters. It is read from a copy, row by row from both ends,
+each row checked; when that does not go well, once more with the first page (SQLite's header and table of contents)
+taken from a new file: the tables lie in the same places in each.
+
+The order of steps makes a crash harmless: the damaged file is renamed first, with its write-ahead log after it; the
+new file gets its name when it is complete. No file of that name, but one set aside: whoever opens the store next
+does the rest. A process that still writes to the renamed file notices after its commit (see database.py).
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lanchat.protocol.codec import U63, decoder
+from lanchat.protocol.messages import Message
+from lanchat.store.files import aside_names, next_aside_name, sync_file, sync_folder
+from lanchat.store.rows import Damaged, unpack
+from lanchat.store.schema import PAGE_SIZE, migrate
+
+# item, room, device, run, n, data
+OutboxRow = tuple[int, int, bytes, int, int, bytes]
+
+decode_outgoing = decoder(tuple[Message, U63])
+
+_SIDE_FILES = ("-wal", "-shm")
+_READ = "SELECT item, room, device, run, n, data FROM outgoing ORDER BY item"
+_WRITE = "INSERT OR IGNORE INTO outgoing (item, room, device, run, n, data) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class Rescue(NamedTuple):
+    """Where the damaged file is now, and how many messages of its outbox were kept."""
+
+    aside: Path
+    kept: int
+
+
+def connect(path: Path, busy_timeout: float = 5.0) -> sqlite3.Connection:
+    """A connection to an existing file, in autocommit, for any thread (the caller locks). Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.text_factory = lambda octets: octets.decode(errors="replace")
+    return connection
+
+
+def is_hollow(path: Path) -> bool:
+    """True for a file that is too short to be one of ours. SQLite would take it for a new one, and delete the
+    write-ahead log beside it."""
+    return path.stat().st_size < PAGE_SIZE
+
+
+def put_aside(path: Path) -> None:
+    """Rename a damaged store and what belongs to it. Hold the store's file lock. Raises OSError."""
+    os.rename(path, next_aside_name(path))
+    _finish_put_aside(path)
+
+
+def start_over(path: Path) -> Rescue | None:
+    """Begin a new file at `path`, where none is, with the outbox of the one that was set aside last; None when none
+    was. Hold the store's file lock. Raises OSError, sqlite3.Error; then it can be tried again."""
+    _finish_put_aside(path)
+    aside = aside_names(path)[-1:]
+    items = read_outbox(aside[0]) if aside else []
+    _create(path, items)
+    return Rescue(aside[0], len(items)) if aside else None
+
+
+def read_outbox(damaged: Path) -> list[OutboxRow]:
+    """What can be read of the outbox of a damaged store, which is left as it is."""
+    found: dict[int, OutboxRow] = {}
+    with tempfile.TemporaryDirectory(prefix=".rescue-", dir=damaged.parent) as folder:
+        copy = Path(folder, "copy")
+        _copy_store(damaged, copy)
+        if is_hollow(copy) or not _scan(copy, found):
+            _copy_store(damaged, copy)
+            _graft_first_page(copy)
+            _scan(copy, found)
+    return [found[item] for item in sorted(found)]
+
+
+def _finish_put_aside(path: Path) -> None:
+    """Side files of a store that is gone go where it went: a new store must never meet another one's log."""
+    leftovers = [suffix for suffix in _SIDE_FILES if path.with_name(path.name + suffix).exists()]
+    if not leftovers:
+        return
+    aside = (aside_names(path) or [next_aside_name(path)])[-1]
+    if any(aside.with_name(aside.name + suffix).exists() for suffix in leftovers):
+        aside = next_aside_name(path)
+    for suffix in leftovers:
+        os.rename(path.with_name(path.name + suffix), aside.with_name(aside.name + suffix))
+    sync_folder(path.parent)
+
+
+def _copy_store(source: Path, target: Path) -> None:
+    for suffix in ("", *_SIDE_FILES):
+        target.with_name(target.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(source, target)
+    log = source.with_name(source.name + "-wal")
+    if log.exists():
+        shutil.copyfile(log, target.with_name(target.name + "-wal"))
+
+
+def _scan(path: Path, found: dict[int, OutboxRow]) -> bool:
+    """Add the good rows of the outbox; False when something could not be read."""
+    sound = True
+    try:
+        with contextlib.closing(connect(path)) as connection:
+            # Lets SQLite open a file that is shorter than its header says.
+            connection.execute("PRAGMA writable_schema = ON")
+            for order in ("ASC", "DESC"):
+                sound &= _scan_in_order(connection, order, found)
+    except sqlite3.Error:
+        return False
+    return sound
+
+
+def _scan_in_order(connection: sqlite3.Connection, order: str, found: dict[int, OutboxRow]) -> bool:
+    sound = True
+    try:
+        for row in connection.execute(f"{_READ} {order}"):
+            if _is_whole(row):
+                found[row[0]] = row
+            else:
+                sound = False
+    except sqlite3.Error:
+        return False
+    return sound
+
+
+def _is_whole(row: Any) -> bool:
+    try:
+        unpack(decode_outgoing, row[1:5], row[5])
+    except Damaged:
+        return False
+    return True
+
+
+def _graft_first_page(path: Path) -> None:
+    template = path.with_name("template")
+    _create(template, [])
+    page = bytearray(template.read_bytes()[:PAGE_SIZE])
+    # Change counter unlike "version valid for": SQLite takes the size from the file, not from this page.
+    page[24:28] = b"\0\0\0\2"
+    page[92:96] = b"\0\0\0\1"
+    with open(path, "r+b") as file:
+        file.write(page)
+
+
+def _create(path: Path, items: Iterable[OutboxRow]) -> None:
+    """A new store that is complete when its name appears."""
+    fresh = path.with_name(path.name + ".new")
+    for suffix in ("", "-journal", *_SIDE_FILES):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with contextlib.closing(connect(fresh)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(_WRITE, items)
+        connection.execute("COMMIT")
+    sync_file(fresh)
+    os.rename(fresh, path)
+    sync_folder(path.parent)

@@ -1,0 +1,73 @@
+"""The tables of the local store, and how an older file becomes a newer one.
+
+Every row is a key and a checked blob (see rows.py), so the schema seldom changes when the protocol does. A file's
+version stands in `PRAGMA user_version`; `STEPS[i]` turns version i into i + 1 and never changes once released.
+`outgoing` comes first: its place in the file is then the same in every version, which rescue.py relies on.
+"""
+
+import sqlite3
+
+from lanchat.i18n import _
+from lanchat.protocol.client.ports import LocalStoreError
+
+Step = tuple[str, ...]
+
+PAGE_SIZE = 4096
+
+STEPS: tuple[Step, ...] = (
+    (
+        # Messages that wait for their decision. AUTOINCREMENT: `item` never counts down, it is the order of making.
+        """CREATE TABLE outgoing (
+            item INTEGER PRIMARY KEY AUTOINCREMENT,
+            room INTEGER NOT NULL, device BLOB NOT NULL, run INTEGER NOT NULL, n INTEGER NOT NULL,
+            data BLOB NOT NULL,
+            UNIQUE (room, device, run, n))""",
+        # Which part of a room is here, and its newest head.
+        "CREATE TABLE spans (room INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        # Clustered by room: opening one reads neighbouring pages.
+        """CREATE TABLE records (
+            room INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
+            PRIMARY KEY (room, seq)) WITHOUT ROWID""",
+        # Targets of deletions, also of those whose target is not here yet.
+        """CREATE TABLE erasures (
+            room INTEGER NOT NULL, target INTEGER NOT NULL,
+            PRIMARY KEY (room, target)) WITHOUT ROWID""",
+        "CREATE TABLE rooms (position INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        "CREATE TABLE certificates (device BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of a file; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_newer(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:
+    """Raise LocalStoreError for a file that a newer program made."""
+    found = version(connection)
+    if found > len(steps):
+        raise LocalStoreError(
+            _("The local copy was made by a newer LAN Chat (format {found}, this one knows {known})").format(
+                found=found, known=len(steps)
+            )
+        )
+
+
+def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:
+    """Bring a file to the newest version, in one transaction. Raises LocalStoreError when it is newer than that."""
+    if version(connection) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        refuse_newer(connection, steps)
+        for step in steps[version(connection) :]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
