@@ -1,0 +1,109 @@
+"""The part of a transaction that writes accounts, devices and codes.
+
+The writer is alone, so a look before the insert tells whether a name is taken; no error of the database is needed.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Column, Table, bindparam, case, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.wire import Role
+from lanchat_server.core.model import DeviceRow, RecoveryRow, UserRow
+from lanchat_server.store import rows, schema
+from lanchat_server.store.chunks import chunks
+
+_users = schema.users.c
+_devices = schema.devices.c
+_recovery = schema.recovery_codes.c
+_invites = schema.invites.c
+
+_REVOKE = (
+    update(schema.devices)
+    .where(_devices.id.in_(bindparam("devices", expanding=True)), _devices.revoked_ms == 0)
+    .values(revoked_ms=bindparam("now"))
+)
+
+
+class Accounts:
+    """See lanchat_server.core.ports.Transaction."""
+
+    _connection: Connection
+
+    def add_user(self, user: UserRow) -> UserRow:
+        key = rows.key_octets(user.name)
+        if self._connection.execute(select(_users.id).where(_users.name_key == key)).first():
+            raise KeyError(user.name)
+        result = self._connection.execute(insert(schema.users).values(rows.user_values(user)))
+        assert result.inserted_primary_key
+        return replace(user, id=int(result.inserted_primary_key[0]))
+
+    def update_user(
+        self,
+        user: int,
+        *,
+        password_hash: str | None = None,
+        display_name: str | None = None,
+        email: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        values = {
+            "password_hash": password_hash,
+            "display_name": display_name,
+            "email": email,
+            "role": None if role is None else int(role),
+            "disabled": disabled,
+        }
+        given = {name: value for name, value in values.items() if value is not None}
+        if given:
+            self._connection.execute(update(schema.users).where(_users.id == user).values(given))
+
+    def add_device(self, device: DeviceRow) -> None:
+        same = (_devices.id == device.id) | (_devices.public_key == device.public_key)
+        if self._connection.execute(select(_devices.id).where(same)).first():
+            raise KeyError(device.id)
+        self._connection.execute(insert(schema.devices).values(rows.device_values(device)))
+
+    def revoke_devices(self, devices: Collection[bytes], now_ms: int) -> None:
+        for chunk in chunks(devices):
+            self._connection.execute(_REVOKE, {"devices": chunk, "now": now_ms})
+
+    def set_certificate(self, device: bytes, certificate: Certificate) -> None:
+        values = rows.certificate_values(certificate)
+        self._connection.execute(update(schema.devices).where(_devices.id == device).values(values))
+
+    def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
+        _set_last_seen(self._connection, schema.users, users)
+        _set_last_seen(self._connection, schema.devices, devices)
+
+    def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
+        self._connection.execute(delete(schema.recovery_codes).where(_recovery.user_id == user))
+        if recovery is not None:
+            self._connection.execute(insert(schema.recovery_codes).values(rows.recovery_values(recovery)))
+
+    def recovery(self, user: int) -> RecoveryRow | None:
+        found = self._connection.execute(select(schema.recovery_codes).where(_recovery.user_id == user)).first()
+        return None if found is None else rows.recovery(found)
+
+    def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None:
+        self._connection.execute(
+            insert(schema.invites).values(
+                code_hash=code_hash, uses_left=uses, not_after_ms=not_after_ms, creator_id=creator
+            )
+        )
+
+    def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
+        usable = (_invites.code_hash == code_hash) & (_invites.uses_left > 0) & (_invites.not_after_ms >= now_ms)
+        taken = self._connection.execute(update(schema.invites).where(usable).values(uses_left=_invites.uses_left - 1))
+        return taken.rowcount == 1
+
+
+def _set_last_seen(connection: Connection, table: Table, times: dict[Any, int]) -> None:
+    key: Column[Any] = table.c.id
+    for chunk in chunks(times):
+        seen = case({name: times[name] for name in chunk}, value=key)
+        connection.execute(update(table).where(key.in_(chunk)).values(last_seen_ms=seen))

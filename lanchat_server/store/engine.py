@@ -1,0 +1,110 @@
+"""Engines for both kinds of database, set up so that a commit is durable and nothing waits for ever.
+
+SQLite: WAL, so that readers see the last committed state while the writer works; synchronous=FULL, so that COMMIT
+returns after the log is on the disk. MySQL and MariaDB: the pure Python connector (its C extension does not load
+everywhere), InnoDB's own durability defaults, REPEATABLE READ, so that a read of several statements sees one state.
+"""
+
+import os
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store.errors import file_problem
+from lanchat_server.store.literals import HexConverter
+from lanchat_server.store.url import Address
+
+# Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
+CONNECT_TIMEOUT = 5
+ANSWER_TIMEOUT = 15
+# A migration of a large table, or a restore's last step, may work long without a word.
+LONG_ANSWER_TIMEOUT = 3600
+# For a lock of another transaction: only an older server, about to be fenced, or an administrator holds one.
+LOCK_TIMEOUT = 5
+# MySQL closes a connection that was idle for 8 hours (wait_timeout); firewalls forget it sooner.
+RECYCLE = 1800
+# Readers: worker threads of the service. More of them wait.
+POOL_SIZE = 5
+POOL_OVERFLOW = 5
+
+# An execution option: this transaction writes. SQLite must know at BEGIN, else an upgrade in the middle can fail.
+WRITES = "lanchat_writes"
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-32768",  # KiB; the index over (room, device, run, n) is read at random places
+    "PRAGMA wal_autocheckpoint=2000",
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA secure_delete=FAST",  # a blanked body leaves the page, where that costs no extra write
+)
+
+
+def make_engine(address: Address, *, answer_timeout: int = ANSWER_TIMEOUT) -> Engine:
+    """An engine for `address`; nothing is opened yet but the file of a SQLite database, which is made with mode 0600.
+
+    Raises StoreError when that file cannot be made.
+    """
+    return _sqlite_engine(address) if address.is_sqlite else _mysql_engine(address, answer_timeout)
+
+
+def _sqlite_engine(address: Address) -> Engine:
+    _make_file(address)
+    engine = create_engine(
+        address.url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False, "isolation_level": None},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_file(address: Address) -> None:
+    assert address.path is not None
+    try:
+        address.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(address.path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(file_problem(address.path, error)) from error
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    for statement in _SQLITE_PRAGMAS:
+        connection.execute(statement)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _mysql_engine(address: Address, answer_timeout: int) -> Engine:
+    arguments: dict[str, Any] = {
+        "use_pure": True,
+        "charset": "utf8mb4",
+        "collation": "utf8mb4_unicode_ci",
+        "connection_timeout": CONNECT_TIMEOUT,
+        "read_timeout": answer_timeout,
+        "write_timeout": answer_timeout,
+        "converter_class": HexConverter,
+        "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
+        "time_zone": "+00:00",
+        "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={4 * LOCK_TIMEOUT}",
+        **address.options,
+    }
+    return create_engine(
+        address.url,
+        isolation_level="REPEATABLE READ",
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE,
+        connect_args=arguments,
+        hide_parameters=True,
+    )

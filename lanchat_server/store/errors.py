@@ -1,0 +1,121 @@
+"""What went wrong in the database, as one line for a person that says what to do.
+
+MySQL and MariaDB errors are told apart by number: the connector's exception classes differ between its variants.
+"""
+
+from pathlib import Path
+from sqlite3 import SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB, SQLITE_READONLY
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from lanchat.i18n import _
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
+from lanchat_server.store.url import Address
+
+# Numbers of MySQL and MariaDB servers (1000 and up) and of the client (2000 to 2999; 3024: no answer in time).
+_NO_DATABASE = 1049
+_DUPLICATES = frozenset({1022, 1062, 1586})
+_WRONG_PASSWORD = frozenset({1045, 1698, 1524, 1862})
+_NO_RIGHTS = frozenset({1044, 1142, 1143, 1227, 1370, 1410})
+_UNREACHABLE = frozenset({2001, 2002, 2003, 2004, 2005, 2009})
+_NOT_LET_IN = frozenset({1040, 1129, 1130, 1203, 1226})
+_LOST = frozenset({1053, 1077, 1079, 1152, 1184, 1927, 2006, 2013, 2014, 2027, 2045, 2048, 2055, 3024, 4031})
+# The server rolled back, or refused, and says so: nothing of the transaction is there.
+_ROLLED_BACK = frozenset({1180, 1205, 1213, 1290, 1836, 3100, 3101, 3572})
+_DISK = frozenset({1021, 1114, 1030, 1290, 1836})
+
+
+def error_number(error: BaseException) -> int:
+    """The database's number of an error: MySQL's errno, or SQLite's primary result code; 0 when it has none."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is not None:
+        return int(code) & 0xFF
+    number = getattr(original, "errno", None)
+    return number if isinstance(number, int) else 0
+
+
+def is_duplicate(error: SQLAlchemyError) -> bool:
+    """A unique key was there already."""
+    original = getattr(error, "orig", None)
+    if hasattr(original, "sqlite_errorcode"):
+        return getattr(original, "sqlite_errorname", "") in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return error_number(error) in _DUPLICATES
+
+
+def is_lost(error: SQLAlchemyError) -> bool:
+    """The connection is of no more use."""
+    if _is_sqlite(error):
+        return False
+    number = error_number(error)
+    return number in _LOST or number not in range(1000, 2000) or getattr(error, "connection_invalidated", False)
+
+
+def _is_sqlite(error: SQLAlchemyError) -> bool:
+    return hasattr(getattr(error, "orig", None), "sqlite_errorcode")
+
+
+def store_error(error: SQLAlchemyError, address: Address) -> StoreError:
+    """For reading and for opening."""
+    return StoreError(explain(error, address))
+
+
+def statement_error(error: SQLAlchemyError, address: Address) -> CommitFailed:
+    """For a statement inside a transaction: it cannot have been committed."""
+    return CommitFailed(explain(error, address))
+
+
+def commit_error(error: SQLAlchemyError, address: Address) -> CommitFailed | CommitUnknown:
+    """For COMMIT itself. Without the database's own word that nothing was stored, nobody knows."""
+    number = error_number(error)
+    failed = number in (SQLITE_BUSY, SQLITE_FULL) if _is_sqlite(error) else number in _ROLLED_BACK
+    return (CommitFailed if failed else CommitUnknown)(explain(error, address))
+
+
+def explain(error: SQLAlchemyError, address: Address) -> str:
+    """One line, without passwords."""
+    if _is_sqlite(error) or address.is_sqlite:
+        return _explain_sqlite(error, address)
+    return _explain_mysql(error_number(error), error, address)
+
+
+def file_problem(path: Path, error: OSError) -> str:
+    """A file could not be made or opened."""
+    return _("Cannot open {path}: {reason}").format(path=path, reason=error.strerror or error)
+
+
+def _explain_sqlite(error: SQLAlchemyError, address: Address) -> str:
+    texts = {
+        SQLITE_NOTADB: _("{path} is not a LAN Chat database"),
+        SQLITE_CORRUPT: _("The database {path} is damaged: restore a backup"),
+        SQLITE_FULL: _("No space left for the database {path}"),
+        SQLITE_READONLY: _("No right to write to the database {path}"),
+        SQLITE_CANTOPEN: _("Cannot open the database {path}"),
+        SQLITE_BUSY: _("Another program has locked the database {path}"),
+    }
+    text = texts.get(error_number(error))
+    if text is None:
+        return _("Database {path}: {reason}").format(path=address, reason=_reason(error))
+    return text.format(path=address)
+
+
+def _explain_mysql(number: int, error: SQLAlchemyError, address: Address) -> str:
+    cases = (
+        (_WRONG_PASSWORD, _("{database} refuses user and password: correct the database URL")),
+        (
+            {_NO_DATABASE},
+            _("The database {name} does not exist at {database}: create it with `lanchat-server init-db`"),
+        ),
+        (_NO_RIGHTS, _("User {user} lacks rights on {database}: run `lanchat-server init-db` with --admin-url")),
+        (_UNREACHABLE, _("No database server answers at {database}: start it, or correct the database URL")),
+        (_NOT_LET_IN, _("{database} takes no connection: {reason}")),
+        (_LOST, _("The connection to {database} broke")),
+        (_DISK, _("{database} cannot write: {reason}")),
+    )
+    text = next((text for numbers, text in cases if number in numbers), _("{database}: {reason}"))
+    return text.format(database=address, name=address.name, user=address.user, reason=_reason(error))
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    original = getattr(error, "orig", None) or error
+    return " ".join(str(original).split())[:200]

@@ -1,0 +1,85 @@
+"""Brings a database to the tables of this version, with Alembic and the revisions in db/versions.
+
+A database at the right revision costs one query; Alembic is loaded only when there is something to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Connection
+
+from lanchat.i18n import _
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store.schema import REVISION
+from lanchat_server.store.url import Address
+
+# Seconds to wait for another server that is at the same work.
+_MIGRATION_WAIT = 60
+_PACKAGED = Path(__file__).parents[1] / "_db"
+_CHECKOUT = Path(__file__).parents[2] / "db"
+
+
+def script_folder() -> Path:
+    """Where db/ is: inside the installed package, or beside it in a checkout."""
+    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the tables are at; None: there are none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(connection: Connection, address: Address) -> None:
+    """Bring the tables to REVISION inside the transaction of `connection`. Raises StoreError when they are too new."""
+    with _alone(connection):
+        found = current_revision(connection)
+        if found != REVISION:
+            _upgrade(connection, found, address)
+
+
+def check_revision(connection: Connection, address: Address) -> None:
+    """Raise StoreError unless the tables are at REVISION."""
+    found = current_revision(connection)
+    if found is None:
+        message = _("{database} holds no LAN Chat tables: create them with `lanchat-server init-db`")
+        raise StoreError(message.format(database=address))
+    if found != REVISION:
+        raise StoreError(_too_new(found, address))
+
+
+def _upgrade(connection: Connection, found: str | None, address: Address) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(script_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError(_too_new(found, address))
+    command.upgrade(config, REVISION)
+
+
+def _too_new(found: str, address: Address) -> str:
+    message = _("{database} was made by a newer LAN Chat (revision {revision}): install that version")
+    return message.format(database=address, revision=found[:32])
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Two servers that start on one new database do not make its tables at the same time. SQLite has its file lock."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    name = "CONCAT(LEFT(DATABASE(), 40), '.lanchat')"
+    if not connection.execute(text(f"SELECT GET_LOCK({name}, {_MIGRATION_WAIT})")).scalar():
+        raise StoreError(_("Another server is changing the tables: try again"))
+    try:
+        yield
+    finally:
+        connection.execute(text(f"DO RELEASE_LOCK({name})"))

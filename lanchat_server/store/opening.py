@@ -1,0 +1,115 @@
+"""Opening a database: lock, connect, bring the tables up to date, and give a new log its identity."""
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import insert
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from lanchat.i18n import _
+from lanchat.protocol.records import genesis_hash
+from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat_server.core.model import LogState, RoomHead, RoomRow
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store import migrate as migration
+from lanchat_server.store import reads, rows, schema
+from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
+from lanchat_server.store.errors import store_error
+from lanchat_server.store.lockfile import FileLock
+from lanchat_server.store.sqlstore import SqlStore
+from lanchat_server.store.url import Address, parse_url
+
+GENERAL = "general"
+
+
+def open_store(
+    url: str | None,
+    data_dir: Path,
+    *,
+    migrate: bool = True,
+    random_octets: Callable[[int], bytes] = secrets.token_bytes,
+    now_ms: int | None = None,
+) -> SqlStore:
+    """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.
+
+    `migrate=False` changes nothing and refuses a database that is not at this version's revision. `random_octets`
+    draws the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. Raises
+    StoreError with one line for a person: unreachable, refused, locked, missing, too new.
+    """
+    address = parse_url(url, data_dir)
+    lock = _lock(address, may_create=migrate)
+    engine: Engine | None = None
+    try:
+        engine = make_engine(address)
+        _bring_up_to_date(engine, address, migrate)
+        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        log = _read_or_make_log(engine, random_octets, now_ms, may_make=migrate)
+    except BaseException as error:
+        if engine is not None:
+            engine.dispose()
+        if lock is not None:
+            lock.release()
+        if isinstance(error, SQLAlchemyError):
+            raise store_error(error, address) from error
+        raise
+    return SqlStore(engine, address, log, lock)
+
+
+def _lock(address: Address, may_create: bool) -> FileLock | None:
+    if address.path is None:
+        return None
+    if not may_create and not address.path.exists():
+        raise StoreError(_("There is no database {path}").format(path=address.path))
+    try:
+        address.path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = _("Cannot make the folder {path}: {reason}")
+        raise StoreError(message.format(path=address.path.parent, reason=error.strerror)) from error
+    return FileLock(address.path.with_name(address.path.name + ".lock"))
+
+
+def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool) -> None:
+    with engine.connect() as connection:
+        if migration.current_revision(connection) == schema.REVISION:
+            return
+        if not may_migrate:
+            migration.check_revision(connection, address)
+    patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)
+    try:
+        with patient.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            migration.migrate(connection, address)
+    finally:
+        patient.dispose()
+
+
+def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now_ms: int, may_make: bool) -> LogState:
+    with engine.connect().execution_options(**{WRITES: may_make}) as connection, connection.begin():
+        log = reads.read_log(connection)
+        if log is None:
+            if not may_make:
+                raise StoreError(
+                    _("The database holds no log: start the server on it, or run `lanchat-server init-db`")
+                )
+            log = LogState(random_octets(16), 1)
+            make_log(connection, log, random_octets(8), now_ms)
+        return log
+
+
+def make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms: int) -> None:
+    """The first rows of a new database: the log's identity, the lease, the room that everybody is in."""
+    room = (int.from_bytes(room_octets) >> 1) or 1
+    general = RoomRow(
+        room,
+        GENERAL,
+        RoomKind.PUBLIC,
+        HistoryPolicy.EVERYTHING,
+        0,
+        now_ms,
+        RoomHead(0, genesis_hash(log.log_id, room), now_ms),
+    )
+    connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
+    connection.execute(insert(schema.lease).values(id=1, incarnation=0, holder="", taken_ms=now_ms))
+    connection.execute(insert(schema.rooms).values(rows.room_values(general)))

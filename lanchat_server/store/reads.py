@@ -1,0 +1,130 @@
+"""What the store reads outside the writer's transactions, on connections of their own. Safe from several threads."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
+
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.records import Record, genesis_hash
+from lanchat_server.core.model import LogState, RoomHead, Snapshot
+from lanchat_server.store import rows, schema
+from lanchat_server.store.chunks import chunks
+
+_records = schema.records.c
+
+_FORWARD = (
+    select(*rows.RECORD_COLUMNS)
+    .where(_records.room_id == bindparam("room"), _records.seq >= bindparam("low"))
+    .order_by(_records.seq)
+    .limit(bindparam("most"))
+)
+_BACKWARD = (
+    select(*rows.RECORD_COLUMNS)
+    .where(
+        _records.room_id == bindparam("room"),
+        _records.seq >= bindparam("low"),
+        _records.seq <= bindparam("high"),
+    )
+    .order_by(_records.seq.desc())
+    .limit(bindparam("most"))
+)
+_HASH_BELOW = (
+    select(_records.hash)
+    .where(_records.room_id == bindparam("room"), _records.seq < bindparam("seq"))
+    .order_by(_records.seq.desc())
+    .limit(1)
+)
+_THESE = select(*rows.RECORD_COLUMNS).where(
+    _records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True))
+)
+_HEAD_AT = select(_records.seq, _records.hash, _records.time_ms).where(
+    _records.room_id == bindparam("room"), _records.seq == bindparam("seq")
+)
+_CHANGES = select(*rows.RECORD_COLUMNS).where(
+    _records.room_id == bindparam("room"),
+    _records.ref_seq.in_(bindparam("seqs", expanding=True)),
+    _records.kind.in_([int(Kind.EDIT), int(Kind.DELETE), int(Kind.REACTION)]),
+)
+
+
+def read_log(connection: Connection) -> LogState | None:
+    """The log's identity; None in a database that has none yet."""
+    found = connection.execute(select(schema.log.c.log_id, schema.log.c.epoch)).first()
+    return None if found is None else LogState(*found)
+
+
+def snapshot(connection: Connection, log: LogState) -> Snapshot:
+    """The directory, as one state: the caller's transaction reads a single one."""
+
+    def load(table: Any, make: Any) -> list[Any]:
+        statement = select(table).order_by(*table.primary_key)
+        return [make(row) for row in connection.execute(statement)]
+
+    return Snapshot(
+        log,
+        load(schema.users, rows.user),
+        load(schema.devices, rows.device),
+        load(schema.rooms, rows.room),
+        load(schema.memberships, rows.membership),
+        load(schema.room_keys, rows.room_key),
+    )
+
+
+def page(
+    connection: Connection,
+    log_id: bytes,
+    room: int,
+    *,
+    anchor: int,
+    forward: bool,
+    limit: int,
+    first_seq: int,
+    octets: int,
+) -> tuple[bytes, list[Record]]:
+    """See lanchat_server.core.ports.Store."""
+    if forward:
+        low = max(anchor, first_seq)
+        found = connection.execute(_FORWARD, {"room": room, "low": low, "most": limit})
+    else:
+        low = first_seq
+        found = connection.execute(_BACKWARD, {"room": room, "low": low, "high": anchor, "most": limit})
+    records = _within(octets, [rows.record(row) for row in found])
+    if not forward:
+        records.reverse()
+    below = connection.execute(_HASH_BELOW, {"room": room, "seq": records[0].seq if records else low}).scalar()
+    return below or genesis_hash(log_id, room), records
+
+
+def _within(octets: int, records: list[Record]) -> list[Record]:
+    """The first of `records` whose bodies together have at most `octets`; one always."""
+    total = 0
+    for index, record in enumerate(records):
+        total += len(record.body or b"")
+        if index and total > octets:
+            return records[:index]
+    return records
+
+
+def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:
+    """See lanchat_server.core.ports.Store."""
+    return _select(connection, _THESE, room, seqs)
+
+
+def changes(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:
+    """See lanchat_server.core.ports.Store."""
+    return _select(connection, _CHANGES, room, seqs)
+
+
+def _select(connection: Connection, statement: Any, room: int, seqs: Collection[int]) -> list[Record]:
+    found: list[Record] = []
+    for chunk in chunks(seqs):
+        found += [rows.record(row) for row in connection.execute(statement, {"room": room, "seqs": chunk})]
+    return sorted(found, key=lambda record: record.seq)
+
+
+def record_at(connection: Connection, room: int, seq: int) -> RoomHead | None:
+    """See lanchat_server.core.ports.Store."""
+    found = connection.execute(_HEAD_AT, {"room": room, "seq": seq}).first()
+    return None if found is None else RoomHead(*found)

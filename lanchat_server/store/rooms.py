@@ -1,0 +1,94 @@
+"""The part of a transaction that writes rooms, memberships, receipts and room keys."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.engine import Connection
+
+from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
+from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
+from lanchat_server.store import rows, schema
+from lanchat_server.store.chunks import chunks
+
+_rooms = schema.rooms.c
+_members = schema.memberships.c
+
+_THESE_MEMBERS = select(schema.memberships).where(
+    tuple_(_members.room_id, _members.user_id).in_(bindparam("members", expanding=True))
+)
+_REMOVE = delete(schema.memberships).where(
+    _members.room_id == bindparam("room"), _members.user_id.in_(bindparam("users", expanding=True))
+)
+
+
+class Rooms:
+    """See lanchat_server.core.ports.Transaction."""
+
+    _connection: Connection
+
+    def add_room(self, room: RoomRow) -> None:
+        self._check_name(room.name, room.id)
+        self._connection.execute(insert(schema.rooms).values(rows.room_values(room)))
+
+    def update_room(
+        self,
+        room: int,
+        *,
+        history: HistoryPolicy | None = None,
+        name: str | None = None,
+        kind: RoomKind | None = None,
+    ) -> None:
+        values: rows.Values = {}
+        if history is not None:
+            values["history"] = int(history)
+        if kind is not None:
+            values["kind"] = int(kind)
+        if name is not None:
+            self._check_name(name, room)
+            values |= {"name": name, "name_key": rows.key_octets(name)}
+        if values:
+            self._connection.execute(update(schema.rooms).where(_rooms.id == room).values(values))
+
+    def _check_name(self, name: str, room: int) -> None:
+        same = (_rooms.name_key == rows.key_octets(name)) & (_rooms.id != room)
+        if self._connection.execute(select(_rooms.id).where(same)).first():
+            raise KeyError(name)
+
+    def add_members(self, members: Sequence[MembershipRow]) -> None:
+        _put(self._connection, schema.memberships, [rows.membership_values(member) for member in members])
+
+    def remove_members(self, room: int, users: Collection[int]) -> None:
+        for chunk in chunks(users):
+            self._connection.execute(_REMOVE, {"room": room, "users": chunk})
+
+    def set_cursors(self, cursors: dict[int, Sequence[Cursor]]) -> None:
+        """Receipts of somebody who is no member are dropped."""
+        wanted = {(cursor.room, user): cursor for user, list_ in cursors.items() for cursor in list_}
+        grown = []
+        for chunk in chunks(wanted):
+            for found in self._connection.execute(_THESE_MEMBERS, {"members": chunk}):
+                cursor = wanted[found.room_id, found.user_id]
+                received, read = max(found.received_seq, cursor.received), max(found.read_seq, cursor.read)
+                if (received, read) != (found.received_seq, found.read_seq):
+                    grown.append({**found._mapping, "received_seq": received, "read_seq": read})
+        _put(self._connection, schema.memberships, grown)
+
+    def set_room_key(self, key: RoomKeyRow) -> None:
+        _put(self._connection, schema.room_keys, [rows.room_key_values(key)])
+
+
+def _put(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
+    """Insert rows, or replace what stands under the same primary key."""
+    if not values:
+        return
+    keys = [column.name for column in table.primary_key]
+    others = [column.name for column in table.columns if not column.primary_key]
+    if connection.dialect.name == "sqlite":
+        into = sqlite.insert(table)
+        statement: Any = into.on_conflict_do_update(keys, set_={name: into.excluded[name] for name in others})
+    else:
+        put = mysql.insert(table)
+        statement = put.on_duplicate_key_update({name: put.inserted[name] for name in others})
+    connection.execute(statement, values)

@@ -1,0 +1,174 @@
+"""Between database rows and the values of lanchat_server.core.model."""
+
+from typing import Any
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.names import name_key
+from lanchat.protocol.records import Record
+from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat_server.core.model import (
+    DeviceRow,
+    MembershipRow,
+    NewRecord,
+    RecoveryRow,
+    RoomHead,
+    RoomKeyRow,
+    RoomRow,
+    UserRow,
+)
+from lanchat_server.store.schema import memberships, records
+
+Values = dict[str, Any]
+
+RECORD_COLUMNS = (
+    records.c.seq,
+    records.c.time_ms,
+    records.c.header,
+    records.c.signature,
+    records.c.body,
+    records.c.body_hash,
+)
+
+
+def key_octets(name: str) -> bytes:
+    """The `name_key` column of a name."""
+    return name_key(name).encode()
+
+
+def record(row: Any) -> Record:
+    """From RECORD_COLUMNS."""
+    seq, time_ms, header, signature, body, body_hash = row[:6]
+    if body is None:
+        return Record(seq, time_ms, header, signature, None, body_hash)
+    return Record(seq, time_ms, header, signature, body.encode())
+
+
+def record_values(room: int, new: NewRecord) -> Values:
+    header = new.header
+    return {
+        "room_id": room,
+        "seq": new.record.seq,
+        "time_ms": new.record.time_ms,
+        "author_id": new.author,
+        "device_id": header.device,
+        "run": header.run,
+        "n": header.n,
+        "kind": int(header.kind),
+        "ref_seq": header.ref,
+        "header": new.record.header,
+        "signature": new.record.signature,
+        "body": None if new.record.body is None else new.text,
+        "body_hash": new.record.body_hash,
+        "hash": new.hash,
+    }
+
+
+def user(row: Any) -> UserRow:
+    return UserRow(
+        row.id,
+        row.name,
+        row.display_name,
+        row.email,
+        row.password_hash,
+        Role(row.role),
+        row.disabled,
+        row.created_ms,
+        row.last_seen_ms,
+    )
+
+
+def user_values(row: UserRow) -> Values:
+    return {
+        "name": row.name,
+        "name_key": key_octets(row.name),
+        "display_name": row.display_name,
+        "email": row.email,
+        "password_hash": row.password_hash,
+        "role": int(row.role),
+        "disabled": row.disabled,
+        "created_ms": row.created_ms,
+        "last_seen_ms": row.last_seen_ms,
+    }
+
+
+def device(row: Any) -> DeviceRow:
+    return DeviceRow(
+        row.id,
+        row.user_id,
+        row.public_key,
+        row.name,
+        row.created_ms,
+        row.last_seen_ms,
+        row.revoked_ms,
+        Certificate(row.certificate, row.certificate_signature),
+    )
+
+
+def device_values(row: DeviceRow) -> Values:
+    return {
+        "id": row.id,
+        "user_id": row.user,
+        "public_key": row.public_key,
+        "name": row.name,
+        "created_ms": row.created_ms,
+        "last_seen_ms": row.last_seen_ms,
+        "revoked_ms": row.revoked_ms,
+        **certificate_values(row.certificate),
+    }
+
+
+def certificate_values(certificate: Certificate) -> Values:
+    return {"certificate": certificate.octets, "certificate_signature": certificate.signature}
+
+
+def room(row: Any) -> RoomRow:
+    head = RoomHead(row.head_seq, row.head_hash, row.head_ms)
+    kind, history = RoomKind(row.kind), HistoryPolicy(row.history)
+    return RoomRow(row.id, row.name, kind, history, row.creator_id, row.created_ms, head)
+
+
+def room_values(row: RoomRow) -> Values:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "name_key": key_octets(row.name),
+        "kind": int(row.kind),
+        "history": int(row.history),
+        "creator_id": row.creator,
+        "created_ms": row.created_ms,
+        **head_values(row.head),
+    }
+
+
+def head_values(head: RoomHead) -> Values:
+    return {"head_seq": head.seq, "head_hash": head.hash, "head_ms": head.time_ms}
+
+
+def membership(row: Any) -> MembershipRow:
+    return MembershipRow(row.room_id, row.user_id, row.joined_ms, row.first_seq, row.received_seq, row.read_seq)
+
+
+def membership_values(row: MembershipRow) -> Values:
+    values = (row.room, row.user, row.joined_ms, row.first_seq, row.received, row.read)
+    return dict(zip((column.name for column in memberships.columns), values, strict=True))
+
+
+def room_key(row: Any) -> RoomKeyRow:
+    return RoomKeyRow(row.room_id, row.number, row.room_key, row.not_after_ms)
+
+
+def room_key_values(row: RoomKeyRow) -> Values:
+    return {"room_id": row.room, "number": row.number, "room_key": row.key, "not_after_ms": row.not_after_ms}
+
+
+def recovery(row: Any) -> RecoveryRow:
+    return RecoveryRow(row.user_id, row.code_hash, row.not_after_ms, row.tries)
+
+
+def recovery_values(row: RecoveryRow) -> Values:
+    return {
+        "user_id": row.user,
+        "code_hash": row.code_hash,
+        "not_after_ms": row.not_after_ms,
+        "tries": row.tries,
+    }

@@ -1,0 +1,206 @@
+"""The tables, as queries see them. What creates them is db/versions; a test compares the two.
+
+Times are milliseconds since 1970-01-01 UTC in BIGINT columns named `…_ms`: the server time of a record is part of a
+hash and must come back exactly, from either database. The view `messages` shows them as dates, with names, for people.
+
+Binary columns hold ids, keys, hashes and signatures. `name_key` is the form in which two names are the same; it is
+compared octet by octet, so that no collation of a database has a say in who is who.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BINARY,
+    VARBINARY,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+# The revision in db/versions that makes these tables.
+REVISION = "0001"
+NAME_KEY_OCTETS = 3072  # what InnoDB indexes at most; 64 code points have less than 2,200 octets after NFKC
+
+metadata = MetaData()
+_big = BigInteger()
+_serial = BigInteger().with_variant(Integer(), "sqlite")
+_exact_text = Text(collation="utf8mb4_bin").with_variant(Text(), "sqlite")
+
+
+def _fixed(octets: int) -> TypeEngine[bytes]:
+    return BINARY(octets).with_variant(LargeBinary(), "sqlite")
+
+
+def _octets(most: int) -> TypeEngine[bytes]:
+    return VARBINARY(most).with_variant(LargeBinary(), "sqlite")
+
+
+def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer(), primary_key=True, autoincrement=False),
+    _required("log_id", _fixed(16)),
+    _required("epoch", _big),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Integer(), primary_key=True, autoincrement=False),
+    _required("incarnation", _big),
+    _required("holder", String(255)),
+    _required("taken_ms", _big),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _serial, primary_key=True, autoincrement=True),
+    _required("name", String(64)),
+    _required("name_key", _octets(NAME_KEY_OCTETS)),
+    _required("display_name", String(128)),
+    _required("email", String(320)),
+    _required("password_hash", String(255)),
+    _required("role", SmallInteger()),
+    _required("disabled", Boolean()),
+    _required("created_ms", _big),
+    _required("last_seen_ms", _big),
+    UniqueConstraint("name_key", name="users_name_key"),
+    sqlite_autoincrement=True,
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", _fixed(16), primary_key=True),
+    Column("user_id", _serial, ForeignKey("users.id", name="devices_user"), nullable=False),
+    _required("public_key", _fixed(32)),
+    _required("name", String(128)),
+    _required("created_ms", _big),
+    _required("last_seen_ms", _big),
+    _required("revoked_ms", _big),
+    _required("certificate", _octets(1024)),
+    _required("certificate_signature", _fixed(64)),
+    UniqueConstraint("public_key", name="devices_public_key"),
+    Index("devices_user_id", "user_id"),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", _big, primary_key=True, autoincrement=False),
+    _required("name", String(128)),
+    _required("name_key", _octets(NAME_KEY_OCTETS)),
+    _required("kind", SmallInteger()),
+    _required("history", SmallInteger()),
+    _required("creator_id", _big),
+    _required("created_ms", _big),
+    _required("head_seq", _big),
+    _required("head_hash", _fixed(32)),
+    _required("head_ms", _big),
+    UniqueConstraint("name_key", name="rooms_name_key"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("room_id", _big, ForeignKey("rooms.id", name="memberships_room"), primary_key=True, autoincrement=False),
+    Column("user_id", _serial, ForeignKey("users.id", name="memberships_user"), primary_key=True, autoincrement=False),
+    _required("joined_ms", _big),
+    _required("first_seq", _big),
+    _required("received_seq", _big),
+    _required("read_seq", _big),
+    Index("memberships_user_id", "user_id"),
+)
+
+# Never loses a row; a deletion sets `body` to NULL. `ref_seq`: the record that this one speaks of, 0 for none.
+records = Table(
+    "records",
+    metadata,
+    Column("room_id", _big, primary_key=True, autoincrement=False),
+    Column("seq", _big, primary_key=True, autoincrement=False),
+    _required("time_ms", _big),
+    _required("author_id", _big),
+    _required("device_id", _fixed(16)),
+    _required("run", _big),
+    _required("n", _big),
+    _required("kind", SmallInteger()),
+    _required("ref_seq", _big),
+    _required("header", _octets(128)),
+    _required("signature", _fixed(64)),
+    Column("body", _exact_text, nullable=True),
+    _required("body_hash", _fixed(32)),
+    _required("hash", _fixed(32)),
+    UniqueConstraint("room_id", "device_id", "run", "n", name="records_message"),
+    Index("records_ref", "room_id", "ref_seq"),
+    sqlite_with_rowid=False,
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("room_id", _big, primary_key=True, autoincrement=False),
+    Column("device_id", _fixed(16), primary_key=True),
+    Column("run", _big, primary_key=True, autoincrement=False),
+    Column("n", _big, primary_key=True, autoincrement=False),
+    _required("code", Integer()),
+    _required("time_ms", _big),
+    sqlite_with_rowid=False,
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column(
+        "user_id", _serial, ForeignKey("users.id", name="recovery_codes_user"), primary_key=True, autoincrement=False
+    ),
+    _required("code_hash", _octets(64)),
+    _required("not_after_ms", _big),
+    _required("tries", Integer()),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("code_hash", _octets(64), primary_key=True),
+    _required("uses_left", Integer()),
+    _required("not_after_ms", _big),
+    _required("creator_id", _big),
+)
+
+room_keys = Table(
+    "room_keys",
+    metadata,
+    Column("room_id", _big, ForeignKey("rooms.id", name="room_keys_room"), primary_key=True, autoincrement=False),
+    _required("number", _big),
+    _required("room_key", _octets(64)),
+    _required("not_after_ms", _big),
+)
+
+# The present words of text messages, encoded by words.py; a full-text index lies over `tokens` in either database.
+search = Table(
+    "search",
+    metadata,
+    Column("id", _serial, primary_key=True, autoincrement=True),
+    _required("room_id", _big),
+    _required("seq", _big),
+    _required("time_ms", _big),
+    _required("tokens", _exact_text),
+    UniqueConstraint("room_id", "seq", name="search_record"),
+    Index("search_newest", "room_id", "time_ms", "seq"),
+)

@@ -1,0 +1,141 @@
+"""The store: a database behind the contract in lanchat_server.core.ports."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from lanchat.i18n import _
+from lanchat.protocol.records import Record
+from lanchat_server.core.model import LogState, RoomHead, Snapshot
+from lanchat_server.core.ports import Fenced
+from lanchat_server.store import reads, schema
+from lanchat_server.store.engine import WRITES
+from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
+from lanchat_server.store.lockfile import FileLock
+from lanchat_server.store.search import find
+from lanchat_server.store.transaction import SqlTransaction
+from lanchat_server.store.url import Address
+
+
+class SqlStore:
+    """See lanchat_server.core.ports.Store. Made by `open_store`."""
+
+    def __init__(self, engine: Engine, address: Address, log: LogState, lock: FileLock | None) -> None:
+        self.address = address
+        self.log = log
+        self._engine = engine
+        self._lock = lock
+        self._incarnation: int | None = None
+
+    def take_lease(self, holder: str, now_ms: int) -> int:
+        lease = schema.lease.c
+        try:
+            with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+                taken = update(schema.lease).values(
+                    incarnation=lease.incarnation + 1, holder=holder[:255], taken_ms=now_ms
+                )
+                connection.execute(taken)
+                incarnation = connection.execute(select(lease.incarnation)).scalar_one()
+        except SQLAlchemyError as error:
+            raise store_error(error, self.address) from error
+        self._incarnation = incarnation
+        return int(incarnation)
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        connection = self._begin()
+        try:
+            try:
+                self._check_lease(connection)
+                yield SqlTransaction(connection, self.address)
+            except SQLAlchemyError as error:
+                _roll_back(connection, error)
+                raise statement_error(error, self.address) from error
+            except BaseException:
+                _roll_back(connection, None)
+                raise
+            self._commit(connection)
+        finally:
+            with suppress(SQLAlchemyError):
+                connection.close()
+
+    def _begin(self) -> Connection:
+        try:
+            connection = self._engine.connect().execution_options(**{WRITES: True})
+            connection.begin()
+        except SQLAlchemyError as error:
+            raise statement_error(error, self.address) from error
+        return connection
+
+    def _check_lease(self, connection: Connection) -> None:
+        assert self._incarnation is not None, "take_lease comes first"
+        if connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar() != self._incarnation:
+            raise Fenced(_("A newer server has taken over the database: this one stops"))
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except SQLAlchemyError as error:
+            _roll_back(connection, error)
+            raise commit_error(error, self.address) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that reads one state of the database; errors become StoreError."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise store_error(error, self.address) from error
+
+    def snapshot(self) -> Snapshot:
+        with self.reading() as connection:
+            return reads.snapshot(connection, self.log)
+
+    def page(
+        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
+    ) -> tuple[bytes, list[Record]]:
+        with self.reading() as connection:
+            return reads.page(
+                connection,
+                self.log.log_id,
+                room,
+                anchor=anchor,
+                forward=forward,
+                limit=limit,
+                first_seq=first_seq,
+                octets=octets,
+            )
+
+    def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        with self.reading() as connection:
+            return reads.records(connection, room, seqs)
+
+    def record_at(self, room: int, seq: int) -> RoomHead | None:
+        with self.reading() as connection:
+            return reads.record_at(connection, room, seq)
+
+    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+        with self.reading() as connection:
+            return find(connection, rooms, words, before=before, limit=limit)
+
+    def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
+        with self.reading() as connection:
+            return reads.changes(connection, room, seqs)
+
+    def close(self) -> None:
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _roll_back(connection: Connection, error: SQLAlchemyError | None) -> None:
+    """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
+    with suppress(SQLAlchemyError):
+        if error is not None and is_lost(error):
+            connection.invalidate()
+        connection.rollback()
