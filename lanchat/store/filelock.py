@@ -7,6 +7,8 @@ deleted: a process that waits on a deleted file would share the lock with nobody
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -60,3 +62,15 @@ class FileLock:
         # Closing releases it, on every platform.
         os.close(self._descriptor)
         self._descriptor = -1
+
+
+@contextmanager
+def guarded(lock: Path, subject: Path) -> Iterator[None]:
+    """Holds `lock` while `subject` is read or replaced. An OSError becomes a LocalStoreError that names `subject`."""
+    try:
+        with FileLock(lock):
+            yield
+    except OSError as error:
+        raise LocalStoreError(
+            _("The file {file} cannot be used: {reason}").format(file=subject, reason=error.strerror or error)
+        ) from error

@@ -1,0 +1,112 @@
+"""Who this profile trusts and who it is: pinned servers and device keys, each kind in one typed TOML file.
+
+These files are never guessed at: one that does not read well is set aside and the call says so, because going on
+without it would trust a stranger or make a new identity without anybody's knowledge.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from lanchat.i18n import _
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.protocol.codec import U63, Key16, Key32, Positive
+from lanchat.store.filelock import guarded
+from lanchat.store.files import replace_file, set_aside
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+FingerprintHex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownServer:
+    """A server that a person accepted. `fingerprint`: 64 lower-case hex digits. `host`, `port`: where it was last."""
+
+    fingerprint: FingerprintHex
+    name: str
+    host: str
+    port: Port
+    log_id: Key16
+    log_key: Key32
+    accepted_ms: U63
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDevice:
+    """This profile's device on one log. `private_key`: 32 raw octets, Ed25519."""
+
+    log_id: Key16
+    user_id: Positive
+    user_name: str
+    display_name: str
+    device_id: Key16
+    private_key: Key32 = field(repr=False)
+    certificate: Certificate
+
+
+class ServersFile(msgspec.Struct, frozen=True):
+    """`last`: fingerprint of the server used last, or empty."""
+
+    last: str = ""
+    servers: tuple[KnownServer, ...] = ()
+
+
+class DevicesFile(msgspec.Struct, frozen=True):
+    devices: tuple[StoredDevice, ...] = ()
+
+
+class TypedFile(Generic[F]):
+    """A whole TOML file as one value of type `kind`; its default when it is not there. Raises LocalStoreError."""
+
+    def __init__(self, path: Path, lock: Path, kind: type[F]) -> None:
+        self._path = path
+        self._lock = lock
+        self._kind = kind
+
+    def load(self) -> F:
+        """What the file says. A broken one is set aside, then this raises; the next call finds no file."""
+        with guarded(self._lock, self._path):
+            return self._read()
+
+    def update(self, change: Callable[[F], F]) -> None:
+        """Replace the content by `change` of it, in one step for every process."""
+        with guarded(self._lock, self._path):
+            old = self._read()
+            new = change(old)
+            if new != old:
+                replace_file(self._path, self._encode(new))
+
+    def _read(self) -> F:
+        try:
+            octets = self._path.read_bytes()
+        except FileNotFoundError:
+            return self._kind()
+        try:
+            return self._decode(octets)
+        except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
+            aside = set_aside(self._path)
+            raise LocalStoreError(
+                _("{file} could not be read and is set aside as {aside}").format(file=self._path, aside=aside.name)
+            ) from error
+
+    def _decode(self, octets: bytes) -> F:
+        value: Any = msgspec.toml.decode(octets, type=self._kind)
+        assert isinstance(value, self._kind)
+        return value
+
+    def _encode(self, value: F) -> bytes:
+        """A value that would not read back must not get into the file."""
+        octets = msgspec.toml.encode(value)
+        try:
+            self._decode(octets)
+        except (ValueError, RecursionError) as error:
+            raise LocalStoreError(
+                _("{file} cannot hold this: {reason}").format(file=self._path, reason=error)
+            ) from error
+        return octets

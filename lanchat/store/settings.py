@@ -1,0 +1,111 @@
+"""What a person chose: a TOML file that people may edit. A broken one is set aside and the defaults hold.
+
+Keys that this version does not know stay in the file. Each save writes only what changed here, so window and command
+line do not undo each other's choices.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from lanchat.i18n import _
+from lanchat.store.filelock import guarded
+from lanchat.store.files import replace_file, set_aside
+
+T = TypeVar("T")
+Value = str | int | float | bool | list[Any] | dict[str, Any]
+
+LANGUAGE = "language"
+THEME = "theme"
+GEOMETRY = "geometry"
+_LAST_ROOMS = "last_rooms"
+
+# Generous for choices, small enough to read at each start whatever somebody put there.
+_SETTINGS_MAX = 1 << 20
+
+
+class Settings:
+    """Read once, at construction; `set` changes the memory, `save` the file. One thread. Raises LocalStoreError."""
+
+    def __init__(self, path: Path, lock: Path) -> None:
+        self._path = path
+        self._lock = lock
+        self._changed: dict[str, Any] = {}
+        self._notice = ""
+        with guarded(lock, path):
+            self._values = self._read()
+
+    @property
+    def notice(self) -> str:
+        """One line to tell a person once, when the file was broken; else empty."""
+        return self._notice
+
+    def get(self, key: str, default: T) -> T:
+        """The value when it has the type of `default`, else `default`."""
+        value = self._values.get(key)
+        return value if type(value) is type(default) else default
+
+    def set(self, key: str, value: Value) -> None:
+        """Takes effect now, and in the file with `save`. A table is merged into the one that is there."""
+        self._values = _merged(self._values, {key: value})
+        self._changed = _merged(self._changed, {key: value})
+
+    def save(self) -> None:
+        """Write what was set since the last save over what the file says now."""
+        with guarded(self._lock, self._path):
+            values = _merged(self._read(), self._changed)
+            replace_file(self._path, tomli_w.dumps(values).encode())
+        self._values = values
+        self._changed = {}
+
+    @property
+    def language(self) -> str:
+        """A language code; empty: the system's."""
+        return self.get(LANGUAGE, "")
+
+    @property
+    def theme(self) -> str:
+        """light or dark; empty: the system's."""
+        return self.get(THEME, "")
+
+    @property
+    def geometry(self) -> str:
+        """Size and place of the window as Tk writes it; empty: not known."""
+        return self.get(GEOMETRY, "")
+
+    def last_room(self, log_id: bytes) -> int:
+        """The room that was open last on this server; 0: none."""
+        room = self.get(_LAST_ROOMS, dict[str, Any]()).get(log_id.hex(), 0)
+        return room if type(room) is int and room > 0 else 0
+
+    def set_last_room(self, log_id: bytes, room: int) -> None:
+        self.set(_LAST_ROOMS, {log_id.hex(): room})
+
+    def _read(self) -> dict[str, Any]:
+        """The file's values; none when it is not there or broken. Under the lock. Raises OSError."""
+        try:
+            with open(self._path, "rb") as file:
+                octets = file.read(_SETTINGS_MAX + 1)
+        except FileNotFoundError:
+            return {}
+        try:
+            if len(octets) > _SETTINGS_MAX:
+                raise ValueError("too long")
+            return tomllib.loads(octets.decode())
+        except (ValueError, RecursionError):  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+            aside = set_aside(self._path)
+        self._notice = _("The settings could not be read: they are set aside as {file} and the defaults hold").format(
+            file=aside.name
+        )
+        return {}
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`new` over `old`; a table in both is merged, as another process may have changed another line of it."""
+    return {key: _merged_value(old.get(key), new.get(key, old.get(key))) for key in old | new}
+
+
+def _merged_value(old: Any, new: Any) -> Any:
+    return old | new if isinstance(old, dict) and isinstance(new, dict) else new
