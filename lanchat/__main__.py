@@ -1,0 +1,33 @@
+"""`lanchat` and `python -m lanchat`. Ctrl-C ends with 130 and without a traceback, from the first import to the last
+flush: outside the command itself the process just ends."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+INTERRUPTED = 130
+
+
+def _leave_at_once(number: int, frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
+
+signal.signal(signal.SIGINT, _leave_at_once)
+
+
+def main() -> int:
+    """The exit code of this process's command line."""
+    try:
+        from lanchat.cli.main import run
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, _leave_at_once)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

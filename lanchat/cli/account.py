@@ -1,0 +1,135 @@
+"""Commands about the account: register, login, logout, recover, devices, password."""
+
+from lanchat.cli.exits import FAILED, REFUSED, USAGE, CliError
+from lanchat.cli.output import clock, rfc3339, shown
+from lanchat.cli.session import Session
+from lanchat.cli.terminal import NEW_PASSWORD_VARIABLE, PasswordSource
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.protocol.names import name_key
+from lanchat.protocol.wire import Code, Device, Role
+
+ROLES = {Role.MEMBER: "member", Role.MODERATOR: "moderator", Role.ADMINISTRATOR: "administrator"}
+
+
+def _needed_user(session: Session) -> str:
+    user: str = session.options.user
+    if not user:
+        raise CliError(USAGE, _("Say who: --user NAME"))
+    return user
+
+
+def _show_account(session: Session, account: api.Account, text: str) -> None:
+    values = {"user": account.name, "display_name": account.display_name, "role": ROLES[account.role]}
+    if session.server:
+        values |= {"server": session.server.name, "fingerprint": session.server.fingerprint}
+    session.output.row(values, text.format(user=shown(account.name)))
+
+
+async def register(session: Session) -> None:
+    """Create the account; the profile is enrolled afterwards."""
+    user = _needed_user(session)
+    source = PasswordSource(session.options.password_file)
+    offer = await session.connect()
+    if offer.remembered:
+        text = _("This profile belongs to {user}: log out first, or use another --profile")
+        raise CliError(REFUSED, text.format(user=shown(offer.remembered)))
+    options = session.options
+    password = await source.new_password()
+    command = api.Register(user, password, options.email, options.display_name, options.invite_code)
+    account = await session.call(command)
+    _show_account(session, account, _("The account {user} was created and this profile is logged in"))
+
+
+async def login(session: Session) -> None:
+    """Enrol this profile's device key. One that is enrolled for this account already only proves that it still is."""
+    user = _needed_user(session)
+    offer = await session.connect()
+    account = await _known_account(session, offer.remembered, user) if offer.remembered else None
+    if account is None:
+        password = await PasswordSource(session.options.password_file).password()
+        account = await session.call(api.Login(user, password, remember=True))
+    _show_account(session, account, _("Logged in as {user}: later commands need no password"))
+
+
+async def _known_account(session: Session, remembered: str, user: str) -> api.Account | None:
+    """The account that the device key belongs to; None when the server no longer takes the key."""
+    if name_key(remembered) != name_key(user):
+        text = _("This profile belongs to {user}: log out first, or use another --profile")
+        raise CliError(REFUSED, text.format(user=shown(remembered)))
+    try:
+        return await session.wait_live()
+    except api.CommandError as error:
+        if error.code in (Code.DEVICE_REVOKED, Code.BAD_CREDENTIALS):
+            return None
+        raise
+
+
+async def logout(session: Session) -> None:
+    """Revoke the device key and forget it."""
+    offer = await session.connect()
+    if not offer.remembered:
+        raise CliError(REFUSED, _("This profile is not logged in"))
+    await session.call(api.Logout())
+    session.output.row({"user": offer.remembered, "logged_out": True}, _("Logged out"))
+
+
+async def recover(session: Session) -> None:
+    """Ask for a code, or set a new password with one."""
+    user = _needed_user(session)
+    if session.options.code:
+        await _set_with_code(session, user)
+        return
+    offer = await session.connect()
+    if not offer.mail:
+        raise CliError(FAILED, _("This server sends no e-mail: ask an administrator for a code"))
+    await session.call(api.Recover(user))
+    # Said whether or not there is such an account: nobody learns here who has one.
+    text = _("If this account has an e-mail address, a code is on its way: lanchat recover --user {user} --code CODE")
+    session.output.row({"user": user, "requested": True}, text.format(user=shown(user)))
+
+
+async def _set_with_code(session: Session, user: str) -> None:
+    source = PasswordSource(session.options.password_file)
+    await session.connect()
+    password = await source.new_password()
+    await session.call(api.RecoverConfirm(user, session.options.code, password))
+    session.output.row({"user": user, "changed": True}, _("The new password is set: log in with it"))
+
+
+async def change_password(session: Session) -> None:
+    """Replace the password of an account that is logged in."""
+    options = session.options
+    old = PasswordSource(options.password_file)
+    new = PasswordSource(options.new_password_file, "--new-password-file", NEW_PASSWORD_VARIABLE)
+    await session.log_in()
+    account = await session.wait_live()
+    command = api.ChangePassword(await old.password(_("Present password")), await new.new_password())
+    await session.call(command)
+    session.output.row({"user": account.name, "changed": True}, _("The new password is set"))
+
+
+async def devices(session: Session) -> None:
+    """List the account's devices, or revoke one."""
+    await session.go_live()
+    if session.options.action == "revoke":
+        device = session.options.device
+        await session.call(api.RevokeDevice(device))
+        session.output.row({"id": device, "revoked": True}, _("The device {id} is shut out").format(id=device))
+        return
+    for item in await session.call(api.ListDevices()):
+        _show_device(session, item)
+
+
+def _show_device(session: Session, device: Device) -> None:
+    values = {
+        "id": device.id.hex(),
+        "name": device.name,
+        "created_at": rfc3339(device.created_ms / 1000),
+        "last_seen": rfc3339(device.last_seen_ms / 1000),
+        "revoked": device.revoked,
+        "online": device.online,
+    }
+    state = _("shut out") if device.revoked else _("online") if device.online else _("offline")
+    seen = _("last seen {time}").format(time=clock(device.last_seen_ms / 1000))
+    session.output.row(values, f"{device.id.hex()}  {shown(device.name)}  {state}, {seen}")

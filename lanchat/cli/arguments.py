@@ -1,0 +1,96 @@
+"""Argument parsing in the person's language, for both programs: argparse with our catalogue and one-line errors.
+
+argparse looks its texts up in the `gettext` domain of whoever uses it, through two names in its own module. They are
+replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so that they reach our catalogue.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from lanchat import i18n
+from lanchat.cli.exits import USAGE
+from lanchat.i18n import _
+
+argparse._ = i18n._  # type: ignore[attr-defined]
+argparse.ngettext = i18n.ngettext  # type: ignore[attr-defined]
+
+
+def N_(text: str) -> str:
+    """Marks a text that is translated later, where it is used."""
+    return text
+
+
+ARGPARSE = (
+    N_("usage: "),
+    N_("options"),
+    N_("positional arguments"),
+    N_("show this help message and exit"),
+    N_("show program's version number and exit"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("the following arguments are required: %s"),
+    N_("one of the arguments %s is required"),
+    N_("not allowed with argument %s"),
+    N_("unrecognized arguments: %s"),
+    N_("expected one argument"),
+    N_("expected at least one argument"),
+    N_("ignored explicit argument %r"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("unknown parser %(parser_name)r (choices: %(choices)s)"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and ends with exit code 2; takes whole option names only, so that a new option
+    never changes what a script means."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        hint = _("see {command} --help").format(command=self.prog)
+        print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
+        raise SystemExit(USAGE)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks: an error is one line whatever an argument held."""
+    return " ".join(text.split())
+
+
+def example(*lines: str) -> str:
+    """The end of a help page."""
+    return _("Example:") + "".join(f"\n  {line}" for line in lines)
+
+
+# --- Values -----------------------------------------------------------------------------------------------------------
+
+
+def seconds(text: str) -> float:
+    """A duration above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(_("{value} is not a number of seconds above 0").format(value=repr(text)))
+    return value
+
+
+def whole_number(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
+    """A reader of whole numbers in a range."""
+
+    def read(text: str) -> int:
+        value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        if not low <= value <= high:
+            wanted = _("a whole number from {low} to {high}").format(low=low, high=high)
+            if high == 2**63 - 1:
+                wanted = _("a whole number from {low}").format(low=low)
+            raise argparse.ArgumentTypeError(_("{value} is not {wanted}").format(value=repr(text), wanted=wanted))
+        return value
+
+    return read

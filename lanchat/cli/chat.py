@@ -1,0 +1,217 @@
+"""`lanchat chat`: a conversation in a terminal, or through a pipe, line by line.
+
+What is typed is sent at once; a line of one's own is shown when it is stored, with its number, and before that only
+when the server is away. A line that begins with a slash is a command, `//` sends a slash.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+from lanchat.cli.exits import NOT_STORED, CliError
+from lanchat.cli.follow import Follower
+from lanchat.cli.lines import person_text
+from lanchat.cli.listen import EventView
+from lanchat.cli.output import Output
+from lanchat.cli.session import Session
+from lanchat.cli.terminal import TypedLines, terminal_kept
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.protocol.wire import PresenceState
+
+HISTORY = 20
+LAST_WORDS = 10.0  # seconds for the last messages to be stored when the person leaves
+
+
+async def chat(session: Session) -> None:
+    """Until /quit or the end of input. Exit code 6 when the last messages were not stored in time."""
+    with terminal_kept():
+        await Conversation(session).run()
+
+
+class ConversationOutput(Output):
+    """Shows again what is being typed after each line that it prints."""
+
+    def __init__(self, as_json: bool) -> None:
+        super().__init__(as_json)
+        self.typed: TypedLines | None = None
+
+    def write(self, line: str, end: str = "\n") -> None:
+        super().write(*self._around(line, end))
+
+    def warn(self, text: str, end: str = "\n") -> None:
+        super().warn(*self._around(text, end))
+
+    def _around(self, text: str, end: str) -> tuple[str, str]:
+        return (self.typed.around(text + end), "") if self.typed else (text, end)
+
+
+class ConversationView(EventView):
+    """As `listen`, but a line of one's own waits for its number before it is shown."""
+
+    def __init__(self, follower: Follower, output: Output) -> None:
+        super().__init__(follower, output)
+        self.waiting: dict[str, api.Line] = {}
+        self._away = False
+
+    def state(self, event: api.StateChanged) -> None:
+        super().state(event)
+        self._away = event.state is api.State.AWAY
+        if self._away:
+            for line in self.waiting.values():
+                super().message(line)
+
+    def message(self, line: api.Line) -> None:
+        if line.mine and line.seq is None:
+            self.waiting[line.id] = line
+        if not self._is_held_back(line.id):
+            super().message(line)
+
+    def stored(self, id: str, seq: int) -> None:
+        held_back = self._is_held_back(id)
+        line = self.waiting.pop(id, None)
+        if line and held_back:
+            super().message(dataclasses.replace(line, seq=seq))
+        else:
+            super().stored(id, seq)
+
+    def refused(self, event: api.LineRefused) -> None:
+        self.waiting.pop(event.id, None)
+        super().refused(event)
+
+    def _is_held_back(self, id: str) -> bool:
+        return id in self.waiting and not (self._away or self._output.as_json)
+
+
+class Conversation:
+    """One person in one room: reads lines, shows lines."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._output = ConversationOutput(session.output.as_json)
+        self._follower = Follower(session, HISTORY)
+        self._view = ConversationView(self._follower, self._output)
+        self._last_sent = ""
+
+    async def run(self) -> None:
+        """Both directions at once, until the person leaves."""
+        await self._follower.start(self._view)
+        self._output.note(_("You are in {room}. /help lists the commands").format(room=self._follower.name))
+        self._output.typed = typed = TypedLines()
+        following = asyncio.ensure_future(self._follower.follow(self._view))
+        typing = asyncio.ensure_future(self._take_lines(typed))
+        try:
+            await asyncio.wait((following, typing), return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+            typing.result()
+            self._output.typed = None
+            await self._last_words()
+        finally:
+            following.cancel()
+            typing.cancel()
+
+    async def _last_words(self) -> None:
+        """Give what was just typed the time to be stored. They are stored in order: the last one is
+        enough."""
+        if not self._last_sent:
+            return
+        try:
+            await self._session.call(api.WaitDecided(self._last_sent, self._session.deadline.left(LAST_WORDS)))
+        except api.CommandError as error:
+            if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
+                raise
+            raise CliError(NOT_STORED, _("Not stored in time: the message is kept and sent later")) from error
+        self._follower.catch_up(self._view)
+
+    async def _take_lines(self, typed: TypedLines) -> None:
+        while (line := await typed.next()) is not None:
+            try:
+                if not await self._take(line):
+                    return
+            except api.CommandError as error:
+                self._output.warn(error.text)
+
+    async def _take(self, line: str) -> bool:
+        """Do what the line says; False: leave."""
+        if not line.strip():
+            return True
+        if line.startswith("//"):
+            line = line[1:]
+        elif line.startswith("/"):
+            name, _space, rest = line[1:].partition(" ")
+            return await self._command(name.lower(), rest.strip())
+        await self._say(line)
+        return True
+
+    async def _command(self, name: str, rest: str) -> bool:
+        if name in ("quit", "exit", "q"):
+            return False
+        commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "help": self._help,
+            "who": self._who,
+            "reply": self._reply,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
+        }
+        command = commands.get(name)
+        if command is None:
+            self._output.warn(_("There is no command /{name}; /help lists them").format(name=name))
+        else:
+            await command(rest)
+        return True
+
+    async def _say(self, text: str, reply_to: int = 0) -> None:
+        line: api.Line = await self._session.call(api.Send(self._follower.room, text, reply_to))
+        self._last_sent = line.id
+        self._follower.sent(self._view, line)
+
+    async def _help(self, rest: str) -> None:
+        self._output.warn(
+            "\n".join(
+                (
+                    _("/who              who is in this room"),
+                    _("/reply N TEXT     answer message N"),
+                    _("/edit N TEXT      change your message N"),
+                    _("/delete N         delete your message N"),
+                    _("/react N EMOJI    react to message N; -EMOJI takes it back"),
+                    _("/quit             leave; so does the end of input"),
+                    _("//text            send a text that begins with a slash"),
+                )
+            )
+        )
+
+    async def _who(self, rest: str) -> None:
+        members = await self._session.call(api.ListMembers(self._follower.room))
+        for person in sorted(members, key=lambda person: (person.state is PresenceState.OFFLINE, person.name)):
+            self._output.warn(person_text(person))
+
+    async def _reply(self, rest: str) -> None:
+        if found := self._numbered(rest, "/reply N TEXT"):
+            await self._say(found[1], reply_to=found[0])
+
+    async def _edit(self, rest: str) -> None:
+        if found := self._numbered(rest, "/edit N TEXT"):
+            self._last_sent = await self._session.call(api.Edit(self._follower.room, *found))
+
+    async def _delete(self, rest: str) -> None:
+        if found := self._numbered(rest + " -", "/delete N"):
+            self._last_sent = await self._session.call(api.Delete(self._follower.room, found[0]))
+
+    async def _react(self, rest: str) -> None:
+        if found := self._numbered(rest, "/react N EMOJI"):
+            number, emoji = found
+            remove = emoji.startswith("-")
+            self._last_sent = await self._session.call(
+                api.React(self._follower.room, number, emoji.removeprefix("-"), remove)
+            )
+
+    def _numbered(self, rest: str, form: str) -> tuple[int, str] | None:
+        """A message's number (`12` or `#12`) and the text after it; None and a complaint when they are not there."""
+        number, _space, text = rest.partition(" ")
+        number = number.removeprefix("#")
+        if number.isascii() and number.isdigit() and 0 < len(number) < 19 and text.strip():
+            return int(number), text.strip()
+        self._output.warn(_("Type it like this: {form}").format(form=form))
+        return None

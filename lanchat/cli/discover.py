@@ -1,0 +1,51 @@
+"""`lanchat discover`: a line per server as soon as it is found."""
+
+import asyncio
+from typing import Any
+
+from lanchat.cli.exits import NO_SERVER, CliError
+from lanchat.cli.output import Output, shown
+from lanchat.cli.session import Session
+from lanchat.i18n import _
+from lanchat.net import api
+
+DISCOVER_TIMEOUT = 2.0
+
+
+async def discover(session: Session) -> None:
+    """Search until the time is over. Exit code 3 when there was none."""
+    search = asyncio.ensure_future(session.call(api.Discover(session.options.timeout or DISCOVER_TIMEOUT)))
+    known: set[tuple[str, str, int]] = set()
+    try:
+        while not search.done():
+            await _show_next(session, search, known)
+        for server in search.result():
+            _show(session.output, server, known)
+    finally:
+        search.cancel()
+    if not known:
+        raise CliError(NO_SERVER, _("No server was found on this network"))
+
+
+async def _show_next(session: Session, search: "asyncio.Future[Any]", known: set[tuple[str, str, int]]) -> None:
+    event = asyncio.ensure_future(session.events.get())
+    await asyncio.wait((event, search), return_when=asyncio.FIRST_COMPLETED)
+    if not event.done():
+        event.cancel()
+    elif isinstance(found := event.result(), api.ServerFound):
+        _show(session.output, found.server, known)
+
+
+def _show(output: Output, server: api.Server, known: set[tuple[str, str, int]]) -> None:
+    key = (server.fingerprint, server.host, server.port)
+    if key in known:
+        return
+    known.add(key)
+    values = {
+        "name": server.name,
+        "host": server.host,
+        "port": server.port,
+        "fingerprint": server.fingerprint,
+        "via": server.via,
+    }
+    output.row(values, f"{shown(server.name)}  {server.host}:{server.port}  {server.words}  ({server.via})")

@@ -1,0 +1,184 @@
+"""A room as it goes on: history first, then a mark, then what comes, each thing once and in order.
+
+The events of a session wait in its queue from the first moment on. History is read from the local copy once the room
+is complete; `head` is then the number up to which everything was shown, and an event at or below it is old news. So
+nothing is missing and nothing comes twice between history and live, whatever arrives meanwhile.
+"""
+
+import asyncio
+from typing import Any, Protocol
+
+from lanchat.cli.exits import REFUSED, CliError
+from lanchat.cli.lines import room_name, state_name
+from lanchat.cli.messages import newest_lines
+from lanchat.cli.output import shown
+from lanchat.cli.session import Session
+from lanchat.i18n import _
+from lanchat.net import api
+
+# Ids that are remembered so that a message which was shown before it was stored is not shown again. The server takes
+# 500 messages a second at most; 4,096 ids are 8 s of that, in 400 KiB.
+SHOWN_MAX = 4096
+
+
+class View(Protocol):
+    """Who shows it. `follower` has the names."""
+
+    def state(self, event: api.StateChanged) -> None: ...
+
+    def live(self, head: int) -> None: ...
+
+    def message(self, line: api.Line) -> None:
+        """A message, stored or not."""
+
+    def stored(self, id: str, seq: int) -> None:
+        """A message that was shown as not stored yet was stored."""
+
+    def changed(self, change: api.LineChanged) -> None:
+        """An edit, deletion or reaction was stored."""
+
+    def refused(self, event: api.LineRefused) -> None:
+        """A message that was shown as not stored yet will never be stored."""
+
+
+class Follower:
+    """Follows one room of a session and tells a view."""
+
+    def __init__(self, session: Session, history: int) -> None:
+        self.session = session
+        self.name = ""
+        self.people: dict[int, api.Person] = {}
+        self.head = 0
+        self._history = history
+        self._room: api.RoomView | None = None
+        self._pending: set[str] = set()
+        self._shown: dict[str, None] = {}  # ids, oldest first
+        self._live_heads: dict[int, int] = {}
+        self._live_said = False
+        self._last_state: tuple[str, int] | None = None
+
+    @property
+    def room(self) -> int:
+        """The room's number; only after `start`."""
+        assert self._room
+        return self._room.room
+
+    async def start(self, view: View) -> None:
+        """Connect, show states meanwhile, then the history and, when the room is complete, the mark. Raises
+        CommandError, CliError."""
+        early: list[api.Event] = []
+        preparing = asyncio.ensure_future(self._prepare())
+        try:
+            while not preparing.done():
+                await self._show_states(view, preparing, early)
+            lines = preparing.result()
+        finally:
+            preparing.cancel()
+        self._show_history(view, lines)
+        for event in early:
+            self._handle(view, event)
+
+    async def follow(self, view: View) -> None:
+        """Show what comes, for ever. Raises CliError when the person is no longer in the room or let in."""
+        while True:
+            self._handle(view, await self.session.events.get())
+
+    def catch_up(self, view: View) -> None:
+        """Show what has come already."""
+        while not self.session.events.empty():
+            self._handle(view, self.session.events.get_nowait())
+
+    def sent(self, view: View, line: api.Line) -> None:
+        """A line of one's own that is in the outbox now, unless an event told of it already."""
+        if line.seq is None:
+            self._line(view, line)
+
+    async def _prepare(self) -> list[api.Line]:
+        await self.session.go_live_or_away()
+        self._room = room = await self.session.room(self.session.options.room)
+        self.people = await self.session.people()
+        self.name = room_name(room, self.people)
+        return await newest_lines(self.session, room.room, self._history)
+
+    async def _show_states(self, view: View, preparing: "asyncio.Future[Any]", early: list[api.Event]) -> None:
+        event = asyncio.ensure_future(self.session.events.get())
+        await asyncio.wait((event, preparing), return_when=asyncio.FIRST_COMPLETED)
+        if not event.done():
+            event.cancel()
+        elif isinstance(said := event.result(), api.StateChanged):
+            self._state(view, said)
+        else:
+            if isinstance(said, api.RoomLive):
+                self._live_heads[said.room] = said.head
+            early.append(said)
+
+    def _show_history(self, view: View, lines: list[api.Line]) -> None:
+        stored = [line.seq for line in lines if line.seq]
+        self.head = max([self._live_heads.get(self.room, 0), *stored])
+        for line in lines:
+            self._message(view, line)
+        if self.room in self._live_heads:
+            self._say_live(view)
+
+    def _say_live(self, view: View) -> None:
+        if not self._live_said:
+            self._live_said = True
+            view.live(self.head)
+
+    def _handle(self, view: View, event: api.Event) -> None:
+        match event:
+            case api.StateChanged():
+                self._state(view, event)
+            case api.PeopleChanged(people):
+                self.people |= {person.user_id: person for person in people}
+            case api.LineAdded(line) if line.room == self.room:
+                self._line(view, line)
+            case api.LineChanged(line) if line.room == self.room:
+                self._change(view, event)
+            case api.LineStored(id, room, seq) if room == self.room and id in self._pending:
+                self._stored(view, id, seq)
+            case api.LineRefused(id, room) if room == self.room and id in self._pending:
+                self._pending.discard(id)
+                view.refused(event)
+            case api.RoomLive(room, head) if room == self.room:
+                self.head = max(self.head, head)
+                self._say_live(view)
+            case api.RoomRemoved(room) if room == self.room:
+                raise CliError(REFUSED, _("You are no longer in {room}").format(room=shown(self.name)))
+
+    def _state(self, view: View, event: api.StateChanged) -> None:
+        state = (state_name(event.state), event.peers)
+        if state != self._last_state:
+            self._last_state = state
+            view.state(event)
+        # Only after the log-in: before, the command that waits for it says more.
+        if event.state is api.State.REFUSED and self._room:
+            raise CliError(REFUSED, shown(event.reason) or _("The server refused"))
+
+    def _line(self, view: View, line: api.Line) -> None:
+        if line.seq is not None:
+            if line.seq <= self.head:
+                return
+            self.head = line.seq
+        if line.id not in self._shown:
+            self._message(view, line)
+        elif line.seq is not None and line.id in self._pending:
+            self._stored(view, line.id, line.seq)
+
+    def _message(self, view: View, line: api.Line) -> None:
+        self._shown[line.id] = None
+        if len(self._shown) > SHOWN_MAX:
+            del self._shown[next(iter(self._shown))]
+        if line.seq is None:
+            self._pending.add(line.id)
+        view.message(line)
+
+    def _stored(self, view: View, id: str, seq: int) -> None:
+        self._pending.discard(id)
+        view.stored(id, seq)
+
+    def _change(self, view: View, change: api.LineChanged) -> None:
+        # A number at or below the head is folded into what was shown; 0 is not stored yet, or a receipt.
+        if change.cause_seq > self.head and change.cause != "receipt":
+            self.head = change.cause_seq
+            view.changed(change)

@@ -1,0 +1,148 @@
+"""Messages, rooms and people as rows: the JSON keys that scripts rely on, and the line that a person reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lanchat.cli.output import clock, rfc3339, shown
+from lanchat.i18n import _, ngettext
+from lanchat.net import api
+from lanchat.protocol.wire import PresenceState, RoomKind
+
+People = Mapping[int, api.Person]
+
+
+def room_name(room: api.RoomView, people: People) -> str:
+    """The name under which any command takes the room: a direct one is `@user`."""
+    if room.kind is RoomKind.DIRECT:
+        partner = people.get(room.partner)
+        return f"@{partner.name}" if partner else room.name
+    return room.name
+
+
+def user_name(user: int, people: People) -> str:
+    """The name of an account, `#id` when it is not known."""
+    person = people.get(user)
+    return person.name if person else f"#{user}"
+
+
+def message_row(line: api.Line, room: str) -> dict[str, Any]:
+    """The keys that each message has."""
+    return {
+        "room": room,
+        "seq": line.seq,
+        "id": line.id,
+        "author": line.author_name,
+        "text": "" if line.deleted else line.text,
+        "sent_at": rfc3339(line.sent_at),
+        "stored": line.seq is not None,
+    }
+
+
+def folded_row(line: api.Line, people: People) -> dict[str, Any]:
+    """What was said about a message since: always all four keys."""
+    return {
+        "edited": line.edited,
+        "deleted": line.deleted,
+        "reactions": {item.emoji: [user_name(user, people) for user in item.users] for item in line.reactions},
+        "reply_to": line.reply_to or None,
+    }
+
+
+def history_row(line: api.Line, room: str, people: People) -> dict[str, Any]:
+    """A message with everything folded in."""
+    return message_row(line, room) | folded_row(line, people)
+
+
+def listen_row(line: api.Line, room: str, people: People) -> dict[str, Any]:
+    """A message as an event: of what is folded in only what applies."""
+    folded = {key: value for key, value in folded_row(line, people).items() if value}
+    return {"event": "message"} | message_row(line, room) | folded
+
+
+def message_text(line: api.Line) -> str:
+    """A message as a person reads it: time, number, author, text, and what was said about it."""
+    number = f"#{line.seq}" if line.seq else _("(not stored yet)")
+    if line.refused is not None:
+        number = _("(refused)")
+    reply = _(" (reply to #{number})").format(number=line.reply_to) if line.reply_to else ""
+    text = _("(deleted)") if line.deleted else shown(line.text)
+    edited = _(" (edited)") if line.edited and not line.deleted else ""
+    reactions = "".join(f"  {shown(item.emoji)} {len(item.users)}" for item in line.reactions)
+    return f"{clock(line.sent_at)} {number} {shown(line.author_name)}{reply}: {text}{edited}{reactions}"
+
+
+ROOM_KINDS = {RoomKind.PUBLIC: "public", RoomKind.PRIVATE: "private", RoomKind.DIRECT: "direct"}
+PRESENCES = {PresenceState.OFFLINE: "offline", PresenceState.ONLINE: "online", PresenceState.AWAY: "away"}
+
+
+def room_row(room: api.RoomView, people: People) -> dict[str, Any]:
+    """A room."""
+    return {
+        "room": room_name(room, people),
+        "title": room.title,
+        "kind": ROOM_KINDS[room.kind],
+        "joined": room.joined,
+        "members": room.members,
+        "head": room.head,
+        "unread": room.unread,
+    }
+
+
+def room_text(room: api.RoomView, people: People) -> str:
+    """A room as a person reads it."""
+    kinds = {RoomKind.PUBLIC: _("public"), RoomKind.PRIVATE: _("private"), RoomKind.DIRECT: _("direct")}
+    details = [kinds[room.kind], ngettext("{number} member", "{number} members", room.members)]
+    if not room.joined:
+        details.append(_("not joined"))
+    elif room.unread:
+        details.append(ngettext("{unread} unread", "{unread} unread", room.unread))
+    return f"{shown(room_name(room, people))}  " + ", ".join(details).format(number=room.members, unread=room.unread)
+
+
+def person_row(person: api.Person) -> dict[str, Any]:
+    """An account with presence."""
+    return {
+        "user": person.name,
+        "display_name": person.display_name,
+        "state": PRESENCES[person.state],
+        "last_seen": rfc3339(person.last_seen),
+    }
+
+
+def presence_text(state: PresenceState) -> str:
+    """Presence in words."""
+    words = {PresenceState.ONLINE: _("online"), PresenceState.AWAY: _("away"), PresenceState.OFFLINE: _("offline")}
+    return words[state]
+
+
+def person_text(person: api.Person) -> str:
+    """An account as a person reads it."""
+    called = f" ({shown(person.display_name)})" if person.display_name not in ("", person.name) else ""
+    return f"{shown(person.name)}{called}  {presence_text(person.state)}"
+
+
+def state_name(state: api.State) -> str:
+    """The state as scripts know it; logging in is a part of connecting."""
+    return "connecting" if state is api.State.AUTHENTICATING else state.value
+
+
+def state_text(event: api.StateChanged) -> str:
+    """The state of the link in plain words."""
+    words = {
+        api.State.CONNECTING: _("Connecting"),
+        api.State.AUTHENTICATING: _("Logging in"),
+        api.State.SYNCING: _("Loading what was said"),
+        api.State.LIVE: _("Connected"),
+        api.State.LAGGING: _("Behind: catching up"),
+        api.State.AWAY: _("The server is away"),
+        api.State.RESYNCING: _("The server is back: catching up"),
+        api.State.FORKED: _("The server's log is not the one this computer knows"),
+        api.State.REFUSED: _("The server refused"),
+    }
+    text = words[event.state]
+    if event.reason:
+        text = f"{text}: {shown(event.reason)}"
+    if event.state is api.State.AWAY and event.peers:
+        reached = ngettext("{number} colleague can be reached", "{number} colleagues can be reached", event.peers)
+        text = f"{text} ({reached.format(number=event.peers)})"
+    return text

@@ -1,0 +1,94 @@
+"""`lanchat listen`: a room's history and then what comes, one event a line."""
+
+import asyncio
+from typing import Any
+
+from lanchat.cli.follow import Follower
+from lanchat.cli.lines import listen_row, message_text, state_name, state_text, user_name
+from lanchat.cli.output import Output, shown
+from lanchat.cli.session import Session
+from lanchat.i18n import _
+from lanchat.net import api
+
+
+class Enough(Exception):
+    """As many messages as were asked for."""
+
+
+async def listen(session: Session) -> None:
+    """Until `--count` messages were shown, `--for` seconds are over, or Ctrl-C."""
+    options = session.options
+    follower = Follower(session, options.history)
+    view = EventView(follower, session.output, options.count)
+    try:
+        async with asyncio.timeout(options.duration) as limit:
+            await follower.start(view)
+            await follower.follow(view)
+    except Enough:
+        return
+    except TimeoutError:
+        if not limit.expired():
+            raise
+
+
+class EventView:
+    """Events as JSON objects, or as lines for a person: what was said on stdout, all about it on stderr."""
+
+    def __init__(self, follower: Follower, output: Output, count: int | None = None) -> None:
+        self._follower = follower
+        self._output = output
+        self._left = count
+
+    def state(self, event: api.StateChanged) -> None:
+        name = state_name(event.state)
+        self._aside({"event": "state", "state": name, "peers": event.peers}, state_text(event))
+
+    def live(self, head: int) -> None:
+        self._aside({"event": "live", "room": self._follower.name, "head": head}, _("--- live ---"))
+
+    def message(self, line: api.Line) -> None:
+        values = listen_row(line, self._follower.name, self._follower.people)
+        self._output.row(values, message_text(line))
+        if self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                raise Enough
+
+    def stored(self, id: str, seq: int) -> None:
+        values = {"event": "stored", "room": self._follower.name, "id": id, "seq": seq}
+        self._aside(values, _("Stored as #{seq}").format(seq=seq))
+
+    def refused(self, event: api.LineRefused) -> None:
+        values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
+        self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
+
+    def changed(self, change: api.LineChanged) -> None:
+        author = user_name(change.by, self._follower.people)
+        values, text = change_row(change, author)
+        self._output.row(values | {"room": self._follower.name}, text)
+
+    def _aside(self, values: dict[str, Any], text: str) -> None:
+        if self._output.as_json:
+            self._output.row(values, text)
+        else:
+            self._output.note(text)
+
+
+def change_row(change: api.LineChanged, author: str) -> tuple[dict[str, Any], str]:
+    """An edit, deletion or reaction as an event without its room, and as a line."""
+    values: dict[str, Any] = {
+        "event": change.cause,
+        "seq": change.cause_seq,
+        "target": change.line.seq,
+        "author": author,
+    }
+    names = {"author": shown(author), "number": change.line.seq}
+    if change.cause == "edit":
+        text = _("{author} changed #{number}: {text}").format(**names, text=shown(change.text))
+        return values | {"text": change.text}, text
+    if change.cause == "delete":
+        return values, _("{author} deleted #{number}").format(**names)
+    emoji = change.text.removeprefix("-")
+    removed = change.text.startswith("-")
+    pattern = _("{author} took back {emoji} from #{number}") if removed else _("{author} put {emoji} to #{number}")
+    return values | {"emoji": emoji, "removed": removed}, pattern.format(**names, emoji=shown(emoji))

@@ -1,0 +1,79 @@
+"""`lanchat`: from arguments to an exit code. Every way to end a command passes here."""
+
+import argparse
+import asyncio
+import importlib
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lanchat.cli.arguments import one_line
+from lanchat.cli.exits import DONE, FAILED, INTERRUPTED, CliError, code_of
+from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams
+from lanchat.i18n import _, set_language
+
+if TYPE_CHECKING:
+    from lanchat.cli.session import ClientFactory, Session
+
+
+def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
+    """The exit code of one command line. `make_client`: another client than the real one. Raises SystemExit for usage
+    errors and help, KeyboardInterrupt."""
+    from lanchat.cli.options import language_of, parse
+
+    prepare_streams()
+    set_language(language_of(argv))
+    try:
+        options = parse(argv)
+        _set_logging(options.verbose)
+        if not options.command:
+            from lanchat.cli.window import open_window
+
+            return open_window(options)
+        return _run_command(options, make_client)
+    except CliError as error:
+        return _fail(error.text, error.code)
+    except OutputClosed:
+        abandon_stdout()
+        return DONE
+    except OSError as error:
+        return _fail(str(error.strerror or error), FAILED)
+    except asyncio.CancelledError:
+        return INTERRUPTED
+
+
+def _fail(text: str, code: int) -> int:
+    """Say it in one line. A line that nobody can read is no reason to fail otherwise."""
+    Output(False).warn(f"lanchat: {one_line(text)}")
+    return code
+
+
+def _set_logging(verbose: bool) -> None:
+    # What goes wrong underneath is the network's to mend; the person gets the outcome.
+    logging.lastResort = None
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
+
+
+def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None") -> int:
+    from lanchat.cli.options import COMMANDS
+    from lanchat.cli.session import real_client
+
+    module, _colon, function = COMMANDS[options.command].run.partition(":")
+    command = getattr(importlib.import_module(module), function)
+    return asyncio.run(_with_session(options, command, make_client or real_client))
+
+
+async def _with_session(
+    options: argparse.Namespace, command: "Callable[[Session], Awaitable[None]]", make_client: "ClientFactory"
+) -> int:
+    from lanchat.cli.session import opened
+    from lanchat.net.api import CommandError
+
+    try:
+        async with opened(options, Output(options.json), make_client) as session:
+            await command(session)
+    except CommandError as error:
+        raise CliError(code_of(error), error.text or _("The command failed")) from error
+    return DONE

@@ -1,0 +1,143 @@
+"""Commands about messages: send, edit, delete, react, history, receipts."""
+
+import sys
+from typing import Any
+
+from lanchat.cli.exits import FAILED, NOT_STORED, CliError
+from lanchat.cli.lines import history_row, message_text, room_name
+from lanchat.cli.output import shown
+from lanchat.cli.session import Session
+from lanchat.i18n import _
+from lanchat.net import api
+
+STORED_TIMEOUT = 10.0  # seconds: a server that is there answers in milliseconds
+PENDING_TIMEOUT = 4.0  # seconds for peers to get a message before its author ends, with the server away
+PAGE = 200
+
+
+async def send(session: Session) -> None:
+    """Send; done when it is stored. Exit code 6 when it was not in time."""
+    options = session.options
+    text = _typed_text(options.text)
+    room = await _room_to_write(session)
+    line = await session.call(api.Send(room.room, text, options.reply_to))
+    await _until_stored(session, room, line.id)
+
+
+async def edit(session: Session) -> None:
+    """Replace the text of a message."""
+    text = _typed_text(session.options.text)
+    room = await _room_to_write(session)
+    id = await session.call(api.Edit(room.room, session.options.seq, text))
+    await _until_stored(session, room, id, target=session.options.seq)
+
+
+async def delete(session: Session) -> None:
+    """Delete a message."""
+    room = await _room_to_write(session)
+    id = await session.call(api.Delete(room.room, session.options.seq))
+    await _until_stored(session, room, id, target=session.options.seq)
+
+
+async def react(session: Session) -> None:
+    """React to a message, or take it back."""
+    options = session.options
+    room = await _room_to_write(session)
+    id = await session.call(api.React(room.room, options.seq, options.emoji, options.remove))
+    await _until_stored(session, room, id, target=options.seq)
+
+
+def _typed_text(text: str) -> str:
+    """TEXT, or standard input without its last line break for `-`. Raises CliError."""
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise CliError(FAILED, _("Standard input is not UTF-8 text")) from None
+
+
+async def _room_to_write(session: Session) -> api.RoomView:
+    """The room; with the server away too, as the message waits in the outbox then."""
+    await session.go_live_or_away()
+    return await session.room(session.options.room)
+
+
+async def _until_stored(session: Session, room: api.RoomView, id: str, **more: Any) -> None:
+    pending_allowed = session.options.allow_pending
+    name = room_name(room, await session.people())
+    timeout = session.deadline.left(PENDING_TIMEOUT if pending_allowed else STORED_TIMEOUT)
+    try:
+        seq = await session.call(api.WaitDecided(id, timeout))
+    except api.CommandError as error:
+        if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
+            raise
+        if not pending_allowed:
+            raise CliError(NOT_STORED, _("Not stored in time: the message is kept and sent later")) from error
+        text = _("Not stored yet: the message is kept and sent later")
+        session.output.row({"id": id, "room": name, "stored": False} | more, text)
+        return
+    text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=seq)
+    session.output.row({"id": id, "room": name, "seq": seq} | more, text)
+
+
+async def history(session: Session) -> None:
+    """Earlier messages, or those that were searched for; oldest first."""
+    if not await session.go_live_or_away():
+        session.output.note(_("The server is away: this is what this computer knows"))
+    room = await session.room(session.options.room)
+    people = await session.people()
+    name = room_name(room, people)
+    for line in await _chosen_lines(session, room.room):
+        session.output.row(history_row(line, name, people), message_text(line))
+
+
+async def _chosen_lines(session: Session, room: int) -> list[api.Line]:
+    options = session.options
+    if options.search is not None:
+        return list(reversed(await _found_lines(session, room)))
+    return await newest_lines(session, room, options.limit, options.before)
+
+
+async def _found_lines(session: Session, room: int) -> list[api.Line]:
+    """Newest first."""
+    before, limit = session.options.before, session.options.limit
+    found: list[api.Line] = []
+    while len(found) < limit:
+        wanted = min(PAGE, limit - len(found))
+        page = await session.call(api.Search(room, session.options.search, before, wanted))
+        found += page
+        if len(page) < wanted or not page[-1].seq:
+            break
+        before = page[-1].seq
+    return found
+
+
+async def newest_lines(session: Session, room: int, limit: int, before: int = 0) -> list[api.Line]:
+    """Up to `limit` lines below `before` (0: the newest, with those not stored yet at the end), oldest first."""
+    lines: list[api.Line] = []
+    while limit > 0:
+        wanted = min(PAGE, limit)
+        page = await session.call(api.LoadLines(room, before, wanted))
+        lines = page + lines
+        limit -= len(page)
+        lowest = next((line.seq for line in page if line.seq), None)
+        if lowest is None or lowest <= 1:
+            break
+        before = lowest
+    return lines
+
+
+async def receipts(session: Session) -> None:
+    """Who has a message, who has not."""
+    await session.go_live()
+    room = await session.room(session.options.room)
+    for member in await session.call(api.Receipts(room.room, session.options.seq)):
+        values = {
+            "user": member.name,
+            "display_name": member.display_name,
+            "received": member.received,
+            "read": member.read,
+        }
+        state = _("read") if member.read else _("received") if member.received else _("not received")
+        session.output.row(values, f"{shown(member.name)}  {state}")

@@ -1,0 +1,353 @@
+"""The grammar of `lanchat`: each command with its arguments, its help and one example.
+
+Nothing heavy is imported here: `--help` and a wrong argument answer at once. Options that all commands share may stand
+before or after the command; they have no defaults inside argparse (a sub-parser's default would overwrite what stood
+before the command) and get them in `parse`.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from lanchat import __version__
+from lanchat.cli.arguments import N_, Parser, example, seconds, whole_number
+from lanchat.i18n import LANGUAGES, _
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.identity import clean_fingerprint, parse_address, parse_invite_untrusted
+
+COMMON_DEFAULTS: dict[str, Any] = {
+    "server": "",
+    "fingerprint": "",
+    "invite": "",
+    "accept_new": False,
+    "profile": "",
+    "user": "",
+    "password_file": None,
+    "timeout": None,
+    "json": False,
+    "discovery_port": None,
+    "no_udp": False,
+    "language": None,
+    "verbose": False,
+    "command": "",
+}
+_sequence = whole_number(1)
+
+
+class Command(NamedTuple):
+    """A command: what it is for, its arguments as usage shows them, an example, the coroutine `module:function` that
+    does it, and how its arguments are read."""
+
+    help: str
+    synopsis: str
+    example: str
+    run: str
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+
+def _checked(check: Callable[[str], object], complaint: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        try:
+            check(text)
+        except ProtocolError:
+            raise argparse.ArgumentTypeError(_(complaint).format(value=repr(text))) from None
+        return text
+
+    return read
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(_("common options, before or after the command"))
+
+    def add(name: str, help: str, **details: Any) -> None:
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+
+    address = _checked(lambda text: parse_address(text, 1), N_("{value} is not an address HOST[:PORT]"))
+    add("--server", _("the server's address; without it the server is searched"), metavar="HOST[:PORT]", type=address)
+    fingerprint = _checked(clean_fingerprint, N_("{value} is not a fingerprint of 64 hex digits"))
+    add("--fingerprint", _("accept exactly this server"), metavar="HEX", type=fingerprint)
+    invite = _checked(parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
+    add("--invite", _("connect to and accept exactly the server of this link"), metavar="LINK", type=invite)
+    add("--accept-new", _("accept a new server without asking; never a changed one"), action="store_true")
+    add("--profile", _("a separate person on the same computer"), metavar="DIR")
+    add("--user", _("the user name"), metavar="NAME")
+    add("--password-file", _("the password is this file's first line; else LANCHAT_PASSWORD"), metavar="FILE")
+    add("--timeout", _("how long to wait, in seconds"), metavar="S", type=seconds)
+    add("--json", _("one JSON object a line on stdout"), action="store_true")
+    port = whole_number(1, 65535)
+    add("--discovery-port", _("the port on which servers are searched"), metavar="N", type=port)
+    add("--no-udp", _("use the TLS connection alone"), action="store_true")
+    add("--language", _("the language of messages and help"), choices=LANGUAGES)
+    add("--verbose", _("say on stderr what happens underneath"), action="store_true")
+
+
+def _room(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("room", metavar="ROOM", help=_("a room, or @USER for the conversation with one person"))
+
+
+def _room_and_number(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    parser.add_argument("seq", metavar="SEQ", type=_sequence, help=_("the message's number in its room"))
+
+
+def _room_and_user(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    parser.add_argument("member", metavar="USER", help=_("the user name"))
+
+
+def _pending(parser: argparse.ArgumentParser) -> None:
+    help = _("also succeed when the server is away: the message is kept and sent later")
+    parser.add_argument("--allow-pending", action="store_true", help=help)
+
+
+def _text(parser: argparse.ArgumentParser) -> None:
+    help = _("the text; - reads it from standard input; after -- it may begin with a hyphen")
+    parser.add_argument("text", metavar="TEXT", help=help)
+
+
+def _register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
+    parser.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
+    help = _("the code that this server asks of newcomers")
+    parser.add_argument("--invite-code", default="", metavar="CODE", help=help)
+
+
+def _recover(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--code", default="", metavar="C", help=_("the code from the e-mail: sets a new password"))
+
+
+def _password(parser: argparse.ArgumentParser) -> None:
+    help = _("the new password is this file's first line; else LANCHAT_NEW_PASSWORD")
+    parser.add_argument("--new-password-file", metavar="FILE", help=help)
+
+
+def _create_room(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=_("the new room's name"))
+    parser.add_argument("--private", action="store_true", help=_("only those who are invited see it"))
+    help = _("members see only what was said since they joined")
+    parser.add_argument("--since-joining", action="store_true", help=help)
+
+
+def _online(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help=_("those who are not online as well"))
+
+
+def _devices(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser)
+    revoke = actions.add_parser(
+        "revoke",
+        help=_("shut a device out"),
+        usage=f"{parser.prog} revoke ID",
+        epilog=example("lanchat devices revoke 1f2e3d4c"),
+    )
+    revoke.add_argument("device", metavar="ID", help=_("the device's id, at least its first eight digits"))
+    _common(revoke)
+
+
+def _send(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    _text(parser)
+    help = _("the number of the message that this one answers")
+    parser.add_argument("--reply-to", metavar="SEQ", type=_sequence, default=0, help=help)
+    _pending(parser)
+
+
+def _edit(parser: argparse.ArgumentParser) -> None:
+    _room_and_number(parser)
+    _text(parser)
+    _pending(parser)
+
+
+def _delete(parser: argparse.ArgumentParser) -> None:
+    _room_and_number(parser)
+    _pending(parser)
+
+
+def _react(parser: argparse.ArgumentParser) -> None:
+    _room_and_number(parser)
+    parser.add_argument("emoji", metavar="EMOJI", help=_("at most 16 characters"))
+    parser.add_argument("--remove", action="store_true", help=_("take this reaction back"))
+    _pending(parser)
+
+
+def _listen(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    count = whole_number(0, 1_000_000)
+    parser.add_argument("--history", metavar="N", type=count, default=50, help=_("so many earlier messages (50)"))
+    parser.add_argument("--count", metavar="N", type=_sequence, help=_("end after so many messages"))
+    parser.add_argument("--for", dest="duration", metavar="S", type=seconds, help=_("end after so many seconds"))
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    limit = whole_number(1, 1_000_000)
+    parser.add_argument("--limit", metavar="N", type=limit, default=50, help=_("at most so many messages (50)"))
+    parser.add_argument("--before", metavar="SEQ", type=_sequence, default=0, help=_("only those before this number"))
+    parser.add_argument("--search", metavar="WORDS", help=_("only those with all these words or beginnings of words"))
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    parser.add_argument("file", metavar="FILE", help=_("JSON Lines for .jsonl, .ndjson and .json, else text"))
+
+
+COMMANDS = {
+    "discover": Command(
+        N_("find servers on this network"), "", "lanchat discover --timeout 2", "lanchat.cli.discover:discover"
+    ),
+    "register": Command(
+        N_("create an account and log this profile in"),
+        "--user U [--email E] [--display-name D]",
+        "lanchat register --user anna --display-name 'Anna Petrova'",
+        "lanchat.cli.account:register",
+        _register,
+    ),
+    "login": Command(
+        N_("log this profile in: later commands need no password"),
+        "--user U",
+        "lanchat login --user anna",
+        "lanchat.cli.account:login",
+    ),
+    "logout": Command(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.account:logout"),
+    "recover": Command(
+        N_("ask for a code by e-mail, then set a new password with it"),
+        "--user U [--code C]",
+        "lanchat recover --user anna --code 1234-5678",
+        "lanchat.cli.account:recover",
+        _recover,
+    ),
+    "rooms": Command(N_("list rooms"), "", "lanchat rooms --json", "lanchat.cli.rooms:rooms"),
+    "create-room": Command(
+        N_("create a room"),
+        "NAME [--private]",
+        "lanchat create-room kitchen --private",
+        "lanchat.cli.rooms:create_room",
+        _create_room,
+    ),
+    "join": Command(N_("join a public room"), "ROOM", "lanchat join kitchen", "lanchat.cli.rooms:join", _room),
+    "leave": Command(N_("leave a room"), "ROOM", "lanchat leave kitchen", "lanchat.cli.rooms:leave", _room),
+    "invite": Command(
+        N_("make somebody a member of a room"),
+        "ROOM USER",
+        "lanchat invite kitchen boris",
+        "lanchat.cli.rooms:invite",
+        _room_and_user,
+    ),
+    "remove": Command(
+        N_("end somebody's membership of a room"),
+        "ROOM USER",
+        "lanchat remove kitchen boris",
+        "lanchat.cli.rooms:remove",
+        _room_and_user,
+    ),
+    "online": Command(
+        N_("list who is online"), "[--all]", "lanchat online --json", "lanchat.cli.rooms:online", _online
+    ),
+    "devices": Command(
+        N_("list this account's devices, or shut one out"),
+        "[revoke ID]",
+        "lanchat devices revoke 1f2e3d4c",
+        "lanchat.cli.account:devices",
+        _devices,
+    ),
+    "password": Command(
+        N_("set a new password"), "", "lanchat password", "lanchat.cli.account:change_password", _password
+    ),
+    "send": Command(
+        N_("send a message; done when the server has stored it"),
+        "ROOM TEXT [--reply-to SEQ] [--allow-pending]",
+        "lanchat send general 'Lunch at noon?'",
+        "lanchat.cli.messages:send",
+        _send,
+    ),
+    "edit": Command(
+        N_("replace the text of a message of yours"),
+        "ROOM SEQ TEXT",
+        "lanchat edit general 12 'Lunch at one?'",
+        "lanchat.cli.messages:edit",
+        _edit,
+    ),
+    "delete": Command(
+        N_("delete a message"), "ROOM SEQ", "lanchat delete general 12", "lanchat.cli.messages:delete", _delete
+    ),
+    "react": Command(
+        N_("react to a message"),
+        "ROOM SEQ EMOJI [--remove]",
+        "lanchat react general 12 👍",
+        "lanchat.cli.messages:react",
+        _react,
+    ),
+    "listen": Command(
+        N_("show what was said, then what is being said"),
+        "ROOM [--history N] [--count N] [--for S]",
+        "lanchat listen general --history 20 --json",
+        "lanchat.cli.listen:listen",
+        _listen,
+    ),
+    "history": Command(
+        N_("show or search earlier messages"),
+        "ROOM [--limit N] [--before SEQ] [--search WORDS]",
+        "lanchat history general --search 'lunch noon'",
+        "lanchat.cli.messages:history",
+        _history,
+    ),
+    "receipts": Command(
+        N_("show who has received and read a message, and who has not"),
+        "ROOM SEQ",
+        "lanchat receipts general 12",
+        "lanchat.cli.messages:receipts",
+        _room_and_number,
+    ),
+    "export": Command(
+        N_("write all messages of a room to a file"),
+        "ROOM FILE",
+        "lanchat export general general.jsonl",
+        "lanchat.cli.export:export",
+        _export,
+    ),
+    "chat": Command(
+        N_("talk in this terminal, line by line"), "ROOM", "lanchat chat general", "lanchat.cli.chat:chat", _room
+    ),
+}
+
+
+def build_parser() -> Parser:
+    """The parser, in the language in use."""
+    description = _("Chat on the local network. Without a command the window opens.")
+    usage = f"lanchat [{_('options')}] [{_('command')}]"
+    parser = Parser(
+        prog="lanchat", description=description, usage=usage, epilog=example("lanchat send general 'Hello'")
+    )
+    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    _common(parser)
+    commands = parser.add_subparsers(
+        title=_("commands"), dest="command", metavar=_("COMMAND"), prog="lanchat", parser_class=Parser
+    )
+    for name, command in COMMANDS.items():
+        text = _(command.help)
+        usage = " ".join(filter(None, ("lanchat", name, command.synopsis, f"[{_('common options')}]")))
+        added = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", usage=usage, epilog=example(command.example)
+        )
+        command.arguments(added)
+        _common(added)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The options with their defaults filled in; ends the program with exit code 2 on a usage error."""
+    options = build_parser().parse_args(argv)
+    for name, value in COMMON_DEFAULTS.items():
+        if getattr(options, name, None) is None:
+            setattr(options, name, value)
+    return options
+
+
+def language_of(argv: Sequence[str]) -> str | None:
+    """`--language` before anything is parsed: help and complaints are in it already."""
+    for place, argument in enumerate(argv):
+        if argument == "--language" and place + 1 < len(argv):
+            return argv[place + 1]
+        if argument.startswith("--language="):
+            return argument.partition("=")[2]
+    return None

@@ -1,0 +1,183 @@
+"""A command's connection to the network: profile, client, identity of the server, log-in; and its events.
+
+The order is always the same. The server's identity is settled before a password is asked for or sent. A profile that
+is enrolled logs in by itself; another one may log in for this one command with `--user` and a password.
+"""
+
+import asyncio
+import contextlib
+import time
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from lanchat.cli.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliError
+from lanchat.cli.output import Output, shown
+from lanchat.cli.terminal import PasswordSource, agree, has_terminal
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.protocol.names import name_key
+
+CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
+LIVE_TIMEOUT = 30.0  # seconds until every room is complete: a first start reads history
+CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
+
+
+class Client(Protocol):
+    """The part of `lanchat.net.client.Client` that commands use."""
+
+    async def call(self, command: api.Command) -> Any: ...
+
+    async def close(self) -> None: ...
+
+
+ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], Client]
+
+
+def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Client:
+    """A client on the profile that the options name. Raises CliError."""
+    from lanchat.net.client import Client as NetworkClient
+    from lanchat.store import LocalStoreError, Profile
+
+    try:
+        profile = Profile.open(profile_directory(options))
+    except LocalStoreError as error:
+        raise CliError(FAILED, str(error)) from None
+    return NetworkClient(profile, on_event, discovery_port=options.discovery_port, use_udp=not options.no_udp)
+
+
+def profile_directory(options: Namespace) -> Path:
+    """`--profile`, else the platform's place."""
+    from lanchat.store import default_profile_directory
+
+    return Path(options.profile).expanduser() if options.profile else default_profile_directory()
+
+
+class Deadline:
+    """How long a command may wait in all: `--timeout`, else each step's own default."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def left(self, default: float) -> float:
+        """Seconds for the next step; never quite 0, so that an answer which is there already is taken."""
+        return default if self._end is None else max(0.05, self._end - time.monotonic())
+
+
+class Session:
+    """One client, its events in order, and what was settled with the server."""
+
+    def __init__(self, options: Namespace, output: Output, make_client: ClientFactory) -> None:
+        self.options = options
+        self.output = output
+        self.deadline = Deadline(options.timeout)
+        self.events: asyncio.Queue[api.Event] = asyncio.Queue()
+        self.server: api.Server | None = None
+        self.client = make_client(options, self.events.put_nowait)
+
+    async def call(self, command: api.Command) -> Any:
+        """The command's result; raises api.CommandError."""
+        return await self.client.call(command)
+
+    async def connect(self) -> api.ServerOffer:
+        """Find the server, settle its identity. Raises CommandError, CliError."""
+        options = self.options
+        self.server = server = await self.call(
+            api.Connect(
+                address=options.server,
+                invite=options.invite,
+                fingerprint=options.fingerprint,
+                accept_new=options.accept_new,
+                timeout=self.deadline.left(CONNECT_TIMEOUT),
+            )
+        )
+        if server.trust is not api.Trust.PINNED:
+            await self._accept(server)
+        offer: api.ServerOffer = await self.call(api.GetOffer(self.deadline.left(CONNECT_TIMEOUT)))
+        return offer
+
+    async def _accept(self, server: api.Server) -> None:
+        name, address = shown(server.name), f"{server.host}:{server.port}"
+        if not has_terminal():
+            text = _(
+                "The server {name} at {address} is not known to this profile. Compare its fingerprint {fingerprint} and"
+                " use --fingerprint, --invite or --accept-new"
+            )
+            raise CliError(IDENTITY, text.format(name=name, address=address, fingerprint=server.fingerprint))
+        warn = self.output.warn
+        warn(_("New server: {name} at {address}").format(name=name, address=address))
+        warn(_("Its words: {words}").format(words=server.words))
+        warn(_("Fingerprint: {fingerprint}").format(fingerprint=server.fingerprint))
+        if not await agree(_("Does the server show the same words?")):
+            raise CliError(IDENTITY, _("The server was not accepted"))
+        await self.call(api.AcceptIdentity(server.fingerprint))
+
+    async def log_in(self) -> api.ServerOffer:
+        """Connect and log in, for a command that needs an account. Raises CommandError, CliError."""
+        offer = await self.connect()
+        user = self.options.user
+        if offer.remembered:
+            if user and name_key(user) != name_key(offer.remembered):
+                text = _("This profile belongs to {user}: log out first, or use another --profile")
+                raise CliError(REFUSED, text.format(user=shown(offer.remembered)))
+        elif user:
+            password = await PasswordSource(self.options.password_file).password()
+            await self.call(api.Login(user, password, remember=False))
+        else:
+            raise CliError(REFUSED, _("Not logged in: use lanchat login or lanchat register"))
+        return offer
+
+    async def go_live(self) -> api.Account:
+        """Log in and wait until every room is complete. Raises CommandError, CliError."""
+        await self.log_in()
+        return await self.wait_live()
+
+    async def wait_live(self) -> api.Account:
+        """Wait until every room is complete. Raises CommandError."""
+        account: api.Account = await self.call(api.WaitLive(self.deadline.left(LIVE_TIMEOUT)))
+        return account
+
+    async def go_live_or_away(self) -> bool:
+        """As `go_live`, but False when the server is away and this profile can do without: it knows its account and
+        its rooms. Raises CommandError, CliError."""
+        try:
+            await self.go_live()
+        except api.CommandError as error:
+            if error.trouble not in (api.Trouble.NO_SERVER, api.Trouble.OFFLINE, api.Trouble.TIMEOUT):
+                raise
+            if not await self._remembers_rooms():
+                raise CliError(NO_SERVER, error.text) from error
+            return False
+        return True
+
+    async def _remembers_rooms(self) -> bool:
+        try:
+            return any(room.joined for room in await self.call(api.ListRooms()))
+        except api.CommandError:
+            return False
+
+    async def room(self, name: str) -> api.RoomView:
+        """The room that the person named; raises CommandError, CliError when the person is not in it."""
+        room: api.RoomView = await self.call(api.FindRoom(name))
+        if not room.joined:
+            shown_name = shown(room.name)
+            text = _("You are not in {room}: use lanchat join {room}").format(room=shown_name)
+            raise CliError(REFUSED, text)
+        return room
+
+    async def people(self) -> dict[int, api.Person]:
+        """Everybody with an account, by id."""
+        return {person.user_id: person for person in await self.call(api.ListPeople())}
+
+
+@contextlib.asynccontextmanager
+async def opened(options: Namespace, output: Output, make_client: ClientFactory) -> AsyncIterator[Session]:
+    """A session that is closed at the end, within a bounded time."""
+    session = Session(options, output, make_client)
+    try:
+        yield session
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await session.client.close()

@@ -1,0 +1,41 @@
+"""`lanchat` without a command: the window, where there is a display."""
+
+import argparse
+import os
+import sys
+
+from lanchat.cli.exits import FAILED, CliError
+from lanchat.i18n import _
+
+
+def open_window(options: argparse.Namespace) -> int:
+    """The window's exit code. Raises CliError when there is nothing to show it on."""
+    if not _has_display():
+        raise CliError(FAILED, _("There is no display for the window; in a terminal use lanchat chat ROOM"))
+    try:
+        import tkinter
+    except ImportError:
+        text = _("The window needs Tk, which is not installed; in a terminal use lanchat chat ROOM")
+        raise CliError(FAILED, text) from None
+    from lanchat.cli.session import profile_directory
+    from lanchat.ui.app import run
+
+    try:
+        return run(
+            profile_directory(options),
+            server=options.server,
+            invite=options.invite,
+            fingerprint=options.fingerprint,
+            accept_new=options.accept_new,
+            user=options.user,
+            discovery_port=options.discovery_port,
+        )
+    except tkinter.TclError as error:
+        if "display" not in str(error):
+            raise
+        text = _("The display {name} cannot be used; in a terminal use lanchat chat ROOM")
+        raise CliError(FAILED, text.format(name=os.environ.get("DISPLAY", ""))) from None
+
+
+def _has_display() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
