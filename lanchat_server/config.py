@@ -62,13 +62,13 @@ class Smtp:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Everything that can be set, with nothing left open. `host` empty: every address. `port` 0: any free one.
+    """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port` 0: any free one.
     `public_host` empty: invite links name the address that the server finds by itself. `metrics_port` 0: none; it is
     served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
 
     name: str
-    database: str = field(repr=False)  # a password is in it
     data_dir: Path
+    database: str | None = field(default=None, repr=False)  # a password is in it
     host: str = ""
     port: int = DEFAULT_PORT
     public_host: str = ""
@@ -149,7 +149,7 @@ def server_name(value: object) -> str:
 def database_url(value: object) -> str:
     """A database URL of a kind that the server knows; raises ValueError. It never says the URL: a password is in it."""
     scheme, separator, rest = _text(value).partition("://")
-    if not separator or not rest or scheme.partition("+")[0].lower() not in DATABASE_SCHEMES:
+    if not separator or not rest or scheme not in DATABASE_SCHEMES:
         raise ValueError(_("a database URL such as mysql://user:password@host/name"))
     return _text(value)
 
@@ -258,11 +258,6 @@ def default_name() -> str:
     return inert(socket.gethostname(), SERVER_NAME_MAX).strip() or DEFAULT_NAME
 
 
-def default_database(data_dir: Path) -> str:
-    """The embedded database in the data directory."""
-    return f"sqlite:///{data_dir.absolute().as_posix()}/lanchat.db"
-
-
 def load(
     options: Mapping[str, Any], file: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> ServerConfig:
@@ -275,7 +270,6 @@ def load(
     smtp = _smtp(_taken(given, "smtp."), file)
     given.setdefault("name", default_name())
     given.setdefault("data_dir", default_data_dir())
-    given.setdefault("database", default_database(given["data_dir"]))
     given["json_logs"] = given.get("json_logs", given.get("json_output", False))
     return ServerConfig(**given, argon2=argon2, smtp=smtp)
 
