@@ -62,9 +62,9 @@ class Smtp:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port` 0: any free one.
-    `public_host` empty: invite links name the address that the server finds by itself. `metrics_port` 0: none; it is
-    served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
+    """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port`
+    0: any free one. `public_host` empty: invite links name the address that the server finds by itself. `metrics_port`
+    0: none; it is served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
 
     name: str
     data_dir: Path
