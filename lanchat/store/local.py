@@ -75,6 +75,19 @@ class SqliteLocalStore:
 
         return self._database.write(work)
 
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        """Without a stored span it begins one. The newest head, and what is known to be erased, stay."""
+
+        def work(connection: sqlite3.Connection) -> Span:
+            span, head = _span_and_head(connection, room)
+            if span is None or span.cursor < base:
+                connection.execute("DELETE FROM records WHERE room = ?", (room,))
+                span = Span(base, base_hash, base, base_hash)
+                _set_span(connection, room, span, head)
+            return span
+
+        return self._database.write(work)
+
     def append(self, room: int, links: Sequence[Link], head: Head) -> None:
         def work(connection: sqlite3.Connection) -> None:
             span, newest = _started_span(connection, room)
