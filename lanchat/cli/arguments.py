@@ -7,7 +7,7 @@ replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so th
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from lanchat import i18n
@@ -65,6 +65,16 @@ def one_line(text: str) -> str:
 def example(*lines: str) -> str:
     """The end of a help page."""
     return _("Example:") + "".join(f"\n  {line}" for line in lines)
+
+
+def language_of(argv: Sequence[str]) -> str | None:
+    """`--language` before anything is parsed: help and complaints are in it already."""
+    for place, argument in enumerate(argv):
+        if argument == "--language" and place + 1 < len(argv):
+            return argv[place + 1]
+        if argument.startswith("--language="):
+            return argument.partition("=")[2]
+    return None
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lanchat.cli.arguments import one_line
+from lanchat.cli.arguments import language_of, one_line
 from lanchat.cli.exits import DONE, FAILED, INTERRUPTED, CliError, code_of
 from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams
 from lanchat.i18n import _, set_language
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
     """The exit code of one command line. `make_client`: another client than the real one. Raises SystemExit for usage
     errors and help, KeyboardInterrupt."""
-    from lanchat.cli.options import language_of, parse
+    from lanchat.cli.options import parse
 
     prepare_streams()
     set_language(language_of(argv))

@@ -341,13 +341,3 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if getattr(options, name, None) is None:
             setattr(options, name, value)
     return options
-
-
-def language_of(argv: Sequence[str]) -> str | None:
-    """`--language` before anything is parsed: help and complaints are in it already."""
-    for place, argument in enumerate(argv):
-        if argument == "--language" and place + 1 < len(argv):
-            return argv[place + 1]
-        if argument.startswith("--language="):
-            return argument.partition("=")[2]
-    return None

@@ -1,0 +1,279 @@
+"""`lanchat-server`: its grammar, and from arguments to an exit code. What the commands do stands in `cli_*.py`.
+
+Options of the configuration may stand before or after the command; they have no defaults inside argparse, so that only
+what was typed overrides environment and file. Without a command the server runs.
+"""
+
+import argparse
+import asyncio
+import importlib
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn
+
+from lanchat import __version__
+from lanchat.cli.arguments import N_, Parser, example, language_of, one_line, whole_number
+from lanchat.cli.exits import DONE, FAILED, CliError
+from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams, shown
+from lanchat.i18n import LANGUAGES, _, set_language
+from lanchat_server import config, logs
+from lanchat_server.config import ConfigError, ServerConfig
+
+PROGRAM = "lanchat-server"
+
+
+class Command(NamedTuple):
+    """A command: what it is for, its arguments as usage shows them, an example, `module:function` that does it (taking
+    options, configuration, output; returning an exit code), and how its arguments are read."""
+
+    help: str
+    synopsis: str
+    example: str
+    run: str
+    arguments: Callable[[Parser], None]
+
+
+# --- Grammar ----------------------------------------------------------------------------------------------------------
+
+
+def _reader(read: Callable[[object], Any]) -> Callable[[str], Any]:
+    """A reader of the configuration for argparse. Its complaint does not repeat the value: a password may be in it."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(_("must be {expected}").format(expected=error)) from None
+
+    return convert
+
+
+def _common(parser: Parser) -> None:
+    group = parser.add_argument_group(_("common options, before or after the command"))
+
+    def add(name: str, help: str, **details: Any) -> None:
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+
+    add("--config", _("a TOML file; each option can stand there too"), metavar="FILE", type=Path)
+    database = _reader(config.database_url)
+    text = _("the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name")
+    add("--database", text, metavar="URL", type=database)
+    add("--data-dir", _("where keys and the embedded database are"), metavar="DIR", type=Path)
+    add("--json", _("one JSON object a line on stdout"), action="store_true", dest="json_output")
+    add("--language", _("the language of messages and help"), choices=LANGUAGES)
+
+
+def _run_options(parser: Parser) -> None:
+    group = parser.add_argument_group(_("options of the server"))
+
+    def add(name: str, help: str, **details: Any) -> None:
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+
+    add("--name", _("the name that people see; else the computer's"), metavar="NAME", type=_reader(config.server_name))
+    add("--host", _("the address to listen on; else all"), metavar="ADDR")
+    port = whole_number(0, 65535)
+    add("--port", _("the port for TCP and UDP; 0: any free one"), metavar="N", type=port)
+    add("--public-host", _("the address in invite links"), metavar="HOST")
+    add("--no-discovery", _("do not let clients find this server"), action="store_false", dest="discovery")
+    add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
+    add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
+
+
+def _no_more(parser: Parser) -> None:
+    """The command has no arguments of its own."""
+
+
+def _init_db(parser: Parser) -> None:
+    text = _("an account that may create databases and users; without it the database exists already")
+    parser.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
+
+
+def _file(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help=_("the backup"))
+
+
+def _restore(parser: Parser) -> None:
+    _file(parser)
+    parser.add_argument("--force", action="store_true", help=_("replace what is there"))
+
+
+def _users(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+
+    def add(name: str, help: str, synopsis: str, model: str) -> Parser:
+        usage = " ".join(filter(None, (parser.prog, name, synopsis, f"[{_('common options')}]")))
+        added: Parser = actions.add_parser(name, help=help, usage=usage, epilog=example(model))
+        if synopsis:
+            added.add_argument("user", metavar="USER", help=_("the user name"))
+        _common(added)
+        return added
+
+    add("list", _("list all accounts"), "", f"{PROGRAM} users list --json")
+    adding = add("add", _("create an account"), "USER [--role ROLE]", f"{PROGRAM} users add anna --role administrator")
+    adding.add_argument("--role", choices=ROLES, default="member", help=_("member, moderator or administrator"))
+    adding.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
+    adding.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
+    text = _("the password is this file's first line; else LANCHAT_PASSWORD, else asked")
+    adding.add_argument("--password-file", metavar="FILE", help=text)
+    add("disable", _("shut an account out at once"), "USER", f"{PROGRAM} users disable anna")
+    add("enable", _("let a disabled account in again"), "USER", f"{PROGRAM} users enable anna")
+    role = add("set-role", _("change what an account may do"), "USER ROLE", f"{PROGRAM} users set-role anna moderator")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help=_("member, moderator or administrator"))
+    text = _("print a one-time code with which the user sets a new password")
+    add("reset-password", text, "USER", f"{PROGRAM} users reset-password anna")
+
+
+ROLES = ("member", "moderator", "administrator")
+COMMANDS = {
+    "run": Command(
+        N_("run the server"),
+        "",
+        "lanchat-server run --name Office --port 47400",
+        "lanchat_server.cli:serve",
+        _run_options,
+    ),
+    "init-db": Command(
+        N_("create database, user and tables; safe to repeat"),
+        "--database URL [--admin-url URL]",
+        "lanchat-server init-db --database mysql://lanchat:secret@localhost/lanchat"
+        " --admin-url mysql://root:secret@localhost/",
+        "lanchat_server.cli_data:init_db",
+        _init_db,
+    ),
+    "users": Command(
+        N_("list and change accounts"), "ACTION", "lanchat-server users list", "lanchat_server.cli_users:users", _users
+    ),
+    "status": Command(
+        N_("show how the running server is doing"),
+        "",
+        "lanchat-server status --json",
+        "lanchat_server.cli_users:status",
+        _no_more,
+    ),
+    "backup": Command(
+        N_("write keys and database to a file"),
+        "FILE",
+        "lanchat-server backup office.backup",
+        "lanchat_server.cli_data:backup",
+        _file,
+    ),
+    "restore": Command(
+        N_("take keys and database from a file; clients give back what is newer"),
+        "FILE",
+        "lanchat-server restore office.backup",
+        "lanchat_server.cli_data:restore",
+        _restore,
+    ),
+    "window": Command(
+        N_("run the server with its window"), "", "lanchat-server window", "lanchat_server.cli:window", _run_options
+    ),
+}
+
+
+def build_parser() -> Parser:
+    """The parser, in the language in use."""
+    description = _("The server of a chat for the local network. Without a command it runs.")
+    usage = f"{PROGRAM} [{_('options')}] [{_('command')}]"
+    parser = Parser(prog=PROGRAM, description=description, usage=usage, epilog=example(f"{PROGRAM} --name Office"))
+    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    _run_options(parser)
+    _common(parser)
+    commands = parser.add_subparsers(
+        title=_("commands"), dest="command", metavar=_("COMMAND"), prog=PROGRAM, parser_class=Parser
+    )
+    for name, command in COMMANDS.items():
+        text = _(command.help)
+        usage = " ".join(filter(None, (PROGRAM, name, command.synopsis, f"[{_('common options')}]")))
+        added = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", usage=usage, epilog=example(command.example)
+        )
+        command.arguments(added)
+        _common(added)
+    return parser
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+
+
+def run(argv: Sequence[str]) -> int:
+    """The exit code of one command line. Raises SystemExit for usage errors and help, KeyboardInterrupt."""
+    prepare_streams()
+    set_language(language_of(argv))
+    try:
+        options = build_parser().parse_args(argv)
+        settings = load_config(options)
+        module, _colon, function = COMMANDS[options.command or "run"].run.partition(":")
+        command = getattr(importlib.import_module(module), function)
+        return int(command(options, settings, Output(settings.json_output)))
+    except CliError as error:
+        return fail(error.text, error.code)
+    except ConfigError as error:
+        return fail(str(error))
+    except OutputClosed:
+        abandon_stdout()
+        return DONE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place}{error.strerror or error}")
+
+
+def load_config(options: argparse.Namespace) -> ServerConfig:
+    """The configuration that the options, the environment and the file make. Raises ConfigError."""
+    names = {field.name for field in fields(ServerConfig)}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    return config.load(given, getattr(options, "config", None))
+
+
+def fail(text: str, code: int = FAILED) -> int:
+    """Say it in one line, without passwords."""
+    Output(False).warn(f"{PROGRAM}: {logs.redact(one_line(text))}")
+    return code
+
+
+def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Run until SIGTERM or Ctrl-C."""
+    # Until the service has its own handlers nothing is under way: ending is then all that a signal asks for.
+    signal.signal(signal.SIGTERM, _interrupt)
+    from lanchat_server.service.errors import StartError
+    from lanchat_server.service.server import Ready
+    from lanchat_server.service.server import serve as serve_until_told
+
+    logs.configure(settings.json_logs, settings.log_level)
+
+    def on_ready(ready: Ready) -> None:
+        try:
+            output.row(*ready_line(ready.name, ready.port, ready.fingerprint, ready.invite, ready.words))
+        except OutputClosed:  # whoever started the server does not care; the clients do
+            abandon_stdout()
+
+    try:
+        asyncio.run(serve_until_told(settings, on_ready=on_ready))
+    except StartError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return DONE
+    return DONE
+
+
+def ready_line(name: str, port: int, fingerprint: str, invite: str, words: str) -> tuple[dict[str, Any], str]:
+    """The one line that says where the server is and who it is."""
+    values = {"event": "ready", "name": name, "port": port, "fingerprint": fingerprint, "invite": invite}
+    text = _("{name} is ready on port {port}. Words: {words}. Invite link: {invite}")
+    return values, text.format(name=shown(name), port=port, words=words, invite=invite)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def window(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """The server with its window, which says by itself when it cannot be opened."""
+    from lanchat_server.window import run as run_window
+
+    logs.configure(settings.json_logs, settings.log_level)
+    return run_window(settings)

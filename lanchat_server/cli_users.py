@@ -1,0 +1,148 @@
+"""Commands that ask the running server, or the database when none runs: accounts and figures."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lanchat.cli.exits import DONE, FAILED, CliError
+from lanchat.cli.output import Output, clock, rfc3339, shown
+from lanchat.cli.terminal import PasswordSource
+from lanchat.i18n import _, ngettext
+from lanchat_server.config import ServerConfig
+
+Operation = Callable[[str, dict[str, Any]], Any]
+
+
+def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """List or change accounts."""
+    actions = {
+        "list": _list,
+        "add": _add,
+        "disable": _disable,
+        "enable": _enable,
+        "set-role": _set_role,
+        "reset-password": _reset_password,
+    }
+    actions[options.action](options, _operation(settings), output)
+    return DONE
+
+
+def status(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Figures of the running server."""
+    report = _operation(settings)("status", {})
+    if output.as_json:
+        output.row(report, "")
+    else:
+        for line in status_lines(report):
+            output.write(line)
+    return DONE
+
+
+def _operation(settings: ServerConfig) -> Operation:
+    def operate(operation: str, arguments: dict[str, Any]) -> Any:
+        from lanchat_server.admin import AdminError, run_admin
+
+        try:
+            return run_admin(settings, operation, arguments)
+        except AdminError as error:
+            raise CliError(FAILED, str(error)) from None
+
+    return operate
+
+
+def _list(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    for user in operate("users.list", {}):
+        values = user | {name: rfc3339(user[name] or 0.0) for name in ("created_at", "last_seen_at")}
+        output.row(values, user_text(user))
+
+
+def user_text(user: Mapping[str, Any]) -> str:
+    """An account as an administrator reads it."""
+    called = f" ({shown(user['display_name'])})" if user["display_name"] not in ("", user["name"]) else ""
+    email = f" <{shown(user['email'])}>" if user["email"] else ""
+    roles = {"member": _("member"), "moderator": _("moderator"), "administrator": _("administrator")}
+    details = [roles.get(user["role"], str(user["role"]))]
+    if user["disabled"]:
+        details.append(_("disabled"))
+    devices = ngettext("{number} device", "{number} devices", user["devices"]).format(number=user["devices"])
+    seen = _("last seen {time}").format(time=clock(user["last_seen_at"] or 0.0))
+    return f"{shown(user['name'])}{called}{email}  {', '.join([*details, devices, seen])}"
+
+
+def _add(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    password = asyncio.run(PasswordSource(options.password_file).new_password())
+    arguments = {
+        "user": options.user,
+        "password": password,
+        "role": options.role,
+        "email": options.email,
+        "display_name": options.display_name,
+    }
+    operate("users.add", arguments)
+    text = _("The account {user} was created").format(user=shown(options.user))
+    output.row({"user": options.user, "role": options.role}, text)
+
+
+def _disable(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    operate("users.disable", {"user": options.user})
+    text = _("{user} is shut out").format(user=shown(options.user))
+    output.row({"user": options.user, "disabled": True}, text)
+
+
+def _enable(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    operate("users.enable", {"user": options.user})
+    text = _("{user} may log in again").format(user=shown(options.user))
+    output.row({"user": options.user, "disabled": False}, text)
+
+
+def _set_role(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    operate("users.set_role", {"user": options.user, "role": options.role})
+    text = _("{user} has the role {role} now").format(user=shown(options.user), role=options.role)
+    output.row({"user": options.user, "role": options.role}, text)
+
+
+def _reset_password(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    made = operate("users.reset_password", {"user": options.user})
+    values = {"user": options.user, "code": made["code"], "expires_at": rfc3339(made["expires_at"])}
+    # The code alone on stdout: it goes on into a file or to a person as it is.
+    output.row(values, made["code"])
+    text = _("Good until {time}: lanchat recover --user {user} --code {code}")
+    output.note(text.format(time=clock(made["expires_at"]), user=shown(options.user), code=made["code"]))
+
+
+def status_lines(report: Mapping[str, Any]) -> list[str]:
+    """The figures as an administrator reads them."""
+    database, queues = report["database"], report["queues"]
+    online = report["users_online"]
+    lines = [
+        _("{name}, version {version}, running for {time}").format(
+            name=shown(report["name"]), version=report["version"], time=duration(report["uptime_s"])
+        ),
+        _("Online: {number} in {sessions} sessions: {names}").format(
+            number=len(online), sessions=report["sessions"], names=shown(", ".join(online)) or "-"
+        ),
+        _("Database: {url}, {latency:.1f} ms").format(
+            url=database["url"], latency=float(database["latency_ms"] or 0.0)
+        ),
+        _("Waiting: {submissions} messages, {octets} octets to clients").format(
+            submissions=queues["submissions"], octets=queues["tls_octets"]
+        ),
+    ]
+    for room in report["rooms"]:
+        members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
+        messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
+        lines.append(f"  {shown(room['name'])}: {messages}, {members}")
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """A time span for a person: the two largest units."""
+    days, rest = divmod(int(seconds), 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    if days:
+        return _("{days} d {hours} h").format(days=days, hours=hours)
+    if hours:
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
+    return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)

@@ -1,0 +1,77 @@
+"""The server's log: lines for people or JSON objects, on stderr, without secrets.
+
+A password travels in database URLs, and libraries put those into their messages; so every finished line passes through
+`redact`, whoever wrote it. What a stranger chose (names, addresses) is made inert, so that nobody writes lines of ours.
+"""
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+from lanchat.protocol.names import inert
+
+# user:password@ in a URL. The password may hold anything but white space; the last @ before the host ends it.
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s]*@(?P<tail>[^\s@]*)", re.IGNORECASE)
+# password=…, "password": "…" and their like, as libraries print settings.
+_NAMED_SECRET = re.compile(
+    r"(?P<head>\b(?:password|passwd|passphrase|secret|token)\b[\"']?\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;)}\]]+)",
+    re.IGNORECASE,
+)
+LINE_MAX = 8192
+# Libraries that tell each step at the level of information, and what they may tell instead.
+_TALKATIVE = {"zeroconf": logging.ERROR, "alembic": logging.WARNING, "mysql.connector": logging.WARNING}
+
+
+def redact(text: str) -> str:
+    """The text without passwords in URLs and in settings."""
+    text = _URL_PASSWORD.sub(r"\g<head>***@\g<tail>", text)
+    return _NAMED_SECRET.sub(r"\g<head>***", text)
+
+
+def _moment(record: logging.LogRecord) -> str:
+    day = datetime.fromtimestamp(record.created, UTC)
+    return day.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-31T12:34:56.789Z INFO logger: message`; a traceback follows, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = inert(redact(record.getMessage()), LINE_MAX)
+        line = f"{_moment(record)} {record.levelname} {record.name}: {message}"
+        return line + _indented(record, self)
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: time, level, logger, message, and `trace` after an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        values = {
+            "time": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage())[:LINE_MAX],
+        }
+        if record.exc_info:
+            values["trace"] = redact(self.formatException(record.exc_info))
+        return json.dumps(values, ensure_ascii=False)
+
+
+def _indented(record: logging.LogRecord, formatter: logging.Formatter) -> str:
+    if not record.exc_info:
+        return ""
+    trace = redact(formatter.formatException(record.exc_info))
+    return "".join(f"\n    {line}" for line in trace.splitlines())
+
+
+def configure(json: bool, level: str) -> None:
+    """Send everything of this level (debug, info, warning, error) and above to stderr, from now on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if json else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name, least in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
