@@ -1,12 +1,13 @@
 """Accounts, devices, rooms: what each change does to the database and to the directory in memory.
 
-Each function is the body of one transaction: it writes through `tx` and returns what to do once that is durable. The
-running server hands them to its writer, the administrator's commands run them on a database that no server holds.
-Refusals are raised as `Refused`; nothing is written then.
+Each function is (part of) the body of one transaction: it writes through `tx` and returns a `Change`, whose `apply` is
+called once that is durable. The running server hands them to its writer, the administrator's commands run them on a
+database that no server holds. Refusals are raised as `Refused`; nothing is written then.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,7 +15,7 @@ from lanchat.protocol import keys
 from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, Certificate, CertificateBody, issue_certificate
 from lanchat.protocol.names import inert
 from lanchat.protocol.records import genesis_hash
-from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind
+from lanchat.protocol.wire import Code, Enrolment, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.directory import Directory, direct_name
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -24,7 +25,29 @@ ROOM_KEY_LIFETIME = 24 * 3600.0
 # Rooms that one user made; a member cannot fill the directory.
 ROOMS_PER_USER = 200
 DEVICES_PER_USER = 50
-Nothing = Callable[[], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What a transaction came to, and how the directory learns of it after the commit."""
+
+    value: T
+    apply: Callable[[], None]
+
+
+def together(value: T, *changes: Change[Any]) -> Change[T]:
+    """Several changes of one transaction."""
+
+    def apply() -> None:
+        for change in changes:
+            change.apply()
+
+    return Change(value, apply)
+
+
+def _nothing() -> None:
+    """The change of something that was so already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +61,7 @@ class NewUser:
     role: Role
 
 
-def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> Callable[[], UserRow]:
+def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> Change[UserRow]:
     """The account, a member of `general`. The first account of all is an administrator."""
     role = new.role if directory.users else Role.ADMINISTRATOR
     try:
@@ -48,12 +71,11 @@ def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -
     member = _membership(directory, directory.general().id, user.id, tx, now_ms)
     tx.add_members([member])
 
-    def apply() -> UserRow:
+    def apply() -> None:
         directory.put_user(user)
         directory.put_members([member])
-        return user
 
-    return apply
+    return Change(user, apply)
 
 
 def update_user(
@@ -66,7 +88,7 @@ def update_user(
     email: str | None = None,
     role: Role | None = None,
     disabled: bool | None = None,
-) -> Callable[[], UserRow]:
+) -> Change[UserRow]:
     """Change an account; the last active administrator stays one."""
     user = directory.users[user_id]
     loses = (role is not None and role is not Role.ADMINISTRATOR) or disabled
@@ -88,12 +110,7 @@ def update_user(
         role=user.role if role is None else role,
         disabled=user.disabled if disabled is None else disabled,
     )
-
-    def apply() -> UserRow:
-        directory.put_user(changed)
-        return changed
-
-    return apply
+    return Change(changed, lambda: directory.put_user(changed))
 
 
 # --- Devices ---------------------------------------------------------------------------------------------------------
@@ -112,13 +129,12 @@ def enrol_device(
     tx: Transaction,
     directory: Directory,
     user: UserRow,
-    public_key: bytes,
-    name: str,
+    enrolment: Enrolment,
     certificate: Certificate,
     now_ms: int,
-) -> Callable[[], DeviceRow]:
+) -> Change[DeviceRow]:
     """A new device of `user`. Enrolling again what is enrolled and not revoked only renews its certificate."""
-    device_id = keys.device_id(public_key)
+    device_id = keys.device_id(enrolment.public_key)
     known = directory.devices.get(device_id)
     if known is not None:
         if known.user != user.id or known.revoked_ms:
@@ -126,34 +142,24 @@ def enrol_device(
         return renew_device(tx, directory, known, certificate)
     if len([d for d in directory.devices_of(user.id) if not d.revoked_ms]) >= DEVICES_PER_USER:
         raise Refused(Code.TOO_MANY_SESSIONS, "too many devices")
-    device = DeviceRow(device_id, user.id, public_key, inert(name), now_ms, now_ms, 0, certificate)
+    device = DeviceRow(device_id, user.id, enrolment.public_key, inert(enrolment.name), now_ms, now_ms, 0, certificate)
     tx.add_device(device)
-
-    def apply() -> DeviceRow:
-        directory.put_device(device)
-        return device
-
-    return apply
+    return Change(device, lambda: directory.put_device(device))
 
 
 def renew_device(
     tx: Transaction, directory: Directory, device: DeviceRow, certificate: Certificate
-) -> Callable[[], DeviceRow]:
+) -> Change[DeviceRow]:
     """Keep a fresh certificate."""
     tx.set_certificate(device.id, certificate)
-
-    def apply() -> DeviceRow:
-        renewed = replace(directory.devices[device.id], certificate=certificate)
-        directory.put_device(renewed)
-        return renewed
-
-    return apply
+    renewed = replace(device, certificate=certificate)
+    return Change(renewed, lambda: directory.put_device(renewed))
 
 
-def revoke_devices(tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int) -> Nothing:
+def revoke_devices(tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int) -> Change[None]:
     """These log in and sign no more."""
     tx.revoke_devices(devices, now_ms)
-    return lambda: directory.revoke_devices(devices, now_ms)
+    return Change(None, lambda: directory.revoke_devices(devices, now_ms))
 
 
 # --- Rooms -----------------------------------------------------------------------------------------------------------
@@ -168,7 +174,7 @@ def add_room(
     history: HistoryPolicy,
     users: Collection[int],
     now_ms: int,
-) -> Callable[[], RoomRow]:
+) -> Change[RoomRow]:
     """An empty room, made by the first of `users`, all of them members."""
     creator = next(iter(users))
     made = sum(1 for room in directory.rooms.values() if room.creator == creator and room.kind is not RoomKind.DIRECT)
@@ -180,47 +186,41 @@ def add_room(
         tx.add_room(room)
     except KeyError as error:
         raise Refused(Code.NAME_TAKEN, "name taken") from error
-    members = [MembershipRow(room_id, user, now_ms, 1, 0, 0) for user in users]
+    members = [MembershipRow(room_id, user, now_ms, 1, 0, 0) for user in dict.fromkeys(users)]
     tx.add_members(members)
 
-    def apply() -> RoomRow:
+    def apply() -> None:
         directory.put_room(room)
         directory.put_members(members)
-        return room
 
-    return apply
+    return Change(room, apply)
 
 
 def open_direct(
     tx: Transaction, directory: Directory, room_id: int, user: int, partner: int, now_ms: int
-) -> Callable[[], RoomRow]:
+) -> Change[RoomRow]:
     """The direct room of two users, made when it is not there."""
     name = direct_name(user, partner)
     known = directory.room_named(name)
     if known is not None:
-        return lambda: known
+        return Change(known, _nothing)
     return add_room(tx, directory, room_id, name, RoomKind.DIRECT, HistoryPolicy.EVERYTHING, [user, partner], now_ms)
 
 
-def add_member(tx: Transaction, directory: Directory, room: int, user: int, now_ms: int) -> Callable[[], MembershipRow]:
+def add_member(tx: Transaction, directory: Directory, room: int, user: int, now_ms: int) -> Change[MembershipRow]:
     """A member more; one who is a member stays as he is."""
     known = directory.membership(room, user)
     if known is not None:
-        return lambda: known
+        return Change(known, _nothing)
     member = _membership(directory, room, user, tx, now_ms)
     tx.add_members([member])
-
-    def apply() -> MembershipRow:
-        directory.put_members([member])
-        return member
-
-    return apply
+    return Change(member, lambda: directory.put_members([member]))
 
 
-def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> Nothing:
+def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> Change[None]:
     """A member less."""
     tx.remove_members(room, [user])
-    return lambda: directory.drop_members(room, [user])
+    return Change(None, lambda: directory.drop_members(room, [user]))
 
 
 def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
@@ -229,21 +229,16 @@ def _membership(directory: Directory, room: int, user: int, tx: Transaction, now
     return MembershipRow(room, user, now_ms, first_seq, 0, 0)
 
 
-def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> Callable[[], RoomRow]:
+def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> Change[RoomRow]:
     """For those who join from now on; what members may read already stays theirs."""
     tx.update_room(room, history=history)
-
-    def apply() -> RoomRow:
-        changed = replace(directory.rooms[room], history=history)
-        directory.put_room(changed)
-        return changed
-
-    return apply
+    changed = replace(directory.rooms[room], history=history)
+    return Change(changed, lambda: directory.put_room(changed))
 
 
 def rotate_room_keys(
     tx: Transaction, directory: Directory, fresh: dict[int, bytes], now_ms: int
-) -> Callable[[], list[RoomKeyRow]]:
+) -> Change[list[RoomKeyRow]]:
     """A new key for each room of `fresh` (room to 32 random octets)."""
     rows = []
     for room, key in fresh.items():
@@ -252,9 +247,8 @@ def rotate_room_keys(
         rows.append(RoomKeyRow(room, number, key, now_ms + int(ROOM_KEY_LIFETIME * 1000)))
         tx.set_room_key(rows[-1])
 
-    def apply() -> list[RoomKeyRow]:
+    def apply() -> None:
         for row in rows:
             directory.put_room_key(row)
-        return rows
 
-    return apply
+    return Change(rows, apply)

@@ -16,10 +16,14 @@ from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomKe
 _NOBODY: Mapping[int, MembershipRow] = MappingProxyType({})
 
 
+# Names of direct rooms begin so; no other room's may.
+DIRECT_PREFIX = "direct:"
+
+
 def direct_name(one: int, other: int) -> str:
     """The name of the direct room of two users."""
     low, high = sorted((one, other))
-    return f"direct:{low}:{high}"
+    return f"{DIRECT_PREFIX}{low}:{high}"
 
 
 class Directory:
@@ -112,3 +116,10 @@ class Directory:
 
     def put_room_key(self, key: RoomKeyRow) -> None:
         self.room_keys[key.room] = key
+
+    def touch(self, users: Mapping[int, int], devices: Mapping[bytes, int]) -> None:
+        """Last-seen times in milliseconds."""
+        for user, seen_ms in users.items():
+            self.users[user] = replace(self.users[user], last_seen_ms=seen_ms)
+        for device, seen_ms in devices.items():
+            self.devices[device] = replace(self.devices[device], last_seen_ms=seen_ms)

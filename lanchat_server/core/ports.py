@@ -4,7 +4,7 @@ Everything that writes happens inside one `Transaction`, on the writer thread al
 Leaving it commits durably; an exception inside rolls back. Nothing written is visible to anybody before that.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -126,7 +126,7 @@ class Transaction(Protocol):
 
     def remove_members(self, room: int, users: Collection[int]) -> None: ...
 
-    def set_cursors(self, cursors: dict[int, Sequence[Cursor]]) -> None:
+    def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
         """User to receipts; a number never goes down."""
 
     def set_room_key(self, key: RoomKeyRow) -> None:

@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, cast
 
 from lanchat.net.interfaces import Interface, broadcast_addresses, ignore_port_unreachable, is_host, serving
 from lanchat.protocol.beacon import DISCOVERY_GROUP, Advert, decode_probe, encode_answer
@@ -132,8 +132,7 @@ class Beacon(asyncio.DatagramProtocol):
             self._transport = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

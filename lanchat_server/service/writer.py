@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lanchat.protocol.records import Head
+from lanchat_server.accounts import Change
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, Fenced, Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
@@ -50,14 +51,15 @@ class Writer:
         self._thread.start()
         self.latency = 0.0
 
-    async def transact(self, job: Callable[[Transaction], Callable[[], T]]) -> T:
-        """Run `job` in a transaction, then, after the commit, what it returned. Raises StoreError and what `job`
-        raises; then nothing was changed."""
+    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
+        """Run `job` in a transaction and, after the commit, apply its change. Raises StoreError and what `job` raises;
+        then nothing was changed."""
 
         def work() -> T:
             with self._store.transaction() as tx:
-                apply = job(tx)
-            return apply()
+                change = job(tx)
+            change.apply()
+            return change.value
 
         return await self._submit(work)
 

@@ -1,0 +1,168 @@
+"""What an administrator does with accounts: the same operations on a running server and on a database at rest.
+
+An operation takes named arguments, as JSON has them, and returns what JSON can carry. Refusals are one line for a
+person, raised as `AdminError`.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from lanchat.i18n import _
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name
+from lanchat.protocol.wire import Code, Role
+from lanchat_server import accounts, recovery
+from lanchat_server.accounts import Change, together
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import UserRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.passwords import PasswordHasher
+from lanchat_server.service.errors import Refused
+
+T = TypeVar("T")
+ROLES = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "administrator": Role.ADMINISTRATOR}
+
+
+class AdminError(LookupError):
+    """The operation was refused; one line for a person."""
+
+
+class Host(Protocol):
+    """Where operations run: a service, or a database at rest."""
+
+    directory: Directory
+    hasher: PasswordHasher
+
+    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T: ...
+
+    async def disable(self, user: int, disabled: bool) -> None: ...
+
+    def added(self, user: UserRow) -> None: ...
+
+    def changed(self, user: UserRow) -> None: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+    def wall_ms(self) -> int: ...
+
+
+async def operate(host: Host, operation: str, arguments: dict[str, Any]) -> Any:
+    """Run one operation by its name; raises AdminError."""
+    if operation not in OPERATIONS:
+        raise AdminError(_("There is no operation {operation}").format(operation=operation))
+    try:
+        return await OPERATIONS[operation](host, arguments)
+    except ProtocolError as error:
+        raise AdminError(str(error)) from error
+    except Refused as refused:
+        raise AdminError(_refusal(refused, arguments)) from refused
+
+
+def _refusal(refused: Refused, arguments: dict[str, Any]) -> str:
+    if refused.code is Code.NAME_TAKEN:
+        return _("There is a user {name} already").format(name=arguments.get("user", ""))
+    if refused.code is Code.LAST_ADMINISTRATOR:
+        return _("{name} is the last administrator").format(name=arguments.get("user", ""))
+    return refused.text
+
+
+def _time(milliseconds: int) -> str | None:
+    if not milliseconds:
+        return None
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _user(host: Host, arguments: dict[str, Any]) -> UserRow:
+    name = str(arguments.get("user", ""))
+    user = host.directory.user_named(name)
+    if user is None:
+        raise AdminError(_("There is no user {name}").format(name=name))
+    return user
+
+
+def _role(arguments: dict[str, Any]) -> Role:
+    name = str(arguments.get("role") or "member").lower()
+    if name not in ROLES:
+        raise AdminError(_("A role is one of {roles}").format(roles=", ".join(ROLES)))
+    return ROLES[name]
+
+
+def _row(host: Host, user: UserRow) -> dict[str, Any]:
+    devices = [device for device in host.directory.devices_of(user.id) if not device.revoked_ms]
+    return {
+        "id": user.id,
+        "name": user.name,
+        "display_name": user.display_name,
+        "email": user.email,
+        "role": user.role.name.lower(),
+        "disabled": user.disabled,
+        "created_at": _time(user.created_ms),
+        "last_seen_at": _time(user.last_seen_ms),
+        "devices": len(devices),
+    }
+
+
+async def _list(host: Host, _arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_row(host, user) for user in sorted(host.directory.users.values(), key=lambda user: user.id)]
+
+
+async def _add(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    name = clean_user_name(str(arguments.get("user", "")))
+    display_name = clean_display_name(str(arguments.get("display_name") or name))
+    email = clean_email(str(arguments["email"])) if arguments.get("email") else ""
+    password = str(arguments.get("password", ""))
+    check_password(password)
+    new = accounts.NewUser(name, display_name, email, await host.hasher.hash(password), _role(arguments))
+    user = await host.transact(lambda tx: accounts.add_user(tx, host.directory, new, host.wall_ms()))
+    host.added(user)
+    return _row(host, user)
+
+
+async def _disable(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    user = _user(host, arguments)
+    await host.disable(user.id, True)
+    return _row(host, host.directory.users[user.id])
+
+
+async def _enable(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    user = _user(host, arguments)
+    await host.disable(user.id, False)
+    return _row(host, host.directory.users[user.id])
+
+
+async def _set_role(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    user, role = _user(host, arguments), _role(arguments)
+    changed = await host.transact(lambda tx: accounts.update_user(tx, host.directory, user.id, role=role))
+    host.changed(changed)
+    return _row(host, changed)
+
+
+async def _reset_password(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    user = _user(host, arguments)
+    code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
+    row = recovery.new_recovery(host.directory.log.log_id, user.id, code, host.wall_ms())
+
+    def job(tx: Transaction) -> Change[None]:
+        tx.set_recovery(row, user.id)
+        return together(None)
+
+    await host.transact(job)
+    return {"user": user.name, "code": code, "expires_at": _time(row.not_after_ms)}
+
+
+async def _status(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
+    return host.status()
+
+
+OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
+    "users.list": _list,
+    "users.add": _add,
+    "users.disable": _disable,
+    "users.enable": _enable,
+    "users.set_role": _set_role,
+    "users.reset_password": _reset_password,
+    "status": _status,
+}

@@ -1,0 +1,77 @@
+"""The administrator's local channel: how `lanchat-server users …` and `status` reach the running server.
+
+A JSON line in, a JSON line out, over TCP on the loopback address. The file `admin.json` in the data directory (mode
+0600) holds port and token: whoever can read it could read the database as well. The token is compared before anything
+else, and a line is bounded.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import json
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import Refused
+
+ADMIN_FILE = "admin.json"
+LINE_MAX = 64 * 1024
+ANSWER_TIMEOUT = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class AdminChannel:
+    """Listens from `start` to `close`; `operate(operation, arguments)` gives the result."""
+
+    def __init__(self, data_dir: Path, operate: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> None:
+        self._file = data_dir / ADMIN_FILE
+        self._operate = operate
+        self._token = secrets.token_hex(32)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen, and say where."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LINE_MAX)
+        port = self._server.sockets[0].getsockname()[1]
+        temporary = self._file.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"port": port, "token": self._token}, file)
+        temporary.replace(self._file)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                answer = await self._answer(await reader.readline())
+            writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+            await writer.drain()
+        except (OSError, ValueError, TimeoutError) as error:
+            log.warning("the administrator's channel: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            token, operation, arguments = request["token"], request["operation"], request["arguments"]
+            right = hmac.compare_digest(token.encode(), self._token.encode())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return {"error": "not a request"}
+        if not right:
+            return {"error": "wrong token"}
+        try:
+            return {"result": await self._operate(operation, arguments)}
+        except (Refused, StoreError, LookupError) as error:
+            return {"error": str(error)}

@@ -1,0 +1,163 @@
+"""One TLS connection: octets in, frames to the service; octets out, bounded.
+
+Requests of a connection are answered one after the other by one task; live frames are handled at once. Until log-in
+only small frames are read and ten seconds given; after it, a connection that was silent on both ways for too long ends.
+"""
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.wire import (
+    BeforeLogin,
+    Code,
+    Failure,
+    FrameReader,
+    Goodbye,
+    Request,
+    Response,
+    decode_from_client_untrusted,
+    pack_frame,
+)
+from lanchat_server.core.ports import StoreError
+from lanchat_server.core.sessions import Path
+from lanchat_server.service.errors import Refused
+
+if TYPE_CHECKING:
+    from lanchat_server.service.service import Service
+
+LOGIN_TIMEOUT = 10.0
+# Requests of one connection that wait for their turn; a client has a handful under way.
+REQUESTS_MAX = 64
+# A reader slower than this loses its connection: pages (512 KiB) on request, plus what lagging lets through.
+WRITE_BUFFER_MAX = 8 << 20
+
+log = logging.getLogger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    """A client's control channel. `session` is the service's number for it; `user`, `device` once logged in."""
+
+    def __init__(self, service: "Service", number: int, address: str) -> None:
+        self.session = number
+        self.address = address
+        self.user: int | None = None
+        self.device: bytes = b""
+        self.challenge: bytes | None = None
+        self.heard = 0.0
+        self._service = service
+        self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
+        self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
+        self._transport: asyncio.Transport | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._login_timer: asyncio.TimerHandle | None = None
+
+    # --- asyncio.Protocol ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_MAX)
+        loop = asyncio.get_running_loop()
+        self.heard = loop.time()
+        self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)
+        self._worker = loop.create_task(self._answer_requests())
+        self._service.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self._service.now()
+        try:
+            for octets in self._reader.feed_untrusted(data):
+                self._handle(decode_from_client_untrusted(octets))
+        except ProtocolError as error:
+            self._service.count(f"tls_{str(error).replace(' ', '_')}")
+            self.abort()
+        self._service.wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if self._login_timer:
+            self._login_timer.cancel()
+        if self._worker:
+            self._worker.cancel()
+        self._service.disconnected(self)
+
+    # --- In ------------------------------------------------------------------------------------------------------
+
+    def _handle(self, frame: Any) -> None:
+        if not isinstance(frame, Request):
+            if self.user is None:
+                raise ProtocolError("live frame before login")
+            self._service.core.receive(self.session, frame, Path.TLS, self.heard)
+            return
+        if self.user is None and not isinstance(frame.operation, BeforeLogin):
+            raise ProtocolError("request before login")
+        try:
+            self._requests.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests at once", 200)))
+
+    async def _answer_requests(self) -> None:
+        while True:
+            request = await self._requests.get()
+            answer = await self._answer(request)
+            self.send(pack_frame(answer))
+            self._service.wake()
+
+    async def _answer(self, request: Request) -> Response | Failure:
+        try:
+            return Response(request.id, await self._service.answer(self, request.operation))
+        except Refused as refused:
+            retry_ms = round(refused.retry * 1000)
+            return Failure(request.id, refused.code, refused.text, retry_ms)
+        except StoreError as error:
+            log.warning("a request could not be stored: %s", error)
+            return Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000)
+        except Exception:
+            log.exception("a request failed: %s", type(request.operation).__name__)
+            return Failure(request.id, Code.UNAVAILABLE, "internal error", 1000)
+
+    # --- Out -----------------------------------------------------------------------------------------------------
+
+    def send(self, octets: bytes) -> int:
+        """Write; returns the octets that wait. A connection whose buffer overflows ends."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return 0
+        transport.write(octets)
+        waiting = transport.get_write_buffer_size()
+        if waiting > WRITE_BUFFER_MAX:
+            self._service.count("tls_too_slow")
+            self.abort()
+        return waiting
+
+    @property
+    def queued(self) -> int:
+        """Octets that wait to be written."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
+    def logged_in(self, user: int, device: bytes) -> None:
+        """Log-in succeeded: larger frames, no deadline."""
+        self.user, self.device, self.challenge = user, device, None
+        self._reader.limit = FRAME_MAX
+        if self._login_timer:
+            self._login_timer.cancel()
+
+    def end(self, code: Code | None, text: str) -> None:
+        """Say goodbye and close."""
+        self.send(pack_frame(Goodbye(code or 0, text)))
+        if self._transport:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport:
+            with contextlib.suppress(OSError):
+                self._transport.abort()
+
+    def _login_timed_out(self) -> None:
+        self._service.count("login_timed_out")
+        self.abort()

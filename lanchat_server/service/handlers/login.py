@@ -1,0 +1,284 @@
+"""Before log-in: hello, register, log in by password or device key, forgotten passwords.
+
+What a stranger learns here is the same whether or not an account exists: the same answers, after the same work.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from lanchat import __version__
+from lanchat.protocol import keys, wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import PROTOCOL_VERSION, Limits
+from lanchat.protocol.names import (
+    check_password,
+    clean_display_name,
+    clean_email,
+    clean_user_name,
+    name_key,
+)
+from lanchat.protocol.wire import Code, Registration, Role
+from lanchat_server import accounts, recovery
+from lanchat_server.accounts import Change, together
+from lanchat_server.core.model import DeviceRow, UserRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.passwords import Busy
+from lanchat_server.service.errors import Refused
+
+if TYPE_CHECKING:
+    from lanchat_server.service.connection import Connection
+    from lanchat_server.service.service import Service
+
+T = TypeVar("T")
+
+
+async def hello(service: "Service", connection: "Connection", operation: wire.Hello) -> wire.Welcome:
+    """Who the server is, and a fresh challenge."""
+    if PROTOCOL_VERSION not in operation.versions:
+        raise Refused(Code.VERSION, f"this is lanchat {__version__}, protocol {PROTOCOL_VERSION}")
+    connection.challenge = secrets.token_bytes(32)
+    config = service.config
+    log = service.directory.log
+    limits = Limits(message_rate=config.message_rate, message_burst=config.message_burst)
+    return wire.Welcome(
+        PROTOCOL_VERSION,
+        config.name,
+        log.log_id,
+        log.epoch,
+        service.log_public_key,
+        connection.challenge,
+        config.registration if service.directory.users else Registration.OPEN,
+        service.mailer.enabled,
+        limits,
+        service.wall_ms(),
+    )
+
+
+async def register(service: "Service", connection: "Connection", operation: wire.Register) -> wire.LoggedIn:
+    """A new account with its first device."""
+    challenge = _challenge(connection)
+    _check_enrolment(service, operation.enrolment, challenge)
+    name = _clean(clean_user_name, operation.user, Code.NAME_INVALID)
+    display_name = _clean(clean_display_name, operation.display_name or name, Code.NAME_INVALID)
+    email = _clean(clean_email, operation.email, Code.EMAIL_INVALID) if operation.email else ""
+    _clean(check_password, operation.password, Code.PASSWORD_INVALID)
+    _throttle(service, name, connection)
+    _check_registration(service, operation)
+    if service.directory.user_named(name) is not None:
+        raise Refused(Code.NAME_TAKEN, "name taken")
+    password_hash = await _hash(service, operation.password)
+    invite = recovery.invite_hash(service.directory.log.log_id, operation.invite_code)
+    new = accounts.NewUser(name, display_name, email, password_hash, Role.MEMBER)
+    now_ms = service.wall_ms()
+
+    def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
+        by_invite = service.config.registration is Registration.INVITE and bool(service.directory.users)
+        if by_invite and not tx.use_invite(invite, now_ms):
+            raise Refused(Code.INVITE_INVALID, "no such registration code")
+        added = accounts.add_user(tx, service.directory, new, now_ms)
+        enrolled = _enrol(service, tx, added.value, operation.enrolment, now_ms)
+        return together((added.value, enrolled.value), added, enrolled)
+
+    user, device = await service.writer.transact(job)
+    service.throttle.succeeded(name_key(user.name), connection.address, service.now())
+    service.notices.member_joined(service.directory.general().id, user.id)
+    return service.open_session(connection, user, device)
+
+
+def _check_registration(service: "Service", operation: wire.Register) -> None:
+    if not service.directory.users:
+        return
+    mode = service.config.registration
+    if mode is Registration.CLOSED:
+        raise Refused(Code.REGISTRATION_CLOSED, "registration is closed")
+    if mode is Registration.INVITE and not operation.invite_code.strip():
+        raise Refused(Code.INVITE_INVALID, "a registration code is needed")
+
+
+async def login_password(service: "Service", connection: "Connection", operation: wire.LoginPassword) -> wire.LoggedIn:
+    """Log in and enrol this device."""
+    challenge = _challenge(connection)
+    _check_enrolment(service, operation.enrolment, challenge)
+    _throttle(service, operation.user, connection)
+    user = service.directory.user_named(operation.user)
+    await _check_password(service, connection, operation.user, operation.password, user)
+    assert user is not None
+    if user.disabled:
+        raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
+    new_hash = None
+    if service.hasher.needs_rehash(user.password_hash):
+        new_hash = await _hash(service, operation.password)
+    now_ms = service.wall_ms()
+
+    def job(tx: Transaction) -> Change[DeviceRow]:
+        enrolled = _enrol(service, tx, user, operation.enrolment, now_ms)
+        if new_hash is None:
+            return enrolled
+        rehashed = accounts.update_user(tx, service.directory, user.id, password_hash=new_hash)
+        return together(enrolled.value, enrolled, rehashed)
+
+    device = await service.writer.transact(job)
+    return service.open_session(connection, user, device)
+
+
+def _enrol(
+    service: "Service", tx: Transaction, user: UserRow, enrolment: wire.Enrolment, now_ms: int
+) -> Change[DeviceRow]:
+    directory = service.directory
+    certificate = accounts.certify(directory, service.keys.log_key, user, enrolment.public_key, now_ms)
+    return accounts.enrol_device(tx, directory, user, enrolment, certificate, now_ms)
+
+
+async def login_device(service: "Service", connection: "Connection", operation: wire.LoginDevice) -> wire.LoggedIn:
+    """Log in by possession of an enrolled key: no password, nothing to guess."""
+    challenge = _challenge(connection)
+    device = service.directory.devices.get(operation.device)
+    if device is None or device.revoked_ms:
+        raise Refused(Code.DEVICE_REVOKED, "unknown or revoked device")
+    proof = keys.LOGIN_CONTEXT + _bound(service, challenge)
+    try:
+        keys.check_signature(device.public_key, operation.signature, proof)
+    except ProtocolError as error:
+        service.metrics.login_failures += 1
+        raise Refused(Code.BAD_CREDENTIALS, "bad signature") from error
+    user = service.directory.users[device.user]
+    if user.disabled:
+        raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
+    service.throttle.seen(name_key(user.name), connection.address)
+    if service.certificate_is_fresh(device):
+        return service.open_session(connection, user, device)
+    now_ms = service.wall_ms()
+
+    def job(tx: Transaction) -> Change[DeviceRow]:
+        present = service.directory.devices[device.id]
+        certificate = accounts.certify(service.directory, service.keys.log_key, user, device.public_key, now_ms)
+        return accounts.renew_device(tx, service.directory, present, certificate)
+
+    return service.open_session(connection, user, await service.writer.transact(job))
+
+
+async def recover(service: "Service", connection: "Connection", operation: wire.Recover) -> wire.Done:
+    """Mail a code. The same answer, as quick, whether or not the account and its address exist."""
+    if connection.challenge is None:
+        raise Refused(Code.BAD_REQUEST, "hello first")
+    _throttle(service, operation.user, connection)
+    user = service.directory.user_named(operation.user)
+    if user is not None and user.email and not user.disabled and service.mailer.enabled:
+        service.background(_send_code(service, user))
+    return wire.Done()
+
+
+async def _send_code(service: "Service", user: UserRow) -> None:
+    code = await new_recovery_code(service, user)
+    minutes = recovery.CODE_MINUTES
+    await service.mailer.send_code(user.email, user.name, code, service.config.name, minutes)
+
+
+async def new_recovery_code(service: "Service", user: UserRow) -> str:
+    """A fresh code for this account; an older one is void."""
+    code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
+    row = recovery.new_recovery(service.directory.log.log_id, user.id, code, service.wall_ms())
+
+    def job(tx: Transaction) -> Change[None]:
+        tx.set_recovery(row, user.id)
+        return together(None)
+
+    await service.writer.transact(job)
+    return code
+
+
+async def recover_confirm(service: "Service", connection: "Connection", operation: wire.RecoverConfirm) -> wire.Done:
+    """A new password for the right code. Devices stay enrolled; sessions of the account end."""
+    if connection.challenge is None:
+        raise Refused(Code.BAD_REQUEST, "hello first")
+    _clean(check_password, operation.new_password, Code.PASSWORD_INVALID)
+    _throttle(service, operation.user, connection)
+    user = service.directory.user_named(operation.user)
+    # Hashed before the code is looked at, so that time does not tell whether it was right.
+    password_hash = await _hash(service, operation.new_password)
+    if user is None or not await _use_code(service, user, operation.code, password_hash):
+        service.throttle.failed(name_key(operation.user), connection.address, service.now())
+        service.metrics.login_failures += 1
+        raise Refused(Code.RECOVERY_INVALID, "wrong or expired code")
+    service.throttle.succeeded(name_key(user.name), connection.address, service.now())
+    service.end_sessions(user.id, None, "password changed")
+    return wire.Done()
+
+
+async def _use_code(service: "Service", user: UserRow, code: str, password_hash: str) -> bool:
+    """True: the code was right, it is used up and the password is set."""
+    now_ms = service.wall_ms()
+
+    def job(tx: Transaction) -> Change[bool]:
+        row = tx.recovery(user.id)
+        if not recovery.is_right(row, service.directory.log.log_id, code, now_ms):
+            if row is not None:
+                tx.set_recovery(recovery.after_wrong_try(row), user.id)
+            return together(False)
+        tx.set_recovery(None, user.id)
+        changed = accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
+        return together(True, changed)
+
+    return await service.writer.transact(job)
+
+
+# --- Checks ----------------------------------------------------------------------------------------------------------
+
+
+async def _check_password(
+    service: "Service", connection: "Connection", name: str, password: str, user: UserRow | None
+) -> None:
+    """Raise Refused unless this is the account's password. Unknown names cost the same time and get the same answer."""
+    try:
+        right = await service.hasher.verify(password, user.password_hash if user else None)
+    except Busy as busy:
+        raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
+    if not right:
+        service.throttle.failed(name_key(name), connection.address, service.now())
+        service.metrics.login_failures += 1
+        raise Refused(Code.BAD_CREDENTIALS, "wrong name or password")
+    service.throttle.succeeded(name_key(name), connection.address, service.now())
+
+
+async def _hash(service: "Service", password: str) -> str:
+    try:
+        return await service.hasher.hash(password)
+    except Busy as busy:
+        raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
+
+
+def _challenge(connection: "Connection") -> bytes:
+    """The connection's challenge, used up."""
+    challenge, connection.challenge = connection.challenge, None
+    if challenge is None or connection.user is not None:
+        raise Refused(Code.BAD_REQUEST, "hello first")
+    return challenge
+
+
+def _bound(service: "Service", challenge: bytes) -> bytes:
+    """What a proof of possession is bound to: this log, this server's certificate, this connection's challenge."""
+    return service.directory.log.log_id + bytes.fromhex(service.keys.fingerprint) + challenge
+
+
+def _check_enrolment(service: "Service", enrolment: wire.Enrolment, challenge: bytes) -> None:
+    proof = keys.ENROL_CONTEXT + _bound(service, challenge)
+    try:
+        keys.check_signature(enrolment.public_key, enrolment.signature, proof)
+    except ProtocolError as error:
+        raise Refused(Code.BAD_REQUEST, "device key not proven") from error
+
+
+def _throttle(service: "Service", name: str, connection: "Connection") -> None:
+    """Raise Refused when this account or address tried too often; else the try counts."""
+    wait = service.throttle.delay(name_key(name), connection.address, service.now())
+    if wait:
+        service.metrics.login_throttled += 1
+        raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
+
+
+def _clean(check: Callable[[str], T], text: str, code: Code) -> T:
+    try:
+        return check(text)
+    except ProtocolError as error:
+        raise Refused(code, str(error)) from error

@@ -1,0 +1,78 @@
+"""People: who there is, who is in a room, who received what, whose a device is; figures and invitations for those in
+charge."""
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from lanchat.protocol import wire
+from lanchat.protocol.wire import Code, Role
+from lanchat_server import recovery
+from lanchat_server.accounts import Change, together
+from lanchat_server.core.ports import Transaction
+from lanchat_server.service.errors import Refused
+
+if TYPE_CHECKING:
+    from lanchat_server.service.connection import Connection
+    from lanchat_server.service.service import Service
+
+INVITE_LIFETIME_MAX = 90 * 86400
+
+
+async def list_users(service: "Service", _connection: "Connection", _operation: wire.ListUsers) -> wire.UserList:
+    """Everybody with an account that is not disabled."""
+    users = [user for user in service.directory.users.values() if not user.disabled]
+    return wire.UserList([service.core.user_view(user.id) for user in users])
+
+
+async def list_members(service: "Service", connection: "Connection", operation: wire.ListMembers) -> wire.MemberList:
+    """Who is in a room of this user."""
+    _check_member(service, connection, operation.room)
+    return wire.MemberList(list(service.directory.members(operation.room)))
+
+
+async def list_cursors(service: "Service", connection: "Connection", operation: wire.ListCursors) -> wire.CursorList:
+    """How far everybody has received and read a room."""
+    _check_member(service, connection, operation.room)
+    return wire.CursorList(service.core.receipts.of_room(operation.room))
+
+
+async def get_certificates(
+    service: "Service", _connection: "Connection", operation: wire.GetCertificates
+) -> wire.Certificates:
+    """Certificates of devices, also of revoked ones."""
+    devices = service.directory.devices
+    return wire.Certificates([devices[device].certificate for device in operation.devices if device in devices])
+
+
+async def status(service: "Service", connection: "Connection", _operation: wire.Status) -> wire.StatusReport:
+    """Figures, for administrators."""
+    _check_role(service, connection, Role.ADMINISTRATOR)
+    return wire.StatusReport(json.dumps(service.status(), ensure_ascii=False))
+
+
+async def create_invite(service: "Service", connection: "Connection", operation: wire.CreateInvite) -> wire.InviteCode:
+    """A registration code, for moderators and administrators."""
+    user = _check_role(service, connection, Role.MODERATOR)
+    code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
+    stored = recovery.invite_hash(service.directory.log.log_id, code)
+    not_after = service.wall_ms() + min(operation.lifetime_s, INVITE_LIFETIME_MAX) * 1000
+
+    def job(tx: Transaction) -> Change[None]:
+        tx.add_invite(stored, operation.uses, not_after, user)
+        return together(None)
+
+    await service.writer.transact(job)
+    return wire.InviteCode(code, not_after)
+
+
+def _check_member(service: "Service", connection: "Connection", room: int) -> None:
+    if service.directory.membership(room, connection.user or 0) is None:
+        raise Refused(Code.NOT_FOUND, "no such room")
+
+
+def _check_role(service: "Service", connection: "Connection", role: Role) -> int:
+    user = service.directory.users[connection.user or 0]
+    if user.role < role:
+        raise Refused(Code.NOT_ALLOWED, f"for those with the role {role.name.lower()}")
+    return user.id

@@ -1,0 +1,185 @@
+"""Rooms: subscribing, history, search, and who is a member."""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.names import clean_room_name
+from lanchat.protocol.wire import Code, Role, RoomKind
+from lanchat_server import accounts
+from lanchat_server.accounts import Change, together
+from lanchat_server.core import pages
+from lanchat_server.core.directory import DIRECT_PREFIX
+from lanchat_server.core.model import MembershipRow, RoomRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.service.errors import Refused
+
+if TYPE_CHECKING:
+    from lanchat_server.service.connection import Connection
+    from lanchat_server.service.service import Service
+
+
+async def subscribe(service: "Service", connection: "Connection", operation: wire.Subscribe) -> wire.Subscribed:
+    """Live from the heads that are returned; with the rooms' peer keys."""
+    rooms = [room for room in operation.rooms if service.directory.membership(room, _user(connection)) is not None]
+    keys = await service.room_keys(rooms)
+    # In one step with the answer: nothing awaits between registering and the heads.
+    heads = service.core.subscribe(connection.session, rooms)
+    return wire.Subscribed(heads, keys)
+
+
+async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
+    """A page, read by a reader thread."""
+    member = _member(service, connection, operation.room)
+    head = service.core.heads[operation.room]
+    service.core.pulled(connection.session, operation.room)
+    return await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation))
+
+
+async def search(service: "Service", connection: "Connection", operation: wire.Search) -> wire.Found:
+    """Hits, read by a reader thread."""
+    user = _user(connection)
+    if operation.room:
+        _member(service, connection, operation.room)
+    return await service.read(lambda: pages.search_rooms(service.store, service.directory, user, operation))
+
+
+async def list_rooms(service: "Service", connection: "Connection", _operation: wire.ListRooms) -> wire.RoomList:
+    """The user's rooms, and public ones to join."""
+    return wire.RoomList(service.notices.rooms_for(_user(connection)))
+
+
+async def create_room(service: "Service", connection: "Connection", operation: wire.CreateRoom) -> wire.RoomResult:
+    """A public or private room with its creator as the only member."""
+    try:
+        name = clean_room_name(operation.name)
+    except ProtocolError as error:
+        raise Refused(Code.NAME_INVALID, str(error)) from error
+    if operation.kind is RoomKind.DIRECT or name.casefold().startswith(DIRECT_PREFIX):
+        raise Refused(Code.NAME_INVALID, "this name is for direct rooms")
+    user, now_ms, room_id = _user(connection), service.wall_ms(), secrets.randbits(62) + 1
+
+    def job(tx: Transaction) -> Change[RoomRow]:
+        return accounts.add_room(
+            tx, service.directory, room_id, name, operation.kind, operation.history, [user], now_ms
+        )
+
+    room = await service.writer.transact(job)
+    service.notices.room_created(room, [user])
+    return wire.RoomResult(service.notices.room_view(room.id, user))
+
+
+async def open_direct(service: "Service", connection: "Connection", operation: wire.OpenDirect) -> wire.RoomResult:
+    """The direct room with somebody."""
+    user, partner = _user(connection), operation.user
+    if partner not in service.directory.users:
+        raise Refused(Code.NOT_FOUND, "no such user")
+    now_ms, room_id = service.wall_ms(), secrets.randbits(62) + 1
+
+    def job(tx: Transaction) -> Change[RoomRow]:
+        return accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
+
+    room = await service.writer.transact(job)
+    if room.id == room_id:
+        service.notices.room_created(room, [user, partner])
+    return wire.RoomResult(service.notices.room_view(room.id, user))
+
+
+async def join_room(service: "Service", connection: "Connection", operation: wire.JoinRoom) -> wire.RoomResult:
+    """Join a public room."""
+    room = service.directory.rooms.get(operation.room)
+    user = _user(connection)
+    if room is None or (room.kind is not RoomKind.PUBLIC and service.directory.membership(room.id, user) is None):
+        raise Refused(Code.NOT_FOUND, "no such room")
+    await _add(service, room.id, user)
+    return wire.RoomResult(service.notices.room_view(room.id, user))
+
+
+async def invite_user(service: "Service", connection: "Connection", operation: wire.InviteUser) -> wire.Done:
+    """Make somebody a member; any member may."""
+    _member(service, connection, operation.room)
+    if service.directory.rooms[operation.room].kind is RoomKind.DIRECT:
+        raise Refused(Code.NOT_ALLOWED, "a direct room has two members")
+    if operation.user not in service.directory.users:
+        raise Refused(Code.NOT_FOUND, "no such user")
+    await _add(service, operation.room, operation.user)
+    return wire.Done()
+
+
+async def leave_room(service: "Service", connection: "Connection", operation: wire.LeaveRoom) -> wire.Done:
+    """Leave a room; `general` and direct rooms are for ever."""
+    _member(service, connection, operation.room)
+    await _remove(service, operation.room, _user(connection))
+    return wire.Done()
+
+
+async def remove_user(service: "Service", connection: "Connection", operation: wire.RemoveUser) -> wire.Done:
+    """End somebody's membership; for the room's creator, moderators and administrators."""
+    _member(service, connection, operation.room)
+    _check_manages(service, connection, operation.room)
+    if service.directory.membership(operation.room, operation.user) is None:
+        raise Refused(Code.NOT_FOUND, "not a member")
+    await _remove(service, operation.room, operation.user)
+    return wire.Done()
+
+
+async def set_history_policy(
+    service: "Service", connection: "Connection", operation: wire.SetHistoryPolicy
+) -> wire.RoomResult:
+    """What those who join from now on may read."""
+    _member(service, connection, operation.room)
+    _check_manages(service, connection, operation.room)
+
+    def job(tx: Transaction) -> Change[RoomRow]:
+        return accounts.set_history(tx, service.directory, operation.room, operation.history)
+
+    await service.writer.transact(job)
+    service.notices.room_changed(operation.room)
+    return wire.RoomResult(service.notices.room_view(operation.room, _user(connection)))
+
+
+async def _add(service: "Service", room: int, user: int) -> None:
+    now_ms = service.wall_ms()
+    was_member = service.directory.membership(room, user) is not None
+
+    def job(tx: Transaction) -> Change[MembershipRow]:
+        return accounts.add_member(tx, service.directory, room, user, now_ms)
+
+    await service.writer.transact(job)
+    if not was_member:
+        service.notices.member_joined(room, user)
+
+
+async def _remove(service: "Service", room: int, user: int) -> None:
+    row = service.directory.rooms[room]
+    if row.kind is RoomKind.DIRECT or room == service.directory.general().id:
+        raise Refused(Code.NOT_ALLOWED, "nobody leaves this room")
+    fresh, now_ms = {room: secrets.token_bytes(32)}, service.wall_ms()
+
+    def job(tx: Transaction) -> Change[None]:
+        removed = accounts.remove_member(tx, service.directory, room, user)
+        return together(None, removed, accounts.rotate_room_keys(tx, service.directory, fresh, now_ms))
+
+    await service.writer.transact(job)
+    service.notices.member_left(room, user)
+    service.notices.room_keys_changed([room])
+
+
+def _check_manages(service: "Service", connection: "Connection", room: int) -> None:
+    user = service.directory.users[_user(connection)]
+    if service.directory.rooms[room].creator != user.id and user.role < Role.MODERATOR:
+        raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
+
+
+def _user(connection: "Connection") -> int:
+    assert connection.user is not None
+    return connection.user
+
+
+def _member(service: "Service", connection: "Connection", room: int) -> MembershipRow:
+    """The user's membership; a room that is not his does not exist for him."""
+    member = service.directory.membership(room, _user(connection))
+    if member is None:
+        raise Refused(Code.NOT_FOUND, "no such room")
+    return member

@@ -1,0 +1,267 @@
+"""Start and stop of a server: `serve` puts the parts together and takes them apart in order."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from lanchat.i18n import _
+from lanchat.net.interfaces import list_interfaces
+from lanchat.protocol.identity import fingerprint_words, make_invite
+from lanchat_server.accounts import Change
+from lanchat_server.administration import operate
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import UserRow
+from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.service.acceptor import Acceptor, tls_context
+from lanchat_server.service.admin_channel import AdminChannel
+from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.discovery import DiscoveryService
+from lanchat_server.service.errors import StartError
+from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.metrics import Exporter
+from lanchat_server.service.service import Service
+from lanchat_server.store import SqlStore, open_store
+
+T = TypeVar("T")
+BACKLOG = 256
+# Tries to get the same free number for TCP and UDP when any port will do.
+PORT_TRIES = 32
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a server says when it serves. `status` may be called from any thread."""
+
+    name: str
+    port: int
+    fingerprint: str
+    words: str
+    invite: str
+    addresses: tuple[str, ...]
+    status: Callable[[], dict[str, Any]]
+
+
+async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event | None = None) -> None:
+    """Run until SIGTERM, Ctrl-C or `stop`. Raises StartError with one line for a person."""
+    stopped = stop or asyncio.Event()
+    fenced: list[bool] = []
+
+    def on_fenced() -> None:
+        fenced.append(True)
+        stopped.set()
+
+    # Ports first: a second server by mistake must not touch the database's lease.
+    listeners, datagrams, port = _bind(config)
+    async with contextlib.AsyncExitStack() as stack:
+        for sock in (*listeners, datagrams):
+            stack.callback(sock.close)
+        store = await asyncio.to_thread(_open, config)
+        stack.callback(store.close)
+        await _run(config, store, listeners, datagrams, port, stopped, on_ready, on_fenced)
+    if fenced:
+        raise StartError(_("A newer server has taken this database over; this one has stopped."))
+
+
+def _open(config: ServerConfig) -> SqlStore:
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_store(config.database, config.data_dir)
+    except (StoreError, OSError) as error:
+        raise StartError(str(error)) from error
+
+
+async def _run(
+    config: ServerConfig,
+    store: SqlStore,
+    listeners: list[socket.socket],
+    datagrams: socket.socket,
+    port: int,
+    stopped: asyncio.Event,
+    on_ready: Callable[[Ready], None],
+    on_fenced: Callable[[], None],
+) -> None:
+    keys = load_or_create(config.data_dir)
+    try:
+        store.take_lease(f"{socket.gethostname()}:{os.getpid()}", Service.wall_ms())
+        directory = Directory(store.snapshot())
+    except StoreError as error:
+        raise StartError(str(error)) from error
+    service = Service(config, store, keys, directory, str(store.address), on_fenced)
+    log_id = directory.log.log_id
+    relay = DatagramRelay(datagrams, log_id, directory.log.epoch, service.received, service.wake, service.count)
+    service.relay = relay
+    acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max)
+    service.on_settled = acceptor.knows
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(service.close)
+        relay.start()
+        stack.callback(relay.close)
+        acceptor.start()
+        stack.push_async_callback(acceptor.close)
+        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(_Host(service), name, arguments))
+        await admin.start()
+        stack.push_async_callback(admin.close)
+        await _start_extras(config, service, port, stack)
+        _handle_signals(stopped, stack)
+        service.wake()
+        on_ready(_ready(config, service, port))
+        await stopped.wait()
+        log.info("stopping")
+
+
+async def _start_extras(config: ServerConfig, service: Service, port: int, stack: contextlib.AsyncExitStack) -> None:
+    if config.metrics_port:
+        try:
+            stack.callback(Exporter(service.metrics, config.metrics_port).close)
+        except OSError as error:
+            raise StartError(_port_taken(config.metrics_port)) from error
+    if config.discovery:
+        discovery = DiscoveryService(
+            name=config.name,
+            port=port,
+            log_id=service.directory.log.log_id,
+            fingerprint=service.keys.fingerprint,
+            discovery_port=config.discovery_port,
+            host=config.host or None,
+            logger=logging.getLogger("lanchat_server.discovery"),
+        )
+        await discovery.start()
+        stack.push_async_callback(discovery.stop)
+
+
+def _context(keys: Any) -> ssl.SSLContext:
+    try:
+        return tls_context(keys)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(_("The server's key cannot be used: {error}").format(error=error)) from error
+
+
+def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
+    fingerprint = service.keys.fingerprint
+    addresses = _addresses(config)
+    invite = make_invite(config.public_host or addresses[0], port, fingerprint)
+    return Ready(config.name, port, fingerprint, fingerprint_words(fingerprint), invite, addresses, service.status)
+
+
+def _addresses(config: ServerConfig) -> tuple[str, ...]:
+    """Where the server can be reached, the likeliest first."""
+    if config.host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return (config.host,)
+    found = [str(interface.address) for interface in list_interfaces()]
+    outside = [address for address in found if not address.startswith("127.")]
+    return tuple(outside + [address for address in found if address.startswith("127.")]) or ("127.0.0.1",)
+
+
+def _handle_signals(stopped: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        with contextlib.suppress(ValueError):  # not the main thread: the window stops the server itself
+            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(stopped.set))
+            signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, RuntimeError):
+            loop.add_signal_handler(number, stopped.set)
+            stack.callback(loop.remove_signal_handler, number)
+
+
+# --- Ports -----------------------------------------------------------------------------------------------------------
+
+
+def _port_taken(port: int) -> str:
+    return _("Port {port} is in use by another program. Choose another one with --port.").format(port=port)
+
+
+def _bind(config: ServerConfig) -> tuple[list[socket.socket], socket.socket, int]:
+    """A TCP listener and a UDP socket with the same number. Raises StartError."""
+    for _attempt in range(PORT_TRIES if not config.port else 1):
+        try:
+            tcp = _tcp_socket(config.host, config.port)
+        except OSError as error:
+            raise StartError(_bind_error(config, error)) from error
+        port: int = tcp.getsockname()[1]
+        try:
+            return [tcp], _udp_socket(config.host, port), port
+        except OSError as error:
+            tcp.close()
+            if config.port:
+                raise StartError(_bind_error(config, error)) from error
+    raise StartError(_("No free port was found."))
+
+
+def _bind_error(config: ServerConfig, error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return _("The address {host} is unknown.").format(host=config.host)
+    if error.errno in (98, 10048, 48):  # EADDRINUSE on Linux, Windows, macOS
+        return _port_taken(config.port)
+    reason = error.strerror or str(error)
+    return _("Cannot listen on {host} port {port}: {reason}").format(
+        host=config.host or "*", port=config.port, reason=reason
+    )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    """IPv6 when that is what the address is; every address of both kinds where nothing is said and IPv6 works."""
+    if not host:
+        return socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    return socket.getaddrinfo(host, None)[0][0]
+
+
+def _tcp_socket(host: str, port: int) -> socket.socket:
+    family = _family(host)
+    dual = family == socket.AF_INET6 and not host
+    sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+    sock.setblocking(False)
+    return sock
+
+
+def _udp_socket(host: str, port: int) -> socket.socket:
+    family = _family(host)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6 and not host:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class _Host:
+    """The running service as administration sees it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.directory = service.directory
+        self.hasher = service.hasher
+
+    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
+        return await self._service.writer.transact(job)
+
+    async def disable(self, user: int, disabled: bool) -> None:
+        await self._service.set_disabled(user, disabled)
+
+    def added(self, user: UserRow) -> None:
+        self._service.notices.member_joined(self.directory.general().id, user.id)
+        self._service.notices.user_changed(user.id)
+
+    def changed(self, user: UserRow) -> None:
+        self._service.notices.user_changed(user.id)
+
+    def status(self) -> dict[str, Any]:
+        return self._service.status()
+
+    def wall_ms(self) -> int:
+        return self._service.wall_ms()

@@ -1,0 +1,487 @@
+"""The running server: feeds the core, does what it asks, and holds what requests need.
+
+Everything here runs on the event loop. `wake` asks for one `_step` at the end of the present turn, so that whatever
+arrived together is handled, batched and sent together.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from lanchat import __version__
+from lanchat.protocol import seal, wire
+from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
+from lanchat.protocol.keys import public_octets
+from lanchat.protocol.records import Head
+from lanchat.protocol.wire import Code, pack_frame
+from lanchat_server import accounts
+from lanchat_server.accounts import Change, together
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
+from lanchat_server.core.outbound import Fetch, Send
+from lanchat_server.core.ports import Store, StoreError, Transaction
+from lanchat_server.core.sequencer import Sequencer, Submission
+from lanchat_server.core.sessions import Path
+from lanchat_server.core.throttle import LoginThrottle
+from lanchat_server.mail import Mailer
+from lanchat_server.passwords import PasswordHasher
+from lanchat_server.service.connection import Connection
+from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers import HANDLERS
+from lanchat_server.service.keys import ServerKeys
+from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.notices import Notices
+from lanchat_server.service.writer import Writer
+
+T = TypeVar("T")
+READERS = 3
+# A session that was silent for this long on both ways is dead: a client pings when it heard nothing for 7.5 s.
+SILENCE_MAX = 75.0
+# A session silent for this long gives way when its user's places are all taken.
+SILENCE_YIELDS = 40.0
+HOUSEKEEPING = 2.0
+# Certificates are renewed at log-in when a third of their life is gone.
+CERTIFICATE_FRESH_MS = int(CERTIFICATE_LIFETIME * 1000 * 2 / 3)
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """One server process, from start to stop."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        store: Store,
+        keys: ServerKeys,
+        directory: Directory,
+        shown_database: str,
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.shown_database = shown_database
+        self.store = store
+        self.keys = keys
+        self.directory = directory
+        self.log_public_key = public_octets(keys.log_key)
+        self._loop = asyncio.get_running_loop()
+        core_config = CoreConfig(
+            message_rate=config.message_rate, message_burst=config.message_burst, total_rate=config.total_rate
+        )
+        self.sequencer = Sequencer(directory, keys.log_key, core_config.progress_max)
+        heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
+        self.core = ServerCore(core_config, directory, heads, self.now())
+        self.notices = Notices(self.core, directory, self.sequencer)
+        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._heads_reloaded)
+        argon2 = config.argon2
+        self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
+        self.throttle = LoginThrottle()
+        self.mailer = Mailer(config.smtp)
+        self.metrics = Metrics()
+        self.counters: Counter[str] = Counter()
+        self.relay: DatagramRelay | None = None
+        self.started = time.time()
+        # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
+        self.on_settled: Callable[[Connection], None] = lambda connection: None
+        self._connections: dict[int, Connection] = {}
+        self._next_session = 0
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._background: set[asyncio.Task[Any]] = set()
+        self._touched: tuple[dict[int, int], dict[bytes, int]] = ({}, {})
+        self._keys_renewed: dict[int, float] = {}
+        self._woken = False
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._housekeeper = self.background(self._keep_house())
+
+    # --- Time and counting ---------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Steady seconds."""
+        return self._loop.time()
+
+    @staticmethod
+    def wall_ms() -> int:
+        """Milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+    def count(self, reason: str) -> None:
+        """One more of these."""
+        self.counters[reason] += 1
+
+    def background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run beside; errors are logged."""
+        task = self._loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background_done)
+        return task
+
+    def _background_done(self, task: "asyncio.Task[Any]") -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Run a reading query on a reader thread."""
+        return await self._loop.run_in_executor(self._readers, work)
+
+    # --- Driving the core ----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something may be due: look at the end of this turn of the event loop."""
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._step)
+
+    def received(self, session: int, frame: Any) -> None:
+        """A live frame came by UDP."""
+        connection = self._connections.get(session)
+        if connection is not None:
+            connection.heard = self.now()
+            self.core.receive(session, frame, Path.UDP, connection.heard)
+
+    def _step(self) -> None:
+        self._woken = False
+        now = self.now()
+        due = self.core.timer()
+        if due is not None and due <= now:
+            self.core.handle_timer(now)
+        if not self._closing:
+            batch = self.core.next_batch(now)
+            if batch is not None:
+                self.background(self._commit(batch))
+        for output in self.core.take_outputs():
+            if isinstance(output, Send):
+                self._send(output)
+            else:
+                self.background(self._fetch(output))
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self.core.timer()
+        self._timer = self._loop.call_at(due, self.wake) if due is not None else None
+
+    def _send(self, send: Send) -> None:
+        if send.path is Path.UDP and self.relay is not None:
+            for target in send.sessions:
+                if not self.relay.send(target, send.payload):
+                    self._without_udp(target)
+            return
+        for session_id in send.sessions:
+            connection = self._connections.get(session_id)
+            if connection is not None:
+                queued = connection.send(send.payload)
+                session = self.core.sessions.get(session_id)
+                if session is not None:
+                    session.tls_queued = queued
+
+    def _without_udp(self, session_id: int) -> None:
+        """The key is used up or there is no address: TLS from now on, repair brings what was just missed."""
+        session = self.core.sessions.get(session_id)
+        if session is not None:
+            session.udp_seen = None
+
+    async def _commit(self, batch: list[Submission]) -> None:
+        started = self.now()
+        try:
+            outcome = await self.writer.commit(batch)
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                log.exception("a batch failed")
+            else:
+                log.warning("a batch of %d messages could not be stored: %s", len(batch), error)
+            self.core.commit_failed(batch, self.now())
+        else:
+            stored = sum(len(committed.records) for committed in outcome.committed.values())
+            self.metrics.commit(self.now() - started, stored)
+            self.core.committed(outcome, self.now())
+        self.wake()
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        try:
+            records = await self.read(lambda: self.store.records(fetch.room, fetch.seqs))
+        except StoreError as error:
+            log.warning("a repair could not be read: %s", error)
+            return
+        self.core.fetched(fetch, records, self.now())
+        self.wake()
+
+    def _heads_reloaded(self, heads: dict[int, Head]) -> None:
+        self.core.reload_heads(heads, self.now())
+        self.wake()
+
+    # --- Connections and sessions --------------------------------------------------------------------------------
+
+    def connect(self, address: str) -> Connection:
+        """The protocol object of a new connection."""
+        self._next_session += 1
+        return Connection(self, self._next_session, address)
+
+    def connected(self, connection: Connection) -> None:
+        """TLS is up."""
+        self._connections[connection.session] = connection
+
+    def disconnected(self, connection: Connection) -> None:
+        """The connection is gone, and with it its session."""
+        self.on_settled(connection)
+        self._connections.pop(connection.session, None)
+        self._keys_renewed.pop(connection.session, None)
+        if self.relay is not None:
+            self.relay.close_channel(connection.session)
+        if connection.user is not None:
+            self._touch(connection)
+            self.core.remove_session(connection.session, self.now())
+        self.wake()
+
+    async def answer(self, connection: Connection, operation: Any) -> wire.Result:
+        """The result of a request; raises Refused or StoreError."""
+        session = self.core.sessions.get(connection.session)
+        if session is not None:
+            wait = session.requests.take(self.now())
+            if wait:
+                raise Refused(Code.BUSY, "too many requests", wait)
+        return await HANDLERS[type(operation)](self, connection, operation)
+
+    def open_session(self, connection: Connection, user: UserRow, device: DeviceRow) -> wire.LoggedIn:
+        """Log-in succeeded: a place, keys, and what the user needs to begin."""
+        self._make_place(user.id)
+        user = self.directory.users[user.id]
+        if user.disabled or self.directory.devices[device.id].revoked_ms:
+            raise Refused(Code.DEVICE_REVOKED, "revoked meanwhile")
+        connection.logged_in(user.id, device.id)
+        self.on_settled(connection)
+        self.core.add_session(connection.session, user.id, device.id, self.now())
+        self._touch(connection)
+        self.metrics.logins += 1
+        log.info("%s logged in from %s", user.name, connection.address)
+        return wire.LoggedIn(
+            self.core.user_view(user.id),
+            device.id,
+            device.certificate,
+            self._new_keys(connection.session),
+            self.notices.rooms_for(user.id),
+        )
+
+    def _make_place(self, user: int) -> None:
+        """Raise Refused when there is no place for another session; dead ones of the same user give way."""
+        mine = self.core.sessions.of_user(user)
+        if len(mine) >= self.config.sessions_per_user:
+            heard = {session.id: self._connections[session.id].heard for session in mine}
+            oldest = min(heard, key=lambda session: heard[session])
+            if self.now() - heard[oldest] < SILENCE_YIELDS:
+                raise Refused(Code.TOO_MANY_SESSIONS, "too many sessions of this user")
+            self._connections[oldest].abort()
+        if len(self.core.sessions) >= self.config.sessions_total:
+            raise Refused(Code.TOO_MANY_SESSIONS, "the server is full", 10.0)
+
+    def _new_keys(self, session: int) -> wire.SessionKeys:
+        keys = wire.SessionKeys(
+            secrets.randbits(32), secrets.token_bytes(32), secrets.token_bytes(32), int(seal.KEY_LIFETIME * 1000)
+        )
+        self._keys_renewed[session] = self.now()
+        if self.relay is not None:
+            self.relay.open_channel(session, keys)
+        return keys
+
+    def send_session_keys(self, connection: Connection) -> None:
+        """A fresh pair; the old one opens for half a minute more."""
+        self.send_event(connection, self._new_keys(connection.session))
+
+    def send_event(self, connection: Connection, event: Any) -> None:
+        connection.send(pack_frame(event))
+
+    def certificate_is_fresh(self, device: DeviceRow) -> bool:
+        """Whether most of its life is left and it carries the present name."""
+        body = open_certificate_untrusted(self.log_public_key, self.directory.log.log_id, device.certificate)
+        user = self.directory.users[device.user]
+        return body.not_after_ms - self.wall_ms() > CERTIFICATE_FRESH_MS and body.display_name == user.display_name
+
+    def end_sessions(self, user: int, code: Code | None, text: str, keep: Connection | None = None) -> None:
+        """End every session of a user, but for one."""
+        for session in self.core.sessions.of_user(user):
+            connection = self._connections.get(session.id)
+            if connection is not None and connection is not keep:
+                connection.end(code, text)
+
+    async def revoke(self, devices: Collection[bytes], user: int, keep: Connection | None = None) -> None:
+        """Revoke devices of a user, end their sessions, give the user's rooms new peer keys."""
+        now_ms = self.wall_ms()
+
+        def job(tx: Transaction) -> Change[None]:
+            revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms)
+            return together(None, revoked, self._rotation(tx, user))
+
+        await self.writer.transact(job)
+        for session in self.core.sessions.of_user(user):
+            connection = self._connections.get(session.id)
+            if session.device in devices and connection is not None and connection is not keep:
+                connection.end(Code.DEVICE_REVOKED, "device revoked")
+        self.notices.room_keys_changed(self.directory.rooms_of(user))
+
+    async def set_disabled(self, user: int, disabled: bool) -> None:
+        """Disable an account at once, or let it in again."""
+
+        def job(tx: Transaction) -> Change[None]:
+            changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
+            return together(None, changed, self._rotation(tx, user)) if disabled else together(None, changed)
+
+        await self.writer.transact(job)
+        if disabled:
+            self.end_sessions(user, Code.ACCOUNT_DISABLED, "account disabled")
+            self.notices.room_keys_changed(self.directory.rooms_of(user))
+
+    # --- Peer keys -----------------------------------------------------------------------------------------------
+
+    async def room_keys(self, rooms: Iterable[int]) -> list[wire.RoomKey]:
+        """The present keys of rooms; made where there is none or it is too old."""
+        soon = self.wall_ms() + 3600_000
+        present = self.directory.room_keys
+        wanting = [room for room in rooms if room not in present or present[room].not_after_ms < soon]
+        if wanting:
+            replaced = [room for room in wanting if room in present]
+            await self.writer.transact(lambda tx: self._fresh_keys(tx, wanting, soon))
+            self.notices.room_keys_changed(replaced)
+        return [
+            wire.RoomKey(room, key.number, key.key, key.not_after_ms)
+            for room in rooms
+            if (key := self.directory.room_keys.get(room)) is not None
+        ]
+
+    def _fresh_keys(self, tx: Transaction, rooms: Iterable[int], soon: int) -> Change[list[RoomKeyRow]]:
+        """Keys for the rooms that still want one: another request may have been quicker."""
+        present = self.directory.room_keys
+        still = [room for room in rooms if room not in present or present[room].not_after_ms < soon]
+        fresh = {room: secrets.token_bytes(32) for room in still}
+        return accounts.rotate_room_keys(tx, self.directory, fresh, self.wall_ms())
+
+    def _rotation(self, tx: Transaction, user: int) -> Change[list[RoomKeyRow]]:
+        fresh = {room: secrets.token_bytes(32) for room in self.directory.rooms_of(user)}
+        return accounts.rotate_room_keys(tx, self.directory, fresh, self.wall_ms())
+
+    # --- Housekeeping --------------------------------------------------------------------------------------------
+
+    def _touch(self, connection: Connection) -> None:
+        if connection.user is not None:
+            self._touched[0][connection.user] = self.wall_ms()
+            self._touched[1][connection.device] = self.wall_ms()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING)
+            self._end_silent()
+            self._renew_keys()
+            self._publish()
+            await self.save()
+            self.wake()
+
+    def _end_silent(self) -> None:
+        now = self.now()
+        for connection in list(self._connections.values()):
+            if connection.user is not None and now - connection.heard > SILENCE_MAX:
+                self.count("session_silent")
+                connection.abort()
+
+    def _renew_keys(self) -> None:
+        """Before a key is an hour old or used up."""
+        if self.relay is None:
+            return
+        now = self.now()
+        for session, renewed in list(self._keys_renewed.items()):
+            old = now - renewed > seal.KEY_LIFETIME * 0.8
+            if old or self.relay.packets_left(session) < seal.PACKETS_PER_KEY // 5:
+                self.send_session_keys(self._connections[session])
+
+    async def save(self) -> None:
+        """Receipts and last-seen times that the database does not have yet; kept when it is away."""
+        unsaved = self.core.receipts.take_unsaved()
+        (users, devices), self._touched = self._touched, ({}, {})
+        if not (unsaved or users or devices):
+            return
+
+        def job(tx: Transaction) -> Change[None]:
+            if unsaved:
+                tx.set_cursors(unsaved)
+            if users or devices:
+                tx.touch(users, devices)
+            return Change(None, lambda: self.directory.touch(users, devices))
+
+        try:
+            await self.writer.transact(job)
+        except StoreError as error:
+            log.warning("receipts could not be saved: %s", error)
+            self.core.receipts.restore_unsaved(unsaved)
+
+    def _publish(self) -> None:
+        metrics, core = self.metrics, self.core
+        metrics.sessions = len(core.sessions)
+        metrics.users_online = len(core.sessions.online_users())
+        metrics.queued_submissions = core.queue_lengths()["submissions"]
+        metrics.tls_queue_octets = sum(connection.queued for connection in self._connections.values())
+        metrics.duplicates = core.counters["repeated"]
+        metrics.relayed = core.counters["relayed"]
+        metrics.nacks = core.counters["nack"]
+        metrics.lagging = core.counters["lagging"]
+        metrics.datagrams_in = self.counters["udp_in"]
+        metrics.datagrams_out = self.counters["udp_out"]
+        plain = ("udp_in", "udp_out")
+        metrics.dropped = {reason: n for reason, n in self.counters.items() if reason not in plain}
+
+    def status(self) -> dict[str, Any]:
+        """Figures for administrators; fields in docs/PROTOCOL.md section 8."""
+        self._publish()
+        users = self.directory.users
+        return {
+            "name": self.config.name,
+            "version": __version__,
+            "uptime_s": round(time.time() - self.started, 1),
+            "users_online": sorted(users[user].name for user in self.core.sessions.online_users()),
+            "sessions": len(self.core.sessions),
+            "rooms": [
+                {
+                    "id": room.id,
+                    "name": room.name,
+                    "head": self.core.heads[room.id].seq,
+                    "members": len(self.directory.members(room.id)),
+                }
+                for room in list(self.directory.rooms.values())
+                if room.id in self.core.heads
+            ],
+            "queues": {**self.core.queue_lengths(), "tls_octets": self.metrics.tls_queue_octets},
+            "database": {"url": self.shown_database, "latency_ms": round(self.writer.latency * 1000, 2)},
+            "counters": {**self.core.counters, **self.counters},
+        }
+
+    async def close(self) -> None:
+        """Finish what is queued, say goodbye, save, end the threads."""
+        while self.core.queue_lengths()["submissions"]:
+            self._step()
+            await asyncio.sleep(0.005)
+        self._closing = True
+        for connection in list(self._connections.values()):
+            connection.end(None, "the server is stopping")
+        self._housekeeper.cancel()
+        await asyncio.sleep(0)
+        pending = [task for task in self._background if task is not self._housekeeper]
+        if pending:
+            await asyncio.wait(pending, timeout=5.0)
+        self._step()
+        await self.save()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.writer.close()
+        self._readers.shutdown(wait=True)
+        self.hasher.close()
+        await asyncio.to_thread(self.mailer.close, 2.0)
+        for connection in list(self._connections.values()):
+            connection.abort()
