@@ -107,7 +107,8 @@ def _users(parser: Parser) -> None:
 
     def add(name: str, help: str, synopsis: str, model: str) -> Parser:
         usage = " ".join(filter(None, (parser.prog, name, synopsis, f"[{_('common options')}]")))
-        added: Parser = actions.add_parser(name, help=help, usage=usage, epilog=example(model))
+        description = help[0].upper() + help[1:] + "."
+        added: Parser = actions.add_parser(name, help=help, description=description, usage=usage, epilog=example(model))
         if synopsis:
             added.add_argument("user", metavar="USER", help=_("the user name"))
         _common(added)

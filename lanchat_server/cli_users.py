@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from lanchat.cli.exits import DONE, FAILED, CliError
-from lanchat.cli.output import Output, clock, rfc3339, shown
+from lanchat.cli.output import Output, clock, shown
 from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _, ngettext
 from lanchat_server.config import ServerConfig
@@ -53,8 +54,7 @@ def _operation(settings: ServerConfig) -> Operation:
 
 def _list(options: argparse.Namespace, operate: Operation, output: Output) -> None:
     for user in operate("users.list", {}):
-        values = user | {name: rfc3339(user[name] or 0.0) for name in ("created_at", "last_seen_at")}
-        output.row(values, user_text(user))
+        output.row(user, user_text(user))
 
 
 def user_text(user: Mapping[str, Any]) -> str:
@@ -66,7 +66,7 @@ def user_text(user: Mapping[str, Any]) -> str:
     if user["disabled"]:
         details.append(_("disabled"))
     devices = ngettext("{number} device", "{number} devices", user["devices"]).format(number=user["devices"])
-    seen = _("last seen {time}").format(time=clock(user["last_seen_at"] or 0.0))
+    seen = _("last seen {time}").format(time=local_time(user["last_seen_at"]))
     return f"{shown(user['name'])}{called}{email}  {', '.join([*details, devices, seen])}"
 
 
@@ -104,11 +104,11 @@ def _set_role(options: argparse.Namespace, operate: Operation, output: Output) -
 
 def _reset_password(options: argparse.Namespace, operate: Operation, output: Output) -> None:
     made = operate("users.reset_password", {"user": options.user})
-    values = {"user": options.user, "code": made["code"], "expires_at": rfc3339(made["expires_at"])}
+    values = {"user": options.user, "code": made["code"], "expires_at": made["expires_at"]}
     # The code alone on stdout: it goes on into a file or to a person as it is.
     output.row(values, made["code"])
     text = _("Good until {time}: lanchat recover --user {user} --code {code}")
-    output.note(text.format(time=clock(made["expires_at"]), user=shown(options.user), code=made["code"]))
+    output.note(text.format(time=local_time(made["expires_at"]), user=shown(options.user), code=made["code"]))
 
 
 def status_lines(report: Mapping[str, Any]) -> list[str]:
@@ -134,6 +134,11 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
         lines.append(f"  {shown(room['name'])}: {messages}, {members}")
     return lines
+
+
+def local_time(moment: str | None) -> str:
+    """A time in RFC 3339 as a person reads it; None: never."""
+    return clock(datetime.fromisoformat(moment).timestamp()) if moment else _("never")
 
 
 def duration(seconds: float) -> str:

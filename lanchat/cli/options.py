@@ -137,6 +137,7 @@ def _devices(parser: argparse.ArgumentParser) -> None:
     revoke = actions.add_parser(
         "revoke",
         help=_("shut a device out"),
+        description=_("Shut a device out: it cannot log in any more."),
         usage=f"{parser.prog} revoke ID",
         epilog=example("lanchat devices revoke 1f2e3d4c"),
     )
