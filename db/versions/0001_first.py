@@ -201,12 +201,11 @@ _VIEW = """
 _TIME_SQLITE = "strftime('%Y-%m-%d %H:%M:%f', records.time_ms / 1000.0, 'unixepoch')"
 _TIME_MYSQL = "TIMESTAMP '1970-01-01 00:00:00.000' + INTERVAL records.time_ms * 1000 MICROSECOND"
 
-# The words live in `search` alone; the index only points there. No positions: no query asks for a phrase.
+# The words live in `search` alone; the index only points there. No positions: no query asks for a phrase. Whoever
+# inserts into `search` inserts into `search_words` as well: a trigger would make FTS5 write a segment for each row.
 _SQLITE_SEARCH = (
     """CREATE VIRTUAL TABLE search_words USING fts5(
         tokens, content='search', content_rowid='id', tokenize='ascii', detail='none', columnsize=0)""",
-    """CREATE TRIGGER search_inserted AFTER INSERT ON search BEGIN
-        INSERT INTO search_words(rowid, tokens) VALUES (new.id, new.tokens); END""",
     """CREATE TRIGGER search_deleted AFTER DELETE ON search BEGIN
         INSERT INTO search_words(search_words, rowid, tokens) VALUES ('delete', old.id, old.tokens); END""",
     """CREATE TRIGGER search_updated AFTER UPDATE OF tokens ON search BEGIN

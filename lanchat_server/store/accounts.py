@@ -14,7 +14,7 @@ from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.wire import Role
 from lanchat_server.core.model import DeviceRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
-from lanchat_server.store.chunks import chunks
+from lanchat_server.store.bulk import chunks
 
 _users = schema.users.c
 _devices = schema.devices.c

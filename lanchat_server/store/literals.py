@@ -11,20 +11,24 @@ from typing import Any
 from mysql.connector.conversion import MySQLConverter
 
 
+def literal(value: Any) -> str:
+    """The SQL literal for None, bool, int, bytes or str; raises TypeError for others, which no table here has."""
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, bytes | bytearray):
+        return f"x'{value.hex()}'"
+    if isinstance(value, str):
+        return f"_utf8mb4 x'{value.encode().hex()}'"
+    if value is None:
+        return "NULL"
+    raise TypeError(f"no literal for {type(value).__name__}")
+
+
 class HexConverter(MySQLConverter):
-    """Values to SQL literals in one step; `escape` and `quote` have nothing left to do."""
+    """For the connector: values to literals in one step; `escape` and `quote` have nothing left to do."""
 
     def to_mysql(self, value: Any) -> bytes:
-        """The literal for None, bool, int, bytes or str; raises TypeError for others, which no table here has."""
-        if value is None:
-            return b"NULL"
-        if isinstance(value, int):
-            return b"%d" % value
-        if isinstance(value, str):
-            return b"_utf8mb4 x'%b'" % value.encode().hex().encode()
-        if isinstance(value, bytes | bytearray):
-            return b"x'%b'" % value.hex().encode()
-        raise TypeError(f"no literal for {type(value).__name__}")
+        return literal(value).encode()
 
     @staticmethod
     def escape(value: Any, sql_mode: object = None) -> Any:

@@ -10,7 +10,7 @@ from lanchat.protocol.messages import Kind
 from lanchat.protocol.records import Record, genesis_hash
 from lanchat_server.core.model import LogState, RoomHead, Snapshot
 from lanchat_server.store import rows, schema
-from lanchat_server.store.chunks import chunks
+from lanchat_server.store.bulk import chunks
 
 _records = schema.records.c
 

@@ -1,23 +1,22 @@
 """The part of a transaction that writes rooms, memberships, receipts and room keys."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import rows, schema
-from lanchat_server.store.chunks import chunks
+from lanchat_server.store.bulk import chunks, look_up
 
 _rooms = schema.rooms.c
 _members = schema.memberships.c
 
-_THESE_MEMBERS = select(schema.memberships).where(
-    tuple_(_members.room_id, _members.user_id).in_(bindparam("members", expanding=True))
-)
+_MEMBER = "m.joined_ms, m.first_seq, m.received_seq, m.read_seq"
+_OF_MEMBER = "CROSS JOIN memberships m ON m.room_id = k.a AND m.user_id = k.b"
 _REMOVE = delete(schema.memberships).where(
     _members.room_id == bindparam("room"), _members.user_id.in_(bindparam("users", expanding=True))
 )
@@ -63,16 +62,15 @@ class Rooms:
         for chunk in chunks(users):
             self._connection.execute(_REMOVE, {"room": room, "users": chunk})
 
-    def set_cursors(self, cursors: dict[int, Sequence[Cursor]]) -> None:
+    def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
         """Receipts of somebody who is no member are dropped."""
         wanted = {(cursor.room, user): cursor for user, list_ in cursors.items() for cursor in list_}
         grown = []
-        for chunk in chunks(wanted):
-            for found in self._connection.execute(_THESE_MEMBERS, {"members": chunk}):
-                cursor = wanted[found.room_id, found.user_id]
-                received, read = max(found.received_seq, cursor.received), max(found.read_seq, cursor.read)
-                if (received, read) != (found.received_seq, found.read_seq):
-                    grown.append({**found._mapping, "received_seq": received, "read_seq": read})
+        for key, *kept, received, read in look_up(self._connection, _MEMBER, wanted, join=_OF_MEMBER):
+            cursor = wanted[key]
+            if cursor.received > received or cursor.read > read:
+                now = (*key, *kept, max(received, cursor.received), max(read, cursor.read))
+                grown.append(dict(zip(schema.memberships.columns.keys(), now, strict=True)))
         _put(self._connection, schema.memberships, grown)
 
     def set_room_key(self, key: RoomKeyRow) -> None:

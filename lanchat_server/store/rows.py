@@ -43,24 +43,25 @@ def record(row: Any) -> Record:
     return Record(seq, time_ms, header, signature, body.encode())
 
 
-def record_values(room: int, new: NewRecord) -> Values:
-    header = new.header
-    return {
-        "room_id": room,
-        "seq": new.record.seq,
-        "time_ms": new.record.time_ms,
-        "author_id": new.author,
-        "device_id": header.device,
-        "run": header.run,
-        "n": header.n,
-        "kind": int(header.kind),
-        "ref_seq": header.ref,
-        "header": new.record.header,
-        "signature": new.record.signature,
-        "body": None if new.record.body is None else new.text,
-        "body_hash": new.record.body_hash,
-        "hash": new.hash,
-    }
+def record_values(room: int, new: NewRecord) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    record, header = new.record, new.header
+    return (
+        room,
+        record.seq,
+        record.time_ms,
+        new.author,
+        header.device,
+        header.run,
+        header.n,
+        header.kind,
+        header.ref,
+        record.header,
+        record.signature,
+        None if record.body is None else new.text,
+        record.body_hash,
+        new.hash,
+    )
 
 
 def user(row: Any) -> UserRow:
