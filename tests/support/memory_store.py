@@ -1,0 +1,340 @@
+"""The server's storage in memory, for unit tests and the simulator: same contract, and faults on demand.
+
+`MemoryDatabase` is what survives a crash; each server process opens a `MemoryStore` on it. `fault` is asked at every
+commit and answers one of `Fault`.
+"""
+
+import enum
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.messages import Kind, MessageKey, decode_header_untrusted
+from lanchat.protocol.names import name_key
+from lanchat.protocol.records import Record, genesis_hash
+from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
+from lanchat_server.core.model import (
+    Decision,
+    DeviceRow,
+    LogState,
+    MembershipRow,
+    NewRecord,
+    RecoveryRow,
+    Rejection,
+    RoomHead,
+    RoomKeyRow,
+    RoomRow,
+    RunKey,
+    Snapshot,
+    Target,
+    UserRow,
+)
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
+
+
+class Fault(enum.Enum):
+    """What becomes of a commit."""
+
+    NONE = "none"
+    FAILED = "failed"
+    UNKNOWN_STORED = "unknown, stored"
+    UNKNOWN_LOST = "unknown, lost"
+
+
+@dataclass
+class StoredRecord:
+    record: Record
+    hash: bytes
+    author: int
+    key: MessageKey
+
+
+@dataclass
+class MemoryDatabase:
+    """Tables."""
+
+    log: LogState
+    general: int = 1
+    incarnation: int = 0
+    users: dict[int, UserRow] = field(default_factory=dict)
+    devices: dict[bytes, DeviceRow] = field(default_factory=dict)
+    rooms: dict[int, RoomRow] = field(default_factory=dict)
+    memberships: dict[tuple[int, int], MembershipRow] = field(default_factory=dict)
+    records: dict[int, list[StoredRecord]] = field(default_factory=dict)
+    decisions: dict[MessageKey, Decision] = field(default_factory=dict)
+    room_keys: dict[int, RoomKeyRow] = field(default_factory=dict)
+    recoveries: dict[int, RecoveryRow] = field(default_factory=dict)
+    invites: dict[bytes, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        head = RoomHead(0, genesis_hash(self.log.log_id, self.general), 0)
+        room = RoomRow(self.general, "general", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 0, 0, head)
+        self.rooms[self.general] = room
+        self.records[self.general] = []
+
+
+class MemoryStore:
+    """One process's view; see lanchat_server.core.ports.Store."""
+
+    def __init__(self, database: MemoryDatabase, fault: Callable[[], Fault] = lambda: Fault.NONE) -> None:
+        self.database = database
+        self.fault = fault
+        self._incarnation: int | None = None
+
+    def take_lease(self, holder: str, now_ms: int) -> int:
+        self.database.incarnation += 1
+        self._incarnation = self.database.incarnation
+        return self._incarnation
+
+    @contextmanager
+    def transaction(self) -> Iterator["MemoryTransaction"]:
+        if self._incarnation is not None and self._incarnation != self.database.incarnation:
+            raise Fenced("a newer server has the lease")
+        tx = MemoryTransaction(self.database)
+        yield tx
+        fault = self.fault()
+        if fault is Fault.FAILED:
+            raise CommitFailed("planned")
+        if fault is not Fault.UNKNOWN_LOST:
+            for change in tx.changes:
+                change()
+        if fault is not Fault.NONE:
+            raise CommitUnknown("planned")
+
+    def snapshot(self) -> Snapshot:
+        db = self.database
+        return Snapshot(
+            db.log,
+            list(db.users.values()),
+            list(db.devices.values()),
+            list(db.rooms.values()),
+            list(db.memberships.values()),
+            list(db.room_keys.values()),
+        )
+
+    def page(
+        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
+    ) -> tuple[bytes, list[Record]]:
+        stored = self.database.records[room]
+        if forward:
+            low = max(anchor, first_seq)
+            chosen = stored[low - 1 : low - 1 + limit]
+        else:
+            chosen = [item for item in stored[max(0, anchor - limit) : anchor] if item.record.seq >= first_seq]
+        chosen = _within(chosen if forward else chosen[::-1], octets)
+        chosen = chosen if forward else chosen[::-1]
+        first = chosen[0].record.seq if chosen else min(anchor, len(stored) + 1)
+        before = stored[first - 2].hash if first > 1 else genesis_hash(self.database.log.log_id, room)
+        return before, [item.record for item in chosen]
+
+    def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        stored = self.database.records[room]
+        return [stored[seq - 1].record for seq in sorted(set(seqs)) if 1 <= seq <= len(stored)]
+
+    def record_at(self, room: int, seq: int) -> RoomHead | None:
+        stored = self.database.records[room]
+        if not 1 <= seq <= len(stored):
+            return None
+        item = stored[seq - 1]
+        return RoomHead(seq, item.hash, item.record.time_ms)
+
+    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+        raise NotImplementedError("search is tested on real databases")
+
+    def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
+        headers = [(item.record, decode_header_untrusted(item.record.header)) for item in self.database.records[room]]
+        return [record for record, header in headers if header.ref in seqs and header.kind is not Kind.TEXT]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _within(items: list[StoredRecord], octets: int) -> list[StoredRecord]:
+    chosen: list[StoredRecord] = []
+    for item in items:
+        octets -= len(item.record.body or b"")
+        if chosen and octets < 0:
+            break
+        chosen.append(item)
+    return chosen
+
+
+class MemoryTransaction:
+    """Reads what is committed; `changes` are applied by the commit."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self.changes: list[Callable[[], Any]] = []
+
+    # The log
+
+    def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
+        return {room: self._db.rooms[room].head for room in rooms if room in self._db.rooms}
+
+    def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
+        return {key: self._db.decisions[key] for key in keys if key in self._db.decisions}
+
+    def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
+        last = dict.fromkeys(runs, 0)
+        for key in self._db.decisions:
+            run = RunKey(key.room, key.device, key.run)
+            if run in last:
+                last[run] = max(last[run], key.n)
+        return last
+
+    def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:
+        found: dict[int, Target] = {}
+        for seq in seqs:
+            if 1 <= seq <= len(self._db.records.get(room, [])):
+                item = self._db.records[room][seq - 1]
+                header = decode_header_untrusted(item.record.header)
+                found[seq] = Target(header.kind, item.author, item.record.body is None)
+        return found
+
+    def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
+        stored = self._db.records[room]
+        for offset, new in enumerate(records):
+            if new.record.seq != len(stored) + 1 + offset or new.header.key in self._db.decisions:
+                raise CommitFailed("duplicate")
+        self.changes.append(lambda: self._append(room, records, head))
+
+    def _append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
+        stored = self._db.records[room]
+        for new in records:
+            stored.append(StoredRecord(new.record, new.hash, new.author, new.header.key))
+            self._db.decisions[new.header.key] = Decision(new.record.seq, 0)
+        for new in records:
+            if new.header.kind is Kind.DELETE:
+                item = stored[new.header.ref - 1]
+                old = item.record
+                item.record = Record(old.seq, old.time_ms, old.header, old.signature, None, old.body_hash)
+        self._db.rooms[room] = replace(self._db.rooms[room], head=head)
+
+    def reject(self, rejections: Sequence[Rejection]) -> None:
+        def apply() -> None:
+            for rejection in rejections:
+                self._db.decisions.setdefault(rejection.key, Decision(0, rejection.code))
+
+        self.changes.append(apply)
+
+    # Accounts
+
+    def add_user(self, user: UserRow) -> UserRow:
+        if any(name_key(known.name) == name_key(user.name) for known in self._db.users.values()):
+            raise KeyError(user.name)
+        added = replace(user, id=len(self._db.users) + 1)
+        self.changes.append(lambda: self._db.users.__setitem__(added.id, added))
+        return added
+
+    def update_user(
+        self,
+        user: int,
+        *,
+        password_hash: str | None = None,
+        display_name: str | None = None,
+        email: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        given = {
+            "password_hash": password_hash,
+            "display_name": display_name,
+            "email": email,
+            "role": role,
+            "disabled": disabled,
+        }
+        values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.changes.append(lambda: self._db.users.__setitem__(user, replace(self._db.users[user], **values)))
+
+    def add_device(self, device: DeviceRow) -> None:
+        if device.id in self._db.devices:
+            raise KeyError(device.id)
+        self.changes.append(lambda: self._db.devices.__setitem__(device.id, device))
+
+    def revoke_devices(self, devices: Collection[bytes], now_ms: int) -> None:
+        def apply() -> None:
+            for device in devices:
+                self._db.devices[device] = replace(self._db.devices[device], revoked_ms=now_ms)
+
+        self.changes.append(apply)
+
+    def set_certificate(self, device: bytes, certificate: Certificate) -> None:
+        def apply() -> None:
+            self._db.devices[device] = replace(self._db.devices[device], certificate=certificate)
+
+        self.changes.append(apply)
+
+    def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
+        """Last-seen times matter to nobody here."""
+
+    def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
+        def apply() -> None:
+            self._db.recoveries.pop(user, None)
+            if recovery is not None:
+                self._db.recoveries[user] = recovery
+
+        self.changes.append(apply)
+
+    def recovery(self, user: int) -> RecoveryRow | None:
+        return self._db.recoveries.get(user)
+
+    def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None:
+        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses, not_after_ms]))
+
+    def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
+        uses, not_after_ms = self._db.invites.get(code_hash, [0, 0])
+        if uses < 1 or now_ms >= not_after_ms:
+            return False
+        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses - 1, not_after_ms]))
+        return True
+
+    # Rooms
+
+    def add_room(self, room: RoomRow) -> None:
+        if any(name_key(known.name) == name_key(room.name) for known in self._db.rooms.values()):
+            raise KeyError(room.name)
+
+        def apply() -> None:
+            self._db.rooms[room.id] = room
+            self._db.records[room.id] = []
+
+        self.changes.append(apply)
+
+    def update_room(
+        self,
+        room: int,
+        *,
+        history: HistoryPolicy | None = None,
+        name: str | None = None,
+        kind: RoomKind | None = None,
+    ) -> None:
+        given = {"history": history, "name": name, "kind": kind}
+        values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        self.changes.append(lambda: self._db.rooms.__setitem__(room, replace(self._db.rooms[room], **values)))
+
+    def add_members(self, members: Sequence[MembershipRow]) -> None:
+        self.changes.append(lambda: self._db.memberships.update({(row.room, row.user): row for row in members}))
+
+    def remove_members(self, room: int, users: Collection[int]) -> None:
+        def apply() -> None:
+            for user in users:
+                self._db.memberships.pop((room, user), None)
+
+        self.changes.append(apply)
+
+    def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
+        def apply() -> None:
+            for user, items in cursors.items():
+                for cursor in items:
+                    row = self._db.memberships.get((cursor.room, user))
+                    if row is not None:
+                        received, read = max(row.received, cursor.received), max(row.read, cursor.read)
+                        changed = replace(row, received=received, read=read)
+                        self._db.memberships[(cursor.room, user)] = changed
+
+        self.changes.append(apply)
+
+    def set_room_key(self, key: RoomKeyRow) -> None:
+        self.changes.append(lambda: self._db.room_keys.__setitem__(key.room, key))
