@@ -1,0 +1,126 @@
+"""The service beside the window: a thread with an event loop of its own, and the events that it tells the window.
+
+Nothing here knows Tk. The events go into a queue, which the window empties in its own thread.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lanchat.i18n import _
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import StartError
+from lanchat_server.service.server import Ready
+
+_log = logging.getLogger(__name__)
+
+# Seconds between two looks at the figures.
+REFRESH = 1.0
+
+
+class Serve(Protocol):
+    """The service: returns after `stop` was set and everybody was told goodbye."""
+
+    def __call__(
+        self, config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event
+    ) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """It serves."""
+
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How it stands now."""
+
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It does not serve any more. `problem`: one line for a person; empty after an orderly stop."""
+
+    problem: str = ""
+
+
+Event = Running | Figures | Ended
+
+
+class ServerThread:
+    """One run of the service. `events` gets Running, then Figures each second, and Ended as the last in any case."""
+
+    def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: Serve) -> None:
+        self._config = config
+        self._events = events
+        self._serve = serve
+        self._lock = threading.Lock()
+        self._stop_asked = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        # A daemon: should the goodbye hang, the window may still be closed.
+        self._thread = threading.Thread(target=self._main, name="service", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to say goodbye and end; returns at once, safe at any time and from any thread."""
+        with self._lock:
+            self._stop_asked = True
+            if self._loop is not None and self._stop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                    self._loop.call_soon_threadsafe(self._stop.set)
+
+    def join(self, timeout: float) -> bool:
+        """Whether it ended within `timeout` seconds."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _main(self) -> None:
+        self._events.put(Ended(self._problem_of_run()))
+
+    def _problem_of_run(self) -> str:
+        try:
+            asyncio.run(self._run())
+        except (StartError, StoreError) as error:
+            return str(error)
+        except OSError as error:
+            _log.exception("the service ended")
+            return _("The operating system refused something: {reason}.").format(reason=error.strerror or error)
+        except Exception:
+            _log.exception("the service ended")
+            return _("The server stopped because of an error in it. The log below says where; please report it.")
+        return ""
+
+    async def _run(self) -> None:
+        stop = asyncio.Event()
+        with self._lock:
+            self._loop, self._stop = asyncio.get_running_loop(), stop
+            if self._stop_asked:
+                stop.set()
+        looking: list[asyncio.Task[None]] = []
+
+        def on_ready(ready: Ready) -> None:
+            self._events.put(Running(ready))
+            looking.append(asyncio.create_task(self._look(ready)))
+
+        try:
+            await self._serve(self._config, on_ready=on_ready, stop=stop)
+        finally:
+            for task in looking:
+                task.cancel()
+
+    async def _look(self, ready: Ready) -> None:
+        while True:
+            self._events.put(Figures(ready.status()))
+            await asyncio.sleep(REFRESH)
