@@ -1,0 +1,158 @@
+"""What a laid-out entry consists of: shapes, words, pictures and places that react to the mouse. Pure values.
+
+Coordinates are pixels, `y` from the top of the entry, `x` from the left edge of the conversation.
+"""
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lanchat.ui.theme import Palette
+from lanchat.ui.wrap import Row
+
+
+class Font(enum.Enum):
+    """The named fonts of the conversation; fonts.py says what they look like. The value is the Tk name."""
+
+    BODY = "LanchatBody"
+    ITALIC = "LanchatItalic"
+    LINK = "LanchatLink"
+    NAME = "LanchatName"
+    SMALL = "LanchatSmall"
+    SMALL_BOLD = "LanchatSmallBold"
+    TITLE = "LanchatTitle"
+    HUGE = "LanchatHuge"
+    INITIALS = "LanchatInitials"
+    MONO = "LanchatMono"
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What laying out needs to know of the screen. `px` turns pixels at 96 dpi into pixels here; `height` is the
+    distance of two lines of a font."""
+
+    palette: Palette
+    measure: Callable[[Font, str], int]
+    height: Mapping[Font, int]
+    px: Callable[[float], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A filled rectangle with round corners."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    fill: str
+    ground: str
+    radius: int
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text in one line."""
+
+    x: int
+    y: int
+    text: str
+    font: Font
+    fill: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A glyph of the icon font, `size` pixels at 96 dpi high and wide."""
+
+    x: int
+    y: int
+    name: str
+    size: int
+    fill: str
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """Initials on a disc."""
+
+    x: int
+    y: int
+    size: int
+    initials: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A horizontal hairline."""
+
+    x: int
+    y: int
+    width: int
+    fill: str
+
+
+Op = Box | Words | Glyph | Avatar | Rule
+
+
+class Touch(enum.Enum):
+    """What a click on a place means."""
+
+    LINK = enum.auto()
+    QUOTE = enum.auto()
+    CHIP = enum.auto()
+    TICKS = enum.auto()
+    AUTHOR = enum.auto()
+    TIME = enum.auto()  # explains itself, does nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place that reacts; `value` is the link, the emoji, or empty."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    touch: Touch
+    value: str = ""
+
+    def holds(self, x: int, y: int) -> bool:
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A line of the message itself, which can be selected: `x` and `y` of its top left corner."""
+
+    x: int
+    y: int
+    height: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An entry as it is drawn. `body`: the area of the bubble (x, y, width, height)."""
+
+    height: int
+    ops: tuple[Op, ...]
+    spots: tuple[Spot, ...] = ()
+    rows: tuple[TextRow, ...] = ()
+    body: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+def initials(name: str) -> str:
+    """One or two letters for a picture: of the first two words, else of the name."""
+    words = [word for word in name.replace(".", " ").replace("_", " ").replace("-", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    letters = words[0][0] + (words[1][0] if len(words) > 1 else "")
+    shown = letters.upper()
+    return shown if len(shown) <= 2 and shown.isprintable() and max(shown) < "\uffff" else "?"
+
+
+def avatar_index(identity: int) -> int:
+    """Which of the palette's eight colours belongs to a person or room: scattered, the same everywhere."""
+    return (identity * 2654435761 >> 13) % 8

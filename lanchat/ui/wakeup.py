@@ -1,0 +1,127 @@
+"""From the network's thread to the window's: one queue and one guarded wake-up.
+
+Only the main thread may touch Tk. A worker that calls `after` or `event_generate` while the main thread waits for that
+worker stands still for ever (measured), so a worker only puts something into a queue and rings once; it never waits
+for Tk. What gathered meanwhile is handed over together, and the window is drawn once.
+
+* POSIX: a pipe that Tk watches. The worker writes one octet unless one is on its way.
+* Windows has no file handlers in Tk. A thread of our own, on which nobody ever waits, posts the event; it may hang in
+  Tk when the program ends, and as a daemon it does not hold that up.
+"""
+
+import collections
+import contextlib
+import os
+import sys
+import threading
+import tkinter as tk
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+# A burst of history or receipts while the window is busy. 100,000 small values: 50 MiB at worst, only when the main
+# thread stands still for minutes.
+_QUEUE_MAX = 100_000
+# So many at a time, then Tk has its turn: keys and repainting do not wait for a flood.
+BATCH_MAX = 500
+_EVENT = "<<LanchatWakeup>>"
+
+
+class Wakeup(Generic[T]):
+    """`post` from any thread; `handler` gets lists of what was posted, in order, on the main thread."""
+
+    def __init__(
+        self, root: tk.Tk, handler: Callable[[list[T]], None], *, pipe: bool = sys.platform != "win32"
+    ) -> None:
+        self._root = root
+        self._handler = handler
+        self._items: collections.deque[T] = collections.deque()
+        self._lock = threading.Lock()
+        self._ringing = False
+        self._closed = False
+        self._again = ""
+        self._bell: _Pipe | _Poster = _Pipe(root, self._woken) if pipe else _Poster(root, self._woken)
+
+    def post(self, item: T) -> None:
+        """Hand over one value. Any thread; never blocks. Dropped after `close`."""
+        with self._lock:
+            if self._closed or len(self._items) >= _QUEUE_MAX:
+                return
+            self._items.append(item)
+            ring, self._ringing = not self._ringing, True
+        if ring:
+            self._bell.ring()
+
+    def _woken(self) -> None:
+        self._again = ""
+        with self._lock:
+            count = min(len(self._items), BATCH_MAX)
+            batch = [self._items.popleft() for _ in range(count)]
+            more = bool(self._items)
+            self._ringing = more
+        if more:
+            self._again = self._root.after(1, self._woken)
+        if batch:
+            self._handler(batch)
+
+    def close(self) -> None:
+        """Nothing arrives any more. Main thread, before the root is destroyed."""
+        with self._lock:
+            self._closed = True
+            self._items.clear()
+        if self._again:
+            self._root.after_cancel(self._again)
+        self._bell.close()
+
+
+class _Pipe:
+    def __init__(self, root: tk.Tk, woken: Callable[[], None]) -> None:
+        self._root = root
+        self._woken = woken
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._lock = threading.Lock()
+        root.tk.createfilehandler(self._reader, tk.READABLE, self._readable)
+
+    def ring(self) -> None:
+        with self._lock, contextlib.suppress(OSError):  # full: it is ringing already; closed: nobody listens
+            if self._writer >= 0:
+                os.write(self._writer, b"!")
+
+    def _readable(self, file: object, mask: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 4096)
+        self._woken()
+
+    def close(self) -> None:
+        self._root.tk.deletefilehandler(self._reader)
+        with self._lock:
+            os.close(self._reader)
+            os.close(self._writer)
+            self._writer = -1
+
+
+class _Poster:
+    def __init__(self, root: tk.Tk, woken: Callable[[], None]) -> None:
+        self._root = root
+        self._bell = threading.Semaphore(0)
+        self._closed = False
+        root.bind(_EVENT, lambda event: woken())
+        threading.Thread(target=self._run, name="wake-up", daemon=True).start()
+
+    def ring(self) -> None:
+        self._bell.release()
+
+    def _run(self) -> None:
+        while True:
+            self._bell.acquire()
+            if self._closed:
+                return
+            with contextlib.suppress(RuntimeError, tk.TclError):  # the window is gone
+                self._root.event_generate(_EVENT, when="tail")
+
+    def close(self) -> None:
+        self._closed = True
+        self._bell.release()

@@ -1,0 +1,196 @@
+"""Breaking a text into lines of a given width. No Tk: the caller hands in what measures.
+
+Why not leave it to a `tk.Text`: pictures inside a line, a bubble that is only as wide as its text, and text from right
+to left, which can be put into visual order only line by line, all need to know where lines break.
+
+Offsets (`start`, `end`) count characters of the logical text, so that a selection copies what was written.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lanchat.ui import glyphs
+
+Measure = Callable[[str], int]
+# A word with nothing to break at, a run of blanks, or one character of a script that breaks anywhere.
+_TOKEN = re.compile(
+    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]|\s+|[^\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]+"
+)
+_LINK = re.compile(r"https?://[^\s<>\"«»]+[^\s<>\"«».,;:!?)\]}']", re.IGNORECASE)
+_TAB = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something drawn in one go: text, or one picture (`name`); `x` from the start of the row, pixels."""
+
+    x: int
+    width: int
+    text: str
+    start: int
+    end: int
+    name: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line on the screen. `end` is past its last character, without the line break."""
+
+    pieces: tuple[Piece, ...]
+    width: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    start: int
+    name: str = ""
+    link: str = ""
+
+
+def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[Row]:
+    """`text` in rows of at most `width` pixels (one character may be wider). `picture` measures a picture by its name.
+
+    There is always one row at least.
+    """
+    rows: list[Row] = []
+    start = 0
+    for paragraph in text.split("\n"):
+        builder = _Rows(width, measure, start)
+        for token in _tokens(paragraph, start):
+            builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
+        rows += builder.finish()
+        start += len(paragraph) + 1
+    return rows
+
+
+def _shown(text: str) -> str:
+    return text.replace("\t", _TAB) if "\t" in text else text
+
+
+def _tokens(text: str, start: int) -> Iterator[_Token]:
+    position = 0
+    for match in _LINK.finditer(text):
+        yield from _plain(text[position : match.start()], start + position, "")
+        yield from _plain(match.group(), start + match.start(), match.group())
+        position = match.end()
+    yield from _plain(text[position:], start + position, "")
+
+
+def _plain(text: str, start: int, link: str) -> Iterator[_Token]:
+    for run in glyphs.split(text):
+        if run.name:
+            yield _Token(run.text, start, run.name, link)
+        else:
+            yield from (_Token(m.group(), start + m.start(), "", link) for m in _TOKEN.finditer(run.text))
+        start += len(run.text)
+
+
+class _Rows:
+    """Collects the rows of one paragraph."""
+
+    def __init__(self, width: int, measure: Measure, start: int) -> None:
+        self._limit = max(width, 1)
+        self._measure = measure
+        self._rows: list[Row] = []
+        self._start = self._end = start
+        self._pieces: list[Piece] = []
+        self._x = 0
+
+    def add(self, token: _Token, width: int) -> None:
+        if self._x + width <= self._limit:
+            self._put(token, width)
+        elif token.text.isspace():
+            # Blanks at a break hang over the edge: they belong to the row and take no place in it.
+            self._end = token.start + len(token.text)
+            self._flush()
+        elif width <= self._limit or token.name:
+            self._flush()
+            self._put(token, width)
+        else:
+            if self._x:
+                self._flush()
+            self._split(token)
+
+    def _put(self, token: _Token, width: int) -> None:
+        end = token.start + len(token.text)
+        text = _shown(token.text)
+        last = self._pieces[-1] if self._pieces else None
+        if last and not last.name and not token.name and last.link == token.link:
+            self._pieces[-1] = Piece(last.x, last.width + width, last.text + text, last.start, end, "", last.link)
+        else:
+            self._pieces.append(Piece(self._x, width, text, token.start, end, token.name, token.link))
+        self._x += width
+        self._end = end
+
+    def _split(self, token: _Token) -> None:
+        """A word longer than a row: as much of it as fits, in as many rows as it takes."""
+        text, start = token.text, token.start
+        while text:
+            count = _fitting(text, self._limit - self._x, self._measure)
+            if not count and self._x:
+                self._flush()
+                continue
+            count = count or _cluster(text, 1)
+            part = text[:count]
+            self._put(_Token(part, start, "", token.link), self._measure(part))
+            text, start = text[count:], start + count
+            if text:
+                self._flush()
+
+    def _flush(self) -> None:
+        width = max((piece.x + piece.width for piece in self._pieces), default=0)
+        self._rows.append(Row(tuple(self._pieces), width, self._start, self._end))
+        self._pieces, self._x, self._start = [], 0, self._end
+
+    def finish(self) -> list[Row]:
+        if self._pieces or not self._rows:
+            self._flush()
+        return self._rows
+
+
+def _fitting(text: str, width: int, measure: Measure) -> int:
+    """How many characters of `text` fit, never cutting a base character from its marks."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if measure(text[:middle]) <= width:
+            low = middle
+        else:
+            high = middle - 1
+    while low and low < len(text) and unicodedata.combining(text[low]):
+        low -= 1
+    return low
+
+
+def _cluster(text: str, count: int) -> int:
+    while count < len(text) and unicodedata.combining(text[count]):
+        count += 1
+    return count
+
+
+def offset_at(piece: Piece, x: int, measure: Measure) -> int:
+    """The offset of the gap between characters that is nearest to `x` (pixels from the start of the row)."""
+    inside = x - piece.x
+    if piece.name or inside >= piece.width:
+        return piece.end if inside * 2 >= piece.width else piece.start
+    if inside <= 0 or "\t" in piece.text:
+        return piece.start
+    count = _fitting(piece.text, inside, measure)
+    if count < len(piece.text):
+        left, right = measure(piece.text[:count]), measure(piece.text[: count + 1])
+        count += inside - left > right - inside
+    return min(piece.start + count, piece.end)
+
+
+def elide(text: str, width: int, measure: Measure) -> str:
+    """The text, cut with an ellipsis where it would be wider than `width`."""
+    if measure(text) <= width:
+        return text
+    count = _fitting(text, max(width - measure("…"), 0), measure)
+    return text[:count].rstrip() + "…"
