@@ -1,0 +1,92 @@
+"""The Russian catalogue: `python packaging/dev/catalog.py` after texts were added or changed (`make catalog`).
+
+Takes every marked text out of the source, keeps the translations that are there, adds those of `locale/parts` (written
+beside a part of the program and handed over), drops what no source has any more, and compiles. Ends with 1 and a
+list when a text has no translation yet. Nothing is guessed: a changed text is a new text.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("lanchat", "lanchat_server")
+LOCALE = ROOT / "lanchat" / "locale"
+PO = LOCALE / "ru" / "LC_MESSAGES" / "lanchat.po"
+PARTS = LOCALE / "parts"
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+
+
+def extracted() -> Iterator[tuple[str | tuple[str, ...], str]]:
+    """Each marked text of the source, with the file that it is in."""
+    for package in PACKAGES:
+        found = extract_from_dir(ROOT / package, [("**.py", "python")], keywords=KEYWORDS)
+        for file, _line, text, _comments, _context in sorted(found, key=lambda item: (item[0], item[1])):
+            yield text, f"{package}/{Path(file).as_posix()}"
+
+
+def read(file: Path) -> Catalog:
+    """A catalogue from a .po file; an empty one when there is no such file."""
+    if not file.exists():
+        return Catalog(locale="ru", project="LAN Chat")
+    with file.open("rb") as stream:
+        return read_po(stream, locale="ru")
+
+
+def build() -> Catalog:
+    """The catalogue of the source as it is now, with every translation that is known."""
+    present = read(PO)
+    known = [present, *(read(part) for part in sorted(PARTS.glob("*.ru.po")))]
+    catalog = Catalog(
+        locale="ru",
+        project="LAN Chat",
+        version="1",
+        header_comment="# Russian translations of LAN Chat.",
+        msgid_bugs_address="-",
+        creation_date=present.creation_date,
+        revision_date=present.creation_date,  # who changed what and when, the version control says
+        last_translator="-",
+        language_team="-",
+        fuzzy=False,
+    )
+    for text, file in extracted():
+        catalog.add(text, _translation(known, text), locations=[(file, 0)])
+    return catalog
+
+
+def _translation(known: list[Catalog], text: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    for catalog in known:
+        message = catalog.get(text)
+        if message and message.id == text and not message.fuzzy and is_translated(message):
+            return message.string if isinstance(message.string, str) else tuple(message.string or ())
+    return ""
+
+
+def is_translated(message: Message) -> bool:
+    """Every form of it has words."""
+    forms = message.string if isinstance(message.string, list | tuple) else (message.string,)
+    return all(forms)
+
+
+def main() -> int:
+    """Update and compile; 1 when something is untranslated."""
+    catalog = build()
+    PO.parent.mkdir(parents=True, exist_ok=True)
+    with PO.open("wb") as stream:
+        write_po(stream, catalog, width=120, include_lineno=False, sort_by_file=True)
+    with PO.with_suffix(".mo").open("wb") as stream:
+        write_mo(stream, catalog)
+    missing = [message for message in catalog if message.id and not is_translated(message)]
+    for message in missing:
+        print(f"untranslated: {message.id!r} ({', '.join(file for file, _line in message.locations)})")
+    print(f"{len(catalog)} texts, {len(missing)} untranslated")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
