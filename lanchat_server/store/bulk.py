@@ -1,9 +1,8 @@
 """Many rows or keys in one statement, past the expression layer, which would cost more than the database itself.
 
 * Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it.
-* Keys of several columns: SQLite reads the whole table when it is given a list of tuples to compare with, and MySQL
-  plans one select per key slowly. So the keys become a small table of their own, and what is asked of each is one
-  step down an index.
+* Keys of several columns: given a list of tuples to compare with, SQLite reads the whole table, so the keys become a
+  small table of their own to begin a join with. MySQL and MariaDB step down the index for each tuple of a list.
 
 Values are None, int, str and bytes; on MySQL and MariaDB they are written as literals (see literals.py).
 """
@@ -51,36 +50,57 @@ def _insert_into(table: Table) -> str:
     return f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608
 
 
-def look_up(
-    connection: Connection, columns: str, keys: Collection[Sequence[Any]], join: str = ""
+def find_rows(
+    connection: Connection, table: str, key: Sequence[str], columns: Sequence[str], keys: Collection[Sequence[Any]]
 ) -> Iterator[tuple[Any, ...]]:
-    """Each key followed by what `columns` are for it; keys that `join` finds nothing for are left out.
+    """`columns` of the rows of `table` whose `key` columns have one of the values `keys`: (key, column, column …).
 
-    Both are constants of the program: a list of SQL expressions in which `k.a`, `k.b` … are the parts of the key, and
-    a join with the table `k` of keys.
+    Keys that are not there are left out. The names are constants of the program.
     """
     for chunk in chunks(keys):
         if connection.dialect.name == "sqlite":
-            length = next(length for length in _LENGTHS if length >= len(chunk))
-            padded = chunk + chunk[-1:] * (length - len(chunk))
-            values = tuple(value for i, key in enumerate(padded) for value in (i, *key))
-            found = connection.exec_driver_sql(_sqlite_look_up(columns, join, len(chunk[0]), length), values)
-        else:
-            found = connection.exec_driver_sql(_mysql_look_up(columns, join, chunk))
-        for i, *row in found:
-            if i < len(chunk):
+            on = " AND ".join(f"t.{column} = k.{name}" for column, name in zip(key, "abcd", strict=False))
+            wanted = ", ".join(f"t.{column}" for column in columns)
+            for i, *row in _ask_sqlite(connection, wanted, f"CROSS JOIN {table} t ON {on}", chunk):
                 yield (chunk[i], *row)
+        else:
+            tuples = ",".join([f"({','.join(map(literal, one))})" for one in chunk])
+            names = ", ".join(key)
+            statement = f"SELECT {names}, {', '.join(columns)} FROM {table} WHERE ({names}) IN ({tuples})"  # noqa: S608
+            for row in connection.exec_driver_sql(statement):
+                found = [bytes(value) if isinstance(value, bytearray) else value for value in row]
+                yield (tuple(found[: len(key)]), *found[len(key) :])
+
+
+def ask_each(connection: Connection, columns: str, keys: Collection[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Each key followed by what `columns` are for it: a constant list of SQL expressions over `k.a`, `k.b` …, the
+    parts of the key."""
+    for chunk in chunks(keys):
+        if connection.dialect.name == "sqlite":
+            found: Iterable[Any] = _ask_sqlite(connection, columns, "", chunk)
+        else:
+            found = connection.exec_driver_sql(_mysql_ask_each(columns, chunk))
+        for i, *row in found:
+            yield (chunk[i], *row)
+
+
+def _ask_sqlite(connection: Connection, columns: str, join: str, keys: list[Any]) -> list[Any]:
+    length = next(length for length in _LENGTHS if length >= len(keys))
+    padded = keys + keys[-1:] * (length - len(keys))
+    values = tuple(value for i, key in enumerate(padded) for value in (i, *key))
+    statement = _sqlite_statement(columns, join, len(keys[0]), length)
+    return [row for row in connection.exec_driver_sql(statement, values) if row[0] < len(keys)]
 
 
 @cache
-def _sqlite_look_up(columns: str, join: str, width: int, count: int) -> str:
+def _sqlite_statement(columns: str, join: str, width: int, count: int) -> str:
     names = ", ".join("iabcd"[: width + 1])
     marks = f"({', '.join('?' * (width + 1))})"
     return f"WITH k ({names}) AS (VALUES {', '.join([marks] * count)}) SELECT k.i, {columns} FROM k {join}"  # noqa: S608
 
 
-def _mysql_look_up(columns: str, join: str, keys: list[Any]) -> str:
+def _mysql_ask_each(columns: str, keys: list[Any]) -> str:
     first, *others = (",".join(map(literal, (i, *key))) for i, key in enumerate(keys))
-    names = "".join(f"{value} {name}," for name, value in zip("iabcd", first.split(","), strict=False)).rstrip(",")
-    selects = " UNION ALL SELECT ".join([names, *others])
-    return f"SELECT k.i, {columns} FROM (SELECT {selects}) AS k {join}"  # noqa: S608
+    named = ",".join(f"{value} {name}" for value, name in zip(first.split(","), "iabcd", strict=False))
+    selects = " UNION ALL SELECT ".join([named, *others])
+    return f"SELECT k.i, {columns} FROM (SELECT {selects}) AS k"  # noqa: S608

@@ -15,7 +15,7 @@ def literal(value: Any) -> str:
     """The SQL literal for None, bool, int, bytes or str; raises TypeError for others, which no table here has."""
     if isinstance(value, int):
         return str(int(value))
-    if isinstance(value, bytes | bytearray):
+    if isinstance(value, bytes):
         return f"x'{value.hex()}'"
     if isinstance(value, str):
         return f"_utf8mb4 x'{value.encode().hex()}'"

@@ -10,13 +10,12 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import chunks, look_up
+from lanchat_server.store.bulk import chunks, find_rows
 
 _rooms = schema.rooms.c
 _members = schema.memberships.c
 
-_MEMBER = "m.joined_ms, m.first_seq, m.received_seq, m.read_seq"
-_OF_MEMBER = "CROSS JOIN memberships m ON m.room_id = k.a AND m.user_id = k.b"
+_KEPT = ("joined_ms", "first_seq", "received_seq", "read_seq")
 _REMOVE = delete(schema.memberships).where(
     _members.room_id == bindparam("room"), _members.user_id.in_(bindparam("users", expanding=True))
 )
@@ -66,7 +65,8 @@ class Rooms:
         """Receipts of somebody who is no member are dropped."""
         wanted = {(cursor.room, user): cursor for user, list_ in cursors.items() for cursor in list_}
         grown = []
-        for key, *kept, received, read in look_up(self._connection, _MEMBER, wanted, join=_OF_MEMBER):
+        members = find_rows(self._connection, "memberships", ("room_id", "user_id"), _KEPT, wanted)
+        for key, *kept, received, read in members:
             cursor = wanted[key]
             if cursor.received > received or cursor.read > read:
                 now = (*key, *kept, max(received, cursor.received), max(read, cursor.read))

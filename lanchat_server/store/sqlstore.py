@@ -29,6 +29,7 @@ class SqlStore:
         self._engine = engine
         self._lock = lock
         self._incarnation: int | None = None
+        self._writer: Connection | None = None
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         lease = schema.lease.c
@@ -48,41 +49,53 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         connection = self._begin()
         try:
-            try:
-                self._check_lease(connection)
-                yield SqlTransaction(connection, self.address)
-            except SQLAlchemyError as error:
-                _roll_back(connection, error)
-                raise statement_error(error, self.address) from error
-            except BaseException:
-                _roll_back(connection, None)
-                raise
-            self._commit(connection)
-        finally:
-            with suppress(SQLAlchemyError):
-                connection.close()
-
-    def _begin(self) -> Connection:
-        try:
-            connection = self._engine.connect().execution_options(**{WRITES: True})
-            connection.begin()
+            yield SqlTransaction(connection, self.address)
         except SQLAlchemyError as error:
+            self._give_up(error)
             raise statement_error(error, self.address) from error
-        return connection
-
-    def _check_lease(self, connection: Connection) -> None:
-        # Without a lease: the administrator's commands on a database that no server holds.
-        if self._incarnation is None:
-            return
-        if connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar() != self._incarnation:
-            raise Fenced(_("A newer server has taken over the database: this one stops"))
-
-    def _commit(self, connection: Connection) -> None:
+        except BaseException:
+            self._give_up(None)
+            raise
         try:
             connection.commit()
         except SQLAlchemyError as error:
-            _roll_back(connection, error)
+            self._give_up(error)
             raise commit_error(error, self.address) from error
+
+    def _begin(self) -> Connection:
+        """A transaction that holds the lease. A connection that broke while nobody wrote is replaced once."""
+        fresh = self._writer is None
+        try:
+            return self._begin_on(self._writer or self._engine.connect().execution_options(**{WRITES: True}))
+        except SQLAlchemyError as error:
+            self._give_up(error)
+            if fresh or not is_lost(error):
+                raise statement_error(error, self.address) from error
+        return self._begin()
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        assert self._incarnation is not None, "take_lease comes first"
+        self._writer = connection
+        connection.begin()
+        lease = select(schema.lease.c.incarnation).with_for_update()
+        if connection.execute(lease).scalar() != self._incarnation:
+            self._give_up(None)
+            raise Fenced(_("A newer server has taken over the database: this one stops"))
+        return connection
+
+    def _give_up(self, error: SQLAlchemyError | None) -> None:
+        """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
+        connection = self._writer
+        if connection is None:
+            return
+        with suppress(SQLAlchemyError):
+            if error is None or not is_lost(error):
+                connection.rollback()
+                return
+        self._writer = None
+        with suppress(SQLAlchemyError):
+            connection.invalidate()
+            connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -129,15 +142,10 @@ class SqlStore:
             return reads.changes(connection, room, seqs)
 
     def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-
-def _roll_back(connection: Connection, error: SQLAlchemyError | None) -> None:
-    """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
-    with suppress(SQLAlchemyError):
-        if error is not None and is_lost(error):
-            connection.invalidate()
-        connection.rollback()

@@ -16,7 +16,7 @@ from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, 
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import indexing, rows, schema
 from lanchat_server.store.accounts import Accounts
-from lanchat_server.store.bulk import chunks, insert_rows, look_up
+from lanchat_server.store.bulk import ask_each, chunks, find_rows, insert_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
@@ -24,11 +24,8 @@ from lanchat_server.store.url import Address
 _rooms = schema.rooms.c
 _records = schema.records.c
 
-# Both unique keys begin with these columns, so each is one step down an index, however long the run is.
-_DECISION = """
-    (SELECT seq FROM records r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c AND r.n = k.d),
-    (SELECT code FROM rejections r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c AND r.n = k.d)
-"""
+_MESSAGE = ("room_id", "device_id", "run", "n")
+# One step down an index, however long the run is.
 _LAST_NUMBER = """
     (SELECT n FROM records r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c ORDER BY n DESC LIMIT 1),
     (SELECT n FROM rejections r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c ORDER BY n DESC LIMIT 1)
@@ -66,14 +63,13 @@ class SqlTransaction(Accounts, Rooms):
         return found
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
-        found = {}
-        for key, seq, code in look_up(self._connection, _DECISION, keys):
-            if seq is not None or code is not None:
-                found[key] = Decision(seq, 0) if seq is not None else Decision(0, code)
-        return found
+        stored = find_rows(self._connection, "records", _MESSAGE, ["seq"], keys)
+        refused = find_rows(self._connection, "rejections", _MESSAGE, ["code"], keys)
+        found = {MessageKey(*key): Decision(0, code) for key, code in refused}
+        return found | {MessageKey(*key): Decision(seq, 0) for key, seq in stored}
 
     def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
-        found = look_up(self._connection, _LAST_NUMBER, runs)
+        found = ask_each(self._connection, _LAST_NUMBER, runs)
         return {run: max(stored or 0, refused or 0) for run, stored, refused in found}
 
     def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:

@@ -34,9 +34,14 @@ _SPACELESS = (
 
 def words(text: str) -> list[str]:
     """The codes of the different words of `text`, in order of first appearance."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    found = dict.fromkeys(folded.translate(_CODES).split())
+    found = dict.fromkeys(_fold(text).translate(_CODES).split())
     return [PREFIX + word[: WORD_MAX - len(PREFIX)] for word in found]
+
+
+def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def tokens(text: str) -> str:
