@@ -1,0 +1,84 @@
+"""Who signed: certificates of devices and authors' signatures, each checked once.
+
+A record that the log has is proven by the chain; that its author signed it is checked when it is shown. Both caches
+are bounded: a device takes about 500 octets, a checked signature about 150.
+"""
+
+from collections.abc import Collection, Iterable
+
+from lanchat.protocol.certificates import Certificate, CertificateBody, open_certificate_untrusted
+from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.messages import Header, check_author
+
+# 1,000 people with a few devices each; beyond it the store is asked again.
+DEVICES_MAX = 8192
+# What one window and its scrolling show.
+SIGNATURES_MAX = 16384
+
+
+class Authors:
+    """Certificates are kept in the local store, so that the log can be shown while the server is away."""
+
+    def __init__(self, log_id: bytes, log_key: bytes, store: LocalStore) -> None:
+        self._log_id = log_id
+        self._log_key = log_key
+        self._store = store
+        self._devices: dict[bytes, CertificateBody] = {}
+        self._checked: dict[bytes, bytes] = {}
+        self._unsaved: dict[bytes, Certificate] = {}
+
+    def learn_untrusted(self, certificates: Iterable[Certificate]) -> None:
+        """Keep those that the log signed; `save` makes them durable."""
+        for certificate in certificates:
+            try:
+                body = open_certificate_untrusted(self._log_key, self._log_id, certificate)
+            except ProtocolError:
+                continue
+            if self._is_news(body):
+                self._unsaved[body.device] = certificate
+                self._remember(body)
+
+    def save(self) -> None:
+        """Write what was learned. Raises LocalStoreError; the next call tries again."""
+        if self._unsaved:
+            self._store.save_certificates(list(self._unsaved.items()))
+            self._unsaved.clear()
+
+    def _is_news(self, body: CertificateBody) -> bool:
+        known = self._devices.get(body.device)
+        return known is None or body.serial > known.serial
+
+    def _remember(self, body: CertificateBody) -> None:
+        self._devices[body.device] = body
+        if len(self._devices) > DEVICES_MAX:
+            del self._devices[next(iter(self._devices))]
+
+    def unknown(self, devices: Collection[bytes]) -> list[bytes]:
+        """Those of `devices` without a certificate here, in order. Raises LocalStoreError."""
+        absent = [device for device in dict.fromkeys(devices) if device not in self._devices]
+        if not absent:
+            return []
+        for certificate in self._store.certificates(absent).values():
+            try:
+                self._remember(open_certificate_untrusted(self._log_key, self._log_id, certificate))
+            except ProtocolError:
+                continue
+        return [device for device in absent if device not in self._devices]
+
+    def owner(self, device: bytes) -> CertificateBody | None:
+        """Whose a device is, when it is known. Raises LocalStoreError."""
+        self.unknown((device,))
+        return self._devices.get(device)
+
+    def check(self, header: Header, octets: bytes, body_hash: bytes, signature: bytes) -> CertificateBody:
+        """The author of a message; raises ProtocolError when the device is unknown or did not sign this."""
+        owner = self.owner(header.device)
+        if owner is None:
+            raise ProtocolError("unknown device")
+        if self._checked.get(signature) != octets + body_hash:
+            check_author(owner.public_key, self._log_id, octets, body_hash, signature)
+            self._checked[signature] = octets + body_hash
+            if len(self._checked) > SIGNATURES_MAX:
+                del self._checked[next(iter(self._checked))]
+        return owner

@@ -1,0 +1,60 @@
+"""Tunables of the client core. Seconds and counts; each bound says what it is for."""
+
+from dataclasses import dataclass
+
+from lanchat.protocol.limits import PAGE_RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Defaults are those of docs/PROTOCOL.md."""
+
+    # Receiving. Records above a gap, per room; against a server that never fills it.
+    reorder_max: int = REORDER_MAX
+    # Unproven heads that are kept per room: one per datagram under loss, the newest win.
+    heads_max: int = 64
+    # Chain hashes at and below the cursor that are remembered, to tell an old head or record from a fork.
+    recent_max: int = 512
+    # Records of pages that wait for a head which covers them; a server that sends `proof` never needs more than one
+    # page. 20,000 records of some 400 octets are 8 MiB.
+    unproven_max: int = 20_000
+    gap_wait: float = 0.02
+    gap_jitter: float = 0.02
+    nack_first: float = 0.06
+    nack_longest: float = 1.0
+    nack_rate: float = 5.0
+    nack_burst: int = 10
+    pull_after: float = 2.0
+    pulls_at_once: int = 4
+    pull_retry: float = 1.0
+    page: int = PAGE_RECORDS_MAX
+    first_page: int = 100
+    # Sending. `window` messages of a run are under way at once: as many as the server keeps for their predecessor.
+    window: int = SUBMIT_MAX
+    retry_first: float = 0.1
+    retry_longest: float = 2.0
+    tls_try: int = 3
+    submit_octets: int = 256 * 1024
+    busy_longest: float = 60.0
+    # What another process of the profile left behind is handed in when it is older than this.
+    adopt_after: float = 5.0
+    adopt_every: float = 5.0
+    # Stored messages whose record is not here yet; the window shows them in the meantime.
+    stored_max: int = 1024
+    cursors_every: float = 1.0
+    # The link.
+    ping_times: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0)
+    ping_patience: float = 1.0
+    udp_retry: float = 30.0
+    keep_alive: float = 25.0
+    silence_ping: float = 7.5
+    silence_max: float = 10.0
+    reconnect_first: float = 0.5
+    reconnect_longest: float = 30.0
+    away_after: float = 3.0
+    # Part of a session key's lifetime after which fresh keys are asked for.
+    renew_part: float = 0.75
+    renew_retry: float = 30.0
+    request_timeout: float = 30.0
+    # The local copy could not be written: tried again after this.
+    store_retry: float = 1.0

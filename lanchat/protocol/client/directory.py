@@ -1,0 +1,51 @@
+"""Rooms and people as the server told them, kept in the local store for the time when it is away."""
+
+from collections.abc import Iterable
+
+from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.wire import Room, User
+
+
+class Directory:
+    """Rooms include public ones that the user has not joined. Changes are saved by `save`; only that and the creation
+    raise LocalStoreError."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self.rooms: dict[int, Room] = {room.id: room for room in store.rooms()}
+        self.users: dict[int, User] = {user.id: user for user in store.users()}
+        self._rooms_changed = False
+        self._users_changed: dict[int, User] = {}
+
+    def replace_joined(self, rooms: Iterable[Room]) -> list[int]:
+        """The rooms of this user, as log-in told them; returns those that the user is no longer in."""
+        listed = {room.id: room for room in rooms}
+        gone = [room.id for room in self.rooms.values() if room.joined and room.id not in listed]
+        for room in gone:
+            del self.rooms[room]
+        self.rooms.update(listed)
+        self._rooms_changed = True
+        return gone
+
+    def put_room(self, room: Room) -> None:
+        self.rooms[room.id] = room
+        self._rooms_changed = True
+
+    def drop_room(self, room: int) -> bool:
+        """False when it was not known."""
+        self._rooms_changed = True
+        return self.rooms.pop(room, None) is not None
+
+    def put_users(self, users: Iterable[User]) -> None:
+        fresh = {user.id: user for user in users}
+        self.users.update(fresh)
+        self._users_changed.update(fresh)
+
+    def save(self) -> None:
+        """Write what changed. Raises LocalStoreError; the next call tries again."""
+        if self._rooms_changed:
+            self._store.save_rooms(list(self.rooms.values()))
+            self._rooms_changed = False
+        if self._users_changed:
+            self._store.save_users(list(self._users_changed.values()))
+            self._users_changed.clear()

@@ -1,0 +1,154 @@
+"""A local store in memory, for unit tests and the simulator: the same contract as the real one, minus the disk.
+
+`fail` makes the next writes raise, as a full disk does; several cores may share one store, as processes of one profile
+do. What is in here survives the core that wrote it: that is a restart.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from lanchat.protocol.certificates import Certificate
+from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.records import Head, Record
+from lanchat.protocol.wire import Room, User
+
+
+@dataclass
+class _Room:
+    base: int
+    base_hash: bytes
+    links: dict[int, Link] = field(default_factory=dict)
+    cursor: int = 0
+    head: Head | None = None
+    erased: set[int] = field(default_factory=set)
+
+    @property
+    def span(self) -> Span:
+        end = self.links[self.cursor].hash if self.cursor > self.base else self.base_hash
+        return Span(self.base, self.base_hash, self.cursor, end)
+
+
+class MemoryLocalStore:
+    """Everything is a dict; `writes` counts transactions."""
+
+    def __init__(self) -> None:
+        self.fail = False
+        self.writes = 0
+        self._rooms: dict[int, _Room] = {}
+        self._outgoing: dict[MessageKey, OutboxItem] = {}
+        self._order = 0
+        self._room_list: list[Room] = []
+        self._users: dict[int, User] = {}
+        self._certificates: dict[bytes, Certificate] = {}
+
+    def _write(self) -> None:
+        if self.fail:
+            raise LocalStoreError("the disk is full")
+        self.writes += 1
+
+    # Records
+
+    def span(self, room: int) -> Span | None:
+        known = self._rooms.get(room)
+        return known.span if known else None
+
+    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        self._write()
+        return self._rooms.setdefault(room, _Room(base, base_hash, cursor=base)).span
+
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        self._write()
+        known = self._rooms.get(room)
+        if known is None or known.cursor < base:
+            known = self._rooms[room] = _Room(base, base_hash, cursor=base)
+        return known.span
+
+    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+        self._write()
+        known = self._rooms[room]
+        for link in links:
+            mine = known.links.get(link.record.seq)
+            if mine is not None and mine.hash != link.hash:
+                raise Forked
+        fresh = [link for link in links if link.record.seq > known.cursor]
+        assert [link.record.seq for link in fresh] == list(range(known.cursor + 1, known.cursor + 1 + len(fresh)))
+        for link in fresh:
+            known.links[link.record.seq] = link
+            known.cursor = link.record.seq
+        self._note(known, links)
+        if known.head is None or head.seq >= known.head.seq:
+            known.head = head
+
+    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+        self._write()
+        known = self._rooms[room]
+        fresh = [link for link in links if link.record.seq <= known.base]
+        if not fresh:
+            return
+        assert fresh[-1].record.seq == known.base
+        known.links.update((link.record.seq, link) for link in fresh)
+        known.base, known.base_hash = fresh[0].record.seq - 1, base_hash
+        self._note(known, fresh)
+
+    def _note(self, known: _Room, links: Sequence[Link]) -> None:
+        """Outbox and erased bodies."""
+        for link in links:
+            header: Header = decode_header_untrusted(link.record.header)
+            self._outgoing.pop(header.key, None)
+            if header.kind is Kind.DELETE:
+                known.erased.add(header.ref)
+        for seq in known.erased & known.links.keys():
+            record, chain = known.links[seq]
+            if record.body is not None:
+                blank = Record(seq, record.time_ms, record.header, record.signature, None, record.body_hash)
+                known.links[seq] = Link(blank, chain)
+
+    def records(self, room: int, first: int, last: int) -> list[Record]:
+        known = self._rooms.get(room)
+        if known is None:
+            return []
+        return [link.record for seq, link in sorted(known.links.items()) if first <= seq <= last]
+
+    def head(self, room: int) -> Head | None:
+        known = self._rooms.get(room)
+        return known.head if known else None
+
+    # Outbox
+
+    def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
+        self._write()
+        self._order += 1
+        item = self._outgoing[key] = OutboxItem(self._order, key, message, made_ms)
+        return item
+
+    def outgoing(self) -> list[OutboxItem]:
+        return sorted(self._outgoing.values())
+
+    def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
+        self._write()
+        for key in keys:
+            self._outgoing.pop(key, None)
+
+    # Rooms, people, certificates
+
+    def save_rooms(self, rooms: Sequence[Room]) -> None:
+        self._write()
+        self._room_list = list(rooms)
+
+    def rooms(self) -> list[Room]:
+        return list(self._room_list)
+
+    def save_users(self, users: Sequence[User]) -> None:
+        self._write()
+        self._users.update((user.id, user) for user in users)
+
+    def users(self) -> list[User]:
+        return list(self._users.values())
+
+    def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
+        self._write()
+        self._certificates.update(certificates)
+
+    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
+        return {device: self._certificates[device] for device in devices if device in self._certificates}
