@@ -182,9 +182,9 @@ def test_too_many_messages_are_told_to_come_later_and_lose_nothing(rig: Rig) -> 
     now = 1.0
     while len(rig.texts()) < 40:
         now += 1.0
-        submit(rig, 2, *messages, now=now)
+        submit(rig, 2, *messages[len(rig.texts()) :], now=now)
         rig.run_batches(now)
-        assert now < 20
+        assert now < 4
     assert rig.texts() == [f"m{i}" for i in range(40)]
 
 
@@ -325,7 +325,7 @@ def test_the_head_is_said_again_at_growing_distances_then_with_the_heartbeat(rig
     sent(rig)
     times: list[float] = []
     now = 0.5
-    while now < 31:
+    while now < 30:
         now = rig.core.timer() or 99
         rig.core.handle_timer(now)
         if any(frame.heads for frame in of_kind(sent(rig).get(3, []), wire.Heads)):
