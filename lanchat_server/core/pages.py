@@ -1,21 +1,25 @@
 """Pages of history and repairs: what a member may read, read from the store and bound to the room's signed head."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
 from lanchat.protocol.messages import Header, decode_header_untrusted
-from lanchat.protocol.records import Head, Record
+from lanchat.protocol.records import Head, Record, chain_hash
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import MembershipRow
+from lanchat_server.core.model import MembershipRow, RoomHead
 from lanchat_server.core.ports import Store
 
 SEARCH_HITS_MAX = 50
+SignHead = Callable[[int, RoomHead], Head]
 
 
-def read_page(store: Store, directory: Directory, member: MembershipRow, head: Head, request: History) -> Page:
-    """A page up to `head`, which the caller took before: what is newer comes live."""
+def read_page(
+    store: Store, directory: Directory, member: MembershipRow, head: Head, request: History, sign: SignHead
+) -> Page:
+    """A page up to `head`, which the caller took before: what is newer comes live. A page that ends below the head is
+    proven by a head signed for its last record."""
     if not head.seq:
         return Page(request.room, [], head.hash, head, [])
     before, records = store.page(
@@ -27,7 +31,13 @@ def read_page(store: Store, directory: Directory, member: MembershipRow, head: H
         octets=PAGE_OCTETS_MAX,
     )
     records = [record for record in records if record.seq <= head.seq]
-    return Page(request.room, records, before, head, authors(directory, records))
+    proof = None
+    if records and records[-1].seq < head.seq:
+        chain = before
+        for record in records:
+            chain = chain_hash(directory.log.log_id, request.room, chain, record)
+        proof = sign(request.room, RoomHead(records[-1].seq, chain, records[-1].time_ms))
+    return Page(request.room, records, before, head, authors(directory, records), proof)
 
 
 def search_rooms(store: Store, directory: Directory, user: int, request: Search) -> Found:

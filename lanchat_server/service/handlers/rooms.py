@@ -34,7 +34,8 @@ async def history(service: "Service", connection: "Connection", operation: wire.
     member = _member(service, connection, operation.room)
     head = service.core.heads[operation.room]
     service.core.pulled(connection.session, operation.room)
-    return await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation))
+    sign = service.sequencer.sign
+    return await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation, sign))
 
 
 async def search(service: "Service", connection: "Connection", operation: wire.Search) -> wire.Found:
