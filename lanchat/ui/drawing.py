@@ -154,5 +154,5 @@ def initials(name: str) -> str:
 
 
 def avatar_index(identity: int) -> int:
-    """Which of the palette's eight colours belongs to a person or room: scattered, the same everywhere."""
-    return (identity * 2654435761 >> 13) % 8
+    """Which of the palette's eight colours belongs to a person or room: the same everywhere, and neighbours differ."""
+    return identity * 3 % 8

@@ -132,7 +132,8 @@ class Timeline:
 
     def renew(self, lines: Iterable[Line]) -> bool:
         """Lines of the window were read again (receipts); returns whether any differs."""
-        return any([self.change(line) for line in lines])
+        changed = [self.change(line) for line in lines]
+        return any(changed)
 
     def find(self, seq: int) -> Line | None:
         """The line with this number, when it is in the window."""

@@ -62,8 +62,11 @@ class Wakeup(Generic[T]):
             self._ringing = more
         if more:
             self._again = self._root.after(1, self._woken)
-        if batch:
+        try:
             self._handler(batch)
+        except Exception:
+            # Out of a file handler it would end the main loop; this way it is reported like any callback's.
+            self._root.report_callback_exception(*sys.exc_info())
 
     def close(self) -> None:
         """Nothing arrives any more. Main thread, before the root is destroyed."""

@@ -1,0 +1,286 @@
+"""From an empty window to a logged-in account: finding a server, judging its identity, log-in. No Tk.
+
+`Page` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a server
+whose key changed ends in `Page.CHANGED`, from which there is only the way back.
+"""
+
+from collections.abc import Callable
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Server, ServerOffer, Trouble, Trust
+from lanchat.protocol.identity import parse_invite_untrusted
+from lanchat.protocol.wire import Registration
+from lanchat.ui.engine import Desk
+from lanchat.ui.entry_model import EntryModel, Page, Wishes
+from lanchat.ui.forms import NewAccount, address_problem, password_problem, user_problem
+from lanchat.ui.parts import Part
+
+_SEARCH_S = 3.0
+_SEARCH_AGAIN_MS = 1500
+_RETRY_MS = 3000
+_ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
+_SERVERS_MAX = 200  # anybody on the network can announce servers
+
+
+class EntryFlow:
+    """The steps between the pages. `changed` is told what to draw; `later` runs something after milliseconds."""
+
+    def __init__(
+        self,
+        model: EntryModel,
+        new_desk: Callable[[], Desk],
+        changed: Callable[[Part], None],
+        later: Callable[[int, Callable[[], None]], object],
+    ) -> None:
+        self.model = model
+        self._new_desk = new_desk
+        self._desk = new_desk()
+        self._searching = False
+        self._changed = changed
+        self._later = later
+        self._wishes = Wishes()
+
+    # Beginning
+
+    def begin(self, wishes: Wishes, remembered: bool) -> None:
+        """The first page: the conversation when this profile is enrolled, the wished server, else the list."""
+        self._wishes = wishes
+        self.model.user = wishes.user
+        if wishes.names_server:
+            self.connect(wishes.address or wishes.invite, wishes.fingerprint)
+        elif remembered:
+            self._go(Page.CHAT)
+            self._return()
+        else:
+            self.show_servers()
+
+    def _return(self) -> None:
+        """Connects to the server used last, for as long as it takes."""
+        self._desk.ask(api.Connect(), self._returned, self._not_returned)
+
+    def _returned(self, server: Server) -> None:
+        self.model.server = server
+        self._desk.ask(api.GetOffer(), self._offered, self._not_returned)
+
+    def _not_returned(self, error: CommandError) -> None:
+        if error.trouble is Trouble.IDENTITY:
+            self._stop_here(error)
+        elif error.trouble is Trouble.REFUSED:
+            self._refused(error)
+        elif error.trouble is Trouble.LOCAL or error.trouble is Trouble.INVALID:
+            self.show_servers(error.text)
+        elif self.model.page is Page.CHAT:
+            self._later(_RETRY_MS, self._try_again)
+
+    def _try_again(self) -> None:
+        if self.model.page is Page.CHAT and self.model.offer is None:
+            self._return()
+
+    def _refused(self, error: CommandError) -> None:
+        """This computer's key is not taken any more: the password is needed again."""
+        self.model.error = error.text
+        self._desk.ask(api.GetOffer(), lambda offer: self._log_in_at(offer, error.text), self._failed)
+
+    def lost(self, reason: str) -> None:
+        """The server ended this log-in for good (device revoked, account disabled)."""
+        self.model.error = reason
+        offer = self.model.offer
+        if offer:
+            self._log_in_at(offer, reason)
+        else:
+            self.show_servers(reason)
+
+    def _log_in_at(self, offer: ServerOffer, reason: str) -> None:
+        self.model.offer, self.model.server = offer, offer.server
+        self._go(Page.LOGIN, error=reason)
+
+    # Servers
+
+    def show_servers(self, error: str = "") -> None:
+        """The list, and a search that goes on while it is shown."""
+        self._desk.close()
+        self._desk = self._new_desk()
+        self._searching = False
+        self.model.offer = self.model.server = None
+        self._go(Page.SERVERS, error=error)
+        self._search()
+
+    def _search(self) -> None:
+        if self.model.page is Page.SERVERS and not self._searching:
+            self._searching = True
+            self._desk.ask(api.Discover(_SEARCH_S), self._searched, lambda error: self._searched([]))
+
+    def _searched(self, servers: list[Server]) -> None:
+        model = self.model
+        model.round += 1
+        for server in servers:
+            self.found(server)
+        for key in [key for key, seen in model.seen.items() if model.round - seen >= _ROUNDS_KEPT]:
+            del model.servers[key], model.seen[key]
+        model.searched = True
+        self._searching = False
+        self._changed(Part.ENTRY)
+        self._later(_SEARCH_AGAIN_MS, self._search)
+
+    def found(self, server: Server) -> Part:
+        """A search found a server."""
+        key = (server.fingerprint, server.host, server.port)
+        if key not in self.model.servers and len(self.model.servers) >= _SERVERS_MAX:
+            return Part.NONE
+        self.model.servers[key] = server
+        self.model.seen[key] = self.model.round
+        return Part.ENTRY
+
+    def choose(self, server: Server) -> None:
+        """A server of the list."""
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        self.connect(f"{host}:{server.port}")
+
+    def connect(self, address: str, fingerprint: str = "") -> None:
+        """Connects to a typed address or an invite link (or, both empty, to what discovery finds)."""
+        address = address.strip()
+        if problem := address_problem(address):
+            self._go(Page.SERVERS, error=problem)
+            return
+        invite = address if address.startswith("lanchat:") else ""
+        wishes = self._wishes
+        command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new)
+        shown = parse_invite_untrusted(invite).host if invite else address
+        self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
+        self._desk.ask(command, self._connected, self._not_connected)
+
+    def _not_connected(self, error: CommandError) -> None:
+        if error.trouble is Trouble.IDENTITY:
+            self._stop_here(error)
+            return
+        self._failed(error)
+        if self.model.page is not Page.SERVERS:
+            self.show_servers(error.text)
+        else:
+            self._search()
+
+    def _connected(self, server: Server) -> None:
+        self.model.server = server
+        if server.trust is Trust.CHANGED:
+            self._stop_here(CommandError(Trouble.IDENTITY, ""))
+        elif server.trust is Trust.NEW:
+            self._go(Page.IDENTITY)
+        else:
+            self._busy(_("Greeting {server}…").format(server=server.name))
+            self._desk.ask(api.GetOffer(), self._offered, self._not_connected)
+
+    def _stop_here(self, error: CommandError) -> None:
+        """The key is another one than it was: there is no way on from here."""
+        self._desk.ask(api.Disconnect())
+        self._go(Page.CHANGED, error=error.text)
+
+    def accept(self) -> None:
+        """A person compared the words of the server's fingerprint and trusts it."""
+        server = self.model.server
+        if server is None or self.model.busy:
+            return
+        self._busy(_("Greeting {server}…").format(server=server.name))
+        self._desk.ask(api.AcceptIdentity(server.fingerprint), self._offered, self._failed)
+
+    def _offered(self, offer: ServerOffer) -> None:
+        self.model.offer, self.model.server = offer, offer.server
+        wanted = self._wishes.user
+        if offer.remembered and (not wanted or wanted == offer.remembered):
+            self.model.user = offer.remembered
+            self._go(Page.CHAT)
+            self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_returned)
+        else:
+            self._go(Page.LOGIN)
+
+    def decline(self) -> None:
+        """Back to the list; the connection ends."""
+        self._desk.ask(api.Disconnect())
+        self.show_servers()
+
+    # Log-in and what belongs to it
+
+    def turn_to(self, page: Page) -> None:
+        """Another form of the same server."""
+        self._go(page)
+
+    def log_in(self, user: str, password: str, remember: bool) -> None:
+        if problem := user_problem(user) or ("" if password else _("Please type your password.")):
+            self._problem(problem)
+            return
+        self.model.user = user
+        self._busy(_("Logging in…"))
+        self._desk.ask(api.Login(user.strip(), password, remember), self._logged_in, self._failed)
+
+    def register(self, form: NewAccount) -> None:
+        if problem := form.problem(self.needs_invite):
+            self._problem(problem)
+            return
+        self.model.user = form.user
+        self._busy(_("Creating the account…"))
+        command = api.Register(
+            form.user.strip(),
+            form.password,
+            form.email.strip(),
+            form.display_name.strip(),
+            form.invite_code.strip(),
+            form.remember,
+        )
+        self._desk.ask(command, self._logged_in, self._failed)
+
+    def _logged_in(self, account: api.Account) -> None:
+        self._go(Page.CHAT)
+
+    def recover(self, user: str) -> None:
+        if problem := user_problem(user):
+            self._problem(problem)
+            return
+        self.model.user = user.strip()
+        self._busy(_("Asking the server for a code…"))
+        self._desk.ask(api.Recover(user.strip()), lambda nothing: self._code_sent(), self._failed)
+
+    def _code_sent(self) -> None:
+        text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
+        self._go(Page.RECOVER_CODE, done=text)
+
+    def recover_with(self, code: str, password: str, again: str) -> None:
+        problem = "" if code.strip() else _("Please type the code from the e-mail.")
+        if problem := problem or password_problem(password, again):
+            self._problem(problem)
+            return
+        self._busy(_("Setting the new password…"))
+        command = api.RecoverConfirm(self.model.user, code.strip(), password)
+        self._desk.ask(command, lambda nothing: self._recovered(), self._failed)
+
+    def _recovered(self) -> None:
+        self._go(Page.LOGIN, done=_("The new password is set. Log in with it."))
+
+    @property
+    def needs_invite(self) -> bool:
+        """Whether the server registers people only with a code."""
+        return self.model.offer is not None and self.model.offer.registration is Registration.INVITE
+
+    # The model
+
+    def _go(self, page: Page, error: str = "", done: str = "") -> None:
+        self.model.page, self.model.busy, self.model.error, self.model.done = page, "", error, done
+        self._changed(Part.PAGE | Part.ENTRY)
+
+    def _busy(self, text: str) -> None:
+        self.model.busy, self.model.error, self.model.done = text, "", ""
+        self._changed(Part.ENTRY)
+
+    def _problem(self, text: str) -> None:
+        self.model.error, self.model.done = text, ""
+        self._changed(Part.ENTRY)
+
+    def _failed(self, error: CommandError) -> None:
+        text = error.text
+        if error.retry_s >= 1:
+            text = _("{problem} Try again in {n} s.").format(problem=text, n=round(error.retry_s))
+        self.model.busy = ""
+        self._problem(text)
+
+    def close(self) -> None:
+        """Answers that are still under way change nothing any more."""
+        self._desk.close()
