@@ -39,7 +39,7 @@ BROWSE_HEAD_START = 0.05
 BROWSER_INTERVAL = 10.0
 # Rounds that a browser adds when a known server did not answer the first.
 _EXTRA_PAUSES = (0.1, 0.2, 0.4, 0.8)
-# A goodbye makes a browser ask whether somebody is still there: a stranger can send as many as he likes.
+# An announcement or a goodbye makes a browser probe: a stranger can send as many as he likes.
 _ASK_AGAIN_INTERVAL = 0.3
 # How late it is seen at most that a server has stopped answering.
 _SWEEP_INTERVAL = 0.25
@@ -185,16 +185,21 @@ class Browser:
         self._update()
 
     def _announced(self, server: FoundServer, source: Source) -> None:
-        self._listing.announced(server, source)
+        if self._listing.announced(server, source):
+            self._ask_again()
         self._update()
 
     def _withdrawn(self, source: Source) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._listing.withdrawn(source, now) and now - self._asked_again >= _ASK_AGAIN_INTERVAL:
-            self._asked_again = now
-            if self._prober:
-                self._prober.send()
+        if self._listing.withdrawn(source, asyncio.get_running_loop().time()):
+            self._ask_again()
         self._update()
+
+    def _ask_again(self) -> None:
+        """DNS-SD tells of a change: a probe tells whether the server is there, and when it is not any more."""
+        now = asyncio.get_running_loop().time()
+        if self._prober and now - self._asked_again >= _ASK_AGAIN_INTERVAL:
+            self._asked_again = now
+            self._prober.send()
 
     def _update(self) -> None:
         self._listing.expire(asyncio.get_running_loop().time())
