@@ -184,7 +184,6 @@ _table(
     _required("time_ms", _big),
     _required("tokens", _exact_text),
     sa.UniqueConstraint("room_id", "seq", name="search_record"),
-    sa.Index("search_newest", "room_id", "time_ms", "seq"),
 )
 
 # What an administrator reads: `SELECT * FROM messages WHERE room = 'general' ORDER BY seq`.

@@ -23,7 +23,7 @@ _invites = schema.invites.c
 
 _REVOKE = (
     update(schema.devices)
-    .where(_devices.id.in_(bindparam("devices", expanding=True)), _devices.revoked_ms == 0)
+    .where(_devices.id.in_(bindparam("devices", expanding=True)))
     .values(revoked_ms=bindparam("now"))
 )
 
@@ -97,7 +97,7 @@ class Accounts:
         )
 
     def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
-        usable = (_invites.code_hash == code_hash) & (_invites.uses_left > 0) & (_invites.not_after_ms >= now_ms)
+        usable = (_invites.code_hash == code_hash) & (_invites.uses_left > 0) & (_invites.not_after_ms > now_ms)
         taken = self._connection.execute(update(schema.invites).where(usable).values(uses_left=_invites.uses_left - 1))
         return taken.rowcount == 1
 

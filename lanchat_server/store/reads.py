@@ -85,15 +85,13 @@ def page(
 ) -> tuple[bytes, list[Record]]:
     """See lanchat_server.core.ports.Store."""
     if forward:
-        low = max(anchor, first_seq)
-        found = connection.execute(_FORWARD, {"room": room, "low": low, "most": limit})
+        found = connection.execute(_FORWARD, {"room": room, "low": max(anchor, first_seq), "most": limit})
     else:
-        low = first_seq
-        found = connection.execute(_BACKWARD, {"room": room, "low": low, "high": anchor, "most": limit})
+        found = connection.execute(_BACKWARD, {"room": room, "low": first_seq, "high": anchor, "most": limit})
     records = _within(octets, [rows.record(row) for row in found])
     if not forward:
         records.reverse()
-    below = connection.execute(_HASH_BELOW, {"room": room, "seq": records[0].seq if records else low}).scalar()
+    below = connection.execute(_HASH_BELOW, {"room": room, "seq": records[0].seq if records else anchor}).scalar()
     return below or genesis_hash(log_id, room), records
 
 

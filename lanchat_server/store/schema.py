@@ -202,5 +202,4 @@ search = Table(
     _required("time_ms", _big),
     _required("tokens", _exact_text),
     UniqueConstraint("room_id", "seq", name="search_record"),
-    Index("search_newest", "room_id", "time_ms", "seq"),
 )

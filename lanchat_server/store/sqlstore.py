@@ -21,7 +21,11 @@ from lanchat_server.store.url import Address
 
 
 class SqlStore:
-    """See lanchat_server.core.ports.Store. Made by `open_store`."""
+    """See lanchat_server.core.ports.Store. Made by `open_store`.
+
+    Without `take_lease` a transaction takes its turn with those of a server, but is never fenced: that is for
+    commands that change a database at rest.
+    """
 
     def __init__(self, engine: Engine, address: Address, log: LogState, lock: FileLock | None) -> None:
         self.address = address
@@ -74,11 +78,10 @@ class SqlStore:
         return self._begin()
 
     def _begin_on(self, connection: Connection) -> Connection:
-        assert self._incarnation is not None, "take_lease comes first"
         self._writer = connection
         connection.begin()
-        lease = select(schema.lease.c.incarnation).with_for_update()
-        if connection.execute(lease).scalar() != self._incarnation:
+        lease = connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar()
+        if self._incarnation is not None and lease != self._incarnation:
             self._give_up(None)
             raise Fenced(_("A newer server has taken over the database: this one stops"))
         return connection
