@@ -6,6 +6,7 @@ nothing is missing and nothing comes twice between history and live, whatever ar
 """
 
 import asyncio
+from collections import deque
 from typing import Any, Protocol
 
 from lanchat.cli.exits import REFUSED, CliError
@@ -53,7 +54,8 @@ class Follower:
         self._room: api.RoomView | None = None
         self._pending: set[str] = set()
         self._shown: dict[str, None] = {}  # ids, oldest first
-        self._live_heads: dict[int, int] = {}
+        self._early: deque[api.Event] = deque()  # came before the history was there
+        self._complete_head: int | None = None
         self._live_said = False
         self._last_state: tuple[str, int] | None = None
 
@@ -66,17 +68,18 @@ class Follower:
     async def start(self, view: View) -> None:
         """Connect, show states meanwhile, then the history and, when the room is complete, the mark. Raises
         CommandError, CliError."""
-        early: list[api.Event] = []
         preparing = asyncio.ensure_future(self._prepare())
         try:
             while not preparing.done():
-                await self._show_states(view, preparing, early)
+                await self._hear_one(view, preparing)
             lines = preparing.result()
         finally:
             preparing.cancel()
+        while not self.session.events.empty():
+            self._hear_early(view, self.session.events.get_nowait())
         self._show_history(view, lines)
-        for event in early:
-            self._handle(view, event)
+        while self._early:
+            self._handle(view, self._early.popleft())
 
     async def follow(self, view: View) -> None:
         """Show what comes, for ever. Raises CliError when the person is no longer in the room or let in."""
@@ -98,26 +101,31 @@ class Follower:
         self._room = room = await self.session.room(self.session.options.room)
         self.people = await self.session.people()
         self.name = room_name(room, self.people)
+        # Asked before the history is read: a room that gets complete later says so in the order of events.
+        self._complete_head = self.session.live_heads.get(room.room)
         return await newest_lines(self.session, room.room, self._history)
 
-    async def _show_states(self, view: View, preparing: "asyncio.Future[Any]", early: list[api.Event]) -> None:
+    async def _hear_one(self, view: View, preparing: "asyncio.Future[Any]") -> None:
+        """One event, unless the preparation ends first."""
         event = asyncio.ensure_future(self.session.events.get())
         await asyncio.wait((event, preparing), return_when=asyncio.FIRST_COMPLETED)
-        if not event.done():
-            event.cancel()
-        elif isinstance(said := event.result(), api.StateChanged):
-            self._state(view, said)
+        if event.done():
+            self._hear_early(view, event.result())
         else:
-            if isinstance(said, api.RoomLive):
-                self._live_heads[said.room] = said.head
-            early.append(said)
+            event.cancel()
+
+    def _hear_early(self, view: View, event: api.Event) -> None:
+        if isinstance(event, api.StateChanged):
+            self._state(view, event)
+        else:
+            self._early.append(event)
 
     def _show_history(self, view: View, lines: list[api.Line]) -> None:
         stored = [line.seq for line in lines if line.seq]
-        self.head = max([self._live_heads.get(self.room, 0), *stored])
+        self.head = max([self._complete_head or 0, *stored])
         for line in lines:
             self._message(view, line)
-        if self.room in self._live_heads:
+        if self._complete_head is not None:
             self._say_live(view)
 
     def _say_live(self, view: View) -> None:

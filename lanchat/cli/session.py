@@ -38,7 +38,8 @@ ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], Client]
 def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Client:
     """A client on the profile that the options name. Raises CliError."""
     from lanchat.net.client import Client as NetworkClient
-    from lanchat.store import LocalStoreError, Profile
+    from lanchat.protocol.client.ports import LocalStoreError
+    from lanchat.store.profile import Profile
 
     try:
         profile = Profile.open(profile_directory(options))
@@ -49,7 +50,7 @@ def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Cl
 
 def profile_directory(options: Namespace) -> Path:
     """`--profile`, else the platform's place."""
-    from lanchat.store import default_profile_directory
+    from lanchat.store.profile import default_profile_directory
 
     return Path(options.profile).expanduser() if options.profile else default_profile_directory()
 
@@ -74,7 +75,13 @@ class Session:
         self.deadline = Deadline(options.timeout)
         self.events: asyncio.Queue[api.Event] = asyncio.Queue()
         self.server: api.Server | None = None
-        self.client = make_client(options, self.events.put_nowait)
+        self.live_heads: dict[int, int] = {}  # of rooms that are complete, known before their event is read
+        self.client = make_client(options, self._heard)
+
+    def _heard(self, event: api.Event) -> None:
+        if isinstance(event, api.RoomLive):
+            self.live_heads[event.room] = event.head
+        self.events.put_nowait(event)
 
     async def call(self, command: api.Command) -> Any:
         """The command's result; raises api.CommandError."""
