@@ -32,7 +32,7 @@ __all__ = ["DISCOVERY_PORT", "Browser", "FoundServer", "discover"]
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 # A search that ends with the first answer lets the probe go ahead: it is nearly always enough, and then nobody waits
-# for python-zeroconf to be imported and closed again. DNS-SD itself waits 20 to 120 ms before it asks.
+# for python-zeroconf to be imported, opened and closed again. DNS-SD itself waits 20 to 120 ms before it asks.
 BROWSE_HEAD_START = 0.05
 # A browser's steady interval, also that of looking for new interfaces: 100 clients that look at the same time send
 # 10 rounds a second.

@@ -118,13 +118,14 @@ class Beacon(asyncio.DatagramProtocol):
 
     def _join(self, sock: socket.socket) -> None:
         wanted = {(interface.index, interface.address) for interface in self._interfaces}
-        for _, address in self._joined - wanted:
+        for gone in self._joined - wanted:
             with contextlib.suppress(OSError):  # it vanished, and its membership with it
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, _membership(address))
-        for _, address in wanted - self._joined:
-            with contextlib.suppress(OSError):  # no multicast there
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(address))
-        self._joined = wanted
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, _membership(gone[1]))
+            self._joined.discard(gone)
+        for new in wanted - self._joined:
+            with contextlib.suppress(OSError):  # no multicast there, perhaps not yet
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(new[1]))
+                self._joined.add(new)
 
     def close(self) -> None:
         if self._transport is not None:
