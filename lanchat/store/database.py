@@ -41,6 +41,8 @@ _DAMAGE = frozenset(
         sqlite3.SQLITE_MISMATCH,
     }
 )
+# Python decodes SQLite's error texts strictly, and they may quote the damaged file.
+_FILE_ERRORS = (sqlite3.Error, UnicodeDecodeError, Damaged)
 _REPAIRS_MAX = 3
 # Small, and what must be right before anything is sent; the rest shows its damage when it is read.
 _CHECKED_AT_OPEN = ("outgoing", "spans")
@@ -90,7 +92,7 @@ class Database:
                 connection = self._current_connection(again)
                 try:
                     result = work(connection)
-                except (sqlite3.Error, Damaged) as error:
+                except _FILE_ERRORS as error:
                     if not _means_damage(error):
                         raise self._trouble(error) from error
                     self._repair()
@@ -120,7 +122,7 @@ class Database:
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 connection = self._open_existing() or self._start_over()
                 self._file = self._file_now()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *_FILE_ERRORS) as error:
             raise self._trouble(error) from error
         self._connection = connection
         return connection
@@ -135,7 +137,7 @@ class Database:
         connection = rescue.connect(self._path, self._busy_timeout)
         try:
             _prepare(connection)
-        except (sqlite3.Error, Damaged) as error:
+        except _FILE_ERRORS as error:
             if not _means_damage(error):
                 connection.close()
                 raise
@@ -229,7 +231,7 @@ def _code(error: Exception) -> int:
 
 
 def _means_damage(error: Exception) -> bool:
-    return isinstance(error, Damaged) or _code(error) in _DAMAGE
+    return isinstance(error, Damaged | UnicodeDecodeError) or _code(error) in _DAMAGE
 
 
 def _reason(error: Exception) -> str:

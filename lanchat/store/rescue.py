@@ -29,6 +29,8 @@ OutboxRow = tuple[int, int, bytes, int, int, bytes]
 
 decode_outgoing = decoder(tuple[Message, U63])
 
+# Python decodes SQLite's error texts strictly, and they may quote the damaged file.
+_READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _SIDE_FILES = ("-wal", "-shm")
 _READ = "SELECT item, room, device, run, n, data FROM outgoing ORDER BY item"
 _WRITE = "INSERT OR IGNORE INTO outgoing (item, room, device, run, n, data) VALUES (?, ?, ?, ?, ?, ?)"
@@ -120,7 +122,7 @@ def _scan(path: Path, found: dict[int, OutboxRow]) -> bool:
             connection.execute("PRAGMA writable_schema = ON")
             for order in ("ASC", "DESC"):
                 sound &= _scan_in_order(connection, order, found)
-    except sqlite3.Error:
+    except _READ_ERRORS:
         return False
     return sound
 
@@ -133,7 +135,7 @@ def _scan_in_order(connection: sqlite3.Connection, order: str, found: dict[int, 
                 found[row[0]] = row
             else:
                 sound = False
-    except sqlite3.Error:
+    except _READ_ERRORS:
         return False
     return sound
 
