@@ -4,6 +4,7 @@ These files are never guessed at: one that does not read well is set aside and t
 without it would trust a stranger or make a new identity without anybody's knowledge.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,13 +97,17 @@ class TypedFile(Generic[F]):
             ) from error
 
     def _decode(self, octets: bytes) -> F:
-        value: Any = msgspec.toml.decode(octets, type=self._kind)
+        line, _newline, body = octets.partition(b"\n")
+        if line != _first_line(body):
+            raise ValueError("checksum")
+        value: Any = msgspec.toml.decode(body, type=self._kind)
         assert isinstance(value, self._kind)
         return value
 
     def _encode(self, value: F) -> bytes:
         """A value that would not read back must not get into the file."""
-        octets = msgspec.toml.encode(value)
+        body = msgspec.toml.encode(value)
+        octets = _first_line(body) + b"\n" + body
         try:
             self._decode(octets)
         except (ValueError, RecursionError) as error:
@@ -110,3 +115,8 @@ class TypedFile(Generic[F]):
                 _("{file} cannot hold this: {reason}").format(file=self._path, reason=error)
             ) from error
         return octets
+
+
+def _first_line(body: bytes) -> bytes:
+    """TOML does not see another letter in a key or a log's id; this does."""
+    return f"# Written by LAN Chat, not to be edited. Checksum {zlib.crc32(body):08x}".encode()

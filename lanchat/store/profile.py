@@ -20,6 +20,8 @@ from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, Stor
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.settings import Settings
 
+__all__ = ["KnownServer", "Profile", "StoredDevice", "default_profile_directory"]
+
 PINNED = "pinned"
 NEW = "new"
 CHANGED = "changed"
