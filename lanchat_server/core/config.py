@@ -27,8 +27,11 @@ class CoreConfig:
     # Messages of one run that came before their predecessor; as many as a client has under way.
     hold_per_run: int = 64
     hold_max: int = 4096
-    # How long the predecessor is waited for before a gap is accepted.
+    # How long the predecessor is waited for before a gap is accepted: when somebody else handed the message in and its
+    # author is away, and when the author's own session offers it all the time, the last time within `hold_fresh`.
     hold_time: float = 10.0
+    hold_own: float = 60.0
+    hold_fresh: float = 5.0
     # A quiet room says where it stands at these times after its last record, then every `heartbeat`.
     head_steps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     heartbeat: float = 10.0

@@ -152,7 +152,7 @@ class ServerCore:
         session.messages.take(now)
         self._total_rate.take(now)
         session.queued += 1
-        self._intake.put(Submission(session.id, message, header))
+        self._intake.put(Submission(session.id, message, header, own=header.device == session.device))
         return None
 
     def _busy(self, session: Session, wait: float, now: float) -> None:
@@ -215,7 +215,7 @@ class ServerCore:
         self._writing = False
         self.counters["batches"] += 1
         self.counters["repeated"] += outcome.repeated
-        self.counters["gaps"] += outcome.gaps
+        self.counters["gaps"] += len(outcome.gaps)
         self._acknowledge(outcome, now)
         self._relay(outcome, now)
         for submission, expected in outcome.early:
@@ -306,7 +306,7 @@ class ServerCore:
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due."""
-        self._intake.expire(now)
+        self._unqueue(self._intake.expire(now, self.sessions.device_online))
         self._send_heads(self._heartbeat.due(now), now)
         beat = self._heartbeat.beat(now)
         if beat is not None:

@@ -1,6 +1,8 @@
 """What waits for the writer: the queue of submissions, and the early ones that wait for their predecessor."""
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import RunKey
@@ -13,7 +15,7 @@ class Intake:
     def __init__(self, config: CoreConfig) -> None:
         self._config = config
         self._queue: deque[Submission] = deque()
-        self._held: dict[RunKey, dict[int, tuple[Submission, float]]] = {}
+        self._held: dict[RunKey, dict[int, _Held]] = {}
         self._held_count = 0
 
     def __len__(self) -> int:
@@ -39,38 +41,73 @@ class Intake:
         """Keep an early message. False when it is held already, or there is no room: its client offers it again."""
         held = self._held.get(submission.run, {})
         n = submission.header.n
-        if n in held or len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max:
+        known = held.get(n)
+        if known is not None:
+            known.offered = now
             return False
-        self._held.setdefault(submission.run, held)[n] = (submission, now + self._config.hold_time)
+        if len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max:
+            return False
+        self._held.setdefault(submission.run, held)[n] = _Held(submission, now, now)
         self._held_count += 1
         return True
 
     def release(self, run: RunKey, last: int) -> None:
-        """`last` of this run was decided: queue the held successors that are next to it."""
-        held = self._held.get(run)
-        if not held:
-            return
+        """`last` of this run was decided: queue the held successors that are next to it, and a copy of itself, which
+        then gets the same answer."""
+        copy = self._drop(run, last)
+        if copy is not None:
+            self._queue.append(copy)
         n = last + 1
-        while n in held:
-            self._queue.append(held.pop(n)[0])
-            self._held_count -= 1
+        while (submission := self._drop(run, n)) is not None:
+            self._queue.append(submission)
             n += 1
-        if not held:
-            del self._held[run]
 
     def next_expiry(self) -> float | None:
         """When the first held message has waited long enough."""
-        return min((until for held in self._held.values() for _, until in held.values()), default=None)
+        return min((self._expiry(held) for run in self._held.values() for held in run.values()), default=None)
 
-    def expire(self, now: float) -> None:
-        """Queue, with `force`, the first of each run whose waiting is over; its successors follow by release."""
+    def expire(self, now: float, is_online: Callable[[bytes], bool]) -> list[Submission]:
+        """End the waiting of messages whose time is over; returns those that are dropped. The first of each run is
+        queued with `force`, its successors then follow by `release`."""
+        dropped: list[Submission] = []
         for run in list(self._held):
-            held = self._held[run]
-            first = min(held)
-            submission, until = held[first]
-            if until <= now:
-                del held[first]
-                self._held_count -= 1
-                if not held:
-                    del self._held[run]
-                self._queue.append(Submission(submission.session, submission.message, submission.header, force=True))
+            due = sorted(n for n, held in self._held[run].items() if self._expiry(held) <= now)
+            for place, n in enumerate(due):
+                held = self._held[run][n]
+                lowest = place == 0 and n == min(self._held[run])
+                if lowest and self._predecessor_is_gone(held, now, is_online(run.device)):
+                    self._queue.append(replace(held.submission, force=True))
+                else:
+                    dropped.append(held.submission)
+                self._drop(run, n)
+        return dropped
+
+    def _expiry(self, held: "_Held") -> float:
+        submission = held.submission
+        return held.since + (self._config.hold_own if submission.own else self._config.hold_time)
+
+    def _predecessor_is_gone(self, held: "_Held", now: float, author_online: bool) -> bool:
+        """Whether nobody can be expected to bring it: the author is away, or offers what follows all the time without
+        it (a damaged outbox)."""
+        if held.submission.own:
+            return now - held.offered <= self._config.hold_fresh
+        return not author_online
+
+    def _drop(self, run: RunKey, n: int) -> Submission | None:
+        held = self._held.get(run, {})
+        item = held.pop(n, None)
+        if item is None:
+            return None
+        self._held_count -= 1
+        if not held:
+            del self._held[run]
+        return item.submission
+
+
+@dataclass(slots=True)
+class _Held:
+    """An early message: since when, and when it was offered last."""
+
+    submission: Submission
+    since: float
+    offered: float

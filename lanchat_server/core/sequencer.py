@@ -35,11 +35,13 @@ _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A message that a session handed in. `force`: its predecessor was waited for long enough."""
+    """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
+    enough."""
 
     session: int
     message: Message
     header: Header
+    own: bool = True
     force: bool = False
 
     @property
@@ -57,14 +59,14 @@ class Committed:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`:
-    how many were taken without their predecessor."""
+    """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
+    of which one was taken without its predecessor."""
 
     decided: list[tuple[Submission, Decision]] = field(default_factory=list)
     early: list[tuple[Submission, int]] = field(default_factory=list)
     committed: dict[int, Committed] = field(default_factory=dict)
+    gaps: list[RunKey] = field(default_factory=list)
     repeated: int = 0
-    gaps: int = 0
 
 
 class Progress:
@@ -167,7 +169,8 @@ class _Draft:
         if header.n > last + 1 and not submission.force:
             self._outcome.early.append((submission, last + 1))
             return
-        self._outcome.gaps += header.n > last + 1
+        if header.n > last + 1:
+            self._outcome.gaps.append(submission.run)
         self._decide(submission)
         self.last[submission.run] = max(last, header.n)
 

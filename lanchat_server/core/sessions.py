@@ -103,6 +103,10 @@ class SessionTable:
     def subscribers(self, room: int) -> Iterable[Session]:
         return self._subscribers.get(room, {}).values()
 
+    def device_online(self, device: bytes) -> bool:
+        """Whether this device has a session."""
+        return any(session.device == device for session in self._sessions.values())
+
     def user_state(self, user: int) -> PresenceState:
         """Online when any of the user's sessions is, away when all are, offline without one."""
         states = [session.state for session in self._by_user.get(user, {}).values()]

@@ -93,7 +93,7 @@ class Rig:
     def submission(self, message: Message, session: int = 1, *, force: bool = False) -> Submission:
         from lanchat.protocol.messages import decode_header_untrusted
 
-        return Submission(session, message, decode_header_untrusted(message.header), force)
+        return Submission(session, message, decode_header_untrusted(message.header), force=force)
 
     def run_batches(self, now: float) -> int:
         """Commit everything that is queued; how many batches it took."""

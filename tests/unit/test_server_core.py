@@ -262,13 +262,37 @@ def test_a_gap_is_accepted_when_nobody_brings_what_is_missing(rig: Rig) -> None:
     author.message("lost for good")
     submit(rig, 1, author.message("two"), author.message("three"))
     rig.run_batches(1.0)
+    rig.core.remove_session(2, 1.0)
     rig.core.handle_timer(1.0 + rig.config.hold_time - 0.1)
     rig.run_batches(10.9)
     assert rig.texts() == []
     rig.core.handle_timer(1.0 + rig.config.hold_time)
     rig.run_batches(11.0)
-    assert rig.texts() == ["two", "three"]
+    assert rig.texts() == ["two"]
     assert rig.core.counters["gaps"] == 1
+    submit(rig, 1, author.message("three", n=3), now=12.0)
+    rig.run_batches(12.0)
+    assert rig.texts() == ["two", "three"]
+
+
+def test_no_gap_while_the_author_is_there_to_bring_what_is_missing(rig: Rig) -> None:
+    author = rig.authors[2]
+    author.message("comes late")
+    second = author.message("two")
+    submit(rig, 1, second)
+    rig.run_batches(1.0)
+    rig.core.handle_timer(100.0)
+    rig.run_batches(100.0)
+    assert rig.texts() == []
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
+    # The author himself: only when he offers it all the time without its predecessor, as with a damaged outbox.
+    for second_of_time in range(200, 262):
+        submit(rig, 2, second, now=float(second_of_time))
+        rig.core.handle_timer(float(second_of_time))
+        rig.run_batches(float(second_of_time))
+    rig.run_batches(300.0)
+    assert rig.texts() == ["two"]
+    assert rig.core.sessions.get(2).queued == 0  # type: ignore[union-attr]
 
 
 def test_repair_comes_from_memory_with_the_head(rig: Rig) -> None:
