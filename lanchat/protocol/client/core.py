@@ -125,6 +125,7 @@ class ClientCore:
         self._lamport = 0
         self._adopt_at: float | None = None
         self._renew_at: float | None = None
+        self._renewing = False
         self._store_retry_at: float | None = None
         self._outputs: list[Output] = []
         self._events: list[Event] = []
@@ -217,6 +218,7 @@ class ClientCore:
         self._tell_state()
 
     def _end_session(self) -> None:
+        self._requests.abandon()
         self._rooms.clear()
         self._wanted.clear()
         self._dirty.clear()
@@ -224,7 +226,6 @@ class ClientCore:
         self._unknown_devices.clear()
         self._renew_at = None
         self._adopt_at = None
-        self._requests.abandon()
         self._pulls = 0
         self._older.clear()
 
@@ -254,17 +255,17 @@ class ClientCore:
                 self._rooms[room.id] = receiver
                 del self._wanted[room.id]
             numbers = [room.id for room in part]
-            self._ask(wire.Subscribe(numbers), partial(self._on_subscribed, numbers))
+            self._ask(wire.Subscribe(numbers), partial(self._on_subscribed, receivers))
 
-    def _on_subscribed(self, rooms: list[int], answer: Answer) -> None:
+    def _on_subscribed(self, receivers: list[RoomReceiver], answer: Answer) -> None:
         if not isinstance(answer, wire.Subscribed):
             if answer is not None:
                 self._give_up(Reason.LOST)
             return
         told = {head.room: head for head in answer.heads}
-        for room in rooms:
-            receiver = self._rooms.get(room)
-            if receiver is None:
+        for receiver in receivers:
+            room = receiver.room
+            if self._rooms.get(room) is not receiver:
                 continue
             if room in told:
                 receiver.subscribed(told[room], self._now)
@@ -416,11 +417,16 @@ class ClientCore:
         self._events.append(KeysChanged(session_keys))
 
     def renew(self, now: float) -> None:
-        """Ask for fresh keys now: the shell has nearly used up the packets of these."""
+        """Ask for fresh keys now: the shell has nearly used up the packets of these. Once is enough."""
         self._now = now
-        if self._link.up:
-            self._renew_at = now + self.config.renew_retry
-            self._ask(wire.Renew(), lambda answer: None)
+        if self._link.up and not self._renewing:
+            self._renewing = True
+            self._ask(wire.Renew(), self._on_renewed)
+
+    def _on_renewed(self, answer: Answer) -> None:
+        self._renewing = False
+        if not isinstance(answer, wire.Done):
+            self._renew_at = self._now + self.config.renew_retry
 
     def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
         self.authors.learn_untrusted([frame.certificate])
@@ -710,6 +716,7 @@ class ClientCore:
 
     def _maintain(self, now: float) -> None:
         if self._renew_at is not None and now >= self._renew_at:
+            self._renew_at = None
             self.renew(now)
         if self._adopt_at is not None and now >= self._adopt_at:
             self._adopt_at = now + self.config.adopt_every

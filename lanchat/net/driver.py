@@ -1,0 +1,241 @@
+"""Drives one client core with a real clock, TLS and UDP: feeds it, drains it, sends, re-arms its timer. Nothing else.
+
+Connecting is the dialer's business (dial.py): the core says when to try, the dialer comes back with a logged-in channel
+or says why not.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from lanchat.net.tls import Channel
+from lanchat.net.udp import UdpRelay
+from lanchat.protocol import wire
+from lanchat.protocol.client.core import ClientCore
+from lanchat.protocol.client.events import ConnectionGivenUp, Event, KeysChanged, Output, Path, ReconnectDue
+from lanchat.protocol.client.packer import pack_datagrams
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.wire import decode_from_server_untrusted
+
+# The core's state changes in a few rounds at most; more means that it asks for the same thing without end.
+_ROUNDS_MAX = 1000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """A logged-in channel."""
+
+    channel: Channel
+    welcome: wire.Welcome
+    logged_in: wire.LoggedIn
+
+
+class DialFailed(Exception):
+    """No session this time. `final`: the server refuses this device for good. `text` is for people, or empty."""
+
+    def __init__(self, text: str = "", *, final: bool = False) -> None:
+        super().__init__(text)
+        self.text = text
+        self.final = final
+
+
+# `opened()` is called when the server's identity was proven and log-in begins. Raises DialFailed.
+Dial = Callable[[Callable[[], None]], Awaitable[Established]]
+
+
+class Driver:
+    """Event loop's thread only. `on_event` gets what the shell itself does not handle."""
+
+    def __init__(self, core: ClientCore, dial: Dial, on_event: Callable[[Event], None], *, use_udp: bool) -> None:
+        self.core = core
+        self._dial = dial
+        self._on_event = on_event
+        self._use_udp = use_udp
+        self._loop = asyncio.get_running_loop()
+        self._channel: Channel | None = None
+        self._udp: UdpRelay | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._dialing: asyncio.Task[None] | None = None
+        self._pumping = False
+        self._stopped = False
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    # --- Life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and go on for ever."""
+        self.core.start(self.now())
+        self.pump()
+
+    def start_with(self, established: Established) -> None:
+        """Begin with a session that is there."""
+        self.core.start(self.now())
+        self.core.opened(self.now())
+        self._adopt(established)
+
+    def stop(self) -> None:
+        """End the session; the outbox stays. Nothing is called any more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._dialing is not None:
+            self._dialing.cancel()
+        self._drop_connection()
+
+    @property
+    def channel(self) -> Channel | None:
+        """The present connection."""
+        return self._channel
+
+    # --- Connecting -----------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        if self._dialing is None or self._dialing.done():
+            self._dialing = self._loop.create_task(self._try())
+
+    async def _try(self) -> None:
+        try:
+            established = await self._dial(self._opened)
+        except DialFailed as failed:
+            self._failed(failed)
+        except Exception as error:
+            # Whatever a try dies of, the next one must come.
+            log.exception("a try to connect failed")
+            self._failed(DialFailed(str(error)))
+        else:
+            self._adopt(established)
+
+    def _opened(self) -> None:
+        self.core.opened(self.now())
+        self.pump()
+
+    def _failed(self, failed: DialFailed) -> None:
+        if failed.final:
+            self.core.refused(self.now(), failed.text)
+        else:
+            self.core.disconnected(self.now(), detail=failed.text)
+        self.pump()
+
+    def _adopt(self, established: Established) -> None:
+        channel, welcome = established.channel, established.welcome
+        self._channel = channel
+        if self._use_udp:
+            self._udp = self._open_udp(channel, welcome)
+        self.core.connected(
+            established.logged_in,
+            self.now(),
+            epoch=welcome.log_epoch,
+            limits=welcome.limits,
+            use_udp=self._udp is not None,
+        )
+        channel.attach(self._take_frames, lambda error: self._lost(channel, error))
+        self.pump()
+
+    def _open_udp(self, channel: Channel, welcome: wire.Welcome) -> UdpRelay | None:
+        try:
+            return UdpRelay(channel.peer, welcome.log_id, welcome.log_epoch, self._take_datagram, self.pump)
+        except OSError as error:
+            log.info("no UDP, everything goes over TLS: %s", error)
+            return None
+
+    def _lost(self, channel: Channel, error: Exception | None) -> None:
+        if channel is not self._channel or self._stopped:
+            return
+        log.info("the connection ended: %s", error or "closed by the server")
+        self._drop_connection()
+        self.core.disconnected(self.now())
+        self.pump()
+
+    def _drop_connection(self) -> None:
+        channel, self._channel = self._channel, None
+        udp, self._udp = self._udp, None
+        if udp is not None:
+            udp.close()
+        if channel is not None:
+            channel.close()
+
+    # --- Feeding --------------------------------------------------------------------------------------------------
+
+    def _take_frames(self, frames: list[bytes]) -> None:
+        channel = self._channel
+        try:
+            for octets in frames:
+                self.core.receive(decode_from_server_untrusted(octets), Path.TLS, self.now())
+        except ProtocolError as error:
+            log.warning("the server breaks the protocol: %s", error)
+            if channel is not None:
+                channel.abort(error)
+        self.pump()
+
+    def _take_datagram(self, frames: list[wire.LiveFromServer]) -> None:
+        """The relay pumps when it has read everything that is there."""
+        try:
+            for frame in frames:
+                self.core.receive(frame, Path.UDP, self.now())
+        except ProtocolError as error:
+            self.core.drop(f"udp: {error}")
+
+    # --- Draining -------------------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Take what the core has; call it after everything that was said to the core."""
+        if self._pumping or self._stopped:
+            return
+        self._pumping = True
+        try:
+            for _ in range(_ROUNDS_MAX):
+                events, outputs = self.core.take_events(), self.core.take_outputs()
+                if not events and not outputs:
+                    break
+                self._send(outputs)
+                for event in events:
+                    self._handle(event)
+        finally:
+            self._pumping = False
+        self._arm()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case ReconnectDue():
+                self._connect()
+            case ConnectionGivenUp():
+                self._drop_connection()
+            case KeysChanged():
+                if self._udp is not None:
+                    self._udp.use_keys(event.keys)
+            case _:
+                self._on_event(event)
+
+    def _send(self, outputs: list[Output]) -> None:
+        datagrams = [output.frame for output in outputs if output.path is Path.UDP]
+        if self._udp is not None and datagrams:
+            for payload in pack_datagrams(datagrams):
+                self._udp.send(payload)
+            if self._udp.nearly_used_up:
+                self.core.renew(self.now())
+        if self._channel is not None:
+            for output in outputs:
+                if output.path is Path.TLS:
+                    self._channel.send(output.frame)
+
+    # --- Time -----------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        when = self.core.timer()
+        if when is not None and not self._stopped:
+            self._timer = self._loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        # The loop's clock has a resolution: a timer may come a little early, and must not come again for that.
+        when = self.core.timer()
+        now = self.now()
+        self.core.handle_timer(max(now, when) if when is not None and when - now < 0.01 else now)
+        self.pump()

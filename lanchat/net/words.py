@@ -1,0 +1,116 @@
+"""What people read when something does not work: one line for each code, reason and kind of trouble."""
+
+from lanchat.i18n import _
+from lanchat.net.api import CommandError, Trouble
+from lanchat.protocol.client.states import Reason
+from lanchat.protocol.wire import Code, Failure
+
+# Refusals that are about the command's own words, not about rights.
+_INVALID = frozenset(
+    (Code.NAME_INVALID, Code.PASSWORD_INVALID, Code.EMAIL_INVALID, Code.BAD_TEXT, Code.TOO_LARGE, Code.NAME_TAKEN)
+)
+
+
+def code_text(code: int) -> str:
+    """Why the server refused."""
+    texts: dict[int, str] = {
+        Code.BAD_REQUEST: _("The server did not understand: is this program newer or older than the server?"),
+        Code.BAD_CREDENTIALS: _("Wrong name or password"),
+        Code.NOT_ALLOWED: _("You may not do that"),
+        Code.NOT_FOUND: _("There is no such thing, or it is not yours to see"),
+        Code.NAME_TAKEN: _("This name is taken"),
+        Code.NAME_INVALID: _("This name cannot be used"),
+        Code.PASSWORD_INVALID: _("The password needs 8 characters or more"),
+        Code.REGISTRATION_CLOSED: _("New accounts are made by the administrator of this server"),
+        Code.INVITE_INVALID: _("The registration code is wrong, used up or too old"),
+        Code.TOO_MANY_TRIES: _("Too many tries: wait a little"),
+        Code.TOO_MANY_SESSIONS: _("You are connected too many times already"),
+        Code.ACCOUNT_DISABLED: _("This account is disabled"),
+        Code.DEVICE_REVOKED: _("This device was shut out: log in again"),
+        Code.BUSY: _("The server is busy: try again in a moment"),
+        Code.UNAVAILABLE: _("The server cannot store anything at the moment"),
+        Code.RECOVERY_INVALID: _("The code is wrong or too old"),
+        Code.EMAIL_INVALID: _("This is not an e-mail address"),
+        Code.VERSION: _("The server speaks another version: update this program or the server"),
+        Code.LAST_ADMINISTRATOR: _("The last administrator cannot be taken away"),
+        Code.NOT_A_MEMBER: _("You are not a member of this room"),
+        Code.BAD_SIGNATURE: _("The signature of the message does not hold"),
+        Code.UNKNOWN_DEVICE: _("The server does not know this device"),
+        Code.BAD_TEXT: _("The text has characters that are not allowed"),
+        Code.TOO_LARGE: _("The text is too long"),
+        Code.NO_SUCH_TARGET: _("The message is no longer there"),
+        Code.TARGET_NOT_YOURS: _("This is somebody else's message"),
+        Code.AUTHOR_DISABLED: _("This account is disabled"),
+        Code.UNSUPPORTED_KIND: _("The server does not take messages of this kind"),
+    }
+    return texts.get(code) or _("The server refused")
+
+
+def known_code(code: int) -> Code:
+    """A code of a later version counts as BAD_REQUEST."""
+    try:
+        return Code(code)
+    except ValueError:
+        return Code.BAD_REQUEST
+
+
+def refusal(failure: Failure) -> CommandError:
+    """A request's failure as the error of a command."""
+    code = known_code(failure.code)
+    trouble = Trouble.INVALID if code in _INVALID else Trouble.REFUSED
+    return CommandError(trouble, code_text(failure.code), code, failure.retry_ms / 1000)
+
+
+def reason_text(reason: Reason, detail: str) -> str:
+    """Why the link is in its state; `detail` is a line for people where there is one."""
+    texts = {
+        Reason.NONE: "",
+        Reason.NO_ANSWER: _("The server does not answer"),
+        Reason.LOST: _("The connection was lost"),
+        Reason.STOPPING: _("The server is being restarted"),
+        Reason.SILENT: _("The server has gone silent"),
+        Reason.REFUSED: _("The server refused"),
+        Reason.OTHER_HISTORY: _(
+            "The server's history is not the one on this computer: what was received stays here, nothing is sent"
+        ),
+        Reason.SHORTER_HISTORY: _(
+            "The server has lost messages that this computer still has: they stay here, nothing is sent"
+        ),
+        Reason.OVERTAXED: _("Messages come faster than this connection takes them"),
+        Reason.LOCAL: _("The local copy cannot be written"),
+    }
+    return detail or texts[reason]
+
+
+def text_problem(reason: str) -> CommandError:
+    """Why a text cannot be sent, from the words of ProtocolError."""
+    texts = {
+        "empty text": _("There is nothing to send"),
+        "text too long": _("The text is too long"),
+        "control character in text": _("The text has characters that are not allowed"),
+    }
+    return CommandError(Trouble.INVALID, texts.get(reason, _("This cannot be sent")))
+
+
+def offline() -> CommandError:
+    return CommandError(Trouble.OFFLINE, _("The server is away, and this needs it"))
+
+
+def not_logged_in() -> CommandError:
+    return CommandError(Trouble.REFUSED, _("Not logged in"))
+
+
+def no_server(host: str = "") -> CommandError:
+    if host:
+        return CommandError(Trouble.NO_SERVER, _("No server answers at {address}").format(address=host))
+    return CommandError(Trouble.NO_SERVER, _("No server was found on this network"))
+
+
+def changed_identity(name: str) -> CommandError:
+    text = _("The server {name} shows another identity than before. Do not go on; ask whoever runs it")
+    return CommandError(Trouble.IDENTITY, text.format(name=name))
+
+
+def other_identity(name: str) -> CommandError:
+    text = _("The server {name} is not the one that was asked for: its fingerprint is another")
+    return CommandError(Trouble.IDENTITY, text.format(name=name))
