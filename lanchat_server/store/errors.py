@@ -43,6 +43,11 @@ def is_duplicate(error: SQLAlchemyError) -> bool:
     return error_number(error) in _DUPLICATES
 
 
+def is_missing_database(error: SQLAlchemyError) -> bool:
+    """The server is there, the database is not."""
+    return error_number(error) == _NO_DATABASE
+
+
 def is_lost(error: SQLAlchemyError) -> bool:
     """The connection is of no more use."""
     if _is_sqlite(error):

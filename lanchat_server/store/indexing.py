@@ -4,14 +4,13 @@ InnoDB keeps its full-text index by itself. On SQLite triggers do it for edits a
 index here, because a trigger makes FTS5 write a segment for each row: 14 µs instead of 1.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, update
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
-from lanchat_server.core.model import NewRecord
 from lanchat_server.store.bulk import insert_rows
 from lanchat_server.store.schema import search
 from lanchat_server.store.words import tokens
@@ -26,11 +25,21 @@ _REPLACE = (
 )
 
 
-def index(connection: Connection, room: int, records: Sequence[NewRecord]) -> None:
-    """Add what `records` say, and apply their edits and deletions, in order, to what is there."""
+class Said(NamedTuple):
+    """What the search needs of a record. `text` None: deleted."""
+
+    seq: int
+    time_ms: int
+    kind: Kind
+    ref: int
+    text: str | None
+
+
+def index(connection: Connection, room: int, records: Iterable[Said]) -> None:
+    """Add what consecutive records say, and apply their edits and deletions, in order, to what is there."""
     added, edited, deleted = _fold(records)
     if added:
-        add(connection, [(room, new.record.seq, new.record.time_ms, tokens(text)) for new, text in added.values()])
+        _add(connection, [(room, said.seq, said.time_ms, tokens(said.text or "")) for said in added.values()])
     if edited:
         changes = [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
         connection.execute(_REPLACE, changes)
@@ -38,8 +47,7 @@ def index(connection: Connection, room: int, records: Sequence[NewRecord]) -> No
         connection.execute(_DELETE, [{"room": room, "number": seq} for seq in deleted])
 
 
-def add(connection: Connection, rows: Sequence[tuple[int, int, int, str]]) -> None:
-    """Insert (room, seq, time_ms, tokens)."""
+def _add(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:
     if connection.dialect.name != "sqlite":
         insert_rows(connection, search, [(None, *row) for row in rows])
         return
@@ -49,20 +57,19 @@ def add(connection: Connection, rows: Sequence[tuple[int, int, int, str]]) -> No
     connection.exec_driver_sql(_INDEX, [(row[0], row[-1]) for row in numbered])
 
 
-def _fold(records: Sequence[NewRecord]) -> tuple[dict[int, tuple[NewRecord, str]], dict[int, str], list[int]]:
-    """What a batch comes to: rows to add with their text, texts to replace, rows to delete."""
-    added: dict[int, tuple[NewRecord, str]] = {}
+def _fold(records: Iterable[Said]) -> tuple[dict[int, Said], dict[int, str], list[int]]:
+    """What a batch comes to: rows to add, texts to replace, rows to delete."""
+    added: dict[int, Said] = {}
     edited: dict[int, str] = {}
     deleted: list[int] = []
-    for new in records:
-        kind, ref, erased = new.header.kind, new.header.ref, new.record.body is None
-        if kind is Kind.TEXT and not erased:
-            added[new.record.seq] = (new, new.text)
-        elif kind is Kind.EDIT and not erased:
-            if ref in added:
-                added[ref] = (added[ref][0], new.text)
+    for said in records:
+        if said.kind is Kind.TEXT and said.text is not None:
+            added[said.seq] = said
+        elif said.kind is Kind.EDIT and said.text is not None:
+            if said.ref in added:
+                added[said.ref] = added[said.ref]._replace(text=said.text)
             else:
-                edited[ref] = new.text  # of a message deleted meanwhile: there is no row to replace
-        elif kind is Kind.DELETE and added.pop(ref, None) is None:
-            deleted.append(ref)
+                edited[said.ref] = said.text  # of a message deleted meanwhile: there is no row to replace
+        elif said.kind is Kind.DELETE and added.pop(said.ref, None) is None:
+            deleted.append(said.ref)
     return added, edited, deleted

@@ -12,7 +12,7 @@ from lanchat.protocol.records import Record
 from lanchat_server.core.model import LogState, RoomHead, Snapshot
 from lanchat_server.core.ports import Fenced
 from lanchat_server.store import reads, schema
-from lanchat_server.store.engine import WRITES
+from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.search import find
@@ -108,6 +108,19 @@ class SqlStore:
                 yield connection
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
+
+    @contextmanager
+    def replacing(self) -> Iterator[Connection]:
+        """A transaction without a lease and without a limit on single statements, to replace everything."""
+        engine = make_engine(self.address, answer_timeout=LONG_ANSWER_TIMEOUT)
+        try:
+            with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+                connection.execute(select(schema.lease.c.incarnation).with_for_update())
+                yield connection
+        except SQLAlchemyError as error:
+            raise store_error(error, self.address) from error
+        finally:
+            engine.dispose()
 
     def snapshot(self) -> Snapshot:
         with self.reading() as connection:

@@ -92,7 +92,7 @@ class SqlTransaction(Accounts, Rooms):
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
         for chunk in chunks(deleted):
             self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
-        indexing.index(self._connection, room, records)
+        indexing.index(self._connection, room, map(_said, records))
 
     def _set_head(self, room: int, before: int, head: RoomHead) -> None:
         values = {"room": room, "before": before, "new_seq": head.seq, "new_hash": head.hash, "new_ms": head.time_ms}
@@ -106,3 +106,8 @@ class SqlTransaction(Accounts, Rooms):
         decided = self.decisions(first)
         new = [(*key, int(row.code), row.time_ms) for key, row in first.items() if key not in decided]
         insert_rows(self._connection, schema.rejections, new)
+
+
+def _said(new: NewRecord) -> indexing.Said:
+    text = None if new.record.body is None else new.text
+    return indexing.Said(new.record.seq, new.record.time_ms, new.header.kind, new.header.ref, text)

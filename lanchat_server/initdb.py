@@ -1,0 +1,103 @@
+"""`init-db`: the database, the account that the server uses, and the tables. Safe to repeat.
+
+What is executed on MySQL and MariaDB stands in db/mysql/create.sql, for administrators who rather run it by hand.
+"""
+
+import re
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from lanchat.i18n import _
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store import open_store
+from lanchat_server.store.engine import make_engine
+from lanchat_server.store.errors import is_missing_database, store_error
+from lanchat_server.store.migrate import script_folder
+from lanchat_server.store.url import Address, parse_url
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path()) -> None:
+    """Make what is missing of the database at `url` (None: the SQLite file in `data_dir`) and its tables.
+
+    With `admin_url`, an account that may do so, also the database itself and the account of `url` with the few rights
+    that it needs; its password becomes the one in `url`. Without it, the account of `url` makes the database if it
+    may. Raises StoreError with one line for a person.
+    """
+    address = parse_url(url, data_dir)
+    if address.is_sqlite:
+        if admin_url is not None:
+            raise StoreError(_("A SQLite database needs no administrator: leave out --admin-url"))
+    elif admin_url is not None:
+        admin = parse_url(admin_url, data_dir, name_required=False)
+        if admin.is_sqlite:
+            raise StoreError(_("--admin-url is the URL of a MySQL or MariaDB administrator"))
+        _run(admin, _statements(address, with_account=admin.user != address.user))
+    elif _is_missing(address):
+        _run(address, _statements(address, with_account=False))
+    open_store(url, data_dir).close()
+
+
+def _is_missing(address: Address) -> bool:
+    engine = make_engine(address)
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as error:
+        if is_missing_database(error):
+            return True
+        raise store_error(error, address) from error
+    finally:
+        engine.dispose()
+    return False
+
+
+def _run(admin: Address, statements: list[str]) -> None:
+    server = admin.with_database("")
+    engine = make_engine(server)
+    try:
+        with engine.connect() as connection, connection.begin():
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+    except SQLAlchemyError as error:
+        raise store_error(error, server) from error
+    finally:
+        engine.dispose()
+
+
+def _statements(address: Address, *, with_account: bool) -> list[str]:
+    """db/mysql/create.sql for this address; with `with_account` False only what makes the database."""
+    if with_account and not address.password:
+        raise StoreError(_("The database URL needs a password for the account to be made"))
+    script = (script_folder() / "mysql" / "create.sql").read_text(encoding="utf-8")
+    found = []
+    for statement in re.sub(r"^--.*$", "", script, flags=re.MULTILINE).split(";"):
+        if "{account}" not in statement:
+            found.append(_fill(statement, address, ""))
+        elif with_account:
+            found += [_fill(statement, address, host) for host in _hosts(address)]
+    return [statement for statement in found if statement]
+
+
+def _hosts(address: Address) -> tuple[str, ...]:
+    """From where the account may connect: this computer when the server is on it, else from anywhere."""
+    return _LOOPBACK if address.host in _LOOPBACK or "unix_socket" in address.options else ("%",)
+
+
+def _fill(statement: str, address: Address, host: str) -> str:
+    names = {
+        "database": _quoted(address.name),
+        "pattern": _quoted(re.sub(r"([\\_%])", r"\\\1", address.name)),
+        "account": f"{_text(address.user)}@{_text(host)}",
+        "password": _text(address.password),
+    }
+    return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], statement).strip()
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

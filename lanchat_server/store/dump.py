@@ -1,0 +1,104 @@
+"""Whole tables out of a database and into another one, whichever kinds the two are."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Annotated, Any, Optional
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, and_, delete, or_, select, update
+from sqlalchemy.engine import Connection
+
+from lanchat.protocol.limits import BODY_OCTETS_MAX
+from lanchat.protocol.messages import Kind
+from lanchat_server.core.model import LogState
+from lanchat_server.store import indexing, schema
+from lanchat_server.store.bulk import chunks, insert_rows
+
+# In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`.
+TABLES: tuple[Table, ...] = (
+    schema.users,
+    schema.devices,
+    schema.rooms,
+    schema.memberships,
+    schema.records,
+    schema.rejections,
+    schema.recovery_codes,
+    schema.invites,
+    schema.room_keys,
+)
+_ROWS = 500  # read at a time: at most 8 MiB of bodies
+
+Row = tuple[Any, ...]
+
+
+def read_rows(connection: Connection, table: Table) -> Iterator[Row]:
+    """All rows in the order of the primary key, a few at a time; the caller's transaction makes them one state."""
+    key = list(table.primary_key)
+    last: Row | None = None
+    while True:
+        statement = select(table).order_by(*key).limit(_ROWS)
+        if last is not None:
+            statement = statement.where(_after(key, [last[list(table.columns).index(column)] for column in key]))
+        found = connection.execute(statement).all()
+        yield from map(tuple, found)
+        if len(found) < _ROWS:
+            return
+        last = tuple(found[-1])
+
+
+def _after(key: Sequence[Column[Any]], values: Sequence[Any]) -> Any:
+    """Rows beyond these values of the key. Written out, because not every database uses its index for tuples."""
+    same = [column == value for column, value in zip(key, values, strict=True)]
+    return or_(*(and_(*same[:i], column > values[i]) for i, column in enumerate(key)))
+
+
+@cache
+def row_type(table: Table) -> Any:
+    """The type of a row of `table`, as msgspec checks it."""
+    return tuple[tuple(map(_column_type, table.columns))]  # type: ignore[misc]
+
+
+def _column_type(column: Column[Any]) -> Any:
+    kind = column.type
+    length: int | None = getattr(kind, "length", None)
+    if isinstance(kind, Boolean):
+        return bool
+    if isinstance(kind, Integer):
+        bits = 63 if isinstance(kind, BigInteger) else 31
+        return Annotated[int, msgspec.Meta(ge=0, le=2**bits - 1)]
+    if kind.python_type is bytes:
+        least = length if type(kind).__name__ == "BINARY" else 0
+        return Annotated[bytes, msgspec.Meta(min_length=least, max_length=length)]
+    text = Annotated[str, msgspec.Meta(max_length=length or BODY_OCTETS_MAX)]
+    return Optional[text] if column.nullable else text  # noqa: UP045 - built from values, not written as a type
+
+
+def clear(connection: Connection) -> None:
+    """Empty every table but `log` and `lease`."""
+    for table in (schema.search, *reversed(TABLES)):
+        connection.execute(delete(table))
+
+
+def set_log(connection: Connection, log: LogState) -> None:
+    """Give the database this identity; a server that runs on it is fenced."""
+    connection.execute(update(schema.log).values(log_id=log.log_id, epoch=log.epoch))
+    connection.execute(update(schema.lease).values(incarnation=schema.lease.c.incarnation + 1))
+
+
+def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
+    """Insert rows into an empty table; for `records` fills the search as well."""
+    for chunk in chunks(rows):
+        insert_rows(connection, table, chunk)
+        if table is schema.records:
+            _index(connection, chunk)
+
+
+def _index(connection: Connection, records: list[Row]) -> None:
+    named = [dict(zip(schema.records.columns.keys(), row, strict=True)) for row in records]
+    for room, group in groupby(named, key=itemgetter("room_id")):
+        said = [
+            indexing.Said(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"]) for row in group
+        ]
+        indexing.index(connection, room, said)
