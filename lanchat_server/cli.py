@@ -1,21 +1,29 @@
 """`lanchat-server`: its grammar, and from arguments to an exit code. What the commands do stands in `cli_*.py`.
 
-Options of the configuration may stand before or after the command; they have no defaults inside argparse, so that only
-what was typed overrides environment and file. Without a command the server runs.
+Options of the configuration may stand before or after the command; only what was typed overrides environment and file.
+Without a command the server runs; its options stand before the command then.
 """
 
 import argparse
 import asyncio
-import importlib
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
-from lanchat import __version__
-from lanchat.cli.arguments import N_, Parser, example, language_of, one_line, whole_number
+from lanchat.cli.arguments import (
+    N_,
+    Command,
+    Parser,
+    add_command,
+    build_parser,
+    language_of,
+    one_line,
+    option_group,
+    whole_number,
+)
 from lanchat.cli.exits import DONE, FAILED, CliError
 from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams, shown
 from lanchat.i18n import LANGUAGES, _, set_language
@@ -23,17 +31,6 @@ from lanchat_server import config, logs
 from lanchat_server.config import ConfigError, ServerConfig
 
 PROGRAM = "lanchat-server"
-
-
-class Command(NamedTuple):
-    """A command: what it is for, its arguments as usage shows them, an example, `module:function` that does it (taking
-    options, configuration, output; returning an exit code), and how its arguments are read."""
-
-    help: str
-    synopsis: str
-    example: str
-    run: str
-    arguments: Callable[[Parser], None]
 
 
 # --- Grammar ----------------------------------------------------------------------------------------------------------
@@ -52,11 +49,7 @@ def _reader(read: Callable[[object], Any]) -> Callable[[str], Any]:
 
 
 def _common(parser: Parser) -> None:
-    group = parser.add_argument_group(_("common options, before or after the command"))
-
-    def add(name: str, help: str, **details: Any) -> None:
-        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
-
+    add = option_group(parser, _("common options, before or after the command"))
     add("--config", _("a TOML file; each option can stand there too"), metavar="FILE", type=Path)
     database = _reader(config.database_url)
     text = _("the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name")
@@ -67,11 +60,7 @@ def _common(parser: Parser) -> None:
 
 
 def _run_options(parser: Parser) -> None:
-    group = parser.add_argument_group(_("options of the server"))
-
-    def add(name: str, help: str, **details: Any) -> None:
-        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
-
+    add = option_group(parser, _("options of the server"))
     add("--name", _("the name that people see; else the computer's"), metavar="NAME", type=_reader(config.server_name))
     add("--host", _("the address to listen on; else all"), metavar="ADDR")
     port = whole_number(0, 65535)
@@ -80,10 +69,6 @@ def _run_options(parser: Parser) -> None:
     add("--no-discovery", _("do not let clients find this server"), action="store_false", dest="discovery")
     add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
     add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
-
-
-def _no_more(parser: Parser) -> None:
-    """The command has no arguments of its own."""
 
 
 def _init_db(parser: Parser) -> None:
@@ -106,9 +91,7 @@ def _users(parser: Parser) -> None:
     )
 
     def add(name: str, help: str, synopsis: str, model: str) -> Parser:
-        usage = " ".join(filter(None, (parser.prog, name, synopsis, f"[{_('common options')}]")))
-        description = help[0].upper() + help[1:] + "."
-        added: Parser = actions.add_parser(name, help=help, description=description, usage=usage, epilog=example(model))
+        added = add_command(actions, f"{parser.prog} {name}", help, synopsis, model)
         if synopsis:
             added.add_argument("user", metavar="USER", help=_("the user name"))
         _common(added)
@@ -154,7 +137,6 @@ COMMANDS = {
         "",
         "lanchat-server status --json",
         "lanchat_server.cli_users:status",
-        _no_more,
     ),
     "backup": Command(
         N_("write keys and database to a file"),
@@ -176,25 +158,11 @@ COMMANDS = {
 }
 
 
-def build_parser() -> Parser:
+def server_parser() -> Parser:
     """The parser, in the language in use."""
     description = _("The server of a chat for the local network. Without a command it runs.")
-    usage = f"{PROGRAM} [{_('options')}] [{_('command')}]"
-    parser = Parser(prog=PROGRAM, description=description, usage=usage, epilog=example(f"{PROGRAM} --name Office"))
-    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    parser = build_parser(PROGRAM, (description, f"{PROGRAM} --name Office"), COMMANDS, _common)
     _run_options(parser)
-    _common(parser)
-    commands = parser.add_subparsers(
-        title=_("commands"), dest="command", metavar=_("COMMAND"), prog=PROGRAM, parser_class=Parser
-    )
-    for name, command in COMMANDS.items():
-        text = _(command.help)
-        usage = " ".join(filter(None, (PROGRAM, name, command.synopsis, f"[{_('common options')}]")))
-        added = commands.add_parser(
-            name, help=text, description=text[0].upper() + text[1:] + ".", usage=usage, epilog=example(command.example)
-        )
-        command.arguments(added)
-        _common(added)
     return parser
 
 
@@ -206,10 +174,9 @@ def run(argv: Sequence[str]) -> int:
     prepare_streams()
     set_language(language_of(argv))
     try:
-        options = build_parser().parse_args(argv)
+        options = server_parser().parse_args(argv)
         settings = load_config(options)
-        module, _colon, function = COMMANDS[options.command or "run"].run.partition(":")
-        command = getattr(importlib.import_module(module), function)
+        command = COMMANDS[options.command or "run"].function()
         return int(command(options, settings, Output(settings.json_output)))
     except CliError as error:
         return fail(error.text, error.code)

@@ -5,12 +5,13 @@ replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so th
 """
 
 import argparse
+import importlib
 import math
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
-from lanchat import i18n
+from lanchat import __version__, i18n
 from lanchat.cli.exits import USAGE
 from lanchat.i18n import _
 
@@ -62,9 +63,70 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def example(*lines: str) -> str:
+# --- Programs with commands -------------------------------------------------------------------------------------------
+
+
+class Command(NamedTuple):
+    """A command: what it is for, its arguments as usage shows them, an example, `module:function` that does it, and how
+    its arguments are read."""
+
+    help: str
+    synopsis: str
+    example: str
+    run: str
+    arguments: Callable[[Parser], None] = lambda parser: None
+
+    def function(self) -> Callable[..., Any]:
+        """What does it, imported now."""
+        module, _colon, name = self.run.partition(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return function
+
+
+def build_parser(
+    program: str, texts: tuple[str, str], commands: Mapping[str, Command], common: Callable[[Parser], None]
+) -> Parser:
+    """The parser of a program, in the language in use. `texts`: what it is and an example; `common` adds the options
+    that stand before and after each command."""
+    description, model = texts
+    usage = program + " [" + _("options") + "] [" + _("command") + "]"
+    parser = Parser(prog=program, description=description, usage=usage, epilog=example(model))
+    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    common(parser)
+    actions = parser.add_subparsers(
+        title=_("commands"), dest="command", metavar=_("COMMAND"), prog=program, parser_class=Parser
+    )
+    for name, command in commands.items():
+        added = add_command(actions, f"{program} {name}", _(command.help), command.synopsis, command.example)
+        command.arguments(added)
+        common(added)
+    return parser
+
+
+def add_command(actions: Any, path: str, help: str, synopsis: str, model: str) -> Parser:
+    """A sub-parser; `path` is the program with the words down to this command. Options that all commands share are
+    named in its usage, not listed: they would hide what is special."""
+    usage = " ".join(filter(None, (path, synopsis, "[" + _("common options") + "]")))
+    description = help[0].upper() + help[1:] + "."
+    name = path.rpartition(" ")[2]
+    parser: Parser = actions.add_parser(name, help=help, description=description, usage=usage, epilog=example(model))
+    return parser
+
+
+def option_group(parser: argparse.ArgumentParser, title: str) -> Callable[..., None]:
+    """A group of options; returns what adds one (name, help, argparse's keywords). They have no default inside
+    argparse: a sub-parser's default would overwrite what stood before the command."""
+    group = parser.add_argument_group(title)
+
+    def add(name: str, help: str, **details: Any) -> None:
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+
+    return add
+
+
+def example(line: str) -> str:
     """The end of a help page."""
-    return _("Example:") + "".join(f"\n  {line}" for line in lines)
+    return _("Example:") + "\n  " + line
 
 
 def language_of(argv: Sequence[str]) -> str | None:

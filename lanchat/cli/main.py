@@ -1,15 +1,13 @@
 """`lanchat`: from arguments to an exit code. Every way to end a command passes here."""
 
 import argparse
-import asyncio
-import importlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lanchat.cli.arguments import language_of, one_line
-from lanchat.cli.exits import DONE, FAILED, INTERRUPTED, CliError, code_of
+from lanchat.cli.exits import DONE, FAILED, CliError, code_of
 from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams
 from lanchat.i18n import _, set_language
 
@@ -39,8 +37,6 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
         return DONE
     except OSError as error:
         return _fail(str(error.strerror or error), FAILED)
-    except asyncio.CancelledError:
-        return INTERRUPTED
 
 
 def _fail(text: str, code: int) -> int:
@@ -57,11 +53,12 @@ def _set_logging(verbose: bool) -> None:
 
 
 def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None") -> int:
+    import asyncio
+
     from lanchat.cli.options import COMMANDS
     from lanchat.cli.session import real_client
 
-    module, _colon, function = COMMANDS[options.command].run.partition(":")
-    command = getattr(importlib.import_module(module), function)
+    command = COMMANDS[options.command].function()
     return asyncio.run(_with_session(options, command, make_client or real_client))
 
 

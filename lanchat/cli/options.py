@@ -1,16 +1,14 @@
 """The grammar of `lanchat`: each command with its arguments, its help and one example.
 
 Nothing heavy is imported here: `--help` and a wrong argument answer at once. Options that all commands share may stand
-before or after the command; they have no defaults inside argparse (a sub-parser's default would overwrite what stood
-before the command) and get them in `parse`.
+before or after the command and get their defaults in `parse`.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from lanchat import __version__
-from lanchat.cli.arguments import N_, Parser, example, seconds, whole_number
+from lanchat.cli.arguments import N_, Command, Parser, add_command, build_parser, option_group, seconds, whole_number
 from lanchat.i18n import LANGUAGES, _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import clean_fingerprint, parse_address, parse_invite_untrusted
@@ -34,17 +32,6 @@ COMMON_DEFAULTS: dict[str, Any] = {
 _sequence = whole_number(1)
 
 
-class Command(NamedTuple):
-    """A command: what it is for, its arguments as usage shows them, an example, the coroutine `module:function` that
-    does it, and how its arguments are read."""
-
-    help: str
-    synopsis: str
-    example: str
-    run: str
-    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
-
-
 def _checked(check: Callable[[str], object], complaint: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         try:
@@ -57,11 +44,7 @@ def _checked(check: Callable[[str], object], complaint: str) -> Callable[[str], 
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(_("common options, before or after the command"))
-
-    def add(name: str, help: str, **details: Any) -> None:
-        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
-
+    add = option_group(parser, _("common options, before or after the command"))
     address = _checked(lambda text: parse_address(text, 1), N_("{value} is not an address HOST[:PORT]"))
     add("--server", _("the server's address; without it the server is searched"), metavar="HOST[:PORT]", type=address)
     fingerprint = _checked(clean_fingerprint, N_("{value} is not a fingerprint of 64 hex digits"))
@@ -134,13 +117,8 @@ def _online(parser: argparse.ArgumentParser) -> None:
 
 def _devices(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser)
-    revoke = actions.add_parser(
-        "revoke",
-        help=_("shut a device out"),
-        description=_("Shut a device out: it cannot log in any more."),
-        usage=f"{parser.prog} revoke ID",
-        epilog=example("lanchat devices revoke 1f2e3d4c"),
-    )
+    text = _("shut a device out: it cannot log in any more")
+    revoke = add_command(actions, f"{parser.prog} revoke", text, "ID", "lanchat devices revoke 1f2e3d4c")
     revoke.add_argument("device", metavar="ID", help=_("the device's id, at least its first eight digits"))
     _common(revoke)
 
@@ -312,32 +290,15 @@ COMMANDS = {
 }
 
 
-def build_parser() -> Parser:
+def client_parser() -> Parser:
     """The parser, in the language in use."""
     description = _("Chat on the local network. Without a command the window opens.")
-    usage = f"lanchat [{_('options')}] [{_('command')}]"
-    parser = Parser(
-        prog="lanchat", description=description, usage=usage, epilog=example("lanchat send general 'Hello'")
-    )
-    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
-    _common(parser)
-    commands = parser.add_subparsers(
-        title=_("commands"), dest="command", metavar=_("COMMAND"), prog="lanchat", parser_class=Parser
-    )
-    for name, command in COMMANDS.items():
-        text = _(command.help)
-        usage = " ".join(filter(None, ("lanchat", name, command.synopsis, f"[{_('common options')}]")))
-        added = commands.add_parser(
-            name, help=text, description=text[0].upper() + text[1:] + ".", usage=usage, epilog=example(command.example)
-        )
-        command.arguments(added)
-        _common(added)
-    return parser
+    return build_parser("lanchat", (description, "lanchat send general 'Hello'"), COMMANDS, _common)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options with their defaults filled in; ends the program with exit code 2 on a usage error."""
-    options = build_parser().parse_args(argv)
+    options = client_parser().parse_args(argv)
     for name, value in COMMON_DEFAULTS.items():
         if getattr(options, name, None) is None:
             setattr(options, name, value)
