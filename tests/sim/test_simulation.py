@@ -9,7 +9,7 @@ import pytest
 
 from tests.sim.world import World
 
-CHUNKS = 8
+CHUNKS = 4
 SEEDS = range(400)
 _RARE = [
     "server crash",

@@ -1,0 +1,216 @@
+"""Accounts on a real server process, spoken to by hand: registering, logging in, devices, passwords, roles."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.protocol import keys, wire
+from lanchat.protocol.certificates import open_certificate_untrusted
+from lanchat.protocol.wire import Code, Role
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as process:
+        with RawClient(process.port) as admin:
+            assert isinstance(admin.register("admin"), wire.LoggedIn)
+        yield process
+
+
+def code(result: object) -> Code:
+    assert isinstance(result, wire.Failure), result
+    return Code(result.code)
+
+
+def test_the_first_account_is_administrator_and_the_next_is_not(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, RawClient(server.port) as first, RawClient(server.port) as second:
+        assert first.register("anna").user.role is Role.ADMINISTRATOR
+        assert second.register("bob").user.role is Role.MEMBER
+
+
+def test_registering_gives_general_and_a_certificate_of_the_log(server: ServerProcess) -> None:
+    with RawClient(server.port) as client:
+        session = client.register("carol", display_name="Carol Ünal")
+        body = open_certificate_untrusted(client.welcome.log_key, client.welcome.log_id, session.certificate)
+        assert (body.user, body.user_name, body.display_name) == (session.user.id, "carol", "Carol Ünal")
+        assert body.device == client.device == session.device
+        assert 70 < (body.not_after_ms / 1000 - time.time()) / 3600 < 73
+        assert [room.name for room in session.rooms if room.joined] == ["general"]
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "more", "expected"),
+    [
+        ("ADMIN", "correct horse", {}, Code.NAME_TAKEN),
+        ("with space", "correct horse", {}, Code.NAME_INVALID),
+        ("", "correct horse", {}, Code.NAME_INVALID),
+        ("x" * 33, "correct horse", {}, Code.NAME_INVALID),
+        ("ev\u202eil", "correct horse", {}, Code.NAME_INVALID),
+        ("dave", "short", {}, Code.PASSWORD_INVALID),
+        ("dave", "correct horse", {"email": "no address"}, Code.EMAIL_INVALID),
+        ("dave", "correct horse", {"display_name": "two\nlines"}, Code.NAME_INVALID),
+    ],
+)
+def test_bad_registrations_are_refused(
+    server: ServerProcess, user: str, password: str, more: dict[str, str], expected: Code
+) -> None:
+    with RawClient(server.port) as client:
+        assert code(client.register(user, password, **more)) is expected
+
+
+def test_wrong_passwords_and_unknown_names_get_the_same_answer(server: ServerProcess) -> None:
+    with RawClient(server.port) as client:
+        wrong = client.log_in("admin", "wrong password")
+        unknown = client.log_in("nobody-here", "wrong password")
+    assert isinstance(wrong, wire.Failure)
+    assert isinstance(unknown, wire.Failure)
+    assert (wrong.code, wrong.text) == (unknown.code, unknown.text) == (Code.BAD_CREDENTIALS, wrong.text)
+
+
+def test_a_failed_try_leaves_the_connection_for_another(server: ServerProcess) -> None:
+    with RawClient(server.port) as client:
+        client.register("erin")
+    with RawClient(server.port) as client:
+        assert code(client.log_in("erin", "not this one")) is Code.BAD_CREDENTIALS
+        assert isinstance(client.log_in("Erin"), wire.LoggedIn)
+
+
+def test_guessing_is_slowed_down(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, RawClient(server.port) as client:
+        client.register("victim")
+        with RawClient(server.port) as guesser:
+            codes = [code(guesser.log_in("victim", f"guess {i:05}")) for i in range(7)]
+        assert codes[:5] == [Code.BAD_CREDENTIALS] * 5
+        assert Code.TOO_MANY_TRIES in codes[5:]
+        # Her device key is not slowed down by it.
+        with RawClient(server.port, key=client.key) as again:
+            assert isinstance(again.log_in_by_key(), wire.LoggedIn)
+
+
+def test_a_device_key_logs_in_without_password_and_a_stolen_signature_does_not(server: ServerProcess) -> None:
+    with RawClient(server.port) as client:
+        client.register("frank")
+    with RawClient(server.port, key=client.key) as again:
+        assert isinstance(again.log_in_by_key(), wire.LoggedIn)
+        proof = again.proof(keys.LOGIN_CONTEXT)
+    with RawClient(server.port, key=client.key) as replay:
+        replay.hello()
+        # A signature over another connection's challenge.
+        assert code(replay.request(wire.LoginDevice(replay.device, proof))) is Code.BAD_CREDENTIALS
+    with RawClient(server.port) as stranger:
+        stranger.hello()
+        other = wire.LoginDevice(client.device, stranger.proof(keys.LOGIN_CONTEXT))
+        assert code(stranger.request(other)) is Code.BAD_CREDENTIALS
+        assert code(stranger.log_in_by_key()) is Code.DEVICE_REVOKED
+
+
+def test_a_challenge_serves_once(server: ServerProcess) -> None:
+    with RawClient(server.port) as client:
+        client.hello()
+        enrolment = client.enrolment()
+        assert code(client.request(wire.LoginPassword("admin", "wrong password", enrolment))) is Code.BAD_CREDENTIALS
+        again = wire.LoginPassword("admin", "correct horse", enrolment)
+        assert code(client.request(again)) is Code.BAD_REQUEST
+
+
+def test_devices_are_listed_and_a_revoked_one_is_out_at_once(server: ServerProcess) -> None:
+    with RawClient(server.port) as laptop, RawClient(server.port) as phone:
+        laptop.register("grace")
+        phone.log_in("grace")
+        devices = laptop.request(wire.ListDevices()).devices
+        assert {device.id for device in devices} == {laptop.device, phone.device}
+        assert all(device.online and not device.revoked for device in devices)
+        assert isinstance(laptop.request(wire.RevokeDevice(phone.device)), wire.Done)
+        goodbye = phone.wait_for(wire.Goodbye)
+        assert goodbye.code == Code.DEVICE_REVOKED
+        with pytest.raises(EOFError):
+            phone.receive()
+        with RawClient(server.port, key=phone.key) as again:
+            assert code(again.log_in_by_key()) is Code.DEVICE_REVOKED
+            # Its key is burnt: not even the password enrols it again.
+            assert code(again.log_in("grace")) is Code.DEVICE_REVOKED
+        assert code(laptop.request(wire.RevokeDevice(bytes(16)))) is Code.NOT_FOUND
+
+
+def test_a_new_password_ends_other_sessions(server: ServerProcess) -> None:
+    with RawClient(server.port) as here, RawClient(server.port) as there:
+        here.register("heidi")
+        there.log_in("heidi")
+        assert code(here.request(wire.ChangePassword("not it at all", "another one"))) is Code.BAD_CREDENTIALS
+        assert code(here.request(wire.ChangePassword("correct horse", "short"))) is Code.PASSWORD_INVALID
+        assert isinstance(here.request(wire.ChangePassword("correct horse", "another one")), wire.Done)
+        assert there.wait_for(wire.Goodbye).code == 0
+    with RawClient(server.port) as client:
+        assert code(client.log_in("heidi")) is Code.BAD_CREDENTIALS
+        assert isinstance(client.log_in("heidi", "another one"), wire.LoggedIn)
+
+
+def test_a_display_name_is_seen_by_others_and_in_the_certificate(server: ServerProcess) -> None:
+    with RawClient(server.port) as client, RawClient(server.port) as other:
+        other.register("ivan")
+        user = client.register("judy").user.id
+        assert isinstance(client.request(wire.SetProfile("Judy Ж", "judy@example.org")), wire.Done)
+        renewed = client.wait_for(wire.NewCertificate).certificate
+        body = open_certificate_untrusted(client.welcome.log_key, client.welcome.log_id, renewed)
+        assert body.display_name == "Judy Ж"
+        assert client.request(wire.GetProfile()).email == "judy@example.org"
+        end = time.monotonic() + 5
+        names: set[str] = set()
+        while "Judy Ж" not in names and time.monotonic() < end:
+            names |= {person.display_name for person in other.wait_for(wire.Users).users if person.id == user}
+        assert "Judy Ж" in names
+
+
+def test_figures_and_invitations_are_for_those_in_charge(server: ServerProcess) -> None:
+    with RawClient(server.port) as member:
+        member.register("mallory")
+        assert code(member.request(wire.Status())) is Code.NOT_ALLOWED
+        assert code(member.request(wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+    with RawClient(server.port) as admin:
+        admin.log_in("admin")
+        status = json.loads(admin.request(wire.Status()).json)
+        assert "admin" in status["users_online"]
+        assert {"name", "version", "uptime_s", "rooms", "queues", "database", "counters"} <= set(status)
+
+
+def test_registration_by_invitation(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text('registration = "invite"\n')
+    with ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as server:
+        with RawClient(server.port) as admin, RawClient(server.port) as guest:
+            admin.register("admin")
+            invite = admin.request(wire.CreateInvite(1, 3600)).code
+            assert code(guest.register("guest")) is Code.INVITE_INVALID
+            assert code(guest.register("guest", invite_code="0000-0000-0000-0000")) is Code.INVITE_INVALID
+            assert isinstance(guest.register("guest", invite_code=invite.lower()), wire.LoggedIn)
+        with RawClient(server.port) as late:
+            assert code(late.register("late", invite_code=invite)) is Code.INVITE_INVALID
+
+
+def test_closed_registration_lets_only_the_first_in(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text('registration = "closed"\n')
+    with (
+        ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as server,
+        RawClient(server.port) as admin,
+        RawClient(server.port) as guest,
+    ):
+        assert isinstance(admin.register("admin"), wire.LoggedIn)
+        assert code(guest.register("guest")) is Code.REGISTRATION_CLOSED
+
+
+def test_too_many_sessions_of_a_user_are_refused(server: ServerProcess) -> None:
+    clients = [RawClient(server.port) for _ in range(6)]
+    try:
+        clients[0].register("olivia")
+        results = [client.log_in("olivia") for client in clients[1:]]
+        assert all(isinstance(result, wire.LoggedIn) for result in results[:4])
+        assert code(results[4]) is Code.TOO_MANY_SESSIONS
+    finally:
+        for client in clients:
+            client.close()

@@ -1,0 +1,156 @@
+"""A client that speaks the wire by hand, for tests against a real server: blocking sockets, no retries, no mercy."""
+
+import hashlib
+import itertools
+import secrets
+import socket
+import ssl
+import time
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.protocol import keys, seal, wire
+from lanchat.protocol.limits import ALPN
+from lanchat.protocol.messages import Header, Kind, make_message
+from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
+
+
+_sources = itertools.count(1)
+
+
+def another_address() -> str:
+    """A loopback address that nobody has come from: limits per address are tested on purpose only."""
+    number = next(_sources)
+    return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+def tls_connect(port: int, *, alpn: str | None = ALPN, timeout: float = 5.0, source: str = "") -> ssl.SSLSocket:
+    """A TLS connection to loopback that trusts anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    raw = socket.create_connection(("127.0.0.1", port), timeout, (source or another_address(), 0))
+    return context.wrap_socket(raw)
+
+
+class RawClient:
+    """Connects and says hello; everything else on request. `events` collects frames that answer nothing."""
+
+    def __init__(
+        self, port: int, *, timeout: float = 5.0, key: Ed25519PrivateKey | None = None, source: str = ""
+    ) -> None:
+        self.port = port
+        self.sock = tls_connect(port, timeout=timeout, source=source)
+        certificate = self.sock.getpeercert(binary_form=True)
+        assert certificate is not None
+        self.fingerprint = hashlib.sha256(certificate).digest()
+        self.key = key or Ed25519PrivateKey.generate()
+        self.device = keys.device_id(keys.public_octets(self.key))
+        self.events: list[Any] = []
+        self._reader = FrameReader()
+        self._frames: list[Any] = []
+        self._id = 0
+        self.run = secrets.randbits(62)
+        self._n: dict[int, int] = {}
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def __enter__(self) -> "RawClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- Frames ------------------------------------------------------------------------------------------------------
+
+    def send(self, frame: Any) -> None:
+        self.sock.sendall(pack_frame(frame))
+
+    def receive(self, timeout: float = 5.0) -> Any:
+        """The next frame; raises EOFError when the server closed, TimeoutError when nothing came."""
+        self.sock.settimeout(timeout)
+        while not self._frames:
+            octets = self.sock.recv(65536)
+            if not octets:
+                raise EOFError
+            self._frames += [decode_from_server_untrusted(frame) for frame in self._reader.feed_untrusted(octets)]
+        return self._frames.pop(0)
+
+    def wait_for(self, kind: type, timeout: float = 5.0) -> Any:
+        """The next frame of a kind; others are kept in `events`."""
+        for event in self.events:
+            if isinstance(event, kind):
+                self.events.remove(event)
+                return event
+        end = time.monotonic() + timeout
+        while True:
+            frame = self.receive(max(0.01, end - time.monotonic()))
+            if isinstance(frame, kind):
+                return frame
+            self.events.append(frame)
+
+    def request(self, operation: Any, timeout: float = 5.0) -> Any:
+        """The result, or the Failure."""
+        self._id += 1
+        self.send(wire.Request(self._id, operation))
+        while True:
+            frame = self.receive(timeout)
+            if isinstance(frame, wire.Response) and frame.id == self._id:
+                return frame.result
+            if isinstance(frame, wire.Failure) and frame.id == self._id:
+                return frame
+            self.events.append(frame)
+
+    # --- Log-in ------------------------------------------------------------------------------------------------------
+
+    def hello(self) -> wire.Welcome:
+        self.welcome: wire.Welcome = self.request(wire.Hello([1], "raw"))
+        assert isinstance(self.welcome, wire.Welcome), self.welcome
+        return self.welcome
+
+    def proof(self, context: bytes) -> bytes:
+        return self.key.sign(context + self.welcome.log_id + self.fingerprint + self.welcome.challenge)
+
+    def enrolment(self) -> wire.Enrolment:
+        return wire.Enrolment(keys.public_octets(self.key), "raw", self.proof(keys.ENROL_CONTEXT))
+
+    def register(self, user: str, password: str = "correct horse", **more: str) -> Any:
+        self.hello()
+        return self._logged_in(self.request(wire.Register(user, password, self.enrolment(), **more), 15))
+
+    def log_in(self, user: str, password: str = "correct horse") -> Any:
+        self.hello()
+        return self._logged_in(self.request(wire.LoginPassword(user, password, self.enrolment()), 15))
+
+    def log_in_by_key(self) -> Any:
+        self.hello()
+        return self._logged_in(self.request(wire.LoginDevice(self.device, self.proof(keys.LOGIN_CONTEXT))))
+
+    def _logged_in(self, result: Any) -> Any:
+        if isinstance(result, wire.LoggedIn):
+            self.session = result
+            self.rooms = {room.name: room.id for room in result.rooms}
+            epoch = self.welcome.log_epoch
+            pair = result.keys
+            self.sealer = seal.Sealer(pair.to_server, pair.key_id, self.welcome.log_id, epoch)
+            self.opener = seal.Opener(pair.to_client, pair.key_id, self.welcome.log_id, epoch)
+        return result
+
+    # --- Messages ----------------------------------------------------------------------------------------------------
+
+    def message(self, room: int, text: str, *, kind: Kind = Kind.TEXT, ref: int = 0) -> Any:
+        n = self._n.get(room, 0) + 1
+        self._n[room] = n
+        header = Header(room, self.device, self.run, n, kind, ref, 1_000, n)
+        return make_message(self.key, self.welcome.log_id, header, text)
+
+    def say(self, room: int, text: str, *, kind: Kind = Kind.TEXT, ref: int = 0) -> wire.Receipt:
+        """Hand in a message and wait for what becomes of it."""
+        message = self.message(room, text, kind=kind, ref=ref)
+        self.send(wire.Submit([message]))
+        decided: wire.Decided = self.wait_for(wire.Decided)
+        return decided.receipts[0]
