@@ -21,6 +21,10 @@ class RecentRecords:
         kept = self._rooms.setdefault(room, deque())
         self._rooms.move_to_end(room)
         for record in records:
+            if kept and record.seq != kept[-1].seq + 1:
+                # A commit of unknown outcome was stored after all: what is here counts places, so no hole may be in it.
+                self._octets -= sum(record_size(old) for old in kept)
+                kept.clear()
             kept.append(record)
             self._octets += record_size(record)
             if len(kept) > self._config.recent_per_room:
