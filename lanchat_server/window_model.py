@@ -96,7 +96,7 @@ class Model:
             _messages(sum(room.get("head", 0) for room in rooms)),
         ]
         latency = self.status.get("database", {}).get("latency_ms")
-        if latency is not None:
+        if latency:  # 0: nothing was committed yet
             parts.append(_("database {time} ms").format(time=f"{latency:.1f}"))
         return " · ".join(parts)
 

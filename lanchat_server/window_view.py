@@ -63,7 +63,10 @@ def make_root(dark: bool) -> Any:
         dark={"background": DARK.surface, "foreground": DARK.text},
     ).register()
     theme = f"{_FAMILY}-{'dark' if dark else 'light'}"
-    return ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 560))
+    root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 560))
+    # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
+    root.event_add("<<Invoke>>", "<Key-space>")
+    return root
 
 
 class ServerView:
@@ -271,7 +274,8 @@ class LogPane:
         bar = ttk.Scrollbar(self.frame, command=self._text.yview)
         bar.grid(row=1, column=1, sticky="ns")
         self._text.configure(yscrollcommand=bar.set)
-        self._at_end = True
+        self._following = True
+        self._top = "1.0"
         self._text.bind("<Configure>", lambda _event: self._follow())
 
     def _build_filter(self) -> None:
@@ -304,7 +308,9 @@ class LogPane:
         self._write([line for line in lines if line.number <= newest])
 
     def _write(self, lines: list[Line], clear: bool = False) -> None:
-        self._at_end = clear or self._text.yview()[1] >= 0.999
+        # Where it stood after the last line came is where it still stands, unless somebody scrolled.
+        stayed = self._following and self._text.index("@0,0") == self._top
+        self._following = clear or stayed or self._text.yview()[1] >= 0.999
         self._text.configure(state="normal")
         if clear:
             self._text.delete("1.0", "end")
@@ -318,8 +324,11 @@ class LogPane:
 
     def _follow(self) -> None:
         """Keep the newest line in sight, unless somebody scrolled up to read."""
-        if self._at_end:
-            self._text.see("end")
+        if self._following:
+            # Else the widget, which measures lines when it has time, would not know yet where the end is.
+            self._text.tk.call(self._text, "sync")
+            self._text.yview_moveto(1.0)
+            self._top = self._text.index("@0,0")
 
     def paint(self, palette: Palette) -> None:
         self._text.configure(

@@ -1,0 +1,285 @@
+"""The server's window on a real screen, around the real service: what it shows, its buttons, its end."""
+
+import hashlib
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.frontend import CompileCatalog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
+
+from lanchat.protocol import keys, wire
+from lanchat.protocol.identity import fingerprint_words, parse_invite_untrusted
+from lanchat.protocol.limits import ALPN
+from lanchat.ui.theme import DARK, LIGHT
+from tests.support.child import Child
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+from tests.support.xvfb import focus, key, screen_environment, screenshot, type_text, wait_for_window
+
+pytestmark = pytest.mark.display
+
+PROGRAM = [sys.executable, "-m", "tests.ui.server_window_program"]
+ROOT = Path(__file__).parents[2]
+Facts = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Russian texts of this window, compiled."""
+    folder = tmp_path_factory.mktemp("locales")
+    target = folder / "ru" / "LC_MESSAGES" / "lanchat.mo"
+    target.parent.mkdir(parents=True)
+    command = CompileCatalog()
+    command.input_file = str(ROOT / "lanchat/locale/parts/server_window.ru.po")
+    command.output_file, command.locale = str(target), "ru"
+    command.ensure_finalized()
+    command.run()
+    return folder
+
+
+class Window:
+    """One running window and what it says about itself."""
+
+    def __init__(self, display: str, port: int, data: Path, locales: Path, *more: str, **env: str) -> None:
+        self.display = display
+        options = {
+            "name": "Office",
+            "host": "127.0.0.1",
+            "port": port,
+            "data_dir": str(data),
+            "discovery": False,
+            "locales": str(locales),
+        }
+        environment = screen_environment(display, {"LANCHAT_LANGUAGE": "en", **env})
+        self.child = Child([*PROGRAM, json.dumps(options), *more], env=environment, cwd=ROOT)
+
+    def wait(self, accept: Callable[[Facts], object], what: str, timeout: float = 20) -> Facts:
+        """Until the newest report is accepted."""
+
+        def newest() -> Facts | None:
+            assert self.child.returncode is None, "\n".join(self.child.stderr)
+            report = json.loads(self.child.stdout[-1]) if self.child.stdout else {}
+            return report if report and accept(report) else None
+
+        return wait_until(newest, timeout, what)  # type: ignore[return-value]
+
+    def wait_for_button(self, text: str, timeout: float = 20) -> Facts:
+        return self.wait(lambda facts: facts["buttons"].get(text) == "normal", f"the button {text!r}", timeout)
+
+    def press(self, place: int) -> None:
+        """Press the button at this place of the Tab order, 1 being the first."""
+        focus(self.display, wait_for_window(self.display, "Office"))
+        key(self.display, *["Tab"] * place, "space")
+
+    def ends_with(self) -> int:
+        wait_until(lambda: self.child.returncode is not None, 20, "the program ends")
+        assert self.child.returncode is not None
+        return self.child.returncode
+
+
+Open = Callable[..., Window]
+
+
+@pytest.fixture
+def open_window(display: str, tmp_path: Path, locales: Path) -> Iterator[Open]:
+    opened: list[Window] = []
+
+    def start(*more: str, port: int | None = None, **env: str) -> Window:
+        opened.append(Window(display, port or free_port(), tmp_path / "data", locales, *more, **env))
+        return opened[-1]
+
+    yield start
+    for window in opened:
+        window.child.kill()
+
+
+class Guest:
+    """Somebody who registers and stays connected."""
+
+    def __init__(self, invite: str, user: str) -> None:
+        self.link = parse_invite_untrusted(invite)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols([ALPN])
+        plain = socket.create_connection((self.link.host, self.link.port), timeout=10)
+        self._socket = context.wrap_socket(plain)
+        self._frames = wire.FrameReader()
+        self._log_in(user)
+
+    def certificate_hash(self) -> str:
+        return hashlib.sha256(self._socket.getpeercert(binary_form=True) or b"").hexdigest()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _log_in(self, user: str) -> None:
+        welcome = self._ask(1, wire.Hello([1], "test"))
+        device = Ed25519PrivateKey.generate()
+        proof = keys.ENROL_CONTEXT + welcome.log_id + bytes.fromhex(self.link.fingerprint) + welcome.challenge
+        enrolment = wire.Enrolment(keys.public_octets(device), "test", device.sign(proof))
+        assert isinstance(self._ask(2, wire.Register(user, "long enough", enrolment)), wire.LoggedIn)
+
+    def _ask(self, number: int, operation: Any) -> Any:
+        self._socket.sendall(wire.pack_frame(wire.Request(number, operation)))
+        while True:
+            for octets in self._frames.feed_untrusted(self._socket.recv(65536)):
+                answer = wire.decode_from_server_untrusted(octets)
+                if isinstance(answer, wire.Response) and answer.id == number:
+                    return answer.result
+                assert not isinstance(answer, wire.Failure), answer
+
+
+def clipboard(display: str) -> str:
+    """What another program would paste."""
+    script = "import tkinter; root = tkinter.Tk(); root.withdraw(); print(root.clipboard_get())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=screen_environment(display), capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def has_colour(display: str, folder: Path, colour: str, least: int) -> bool:
+    """Whether the screen has that many pixels of this colour."""
+    with Image.open(screenshot(display, folder / "screen.png")) as picture:
+        counted = picture.convert("RGB").getcolors(1 << 24) or []
+        return {pixel: count for count, pixel in counted}.get(tuple(bytes.fromhex(colour[1:])), 0) >= least
+
+
+def running(facts: Facts) -> object:
+    """And its invitation is in sight."""
+    return any(facts["entries"]) and any(label.startswith("Running") for label in facts["labels"])
+
+
+def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display: str, tmp_path: Path) -> None:
+    window = open_window()
+    facts = window.wait(running, "the server runs")
+    assert facts["title"] == "Office – LAN Chat server"
+    invite = facts["entries"][0]
+    window.press(4)
+    window.wait_for_button("Copied")
+    assert clipboard(display) == invite
+
+    guest = Guest(invite, "Аня")
+    try:
+        # What the window says about the server's identity is true.
+        fingerprint = guest.certificate_hash()
+        assert guest.link.fingerprint == fingerprint
+        assert fingerprint_words(fingerprint) in facts["labels"]
+        assert any(label.replace(" ", "") == fingerprint for label in facts["labels"])
+        assert f"127.0.0.1:{guest.link.port}" in facts["labels"]
+        there = window.wait(lambda now: now["people"] == ["Аня"], "Аня is in the list")
+        assert "Online now: 1" in there["labels"]
+        assert any(label.startswith("1 room · ") for label in there["labels"])
+    finally:
+        guest.close()
+    window.wait(lambda now: now["people"] == [], "the list is empty again")
+    assert has_colour(display, tmp_path, LIGHT.online, 30)
+
+
+def test_stop_start_and_a_signal(open_window: Open) -> None:
+    port = free_port()
+    window = open_window(port=port)
+    invite = window.wait(running, "the server runs")["entries"][0]
+    window.press(2)
+    stopped = window.wait_for_button("Start server")
+    assert "Stopped" in stopped["labels"]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    key(window.display, "space")
+    again = window.wait(running, "the server runs again")
+    assert again["entries"][0] == invite, "the same server as before"
+    window.child.signal(signal.SIGTERM)
+    assert window.ends_with() == 0
+
+
+def test_stopping_under_people_asks_first(open_window: Open, display: str) -> None:
+    window = open_window()
+    guest = Guest(window.wait(running, "the server runs")["entries"][0], "ann")
+    try:
+        window.wait(lambda facts: facts["people"] == ["ann"], "ann is there")
+        window.press(2)
+        question = wait_for_window(display, "^Stop server$")
+        focus(display, question)
+        key(display, "alt+n")
+        assert window.wait(running, "the server still runs")["people"] == ["ann"]
+        window.press(0)
+        question = wait_for_window(display, "^Stop server$")
+        focus(display, question)
+        key(display, "alt+y")
+        window.wait_for_button("Start server")
+    finally:
+        guest.close()
+
+
+def test_a_taken_port_is_said_in_one_line_and_tried_again(open_window: Open) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        port = other.getsockname()[1]
+        window = open_window(port=port)
+        window.wait_for_button("Try again")
+        facts = window.wait(lambda now: any(str(port) in label for label in now["labels"]), "the reason")
+        assert "Not running" in facts["labels"]
+        assert not any("\n" in label for label in facts["labels"])
+        assert not facts["people"]
+        assert facts["entries"] == [""], "no invitation, only the filter of the log"
+    window.press(2)
+    window.wait(running, "the server runs")
+
+
+def test_a_window_that_closes_on_a_failure_says_so_to_the_shell(open_window: Open) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        window = open_window(port=other.getsockname()[1])
+        window.wait_for_button("Try again")
+        window.child.signal(signal.SIGINT)
+        assert window.ends_with() == 1
+
+
+def test_russian_in_the_dark(open_window: Open, display: str, tmp_path: Path) -> None:
+    window = open_window(LANCHAT_LANGUAGE="ru", LANCHAT_THEME="dark")
+    window.wait_for_button("Остановить")
+    facts = window.wait_for_button("Копировать")
+    assert facts["title"] == "Office – сервер LAN Chat"
+    texts = [text for text in (*facts["labels"], *facts["buttons"]) if len(text) > 3]
+    ours = ["Адрес", "Отпечаток словами", "Сейчас в сети: 0", "Журнал", "Светлая тема", "Копировать"]
+    assert set(ours) <= set(texts)
+    assert has_colour(display, tmp_path, DARK.surface, 100_000)
+    window.press(1)
+    window.wait_for_button("Тёмная тема")
+    wait_until(lambda: has_colour(display, tmp_path, LIGHT.surface, 100_000), 10, "a light window", interval=0.2)
+
+
+def test_the_log_is_bounded_filtered_and_harmless(open_window: Open) -> None:
+    window = open_window("chatty")
+    facts = window.wait(
+        lambda now: now["log"] and "face" in now["log"][2] and now["log"][3] == 1.0, "the last line in sight"
+    )
+    count, first, last, _end = facts["log"]
+    assert count == 500
+    assert first.endswith("line 1501")
+    assert "hidden" not in last
+    assert not {"\x07", "\U0001f600"} & set(last)
+    focus(window.display, wait_for_window(window.display, "Office"))
+    key(window.display, "Tab", "Tab", "Tab")
+    type_text(window.display, "LINE 19")
+    found = window.wait(lambda now: now["log"][0] == 100, "only lines with the words")
+    assert found["log"][1].endswith("line 1900")
+
+
+def test_without_a_screen_it_says_what_to_do(tmp_path: Path, locales: Path) -> None:
+    options = {"name": "Office", "data_dir": str(tmp_path), "locales": str(locales)}
+    environment = screen_environment(":9999", {"LANCHAT_LANGUAGE": "en"})
+    done = subprocess.run(
+        [*PROGRAM, json.dumps(options)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "lanchat-server run" in done.stderr
