@@ -4,6 +4,8 @@ Each bound names what it is for. Sizes are octets unless the name says otherwise
 constants (changing one changes the protocol) stand first, tunables are fields of `Limits`.
 """
 
+from typing import Annotated
+
 import msgspec
 
 PROTOCOL_VERSION = 1
@@ -40,12 +42,15 @@ PASSWORD_OCTETS_MAX = 512
 SEARCH_CHARACTERS_MAX = 200
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
 class Limits(msgspec.Struct, array_like=True, frozen=True):
     """What the server announces; both sides keep to it. Rates are per second."""
 
-    body_characters: int = BODY_CHARACTERS_MAX
-    body_octets: int = BODY_OCTETS_MAX
-    inline_body: int = INLINE_BODY_MAX
-    message_rate: float = 10.0
-    message_burst: int = 30
-    page_records: int = PAGE_RECORDS_MAX
+    body_characters: _Count = BODY_CHARACTERS_MAX
+    body_octets: _Count = BODY_OCTETS_MAX
+    inline_body: Annotated[int, msgspec.Meta(ge=0, le=DATAGRAM_MAX)] = INLINE_BODY_MAX
+    message_rate: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    message_burst: _Count = 30
+    page_records: _Count = PAGE_RECORDS_MAX
