@@ -15,7 +15,6 @@ from lanchat.protocol.limits import ALPN
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
 
-
 _sources = itertools.count(1)
 
 
@@ -148,9 +147,12 @@ class RawClient:
         header = Header(room, self.device, self.run, n, kind, ref, 1_000, n)
         return make_message(self.key, self.welcome.log_id, header, text)
 
+    def say_without_waiting(self, room: int, text: str) -> None:
+        """Hand in a message; what becomes of it arrives some way or other."""
+        self.send(wire.Submit([self.message(room, text)]))
+
     def say(self, room: int, text: str, *, kind: Kind = Kind.TEXT, ref: int = 0) -> wire.Receipt:
         """Hand in a message and wait for what becomes of it."""
-        message = self.message(room, text, kind=kind, ref=ref)
-        self.send(wire.Submit([message]))
+        self.send(wire.Submit([self.message(room, text, kind=kind, ref=ref)]))
         decided: wire.Decided = self.wait_for(wire.Decided)
         return decided.receipts[0]

@@ -1,0 +1,249 @@
+"""Octets that no honest client sends, against a real server process: it goes on serving everybody else."""
+
+import random
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.messages import Header, Kind, Message
+from lanchat.protocol.wire import Code, decode_server_datagram_untrusted, encode_datagram, pack_frame
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient, another_address, tls_connect
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as process:
+        yield process
+
+
+@pytest.fixture
+def witness(server: ServerProcess) -> Iterator[RawClient]:
+    """Logged in, for what a test needs; beside it, somebody honest chats before and after the test."""
+    with RawClient(server.port) as honest, RawClient(server.port) as client:
+        honest.register(f"honest{random.getrandbits(40):x}")
+        client.register(f"witness{random.getrandbits(40):x}")
+        before = honest.say(honest.rooms["general"], "before").seq
+        yield client
+        assert honest.say(honest.rooms["general"], "after").seq > before > 0
+
+
+def closed(sock: socket.socket, timeout: float = 5.0) -> bool:
+    """Whether the server ends this connection."""
+    sock.settimeout(timeout)
+    try:
+        while sock.recv(4096):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("witness")
+def test_octets_that_are_no_tls(server: ServerProcess) -> None:
+    for octets in (b"GET / HTTP/1.1\r\n\r\n", bytes(1000), random.Random(1).randbytes(5000), b"\x16\x03\x01"):
+        with socket.create_connection(("127.0.0.1", server.port), source_address=(another_address(), 0)) as sock:
+            sock.sendall(octets)
+            sock.shutdown(socket.SHUT_WR)
+            assert closed(sock)
+
+
+@pytest.mark.usefixtures("witness")
+def test_tls_that_is_too_old_or_speaks_another_protocol(server: ServerProcess) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", server.port)) as raw, pytest.raises((ssl.SSLError, ConnectionError)):
+        context.wrap_socket(raw)
+    for alpn in (None, "http/1.1"):
+        try:
+            sock = tls_connect(server.port, alpn=alpn)
+        except (ssl.SSLError, ConnectionError):
+            continue
+        with sock:
+            assert closed(sock)
+
+
+@pytest.mark.usefixtures("witness")
+@pytest.mark.parametrize(
+    "octets",
+    [
+        struct.pack(">I", FRAME_MAX_UNAUTHENTICATED + 1),
+        struct.pack(">I", 2**32 - 1) + b"x",
+        struct.pack(">I", 4) + b"\xc1\xc1\xc1\xc1",
+        struct.pack(">I", 0),
+        pack_frame(wire.Submit([])),
+        pack_frame(wire.Ping(1)),
+        pack_frame(wire.Request(1, wire.ListUsers())),
+        pack_frame(wire.Request(1, wire.Subscribe([1]))),
+        struct.pack(">I", 2000) + b"\x91" * 2000,
+    ],
+)
+def test_frames_that_nobody_may_send_before_login(server: ServerProcess, octets: bytes) -> None:
+    with tls_connect(server.port) as sock:
+        sock.sendall(octets)
+        assert closed(sock)
+
+
+@pytest.mark.usefixtures("witness")
+def test_random_frames_after_login_end_that_connection_only(server: ServerProcess) -> None:
+    rng = random.Random(5)
+    with RawClient(server.port) as client:
+        client.register("fuzzer")
+    for _ in range(30):
+        with RawClient(server.port, key=client.key) as again:
+            assert isinstance(again.log_in_by_key(), wire.LoggedIn)
+            octets = rng.randbytes(rng.choice([1, 10, 300]))
+            again.sock.sendall(struct.pack(">I", len(octets)) + octets)
+            assert closed(again.sock)
+
+
+def test_a_frame_above_the_limit_ends_the_connection(server: ServerProcess, witness: RawClient) -> None:
+    with RawClient(server.port) as client:
+        client.register("large")
+        client.sock.sendall(struct.pack(">I", FRAME_MAX + 1))
+        assert closed(client.sock)
+
+
+@pytest.mark.usefixtures("witness")
+def test_whoever_does_not_log_in_has_ten_seconds(server: ServerProcess) -> None:
+    started = time.monotonic()
+    with (
+        tls_connect(server.port) as mute,
+        socket.create_connection(("127.0.0.1", server.port)) as half_open,
+    ):
+        assert closed(mute, timeout=15)
+        assert 8 < time.monotonic() - started < 13
+        assert closed(half_open, timeout=5)
+
+
+def test_strangers_cannot_take_all_places(server: ServerProcess, witness: RawClient) -> None:
+    crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
+    try:
+        # Somebody from another address logs in all the same.
+        with RawClient(server.port) as client:
+            assert isinstance(client.register(f"late{random.getrandbits(40):x}"), wire.LoggedIn)
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
+def test_datagrams_that_do_not_open_get_no_answer(server: ServerProcess, witness: RawClient) -> None:
+    rng = random.Random(3)
+    good = witness.sealer.seal(encode_datagram([wire.Ping(1)]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", server.port))
+        for size in (0, 1, 12, 13, 28, 29, 200, 1200, 1201, 9000):
+            sock.send(rng.randbytes(size))
+        for place in range(len(good)):
+            flipped = bytearray(good)
+            flipped[place] ^= 1 << rng.randrange(8)
+            sock.send(bytes(flipped))
+        sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            sock.recv(2048)
+        # The real one is answered, once.
+        sock.send(good)
+        answer = decode_server_datagram_untrusted(witness.opener.open_untrusted(sock.recv(2048)))
+        assert answer == [wire.Pong(1)]
+        for _ in range(5):
+            sock.send(good)
+        with pytest.raises(TimeoutError):
+            sock.recv(2048)
+
+
+def test_a_sealed_datagram_with_nonsense_inside_is_dropped(server: ServerProcess, witness: RawClient) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", server.port))
+        sock.settimeout(0.3)
+        for payload in (b"", b"\xc1", b"\x91" * 900, encode_datagram([]), b"\x91\xcc"):
+            sock.send(witness.sealer.seal(payload))
+        with pytest.raises(TimeoutError):
+            sock.recv(2048)
+        sock.send(witness.sealer.seal(encode_datagram([wire.Ping(7)])))
+        assert decode_server_datagram_untrusted(witness.opener.open_untrusted(sock.recv(2048))) == [wire.Pong(7)]
+
+
+def test_an_address_is_learnt_from_new_datagrams_only(server: ServerProcess, witness: RawClient) -> None:
+    """Whoever records datagrams and sends them again from elsewhere must not draw the session's traffic to himself."""
+    first, second = (witness.sealer.seal(encode_datagram([wire.Ping(n)])) for n in (1, 2))
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief,
+    ):
+        for sock in (mine, thief):
+            sock.connect(("127.0.0.1", server.port))
+            sock.settimeout(0.3)
+        mine.send(second)
+        assert mine.recv(2048)
+        thief.send(first)
+        with pytest.raises(TimeoutError):
+            thief.recv(2048)
+        assert witness.request(wire.Subscribe([witness.rooms["general"]])).heads
+        witness.say_without_waiting(witness.rooms["general"], "to whom?")
+        kinds = set()
+        while wire.Records not in kinds:
+            kinds |= {type(f) for f in decode_server_datagram_untrusted(witness.opener.open_untrusted(mine.recv(2048)))}
+        with pytest.raises(TimeoutError):
+            thief.recv(2048)
+
+
+def test_messages_under_other_names(server: ServerProcess, witness: RawClient) -> None:
+    room = witness.rooms["general"]
+    with RawClient(server.port) as forger:
+        forger.register(f"forger{random.getrandbits(40):x}")
+        real = witness.message(room, "not sent yet")
+        forged = Message(real.header, b"what I never said", real.signature)
+        forger.send(wire.Submit([forged]))
+        assert forger.wait_for(wire.Decided).receipts[0].code == Code.BAD_SIGNATURE
+        unknown = forger.message(room, "who?")
+        header = Header(room, bytes(16), 1, 1, Kind.TEXT, 0, 1, 1)
+        forger.send(wire.Submit([Message(wire.encode(header), unknown.body, unknown.signature)]))
+        assert forger.wait_for(wire.Decided).receipts[0].code == Code.UNKNOWN_DEVICE
+        # Handing in what the author really signed is what peers do for each other.
+        forger.send(wire.Submit([real]))
+        assert forger.wait_for(wire.Decided).receipts[0].seq > 0
+
+
+def test_a_message_of_a_million_characters_is_refused(server: ServerProcess, witness: RawClient) -> None:
+    with RawClient(server.port) as client:
+        client.register(f"loud{random.getrandbits(40):x}")
+        message = client.message(client.rooms["general"], "x")
+        client.send(wire.Submit([Message(message.header, b"x" * 1_000_000, message.signature)]))
+        assert closed(client.sock)
+
+
+def test_rooms_of_others_do_not_exist(server: ServerProcess, witness: RawClient) -> None:
+    created = witness.request(wire.CreateRoom(f"den{random.getrandbits(40):x}", wire.RoomKind.PRIVATE, 1))
+    room = created.room.id
+    assert witness.say(room, "psst").seq == 1
+    with RawClient(server.port) as outsider:
+        user = outsider.register(f"outsider{random.getrandbits(40):x}").user.id
+        assert room not in {listed.id for listed in outsider.request(wire.ListRooms()).rooms}
+        assert outsider.request(wire.Subscribe([room])) == wire.Subscribed([], [])
+        for operation in (
+            wire.History(room, 1, True, 10),
+            wire.Search(room, "psst", 0, 10),
+            wire.JoinRoom(room),
+            wire.InviteUser(room, user),
+            wire.RemoveUser(room, user),
+            wire.ListMembers(room),
+            wire.ListCursors(room),
+            wire.LeaveRoom(room),
+            wire.SetHistoryPolicy(room, wire.HistoryPolicy.EVERYTHING),
+        ):
+            failure = outsider.request(operation)
+            assert (type(failure), failure.code) == (wire.Failure, Code.NOT_FOUND), operation
+        assert outsider.request(wire.Search(0, "psst", 0, 10)).hits == []
+        assert outsider.say(room, "let me in").code == Code.NOT_A_MEMBER
+        outsider.send(wire.Nack(room, [1]))
+        outsider.send(wire.Ping(1))
+        assert outsider.receive() == wire.Pong(1)
