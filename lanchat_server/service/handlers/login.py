@@ -163,6 +163,9 @@ async def recover(service: "Service", connection: "Connection", operation: wire.
     if connection.challenge is None:
         raise Refused(Code.BAD_REQUEST, "hello first")
     _throttle(service, operation.user, connection)
+    # Counts like a wrong password until a right code forgives it: else anybody could fill a mailbox, and void the code
+    # that was just mailed, again and again.
+    service.throttle.failed(name_key(operation.user), connection.address, service.now())
     user = service.directory.user_named(operation.user)
     if user is not None and user.email and not user.disabled and service.mailer.enabled:
         service.background(_send_code(service, user))

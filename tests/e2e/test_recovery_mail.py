@@ -1,0 +1,121 @@
+"""A forgotten password, from the request over a real mail server to the new one, and who is kept from abusing it."""
+
+import email
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
+
+from lanchat.protocol import wire
+from lanchat.protocol.wire import Code
+from tests.support.ports import free_port
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+from tests.support.waiting import wait_until
+
+NEW = "battery staple"
+
+
+class Box:
+    """What the mail server took: (recipient, text)."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, str]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
+        message = email.message_from_bytes(envelope.content or b"", policy=default)
+        assert isinstance(message, EmailMessage)
+        self.mails.append((envelope.rcpt_tos[0], message.get_content()))
+        return "250 OK"
+
+    def code(self, number: int = 1) -> str:
+        """The code in the mail of this number; waits for it."""
+        wait_until(lambda: len(self.mails) >= number, 10, "the mail")
+        found = re.search(r"Code: (\d{8})", self.mails[number - 1][1])
+        assert found, self.mails
+        return found[1]
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+@pytest.fixture
+def server(box: Box, tmp_path: Path) -> Iterator[ServerProcess]:
+    """With a mail server; `ann` has an address, `bob` has none."""
+    post = Controller(box, hostname="127.0.0.1", port=free_port())
+    post.start()
+    config = tmp_path / "server.toml"
+    config.write_text(
+        f'[smtp]\nhost = "127.0.0.1"\nport = {post.port}\nsender = "chat@example.org"\nsecurity = "plain"\n'
+    )
+    try:
+        with ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as process:
+            for name, address in (("ann", "ann@example.org"), ("bob", "")):
+                with RawClient(process.port) as client:
+                    assert isinstance(client.register(name, email=address), wire.LoggedIn)
+            yield process
+    finally:
+        post.stop()
+
+
+def ask(client: RawClient, operation: Any) -> Any:
+    """Done, or the code of the failure."""
+    result = client.request(operation, 15)
+    return Code(result.code) if isinstance(result, wire.Failure) else result
+
+
+def test_the_code_of_the_mail_sets_a_new_password_once(server: ServerProcess, box: Box) -> None:
+    with RawClient(server.port) as client:
+        assert client.hello().mail
+        assert ask(client, wire.Recover("Ann")) == wire.Done()
+        code = box.code()
+        assert box.mails[0][0] == "ann@example.org"
+        typed = f" {code[:4]}-{code[4:]} "
+        assert ask(client, wire.RecoverConfirm("ann", typed, NEW)) == wire.Done()
+        assert ask(client, wire.RecoverConfirm("ann", code, "another one")) is Code.RECOVERY_INVALID
+        assert isinstance(client.log_in("ann", NEW), wire.LoggedIn)
+    with RawClient(server.port) as client:
+        assert client.log_in("ann").code == Code.BAD_CREDENTIALS
+
+
+def test_nobody_learns_who_has_an_account_or_an_address(server: ServerProcess, box: Box) -> None:
+    with RawClient(server.port) as client:
+        client.hello()
+        assert [ask(client, wire.Recover(name)) for name in ("bob", "nobody", "ann")] == [wire.Done()] * 3
+        assert box.code()
+        assert len(box.mails) == 1
+        for name in ("ann", "bob", "nobody"):
+            assert ask(client, wire.RecoverConfirm(name, "00000000", NEW)) is Code.RECOVERY_INVALID
+
+
+def test_five_wrong_codes_end_the_right_one(server: ServerProcess, box: Box) -> None:
+    with RawClient(server.port) as client:
+        client.hello()
+        assert ask(client, wire.Recover("ann")) == wire.Done()
+        code = box.code()
+    wrong = f"{(int(code) + 1) % 10**8:08d}"
+    for _ in range(5):
+        with RawClient(server.port) as client:
+            client.hello()
+            assert ask(client, wire.RecoverConfirm("ann", wrong, NEW)) is Code.RECOVERY_INVALID
+    with RawClient(server.port) as client:
+        client.hello()
+        assert ask(client, wire.RecoverConfirm("ann", code, NEW)) is Code.RECOVERY_INVALID
+
+
+def test_nobody_can_fill_a_mailbox(server: ServerProcess, box: Box) -> None:
+    with RawClient(server.port) as client:
+        client.hello()
+        answers = [client.request(wire.Recover("ann")) for _ in range(6)]
+    assert answers[:5] == [wire.Done()] * 5
+    assert answers[5].code == Code.TOO_MANY_TRIES
+    # A request counts like a wrong password, or five more would be free after half a minute.
+    assert answers[5].retry_ms > 3_000
