@@ -63,14 +63,17 @@ class Rooms:
 
     def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
         """Receipts of somebody who is no member are dropped."""
-        wanted = {(cursor.room, user): cursor for user, list_ in cursors.items() for cursor in list_}
+        wanted: dict[tuple[int, int], tuple[int, int]] = {}
+        for user, given in cursors.items():
+            for cursor in given:
+                received, read = wanted.get((cursor.room, user), (0, 0))
+                wanted[cursor.room, user] = max(received, cursor.received), max(read, cursor.read)
         grown = []
         members = find_rows(self._connection, "memberships", ("room_id", "user_id"), _KEPT, wanted)
         for key, *kept, received, read in members:
-            cursor = wanted[key]
-            if cursor.received > received or cursor.read > read:
-                now = (*key, *kept, max(received, cursor.received), max(read, cursor.read))
-                grown.append(dict(zip(schema.memberships.columns.keys(), now, strict=True)))
+            now = max(received, wanted[key][0]), max(read, wanted[key][1])
+            if now != (received, read):
+                grown.append(dict(zip(schema.memberships.columns.keys(), (*key, *kept, *now), strict=True)))
         _put(self._connection, schema.memberships, grown)
 
     def set_room_key(self, key: RoomKeyRow) -> None:
