@@ -40,6 +40,8 @@ class ServerCore:
         self.sessions = SessionTable(config)
         self.receipts = Receipts(config, directory)
         self.heads: dict[int, Head] = {head.room: head for head in heads}
+        # Milliseconds UTC; newer than what the directory has, until that is saved.
+        self.last_seen: dict[int, int] = {}
         # Counted by reason; the service publishes them.
         self.counters: Counter[str] = Counter()
         self._intake = Intake(config)
@@ -355,7 +357,8 @@ class ServerCore:
         """An account as others see it."""
         user = self.directory.users[user_id]
         state = self.sessions.user_state(user_id)
-        return wire.User(user.id, user.name, user.display_name, state, user.last_seen_ms, user.role)
+        last_seen = max(user.last_seen_ms, self.last_seen.get(user_id, 0))
+        return wire.User(user.id, user.name, user.display_name, state, last_seen, user.role)
 
     # --- Outputs -------------------------------------------------------------------------------------------------
 

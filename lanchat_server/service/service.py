@@ -373,8 +373,10 @@ class Service:
 
     def _touch(self, connection: Connection) -> None:
         if connection.user is not None:
-            self._touched[0][connection.user] = self.wall_ms()
-            self._touched[1][connection.device] = self.wall_ms()
+            now_ms = self.wall_ms()
+            self.core.last_seen[connection.user] = now_ms
+            self._touched[0][connection.user] = now_ms
+            self._touched[1][connection.device] = now_ms
 
     async def _keep_house(self) -> None:
         while True:

@@ -139,6 +139,10 @@ class RawClient:
             self.opener = seal.Opener(pair.to_client, pair.key_id, self.welcome.log_id, epoch)
         return result
 
+    @property
+    def user_id(self) -> int:
+        return int(self.session.user.id)
+
     # --- Messages ----------------------------------------------------------------------------------------------------
 
     def message(self, room: int, text: str, *, kind: Kind = Kind.TEXT, ref: int = 0) -> Any:
