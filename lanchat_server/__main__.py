@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130
 
@@ -16,12 +17,18 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
 signal.signal(signal.SIGINT, _leave_at_once)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    # Not signal.default_int_handler: asyncio would replace that one by a wait for the present step, which may be a
+    # database that does not answer.
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """The exit code of this process's command line."""
     try:
         from lanchat_server.cli import run
 
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return INTERRUPTED
