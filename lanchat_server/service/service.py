@@ -49,6 +49,8 @@ SILENCE_MAX = 75.0
 # A session silent for this long gives way when its user's places are all taken.
 SILENCE_YIELDS = 40.0
 HOUSEKEEPING = 2.0
+# An idle server looks this often whether a newer one has taken the database.
+LEASE_CHECK = 10.0
 # Certificates are renewed at log-in when a third of their life is gone.
 CERTIFICATE_FRESH_MS = int(CERTIFICATE_LIFETIME * 1000 * 2 / 3)
 
@@ -98,6 +100,7 @@ class Service:
         self._background: set[asyncio.Task[Any]] = set()
         self._touched: tuple[dict[int, int], dict[bytes, int]] = ({}, {})
         self._keys_renewed: dict[int, float] = {}
+        self._lease_checked = self.now()
         self._woken = False
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
@@ -385,7 +388,17 @@ class Service:
             self._renew_keys()
             self._publish()
             await self.save()
+            await self._check_lease()
             self.wake()
+
+    async def _check_lease(self) -> None:
+        if self.now() - self._lease_checked < LEASE_CHECK:
+            return
+        self._lease_checked = self.now()
+        try:
+            await self.writer.transact(lambda tx: together(None))
+        except StoreError as error:
+            log.warning("the database is away: %s", error)
 
     def _end_silent(self) -> None:
         now = self.now()

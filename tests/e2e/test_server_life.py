@@ -1,6 +1,7 @@
 """Starting, stopping, being killed, being replaced: a real server process on both databases."""
 
 import json
+import os
 import random
 import signal
 import socket
@@ -162,9 +163,9 @@ def test_the_newest_server_takes_the_database_and_the_older_one_stops(tmp_path: 
         client.register("anna")
         assert client.say(client.rooms["general"], "to the old one").seq == 1
         with ServerProcess(tmp_path / "new", database=url) as new, RawClient(new.port) as other:
-            client.say_without_waiting(client.rooms["general"], "too late")
+            # Also when nobody writes: it looks now and then.
             assert old.wait(15) == 1
-            line = old.stderr.strip().splitlines()[-1]
+            line = old.stderr[-1]
             assert "newer server" in line
             other.log_in("anna")
             assert texts(other) == ["to the old one"]
@@ -209,7 +210,7 @@ def mariadb_own() -> Iterator[MariaDB]:
 
 def test_ctrl_c_is_a_graceful_stop(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        server.send_signal(signal.SIGINT)
+        os.kill(server.pid, signal.SIGINT)
         assert server.wait(10) == 0
 
 
@@ -220,7 +221,7 @@ def test_the_ready_line_is_the_only_one_on_stdout(tmp_path: Path) -> None:
         assert server.invite.startswith("lanchat://")
         assert server.invite.endswith(server.fingerprint)
         server.stop()
-        assert [json.loads(line)["event"] for line in server.stdout.splitlines()] == ["ready"]
+        assert [json.loads(line)["event"] for line in server.stdout] == ["ready"]
 
 
 def test_no_secret_reaches_the_log(tmp_path: Path) -> None:
@@ -230,4 +231,4 @@ def test_no_secret_reaches_the_log(tmp_path: Path) -> None:
         client.say_without_waiting(client.rooms["general"], "between us")
         server.stop()
         for secret in ("my secret password", "another wrong secret", "between us"):
-            assert secret not in server.stderr + server.stdout
+            assert secret not in "".join(server.stderr + server.stdout)
