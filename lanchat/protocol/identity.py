@@ -5,13 +5,14 @@ digits; an invite link carries all 256 bits: `lanchat://host:port/#fingerprint`.
 """
 
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.wordlist import WORDS
 
 WORD_COUNT = 8
 INVITE_MAX = 512
+HOST_MAX = 253
 
 
 class Invite(NamedTuple):
@@ -46,12 +47,8 @@ def parse_invite_untrusted(link: str) -> Invite:
     link = link.strip()
     if len(link) > INVITE_MAX:
         raise ProtocolError("not an invite link")
-    try:
-        parts = urlsplit(link)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ProtocolError("not an invite link") from error
-    if parts.scheme != "lanchat" or not host or not port or not host.isprintable() or " " in host:
+    parts, host, port = _split(link, "not an invite link")
+    if parts.scheme != "lanchat" or not port or parts.path not in ("", "/"):
         raise ProtocolError("not an invite link")
     return Invite(host, port, clean_fingerprint(parts.fragment))
 
@@ -59,13 +56,23 @@ def parse_invite_untrusted(link: str) -> Invite:
 def parse_address(text: str, default_port: int) -> tuple[str, int]:
     """`host`, `host:port`, `[v6]:port` or a bare IPv6 address; raises ProtocolError."""
     text = text.strip()
-    if text.count(":") > 1 and not text.startswith("["):
+    if text.count(":") > 1 and not set(text) & set("[]"):
         text = f"[{text}]"
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ProtocolError("not an address") from error
-    if not host or port == 0 or parts.path or parts.query or "@" in text or any(c.isspace() for c in text):
+    parts, host, port = _split(f"//{text}", "not an address")
+    if port == 0 or parts.path or "#" in text:
         raise ProtocolError("not an address")
     return host, port or default_port
+
+
+def _split(text: str, complaint: str) -> tuple[SplitResult, str, int | None]:
+    """The parts, host and port of a URL. Nothing that urlsplit would drop silently, or that makes an address look like
+    another one (user@host), gets through; a host is at most 253 characters, as in DNS."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ProtocolError(complaint) from error
+    plain = text.isprintable() and not any(char.isspace() for char in text)
+    if not plain or not host or len(host) > HOST_MAX or "@" in parts.netloc or "?" in text:
+        raise ProtocolError(complaint)
+    return parts, host, port

@@ -21,6 +21,13 @@ CERTIFICATE_CONTEXT = b"lanchat/1 certificate\0"
 ENROL_CONTEXT = b"lanchat/1 enrol\0"
 LOGIN_CONTEXT = b"lanchat/1 login\0"
 
+# The y coordinates, also those beyond the field's prime, of the points of small order on Curve25519 (RFC 8032 does not
+# exclude them as keys). Under such a key one signature fits many texts, so whoever enrols it could say that a message
+# was another one; the last two are the roots of d*y^4 + 2*y^2 = 1, where doubling twice gives the neutral point.
+_PRIME = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER = frozenset({0, 1, _PRIME - 1, _PRIME, _PRIME + 1, _ORDER_8, _PRIME - _ORDER_8})
+
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the parts in order."""
@@ -49,6 +56,8 @@ def device_id(public_key: bytes) -> bytes:
 
 def check_signature(public_key: bytes, signature: bytes, *parts: bytes) -> None:
     """Raise ProtocolError unless `signature` over the joined parts was made by the owner of `public_key`."""
+    if int.from_bytes(public_key, "little") & (2**255 - 1) in _SMALL_ORDER:
+        raise ProtocolError("bad signature")
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, b"".join(parts))
     except (InvalidSignature, ValueError) as error:

@@ -22,6 +22,12 @@ BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 # What no text may hold: C0 and C1 controls other than tab and newline, bidi controls, lone surrogates. Joiners
 # (U+200C, U+200D) are part of emoji and of several scripts: allowed in texts, not in names.
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Letters and marks that are drawn as nothing (Unicode: default ignorable, and the blank Braille pattern): with them
+# two names look the same and are not. The emoji variation selector alone is left, for room and display names.
+_INVISIBLE_IN_NAME = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+)
+_EMOJI_SELECTOR = "\ufe0f"
 _USER_PUNCTUATION = frozenset("._-")
 
 
@@ -44,6 +50,8 @@ def _clean(name: str, limit: int) -> str:
         category = unicodedata.category(char)
         if char in BIDI_CONTROLS or category in ("Cc", "Cs", "Co", "Cn", "Cf", "Zl", "Zp"):
             raise ProtocolError("control character in name")
+    if _INVISIBLE_IN_NAME.search(name) or not name.strip(_EMOJI_SELECTOR):
+        raise ProtocolError("invisible character in name")
     return name
 
 
@@ -51,7 +59,7 @@ def clean_user_name(name: str) -> str:
     """NFC, trimmed; letters, digits and `._-`, at most 32; raises ProtocolError."""
     name = _clean(name, USER_NAME_MAX)
     for char in name:
-        if not (unicodedata.category(char)[0] in "LNM" or char in _USER_PUNCTUATION):
+        if char == _EMOJI_SELECTOR or not (unicodedata.category(char)[0] in "LNM" or char in _USER_PUNCTUATION):
             raise ProtocolError("user names have letters, digits, dot, hyphen and underscore only")
     return name
 
@@ -87,10 +95,17 @@ def check_password(password: str) -> None:
 
 
 def name_key(name: str) -> str:
-    """Two names with the same key are the same name: NFKC and case folded."""
+    """Two names with the same key are the same name: NFKC and case folded, emoji with or without their selector."""
+    name = name.replace(_EMOJI_SELECTOR, "")
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def inert(text: str, limit: int = 64) -> str:
-    """`text` as it may be shown or logged although a stranger chose it: control and format characters replaced."""
-    return "".join("\ufffd" if unicodedata.category(char)[0] == "C" else char for char in text[:limit])
+    """`text` as it may be shown or logged although a stranger chose it: one line, control and format characters
+    replaced."""
+    return "".join("\ufffd" if _is_active(char) else char for char in text[:limit])
+
+
+def _is_active(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] == "C" or category in ("Zl", "Zp")
