@@ -1,10 +1,8 @@
 """The server's window on a real screen, around the real service: what it shows, its buttons, its end."""
 
-import hashlib
 import json
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,15 +11,14 @@ from typing import Any
 
 import pytest
 from babel.messages.frontend import CompileCatalog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from lanchat.protocol import keys, wire
+from lanchat.protocol import wire
 from lanchat.protocol.identity import fingerprint_words, parse_invite_untrusted
-from lanchat.protocol.limits import ALPN
 from lanchat.ui.theme import DARK, LIGHT
 from tests.support.child import Child
 from tests.support.ports import free_port
+from tests.support.raw import RawClient
 from tests.support.waiting import wait_until
 from tests.support.xvfb import focus, key, screen_environment, screenshot, type_text, wait_for_window
 
@@ -102,40 +99,11 @@ def open_window(display: str, tmp_path: Path, locales: Path) -> Iterator[Open]:
         window.child.kill()
 
 
-class Guest:
-    """Somebody who registers and stays connected."""
-
-    def __init__(self, invite: str, user: str) -> None:
-        self.link = parse_invite_untrusted(invite)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_alpn_protocols([ALPN])
-        plain = socket.create_connection((self.link.host, self.link.port), timeout=10)
-        self._socket = context.wrap_socket(plain)
-        self._frames = wire.FrameReader()
-        self._log_in(user)
-
-    def certificate_hash(self) -> str:
-        return hashlib.sha256(self._socket.getpeercert(binary_form=True) or b"").hexdigest()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _log_in(self, user: str) -> None:
-        welcome = self._ask(1, wire.Hello([1], "test"))
-        device = Ed25519PrivateKey.generate()
-        proof = keys.ENROL_CONTEXT + welcome.log_id + bytes.fromhex(self.link.fingerprint) + welcome.challenge
-        enrolment = wire.Enrolment(keys.public_octets(device), "test", device.sign(proof))
-        assert isinstance(self._ask(2, wire.Register(user, "long enough", enrolment)), wire.LoggedIn)
-
-    def _ask(self, number: int, operation: Any) -> Any:
-        self._socket.sendall(wire.pack_frame(wire.Request(number, operation)))
-        while True:
-            for octets in self._frames.feed_untrusted(self._socket.recv(65536)):
-                answer = wire.decode_from_server_untrusted(octets)
-                if isinstance(answer, wire.Response) and answer.id == number:
-                    return answer.result
-                assert not isinstance(answer, wire.Failure), answer
+def guest(invite: str, user: str) -> RawClient:
+    """Somebody who registers by an invite link and stays connected."""
+    client = RawClient(parse_invite_untrusted(invite).port)
+    assert isinstance(client.register(user), wire.LoggedIn)
+    return client
 
 
 def clipboard(display: str) -> str:
@@ -169,19 +137,16 @@ def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display:
     window.wait_for_button("Copied")
     assert clipboard(display) == invite
 
-    guest = Guest(invite, "Аня")
-    try:
+    with guest(invite, "Аня") as anna:
         # What the window says about the server's identity is true.
-        fingerprint = guest.certificate_hash()
-        assert guest.link.fingerprint == fingerprint
+        fingerprint = anna.fingerprint.hex()
+        assert parse_invite_untrusted(invite).fingerprint == fingerprint
         assert fingerprint_words(fingerprint) in facts["labels"]
         assert any(label.replace(" ", "") == fingerprint for label in facts["labels"])
-        assert f"127.0.0.1:{guest.link.port}" in facts["labels"]
+        assert f"127.0.0.1:{anna.port}" in facts["labels"]
         there = window.wait(lambda now: now["people"] == ["Аня"], "Аня is in the list")
         assert "Online now: 1" in there["labels"]
         assert any(label.startswith("1 room · ") for label in there["labels"])
-    finally:
-        guest.close()
     window.wait(lambda now: now["people"] == [], "the list is empty again")
     assert has_colour(display, tmp_path, LIGHT.online, 30)
 
@@ -204,8 +169,8 @@ def test_stop_start_and_a_signal(open_window: Open) -> None:
 
 def test_stopping_under_people_asks_first(open_window: Open, display: str) -> None:
     window = open_window()
-    guest = Guest(window.wait(running, "the server runs")["entries"][0], "ann")
-    try:
+    invite = window.wait(running, "the server runs")["entries"][0]
+    with guest(invite, "ann"):
         window.wait(lambda facts: facts["people"] == ["ann"], "ann is there")
         window.press(2)
         question = wait_for_window(display, "^Stop server$")
@@ -217,8 +182,6 @@ def test_stopping_under_people_asks_first(open_window: Open, display: str) -> No
         focus(display, question)
         key(display, "alt+y")
         window.wait_for_button("Start server")
-    finally:
-        guest.close()
 
 
 def test_a_taken_port_is_said_in_one_line_and_tried_again(open_window: Open) -> None:
