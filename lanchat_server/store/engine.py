@@ -43,12 +43,12 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def make_engine(address: Address, *, answer_timeout: int = ANSWER_TIMEOUT) -> Engine:
+def make_engine(address: Address, *, answer_timeout: int | None = None) -> Engine:
     """An engine for `address`; nothing is opened yet but the file of a SQLite database, which is made with mode 0600.
 
     Raises StoreError when that file cannot be made.
     """
-    return _sqlite_engine(address) if address.is_sqlite else _mysql_engine(address, answer_timeout)
+    return _sqlite_engine(address) if address.is_sqlite else _mysql_engine(address, answer_timeout or ANSWER_TIMEOUT)
 
 
 def _sqlite_engine(address: Address) -> Engine:

@@ -1,0 +1,191 @@
+"""What the store says and does when the database fails in the middle. Servers are really killed and stopped here."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
+from lanchat_server.store import SqlStore, open_store
+from tests.support.mariadb import PASSWORD, MariaDB
+from tests.support.stores import Database, Log, added, user
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def server() -> Iterator[MariaDB]:
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
+    """A store that waits for an answer for two seconds only."""
+    monkeypatch.setattr("lanchat_server.store.engine.ANSWER_TIMEOUT", 2)
+    monkeypatch.setattr("lanchat_server.store.engine.CONNECT_TIMEOUT", 2)
+    store = open_store(server.create_database("chat"), tmp_path)
+    store.take_lease("test", 1)
+    yield store
+    store.close()
+
+
+def one_line_without_password(error: BaseException) -> bool:
+    return "\n" not in str(error) and PASSWORD not in str(error) and bool(str(error))
+
+
+def names(store: SqlStore) -> list[str]:
+    return [row.name for row in store.snapshot().users]
+
+
+@pytest.mark.mariadb
+def test_a_server_that_dies_before_the_commit(server: MariaDB, store: SqlStore) -> None:
+    def die_in_the_middle() -> None:
+        with store.transaction() as tx:
+            tx.add_user(user("Anna"))
+            server.kill()
+            tx.add_user(user("Boris"))
+
+    with pytest.raises(CommitFailed) as raised:
+        die_in_the_middle()
+    assert one_line_without_password(raised.value)
+    with pytest.raises(CommitFailed) as raised:
+        added(store, "Carla")
+    assert one_line_without_password(raised.value)
+    with pytest.raises(StoreError) as reading:
+        store.snapshot()
+    assert one_line_without_password(reading.value)
+    server.start()
+    added(store, "Dora")
+    assert names(store) == ["Dora"]
+
+
+@pytest.mark.mariadb
+def test_a_server_that_dies_at_the_commit(server: MariaDB, store: SqlStore) -> None:
+    added(store, "Anna")
+
+    def die_at_the_end() -> None:
+        with store.transaction() as tx:
+            tx.add_user(user("Boris"))
+            server.kill()
+
+    with pytest.raises(CommitUnknown) as raised:
+        die_at_the_end()
+    assert one_line_without_password(raised.value)
+    server.start()
+    assert names(store) == ["Anna"]
+    added(store, "Boris")
+
+
+@pytest.mark.mariadb
+def test_a_server_that_stops_answering_at_the_commit(server: MariaDB, store: SqlStore) -> None:
+    """It has the COMMIT and carries it out when it goes on: that is why nobody can say."""
+
+    def hang_at_the_end() -> None:
+        with store.transaction() as tx:
+            tx.add_user(user("Anna"))
+            server.pause()
+
+    try:
+        with pytest.raises(CommitUnknown) as raised:
+            hang_at_the_end()
+    finally:
+        server.resume()
+    assert one_line_without_password(raised.value)
+    assert names(store) == ["Anna"]
+    added(store, "Boris")
+    assert names(store) == ["Anna", "Boris"]
+
+
+@pytest.mark.mariadb
+def test_a_server_that_stops_answering_before_the_commit(server: MariaDB, store: SqlStore) -> None:
+    log = Log(store)
+
+    def hang_in_the_middle() -> None:
+        with store.transaction() as tx:
+            tx.add_user(user("Anna"))
+            server.pause()
+            tx.add_user(user("Boris"))
+
+    try:
+        with pytest.raises(CommitFailed) as raised:
+            hang_in_the_middle()
+        with pytest.raises(CommitFailed):
+            added(store, "Carla")
+    finally:
+        server.resume()
+    assert one_line_without_password(raised.value)
+    log.say("one", "two")
+    assert names(store) == []
+
+
+@pytest.mark.mariadb
+def test_a_restart_between_two_transactions_goes_unnoticed(server: MariaDB, store: SqlStore) -> None:
+    added(store, "Anna")
+    server.stop()
+    server.start()
+    added(store, "Boris")
+    assert names(store) == ["Anna", "Boris"]
+
+
+@pytest.mark.mariadb
+def test_a_connection_that_the_server_closed_is_replaced(server: MariaDB, store: SqlStore) -> None:
+    added(store, "Anna")
+    for (number,) in server.execute("SELECT id FROM information_schema.processlist WHERE db = 'chat'"):
+        server.execute(f"KILL {number}")
+    assert names(store) == ["Anna"]
+    added(store, "Boris")
+
+
+@pytest.mark.mariadb
+def test_what_was_committed_survives_a_power_cut(server: MariaDB, store: SqlStore) -> None:
+    log = Log(store)
+    for i in range(20):
+        log.say(f"message {i}")
+    server.kill()
+    server.start()
+    assert len(store.records(log.room, range(1, 21))) == 20
+
+
+@pytest.mark.mariadb
+def test_a_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None:
+    """Somebody changes tables by hand and has them in another order. The server ends the smaller transaction."""
+    [anna] = added(store, "Anna")
+    by_hand = store._engine.connect()
+    by_hand.begin()
+    for i in range(50):
+        by_hand.exec_driver_sql(f"INSERT INTO invites VALUES (x'{i:02x}', 1, 1, 1)")
+    by_hand.exec_driver_sql("UPDATE users SET email = 'x'")
+    wait = threading.Thread(target=lambda: by_hand.exec_driver_sql("SELECT * FROM lease FOR UPDATE").all())
+
+    def meet() -> None:
+        with store.transaction() as tx:
+            wait.start()
+            waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+            wait_until(lambda: server.execute(waiting), 5, "the other one waits for the lease")
+            tx.update_user(anna.id, email="y")
+
+    with pytest.raises(CommitFailed) as raised:
+        meet()
+    assert one_line_without_password(raised.value)
+    wait.join(10)
+    by_hand.rollback()
+    by_hand.close()
+    added(store, "Boris")
+    assert names(store) == ["Anna", "Boris"]
+
+
+def test_a_full_disk_is_a_failed_commit(tmp_path: Path) -> None:
+    database = Database(tmp_path, None)
+    store = database.open()
+    log = Log(store)
+    log.say("one")
+    with store.reading() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    with store.transaction() as tx:
+        tx._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(CommitFailed, match="No space left") as raised:
+        log.say(*["x" * 4000] * 10)
+    assert one_line_without_password(raised.value)
+    assert len(store.records(log.room, range(20))) == 1
+    database.close()

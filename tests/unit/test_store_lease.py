@@ -1,0 +1,118 @@
+"""Who may write: the lease on every database, the file lock on SQLite."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lanchat_server.core.ports import CommitFailed, Fenced, StoreError
+from lanchat_server.store import SqlStore, open_store
+from tests.support.stores import Database, Log, added, user
+
+
+def test_each_start_takes_the_next_incarnation(database: Database) -> None:
+    store = database.open(lease=False)
+    assert store.take_lease("first", 1) == 1
+    store.close()
+    again = database.open(lease=False)
+    assert again.take_lease("second", 2) == 2
+
+
+def test_the_newest_server_fences_the_older_one(database: Database) -> None:
+    store = database.open()
+    log = Log(store)
+    log.say("one")
+    newer = second_server(database, store)
+    with pytest.raises(Fenced) as raised, store.transaction():
+        pytest.fail("a fenced server got into a transaction")
+    assert "\n" not in str(raised.value)
+    with pytest.raises(Fenced):
+        log.say("two")
+    assert [row.seq for row in newer.records(log.room, [1, 2])] == [1]
+    Log(newer).say("two", device="b")
+
+
+def second_server(database: Database, first: SqlStore) -> SqlStore:
+    """On SQLite the lock keeps a second process out; the row is then changed as by hand."""
+    if not database.is_sqlite:
+        return database.open()
+    with first.replacing() as connection:
+        connection.exec_driver_sql("UPDATE lease SET incarnation = incarnation + 1")
+    first.close()
+    first_again = database.open(lease=False)
+    first._engine = first_again._engine
+    first_again.take_lease("second", 2)
+    return first_again
+
+
+def test_a_command_at_rest_writes_without_the_lease(database: Database) -> None:
+    store = database.open(lease=False)
+    added(store, "Anna")
+    assert [row.name for row in store.snapshot().users] == ["Anna"]
+
+
+@pytest.mark.mariadb
+class TestTwoServersOnOneDatabase:
+    def open_two(self, url: str, folder: Path) -> tuple[SqlStore, SqlStore]:
+        stores = open_store(url, folder / "a"), open_store(url, folder / "b")
+        for name, store in zip("ab", stores, strict=True):
+            store.take_lease(name, 1)
+        return stores
+
+    def test_the_older_one_is_fenced_also_in_the_middle(self, mariadb_url: str, tmp_path: Path) -> None:
+        """The newer one waits for a transaction that has begun, and no longer."""
+        older = open_store(mariadb_url, tmp_path)
+        older.take_lease("a", 1)
+        newer = open_store(mariadb_url, tmp_path)
+        incarnations: list[int] = []
+        thread = threading.Thread(target=lambda: incarnations.append(newer.take_lease("b", 2)))
+        with older.transaction() as tx:
+            thread.start()
+            tx.add_user(user("Anna"))
+        thread.join(10)
+        assert incarnations == [2]
+        assert [row.name for row in newer.snapshot().users] == ["Anna"]
+        with pytest.raises(Fenced):
+            added(older, "Boris")
+        added(newer, "Boris")
+        older.close()
+        newer.close()
+
+    def test_a_lock_that_does_not_come_is_a_failed_commit(
+        self, mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("lanchat_server.store.engine.LOCK_TIMEOUT", 1)
+        older, newer = self.open_two(mariadb_url, tmp_path)
+        command = open_store(mariadb_url, tmp_path)
+        with newer.transaction():
+            with pytest.raises(CommitFailed) as raised:
+                added(command, "Anna")
+            assert "\n" not in str(raised.value)
+        added(command, "Anna")
+        for store in (older, newer, command):
+            store.close()
+
+
+def test_a_sqlite_database_has_one_process(tmp_path: Path) -> None:
+    store = open_store(None, tmp_path)
+    for url in (None, f"sqlite:///{tmp_path}/lanchat.sqlite3"):
+        with pytest.raises(StoreError, match="Another LAN Chat server uses the data in"):
+            open_store(url, tmp_path)
+    store.close()
+    open_store(None, tmp_path).close()
+
+
+def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
+    store = database.open()
+    log = Log(store)
+    log.say("one")
+    with store.transaction() as tx:
+        tx.append(log.room, [log.make("two")], log.head)
+        seen: list[int] = []
+        threads = [threading.Thread(target=lambda: seen.append(len(store.records(log.room, [1, 2])))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    assert seen == [1] * 8
+    assert len(store.records(log.room, [1, 2])) == 2
