@@ -7,7 +7,7 @@ from lanchat.cli.terminal import NEW_PASSWORD_VARIABLE, PasswordSource
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.protocol.names import name_key
-from lanchat.protocol.wire import Code, Device, Role
+from lanchat.protocol.wire import Device, Role
 
 ROLES = {Role.MEMBER: "member", Role.MODERATOR: "moderator", Role.ADMINISTRATOR: "administrator"}
 
@@ -60,9 +60,9 @@ async def _known_account(session: Session, remembered: str, user: str) -> api.Ac
     try:
         return await session.wait_live()
     except api.CommandError as error:
-        if error.code in (Code.DEVICE_REVOKED, Code.BAD_CREDENTIALS):
-            return None
-        raise
+        if error.trouble is not api.Trouble.REFUSED:
+            raise
+        return None
 
 
 async def logout(session: Session) -> None:

@@ -17,6 +17,7 @@ from lanchat.cli.output import Output, shown
 from lanchat.cli.terminal import PasswordSource, agree, has_terminal
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.protocol.beacon import DISCOVERY_PORT
 from lanchat.protocol.names import name_key
 
 CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
@@ -45,7 +46,8 @@ def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Cl
         profile = Profile.open(profile_directory(options))
     except LocalStoreError as error:
         raise CliError(FAILED, str(error)) from None
-    return NetworkClient(profile, on_event, discovery_port=options.discovery_port, use_udp=not options.no_udp)
+    port = options.discovery_port or DISCOVERY_PORT
+    return NetworkClient(profile, on_event, discovery_port=port, use_udp=not options.no_udp)
 
 
 def profile_directory(options: Namespace) -> Path:

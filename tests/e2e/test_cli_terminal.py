@@ -1,0 +1,194 @@
+"""`lanchat` with a person at a real terminal: questions, passwords, Ctrl-C, a conversation."""
+
+import codecs
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+if sys.platform != "win32":
+    import pty
+    import termios
+
+
+class Terminal:
+    """A client on a pseudo-terminal. `screen` is all that was written so far."""
+
+    def __init__(self, args: Sequence[str], profile: Path, language: str = "en") -> None:
+        profile.mkdir(parents=True, exist_ok=True)
+        self.screen = ""
+        self._master, self._slave = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "lanchat", "--profile", str(profile), *args],
+            cwd=ROOT,
+            env=plain_environment(profile, {"TERM": "xterm", "LANG": f"{language}.UTF-8"}),
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            preexec_fn=lambda: os.login_tty(0),
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        try:
+            while octets := os.read(self._master, 4096):
+                self.screen += decode(octets)
+        except OSError:
+            pass
+
+    def expect(self, text: str, timeout: float = 30.0) -> None:
+        """Wait until this text is on the screen, and forget what stood before its end."""
+
+        def seen() -> bool:
+            assert self._process.poll() is None or text in self.screen, self.screen
+            return text in self.screen
+
+        try:
+            wait_until(seen, timeout, text)
+        except TimeoutError:
+            raise TimeoutError(f"{text!r} was not shown:\n{self.screen}") from None
+        self.screen = self.screen[self.screen.index(text) + len(text) :]
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def echoes(self) -> bool:
+        """What is typed is shown."""
+        return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
+
+    def wait(self, timeout: float = 20.0) -> int:
+        return self._process.wait(timeout)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._slave)
+        self._reader.join(5)
+        os.close(self._master)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server"), name="Office", host="127.0.0.1") as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "yes", "password", "again", "done"),
+    [
+        ("en", "same words? [yes/no]", "yes", "New password:", "once more:", "The account en was created"),
+        ("ru", "те же слова? [да/нет]", "да", "Новый пароль:", "тот же:", "Учётная запись ru создана"),
+    ],
+)
+def test_a_person_registers(
+    server: ServerProcess, tmp_path: Path, language: str, question: str, yes: str, password: str, again: str, done: str
+) -> None:
+    with Terminal(["register", "--user", language, "--server", server.address], tmp_path, language) as terminal:
+        terminal.expect("Office")
+        terminal.expect(server.fingerprint)
+        terminal.expect(question)
+        terminal.type(f"{yes}\n")
+        for prompt in (password, again):
+            terminal.expect(prompt)
+            wait_until(lambda: not terminal.echoes(), 5, "the password is not shown")
+            terminal.type("correct horse\n")
+        terminal.expect(done)
+        assert terminal.wait() == 0
+        assert "correct horse" not in terminal.screen
+        assert terminal.echoes()
+
+
+def test_a_server_that_is_declined_learns_nothing(server: ServerProcess, tmp_path: Path) -> None:
+    with Terminal(["login", "--user", "anna", "--server", server.address], tmp_path) as terminal:
+        terminal.expect("[yes/no]")
+        terminal.type("\n")
+        terminal.expect("The server was not accepted")
+        assert terminal.wait() == 5
+
+
+def test_ctrl_c_at_a_question_and_at_a_password(server: ServerProcess, tmp_path: Path) -> None:
+    argv = ["register", "--user", "anna", "--server", server.address]
+    with Terminal(argv, tmp_path) as terminal:
+        terminal.expect("[yes/no]")
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+        assert "Traceback" not in terminal.screen
+    with Terminal([*argv, "--accept-new"], tmp_path) as terminal:
+        terminal.expect("New password:")
+        wait_until(lambda: not terminal.echoes(), 5, "the password is not shown")
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+        assert "Traceback" not in terminal.screen
+        assert terminal.echoes()
+
+
+def test_a_slow_typist_is_waited_for(server: ServerProcess, tmp_path: Path) -> None:
+    """The server hangs up on a connection that does not log in; nobody who types a password notices."""
+    with Terminal(["register", "--user", "slow", "--server", server.address, "--accept-new"], tmp_path) as terminal:
+        terminal.expect("New password:")
+        with pytest.raises(subprocess.TimeoutExpired):
+            terminal.wait(11)
+        terminal.type("correct horse\n")
+        terminal.expect("once more:")
+        terminal.type("correct horse\n")
+        terminal.expect("was created")
+        assert terminal.wait() == 0
+
+
+def test_a_conversation(server: ServerProcess, tmp_path: Path) -> None:
+    password = {"LANCHAT_PASSWORD": "correct horse"}
+    for name in ("talker", "friend"):
+        argv = ["register", "--user", name, "--server", server.address, "--accept-new"]
+        assert run_client(argv, tmp_path / name, env=password).returncode == 0
+    with Terminal(["chat", "general"], tmp_path / "talker") as terminal:
+        terminal.expect("/help lists the commands")
+        terminal.type("good morning\n")
+        terminal.expect("talker: good morning")
+        terminal.type("half a line")
+        terminal.expect("half a line")
+        assert run_client(["send", "general", "hello back"], tmp_path / "friend").returncode == 0
+        terminal.expect("friend: hello back")
+        terminal.expect("> half a line")
+        terminal.type(" is finished\n")
+        terminal.expect("talker: half a line is finished")
+        terminal.type("/quit\n")
+        assert terminal.wait() == 0
+        assert terminal.echoes()
+    rows = json_lines(run_client(["history", "general", "--json"], tmp_path / "friend").stdout)
+    assert [row["text"] for row in rows][-3:] == ["good morning", "hello back", "half a line is finished"]
+
+
+@pytest.mark.parametrize(("key", "code"), [("\x04", 0), ("\x03", 130)])
+def test_ctrl_d_and_ctrl_c_leave_a_conversation(server: ServerProcess, tmp_path: Path, key: str, code: int) -> None:
+    name = f"leaver{code}"
+    argv = ["register", "--user", name, "--server", server.address, "--accept-new"]
+    assert run_client(argv, tmp_path, env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
+    with Terminal(["chat", "general"], tmp_path) as terminal:
+        terminal.expect("/help lists the commands")
+        terminal.expect("> ")
+        terminal.type(key)
+        assert terminal.wait() == code
+        assert "Traceback" not in terminal.screen
+        assert terminal.echoes()
+
+
+def test_without_a_display_the_window_says_what_to_do_instead(tmp_path: Path) -> None:
+    done = run_client([], tmp_path)
+    assert done.returncode == 1
+    assert "lanchat chat" in done.stderr
+    assert done.stderr.count("\n") == 1
