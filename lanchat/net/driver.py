@@ -34,12 +34,14 @@ class Established:
 
 
 class DialFailed(Exception):
-    """No session this time. `final`: the server refuses this device for good. `text` is for people, or empty."""
+    """No session this time. `final`: the server refuses this device for good, with `code`. `text` is for people, or
+    empty."""
 
-    def __init__(self, text: str = "", *, final: bool = False) -> None:
+    def __init__(self, text: str = "", *, final: bool = False, code: int = 0) -> None:
         super().__init__(text)
         self.text = text
         self.final = final
+        self.code = code
 
 
 # `opened()` is called when the server's identity was proven and log-in begins. Raises DialFailed.
@@ -116,7 +118,7 @@ class Driver:
 
     def _failed(self, failed: DialFailed) -> None:
         if failed.final:
-            self.core.refused(self.now(), failed.text)
+            self.core.refused(self.now(), failed.text, failed.code)
         else:
             self.core.disconnected(self.now(), detail=failed.text)
         self.pump()

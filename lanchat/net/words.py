@@ -61,8 +61,8 @@ def refusal(failure: Failure) -> CommandError:
     return CommandError(trouble, code_text(failure.code), code, failure.retry_ms / 1000)
 
 
-def reason_text(reason: Reason, detail: str) -> str:
-    """Why the link is in its state; `detail` is a line for people where there is one."""
+def reason_text(reason: Reason) -> str:
+    """Why the link is in its state."""
     texts = {
         Reason.NONE: "",
         Reason.NO_ANSWER: _("The server does not answer"),
@@ -79,7 +79,7 @@ def reason_text(reason: Reason, detail: str) -> str:
         Reason.OVERTAXED: _("Messages come faster than this connection takes them"),
         Reason.LOCAL: _("The local copy cannot be written"),
     }
-    return detail or texts[reason]
+    return texts[reason]
 
 
 def text_problem(reason: str) -> CommandError:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol import keys, wire
@@ -121,6 +122,7 @@ class ClientCore:
         self._older: dict[int, None] = {}
         self._unknown_devices: dict[bytes, None] = {}
         self._asked_devices: dict[bytes, None] = {}
+        self._asking_devices: dict[bytes, None] = {}
         self._numbers: dict[int, int] = {}
         self._lamport = 0
         self._adopt_at: float | None = None
@@ -210,11 +212,11 @@ class ClientCore:
         self._link.lost(now, reason, detail)
         self._tell_state()
 
-    def refused(self, now: float, detail: str = "") -> None:
+    def refused(self, now: float, detail: str = "", code: int = 0) -> None:
         """The server refuses this device for good."""
         self._now = now
         self._end_session()
-        self._link.refused(detail)
+        self._link.refused(detail, code)
         self._tell_state()
 
     def _end_session(self) -> None:
@@ -231,7 +233,7 @@ class ClientCore:
 
     def _tell_state(self) -> None:
         link = self._link
-        self._events.append(StateMoved(link.state, link.reason, link.detail, link.retry_at))
+        self._events.append(StateMoved(link.state, link.reason, link.detail, link.retry_at, link.code))
 
     # --- Rooms and people -----------------------------------------------------------------------------------------
 
@@ -320,6 +322,10 @@ class ClientCore:
         self._events.append(UsersChanged(tuple(users)))
 
     def _on_members_changed(self, frame: wire.MembersChanged) -> None:
+        room = self.directory.rooms.get(frame.room)
+        if room is not None:
+            count = max(0, room.members + len(frame.joined) - len(frame.left))
+            self.directory.put_room(msgspec.structs.replace(room, members=count))
         self._events.append(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
     def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
@@ -391,7 +397,7 @@ class ClientCore:
 
     def _on_goodbye(self, frame: wire.Goodbye) -> None:
         if frame.code in _FINAL:
-            self.refused(self._now, str(frame.code))
+            self.refused(self._now, code=frame.code)
             self._events.append(ConnectionGivenUp())
         elif not frame.code:
             self._goodbye = Reason.STOPPING
@@ -449,12 +455,23 @@ class ClientCore:
         for device in devices:
             del self._unknown_devices[device]
             self._asked_devices[device] = None
+            self._asking_devices[device] = None
         self._ask(wire.GetCertificates(devices), partial(self._on_certificates, tuple(devices)))
 
     def _on_certificates(self, devices: tuple[bytes, ...], answer: Answer) -> None:
         if isinstance(answer, wire.Certificates):
             self.authors.learn_untrusted(answer.certificates)
+        for device in devices:
+            self._asking_devices.pop(device, None)
         self._events.append(CertificatesLearned(devices))
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        return bool(self._asking_devices or self._unknown_devices)
+
+    def awaits_certificates(self, devices: Sequence[bytes]) -> bool:
+        """Whether the server is still being asked whose some of these are; then `CertificatesLearned` follows."""
+        return any(device in self._asking_devices or device in self._unknown_devices for device in devices)
 
     # --- Sending --------------------------------------------------------------------------------------------------
 

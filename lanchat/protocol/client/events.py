@@ -46,12 +46,14 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StateMoved:
-    """`reason` says why; `detail` is what the shell handed in with it. `retry_at`: when the next try is due."""
+    """`reason` says why; `detail` is what the shell handed in with it, `code` the server's when it refused. `retry_at`:
+    when the next try is due."""
 
     state: LinkState
     reason: Reason
     detail: str
     retry_at: float | None
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Link:
         self.state = LinkState.CONNECTING
         self.reason = Reason.NONE
         self.detail = ""
+        self.code = 0
         self.retry_at: float | None = None
         self.udp_open = False
         self._use_udp = True
@@ -53,11 +54,10 @@ class Link:
         """Logged in."""
         return self.state in IN_SESSION
 
-    def move(self, move: Move, reason: Reason = Reason.NONE, detail: str = "") -> None:
+    def move(self, move: Move, reason: Reason = Reason.NONE, detail: str = "", code: int = 0) -> None:
         """Change the state; raises WrongMove."""
         self.state = after(self.state, move)
-        self.reason = reason
-        self.detail = detail
+        self.reason, self.detail, self.code = reason, detail, code
 
     # --- Connecting -----------------------------------------------------------------------------------------------
 
@@ -104,9 +104,9 @@ class Link:
             self._away_at = now + config.away_after
         self._stop_session()
 
-    def refused(self, detail: str) -> None:
+    def refused(self, detail: str, code: int) -> None:
         """No further tries."""
-        self.move(Move.REFUSED, Reason.REFUSED, detail)
+        self.move(Move.REFUSED, Reason.REFUSED, detail, code)
         self.retry_at = None
         self._away_at = None
         self._stop_session()

@@ -1,0 +1,73 @@
+"""Commands about the account: devices, password, profile, and what administrators may ask."""
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Trouble
+from lanchat.protocol import wire
+
+if TYPE_CHECKING:
+    from lanchat.net.client import Client
+
+# Of a device's id, as people type it.
+DEVICE_DIGITS_MIN = 8
+
+
+async def list_devices(client: "Client", command: api.ListDevices) -> list[wire.Device]:
+    devices: list[wire.Device] = (await client.logged_in().ask(wire.ListDevices())).devices
+    return devices
+
+
+async def revoke_device(client: "Client", command: api.RevokeDevice) -> None:
+    wanted = command.device.strip().lower()
+    if len(wanted) < DEVICE_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
+        raise CommandError(Trouble.INVALID, _("Give at least the first eight digits of the device's id"))
+    devices = [device for device in await list_devices(client, api.ListDevices()) if device.id.hex().startswith(wanted)]
+    if len(devices) != 1:
+        raise CommandError(Trouble.INVALID, _("No device, or more than one, has an id that begins so"))
+    await client.logged_in().ask(wire.RevokeDevice(devices[0].id))
+
+
+async def change_password(client: "Client", command: api.ChangePassword) -> None:
+    await client.logged_in().ask(wire.ChangePassword(command.old, command.new))
+
+
+async def get_profile(client: "Client", command: api.GetProfile) -> wire.Profile:
+    profile: wire.Profile = await client.logged_in().ask(wire.GetProfile())
+    return profile
+
+
+async def set_profile(client: "Client", command: api.SetProfile) -> None:
+    member = client.logged_in()
+    await member.ask(wire.SetProfile(command.display_name, command.email))
+    device = client.profile.device(member.device.log_id)
+    if device is not None and device.device_id == member.device.device_id:
+        client.profile.save_device(replace(device, display_name=command.display_name or device.display_name))
+
+
+async def create_invite(client: "Client", command: api.CreateInvite) -> str:
+    answer = await client.logged_in().ask(wire.CreateInvite(command.uses, int(command.lifetime)))
+    return str(answer.code)
+
+
+async def get_status(client: "Client", command: api.GetStatus) -> dict[str, Any]:
+    report = await client.logged_in().ask(wire.Status())
+    try:
+        figures = json.loads(report.json)
+    except ValueError as error:
+        raise CommandError(Trouble.REFUSED, _("The server's answer cannot be read")) from error
+    return figures if isinstance(figures, dict) else {}
+
+
+HANDLERS: dict[type, Any] = {
+    api.ListDevices: list_devices,
+    api.RevokeDevice: revoke_device,
+    api.ChangePassword: change_password,
+    api.GetProfile: get_profile,
+    api.SetProfile: set_profile,
+    api.CreateInvite: create_invite,
+    api.GetStatus: get_status,
+}

@@ -1,0 +1,268 @@
+"""Commands about finding, trusting, logging in, and leaving."""
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Trouble
+from lanchat.net.driver import Established
+from lanchat.net.handshake import Greeted, Refusal
+from lanchat.net.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
+from lanchat.net.words import no_server
+from lanchat.protocol import wire
+from lanchat.protocol.client.states import LinkState
+from lanchat.protocol.identity import clean_fingerprint
+from lanchat.protocol.keys import private_octets
+from lanchat.protocol.limits import DEVICE_NAME_MAX
+from lanchat.protocol.names import inert
+from lanchat.store.identities import KnownServer, StoredDevice
+
+if TYPE_CHECKING:
+    from lanchat.net.client import Client
+    from lanchat.net.member import Member
+
+# A log-in hashes a password on the server, which may have others waiting.
+LOGIN_TIMEOUT = 30.0
+SEARCH_TIME = 2.0
+
+
+async def discover(client: "Client", command: api.Discover) -> list[api.Server]:
+    entry = client.entry
+    found = await entry.discover(command.timeout, lambda server: client.emit(api.ServerFound(entry.view(server))))
+    return [entry.view(server) for server in found]
+
+
+async def connect(client: "Client", command: api.Connect) -> api.Server:
+    present = _present(client, command)
+    if present is not None:
+        return present
+    await client.leave()
+    candidate = await _candidate(client, command)
+    try:
+        server = await _look(client, candidate, command)
+    except CommandError as error:
+        if error.trouble is Trouble.NO_SERVER:
+            _go_on_without(client, candidate)
+        raise
+    _remember(client)
+    return server
+
+
+async def _look(client: "Client", candidate: Candidate, command: api.Connect) -> api.Server:
+    """At the address, or, for a server that this profile knows, wherever discovery sees it now."""
+    accept = command.accept_new or bool(candidate.expected)
+    try:
+        return await client.entry.look(candidate, command.timeout, accept=accept)
+    except CommandError as error:
+        moved = await _moved(client, candidate, command.timeout) if error.trouble is Trouble.NO_SERVER else None
+        if moved is None:
+            raise
+        return await client.entry.look(moved, command.timeout, accept=accept)
+
+
+async def _moved(client: "Client", candidate: Candidate, timeout: float) -> Candidate | None:
+    """Another address of a known server."""
+    if candidate.via != "known":
+        return None
+    for found in await client.entry.discover(min(timeout, SEARCH_TIME)):
+        here = (found.host, found.port) == (candidate.host, candidate.port)
+        if not here and found.fingerprint == candidate.expected and found.log_id == candidate.log_id:
+            return replace(candidate, host=found.host, port=found.port, via=found.via)
+    return None
+
+
+def _present(client: "Client", command: api.Connect) -> api.Server | None:
+    """The server of the account that is connected already, when it is the one that is meant."""
+    member = client.member
+    if member is None or not member.in_session or command.address or command.invite:
+        return None
+    if command.fingerprint and clean_fingerprint(command.fingerprint) != member.server.fingerprint:
+        return None
+    return member.server
+
+
+async def _candidate(client: "Client", command: api.Connect) -> Candidate:
+    if command.invite:
+        return invited_candidate(command.invite)
+    if command.address:
+        return typed_candidate(command.address, command.fingerprint)
+    expected = clean_fingerprint(command.fingerprint) if command.fingerprint else ""
+    profile = client.profile
+    known = profile.known_by_fingerprint(expected) if expected else profile.last_server()
+    if known is None:
+        return await client.entry.search(min(command.timeout, SEARCH_TIME), expected)
+    return known_candidate(known)
+
+
+def _go_on_without(client: "Client", candidate: Candidate) -> None:
+    """The server does not answer, but this profile has an account there: read the local copy, go on trying."""
+    profile = client.profile
+    known = profile.known_by_fingerprint(candidate.expected) if candidate.expected else None
+    if known is None:
+        places = (known for known in profile.servers() if (known.host, known.port) == (candidate.host, candidate.port))
+        known = next(places, None)
+    device = profile.device(known.log_id) if known is not None else None
+    if known is not None and device is not None:
+        server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
+        client.remember(known, device, server, None)
+
+
+def _remember(client: "Client") -> "Member | None":
+    """Log in by itself where this profile has a device key."""
+    entry = client.entry
+    if entry.known is None or entry.server is None:
+        return None
+    device = client.profile.device(entry.known.log_id)
+    if device is None:
+        return None
+    return client.remember(entry.known, device, entry.server, entry.take_greeted())
+
+
+async def accept_identity(client: "Client", command: api.AcceptIdentity) -> api.ServerOffer:
+    await client.entry.accept(clean_fingerprint(command.fingerprint), LOGIN_TIMEOUT)
+    if client.member is None:
+        _remember(client)
+    return _offer(client)
+
+
+async def get_offer(client: "Client", command: api.GetOffer) -> api.ServerOffer:
+    try:
+        async with asyncio.timeout(command.timeout):
+            await client.entry.welcomed.wait()
+    except TimeoutError:
+        raise no_server() from None
+    return _offer(client)
+
+
+def _offer(client: "Client") -> api.ServerOffer:
+    entry = client.entry
+    assert entry.welcome is not None
+    assert entry.server is not None
+    remembered = client.member.device.user_name if client.member is not None else ""
+    return api.ServerOffer(entry.server, entry.welcome.registration, entry.welcome.mail, remembered)
+
+
+# --- Logging in -------------------------------------------------------------------------------------------------------
+
+
+async def login(client: "Client", command: api.Login) -> api.Account:
+    def operation(enrolment: wire.Enrolment) -> wire.LoginPassword:
+        return wire.LoginPassword(command.user, command.password, enrolment)
+
+    return await _enrol(client, operation, remember=command.remember)
+
+
+async def register(client: "Client", command: api.Register) -> api.Account:
+    def operation(enrolment: wire.Enrolment) -> wire.Register:
+        return wire.Register(
+            command.user, command.password, enrolment, command.email, command.display_name, command.invite_code
+        )
+
+    return await _enrol(client, operation, remember=command.remember)
+
+
+async def _enrol(client: "Client", operation: Any, *, remember: bool) -> api.Account:
+    """Make a device key, log in with it, and become its account."""
+    key = Ed25519PrivateKey.generate()
+    greeted = await client.entry.fresh_greeted(LOGIN_TIMEOUT)
+    request = operation(greeted.enrolment(key, device_name()))
+    async with asyncio.timeout(LOGIN_TIMEOUT):
+        logged_in = await _try(client, greeted, lambda: greeted.log_in(request))
+    known, server = client.entry.known, client.entry.server
+    assert known is not None
+    assert server is not None
+    device = _stored_device(known, logged_in, key)
+    if remember:
+        client.profile.save_device(device)
+    await client.leave()
+    established = Established(greeted.channel, greeted.welcome, logged_in)
+    return client.enter(known, device, server, established, keep=remember).account()
+
+
+def _stored_device(known: KnownServer, logged_in: wire.LoggedIn, key: Ed25519PrivateKey) -> StoredDevice:
+    user, octets = logged_in.user, private_octets(key)
+    return StoredDevice(
+        known.log_id, user.id, user.name, user.display_name, logged_in.device, octets, logged_in.certificate
+    )
+
+
+async def _try(client: "Client", greeted: Greeted, attempt: Any) -> Any:
+    """One request before log-in. After a refusal the connection stays, with a new challenge."""
+    try:
+        return await attempt()
+    except Refusal:
+        with contextlib.suppress(Exception):
+            await greeted.greet_again()
+            client.entry.keep(greeted)
+        raise
+    except BaseException:
+        greeted.channel.abort()
+        raise
+
+
+def device_name() -> str:
+    """What this computer is called, for the list of devices."""
+    return inert(socket.gethostname(), DEVICE_NAME_MAX).strip() or "computer"
+
+
+async def recover(client: "Client", command: api.Recover) -> None:
+    await _before_login(client, wire.Recover(command.user))
+
+
+async def recover_confirm(client: "Client", command: api.RecoverConfirm) -> None:
+    await _before_login(client, wire.RecoverConfirm(command.user, command.code, command.new_password))
+
+
+async def _before_login(client: "Client", operation: wire.BeforeLogin) -> None:
+    greeted = await client.entry.fresh_greeted(LOGIN_TIMEOUT)
+    async with asyncio.timeout(LOGIN_TIMEOUT):
+        await _try(client, greeted, lambda: greeted.ask(operation))
+    client.entry.keep(greeted)
+
+
+async def wait_live(client: "Client", command: api.WaitLive) -> api.Account:
+    member = client.logged_in()
+    stopped = (LinkState.FORKED, LinkState.RESYNCING)
+
+    def settled() -> bool:
+        return member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
+
+    if not await member.wait_for(settled, command.timeout):
+        if member.in_session:
+            raise CommandError(Trouble.TIMEOUT, _("Not everything could be loaded in time"))
+        raise no_server(f"{member.server.host}:{member.server.port}")
+    if member.core.state is LinkState.REFUSED:
+        raise CommandError(Trouble.REFUSED, member.state.reason or _("The server refused"), member.refusal)
+    return member.account()
+
+
+async def logout(client: "Client", command: api.Logout) -> None:
+    member = client.logged_in()
+    await member.ask(wire.Logout())
+    client.profile.forget_device(member.device.log_id)
+    await client.leave()
+
+
+async def disconnect(client: "Client", command: api.Disconnect) -> None:
+    await client.leave()
+
+
+HANDLERS: dict[type, Any] = {
+    api.Discover: discover,
+    api.Connect: connect,
+    api.AcceptIdentity: accept_identity,
+    api.GetOffer: get_offer,
+    api.Login: login,
+    api.Register: register,
+    api.Recover: recover,
+    api.RecoverConfirm: recover_confirm,
+    api.WaitLive: wait_live,
+    api.Logout: logout,
+    api.Disconnect: disconnect,
+}

@@ -1,0 +1,181 @@
+"""Commands about rooms and people."""
+
+from typing import TYPE_CHECKING, Any
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Trouble
+from lanchat.net.words import offline
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.names import clean_room_name, inert
+
+if TYPE_CHECKING:
+    from lanchat.net.client import Client
+    from lanchat.net.member import Member
+
+
+def _unknown_room(name: str) -> CommandError:
+    return CommandError(Trouble.INVALID, _("Room {name} does not exist").format(name=inert(name)))
+
+
+def _unknown_user(name: str) -> CommandError:
+    return CommandError(Trouble.INVALID, _("There is nobody called {name}").format(name=inert(name)))
+
+
+def joined_room(member: "Member", room: int) -> wire.Room:
+    """A room that the user is in; raises CommandError."""
+    known = member.core.directory.rooms.get(room)
+    if known is None or not known.joined:
+        raise CommandError(Trouble.INVALID, _("You are not in this room"))
+    return known
+
+
+async def list_rooms(client: "Client", command: api.ListRooms) -> list[api.RoomView]:
+    member = client.logged_in()
+    if member.in_session:
+        await _refresh_rooms(member)
+    return [member.book.view(room) for room in member.core.directory.rooms.values()]
+
+
+async def _refresh_rooms(member: "Member") -> None:
+    """Public rooms that others made are told to those who are there; asking is certain."""
+    try:
+        answer = await member.ask(wire.ListRooms())
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+        return
+    _note(member, answer.rooms)
+
+
+def _note(member: "Member", rooms: list[wire.Room]) -> None:
+    """Take in what an answer told; what is known already is not told again."""
+    known = member.core.directory.rooms
+    member.core.note_rooms([room for room in rooms if known.get(room.id) != room])
+    member.driver.pump()
+
+
+async def find_room(client: "Client", command: api.FindRoom) -> api.RoomView:
+    member = client.logged_in()
+    name = command.name.strip()
+    if name.startswith("@"):
+        return await _find_direct(member, name)
+    room = member.book.find_room(name)
+    if room is None and member.in_session:
+        await _refresh_rooms(member)
+        room = member.book.find_room(name)
+    if room is None:
+        raise _unknown_room(name)
+    return member.book.view(room)
+
+
+async def _find_direct(member: "Member", name: str) -> api.RoomView:
+    user = await _find_user(member, name)
+    room = member.book.direct_room(user.id)
+    if room is not None and room.joined:
+        return member.book.view(room)
+    return await _room_result(member, wire.OpenDirect(user.id))
+
+
+async def _find_user(member: "Member", name: str) -> wire.User:
+    """By name; somebody new may not be known here yet. Raises CommandError."""
+    user = member.book.find_user(name)
+    if user is None and member.in_session:
+        member.core.note_users((await member.ask(wire.ListUsers())).users)
+        member.driver.pump()
+        user = member.book.find_user(name)
+    if user is None:
+        raise _unknown_user(name)
+    return user
+
+
+async def _room_result(member: "Member", operation: wire.AfterLogin) -> api.RoomView:
+    room = (await member.ask(operation)).room
+    _note(member, [room])
+    return member.book.view(room)
+
+
+async def create_room(client: "Client", command: api.CreateRoom) -> api.RoomView:
+    try:
+        name = clean_room_name(command.name)
+    except ProtocolError:
+        raise CommandError(Trouble.INVALID, _("This name cannot be used"), wire.Code.NAME_INVALID) from None
+    kind = wire.RoomKind.PRIVATE if command.private else wire.RoomKind.PUBLIC
+    return await _room_result(client.logged_in(), wire.CreateRoom(name, kind, command.history))
+
+
+async def join_room(client: "Client", command: api.JoinRoom) -> api.RoomView:
+    return await _room_result(client.logged_in(), wire.JoinRoom(command.room))
+
+
+async def leave_room(client: "Client", command: api.LeaveRoom) -> None:
+    await client.logged_in().ask(wire.LeaveRoom(command.room))
+
+
+async def invite_user(client: "Client", command: api.InviteUser) -> None:
+    member = client.logged_in()
+    user = await _find_user(member, command.user)
+    await member.ask(wire.InviteUser(command.room, user.id))
+
+
+async def remove_user(client: "Client", command: api.RemoveUser) -> None:
+    member = client.logged_in()
+    user = await _find_user(member, command.user)
+    await member.ask(wire.RemoveUser(command.room, user.id))
+
+
+async def set_history_policy(client: "Client", command: api.SetHistoryPolicy) -> api.RoomView:
+    return await _room_result(client.logged_in(), wire.SetHistoryPolicy(command.room, command.history))
+
+
+async def list_people(client: "Client", command: api.ListPeople) -> list[api.Person]:
+    member = client.logged_in()
+    if member.in_session:
+        await _refresh_people(member)
+    users = member.core.directory.users.values()
+    return [member.book.person(user, connected=member.in_session) for user in users]
+
+
+async def _refresh_people(member: "Member") -> None:
+    try:
+        users = (await member.ask(wire.ListUsers())).users
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+        return
+    known = member.core.directory.users
+    member.core.note_users([user for user in users if known.get(user.id) != user])
+    member.driver.pump()
+
+
+async def list_members(client: "Client", command: api.ListMembers) -> list[api.Person]:
+    member = client.logged_in()
+    users = [member.core.directory.users.get(user) for user in await room_members(member, command.room)]
+    return [member.book.person(user, connected=member.in_session) for user in users if user is not None]
+
+
+async def room_members(member: "Member", room: int) -> tuple[int, ...]:
+    """User ids; from memory when the server is away. Raises CommandError."""
+    state = member.book.state(joined_room(member, room).id)
+    if state.members is None:
+        if not member.in_session:
+            raise offline()
+        state.members = tuple((await member.ask(wire.ListMembers(room))).users)
+    if any(user not in member.core.directory.users for user in state.members) and member.in_session:
+        await _refresh_people(member)
+    return state.members
+
+
+HANDLERS: dict[type, Any] = {
+    api.ListRooms: list_rooms,
+    api.FindRoom: find_room,
+    api.CreateRoom: create_room,
+    api.JoinRoom: join_room,
+    api.LeaveRoom: leave_room,
+    api.InviteUser: invite_user,
+    api.RemoveUser: remove_user,
+    api.SetHistoryPolicy: set_history_policy,
+    api.ListPeople: list_people,
+    api.ListMembers: list_members,
+}

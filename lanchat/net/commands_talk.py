@@ -1,0 +1,191 @@
+"""Commands about the conversation: sending, what is shown, searching, receipts."""
+
+from typing import TYPE_CHECKING, Any
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Line, Trouble
+from lanchat.net.commands_rooms import joined_room, room_members
+from lanchat.net.rooms import search_form
+from lanchat.net.words import code_text, text_problem
+from lanchat.protocol import wire
+from lanchat.protocol.client.core import message_id
+from lanchat.protocol.client.fold import Note, fold, is_shown
+from lanchat.protocol.client.ports import OutboxItem
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import PAGE_RECORDS_MAX
+from lanchat.protocol.messages import Kind, MessageKey
+
+if TYPE_CHECKING:
+    from lanchat.net.client import Client
+    from lanchat.net.member import Member
+
+# Certificates of a page just fetched are there; those of records that another process stored are asked for.
+CERTIFICATE_PATIENCE = 2.0
+
+
+# --- Sending -------------------------------------------------------------------------------------------------------
+
+
+async def send(client: "Client", command: api.Send) -> Line:
+    member = client.logged_in()
+    item = _send(member, command.room, Kind.TEXT, command.text, command.reply_to)
+    return member.book.waiting_line(item)
+
+
+async def edit(client: "Client", command: api.Edit) -> str:
+    return message_id(_send(client.logged_in(), command.room, Kind.EDIT, command.text, command.seq).key)
+
+
+async def delete(client: "Client", command: api.Delete) -> str:
+    return message_id(_send(client.logged_in(), command.room, Kind.DELETE, "", command.seq).key)
+
+
+async def react(client: "Client", command: api.React) -> str:
+    text = f"-{command.emoji}" if command.remove else command.emoji
+    return message_id(_send(client.logged_in(), command.room, Kind.REACTION, text, command.seq).key)
+
+
+def _send(member: "Member", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
+    joined_room(member, room)
+    try:
+        return member.send(room, kind, body, ref)
+    except ProtocolError as error:
+        raise text_problem(str(error)) from error
+
+
+async def wait_decided(client: "Client", command: api.WaitDecided) -> int:
+    member = client.logged_in()
+    key = _parse_id(command.id)
+    await member.wait_for(lambda: member.decision(key) is not None, command.timeout)
+    decision = member.decision(key)
+    if isinstance(decision, wire.Code):
+        raise CommandError(Trouble.REFUSED, code_text(decision), decision)
+    if decision is None:
+        raise CommandError(Trouble.TIMEOUT, _("Not stored in time: it is kept and sent later"))
+    return decision
+
+
+def _parse_id(text: str) -> MessageKey:
+    """The key that `message_id` wrote; raises CommandError."""
+    try:
+        room, device, run, n = text.split(".")
+        return MessageKey(int(room, 16), bytes.fromhex(device), int(run, 16), int(n))
+    except ValueError:
+        raise CommandError(Trouble.INVALID, _("This is not the id of a message")) from None
+
+
+# --- What is shown -------------------------------------------------------------------------------------------------
+
+
+async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
+    member = client.logged_in()
+    room = joined_room(member, command.room).id
+    state = member.book.state(room)
+    found = state.fold.below(command.before, command.limit)
+    while len(found) < command.limit and await member.fetch_older(room):
+        found = state.fold.below(command.before, command.limit)
+    await _learn(member, room)
+    lines = [member.book.line(room, folded) for folded in state.fold.below(command.before, command.limit)]
+    return lines if command.before else lines + member.book.not_here_yet(room)
+
+
+async def load_lines_from(client: "Client", command: api.LoadLinesFrom) -> list[Line]:
+    member = client.logged_in()
+    room = joined_room(member, command.room).id
+    span = member.store.span(room)
+    while span is not None and span.base >= command.first and await member.fetch_older(room):
+        span = member.store.span(room)
+    await _learn(member, room)
+    found = member.book.state(room).fold.above(command.first, command.limit)
+    return [member.book.line(room, folded) for folded in found]
+
+
+async def _learn(member: "Member", room: int) -> None:
+    """What lines need beside the records: their authors' certificates, and receipts the first time."""
+    state = member.book.state(room)
+    if state.cursors is None and member.in_session:
+        state.cursors = {}
+        member.in_background(member.learn_cursors(room))
+    await member.certificates_here(CERTIFICATE_PATIENCE)
+
+
+async def search(client: "Client", command: api.Search) -> list[Line]:
+    member = client.logged_in()
+    if command.room:
+        joined_room(member, command.room)
+    limit = max(1, min(command.limit, PAGE_RECORDS_MAX))
+    try:
+        found = await member.ask(wire.Search(command.room, command.words[:200], command.before, limit))
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+        return _search_here(member, command, limit)
+    member.core.authors.learn_untrusted(found.certificates)
+    lines = [_hit_line(member, hit) for hit in found.hits]
+    return [line for line in lines if line is not None]
+
+
+def _hit_line(member: "Member", hit: wire.Hit) -> Line | None:
+    try:
+        note = Note(hit.record)
+        if note.header.room != hit.room or not is_shown(note.header.kind):
+            return None
+        folded = fold(member.core.authors, note, [Note(record) for record in hit.changes])
+    except ProtocolError:
+        return None
+    return member.book.line(hit.room, folded)
+
+
+def _search_here(member: "Member", command: api.Search, limit: int) -> list[Line]:
+    """In the local copy, while the server is away."""
+    rooms = [command.room] if command.room else [r.id for r in member.core.directory.rooms.values() if r.joined]
+    lines: list[Line] = []
+    for room in rooms:
+        found = member.book.state(room).fold.search(command.words, command.before, limit, search_form)
+        lines += [member.book.line(room, folded) for folded in found]
+    return sorted(lines, key=lambda line: (line.stored_at, line.room, line.seq or 0), reverse=True)[:limit]
+
+
+async def mark_read(client: "Client", command: api.MarkRead) -> None:
+    member = client.logged_in()
+    member.mark_read(joined_room(member, command.room).id, command.seq)
+
+
+async def set_activity(client: "Client", command: api.SetActivity) -> None:
+    member = client.logged_in()
+    state = wire.PresenceState.ONLINE if command.active else wire.PresenceState.AWAY
+    member.set_activity(state)
+
+
+async def receipts(client: "Client", command: api.Receipts) -> list[api.MemberReceipt]:
+    member = client.logged_in()
+    members = await room_members(member, command.room)
+    await member.learn_cursors(command.room)
+    cursors = member.book.state(command.room).cursors or {}
+    found = []
+    for user_id in members:
+        user = member.core.directory.users.get(user_id)
+        if user is None or user_id == member.core.user:
+            continue
+        received, read = cursors.get(user_id, (0, 0))
+        person = member.book.person(user, connected=True)
+        found.append(
+            api.MemberReceipt(user_id, person.name, person.display_name, received >= command.seq, read >= command.seq)
+        )
+    return found
+
+
+HANDLERS: dict[type, Any] = {
+    api.Send: send,
+    api.Edit: edit,
+    api.Delete: delete,
+    api.React: react,
+    api.WaitDecided: wait_decided,
+    api.LoadLines: load_lines,
+    api.LoadLinesFrom: load_lines_from,
+    api.Search: search,
+    api.MarkRead: mark_read,
+    api.SetActivity: set_activity,
+    api.Receipts: receipts,
+}

@@ -1,0 +1,161 @@
+"""The way in: which server it is, whether it is trusted, and the connection before log-in.
+
+A server that is not trusted is looked at and hung up on; nothing of ours is sent. One that is trusted is greeted, and
+its offer (registration, mail) is kept. The server ends a connection that does not log in within ten seconds, so a
+person who types slowly gets a fresh one without noticing.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from lanchat.i18n import _
+from lanchat.net.api import CommandError, Server, Trouble, Trust
+from lanchat.net.dial import Options, greet_candidate
+from lanchat.net.discovery import discover
+from lanchat.net.handshake import Greeted
+from lanchat.net.listing import FoundServer
+from lanchat.net.tls import Channel, open_channel
+from lanchat.net.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
+from lanchat.net.words import no_server, other_identity
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.store.identities import KnownServer
+from lanchat.store.profile import Profile
+
+
+class Entry:
+    """Event loop's thread only. `known`: the server that was reached and is trusted; `looked_at`: one that waits for
+    a person's decision."""
+
+    def __init__(self, profile: Profile, options: Options) -> None:
+        self.known: KnownServer | None = None
+        self.server: Server | None = None
+        self.welcome: wire.Welcome | None = None
+        self.looked_at: tuple[Candidate, str] | None = None
+        self.welcomed = asyncio.Event()
+        self._profile = profile
+        self._options = options
+        self._greeted: Greeted | None = None
+
+    # --- Looking ----------------------------------------------------------------------------------------------------
+
+    async def discover(
+        self, timeout: float, on_found: Callable[[FoundServer], None] | None = None, *, first_only: bool = False
+    ) -> list[FoundServer]:
+        """Servers on this network; the known ones are asked directly, too. Raises LocalStoreError."""
+        return await discover(
+            timeout,
+            discovery_port=self._options.discovery_port,
+            last_known=[(known.host, known.port) for known in self._profile.servers()],
+            use_zeroconf=self._options.use_zeroconf,
+            on_found=on_found,
+            stop_after_first=first_only,
+        )
+
+    async def search(self, timeout: float, expected: str) -> Candidate:
+        """The one server of this network, or the expected one. Raises CommandError."""
+        found = await self.discover(timeout)
+        if expected:
+            found = [server for server in found if server.fingerprint == expected]
+        if not found:
+            raise no_server()
+        if len(found) > 1:
+            names = ", ".join(f"{server.name} ({server.host}:{server.port})" for server in found)
+            raise CommandError(Trouble.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
+        return found_candidate(found[0], expected)
+
+    def view(self, found: FoundServer) -> Server:
+        return found_view(self._profile, found)
+
+    # --- Connecting -------------------------------------------------------------------------------------------------
+
+    async def look(self, candidate: Candidate, timeout: float, *, accept: bool) -> Server:
+        """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError, Refusal,
+        ChannelClosed, LocalStoreError."""
+        self.hang_up()
+        channel = await self._open(candidate, timeout)
+        fingerprint = channel.fingerprint
+        assert fingerprint is not None
+        try:
+            trust = judge(self._profile, candidate, fingerprint)
+        except BaseException:
+            channel.abort()
+            raise
+        if trust is Trust.NEW and not accept:
+            channel.abort()
+            self.looked_at = (candidate, fingerprint)
+            self.known, self.server = None, server_view(candidate, fingerprint, trust)
+            return self.server
+        await self._greet(candidate, channel)
+        assert self.server is not None
+        return self.server
+
+    async def _open(self, candidate: Candidate, timeout: float) -> Channel:
+        try:
+            return await open_channel(candidate.host, candidate.port, min(timeout, self._options.connect_timeout))
+        except (OSError, TimeoutError) as error:
+            raise no_server(candidate.address) from error
+        except ProtocolError as error:
+            text = _("What answers at {address} is no LAN Chat server").format(address=candidate.address)
+            raise CommandError(Trouble.NO_SERVER, text) from error
+
+    async def _greet(self, candidate: Candidate, channel: Channel) -> None:
+        known, self._greeted = await greet_candidate(self._profile, candidate, channel)
+        self.looked_at = None
+        self.note_welcome(known, self._greeted.welcome, candidate.via)
+
+    def note_welcome(self, known: KnownServer, welcome: wire.Welcome, via: str = "known") -> None:
+        """A trusted server said what it offers."""
+        candidate = Candidate(known.host, known.port, known.name, via)
+        self.known, self.welcome = known, welcome
+        self.server = server_view(candidate, known.fingerprint, Trust.PINNED)
+        self.welcomed.set()
+
+    async def accept(self, fingerprint: str, timeout: float) -> None:
+        """A person compared the words of the server that was looked at. Raises as `look`."""
+        if self.known is not None and self.known.fingerprint == fingerprint:
+            return
+        if self.looked_at is None:
+            raise CommandError(Trouble.INVALID, _("There is no server to accept"))
+        candidate, shown = self.looked_at
+        if shown != fingerprint:
+            raise other_identity(candidate.name)
+        channel = await self._open(candidate, timeout)
+        if channel.fingerprint != fingerprint:
+            channel.abort()
+            raise other_identity(candidate.name)
+        await self._greet(candidate, channel)
+
+    # --- The open connection ------------------------------------------------------------------------------------------
+
+    def take_greeted(self) -> Greeted | None:
+        """The open connection, which is the caller's from now on."""
+        greeted, self._greeted = self._greeted, None
+        return greeted if greeted is not None and greeted.channel.open else None
+
+    async def fresh_greeted(self, timeout: float) -> Greeted:
+        """A connection with a challenge that nobody used; give it back with `keep`. Raises CommandError, Refusal,
+        ChannelClosed, ProtocolError."""
+        greeted = self.take_greeted()
+        if greeted is not None:
+            return greeted
+        if self.known is None:
+            raise CommandError(Trouble.INVALID, _("There is no server yet: connect first"))
+        candidate = known_candidate(self.known)
+        channel = await self._open(candidate, timeout)
+        if channel.fingerprint != self.known.fingerprint:
+            channel.abort()
+            raise other_identity(candidate.name)
+        self.known, greeted = await greet_candidate(self._profile, candidate, channel)
+        self.welcome = greeted.welcome
+        return greeted
+
+    def keep(self, greeted: Greeted) -> None:
+        """The connection serves once more."""
+        self._greeted = greeted
+
+    def hang_up(self) -> None:
+        """Close what is open before log-in."""
+        greeted, self._greeted = self._greeted, None
+        if greeted is not None:
+            greeted.channel.close()

@@ -1,0 +1,373 @@
+"""An account at a log, for as long as this process runs: the core and its driver, and what people are told of it.
+
+Events of the core are worked off one after the other by one task, so that people hear of things in the order in which
+they happened: a line waits until its author's certificate is here, and what comes after it waits, too. Commands read
+the local copy directly.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from lanchat.net import api
+from lanchat.net.driver import Driver
+from lanchat.net.rooms import RoomBook
+from lanchat.net.words import code_text, known_code, offline, reason_text, refusal
+from lanchat.protocol import wire
+from lanchat.protocol.client import events as core_events
+from lanchat.protocol.client.core import ClientCore, message_id
+from lanchat.protocol.client.fold import Note, is_shown, readable_changes
+from lanchat.protocol.client.ports import LocalStore, LocalStoreError, OutboxItem
+from lanchat.protocol.client.states import IN_SESSION, LinkState
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.messages import Kind, MessageKey
+from lanchat.store.identities import StoredDevice
+
+# How long a line waits for its author's certificate before it is passed over. The server answers within a round trip.
+CERTIFICATE_PATIENCE = 5.0
+# Lines that are made between two turns of the event loop: a signature check takes 0.1 ms.
+SLICE = 20
+# How long a command waits for the session while it is being made.
+SESSION_PATIENCE = 10.0
+# Decisions that somebody may still ask for; one takes 200 octets.
+DECIDED_MAX = 10_000
+REQUEST_TIMEOUT = 30.0
+_UNDER_WAY = frozenset((LinkState.CONNECTING, LinkState.AUTHENTICATING))
+_CAUSES = {Kind.EDIT: "edit", Kind.DELETE: "delete", Kind.REACTION: "reaction"}
+
+log = logging.getLogger(__name__)
+Emit = Callable[[api.Event], None]
+
+
+class Member:
+    """Event loop's thread only. `server` is where it was last."""
+
+    def __init__(
+        self, core: ClientCore, store: LocalStore, device: StoredDevice, server: api.Server, emit: Emit
+    ) -> None:
+        self.core = core
+        self.store = store
+        self.device = device
+        self.server = server
+        self.book = RoomBook(core, store, core.user)
+        self.state = api.StateChanged(api.State.CONNECTING)
+        # Why the server refused this device, when it did.
+        self.refusal: wire.Code | None = None
+        self._emit = emit
+        self._driver: Driver | None = None
+        self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
+        self._worker: asyncio.Task[None] | None = None
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._certificates = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._decided: dict[MessageKey, int | wire.Code] = {}
+        self._made: dict[MessageKey, OutboxItem] = {}
+        self._older: dict[int, list[asyncio.Future[bool]]] = {}
+        self._activity = wire.PresenceState.ONLINE
+        self._background: set[asyncio.Task[None]] = set()
+
+    # --- Life -----------------------------------------------------------------------------------------------------
+
+    def run(self, driver: Driver) -> None:
+        """The driver is there; `driver.start` follows."""
+        self._driver = driver
+        self._worker = asyncio.get_running_loop().create_task(self._work())
+        self._emit(api.LoggedIn(self.account(), self.server))
+
+    @property
+    def driver(self) -> Driver:
+        assert self._driver is not None
+        return self._driver
+
+    async def stop(self) -> None:
+        """End the session. The outbox stays."""
+        self.driver.stop()
+        tasks = [task for task in (self._worker, *self._background) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for future in self._answers.values():
+            future.cancel()
+
+    def account(self) -> api.Account:
+        """Who this is, as far as the local copy knows."""
+        user = self.core.directory.users.get(self.core.user)
+        if user is None:
+            return api.Account(self.core.user, self.device.user_name, self.device.display_name, wire.Role.MEMBER)
+        return api.Account(user.id, user.name, user.display_name, user.role)
+
+    @property
+    def in_session(self) -> bool:
+        return self.core.state in IN_SESSION
+
+    def now(self) -> float:
+        return self.driver.now()
+
+    # --- Waiting --------------------------------------------------------------------------------------------------
+
+    async def wait_for(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Until `done`, looked at after every event; False when it took too long."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while not done():
+            left = end - loop.time()
+            if left <= 0:
+                return False
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
+            except TimeoutError:
+                return done()
+        return True
+
+    async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
+        """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
+        await self.wait_for(lambda: self.core.state not in _UNDER_WAY, min(timeout, SESSION_PATIENCE))
+        number = self.core.request(operation, self.now())
+        if number is None:
+            raise offline()
+        future = self._answers[number] = asyncio.get_running_loop().create_future()
+        self.driver.pump()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await future
+        except TimeoutError:
+            raise offline() from None
+        finally:
+            self._answers.pop(number, None)
+        if answer is None:
+            raise offline()
+        if isinstance(answer, wire.Failure):
+            raise refusal(answer)
+        return answer
+
+    def decision(self, key: MessageKey) -> int | wire.Code | None:
+        """The number of a message, or why it was refused; None while it is undecided."""
+        return self._decided.get(key)
+
+    async def fetch_older(self, room: int) -> bool:
+        """One more page below what is stored; False when there is nothing to get, or no session to get it from."""
+        if not self.core.fetch_older(room, self.now()):
+            return False
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._older.setdefault(room, []).append(future)
+        self.driver.pump()
+        return await future
+
+    async def certificates_here(self, patience: float) -> None:
+        """Wait until the server has said whose the devices are that it is being asked for, at most so long."""
+        await self.wait_for(lambda: not self.core.asks_for_certificates, patience)
+
+    # --- Sending --------------------------------------------------------------------------------------------------
+
+    def send(self, room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
+        """Durable in the outbox. Raises ProtocolError, LocalStoreError."""
+        item = self.core.send(room, kind, body, ref, self.now())
+        self._made[item.key] = item
+        if is_shown(kind):
+            self._emit(api.LineAdded(self.book.waiting_line(item), live=True))
+        self.driver.pump()
+        return item
+
+    def set_activity(self, state: wire.PresenceState) -> None:
+        """At the computer, or not; told again in every session."""
+        self._activity = state
+        self.core.set_activity(state, self.now())
+        self.driver.pump()
+
+    # --- Events of the core -----------------------------------------------------------------------------------------
+
+    def take_event(self, event: core_events.Event) -> None:
+        """From the driver: answers at once, the rest in its turn."""
+        match event:
+            case core_events.Answered():
+                future = self._answers.get(event.id)
+                if future is not None and not future.done():
+                    future.set_result(event.result)
+            case core_events.CertificatesLearned():
+                self._certificates.set()
+            case core_events.OlderStored():
+                for waiter in self._older.pop(event.room, []):
+                    if not waiter.done():
+                        waiter.set_result(not event.failed and bool(event.records))
+            case _:
+                self._queue.put_nowait(event)
+        self._changed.set()
+
+    async def _work(self) -> None:
+        while True:
+            event = await self._queue.get()
+            try:
+                await self._tell(event)
+            except LocalStoreError as error:
+                log.warning("the local copy cannot be read: %s", error)
+            except Exception:
+                # One event that cannot be told must not silence the rest.
+                log.exception("an event could not be told: %s", type(event).__name__)
+            self._changed.set()
+
+    async def _tell(self, event: core_events.Event) -> None:
+        match event:
+            case core_events.StateMoved():
+                self._state_moved(event)
+            case core_events.RecordsStored():
+                await self._records_stored(event)
+            case core_events.RoomWentLive():
+                self._emit(api.RoomLive(event.room, event.head))
+            case core_events.MessageStored() | core_events.MessageRefused():
+                self._message_decided(event)
+            case core_events.RoomUpdated():
+                self._room_updated(event.room.id)
+            case core_events.RoomRemoved():
+                self.book.forget(event.room)
+                self._emit(api.RoomRemoved(event.room))
+            case core_events.UsersChanged():
+                self._users_changed(event.users)
+            case core_events.MembersChanged():
+                self._members_changed(event)
+            case core_events.CursorsChanged():
+                self._cursors_changed(event)
+            case core_events.RoomStopped():
+                log.warning("room %x stopped: %s", event.room, event.stop.value)
+            case core_events.LocalTrouble():
+                log.error("the local copy cannot be written: %s", event.text)
+                self._emit(replace(self.state, reason=event.text))
+
+    def _state_moved(self, event: core_events.StateMoved) -> None:
+        before = self.state.state
+        self.refusal = known_code(event.code) if event.code else None
+        retry_in = max(0.0, event.retry_at - self.now()) if event.retry_at is not None else 0.0
+        reason = event.detail or (code_text(event.code) if event.code else reason_text(event.reason))
+        self.state = api.StateChanged(api.State(event.state.value), reason, 0, retry_in)
+        if event.state is LinkState.SYNCING and before is not api.State.SYNCING:
+            self._session_began()
+        self._emit(self.state)
+
+    def _session_began(self) -> None:
+        self._emit(api.LoggedIn(self.account(), self.server))
+        if self._activity is not wire.PresenceState.ONLINE:
+            self.set_activity(self._activity)
+        self.in_background(self._learn_people())
+        for room in self.book.looked_at():
+            state = self.book.known(room)
+            if state is not None and state.cursors is not None:
+                self.in_background(self.learn_cursors(room))
+
+    def in_background(self, work: Any) -> None:
+        """Something that nobody waits for; it may fail quietly when the server goes away."""
+        task = asyncio.get_running_loop().create_task(_quietly(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _learn_people(self) -> None:
+        users = (await self.ask(wire.ListUsers())).users
+        self.core.note_users(users)
+        self.driver.pump()
+
+    async def learn_cursors(self, room: int) -> None:
+        """Receipts of a room; from then on changes are told."""
+        cursors = (await self.ask(wire.ListCursors(room))).cursors
+        self.book.cursors_told(room, cursors, all_of_them=True)
+        self._emit(api.ReceiptsChanged(room))
+
+    # Rooms and people
+
+    def _room_updated(self, room: int) -> None:
+        known = self.core.directory.rooms.get(room)
+        if known is not None:
+            self._emit(api.RoomUpdated(self.book.view(known)))
+
+    def _users_changed(self, users: tuple[wire.User, ...]) -> None:
+        self._emit(api.PeopleChanged(tuple(self.book.person(user, connected=True) for user in users)))
+        changed = {user.id for user in users}
+        for room in list(self.core.directory.rooms.values()):
+            if room.partner in changed:
+                self._room_updated(room.id)
+
+    def _members_changed(self, event: core_events.MembersChanged) -> None:
+        self.book.members_changed(event.room, event.joined, event.left)
+        self._room_updated(event.room)
+
+    def _cursors_changed(self, event: core_events.CursorsChanged) -> None:
+        self.book.cursors_told(event.room, event.cursors, all_of_them=False)
+        for cursor in event.cursors:
+            if cursor.user == self.core.user and cursor.read > self.core.read_up_to(event.room):
+                self.mark_read(event.room, cursor.read)
+        self._emit(api.ReceiptsChanged(event.room))
+
+    def mark_read(self, room: int, seq: int) -> None:
+        """This user has read up to `seq`, here or on another device."""
+        if seq <= self.core.read_up_to(room):
+            return
+        self.core.mark_read(room, seq, self.now())
+        self.book.read_changed(room)
+        self._room_updated(room)
+        self.driver.pump()
+
+    # Lines
+
+    def _message_decided(self, event: core_events.MessageStored | core_events.MessageRefused) -> None:
+        key = event.key
+        item = self._made.pop(key, None)
+        if len(self._decided) >= DECIDED_MAX:
+            del self._decided[next(iter(self._decided))]
+        if isinstance(event, core_events.MessageStored):
+            self._decided[key] = event.seq
+            self._emit(api.LineStored(message_id(key), key.room, event.seq))
+        else:
+            self._decided[key] = known_code(event.code)
+            self.book.refused(key, item, event.code)
+            text = code_text(event.code)
+            self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text))
+
+    async def _records_stored(self, event: core_events.RecordsStored) -> None:
+        await self._wait_for_certificates(event)
+        self.book.note(event.room, [held.record for held in event.held])
+        for count, held in enumerate(event.held, 1):
+            self._tell_record(event.room, Note(held.record), event.live)
+            if count % SLICE == 0:
+                await asyncio.sleep(0)
+        self._room_updated(event.room)
+
+    async def _wait_for_certificates(self, event: core_events.RecordsStored) -> None:
+        devices = [held.header.device for held in event.held]
+        loop = asyncio.get_running_loop()
+        end = loop.time() + CERTIFICATE_PATIENCE
+        while self.core.awaits_certificates(devices) and (left := end - loop.time()) > 0:
+            self._certificates.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._certificates.wait()
+            except TimeoutError:
+                return
+
+    def _tell_record(self, room: int, note: Note, live: bool) -> None:
+        """A text, or what somebody did to one."""
+        state = self.book.state(room)
+        if is_shown(note.header.kind):
+            folded = state.fold.folded(note.record.seq)
+            if folded is not None:
+                self._emit(api.LineAdded(self.book.line(room, folded), live))
+            return
+        try:
+            changes = readable_changes(self.core.authors, [note])
+        except ProtocolError:
+            return
+        target = state.fold.folded(note.header.ref) if changes else None
+        if target is not None:
+            change = changes[0]
+            line = self.book.line(room, target)
+            cause = _CAUSES[change.kind]
+            self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))
+
+
+async def _quietly(work: Any) -> None:
+    try:
+        await work
+    except api.CommandError as error:
+        log.info("not done in the background: %s", error.text)
+    except LocalStoreError as error:
+        log.warning("the local copy: %s", error)

@@ -1,0 +1,265 @@
+"""Rooms and lines as people see them, made from the local copy, the outbox and what the server told of members.
+
+Works the same while the server is away. `RoomBook` holds a state per room that was looked at: what is folded in, how
+many messages are unread, who received what, and one's own refused messages.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from lanchat.net.api import Line, Person, Reaction, RoomView
+from lanchat.net.words import known_code
+from lanchat.protocol.client.core import ClientCore, message_id
+from lanchat.protocol.client.fold import Folded, RoomFold, is_shown
+from lanchat.protocol.client.ports import LocalStore, OutboxItem
+from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted
+from lanchat.protocol.names import inert, name_key
+from lanchat.protocol.records import Record
+from lanchat.protocol.wire import MemberCursor, PresenceState, Room, RoomKind, User
+
+# More than people read; counting on would read the whole room at each start.
+UNREAD_MAX = 1000
+# One's own refused messages stay on the screen for as long as this process runs.
+REFUSED_MAX = 100
+_REPLY_CHARACTERS = 200
+
+
+@dataclass(slots=True)
+class RoomState:
+    """What is known of one room beside its records. `cursors`: user to (received, read), None until they were asked
+    for. `members`: user ids, None until they were asked for."""
+
+    fold: RoomFold
+    unread: int
+    last: Folded | None
+    cursors: dict[int, tuple[int, int]] | None = None
+    members: tuple[int, ...] | None = None
+    refused: dict[str, Line] = field(default_factory=dict)
+
+
+class RoomBook:
+    """Event loop's thread only. Raises LocalStoreError."""
+
+    def __init__(self, core: ClientCore, store: LocalStore, me: int) -> None:
+        self.me = me
+        self._core = core
+        self._store = store
+        self._states: dict[int, RoomState] = {}
+
+    def state(self, room: int) -> RoomState:
+        """Of a room; read from the local copy the first time."""
+        state = self._states.get(room)
+        if state is None:
+            fold = RoomFold(room, self._store, self._core.authors, self.me)
+            unread = fold.unread(self._core.read_up_to(room), UNREAD_MAX)
+            newest = fold.below(0, 1)
+            state = self._states[room] = RoomState(fold, unread, newest[-1] if newest else None)
+        return state
+
+    def forget(self, room: int) -> None:
+        """The user is no longer in it."""
+        self._states.pop(room, None)
+
+    def known(self, room: int) -> RoomState | None:
+        """The state of a room that was looked at before."""
+        return self._states.get(room)
+
+    def looked_at(self) -> Iterable[int]:
+        return list(self._states)
+
+    # --- What comes -----------------------------------------------------------------------------------------------
+
+    def note(self, room: int, records: Iterable[Record]) -> None:
+        """New records of a room, stored."""
+        state = self.state(room)
+        read = self._core.read_up_to(room)
+        for note in state.fold.note(records):
+            if note.record.seq > read and state.fold.counts_as_unread(note):
+                state.unread = min(UNREAD_MAX, state.unread + 1)
+            if is_shown(note.header.kind):
+                state.last = state.fold.folded(note.record.seq) or state.last
+            elif state.last is not None and note.header.ref == state.last.seq:
+                state.last = state.fold.folded(state.last.seq)
+
+    def read_changed(self, room: int) -> None:
+        """This user has read more, here or elsewhere."""
+        state = self.state(room)
+        state.unread = state.fold.unread(self._core.read_up_to(room), UNREAD_MAX)
+
+    def cursors_told(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
+        """How far members are; kept once the whole list was asked for."""
+        state = self.state(room)
+        if all_of_them:
+            state.cursors = {}
+        if state.cursors is None:
+            return
+        for cursor in cursors:
+            received, read = state.cursors.get(cursor.user, (0, 0))
+            state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
+
+    def members_changed(self, room: int, joined: Iterable[int], left: Iterable[int]) -> None:
+        state = self._states.get(room)
+        if state is None:
+            return
+        gone = set(left)
+        if state.members is not None:
+            state.members = tuple(dict.fromkeys([*(user for user in state.members if user not in gone), *joined]))
+        for user in gone:
+            (state.cursors or {}).pop(user, None)
+
+    def refused(self, key: MessageKey, item: OutboxItem | None, code: int) -> None:
+        """One's own message was refused; a text stays on the screen."""
+        if item is not None and is_shown(decode(item).kind):
+            refused = self.state(key.room).refused
+            refused[message_id(key)] = replace(self.waiting_line(item), refused=known_code(code))
+            if len(refused) > REFUSED_MAX:
+                del refused[next(iter(refused))]
+
+    # --- Rooms and people -------------------------------------------------------------------------------------------
+
+    def view(self, room: Room) -> RoomView:
+        """A room for lists. Rooms that the user is not in have no history here."""
+        view = RoomView(
+            room.id,
+            inert(room.name),
+            self._title(room),
+            room.kind,
+            room.history,
+            room.joined,
+            room.members,
+            room.partner,
+            head=0,
+            unread=0,
+            read=self._core.read_up_to(room.id),
+        )
+        if not room.joined:
+            return view
+        state = self.state(room.id)
+        view = replace(view, head=self._core.cursor(room.id), unread=state.unread)
+        last = state.last
+        if last is None:
+            return view
+        return replace(view, last_text=last.text, last_author=self.display_name(last), last_time=last.stored_ms / 1000)
+
+    def _title(self, room: Room) -> str:
+        if room.kind is not RoomKind.DIRECT:
+            return inert(room.name)
+        partner = self._core.directory.users.get(room.partner)
+        return inert(partner.display_name or partner.name) if partner is not None else f"@{room.partner}"
+
+    def person(self, user: User, *, connected: bool) -> Person:
+        state = user.state if connected else PresenceState.OFFLINE
+        name, shown = inert(user.name), inert(user.display_name or user.name)
+        return Person(user.id, name, shown, state, user.last_seen_ms / 1000, user.role)
+
+    def find_room(self, name: str) -> Room | None:
+        """By its name, with or without `#`."""
+        wanted = name_key(name.removeprefix("#").strip())
+        rooms = (room for room in self._core.directory.rooms.values() if room.kind is not RoomKind.DIRECT)
+        return next((room for room in rooms if name_key(room.name) == wanted), None)
+
+    def find_user(self, name: str) -> User | None:
+        """By the log-in name, with or without `@`."""
+        wanted = name_key(name.removeprefix("@").strip())
+        return next((user for user in self._core.directory.users.values() if name_key(user.name) == wanted), None)
+
+    def direct_room(self, partner: int) -> Room | None:
+        rooms = self._core.directory.rooms.values()
+        return next((room for room in rooms if room.kind is RoomKind.DIRECT and room.partner == partner), None)
+
+    def display_name(self, folded: Folded) -> str:
+        """The name of today; of somebody who is gone, the name in the certificate."""
+        user = self._core.directory.users.get(folded.author.user)
+        if user is not None:
+            return inert(user.display_name or user.name)
+        return inert(folded.author.display_name or folded.author.user_name)
+
+    # --- Lines ----------------------------------------------------------------------------------------------------
+
+    def line(self, room: int, folded: Folded) -> Line:
+        """A stored text."""
+        user = self._core.directory.users.get(folded.author.user)
+        line = Line(
+            message_id(folded.header.key),
+            room,
+            folded.seq,
+            folded.author.user,
+            inert(user.name if user is not None else folded.author.user_name),
+            self.display_name(folded),
+            folded.author.user == self.me,
+            folded.text,
+            folded.header.sent_ms / 1000,
+            folded.stored_ms / 1000,
+            edited=folded.edited,
+            deleted=folded.deleted,
+            reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
+        )
+        return self._with_receipts(self._with_reply(line, folded.header))
+
+    def _with_reply(self, line: Line, header: Header) -> Line:
+        if header.kind is not Kind.TEXT or not header.ref:
+            return line
+        target = self.state(line.room).fold.folded(header.ref)
+        if target is None:
+            return replace(line, reply_to=header.ref)
+        text = target.text[:_REPLY_CHARACTERS]
+        return replace(line, reply_to=header.ref, reply_text=text, reply_author=self.display_name(target))
+
+    def _with_receipts(self, line: Line) -> Line:
+        room = self._core.directory.rooms.get(line.room)
+        others = max(0, room.members - 1) if room is not None else 0
+        cursors = self.state(line.room).cursors
+        if not cursors or line.seq is None:
+            return replace(line, members=others)
+        places = [place for user, place in cursors.items() if user != line.author]
+        received = sum(1 for place in places if place[0] >= line.seq)
+        read = sum(1 for place in places if place[1] >= line.seq)
+        return replace(line, members=others, received=received, read=read)
+
+    def waiting_line(self, item: OutboxItem, seq: int | None = None) -> Line:
+        """One's own text that is not in the local copy of the log yet."""
+        header = decode(item)
+        me = self._core.directory.users.get(self.me)
+        name, shown = (me.name, me.display_name or me.name) if me is not None else ("", "")
+        line = Line(
+            message_id(item.key),
+            item.key.room,
+            seq,
+            self.me,
+            inert(name),
+            inert(shown),
+            mine=True,
+            text=item.message.body.decode(),
+            sent_at=header.sent_ms / 1000,
+            stored_at=0.0,
+        )
+        return self._with_receipts(self._with_reply(line, header))
+
+    def not_here_yet(self, room: int) -> list[Line]:
+        """One's own texts that are refused, wait, or are stored while their record is on its way."""
+        state = self.state(room)
+        stored = {item.key: (item, seq) for item, seq in self._core.stored_unseen(room)}
+        items = {item.key: item for item in self._store.outgoing() if item.key.room == room}
+        waiting = [self.waiting_line(item) for key, item in items.items() if key not in stored and _is_text(item)]
+        fresh = [self.waiting_line(item, seq) for item, seq in stored.values() if _is_text(item)]
+        cursor = self._core.cursor(room)
+        return [
+            *(line for line in fresh if line.seq is not None and line.seq > cursor),
+            *sorted([*state.refused.values(), *waiting], key=lambda line: line.sent_at),
+        ]
+
+
+def decode(item: OutboxItem) -> Header:
+    header: Header = decode_header_untrusted(item.message.header)
+    return header
+
+
+def _is_text(item: OutboxItem) -> bool:
+    return is_shown(decode(item).kind)
+
+
+def search_form(text: str) -> str:
+    """How texts are compared in a search: letters and digits without case, in composed form, all else a blank."""
+    plain = unicodedata.normalize("NFC", text).casefold()
+    return "".join(char if char.isalnum() else " " for char in plain)

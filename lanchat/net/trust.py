@@ -1,0 +1,119 @@
+"""Which server, and whether it is the right one: what discovery says is a hint, the pinned fingerprint decides.
+
+A server is pinned when a person compared the words, an invite link or a fingerprint was given, or a script said that it
+trusts on first use. A server that stands where a known one stood and shows another key is never gone on with.
+"""
+
+import time
+from dataclasses import dataclass
+
+from lanchat.i18n import _
+from lanchat.net.api import CommandError, Server, Trouble, Trust
+from lanchat.net.listing import FoundServer
+from lanchat.net.tls import Channel
+from lanchat.net.words import changed_identity, other_identity
+from lanchat.protocol import wire
+from lanchat.protocol.beacon import DISCOVERY_PORT
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.identity import clean_fingerprint, fingerprint_words, parse_address, parse_invite_untrusted
+from lanchat.protocol.names import inert
+from lanchat.store.identities import KnownServer
+from lanchat.store.profile import Profile
+
+# A control port when an address is typed without one: the port on which servers are looked for.
+DEFAULT_PORT = DISCOVERY_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address to look at. `expected`: the fingerprint that it must show, else empty. `log_id` as discovery said."""
+
+    host: str
+    port: int
+    name: str
+    via: str
+    expected: str = ""
+    log_id: bytes | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def typed_candidate(address: str, fingerprint: str) -> Candidate:
+    """Of a typed address. Raises CommandError."""
+    try:
+        host, port = parse_address(address, DEFAULT_PORT)
+        return Candidate(host, port, host, "typed", clean_fingerprint(fingerprint) if fingerprint else "")
+    except ProtocolError as error:
+        raise _invalid(error) from error
+
+
+def invited_candidate(link: str) -> Candidate:
+    """Of an invite link, which is trusted as it stands. Raises CommandError."""
+    try:
+        invite = parse_invite_untrusted(link)
+    except ProtocolError as error:
+        raise _invalid(error) from error
+    return Candidate(invite.host, invite.port, invite.host, "invite", invite.fingerprint)
+
+
+def _invalid(error: ProtocolError) -> CommandError:
+    texts = {
+        "not an invite link": _("This is not an invite link"),
+        "not an address": _("This is not an address"),
+        "a fingerprint has 64 hex digits": _("A fingerprint has 64 hexadecimal digits"),
+    }
+    return CommandError(Trouble.INVALID, texts.get(str(error), str(error)))
+
+
+def known_candidate(known: KnownServer) -> Candidate:
+    return Candidate(known.host, known.port, known.name, "known", known.fingerprint, known.log_id)
+
+
+def found_candidate(found: FoundServer, expected: str = "") -> Candidate:
+    return Candidate(found.host, found.port, found.name, found.via, expected, found.log_id)
+
+
+def judge(profile: Profile, candidate: Candidate, fingerprint: str) -> Trust:
+    """What this profile makes of the fingerprint that was shown. Raises CommandError for a changed key, and for one
+    that is not the expected."""
+    trust = profile.trust(candidate.host, candidate.port, candidate.name, fingerprint, candidate.log_id)
+    if trust == Trust.CHANGED.value:
+        raise changed_identity(candidate.name)
+    if candidate.expected and fingerprint != candidate.expected:
+        raise other_identity(candidate.name)
+    return Trust(trust)
+
+
+def pin(profile: Profile, candidate: Candidate, channel: Channel, welcome: wire.Welcome) -> KnownServer:
+    """Trust this server from now on, or renew what is known of it. Raises CommandError when its log or its log key is
+    another server's."""
+    assert channel.fingerprint is not None
+    known = profile.known_by_fingerprint(channel.fingerprint)
+    if known is not None and known.log_key != welcome.log_key:
+        raise changed_identity(candidate.name)
+    other = profile.known_by_log(welcome.log_id)
+    if other is not None and other.fingerprint != channel.fingerprint:
+        raise changed_identity(candidate.name)
+    accepted_ms = known.accepted_ms if known is not None else int(time.time() * 1000)
+    name = inert(welcome.server_name) or candidate.name
+    fresh = KnownServer(
+        channel.fingerprint, name, candidate.host, candidate.port, welcome.log_id, welcome.log_key, accepted_ms
+    )
+    if fresh != known:
+        profile.pin(fresh)
+    profile.set_last(channel.fingerprint)
+    return fresh
+
+
+def server_view(candidate: Candidate, fingerprint: str, trust: Trust, name: str = "") -> Server:
+    """As window and command line see it."""
+    words = fingerprint_words(fingerprint)
+    return Server(name or candidate.name, candidate.host, candidate.port, fingerprint, words, candidate.via, trust)
+
+
+def found_view(profile: Profile, found: FoundServer) -> Server:
+    """A discovered server; what it says of its fingerprint is compared with what is pinned, and proves nothing."""
+    trust = Trust(profile.trust(found.host, found.port, found.name, found.fingerprint, found.log_id))
+    return server_view(found_candidate(found), found.fingerprint, trust)
