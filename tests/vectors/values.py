@@ -1,0 +1,24 @@
+"""Values as they stand in the vectors: structures by field name, octets in hex, numbers of enumerations."""
+
+import enum
+from typing import Any
+
+import msgspec
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold of it."""
+    match value:
+        case msgspec.Struct():
+            tag = value.__struct_config__.tag
+            fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            return fields if tag is None else {"tag": tag, **fields}
+        case bytes():
+            return value.hex()
+        case enum.Enum():
+            return value.value
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return value
