@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,7 @@ def test_the_fifth_wrong_code_ends_it() -> None:
         row = after
         assert is_right(row, LOG, "12345678", NOW)
     assert after_wrong_try(row) is None
+    assert not is_right(replace(row, tries=CODE_TRIES), LOG, "12345678", NOW)
 
 
 def test_an_invitation_reads_the_same_however_it_is_typed() -> None:

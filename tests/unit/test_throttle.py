@@ -144,6 +144,16 @@ def test_where_a_device_key_was_shown_is_known_too() -> None:
     assert throttle.delay("ann", HOME, 0.0) == 0
 
 
+def test_the_addresses_where_somebody_was_last_are_remembered() -> None:
+    throttle, pool = LoginThrottle(), addresses()
+    places = [f"192.0.2.{n}" for n in range(17)]
+    for place in places:
+        throttle.seen("ann", place)
+    for _ in range(100):
+        guess(throttle, "ann", next(pool), 0.0)
+    assert [place for place in places if throttle.delay("ann", place, 0.0)] == places[:1]
+
+
 def test_a_known_address_is_no_free_pass() -> None:
     throttle = LoginThrottle()
     throttle.seen("ann", HOME)
