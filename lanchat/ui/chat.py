@@ -36,6 +36,7 @@ class Chat:
         self._marked: dict[int, int] = {}
         self._renewing = self._reloading = self._unanswered = False
         self._wanted_room = 0
+        self.logged_out: Callable[[], None] = lambda: None  # set by whoever shows another page then
 
     # Events
 
@@ -385,7 +386,11 @@ class Chat:
         self.desk.ask(command, then, failed or self._tell)
 
     def _tell(self, error: CommandError) -> None:
-        self._changed(self.model.notice(error.text))
+        self.tell(error.text)
+
+    def tell(self, text: str) -> None:
+        """Says something in passing."""
+        self._changed(self.model.notice(text))
 
     def open_direct(self, user: str) -> None:
         """Opens the direct conversation with somebody, making it when it is not there."""

@@ -243,6 +243,14 @@ class EntryFlow:
         text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
         self._go(Page.RECOVER_CODE, done=text)
 
+    def have_code(self, user: str) -> None:
+        """The code came another way, or earlier."""
+        if problem := user_problem(user):
+            self._problem(problem)
+            return
+        self.model.user = user.strip()
+        self._go(Page.RECOVER_CODE)
+
     def recover_with(self, code: str, password: str, again: str) -> None:
         problem = "" if code.strip() else _("Please type the code from the e-mail.")
         if problem := problem or password_problem(password, again):

@@ -206,6 +206,10 @@ class Pane:
             self._listener.near_bottom()
         self._listener.scrolled()
 
+    def reading(self) -> list[str]:
+        """The key of the uppermost message in the view, when there is one."""
+        return [placed.entry.key for placed in self._visible() if isinstance(placed.entry, Message)][:1]
+
     def last_seen(self) -> int:
         """The highest number of a message whose end can be seen; 0 for none."""
         bottom = self._view_top() + self._height

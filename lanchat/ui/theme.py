@@ -263,6 +263,7 @@ CONTRASTS: tuple[tuple[str, str, float], ...] = (
     ("danger", "sidebar", SHAPE),
     ("on_danger_soft", "danger_soft", TEXT),
     ("on_danger_soft", "surface", TEXT),
+    ("on_danger_soft", "sidebar", TEXT),
     ("online", "sidebar", SHAPE),
     ("away", "sidebar", SHAPE),
     ("offline", "sidebar", SHAPE),

@@ -12,6 +12,7 @@ for Tk. What gathered meanwhile is handed over together, and the window is drawn
 import collections
 import contextlib
 import os
+import signal
 import sys
 import threading
 import tkinter as tk
@@ -53,6 +54,11 @@ class Wakeup(Generic[T]):
         if ring:
             self._bell.ring()
 
+    def ring_on_signals(self) -> None:
+        """A signal's Python handler runs at once instead of at the next key: Tk's loop does not know signals."""
+        if isinstance(self._bell, _Pipe):
+            self._bell.ring_on_signals()
+
     def _woken(self) -> None:
         self._again = ""
         with self._lock:
@@ -93,6 +99,9 @@ class _Pipe:
             if self._writer >= 0:
                 os.write(self._writer, b"!")
 
+    def ring_on_signals(self) -> None:
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+
     def _readable(self, file: object, mask: int) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 4096)
@@ -100,6 +109,8 @@ class _Pipe:
 
     def close(self) -> None:
         self._root.tk.deletefilehandler(self._reader)
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)
         with self._lock:
             os.close(self._reader)
             os.close(self._writer)

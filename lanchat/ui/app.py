@@ -1,0 +1,359 @@
+"""The window of the client: one Tk root, the network's thread behind it, and one page at a time in it.
+
+`run` is what the command line calls. `Window` holds what lives as long as the window: fonts, pictures, model and
+commands. A page is made anew when theme, language or text size change; nothing is kept in widgets.
+"""
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+import time
+import tkinter as tk
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from lanchat.i18n import _, language, set_language
+from lanchat.net import api
+from lanchat.net.api import State
+from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.ui import glyphs, pages, words
+from lanchat.ui.chat import Chat
+from lanchat.ui.chat_model import ChatModel, Draft
+from lanchat.ui.engine import Answer, Desk, Engine, Item
+from lanchat.ui.entry import EntryFlow
+from lanchat.ui.entry_model import EntryModel, Page, Wishes
+from lanchat.ui.fonts import SIZES, Fonts, windows_is_sharp
+from lanchat.ui.images import Images
+from lanchat.ui.main import bind_clipboard
+from lanchat.ui.memory import Memory
+from lanchat.ui.parts import Part
+from lanchat.ui.styles import Styles
+from lanchat.ui.theme import PALETTES
+from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.wakeup import Wakeup
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 0.7  # seconds for the network's goodbye
+IDLE_AFTER = 300.0  # seconds without a key or the mouse: the person is away
+_IDLE_CHECK_MS = 5000
+_SAVE_MS = 20_000  # so much of a draft is lost at most when the power goes
+_SIZE = (1120, 720)
+_MINIMUM = (520, 400)
+
+MakeEngine = Callable[[Callable[[api.Event], None]], Engine]
+
+
+def run(
+    profile_directory: Path,
+    *,
+    server: str = "",
+    invite: str = "",
+    fingerprint: str = "",
+    accept_new: bool = False,
+    user: str = "",
+    discovery_port: int | None = None,
+) -> int:
+    """Opens the window on a profile and stays until it is closed; returns the exit code."""
+    from lanchat.net.thread import ClientThread
+    from lanchat.store.profile import Profile
+
+    set_language()
+    try:
+        profile = Profile.open(profile_directory)
+    except LocalStoreError as error:
+        return _no_profile(str(error))
+
+    def make_engine(on_event: Callable[[api.Event], None]) -> Engine:
+        return ClientThread(profile, on_event, discovery_port=discovery_port)
+
+    return Window(Memory(profile), make_engine, Wishes(server, invite, fingerprint, accept_new, user)).run()
+
+
+def _no_profile(reason: str) -> int:
+    from tkinter import messagebox
+
+    root = tk.Tk()
+    root.withdraw()
+    messagebox.showerror("LAN Chat", reason)
+    root.destroy()
+    return 1
+
+
+class Window:
+    """The window and what lives as long as it does. Main thread; one per process."""
+
+    def __init__(self, memory: Memory, make_engine: MakeEngine, wishes: Wishes) -> None:
+        self._memory = memory
+        self._wishes = wishes
+        set_language(memory.language or None)
+        windows_is_sharp()
+        self.root = _make_root()
+        glyphs.protect(self.root.tk.call("tk", "windowingsystem") == "x11")
+        self.root.report_callback_exception = self._callback_failed
+        self._fonts = Fonts(self.root, memory.text_size)
+        self._images = Images(self.root, self._fonts.px)
+        self._styles = Styles(self.root, self._fonts.px)
+        self._theme = memory.theme if memory.theme in PALETTES else "light"
+        self._wakeup: Wakeup[Item] = Wakeup(self.root, self._take)
+        self._engine = make_engine(self._wakeup.post)
+        self._model = ChatModel(time.time)
+        self._entry = EntryModel()
+        self._chat = Chat(self._model, self._new_desk, self.changed, self._later)
+        self._chat.logged_out = self._logged_out
+        self._flow = EntryFlow(self._entry, self._new_desk, self.changed, self._later)
+        self._page: pages.PageView | None = None
+        self._shown: Page | None = None
+        self._pending = Part.NONE
+        self._drawing = ""
+        self._touched = time.monotonic()
+        self._active = True
+        self._closed = False
+        self._prepare_root()
+        self._rebuild()
+
+    def _prepare_root(self) -> None:
+        root, px = self.root, self._fonts.px
+        root.title("LAN Chat")
+        root.minsize(px(_MINIMUM[0]), px(_MINIMUM[1]))
+        root.geometry(self._memory.geometry or f"{px(_SIZE[0])}x{px(_SIZE[1])}")
+        root.protocol("WM_DELETE_WINDOW", self.quit)
+        icon = self._images.icon("chat-dots-fill", 48, PALETTES["light"].accent)
+        root.iconphoto(True, str(icon))
+        for sequence in ("<KeyPress>", "<ButtonPress>", "<Motion>"):
+            root.bind_all(sequence, self._noticed, add="+")
+        root.bind("<FocusIn>", lambda event: self._focus_changed())
+        root.bind("<FocusOut>", lambda event: root.after_idle(self._focus_changed))
+        bind_clipboard(root)
+
+    # Life
+
+    def run(self) -> int:
+        """Shows the window until it is closed; returns the exit code."""
+        self._engine.start()
+        self._begin()
+        self._catch_signals()
+        self.root.after(_IDLE_CHECK_MS, self._check_idle)
+        self.root.after(_SAVE_MS, self._save_often)
+        self.root.mainloop()
+        return 0
+
+    def _begin(self) -> None:
+        account = None
+        try:
+            account = self._memory.remembered()
+        except LocalStoreError as error:
+            self._model.notice(str(error))
+        if account and not self._wishes.names_server:
+            self._model.account = account
+            self._chat.want_room(self._memory.last_room())
+            self._take_drafts()
+        if self._memory.notice:
+            self._model.notice(self._memory.notice)
+        self._flow.begin(self._wishes, account is not None)
+        if self._entry.page is Page.CHAT:
+            self._chat.refresh()
+        self._draw()
+
+    def _catch_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda number, frame: self.quit())
+            self._wakeup.ring_on_signals()
+
+    def quit(self) -> None:
+        """Ends the program: what was chosen and not sent is kept, the network says goodbye."""
+        if self._closed:
+            return
+        self._closed = True
+        geometry = self.root.winfo_geometry()
+        self.root.withdraw()
+        self.root.update_idletasks()
+        self._memory.geometry = geometry
+        self._save()
+        self._chat.close()
+        self._flow.close()
+        self._wakeup.close()
+        with contextlib.suppress(TimeoutError):
+            self._engine.stop(STOP_TIMEOUT)
+        self.root.destroy()
+
+    def _save(self) -> None:
+        """Settings, last room and drafts. A disk that fails must not keep the window open."""
+        model = self._model
+        try:
+            if self._entry.page is Page.CHAT:
+                self._memory.keep_room(model.current)
+                drafts = {
+                    room: draft.before if draft.editing else draft.text
+                    for room, draft in model.drafts.items()
+                    if (draft.before if draft.editing else draft.text).strip()
+                }
+                self._memory.keep_drafts(model.me, drafts)
+            self._memory.save()
+        except LocalStoreError as error:
+            log.warning("settings were not saved: %s", error)
+
+    def _save_often(self) -> None:
+        if not self._closed:
+            self._save()
+            self.root.after(_SAVE_MS, self._save_often)
+
+    def _take_drafts(self) -> None:
+        for room, text in self._memory.drafts(self._model.me).items():
+            if room not in self._model.drafts:
+                self._model.drafts[room] = Draft(text)
+
+    # Network
+
+    def _new_desk(self) -> Desk:
+        return Desk(self._engine, self._wakeup.post)
+
+    def _later(self, milliseconds: int, run: Callable[[], None]) -> None:
+        self.root.after(milliseconds, lambda: None if self._closed else run())
+
+    def _take(self, items: list[Item]) -> None:
+        """Events and answers, in order; what they change is drawn once."""
+        for item in items:
+            if self._closed:
+                return
+            if isinstance(item, Answer):
+                item.deliver()
+            else:
+                self.changed(self._apply(item))
+
+    def _apply(self, event: api.Event) -> Part:
+        if isinstance(event, api.ServerFound):
+            return self._flow.found(event.server)
+        part = self._chat.apply(event)
+        if isinstance(event, api.LoggedIn):
+            self._chat.want_room(self._memory.last_room())
+            self._take_drafts()
+        elif isinstance(event, api.StateChanged) and event.state is State.REFUSED and self._entry.page is Page.CHAT:
+            self._flow.lost(event.reason or words.state_line(event, ""))
+        return part
+
+    def _logged_out(self) -> None:
+        self._save()
+        self._chat.close()
+        self._model = ChatModel(time.time)
+        self._chat = Chat(self._model, self._new_desk, self.changed, self._later)
+        self._chat.logged_out = self._logged_out
+        self._flow.show_servers()
+
+    # Drawing
+
+    def changed(self, part: Part) -> None:
+        """Something has to be drawn again; several changes are drawn together."""
+        self._pending |= part
+        if self._pending and not self._drawing and not self._closed:
+            self._drawing = self.root.after_idle(self._draw)
+
+    def _draw(self) -> None:
+        if self._drawing:
+            self.root.after_cancel(self._drawing)
+            self._drawing = ""
+        part, self._pending = self._pending, Part.NONE
+        if self._closed:
+            return
+        if Part.PAGE in part and self._entry.page is not self._shown:
+            self._rebuild()
+        elif self._page:
+            self._page.update(part)
+        self._show_title()
+
+    def _rebuild(self) -> None:
+        """The page from its beginning, in the present language, theme and size."""
+        palette = PALETTES[self._theme]
+        self._styles.use(palette)
+        tools = Toolkit(self.root, self._fonts.kit(palette), self._images)
+        old, again = self._page, self._shown is self._entry.page
+        kept = old.kept() if old and again else []
+        if old:
+            old.leave()
+        self._shown = self._entry.page
+        self._page = pages.make(self._shown, tools, self.root, self._flow, self._chat, self)
+        self._page.restore(kept)
+        self._page.frame.pack(fill="both", expand=True)
+        if old:
+            old.frame.destroy()
+        self._page.focus()
+
+    def _show_title(self) -> None:
+        model = self._model
+        title = "LAN Chat"
+        if self._entry.page is Page.CHAT and model.room:
+            title = f"{glyphs.one_line(words.room_title(model.room), 60)} — {title}"
+            if model.unread:
+                title = f"({model.unread}) {title}"
+        if title != self.root.title():
+            self.root.title(title)
+
+    # What every page offers
+
+    def switch_language(self) -> None:
+        """The other language, at once and from now on."""
+        self._memory.language = set_language("en" if language() == "ru" else "ru")
+        self._save()
+        self._rebuild()
+
+    def switch_theme(self) -> None:
+        """Light or dark, at once and from now on."""
+        self._memory.theme = self._theme = "light" if self._theme == "dark" else "dark"
+        self._save()
+        self._rebuild()
+
+    def resize_text(self, step: int | None) -> None:
+        """Larger or smaller text; None: the usual size."""
+        present = min(SIZES, key=lambda size: abs(size - self._memory.text_size))
+        index = SIZES.index(present) + (step or 0)
+        size = 0 if step is None else SIZES[max(0, min(index, len(SIZES) - 1))]
+        self._memory.text_size = size
+        self._fonts.enlarge(size)
+        self._save()
+        self._rebuild()
+
+    # Attention
+
+    def _noticed(self, event: "tk.Event[tk.Misc]") -> None:
+        self._touched = time.monotonic()
+        if not self._active:
+            self._set_active(True)
+
+    def _check_idle(self) -> None:
+        if self._closed:
+            return
+        if self._active and time.monotonic() - self._touched > IDLE_AFTER:
+            self._set_active(False)
+        self.root.after(_IDLE_CHECK_MS, self._check_idle)
+
+    def _set_active(self, active: bool) -> None:
+        self._active = active
+        if self._model.account:
+            self._chat.set_active(active)
+
+    def _focus_changed(self) -> None:
+        if self._closed:
+            return
+        # Tk cannot name a widget of a menu that is just closing.
+        with contextlib.suppress(KeyError):
+            self._model.focused = self.root.focus_displayof() is not None
+            if self._model.focused and self._page:
+                self._page.attend()
+
+    def _callback_failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.error("an error in the window", exc_info=(kind, error, trace))
+        self.changed(self._model.notice(_("Something went wrong inside the program.")))
+
+
+def _make_root() -> tk.Tk:
+    """The root with ttkbootstrap's engine, hidden until the first page is in it."""
+    import ttkbootstrap
+
+    if sys.platform.startswith("linux"):
+        # The class names the program to window managers.
+        return ttkbootstrap.App(title="LAN Chat", className="Lanchat")
+    return ttkbootstrap.App(title="LAN Chat")

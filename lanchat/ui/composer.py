@@ -1,0 +1,203 @@
+"""Where a message is written: the field, what it answers or changes, and why a text cannot be sent."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from typing import Protocol
+
+from lanchat.i18n import _
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX
+from lanchat.ui import glyphs, words
+from lanchat.ui.chat import Chat
+from lanchat.ui.drawing import Font
+from lanchat.ui.editor import Editor
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+
+ROWS_MAX = 8
+_COUNT_FROM = BODY_CHARACTERS_MAX - 400  # from here on the rest is counted
+
+
+class ComposerKeys(Protocol):
+    """Keys of the composer that mean something elsewhere."""
+
+    def scroll_page(self, direction: int) -> None: ...
+
+    def walk_messages(self) -> None: ...
+
+
+class Composer:
+    """Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, elsewhere: ComposerKeys) -> None:
+        self._tools = tools
+        self._chat = chat
+        self._elsewhere = elsewhere
+        px = tools.px
+        self.frame = ttk.Frame(master, padding=(px(14), px(4), px(14), px(12)))
+        self._banner = ttk.Frame(self.frame)
+        self._says = tools.label(self.frame, "", Look.ERROR)
+        self._build_banner()
+        self._row = ttk.Frame(self.frame)
+        self._row.pack(fill="x", side="bottom")
+        self._send = tools.icon_button(self._row, "send-fill", _("Send (Enter)"), self.send, Look.ACCENT)
+        self._send.pack(side="right", anchor="s", padx=(px(8), 0))
+        self._box = ttk.Frame(self._row, style=Look.FIELD_FRAME.value, padding=(px(9), px(5)))
+        self._box.pack(side="left", fill="x", expand=True)
+        self._editor = Editor(tools, self._box, self._changed)
+        self.text = self._editor.text
+        self.text.pack(fill="x")
+        self._placeholder = tk.Label(
+            self._box,
+            font=Font.BODY.value,
+            background=tools.palette.field,
+            foreground=tools.palette.muted,
+            borderwidth=0,
+            padx=0,
+            pady=0,
+            cursor="xterm",
+        )
+        self._placeholder.bind("<Button-1>", lambda event: self.focus())
+        self._shown_room = -1
+        self._bind()
+
+    def _build_banner(self) -> None:
+        tools, px = self._tools, self._tools.px
+        tk.Frame(self._banner, background=tools.palette.link, width=px(3)).pack(side="left", fill="y", padx=(0, px(8)))
+        close = tools.icon_button(self._banner, "x-lg", _("Cancel (Esc)"), self._chat.cancel)
+        close.pack(side="right")
+        words_ = ttk.Frame(self._banner)
+        words_.pack(side="left", fill="x", expand=True)
+        self._banner_title = tools.label(words_, "", Look.FIELD_NAME)
+        self._banner_title.pack(anchor="w")
+        self._banner_text = tools.label(words_, "", Look.SMALL)
+        self._banner_text.pack(anchor="w")
+
+    def _bind(self) -> None:
+        text = self.text
+        for sequence in ("<Return>", "<KP_Enter>"):
+            text.bind(sequence, lambda event: self._return())
+        for sequence in ("<Shift-Return>", "<Control-Return>", "<Shift-KP_Enter>"):
+            text.bind(sequence, lambda event: self._new_line())
+        text.bind("<Up>", lambda event: self._up())
+        text.bind("<Control-Up>", lambda event: self._walk())
+        text.bind("<Prior>", lambda event: self._page(-1))
+        text.bind("<Next>", lambda event: self._page(1))
+        text.bind("<Tab>", lambda event: self._leave(text.tk_focusNext()))
+        text.bind("<Shift-Tab>", lambda event: self._leave(text.tk_focusPrev()))
+        text.bind("<FocusIn>", lambda event: self._box.state(["focus"]))
+        text.bind("<FocusOut>", lambda event: self._box.state(["!focus"]))
+        text.bind("<Configure>", lambda event: self._grow())
+
+    # Keys
+
+    def _return(self) -> str:
+        self.send()
+        return "break"
+
+    def _new_line(self) -> str:
+        self._editor.insert("\n")
+        return "break"
+
+    def _up(self) -> str | None:
+        if self._editor.get():
+            return None
+        self._chat.edit_last()
+        return "break"
+
+    def _walk(self) -> str:
+        self._elsewhere.walk_messages()
+        return "break"
+
+    def _page(self, direction: int) -> str:
+        self._elsewhere.scroll_page(direction)
+        return "break"
+
+    def _leave(self, widget: tk.Misc | None) -> str:
+        if widget:
+            widget.focus_set()
+        return "break"
+
+    # What is written
+
+    def _changed(self) -> None:
+        text = self._editor.get()
+        self._chat.model.draft.text = text
+        self._grow()
+        self._judge(text)
+        self._place_placeholder(text)
+
+    def _grow(self) -> None:
+        rows = min(self._editor.rows(), ROWS_MAX)
+        if int(self.text["height"]) != rows:
+            self.text.configure(height=rows)
+
+    def _judge(self, text: str) -> None:
+        """Says while somebody types why the text cannot be sent, or how much room is left."""
+        stripped = text.strip()
+        problem = self._chat.too_long(stripped)
+        left = BODY_CHARACTERS_MAX - len(stripped)
+        hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""
+        self._says.configure(text=problem or hint, style=(Look.ERROR if problem else Look.SMALL).value)
+        if problem or hint:
+            self._says.pack(fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row)
+        else:
+            self._says.pack_forget()
+        sendable = bool(stripped) and not problem and self._chat.model.can_send()
+        self._send.state(["!disabled" if sendable else "disabled"])
+
+    def _place_placeholder(self, text: str) -> None:
+        if text:
+            self._placeholder.place_forget()
+        else:
+            px = self._tools.px
+            self._placeholder.place(in_=self.text, x=px(4), rely=0.5, anchor="w")
+
+    def send(self) -> None:
+        """Sends the text, when it can be sent; else it stays."""
+        if self._chat.submit(self._editor.get()):
+            self.show()
+        self.focus()
+
+    def type(self, text: str) -> None:
+        """Something was typed elsewhere that is meant for here."""
+        self.focus()
+        self._editor.insert(glyphs.joined(text))
+
+    def focus(self) -> None:
+        self._editor.focus()
+
+    # What is shown
+
+    def show(self) -> None:
+        """The draft of the open room."""
+        model = self._chat.model
+        draft = model.draft
+        open_ = model.can_send()
+        self._editor.enable(True)
+        if self._shown_room != model.current or self._editor.get() != draft.text:
+            self._shown_room = model.current
+            self._editor.set(draft.text)
+        self._editor.enable(open_)
+        self._placeholder.configure(text=self._hint())
+        self._show_banner()
+        self._changed()
+
+    def _hint(self) -> str:
+        model = self._chat.model
+        if model.room is None:
+            return _("No room is open")
+        if not model.can_send():
+            return _("Nothing can be written here now")
+        return _("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60))
+
+    def _show_banner(self) -> None:
+        draft = self._chat.model.draft
+        line = draft.editing or draft.reply
+        if line is None:
+            self._banner.pack_forget()
+            return
+        name = glyphs.one_line(words.author(line), 60)
+        title = _("Edit your message") if draft.editing else _("Reply to {name}").format(name=name)
+        self._banner_title.configure(text=title)
+        self._banner_text.configure(text=glyphs.one_line(line.text, 90))
+        self._banner.pack(fill="x", side="top", pady=(0, self._tools.px(6)))

@@ -1,0 +1,135 @@
+"""Dialogs about one's own account: name and e-mail, password, devices."""
+
+from collections.abc import Hashable
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.protocol.wire import Device, Profile
+from lanchat.ui import glyphs, words
+from lanchat.ui.chat import Chat
+from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
+from lanchat.ui.forms import password_problem, profile_problem
+from lanchat.ui.rowlist import RowList
+from lanchat.ui.rows import Row
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+
+
+class ProfileDialog(Dialog):
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("Name and e-mail")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self._name = self.field(_("Your name as others see it"))
+        self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
+        self.main_button(_("Save"), self._save)
+        self.ask(api.GetProfile(), self._have, _("Asking the server…"))
+
+    def _have(self, profile: object) -> None:
+        assert isinstance(profile, Profile)
+        self._name.set(profile.user.display_name)
+        self._email.set(profile.email)
+
+    def _save(self) -> None:
+        name, email = self._name.get().strip(), self._email.get().strip()
+        if problem := profile_problem(name, email):
+            self.problem(problem)
+            return
+        self.ask(api.SetProfile(name, email), lambda nothing: self.close())
+
+
+class PasswordDialog(Dialog):
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("Change password")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self._old = self.field(_("Present password"), secret=True)
+        self._new = self.field(_("New password, 8 characters or more"), secret=True)
+        self._again = self.field(_("The new password again"), secret=True)
+        self.main_button(_("Change"), self._change)
+
+    def _change(self) -> None:
+        if problem := password_problem(self._new.get(), self._again.get()):
+            self.problem(problem)
+            return
+        self.ask(api.ChangePassword(self._old.get(), self._new.get()), lambda nothing: self._changed())
+
+    def _changed(self) -> None:
+        self.close()
+        self.chat.tell(_("The password is changed."))
+
+
+class DevicesDialog(Dialog):
+    """Computers that are logged in for good; one that was lost can be locked out."""
+
+    resizable = True
+
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("Devices")
+        self._devices: list[Device] = []
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        tools, px = self.tools, self.tools.px
+        self.text(self.title, Look.TITLE)
+        self.text(
+            _("These computers are logged in to your account. Click one that you no longer use to lock it out."),
+            Look.MUTED,
+        )
+        self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
+        self._list.canvas.configure(width=px(WIDTH), height=px(260))
+        self._list.frame.pack(fill="both", expand=True)
+        self._list.choose = self._revoke
+        self.close_button()
+        self.ask(api.ListDevices(), self._have, _("Asking the server…"))
+
+    def _have(self, devices: object) -> None:
+        assert isinstance(devices, list)
+        self._devices = devices
+        self._list.show(device_rows(devices))
+
+    def _revoke(self, key: Hashable) -> None:
+        device = next((device for device in self._devices if device.id.hex() == key), None)
+        if device is None or device.revoked:
+            return
+        self.close()
+        name = device.name or device.id.hex()[:8]
+        Confirm(
+            self.tools,
+            self.chat,
+            _("Lock out {device}?").format(device=name),
+            _("It is logged out at once, and needs the password to come back."),
+            _("Lock out"),
+            lambda: self.chat.ask(api.RevokeDevice(device.id.hex()), lambda nothing: self._gone(name)),
+        )
+
+    def _gone(self, name: str) -> None:
+        self.chat.tell(_("{device} is locked out.").format(device=name))
+
+
+def device_rows(devices: list[Device]) -> list[Row]:
+    """Those in use first, the most recent at the top."""
+    ordered = sorted(devices, key=lambda device: (device.revoked, not device.online, -device.last_seen_ms))
+    return [
+        Row(
+            device.id.hex(),
+            glyphs.one_line(device.name, 64) or device.id.hex()[:8],
+            subtitle=_device_state(device),
+            icon="laptop",
+            dim=device.revoked,
+        )
+        for device in ordered
+    ]
+
+
+def _device_state(device: Device) -> str:
+    if device.revoked:
+        return _("locked out")
+    if device.online:
+        return _("online now")
+    since = words.full_moment(device.created_ms / 1000)
+    return f"{words.last_seen(device.last_seen_ms / 1000)} · {_('since {when}').format(when=since)}"

@@ -1,0 +1,169 @@
+"""A small window over the main one: title, content, what went wrong, buttons. Esc closes it, Return does it."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Callable
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError
+from lanchat.ui import glyphs
+from lanchat.ui.chat import Chat
+from lanchat.ui.drawing import Font
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Field, Toolkit
+
+WIDTH = 400
+
+
+class Dialog:
+    """Subclasses fill `body` in `build`. Answers that come after it was closed are dropped. Main thread."""
+
+    title = ""
+    resizable = False
+
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.tools = tools
+        self.chat = chat
+        px = tools.px
+        self.window = tk.Toplevel(tools.root, background=tools.palette.surface)
+        self.window.withdraw()
+        self.window.title(glyphs.one_line(self.title))
+        self.window.transient(tools.root)
+        self.window.resizable(self.resizable, self.resizable)
+        frame = ttk.Frame(self.window, padding=px(20))
+        frame.pack(fill="both", expand=True)
+        self.buttons = ttk.Frame(frame)
+        self.buttons.pack(side="bottom", fill="x", pady=(px(14), 0))
+        self._says = tools.label(frame, "", Look.ERROR, WIDTH)
+        self._says.pack(side="bottom", anchor="w")
+        self.body = ttk.Frame(frame)
+        self.body.pack(fill="both", expand=True)
+        self._fields: list[Field] = []
+        self._busy = False
+        self._main: ttk.Button | None = None
+        self.build()
+        self._open()
+
+    def build(self) -> None:
+        """Put the controls into `body` and `buttons`."""
+
+    def first(self) -> tk.Misc:
+        """What has the keyboard when the dialog opens."""
+        return self._fields[0].entry if self._fields else self._main or self.window
+
+    def _open(self) -> None:
+        window, root = self.window, self.tools.root
+        window.protocol("WM_DELETE_WINDOW", self.close)
+        window.bind("<Escape>", lambda event: self.close())
+        window.update_idletasks()
+        width, height = window.winfo_reqwidth(), window.winfo_reqheight()
+        x = root.winfo_rootx() + (root.winfo_width() - width) // 2
+        y = root.winfo_rooty() + (root.winfo_height() - height) // 3
+        x = max(min(x, window.winfo_screenwidth() - width), 0)
+        y = max(min(y, window.winfo_screenheight() - height), 0)
+        window.geometry(f"+{x}+{y}")
+        window.deiconify()
+        window.wait_visibility()
+        window.grab_set()
+        self.first().focus_force()
+
+    def close(self) -> None:
+        """Takes the window away; the keyboard goes back to where it was."""
+        if self.window.winfo_exists():
+            self.window.grab_release()
+            self.window.destroy()
+            root = self.tools.root
+            target = root.focus_lastfor()
+            (target or root).focus_force()
+
+    # Content
+
+    def text(self, words: str, look: Look = Look.TEXT) -> ttk.Label:
+        label = self.tools.label(self.body, words, look, WIDTH)
+        label.pack(anchor="w", pady=(0, self.tools.px(10)))
+        return label
+
+    def field(self, name: str, value: str = "", *, secret: bool = False, hint: str = "") -> Field:
+        field = Field(self.tools, self.body, name, value, secret=secret, hint=hint)
+        field.entry.configure(width=44)
+        field.frame.pack(fill="x", pady=(0, self.tools.px(10)))
+        self._fields.append(field)
+        return field
+
+    def main_button(self, text: str, command: Callable[[], None], look: Look = Look.ACCENT) -> ttk.Button:
+        """The button that does it, with Cancel beside it."""
+        px = self.tools.px
+        self._main = self.tools.button(self.buttons, text, command, look)
+        self._main.pack(side="right")
+        self.tools.button(self.buttons, _("Cancel"), self.close, Look.PLAIN).pack(side="right", padx=px(8))
+        for field in self._fields:
+            field.on_return(command)
+        return self._main
+
+    def close_button(self) -> ttk.Button:
+        self._main = self.tools.button(self.buttons, _("Close"), self.close, Look.PLAIN)
+        self._main.pack(side="right")
+        return self._main
+
+    # Commands
+
+    def problem(self, text: str) -> None:
+        """Says what is wrong; empty: nothing."""
+        if self.window.winfo_exists():
+            self._says.configure(text=glyphs.inline(text), style=Look.ERROR.value)
+
+    def ask(self, command: api.Command, then: Callable[[object], None], busy: str = "") -> None:
+        """Runs a command while the main button rests; its error is shown here."""
+        if self._busy:
+            return
+        self._busy = True
+        if self._main:
+            self._main.state(["disabled"])
+        self._says.configure(text=busy or _("One moment…"), style=Look.MUTED.value)
+        self.chat.ask(command, lambda result: self._done(result, then), self._failed)
+
+    def _done(self, result: object, then: Callable[[object], None]) -> None:
+        if self.window.winfo_exists():
+            self._rest()
+            then(result)
+
+    def _failed(self, error: CommandError) -> None:
+        if self.window.winfo_exists():
+            self._rest()
+            self.problem(error.text)
+
+    def _rest(self) -> None:
+        self._busy = False
+        self._says.configure(text="")
+        if self._main:
+            self._main.state(["!disabled"])
+
+
+class Confirm(Dialog):
+    """A question with a button that says what it does."""
+
+    def __init__(self, tools: Toolkit, chat: Chat, title: str, text: str, button: str, do: Callable[[], None]) -> None:
+        self.title = title
+        self._text = text
+        self._button = button
+        self._do = do
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self.text(self._text)
+        self.main_button(self._button, self._yes, Look.DANGER)
+
+    def _yes(self) -> None:
+        self.close()
+        self._do()
+
+
+def key_line(tools: Toolkit, master: tk.Misc, row: int, left: str, right: str) -> None:
+    """A line of a table with a name and a text."""
+    px = tools.px
+    name = tools.label(master, left, Look.FIELD_NAME)
+    name.configure(font=Font.SMALL_BOLD.value)
+    name.grid(row=row, column=0, sticky="nw", padx=(0, px(16)), pady=px(3))
+    tools.label(master, right, Look.TEXT, 260).grid(row=row, column=1, sticky="nw", pady=px(3))

@@ -1,0 +1,60 @@
+"""Dialogs about one message: who has received it, whether to delete it."""
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import Line, MemberReceipt
+from lanchat.ui import glyphs
+from lanchat.ui.chat import Chat
+from lanchat.ui.dialogs.base import WIDTH, Dialog
+from lanchat.ui.drawing import avatar_index, initials
+from lanchat.ui.rowlist import RowList
+from lanchat.ui.rows import Row
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+
+
+class ReceiptsDialog(Dialog):
+    """Who has read a message, who has received it, who has not."""
+
+    resizable = True
+
+    def __init__(self, tools: Toolkit, chat: Chat, line: Line) -> None:
+        self.title = _("Who has it")
+        self._line = line
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        tools, px = self.tools, self.tools.px
+        self.text(_("Who has received and read it"), Look.TITLE)
+        self.text(f"“{glyphs.one_line(self._line.text, 90)}”", Look.MUTED)
+        self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar)
+        self._list.canvas.configure(width=px(WIDTH), height=px(300))
+        self._list.frame.pack(fill="both", expand=True)
+        self.close_button()
+        assert self._line.seq is not None
+        self.ask(api.Receipts(self._line.room, self._line.seq), self._show)
+
+    def _show(self, result: object) -> None:
+        assert isinstance(result, list)
+        self._list.show(receipt_rows(result))
+
+
+def receipt_rows(receipts: list[MemberReceipt]) -> list[Row]:
+    """Three groups: read, received, not yet."""
+    groups = (
+        (_("Read"), [one for one in receipts if one.read]),
+        (_("Received, not read yet"), [one for one in receipts if one.received and not one.read]),
+        (_("Not received yet"), [one for one in receipts if not one.received and not one.read]),
+    )
+    rows: list[Row] = []
+    for title, members in groups:
+        if members:
+            rows.append(Row(title, f"{title} — {len(members)}", heading=True))
+            rows += [_member(one) for one in members]
+    return rows or [Row("nobody", _("Nobody else is in this room"), heading=True)]
+
+
+def _member(receipt: MemberReceipt) -> Row:
+    name = receipt.display_name or receipt.name
+    shown = glyphs.one_line(name, 80)
+    return Row(("member", receipt.user_id), shown, initials=initials(name), index=avatar_index(receipt.user_id))

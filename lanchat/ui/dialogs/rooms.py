@@ -1,0 +1,220 @@
+"""Dialogs about rooms: making one, joining one, its members."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Hashable
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import Person, RoomView
+from lanchat.protocol.names import name_key
+from lanchat.protocol.wire import HistoryPolicy
+from lanchat.ui import glyphs, words
+from lanchat.ui.chat import Chat
+from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
+from lanchat.ui.forms import room_problem
+from lanchat.ui.login import checkbox
+from lanchat.ui.roster import PersonKey, RoomKey, joinable_rows, person_row
+from lanchat.ui.rowlist import RowList
+from lanchat.ui.rows import Row
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Field, Toolkit
+
+
+class NewRoomDialog(Dialog):
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("New room")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self._name = self.field(_("Name"))
+        self._private = checkbox(
+            self.tools, self.body, _("Private: only people who are invited see it and can join"), False
+        )
+        self._since = checkbox(self.tools, self.body, _("New members see only what is said after they joined"), False)
+        self.main_button(_("Make the room"), self._make)
+
+    def _make(self) -> None:
+        name = self._name.get().strip()
+        if problem := room_problem(name):
+            self.problem(problem)
+            return
+        policy = HistoryPolicy.SINCE_JOINING if self._since.get() else HistoryPolicy.EVERYTHING
+        self.ask(api.CreateRoom(name, self._private.get(), policy), self._made)
+
+    def _made(self, room: object) -> None:
+        assert isinstance(room, RoomView)
+        self.close()
+        self.chat.enter(room)
+
+
+class JoinRoomDialog(Dialog):
+    """Public rooms that one is not in."""
+
+    resizable = True
+
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("Join a room")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        tools, px = self.tools, self.tools.px
+        self.text(self.title, Look.TITLE)
+        self._filter = self.field("")
+        self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
+        self._filter.entry.bind("<KeyRelease>", lambda event: self._show())
+        self._filter.entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._list.canvas.configure(width=px(WIDTH), height=px(280))
+        self._list.frame.pack(fill="both", expand=True)
+        self._list.choose = self._join
+        self.close_button()
+        self._show()
+        self.ask(api.ListRooms(), self._listed)
+
+    def _listed(self, rooms: object) -> None:
+        assert isinstance(rooms, list)
+        self.chat.model.rooms.update((room.room, room) for room in rooms)
+        self._show()
+
+    def _show(self) -> None:
+        rows = joinable_rows(self.chat.model, self._filter.get())
+        self._list.show(rows or [Row("none", _("There is no other public room"), heading=True)])
+
+    def _join(self, key: Hashable) -> None:
+        assert isinstance(key, RoomKey)
+        self.ask(api.JoinRoom(key.room), self._joined)
+
+    def _joined(self, room: object) -> None:
+        assert isinstance(room, RoomView)
+        self.close()
+        self.chat.enter(room)
+
+
+class RoomDialog(Dialog):
+    """What kind of room it is, who is in it; inviting and removing people."""
+
+    resizable = True
+
+    def __init__(self, tools: Toolkit, chat: Chat, room: RoomView) -> None:
+        self.title = words.room_title(room)
+        self._room = room
+        self._members: list[Person] = []
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        tools, px = self.tools, self.tools.px
+        self.text(glyphs.one_line(self.title, 64), Look.TITLE)
+        about = f"{words.room_kind(self._room)} · {words.history_policy(self._room.history)}"
+        self.text(about, Look.MUTED)
+        self._invite_row()
+        self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
+        self._list.canvas.configure(width=px(WIDTH), height=px(260))
+        self._list.frame.pack(fill="both", expand=True)
+        self._list.menu = self._remove_from_menu
+        self._list.activate = self._remove
+        self.text(_("A double click removes somebody, where you may."), Look.SMALL)
+        self.close_button()
+        self._load()
+
+    def _invite_row(self) -> None:
+        tools, px = self.tools, self.tools.px
+        row = ttk.Frame(self.body)
+        row.pack(fill="x", pady=(0, px(10)))
+        self._name = Field(tools, row, _("Invite somebody"))
+        self._fields.append(self._name)
+        self._name.frame.pack(side="left", fill="x", expand=True, padx=(0, px(8)))
+        tools.button(row, _("Invite"), self._invite, Look.ACCENT).pack(side="right", anchor="s")
+        self._name.on_return(self._invite)
+        self._name.entry.bind("<KeyRelease>", lambda event: self._show())
+
+    def first(self) -> tk.Misc:
+        return self._name.entry
+
+    def _load(self) -> None:
+        self.ask(api.ListMembers(self._room.room), self._have)
+
+    def _have(self, people: object) -> None:
+        assert isinstance(people, list)
+        self._members = people
+        self._show()
+
+    def _show(self) -> None:
+        """Members; while a name is typed, those who could be meant."""
+        wanted = name_key(self._name.get().strip().lstrip("@"))
+        inside = {person.user_id for person in self._members}
+        rows: list[Row] = []
+        if wanted:
+            others = [
+                person
+                for person in self.chat.model.people.values()
+                if person.user_id not in inside and wanted in name_key(f"{person.name} {person.display_name}")
+            ]
+            if others:
+                rows.append(Row("others", _("Can be invited"), heading=True))
+                rows += [person_row(person, True) for person in others[:20]]
+        rows.append(Row("members", f"{_('Members')} — {len(self._members)}", heading=True))
+        rows += [
+            person_row(person, True) for person in sorted(self._members, key=lambda p: name_key(words.person_name(p)))
+        ]
+        self._list.show(rows)
+        self._list.choose = self._take
+
+    def _take(self, key: Hashable) -> None:
+        """A click on somebody who can be invited puts the name into the field."""
+        if isinstance(key, PersonKey) and key.user not in {person.user_id for person in self._members}:
+            person = self.chat.model.people.get(key.user)
+            if person:
+                self._name.set(person.name)
+                self._name.focus()
+
+    def _invite(self) -> None:
+        name = self._name.get().strip().lstrip("@")
+        if not name:
+            self.problem(_("Please type a user name."))
+            return
+        match = [p.name for p in self.chat.model.people.values() if name_key(p.display_name) == name_key(name)]
+        name = match[0] if len(match) == 1 else name
+        self.ask(api.InviteUser(self._room.room, name), lambda nothing: self._invited())
+
+    def _invited(self) -> None:
+        self._name.set("")
+        self._load()
+
+    def _remove_from_menu(self, key: Hashable, x: int, y: int) -> None:
+        self._remove(key)
+
+    def _remove(self, key: Hashable) -> None:
+        if not isinstance(key, PersonKey) or key.user == self.chat.model.me:
+            return
+        person = next((person for person in self._members if person.user_id == key.user), None)
+        if person:
+            self.close()
+            confirm_remove(self.tools, self.chat, self._room, person)
+
+
+def confirm_remove(tools: Toolkit, chat: Chat, room: RoomView, person: Person) -> None:
+    """Asks before somebody is removed from a room."""
+    name = words.person_name(person)
+    text = _("{name} can no longer read or write in {room}.").format(name=name, room=words.room_title(room))
+    Confirm(
+        tools,
+        chat,
+        _("Remove {name}?").format(name=name),
+        text,
+        _("Remove"),
+        lambda: chat.ask(api.RemoveUser(room.room, person.name)),
+    )
+
+
+def confirm_leave(tools: Toolkit, chat: Chat, room: RoomView) -> None:
+    """Asks before one leaves a room."""
+    title = words.room_title(room)
+    Confirm(
+        tools,
+        chat,
+        _("Leave {room}?").format(room=title),
+        _("You will not receive its messages any more. Into a private room only an invitation leads back."),
+        _("Leave"),
+        lambda: chat.leave(room.room),
+    )

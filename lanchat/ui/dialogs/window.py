@@ -1,0 +1,68 @@
+"""Dialogs about the program: the server's identity, keyboard shortcuts, logging out."""
+
+import tkinter.ttk as ttk
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.protocol.identity import make_invite
+from lanchat.ui.chat import Chat
+from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
+from lanchat.ui.identity import fingerprint_box
+from lanchat.ui.keys import help_lines
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+
+
+class ServerDialog(Dialog):
+    """Who the server is; its words, for colleagues who compare them, and a link that brings them here."""
+
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("About the server")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        server, px = self.chat.model.server, self.tools.px
+        self.text(self.title, Look.TITLE)
+        if server is None:
+            self.text(_("No server has been reached yet."))
+            self.close_button()
+            return
+        self.text(f"{server.name}\n{server.host}:{server.port}")
+        fingerprint_box(self.tools, self.body, server.words, server.fingerprint).pack(fill="x", pady=(0, px(10)))
+        same = _("Everybody who uses this server sees the same words. They change only when it has another key.")
+        self.text(same, Look.MUTED)
+        self.text(_("The server reads what it stores: messages are not hidden from whoever runs it."), Look.MUTED)
+        self._link = make_invite(server.host, server.port, server.fingerprint)
+        self.close_button()
+        self.tools.button(self.buttons, _("Copy invite link"), self._copy, Look.PLAIN, "copy").pack(side="left")
+
+    def _copy(self) -> None:
+        self.window.clipboard_clear()
+        self.window.clipboard_append(self._link)
+
+
+class ShortcutsDialog(Dialog):
+    def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        self.title = _("Keyboard shortcuts")
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        table = ttk.Frame(self.body)
+        table.pack(fill="both", expand=True)
+        for row, (keys, meaning) in enumerate(help_lines()):
+            key_line(self.tools, table, row, keys, meaning)
+        self.close_button()
+
+
+def confirm_log_out(tools: Toolkit, chat: Chat) -> None:
+    """Asks before this computer forgets the account."""
+    pending = any(line.refused is None for line in chat.model.timeline.unstored) if chat.model.timeline else False
+    text = _("This computer will need the password to log in again. What it has stored stays on it.")
+    if pending:
+        text += " " + _("Some messages have not reached the server yet; they are handed in when you log in again.")
+
+    def log_out() -> None:
+        chat.ask(api.Logout(), lambda nothing: chat.logged_out())
+
+    Confirm(tools, chat, _("Log out?"), text, _("Log out"), log_out)

@@ -1,0 +1,59 @@
+"""Logging in with name and password."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+
+from lanchat.i18n import _
+from lanchat.protocol.wire import Registration
+from lanchat.ui.card import Card
+from lanchat.ui.entry_model import Page
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+
+
+class LoginPage(Card):
+    def build(self) -> None:
+        self.heading(_("Log in"))
+        self.server_line()
+        self._user = self.field(_("User name"), self.model.user)
+        self._password = self.field(_("Password"), secret=True)
+        self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
+        self.submit(_("Log in"), self._log_in)
+        self._links()
+
+    def _links(self) -> None:
+        links = ttk.Frame(self.body)
+        links.pack(fill="x")
+        offer = self.model.offer
+        if offer is None or offer.registration is not Registration.CLOSED:
+            self.link(links, _("Create an account"), lambda: self.flow.turn_to(Page.REGISTER)).pack(side="left")
+        self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
+        self.tools.button(self.body, _("Another server"), self.flow.decline, Look.LINK).pack(anchor="w")
+
+    def _forgot(self) -> None:
+        self.model.user = self._user.get()
+        self.flow.turn_to(Page.RECOVER)
+
+    def _log_in(self) -> None:
+        self.flow.log_in(self._user.get(), self._password.get(), self._remember.get())
+
+
+class Check:
+    """A box that is ticked or not."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
+        self._ticked = tk.BooleanVar(master, ticked)
+        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked)
+
+    def get(self) -> bool:
+        return bool(self._ticked.get())
+
+    def set(self, ticked: bool) -> None:
+        self._ticked.set(ticked)
+
+
+def checkbox(tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> Check:
+    """A box with its words, in a line of its own."""
+    check = Check(tools, master, text, ticked)
+    check.widget.pack(anchor="w", pady=(0, tools.px(6)))
+    return check

@@ -1,0 +1,165 @@
+"""Menus as data: what they offer, decided without Tk. popup.py shows them."""
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lanchat.i18n import _, language
+from lanchat.net.api import Account, Line, Person, RoomView
+from lanchat.protocol.wire import Role, RoomKind
+from lanchat.ui.glyphs import spoken
+from lanchat.ui.keys import Action
+from lanchat.ui.pictures import REACTIONS, picture
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Words, what it does, and the keys that do the same. `icon`: a glyph and its palette role."""
+
+    label: str
+    run: Callable[[], object]
+    keys: str = ""
+    enabled: bool = True
+    icon: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submenu:
+    label: str
+    items: "Sequence[Entry]"
+
+
+@dataclass(frozen=True, slots=True)
+class Separator:
+    """A line between groups."""
+
+
+Entry = Item | Submenu | Separator
+
+
+class Verb(enum.Enum):
+    """What can be done with a message."""
+
+    REPLY = enum.auto()
+    COPY = enum.auto()
+    COPY_SELECTION = enum.auto()
+    EDIT = enum.auto()
+    DELETE = enum.auto()
+    RECEIPTS = enum.auto()
+    TO_COMPOSER = enum.auto()
+    DIRECT = enum.auto()
+
+
+def message_menu(
+    line: Line, me: int, may_delete: bool, selected: bool, do: Callable[[Verb], None], react: Callable[[str], None]
+) -> list[Entry]:
+    """The menu of one message. `may_delete`: also when somebody else wrote it. `selected`: some text is selected."""
+    stored = line.seq is not None and not line.deleted
+    entries: list[Entry] = []
+    if selected:
+        entries.append(Item(_("Copy selected text"), lambda: do(Verb.COPY_SELECTION), "Ctrl+C"))
+    if not line.deleted:
+        entries.append(Item(_("Copy message"), lambda: do(Verb.COPY)))
+    if stored:
+        entries.insert(0, Item(_("Reply"), lambda: do(Verb.REPLY)))
+        entries.insert(1, Submenu(_("React"), [_reaction(line, me, emoji, react) for emoji in REACTIONS]))
+        if line.mine:
+            entries.append(Item(_("Edit"), lambda: do(Verb.EDIT), "↑"))
+        if line.mine or may_delete:
+            entries.append(Item(_("Delete…"), lambda: do(Verb.DELETE)))
+    if line.refused is not None:
+        entries.append(Item(_("Put into the message field again"), lambda: do(Verb.TO_COMPOSER)))
+    if line.seq is not None and line.mine:
+        entries += [Separator(), Item(_("Who has received and read it…"), lambda: do(Verb.RECEIPTS))]
+    if not line.mine:
+        entries += [Separator(), Item(_("Write to {name}").format(name=_who(line)), lambda: do(Verb.DIRECT))]
+    return entries
+
+
+def _who(line: Line) -> str:
+    return line.display_name or line.author_name
+
+
+def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> Item:
+    mine = any(reaction.emoji == emoji and me in reaction.users for reaction in line.reactions)
+    name = reaction_name(emoji)
+    shown = picture(spoken(emoji))
+    label = _("{name} (take back)").format(name=name) if mine else name
+    return Item(label, lambda: react(emoji), icon=(shown.glyph, shown.role) if shown else None)
+
+
+def reaction_name(emoji: str) -> str:
+    """A reaction in words."""
+    return {
+        "👍": _("Thumbs up"),
+        "❤️": _("Heart"),
+        "😂": _("Laughing"),
+        "😮": _("Surprised"),
+        "😢": _("Sad"),
+        "🎉": _("Hooray"),
+        "✅": _("Done"),
+    }.get(emoji) or spoken(emoji)
+
+
+def may_moderate(account: Account | None) -> bool:
+    """Whether somebody may delete messages of others and remove members."""
+    return account is not None and account.role is not Role.MEMBER
+
+
+def room_menu(room: RoomView, run: Callable[[Action], None]) -> list[Entry]:
+    """The menu of the open room."""
+    entries: list[Entry] = [
+        Item(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F"),
+        Item(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P"),
+    ]
+    if room.kind is not RoomKind.DIRECT:
+        entries += [
+            Separator(),
+            Item(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS)),
+            Item(_("Leave the room…"), lambda: run(Action.LEAVE_ROOM), enabled=room.name != "general"),
+        ]
+    return entries
+
+
+def add_menu(run: Callable[[Action], None]) -> list[Entry]:
+    """The menu behind the plus."""
+    return [
+        Item(_("New room…"), lambda: run(Action.NEW_ROOM), "Ctrl+N"),
+        Item(_("Join a room…"), lambda: run(Action.JOIN_ROOM), "Ctrl+J"),
+        Item(_("Write to somebody…"), lambda: run(Action.QUICK_SWITCH), "Ctrl+K"),
+    ]
+
+
+def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
+    """The menu of one's own account and of the window."""
+    other = "English" if language() == "ru" else "Русский"
+    return [
+        Item(_("Name and e-mail…"), lambda: run(Action.PROFILE)),
+        Item(_("Change password…"), lambda: run(Action.PASSWORD)),
+        Item(_("Devices…"), lambda: run(Action.DEVICES)),
+        Item(_("About the server…"), lambda: run(Action.SERVER)),
+        Separator(),
+        Item(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME)),
+        Item(other, lambda: run(Action.LANGUAGE)),
+        Submenu(
+            _("Text size"),
+            [
+                Item(_("Larger"), lambda: run(Action.LARGER), "Ctrl++"),
+                Item(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-"),
+                Item(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0"),
+            ],
+        ),
+        Item(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1"),
+        Separator(),
+        Item(_("Log out…"), lambda: run(Action.LOG_OUT)),
+        Item(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q"),
+    ]
+
+
+def person_menu(person: Person, removable: bool, write: Callable[[], None], remove: Callable[[], None]) -> list[Entry]:
+    """The menu of somebody in the list of people."""
+    name = person.display_name or person.name
+    entries: list[Entry] = [Item(_("Write to {name}").format(name=name), write)]
+    if removable:
+        entries.append(Item(_("Remove from this room…"), remove))
+    return entries

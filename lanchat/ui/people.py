@@ -1,0 +1,167 @@
+"""The right side of the main page: who is there, in this room or everywhere; or what a search has found."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Callable, Hashable
+
+from lanchat.i18n import _
+from lanchat.net import api
+from lanchat.net.api import CommandError, Line
+from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
+from lanchat.protocol.wire import RoomKind
+from lanchat.ui import dialogs, menus
+from lanchat.ui.chat import Chat
+from lanchat.ui.parts import Part
+from lanchat.ui.popup import popup
+from lanchat.ui.roster import LineKey, PersonKey, people_rows, result_rows
+from lanchat.ui.rowlist import RowList
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Field, Toolkit
+
+_SEARCH_MS = 350  # so long after the last key a search begins
+_HITS = 50
+
+
+class PeoplePanel:
+    """A double click opens the direct conversation. Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat) -> None:
+        self._tools = tools
+        self._chat = chat
+        self._everybody = False
+        px = tools.px
+        self.frame = ttk.Frame(master, style=Look.SIDE.value)
+        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(8), px(10), px(8), px(2)))
+        top.pack(fill="x")
+        self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), Look.PLAIN)
+        self._all = tools.button(top, _("Everybody"), lambda: self._choose_scope(True), Look.QUIET_SIDE)
+        self._here.pack(side="left", fill="x", expand=True)
+        self._all.pack(side="left", fill="x", expand=True)
+        self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar)
+        self._list.frame.pack(fill="both", expand=True)
+        self._list.activate = self._open
+        self._list.menu = self._menu
+
+    def _choose_scope(self, everybody: bool) -> None:
+        self._everybody = everybody
+        self._here.configure(style=(Look.QUIET_SIDE if everybody else Look.PLAIN).value)
+        self._all.configure(style=(Look.PLAIN if everybody else Look.QUIET_SIDE).value)
+        self._show()
+
+    def update(self, part: Part) -> None:
+        """Draws what changed."""
+        if part & (Part.PEOPLE | Part.ROOM):
+            self._show()
+
+    def _show(self) -> None:
+        self._list.show(people_rows(self._chat.model, self._everybody))
+
+    def _open(self, key: Hashable) -> None:
+        if isinstance(key, PersonKey) and (person := self._chat.model.people.get(key.user)):
+            self._chat.open_direct(person.name)
+
+    def _menu(self, key: Hashable, x: int, y: int) -> None:
+        model = self._chat.model
+        if not isinstance(key, PersonKey) or (person := model.people.get(key.user)) is None:
+            return
+        room = model.room
+        removable = room is not None and room.kind is not RoomKind.DIRECT and room.name != "general"
+        entries = menus.person_menu(
+            person,
+            removable and key.user in model.members,
+            lambda: self._chat.open_direct(person.name),
+            lambda: dialogs.remove_member(self._tools, self._chat, person),
+        )
+        popup(self._tools, entries, x, y)
+
+
+class SearchPanel:
+    """Searches in messages while somebody types; a click shows the message in its place. Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, close: Callable[[], None]) -> None:
+        self._tools = tools
+        self._chat = chat
+        self._close = close
+        self._job = ""
+        self._asked = 0
+        self._lines: list[Line] = []
+        px = tools.px
+        self.frame = ttk.Frame(master, style=Look.SIDE.value)
+        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(10), px(10), px(6), px(2)))
+        top.pack(fill="x")
+        tools.icon_button(top, "x-lg", _("Close (Esc)"), close, Look.QUIET_SIDE).pack(side="right")
+        tools.label(top, _("Search in messages"), Look.SIDE_TEXT).pack(side="left")
+        self._words = Field(tools, self.frame, "")
+        self._words.frame.configure(style=Look.SIDE.value)
+        self._words.frame.pack(fill="x", padx=px(10), pady=px(4))
+        self._everywhere = tk.BooleanVar(self.frame, False)
+        box = ttk.Checkbutton(
+            self.frame,
+            text=_("In all rooms"),
+            variable=self._everywhere,
+            command=self._soon,
+            style=Look.SIDE_CHECK.value,
+        )
+        box.pack(anchor="w", padx=px(12), pady=px(4))
+        self._says = tools.label(self.frame, "", Look.SIDE_SMALL, 220)
+        self._says.pack(anchor="w", padx=px(12), pady=px(2))
+        self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
+        self._list.frame.pack(fill="both", expand=True)
+        self._list.choose = self._jump
+        entry = self._words.entry
+        entry.bind("<KeyRelease>", lambda event: self._typed())
+        entry.bind("<Escape>", lambda event: close())
+        entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._list.canvas.bind("<Escape>", lambda event: close())
+        self._words.on_return(self._search)
+        self._last = ""
+
+    def focus(self) -> None:
+        self._words.entry.focus_set()
+        self._words.entry.selection_range(0, "end")
+
+    def _typed(self) -> None:
+        if self._words.get().strip() != self._last:
+            self._soon()
+
+    def _soon(self) -> None:
+        if self._job:
+            self.frame.after_cancel(self._job)
+        self._job = self.frame.after(_SEARCH_MS, self._search)
+
+    def _search(self) -> None:
+        self._job = ""
+        self._last = wanted = self._words.get().strip()[:SEARCH_CHARACTERS_MAX]
+        self._asked += 1
+        if not wanted:
+            self._found(self._asked, [])
+            self._says.configure(text="")
+            return
+        turn = self._asked
+        room = 0 if self._everywhere.get() else self._chat.model.current
+        self._says.configure(text=_("Searching…"))
+        self._chat.ask(
+            api.Search(room, wanted, limit=_HITS),
+            lambda lines: self._found(turn, lines),
+            lambda error: self._failed(turn, error),
+        )
+
+    def _found(self, turn: int, lines: list[Line]) -> None:
+        if turn != self._asked or not self.frame.winfo_exists():
+            return
+        self._lines = lines
+        self._list.show(result_rows(self._chat.model, lines))
+        self._says.configure(text="" if lines else _("Nothing found"))
+
+    def _failed(self, turn: int, error: CommandError) -> None:
+        if turn == self._asked and self.frame.winfo_exists():
+            self._says.configure(text=error.text)
+
+    def _jump(self, key: Hashable) -> None:
+        if isinstance(key, LineKey):
+            self._chat.jump_to(key.room, key.seq)
+
+    def leave(self) -> None:
+        """The panel is about to be destroyed."""
+        if self._job:
+            self.frame.after_cancel(self._job)

@@ -1,0 +1,142 @@
+"""What every view needs to make its controls: palette, sizes, pictures; and the small controls that several use."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lanchat.i18n import _
+from lanchat.ui import glyphs, tooltip
+from lanchat.ui.drawing import Kit
+from lanchat.ui.images import Images
+from lanchat.ui.styles import Look
+from lanchat.ui.theme import Palette
+
+BULLET = "•"
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """One look of the window; a new one is made when theme, language or text size change. Main thread."""
+
+    root: tk.Tk
+    kit: Kit
+    images: Images
+
+    @property
+    def palette(self) -> Palette:
+        return self.kit.palette
+
+    def px(self, pixels: float) -> int:
+        """Pixels at 96 dpi as pixels here."""
+        return self.kit.px(pixels)
+
+    def label(self, master: tk.Misc, text: str = "", look: Look = Look.TEXT, width: int = 0) -> ttk.Label:
+        """Words; with `width` (pixels at 96 dpi) they wrap."""
+        label = ttk.Label(master, text=glyphs.inline(text), style=look.value, justify="left")
+        if width:
+            label.configure(wraplength=self.px(width))
+        return label
+
+    def button(
+        self, master: tk.Misc, text: str, command: Callable[[], object], look: Look = Look.PLAIN, icon: str = ""
+    ) -> ttk.Button:
+        """A button with words, perhaps a picture before them."""
+        button = ttk.Button(master, text=text, command=command, style=look.value)
+        if icon:
+            colour = {Look.ACCENT: self.palette.on_accent, Look.DANGER: self.palette.on_danger}.get(
+                look, self.palette.text
+            )
+            image = self.images.icon(icon, 16, colour)
+            button.configure(image=image, text=f" {text}", compound="left")
+        return button
+
+    def icon_button(
+        self, master: tk.Misc, icon: str, hint: str, command: Callable[[], object], look: Look = Look.QUIET
+    ) -> ttk.Button:
+        """A button that is only a picture; `hint` is its tooltip."""
+        colour = self.palette.on_accent if look is Look.ACCENT else self.palette.text
+        button = ttk.Button(master, command=command, style=look.value)
+        button.configure(image=self.images.icon(icon, 16, colour))
+        tooltip.attach(button, self.palette, hint)
+        return button
+
+    def picture(self, master: tk.Misc, icon: str, size: int, colour: str, ground: str) -> tk.Label:
+        """A picture alone."""
+        image = self.images.icon(icon, size, colour)
+        return tk.Label(master, image=image, background=ground, borderwidth=0)
+
+
+class Field:
+    """An entry field with its name above it. What is pasted comes without line breaks, emoji as their names."""
+
+    def __init__(
+        self, tools: Toolkit, master: tk.Misc, name: str, value: str = "", *, secret: bool = False, hint: str = ""
+    ) -> None:
+        self.frame = ttk.Frame(master)
+        if name:
+            tools.label(self.frame, name, Look.FIELD_NAME).pack(anchor="w", pady=(0, tools.px(3)))
+        self.entry = ttk.Entry(self.frame, style=Look.ENTRY.value, font="TkTextFont", show=BULLET if secret else "")
+        self.entry.pack(fill="x")
+        if hint:
+            tools.label(self.frame, hint, Look.SMALL, 360).pack(anchor="w", pady=(tools.px(3), 0))
+        self._secret = secret
+        self._readable = False
+        if secret:
+            eye = tools.icon_button(self.frame, "eye", _("Show or hide"), self._turn)
+            eye.configure(takefocus=False)
+            eye.place(in_=self.entry, relx=1, rely=0.5, x=-tools.px(5), anchor="e")
+        self.entry.bind("<<Paste>>", self._paste)
+        self.entry.bind("<Key>", self._key)
+        self.set(value)
+
+    def get(self) -> str:
+        return self.entry.get()
+
+    def set(self, value: str) -> None:
+        self.entry.delete(0, "end")
+        self.entry.insert(0, value if self._secret else glyphs.inline(value))
+
+    def focus(self) -> None:
+        self.entry.focus_set()
+        self.entry.icursor("end")
+
+    def _turn(self) -> None:
+        """Somebody wants to read a secret that they type, or hide it again."""
+        self._readable = not self._readable
+        self.entry.configure(show="" if self._readable else BULLET)
+
+    def enable(self, enabled: bool) -> None:
+        self.entry.state(["!disabled" if enabled else "disabled"])
+
+    def on_return(self, command: Callable[[], object]) -> None:
+        for sequence in ("<Return>", "<KP_Enter>"):
+            self.entry.bind(sequence, lambda event: command())
+
+    def _paste(self, event: "tk.Event[tk.Misc]") -> str:
+        text = " ".join(clipboard_text(self.entry).split("\n"))
+        if self.entry.selection_present():
+            self.entry.delete("sel.first", "sel.last")
+        self.entry.insert("insert", text if self._secret else glyphs.inline(text))
+        return "break"
+
+    def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
+        typed = glyphs.joined(event.char)
+        if self._secret or glyphs.inline(typed) == typed:
+            return None
+        self.entry.insert("insert", glyphs.inline(typed))
+        return "break"
+
+
+def clipboard_text(widget: tk.Misc) -> str:
+    """The text on the clipboard with plain line breaks; empty when there is none."""
+    try:
+        text = widget.clipboard_get()
+    except tk.TclError:
+        return ""
+    return glyphs.joined(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def follow_width(label: ttk.Label, margin: int = 0) -> None:
+    """The words of a label wrap at its own width."""
+    label.bind("<Configure>", lambda event: label.configure(wraplength=max(event.width - margin, 40)), add="+")

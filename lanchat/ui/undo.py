@@ -1,0 +1,51 @@
+"""Undo for the composer: snapshots of the logical text, because Tk's own undo loses pictures. Pure."""
+
+from dataclasses import dataclass
+
+_STEPS_MAX = 200
+_TYPING = 20  # characters that are taken back in one step
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The text and where the cursor stood, counted in characters of the text."""
+
+    text: str
+    cursor: int
+
+
+class History:
+    """Where the text was, and where it can go back to. Begins with `start` as the present."""
+
+    def __init__(self, start: str = "") -> None:
+        self._past: list[Snapshot] = []
+        self._future: list[Snapshot] = []
+        self._present = Snapshot(start, len(start))
+
+    def changed(self, now: Snapshot) -> None:
+        """The text is another one; small changes at one place make one step together."""
+        if now.text == self._present.text:
+            return
+        base = self._past[-1] if self._past else None
+        typing = abs(len(now.text) - len(self._present.text)) == 1
+        joined = base is not None and typing and abs(len(now.text) - len(base.text)) <= _TYPING
+        if not joined:
+            self._past = [*self._past[-_STEPS_MAX + 1 :], self._present]
+        self._future.clear()
+        self._present = now
+
+    def undo(self) -> Snapshot | None:
+        """The step before; None when there is none."""
+        if not self._past:
+            return None
+        self._future.append(self._present)
+        self._present = self._past.pop()
+        return self._present
+
+    def redo(self) -> Snapshot | None:
+        """The step that was taken back last; None when there is none."""
+        if not self._future:
+            return None
+        self._past.append(self._present)
+        self._present = self._future.pop()
+        return self._present
