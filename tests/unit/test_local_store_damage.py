@@ -383,7 +383,7 @@ def check_damaged(path: Path, sound: Path, items: list[OutboxItem]) -> None:
         store.close()
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_damage_to_the_file(sound: Path, items: list[OutboxItem], data: st.DataObject) -> None:
     damage = data.draw(damages(sound.stat().st_size))
@@ -393,7 +393,7 @@ def test_any_damage_to_the_file(sound: Path, items: list[OutboxItem], data: st.D
         check_damaged(path, sound, items)
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_damage_to_a_file_with_its_log(unfinished: Path, items: list[OutboxItem], data: st.DataObject) -> None:
     damage = data.draw(damages(unfinished.stat().st_size))
@@ -409,7 +409,7 @@ def test_any_damage_to_a_file_with_its_log(unfinished: Path, items: list[OutboxI
         check_damaged(path, unfinished, items)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_damage_under_an_open_store(sound: Path, items: list[OutboxItem], data: st.DataObject) -> None:
     """Cutting is left out: a shrinking file under a running program is not what disks do."""

@@ -175,7 +175,7 @@ def assert_in_order(items: list[OutboxItem]) -> None:
 
 
 TestLocalStore = LocalStoreMachine.TestCase
-TestLocalStore.settings = settings(max_examples=60, stateful_step_count=30)
+TestLocalStore.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_the_true_room_has_messages_of_the_outbox() -> None:
