@@ -1,8 +1,9 @@
 """`lanchat-server` and `python -m lanchat_server`. Ctrl-C ends with 130 and without a traceback; a server that runs
 ends in order, with 0."""
 
+# The C part of `signal`: the module itself takes milliseconds to import, in which Ctrl-C would leave a traceback.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 from types import FrameType
 from typing import NoReturn

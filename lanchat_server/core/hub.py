@@ -44,6 +44,7 @@ class ServerCore:
         self.last_seen: dict[int, int] = {}
         # Counted by reason; the service publishes them.
         self.counters: Counter[str] = Counter()
+        self.refusals: Counter[int] = Counter()
         self._intake = Intake(config)
         self._outbox = Outbox(config)
         self._recent = RecentRecords(config)
@@ -258,6 +259,8 @@ class ServerCore:
             receipt = Receipt(*submission.header.key, decision.seq, decision.code)
             receipts.setdefault(submission.session, []).append(receipt)
             self.counters["refused" if decision.code else "stored"] += 1
+            if decision.code:
+                self.refusals[decision.code] += 1
         for session_id, items in receipts.items():
             session = self.sessions.get(session_id)
             if session is not None:

@@ -85,7 +85,8 @@ class Acceptor:
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(0.05)
                 continue
-            self._admit(_Stranger(str(address[0]), sock))
+            # An IPv4 client of a socket for both kinds of addresses.
+            self._admit(_Stranger(str(address[0]).removeprefix("::ffff:"), sock))
 
     def _admit(self, stranger: _Stranger) -> None:
         if len(self._strangers) >= self._max:

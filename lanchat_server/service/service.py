@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lanchat import __version__
 from lanchat.protocol import seal, wire
 from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
+from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import public_octets
 from lanchat.protocol.records import Head
 from lanchat.protocol.wire import Code, pack_frame
@@ -306,7 +307,11 @@ class Service:
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:
         """Whether most of its life is left and it carries the present name."""
-        body = open_certificate_untrusted(self.log_public_key, self.directory.log.log_id, device.certificate)
+        try:
+            body = open_certificate_untrusted(self.log_public_key, self.directory.log.log_id, device.certificate)
+        except ProtocolError:
+            # The log key was replaced, as after the loss of the keys' folder.
+            return False
         user = self.directory.users[device.user]
         return body.not_after_ms - self.wall_ms() > CERTIFICATE_FRESH_MS and body.display_name == user.display_name
 
@@ -449,8 +454,9 @@ class Service:
         metrics.lagging = core.counters["lagging"]
         metrics.datagrams_in = self.counters["udp_in"]
         metrics.datagrams_out = self.counters["udp_out"]
-        plain = ("udp_in", "udp_out")
-        metrics.dropped = {reason: n for reason, n in self.counters.items() if reason not in plain}
+        dropped = {reason: n for reason, n in self.counters.items() if reason.startswith("udp_")}
+        metrics.dropped = {reason: n for reason, n in dropped.items() if reason not in ("udp_in", "udp_out")}
+        metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
 
     def status(self) -> dict[str, Any]:
         """Figures for administrators; fields in docs/PROTOCOL.md section 8."""

@@ -4,15 +4,16 @@ A database at the right revision costs one query; Alembic is loaded only when th
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.schema import REVISION
+from lanchat_server.store.schema import REVISION, metadata
 from lanchat_server.store.url import Address
 
 # Seconds to wait for another server that is at the same work.
@@ -34,11 +35,21 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def migrate(connection: Connection, address: Address) -> None:
-    """Bring the tables to REVISION inside the transaction of `connection`. Raises StoreError when they are too new."""
-    with _alone(connection):
+    """Bring the tables to REVISION and commit. Raises StoreError when they are too new, or another program's."""
+    with alone(connection):
         found = current_revision(connection)
+        if found is None:
+            _check_empty(connection, address)
         if found != REVISION:
             _upgrade(connection, found, address)
+
+
+def _check_empty(connection: Connection, address: Address) -> None:
+    """Raise StoreError when another program's tables are there. On MySQL some of ours may be, of a start cut short."""
+    ours = set() if address.is_sqlite else set(metadata.tables)
+    if set(inspect(connection).get_table_names()) - ours:
+        message = _("{database} holds tables of another program: give LAN Chat a database of its own")
+        raise StoreError(message.format(database=address))
 
 
 def check_revision(connection: Connection, address: Address) -> None:
@@ -71,15 +82,20 @@ def _too_new(found: str, address: Address) -> str:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Two servers that start on one new database do not make its tables at the same time. SQLite has its file lock."""
+def alone(connection: Connection) -> Iterator[None]:
+    """The block, which is committed, runs in one server at a time. SQLite has its file lock for that."""
+    name = "CONCAT(LEFT(DATABASE(), 40), '.lanchat')"
     if connection.dialect.name == "sqlite":
         yield
+        connection.commit()
         return
-    name = "CONCAT(LEFT(DATABASE(), 40), '.lanchat')"
     if not connection.execute(text(f"SELECT GET_LOCK({name}, {_MIGRATION_WAIT})")).scalar():
         raise StoreError(_("Another server is changing the tables: try again"))
+    connection.commit()
     try:
         yield
+        connection.commit()  # before the next one looks
     finally:
-        connection.execute(text(f"DO RELEASE_LOCK({name})"))
+        with suppress(SQLAlchemyError):
+            connection.rollback()
+            connection.execute(text(f"DO RELEASE_LOCK({name})"))

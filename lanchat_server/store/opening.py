@@ -79,26 +79,28 @@ def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool) -> No
             migration.check_revision(connection, address)
     patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)
     try:
-        with patient.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        with patient.connect().execution_options(**{WRITES: True}) as connection:
             migration.migrate(connection, address)
     finally:
         patient.dispose()
 
 
 def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now_ms: int, may_make: bool) -> LogState:
-    with engine.connect().execution_options(**{WRITES: may_make}) as connection, connection.begin():
+    with engine.connect().execution_options(**{WRITES: may_make}) as connection:
         log = reads.read_log(connection)
+        if log is None and may_make:
+            connection.rollback()
+            with migration.alone(connection):
+                log = reads.read_log(connection)
+                if log is None:
+                    log = LogState(random_octets(16), 1)
+                    _make_log(connection, log, random_octets(8), now_ms)
         if log is None:
-            if not may_make:
-                raise StoreError(
-                    _("The database holds no log: start the server on it, or run `lanchat-server init-db`")
-                )
-            log = LogState(random_octets(16), 1)
-            make_log(connection, log, random_octets(8), now_ms)
+            raise StoreError(_("The database holds no log: start the server on it, or run `lanchat-server init-db`"))
         return log
 
 
-def make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms: int) -> None:
+def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms: int) -> None:
     """The first rows of a new database: the log's identity, the lease, the room that everybody is in."""
     room = (int.from_bytes(room_octets) >> 1) or 1
     general = RoomRow(

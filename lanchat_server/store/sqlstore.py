@@ -105,7 +105,12 @@ class SqlStore:
         """A connection that reads one state of the database; errors become StoreError."""
         try:
             with self._engine.connect() as connection:
-                yield connection
+                try:
+                    yield connection
+                except SQLAlchemyError as error:
+                    if is_lost(error):
+                        connection.invalidate()
+                    raise
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
 

@@ -65,7 +65,8 @@ async def register(service: "Service", connection: "Connection", operation: wire
     _clean(check_password, operation.password, Code.PASSWORD_INVALID)
     _throttle(service, name, connection)
     _check_registration(service, operation)
-    if service.directory.user_named(name) is not None:
+    # Where a code is needed, only who has one learns which names exist: there the transaction looks, after the code.
+    if service.config.registration is not Registration.INVITE and service.directory.user_named(name) is not None:
         raise Refused(Code.NAME_TAKEN, "name taken")
     password_hash = await _hash(service, operation.password)
     invite = recovery.invite_hash(service.directory.log.log_id, operation.invite_code)
@@ -200,21 +201,24 @@ async def recover_confirm(service: "Service", connection: "Connection", operatio
     user = service.directory.user_named(operation.user)
     # Hashed before the code is looked at, so that time does not tell whether it was right.
     password_hash = await _hash(service, operation.new_password)
-    if user is None or not await _use_code(service, user, operation.code, password_hash):
+    if not await _use_code(service, user, operation.code, password_hash):
         service.throttle.failed(name_key(operation.user), connection.address, service.now())
         service.metrics.login_failures += 1
         raise Refused(Code.RECOVERY_INVALID, "wrong or expired code")
+    assert user is not None
     service.throttle.succeeded(name_key(user.name), connection.address, service.now())
     service.end_sessions(user.id, None, "password changed")
     return wire.Done()
 
 
-async def _use_code(service: "Service", user: UserRow, code: str, password_hash: str) -> bool:
-    """True: the code was right, it is used up and the password is set."""
+async def _use_code(service: "Service", user: UserRow | None, code: str, password_hash: str) -> bool:
+    """True: the code was right, it is used up and the password is set. Without a user the same look-up is made."""
     now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[bool]:
-        row = tx.recovery(user.id)
+        row = tx.recovery(user.id if user else 0)
+        if user is None:
+            return together(False)
         if not recovery.is_right(row, service.directory.log.log_id, code, now_ms):
             if row is not None:
                 tx.set_recovery(recovery.after_wrong_try(row), user.id)
