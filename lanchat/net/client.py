@@ -37,6 +37,8 @@ from lanchat.store.profile import Profile
 
 Handler = Callable[["Client", Any], Awaitable[Any]]
 GOODBYE_TIME = 1.0
+# The server sends a record right after its acknowledgement; the local copy should not end between the two.
+SETTLE_TIME = 0.5
 
 
 class Client:
@@ -75,6 +77,8 @@ class Client:
 
     async def close(self) -> None:
         """End the session. A device that was not to be remembered is revoked, when the server is there."""
+        if self.member is not None:
+            await self.member.settle(SETTLE_TIME)
         if self._revoke_at_end and self.member is not None and self.member.in_session:
             # When it fails the device stays enrolled, with a key that nobody has any more.
             with contextlib.suppress(api.CommandError):

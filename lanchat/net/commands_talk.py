@@ -1,5 +1,6 @@
 """Commands about the conversation: sending, what is shown, searching, receipts."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lanchat.i18n import _
@@ -106,7 +107,7 @@ async def _learn(member: "Member", room: int) -> None:
     state = member.book.state(room)
     if state.cursors is None and member.in_session:
         state.cursors = {}
-        member.in_background(member.learn_cursors(room))
+        member.in_background(partial(member.learn_cursors, room))
     await member.certificates_here(CERTIFICATE_PATIENCE)
 
 

@@ -7,8 +7,9 @@ the local copy directly.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lanchat.net import api
@@ -122,6 +123,10 @@ class Member:
             except TimeoutError:
                 return done()
         return True
+
+    async def settle(self, patience: float) -> None:
+        """Until what was acknowledged is in the local copy, or cannot come any more."""
+        await self.wait_for(lambda: not (self.in_session and self.core.awaits_records), patience)
 
     async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
         """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
@@ -250,13 +255,13 @@ class Member:
         self._emit(api.LoggedIn(self.account(), self.server))
         if self._activity is not wire.PresenceState.ONLINE:
             self.set_activity(self._activity)
-        self.in_background(self._learn_people())
+        self.in_background(self._learn_people)
         for room in self.book.looked_at():
             state = self.book.known(room)
             if state is not None and state.cursors is not None:
-                self.in_background(self.learn_cursors(room))
+                self.in_background(partial(self.learn_cursors, room))
 
-    def in_background(self, work: Any) -> None:
+    def in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Something that nobody waits for; it may fail quietly when the server goes away."""
         task = asyncio.get_running_loop().create_task(_quietly(work))
         self._background.add(task)
@@ -364,9 +369,9 @@ class Member:
             self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))
 
 
-async def _quietly(work: Any) -> None:
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await work
+        await work()
     except api.CommandError as error:
         log.info("not done in the background: %s", error.text)
     except LocalStoreError as error:

@@ -126,6 +126,7 @@ class ClientCore:
         self._numbers: dict[int, int] = {}
         self._lamport = 0
         self._adopt_at: float | None = None
+        self._fresh_session = True
         self._renew_at: float | None = None
         self._renewing = False
         self._store_retry_at: float | None = None
@@ -194,6 +195,7 @@ class ClientCore:
         self._outbox.set_limits(self.limits)
         self._outbox.reconnected(now)
         self._adopt_at = now
+        self._fresh_session = True
         self._goodbye = Reason.LOST
         self._asked_devices.clear()
         self._take_keys(session.keys)
@@ -497,6 +499,11 @@ class ClientCore:
         """Messages that have their number while the record is not here yet."""
         return self._outbox.stored(room)
 
+    @property
+    def awaits_records(self) -> bool:
+        """Whether acknowledged messages are still to come back as records."""
+        return self._outbox.awaits_records
+
     def mark_read(self, room: int, seq: int, now: float) -> None:
         """The person saw everything up to `seq`."""
         self._now = now
@@ -621,6 +628,7 @@ class ClientCore:
         """Everything that writes to the local copy."""
         try:
             self._subscribe()
+            self._adopt()
             for room in list(self._dirty):
                 receiver = self._rooms.get(room)
                 if receiver is not None:
@@ -633,6 +641,17 @@ class ClientCore:
             self._trouble(error)
         else:
             self._store_retry_at = None
+
+    def _adopt(self) -> None:
+        """Messages that other processes of this profile left behind. At the start of a session all of them, so that
+        they come before what is written now; later those whose own process had its chance. A clock that was set back
+        only delays them until the next session. Raises LocalStoreError."""
+        if self._adopt_at is None or self._now < self._adopt_at:
+            return
+        before = None if self._fresh_session else self._now_ms() - int(1000 * self.config.adopt_after)
+        self._outbox.adopt(self._store.outgoing(), self.run, self._now, before)
+        self._adopt_at = self._now + self.config.adopt_every
+        self._fresh_session = False
 
     def _take_settled(self, receiver: RoomReceiver) -> None:
         for event in receiver.settle():
@@ -709,8 +728,9 @@ class ClientCore:
         """When `handle_timer` is due; None: never, unless something else happens."""
         times = [self._link.timer()]
         if self._link.up:
-            times += [self._requests.timer(), self._receipts.timer(), self._adopt_at, self._renew_at]
-            times += [self._store_retry_at, self._outbox.timer(self._now, self._held_rooms())]
+            times += [self._requests.timer(), self._receipts.timer(), self._renew_at]
+            times.append(self._adopt_at if self._store_retry_at is None else self._store_retry_at)
+            times.append(self._outbox.timer(self._now, self._held_rooms()))
             allowed = self._pulls < self.config.pulls_at_once
             times += [receiver.timer(allowed) for receiver in self._rooms.values()]
         return min((when for when in times if when is not None), default=None)
@@ -735,12 +755,6 @@ class ClientCore:
         if self._renew_at is not None and now >= self._renew_at:
             self._renew_at = None
             self.renew(now)
-        if self._adopt_at is not None and now >= self._adopt_at:
-            self._adopt_at = now + self.config.adopt_every
-            try:
-                self._outbox.adopt(self._store.outgoing(), self.run, now, self._now_ms())
-            except LocalStoreError as error:
-                self._trouble(error)
 
 
 def _device(header: bytes) -> bytes:

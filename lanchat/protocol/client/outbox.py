@@ -80,9 +80,10 @@ class Outbox:
         if key.n not in run:
             run[key.n] = _Waiting(item, now, self._config.retry_first)
 
-    def adopt(self, items: Iterable[OutboxItem], own_run: int, now: float, now_ms: int) -> None:
-        """What waits in the store, other processes' messages included once they are old enough that their own process
-        had its chance. Theirs that are gone from the store are done; ours stay until we hear what became of them."""
+    def adopt(self, items: Iterable[OutboxItem], own_run: int, now: float, made_before_ms: int | None) -> None:
+        """What waits in the store, other processes' messages included. Those made later than `made_before_ms` are left
+        to their own process for now (None: none are). Theirs that are gone from the store are done; ours stay until we
+        hear what became of them."""
         listed = {item.key: item for item in items if item.key not in self._undeleted}
         for run_key in [run for run in self._runs if run.run != own_run]:
             run = self._runs[run_key]
@@ -91,8 +92,7 @@ class Outbox:
             if not run:
                 del self._runs[run_key]
         for item in listed.values():
-            # The absolute difference: a clock that was set back must not keep a message here.
-            if item.key.run == own_run or abs(now_ms - item.made_ms) >= 1000 * self._config.adopt_after:
+            if item.key.run == own_run or made_before_ms is None or item.made_ms <= made_before_ms:
                 self.add(item, now)
 
     def decided(self, receipt: Receipt) -> MessageStored | MessageRefused | None:
@@ -139,8 +139,9 @@ class Outbox:
         """What is decided and not here yet as a record."""
         return [stored for key, stored in self._stored.items() if key.room == room]
 
-    def __len__(self) -> int:
-        return sum(len(run) for run in self._runs.values())
+    @property
+    def awaits_records(self) -> bool:
+        return bool(self._stored)
 
     # --- Sending --------------------------------------------------------------------------------------------------
 
