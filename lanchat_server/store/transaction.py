@@ -6,7 +6,7 @@ go in slices), and rows are inserted many at a time.
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -38,7 +38,13 @@ _TARGETS = select(_records.seq, _records.kind, _records.author_id, _records.body
 )
 _ERASE = (
     update(schema.records)
-    .where(_records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True)))
+    .where(
+        _records.room_id == bindparam("room"),
+        or_(
+            _records.seq.in_(bindparam("seqs", expanding=True)),
+            and_(_records.ref_seq.in_(bindparam("seqs", expanding=True)), _records.kind == int(Kind.EDIT)),
+        ),
+    )
     .values(body=None)
 )
 _SET_HEAD = (

@@ -120,6 +120,24 @@ def test_a_server_that_stops_answering_before_the_commit(server: MariaDB, store:
 
 
 @pytest.mark.mariadb
+def test_reading_from_a_server_that_stops_answering(
+    server: MariaDB, store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    added(store, "Anna")
+    server.pause()
+    try:
+        with pytest.raises(StoreError) as raised:
+            store.snapshot()
+        with pytest.raises(StoreError):
+            store.records(1, [1])
+    finally:
+        server.resume()
+    assert one_line_without_password(raised.value)
+    assert names(store) == ["Anna"]
+    assert caplog.text == ""
+
+
+@pytest.mark.mariadb
 def test_a_restart_between_two_transactions_goes_unnoticed(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
     server.stop()
