@@ -1,8 +1,9 @@
 """`lanchat` and `python -m lanchat`. Ctrl-C ends with 130 and without a traceback, from the first import to the last
 flush: outside the command itself the process just ends."""
 
+# The C part of `signal`: the module itself takes milliseconds to import, in which Ctrl-C would leave a traceback.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 from types import FrameType
 

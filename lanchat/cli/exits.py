@@ -38,4 +38,7 @@ def code_of(error: "CommandError") -> int:
     # The server would, but cannot: trying again may help, so it is no refusal.
     if error.code in (Code.BUSY, Code.UNAVAILABLE, Code.VERSION, Code.BAD_REQUEST):
         return FAILED
+    # Whoever asks for somebody else's name is refused it, however the network counts that.
+    if error.code is Code.NAME_TAKEN:
+        return REFUSED
     return codes.get(error.trouble, FAILED)

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,10 @@ def _fail(text: str, code: int) -> int:
 
 def _set_logging(verbose: bool) -> None:
     # What goes wrong underneath is the network's to mend; the person gets the outcome.
-    logging.lastResort = None
-    if verbose:
+    if not verbose:
+        logging.basicConfig(handlers=[logging.NullHandler()])
+        warnings.simplefilter("ignore")
+    else:
         logging.basicConfig(stream=sys.stderr, level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
 
 

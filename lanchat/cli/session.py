@@ -107,6 +107,7 @@ class Session:
         return offer
 
     async def _accept(self, server: api.Server) -> None:
+        # Before it is trusted nothing is asked of it; its name is known only when it announced itself.
         name, address = shown(server.name), f"{server.host}:{server.port}"
         if not has_terminal():
             text = _(

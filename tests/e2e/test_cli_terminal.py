@@ -99,7 +99,7 @@ def test_a_person_registers(
     server: ServerProcess, tmp_path: Path, language: str, question: str, yes: str, password: str, again: str, done: str
 ) -> None:
     with Terminal(["register", "--user", language, "--server", server.address], tmp_path, language) as terminal:
-        terminal.expect("Office")
+        terminal.expect(server.address)
         terminal.expect(server.fingerprint)
         terminal.expect(question)
         terminal.type(f"{yes}\n")
