@@ -42,7 +42,7 @@ IDLE_AFTER = 300.0  # seconds without a key or the mouse: the person is away
 _IDLE_CHECK_MS = 5000
 _SAVE_MS = 20_000  # so much of a draft is lost at most when the power goes
 _SIZE = (1120, 720)
-_MINIMUM = (520, 400)
+_MINIMUM = (520, 460)
 
 MakeEngine = Callable[[Callable[[api.Event], None]], Engine]
 
@@ -161,7 +161,8 @@ class Window:
     def _catch_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda number, frame: self.quit())
+                # Not at once: the handler may run in the middle of anything.
+                signal.signal(number, lambda number, frame: self.root.after(0, self.quit))
             self._wakeup.ring_on_signals()
 
     def quit(self) -> None:

@@ -27,7 +27,7 @@ class Switches(Protocol):
 class Card:
     """A page with a form. Subclasses fill `body` in `build` and say what has the keyboard first. Main thread."""
 
-    title = ""
+    width = WIDTH
 
     def __init__(self, tools: Toolkit, master: tk.Misc, flow: EntryFlow, switches: Switches) -> None:
         self.tools = tools
@@ -36,16 +36,15 @@ class Card:
         px = tools.px
         self.frame = ttk.Frame(master)
         self._corner(switches)
-        self.column = ttk.Frame(self.frame, width=px(WIDTH))
+        self.column = ttk.Frame(self.frame, width=px(self.width))
         self.column.place(relx=0.5, rely=0.5, anchor="center")
         self._keep_inside()
-        head = ttk.Frame(self.column)
-        head.pack(fill="x", pady=(0, px(14)))
+        head = self._head = ttk.Frame(self.column)
         tools.picture(head, "chat-dots-fill", 34, tools.palette.accent, tools.palette.surface).pack(side="left")
         tools.label(head, "LAN Chat", Look.HUGE).pack(side="left", padx=px(12))
         self.body = ttk.Frame(self.column)
         self.body.pack(fill="both", expand=True)
-        self._says = tools.label(self.column, "", Look.ERROR, WIDTH)
+        self._says = tools.label(self.body, "", Look.ERROR, self.width)
         self._fields: list[Field] = []
         self._buttons: list[ttk.Button] = []
         self.build()
@@ -54,7 +53,7 @@ class Card:
     def _corner(self, switches: Switches) -> None:
         tools, px = self.tools, self.tools.px
         corner = ttk.Frame(self.frame)
-        corner.place(relx=1, x=-px(12), y=px(12), anchor="ne")
+        corner.place(relx=1, rely=1, x=-px(12), y=-px(10), anchor="se")
         other = "English" if language() == "ru" else "Русский"
         tools.button(corner, other, switches.switch_language, Look.QUIET, "translate").pack(side="left")
         dark = tools.palette.dark
@@ -62,13 +61,21 @@ class Card:
         tools.icon_button(corner, "sun" if dark else "moon", hint, switches.switch_theme).pack(side="left")
 
     def _keep_inside(self) -> None:
-        """In a small window the column takes what there is."""
-        px = self.tools.px
+        """In a small window the column takes what there is, and goes without the program's name."""
 
         def fit(event: "tk.Event[tk.Misc]") -> None:
-            self.column.place_configure(width=min(px(WIDTH), event.width - px(24)))
+            self._fit(event.width, event.height)
 
         self.frame.bind("<Configure>", fit)
+
+    def _fit(self, width: int, height: int) -> None:
+        px = self.tools.px
+        self.column.place_configure(width=min(px(self.width), width - px(24)))
+        named = self.body.winfo_reqheight() + self._head.winfo_reqheight() + px(30) <= height
+        if named and not self._head.winfo_manager():
+            self._head.pack(fill="x", pady=(0, px(14)), before=self.body)
+        elif not named:
+            self._head.pack_forget()
 
     def build(self) -> None:
         """Put the controls into `body`."""
@@ -84,18 +91,22 @@ class Card:
 
     def heading(self, text: str, below: str = "") -> None:
         tools, px = self.tools, self.tools.px
-        tools.label(self.body, text, Look.TITLE, WIDTH).pack(anchor="w", pady=(0, px(2) if below else px(12)))
+        tools.label(self.body, text, Look.TITLE, self.width).pack(anchor="w", pady=(0, px(2) if below else px(12)))
         if below:
-            tools.label(self.body, below, Look.MUTED, WIDTH).pack(anchor="w", pady=(0, px(14)))
+            tools.label(self.body, below, Look.MUTED, self.width).pack(anchor="w", pady=(0, px(14)))
 
-    def field(self, name: str, value: str = "", *, secret: bool = False, hint: str = "") -> Field:
-        field = Field(self.tools, self.body, name, value, secret=secret, hint=hint)
-        field.frame.pack(fill="x", pady=(0, self.tools.px(10)))
+    def field(
+        self, name: str, value: str = "", *, secret: bool = False, hint: str = "", master: tk.Misc | None = None
+    ) -> Field:
+        field = Field(self.tools, master or self.body, name, value, secret=secret, hint=hint)
+        if master is None:
+            field.frame.pack(fill="x", pady=(0, self.tools.px(10)))
         self._fields.append(field)
         return field
 
     def submit(self, text: str, command: Callable[[], None], icon: str = "") -> ttk.Button:
-        """The button of the form; Return in any field does the same."""
+        """The button of the form, with what is wrong above it; Return in any field does the same."""
+        self._says.pack(anchor="w")
         button = self.tools.button(self.body, text, command, Look.ACCENT, icon)
         button.pack(fill="x", pady=(self.tools.px(6), self.tools.px(6)))
         self._buttons.append(button)
@@ -142,10 +153,8 @@ class Card:
         text = model.busy or model.error or model.done
         look = Look.MUTED if model.busy else Look.ERROR if model.error else Look.DONE
         self._says.configure(text=text, style=look.value)
-        if text and not self._says.winfo_manager():
+        if not self._says.winfo_manager():
             self._says.pack(anchor="w", pady=(self.tools.px(8), 0))
-        elif not text:
-            self._says.pack_forget()
         for field in self._fields:
             field.enable(not model.busy)
         for button in self._buttons:

@@ -150,7 +150,7 @@ class Composer:
             self._placeholder.place_forget()
         else:
             px = self._tools.px
-            self._placeholder.place(in_=self.text, x=px(4), rely=0.5, anchor="w")
+            self._placeholder.place(in_=self.text, x=px(5), rely=0.5, anchor="w")
 
     def send(self) -> None:
         """Sends the text, when it can be sent; else it stays."""

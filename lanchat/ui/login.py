@@ -43,7 +43,7 @@ class Check:
 
     def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
         self._ticked = tk.BooleanVar(master, ticked)
-        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked)
+        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=Look.CHECK.value)
 
     def get(self) -> bool:
         return bool(self._ticked.get())

@@ -46,7 +46,7 @@ class MainPage:
         self._status = StatusBar(tools, self.frame, chat.model, lambda: self.run(Action.SERVER))
         self._status.frame.pack(side="bottom", fill="x")
         self._panes = tk.PanedWindow(
-            self.frame, orient="horizontal", background=palette.line, borderwidth=0, sashwidth=px(4), sashpad=0
+            self.frame, orient="horizontal", background=palette.sidebar, borderwidth=0, sashwidth=px(5), sashpad=0
         )
         self._panes.pack(fill="both", expand=True)
         self._sidebar = Sidebar(tools, self._panes, chat, self.run, self._to_composer)

@@ -32,6 +32,9 @@ class Messages:
         self._chat = chat
         self._run = run
         self.frame = ttk.Frame(master)
+        for side in ("left", "right"):  # the hairlines to the neighbours
+            edge = tk.Frame(self.frame, background=tools.palette.line, width=1)
+            edge.pack(side=side, fill="y")
         self._shown_room = -1
         self._build_header()
         self.composer = Composer(tools, self.frame, chat, self)

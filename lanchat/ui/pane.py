@@ -16,6 +16,7 @@ from lanchat.ui.images import Images
 from lanchat.ui.marks import entry_block
 from lanchat.ui.scene import Placed, Scene
 from lanchat.ui.selection import Selection
+from lanchat.ui.styles import Look
 from lanchat.ui.today import today
 from lanchat.ui.tooltip import Tooltip
 
@@ -61,7 +62,7 @@ class Pane:
         self.canvas = tk.Canvas(
             self.frame, background=palette.surface, highlightthickness=0, borderwidth=0, yscrollincrement=1, takefocus=1
         )
-        self._bar = ttk.Scrollbar(self.frame, orient="vertical", command=self._bar_moved)
+        self._bar = ttk.Scrollbar(self.frame, orient="vertical", command=self._bar_moved, style=Look.SCROLLBAR.value)
         self.canvas.configure(yscrollcommand=self._bar.set)
         self._bar.pack(side="right", fill="y")
         self.canvas.pack(side="left", fill="both", expand=True)

@@ -33,7 +33,7 @@ class PeoplePanel:
         self.frame = ttk.Frame(master, style=Look.SIDE.value)
         top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(8), px(10), px(8), px(2)))
         top.pack(fill="x")
-        self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), Look.PLAIN)
+        self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), Look.PLAIN_SIDE)
         self._all = tools.button(top, _("Everybody"), lambda: self._choose_scope(True), Look.QUIET_SIDE)
         self._here.pack(side="left", fill="x", expand=True)
         self._all.pack(side="left", fill="x", expand=True)
@@ -44,8 +44,8 @@ class PeoplePanel:
 
     def _choose_scope(self, everybody: bool) -> None:
         self._everybody = everybody
-        self._here.configure(style=(Look.QUIET_SIDE if everybody else Look.PLAIN).value)
-        self._all.configure(style=(Look.PLAIN if everybody else Look.QUIET_SIDE).value)
+        self._here.configure(style=(Look.QUIET_SIDE if everybody else Look.PLAIN_SIDE).value)
+        self._all.configure(style=(Look.PLAIN_SIDE if everybody else Look.QUIET_SIDE).value)
         self._show()
 
     def update(self, part: Part) -> None:

@@ -34,7 +34,7 @@ def _built(tools: Toolkit, master: tk.Misc, entries: Sequence[Entry]) -> tk.Menu
         disabledforeground=palette.on_disabled,
         borderwidth=1,
         activeborderwidth=tools.px(3),
-        relief="solid",
+        relief="raised",
     )
     for entry in entries:
         if isinstance(entry, Item):

@@ -1,5 +1,7 @@
 """Creating an account."""
 
+import tkinter.ttk as ttk
+
 from lanchat.i18n import _
 from lanchat.ui.card import Card
 from lanchat.ui.entry_model import Page
@@ -10,15 +12,27 @@ from lanchat.ui.toolkit import Field
 
 
 class RegisterPage(Card):
+    """Two columns, so that the form fits into a small window."""
+
+    width = 580
+
     def build(self) -> None:
-        server = self.model.server
+        server, px = self.model.server, self.tools.px
         self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
-        self._user = self.field(_("User name"), self.model.user)
-        self._display = self.field(_("Your name as others see it (optional)"))
-        self._email = self.field(_("E-mail, for a forgotten password (optional)"))
-        self._password = self.field(_("Password, 8 characters or more"), secret=True)
-        self._again = self.field(_("The password again"), secret=True)
-        self._invite: Field | None = self.field(_("Invite code")) if self.flow.needs_invite else None
+        grid = ttk.Frame(self.body)
+        grid.pack(fill="x")
+        grid.columnconfigure((0, 1), weight=1, uniform="fields")
+        self._user = self.field(_("User name"), self.model.user, master=grid)
+        self._display = self.field(_("Name that others see (optional)"), master=grid)
+        self._password = self.field(_("Password, 8 characters or more"), secret=True, master=grid)
+        self._again = self.field(_("The password again"), secret=True, master=grid)
+        self._email = self.field(_("E-mail (optional)"), master=grid)
+        self._invite: Field | None = self.field(_("Invite code"), master=grid) if self.flow.needs_invite else None
+        for number, field in enumerate(self._fields):
+            side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
+            field.frame.grid(row=number // 2, column=number % 2, sticky="ew", padx=side, pady=(0, px(10)))
+        hint = _("The e-mail address is only used when you forget your password.")
+        self.tools.label(self.body, hint, Look.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
         self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
         self.submit(_("Create the account"), self._register)
         self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.LOGIN), Look.LINK).pack(anchor="w")

@@ -12,6 +12,7 @@ from lanchat.ui.brush import Brush
 from lanchat.ui.drawing import Avatar, Font, Kit
 from lanchat.ui.images import Images
 from lanchat.ui.rows import Row
+from lanchat.ui.styles import Look
 from lanchat.ui.tooltip import Tooltip
 from lanchat.ui.wrap import elide
 
@@ -36,7 +37,9 @@ class RowList:
         self.canvas = tk.Canvas(
             self.frame, background=ground, highlightthickness=0, borderwidth=0, yscrollincrement=1, takefocus=1
         )
-        self._bar = ttk.Scrollbar(self.frame, orient="vertical", command=self._bar_moved)
+        self._bar = ttk.Scrollbar(
+            self.frame, orient="vertical", command=self._bar_moved, style=Look.SIDE_SCROLLBAR.value
+        )
         self.canvas.configure(yscrollcommand=self._scrolled)
         self.canvas.pack(side="left", fill="both", expand=True)
         self._brush = Brush(self.canvas, images, kit.palette, ground)
@@ -170,9 +173,9 @@ class RowList:
         else:
             return x
         if row.presence is not None:
-            dot = px(12)
+            dot = px(12 if self._two_lines else 11)
             image = self._images.disc(dot, self._dot(row.presence), ground, ground)
-            self.canvas.create_image(x + size + px(2), top + size + px(2), image=image, anchor="se")
+            self.canvas.create_image(x + size + px(3), top + size + px(3), image=image, anchor="se")
         return x + size + px(10)
 
     def _dot(self, presence: PresenceState) -> str:

@@ -1,5 +1,6 @@
 """The first page: servers that were found, and a field for an address or an invite link."""
 
+import tkinter.ttk as ttk
 from collections.abc import Hashable
 
 from lanchat.i18n import _
@@ -14,8 +15,10 @@ class ServersPage(Card):
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
         self.heading(_("Choose a server"))
-        self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
-        self._list.canvas.configure(height=px(168))
+        box = ttk.Frame(self.body, style=Look.FIELD_FRAME.value, padding=px(4))
+        box.pack(fill="both", expand=True)
+        self._list = RowList(box, tools.kit, tools.images, tools.palette.field, two_lines=True)
+        self._list.canvas.configure(height=px(160))
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._choose
         self._found = tools.label(self.body, "", Look.SMALL, 400)

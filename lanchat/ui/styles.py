@@ -8,6 +8,7 @@ import enum
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageTk
@@ -26,6 +27,7 @@ class Look(enum.Enum):
     PLAIN = "Plain.Lanchat.TButton"
     DANGER = "Danger.Lanchat.TButton"
     QUIET = "Quiet.Lanchat.TButton"  # no ground until the mouse is on it
+    PLAIN_SIDE = "PlainSide.Lanchat.TButton"
     QUIET_SIDE = "QuietSide.Lanchat.TButton"
     LINK = "Link.Lanchat.TButton"
     ENTRY = "Lanchat.TEntry"
@@ -42,8 +44,21 @@ class Look(enum.Enum):
     SIDE_MUTED = "SideMuted.Lanchat.TLabel"
     SIDE_SMALL = "SideSmall.Lanchat.TLabel"
     SIDE = "Side.Lanchat.TFrame"
-    SIDE_CHECK = "Side.TCheckbutton"
+    SCROLLBAR = "Lanchat.Vertical.TScrollbar"
+    SIDE_SCROLLBAR = "LanchatSide.Vertical.TScrollbar"
+    CHECK = "Lanchat.TCheckbutton"
+    SIDE_CHECK = "LanchatSide.TCheckbutton"
     FIELD_FRAME = "Field.Lanchat.TFrame"  # around controls that together look like one entry field
+
+
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """The colours of a button in its states; empty: what it stands on."""
+
+    normal: str
+    hover: str
+    pressed: str
+    disabled: str
 
 
 class Styles:
@@ -76,41 +91,81 @@ class Styles:
     def _define(self, style: ttk.Style, palette: Palette) -> None:
         self._buttons(style, palette)
         self._fields(style, palette)
+        self._scrollbar(style, palette, Look.SCROLLBAR, palette.surface)
+        self._scrollbar(style, palette, Look.SIDE_SCROLLBAR, palette.sidebar)
+        self._check(style, palette, Look.CHECK, palette.surface)
+        self._check(style, palette, Look.SIDE_CHECK, palette.sidebar)
         _labels(style, palette)
 
     def _buttons(self, style: ttk.Style, p: Palette) -> None:
-        filled = (p.disabled, "")
-        self._button(style, Look.ACCENT, p, (p.accent, p.accent_hover, p.accent_pressed, *filled), p.on_accent)
-        self._button(style, Look.DANGER, p, (p.danger, p.danger_hover, p.danger_pressed, *filled), p.on_danger)
-        self._button(style, Look.PLAIN, p, (p.plain, p.plain_hover, p.plain_pressed, *filled), p.text)
-        self._button(style, Look.QUIET, p, ("", p.row_hover, p.plain_pressed, "", ""), p.text)
-        self._button(style, Look.QUIET_SIDE, p, ("", p.plain_hover, p.plain_pressed, "", ""), p.text)
-        self._button(style, Look.LINK, p, ("", p.row_hover, p.plain_pressed, "", ""), p.link)
+        plain = _Grounds(p.plain, p.plain_hover, p.plain_pressed, p.disabled)
+        quiet = _Grounds("", p.row_hover, p.plain_pressed, "")
+        accent = _Grounds(p.accent, p.accent_hover, p.accent_pressed, p.disabled)
+        danger = _Grounds(p.danger, p.danger_hover, p.danger_pressed, p.disabled)
+        self._button(style, Look.ACCENT, p, accent, (p.on_accent, p.surface))
+        self._button(style, Look.DANGER, p, danger, (p.on_danger, p.surface))
+        self._button(style, Look.PLAIN, p, plain, (p.text, p.surface))
+        self._button(style, Look.QUIET, p, quiet, (p.text, p.surface))
+        self._button(style, Look.LINK, p, quiet, (p.link, p.surface))
+        self._button(style, Look.PLAIN_SIDE, p, plain, (p.text, p.sidebar))
+        self._button(style, Look.QUIET_SIDE, p, quiet, (p.text, p.sidebar))
 
-    def _button(self, style: ttk.Style, look: Look, p: Palette, grounds: tuple[str, ...], text: str) -> None:
-        normal, hover, pressed, disabled, _edge = grounds
+    def _button(self, style: ttk.Style, look: Look, p: Palette, grounds: "_Grounds", colours: tuple[str, str]) -> None:
+        """A round box in four states; `colours`: the words, and what the button stands on."""
         name = look.value.replace(".TButton", ".box")
-        ring = p.link
         style.element_create(
             name,
             "image",
-            self._box(normal),
-            ("disabled", self._box(disabled)),
-            ("pressed", self._box(pressed)),
-            ("focus", "active", self._box(hover, ring)),
-            ("focus", self._box(normal, ring)),
-            ("active", self._box(hover)),
+            self._box(grounds.normal),
+            ("disabled", self._box(grounds.disabled)),
+            ("pressed", self._box(grounds.pressed)),
+            ("focus", "active", self._box(grounds.hover, p.link)),
+            ("focus", self._box(grounds.normal, p.link)),
+            ("active", self._box(grounds.hover)),
             border=self._px(_RADIUS),
+            padding=0,
             sticky="nsew",
         )
         label: Any = [("Button.label", {"sticky": "nswe"})]
         padding: Any = [("Button.padding", {"sticky": "nswe", "children": label})]
         style.layout(look.value, [(name, {"sticky": "nswe", "children": padding})])
-        wide = (10, 6) if look in (Look.QUIET, Look.QUIET_SIDE, Look.LINK) else (16, 7)
+        filled = look in (Look.ACCENT, Look.DANGER, Look.PLAIN)
+        wide = (18, 9) if filled else (10, 8)
         style.configure(
-            look.value, foreground=text, padding=[self._px(n) for n in wide], anchor="center", font="TkDefaultFont"
+            look.value,
+            foreground=colours[0],
+            background=colours[1],
+            padding=[self._px(n) for n in wide],
+            anchor="center",
+            font="TkDefaultFont",
         )
-        style.map(look.value, foreground=[("disabled", p.on_disabled)])
+        style.map(look.value, foreground=[("disabled", p.on_disabled)], background=[])
+
+    def _scrollbar(self, style: ttk.Style, p: Palette, look: Look, ground: str) -> None:
+        """A thumb without a trough; wider while the mouse is on it."""
+        name = look.value.replace(".Vertical.TScrollbar", ".thumb")
+        style.element_create(
+            name,
+            "image",
+            self._thumb(p.plain_pressed, 6),
+            ("pressed", self._thumb(p.on_disabled, 8)),
+            ("active", self._thumb(p.on_disabled, 8)),
+            border=self._px(5),
+            sticky="ns",
+        )
+        thumb: Any = [(name, {"expand": "1", "sticky": "nswe"})]
+        style.layout(look.value, [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": thumb})])
+        style.configure(
+            look.value, background=ground, troughcolor=ground, bordercolor=ground, borderwidth=0, relief="flat"
+        )
+
+    def _thumb(self, fill: str, wide: float) -> ImageTk.PhotoImage:
+        """A stretchable round bar in the middle of nothing."""
+        width, height, bar = self._px(10) * _FINE, self._px(14) * _FINE, self._px(wide) * _FINE
+        large = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+        left = (width - bar) // 2
+        ImageDraw.Draw(large).rounded_rectangle((left, 0, left + bar - 1, height - 1), bar // 2, fill=fill)
+        return self._photo(large)
 
     def _fields(self, style: ttk.Style, p: Palette) -> None:
         style.element_create(
@@ -120,14 +175,16 @@ class Styles:
             ("disabled", self._box(p.disabled, p.line)),
             ("focus", self._box(p.field, p.accent, 2)),
             border=self._px(_RADIUS),
+            padding=0,
             sticky="nsew",
         )
         area: Any = [("Entry.padding", {"sticky": "nswe", "children": [("Entry.textarea", {"sticky": "nswe"})]})]
         style.layout(Look.ENTRY.value, [("Lanchat.field", {"sticky": "nswe", "children": area})])
         style.configure(
             Look.ENTRY.value,
-            padding=[self._px(n) for n in (10, 6)],
+            padding=[self._px(n) for n in (11, 8)],
             foreground=p.text,
+            background=p.surface,
             fieldbackground=p.field,
             insertcolor=p.text,
             insertwidth=max(self._px(1.5), 1),
@@ -137,6 +194,35 @@ class Styles:
         style.map(Look.ENTRY.value, foreground=[("disabled", p.on_disabled)])
         style.layout(Look.FIELD_FRAME.value, [("Lanchat.field", {"sticky": "nswe"})])
         style.configure(Look.FIELD_FRAME.value, background=p.surface)
+
+    def _check(self, style: ttk.Style, p: Palette, look: Look, ground: str) -> None:
+        """A box to tick, with its words."""
+        name = look.value.replace(".TCheckbutton", ".box")
+        style.element_create(
+            name,
+            "image",
+            self._tick_box(p.field, p.field_line, ""),
+            ("disabled", self._tick_box(p.disabled, p.line, "")),
+            ("selected", "focus", self._tick_box(p.accent, p.link, p.on_accent)),
+            ("selected", self._tick_box(p.accent, p.accent, p.on_accent)),
+            ("focus", self._tick_box(p.field, p.accent, "")),
+            sticky="",
+        )
+        parts: Any = [(name, {"side": "left"}), ("Checkbutton.label", {"side": "left", "expand": "1"})]
+        style.layout(look.value, [("Checkbutton.padding", {"sticky": "nswe", "children": parts})])
+        style.configure(look.value, background=ground, foreground=p.text, font="TkDefaultFont", padding=self._px(2))
+        style.map(look.value, background=[], foreground=[("disabled", p.on_disabled)])
+
+    def _tick_box(self, fill: str, edge: str, tick: str) -> ImageTk.PhotoImage:
+        size, gap = self._px(18) * _FINE, self._px(8) * _FINE
+        large = Image.new("RGBA", (size + gap, size), (0, 0, 0, 0))
+        draw = ImageDraw.Draw(large)
+        line = round(self._px(3) / 2 * _FINE)
+        draw.rounded_rectangle((0, 0, size - 1, size - 1), size // 4, fill=fill, outline=edge, width=line)
+        if tick:
+            points = [(size * 0.24, size * 0.52), (size * 0.43, size * 0.71), (size * 0.77, size * 0.31)]
+            draw.line(points, fill=tick, width=size // 8, joint="curve")
+        return self._photo(large)
 
     def _box(self, fill: str, edge: str = "", line: float = 1.5) -> ImageTk.PhotoImage:
         """A stretchable picture of a round box on nothing; no `fill`: only the edge, or nothing at all."""
@@ -148,7 +234,11 @@ class Styles:
             width = round(self._px(line * 2) / 2 * _FINE) if edge else 0
             shape = (0, 0, size - 1, size - 1)
             draw.rounded_rectangle(shape, radius * _FINE, fill=fill or None, outline=edge or None, width=width)
-        image = ImageTk.PhotoImage(large.resize((size // _FINE,) * 2, Image.Resampling.LANCZOS), master=self._root)
+        return self._photo(large)
+
+    def _photo(self, large: Image.Image) -> ImageTk.PhotoImage:
+        size = (large.width // _FINE, large.height // _FINE)
+        image = ImageTk.PhotoImage(large.resize(size, Image.Resampling.LANCZOS), master=self._root)
         self._images.append(image)
         return image
 
@@ -171,9 +261,7 @@ def _labels(style: ttk.Style, p: Palette) -> None:
     style.configure(Look.SIDE_MUTED.value, background=p.sidebar, foreground=p.muted)
     style.configure(Look.SIDE_SMALL.value, background=p.sidebar, foreground=p.muted, font=Font.SMALL.value)
     style.configure(Look.SIDE.value, background=p.sidebar)
-    style.configure(Look.SIDE_CHECK.value, background=p.sidebar, foreground=p.text)
     style.configure("TFrame", background=p.surface)
-    style.configure("TCheckbutton", background=p.surface, foreground=p.text, font="TkDefaultFont")
 
 
 def _set_defaults(root: tk.Tk, p: Palette) -> None:

@@ -102,8 +102,10 @@ class Timeline:
     def _add_unstored(self, line: Line) -> bool:
         for index, other in enumerate(self.unstored):
             if other.id == line.id:
-                self.unstored[index] = line
-                return other != line
+                # The answer to sending may come after the news that it was refused.
+                kept = replace(line, refused=line.refused or other.refused)
+                self.unstored[index] = kept
+                return other != kept
         if any(other.id == line.id for other in self.stored):
             return False
         self.unstored.append(line)

@@ -4,6 +4,7 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lanchat.i18n import _
 from lanchat.ui import glyphs, tooltip
@@ -35,7 +36,7 @@ class Toolkit:
         """Words; with `width` (pixels at 96 dpi) they wrap."""
         label = ttk.Label(master, text=glyphs.inline(text), style=look.value, justify="left")
         if width:
-            label.configure(wraplength=self.px(width))
+            label.configure(wraplength=self.px(width - 8))
         return label
 
     def button(
@@ -57,7 +58,9 @@ class Toolkit:
         """A button that is only a picture; `hint` is its tooltip."""
         colour = self.palette.on_accent if look is Look.ACCENT else self.palette.text
         button = ttk.Button(master, command=command, style=look.value)
-        button.configure(image=self.images.icon(icon, 16, colour))
+        resting = self.images.icon(icon, 16, self.palette.on_disabled)
+        pictures: Any = (self.images.icon(icon, 16, colour), "disabled", resting)
+        button.configure(image=pictures)
         tooltip.attach(button, self.palette, hint)
         return button
 
@@ -83,9 +86,11 @@ class Field:
         self._secret = secret
         self._readable = False
         if secret:
-            eye = tools.icon_button(self.frame, "eye", _("Show or hide"), self._turn)
-            eye.configure(takefocus=False)
-            eye.place(in_=self.entry, relx=1, rely=0.5, x=-tools.px(5), anchor="e")
+            eye = tools.picture(self.frame, "eye", 16, tools.palette.muted, tools.palette.field)
+            eye.configure(cursor="hand2")
+            eye.bind("<Button-1>", lambda event: self._turn())
+            tooltip.attach(eye, tools.palette, _("Show or hide"))
+            eye.place(in_=self.entry, relx=1, rely=0.5, x=-tools.px(12), anchor="e")
         self.entry.bind("<<Paste>>", self._paste)
         self.entry.bind("<Key>", self._key)
         self.set(value)
@@ -135,8 +140,3 @@ def clipboard_text(widget: tk.Misc) -> str:
     except tk.TclError:
         return ""
     return glyphs.joined(text).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def follow_width(label: ttk.Label, margin: int = 0) -> None:
-    """The words of a label wrap at its own width."""
-    label.bind("<Configure>", lambda event: label.configure(wraplength=max(event.width - margin, 40)), add="+")

@@ -1,0 +1,194 @@
+"""What stands between messages, who is grouped with whom, and where a laid-out scene puts it."""
+
+import datetime
+import itertools
+
+import pytest
+
+from lanchat.net.api import Line
+from lanchat.ui.drawing import Block
+from lanchat.ui.entries import Beginning, Day, Entry, Fresh, Message, View, Waiting, arrange
+from lanchat.ui.marks import entry_block
+from lanchat.ui.scene import Position, Scene
+from lanchat.ui.selection import Selection
+from tests.support.ui_kit import EPOCH, kit, line
+
+TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()
+
+
+def test_marks() -> None:
+    stored = [line(1), line(2, author=1), line(3), line(2000)]
+    entries = arrange(stored, [line(None, author=1)], View(at_top=True, fresh_after=2, waiting=True))
+    assert [type(entry) for entry in entries] == [
+        Beginning,
+        Day,
+        Message,
+        Message,
+        Fresh,
+        Message,
+        Day,
+        Message,
+        Waiting,
+        Message,
+    ]
+    assert len({entry.key for entry in entries}) == len(entries)
+
+
+def test_ones_own_messages_are_not_new() -> None:
+    assert Fresh not in map(type, arrange([line(1), line(2, author=1)], [], View(fresh_after=1)))
+
+
+def test_groups() -> None:
+    stored = [line(1), line(2), line(3, author=1), line(4, author=1), line(60, author=1)]
+    flags = [(e.first, e.last) for e in arrange(stored, [], View()) if isinstance(e, Message)]
+    assert flags == [(True, False), (False, True), (True, False), (False, True), (True, True)]
+
+
+def test_a_mark_ends_a_group() -> None:
+    entries = arrange([line(1), line(2)], [], View(fresh_after=1))
+    assert [(e.first, e.last) for e in entries if isinstance(e, Message)] == [(True, True), (True, True)]
+
+
+# Scene
+
+
+def scene() -> Scene:
+    return Scene(lambda entry: entry_block(entry, 800, kit(), 1, True, TODAY), lambda text: 10 * len(text))
+
+
+def entries_of(lines: list[Line]) -> list[Entry]:
+    return arrange(lines, [], View())
+
+
+def test_blocks_are_stacked_without_gap_or_overlap() -> None:
+    view = scene()
+    view.show(entries_of([line(seq, text="word " * (seq % 30 + 1)) for seq in range(1, 60)]))
+    for one, two in itertools.pairwise(view.placed):
+        assert one.bottom == two.y
+    assert view.top == view.placed[0].y
+    assert view.bottom == view.placed[-1].bottom
+
+
+def test_the_anchor_keeps_its_place_when_older_lines_come_and_others_go() -> None:
+    view = scene()
+    view.show(entries_of([line(seq) for seq in range(100, 150)]))
+    anchor = line(120).id
+    before = view.find(anchor)
+    assert before
+    view.show(entries_of([line(seq) for seq in range(60, 130)]), ["not there", anchor])
+    after = view.find(anchor)
+    assert after
+    assert after.y == before.y
+    assert view.top < 0
+
+
+def test_a_line_that_grows_above_does_not_move_the_anchor() -> None:
+    view = scene()
+    lines = [line(seq) for seq in range(1, 40)]
+    view.show(entries_of(lines))
+    anchor = line(30).id
+    y = view.find(anchor).y  # type: ignore[union-attr]
+    lines[3] = line(4, text="much longer " * 40)
+    view.show(entries_of(lines), [anchor])
+    assert view.find(anchor).y == y  # type: ignore[union-attr]
+
+
+def test_unchanged_entries_are_not_laid_out_again() -> None:
+    laid: list[str] = []
+
+    def lay(entry: Entry) -> Block:
+        laid.append(entry.key)
+        return entry_block(entry, 800, kit(), 1, True, TODAY)
+
+    view = Scene(lay, len)
+    lines = [line(seq) for seq in range(1, 101)]
+    view.show(entries_of(lines))
+    laid.clear()
+    lines[50] = line(51, text="edited")
+    view.show(entries_of(lines))
+    assert laid == [line(51).id]
+
+
+def test_within_gives_what_is_visible() -> None:
+    view = scene()
+    view.show(entries_of([line(seq) for seq in range(1, 200)]))
+    seen = view.within(1000, 1400)
+    assert 0 < len(seen) < 30
+    assert all(placed.bottom > 1000 and placed.y < 1400 for placed in seen)
+    assert seen[0].y <= 1000
+    assert seen[-1].bottom >= 1400
+
+
+@pytest.mark.parametrize("width", [300, 500, 800, 1600])
+def test_bubbles_stay_inside_the_conversation(width: int) -> None:
+    long = line(1, text="word " * 200 + "x" * 300, reply_to=1, reply_text="quoted " * 30, reply_author="Somebody " * 9)
+    for one in (long, line(2, author=1, text="y" * 500)):
+        block = entry_block(Message(one, True, True), width, kit(), 1, True, TODAY)
+        x, _y, wide, _height = block.body
+        assert x >= 0
+        assert x + wide <= width
+
+
+def test_own_messages_stand_at_the_right() -> None:
+    own = entry_block(Message(line(1, author=1), True, True), 800, kit(), 1, True, TODAY)
+    other = entry_block(Message(line(1), True, True), 800, kit(), 1, True, TODAY)
+    assert own.body[0] > other.body[0] + 200
+
+
+# Selection
+
+
+def test_selecting_inside_one_message_and_over_several() -> None:
+    view = scene()
+    view.show(entries_of([line(1, text="hello world"), line(2, author=3, text="second 👍 line")]))
+    selection = Selection(view)
+    index = [n for n, placed in enumerate(view.placed) if isinstance(placed.entry, Message)]
+    selection.begin(Position(index[0], 6))
+    selection.move(Position(index[0], 11))
+    assert selection.copied() == "world"
+    selection.move(Position(index[1], 8))
+    first, second = selection.copied().split("\n\n")
+    assert first.startswith("User 2, ")
+    assert first.endswith("\nworld")
+    assert second.endswith("\nsecond 👍")
+    assert view.marked(*selection.spans()[0])
+
+
+def test_selecting_backwards_is_the_same() -> None:
+    view = scene()
+    view.show(entries_of([line(1, text="hello world")]))
+    selection = Selection(view)
+    last = len(view.placed) - 1
+    selection.begin(Position(last, 11))
+    selection.move(Position(last, 6))
+    assert selection.copied() == "world"
+
+
+def test_word_and_message() -> None:
+    view = scene()
+    view.show(entries_of([line(1, text="hello brave world")]))
+    selection = Selection(view)
+    last = len(view.placed) - 1
+    selection.word(Position(last, 8))
+    assert selection.copied() == "brave"
+    selection.message(Position(last, 8))
+    assert selection.copied() == "hello brave world"
+    selection.clear()
+    assert selection.copied() == ""
+
+
+def test_a_place_on_the_screen_is_a_place_in_the_text() -> None:
+    view = scene()
+    view.show(entries_of([line(1, text="hello world")]))
+    placed = view.placed[-1]
+    row = placed.block.rows[0]
+    position = view.position_at(row.x + 52, placed.y + row.y + 5)
+    assert position == Position(len(view.placed) - 1, 5)
+
+
+def test_a_deleted_message_has_no_text_to_select() -> None:
+    view = scene()
+    view.show(entries_of([line(1, text="", deleted=True)]))
+    selection = Selection(view)
+    selection.message(Position(len(view.placed) - 1, 0))
+    assert selection.copied() == ""

@@ -1,0 +1,75 @@
+"""No character that could end the program reaches a widget, and no text is changed by protecting it."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat.ui import glyphs
+from lanchat.ui.pictures import _PICTURES, REACTIONS, picture
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("Привет, мир — «да» ✓ ★ © ™ 42 €", "Привет, мир — «да» ✓ ★ © ™ 42 €"),
+        ("hi 👍!", "hi [thumbs up sign]!"),
+        ("❤️", "[heavy black heart]"),
+        ("©️", "[copyright sign]"),
+        ("👨‍👩‍👧", "[man, woman, girl]"),
+        ("👋🏽", "[waving hand sign, medium skin tone]"),
+        ("🇷🇺🇫🇷", "[flag RU][flag FR]"),
+        ("5️⃣", "[key 5]"),
+        ("𝒜", "[mathematical script capital a]"),
+        ("☔⚡", "[umbrella with rain drops][high voltage sign]"),
+        ("\ud83d", "[u+d83d]"),
+        ("क्‍ष", "क्‍ष"),  # a joiner inside a script is no emoji
+    ],
+)
+def test_what_is_shown(text: str, shown: str) -> None:
+    assert glyphs.inline(text) == shown
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_runs_joined_are_the_text_and_what_is_shown_is_safe(text: str) -> None:
+    runs = glyphs.split(text)
+    assert "".join(run.text for run in runs) == text
+    for char in glyphs.inline(text):
+        assert ord(char) < 0x10000
+        assert unicodedata.category(char) != "Cs"
+        assert char not in "\ufe0f\ufe0e⌚☔⚡✅❌❓⭐❤"
+
+
+def test_names_are_never_empty() -> None:
+    for code in (*range(0x1F000, 0x1FB00), *range(0xE0000, 0xE0010), 0x10FFFF):
+        assert glyphs.spoken(chr(code))
+
+
+def test_unprotected_texts_stay_whole() -> None:
+    glyphs.protect(False)
+    try:
+        assert glyphs.inline("hi 👍") == "hi 👍"
+    finally:
+        glyphs.protect(True)
+
+
+def test_surrogates_from_tk_are_put_together() -> None:
+    assert glyphs.joined("a\ud83d\udc4db") == "a👍b"
+    assert glyphs.joined("a\ud83d") == "a\ufffd"
+
+
+def test_one_line_is_short_and_flat() -> None:
+    assert glyphs.one_line("a\nb\tc", 10) == "a b c"
+    assert glyphs.one_line("x" * 50, 10) == "xxxxxxxxx…"
+
+
+def test_every_reaction_has_a_picture_and_every_picture_is_for_a_real_character() -> None:
+    assert all(picture(glyphs.spoken(emoji)) for emoji in REACTIONS)
+    for name in _PICTURES:
+        assert unicodedata.lookup(name)
+
+
+def test_skin_tones_have_the_picture_of_the_plain_one() -> None:
+    assert picture(glyphs.spoken("👍🏿")) == picture(glyphs.spoken("👍"))

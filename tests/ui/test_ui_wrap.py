@@ -1,0 +1,99 @@
+"""Lines break where they must, and every character of the text is in exactly one row."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat.ui.wrap import Piece, Row, elide, offset_at, wrap
+
+
+def measure(text: str) -> int:
+    """Ten pixels a character."""
+    return 10 * len(text)
+
+
+def rows(text: str, width: int) -> list[Row]:
+    return wrap(text, width, measure, lambda name: 20)
+
+
+def shown(text: str, width: int) -> list[str]:
+    return ["".join(piece.text for piece in row.pieces) for row in rows(text, width)]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("", 100, [""]),
+        ("one two three", 1000, ["one two three"]),
+        ("one two three", 70, ["one two", "three"]),
+        ("one two three", 80, ["one two ", "three"]),
+        ("abcdefgh", 30, ["abc", "def", "gh"]),
+        ("x abcdefgh", 50, ["x ", "abcde", "fgh"]),
+        ("a\n\nb", 50, ["a", "", "b"]),
+        ("\tx", 100, ["    x"]),
+        ("你好世界", 20, ["你好", "世界"]),
+        ("x", 1, ["x"]),
+        ("a\u0301\u0302b", 10, ["a\u0301\u0302", "b"]),
+    ],
+)
+def test_breaks(text: str, width: int, expected: list[str]) -> None:
+    assert shown(text, width) == expected
+
+
+def test_links_are_pieces_of_their_own() -> None:
+    (row,) = rows("see https://example.org/x?y=1, ok", 10_000)
+    assert [(piece.text, piece.link) for piece in row.pieces] == [
+        ("see ", ""),
+        ("https://example.org/x?y=1", "https://example.org/x?y=1"),
+        (", ok", ""),
+    ]
+
+
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "file:///etc/passwd", "http:// x", "ftp://x.y"])
+def test_only_web_links_are_links(text: str) -> None:
+    assert all(not piece.link for row in rows(text, 10_000) for piece in row.pieces)
+
+
+def test_an_emoji_is_one_piece_with_its_name() -> None:
+    (row,) = rows("a👍b", 1000)
+    assert [(piece.text, piece.name, piece.x, piece.width) for piece in row.pieces] == [
+        ("a", "", 0, 10),
+        ("👍", "thumbs up sign", 10, 20),
+        ("b", "", 30, 10),
+    ]
+
+
+@given(st.text(st.sampled_from("ab \n\tЖ你👍\u0301"), max_size=80), st.integers(1, 120))
+def test_every_character_is_in_one_row(text: str, width: int) -> None:
+    position = 0
+    for row in rows(text, width):
+        assert row.start >= position
+        assert set(text[position : row.start]) <= {"\n"}
+        for piece in row.pieces:
+            assert text[piece.start : piece.end].replace("\t", "    ") == piece.text
+        covered = "".join(text[piece.start : piece.end] for piece in row.pieces)
+        assert text[row.start : row.end].startswith(covered)
+        assert text[row.start : row.end][len(covered) :].isspace() or covered == text[row.start : row.end]
+        position = row.end
+    assert position == len(text)
+
+
+@given(st.text(st.sampled_from("ab Ж"), min_size=1, max_size=60), st.integers(10, 120))
+def test_rows_are_not_wider_than_asked(text: str, width: int) -> None:
+    assert all(row.width <= width for row in rows(text, width))
+
+
+@pytest.mark.parametrize(("x", "offset"), [(-5, 3), (0, 3), (4, 3), (6, 4), (14, 4), (16, 5), (99, 8)])
+def test_the_nearest_gap(x: int, offset: int) -> None:
+    assert offset_at(Piece(0, 50, "hello", 3, 8), x, measure) == offset
+
+
+@pytest.mark.parametrize(("x", "offset"), [(2, 3), (12, 4)])
+def test_a_picture_has_two_gaps(x: int, offset: int) -> None:
+    assert offset_at(Piece(0, 20, "👍", 3, 4, "thumbs up sign"), x, measure) == offset
+
+
+def test_elide() -> None:
+    assert elide("hello", 50, measure) == "hello"
+    assert elide("hello world", 60, measure) == "hello…"
+    assert elide("hello", 0, measure) == "…"
