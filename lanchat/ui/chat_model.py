@@ -238,7 +238,3 @@ class ChatModel:
     def presence_of(self, user: int) -> PresenceState:
         person = self.people.get(user)
         return person.state if person else PresenceState.OFFLINE
-
-    def forget(self) -> None:
-        """Logged out: nothing of the account stays in memory."""
-        self.__init__(self._clock)  # type: ignore[misc]

@@ -29,9 +29,11 @@ class NewAccount:
         """What is wrong with it, in plain words; empty: nothing."""
         if problem := user_problem(self.user) or password_problem(self.password, self.again):
             return problem
+        if problem := profile_problem(self.display_name, self.email):
+            return problem
         if needs_invite and not self.invite_code.strip():
             return _("This server needs an invite code. Ask the person who runs it.")
-        return profile_problem(self.display_name, self.email)
+        return ""
 
 
 def profile_problem(display_name: str, email: str) -> str:

@@ -399,7 +399,8 @@ class FakeEngine:
         self._outbox.append(line)
         self.emit(api.LineAdded(line, True))
         if command.text.startswith("!"):
-            self._store_all()
+            if self._held is None:
+                self._store_all()
             self._order(command.room, *command.text[1:].split(" ", 2))
         elif self._refuse_next:
             self._refuse_next = False
