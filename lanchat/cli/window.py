@@ -20,6 +20,8 @@ def open_window(options: argparse.Namespace) -> int:
     from lanchat.cli.session import profile_directory
     from lanchat.ui.app import run
 
+    if options.language:
+        os.environ["LANCHAT_LANGUAGE"] = options.language
     try:
         return run(
             profile_directory(options),
