@@ -126,6 +126,9 @@ class ServerCore:
             case wire.Nack():
                 self._repair(session, frame, now)
             case wire.Ping():
+                if not frame.token:
+                    # This client hears nothing by UDP: what goes there is lost, however well its pings arrive.
+                    session.udp_seen = None
                 self._outbox.send_back(session, path, wire.Pong(frame.token))
             case wire.Cursors():
                 self._advance_cursors(session, frame.cursors, now)

@@ -127,6 +127,16 @@ def test_udp_once_a_datagram_came_and_tls_again_when_it_is_stale(rig: Rig) -> No
     assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
 
 
+@pytest.mark.parametrize("path", [Path.UDP, Path.TLS])
+def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Path) -> None:
+    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    rig.core.receive(3, wire.Ping(0), path, 2.0)
+    assert sent(rig)[3][-1] == (path, wire.Pong(0))
+    submit(rig, 2, rig.authors[2].message("one"), now=2.0)
+    rig.run_batches(2.0)
+    assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
+
+
 def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
     rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
     sent(rig)

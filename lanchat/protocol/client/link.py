@@ -181,20 +181,24 @@ class Link:
         outputs: list[Output] = []
         if self._silence_ping_at is not None and now >= self._silence_ping_at:
             self._silence_ping_at = None
-            outputs.append(Output(Path.TLS, Ping(_HEARD)))
+            outputs.append(Output(Path.TLS, Ping(_HEARD if self.udp_open else _UNHEARD)))
             self.probe(now)
+        if self._probe_ends is not None and now >= self._probe_ends:
+            outputs.extend(self._close_udp(now))
         self._watch_udp(now)
         if self._pings_due and now >= self._pings_due[0]:
             self._pings_due = [when for when in self._pings_due if when > now]
             outputs.append(self.ping())
         return outputs, None
 
+    def _close_udp(self, now: float) -> list[Output]:
+        """No pong came. The server may still believe in the path, so it is told on the way that works."""
+        was_open, self.udp_open = self.udp_open, False
+        self._probe_ends = None
+        self._udp_retry_at = now + self._config.udp_retry
+        return [Output(Path.TLS, Ping(_UNHEARD))] if was_open else []
+
     def _watch_udp(self, now: float) -> None:
-        if self._probe_ends is not None and now >= self._probe_ends:
-            self._probe_ends = None
-            self.udp_open = False
-            self._udp_retry_at = now + self._config.udp_retry
-            return
         retry = self._udp_retry_at is not None and now >= self._udp_retry_at
         keep_alive = self.udp_open and now >= self._udp_sent + self._config.keep_alive
         if retry or keep_alive:
