@@ -43,6 +43,13 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
         return self.erased_hash if self.body is None else keys.sha256(self.body)
 
 
+def blanked(record: Record) -> Record:
+    """The record as it is after a deletion: without its body, with the hash of it."""
+    if record.body is None:
+        return record
+    return Record(record.seq, record.time_ms, record.header, record.signature, None, record.body_hash)
+
+
 class Head(msgspec.Struct, array_like=True, frozen=True):
     """Where a room stands, signed with the log key. `seq` 0 is a room without records."""
 

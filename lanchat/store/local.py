@@ -6,10 +6,9 @@ have written since the last call.
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from lanchat.i18n import _
 from lanchat.protocol.certificates import Certificate, CertificateBody
@@ -17,7 +16,7 @@ from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxI
 from lanchat.protocol.codec import U63, Key32, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
-from lanchat.protocol.records import Head, Record
+from lanchat.protocol.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
 from lanchat.store.database import Database
 from lanchat.store.rescue import decode_outgoing
@@ -251,42 +250,48 @@ def _compare(connection: sqlite3.Connection, room: int, span: Span, links: Seque
 
 
 def _insert(connection: sqlite3.Connection, room: int, links: Sequence[Link]) -> None:
-    """Store records, and blank what deletions erase: of these, of what is stored, of what comes later."""
-    targets = [(room, header.ref) for header in _headers(links) if header.kind is Kind.DELETE]
-    connection.executemany("INSERT OR IGNORE INTO erasures VALUES (?, ?)", targets)
-    for _room, target in targets:
-        for link in _links(connection, room, target, target):
-            if link.record.body is not None:
-                connection.execute(_UPDATE_RECORD, (_link_blob(room, _blanked(link)), room, target))
-    erased = _erased(connection, room, links)
-    stored = [_blanked(link) if link.record.seq in erased else link for link in links]
+    """Store records, and blank what deletions erase (a text and its edits): of these, of what is stored, of what comes
+    later."""
+    headers = _headers(links)
+    targets = {header.ref for header in headers.values() if header.kind is Kind.DELETE}
+    edits = {seq: header.ref for seq, header in headers.items() if header.kind is Kind.EDIT}
+    connection.executemany("INSERT OR IGNORE INTO erasures VALUES (?, ?)", [(room, target) for target in targets])
+    connection.executemany("INSERT OR IGNORE INTO edits VALUES (?, ?, ?)", [(room, edits[seq], seq) for seq in edits])
+    for target in targets:
+        _blank_stored(connection, room, target)
+    gone = _erased(connection, room, {link.record.seq for link in links} | set(edits.values()))
+    stored = [_blanked(link) if {link.record.seq, edits.get(link.record.seq)} & gone else link for link in links]
     connection.executemany(_INSERT_RECORD, [(room, link.record.seq, _link_blob(room, link)) for link in stored])
 
 
-def _erased(connection: sqlite3.Connection, room: int, links: Sequence[Link]) -> set[int]:
+def _blank_stored(connection: sqlite3.Connection, room: int, target: int) -> None:
+    rows = connection.execute("SELECT seq FROM edits WHERE room = ? AND target = ?", (room, target)).fetchall()
+    for seq in (target, *(seq for (seq,) in rows)):
+        for link in _links(connection, room, seq, seq):
+            if link.record.body is not None:
+                connection.execute(_UPDATE_RECORD, (_link_blob(room, _blanked(link)), room, seq))
+
+
+def _erased(connection: sqlite3.Connection, room: int, seqs: set[int]) -> set[int]:
+    """Those of these records that were deleted."""
     rows = connection.execute(
-        "SELECT target FROM erasures WHERE room = ? AND target BETWEEN ? AND ?",
-        (room, links[0].record.seq, links[-1].record.seq),
+        "SELECT target FROM erasures WHERE room = ? AND target BETWEEN ? AND ?", (room, min(seqs), max(seqs))
     )
-    return {target for (target,) in rows}
+    return {target for (target,) in rows if target in seqs}
 
 
-def _headers(links: Sequence[Link]) -> list[Header]:
-    """A header that this version cannot read (a kind of message from the future) is kept, and means nothing here."""
-    headers = []
+def _headers(links: Sequence[Link]) -> dict[int, Header]:
+    """By number. A header that this version cannot read (a kind of message from the future) is kept, and means nothing
+    here."""
+    headers = {}
     for link in links:
-        try:
-            headers.append(decode_header_untrusted(link.record.header))
-        except ProtocolError:
-            continue
+        with suppress(ProtocolError):
+            headers[link.record.seq] = decode_header_untrusted(link.record.header)
     return headers
 
 
 def _blanked(link: Link) -> Link:
-    record = link.record
-    if record.body is None:
-        return link
-    return link._replace(record=msgspec.structs.replace(record, body=None, erased_hash=record.body_hash))
+    return link._replace(record=blanked(link.record))
 
 
 def _link_blob(room: int, link: Link) -> bytes:
@@ -294,7 +299,7 @@ def _link_blob(room: int, link: Link) -> bytes:
 
 
 def _forget_sent(connection: sqlite3.Connection, links: Sequence[Link]) -> None:
-    connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links)])
+    connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links).values()])
 
 
 def _outbox_item(row: Any) -> OutboxItem:

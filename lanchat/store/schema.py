@@ -32,6 +32,10 @@ STEPS: tuple[Step, ...] = (
         """CREATE TABLE erasures (
             room INTEGER NOT NULL, target INTEGER NOT NULL,
             PRIMARY KEY (room, target)) WITHOUT ROWID""",
+        # Edits of each record: a deletion erases them too.
+        """CREATE TABLE edits (
+            room INTEGER NOT NULL, target INTEGER NOT NULL, seq INTEGER NOT NULL,
+            PRIMARY KEY (room, target, seq)) WITHOUT ROWID""",
         "CREATE TABLE rooms (position INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE users (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE certificates (device BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",

@@ -63,9 +63,10 @@ class Transaction(Protocol):
         """The records of a room that others refer to; numbers that do not exist are left out."""
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
-        """Insert consecutive records of a room and set its head. A deletion among them blanks the body of its target
-        (hash and signature stay) and takes it out of the search; an edit replaces the searchable text. Raises
-        CommitFailed when (room, seq) or the message key exists, or the room's head is not the one before `records`."""
+        """Insert consecutive records of a room and set its head. A deletion among them blanks the bodies of its target
+        and of the target's edits (hashes and signatures stay) and takes it out of the search; an edit replaces the
+        searchable text. Raises CommitFailed when (room, seq) or the message key exists, or the room's head is not the
+        one before `records`."""
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refusals for ever. A key that was decided before is left as it is."""

@@ -1,9 +1,10 @@
 """The latest records of each room in memory, for repair without asking the database."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from lanchat.protocol.records import Record
+from lanchat.protocol.messages import Header, Kind, decode_header_untrusted
+from lanchat.protocol.records import Record, blanked
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import record_size
 
@@ -35,16 +36,15 @@ class RecentRecords:
             if not self._rooms[oldest]:
                 del self._rooms[oldest]
 
-    def erase(self, room: int, seqs: Iterable[int]) -> None:
-        """Bodies of these were deleted: whoever repairs now gets the erased form."""
+    def erase(self, room: int, seqs: Collection[int]) -> None:
+        """These were deleted: whoever repairs now gets them, and their edits, without bodies."""
         kept = self._rooms.get(room)
-        if not kept:
+        if not kept or not seqs:
             return
-        for seq in seqs:
-            index = seq - kept[0].seq
-            if 0 <= index < len(kept) and kept[index].body is not None:
-                old = kept[index]
-                kept[index] = Record(old.seq, old.time_ms, old.header, old.signature, None, old.body_hash)
+        for index, old in enumerate(kept):
+            header: Header = decode_header_untrusted(old.header)
+            if old.seq in seqs or (header.kind is Kind.EDIT and header.ref in seqs):
+                kept[index] = blanked(old)
                 self._octets += record_size(kept[index]) - record_size(old)
 
     def find(self, room: int, seqs: Iterable[int]) -> tuple[list[Record], list[int]]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import sha256
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
-from lanchat.protocol.records import Head, Record, chain_hash, sign_head
+from lanchat.protocol.records import Head, Record, blanked, chain_hash, sign_head
 from lanchat.protocol.wire import Code, Role
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
@@ -276,9 +276,13 @@ def _author_order(batch: list[Submission]) -> Iterator[Submission]:
 
 
 def _relayed(new: list[NewRecord]) -> list[Record]:
-    """The records as they go out: a text that was deleted within the same batch goes without its body."""
+    """The records as they go out: what was deleted within the same batch goes without its body."""
     gone = {item.header.ref for item in new if item.header.kind is Kind.DELETE}
     return [
-        Record(r.seq, r.time_ms, r.header, r.signature, None, r.body_hash) if r.seq in gone else r
-        for r in (item.record for item in new)
+        blanked(item.record) if item.record.seq in gone or _edits_one_of(item.header, gone) else item.record
+        for item in new
     ]
+
+
+def _edits_one_of(header: Header, targets: set[int]) -> bool:
+    return header.kind is Kind.EDIT and header.ref in targets

@@ -19,7 +19,7 @@ from lanchat.protocol.client.core import ClientCore, LogIdentity
 from lanchat.protocol.client.events import ConnectionGivenUp, Event, Output, Path, ReconnectDue
 from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
-from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
 
 LOG_ID = bytes(range(16))
 
@@ -78,8 +78,10 @@ class FakeLog:
         records.append(record)
         self.decisions[header.key] = (record.seq, 0)
         if header.kind is Kind.DELETE:
-            old = records[header.ref - 1]
-            records[header.ref - 1] = Record(old.seq, old.time_ms, old.header, old.signature, None, old.body_hash)
+            for index, old in enumerate(records):
+                said: Header = decode_header_untrusted(old.header)
+                if old.seq == header.ref or (said.kind is Kind.EDIT and said.ref == header.ref):
+                    records[index] = blanked(old)
         return record
 
     def submit(self, message: Message) -> wire.Decided | wire.Expect:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
-from lanchat.protocol.records import Head, Record
+from lanchat.protocol.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
 
 
@@ -98,11 +98,10 @@ class MemoryLocalStore:
             self._outgoing.pop(header.key, None)
             if header.kind is Kind.DELETE:
                 known.erased.add(header.ref)
-        for seq in known.erased & known.links.keys():
-            record, chain = known.links[seq]
-            if record.body is not None:
-                blank = Record(seq, record.time_ms, record.header, record.signature, None, record.body_hash)
-                known.links[seq] = Link(blank, chain)
+        for seq, (record, chain) in known.links.items() if known.erased else ():
+            header = decode_header_untrusted(record.header)
+            if seq in known.erased or (header.kind is Kind.EDIT and header.ref in known.erased):
+                known.links[seq] = Link(blanked(record), chain)
 
     def records(self, room: int, first: int, last: int) -> list[Record]:
         known = self._rooms.get(room)

@@ -13,7 +13,7 @@ from typing import Any
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.messages import Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.names import name_key
-from lanchat.protocol.records import Record, genesis_hash
+from lanchat.protocol.records import Record, blanked, genesis_hash
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.model import (
     Decision,
@@ -205,11 +205,11 @@ class MemoryTransaction:
         for new in records:
             stored.append(StoredRecord(new.record, new.hash, new.author, new.header.key))
             self._db.decisions[new.header.key] = Decision(new.record.seq, 0)
-        for new in records:
-            if new.header.kind is Kind.DELETE:
-                item = stored[new.header.ref - 1]
-                old = item.record
-                item.record = Record(old.seq, old.time_ms, old.header, old.signature, None, old.body_hash)
+        gone = {new.header.ref for new in records if new.header.kind is Kind.DELETE}
+        for item in stored if gone else ():
+            header = decode_header_untrusted(item.record.header)
+            if item.record.seq in gone or (header.kind is Kind.EDIT and header.ref in gone):
+                item.record = blanked(item.record)
         self._db.rooms[room] = replace(self._db.rooms[room], head=head)
 
     def reject(self, rejections: Sequence[Rejection]) -> None:

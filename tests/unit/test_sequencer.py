@@ -134,6 +134,17 @@ def test_a_deleted_text_is_gone_and_cannot_be_changed_again(rig: Rig) -> None:
     assert decisions(outcome) == [Decision(0, Code.NO_SUCH_TARGET)]
 
 
+def test_a_deletion_takes_the_edits_of_the_text_with_it(rig: Rig) -> None:
+    author = rig.authors[2]
+    commit(rig, author.message("secret"), author.message("more secret", kind=Kind.EDIT, ref=1), author.message("other"))
+    outcome = commit(
+        rig, author.message("most secret", kind=Kind.EDIT, ref=1), author.message("", kind=Kind.DELETE, ref=1)
+    )
+    assert [record.body for record in outcome.committed[GENERAL].records] == [None, b""]
+    assert rig.texts() == [None, None, "other", None, ""]
+    check_chain(GENERAL, [item.record for item in rig.database.records[GENERAL]], outcome.committed[GENERAL].head)
+
+
 def test_a_text_deleted_in_its_own_batch_is_relayed_without_its_body(rig: Rig) -> None:
     author = rig.authors[2]
     outcome = commit(rig, author.message("slip"), author.message("", kind=Kind.DELETE, ref=1))

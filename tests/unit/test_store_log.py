@@ -215,7 +215,19 @@ def test_a_message_deleted_in_its_own_batch(store: SqlStore) -> None:
     log = Log(store)
     made = [log.make("secret"), log.make("changed", Kind.EDIT, ref=1), log.make("", Kind.DELETE, ref=1)]
     log.store_all(*made)
-    assert [record.body for record in read_all(store, log.room)] == [None, b"changed", b""]
+    assert [record.body for record in read_all(store, log.room)] == [None, None, b""]
+
+
+def test_a_deletion_erases_earlier_edits_of_its_target_only(store: SqlStore) -> None:
+    log = Log(store)
+    log.say("secret")
+    log.say("other")
+    log.say("edit of the secret", kind=Kind.EDIT, ref=1)
+    log.say("edit of the other", kind=Kind.EDIT, ref=2)
+    log.say("👍", kind=Kind.REACTION, ref=1)
+    log.say("", kind=Kind.DELETE, ref=1)
+    bodies = [record.body for record in read_all(store, log.room)]
+    assert bodies == [None, b"other", None, b"edit of the other", "👍".encode(), b""]
 
 
 def test_a_record_that_was_erased_before_it_came(store: SqlStore) -> None:
