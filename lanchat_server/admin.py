@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 from lanchat.i18n import _
 from lanchat_server import accounts
 from lanchat_server.accounts import Change
-from lanchat_server.administration import AdminError, operate
+from lanchat_server.administration import AdminError, make_backup, operate
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.service.admin_channel import ADMIN_FILE, ANSWER_TIMEOUT
+from lanchat_server.service.admin_channel import ADMIN_FILE, ANSWER_TIMEOUT, BACKUP_TIMEOUT
 
 __all__ = ["AdminError", "run_admin"]
 
@@ -36,7 +36,22 @@ def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -
         return answer.get("result")
     if operation == "status":
         raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
+    if operation == "backup":
+        return _backup_at_rest(config)
     return asyncio.run(_at_rest(config, operation, arguments))
+
+
+def _backup_at_rest(config: ServerConfig) -> dict[str, Any]:
+    from lanchat_server.store import open_store
+
+    try:
+        store = open_store(config.database, config.data_dir, migrate=False)
+        try:
+            return make_backup(store, config.data_dir)
+        finally:
+            store.close()
+    except StoreError as error:
+        raise AdminError(str(error)) from error
 
 
 def _ask_running(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
@@ -45,7 +60,7 @@ def _ask_running(config: ServerConfig, operation: str, arguments: dict[str, Any]
         where = json.loads((config.data_dir / ADMIN_FILE).read_text(encoding="utf-8"))
         request = {"token": where["token"], "operation": operation, "arguments": arguments}
         with socket.create_connection(("127.0.0.1", int(where["port"])), timeout=2.0) as sock:
-            sock.settimeout(ANSWER_TIMEOUT)
+            sock.settimeout(BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT)
             sock.sendall(json.dumps(request, ensure_ascii=False).encode() + b"\n")
             answer = json.loads(sock.makefile("rb").readline())
     except (OSError, ValueError, KeyError, TypeError):
@@ -96,6 +111,9 @@ class _DatabaseAtRest:
         """Nobody is connected."""
 
     def status(self) -> dict[str, Any]:
+        raise AdminError(_("No server is running"))
+
+    async def backup(self) -> dict[str, Any]:
         raise AdminError(_("No server is running"))
 
     @staticmethod

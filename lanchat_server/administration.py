@@ -7,6 +7,7 @@ person, raised as `AdminError`.
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lanchat.i18n import _
@@ -15,13 +16,16 @@ from lanchat.protocol.names import check_password, clean_display_name, clean_ema
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
+from lanchat_server.backup import backup
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.errors import Refused
+from lanchat_server.store import SqlStore
 
 T = TypeVar("T")
+BACKUP_FILE = "unclaimed.backup"
 ROLES = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "administrator": Role.ADMINISTRATOR}
 
 
@@ -44,6 +48,9 @@ class Host(Protocol):
     def changed(self, user: UserRow) -> None: ...
 
     def status(self) -> dict[str, Any]: ...
+
+    async def backup(self) -> dict[str, Any]:
+        """What `make_backup` answers."""
 
     def wall_ms(self) -> int: ...
 
@@ -157,6 +164,25 @@ async def _status(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return host.status()
 
 
+async def _backup(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
+    return await host.backup()
+
+
+def make_backup(store: SqlStore, data_dir: Path) -> dict[str, Any]:
+    """Write a backup into the data directory, for whoever asked to move it away: a server that runs as another user
+    could not write where that one wants it. Raises StoreError."""
+    file = data_dir / BACKUP_FILE
+    summary = backup(file, store, data_dir / "keys")
+    log = summary.log
+    return {
+        "file": str(file),
+        "log_id": log.log_id.hex(),
+        "log_epoch": log.epoch,
+        "users": summary.users,
+        "messages": summary.messages,
+    }
+
+
 OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
     "users.list": _list,
     "users.add": _add,
@@ -165,4 +191,5 @@ OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
     "users.set_role": _set_role,
     "users.reset_password": _reset_password,
     "status": _status,
+    "backup": _backup,
 }

@@ -22,6 +22,8 @@ from lanchat_server.service.errors import Refused
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
 ANSWER_TIMEOUT = 30.0
+# A backup reads everything: 10 million messages are some 5 GB, which a slow disk takes half an hour for.
+BACKUP_TIMEOUT = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,9 @@ class AdminChannel:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                answer = await self._answer(await reader.readline())
+                line = await reader.readline()
+            async with asyncio.timeout(BACKUP_TIMEOUT):
+                answer = await self._answer(line)
             writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:

@@ -16,7 +16,7 @@ from lanchat.i18n import _
 from lanchat.net.interfaces import list_interfaces
 from lanchat.protocol.identity import fingerprint_words, make_invite
 from lanchat_server.accounts import Change
-from lanchat_server.administration import operate
+from lanchat_server.administration import make_backup, operate
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
@@ -109,7 +109,7 @@ async def _run(
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
-        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(_Host(service), name, arguments))
+        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(_Host(service, store), name, arguments))
         await admin.start()
         stack.push_async_callback(admin.close)
         await _start_extras(config, service, port, stack)
@@ -242,8 +242,9 @@ def _udp_socket(host: str, port: int) -> socket.socket:
 class _Host:
     """The running service as administration sees it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, store: SqlStore) -> None:
         self._service = service
+        self._store = store
         self.directory = service.directory
         self.hasher = service.hasher
 
@@ -262,6 +263,9 @@ class _Host:
 
     def status(self) -> dict[str, Any]:
         return self._service.status()
+
+    async def backup(self) -> dict[str, Any]:
+        return await asyncio.to_thread(make_backup, self._store, self._service.config.data_dir)
 
     def wall_ms(self) -> int:
         return self._service.wall_ms()

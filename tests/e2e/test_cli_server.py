@@ -231,6 +231,21 @@ def test_backup_and_restore(tmp_path: Path) -> None:
         assert running.fingerprint == fingerprint
 
 
+def test_a_backup_of_a_running_server(tmp_path: Path) -> None:
+    file = tmp_path / "office.backup"
+    with ServerProcess(tmp_path / "data") as running:
+        assert server(tmp_path, "users", "add", "anna", env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
+        made = server(tmp_path, "backup", str(file))
+        assert made.returncode == 0, made.stderr
+        assert "1 account, 0 messages" in made.stdout
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert "none" in error_line(server(tmp_path, "backup", str(tmp_path / "none" / "file")))
+        assert running.returncode is None
+    assert sorted(path.name for path in (tmp_path / "data").glob("*.backup*")) == []
+    assert server(tmp_path / "new", "restore", str(file)).returncode == 0
+    assert json_lines(server(tmp_path / "new", "users", "list", "--json").stdout)[0]["name"] == "anna"
+
+
 def test_a_backup_to_nowhere_and_from_nothing(tmp_path: Path) -> None:
     assert server(tmp_path, "init-db").returncode == 0
     nowhere = str(tmp_path / "none" / "file")
