@@ -57,11 +57,11 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
 @contextlib.contextmanager
 def terminal_kept() -> Iterator[None]:
     """Whatever happens inside, the terminal echoes afterwards as it did before."""
-    try:
-        import termios
-    except ImportError:  # Windows: its prompt changes nothing that outlives it
+    if sys.platform == "win32":  # its prompt changes nothing that outlives it
         yield
         return
+    import termios
+
     try:
         before = termios.tcgetattr(sys.stdin)
     except (termios.error, AttributeError, ValueError, OSError):
@@ -154,11 +154,10 @@ class TypedLines:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._buffer: Callable[[], str] = str
-        if self._person:
-            with contextlib.suppress(ImportError):
-                import readline
+        if self._person and sys.platform != "win32":
+            import readline
 
-                self._buffer = readline.get_line_buffer
+            self._buffer = readline.get_line_buffer
         threading.Thread(target=self._read, daemon=True).start()
 
     async def next(self) -> str | None:
