@@ -8,12 +8,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat import __version__
 from lanchat.net.tls import Channel
 from lanchat.protocol import keys, wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.wire import Failure, Goodbye, Request, Response, decode_from_server_untrusted
+
+# What we are, for the server's log.
+_PROGRAM = "lanchat"
 
 
 class Refusal(Exception):
@@ -71,7 +73,7 @@ async def greet(channel: Channel) -> Greeted:
 
 
 def _hello() -> wire.Hello:
-    return wire.Hello([PROTOCOL_VERSION], f"lanchat {__version__}")
+    return wire.Hello([PROTOCOL_VERSION], _PROGRAM)
 
 
 def _check_welcome(result: Any) -> wire.Welcome:

@@ -14,32 +14,35 @@ datagrams that are there, then takes once: one transaction and one signature che
 
 A trouble with the local store never loses anything: the room stays where it was, `LocalTrouble` says so once, and it
 is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
+
+The parts: link.py (connection, UDP, silence, tries), roomset.py with room.py, chain.py, heads.py and repair.py
+(receiving), composer.py and outbox.py (sending), certificates.py and authors.py (who signed), directory.py and
+receipts.py (rooms, people, how far everybody is), desk.py (what the parts share).
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol import keys, wire
+from lanchat.protocol import wire
 from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.client.certificates import CertificateQuestions
+from lanchat.protocol.client.composer import Composer
 from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.client.desk import Desk
 from lanchat.protocol.client.directory import Directory
 from lanchat.protocol.client.events import (
     Answered,
     CertificateRenewed,
-    CertificatesLearned,
     ConnectionGivenUp,
     CursorsChanged,
     Event,
     KeysChanged,
-    LocalTrouble,
     MembersChanged,
-    OlderStored,
     Output,
     Path,
     ReconnectDue,
@@ -54,21 +57,17 @@ from lanchat.protocol.client.link import Due, Link
 from lanchat.protocol.client.outbox import Outbox, Run, StoredItem
 from lanchat.protocol.client.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.protocol.client.receipts import Receipts
-from lanchat.protocol.client.requests import Answer, Handler, Requests
-from lanchat.protocol.client.room import RoomContext, RoomReceiver
+from lanchat.protocol.client.requests import Answer
+from lanchat.protocol.client.room import RoomContext
+from lanchat.protocol.client.roomset import RoomSet
 from lanchat.protocol.client.states import LinkState, Move, Reason
-from lanchat.protocol.client.tokens import Tokens
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
-from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted, make_message
+from lanchat.protocol.messages import Kind, MessageKey
 from lanchat.protocol.records import Head, check_head
 
 # The refusals after which a client must not come back by itself.
 _FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.Code.DEVICE_REVOKED, wire.Code.VERSION))
-_ROOMS_PER_SUBSCRIPTION = 256
-_DEVICES_PER_REQUEST = 256
-# A header carries 63 bits; a member who signs the highest value must not stop the others from sending.
-_LAMPORT_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,61 +97,54 @@ class ClientCore:
         self.config = config
         self.identity = identity
         self.user = user
-        self.device = keys.device_id(keys.public_octets(device_key))
         self.run = run
         self.limits = Limits()
         # What was dropped, by reason.
         self.counters: Counter[str] = Counter()
         self.directory = Directory(store)
         self.authors = Authors(identity.log_id, identity.log_key, store)
-        self._device_key = device_key
         self._store = store
         self._random = random
         self._now_ms = now_ms
-        self._now = 0.0
+        self._desk = Desk(config)
         self._link = Link(config, random)
-        self._requests = Requests(config.request_timeout)
+        self._composer = Composer(device_key, run, identity.log_id, store)
         self._outbox = Outbox(config, store, self.limits)
         self._receipts = Receipts(config)
-        self._nacks = Tokens(config.nack_rate, config.nack_burst)
-        self._rooms: dict[int, RoomReceiver] = {}
-        self._wanted: dict[int, wire.Room] = {}
-        self._dirty: dict[int, None] = {}
-        self._pulls = 0
-        self._older: dict[int, None] = {}
-        self._unknown_devices: dict[bytes, None] = {}
-        self._asked_devices: dict[bytes, None] = {}
-        self._asking_devices: dict[bytes, None] = {}
-        self._numbers: dict[int, int] = {}
-        self._lamport = 0
+        self._certificates = CertificateQuestions(self._desk, self.authors)
+        self._rooms = RoomSet(
+            config, self._desk, self.authors, self._note_stored, self._receipts.received, self._not_subscribed
+        )
         self._adopt_at: float | None = None
         self._fresh_session = True
         self._renew_at: float | None = None
         self._renewing = False
-        self._store_retry_at: float | None = None
-        self._outputs: list[Output] = []
-        self._events: list[Event] = []
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            wire.Records: self._on_records,
-            wire.Heads: self._on_heads,
+        self._end_reason = Reason.LOST
+        self._handlers = self._table()
+        self._composer.read_store(list(self.directory.rooms))
+
+    def _table(self) -> dict[type, Callable[[Any], None]]:
+        """What a frame means; Pong alone is handled before."""
+        return {
+            wire.Records: self._rooms.take_records,
+            wire.Heads: self._rooms.take_heads,
+            wire.Lagging: lambda frame: self._rooms.take_lagging(),
             wire.Decided: self._on_decided,
             wire.Expect: self._on_expect,
             wire.Busy: self._on_busy,
             wire.RoomCursors: self._on_room_cursors,
-            wire.Lagging: self._on_lagging,
-            wire.Users: self._on_users,
-            wire.RoomChanged: self._on_room_changed,
+            wire.Users: lambda frame: self._take_users(frame.users),
+            wire.RoomChanged: lambda frame: self._take_room(frame.room),
             wire.RoomGone: self._on_room_gone,
             wire.MembersChanged: self._on_members_changed,
-            wire.RoomKey: self._on_room_key,
+            # For traffic between peers; a client that only knows the server has no use for it.
+            wire.RoomKey: lambda frame: None,
             wire.SessionKeys: self._on_session_keys,
             wire.NewCertificate: self._on_new_certificate,
             wire.Goodbye: self._on_goodbye,
-            wire.Response: self._on_response,
-            wire.Failure: self._on_failure,
+            wire.Response: lambda frame: self._on_answer(frame.id, frame.result),
+            wire.Failure: lambda frame: self._on_answer(frame.id, frame),
         }
-        self._goodbye = Reason.LOST
-        self._read_lamport()
 
     # --- The connection -------------------------------------------------------------------------------------------
 
@@ -164,15 +156,19 @@ class ClientCore:
     def udp_open(self) -> bool:
         return self._link.udp_open
 
+    @property
+    def device(self) -> bytes:
+        return self._composer.device
+
     def start(self, now: float) -> None:
         """Begin to connect (again, after a refusal)."""
-        self._now = now
+        self._desk.now = now
         self._link.start(now)
         self._tell_state()
 
     def opened(self, now: float) -> None:
         """The server proved its identity; log-in is under way."""
-        self._now = now
+        self._desk.now = now
         self._link.opened()
         self._tell_state()
 
@@ -186,28 +182,28 @@ class ClientCore:
         use_udp: bool = True,
     ) -> None:
         """Logged in. `epoch` and `limits` are those of this connection's Welcome."""
-        self._now = now
+        self._desk.now = now
         if epoch is not None:
-            self.identity = LogIdentity(self.identity.log_id, epoch, self.identity.log_key)
+            self.identity = replace(self.identity, epoch=epoch)
         self.limits = limits if limits is not None else self.limits
         self._link.logged_in(now, use_udp)
         self._tell_state()
+        self._end_reason = Reason.LOST
         self._outbox.set_limits(self.limits)
         self._outbox.reconnected(now)
         self._adopt_at = now
         self._fresh_session = True
-        self._goodbye = Reason.LOST
-        self._asked_devices.clear()
+        self._certificates.begin_session()
         self._take_keys(session.keys)
         self.authors.learn_untrusted([session.certificate])
         self._take_users([session.user])
-        self._take_rooms(session.rooms)
+        self._take_session_rooms(session.rooms)
 
     def disconnected(self, now: float, reason: Reason | None = None, detail: str = "") -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
-        self._now = now
+        self._desk.now = now
         if reason is None:
-            reason = self._goodbye if self._link.up else Reason.NO_ANSWER
+            reason = self._end_reason if self._link.up else Reason.NO_ANSWER
         self._end_session()
         if self._link.state is LinkState.REFUSED:
             return
@@ -216,125 +212,116 @@ class ClientCore:
 
     def refused(self, now: float, detail: str = "", code: int = 0) -> None:
         """The server refuses this device for good."""
-        self._now = now
+        self._desk.now = now
         self._end_session()
         self._link.refused(detail, code)
         self._tell_state()
 
     def _end_session(self) -> None:
-        self._requests.abandon()
+        self._desk.requests.abandon()
         self._rooms.clear()
-        self._wanted.clear()
-        self._dirty.clear()
-        self._outputs.clear()
-        self._unknown_devices.clear()
+        self._desk.take_outputs()
+        self._certificates.begin_session()
         self._renew_at = None
         self._adopt_at = None
-        self._pulls = 0
-        self._older.clear()
+
+    def _give_up(self, reason: Reason) -> None:
+        self.disconnected(self._desk.now, reason)
+        self._desk.tell(ConnectionGivenUp())
+
+    def _not_subscribed(self) -> None:
+        self._give_up(Reason.LOST)
 
     def _tell_state(self) -> None:
         link = self._link
-        self._events.append(StateMoved(link.state, link.reason, link.detail, link.retry_at, link.code))
+        self._desk.tell(StateMoved(link.state, link.reason, link.detail, link.retry_at, link.code))
 
-    # --- Rooms and people -----------------------------------------------------------------------------------------
+    def _on_goodbye(self, frame: wire.Goodbye) -> None:
+        if frame.code in _FINAL:
+            self.refused(self._desk.now, code=frame.code)
+            self._desk.tell(ConnectionGivenUp())
+        elif not frame.code:
+            self._end_reason = Reason.STOPPING
 
-    def _take_rooms(self, rooms: Sequence[wire.Room]) -> None:
-        self._receipts.forget_told()
-        for gone in self.directory.replace_joined(rooms):
-            self._events.append(RoomRemoved(gone))
-        for room in rooms:
-            self._events.append(RoomUpdated(room))
-            if room.joined:
-                self._wanted[room.id] = room
+    # --- Receiving ------------------------------------------------------------------------------------------------
 
-    def _subscribe(self) -> None:
-        """Rooms that are new in this session. Raises LocalStoreError; then they are still wanted."""
-        context = RoomContext(self.identity.log_id, self.config, self._store, self._random, self._check_head)
-        while self._wanted:
-            part = list(self._wanted.values())[:_ROOMS_PER_SUBSCRIPTION]
-            receivers = [RoomReceiver(room.id, room.first_seq, context) for room in part]
-            for room, receiver in zip(part, receivers, strict=True):
-                self._receipts.told(room)
-                self._rooms[room.id] = receiver
-                del self._wanted[room.id]
-            numbers = [room.id for room in part]
-            self._ask(wire.Subscribe(numbers), partial(self._on_subscribed, receivers))
-
-    def _on_subscribed(self, receivers: list[RoomReceiver], answer: Answer) -> None:
-        if not isinstance(answer, wire.Subscribed):
-            if answer is not None:
-                self._give_up(Reason.LOST)
+    def receive(self, frame: Any, path: Path, now: float) -> None:
+        """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
+        it stands. What comes without a session is dropped."""
+        self._desk.now = now
+        if not self._link.up:
+            self.drop("frame without session")
             return
-        told = {head.room: head for head in answer.heads}
-        for receiver in receivers:
-            room = receiver.room
-            if self._rooms.get(room) is not receiver:
-                continue
-            if room in told:
-                receiver.subscribed(told[room], self._now)
-                self._dirty[room] = None
-            else:
-                # A membership that ended meanwhile: RoomGone is under way.
-                del self._rooms[room]
+        self._link.heard(now)
+        if not isinstance(frame, wire.Pong):
+            self._handlers[type(frame)](frame)
+        elif self._link.ponged(path):
+            self._desk.put([self._link.ping()])
+
+    def drop(self, reason: str) -> None:
+        """The shell dropped a datagram."""
+        self.counters[reason] += 1
 
     def _check_head(self, head: Head) -> bool:
         if head.epoch != self.identity.epoch:
-            self.counters["head_of_another_epoch"] += 1
+            self.drop("head of another epoch")
             return False
         try:
             check_head(self.identity.log_key, self.identity.log_id, head)
         except ProtocolError:
-            self.counters["head_not_signed"] += 1
+            self.drop("head not signed")
             return False
         return True
 
-    def _on_room_changed(self, frame: wire.RoomChanged) -> None:
-        room = frame.room
-        self.directory.put_room(room)
-        self._events.append(RoomUpdated(room))
-        if not room.joined:
-            self._leave(room.id)
-        elif room.id not in self._rooms:
-            self._wanted[room.id] = room
+    def _on_answer(self, number: int, answer: Answer) -> None:
+        if not self._desk.requests.answered(number, answer):
+            self.drop("answer without question")
 
-    def _leave(self, room: int) -> None:
-        self._rooms.pop(room, None)
-        self._wanted.pop(room, None)
+    # --- Rooms and people -----------------------------------------------------------------------------------------
+
+    def _take_session_rooms(self, rooms: Sequence[wire.Room]) -> None:
+        self._receipts.forget_told()
+        for gone in self.directory.replace_joined(rooms):
+            self._desk.tell(RoomRemoved(gone))
+        for room in rooms:
+            self._take_room(room)
+
+    def _take_room(self, room: wire.Room) -> None:
+        self.directory.put_room(room)
+        self._desk.tell(RoomUpdated(room))
+        if room.joined:
+            self._receipts.told(room)
+            self._rooms.want(room)
+        else:
+            self._rooms.leave(room.id)
 
     def _on_room_gone(self, frame: wire.RoomGone) -> None:
-        self._leave(frame.room)
+        self._rooms.leave(frame.room)
         if self.directory.drop_room(frame.room):
-            self._events.append(RoomRemoved(frame.room))
+            self._desk.tell(RoomRemoved(frame.room))
 
     def note_rooms(self, rooms: Sequence[wire.Room]) -> None:
         """Rooms that an answer to the shell told: as if each had changed."""
         for room in rooms:
-            self._on_room_changed(wire.RoomChanged(room))
+            self._take_room(room)
 
     def note_users(self, users: Sequence[wire.User]) -> None:
         """Accounts that an answer to the shell told."""
         self._take_users(users)
 
-    def _on_users(self, frame: wire.Users) -> None:
-        self._take_users(frame.users)
-
     def _take_users(self, users: Sequence[wire.User]) -> None:
         self.directory.put_users(users)
-        self._events.append(UsersChanged(tuple(users)))
+        self._desk.tell(UsersChanged(tuple(users)))
 
     def _on_members_changed(self, frame: wire.MembersChanged) -> None:
         room = self.directory.rooms.get(frame.room)
         if room is not None:
             count = max(0, room.members + len(frame.joined) - len(frame.left))
             self.directory.put_room(msgspec.structs.replace(room, members=count))
-        self._events.append(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
+        self._desk.tell(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
     def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
-        self._events.append(CursorsChanged(frame.room, tuple(frame.cursors)))
-
-    def _on_room_key(self, frame: wire.RoomKey) -> None:
-        """For traffic between peers; a client that only knows the server has no use for it."""
+        self._desk.tell(CursorsChanged(frame.room, tuple(frame.cursors)))
 
     def cursor(self, room: int) -> int:
         """The last stored number of a room, also while the server is away. Raises LocalStoreError."""
@@ -345,149 +332,63 @@ class ClientCore:
         return span.cursor if span is not None else 0
 
     def stopped(self, room: int) -> Stop | None:
+        """Why a room takes nothing in this session, when it does not."""
         receiver = self._rooms.get(room)
         return receiver.stop if receiver is not None else None
 
-    # --- Receiving ------------------------------------------------------------------------------------------------
-
-    def receive(self, frame: Any, path: Path, now: float) -> None:
-        """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
-        it stands. What comes without a session is dropped."""
-        self._now = now
-        if not self._link.up:
-            self.counters["frame_without_session"] += 1
-            return
-        self._link.heard(now)
-        if isinstance(frame, wire.Pong):
-            if self._link.ponged(path):
-                self._outputs.append(self._link.ping())
-            return
-        self._handlers[type(frame)](frame)
-
-    def drop(self, reason: str) -> None:
-        """The shell dropped a datagram."""
-        self.counters[reason] += 1
-
-    def _on_records(self, frame: wire.Records) -> None:
-        receiver = self._rooms.get(frame.room)
-        if receiver is None:
-            return
-        if frame.head is not None and frame.head.room != frame.room:
-            raise ProtocolError("head of another room")
-        self._dirty[frame.room] = None
-        receiver.take_records(frame.records, frame.head)
-
-    def _on_heads(self, frame: wire.Heads) -> None:
-        for head in frame.heads:
-            receiver = self._rooms.get(head.room)
-            if receiver is not None:
-                self._dirty[head.room] = None
-                receiver.take_head(head)
-
-    def _on_lagging(self, frame: wire.Lagging) -> None:
-        for room, receiver in self._rooms.items():
-            receiver.take_lagging(self._now)
-            self._dirty[room] = None
-
-    def _on_response(self, frame: wire.Response) -> None:
-        if not self._requests.answered(frame.id, frame.result):
-            self.counters["answer_without_question"] += 1
-
-    def _on_failure(self, frame: wire.Failure) -> None:
-        if not self._requests.answered(frame.id, frame):
-            self.counters["answer_without_question"] += 1
-
-    def _on_goodbye(self, frame: wire.Goodbye) -> None:
-        if frame.code in _FINAL:
-            self.refused(self._now, code=frame.code)
-            self._events.append(ConnectionGivenUp())
-        elif not frame.code:
-            self._goodbye = Reason.STOPPING
-
-    def _give_up(self, reason: Reason) -> None:
-        self.disconnected(self._now, reason)
-        self._events.append(ConnectionGivenUp())
-
-    def _trouble(self, error: LocalStoreError) -> None:
-        """Say it once, try again soon."""
-        if self._store_retry_at is None:
-            self._events.append(LocalTrouble(str(error)))
-        self._store_retry_at = self._now + self.config.store_retry
+    def fetch_older(self, room: int, now: float) -> bool:
+        """Ask for the page below what is stored; `OlderStored` follows (also when one is under way already). False when
+        there is nothing below or no session."""
+        self._desk.now = now
+        return self._rooms.fetch_older(room)
 
     # --- Keys and certificates ------------------------------------------------------------------------------------
 
     def _on_session_keys(self, frame: wire.SessionKeys) -> None:
         self._take_keys(frame)
-        self._link.probe(self._now)
+        self._link.probe(self._desk.now)
 
     def _take_keys(self, session_keys: wire.SessionKeys) -> None:
-        self._renew_at = self._now + session_keys.lifetime_ms / 1000 * self.config.renew_part
-        self._events.append(KeysChanged(session_keys))
+        self._renew_at = self._desk.now + session_keys.lifetime_ms / 1000 * self.config.renew_part
+        self._desk.tell(KeysChanged(session_keys))
 
     def renew(self, now: float) -> None:
         """Ask for fresh keys now: the shell has nearly used up the packets of these. Once is enough."""
-        self._now = now
+        self._desk.now = now
         if self._link.up and not self._renewing:
             self._renewing = True
-            self._ask(wire.Renew(), self._on_renewed)
+            self._desk.ask(wire.Renew(), self._on_renewed)
 
     def _on_renewed(self, answer: Answer) -> None:
         self._renewing = False
         if not isinstance(answer, wire.Done):
-            self._renew_at = self._now + self.config.renew_retry
+            self._renew_at = self._desk.now + self.config.renew_retry
 
     def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
         self.authors.learn_untrusted([frame.certificate])
-        self._events.append(CertificateRenewed(frame.certificate))
+        self._desk.tell(CertificateRenewed(frame.certificate))
 
-    def _want_certificates(self, devices: Sequence[bytes]) -> None:
-        try:
-            unknown = self.authors.unknown(devices)
-        except LocalStoreError as error:
-            self._trouble(error)
-            return
-        for device in unknown:
-            if device not in self._asked_devices:
-                self._unknown_devices[device] = None
-
-    def _ask_certificates(self) -> None:
-        if not self._unknown_devices:
-            return
-        devices = list(self._unknown_devices)[:_DEVICES_PER_REQUEST]
-        for device in devices:
-            del self._unknown_devices[device]
-            self._asked_devices[device] = None
-            self._asking_devices[device] = None
-        self._ask(wire.GetCertificates(devices), partial(self._on_certificates, tuple(devices)))
-
-    def _on_certificates(self, devices: tuple[bytes, ...], answer: Answer) -> None:
-        if isinstance(answer, wire.Certificates):
-            self.authors.learn_untrusted(answer.certificates)
-        for device in devices:
-            self._asking_devices.pop(device, None)
-        self._events.append(CertificatesLearned(devices))
+    def want_certificates(self, devices: Sequence[bytes], now: float) -> None:
+        """The shell will show something that these devices signed."""
+        self._desk.now = now
+        if self._link.up:
+            self._certificates.want(devices)
 
     @property
     def asks_for_certificates(self) -> bool:
-        return bool(self._asking_devices or self._unknown_devices)
+        return self._certificates.any_open
 
     def awaits_certificates(self, devices: Sequence[bytes]) -> bool:
         """Whether the server is still being asked whose some of these are; then `CertificatesLearned` follows."""
-        return any(device in self._asking_devices or device in self._unknown_devices for device in devices)
+        return self._certificates.open_for(devices)
 
     # --- Sending --------------------------------------------------------------------------------------------------
 
     def send(self, room: int, kind: Kind, body: str, ref: int, now: float) -> OutboxItem:
         """Sign a message and keep it; it goes out as soon as it can. Raises ProtocolError for a body that breaks the
         limits, LocalStoreError when it cannot be kept: then nothing was sent and no number used."""
-        self._now = now
-        n = self._numbers.get(room, 0) + 1
-        now_ms = self._now_ms()
-        header = Header(room, self.device, self.run, n, kind, ref, now_ms, min(self._lamport + 1, _LAMPORT_MAX))
-        message = make_message(self._device_key, self.identity.log_id, header, body)
-        item = self._store.add_outgoing(header.key, message, now_ms)
-        self._numbers[room] = n
-        self._lamport = header.lamport
+        self._desk.now = now
+        item = self._composer.compose(room, kind, body, ref, self._now_ms())
         self._outbox.add(item, now)
         return item
 
@@ -506,7 +407,7 @@ class ClientCore:
 
     def mark_read(self, room: int, seq: int, now: float) -> None:
         """The person saw everything up to `seq`."""
-        self._now = now
+        self._desk.now = now
         self._receipts.read(room, seq)
 
     def read_up_to(self, room: int) -> int:
@@ -514,83 +415,36 @@ class ClientCore:
 
     def set_activity(self, state: wire.PresenceState, now: float) -> None:
         """At the computer, or not."""
-        self._now = now
+        self._desk.now = now
         if self._link.up:
-            self._outputs.append(Output(Path.TLS, wire.Activity(state)))
+            self._desk.send(Path.TLS, wire.Activity(state))
 
     def _on_decided(self, frame: wire.Decided) -> None:
         for receipt in frame.receipts:
             event = self._outbox.decided(receipt)
             if event is not None:
-                self._events.append(event)
+                self._desk.tell(event)
 
     def _on_expect(self, frame: wire.Expect) -> None:
-        self._outbox.expected(Run(frame.room, frame.device, frame.run), frame.n, self._now)
+        self._outbox.expected(Run(frame.room, frame.device, frame.run), frame.n, self._desk.now)
 
     def _on_busy(self, frame: wire.Busy) -> None:
         wait = min(frame.retry_ms / 1000, self.config.busy_longest)
-        self._outbox.busy(self._now + wait * (1 + 0.25 * self._random()))
+        self._outbox.busy(self._desk.now + wait * (1 + 0.25 * self._random()))
 
-    def _read_lamport(self) -> None:
-        """Go on above what the local copy and the outbox have seen last."""
-        for room in self.directory.rooms:
-            span = self._store.span(room)
-            if span is not None:
-                for record in self._store.records(room, span.cursor, span.cursor):
-                    self._saw(decode_header_untrusted(record.header))
-        for item in self._store.outgoing():
-            self._saw(decode_header_untrusted(item.message.header))
-
-    def _saw(self, header: Header) -> None:
-        self._lamport = max(self._lamport, header.lamport)
-
-    # --- Requests -------------------------------------------------------------------------------------------------
+    # --- Requests of the shell --------------------------------------------------------------------------------------
 
     def request(self, operation: wire.AfterLogin, now: float) -> int | None:
         """Send a request of the shell; `Answered` with this number follows. None without a session."""
-        self._now = now
+        self._desk.now = now
         if not self._link.up:
             return None
         number = 0
 
         def answered(answer: Answer) -> None:
-            self._events.append(Answered(number, answer))
+            self._desk.tell(Answered(number, answer))
 
-        number = self._ask(operation, answered)
-        return number
-
-    def fetch_older(self, room: int, now: float) -> bool:
-        """Ask for the page below what is stored; `OlderStored` follows (also when one is under way already). False when
-        there is nothing below or no session."""
-        self._now = now
-        receiver = self._rooms.get(room)
-        if receiver is None or receiver.stop is not None:
-            return False
-        if room in self._older:
-            return True
-        history = receiver.older()
-        if history is None:
-            return False
-        self._older[room] = None
-        self._ask(history, partial(self._on_older, receiver))
-        return True
-
-    def _on_older(self, receiver: RoomReceiver, answer: Answer) -> None:
-        self._older.pop(receiver.room, None)
-        event = OlderStored(receiver.room, (), failed=True)
-        if isinstance(answer, wire.Page):
-            try:
-                self.authors.learn_untrusted(answer.certificates)
-                event = receiver.older_page(answer)
-            except LocalStoreError as error:
-                self._trouble(error)
-            self._dirty[receiver.room] = None
-            self._want_certificates([_device(record.header) for record in event.records])
-        self._events.append(event)
-
-    def _ask(self, operation: wire.AfterLogin, handler: Handler) -> int:
-        number, output = self._requests.ask(operation, handler, self._now)
-        self._outputs.append(output)
+        number = self._desk.ask(operation, answered)
         return number
 
     # --- Settling -------------------------------------------------------------------------------------------------
@@ -598,110 +452,64 @@ class ClientCore:
     def take_outputs(self) -> list[Output]:
         """What to send, in order."""
         self._settle()
-        outputs, self._outputs = self._outputs, []
+        outputs = self._desk.take_outputs()
         for output in outputs:
-            self._link.sent(output.path, self._now)
+            self._link.sent(output.path, self._desk.now)
         return outputs
 
     def take_events(self) -> list[Event]:
         """What happened, in order."""
         self._settle()
-        events, self._events = self._events, []
-        return events
+        return self._desk.take_events()
 
     def _settle(self) -> None:
         if not self._link.up:
             return
-        if self._store_retry_at is None or self._now >= self._store_retry_at:
+        now = self._desk.now
+        if not self._desk.store_rests:
             self._settle_store()
-        for receiver in list(self._rooms.values()):
-            self._ask_room(receiver)
-        self._ask_certificates()
+        self._rooms.ask(Path.UDP if self._link.udp_open else Path.TLS)
+        self._certificates.ask()
         self._judge()
-        held = self._held_rooms()
-        self._outputs.extend(self._outbox.take_due(self._now, self._link.udp_open, held))
-        cursors = self._receipts.take_due(self._now)
+        self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.stopped()))
+        cursors = self._receipts.take_due(now)
         if cursors:
-            self._outputs.append(Output(Path.TLS, wire.Cursors(cursors)))
+            self._desk.send(Path.TLS, wire.Cursors(cursors))
 
     def _settle_store(self) -> None:
-        """Everything that writes to the local copy."""
+        """Everything that needs the local copy."""
+        context = RoomContext(self.identity.log_id, self.config, self._store, self._random, self._check_head)
         try:
-            self._subscribe()
+            self._rooms.subscribe(context)
             self._adopt()
-            for room in list(self._dirty):
-                receiver = self._rooms.get(room)
-                if receiver is not None:
-                    self._take_settled(receiver)
-                del self._dirty[room]
+            self._rooms.settle()
             self._outbox.clean_up()
             self.directory.save()
             self.authors.save()
         except LocalStoreError as error:
-            self._trouble(error)
+            self._desk.trouble(error)
         else:
-            self._store_retry_at = None
+            self._desk.store_retry_at = None
 
     def _adopt(self) -> None:
         """Messages that other processes of this profile left behind. At the start of a session all of them, so that
         they come before what is written now; later those whose own process had its chance. A clock that was set back
         only delays them until the next session. Raises LocalStoreError."""
-        if self._adopt_at is None or self._now < self._adopt_at:
+        now = self._desk.now
+        if self._adopt_at is None or now < self._adopt_at:
             return
         before = None if self._fresh_session else self._now_ms() - int(1000 * self.config.adopt_after)
-        self._outbox.adopt(self._store.outgoing(), self.run, self._now, before)
-        self._adopt_at = self._now + self.config.adopt_every
+        self._outbox.adopt(self._store.outgoing(), self.run, now, before)
+        self._adopt_at = now + self.config.adopt_every
         self._fresh_session = False
-
-    def _take_settled(self, receiver: RoomReceiver) -> None:
-        for event in receiver.settle():
-            if isinstance(event, RecordsStored):
-                self._note_stored(event)
-            self._events.append(event)
-        self._receipts.received(receiver.room, receiver.cursor)
 
     def _note_stored(self, event: RecordsStored) -> None:
         for held in event.held:
-            self._saw(held.header)
+            self._composer.saw(held.header)
             known = self._outbox.seen(held.header.key, held.record.seq)
             if known is not None:
-                self._events.append(known)
-        self._want_certificates([held.header.device for held in event.held])
-
-    def _ask_room(self, receiver: RoomReceiver) -> None:
-        wanted = receiver.want(self._now)
-        if isinstance(wanted, wire.Nack):
-            wait = self._nacks.wait(self._now)
-            if wait > 0.0:
-                receiver.postpone(self._now + wait)
-                return
-            self._nacks.take(self._now)
-            receiver.nacked(self._now)
-            self._outputs.append(Output(self._live_path(), wanted))
-        elif wanted is not None:
-            if self._pulls >= self.config.pulls_at_once:
-                receiver.postpone(self._now + self.config.gap_wait)
-                return
-            self._pulls += 1
-            receiver.pulling(wanted)
-            self._ask(wanted, partial(self._on_page, receiver))
-
-    def _live_path(self) -> Path:
-        return Path.UDP if self._link.udp_open else Path.TLS
-
-    def _on_page(self, receiver: RoomReceiver, answer: Answer) -> None:
-        self._pulls = max(0, self._pulls - 1)
-        self._dirty[receiver.room] = None
-        if isinstance(answer, wire.Page):
-            self.authors.learn_untrusted(answer.certificates)
-            receiver.page(answer, self._now)
-        else:
-            retry = answer.retry_ms / 1000 if isinstance(answer, wire.Failure) else 0.0
-            receiver.pull_failed(self._now, max(retry, self.config.pull_retry))
-
-    def _held_rooms(self) -> frozenset[int]:
-        """Rooms whose messages stay in the outbox: a number in another history would not be worth its tick."""
-        return frozenset(room for room, receiver in self._rooms.items() if receiver.stop is not None)
+                self._desk.tell(known)
+        self._certificates.want([held.header.device for held in event.held])
 
     def _judge(self) -> None:
         """How the session is doing, worst first."""
@@ -710,15 +518,14 @@ class ClientCore:
             self._tell_state()
 
     def _judgement(self) -> tuple[Move | None, Reason]:
-        receivers = self._rooms.values()
-        stops = {receiver.stop for receiver in receivers if receiver.stop is not None}
+        stops = self._rooms.stops()
         if Stop.FORKED in stops:
             return Move.FORK, Reason.OTHER_HISTORY
         if stops:
             return Move.SERVER_BEHIND, Reason.SHORTER_HISTORY
-        if any(receiver.lagging for receiver in receivers):
+        if self._rooms.lagging():
             return Move.LAGGED, Reason.OVERTAXED
-        if not self._wanted and all(receiver.live for receiver in receivers):
+        if self._rooms.all_live():
             return Move.COMPLETE, Reason.NONE
         return None, Reason.NONE
 
@@ -728,38 +535,29 @@ class ClientCore:
         """When `handle_timer` is due; None: never, unless something else happens."""
         times = [self._link.timer()]
         if self._link.up:
-            times += [self._requests.timer(), self._receipts.timer(), self._renew_at]
-            times.append(self._adopt_at if self._store_retry_at is None else self._store_retry_at)
-            times.append(self._outbox.timer(self._now, self._held_rooms()))
-            allowed = self._pulls < self.config.pulls_at_once
-            times += [receiver.timer(allowed) for receiver in self._rooms.values()]
+            desk = self._desk
+            times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
+            times.append(self._adopt_at if desk.store_retry_at is None else desk.store_retry_at)
+            times.append(self._outbox.timer(desk.now, self._rooms.stopped()))
         return min((when for when in times if when is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due by `now`."""
-        self._now = now
+        self._desk.now = now
         before = self._link.state
         outputs, due = self._link.handle_timer(now)
-        self._outputs.extend(outputs)
+        self._desk.put(outputs)
         if self._link.state is not before:
             self._tell_state()
         if due is Due.RECONNECT:
-            self._events.append(ReconnectDue())
+            self._desk.tell(ReconnectDue())
         elif due is Due.GIVE_UP:
             self._give_up(Reason.SILENT)
         if self._link.up:
-            self._requests.expire(now)
-            self._maintain(now)
-
-    def _maintain(self, now: float) -> None:
-        if self._renew_at is not None and now >= self._renew_at:
-            self._renew_at = None
-            self.renew(now)
-
-
-def _device(header: bytes) -> bytes:
-    decoded: Header = decode_header_untrusted(header)
-    return decoded.device
+            self._desk.requests.expire(now)
+            if self._renew_at is not None and now >= self._renew_at:
+                self._renew_at = None
+                self.renew(now)
 
 
 def message_id(key: MessageKey) -> str:

@@ -1,0 +1,64 @@
+"""Asking the server whose devices are: each unknown one once per session, many in one request."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from lanchat.protocol import wire
+from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.client.desk import Desk
+from lanchat.protocol.client.events import CertificatesLearned
+from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.protocol.client.requests import Answer
+
+_DEVICES_PER_REQUEST = 256
+
+
+class CertificateQuestions:
+    """A device that the server does not know either is not asked for again in the same session."""
+
+    def __init__(self, desk: Desk, authors: Authors) -> None:
+        self._desk = desk
+        self._authors = authors
+        self._unknown: dict[bytes, None] = {}
+        self._asked: dict[bytes, None] = {}
+        self._under_way: dict[bytes, None] = {}
+
+    def begin_session(self) -> None:
+        self._unknown.clear()
+        self._asked.clear()
+
+    def want(self, devices: Iterable[bytes]) -> None:
+        """These signed something that will be shown."""
+        try:
+            unknown = self._authors.unknown(list(devices))
+        except LocalStoreError as error:
+            self._desk.trouble(error)
+            return
+        for device in unknown:
+            if device not in self._asked:
+                self._unknown[device] = None
+
+    def ask(self) -> None:
+        """Send what is to be asked."""
+        if not self._unknown:
+            return
+        devices = tuple(self._unknown)[:_DEVICES_PER_REQUEST]
+        for device in devices:
+            del self._unknown[device]
+            self._asked[device] = self._under_way[device] = None
+        self._desk.ask(wire.GetCertificates(list(devices)), partial(self._answered, devices))
+
+    def _answered(self, devices: tuple[bytes, ...], answer: Answer) -> None:
+        if isinstance(answer, wire.Certificates):
+            self._authors.learn_untrusted(answer.certificates)
+        for device in devices:
+            self._under_way.pop(device, None)
+        self._desk.tell(CertificatesLearned(devices))
+
+    @property
+    def any_open(self) -> bool:
+        return bool(self._unknown or self._under_way)
+
+    def open_for(self, devices: Sequence[bytes]) -> bool:
+        """Whether the server is still to say whose some of these are."""
+        return any(device in self._unknown or device in self._under_way for device in devices)

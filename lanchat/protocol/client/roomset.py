@@ -1,0 +1,223 @@
+"""The rooms of a session: who is subscribed, what came for which room, pages and NACKs within their bounds.
+
+A room is wanted (told by log-in or RoomChanged), then subscribed as soon as the local copy could be read. Pages of at
+most `pulls_at_once` rooms are under way at a time, and NACKs keep to the server's rate over all rooms.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from lanchat.protocol import wire
+from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.client.desk import Desk
+from lanchat.protocol.client.events import OlderStored, Path, RecordsStored, Stop
+from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.protocol.client.requests import Answer
+from lanchat.protocol.client.room import RoomContext, RoomReceiver
+from lanchat.protocol.client.tokens import Tokens
+from lanchat.protocol.errors import ProtocolError
+
+_ROOMS_PER_SUBSCRIPTION = 256
+
+
+class RoomSet:
+    """`on_stored` hears of each batch of records after it was stored, `on_cursor(room, seq)` how far a room is stored,
+    `on_refused` when the server does not subscribe this session at all."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        desk: Desk,
+        authors: Authors,
+        on_stored: Callable[[RecordsStored], None],
+        on_cursor: Callable[[int, int], None],
+        on_refused: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._desk = desk
+        self._authors = authors
+        self._on_stored = on_stored
+        self._on_cursor = on_cursor
+        self._on_refused = on_refused
+        self._nacks = Tokens(config.nack_rate, config.nack_burst)
+        self._rooms: dict[int, RoomReceiver] = {}
+        self._wanted: dict[int, wire.Room] = {}
+        self._dirty: dict[int, None] = {}
+        self._older: dict[int, None] = {}
+        self._pulls = 0
+
+    def clear(self) -> None:
+        """The session ended."""
+        self._rooms.clear()
+        self._wanted.clear()
+        self._dirty.clear()
+        self._older.clear()
+        self._pulls = 0
+
+    def get(self, room: int) -> RoomReceiver | None:
+        return self._rooms.get(room)
+
+    # --- Subscribing ------------------------------------------------------------------------------------------------
+
+    def want(self, room: wire.Room) -> None:
+        """The user is in this room; it is subscribed once per session."""
+        if room.id not in self._rooms:
+            self._wanted[room.id] = room
+
+    def leave(self, room: int) -> None:
+        self._rooms.pop(room, None)
+        self._wanted.pop(room, None)
+
+    def subscribe(self, context: RoomContext) -> None:
+        """Rooms that are wanted. Raises LocalStoreError; then they are still wanted."""
+        while self._wanted:
+            part = list(self._wanted.values())[:_ROOMS_PER_SUBSCRIPTION]
+            receivers = [RoomReceiver(room.id, room.first_seq, context) for room in part]
+            for receiver in receivers:
+                self._rooms[receiver.room] = receiver
+                del self._wanted[receiver.room]
+            operation = wire.Subscribe([receiver.room for receiver in receivers])
+            self._desk.ask(operation, partial(self._subscribed, receivers))
+
+    def _subscribed(self, receivers: list[RoomReceiver], answer: Answer) -> None:
+        if not isinstance(answer, wire.Subscribed):
+            if answer is not None:
+                self._on_refused()
+            return
+        told = {head.room: head for head in answer.heads}
+        for receiver in receivers:
+            room = receiver.room
+            if self._rooms.get(room) is not receiver:
+                continue
+            if room in told:
+                receiver.subscribed(told[room], self._desk.now)
+                self._dirty[room] = None
+            else:
+                # A membership that ended meanwhile: RoomGone is under way.
+                del self._rooms[room]
+
+    # --- Receiving ------------------------------------------------------------------------------------------------
+
+    def take_records(self, frame: wire.Records) -> None:
+        """Raises ProtocolError."""
+        receiver = self._rooms.get(frame.room)
+        if receiver is None:
+            return
+        if frame.head is not None and frame.head.room != frame.room:
+            raise ProtocolError("head of another room")
+        self._dirty[frame.room] = None
+        receiver.take_records(frame.records, frame.head)
+
+    def take_heads(self, frame: wire.Heads) -> None:
+        for head in frame.heads:
+            receiver = self._rooms.get(head.room)
+            if receiver is not None:
+                self._dirty[head.room] = None
+                receiver.take_head(head)
+
+    def take_lagging(self) -> None:
+        for room, receiver in self._rooms.items():
+            receiver.take_lagging(self._desk.now)
+            self._dirty[room] = None
+
+    def settle(self) -> None:
+        """Store what is proven. Raises LocalStoreError; what was not stored is tried again by the next call."""
+        for room in list(self._dirty):
+            receiver = self._rooms.get(room)
+            if receiver is not None:
+                self._settle_room(receiver)
+            del self._dirty[room]
+
+    def _settle_room(self, receiver: RoomReceiver) -> None:
+        for event in receiver.settle():
+            if isinstance(event, RecordsStored):
+                self._on_stored(event)
+            self._desk.tell(event)
+        self._on_cursor(receiver.room, receiver.cursor)
+
+    # --- Asking -----------------------------------------------------------------------------------------------------
+
+    def ask(self, live_path: Path) -> None:
+        """NACKs and pages that are due."""
+        for receiver in list(self._rooms.values()):
+            wanted = receiver.want(self._desk.now)
+            if isinstance(wanted, wire.Nack):
+                self._nack(receiver, wanted, live_path)
+            elif wanted is not None:
+                self._pull(receiver, wanted)
+
+    def _nack(self, receiver: RoomReceiver, nack: wire.Nack, live_path: Path) -> None:
+        now = self._desk.now
+        wait = self._nacks.wait(now)
+        if wait > 0.0:
+            receiver.postpone(now + wait)
+            return
+        self._nacks.take(now)
+        receiver.nacked(now)
+        self._desk.send(live_path, nack)
+
+    def _pull(self, receiver: RoomReceiver, request: wire.History) -> None:
+        if self._pulls >= self._config.pulls_at_once:
+            receiver.postpone(self._desk.now + self._config.gap_wait)
+            return
+        self._pulls += 1
+        receiver.pulling(request)
+        self._desk.ask(request, partial(self._pulled, receiver))
+
+    def _pulled(self, receiver: RoomReceiver, answer: Answer) -> None:
+        self._pulls = max(0, self._pulls - 1)
+        self._dirty[receiver.room] = None
+        if isinstance(answer, wire.Page):
+            self._authors.learn_untrusted(answer.certificates)
+            receiver.page(answer, self._desk.now)
+        else:
+            retry = answer.retry_ms / 1000 if isinstance(answer, wire.Failure) else 0.0
+            receiver.pull_failed(self._desk.now, max(retry, self._config.pull_retry))
+
+    def fetch_older(self, room: int) -> bool:
+        """See ClientCore.fetch_older."""
+        receiver = self._rooms.get(room)
+        if receiver is None or receiver.stop is not None:
+            return False
+        if room in self._older:
+            return True
+        history = receiver.older()
+        if history is None:
+            return False
+        self._older[room] = None
+        self._desk.ask(history, partial(self._fetched_older, receiver))
+        return True
+
+    def _fetched_older(self, receiver: RoomReceiver, answer: Answer) -> None:
+        self._older.pop(receiver.room, None)
+        self._dirty[receiver.room] = None
+        event = OlderStored(receiver.room, (), failed=True)
+        if isinstance(answer, wire.Page):
+            self._authors.learn_untrusted(answer.certificates)
+            try:
+                event = receiver.older_page(answer)
+            except LocalStoreError as error:
+                self._desk.trouble(error)
+        self._desk.tell(event)
+
+    # --- How it is doing ----------------------------------------------------------------------------------------------
+
+    def stopped(self) -> frozenset[int]:
+        """Rooms that take no more records in this session."""
+        return frozenset(room for room, receiver in self._rooms.items() if receiver.stop is not None)
+
+    def stops(self) -> Iterable[Stop]:
+        return [receiver.stop for receiver in self._rooms.values() if receiver.stop is not None]
+
+    def lagging(self) -> bool:
+        return any(receiver.lagging for receiver in self._rooms.values())
+
+    def all_live(self) -> bool:
+        return not self._wanted and all(receiver.live for receiver in self._rooms.values())
+
+    def timer(self) -> float | None:
+        """When `ask` has something."""
+        allowed = self._pulls < self._config.pulls_at_once
+        times = [receiver.timer(allowed) for receiver in self._rooms.values()]
+        return min((when for when in times if when is not None), default=None)
