@@ -47,6 +47,15 @@ _ERASE = (
     )
     .values(body=None)
 )
+_ERASE_EDITS = (
+    update(schema.records)
+    .where(
+        _records.room_id == bindparam("room"),
+        _records.ref_seq.in_(bindparam("seqs", expanding=True)),
+        _records.kind == int(Kind.EDIT),
+    )
+    .values(body=None)
+)
 _SET_HEAD = (
     update(schema.rooms)
     .where(_rooms.id == bindparam("room"), _rooms.head_seq == bindparam("before"))
@@ -98,6 +107,7 @@ class SqlTransaction(Accounts, Rooms):
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
         for chunk in chunks(deleted):
             self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
+            self._connection.execute(_ERASE_EDITS, {"room": room, "seqs": chunk})
         indexing.index(self._connection, room, map(_said, records))
 
     def _set_head(self, room: int, before: int, head: RoomHead) -> None:
