@@ -9,11 +9,10 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from lanchat import __version__
 from lanchat.protocol import seal, wire
 from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.errors import ProtocolError
@@ -26,7 +25,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
+from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.outbound import Fetch, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Sequencer, Submission
@@ -34,24 +33,22 @@ from lanchat_server.core.sessions import Path
 from lanchat_server.core.throttle import LoginThrottle
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
+from lanchat_server.service import figures
 from lanchat_server.service.connection import Connection
 from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.errors import Refused
 from lanchat_server.service.handlers import HANDLERS
+from lanchat_server.service.housekeeping import keep_house, save
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
+from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.writer import Writer
 
 T = TypeVar("T")
 READERS = 3
-# A session that was silent for this long on both ways is dead: a client pings when it heard nothing for 7.5 s.
-SILENCE_MAX = 75.0
 # A session silent for this long gives way when its user's places are all taken.
 SILENCE_YIELDS = 40.0
-HOUSEKEEPING = 2.0
-# An idle server looks this often whether a newer one has taken the database.
-LEASE_CHECK = 10.0
 # Certificates are renewed at log-in when a third of their life is gone.
 CERTIFICATE_FRESH_MS = int(CERTIFICATE_LIFETIME * 1000 * 2 / 3)
 
@@ -86,6 +83,7 @@ class Service:
         self.notices = Notices(self.core, directory, self.sequencer)
         self.writer = Writer(store, directory, self.sequencer, on_fenced, self._heads_reloaded)
         argon2 = config.argon2
+        self.room_keys = RoomKeys(directory, self.writer, self.notices)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         self.throttle = LoginThrottle()
         self.mailer = Mailer(config.smtp)
@@ -99,13 +97,15 @@ class Service:
         self._next_session = 0
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._background: set[asyncio.Task[Any]] = set()
-        self._touched: tuple[dict[int, int], dict[bytes, int]] = ({}, {})
-        self._keys_renewed: dict[int, float] = {}
-        self._lease_checked = self.now()
+        # Last-seen times (milliseconds) that the database does not have yet.
+        self.seen_users: dict[int, int] = {}
+        self.seen_devices: dict[bytes, int] = {}
+        # When each session got its keys.
+        self.keys_given: dict[int, float] = {}
         self._woken = False
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
-        self._housekeeper = self.background(self._keep_house())
+        self._housekeeper = self.background(keep_house(self))
 
     # --- Time and counting ---------------------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Service:
         """The connection is gone, and with it its session."""
         self.on_settled(connection)
         self._connections.pop(connection.session, None)
-        self._keys_renewed.pop(connection.session, None)
+        self.keys_given.pop(connection.session, None)
         if self.relay is not None:
             self.relay.close_channel(connection.session)
         if connection.user is not None:
@@ -293,7 +293,7 @@ class Service:
         keys = wire.SessionKeys(
             secrets.randbits(32), secrets.token_bytes(32), secrets.token_bytes(32), int(seal.KEY_LIFETIME * 1000)
         )
-        self._keys_renewed[session] = self.now()
+        self.keys_given[session] = self.now()
         if self.relay is not None:
             self.relay.open_channel(session, keys)
         return keys
@@ -328,7 +328,7 @@ class Service:
 
         def job(tx: Transaction) -> Change[None]:
             revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms)
-            return together(None, revoked, self._rotation(tx, user))
+            return together(None, revoked, self.room_keys.rotation(tx, user))
 
         await self.writer.transact(job)
         for session in self.core.sessions.of_user(user):
@@ -342,146 +342,28 @@ class Service:
 
         def job(tx: Transaction) -> Change[None]:
             changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
-            return together(None, changed, self._rotation(tx, user)) if disabled else together(None, changed)
+            return together(None, changed, self.room_keys.rotation(tx, user)) if disabled else together(None, changed)
 
         await self.writer.transact(job)
         if disabled:
             self.end_sessions(user, Code.ACCOUNT_DISABLED, "account disabled")
             self.notices.room_keys_changed(self.directory.rooms_of(user))
 
-    # --- Peer keys -----------------------------------------------------------------------------------------------
-
-    async def room_keys(self, rooms: Iterable[int]) -> list[wire.RoomKey]:
-        """The present keys of rooms; made where there is none or it is too old."""
-        soon = self.wall_ms() + 3600_000
-        present = self.directory.room_keys
-        wanting = [room for room in rooms if room not in present or present[room].not_after_ms < soon]
-        if wanting:
-            replaced = [room for room in wanting if room in present]
-            await self.writer.transact(lambda tx: self._fresh_keys(tx, wanting, soon))
-            self.notices.room_keys_changed(replaced)
-        return [
-            wire.RoomKey(room, key.number, key.key, key.not_after_ms)
-            for room in rooms
-            if (key := self.directory.room_keys.get(room)) is not None
-        ]
-
-    def _fresh_keys(self, tx: Transaction, rooms: Iterable[int], soon: int) -> Change[list[RoomKeyRow]]:
-        """Keys for the rooms that still want one: another request may have been quicker."""
-        present = self.directory.room_keys
-        still = [room for room in rooms if room not in present or present[room].not_after_ms < soon]
-        fresh = {room: secrets.token_bytes(32) for room in still}
-        return accounts.rotate_room_keys(tx, self.directory, fresh, self.wall_ms())
-
-    def _rotation(self, tx: Transaction, user: int) -> Change[list[RoomKeyRow]]:
-        fresh = {room: secrets.token_bytes(32) for room in self.directory.rooms_of(user)}
-        return accounts.rotate_room_keys(tx, self.directory, fresh, self.wall_ms())
-
-    # --- Housekeeping --------------------------------------------------------------------------------------------
-
     def _touch(self, connection: Connection) -> None:
+        """The user and the device are here now."""
         if connection.user is not None:
             now_ms = self.wall_ms()
             self.core.last_seen[connection.user] = now_ms
-            self._touched[0][connection.user] = now_ms
-            self._touched[1][connection.device] = now_ms
+            self.seen_users[connection.user] = now_ms
+            self.seen_devices[connection.device] = now_ms
 
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(HOUSEKEEPING)
-            self._end_silent()
-            self._renew_keys()
-            self._publish()
-            await self.save()
-            await self._check_lease()
-            self.wake()
-
-    async def _check_lease(self) -> None:
-        if self.now() - self._lease_checked < LEASE_CHECK:
-            return
-        self._lease_checked = self.now()
-        try:
-            await self.writer.transact(lambda tx: together(None))
-        except StoreError as error:
-            log.warning("the database is away: %s", error)
-
-    def _end_silent(self) -> None:
-        now = self.now()
-        for connection in list(self._connections.values()):
-            if connection.user is not None and now - connection.heard > SILENCE_MAX:
-                self.count("session_silent")
-                connection.abort()
-
-    def _renew_keys(self) -> None:
-        """Before a key is an hour old or used up."""
-        if self.relay is None:
-            return
-        now = self.now()
-        for session, renewed in list(self._keys_renewed.items()):
-            old = now - renewed > seal.KEY_LIFETIME * 0.8
-            if old or self.relay.packets_left(session) < seal.PACKETS_PER_KEY // 5:
-                self.send_session_keys(self._connections[session])
-
-    async def save(self) -> None:
-        """Receipts and last-seen times that the database does not have yet; kept when it is away."""
-        unsaved = self.core.receipts.take_unsaved()
-        (users, devices), self._touched = self._touched, ({}, {})
-        if not (unsaved or users or devices):
-            return
-
-        def job(tx: Transaction) -> Change[None]:
-            if unsaved:
-                tx.set_cursors(unsaved)
-            if users or devices:
-                tx.touch(users, devices)
-            return Change(None, lambda: self.directory.touch(users, devices))
-
-        try:
-            await self.writer.transact(job)
-        except StoreError as error:
-            log.warning("receipts could not be saved: %s", error)
-            self.core.receipts.restore_unsaved(unsaved)
-
-    def _publish(self) -> None:
-        metrics, core = self.metrics, self.core
-        metrics.sessions = len(core.sessions)
-        metrics.users_online = len(core.sessions.online_users())
-        metrics.queued_submissions = core.queue_lengths()["submissions"]
-        metrics.tls_queue_octets = sum(connection.queued for connection in self._connections.values())
-        metrics.duplicates = core.counters["repeated"]
-        metrics.relayed = core.counters["relayed"]
-        metrics.nacks = core.counters["nack"]
-        metrics.lagging = core.counters["lagging"]
-        metrics.datagrams_in = self.counters["udp_in"]
-        metrics.datagrams_out = self.counters["udp_out"]
-        dropped = {reason: n for reason, n in self.counters.items() if reason.startswith("udp_")}
-        metrics.dropped = {reason: n for reason, n in dropped.items() if reason not in ("udp_in", "udp_out")}
-        metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
+    def connections(self) -> list[Connection]:
+        """All that are open."""
+        return list(self._connections.values())
 
     def status(self) -> dict[str, Any]:
-        """Figures for administrators; fields in docs/PROTOCOL.md section 8."""
-        self._publish()
-        users = self.directory.users
-        return {
-            "name": self.config.name,
-            "version": __version__,
-            "uptime_s": round(time.time() - self.started, 1),
-            "users_online": sorted(users[user].name for user in self.core.sessions.online_users()),
-            "sessions": len(self.core.sessions),
-            "rooms": [
-                {
-                    "id": room.id,
-                    "name": room.name,
-                    "head": self.core.heads[room.id].seq,
-                    "members": len(self.directory.members(room.id)),
-                }
-                for room in list(self.directory.rooms.values())
-                if room.id in self.core.heads
-            ],
-            "queues": {**self.core.queue_lengths(), "tls_octets": self.metrics.tls_queue_octets},
-            "database": {"url": self.shown_database, "latency_ms": round(self.writer.latency * 1000, 2)},
-            "counters": {**self.core.counters, **self.counters},
-        }
+        """Figures for administrators."""
+        return figures.status(self)
 
     async def close(self) -> None:
         """Finish what is queued, say goodbye, save, end the threads."""
@@ -497,7 +379,10 @@ class Service:
         if pending:
             await asyncio.wait(pending, timeout=5.0)
         self._step()
-        await self.save()
+        try:
+            await save(self)
+        except StoreError as error:
+            log.warning("receipts could not be saved: %s", error)
         if self._timer is not None:
             self._timer.cancel()
         await self.writer.close()

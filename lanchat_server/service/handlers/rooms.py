@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def subscribe(service: "Service", connection: "Connection", operation: wire.Subscribe) -> wire.Subscribed:
     """Live from the heads that are returned; with the rooms' peer keys."""
     rooms = [room for room in operation.rooms if service.directory.membership(room, _user(connection)) is not None]
-    keys = await service.room_keys(rooms)
+    keys = await service.room_keys.present(rooms)
     # In one step with the answer: nothing awaits between registering and the heads.
     heads = service.core.subscribe(connection.session, rooms)
     return wire.Subscribed(heads, keys)

@@ -1,0 +1,59 @@
+"""Figures of a running server: for administrators (`status`) and for Prometheus."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from lanchat import __version__
+from lanchat.protocol.wire import Code
+
+if TYPE_CHECKING:
+    from lanchat_server.service.service import Service
+
+
+def publish(service: "Service") -> None:
+    """Bring the metrics up to date."""
+    metrics, core = service.metrics, service.core
+    metrics.sessions = len(core.sessions)
+    metrics.users_online = len(core.sessions.online_users())
+    metrics.queued_submissions = core.queue_lengths()["submissions"]
+    metrics.tls_queue_octets = sum(connection.queued for connection in service.connections())
+    metrics.duplicates = core.counters["repeated"]
+    metrics.relayed = core.counters["relayed"]
+    metrics.nacks = core.counters["nack"]
+    metrics.lagging = core.counters["lagging"]
+    metrics.datagrams_in = service.counters["udp_in"]
+    metrics.datagrams_out = service.counters["udp_out"]
+    dropped = {reason: n for reason, n in service.counters.items() if reason.startswith("udp_")}
+    metrics.dropped = {reason: n for reason, n in dropped.items() if reason not in ("udp_in", "udp_out")}
+    metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
+
+
+def status(service: "Service") -> dict[str, Any]:
+    """The fields are listed in docs/PROTOCOL.md section 8."""
+    publish(service)
+    users = service.directory.users
+    return {
+        "name": service.config.name,
+        "version": __version__,
+        "uptime_s": round(time.time() - service.started, 1),
+        "users_online": sorted(users[user].name for user in service.core.sessions.online_users()),
+        "sessions": len(service.core.sessions),
+        "rooms": _rooms(service),
+        "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
+        "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
+        "counters": {**service.core.counters, **service.counters},
+    }
+
+
+def _rooms(service: "Service") -> list[dict[str, Any]]:
+    heads = service.core.heads
+    return [
+        {
+            "id": room.id,
+            "name": room.name,
+            "head": heads[room.id].seq,
+            "members": len(service.directory.members(room.id)),
+        }
+        for room in list(service.directory.rooms.values())
+        if room.id in heads
+    ]

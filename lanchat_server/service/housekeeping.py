@@ -1,0 +1,89 @@
+"""What the server does every few seconds: ends dead sessions, renews keys, saves receipts, looks after its lease."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from lanchat.protocol import seal
+from lanchat_server.accounts import Change, together
+from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.service import figures
+
+if TYPE_CHECKING:
+    from lanchat_server.service.service import Service
+
+INTERVAL = 2.0
+# An idle server looks this often whether a newer one has taken the database.
+LEASE_CHECK = 10.0
+# A session that was silent for this long on both ways is dead: a client pings when it heard nothing for 7.5 s.
+SILENCE_MAX = 75.0
+# Keys are renewed when this much of their life or of their packets is used.
+KEY_USED = 0.8
+
+log = logging.getLogger(__name__)
+
+
+async def keep_house(service: "Service") -> None:
+    """Until cancelled. A trouble is logged and tried again next time."""
+    lease_checked = service.now()
+    while True:
+        await asyncio.sleep(INTERVAL)
+        try:
+            _end_silent(service)
+            _renew_keys(service)
+            if service.config.metrics_port:
+                figures.publish(service)
+            await save(service)
+            if service.now() - lease_checked >= LEASE_CHECK:
+                lease_checked = service.now()
+                await service.writer.transact(lambda tx: together(None))
+        except StoreError as error:
+            log.warning("the database is away: %s", error)
+        except Exception:
+            log.exception("housekeeping failed")
+        service.wake()
+
+
+def _end_silent(service: "Service") -> None:
+    now = service.now()
+    for connection in service.connections():
+        if connection.user is not None and now - connection.heard > SILENCE_MAX:
+            service.count("session_silent")
+            connection.abort()
+
+
+def _renew_keys(service: "Service") -> None:
+    if service.relay is None:
+        return
+    now = service.now()
+    for connection in service.connections():
+        given = service.keys_given.get(connection.session)
+        if given is None:
+            continue
+        worn = service.relay.packets_left(connection.session) < seal.PACKETS_PER_KEY * (1 - KEY_USED)
+        if worn or now - given > seal.KEY_LIFETIME * KEY_USED:
+            service.send_session_keys(connection)
+
+
+async def save(service: "Service") -> None:
+    """Receipts and last-seen times that the database does not have yet; kept when it is away. Raises StoreError."""
+    unsaved = service.core.receipts.take_unsaved()
+    users, service.seen_users = service.seen_users, {}
+    devices, service.seen_devices = service.seen_devices, {}
+    if not (unsaved or users or devices):
+        return
+
+    def job(tx: Transaction) -> Change[None]:
+        if unsaved:
+            tx.set_cursors(unsaved)
+        if users or devices:
+            tx.touch(users, devices)
+        return Change(None, lambda: service.directory.touch(users, devices))
+
+    try:
+        await service.writer.transact(job)
+    except StoreError:
+        service.core.receipts.restore_unsaved(unsaved)
+        service.seen_users = users | service.seen_users
+        service.seen_devices = devices | service.seen_devices
+        raise

@@ -1,0 +1,54 @@
+"""Keys for traffic between the peers of a room while the server is away: who gets which, and when they change."""
+
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+
+from lanchat.protocol import wire
+from lanchat_server import accounts
+from lanchat_server.accounts import Change
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import RoomKeyRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.service.notices import Notices
+from lanchat_server.service.writer import Writer
+
+# A key with less life than this left is replaced: the server may go away the next moment.
+LIFE_LEFT_MS = 3_600_000
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class RoomKeys:
+    """The newest key of each room, made when somebody needs it."""
+
+    def __init__(self, directory: Directory, writer: Writer, notices: Notices) -> None:
+        self._directory = directory
+        self._writer = writer
+        self._notices = notices
+
+    async def present(self, rooms: Sequence[int]) -> list[wire.RoomKey]:
+        """The keys of these rooms. Raises StoreError."""
+        wanting = self._wanting(rooms)
+        if wanting:
+            replaced = [room for room in wanting if room in self._directory.room_keys]
+            # Looked at again inside the transaction: another request may have been quicker.
+            await self._writer.transact(lambda tx: self._fresh(tx, self._wanting(wanting)))
+            self._notices.room_keys_changed(replaced)
+        keys = self._directory.room_keys
+        return [wire.RoomKey(room, key.number, key.key, key.not_after_ms) for room in rooms if (key := keys.get(room))]
+
+    def rotation(self, tx: Transaction, user: int) -> Change[list[RoomKeyRow]]:
+        """New keys for all rooms of a user who, or whose device, must not read on."""
+        return self._fresh(tx, self._directory.rooms_of(user))
+
+    def _wanting(self, rooms: Iterable[int]) -> list[int]:
+        soon = _now_ms() + LIFE_LEFT_MS
+        present = self._directory.room_keys
+        return [room for room in rooms if room not in present or present[room].not_after_ms < soon]
+
+    def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> Change[list[RoomKeyRow]]:
+        fresh = {room: secrets.token_bytes(32) for room in rooms}
+        return accounts.rotate_room_keys(tx, self._directory, fresh, _now_ms())

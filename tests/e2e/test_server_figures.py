@@ -1,0 +1,77 @@
+"""Figures and logs of a real server: Prometheus on loopback when asked, JSON lines when asked."""
+
+import json
+import re
+import socket
+import urllib.request
+from pathlib import Path
+
+from lanchat.protocol import wire
+from tests.support.ports import free_port
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+from tests.support.waiting import wait_until
+
+
+def scrape(port: int) -> dict[str, float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    return {name: float(value) for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+]+)$", text, re.MULTILINE)}
+
+
+def test_prometheus_figures_when_asked(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "server.toml"
+    config.write_text(f"[metrics]\nport = {port}\n")
+    with (
+        ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as server,
+        RawClient(server.port) as client,
+    ):
+        client.register("anna")
+        for i in range(3):
+            client.say(client.rooms["general"], f"m{i}")
+        wanted = {"committed": 3.0, "sessions": 1.0}
+
+        def told() -> bool:
+            figures = scrape(port)
+            return all(
+                any(part in name and value == wanted[part] for name, value in figures.items()) for part in wanted
+            )
+
+        wait_until(told, 10, "three messages and one session are told")
+
+
+def test_logs_as_json_lines(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as client:
+        client.register("anna")
+        assert server.stop() == 0
+        lines = [json.loads(line) for line in server.stderr]
+    assert {"time", "level", "logger", "message"} <= set(lines[0])
+    assert any("anna" in line["message"] for line in lines)
+
+
+def test_the_administrators_file_is_private_and_gone_after_the_stop(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        file = tmp_path / "data" / "admin.json"
+        assert file.stat().st_mode & 0o077 == 0
+        assert server.stop() == 0
+        assert not file.exists()
+
+
+def test_the_administrators_channel_wants_the_token(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as client:
+        client.register("anna")
+        port = json.loads((tmp_path / "data" / "admin.json").read_text())["port"]
+        for line in (
+            b'{"token": "guess", "operation": "users.list", "arguments": {}}',
+            b"{}",
+            b"[]",
+            b"\xff\xfe",
+            b"x" * 100_000,
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+                sock.sendall(line + b"\n")
+                answer = sock.makefile("rb").readline()
+                assert b"anna" not in answer
+                assert not answer or "error" in json.loads(answer)
+        assert isinstance(client.request(wire.ListUsers()), wire.UserList)
