@@ -10,7 +10,7 @@ Time in a room never goes down, so the newest messages of a room are those with 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select, text
 from sqlalchemy.dialects.mysql import match
 from sqlalchemy.engine import Connection
 
@@ -47,22 +47,16 @@ def find(
     spans = [_Span(room, first, high) for room, first in rooms.items() if first <= high]
     if not wanted or not spans or limit <= 0:
         return []
-    hits = _newest(connection, spans, wanted, limit)
-    if hits is None:
-        hits = _hits(connection, spans, _indexed(connection, wanted), limit)
+    windows, since_ms = _windows(connection, spans)
+    hits = _newest(connection, windows, wanted, limit)
+    # What lies at `since_ms` itself may be cut off; only later hits are sure to be all.
+    if since_ms is not None and sum(time_ms > since_ms for _, _, time_ms in hits) < limit:
+        hits = _everywhere(connection, spans, _rarest_first(connection, windows, wanted), limit)
     return _load(connection, [(room, seq) for room, seq, _ in hits])
 
 
-def _newest(connection: Connection, spans: list[_Span], wanted: list[str], limit: int) -> Sequence[Any] | None:
-    """The hits among the newest messages; None when older messages may belong to the result as well."""
-    windows, since_ms = _windows(connection, spans)
-    hits = _hits(connection, windows, and_(*map(_begins, wanted)), limit)
-    complete = since_ms is None or sum(time_ms > since_ms for _, _, time_ms in hits) >= limit
-    return hits if complete else None
-
-
 def _windows(connection: Connection, spans: list[_Span]) -> tuple[list[_Span], int | None]:
-    """The newest part of each span, and the time since when they hold everything (None: always)."""
+    """The newest part of each span, and the time after which they hold everything (None: always)."""
     size = WINDOW
     while size > _WINDOW_MIN and size * len(spans) > WINDOW:
         size //= 2
@@ -79,28 +73,48 @@ def _windows(connection: Connection, spans: list[_Span]) -> tuple[list[_Span], i
     return windows, since_ms
 
 
-def _hits(connection: Connection, spans: list[_Span], having: ColumnElement[bool], limit: int) -> Sequence[Any]:
-    """(room, seq, time), newest first."""
-    readable = [and_(_search.room_id == span.room, _search.seq.between(span.low, span.high)) for span in spans]
-    statement = (
-        select(_search.room_id, _search.seq, _search.time_ms)
-        .where(or_(*readable), having)
-        .order_by(_search.time_ms.desc(), _search.room_id.desc(), _search.seq.desc())
-        .limit(limit)
-    )
+def _newest(connection: Connection, windows: list[_Span], wanted: list[str], limit: int) -> Sequence[Any]:
+    """Hits in the windows, by looking at every message there."""
+    statement = _hits(limit).where(_within(windows, _search.room_id), *map(_begins, wanted))
     return connection.execute(statement).all()
+
+
+def _everywhere(connection: Connection, spans: list[_Span], wanted: list[str], limit: int) -> Sequence[Any]:
+    """Hits by the full-text index, which is asked for the first word only: it would fetch all hits of each."""
+    rarest, *others = wanted
+    room: ColumnElement[Any] = _search.room_id
+    if connection.dialect.name == "sqlite":
+        # With a bare column SQLite goes through the whole room and looks each message up among the hits.
+        room = literal_column("+search.room_id")
+        found = text("SELECT rowid FROM search_words WHERE search_words MATCH :word").bindparams(word=f"{rarest}*")
+        indexed: ColumnElement[bool] = _search.id.in_(found)
+    else:
+        indexed = match(_search.tokens, against=f"+{rarest}*").in_boolean_mode()
+    statement = _hits(limit).where(indexed, _within(spans, room), *map(_begins, others))
+    return connection.execute(statement).all()
+
+
+def _rarest_first(connection: Connection, windows: list[_Span], wanted: list[str]) -> list[str]:
+    """In the order of how many of the newest messages have them; longer ones first among equals."""
+    if len(wanted) == 1:
+        return wanted
+    counts = [func.coalesce(func.sum(case((_begins(word), 1), else_=0)), 0) for word in wanted]
+    [found] = connection.execute(select(*counts).where(_within(windows, _search.room_id))).all()
+    return [word for _, _, word in sorted(zip(found, (-len(word) for word in wanted), wanted, strict=True))]
+
+
+def _hits(limit: int) -> Select[Any]:
+    """(room, seq, time), newest first."""
+    newest = (_search.time_ms.desc(), _search.room_id.desc(), _search.seq.desc())
+    return select(_search.room_id, _search.seq, _search.time_ms).order_by(*newest).limit(limit)
+
+
+def _within(spans: list[_Span], room: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(*(and_(room == span.room, _search.seq.between(span.low, span.high)) for span in spans))
 
 
 def _begins(word: str) -> ColumnElement[bool]:
     return func.instr(_search.tokens, f" {word}") > 0
-
-
-def _indexed(connection: Connection, wanted: list[str]) -> ColumnElement[bool]:
-    if connection.dialect.name == "sqlite":
-        query = " AND ".join(f"{word}*" for word in wanted)
-        found = text("SELECT rowid FROM search_words WHERE search_words MATCH :query").bindparams(query=query)
-        return _search.id.in_(found)
-    return match(_search.tokens, against=" ".join(f"+{word}*" for word in wanted)).in_boolean_mode()
 
 
 def _load(connection: Connection, hits: list[Hit]) -> list[tuple[int, Record]]:
