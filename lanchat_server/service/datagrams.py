@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanchat.net.interfaces import ignore_port_unreachable
 from lanchat.protocol import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
@@ -74,7 +75,7 @@ class DatagramRelay:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_OCTETS)
         if sys.platform == "win32":
-            self._sock.ioctl(socket.SIO_UDP_CONNRESET, False)
+            ignore_port_unreachable(self._sock)
             self._sock.setblocking(True)
             threading.Thread(target=self._receive_forever, name="udp", daemon=True).start()
         else:
