@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
 from lanchat_server.core.ports import StoreError
+from lanchat_server.store.connector import HexConverter, connect
 from lanchat_server.store.errors import file_problem
-from lanchat_server.store.literals import HexConverter
 from lanchat_server.store.url import Address
 
 # Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
@@ -86,7 +86,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _mysql_engine(address: Address, answer_timeout: int) -> Engine:
     arguments: dict[str, Any] = {
-        "use_pure": True,
         "charset": "utf8mb4",
         "collation": "utf8mb4_unicode_ci",
         "connection_timeout": CONNECT_TIMEOUT,
@@ -98,7 +97,7 @@ def _mysql_engine(address: Address, answer_timeout: int) -> Engine:
         "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={4 * LOCK_TIMEOUT}",
         **address.options,
     }
-    return create_engine(
+    engine = create_engine(
         address.url,
         isolation_level="REPEATABLE READ",
         pool_size=POOL_SIZE,
@@ -108,3 +107,5 @@ def _mysql_engine(address: Address, answer_timeout: int) -> Engine:
         connect_args=arguments,
         hide_parameters=True,
     )
+    event.listen(engine, "do_connect", lambda _dialect, _record, _unnamed, named: connect(named))
+    return engine

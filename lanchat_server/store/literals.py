@@ -8,8 +8,6 @@ that a person typed ever reaches either parser. It is also quicker than escaping
 
 from typing import Any
 
-from mysql.connector.conversion import MySQLConverter
-
 
 def literal(value: Any) -> str:
     """The SQL literal for None, bool, int, bytes or str; raises TypeError for others, which no table here has."""
@@ -22,18 +20,3 @@ def literal(value: Any) -> str:
     if value is None:
         return "NULL"
     raise TypeError(f"no literal for {type(value).__name__}")
-
-
-class HexConverter(MySQLConverter):
-    """For the connector: values to literals in one step; `escape` and `quote` have nothing left to do."""
-
-    def to_mysql(self, value: Any) -> bytes:
-        return literal(value).encode()
-
-    @staticmethod
-    def escape(value: Any, sql_mode: object = None) -> Any:
-        return value
-
-    @staticmethod
-    def quote(buf: Any) -> Any:
-        return buf
