@@ -153,6 +153,8 @@ class Wire:
         self.events: list[Event] = []
         self.sent: list[Output] = []
         self.up = False
+        self.heartbeat: float | None = None
+        self._next_beat: float | None = None
         self._queue: list[tuple[float, int, str, Path, Any]] = []
         self._count = itertools.count()
         self._connection = 0
@@ -235,17 +237,30 @@ class Wire:
             if done():
                 return True
             timer = self.core.timer()
-            due = min(when for when in (timer, self._queue[0][0] if self._queue else None) if when is not None)
+            times = (timer, self._queue[0][0] if self._queue else None, self._next_beat if self.up else None)
+            due = min((when for when in times if when is not None), default=end + 1)
             if due > end:
                 self.now = end
                 return done()
             self.now = max(self.now, due)
+            self._beat()
             while self._queue and self._queue[0][0] <= self.now:
                 self._deliver(heapq.heappop(self._queue))
             if timer is not None and timer <= self.now:
                 self.core.handle_timer(self.now)
             self.pump()
         raise AssertionError("the core asks to be called without end")
+
+    def _beat(self) -> None:
+        """The server's heartbeat, when the test wants one."""
+        if self.heartbeat is not None and self._next_beat is not None and self.now >= self._next_beat:
+            self._next_beat = self.now + self.heartbeat
+            self.to_client(Path.UDP if self.core.udp_open else Path.TLS, wire.Heads([]))
+
+    def beat_every(self, seconds: float) -> None:
+        """From now on the server says regularly that it is there."""
+        self.heartbeat = seconds
+        self._next_beat = self.now
 
     def _deliver(self, item: tuple[float, int, str, Path, Any]) -> None:
         _, _, direction, path, frame = item

@@ -115,7 +115,7 @@ class Chain:
     def _put_aside(self, record: Record) -> None:
         """Keep the lowest numbers: they are needed first, and the others come again with a page."""
         self.waiting.setdefault(record.seq, record)
-        if len(self.waiting) + len(self.linked) > self._config.reorder_max:
+        if len(self.waiting) > self._config.reorder_max:
             del self.waiting[max(self.waiting)]
 
     def _compare(self, record: Record) -> None:

@@ -9,7 +9,8 @@ from lanchat.protocol.limits import PAGE_RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
 class ClientConfig:
     """Defaults are those of docs/PROTOCOL.md."""
 
-    # Receiving. Records above a gap, per room; against a server that never fills it.
+    # Receiving. Records above a gap, per room, and as many linked ones without a head; against a server that never
+    # fills the gap or never signs.
     reorder_max: int = REORDER_MAX
     # Unproven heads that are kept per room: one per datagram under loss, the newest win.
     heads_max: int = 64

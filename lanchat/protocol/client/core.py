@@ -471,7 +471,7 @@ class ClientCore:
         self._rooms.ask(Path.UDP if self._link.udp_open else Path.TLS)
         self._certificates.ask()
         self._judge()
-        self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.stopped()))
+        self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
         cursors = self._receipts.take_due(now)
         if cursors:
             self._desk.send(Path.TLS, wire.Cursors(cursors))
@@ -538,7 +538,7 @@ class ClientCore:
             desk = self._desk
             times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
             times.append(self._adopt_at if desk.store_retry_at is None else desk.store_retry_at)
-            times.append(self._outbox.timer(desk.now, self._rooms.stopped()))
+            times.append(self._outbox.timer(desk.now, self._rooms.held()))
         return min((when for when in times if when is not None), default=None)
 
     def handle_timer(self, now: float) -> None:

@@ -55,7 +55,7 @@ class StoredItem(NamedTuple):
 
 
 class Outbox:
-    """Times are the caller's; nothing is sent while `paused` rooms hold it."""
+    """Times are the caller's. Nothing here raises but `clean_up`."""
 
     def __init__(self, config: ClientConfig, store: LocalStore, limits: Limits) -> None:
         self._config = config
@@ -168,7 +168,7 @@ class Outbox:
                 yield run_key, [run[n] for n in sorted(run)[: self._config.window]]
 
     def timer(self, now: float, held: frozenset[int]) -> float | None:
-        """When `take_due` has something; `held` are rooms that stopped."""
+        """When `take_due` has something; messages of `held` rooms wait."""
         due = min((waiting.due for _, window in self._window(held) for waiting in window), default=None)
         if due is None:
             return None

@@ -91,9 +91,9 @@ class RoomReceiver:
         return self._span.base if self._span is not None else None
 
     @property
-    def complete(self) -> bool:
-        """Live, and not catching up."""
-        return self.live and not self.lagging
+    def joined(self) -> bool:
+        """The subscription was answered."""
+        return self._join is not None
 
     def _adopt(self, span: Span) -> Chain:
         self._span = span
@@ -142,9 +142,9 @@ class RoomReceiver:
 
     def take_head(self, head: Head) -> None:
         """A head, perhaps an old one."""
-        if self.stop is not None or self._chain is None:
+        if self.stop is not None:
             return
-        if head.seq > self._chain.cursor:
+        if self._chain is None or head.seq > self._chain.cursor:
             self._heads.offer(head)
             return
         mine = self._chain.hash_at(head.seq)

@@ -203,9 +203,11 @@ class RoomSet:
 
     # --- How it is doing ----------------------------------------------------------------------------------------------
 
-    def stopped(self) -> frozenset[int]:
-        """Rooms that take no more records in this session."""
-        return frozenset(room for room, receiver in self._rooms.items() if receiver.stop is not None)
+    def held(self) -> frozenset[int]:
+        """Rooms whose messages must wait: the server has not shown yet, or has shown not to have, our history. A number
+        in another history would not be worth its tick."""
+        waiting = [room for room, receiver in self._rooms.items() if receiver.stop is not None or not receiver.joined]
+        return frozenset((*waiting, *self._wanted))
 
     def stops(self) -> Iterable[Stop]:
         return [receiver.stop for receiver in self._rooms.values() if receiver.stop is not None]
