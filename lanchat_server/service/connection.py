@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 LOGIN_TIMEOUT = 10.0
 # Requests of one connection that wait for their turn; a client has a handful under way.
 REQUESTS_MAX = 64
-# A reader slower than this loses its connection: pages (512 KiB) on request, plus what lagging lets through.
-WRITE_BUFFER_MAX = 8 << 20
+# No request is answered while more than this waits to be written: who asks without reading gets no more pages.
+WRITE_BUFFER_BUSY = 512 * 1024
+# A reader slower than this loses its connection: a page beyond WRITE_BUFFER_BUSY, what the relay sends before it calls
+# the session lagging (1 MiB), and events. A thousand sessions that never read hold 3 GiB at worst.
+WRITE_BUFFER_MAX = 3 << 20
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._service = service
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
+        self._writable = asyncio.Event()
+        self._writable.set()
         self._transport: asyncio.Transport | None = None
         self._worker: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
@@ -60,7 +65,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BUFFER_MAX)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BUSY)
         loop = asyncio.get_running_loop()
         self.heard = loop.time()
         self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)
@@ -76,6 +81,14 @@ class Connection(asyncio.Protocol):
             self._service.count(f"tls_{str(error).replace(' ', '_')}")
             self.abort()
         self._service.wake()
+
+    def pause_writing(self) -> None:
+        """asyncio: too much waits to be written."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """asyncio: it was written."""
+        self._writable.set()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -103,6 +116,7 @@ class Connection(asyncio.Protocol):
     async def _answer_requests(self) -> None:
         while True:
             request = await self._requests.get()
+            await self._writable.wait()
             answer = await self._answer(request)
             self.send(pack_frame(answer))
             self._service.wake()

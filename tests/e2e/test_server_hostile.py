@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from lanchat.protocol import wire
@@ -219,6 +220,23 @@ def test_a_message_of_a_million_characters_is_refused(server: ServerProcess, wit
         message = client.message(client.rooms["general"], "x")
         client.send(wire.Submit([Message(message.header, b"x" * 1_000_000, message.signature)]))
         assert closed(client.sock)
+
+
+def test_who_asks_without_reading_costs_little_memory(server: ServerProcess, witness: RawClient) -> None:
+    room = witness.request(wire.CreateRoom(f"big{random.getrandbits(40):x}", wire.RoomKind.PUBLIC, 1)).room.id
+    for _ in range(25):
+        assert witness.say(room, "Ж" * 4000).seq
+    resident = psutil.Process(server.pid).memory_info().rss
+    for number in range(1000, 1150):
+        witness.send(wire.Request(number, wire.History(room, 1, True, 200)))
+    time.sleep(1)
+    # 150 pages of 200 KB each would be 30 MB.
+    assert psutil.Process(server.pid).memory_info().rss - resident < 8 << 20
+    # Whoever reads late is answered all the same: pages, or "too many at once".
+    answers = [witness.receive() for _ in range(150)]
+    pages = [frame for frame in answers if isinstance(frame, wire.Response)]
+    assert {frame.id for frame in answers} == set(range(1000, 1150))
+    assert len(pages) >= 64
 
 
 def test_rooms_of_others_do_not_exist(server: ServerProcess, witness: RawClient) -> None:
