@@ -54,6 +54,8 @@ class Editor:
         text.bind("<<Cut>>", lambda event: self._cut())
         text.bind("<<Undo>>", lambda event: self._go(self._history.undo()))
         text.bind("<<Redo>>", lambda event: self._go(self._history.redo()))
+        for sequence in ("<<SelectAll>>", "<Control-a>"):
+            text.bind(sequence, lambda event: self._select_all())
         text.bind("<Key>", self._key)
 
     # The text
@@ -178,6 +180,11 @@ class Editor:
         if self.text.tag_ranges("sel"):
             self.text.clipboard_clear()
             self.text.clipboard_append(self._logical("sel.first", "sel.last"))
+        return "break"
+
+    def _select_all(self) -> str:
+        """Without the line break that every Tk text ends with."""
+        self.text.tag_add("sel", "1.0", "end-1c")
         return "break"
 
     def _cut(self) -> str:

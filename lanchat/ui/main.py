@@ -58,6 +58,7 @@ class MainPage:
         self._panes.add(self._sidebar.frame, width=px(_LEFT), minsize=px(170), stretch="never")
         self._panes.add(self._messages.frame, minsize=px(280), stretch="always")
         self._actions = self._table()
+        tools.home = self._to_composer
         self._bind()
         self._width = 0
         self._panes.bind("<Configure>", self._resized)
@@ -111,16 +112,27 @@ class MainPage:
             for sequence in sequences(key.sequence):
                 root.bind(sequence, self._runner(key.action))
         root.bind("<<Copy>>", self._copy)
+        root.bind("<Key>", self._stray)
 
     def _runner(self, action: Action) -> Callable[["tk.Event[tk.Misc]"], str | None]:
         def pressed(event: "tk.Event[tk.Misc]") -> str | None:
-            # A dialog has its own keys; bindings of the main window reach it as well.
-            if event.widget.winfo_toplevel() is not self._tools.root:
+            # A name instead of a widget: it was destroyed by its own binding for this key. And a dialog has its own
+            # keys; bindings of the main window reach it as well.
+            if isinstance(event.widget, str) or event.widget.winfo_toplevel() is not self._tools.root:
                 return None
             self.run(action)
             return "break"
 
         return pressed
+
+    def _stray(self, event: "tk.Event[tk.Misc]") -> None:
+        """What is typed while nothing has the keyboard (a page is being made anew) is meant for the composer."""
+        if event.widget is not self._tools.root:
+            return
+        if event.keysym in ("Return", "KP_Enter"):
+            self._messages.composer.send()
+        elif event.char and event.char.isprintable():
+            self._messages.composer.type(event.char)
 
     def _copy(self, event: "tk.Event[tk.Misc]") -> None:
         """Copies what is selected in the conversation when the field that has the keyboard has no selection."""
@@ -134,6 +146,7 @@ class MainPage:
             for sequence in sequences(key.sequence):
                 root.unbind(sequence)
         root.unbind("<<Copy>>")
+        root.unbind("<Key>")
         if self._search:
             self._search.leave()
 

@@ -110,11 +110,15 @@ class SearchPanel:
         self._list.choose = self._jump
         entry = self._words.entry
         entry.bind("<KeyRelease>", lambda event: self._typed())
-        entry.bind("<Escape>", lambda event: close())
+        entry.bind("<Escape>", lambda event: self._leave())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
-        self._list.canvas.bind("<Escape>", lambda event: close())
+        self._list.canvas.bind("<Escape>", lambda event: self._leave())
         self._words.on_return(self._search)
         self._last = ""
+
+    def _leave(self) -> str:
+        self._close()
+        return "break"
 
     def focus(self) -> None:
         self._words.entry.focus_set()

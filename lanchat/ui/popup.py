@@ -48,11 +48,16 @@ def _built(tools: Toolkit, master: tk.Misc, entries: Sequence[Entry]) -> tk.Menu
 
 def _add(tools: Toolkit, menu: tk.Menu, item: Item) -> None:
     label = glyphs.one_line(item.label, 60)
+
+    def run() -> None:
+        tools.take_keyboard()
+        item.run()
+
     menu.add_command(
         label=f" {label}" if item.icon else label,
         accelerator=item.keys,
         # A dialog must not open while the menu still holds the pointer.
-        command=lambda: tools.root.after_idle(item.run),
+        command=lambda: tools.root.after_idle(run),
         state="normal" if item.enabled else "disabled",
     )
     if item.icon:

@@ -16,13 +16,22 @@ from lanchat.ui.theme import Palette
 BULLET = "•"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Toolkit:
-    """One look of the window; a new one is made when theme, language or text size change. Main thread."""
+    """One look of the window; a new one is made when theme, language or text size change. Main thread.
+
+    `home` gives the keyboard to where somebody types; the page sets it.
+    """
 
     root: tk.Tk
     kit: Kit
     images: Images
+    home: Callable[[], None] = lambda: None
+
+    def take_keyboard(self) -> None:
+        """After a menu or a dialog: the keyboard is the main window's again."""
+        self.root.focus_force()
+        self.home()
 
     @property
     def palette(self) -> Palette:

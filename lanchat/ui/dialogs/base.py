@@ -73,9 +73,7 @@ class Dialog:
         if self.window.winfo_exists():
             self.window.grab_release()
             self.window.destroy()
-            root = self.tools.root
-            target = root.focus_lastfor()
-            (target or root).focus_force()
+            self.tools.take_keyboard()
 
     # Content
 

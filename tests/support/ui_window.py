@@ -1,0 +1,168 @@
+"""A window of the client in a process of its own, and a person in front of it: real keys, real clicks.
+
+What is on the screen comes from the probe (ui_probe.py). When the `with` block ends, the window must not have reported
+an error: no callback that failed, no ERROR in the log, exit code 0.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support import xvfb
+from tests.support.child import Child
+from tests.support.ui_probe import Probe, Seen
+from tests.support.waiting import wait_until
+
+TITLE = "LAN Chat"
+
+
+class UiWindow:
+    """A running window. `argv` starts it, with its probe at `probe`."""
+
+    def __init__(self, display: str, argv: Sequence[str], probe: Path, env: dict[str, str] | None = None) -> None:
+        self.display = display
+        before = _windows(display)
+        self.child = Child(argv, env=xvfb.screen_environment(display, env), cwd=Path(__file__).parents[2])
+        self.probe = Probe(probe)
+        try:
+            self.window = wait_until(
+                lambda: next(iter(_windows(display) - before), None), 20, "the window is there", interval=0.05
+            )
+            wait_until(lambda: _answers(self.probe), 20, "the window answers", interval=0.05)
+            self.take_keyboard()
+        except BaseException:
+            self.child.kill()
+            raise
+
+    # A person
+
+    def take_keyboard(self) -> None:
+        """The window manager that is not there would do this."""
+        xvfb.focus(self.display, str(self.window))
+
+    def keys(self, *names: str) -> None:
+        xvfb.key(self.display, *names)
+
+    def write(self, text: str) -> None:
+        xvfb.type_text(self.display, text)
+
+    def send(self, text: str) -> None:
+        """Types a message and presses Return."""
+        self.write(text)
+        self.keys("Return")
+
+    def click(self, text: str, kind: str = "", button: int = 1, timeout: float = 8.0) -> Seen:
+        """Waits for something with this text and clicks its middle."""
+        seen = self.probe.wait(text, kind, timeout)
+        self.click_at(seen, button)
+        return seen
+
+    def click_at(self, seen: Seen, button: int = 1, count: int = 1) -> None:
+        """Clicks the middle of something that was seen."""
+        x, y = map(str, seen.middle)
+        repeat = ["--repeat", str(count), "--delay", "5" if button in (4, 5) else "60"]
+        xvfb.xdotool(self.display, "mousemove", x, y, "click", *repeat, str(button))
+
+    def double_click(self, text: str, kind: str = "") -> None:
+        self.click_at(self.probe.wait(text, kind), count=2)
+
+    def choose(self, *labels: str) -> None:
+        """Chooses an entry of the menu that is open, through its submenus."""
+        for label in labels:
+            self.click(label, "entry")
+
+    def wheel(self, seen: Seen, notches: int) -> None:
+        """Turns the wheel over something; up with a negative number."""
+        self.click_at(seen, 4 if notches < 0 else 5, abs(notches))
+
+    def see(self, text: str, kind: str = "", timeout: float = 8.0) -> Seen:
+        return self.probe.wait(text, kind, timeout)
+
+    # The process
+
+    def commands(self, name: str) -> list[dict[str, Any]]:
+        """Commands of this name that a traced fake engine got so far."""
+        found = []
+        for line in list(self.child.stdout):
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if event.get("command") == name:
+                    found.append(event)
+        return found
+
+    def wait_command(self, name: str, count: int = 1, timeout: float = 8.0) -> dict[str, Any]:
+        """Waits for the `count`-th command of this name."""
+        wait_until(lambda: len(self.commands(name)) >= count, timeout, f"{count} × {name}")
+        return self.commands(name)[count - 1]
+
+    def quit(self) -> float:
+        """Ends the window by its key; returns the seconds it took."""
+        self.take_keyboard()
+        start = time.monotonic()
+        self.keys("ctrl+q")
+        code = self.child.wait(10)
+        took = time.monotonic() - start
+        assert code == 0, self.child.transcript()
+        return took
+
+    def check(self) -> None:
+        """Nothing went wrong in there."""
+        bad = [line for line in self.child.stderr if "ERROR" in line or "Traceback" in line or "error" in line.lower()]
+        assert not bad, self.child.transcript()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.child.kill()
+            print(self.child.transcript())
+            return
+        if self.child.returncode is None:
+            code = self.child.stop()
+            assert code == 0, self.child.transcript()
+        self.check()
+
+
+def _windows(display: str) -> set[str]:
+    try:
+        return set(xvfb.xdotool(display, "search", "--onlyvisible", "--name", TITLE).split())
+    except subprocess.CalledProcessError:
+        return set()
+
+
+def _answers(probe: Probe) -> bool:
+    try:
+        return bool(probe.look())
+    except OSError:
+        return False
+
+
+def fake_window(
+    display: str,
+    folder: Path,
+    *,
+    geometry: str = "1000x700+0+0",
+    language: str = "en",
+    theme: str = "light",
+    **scenario: Any,
+) -> UiWindow:
+    """A window on the fake network (fake_engine.py), with a profile in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    settings = folder / "settings.toml"
+    if not settings.exists():
+        settings.write_text(f'language = "{language}"\ntheme = "{theme}"\n')
+    probe = folder / "probe"
+    probe.unlink(missing_ok=True)
+    argv = [sys.executable, "-m", "tests.support.fake_window", "--profile", str(folder), "--geometry", geometry]
+    argv += ["--scenario", json.dumps({"trace": True} | scenario), "--probe", str(probe)]
+    return UiWindow(display, argv, probe)

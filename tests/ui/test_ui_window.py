@@ -1,0 +1,406 @@
+"""The window with a person in front of it, on the fake network: keys and clicks go through a real X display."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import xvfb
+from tests.support.ui_window import UiWindow, fake_window
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture
+def window(display: str, tmp_path: Path) -> Iterator[UiWindow]:
+    """A remembered profile, live."""
+    with fake_window(display, tmp_path / "profile") as window:
+        window.see("Everything is up to date")
+        yield window
+
+
+def composer(window: UiWindow) -> str:
+    """What stands in the composer."""
+    return next(seen.text for seen in window.probe.seen("Text"))
+
+
+# The main page
+
+
+def test_a_remembered_profile_types_at_once(window: UiWindow) -> None:
+    window.send("Hello, Anna! — Привет")
+    window.see("Hello, Anna! — Привет", "item")
+    assert composer(window) == ""
+    assert window.wait_command("Send")["text"] == "Hello, Anna! — Привет"
+    window.send("!say bob Good morning")
+    window.see("Good morning", "item")
+
+
+def test_several_lines_and_growing(window: UiWindow) -> None:
+    small = next(seen for seen in window.probe.seen("Text")).height
+    window.write("first")
+    window.keys("shift+Return")
+    window.write("second")
+    wait_until(lambda: next(iter(window.probe.seen("Text"))).height > small, 5, "the field grows")
+    window.keys("Return")
+    assert window.wait_command("Send")["text"] == "first\nsecond"
+    wait_until(lambda: next(iter(window.probe.seen("Text"))).height == small, 5, "the field shrinks")
+
+
+def test_a_long_text_is_refused_and_kept(window: UiWindow, display: str) -> None:
+
+    xvfb.xdotool(display, "type", "--delay", "0", "x" * 60)
+    for _ in range(7):  # doubled: 60 · 2^7 = 7,680
+        window.keys("ctrl+a", "ctrl+c", "End", "ctrl+v")
+        window.keys("ctrl+End")
+    window.see("Too long: 7680 of 4000")
+    window.keys("Return")
+    assert len(composer(window)) == 7680
+    assert window.commands("Send") == []
+
+
+def test_edit_by_up_and_cancel_by_escape(window: UiWindow) -> None:
+    window.send("A mistaek")
+    window.see("A mistaek", "item")
+    window.keys("Up")
+    window.see("Edit your message")
+    window.keys("Escape")
+    window.probe.wait_gone("Edit your message")
+    assert composer(window) == ""
+    window.keys("Up")
+    window.see("Edit your message")
+    window.keys("BackSpace", "BackSpace", "BackSpace")
+    window.send("ake")
+    window.see("A mistake", "item")
+    window.see("edited", "item")
+
+
+def test_reply_react_and_delete_by_menu(window: UiWindow) -> None:
+    window.send("!say bob What about lunch?")
+    window.click("What about lunch?", "item", button=3)
+    window.choose("Reply")
+    window.see("Reply to Bob Lee")
+    window.send("At noon")
+    assert window.wait_command("Send", 2)["reply_to"] != "0"
+    window.click("What about lunch?", "item", button=3)
+    window.choose("React", "Thumbs up")
+    assert window.wait_command("React")["emoji"] == "👍"
+    window.click("At noon", "item", button=3)
+    window.choose("Delete…")
+    window.click("Delete", "TButton")
+    window.see("This message was deleted", "item")
+
+
+def test_receipts_by_clicking_the_ticks(window: UiWindow) -> None:
+    window.send("Who has this?")
+    window.click("Who has this?", "item", button=3)
+    window.choose("Who has received and read it…")
+    window.see("Read — 2", "item")
+    window.see("Not received yet — 2", "item")
+    window.keys("Escape")
+    window.probe.wait_gone("Not received yet", "item")
+    window.send("and I type on at once")
+    window.see("and I type on at once", "item")
+
+
+def test_messages_by_keyboard_only(window: UiWindow) -> None:
+    window.send("Walk to me")
+    window.see("Walk to me", "item")
+    window.keys("ctrl+Up", "Return")
+    window.see("Reply", "entry")
+    window.keys("Down", "Return")
+    window.see("Reply to Иван Петров")
+
+
+def test_rooms_by_mouse_and_quick_switch(window: UiWindow) -> None:
+    window.write("half a thought")
+    window.click("ops", "item")
+    wait_until(lambda: window.probe.title.startswith("(1) ops"), 5, "ops is open")
+    assert composer(window) == ""
+    window.keys("ctrl+k")
+    window.write("gen")
+    window.keys("Return")
+    wait_until(lambda: "general" in window.probe.title, 5, "general is open")
+    assert composer(window) == "half a thought"
+    window.write(", whole")
+    window.keys("Return")
+    window.see("half a thought, whole", "item")
+
+
+def test_shortcuts_work_on_a_russian_keyboard(window: UiWindow) -> None:
+    window.keys("ctrl+Cyrillic_el")
+    window.write("разр")
+    window.keys("Return")
+    wait_until(lambda: "разработка" in window.probe.title, 5, "the room is open")
+    window.write("копия")
+    window.keys("ctrl+Cyrillic_ef", "ctrl+Cyrillic_es", "End", "ctrl+Cyrillic_em")
+    wait_until(lambda: composer(window) == "копиякопия", 5, "copied and pasted")
+
+
+def test_new_room_and_leaving_it(window: UiWindow) -> None:
+    window.keys("ctrl+n")
+    window.see("Make the room")
+    window.write("#bad")
+    window.keys("Return")
+    window.see("does not begin with #")
+    window.keys("ctrl+a", "BackSpace")
+    window.write("lunch")
+    window.keys("Return")
+    wait_until(lambda: "lunch" in window.probe.title, 5, "the room is open")
+    window.see("Nothing has been said here yet")
+    window.send("!say bob hi")
+    window.keys("ctrl+j")
+    window.see("There is no other public room", "item")
+    window.keys("Escape")
+
+
+def test_a_double_click_on_a_person_opens_the_conversation(window: UiWindow) -> None:
+    window.double_click("Chen Wei", "item")
+    wait_until(lambda: "Chen Wei" in window.probe.title, 5, "the conversation is open")
+    window.send("just you and me")
+    window.see("just you and me", "item")
+    window.see("Direct conversations", "item")
+
+
+def test_search_and_jump(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", lines=2000) as window:
+        window.see("Everything is up to date")
+        window.send("A needle in the hay")
+        window.send("!say bob more hay")
+        for _ in range(3):
+            window.keys("Prior")
+        window.keys("ctrl+f")
+        window.see("Search in messages")
+        window.write("needle")
+        window.click("A needle in", "item")
+        window.see("A needle in the hay", "item")
+        assert window.commands("Search")
+        window.keys("Escape")
+
+
+def test_scrolling_up_loads_history_and_the_button_leads_back(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", lines=600) as window:
+        window.see("Everything is up to date")
+        loads = len(window.commands("LoadLines"))
+        pane = max((seen for seen in window.probe.seen("Canvas")), key=lambda seen: seen.width * seen.height)
+        for _ in range(40):
+            window.wheel(pane, -20)
+            if window.probe.find("This is where the conversation begins", "item"):
+                break
+        window.see("This is where the conversation begins", "item")
+        assert len(window.commands("LoadLines")) >= loads + 4
+        window.send("back to the present")
+        window.see("back to the present", "item")
+
+
+def test_only_what_was_seen_is_marked_as_read(window: UiWindow) -> None:
+    marked = len(window.commands("MarkRead"))
+    window.send("!say bob look here")
+    window.see("look here", "item")
+    window.wait_command("MarkRead", marked + 1)
+    window.click("ops", "item")
+    seen = len(window.commands("MarkRead"))
+    window.send("!say bob in ops")
+    window.see("in ops", "item")
+    window.wait_command("MarkRead", seen + 1)
+
+
+def test_not_stored_and_refused(window: UiWindow) -> None:
+    window.send("!hold")
+    window.send("Nobody has this yet")
+    window.see("Not stored yet: kept on this computer", "item")
+    window.send("!state away")
+    window.see("cannot be reached")
+    window.send("!release")
+    window.probe.wait_gone("Not stored yet", "item")
+    window.send("!state live")
+    window.send("!refuse")
+    window.send("Not for you")
+    window.see("Not sent: you are no longer a member of this room", "item")
+    window.click("Not for you", "item", button=3)
+    window.choose("Put into the message field again")
+    wait_until(lambda: composer(window) == "Not for you", 5, "the text is back")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("connecting", "Connecting to Office"),
+        ("authenticating", "logging in"),
+        ("syncing", "Fetching what you missed"),
+        ("live", "Everything is up to date"),
+        ("lagging", "The network is slow"),
+        ("away", "cannot be reached"),
+        ("resyncing", "Connected again"),
+        ("forked", "contradicts"),
+    ],
+)
+def test_every_state_has_its_words(window: UiWindow, state: str, words: str) -> None:
+    window.send(f"!state {state}")
+    window.see(words)
+
+
+def test_a_revoked_computer_asks_for_the_password(window: UiWindow) -> None:
+    window.send("!revoke")
+    window.see("This computer's access was revoked")
+    window.see("Log in", "TButton")
+
+
+def test_account_dialogs(window: UiWindow) -> None:
+    gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
+
+    for entry, words in (
+        ("Name and e-mail…", "nobody else sees it"),
+        ("Change password…", "Present password"),
+        ("Devices…", "PC in the office"),
+        ("About the server…", "crown"),
+        ("Keyboard shortcuts", "send the message"),
+        ("Log out…", "will need the password"),
+    ):
+        window.click_at(gear)
+        window.choose(entry)
+        window.see(words)
+        window.keys("Escape")
+        window.probe.wait_gone(words)
+    window.send("still here")
+    window.see("still here", "item")
+
+
+def test_changing_the_password(window: UiWindow) -> None:
+    gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
+
+    window.click_at(gear)
+    window.choose("Change password…")
+    window.see("Present password")
+    for word in ("wrong one", "new password", "new password"):
+        window.write(word)
+        window.keys("Tab")
+    window.keys("Return")
+    window.see("The present password is wrong")
+
+
+def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile") as window:
+        window.see("Everything is up to date")
+        window.write("a draft")
+        gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
+
+        window.click_at(gear)
+        window.choose("Dark theme")
+        wait_until(lambda: composer(window) == "a draft", 5, "the draft is still there")
+        gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
+        window.click_at(gear)
+        window.choose("Русский")
+        wait_until(lambda: 'language = "ru"' in (tmp_path / "profile" / "settings.toml").read_text(), 5, "saved")
+        assert 'theme = "dark"' in (tmp_path / "profile" / "settings.toml").read_text()
+        window.keys("ctrl+a")
+        window.send("!say bob после всего")
+        window.see("после всего", "item")
+
+
+def test_closing_keeps_draft_room_and_place(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile") as window:
+        window.see("Everything is up to date")
+        window.click("разработка", "item")
+        window.write("to be continued")
+        assert window.quit() < 1.0
+        window.check()
+    with fake_window(display, tmp_path / "profile") as window:
+        wait_until(lambda: "разработка" in window.probe.title, 8, "the last room is open")
+        assert composer(window) == "to be continued"
+        window.send(" now")
+        window.see("to be continued now", "item")
+
+
+def test_away_at_the_start_it_opens_all_the_same(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", away_at_start=True) as window:
+        window.see("cannot be reached")
+        window.see("general", "item")
+        window.send("written without a server")
+        window.see("written without a server", "item")
+
+
+# Finding a server, logging in
+
+
+def test_from_an_empty_profile_to_the_first_message(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False) as window:
+        window.click("Office", "item")
+        window.see("Is this the right server?")
+        window.see("crown")
+        assert not window.commands("AcceptIdentity")
+        window.click("The words are the same: accept", "TButton")
+        window.see("Stay logged in")
+        window.write("ivan")
+        window.keys("Tab")
+        window.write("wrong")
+        window.keys("Return")
+        window.see("User name or password is wrong")
+        window.keys("ctrl+a")
+        window.write("secret password")
+        window.keys("Return")
+        window.see("Everything is up to date")
+        window.send("here I am")
+        window.see("here I am", "item")
+
+
+def test_a_changed_key_cannot_be_clicked_through(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False, trust="CHANGED") as window:
+        window.click("Office", "item")
+        window.see("This is not the server that you know")
+        buttons = {seen.text.strip() for seen in window.probe.seen("TButton") if seen.text}
+        assert buttons == {"Back to the list of servers", "Русский"}
+        window.keys("Return", "space", "Return")
+        assert not window.commands("AcceptIdentity")
+
+
+def test_registering_with_an_invite_code(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False, registration="INVITE") as window:
+        window.click("Office", "item")
+        window.click("The words are the same: accept", "TButton")
+        window.click("Create an account", "TButton")
+        window.see("Invite code")
+        for word in ("new.one", "Новый", "long enough", "long enough", "new@example.org", "code-1"):
+            window.write(word)
+            window.keys("Tab")
+        window.click("Create the account", "TButton")
+        window.see("Everything is up to date")
+        assert window.wait_command("Register")["invite_code"] == "code-1"
+
+
+def test_a_forgotten_password(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False) as window:
+        window.click("Office", "item")
+        window.click("The words are the same: accept", "TButton")
+        window.click("Forgot password?", "TButton")
+        window.see("Send me a code")
+        window.send("ivan")
+        window.see("a code is on its way")
+        for word in ("123456", "new password", "new password"):
+            window.write(word)
+            window.keys("Tab")
+        window.click("Set the new password", "TButton")
+        window.see("The new password is set")
+
+
+def test_an_address_that_nobody_answers(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False, servers=0) as window:
+        window.see("No server found so far")
+        window.write("10.0.0.99")
+        window.keys("Return")
+        window.see("Nobody answers at 10.0.0.99")
+
+
+@pytest.mark.parametrize("moment", ["Choose a server", "Is this the right server?", "Stay logged in"])
+def test_closing_at_any_moment(display: str, tmp_path: Path, moment: str) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False) as window:
+        window.see("Office", "item")
+        if moment != "Choose a server":
+            window.click("Office", "item")
+            window.see("Is this the right server?")
+        if moment == "Stay logged in":
+            window.click("The words are the same: accept", "TButton")
+            window.see("Stay logged in")
+        window.child.stop(grace=3)
+        assert window.child.returncode == 0
