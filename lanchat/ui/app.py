@@ -14,6 +14,7 @@ import tkinter as tk
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from lanchat.i18n import _, language, set_language
 from lanchat.net import api
@@ -22,7 +23,7 @@ from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.ui import glyphs, pages, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.chat_model import ChatModel, Draft
-from lanchat.ui.engine import Answer, Desk, Engine, Item
+from lanchat.ui.engine import Answer, Desk, Engine, Item, LateEngine
 from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
 from lanchat.ui.fonts import SIZES, Fonts, windows_is_sharp
@@ -34,6 +35,9 @@ from lanchat.ui.styles import Styles
 from lanchat.ui.theme import PALETTES
 from lanchat.ui.toolkit import Toolkit
 from lanchat.ui.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from lanchat.store.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,6 @@ def run(
     discovery_port: int | None = None,
 ) -> int:
     """Opens the window on a profile and stays until it is closed; returns the exit code."""
-    from lanchat.net.thread import ClientThread
     from lanchat.store.profile import Profile
 
     set_language()
@@ -66,11 +69,23 @@ def run(
         profile = Profile.open(profile_directory)
     except LocalStoreError as error:
         return _no_profile(str(error))
+    return open_window(profile, Wishes(server, invite, fingerprint, accept_new, user), discovery_port).run()
+
+
+def open_window(profile: "Profile", wishes: Wishes, discovery_port: int | None = None) -> "Window":
+    """The window on a profile, with the real network behind it."""
 
     def make_engine(on_event: Callable[[api.Event], None]) -> Engine:
-        return ClientThread(profile, on_event, discovery_port=discovery_port)
+        return LateEngine(lambda: _network(profile, on_event, discovery_port))
 
-    return Window(Memory(profile), make_engine, Wishes(server, invite, fingerprint, accept_new, user)).run()
+    return Window(Memory(profile), make_engine, wishes)
+
+
+def _network(profile: "Profile", on_event: Callable[[api.Event], None], discovery_port: int | None) -> Engine:
+    from lanchat.net.thread import ClientThread
+
+    options = {} if discovery_port is None else {"discovery_port": discovery_port}
+    return ClientThread(profile, on_event, **options)
 
 
 def _no_profile(reason: str) -> int:
@@ -133,8 +148,9 @@ class Window:
 
     def run(self) -> int:
         """Shows the window until it is closed; returns the exit code."""
-        self._engine.start()
         self._begin()
+        self.root.update_idletasks()
+        self._engine.start()
         self._catch_signals()
         self.root.after(_IDLE_CHECK_MS, self._check_idle)
         self.root.after(_SAVE_MS, self._save_often)

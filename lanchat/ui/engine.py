@@ -6,6 +6,7 @@ and what still arrives for it is ignored.
 
 import concurrent.futures
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -82,3 +83,80 @@ class Desk:
     def close(self) -> None:
         """No answer is delivered any more."""
         self._open = False
+
+
+class LateEngine:
+    """An engine that is made in a thread after the first page is painted: loading the network takes longer than Tk.
+
+    Commands that come before are kept and run in order. `make` may fail; then every command fails with its reason.
+    """
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._trouble: Exception | None = None
+        self._early: list[tuple[Command, concurrent.futures.Future[Any]]] = []
+        self._maker = threading.Thread(target=self._run, name="make-network", daemon=True)
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        self._maker.start()
+
+    def _run(self) -> None:
+        try:
+            engine = self._make()
+            engine.start()
+        except Exception as error:
+            log.error("the network could not be started", exc_info=error)
+            self._give_up(error)
+            return
+        with self._lock:
+            self._engine = engine
+            early, self._early = self._early, []
+        for command, future in early:
+            _chain(engine.call(command), future)
+
+    def _give_up(self, error: Exception) -> None:
+        with self._lock:
+            self._trouble = error
+            early, self._early = self._early, []
+        for _command, future in early:
+            future.set_exception(_no_network(error))
+
+    def call(self, command: Command) -> "concurrent.futures.Future[Any]":
+        """As ClientThread.call."""
+        with self._lock:
+            if self._engine is None:
+                future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+                if self._trouble is None:
+                    self._early.append((command, future))
+                else:
+                    future.set_exception(_no_network(self._trouble))
+                return future
+        return self._engine.call(command)
+
+    def stop(self, timeout: float) -> None:
+        """Ends the network, when there is one already."""
+        if self._maker.ident is not None:
+            self._maker.join(timeout)
+        if self._engine is not None:
+            self._engine.stop(timeout)
+
+
+def _no_network(error: Exception) -> CommandError:
+    return CommandError(Trouble.LOCAL, _("The network could not be started: {reason}").format(reason=error))
+
+
+def _chain(source: "concurrent.futures.Future[Any]", target: "concurrent.futures.Future[Any]") -> None:
+    """`target` ends as `source` does."""
+
+    def done(finished: "concurrent.futures.Future[Any]") -> None:
+        if finished.cancelled():
+            target.cancel()
+        elif (error := finished.exception()) is not None:
+            target.set_exception(error)
+        else:
+            target.set_result(finished.result())
+
+    source.add_done_callback(done)

@@ -1,0 +1,35 @@
+"""Starts the client's window on the real network, with a probe for tests: `python -m tests.support.real_window`."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from lanchat.store.profile import Profile
+from lanchat.ui.app import open_window
+from lanchat.ui.entry_model import Wishes
+from tests.support.ui_probe import serve
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--profile", type=Path, required=True)
+    parser.add_argument("--probe", type=Path, required=True)
+    parser.add_argument("--server", default="")
+    parser.add_argument("--invite", default="")
+    parser.add_argument("--fingerprint", default="")
+    parser.add_argument("--geometry", default="")
+    parser.add_argument("--discovery-port", type=int)
+    options = parser.parse_args()
+    profile = Profile.open(options.profile)
+    if options.geometry:
+        profile.settings.set("geometry", options.geometry)
+    wishes = Wishes(options.server, options.invite, options.fingerprint)
+    window = open_window(profile, wishes, options.discovery_port)
+    serve(window.root, options.probe)
+    window.root.after_idle(lambda: print(json.dumps({"painted": time.process_time()}), flush=True))
+    raise SystemExit(window.run())
+
+
+if __name__ == "__main__":
+    main()
