@@ -1,6 +1,6 @@
 """How fast the store is: `python -m tests.benchmarks.bench_store [--messages N] [--databases sqlite,mariadb]`.
 
-Writes N text messages as the sequencer does (one transaction per batch: heads, decisions, last numbers, append), then
+Writes N text messages as the sequencer does (one transaction per batch: head, append), then
 times pages, lookups and searches in them. Durability is the databases' own default: every commit waits for the disk.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
-from lanchat.protocol.messages import Header, Kind
+from lanchat.protocol.messages import Header, Kind, MessageKey
 from lanchat.protocol.records import Record
 from lanchat_server.core.model import NewRecord, RoomHead, RunKey
 from lanchat_server.store import SqlStore, open_store
@@ -84,13 +84,21 @@ def batches(room: int, messages: int, size: int, start: int = 1) -> Iterator[lis
 
 
 def write(store: SqlStore, room: int, batch: list[NewRecord]) -> None:
-    """One transaction as the sequencer's."""
+    """One transaction as the sequencer's, which remembers the last numbers of runs that it knows."""
     with store.transaction() as tx:
         tx.heads([room])
-        tx.decisions([new.header.key for new in batch])
-        tx.last_numbers({RunKey(room, new.header.device, new.header.run) for new in batch})
         last = batch[-1]
         tx.append(room, batch, RoomHead(last.record.seq, last.hash, last.record.time_ms))
+
+
+def measure_look_ups(store: SqlStore, room: int) -> None:
+    """What a batch of strangers or of repeated messages costs besides."""
+    keys = [MessageKey(room, device, 99, n) for device in _DEVICES[:8] for n in range(1_000_001, 1_000_009)]
+    runs = [RunKey(room, device, 99) for device in _DEVICES]
+    with store.transaction() as tx:
+        print(f"  64 decisions            {milliseconds(lambda _: tx.decisions(keys))}")
+        print(f"  40 last numbers         {milliseconds(lambda _: tx.last_numbers(runs))}")
+        print(f"  32 targets              {milliseconds(lambda _: tx.targets(room, range(100, 132)))}")
 
 
 def measure_writes(store: SqlStore, room: int, messages: int, size: int, start: int) -> float:
@@ -158,6 +166,7 @@ def bench(name: str, url: str | None, folder: Path, messages: int) -> None:
         alone = min(200, messages)
         rate = measure_writes(store, room, alone, 1, warm + messages + 1)
         print(f"  1 in a transaction      {rate:8.0f} messages/s")
+        measure_look_ups(store, room)
         measure_reads(store, room, warm + messages)
     finally:
         store.close()
