@@ -32,7 +32,8 @@ from lanchat.ui.wrap import Row, elide, wrap
 COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one
 BUBBLE = 600  # about 80 characters
 _PAD = 12
-_GUTTER = 58
+_GUTTER = 58  # at the left of every bubble: the pictures of others stand there
+_RIGHT = 20  # at the right of one's own bubbles
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def message_block(message: Message, width: int, kit: Kit, me: int, named: bool) 
     line, px = message.line, kit.px
     column = min(width, px(COLUMN))
     left = (width - column) // 2
-    limit = max(min(column - px(_GUTTER + 72), px(BUBBLE)) - 2 * px(_PAD), px(60))
+    free = column - px(_GUTTER) - px(_RIGHT if line.mine else 40)
+    limit = max(min(free, px(BUBBLE)) - 2 * px(_PAD), px(60))
     sheet = _Sheet(kit, _skin(message, kit), limit, px(6))
     if named and message.first and not line.mine:
         _name(sheet, line)
@@ -106,7 +108,7 @@ def _finished(sheet: _Sheet, message: Message, left: int, column: int) -> Block:
     top = px(10) if message.first else px(2)
     inner = max(sheet.width, px(24))
     width, height = inner + 2 * px(_PAD), sheet.y + px(7)
-    x = left + column - px(20) - width if line.mine else left + px(_GUTTER)
+    x = left + column - px(_RIGHT) - width if line.mine else left + px(_GUTTER)
     bubble = Box(x, top, width, height, sheet.skin.ground, kit.palette.surface, px(12))
     dx = x + px(_PAD)
     ops: list[Op] = [bubble]

@@ -146,7 +146,8 @@ class Messages:
             self._down.place_forget()
             return
         missed = self._chat.model.missed
-        text = f" {ngettext('{n} new message', '{n} new messages', missed).format(n=missed)}" if missed else ""
+        told = ngettext("{n} new message", "{n} new messages", missed).format(n=missed)
+        text = f" {told}" if missed else ""
         if text != self._down_text or not self._down.winfo_manager():
             self._down_text = text
             self._down.configure(text=text)

@@ -63,8 +63,11 @@ class Pane:
             self.frame, background=palette.surface, highlightthickness=0, borderwidth=0, yscrollincrement=1, takefocus=1
         )
         self._bar = ttk.Scrollbar(self.frame, orient="vertical", command=self._bar_moved, style=Look.SCROLLBAR.value)
-        self.canvas.configure(yscrollcommand=self._bar.set)
-        self._bar.pack(side="right", fill="y")
+        self.canvas.configure(yscrollcommand=self._moved)
+        # The bar keeps its place when there is nothing to scroll, so that lines do not break differently then.
+        gutter = tk.Frame(self.frame, background=palette.surface, width=self._bar.winfo_reqwidth())
+        gutter.pack(side="right", fill="y")
+        self._gutter = gutter
         self.canvas.pack(side="left", fill="both", expand=True)
         self._brush = Brush(self.canvas, images, palette, palette.surface)
         self.scene = Scene(self._lay, lambda text: kit.measure(Font.BODY, text))
@@ -222,6 +225,15 @@ class Pane:
         return max(seen, default=0)
 
     # Scrolling
+
+    def _moved(self, first: float | str, last: float | str) -> None:
+        """The scroll bar is there only when it is of use."""
+        self._bar.set(float(first), float(last))
+        needed = float(first) > 0 or float(last) < 1
+        if needed and not self._bar.winfo_manager():
+            self._bar.place(in_=self._gutter, relwidth=1, relheight=1)
+        elif not needed:
+            self._bar.place_forget()
 
     def _bar_moved(self, *arguments: str) -> None:
         self.canvas.yview(*arguments)

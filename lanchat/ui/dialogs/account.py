@@ -131,5 +131,5 @@ def _device_state(device: Device) -> str:
         return _("locked out")
     if device.online:
         return _("online now")
-    since = words.moment(device.created_ms / 1000)
-    return f"{words.last_seen(device.last_seen_ms / 1000)} · {_('since {when}').format(when=since)}"
+    since = _("since {when}").format(when=words.moment(device.created_ms / 1000))
+    return f"{words.last_seen(device.last_seen_ms / 1000)} · {since}"

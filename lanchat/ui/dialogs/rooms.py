@@ -153,7 +153,8 @@ class RoomDialog(Dialog):
             if others:
                 rows.append(Row("others", _("Can be invited"), heading=True))
                 rows += [person_row(person, True) for person in others[:20]]
-        rows.append(Row("members", f"{_('Members')} — {len(self._members)}", heading=True))
+        members = _("Members")
+        rows.append(Row("members", f"{members} — {len(self._members)}", heading=True))
         rows += [
             person_row(person, True) for person in sorted(self._members, key=lambda p: name_key(words.person_name(p)))
         ]
