@@ -55,7 +55,11 @@ class FakeLog:
 
     def enrol(self, key: Ed25519PrivateKey, user: int, name: str) -> Certificate:
         """A certificate for a device."""
-        body = CertificateBody(LOG_ID, user, keys.public_octets(key), name, name.title(), 2**50, len(self.devices) + 1)
+        return self.enrol_public(keys.public_octets(key), user, name)
+
+    def enrol_public(self, public_key: bytes, user: int, name: str) -> Certificate:
+        """The same, by the public key alone."""
+        body = CertificateBody(LOG_ID, user, public_key, name, name.title(), 2**50, len(self.devices) + 1)
         certificate = self.devices[body.device] = issue_certificate(self.key, body)
         return certificate
 
