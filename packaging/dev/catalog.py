@@ -1,8 +1,9 @@
 """The Russian catalogue: `python packaging/dev/catalog.py` after texts were added or changed (`make catalog`).
 
-Takes every marked text out of the source, keeps the translations that are there, adds those of `locale/parts` (written
-beside a part of the program and handed over), drops what no source has any more, and compiles. Ends with 1 and a
-list when a text has no translation yet. Nothing is guessed: a changed text is a new text.
+Takes every marked text out of the source, with the translations of `locale/parts` (written beside a part of the
+program; as long as such a file is there it has the last word) and else those that are there already, drops what no
+source has any more, and compiles. Ends with 1 and a list when a text has no translation yet. Nothing is guessed: a
+changed text is a new text.
 """
 
 import sys
@@ -41,7 +42,7 @@ def read(file: Path) -> Catalog:
 def build() -> Catalog:
     """The catalogue of the source as it is now, with every translation that is known."""
     present = read(PO)
-    known = [present, *(read(part) for part in sorted(PARTS.glob("*.ru.po")))]
+    known = [*(read(part) for part in sorted(PARTS.glob("*.ru.po"))), present]
     catalog = Catalog(
         locale="ru",
         project="LAN Chat",
