@@ -318,7 +318,8 @@ class TestOnOneNetwork:
         )
         stranger.wait_for_line(lambda line: line == "bound", 5, "the stranger has the port")
         server = serve(one, "Office", 4242, "rescan_interval=0.3")
-        assert any("discovery port 47474 cannot be used" in line for line in server.stderr)
+        wait_until(lambda: bool(server.stderr), 5, "the server says that the port is taken")
+        assert "discovery port 47474 cannot be used" in server.stderr[0]
         assert seek_until(two, bool)[0][4] == "zeroconf"
         stranger.kill()
         assert seek_until(two, bool, "use_zeroconf=False")[0][4] == "probe"

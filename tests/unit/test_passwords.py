@@ -80,9 +80,10 @@ def test_an_unknown_user_takes_as_long_as_a_wrong_password(hashers: list[Passwor
     async def fastest(stored: str | None) -> float:
         times = []
         for _ in range(7):
-            start = time.perf_counter()
+            # Processor time of this process: what other programs do meanwhile does not count.
+            start = time.process_time()
             assert not await hashers[0].verify("wrong", stored)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     async def scenario() -> tuple[float, float]:
