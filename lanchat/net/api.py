@@ -532,6 +532,9 @@ class ServerFound:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
+    """Whose session begins. Also said at the start for an account that this profile remembers: from then on commands
+    work with what the local copy knows, whether or not the server is there."""
+
     account: Account
     server: Server
 
@@ -558,8 +561,9 @@ class RoomLive:
 
 @dataclass(frozen=True, slots=True)
 class LineAdded:
-    """A message by anybody, in order; `line.seq` None: not stored yet. History that arrives while syncing comes with
-    `live` False."""
+    """A message by anybody, in order; `line.seq` None: not stored yet. One's own message comes once so, and again with
+    its number, under the same id, when its record is here. History that arrives while syncing comes with `live`
+    False."""
 
     line: Line
     live: bool

@@ -8,10 +8,13 @@ A server that this profile knows and has a device key for is a Member at once, b
 knows can be read, and messages wait in the outbox, while the server is away.
 """
 
+import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import random
 from typing import Any
 
@@ -26,6 +29,7 @@ from lanchat.net.trust import known_candidate, server_view
 from lanchat.net.words import not_logged_in, offline, refusal
 from lanchat.protocol import wire
 from lanchat.protocol.beacon import DISCOVERY_PORT
+from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.core import ClientCore, LogIdentity
 from lanchat.protocol.client.ports import LocalStoreError
@@ -36,6 +40,8 @@ from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import Profile
 
 Handler = Callable[["Client", Any], Awaitable[Any]]
+
+log = logging.getLogger(__name__)
 GOODBYE_TIME = 1.0
 # The server sends a record right after its acknowledgement; the local copy should not end between the two.
 SETTLE_TIME = 0.5
@@ -55,13 +61,22 @@ class Client:
         config: ClientConfig | None = None,
     ) -> None:
         self.profile = profile
-        self.emit = on_event
+        # Connecting, logging in and leaving happen one after the other.
+        self.turn = asyncio.Lock()
+        self._on_event = on_event
         self.options = Options(discovery_port, use_zeroconf, use_udp)
         self.entry = Entry(profile, self.options)
         self.member: Member | None = None
         self.config = config or ClientConfig()
         self._store: SqliteLocalStore | None = None
         self._revoke_at_end = False
+
+    def emit(self, event: api.Event) -> None:
+        """Tell; whoever listens badly must not stop the network."""
+        try:
+            self._on_event(event)
+        except Exception:
+            log.exception("an event was not taken: %s", type(event).__name__)
 
     async def call(self, command: api.Command) -> Any:
         """The command's result; raises CommandError and nothing else."""
@@ -140,7 +155,13 @@ class Client:
             run=secrets.randbits(63),
             now_ms=lambda: int(time.time() * 1000),
         )
-        member = self.member = Member(core, store, device, server, self.emit)
+
+        def keep_certificate(certificate: Certificate) -> None:
+            stored = self.profile.device(known.log_id)
+            if stored is not None and stored.device_id == device.device_id and stored.certificate != certificate:
+                self.profile.save_device(replace(stored, certificate=certificate))
+
+        member = self.member = Member(core, store, device, server, self.emit, keep_certificate)
         dialer = Dialer(self.profile, known, device.device_id, key, self.options, self._greeted, first)
         return member, dialer
 

@@ -244,7 +244,8 @@ async def wait_live(client: "Client", command: api.WaitLive) -> api.Account:
 
 async def logout(client: "Client", command: api.Logout) -> None:
     member = client.logged_in()
-    await member.ask(wire.Logout())
+    if member.core.state is not LinkState.REFUSED:
+        await member.ask(wire.Logout())
     client.profile.forget_device(member.device.log_id)
     await client.leave()
 
@@ -253,16 +254,26 @@ async def disconnect(client: "Client", command: api.Disconnect) -> None:
     await client.leave()
 
 
+def _in_turn(handler: Any) -> Any:
+    """One at a time: two that connect at once would close each other's connections."""
+
+    async def handle(client: "Client", command: Any) -> Any:
+        async with client.turn:
+            return await handler(client, command)
+
+    return handle
+
+
 HANDLERS: dict[type, Any] = {
     api.Discover: discover,
-    api.Connect: connect,
-    api.AcceptIdentity: accept_identity,
+    api.Connect: _in_turn(connect),
+    api.AcceptIdentity: _in_turn(accept_identity),
     api.GetOffer: get_offer,
-    api.Login: login,
-    api.Register: register,
-    api.Recover: recover,
-    api.RecoverConfirm: recover_confirm,
+    api.Login: _in_turn(login),
+    api.Register: _in_turn(register),
+    api.Recover: _in_turn(recover),
+    api.RecoverConfirm: _in_turn(recover_confirm),
     api.WaitLive: wait_live,
-    api.Logout: logout,
-    api.Disconnect: disconnect,
+    api.Logout: _in_turn(logout),
+    api.Disconnect: _in_turn(disconnect),
 }

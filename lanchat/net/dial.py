@@ -27,6 +27,8 @@ from lanchat.store.profile import Profile
 CONNECT_TIMEOUT = 4.0
 LOGIN_TIMEOUT = 10.0
 DISCOVERY_TIME = 1.0
+# Failed tries at the last address before it is searched for: a server that is being restarted comes back there.
+SEARCH_AFTER = 3
 # Refusals after which a device does not come back by itself.
 FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
 
@@ -62,6 +64,7 @@ class Dialer:
         self._options = options
         self._on_greeted = on_greeted
         self._first = first
+        self._failures = 0
 
     async def dial(self, opened: Callable[[], None]) -> Established:
         """Raises DialFailed. A channel that does not become a session is closed."""
@@ -80,6 +83,7 @@ class Dialer:
             if failed is None:
                 raise
             raise failed from error
+        self._failures = 0
         return Established(channel, greeted.welcome, logged_in)
 
     def _check_log(self, greeted: Greeted) -> None:
@@ -92,6 +96,9 @@ class Dialer:
         try:
             return await self._open(self.known.host, self.known.port)
         except DialFailed as failed:
+            self._failures += 1
+            if self._failures < SEARCH_AFTER:
+                raise
             last = failed
         options = self._options
         for found in await discover(

@@ -17,6 +17,7 @@ from lanchat.net.driver import Driver
 from lanchat.net.rooms import RoomBook
 from lanchat.net.words import code_text, known_code, offline, reason_text, refusal
 from lanchat.protocol import wire
+from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client import events as core_events
 from lanchat.protocol.client.core import ClientCore, message_id
 from lanchat.protocol.client.fold import Note, is_shown, readable_changes
@@ -43,10 +44,16 @@ Emit = Callable[[api.Event], None]
 
 
 class Member:
-    """Event loop's thread only. `server` is where it was last."""
+    """Event loop's thread only. `server` is where it was last; `keep_certificate` makes this device's own durable."""
 
     def __init__(
-        self, core: ClientCore, store: LocalStore, device: StoredDevice, server: api.Server, emit: Emit
+        self,
+        core: ClientCore,
+        store: LocalStore,
+        device: StoredDevice,
+        server: api.Server,
+        emit: Emit,
+        keep_certificate: Callable[[Certificate], None],
     ) -> None:
         self.core = core
         self.store = store
@@ -57,6 +64,7 @@ class Member:
         # Why the server refused this device, when it did.
         self.refusal: wire.Code | None = None
         self._emit = emit
+        self._keep_certificate = keep_certificate
         self._driver: Driver | None = None
         self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
@@ -235,6 +243,8 @@ class Member:
                 self._members_changed(event)
             case core_events.CursorsChanged():
                 self._cursors_changed(event)
+            case core_events.CertificateRenewed():
+                self._keep_certificate(event.certificate)
             case core_events.RoomStopped():
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
             case core_events.LocalTrouble():
@@ -250,6 +260,15 @@ class Member:
         if event.state is LinkState.SYNCING and before is not api.State.SYNCING:
             self._session_began()
         self._emit(self.state)
+        if self.state.state is api.State.AWAY and before is not api.State.AWAY:
+            self._nobody_is_seen()
+
+    def _nobody_is_seen(self) -> None:
+        """Without the server nobody knows who is at the computer."""
+        users = [user for user in self.core.directory.users.values() if user.state]
+        people = tuple(self.book.person(user, connected=False) for user in users)
+        if people:
+            self._emit(api.PeopleChanged(people))
 
     def _session_began(self) -> None:
         self._emit(api.LoggedIn(self.account(), self.server))

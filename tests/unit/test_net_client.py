@@ -263,6 +263,53 @@ def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
     run(scenario)
 
 
+def test_a_refused_device_can_be_forgotten(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        server.sessions[0].send(wire.Goodbye(wire.Code.DEVICE_REVOKED, "revoked"))
+        await anna.state(api.State.REFUSED)
+        await anna.call(api.Logout())
+        assert anna.profile.device(LOG_ID) is None
+        assert server.requests(wire.Logout) == []
+
+    run(scenario)
+
+
+def test_a_fresh_certificate_is_kept_in_the_profile(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        device = anna.profile.device(LOG_ID)
+        assert device is not None
+        fresh = server.log.enrol_public(server.public_keys[device.device_id][1], 1, "anna")
+        server.sessions[0].send(wire.NewCertificate(fresh))
+        await until(lambda: (stored := anna.profile.device(LOG_ID)) and stored.certificate == fresh)
+
+    run(scenario)
+
+
+def test_two_who_connect_at_once_take_turns(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        command = api.Connect(address=server.address, accept_new=True)
+        first, second = await asyncio.gather(anna.call(command), anna.call(command))
+        assert first.fingerprint == second.fingerprint
+        await until(lambda: len(server.sessions) == 1)
+        assert (await anna.call(api.Register("anna", "a password"))).name == "anna"
+
+    run(scenario)
+
+
+def test_a_listener_that_fails_does_not_stop_the_network(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        def fail(event: api.Event) -> None:
+            raise RuntimeError("a bug in the window")
+
+        anna.client._on_event = fail
+        await anna.register(server)
+        assert await anna.say("still here") == 1
+
+    run(scenario)
+
+
 def test_a_server_with_another_log_does_not_know_the_device(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)

@@ -195,7 +195,7 @@ class ClientCore:
         self._fresh_session = True
         self._certificates.begin_session()
         self._take_keys(session.keys)
-        self.authors.learn_untrusted([session.certificate])
+        self._on_new_certificate(wire.NewCertificate(session.certificate))
         self._take_users([session.user])
         self._take_session_rooms(session.rooms)
 
