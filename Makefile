@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -22,6 +22,10 @@ format: ## bring the code into the project's style
 	@$(SETUP) dev
 	@.venv/bin/ruff check --fix --exit-zero .
 	@.venv/bin/ruff format .
+
+catalog: ## texts for people: collect, merge the Russian ones, compile
+	@$(SETUP) dev
+	@.venv/bin/python packaging/dev/catalog.py
 
 clean: ## remove what was built, installed and run here
 	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -146,7 +146,7 @@ COMMANDS = {
         _file,
     ),
     "restore": Command(
-        N_("take keys and database from a file; clients give back what is newer"),
+        N_("take keys and database from a file"),
         "FILE",
         "lanchat-server restore office.backup",
         "lanchat_server.cli_data:restore",

@@ -77,7 +77,7 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: Output)
 
     with _told_in_one_line():
         summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
-    text = _("Restored from {file}: {users}, {messages}. Start the server: clients give back what is newer")
+    text = _("Restored from {file}: {users}, {messages}")
     made = {
         "log_id": summary.log.log_id.hex(),
         "log_epoch": summary.log.epoch,
