@@ -112,6 +112,11 @@ def _users(parser: Parser) -> None:
     add("reset-password", text, "USER", f"{PROGRAM} users reset-password anna")
 
 
+def _window_options(parser: Parser) -> None:
+    _run_options(parser)
+    parser.add_argument("--hidden", action="store_true", help=_("begin as an icon"))
+
+
 ROLES = ("member", "moderator", "administrator")
 COMMANDS = {
     "run": Command(
@@ -153,7 +158,7 @@ COMMANDS = {
         _restore,
     ),
     "window": Command(
-        N_("run the server with its window"), "", "lanchat-server window", "lanchat_server.cli:window", _run_options
+        N_("run the server with its window"), "", "lanchat-server window", "lanchat_server.cli:window", _window_options
     ),
 }
 
@@ -244,4 +249,4 @@ def window(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     from lanchat_server.window import run as run_window
 
     logs.configure(settings.json_logs, settings.log_level)
-    return run_window(settings)
+    return run_window(settings, options.hidden)
