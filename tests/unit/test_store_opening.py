@@ -192,7 +192,8 @@ class TestServers:
 
     def test_no_rights(self, mariadb: MariaDB, mariadb_url: str, tmp_path: Path) -> None:
         name = mariadb_url.rsplit("/", 1)[1]
-        mariadb.execute("CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'x'")
+        mariadb.execute("DROP USER IF EXISTS reader@'127.0.0.1'")
+        mariadb.execute("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'x'")
         assert "lacks rights" in refused(mariadb.url(name, "reader", "x"), tmp_path)
         mariadb.execute(f"GRANT SELECT ON `{name}`.* TO reader@'127.0.0.1'")
         assert "lacks rights" in refused(mariadb.url(name, "reader", "x"), tmp_path)
@@ -220,7 +221,6 @@ class TestServers:
             "--sql-mode=NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT",
             "--default-time-zone=+09:00",
             "--transaction-isolation=READ-UNCOMMITTED",
-            "--lower-case-table-names=1",
         )
         with MariaDB(options) as server:
             server.execute("CREATE DATABASE chat")
