@@ -7,7 +7,7 @@ import pytest
 
 from lanchat.protocol.messages import Kind
 from lanchat_server.store import SqlStore, search
-from lanchat_server.store.words import query_words, words
+from lanchat_server.store.words import words
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, room
 
@@ -115,12 +115,12 @@ def test_an_undone_transaction_leaves_no_words(log: Log) -> None:
     assert seqs(log.store, "apple") == [1]
 
 
-@pytest.mark.parametrize(
-    "query", ["+a -b", '"a b"', "a*", "(a", "a)", "~a <b >c @3", "%", "_", "\\", "NEAR(a b)", "a:b", "';--"]
-)
-def test_operators_of_the_engines_mean_nothing(log: Log, query: str) -> None:
+def test_operators_of_the_engines_mean_nothing(log: Log) -> None:
     log.say("a b c 3 near", "nothing of it")
-    assert seqs(log.store, query) == ([1] if query_words(query) else [])
+    for query in ("+a -b", '"a b"', "a*", "(a", "a)", "~a <b >c @3", "NEAR(a b)", "a:b"):
+        assert seqs(log.store, query) == [1], query
+    for query in ("%", "_", "\\", "';--", "*", "+"):
+        assert seqs(log.store, query) == [], query
 
 
 _WORDS = """
@@ -196,10 +196,10 @@ def test_both_databases_answer_alike(tmp_path: Path, mariadb_url: str, monkeypat
                 tx.add_room(room(store, 5, "five"))
             logs = [Log(store), Log(store, 5, step_ms=7)]
             for log in logs:
-                corpus(log, 300)
+                corpus(log, 200)
             rooms = {log.room: 20 for log in logs}
             answers.append(
-                [store.search(rooms, query, before=before, limit=40) for query in queries() for before in (0, 200)]
+                [store.search(rooms, query, before=before, limit=40) for query in queries() for before in (0, 150)]
             )
         assert answers[0] == answers[1]
         assert sum(map(len, answers[0])) > 1000
