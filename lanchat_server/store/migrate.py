@@ -46,7 +46,7 @@ def migrate(connection: Connection, address: Address) -> None:
 
 def _check_empty(connection: Connection, address: Address) -> None:
     """Raise StoreError when another program's tables are there. On MySQL some of ours may be, of a start cut short."""
-    ours = set() if address.is_sqlite else set(metadata.tables)
+    ours = set() if address.is_sqlite else {"alembic_version", *metadata.tables}
     if set(inspect(connection).get_table_names()) - ours:
         message = _("{database} holds tables of another program: give LAN Chat a database of its own")
         raise StoreError(message.format(database=address))
