@@ -26,7 +26,7 @@ from lanchat.ui.chat_model import ChatModel, Draft
 from lanchat.ui.engine import Answer, Desk, Engine, Item, LateEngine
 from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
-from lanchat.ui.fonts import SIZES, Fonts, windows_is_sharp
+from lanchat.ui.fonts import SIZES, Fonts
 from lanchat.ui.images import Images
 from lanchat.ui.main import bind_clipboard
 from lanchat.ui.memory import Memory
@@ -105,7 +105,6 @@ class Window:
         self._memory = memory
         self._wishes = wishes
         set_language(memory.language or None)
-        windows_is_sharp()
         self.root = _make_root()
         glyphs.protect(self.root.tk.call("tk", "windowingsystem") == "x11")
         self.root.report_callback_exception = self._callback_failed

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lanchat.i18n import _, language
+from lanchat.ui import glyphs
 from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel
 from lanchat.ui.parts import Part
@@ -152,7 +153,7 @@ class Card:
         model = self.model
         text = model.busy or model.error or model.done
         look = Look.MUTED if model.busy else Look.ERROR if model.error else Look.DONE
-        self._says.configure(text=text, style=look.value)
+        self._says.configure(text=glyphs.inline(text), style=look.value)
         if not self._says.winfo_manager():
             self._says.pack(anchor="w", pady=(self.tools.px(8), 0))
         for field in self._fields:

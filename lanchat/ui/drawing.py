@@ -23,7 +23,7 @@ class Font(enum.Enum):
     TITLE = "LanchatTitle"
     HUGE = "LanchatHuge"
     INITIALS = "LanchatInitials"
-    MONO = "LanchatMono"
+    MONO_SMALL = "LanchatMonoSmall"
 
 
 @dataclass(frozen=True)

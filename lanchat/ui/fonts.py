@@ -3,7 +3,6 @@
 A named font is changed in one place and every widget that uses it follows.
 """
 
-import sys
 import tkinter as tk
 from tkinter import font as tkfont
 
@@ -54,7 +53,7 @@ class Fonts:
             Font.TITLE: {"size": size + 3, "weight": "bold"},
             Font.HUGE: {"size": size + 10, "weight": "bold"},
             Font.INITIALS: {"size": max(size - 1, 7), "weight": "bold"},
-            Font.MONO: {"size": size, "family": fixed},
+            Font.MONO_SMALL: {"size": size - 2, "family": fixed},
         }
         for role, wanted in options.items():
             self._fonts[role].configure(**({"family": self._family} | wanted))  # type: ignore[arg-type]
@@ -80,11 +79,3 @@ class Fonts:
         """What laying out needs."""
         height = {role: int(face.metrics("linespace")) for role, face in self._fonts.items()}
         return Kit(palette, self.measure, height, self.px)
-
-
-def windows_is_sharp() -> None:
-    """Tells Windows that this program draws at the display's own resolution; before the first window."""
-    if sys.platform == "win32":
-        import ctypes
-
-        ctypes.windll.shcore.SetProcessDpiAwareness(1)

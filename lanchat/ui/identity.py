@@ -53,7 +53,7 @@ def fingerprint_box(tools: Toolkit, master: tk.Misc, said: str, fingerprint: str
     digits = tk.Label(
         box,
         text=words.grouped_hex(fingerprint),
-        font=("TkFixedFont", 8),
+        font=Font.MONO_SMALL.value,
         background=palette.sidebar,
         foreground=palette.muted,
         justify="left",

@@ -266,6 +266,7 @@ class _Notice:
         palette, px = tools.palette, tools.px
         self._chat = chat
         self._over = master
+        self._root = tools.root
         self._job = ""
         self.frame = tk.Frame(master, background=palette.danger_soft, padx=px(12), pady=px(8))
         self._label = tk.Label(
@@ -293,9 +294,10 @@ class _Notice:
         self.frame.place(relx=0.5, y=self._px(66), anchor="n")
         self.frame.lift()
         if self._job:
-            self.frame.after_cancel(self._job)
-        self._job = self.frame.after(_NOTICE_MS, self.hide)
+            self._root.after_cancel(self._job)
+        self._job = self._root.after(_NOTICE_MS, self.hide)
 
     def hide(self) -> None:
         self._job = ""
-        self.frame.place_forget()
+        if self.frame.winfo_exists():
+            self.frame.place_forget()

@@ -9,7 +9,7 @@ from lanchat.net import api
 from lanchat.net.api import CommandError, Line
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.protocol.wire import RoomKind
-from lanchat.ui import dialogs, menus
+from lanchat.ui import dialogs, glyphs, menus
 from lanchat.ui.chat import Chat
 from lanchat.ui.parts import Part
 from lanchat.ui.popup import popup
@@ -159,7 +159,7 @@ class SearchPanel:
 
     def _failed(self, turn: int, error: CommandError) -> None:
         if turn == self._asked and self.frame.winfo_exists():
-            self._says.configure(text=error.text)
+            self._says.configure(text=glyphs.inline(error.text))
 
     def _jump(self, key: Hashable) -> None:
         if isinstance(key, LineKey):

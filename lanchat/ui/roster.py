@@ -120,17 +120,13 @@ def joinable_rows(model: ChatModel, wanted: str = "") -> list[Row]:
         Row(
             RoomKey(room.room),
             glyphs.one_line(words.room_title(room), 100),
-            subtitle=_member_count(room),
+            subtitle=words.members(room.members),
             initials=initials(words.room_title(room)),
             index=avatar_index(room.room),
             dim=True,
         )
         for room in sorted(rooms, key=_room_order)
     ]
-
-
-def _member_count(room: RoomView) -> str:
-    return words.members(room.members, 0).split(" · ")[0]
 
 
 # People

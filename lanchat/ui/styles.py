@@ -38,7 +38,6 @@ class Look(enum.Enum):
     DONE = "Done.Lanchat.TLabel"
     TITLE = "Title.Lanchat.TLabel"
     HUGE = "Huge.Lanchat.TLabel"
-    MONO = "Mono.Lanchat.TLabel"
     FIELD_NAME = "FieldName.Lanchat.TLabel"
     SIDE_TEXT = "Side.Lanchat.TLabel"
     SIDE_MUTED = "SideMuted.Lanchat.TLabel"
@@ -252,7 +251,6 @@ def _labels(style: ttk.Style, p: Palette) -> None:
         Look.DONE: {"foreground": p.success},
         Look.TITLE: {"foreground": p.text, "font": Font.TITLE.value},
         Look.HUGE: {"foreground": p.text, "font": Font.HUGE.value},
-        Look.MONO: {"foreground": p.muted, "font": Font.MONO.value},
         Look.FIELD_NAME: {"foreground": p.text, "font": Font.SMALL_BOLD.value},
     }
     for look, options in on_surface.items():

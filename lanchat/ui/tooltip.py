@@ -2,6 +2,7 @@
 
 import tkinter as tk
 
+from lanchat.ui import glyphs
 from lanchat.ui.drawing import Font
 from lanchat.ui.theme import Palette
 
@@ -47,7 +48,7 @@ class Tooltip:
         window.wm_overrideredirect(True)
         label = tk.Label(
             window,
-            text=self._text,
+            text=glyphs.inline(self._text),
             font=Font.SMALL.value,
             background=self._palette.tooltip,
             foreground=self._palette.on_tooltip,

@@ -10,9 +10,11 @@ from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
 
 def state_line(change: StateChanged, server: str) -> str:
     """What the state line says."""
-    text = _state(change.state).format(server=server or _("the server"))
+    # A connection that was tried and failed is no progress to be told of.
+    state = State.AWAY if change.state is State.CONNECTING and change.reason else change.state
+    text = _state(state).format(server=server or _("the server"))
     if change.reason:
-        text = f"{text} {change.reason}"
+        text = f"{text} {_sentence(change.reason)}"
     if change.state is State.AWAY and change.peers:
         text += " " + ngettext(
             "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
@@ -20,6 +22,10 @@ def state_line(change: StateChanged, server: str) -> str:
     if change.retry_in >= 1:
         text += " " + _("Next try in {n} s.").format(n=round(change.retry_in))
     return text
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _state(state: State) -> str:
@@ -163,10 +169,10 @@ def history_policy(policy: HistoryPolicy) -> str:
     return _("New members read what is said from then on")
 
 
-def members(count: int, online: int) -> str:
-    """The line below a room's name."""
+def members(count: int, online: int = 0) -> str:
+    """How many are in a room, and how many of them are online when somebody is."""
     people = ngettext("{n} member", "{n} members", count).format(n=count)
-    return _("{members} · {n} online").format(members=people, n=online)
+    return _("{members} · {n} online").format(members=people, n=online) if online else people
 
 
 def via(server: Server) -> str:

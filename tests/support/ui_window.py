@@ -113,7 +113,8 @@ class UiWindow:
 
     def check(self) -> None:
         """Nothing went wrong in there."""
-        bad = [line for line in self.child.stderr if "ERROR" in line or "Traceback" in line or "error" in line.lower()]
+        signs = ("error", "traceback", "invalid command name")
+        bad = [line for line in self.child.stderr if any(sign in line.lower() for sign in signs)]
         assert not bad, self.child.transcript()
 
     def __enter__(self) -> Self:

@@ -12,6 +12,8 @@ from lanchat.ui.rows import Row
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Toolkit
 
+_AGAIN_MS = 1500
+
 
 class ReceiptsDialog(Dialog):
     """Who has read a message, who has received it, who has not."""
@@ -31,12 +33,21 @@ class ReceiptsDialog(Dialog):
         self._list.canvas.configure(width=px(WIDTH), height=px(300))
         self._list.frame.pack(fill="both", expand=True)
         self.close_button()
+        self._load()
+
+    def _load(self) -> None:
         assert self._line.seq is not None
-        self.ask(api.Receipts(self._line.room, self._line.seq), self._show)
+        self.ask(api.Receipts(self._line.room, self._line.seq), self._show, " ")
 
     def _show(self, result: object) -> None:
         assert isinstance(result, list)
         self._list.show(receipt_rows(result))
+        self.tools.root.after(_AGAIN_MS, self._again)
+
+    def _again(self) -> None:
+        """Receipts go on arriving while somebody looks."""
+        if self.window.winfo_exists():
+            self._load()
 
 
 def receipt_rows(receipts: list[MemberReceipt]) -> list[Row]:

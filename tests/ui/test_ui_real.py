@@ -1,0 +1,213 @@
+"""The window against the real server and network: what a person sees when everything works, and when it does not."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.protocol.identity import fingerprint_words
+from tests.support.ports import free_port
+from tests.support.procs import ServerProcess, json_lines, plain_environment, run_client
+from tests.support.ui_window import UiWindow
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.display
+
+PASSWORD = "long enough"
+LEFT, RIGHT = "630x700+0+0", "630x700+640+0"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "server", name="Office") as server:
+        yield server
+
+
+def open_window(display: str, folder: Path, *args: str, geometry: str = LEFT, **settings: str) -> UiWindow:
+    """A window on the profile in `folder`; without discovery unless a port is named."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
+    if not (folder / "settings.toml").exists():
+        chosen = {"language": "en", "theme": "light"} | settings
+        (folder / "settings.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in chosen.items()))
+    probe = folder / "probe"
+    probe.unlink(missing_ok=True)
+    port = () if "--discovery-port" in args else ("--discovery-port", str(free_port()))
+    argv = [sys.executable, "-m", "tests.support.real_window", "--profile", str(folder), "--probe", str(probe)]
+    return UiWindow(display, [*argv, "--geometry", geometry, *port, *args], probe, plain_environment(folder))
+
+
+def enrol(server: ServerProcess, folder: Path, user: str, name: str) -> Path:
+    """An account whose profile is logged in, made by the command line."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
+    args = ["register", "--user", user, "--display-name", name, "--invite", server.invite]
+    done = run_client(args, folder, env={"LANCHAT_PASSWORD": PASSWORD})
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def register(window: UiWindow, user: str, name: str) -> None:
+    """Fills in the form, in English."""
+    window.click("Create an account", "TButton")
+    window.see("Create the account")
+    for word in (user, name, PASSWORD, PASSWORD):
+        window.write(word)
+        window.keys("Tab")
+    window.click("Create the account", "TButton")
+    window.see("Everything is up to date", timeout=15)
+
+
+def test_two_people_register_and_talk(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    with (
+        open_window(display, tmp_path / "anna", "--invite", server.invite) as anna,
+        open_window(display, tmp_path / "bob", "--invite", server.invite, geometry=RIGHT) as bob,
+    ):
+        anna.take_keyboard()
+        register(anna, "anna", "Анна Смирнова")
+        anna.send("Is anybody here?")
+        anna.see("Is anybody here?", "item")
+        bob.take_keyboard()
+        register(bob, "bob", "Bob Lee")
+        bob.see("Is anybody here?", "item")
+        bob.see("Анна Смирнова", "item")
+        bob.send("Yes, Bob is. — Привет!")
+        anna.see("Yes, Bob is. — Привет!", "item")
+        assert anna.probe.title.startswith("(1)")  # the keyboard is Bob's: Anna has not seen it
+        anna.take_keyboard()
+        wait_until(lambda: anna.probe.title.startswith("general"), 8, "Anna has read it")
+        anna.keys("ctrl+k")
+        anna.write("bob")
+        anna.keys("Return")
+        wait_until(lambda: anna.probe.title.startswith("Bob Lee"), 8, "the direct conversation is open")
+        anna.send("Only you can read this")
+        bob.see("Only you can read this", "item", timeout=10)  # the preview in Bob's list
+        assert bob.probe.title.startswith("(1)")
+
+
+@pytest.mark.parametrize(("language", "theme"), [("ru", "dark"), ("en", "light")])
+def test_an_enrolled_profile_types_at_once(
+    display: str, server: ServerProcess, tmp_path: Path, language: str, theme: str
+) -> None:
+    folder = enrol(server, tmp_path / "anna", "anna", "Анна")
+    run_client(["create-room", "lunch"], folder)
+    with open_window(display, folder, language=language, theme=theme) as window:
+        window.see("Подключено к Office" if language == "ru" else "Connected to Office", timeout=15)
+        window.click("lunch", "item")
+        window.send("Кто идёт?")
+        window.see("Кто идёт?", "item")
+        assert window.quit() < 1.5
+    with open_window(display, folder) as window:
+        wait_until(lambda: window.probe.title.startswith("lunch"), 10, "the last room is open")
+        window.send("typed at once")
+        window.see("typed at once", "item")
+        window.see("Кто идёт?", "item")
+    shown = run_client(["history", "lunch", "--json"], folder)
+    assert "typed at once" in shown.stdout
+
+
+def test_nothing_is_lost_while_the_server_is_away(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    folder = enrol(server, tmp_path / "anna", "anna", "Anna")
+    with open_window(display, folder) as window:
+        window.see("Everything is up to date", timeout=15)
+        window.send("before")
+        window.see("before", "item")
+        server.stop()
+        window.see("cannot be reached", timeout=30)
+        window.send("meanwhile")
+        window.see("Not stored yet", "item")
+        window.quit()
+    with open_window(display, folder) as window:
+        window.see("before", "item", timeout=15)
+        window.see("meanwhile", "item")
+        window.send("at the next start")
+        window.see("at the next start", "item")
+        with server.restart():
+            window.see("Everything is up to date", timeout=40)
+            window.probe.wait_gone("Not stored yet", "item")
+            before, *kept = (window.see(text, "item").y for text in ("before", "meanwhile", "at the next start"))
+            assert before < min(kept)
+
+
+def test_a_server_with_another_key_is_stopped_at(display: str, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "first", name="Office") as first:
+        folder = enrol(first, tmp_path / "anna", "anna", "Anna")
+        port = first.port
+    with ServerProcess(tmp_path / "second", name="Office", port=port), open_window(display, folder) as window:
+        window.see("This is not the server that you know", timeout=20)
+        assert window.probe.seen("TEntry") == []
+
+
+def test_a_server_is_found_compared_and_accepted(display: str, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        ServerProcess(tmp_path / "server", name="Мастерская", discovery_port=port) as server,
+        open_window(display, tmp_path / "anna", "--discovery-port", str(port)) as window,
+    ):
+        window.click("Мастерская", "item", timeout=15)
+        window.see("Is this the right server?", timeout=15)
+        shown = [seen.text for seen in window.probe.seen("Label")]
+        for word in fingerprint_words(server.fingerprint).split():
+            assert word in shown
+        assert server.fingerprint in "".join(shown).replace(" ", "").replace("\n", "")
+        window.click("The words are the same: accept", "TButton")
+        window.see("Stay logged in")
+        register(window, "anna", "Anna")
+        window.send("found it")
+        window.see("found it", "item")
+
+
+def test_edit_delete_react_and_receipts_between_two(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    anna_folder = enrol(server, tmp_path / "anna", "anna", "Anna")
+    bob_folder = enrol(server, tmp_path / "bob", "bob", "Bob")
+    with (
+        open_window(display, anna_folder) as anna,
+        open_window(display, bob_folder, geometry=RIGHT) as bob,
+    ):
+        for window in (anna, bob):
+            window.see("Everything is up to date", timeout=15)
+        anna.take_keyboard()
+        anna.send("A mistaek")
+        bob.see("A mistaek", "item")
+        anna.see("A mistaek", "item")
+        anna.keys("Up")
+        anna.see("Edit your message")
+        anna.keys("BackSpace", "BackSpace", "BackSpace")
+        anna.send("ake")
+        bob.see("A mistake", "item")
+        bob.see("edited", "item")
+        bob.take_keyboard()
+        bob.click("A mistake", "item", button=3)
+        bob.choose("React", "Thumbs up")
+        wait_until(lambda: anna.probe.find("1", "item"), 8, "the reaction has arrived")
+        bob.click("A mistake", "item", button=3)
+        bob.choose("Reply")
+        bob.send("No problem")
+        anna.see("No problem", "item")
+        anna.take_keyboard()
+        anna.click("A mistake", "item", button=3)
+        anna.choose("Who has received and read it…")
+        anna.see("Read — 1", "item")
+        anna.keys("Escape")
+        anna.click("A mistake", "item", button=3)
+        anna.choose("Delete…")
+        anna.click("Delete", "TButton")
+        bob.see("This message was deleted", "item")
+
+
+def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    folder = enrol(server, tmp_path / "anna", "anna", "Anna")
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    args = ["login", "--user", "anna", "--invite", server.invite]
+    assert run_client(args, other, env={"LANCHAT_PASSWORD": PASSWORD}).returncode == 0
+    with open_window(display, folder) as window:
+        window.see("Everything is up to date", timeout=15)
+        listed = run_client(["devices", "--json"], other)
+        mine = next(
+            line for line in listed.stdout.splitlines() if '"this": true' not in line and '"this":true' not in line
+        )
+        device = mine.split('"id":')[1].split('"')[1]
+        run_client(["devices", "revoke", device], other)
+        window.see("Log in", "TButton", timeout=15)
