@@ -101,15 +101,17 @@ def measure_look_ups(store: SqlStore, room: int) -> None:
         print(f"  32 targets              {milliseconds(lambda _: tx.targets(room, range(100, 132)))}")
 
 
-def measure_writes(store: SqlStore, room: int, messages: int, size: int, start: int) -> float:
-    """Messages a second."""
-    spent, done = 0.0, 0
+def measure_writes(store: SqlStore, room: int, messages: int, size: int, start: int) -> str:
+    """Messages a second: all in all, and in the quickest tenth of the transactions, which nothing else disturbed."""
+    spent = []
     for batch in batches(room, messages, size, start):
         began = time.perf_counter()
         write(store, room, batch)
-        spent += time.perf_counter() - began
-        done += len(batch)
-    return done / spent
+        spent.append((time.perf_counter() - began) / len(batch))
+    spent.sort()
+    undisturbed = spent[: max(1, len(spent) // 10)]
+    mean, best = (len(times) / sum(times) for times in (spent, undisturbed))
+    return f"{mean:8.0f} messages/s (undisturbed {best:.0f})"
 
 
 def milliseconds(work: Callable[[int], object], times: int = 30) -> str:
@@ -162,10 +164,9 @@ def bench(name: str, url: str | None, folder: Path, messages: int) -> None:
         print(f"{name}, {messages} messages")
         warm = 640
         measure_writes(store, room, warm, 64, 1)
-        print(f"  64 in a transaction     {measure_writes(store, room, messages, 64, warm + 1):8.0f} messages/s")
+        print(f"  64 in a transaction     {measure_writes(store, room, messages, 64, warm + 1)}")
         alone = min(200, messages)
-        rate = measure_writes(store, room, alone, 1, warm + messages + 1)
-        print(f"  1 in a transaction      {rate:8.0f} messages/s")
+        print(f"  1 in a transaction      {measure_writes(store, room, alone, 1, warm + messages + 1)}")
         measure_look_ups(store, room)
         measure_reads(store, room, warm + messages)
     finally:
