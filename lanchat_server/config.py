@@ -19,11 +19,11 @@ import platformdirs
 from lanchat.i18n import _
 from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.identity import DEFAULT_PORT
 from lanchat.protocol.limits import SERVER_NAME_MAX
 from lanchat.protocol.names import clean_display_name, inert
 from lanchat.protocol.wire import Registration
 
-DEFAULT_PORT = 47400
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
 DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")
 LOG_LEVELS = ("debug", "info", "warning", "error")

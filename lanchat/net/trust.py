@@ -13,15 +13,17 @@ from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel
 from lanchat.net.words import changed_identity, other_identity
 from lanchat.protocol import wire
-from lanchat.protocol.beacon import DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import clean_fingerprint, fingerprint_words, parse_address, parse_invite_untrusted
+from lanchat.protocol.identity import (
+    DEFAULT_PORT,
+    clean_fingerprint,
+    fingerprint_words,
+    parse_address,
+    parse_invite_untrusted,
+)
 from lanchat.protocol.names import inert
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import Profile
-
-# A control port when an address is typed without one: the port on which servers are looked for.
-DEFAULT_PORT = DISCOVERY_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from lanchat.protocol.wordlist import WORDS
 WORD_COUNT = 8
 INVITE_MAX = 512
 HOST_MAX = 253
+# Where a server listens, TCP and UDP, unless it is told otherwise: an address that is typed without a port means it.
+DEFAULT_PORT = 47400
 
 
 class Invite(NamedTuple):
