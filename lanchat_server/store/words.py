@@ -9,7 +9,8 @@ characters of scripts that are written without spaces become words of their own,
 The code of a character is never the beginning of another character's code, so the code of a word begins with the
 code of each of its beginnings: search by prefix works on the codes. Basic Latin stays readable, Cyrillic takes two
 letters each, other scripts four or seven. Words count up to WORD_MAX letters of code (about 80 Latin, 40 Cyrillic);
-InnoDB ignores longer ones (innodb_ft_max_token_size 84).
+InnoDB ignores longer ones (innodb_ft_max_token_size 84). A server on which an administrator has raised
+innodb_ft_min_token_size above 3 finds the shortest words among the newest messages only.
 """
 
 import unicodedata
