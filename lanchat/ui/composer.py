@@ -14,6 +14,7 @@ from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Toolkit
 
 ROWS_MAX = 8
+_PASTE_MS = 20
 _COUNT_FROM = BODY_CHARACTERS_MAX - 400  # from here on the rest is counted
 
 
@@ -91,7 +92,10 @@ class Composer:
     # Keys
 
     def _return(self) -> str:
-        self.send()
+        if self._editor.pasting:
+            self._tools.root.after(_PASTE_MS, self._return)
+        else:
+            self.send()
         return "break"
 
     def _new_line(self) -> str:

@@ -42,7 +42,7 @@ class Editor:
         )
         self._pictures: dict[str, str] = {}
         self._history = History()
-        self._silent = False
+        self.pasting = False
         self._bind()
 
     def _bind(self) -> None:
@@ -52,8 +52,9 @@ class Editor:
         text.bind("<<PasteSelection>>", self._paste_selection)
         text.bind("<<Copy>>", lambda event: self._copy())
         text.bind("<<Cut>>", lambda event: self._cut())
-        text.bind("<<Undo>>", lambda event: self._go(self._history.undo()))
-        text.bind("<<Redo>>", lambda event: self._go(self._history.redo()))
+        text.bind("<<Undo>>", lambda event: self._undo())
+        for sequence in ("<<Redo>>", "<Control-y>"):
+            text.bind(sequence, lambda event: self._redo())
         for sequence in ("<<SelectAll>>", "<Control-a>"):
             text.bind(sequence, lambda event: self._select_all())
         text.bind("<Key>", self._key)
@@ -79,7 +80,6 @@ class Editor:
         self._history = History(text)
 
     def _replace(self, text: str, cursor: int) -> None:
-        self._silent = True
         self.text.delete("1.0", "end")
         self._pictures.clear()
         self._put(text[:cursor])
@@ -87,7 +87,6 @@ class Editor:
         self._put(text[cursor:])
         self.text.mark_set("insert", mark)
         self.text.see("insert")
-        self._silent = False
 
     def insert(self, text: str) -> None:
         """Puts text in the place of the selection, or at the cursor."""
@@ -143,10 +142,20 @@ class Editor:
         if not self.text.edit_modified():
             return
         self.text.edit_modified(False)
-        if not self._silent:
-            cursor = len(self._logical("1.0", "insert"))
-            self._history.changed(Snapshot(self.get(), cursor))
+        self._record()
         self._changed()
+
+    def _record(self) -> None:
+        self._history.changed(Snapshot(self.get(), len(self._logical("1.0", "insert"))))
+
+    def _undo(self) -> str:
+        # Tk tells of changes later; a quick hand is faster.
+        self._record()
+        return self._go(self._history.undo())
+
+    def _redo(self) -> str:
+        self._record()
+        return self._go(self._history.redo())
 
     def _go(self, snapshot: Snapshot | None) -> str:
         if snapshot is not None:
@@ -163,7 +172,12 @@ class Editor:
     # Clipboard
 
     def _paste(self, event: "tk.Event[tk.Misc]") -> str:
-        self.insert(clean(clipboard_text(self.text)))
+        # Fetching the clipboard lets other events happen meanwhile: Return must not send the text without it.
+        self.pasting = True
+        try:
+            self.insert(clean(clipboard_text(self.text)))
+        finally:
+            self.pasting = False
         return "break"
 
     def _paste_selection(self, event: "tk.Event[tk.Misc]") -> str:

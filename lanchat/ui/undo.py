@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 _STEPS_MAX = 200
 _TYPING = 20  # characters that are taken back in one step
+_KEYS = 3  # characters that somebody may type before the change is noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class History:
         if now.text == self._present.text:
             return
         base = self._past[-1] if self._past else None
-        typing = abs(len(now.text) - len(self._present.text)) == 1
+        typing = abs(len(now.text) - len(self._present.text)) <= _KEYS
         joined = base is not None and typing and abs(len(now.text) - len(base.text)) <= _TYPING
         if not joined:
             self._past = [*self._past[-_STEPS_MAX + 1 :], self._present]

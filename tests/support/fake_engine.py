@@ -69,6 +69,7 @@ class Scenario:
     people: int = 6
     away_at_start: bool = False
     long_names: bool = False
+    emoji: bool = False  # in every name and text
     trace: bool = False  # every command as a JSON line on stdout
 
 
@@ -90,6 +91,7 @@ class World:
         name = names[number - 1] if number <= len(names) else f"room {number:03}"
         if scenario.long_names and number > 1:
             name = f"{name} with a very long name that nobody can read in a narrow column"[:64]
+        name += " 🚀" if scenario.emoji and number > 1 else ""
         self.rooms[number] = _room(number, name)
         self.members[number] = set(self.people) | {ME}
         self.lines[number] = []
@@ -213,7 +215,7 @@ class FakeEngine:
     # Finding, trusting, logging in
 
     def _servers(self) -> list[Server]:
-        names = ["Office", "Мастерская"] + [f"Server {n}" for n in range(3, 40)]
+        names = ["Office 🏢" if self.scenario.emoji else "Office", "Мастерская"] + [f"Server {n}" for n in range(3, 40)]
         return [
             Server(
                 name,
@@ -319,7 +321,7 @@ class FakeEngine:
         for person in self.world.people.values():
             if person.name == name:
                 return self._direct(person)
-        raise CommandError(Trouble.INVALID, f"There is nobody called {name}")
+        raise CommandError(Trouble.INVALID, f"There is nobody called {name}{' 😢' * self.scenario.emoji}")
 
     def _direct(self, person: Person) -> RoomView:
         for room in self.world.rooms.values():
@@ -540,6 +542,7 @@ def _people(scenario: Scenario) -> list[Person]:
         name, shown = _NAMES[number] if number < len(_NAMES) else (f"user{number}", f"Person Number {number}")
         if scenario.long_names:
             shown = f"{shown} of the Department for Exceedingly Long Names"[:64]
+        shown += " 👩‍💻" if scenario.emoji else ""
         state = (PresenceState.ONLINE, PresenceState.ONLINE, PresenceState.AWAY, PresenceState.OFFLINE)[number % 4]
         role = Role.ADMINISTRATOR if number == 0 else Role.MEMBER
         people.append(Person(number + 2, name, shown, state, now - 3600.0 * number, role))

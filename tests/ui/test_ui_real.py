@@ -204,10 +204,7 @@ def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerPro
     assert run_client(args, other, env={"LANCHAT_PASSWORD": PASSWORD}).returncode == 0
     with open_window(display, folder) as window:
         window.see("Everything is up to date", timeout=15)
-        listed = run_client(["devices", "--json"], other)
-        mine = next(
-            line for line in listed.stdout.splitlines() if '"this": true' not in line and '"this":true' not in line
-        )
-        device = mine.split('"id":')[1].split('"')[1]
-        run_client(["devices", "revoke", device], other)
+        devices = json_lines(run_client(["devices", "--json"], other).stdout)
+        first = min(devices, key=lambda device: str(device["created_at"]))
+        assert run_client(["devices", "revoke", first["id"]], other).returncode == 0
         window.see("Log in", "TButton", timeout=15)

@@ -1,0 +1,56 @@
+"""Undo in the composer goes back step by step to what was there, and forward again."""
+
+from lanchat.ui.undo import History, Snapshot
+
+
+def typed(history: History, *texts: str) -> None:
+    for text in texts:
+        history.changed(Snapshot(text, len(text)))
+
+
+def test_back_and_forward() -> None:
+    history = History()
+    typed(history, "a pasted line", "a pasted line and another one")
+    assert history.undo() == Snapshot("a pasted line", 13)
+    assert history.undo() == Snapshot("", 0)
+    assert history.undo() is None
+    assert history.redo() == Snapshot("a pasted line", 13)
+    assert history.redo() == Snapshot("a pasted line and another one", 29)
+    assert history.redo() is None
+
+
+def test_letters_are_taken_back_together_but_not_too_many() -> None:
+    history = History()
+    text = "abcdefghijklmnopqrstuvwxyz" * 2
+    typed(history, *(text[:end] for end in range(1, len(text) + 1)))
+    first = history.undo()
+    assert first
+    assert 20 <= len(first.text) < len(text)
+    while (step := history.undo()) is not None:
+        last = step
+    assert last == Snapshot("", 0)
+
+
+def test_a_change_after_undo_ends_the_future() -> None:
+    history = History()
+    typed(history, "one line of text", "another line of text and more")
+    history.undo()
+    typed(history, "something else altogether")
+    assert history.redo() is None
+    assert history.undo() == Snapshot("one line of text", 16)
+
+
+def test_the_same_text_is_no_step() -> None:
+    history = History("start")
+    history.changed(Snapshot("start", 2))
+    assert history.undo() is None
+
+
+def test_it_does_not_grow_for_ever() -> None:
+    history = History()
+    for number in range(1000):
+        typed(history, f"{number} " * 40)
+    steps = 0
+    while history.undo():
+        steps += 1
+    assert steps <= 200
