@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import tkinter as tk
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -133,8 +134,20 @@ class _Poster:
             self._bell.acquire()
             if self._closed:
                 return
-            with contextlib.suppress(RuntimeError, tk.TclError):  # the window is gone
+            if not self._generate():
+                return
+
+    def _generate(self) -> bool:
+        """Posts the event, as soon as there is a main loop to take it; False when the window is gone."""
+        while not self._closed:
+            try:
                 self._root.event_generate(_EVENT, when="tail")
+                return True
+            except RuntimeError:  # the main loop does not run yet
+                time.sleep(0.02)
+            except tk.TclError:
+                return False
+        return False
 
     def close(self) -> None:
         self._closed = True
