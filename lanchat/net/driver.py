@@ -20,6 +20,7 @@ from lanchat.protocol.wire import decode_from_server_untrusted
 
 # The core's state changes in a few rounds at most; more means that it asks for the same thing without end.
 _ROUNDS_MAX = 1000
+_FAILURE_PAUSE = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -190,16 +191,25 @@ class Driver:
             return
         self._pumping = True
         try:
-            for _ in range(_ROUNDS_MAX):
-                events, outputs = self.core.take_events(), self.core.take_outputs()
-                if not events and not outputs:
-                    break
-                self._send(outputs)
-                for event in events:
-                    self._handle(event)
+            self._drain()
+        except Exception:
+            # A mistake of ours in one place must not make the client deaf for good.
+            log.exception("the client core failed")
+            self._arm(self.now() + _FAILURE_PAUSE)
+        else:
+            self._arm(self.core.timer())
         finally:
             self._pumping = False
-        self._arm()
+
+    def _drain(self) -> None:
+        for _ in range(_ROUNDS_MAX):
+            events, outputs = self.core.take_events(), self.core.take_outputs()
+            if not events and not outputs:
+                return
+            self._send(outputs)
+            for event in events:
+                self._handle(event)
+        raise RuntimeError("the client core asks for the same thing without end")
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -227,11 +237,10 @@ class Driver:
 
     # --- Time -----------------------------------------------------------------------------------------------------
 
-    def _arm(self) -> None:
+    def _arm(self, when: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        when = self.core.timer()
         if when is not None and not self._stopped:
             self._timer = self._loop.call_at(when, self._tick)
 

@@ -22,6 +22,9 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import Profile
 
+# After the first answer: the others of the same network answer within milliseconds, too.
+MORE_SERVERS_TIME = 0.4
+
 
 class Entry:
     """Event loop's thread only. `known`: the server that was reached and is trusted; `looked_at`: one that waits for
@@ -54,7 +57,10 @@ class Entry:
 
     async def search(self, timeout: float, expected: str) -> Candidate:
         """The one server of this network, or the expected one. Raises CommandError."""
-        found = await self.discover(timeout)
+        found = await self.discover(timeout, first_only=not expected)
+        if found and not expected:
+            more = await self.discover(min(timeout, MORE_SERVERS_TIME))
+            found = list({server.key: server for server in (*found, *more)}.values())
         if expected:
             found = [server for server in found if server.fingerprint == expected]
         if not found:

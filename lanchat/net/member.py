@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from lanchat.net import api
@@ -73,7 +72,8 @@ class Member:
         self._changed = asyncio.Event()
         self._decided: dict[MessageKey, int | wire.Code] = {}
         self._made: dict[MessageKey, OutboxItem] = {}
-        self._older: dict[int, list[asyncio.Future[bool]]] = {}
+        self._older: dict[int, list[asyncio.Future[Any]]] = {}
+        self._stopped = False
         self._activity = wire.PresenceState.ONLINE
         self._background: set[asyncio.Task[None]] = set()
 
@@ -97,8 +97,12 @@ class Member:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for future in self._answers.values():
-            future.cancel()
+        waiting = [*self._answers.values(), *(future for futures in self._older.values() for future in futures)]
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        self._stopped = True
+        self._changed.set()
 
     def account(self) -> api.Account:
         """Who this is, as far as the local copy knows."""
@@ -122,7 +126,7 @@ class Member:
         end = loop.time() + timeout
         while not done():
             left = end - loop.time()
-            if left <= 0:
+            if left <= 0 or self._stopped:
                 return False
             self._changed.clear()
             try:
@@ -165,10 +169,10 @@ class Member:
         """One more page below what is stored; False when there is nothing to get, or no session to get it from."""
         if not self.core.fetch_older(room, self.now()):
             return False
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._older.setdefault(room, []).append(future)
         self.driver.pump()
-        return await future
+        return bool(await future)
 
     async def certificates_here(self, patience: float) -> None:
         """Wait until the server has said whose the devices are that it is being asked for, at most so long."""
@@ -275,10 +279,7 @@ class Member:
         if self._activity is not wire.PresenceState.ONLINE:
             self.set_activity(self._activity)
         self.in_background(self._learn_people)
-        for room in self.book.looked_at():
-            state = self.book.known(room)
-            if state is not None and state.cursors is not None:
-                self.in_background(partial(self.learn_cursors, room))
+        self.in_background(self._learn_receipts)
 
     def in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Something that nobody waits for; it may fail quietly when the server goes away."""
@@ -290,6 +291,13 @@ class Member:
         users = (await self.ask(wire.ListUsers())).users
         self.core.note_users(users)
         self.driver.pump()
+
+    async def _learn_receipts(self) -> None:
+        """Of the rooms whose receipts were shown before, one after the other."""
+        for room in self.book.looked_at():
+            state = self.book.known(room)
+            if state is not None and state.cursors is not None:
+                await self.learn_cursors(room)
 
     async def learn_cursors(self, room: int) -> None:
         """Receipts of a room; from then on changes are told."""

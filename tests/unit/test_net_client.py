@@ -298,6 +298,38 @@ def test_two_who_connect_at_once_take_turns(run: Any) -> None:
     run(scenario)
 
 
+def test_leaving_ends_what_still_waits(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        server.answers[wire.ListDevices] = lambda operation: None
+        asked = asyncio.create_task(anna.fails(api.ListDevices()))
+        waits = asyncio.create_task(anna.fails(api.WaitDecided("1.00.1.1", 60)))
+        await until(lambda: server.requests(wire.ListDevices))
+        await anna.call(api.Disconnect())
+        assert (await asked).trouble is api.Trouble.OFFLINE
+        assert (await waits).trouble is api.Trouble.TIMEOUT
+
+    run(scenario)
+
+
+def test_a_mistake_in_the_core_does_not_make_the_client_deaf(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        assert anna.client.member is not None
+        core = anna.client.member.core
+        genuine, failures = core.take_events, iter([True, True])
+
+        def fail_twice() -> Any:
+            if next(failures, False):
+                raise RuntimeError("a bug")
+            return genuine()
+
+        core.take_events = fail_twice  # type: ignore[method-assign]
+        assert await anna.say("still here") == 1
+
+    run(scenario)
+
+
 def test_a_listener_that_fails_does_not_stop_the_network(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         def fail(event: api.Event) -> None:
