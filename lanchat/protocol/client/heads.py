@@ -56,8 +56,10 @@ class HeadBook:
                 return None
             if high is not None and seq > high:
                 continue
-            if seq in self._proven or self.prove(self._candidates[seq]):
-                return self._proven[seq]
+            # Not looked up again after the proof: a full book does not keep a low one.
+            head = self._proven.get(seq) or self._candidates[seq]
+            if self.prove(head):
+                return head
         return None
 
     def forget(self, seq: int) -> None:
