@@ -82,17 +82,19 @@ class Writer:
 
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
-            job, future = item
             started = time.monotonic()
-            try:
-                self._refresh()
-                result = job()
-            except BaseException as error:  # the waiting caller gets whatever it was
-                self._failed(error)
-                self._call(_fail, future, error)
-            else:
-                self._call(_succeed, future, result)
+            self._do(*item)
             self.latency = time.monotonic() - started
+
+    def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
+        try:
+            self._refresh()
+            result = job()
+        except BaseException as error:  # the waiting caller gets whatever it was
+            self._failed(error)
+            self._call(_fail, future, error)
+        else:
+            self._call(_succeed, future, result)
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
