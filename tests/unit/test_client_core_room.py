@@ -322,6 +322,27 @@ def test_lagging_pulls_every_room_and_says_so() -> None:
     assert {page.room for page in pages(client)} == {1, 2}
 
 
+def test_a_server_that_sends_heads_only_is_asked_for_a_page_in_the_end() -> None:
+    client = live_wire(3)
+    for _ in range(20):
+        client.log.say()
+        client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+        client.run_for(1)
+    assert shown(client) == list(range(1, 24))
+    assert len(pages(client)) == 2
+    assert len(nacks(client)) == 18
+
+
+def test_losses_that_repair_makes_good_need_no_page() -> None:
+    client = live_wire(3)
+    for _ in range(20):
+        client.log.say()
+        client.relay(client.log.say())
+        client.run_for(1)
+    assert shown(client) == list(range(1, 44))
+    assert pages(client) == []
+
+
 # --- What is proven -------------------------------------------------------------------------------------------------
 
 

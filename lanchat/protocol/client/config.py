@@ -26,6 +26,9 @@ class ClientConfig:
     nack_rate: float = 5.0
     nack_burst: int = 10
     pull_after: float = 2.0
+    # When so many NACKs were needed and nothing came unasked, the server has ceased to send this room's records (its
+    # Lagging was lost): a page makes it begin again.
+    nacks_in_a_row: int = 8
     pulls_at_once: int = 4
     pull_retry: float = 1.0
     page: int = PAGE_RECORDS_MAX
@@ -51,6 +54,9 @@ class ClientConfig:
     silence_ping: float = 7.5
     silence_max: float = 10.0
     reconnect_first: float = 0.5
+    # The longest wait between tries in the first minute after the server went away, and from then on.
+    reconnect_early: float = 4.0
+    reconnect_early_time: float = 60.0
     reconnect_longest: float = 30.0
     away_after: float = 3.0
     # Part of a session key's lifetime after which fresh keys are asked for.

@@ -5,7 +5,9 @@ UDP     pings at 0, 0.1, 0.3, 1 s after log-in; a pong by UDP opens the path; no
         30 s. A ping with token 0 says "I have heard nothing of you by UDP", so that a server need not send into
         a path that is open one way only; any other token says that a pong came
 silence after 7.5 s a ping on both ways, after 10 s the connection is given up
-tries   full jitter: U(0, min(30 s, 0.5 s × 2^k)), so that a thousand clients do not come back in one instant
+tries   full jitter: U(0, min(longest, 0.5 s × 2^k)), so that a thousand clients do not come back in one instant. In the
+        first minute `longest` is 4 s: a server that was restarted has everybody back within 5 s (docs/RELIABILITY.md);
+        then 30 s, so that clients of a server that stays away do not keep the network busy
 """
 
 import enum
@@ -41,6 +43,7 @@ class Link:
         self.udp_open = False
         self._use_udp = True
         self._failures = 0
+        self._down_since: float | None = None
         self._away_at: float | None = None
         self._heard = 0.0
         self._silence_ping_at: float | None = None
@@ -65,6 +68,7 @@ class Link:
         """Begin to connect, at once."""
         self.move(Move.TRY)
         self.retry_at = now
+        self._down_since = now
         self._away_at = now + self._config.away_after
 
     def opened(self) -> None:
@@ -75,6 +79,7 @@ class Link:
         """A session begins."""
         self.move(Move.LOGGED_IN)
         self.retry_at = None
+        self._down_since = None
         self._away_at = None
         self._use_udp = use_udp
         self.udp_open = False
@@ -94,15 +99,22 @@ class Link:
 
     def lost(self, now: float, reason: Reason, detail: str) -> None:
         """The connection ended or a try failed; the next try is drawn."""
-        config = self._config
         silent = self.up and reason is Reason.SILENT
         self.move(Move.SILENT if silent else Move.LOST, reason, detail)
-        longest = min(config.reconnect_longest, config.reconnect_first * 2 ** min(self._failures, 16))
+        self.retry_at = now + self._random() * self._longest_wait(now)
         self._failures += 1
-        self.retry_at = now + self._random() * longest
         if self._away_at is None and not silent:
-            self._away_at = now + config.away_after
+            self._away_at = now + self._config.away_after
         self._stop_session()
+
+    def _longest_wait(self, now: float) -> float:
+        """Before the next try, after as many failures as there were."""
+        config = self._config
+        if self._down_since is None:
+            self._down_since = now
+        early = now - self._down_since < config.reconnect_early_time
+        longest = config.reconnect_early if early else config.reconnect_longest
+        return min(longest, config.reconnect_first * 2.0 ** min(self._failures, 16))
 
     def refused(self, detail: str, code: int) -> None:
         """No further tries."""

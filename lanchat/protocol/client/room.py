@@ -74,6 +74,9 @@ class RoomReceiver:
         self._pull: History | None = None
         self._pull_at = 0.0
         self._owes_page = False
+        # Whether anything still comes unasked: numbers of the last NACK, and how many NACKs went out since.
+        self._asked: frozenset[int] = frozenset()
+        self._nacks_in_a_row = 0
         self._events: list[Event] = []
         if self._span is not None:
             self._adopt(self._span)
@@ -131,6 +134,8 @@ class RoomReceiver:
             self.take_head(head)
 
     def _take_record(self, record: Record) -> None:
+        if record.seq not in self._asked:
+            self._nacks_in_a_row = 0
         if self._chain is None:
             if len(self._early) < self._context.config.reorder_max:
                 self._early[record.seq] = record
@@ -280,7 +285,8 @@ class RoomReceiver:
         if not self._repair.due(now):
             return None
         missing = chain.missing(top, NACK_MAX + 1)
-        if len(missing) > NACK_MAX or self._repair.overdue(now):
+        hopeless = self._repair.overdue(now) or self._nacks_in_a_row >= self._context.config.nacks_in_a_row
+        if len(missing) > NACK_MAX or hopeless:
             if now < self._pull_at:
                 self._repair.postpone(self._pull_at)
                 return None
@@ -304,8 +310,11 @@ class RoomReceiver:
             return History(self.room, self._join.seq, forward=False, limit=config.first_page)
         return History(self.room, self._chain.end + 1, forward=True, limit=config.page)
 
-    def nacked(self, now: float) -> None:
+    def nacked(self, nack: Nack, now: float) -> None:
         self._repair.asked(now)
+        if nack.missing:
+            self._asked = frozenset(nack.missing)
+            self._nacks_in_a_row += 1
 
     def postpone(self, until: float) -> None:
         """No NACK may go out before."""
@@ -315,6 +324,7 @@ class RoomReceiver:
         """A page was asked for; `page` or `pull_failed` follows."""
         self._pull = request
         self._owes_page = False
+        self._nacks_in_a_row = 0
 
     def pull_failed(self, now: float, wait: float) -> None:
         self._retry_pull(now + wait)

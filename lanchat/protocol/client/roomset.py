@@ -154,7 +154,7 @@ class RoomSet:
             receiver.postpone(now + wait)
             return
         self._nacks.take(now)
-        receiver.nacked(now)
+        receiver.nacked(nack, now)
         self._desk.send(live_path, nack)
 
     def _pull(self, receiver: RoomReceiver, request: wire.History) -> None:
