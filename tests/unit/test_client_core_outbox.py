@@ -286,6 +286,17 @@ def test_a_living_process_gets_its_chance_before_another_hands_in_for_it() -> No
     assert [e.seq for e in client.of_kind(MessageStored)] == [1]
 
 
+def test_what_was_left_behind_by_a_clock_of_the_future_is_handed_in_by_a_session_that_is_there() -> None:
+    client = live_wire()
+    other = Wire(client.log, client.core._store, run=6)
+    other.now = client.now
+    other.connect()
+    other.run_for(1)
+    client.core._composer.compose(1, Kind.TEXT, "from 2035", 0, 2_000_000_000_000)
+    other.run_for(ClientConfig().adopt_after + ClientConfig().adopt_every + 1)
+    assert [record.body for record in client.log.records[1]] == [b"from 2035"]
+
+
 def test_numbers_count_per_room_and_lamport_time_goes_on() -> None:
     log = FakeLog(rooms=2)
     store = MemoryLocalStore()

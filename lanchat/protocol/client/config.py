@@ -40,7 +40,7 @@ class ClientConfig:
     tls_try: int = 3
     submit_octets: int = 256 * 1024
     busy_longest: float = 60.0
-    # What another process of the profile left behind is handed in when it is older than this.
+    # What another process of the profile left behind is handed in when it has been seen waiting for this long.
     adopt_after: float = 5.0
     adopt_every: float = 5.0
     # Stored messages whose record is not here yet; the window shows them in the meantime.

@@ -493,13 +493,11 @@ class ClientCore:
 
     def _adopt(self) -> None:
         """Messages that other processes of this profile left behind. At the start of a session all of them, so that
-        they come before what is written now; later those whose own process had its chance. A clock that was set back
-        only delays them until the next session. Raises LocalStoreError."""
+        they come before what is written now; later those whose own process had its chance. Raises LocalStoreError."""
         now = self._desk.now
         if self._adopt_at is None or now < self._adopt_at:
             return
-        before = None if self._fresh_session else self._now_ms() - int(1000 * self.config.adopt_after)
-        self._outbox.adopt(self._store.outgoing(), self.run, now, before)
+        self._outbox.adopt(self._store.outgoing(), self.run, now, at_once=self._fresh_session)
         self._adopt_at = now + self.config.adopt_every
         self._fresh_session = False
 

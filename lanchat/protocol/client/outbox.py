@@ -63,6 +63,8 @@ class Outbox:
         self._runs: dict[Run, dict[int, _Waiting]] = {}
         self._stored: dict[MessageKey, StoredItem] = {}
         self._undeleted: dict[MessageKey, None] = {}
+        # Other processes' messages in the store, and since when they are known here.
+        self._others: dict[MessageKey, float] = {}
         self._pause_until = 0.0
         self.set_limits(limits)
 
@@ -80,10 +82,11 @@ class Outbox:
         if key.n not in run:
             run[key.n] = _Waiting(item, now, self._config.retry_first)
 
-    def adopt(self, items: Iterable[OutboxItem], own_run: int, now: float, made_before_ms: int | None) -> None:
-        """What waits in the store, other processes' messages included. Those made later than `made_before_ms` are left
-        to their own process for now (None: none are). Theirs that are gone from the store are done; ours stay until we
-        hear what became of them."""
+    def adopt(self, items: Iterable[OutboxItem], own_run: int, now: float, *, at_once: bool) -> None:
+        """What waits in the store, other processes' messages included. Theirs are left to their own process for as long
+        as `adopt_after` from when they were first seen here, unless `at_once`; by our own clock, as the wall clock may
+        have been years ahead when they were made. Theirs that are gone from the store are done; ours stay until we hear
+        what became of them."""
         listed = {item.key: item for item in items if item.key not in self._undeleted}
         for run_key in [run for run in self._runs if run.run != own_run]:
             run = self._runs[run_key]
@@ -91,8 +94,10 @@ class Outbox:
                 del run[n]
             if not run:
                 del self._runs[run_key]
+        self._others = {key: self._others.get(key, now) for key in listed if key.run != own_run}
         for item in listed.values():
-            if item.key.run == own_run or made_before_ms is None or item.made_ms <= made_before_ms:
+            first_seen = self._others.get(item.key, now)
+            if item.key.run == own_run or at_once or now - first_seen >= self._config.adopt_after:
                 self.add(item, now)
 
     def decided(self, receipt: Receipt) -> MessageStored | MessageRefused | None:
