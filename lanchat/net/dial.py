@@ -15,6 +15,7 @@ from lanchat.net.api import CommandError
 from lanchat.net.discovery import discover
 from lanchat.net.driver import DialFailed, Established
 from lanchat.net.handshake import Greeted, Refusal, greet
+from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel, ChannelClosed, open_channel
 from lanchat.net.trust import Candidate, pin
 from lanchat.net.words import code_text
@@ -106,16 +107,19 @@ class Dialer:
             discovery_port=options.discovery_port,
             last_known=[(self.known.host, self.known.port)],
             use_zeroconf=options.use_zeroconf,
+            stop_after_first=True,
+            wanted=self._is_ours,
         ):
-            if found.log_id != self.known.log_id or found.fingerprint != self.known.fingerprint:
-                continue
-            if (found.host, found.port) == (self.known.host, self.known.port):
-                continue
-            with contextlib.suppress(DialFailed):
-                channel = await self._open(found.host, found.port)
-                self._moved(found.host, found.port)
-                return channel
+            # At the old address, too: it may have come back while it was searched for.
+            if self._is_ours(found):
+                with contextlib.suppress(DialFailed):
+                    channel = await self._open(found.host, found.port)
+                    self._moved(found.host, found.port)
+                    return channel
         raise last
+
+    def _is_ours(self, found: FoundServer) -> bool:
+        return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)
 
     async def _open(self, host: str, port: int) -> Channel:
         try:
@@ -129,6 +133,8 @@ class Dialer:
 
     def _moved(self, host: str, port: int) -> None:
         """Next time this address first. A profile that cannot be written only costs a search then."""
+        if (host, port) == (self.known.host, self.known.port):
+            return
         self.known = replace(self.known, host=host, port=port)
         with contextlib.suppress(LocalStoreError):
             self._profile.pin(self.known)

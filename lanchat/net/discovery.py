@@ -61,13 +61,14 @@ async def discover(
     use_zeroconf: bool = True,
     on_found: OnFound | None = None,
     stop_after_first: bool = False,
+    wanted: Callable[[FoundServer], bool] = lambda server: True,
 ) -> list[FoundServer]:
     """The servers that were heard within `timeout` seconds, in the order of their first sign of life.
 
     `last_known` are addresses (host, control port) of earlier days; those in numbers are asked directly and first.
-    `on_found` is called once for each server. With `stop_after_first` it returns as soon as one is found.
+    `on_found` is called once for each server. With `stop_after_first` it returns as soon as a `wanted` one is found.
     """
-    search = _Search(on_found)
+    search = _Search(on_found, wanted)
     tasks = [asyncio.create_task(search.probe(discovery_port, _numeric_hosts(last_known)))]
     if use_zeroconf:
         delay = BROWSE_HEAD_START if stop_after_first else 0.0
@@ -84,10 +85,11 @@ async def discover(
 class _Search:
     """One call of `discover`."""
 
-    def __init__(self, on_found: OnFound | None) -> None:
+    def __init__(self, on_found: OnFound | None, wanted: Callable[[FoundServer], bool]) -> None:
         self.listing = Listing()
         self.first = asyncio.Event()
         self._on_found = on_found
+        self._wanted = wanted
 
     async def probe(self, discovery_port: int, hosts: Sequence[str]) -> None:
         async with _prober(self._answered, discovery_port, hosts) as prober:
@@ -108,7 +110,8 @@ class _Search:
             self._report(server)
 
     def _report(self, server: FoundServer) -> None:
-        self.first.set()
+        if self._wanted(server):
+            self.first.set()
         if self._on_found:
             self._on_found(server)
 
