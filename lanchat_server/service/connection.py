@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self.device: bytes = b""
         self.challenge: bytes | None = None
         self.heard = 0.0
+        self._end_with: tuple[Code, str] | None = None
         self._service = service
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
@@ -117,8 +118,12 @@ class Connection(asyncio.Protocol):
         while True:
             request = await self._requests.get()
             await self._writable.wait()
-            answer = await self._answer(request)
+            # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
+            # told to everybody whom it concerns.
+            answer = await asyncio.shield(self._service.background(self._answer(request)))
             self.send(pack_frame(answer))
+            if self._end_with is not None:
+                self.end(*self._end_with)
             self._service.wake()
 
     async def _answer(self, request: Request) -> Response | Failure:
@@ -153,12 +158,23 @@ class Connection(asyncio.Protocol):
         """Octets that wait to be written."""
         return self._transport.get_write_buffer_size() if self._transport else 0
 
+    @property
+    def open(self) -> bool:
+        """Whether the client is still there."""
+        return self._transport is not None
+
     def logged_in(self, user: int, device: bytes) -> None:
-        """Log-in succeeded: larger frames, no deadline."""
+        """Log-in succeeded: larger frames, no deadline. Raises Refused when the client hung up meanwhile."""
+        if not self.open:
+            raise Refused(Code.UNAVAILABLE, "the connection is gone")
         self.user, self.device, self.challenge = user, device, None
         self._reader.limit = FRAME_MAX
         if self._login_timer:
             self._login_timer.cancel()
+
+    def end_after_answer(self, code: Code, text: str) -> None:
+        """As `end`, once the request under way is answered."""
+        self._end_with = code, text
 
     def end(self, code: Code | None, text: str) -> None:
         """Say goodbye and close."""

@@ -35,15 +35,22 @@ async def revoke_device(service: "Service", connection: "Connection", operation:
     device = service.directory.devices.get(operation.device)
     if device is None or device.user != user.id:
         raise Refused(Code.NOT_FOUND, "no such device")
-    await service.revoke([device.id], user.id, keep=connection if device.id == connection.device else None)
+    await _revoke(service, connection, device.id)
     return wire.Done()
 
 
 async def logout(service: "Service", connection: "Connection", _operation: wire.Logout) -> wire.Done:
     """Revoke the device of this session."""
-    user = _user(service, connection)
-    await service.revoke([connection.device], user.id, keep=connection)
+    await _revoke(service, connection, connection.device)
     return wire.Done()
+
+
+async def _revoke(service: "Service", connection: "Connection", device: bytes) -> None:
+    """A session that revokes its own device gets its answer, then it ends like the others."""
+    own = device == connection.device
+    await service.revoke([device], _user(service, connection).id, keep=connection if own else None)
+    if own:
+        connection.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
 
 async def change_password(service: "Service", connection: "Connection", operation: wire.ChangePassword) -> wire.Done:
@@ -104,7 +111,8 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
 async def renew(service: "Service", connection: "Connection", _operation: wire.Renew) -> wire.Done:
     """Fresh session keys and a fresh certificate; they come as events before this answer."""
     await _renew_certificate(service, connection)
-    service.send_session_keys(connection)
+    if connection.open:
+        service.send_session_keys(connection)
     return wire.Done()
 
 
