@@ -123,6 +123,7 @@ class _Poster:
         self._root = root
         self._bell = threading.Semaphore(0)
         self._closed = False
+        root.winfo_id()  # makes the window exist: Tk drops events for one that does not yet
         root.bind(_EVENT, lambda event: woken())
         threading.Thread(target=self._run, name="wake-up", daemon=True).start()
 
