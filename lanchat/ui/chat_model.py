@@ -113,6 +113,8 @@ class ChatModel:
     def apply(self, event: api.Event) -> Part:
         """Takes in an event; returns what to draw again."""
         match event:
+            case api.Notice(text):
+                return self.notice(text)
             case api.StateChanged():
                 return self._linked(event)
             case api.LoggedIn():

@@ -1,0 +1,118 @@
+"""Commands before the network is there are kept; answers reach those who still want them."""
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lanchat.net import api
+from lanchat.net.api import CommandError, Trouble
+from lanchat.ui.engine import Answer, Desk, Item, LateEngine
+from tests.support.waiting import wait_until
+
+Future = concurrent.futures.Future
+
+
+class Recorder:
+    """An engine that is finished by hand."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[api.Command, Future[Any]]] = []
+        self.started = self.stopped = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def call(self, command: api.Command) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self.calls.append((command, future))
+        return future
+
+    def stop(self, timeout: float) -> None:
+        self.stopped = True
+
+
+def test_early_commands_run_in_order_once_the_engine_is_there() -> None:
+    recorder, gate = Recorder(), threading.Event()
+
+    def make() -> Recorder:
+        gate.wait(5)
+        return recorder
+
+    late = LateEngine(make)
+    late.start()
+    commands = [api.ListRooms(), api.ListPeople(), api.ListDevices()]
+    futures = [late.call(command) for command in commands]
+    assert recorder.calls == []
+    gate.set()
+    wait_until(lambda: len(recorder.calls) == 3, 5, "the commands are handed on")
+    assert [command for command, _future in recorder.calls] == commands
+    recorder.calls[0][1].set_result("rooms")
+    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    recorder.calls[2][1].cancel()
+    assert futures[0].result(1) == "rooms"
+    with pytest.raises(CommandError, match="away"):
+        futures[1].result(1)
+    assert futures[2].cancelled()
+    assert late.call(api.ListRooms()) is recorder.calls[3][1]
+    late.stop(1)
+    assert recorder.stopped
+
+
+def test_an_engine_that_cannot_be_made_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    def make() -> Recorder:
+        raise OSError("no network stack")
+
+    late = LateEngine(make)
+    early = late.call(api.ListRooms())
+    late.start()
+    with pytest.raises(CommandError, match="no network stack"):
+        early.result(5)
+    with pytest.raises(CommandError, match="no network stack"):
+        late.call(api.ListRooms()).result(5)
+    late.stop(1)
+    assert "no network stack" in caplog.text
+
+
+def test_stopping_before_starting_does_nothing() -> None:
+    LateEngine(Recorder).stop(1)
+
+
+@pytest.fixture
+def desk() -> tuple[Desk, Recorder, Callable[[], None]]:
+    recorder = Recorder()
+    items: list[Item] = []
+
+    def deliver() -> None:
+        while items:
+            item = items.pop(0)
+            assert isinstance(item, Answer)
+            item.deliver()
+
+    return Desk(recorder, items.append), recorder, deliver
+
+
+def test_results_and_errors_are_delivered_later(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:
+    table, recorder, deliver = desk
+    got: list[object] = []
+    table.ask(api.ListRooms(), got.append, lambda error: got.append(error.text))
+    table.ask(api.ListPeople(), got.append, lambda error: got.append(error.text))
+    recorder.calls[0][1].set_result(["room"])
+    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    assert got == []
+    deliver()
+    assert got == [["room"], "away"]
+
+
+def test_nobody_hears_after_closing(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:
+    table, recorder, deliver = desk
+    got: list[object] = []
+    for _ in range(2):
+        table.ask(api.ListRooms(), got.append, got.append)
+    table.close()
+    recorder.calls[0][1].set_result(["room"])
+    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    deliver()
+    assert got == []

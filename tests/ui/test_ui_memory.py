@@ -1,0 +1,69 @@
+"""What the window remembers survives the end of the program, also beside another one on the same profile."""
+
+from pathlib import Path
+
+import pytest
+
+from lanchat.store.identities import KnownServer
+from lanchat.store.profile import Profile
+from lanchat.ui.memory import Memory
+
+LOG = bytes(range(16))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    profile = Profile.open(tmp_path / "profile")
+    profile.pin(KnownServer("ab" * 32, "Office", "192.168.1.10", 45454, LOG, b"k" * 32, 1))
+    profile.set_last("ab" * 32)
+    return tmp_path / "profile"
+
+
+def memory(folder: Path) -> Memory:
+    return Memory(Profile.open(folder))
+
+
+def test_an_empty_profile_remembers_nothing(tmp_path: Path) -> None:
+    fresh = memory(tmp_path / "fresh")
+    assert (fresh.language, fresh.theme, fresh.geometry, fresh.text_size) == ("", "", "", 0)
+    assert fresh.remembered() is None
+    assert fresh.last_room() == 0
+    fresh.keep_room(3)
+    fresh.save()
+    assert memory(tmp_path / "fresh").last_room() == 0
+
+
+def test_choices_survive(folder: Path) -> None:
+    first = memory(folder)
+    first.language, first.theme, first.geometry, first.text_size = "ru", "dark", "800x600+1+2", 4
+    first.keep_room(17)
+    first.save()
+    again = memory(folder)
+    assert (again.language, again.theme, again.geometry, again.text_size) == ("ru", "dark", "800x600+1+2", 4)
+    assert again.last_room() == 17
+
+
+def test_drafts_survive_and_what_was_sent_does_not_come_back(folder: Path) -> None:
+    first = memory(folder)
+    first.keep_drafts(1, {1: "half a thought\nin two lines 👍", 2: "другой"})
+    first.save()
+    second = memory(folder)
+    assert second.drafts(1) == {1: "half a thought\nin two lines 👍", 2: "другой"}
+    assert second.drafts(2) == {}
+    second.keep_drafts(1, {2: "другой"})
+    second.save()
+    assert memory(folder).drafts(1) == {2: "другой"}
+
+
+def test_two_windows_on_one_profile_do_not_undo_each_other(folder: Path) -> None:
+    one, two = memory(folder), memory(folder)
+    one.theme = "dark"
+    one.keep_drafts(1, {1: "mine"})
+    one.save()
+    two.language = "ru"
+    two.keep_drafts(2, {1: "theirs"})
+    two.save()
+    again = memory(folder)
+    assert (again.theme, again.language) == ("dark", "ru")
+    assert again.drafts(1) == {1: "mine"}
+    assert again.drafts(2) == {1: "theirs"}

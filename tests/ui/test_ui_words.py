@@ -1,0 +1,114 @@
+"""Every state, reason and time has words, in both languages."""
+
+import datetime
+
+import pytest
+
+from lanchat import i18n
+from lanchat.net.api import Person, State, StateChanged
+from lanchat.protocol.wire import Code, PresenceState, Role
+from lanchat.ui import words
+from lanchat.ui.drawing import initials
+from lanchat.ui.keys import KEYS, help_lines, sequences
+from lanchat.ui.menus import reaction_name
+from lanchat.ui.pictures import REACTIONS
+from tests.support.ui_kit import line
+
+NOW = datetime.datetime(2024, 11, 22, 15, 30, 12).astimezone().timestamp()
+
+
+@pytest.fixture(params=["en", "ru"])
+def language(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    i18n.set_language(request.param)
+    yield request.param
+    i18n.set_language("en")
+
+
+def test_every_state_has_words_of_its_own(language: str) -> None:
+    texts = [words.state_line(StateChanged(state), "Office") for state in State]
+    assert len(set(texts)) == len(State)
+    assert all(len(text) > 15 for text in texts)
+
+
+def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
+    text = words.state_line(StateChanged(State.AWAY, "No answer", peers=2, retry_in=4.4), "Office")
+    assert text.startswith("Office cannot be reached.")
+    assert "No answer." in text
+    assert "2 colleagues" in text
+    assert text.endswith("Next try in 4 s.")
+
+
+def test_a_failed_try_is_not_told_as_progress() -> None:
+    assert "cannot be reached" in words.state_line(StateChanged(State.CONNECTING, "No answer"), "Office")
+
+
+def test_every_refusal_of_a_message_has_its_reason(language: str) -> None:
+    message_codes = [code for code in Code if code >= 100 and code <= Code.AUTHOR_DISABLED]
+    texts = [words.refusal(code) for code in message_codes]
+    assert len(set(texts)) == len(texts)
+    assert not any(str(int(code)) in text for code, text in zip(message_codes, texts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, ""),
+        (NOW - 60, "15:29"),
+        (NOW - 86400, "Yesterday"),
+        (NOW - 86400 * 30, "23.10"),
+        (NOW - 86400 * 400, "19.10.23"),
+    ],
+)
+def test_moments_in_lists(seconds: float, text: str) -> None:
+    assert words.moment(seconds, NOW) == text
+
+
+def test_days() -> None:
+    today = datetime.date(2024, 11, 22)
+    assert words.day(today, today) == "Today"
+    assert words.day(today - datetime.timedelta(1), today) == "Yesterday"
+    assert words.day(datetime.date(2024, 3, 8), today) == "8 March"
+    assert words.day(datetime.date(2023, 3, 8), today) == "8 March 2023"
+
+
+def test_when_somebody_was_seen() -> None:
+    def seen(seconds: float) -> str:
+        return words.presence(Person(1, "a", "A", PresenceState.OFFLINE, seconds, Role.MEMBER), NOW)
+
+    assert seen(0) == "never seen"
+    assert seen(NOW - 5) == "seen just now"
+    assert seen(NOW - 60 * 5) == "seen 5 minutes ago"
+    assert seen(NOW - 3600) == "seen 1 hour ago"
+    assert seen(NOW - 86400 * 3) == "seen 19.11"
+
+
+def test_ticks_in_words() -> None:
+    own = {"author": 1, "members": 3}
+    assert "kept on this computer" in words.ticks(line(None, **own))
+    assert words.ticks(line(1, received=2, read=1, **own)) == "Stored, received by 2 of 3, read by 1"
+    assert words.ticks(line(1, received=3, read=3, **own)) == "Stored, read by everybody"
+    assert words.ticks(line(1, author=1, members=0)) == "Stored on the server"
+    assert words.ticks(line(None, refused=Code.TOO_LARGE, **own)) == "Not sent: it is too long"
+
+
+def test_fingerprints_in_groups() -> None:
+    assert words.grouped_hex("0123456789abcdef" * 4).splitlines()[0] == "0123 4567 89ab cdef 0123 4567 89ab cdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Анна Смирнова", "АС"), ("bob", "B"), ("m.ali", "MA"), ("", "?"), ("👍 team", "T"), ("ß", "SS"), ("💥", "?")],
+)
+def test_initials(name: str, letters: str) -> None:
+    assert initials(name) == letters
+
+
+def test_reactions_have_names(language: str) -> None:
+    assert len({reaction_name(emoji) for emoji in REACTIONS}) == len(REACTIONS)
+
+
+def test_each_key_means_one_thing() -> None:
+    bound = [sequence for key in KEYS for sequence in sequences(key.sequence)]
+    assert len(bound) == len(set(bound))
+    assert "<Control-Cyrillic_el>" in bound
+    assert len({keys for keys, _meaning in help_lines()}) == len(help_lines())
