@@ -83,6 +83,8 @@ class Session:
     def _heard(self, event: api.Event) -> None:
         if isinstance(event, api.RoomLive):
             self.live_heads[event.room] = event.head
+        elif isinstance(event, api.Notice):
+            self.output.warn(event.text)
         self.events.put_nowait(event)
 
     async def call(self, command: api.Command) -> Any:

@@ -592,6 +592,13 @@ class LineStored:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know once, as that the local copy was damaged and is read anew."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineRefused:
     id: str
     room: int
@@ -615,5 +622,5 @@ class ReceiptsChanged:
 
 Event = (
     StateChanged | ServerFound | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded | LineChanged
-    | LineStored | LineRefused | PeopleChanged | ReceiptsChanged
+    | LineStored | LineRefused | PeopleChanged | ReceiptsChanged | Notice
 )  # fmt: skip

@@ -97,17 +97,20 @@ async def load_lines_from(client: "Client", command: api.LoadLinesFrom) -> list[
     span = member.store.span(room)
     while span is not None and span.base >= command.first and await member.fetch_older(room):
         span = member.store.span(room)
+    fold = member.book.state(room).fold
+    fold.above(command.first, command.limit)
     await _learn(member, room)
-    found = member.book.state(room).fold.above(command.first, command.limit)
-    return [member.book.line(room, folded) for folded in found]
+    return [member.book.line(room, folded) for folded in fold.above(command.first, command.limit)]
 
 
 async def _learn(member: "Member", room: int) -> None:
-    """What lines need beside the records: their authors' certificates, and receipts the first time."""
+    """What lines need beside the records: the certificates of those authors who were not known when the lines were
+    looked at, and receipts the first time."""
     state = member.book.state(room)
     if state.cursors is None and member.in_session:
         state.cursors = {}
         member.in_background(partial(member.learn_cursors, room))
+    member.ask_for_certificates(member.core.authors.take_missing())
     await member.certificates_here(CERTIFICATE_PATIENCE)
 
 

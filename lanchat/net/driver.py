@@ -154,6 +154,11 @@ class Driver:
         self.core.disconnected(self.now())
         self.pump()
 
+    def begin_again(self) -> None:
+        """End the session and make a new one: what is known of the rooms is read from the local copy again."""
+        if self._channel is not None:
+            self._lost(self._channel, None)
+
     def _drop_connection(self) -> None:
         channel, self._channel = self._channel, None
         udp, self._udp = self._udp, None

@@ -7,7 +7,7 @@ the local copy directly.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +74,7 @@ class Member:
         self._made: dict[MessageKey, OutboxItem] = {}
         self._older: dict[int, list[asyncio.Future[Any]]] = {}
         self._stopped = False
+        self._recovered_told = False
         self._activity = wire.PresenceState.ONLINE
         self._background: set[asyncio.Task[None]] = set()
 
@@ -84,6 +85,7 @@ class Member:
         self._driver = driver
         self._worker = asyncio.get_running_loop().create_task(self._work())
         self._emit(api.LoggedIn(self.account(), self.server))
+        self._tell_recovered()
 
     @property
     def driver(self) -> Driver:
@@ -174,6 +176,12 @@ class Member:
         self.driver.pump()
         return bool(await future)
 
+    def ask_for_certificates(self, devices: Sequence[bytes]) -> None:
+        """Of devices whose messages are to be shown; while the server is away nobody can be asked."""
+        if devices and self.in_session:
+            self.core.want_certificates(devices, self.now())
+            self.driver.pump()
+
     async def certificates_here(self, patience: float) -> None:
         """Wait until the server has said whose the devices are that it is being asked for, at most so long."""
         await self.wait_for(lambda: not self.core.asks_for_certificates, patience)
@@ -254,6 +262,14 @@ class Member:
             case core_events.LocalTrouble():
                 log.error("the local copy cannot be written: %s", event.text)
                 self._emit(replace(self.state, reason=event.text))
+                self._tell_recovered()
+
+    def _tell_recovered(self) -> None:
+        """A damaged copy was replaced: say so once, and begin again with the new one."""
+        if self.store.recovered and not self._recovered_told:
+            self._recovered_told = True
+            self._emit(api.Notice(self.store.recovered))
+            self.driver.begin_again()
 
     def _state_moved(self, event: core_events.StateMoved) -> None:
         before = self.state.state

@@ -27,6 +27,7 @@ class Authors:
         self._devices: dict[bytes, CertificateBody] = {}
         self._checked: dict[bytes, bytes] = {}
         self._unsaved: dict[bytes, Certificate] = {}
+        self._missing: dict[bytes, None] = {}
 
     def learn_untrusted(self, certificates: Iterable[Certificate]) -> None:
         """Keep those that the log signed; `save` makes them durable."""
@@ -66,6 +67,12 @@ class Authors:
                 continue
         return [device for device in absent if device not in self._devices]
 
+    def take_missing(self) -> list[bytes]:
+        """Devices whose messages could not be checked since the last call, because nobody has said whose they are."""
+        missing = list(self._missing)
+        self._missing.clear()
+        return missing
+
     def owner(self, device: bytes) -> CertificateBody | None:
         """Whose a device is, when it is known. Raises LocalStoreError."""
         self.unknown((device,))
@@ -75,6 +82,7 @@ class Authors:
         """The author of a message; raises ProtocolError when the device is unknown or did not sign this."""
         owner = self.owner(header.device)
         if owner is None:
+            self._missing[header.device] = None
             raise ProtocolError("unknown device")
         if self._checked.get(signature) != octets + body_hash:
             check_author(owner.public_key, self._log_id, octets, body_hash, signature)

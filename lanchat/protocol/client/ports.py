@@ -50,6 +50,10 @@ class OutboxItem(NamedTuple):
 class LocalStore(Protocol):
     """Raises LocalStoreError. Every writing method is durable when it returns."""
 
+    @property
+    def recovered(self) -> str:
+        """One line for a person when a damaged copy was replaced by a new one, also while in use; else empty."""
+
     # Records
 
     def span(self, room: int) -> Span | None:
