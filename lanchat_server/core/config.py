@@ -14,7 +14,7 @@ class CoreConfig:
     # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
     # at the very worst. Beyond it: Busy.
     queue_max: int = 4096
-    # Of one session, so that one client cannot fill the queue.
+    # Of one session, so that one client cannot fill the queue; as many again may wait for their predecessors.
     session_queue_max: int = 256
     message_rate: float = 10.0
     message_burst: int = 30

@@ -148,7 +148,8 @@ class ServerCore:
         except ProtocolError:
             return "submit_malformed"
         config = self.config
-        if self._intake.full or session.queued >= config.session_queue_max or now < self._blocked_until:
+        full = self._intake.full or self._intake.queued(session.id) >= config.session_queue_max
+        if full or now < self._blocked_until:
             self._busy(session, config.busy_retry, now)
             return "submit_busy"
         wait = session.messages.wait(now) or self._total_rate.wait(now)
@@ -157,7 +158,6 @@ class ServerCore:
             return "submit_over_rate"
         session.messages.take(now)
         self._total_rate.take(now)
-        session.queued += 1
         self._intake.put(Submission(session.id, message, header, own=header.device == session.device))
         return None
 
@@ -239,7 +239,6 @@ class ServerCore:
             session = self.sessions.get(session_id)
             if session is not None:
                 self._busy(session, self.config.busy_retry, now)
-        self._unqueue(batch)
 
     def reload_heads(self, heads: Mapping[int, Head], now: float) -> None:
         """Heads read anew after a commit whose outcome was unknown: subscribers learn of them by heartbeat."""
@@ -249,12 +248,6 @@ class ServerCore:
                 self.heads[room] = head
                 self._heartbeat.recorded(room, now)
                 self._outbox.cast(self.sessions.subscribers(room), pack_frames([wire.Heads([head])]), now)
-
-    def _unqueue(self, batch: Iterable[Submission]) -> None:
-        for submission in batch:
-            session = self.sessions.get(submission.session)
-            if session is not None:
-                session.queued -= 1
 
     def _acknowledge(self, outcome: Outcome, now: float) -> None:
         receipts: dict[int, list[Receipt]] = {}
@@ -267,7 +260,6 @@ class ServerCore:
         for session_id, items in receipts.items():
             session = self.sessions.get(session_id)
             if session is not None:
-                session.queued -= len(items)
                 frames = [wire.Decided(items[i : i + SUBMIT_MAX // 8]) for i in range(0, len(items), SUBMIT_MAX // 8)]
                 self._outbox.send(session, frames, now)
 
@@ -293,8 +285,7 @@ class ServerCore:
         return False
 
     def _wait_for_predecessor(self, submission: Submission, expected: int, now: float) -> None:
-        if not self._intake.hold(submission, now):
-            self._unqueue([submission])
+        self._intake.hold(submission, now)
         run = submission.run
         session = self.sessions.get(submission.session)
         if session is not None and now - self._expected.get(run, -1.0) >= self.config.expect_interval:
@@ -314,7 +305,7 @@ class ServerCore:
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due."""
-        self._unqueue(self._intake.expire(now, self.sessions.device_online))
+        self._intake.expire(now, self.sessions.device_online)
         self._send_heads(self._heartbeat.due(now), now)
         beat = self._heartbeat.beat(now)
         if beat is not None:

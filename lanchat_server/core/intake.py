@@ -1,6 +1,10 @@
-"""What waits for the writer: the queue of submissions, and the early ones that wait for their predecessor."""
+"""What waits for the writer: the queue of submissions, and the early ones that wait for their predecessor.
 
-from collections import deque
+What a session has waiting is counted apart for the queue and for the early ones: these must never take the place of the
+very message that they wait for.
+"""
+
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,11 +14,13 @@ from lanchat_server.core.sequencer import Submission
 
 
 class Intake:
-    """Bounded in all: the queue, what one run may hold, and what all runs hold together."""
+    """Bounded: the queue in all (by the caller), what one run, one session and all together may hold."""
 
     def __init__(self, config: CoreConfig) -> None:
         self._config = config
         self._queue: deque[Submission] = deque()
+        self._queued: Counter[int] = Counter()
+        self._held_for: Counter[int] = Counter()
         self._held: dict[RunKey, dict[int, _Held]] = {}
         self._held_count = 0
 
@@ -30,25 +36,36 @@ class Intake:
     def full(self) -> bool:
         return len(self._queue) >= self._config.queue_max
 
+    def queued(self, session: int) -> int:
+        """How many in the queue this session handed in."""
+        return self._queued[session]
+
     def put(self, submission: Submission) -> None:
         self._queue.append(submission)
+        self._queued[submission.session] += 1
 
     def take(self) -> list[Submission]:
         """The next batch, in order of arrival."""
-        return [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
+        for submission in batch:
+            _count_down(self._queued, submission.session)
+        return batch
 
     def hold(self, submission: Submission, now: float) -> bool:
         """Keep an early message. False when it is held already, or there is no room: its client offers it again."""
         held = self._held.get(submission.run, {})
-        n = submission.header.n
+        n, session = submission.header.n, submission.session
         known = held.get(n)
         if known is not None:
             known.offered = now
             return False
         if len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max:
             return False
+        if self._held_for[session] >= self._config.session_queue_max:
+            return False
         self._held.setdefault(submission.run, held)[n] = _Held(submission, now, now)
         self._held_count += 1
+        self._held_for[session] += 1
         return True
 
     def release(self, run: RunKey, last: int) -> None:
@@ -56,31 +73,27 @@ class Intake:
         then gets the same answer."""
         copy = self._drop(run, last)
         if copy is not None:
-            self._queue.append(copy)
+            self.put(copy)
         n = last + 1
         while (submission := self._drop(run, n)) is not None:
-            self._queue.append(submission)
+            self.put(submission)
             n += 1
 
     def next_expiry(self) -> float | None:
         """When the first held message has waited long enough."""
         return min((self._expiry(held) for run in self._held.values() for held in run.values()), default=None)
 
-    def expire(self, now: float, is_online: Callable[[bytes], bool]) -> list[Submission]:
-        """End the waiting of messages whose time is over; returns those that are dropped. The first of each run is
-        queued with `force`, its successors then follow by `release`."""
-        dropped: list[Submission] = []
+    def expire(self, now: float, is_online: Callable[[bytes], bool]) -> None:
+        """End the waiting of messages whose time is over: they are dropped, but the first of each run may be queued with
+        `force`; its successors then follow by `release`."""
         for run in list(self._held):
             due = sorted(n for n, held in self._held[run].items() if self._expiry(held) <= now)
             for place, n in enumerate(due):
                 held = self._held[run][n]
                 lowest = place == 0 and n == min(self._held[run])
-                if lowest and self._predecessor_is_gone(held, now, is_online(run.device)):
-                    self._queue.append(replace(held.submission, force=True))
-                else:
-                    dropped.append(held.submission)
                 self._drop(run, n)
-        return dropped
+                if lowest and self._predecessor_is_gone(held, now, is_online(run.device)):
+                    self.put(replace(held.submission, force=True))
 
     def _expiry(self, held: "_Held") -> float:
         submission = held.submission
@@ -99,9 +112,17 @@ class Intake:
         if item is None:
             return None
         self._held_count -= 1
+        _count_down(self._held_for, item.submission.session)
         if not held:
             del self._held[run]
         return item.submission
+
+
+def _count_down(counts: Counter[int], session: int) -> None:
+    """Only who has something waiting is listed."""
+    counts[session] -= 1
+    if not counts[session]:
+        del counts[session]
 
 
 @dataclass(slots=True)

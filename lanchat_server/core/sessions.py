@@ -32,7 +32,6 @@ class Session:
     udp_seen: float | None = None
     tls_queued: int = 0
     lagging: set[int] = field(default_factory=set)
-    queued: int = 0
 
     def udp_open(self, now: float, fresh: float) -> bool:
         """Whether datagrams reach this client, as far as we know."""
