@@ -1,0 +1,47 @@
+"""What waits for the writer: bounds per session, and that early messages never bar what they wait for."""
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.sessions import Path
+from tests.support.rig import Rig
+
+BOUND = 4
+
+
+@pytest.fixture
+def rig() -> Rig:
+    rig = Rig(CoreConfig(session_queue_max=BOUND))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    return rig
+
+
+def submit(rig: Rig, *messages: object, now: float = 1.0) -> None:
+    rig.core.receive(1, wire.Submit(list(messages)), Path.TLS, now)  # type: ignore[arg-type]
+
+
+def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig: Rig) -> None:
+    author = rig.authors[1]
+    first, *early = [author.message(f"m{n}") for n in range(BOUND + 3)]
+    for message in early:
+        submit(rig, message)
+        rig.run_batches(1.0)
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": BOUND}
+    submit(rig, first)
+    rig.run_batches(1.0)
+    assert rig.texts() == [f"m{n}" for n in range(BOUND + 1)]
+    submit(rig, *early[-2:])
+    rig.run_batches(1.0)
+    assert rig.texts() == [f"m{n}" for n in range(BOUND + 3)]
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
+
+
+def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
+    rig.core.add_session(2, 2, rig.authors[2].device, 0.0)
+    submit(rig, *(rig.authors[1].message(f"m{n}") for n in range(BOUND + 2)))
+    assert rig.core.queue_lengths()["submissions"] == BOUND
+    assert rig.core.counters["submit_busy"] == 2
+    rig.core.receive(2, wire.Submit([rig.authors[2].message("other")]), Path.TLS, 1.0)
+    rig.run_batches(1.0)
+    assert rig.texts() == [*(f"m{n}" for n in range(BOUND)), "other"]
