@@ -24,15 +24,16 @@ def submit(rig: Rig, *messages: object, now: float = 1.0) -> None:
 def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig: Rig) -> None:
     author = rig.authors[1]
     first, *early = [author.message(f"m{n}") for n in range(BOUND + 3)]
-    for message in early:
-        submit(rig, message)
-        rig.run_batches(1.0)
+    for now, message in enumerate(early, 1):
+        submit(rig, message, now=float(now))
+        rig.run_batches(float(now))
     assert rig.core.queue_lengths() == {"submissions": 0, "held": BOUND}
-    submit(rig, first)
-    rig.run_batches(1.0)
+    submit(rig, first, now=8.0)
+    rig.run_batches(8.0)
+    rig.run_batches(8.5)
     assert rig.texts() == [f"m{n}" for n in range(BOUND + 1)]
-    submit(rig, *early[-2:])
-    rig.run_batches(1.0)
+    submit(rig, *early[-2:], now=9.0)
+    rig.run_batches(9.0)
     assert rig.texts() == [f"m{n}" for n in range(BOUND + 3)]
     assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
 
