@@ -326,8 +326,11 @@ def opened(command: Sequence[str], place: Computer, home: Path, env: dict[str, s
     """Runs a program with a window; both screen and program end with the block."""
     with xvfb.Screen() as screen:
         everything = procs.plain_environment(home, {"DISPLAY": screen.display, "LC_CTYPE": "C.UTF-8"} | env)
-        with Child(place.argv(*command), env=everything, cwd=ROOT):
-            window = Window(screen.display, xvfb.wait_for_window(screen.display, "LAN Chat", 30))
+        with Child(place.argv(*command), env=everything, cwd=ROOT) as program:
+            try:
+                window = Window(screen.display, xvfb.wait_for_window(screen.display, "LAN Chat", 30))
+            except TimeoutError as error:
+                raise RuntimeError(program.transcript()) from error
             xvfb.xdotool(screen.display, "mousemove", "1279", "899")
             window.focus()
             yield window
