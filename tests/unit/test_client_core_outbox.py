@@ -160,6 +160,20 @@ def test_expect_sends_from_there_at_once() -> None:
     assert submits(client) == [(Path.UDP, [2, 3])]
 
 
+def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
+    client = live_wire()
+    deaf_server(client)
+    for _ in range(3):
+        say(client)
+    client.pump()
+    client.sent.clear()
+    client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 7))
+    client.to_client(Path.UDP, wire.Decided([wire.Receipt(1, client.core.device, client.core.run, 1, 0, 105)]))
+    client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 1))
+    client.run_for(0.01)
+    assert submits(client) == []
+
+
 def test_busy_stops_everything_for_its_time() -> None:
     client = live_wire()
     deaf_server(client)

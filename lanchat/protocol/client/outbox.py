@@ -158,8 +158,12 @@ class Outbox:
                 waiting.due, waiting.wait, waiting.tries = now, self._config.retry_first, 0
 
     def expected(self, run: Run, n: int, now: float) -> None:
-        """The server waits for number `n` of a run: from there on at once."""
-        for number, waiting in self._runs.get(run, {}).items():
+        """The server waits for number `n` of a run: from there on at once. When the outbox has lost it, what follows
+        cannot go before the server gives up waiting, and hurrying would only use up the rate."""
+        entries = self._runs.get(run, {})
+        if n not in entries:
+            return
+        for number, waiting in entries.items():
             if number >= n:
                 waiting.due = min(waiting.due, now)
 
