@@ -9,18 +9,11 @@ from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Person, RoomView, State
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
-from lanchat.ui.chat_model import WAITING_AFTER, ChatModel, Draft, Jump
+from lanchat.ui.chat_model import WAITING_AFTER, ChatModel, Draft
 from lanchat.ui.engine import Desk, Failed, Then
 from lanchat.ui.parts import Part
-from lanchat.ui.timeline import PAGE, WINDOW
-
-Changed = Callable[[Part], None]
-Later = Callable[[int, Callable[[], None]], object]
-
-_BEFORE_JUMP = 30  # lines above the one that is jumped to
-_FLASH_MS = 1600
-_RECEIPTS_MS = 400  # receipts come in bursts
-_RELOAD_MS = 300
+from lanchat.ui.reader import Changed, Later, Reader
+from lanchat.ui.timeline import PAGE
 
 
 class Chat:
@@ -29,12 +22,12 @@ class Chat:
     def __init__(self, model: ChatModel, new_desk: Callable[[], Desk], changed: Changed, later: Later) -> None:
         self.model = model
         self.desk = new_desk()  # for everything that belongs to the account
-        self._room_desk = new_desk()  # for what belongs to the open room
+        self._reader: Reader | None = None
         self._new_desk = new_desk
         self._changed = changed
         self._later = later
         self._marked: dict[int, int] = {}
-        self._renewing = self._reloading = self._unanswered = False
+        self._unanswered = False
         self._wanted_room = 0
         self.logged_out: Callable[[], None] = lambda: None  # set by whoever shows another page then
 
@@ -52,10 +45,10 @@ class Chat:
                 part |= self._room_updated(event.room, part)
             case api.RoomRemoved(room=room) if room == self.model.current:
                 self.open_first()
-            case api.RoomLive(room=room) if room == self.model.current:
-                self._complete(event.head)
-            case api.ReceiptsChanged(room=room) if room == self.model.current:
-                self._renew_receipts()
+            case api.RoomLive(room=room) if self._reader and room == self.model.current:
+                self._reader.complete(event.head)
+            case api.ReceiptsChanged(room=room) if self._reader and room == self.model.current:
+                self._reader.renew_receipts()
             case api.LineAdded(line=line) if line.mine and line.seq is None:
                 self._look_again()
         return part
@@ -72,8 +65,8 @@ class Chat:
     def refresh(self) -> None:
         """Everything that the page shows, from the network's thread."""
         self._refresh_lists()
-        if self.model.timeline and not self.model.timeline.stored:
-            self._load_newest()
+        if self._reader:
+            self._reader.complete(0)
 
     def _refresh_lists(self) -> None:
         self.desk.ask(api.ListRooms(), self._have_rooms)
@@ -92,7 +85,8 @@ class Chat:
         self._changed(Part.PEOPLE | Part.ROOMS | Part.ROOM)
 
     def _load_members(self) -> None:
-        self._room_desk.ask(api.ListMembers(self.model.current), self._have_members)
+        if self._reader:
+            self._reader.desk.ask(api.ListMembers(self.model.current), self._have_members)
 
     def _have_members(self, people: list[Person]) -> None:
         self.model.people.update((person.user_id, person) for person in people)
@@ -118,154 +112,44 @@ class Chat:
         if room == self.model.current and not around:
             self.to_end()
             return
-        self._room_desk.close()
-        self._room_desk = self._new_desk()
+        if self._reader:
+            self._reader.close()
         self.model.open(room)
+        timeline = self.model.timeline
+        self._reader = Reader(self.model, timeline, self._new_desk(), self._changed, self._later) if timeline else None
         self._changed(Part.ROOM | Part.ROOMS | Part.LINES | Part.DRAFT | Part.PEOPLE)
-        if not room:
+        if not self._reader:
             return
         self._load_members()
         view = self.model.room
         if around:
-            self._load_around(around)
+            self._reader.load_around(around)
         elif view and view.unread > PAGE and view.read:
-            self._load_around(view.read + 1, flash=False)
+            self._reader.load_around(view.read + 1, flash=False)
         else:
-            self._load_newest()
-
-    def _load_newest(self, then: Callable[[], None] | None = None) -> None:
-        timeline = self.model.timeline
-        assert timeline
-
-        def loaded(lines: list[Line]) -> None:
-            first = not timeline.loaded
-            timeline.reset(lines, at_bottom=True)
-            self.model.missed = 0
-            if first and self.model.fresh_after is not None:
-                self.model.jump = Jump("fresh")
-            else:
-                self.model.jump = Jump(end=True)
-            self._changed(Part.LINES)
-            if then:
-                then()
-
-        self._room_desk.ask(api.LoadLines(timeline.room, 0, PAGE), loaded, self._no_lines)
-
-    def _no_lines(self, error: CommandError) -> None:
-        """Nothing could be read: the next event that helps tries again, and the state line says why."""
-        timeline = self.model.timeline
-        if timeline:
-            timeline.loading_older = timeline.loading_newer = False
-
-    def _load_around(self, seq: int, flash: bool = True) -> None:
-        """The window moves to where message `seq` is in it."""
-        timeline = self.model.timeline
-        assert timeline
-        start = max(seq - _BEFORE_JUMP, 1)
-
-        def loaded(lines: list[Line]) -> None:
-            timeline.reset(lines, at_bottom=len([line for line in lines if line.seq]) < PAGE)
-            self._show(seq, flash)
-
-        self._room_desk.ask(api.LoadLinesFrom(timeline.room, start, PAGE), loaded, self._no_lines)
-
-    def _show(self, seq: int, flash: bool) -> None:
-        timeline = self.model.timeline
-        line = timeline.find(seq) if timeline else None
-        if line and flash:
-            self.model.flash = line.id
-            self._later(_FLASH_MS, lambda: self._unflash(line.id))
-        self.model.jump = Jump(line.id) if line and flash else Jump("fresh")
-        self._changed(Part.LINES)
-
-    def _unflash(self, identity: str) -> None:
-        if self.model.flash == identity:
-            self.model.flash = ""
-            self._changed(Part.LINES)
+            self._reader.load_newest()
 
     def jump_to(self, room: int, seq: int) -> None:
         """Shows one message, in whatever room."""
-        timeline = self.model.timeline
-        if room != self.model.current:
+        if room != self.model.current or not self._reader:
             self.open_room(room, around=seq)
-        elif timeline and timeline.find(seq):
-            self._show(seq, True)
         else:
-            self._load_around(seq)
+            self._reader.jump(seq)
 
     def to_end(self) -> None:
         """Back to the newest message."""
-        timeline = self.model.timeline
-        if timeline is None:
-            return
-        self.model.missed = 0
-        if timeline.at_bottom:
-            self.model.jump = Jump(end=True)
-            self._changed(Part.LINES)
-        else:
-            self._load_newest()
+        if self._reader:
+            self._reader.to_end()
 
     def load_older(self) -> None:
-        """The view came near the upper end of the window."""
-        timeline = self.model.timeline
-        if timeline is None or timeline.loading_older or timeline.at_top or not timeline.stored:
-            return
-        timeline.loading_older = True
-
-        def loaded(lines: list[Line]) -> None:
-            timeline.prepend(lines)
-            self._changed(Part.LINES)
-
-        self._room_desk.ask(api.LoadLines(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
+        """The view came near the upper end of what is loaded."""
+        if self._reader:
+            self._reader.load_older()
 
     def load_newer(self) -> None:
-        """The view came near the lower end of the window."""
-        timeline = self.model.timeline
-        if timeline is None or timeline.loading_newer or timeline.at_bottom or not timeline.stored:
-            return
-        timeline.loading_newer = True
-
-        def loaded(lines: list[Line]) -> None:
-            stored = [line for line in lines if line.seq is not None]
-            timeline.append(stored, at_bottom=len(stored) < PAGE)
-            self._changed(Part.LINES)
-
-        self._room_desk.ask(api.LoadLinesFrom(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
-
-    def _complete(self, head: int) -> None:
-        """History is complete: what could not be read before can be now."""
-        timeline = self.model.timeline
-        if timeline is None or self._reloading:
-            return
-        if not timeline.stored or (timeline.at_bottom and timeline.last < head):
-            self._reloading = True
-            self._later(_RELOAD_MS, self._reload)
-        elif timeline.at_top and timeline.first > 1:
-            timeline.at_top = False
-
-    def _reload(self) -> None:
-        self._reloading = False
-        timeline = self.model.timeline
-        if timeline and (timeline.at_bottom or not timeline.stored):
-            self._load_newest()
-
-    def _renew_receipts(self) -> None:
-        if not self._renewing:
-            self._renewing = True
-            self._later(_RECEIPTS_MS, self._read_receipts)
-
-    def _read_receipts(self) -> None:
-        self._renewing = False
-        timeline = self.model.timeline
-        if timeline is None or not timeline.stored:
-            return
-
-        def loaded(lines: list[Line]) -> None:
-            if timeline.renew(lines):
-                self._changed(Part.LINES)
-
-        first = max(timeline.first, timeline.last - PAGE + 1)
-        self._room_desk.ask(api.LoadLinesFrom(timeline.room, first, WINDOW), loaded)
+        """The view came near the lower end of what is loaded."""
+        if self._reader:
+            self._reader.load_newer()
 
     def _look_again(self) -> None:
         """A heading stands above what is still not stored some seconds later."""
@@ -416,4 +300,5 @@ class Chat:
     def close(self) -> None:
         """Nothing that is still under way changes the model any more."""
         self.desk.close()
-        self._room_desk.close()
+        if self._reader:
+            self._reader.close()

@@ -23,6 +23,12 @@ class Memory:
     def __init__(self, profile: "Profile") -> None:
         self._profile = profile
         self._settings = profile.settings
+        self._changed = False
+
+    def _set(self, key: str, value: str | int | dict[str, str]) -> None:
+        if self._settings.get(key, type(value)()) != value:
+            self._settings.set(key, value)
+            self._changed = True
 
     @property
     def notice(self) -> str:
@@ -35,7 +41,7 @@ class Memory:
 
     @language.setter
     def language(self, code: str) -> None:
-        self._settings.set(LANGUAGE, code)
+        self._set(LANGUAGE, code)
 
     @property
     def theme(self) -> str:
@@ -43,7 +49,7 @@ class Memory:
 
     @theme.setter
     def theme(self, name: str) -> None:
-        self._settings.set(THEME, name)
+        self._set(THEME, name)
 
     @property
     def geometry(self) -> str:
@@ -51,7 +57,7 @@ class Memory:
 
     @geometry.setter
     def geometry(self, value: str) -> None:
-        self._settings.set(GEOMETRY, value)
+        self._set(GEOMETRY, value)
 
     @property
     def text_size(self) -> int:
@@ -60,7 +66,7 @@ class Memory:
 
     @text_size.setter
     def text_size(self, step: int) -> None:
-        self._settings.set(_TEXT_SIZE, step)
+        self._set(_TEXT_SIZE, step)
 
     def remembered(self) -> Account | None:
         """The account that this profile is logged in to on the server used last."""
@@ -77,8 +83,10 @@ class Memory:
         return self._settings.last_room(self._log())
 
     def keep_room(self, room: int) -> None:
-        if room and (log := self._log()):
+        log = self._log()
+        if room and log and room != self._settings.last_room(log):
             self._settings.set_last_room(log, room)
+            self._changed = True
 
     def drafts(self, user: int) -> dict[int, str]:
         """Texts that were not sent, by room."""
@@ -91,11 +99,13 @@ class Memory:
         gone = {str(room): "" for room in self.drafts(user)}
         kept = {str(room): text for room, text in list(drafts.items())[-_DRAFTS_MAX:]}
         if gone or kept:
-            self._settings.set(self._drafts_key(user), gone | kept)
+            self._set(self._drafts_key(user), gone | kept)
 
     def _drafts_key(self, user: int) -> str:
         return f"drafts_{self._log().hex()}_{user}"
 
     def save(self) -> None:
-        """Writes what was set since the last time."""
-        self._settings.save()
+        """Writes what changed since the last time, when something did."""
+        if self._changed:
+            self._settings.save()
+            self._changed = False

@@ -1,5 +1,6 @@
 """The middle of the main page: the room's name, the conversation, the way back to its end, what is told in passing."""
 
+import threading
 import tkinter as tk
 import tkinter.ttk as ttk
 import webbrowser
@@ -184,7 +185,8 @@ class Messages:
         line = message.line
         match spot.touch:
             case Touch.LINK:
-                webbrowser.open(spot.value)
+                # Some systems wait for the browser.
+                threading.Thread(target=webbrowser.open, args=(spot.value,), daemon=True).start()
             case Touch.QUOTE:
                 self._chat.jump_to(line.room, line.reply_to)
             case Touch.CHIP:

@@ -573,3 +573,14 @@ def test_a_revoked_computer_is_asked_for_the_password() -> None:
 def test_states_that_come_and_go_are_drawn(bench: Workbench) -> None:
     for state in api.State:
         assert Part.LINK in bench.model.apply(StateChanged(state))
+
+
+def test_history_that_completes_does_not_move_what_is_being_read(bench: Workbench) -> None:
+    bench.engine.say(1, "bob", "said during a gap")
+    bench._items.clear()
+    bench.model.jump = None
+    bench.engine.emit(api.RoomLive(1, 301))
+    bench.run()
+    assert bench.texts()[-1] == "said during a gap"
+    assert timeline(bench).at_bottom
+    assert bench.model.jump is None

@@ -208,3 +208,8 @@ def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerPro
         first = min(devices, key=lambda device: str(device["created_at"]))
         assert run_client(["devices", "revoke", first["id"]], other).returncode == 0
         window.see("Log in", "TButton", timeout=15)
+        window.write(PASSWORD)
+        window.keys("Return")
+        window.see("Everything is up to date", timeout=15)
+        window.send("back again")
+        window.see("back again", "item")
