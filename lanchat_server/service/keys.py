@@ -7,6 +7,7 @@ in practice, because clients pin it: renewing it would look like another server.
 import datetime
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from lanchat.i18n import _
+from lanchat.store.files import sync_folder
 from lanchat_server.service.errors import StartError
 
 IDENTITY_KEY = "identity.key"
@@ -42,7 +44,6 @@ def load_or_create(data_dir: Path) -> ServerKeys:
     """The keys of this data directory; made when none of them is there. Raises StartError when some are missing or
     unreadable: a server that silently took a new identity would look like an impostor to every client."""
     directory = data_dir / "keys"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = (IDENTITY_KEY, IDENTITY_CERTIFICATE, LOG_KEY)
     present = [name for name in names if (directory / name).exists()]
     if not present:
@@ -75,10 +76,20 @@ def _load(directory: Path) -> ServerKeys:
 
 
 def _create(directory: Path) -> None:
+    """All keys or none: they are made in a folder beside, which then takes its place. A start that was cut short must
+    not leave some of them, which nobody could tell from a loss."""
+    draft = directory.with_name(directory.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
     identity = Ed25519PrivateKey.generate()
-    _write(directory / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
-    _write(directory / IDENTITY_KEY, _pem(identity))
-    _write(directory / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
+    _write(draft / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
+    _write(draft / IDENTITY_KEY, _pem(identity))
+    _write(draft / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
+    sync_folder(draft)
+    if directory.exists():
+        directory.rmdir()
+    draft.rename(directory)
+    sync_folder(directory.parent)
 
 
 def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
@@ -101,11 +112,8 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _write(path: Path, octets: bytes) -> None:
-    """Whole or not at all: a crash in the middle must not leave half a key."""
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    """A new file, durable."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
