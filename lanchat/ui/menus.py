@@ -14,19 +14,21 @@ from lanchat.ui.pictures import REACTIONS, picture
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Words, what it does, and the keys that do the same. `icon`: a glyph and its palette role."""
+    """Words, what it does, and the keys that do the same. `icon`: a glyph, coloured as `role` of the palette."""
 
     label: str
     run: Callable[[], object]
     keys: str = ""
     enabled: bool = True
-    icon: tuple[str, str] | None = None
+    icon: str = ""
+    role: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Submenu:
     label: str
     items: "Sequence[Entry]"
+    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Separator:
 
 
 Entry = Item | Submenu | Separator
+
+
+_CHAT = "chat-dots"
 
 
 class Verb(enum.Enum):
@@ -57,22 +62,29 @@ def message_menu(
     stored = line.seq is not None and not line.deleted
     entries: list[Entry] = []
     if selected:
-        entries.append(Item(_("Copy selected text"), lambda: do(Verb.COPY_SELECTION), "Ctrl+C"))
+        entries.append(Item(_("Copy selected text"), lambda: do(Verb.COPY_SELECTION), "Ctrl+C", icon="copy"))
     if not line.deleted:
-        entries.append(Item(_("Copy message"), lambda: do(Verb.COPY)))
+        entries.append(Item(_("Copy message"), lambda: do(Verb.COPY), icon="copy"))
     if stored:
-        entries.insert(0, Item(_("Reply"), lambda: do(Verb.REPLY)))
-        entries.insert(1, Submenu(_("React"), [_reaction(line, me, emoji, react) for emoji in REACTIONS]))
+        entries.insert(0, Item(_("Reply"), lambda: do(Verb.REPLY), icon="reply"))
+        entries.insert(
+            1, Submenu(_("React"), [_reaction(line, me, emoji, react) for emoji in REACTIONS], icon="emoji-smile")
+        )
         if line.mine:
-            entries.append(Item(_("Edit"), lambda: do(Verb.EDIT), "↑"))
+            entries.append(Item(_("Edit"), lambda: do(Verb.EDIT), "↑", icon="pencil"))
         if line.mine or may_delete:
-            entries.append(Item(_("Delete…"), lambda: do(Verb.DELETE)))
+            entries.append(Item(_("Delete…"), lambda: do(Verb.DELETE), icon="trash", role="red"))
     if line.refused is not None:
-        entries.append(Item(_("Put into the message field again"), lambda: do(Verb.TO_COMPOSER)))
+        entries.append(
+            Item(_("Put into the message field again"), lambda: do(Verb.TO_COMPOSER), icon="arrow-counterclockwise")
+        )
     if line.seq is not None and line.mine:
-        entries += [Separator(), Item(_("Who has received and read it…"), lambda: do(Verb.RECEIPTS))]
+        entries += [Separator(), Item(_("Who has received and read it…"), lambda: do(Verb.RECEIPTS), icon="check2-all")]
     if not line.mine:
-        entries += [Separator(), Item(_("Write to {name}").format(name=_who(line)), lambda: do(Verb.DIRECT))]
+        entries += [
+            Separator(),
+            Item(_("Write to {name}").format(name=_who(line)), lambda: do(Verb.DIRECT), icon=_CHAT),
+        ]
     return entries
 
 
@@ -85,7 +97,7 @@ def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> 
     name = reaction_name(emoji)
     shown = picture(spoken(emoji))
     label = _("{name} (take back)").format(name=name) if mine else name
-    return Item(label, lambda: react(emoji), icon=(shown.glyph, shown.role) if shown else None)
+    return Item(label, lambda: react(emoji), icon=shown.glyph if shown else "", role=shown.role if shown else "text")
 
 
 def reaction_name(emoji: str) -> str:
@@ -109,14 +121,19 @@ def may_moderate(account: Account | None) -> bool:
 def room_menu(room: RoomView, run: Callable[[Action], None]) -> list[Entry]:
     """The menu of the open room."""
     entries: list[Entry] = [
-        Item(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F"),
-        Item(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P"),
+        Item(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F", icon="search"),
+        Item(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P", icon="people"),
     ]
     if room.kind is not RoomKind.DIRECT:
         entries += [
             Separator(),
-            Item(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS)),
-            Item(_("Leave the room…"), lambda: run(Action.LEAVE_ROOM), enabled=room.name != "general"),
+            Item(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS), icon="person-plus"),
+            Item(
+                _("Leave the room…"),
+                lambda: run(Action.LEAVE_ROOM),
+                enabled=room.name != "general",
+                icon="box-arrow-left",
+            ),
         ]
     return entries
 
@@ -124,9 +141,9 @@ def room_menu(room: RoomView, run: Callable[[Action], None]) -> list[Entry]:
 def add_menu(run: Callable[[Action], None]) -> list[Entry]:
     """The menu behind the plus."""
     return [
-        Item(_("New room…"), lambda: run(Action.NEW_ROOM), "Ctrl+N"),
-        Item(_("Join a room…"), lambda: run(Action.JOIN_ROOM), "Ctrl+J"),
-        Item(_("Write to somebody…"), lambda: run(Action.QUICK_SWITCH), "Ctrl+K"),
+        Item(_("New room…"), lambda: run(Action.NEW_ROOM), "Ctrl+N", icon="plus-lg"),
+        Item(_("Join a room…"), lambda: run(Action.JOIN_ROOM), "Ctrl+J", icon="door-open"),
+        Item(_("Write to somebody…"), lambda: run(Action.QUICK_SWITCH), "Ctrl+K", icon="chat-dots"),
     ]
 
 
@@ -134,13 +151,13 @@ def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
     """The menu of one's own account and of the window."""
     other = "English" if language() == "ru" else "Русский"
     return [
-        Item(_("Name and e-mail…"), lambda: run(Action.PROFILE)),
-        Item(_("Change password…"), lambda: run(Action.PASSWORD)),
-        Item(_("Devices…"), lambda: run(Action.DEVICES)),
-        Item(_("About the server…"), lambda: run(Action.SERVER)),
+        Item(_("Name and e-mail…"), lambda: run(Action.PROFILE), icon="person"),
+        Item(_("Change password…"), lambda: run(Action.PASSWORD), icon="key"),
+        Item(_("Devices…"), lambda: run(Action.DEVICES), icon="laptop"),
+        Item(_("About the server…"), lambda: run(Action.SERVER), icon="shield-check"),
         Separator(),
-        Item(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME)),
-        Item(other, lambda: run(Action.LANGUAGE)),
+        Item(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), icon=_moon(dark)),
+        Item(other, lambda: run(Action.LANGUAGE), icon="translate"),
         Submenu(
             _("Text size"),
             [
@@ -148,18 +165,23 @@ def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
                 Item(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-"),
                 Item(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0"),
             ],
+            icon="type",
         ),
-        Item(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1"),
+        Item(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1", icon="keyboard"),
         Separator(),
-        Item(_("Log out…"), lambda: run(Action.LOG_OUT)),
-        Item(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q"),
+        Item(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
+        Item(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),
     ]
+
+
+def _moon(dark: bool) -> str:
+    return "sun" if dark else "moon"
 
 
 def person_menu(person: Person, removable: bool, write: Callable[[], None], remove: Callable[[], None]) -> list[Entry]:
     """The menu of somebody in the list of people."""
     name = person.display_name or person.name
-    entries: list[Entry] = [Item(_("Write to {name}").format(name=name), write)]
+    entries: list[Entry] = [Item(_("Write to {name}").format(name=name), write, icon=_CHAT)]
     if removable:
-        entries.append(Item(_("Remove from this room…"), remove))
+        entries.append(Item(_("Remove from this room…"), remove, icon="person-dash"))
     return entries

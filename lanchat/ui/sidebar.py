@@ -11,7 +11,7 @@ from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Avatar, avatar_index, initials
 from lanchat.ui.keys import Action
 from lanchat.ui.parts import Part
-from lanchat.ui.popup import below
+from lanchat.ui.popup import above, below
 from lanchat.ui.roster import PersonKey, RoomKey, room_rows
 from lanchat.ui.rowlist import RowList
 from lanchat.ui.styles import Look
@@ -138,7 +138,7 @@ class _AccountStrip:
             self.frame,
             "gear",
             _("Account and settings"),
-            lambda: below(tools, gear, menus.account_menu(palette.dark, run)),
+            lambda: above(tools, gear, menus.account_menu(palette.dark, run)),
             Look.QUIET_SIDE,
         )
         gear.pack(side="right")

@@ -87,6 +87,7 @@ class Wakeup(Generic[T]):
 
 class _Pipe:
     def __init__(self, root: tk.Tk, woken: Callable[[], None]) -> None:
+        assert sys.platform != "win32"
         self._root = root
         self._woken = woken
         self._reader, self._writer = os.pipe()
@@ -109,6 +110,7 @@ class _Pipe:
         self._woken()
 
     def close(self) -> None:
+        assert sys.platform != "win32"
         self._root.tk.deletefilehandler(self._reader)
         if threading.current_thread() is threading.main_thread():
             signal.set_wakeup_fd(-1)

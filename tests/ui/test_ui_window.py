@@ -299,6 +299,36 @@ def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -
         window.see("после всего", "item")
 
 
+def test_larger_and_smaller_text(window: UiWindow) -> None:
+    small = next(iter(window.probe.seen("Text"))).height
+    window.keys("ctrl+plus", "ctrl+plus", "ctrl+plus")
+    wait_until(lambda: next(iter(window.probe.seen("Text"))).height > small, 5, "the text is larger")
+    window.keys("ctrl+0")
+    wait_until(lambda: next(iter(window.probe.seen("Text"))).height == small, 5, "the text is as usual")
+    window.send("and I type on")
+    window.see("and I type on", "item")
+
+
+def test_people_are_invited_and_removed(window: UiWindow) -> None:
+    window.keys("ctrl+n")
+    window.see("Make the room")
+    window.send("lunch")
+    wait_until(lambda: "lunch" in window.probe.title, 5, "the room is open")
+    wait_until(lambda: window.probe.find("Message to lunch"), 5, "its composer is there")
+    menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
+    window.click_at(menu)
+    window.choose("Members and invitations…")
+    window.see("Invite somebody")
+    window.send("bob")
+    assert window.wait_command("InviteUser")["user"] == "bob"
+    window.see("Members — 1", "item")
+    window.double_click("Bob Lee", "item")
+    window.click("Remove", "TButton")
+    assert window.wait_command("RemoveUser")["user"] == "bob"
+    window.send("and I type on")
+    window.see("and I type on", "item")
+
+
 def test_closing_keeps_draft_room_and_place(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
