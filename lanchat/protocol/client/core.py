@@ -61,6 +61,7 @@ from lanchat.protocol.client.requests import Answer
 from lanchat.protocol.client.room import RoomContext
 from lanchat.protocol.client.roomset import RoomSet
 from lanchat.protocol.client.states import LinkState, Move, Reason
+from lanchat.protocol.client.told import Told
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.messages import Kind, MessageKey
@@ -113,7 +114,13 @@ class ClientCore:
         self._receipts = Receipts(config)
         self._certificates = CertificateQuestions(self._desk, self.authors)
         self._rooms = RoomSet(
-            config, self._desk, self.authors, self._note_stored, self._receipts.received, self._not_subscribed
+            config,
+            self._desk,
+            self.authors,
+            Told(identity.log_id, store, list(self.directory.rooms)),
+            self._note_stored,
+            self._receipts.received,
+            self._not_subscribed,
         )
         self._adopt_at: float | None = None
         self._fresh_session = True

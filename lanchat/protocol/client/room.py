@@ -89,9 +89,9 @@ class RoomReceiver:
         return self._chain.cursor if self._chain is not None else 0
 
     @property
-    def base(self) -> int | None:
-        """The number before the first stored record; None before there is a span."""
-        return self._span.base if self._span is not None else None
+    def span(self) -> Span | None:
+        """What was stored when the room was subscribed, or began since; None before there is anything."""
+        return self._span
 
     @property
     def joined(self) -> bool:

@@ -16,6 +16,7 @@ from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.client.requests import Answer
 from lanchat.protocol.client.room import RoomContext, RoomReceiver
 from lanchat.protocol.client.tokens import Tokens
+from lanchat.protocol.client.told import Told
 from lanchat.protocol.errors import ProtocolError
 
 _ROOMS_PER_SUBSCRIPTION = 256
@@ -30,6 +31,7 @@ class RoomSet:
         config: ClientConfig,
         desk: Desk,
         authors: Authors,
+        told: Told,
         on_stored: Callable[[RecordsStored], None],
         on_cursor: Callable[[int, int], None],
         on_refused: Callable[[], None],
@@ -37,6 +39,7 @@ class RoomSet:
         self._config = config
         self._desk = desk
         self._authors = authors
+        self._told = told
         self._on_stored = on_stored
         self._on_cursor = on_cursor
         self._on_refused = on_refused
@@ -74,6 +77,9 @@ class RoomSet:
         while self._wanted:
             part = list(self._wanted.values())[:_ROOMS_PER_SUBSCRIPTION]
             receivers = [RoomReceiver(room.id, room.first_seq, context) for room in part]
+            for receiver in receivers:
+                for missed in self._told.missed(receiver.room, receiver.span):
+                    self._tell_stored(missed)
             for receiver in receivers:
                 self._rooms[receiver.room] = receiver
                 del self._wanted[receiver.room]
@@ -132,9 +138,15 @@ class RoomSet:
     def _settle_room(self, receiver: RoomReceiver) -> None:
         for event in receiver.settle():
             if isinstance(event, RecordsStored):
-                self._on_stored(event)
-            self._desk.tell(event)
+                self._tell_stored(event)
+            else:
+                self._desk.tell(event)
         self._on_cursor(receiver.room, receiver.cursor)
+
+    def _tell_stored(self, event: RecordsStored) -> None:
+        self._told.note(event)
+        self._on_stored(event)
+        self._desk.tell(event)
 
     # --- Asking -----------------------------------------------------------------------------------------------------
 
