@@ -87,14 +87,14 @@ class Wakeup(Generic[T]):
 
 class _Pipe:
     def __init__(self, root: tk.Tk, woken: Callable[[], None]) -> None:
-        assert sys.platform != "win32"
         self._root = root
         self._woken = woken
         self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
         self._lock = threading.Lock()
-        root.tk.createfilehandler(self._reader, tk.READABLE, self._readable)
+        if sys.platform != "win32":
+            os.set_blocking(self._reader, False)
+            os.set_blocking(self._writer, False)
+            root.tk.createfilehandler(self._reader, tk.READABLE, self._readable)
 
     def ring(self) -> None:
         with self._lock, contextlib.suppress(OSError):  # full: it is ringing already; closed: nobody listens
@@ -110,8 +110,8 @@ class _Pipe:
         self._woken()
 
     def close(self) -> None:
-        assert sys.platform != "win32"
-        self._root.tk.deletefilehandler(self._reader)
+        if sys.platform != "win32":
+            self._root.tk.deletefilehandler(self._reader)
         if threading.current_thread() is threading.main_thread():
             signal.set_wakeup_fd(-1)
         with self._lock:
