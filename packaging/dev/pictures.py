@@ -217,11 +217,18 @@ class Office:
     def play(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if not step.command:
-                self._online.pop(step.who).stop()
+                self._leaves(step.who)
                 continue
             self._last = self.run(step.who, *(part.format(**self._messages) for part in step.command))
             if step.name:
                 self._messages[step.name] = str(self._last["seq"])
+
+    def _leaves(self, user: str) -> None:
+        """Not before the server knows that this person has received what was said."""
+        listening = self._online.pop(user)
+        listening.wait_for(lambda event: event.get("seq") == self._last["seq"])
+        time.sleep(2)  # receipts go out once a second
+        listening.stop()
 
     def wait_until_read(self, readers: Sequence[str]) -> None:
         """The last message of the conversation stands in the windows of these people."""
@@ -358,7 +365,7 @@ def take(story: Story, folder: Path) -> None:
     with ExitStack() as stack:
         office = Office(story, folder, stack)
         office.play(story.steps)
-        windows = [office.window(user, "660x640") for user in ("anna", story.second)]
+        windows = [office.window(user, "690x640") for user in ("anna", story.second)]
         office.play(story.live)
         for window in windows:
             window.focus()
