@@ -38,6 +38,11 @@ def numbers(frame: wire.Submit) -> list[int]:
     return [header.n for header in headers]
 
 
+def run_of(frame: wire.Submit) -> int:
+    header: Header = decode_header_untrusted(frame.messages[0].header)
+    return header.run
+
+
 def submits(client: Wire) -> list[tuple[Path, list[int]]]:
     return [(output.path, numbers(output.frame)) for output in client.sent if isinstance(output.frame, wire.Submit)]
 
@@ -172,6 +177,20 @@ def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
     client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 1))
     client.run_for(0.01)
     assert submits(client) == []
+
+
+def test_a_run_that_the_server_cannot_take_does_not_use_up_the_rate_of_another() -> None:
+    client = live_wire()
+    stuck = client.core.run
+    client.hook = lambda direction, path, frame: not (isinstance(frame, wire.Submit) and run_of(frame) == stuck)
+    for _ in range(60):
+        say(client)
+    client.run_for(10)
+    client.core._composer._run = stuck + 1
+    client.core._composer._numbers.clear()
+    say(client, "another run")
+    client.run_for(3)
+    assert [record.body for record in client.log.records[1]] == [b"another run"]
 
 
 def test_busy_stops_everything_for_its_time() -> None:
