@@ -80,20 +80,30 @@ class Intake:
             n += 1
 
     def next_expiry(self) -> float | None:
-        """When the first held message has waited long enough."""
-        return min((self._expiry(held) for run in self._held.values() for held in run.values()), default=None)
+        """When the first message of a run has waited long enough."""
+        return min((self._expiry(run[min(run)]) for run in self._held.values()), default=None)
 
     def expire(self, now: float, is_online: Callable[[bytes], bool]) -> None:
-        """End the waiting of messages whose time is over: they are dropped, but the first of each run may be queued with
-        `force`; its successors then follow by `release`."""
+        """End the waiting of runs whose first message waited long enough. When nobody can be expected to bring what is
+        missing before it, it is queued with `force`, and those behind it go on waiting, for it: `release` lets them go.
+        Else it is dropped."""
         for run in list(self._held):
-            due = sorted(n for n, held in self._held[run].items() if self._expiry(held) <= now)
-            for place, n in enumerate(due):
-                held = self._held[run][n]
-                lowest = place == 0 and n == min(self._held[run])
-                self._drop(run, n)
-                if lowest and self._predecessor_is_gone(held, now, is_online(run.device)):
+            while (held := self._first_if_due(run, now)) is not None:
+                self._drop(run, held.submission.header.n)
+                if self._predecessor_is_gone(held, now, is_online(run.device)):
                     self.put(replace(held.submission, force=True))
+                    self._wait_anew(run, now)
+
+    def _first_if_due(self, run: RunKey, now: float) -> "_Held | None":
+        entries = self._held.get(run)
+        if not entries:
+            return None
+        first = entries[min(entries)]
+        return first if self._expiry(first) <= now else None
+
+    def _wait_anew(self, run: RunKey, now: float) -> None:
+        for held in self._held.get(run, {}).values():
+            held.since = now
 
     def _expiry(self, held: "_Held") -> float:
         submission = held.submission

@@ -46,3 +46,47 @@ def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
     rig.core.receive(2, wire.Submit([rig.authors[2].message("other")]), Path.TLS, 1.0)
     rig.run_batches(1.0)
     assert rig.texts() == [*(f"m{n}" for n in range(BOUND)), "other"]
+
+
+def lost_first(rig: Rig, count: int) -> list[object]:
+    """Messages whose predecessor the outbox has lost."""
+    author = rig.authors[1]
+    author.message("lost for good")
+    return [author.message(f"m{n}") for n in range(2, count + 2)]
+
+
+def offer_until(rig: Rig, messages: list[object], begin: float, end: float) -> None:
+    now = begin
+    while now < end:
+        submit(rig, *messages, now=now)
+        rig.run_batches(now)
+        rig.core.handle_timer(now + 1.0)
+        now += 2.0
+
+
+def test_what_follows_a_gap_goes_in_order_when_the_waiting_ends() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    messages = lost_first(rig, 4)
+    # They arrive one after the other, so that each has waited for another time.
+    for second, message in enumerate(messages):
+        submit(rig, message, now=1.0 + second / 2)
+        rig.run_batches(1.0 + second / 2)
+    offer_until(rig, messages, 4.0, 14.0)
+    rig.run_batches(15.0)
+    rig.run_batches(15.5)
+    assert rig.texts() == ["m2", "m3", "m4", "m5"]
+    assert rig.core.counters["gaps"] == 1
+
+
+def test_a_second_hole_is_waited_for_as_long_as_the_first() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    second, _, fourth = lost_first(rig, 3)
+    offer_until(rig, [second, fourth], 1.0, 13.0)
+    rig.run_batches(14.0)
+    assert rig.texts() == ["m2"]
+    offer_until(rig, [fourth], 14.0, 26.0)
+    rig.run_batches(27.0)
+    assert rig.texts() == ["m2", "m4"]
+    assert rig.core.counters["gaps"] == 2
