@@ -245,7 +245,7 @@ class Window:
         if isinstance(event, api.ServerFound):
             return self._flow.found(event.server)
         part = self._chat.apply(event)
-        if isinstance(event, api.LoggedIn):
+        if isinstance(event, api.LoggedIn) and not self._model.current:
             self._chat.want_room(self._memory.last_room())
             self._take_drafts()
         elif isinstance(event, api.StateChanged) and event.state is State.REFUSED and self._entry.page is Page.CHAT:

@@ -56,8 +56,8 @@ class Chat:
     def _room_updated(self, room: RoomView, part: Part) -> Part:
         if room.room == self.model.current and Part.ROOM in part:
             self._load_members()
-        if not self.model.current and room.joined:
-            self.open_first()
+        if room.joined and (not self.model.current or room.room == self._wanted_room):
+            self._settle()
         return Part.NONE
 
     # Lists
@@ -76,8 +76,7 @@ class Chat:
 
     def _have_rooms(self, rooms: list[RoomView]) -> None:
         self.model.rooms = {room.room: room for room in rooms}
-        if not self.model.room:
-            self.open_first()
+        self._settle()
         self._changed(Part.ROOMS | Part.ROOM)
 
     def _have_people(self, people: list[Person]) -> None:
@@ -105,12 +104,26 @@ class Chat:
         wanted = [room for room in joined if room.room == self._wanted_room]
         general = [room for room in joined if room.name == "general"]
         chosen = next(iter([*wanted, *general, *joined]), None)
-        self.open_room(chosen.room if chosen else 0)
+        self._open(chosen.room if chosen else 0)
+
+    def _settle(self) -> None:
+        """Rooms may become known one by one: the wanted one is opened when it comes, unless somebody writes already."""
+        wanted = self.model.rooms.get(self._wanted_room)
+        if not self.model.room or (wanted and wanted.joined and not self.model.draft.text):
+            self.open_first()
 
     def open_room(self, room: int, around: int = 0) -> None:
         """Shows a room, at its end or at what is new; `around`: at this message."""
+        self._wanted_room = 0
         if room == self.model.current and not around:
             self.to_end()
+        else:
+            self._open(room, around)
+
+    def _open(self, room: int, around: int = 0) -> None:
+        if room == self._wanted_room:
+            self._wanted_room = 0
+        if room == self.model.current and not around:
             return
         if self._reader:
             self._reader.close()

@@ -48,6 +48,38 @@ def test_it_opens_the_room_of_last_time() -> None:
     assert bench.model.current == 4
 
 
+def test_the_room_of_last_time_may_become_known_late() -> None:
+    bench = Workbench()
+    bench.chat.want_room(4)
+    rooms = bench.engine.world.rooms
+    late = rooms.pop(4)
+    bench.chat.refresh()
+    bench.run()
+    assert bench.model.room
+    assert bench.model.room.name == "general"
+    rooms[4] = late
+    bench.engine.emit(api.RoomUpdated(late))
+    bench.run()
+    assert bench.model.current == 4
+    bench.chat.open_room(2)
+    bench.engine.emit(api.RoomUpdated(late))
+    bench.run()
+    assert bench.model.current == 2  # a choice is a choice
+
+
+def test_nobody_is_taken_away_from_what_they_write() -> None:
+    bench = Workbench()
+    bench.chat.want_room(4)
+    late = bench.engine.world.rooms.pop(4)
+    bench.chat.refresh()
+    bench.run()
+    bench.model.draft.text = "I am writ"
+    bench.engine.world.rooms[4] = late
+    bench.engine.emit(api.RoomUpdated(late))
+    bench.run()
+    assert bench.model.current == 1
+
+
 def test_a_last_room_that_is_gone_does_no_harm() -> None:
     bench = Workbench()
     bench.chat.want_room(4711)
