@@ -47,11 +47,6 @@ class _Group:
     octets: int = 0
 
 
-def _urgency(window: list[_Waiting]) -> tuple[int, float]:
-    """The fewest tries, then the earliest time of a run's messages: the smallest goes first."""
-    return min(waiting.tries for waiting in window), min(waiting.due for waiting in window)
-
-
 class StoredItem(NamedTuple):
     """A message that has its number while its record is not here yet."""
 
@@ -193,10 +188,12 @@ class Outbox:
         if now < self._pause_until:
             return []
         outputs: list[Output] = []
-        # New ones before repetitions: a run that the server cannot take yet must not use up the rate of the others.
-        windows = [window for _, window in self._window(held)]
-        for window in sorted(windows, key=_urgency):
-            outputs.extend(self._take_run(window, now, udp_open))
+        for run, window in list(self._window(held)):
+            sent = self._take_run(window, now, udp_open)
+            if sent:
+                # Next time the others come first: one that the server cannot take yet must not use up the rate.
+                self._runs[run] = self._runs.pop(run)
+                outputs.extend(sent)
         return outputs
 
     def _take_run(self, window: list[_Waiting], now: float, udp_open: bool) -> list[Output]:
