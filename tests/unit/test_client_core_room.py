@@ -629,3 +629,16 @@ def test_two_processes_of_one_profile_share_the_copy() -> None:
     assert shown(first) == [1, 2, 3, 4, 5]
     assert shown(second) == [4, 5]
     assert copy_is_the_log(first)
+
+
+def test_a_subscription_that_is_not_answered_in_time_begins_the_session_anew() -> None:
+    log = FakeLog()
+    log.say(1)
+    client = Wire(log, MemoryLocalStore(), config=ClientConfig(request_timeout=4.0))
+    client.hook = lambda direction, path, frame: not (direction == "down" and isinstance(frame, wire.Response))
+    client.connect()
+    client.beat_every(1.0)
+    client.run_for(3.0)
+    client.hook = lambda direction, path, frame: True
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
+    assert client.core.cursor(1) == 1

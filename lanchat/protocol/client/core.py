@@ -225,8 +225,8 @@ class ClientCore:
         self._tell_state()
 
     def _end_session(self) -> None:
-        self._desk.requests.abandon()
         self._rooms.clear()
+        self._desk.requests.abandon()
         self._desk.take_outputs()
         self._certificates.begin_session()
         self._renew_at = None

@@ -88,7 +88,8 @@ class RoomSet:
 
     def _subscribed(self, receivers: list[RoomReceiver], answer: Answer) -> None:
         if not isinstance(answer, wire.Subscribed):
-            if answer is not None:
+            # Refused, or no answer in time; not when the session ended, which took the rooms away.
+            if any(self._rooms.get(receiver.room) is receiver for receiver in receivers):
                 self._on_refused()
             return
         told = {head.room: head for head in answer.heads}
