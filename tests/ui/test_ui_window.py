@@ -1,5 +1,6 @@
 """The window with a person in front of it, on the fake network: keys and clicks go through a real X display."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,14 +129,31 @@ def test_rooms_by_mouse_and_quick_switch(window: UiWindow) -> None:
     window.see("half a thought, whole", "item")
 
 
-def test_shortcuts_work_on_a_russian_keyboard(window: UiWindow) -> None:
-    window.keys("ctrl+Cyrillic_el")
-    window.write("разр")
-    window.keys("Return")
-    wait_until(lambda: "разработка" in window.probe.title, 5, "the room is open")
-    window.write("копия")
-    window.keys("ctrl+Cyrillic_ef", "ctrl+Cyrillic_es", "End", "ctrl+Cyrillic_em")
-    wait_until(lambda: composer(window) == "копиякопия", 5, "copied and pasted")
+@pytest.fixture
+def russian_keyboard() -> Iterator[str]:
+    """A display of its own whose keyboard has Russian letters only."""
+    keymap = """xkb_keymap {
+        xkb_keycodes { include "evdev+aliases(qwerty)" };
+        xkb_types { include "complete" };
+        xkb_compat { include "complete" };
+        xkb_symbols { include "pc+ru" };
+    };"""
+    with xvfb.Screen() as screen:
+        command = ["xkbcomp", "-w0", "-", screen.display]
+        subprocess.run(command, input=keymap, text=True, check=True, capture_output=True, timeout=20)
+        yield screen.display
+
+
+def test_shortcuts_work_on_a_russian_keyboard(russian_keyboard: str, tmp_path: Path) -> None:
+    with fake_window(russian_keyboard, tmp_path / "profile") as window:
+        window.see("Everything is up to date")
+        window.keys("ctrl+Cyrillic_el")
+        window.write("разр")
+        window.keys("Return")
+        wait_until(lambda: "разработка" in window.probe.title, 5, "the room is open")
+        window.write("копия")
+        window.keys("ctrl+Cyrillic_ef", "ctrl+Cyrillic_es", "End", "ctrl+Cyrillic_em")
+        wait_until(lambda: composer(window) == "копиякопия", 5, "copied and pasted")
 
 
 def test_new_room_and_leaving_it(window: UiWindow) -> None:
