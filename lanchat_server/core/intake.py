@@ -52,21 +52,28 @@ class Intake:
         return batch
 
     def hold(self, submission: Submission, now: float) -> bool:
-        """Keep an early message. False when it is held already, or there is no room: its client offers it again."""
+        """Keep an early message. False when it is held already, or there is no room: its client offers it again. The
+        lowest numbers of a run are kept: they are needed first, and tell how far the gap goes."""
         held = self._held.get(submission.run, {})
         n, session = submission.header.n, submission.session
         known = held.get(n)
         if known is not None:
             known.offered = now
             return False
-        if len(held) >= self._config.hold_per_run or self._held_count >= self._config.hold_max:
-            return False
-        if self._held_for[session] >= self._config.session_queue_max:
-            return False
+        if not self._has_room(len(held), session):
+            highest = max(held, default=0)
+            if highest < n or held[highest].submission.session != session:
+                return False
+            self._drop(submission.run, highest)
         self._held.setdefault(submission.run, held)[n] = _Held(submission, now, now)
         self._held_count += 1
         self._held_for[session] += 1
         return True
+
+    def _has_room(self, of_run: int, session: int) -> bool:
+        config = self._config
+        of_session = self._held_for[session] < config.session_queue_max
+        return of_session and of_run < config.hold_per_run and self._held_count < config.hold_max
 
     def release(self, run: RunKey, last: int) -> None:
         """`last` of this run was decided: queue the held successors that are next to it, and a copy of itself, which

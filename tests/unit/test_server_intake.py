@@ -90,3 +90,13 @@ def test_a_second_hole_is_waited_for_as_long_as_the_first() -> None:
     rig.run_batches(27.0)
     assert rig.texts() == ["m2", "m4"]
     assert rig.core.counters["gaps"] == 2
+
+
+def test_the_lowest_numbers_are_kept_when_there_is_no_room_for_all(rig: Rig) -> None:
+    messages = lost_first(rig, BOUND + 2)
+    for now, message in enumerate(reversed(messages), 1):
+        submit(rig, message, now=float(now))
+        rig.run_batches(float(now))
+    assert rig.core.queue_lengths()["held"] == BOUND
+    (run,) = rig.core._intake._held.values()
+    assert sorted(run) == list(range(2, BOUND + 2))
