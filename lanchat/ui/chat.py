@@ -174,6 +174,8 @@ class Chat:
         self._unanswered = False
         if self.model.waiting():
             self._changed(Part.LINES)
+        elif self.model.undecided():
+            self._look_again()
 
     # Writing
 

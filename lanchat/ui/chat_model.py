@@ -96,9 +96,13 @@ class ChatModel:
         view = View(timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash)
         return arrange(timeline.stored, unstored, view)
 
+    def undecided(self) -> list[Line]:
+        """Lines of the open room that are neither stored nor refused."""
+        return [line for line in self.timeline.unstored if line.refused is None] if self.timeline else []
+
     def waiting(self) -> bool:
         """Whether something has not been stored for so long that a heading should say so."""
-        lines = [line for line in self.timeline.unstored if line.refused is None] if self.timeline else []
+        lines = self.undecided()
         if not lines:
             return False
         return self.link.state is not State.LIVE or self._clock() - lines[0].sent_at > WAITING_AFTER

@@ -245,6 +245,20 @@ def test_a_heading_stands_above_what_is_not_stored_for_long(bench: Workbench) ->
     assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
 
 
+def test_a_heading_also_comes_for_what_was_written_a_moment_later(bench: Workbench) -> None:
+    bench.chat.submit("!hold")
+    bench.run()
+    bench.now += 1.5  # the look at the first line is due before the second one is old
+    bench.chat.submit("waiting")
+    bench.run()
+    line = timeline(bench).unstored[0]
+    timeline(bench).unstored[0] = dataclasses.replace(line, sent_at=bench.now)
+    bench.wait(1)
+    assert not any(isinstance(entry, Waiting) for entry in bench.model.entries())
+    assert Part.LINES in bench.wait(3)
+    assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
+
+
 def test_a_heading_stands_at_once_when_the_server_is_away(bench: Workbench) -> None:
     bench.chat.submit("!hold")
     bench.run()
