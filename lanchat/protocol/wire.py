@@ -147,7 +147,8 @@ class Activity(_Frame, frozen=True, tag=5):
 
 
 class Records(_Frame, frozen=True, tag=16):
-    """Stored messages of one room, ascending, perhaps with gaps; `head` when it travels along."""
+    """Stored messages of one room, ascending, perhaps with gaps; `head` when it travels along. One element more may
+    follow, filler of any kind that brings datagrams to one length: no later version gives it a meaning."""
 
     room: U63
     records: Annotated[list[Record], msgspec.Meta(max_length=PAGE_RECORDS_MAX)]

@@ -52,6 +52,7 @@ class ServerCore:
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
         self._writing = False
         self._blocked_until = 0.0
+        self._gather_until = 0.0
         self._expected: dict[RunKey, float] = {}
         self._presence: set[int] = set()
         self._presence_due: float | None = None
@@ -211,10 +212,16 @@ class ServerCore:
 
     def next_batch(self, now: float) -> list[Submission] | None:
         """What the idle writer should commit now. One batch at a time: then `committed` or `commit_failed`."""
-        if self._writing or not len(self._intake) or now < self._blocked_until:
+        if self._writing or not len(self._intake) or now < self._batch_due():
             return None
         self._writing = True
+        self._gather_until = now + self.config.gather
         return self._intake.take()
+
+    def _batch_due(self) -> float:
+        """When an idle writer may begin: at once after a pause, else when enough has gathered or has waited."""
+        gathered = len(self._intake) >= self.config.gather_enough
+        return self._blocked_until if gathered else max(self._blocked_until, self._gather_until)
 
     def committed(self, outcome: Outcome, now: float) -> None:
         """A batch is durable: acknowledge, then relay."""
@@ -300,7 +307,7 @@ class ServerCore:
         """When `handle_timer` wants to be called."""
         times = [self._heartbeat.timer(), self._presence_due, self.receipts.timer(), self._intake.next_expiry()]
         if len(self._intake) and not self._writing:
-            times.append(self._blocked_until)
+            times.append(self._batch_due())
         return min(when for when in times if when is not None)
 
     def handle_timer(self, now: float) -> None:

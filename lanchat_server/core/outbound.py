@@ -1,8 +1,15 @@
-"""What goes out: frames packed into datagrams and TLS octets once, for as many sessions as get them."""
+"""What goes out: frames packed into datagrams and TLS octets once, for as many sessions as get them.
 
-from collections.abc import Iterable
+A datagram costs the same whether it is full or not (docs/PERFORMANCE.md), so the records of a batch are laid as close
+as they fit: each is encoded once, and its octets are counted, not estimated. Several datagrams of a batch for one
+session can be handed to the kernel together when all but the last have the same length, so they are given one.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import DATAGRAM_MAX, PAGE_OCTETS_MAX
@@ -16,9 +23,16 @@ from lanchat_server.core.sessions import Path, Session
 PAYLOAD_MAX = DATAGRAM_MAX - OVERHEAD - 3
 # A record's own octets beside header and body: signature, numbers, msgpack.
 _RECORD_EXTRA = 64 + 2 + 9 + 9 + 3 + 3 + 1
-# The frame around the records: tag, room, array, and the signed head.
-_FRAME_EXTRA = 1 + 1 + 9 + 3
-_HEAD_SIZE = 5 + 9 + 9 + 34 + 9 + 66 + 1
+# The frame around the records: arrays, tag, room, number of records, no head, padding.
+_FRAME_EXTRA = 1 + 1 + 9 + 3 + 1 + 3
+# Filling datagrams up to one length is worth it while it adds no more than a quarter.
+_PADDING_SHARE = 4
+
+
+class _PaddedRecords(Records, frozen=True, tag=16):
+    """A `Records` with one element more, which readers ignore (docs/PROTOCOL.md, "Encoding")."""
+
+    padding: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +72,79 @@ def record_size(record: Record) -> int:
 
 def pack_records(room: int, records: list[Record], head: Head | None, inline_body: int) -> Packed:
     """Records of a batch: as few datagrams as they fit, the head with the last; large bodies over TLS."""
-    small = [record for record in records if len(record.body or b"") <= inline_body]
-    large = [record for record in records if len(record.body or b"") > inline_body]
-    datagrams: list[bytes] = []
-    chunk: list[Record] = []
-    room_left = budget = PAYLOAD_MAX - _FRAME_EXTRA - (_HEAD_SIZE if head else 0)
-    for record in small:
-        size = record_size(record)
-        if chunk and size > room_left:
-            datagrams.append(encode([Records(room, chunk)]))
-            chunk, room_left = [], budget
-        chunk.append(record)
-        room_left -= size
-    if chunk or head:
-        datagrams.append(encode([Records(room, chunk, head)]))
+    encoded = [msgspec.Raw(encode(record)) for record in records]
+    small = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") <= inline_body]
+    large = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") > inline_body]
     return Packed(
-        tuple(datagrams),
-        b"".join(pack_frame(Records(room, part, head)) for part in _stream_parts(large)),
-        b"".join(pack_frame(Records(room, part, head)) for part in _stream_parts(records)),
+        tuple(_datagrams(room, small, head)),
+        b"".join(_stream(room, large, head)),
+        b"".join(_stream(room, encoded, head)),
     )
 
 
-def _stream_parts(records: list[Record]) -> Iterable[list[Record]]:
-    """Frames below the frame limit."""
-    part: list[Record] = []
+def _datagrams(room: int, records: list[msgspec.Raw], head: Head | None) -> list[bytes]:
+    """Payloads of one length but for the last, which may be shorter."""
+    chunks = list(_chunks(records, PAYLOAD_MAX - _FRAME_EXTRA))
+    if head is not None and (not chunks or _size(chunks[-1]) + len(encode(head)) > PAYLOAD_MAX - _FRAME_EXTRA):
+        # A last record that leaves no room for the head beside others comes with it in a datagram of their own.
+        with_head = [chunks[-1].pop()] if chunks and len(chunks[-1]) > 1 else []
+        chunks.append(with_head)
+    frames = [Records(room, chunk) for chunk in chunks]  # type: ignore[arg-type]
+    if head is not None:
+        frames[-1] = Records(room, chunks[-1], head)  # type: ignore[arg-type]
+    datagrams = [encode([frame]) for frame in frames]
+    return _of_one_length(frames, datagrams) if len(frames) > 1 else datagrams
+
+
+def _of_one_length(frames: list[Records], datagrams: list[bytes]) -> list[bytes]:
+    longest = max(map(len, datagrams))
+    wanting = sum(longest - len(datagram) for datagram in datagrams[:-1])
+    if wanting * _PADDING_SHARE > sum(map(len, datagrams)):
+        return datagrams
+    padded = [_padded(frame, datagram, longest) for frame, datagram in zip(frames[:-1], datagrams, strict=False)]
+    return [*padded, datagrams[-1]]
+
+
+def _padded(frame: Records, datagram: bytes, size: int) -> bytes:
+    """The same frame in a datagram of `size` octets."""
+    wanting = size - len(datagram)
+    if not wanting:
+        return datagram
+    return encode([_PaddedRecords(frame.room, frame.records, frame.head, _filler(wanting))])
+
+
+def _filler(size: int) -> Any:
+    """A value that msgpack writes in `size` octets: nil is 1, octets have 2 before them, from 256 on 3."""
+    if size == 1:
+        return None
+    if size == 258:
+        return [bytes(255)]
+    return bytes(size - 2 if size < 258 else size - 3)
+
+
+def _chunks(records: Iterable[msgspec.Raw], most: int) -> Iterator[list[msgspec.Raw]]:
+    """In order, together at most `most` octets; one record always."""
+    chunk: list[msgspec.Raw] = []
     size = 0
     for record in records:
-        if part and size + record_size(record) > PAGE_OCTETS_MAX:
-            yield part
-            part, size = [], 0
-        part.append(record)
-        size += record_size(record)
-    if part:
-        yield part
+        octets = len(memoryview(record))
+        if chunk and size + octets > most:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += octets
+    if chunk:
+        yield chunk
+
+
+def _size(records: Iterable[msgspec.Raw]) -> int:
+    return sum(len(memoryview(record)) for record in records)
+
+
+def _stream(room: int, records: list[msgspec.Raw], head: Head | None) -> Iterator[bytes]:
+    """TLS frames, each below the frame limit."""
+    for chunk in _chunks(records, PAGE_OCTETS_MAX):
+        yield pack_frame(Records(room, chunk, head))  # type: ignore[arg-type]
 
 
 def pack_frames(frames: list[Any]) -> Packed:

@@ -99,7 +99,7 @@ async def _run(
         raise StartError(str(error)) from error
     service = Service(config, store, keys, directory, str(store.address), on_fenced)
     log_id = directory.log.log_id
-    relay = DatagramRelay(datagrams, log_id, directory.log.epoch, service.received, service.wake, service.count)
+    relay = DatagramRelay(datagrams, log_id, directory.log.epoch, service.received, service.step, service.count)
     service.relay = relay
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max)
     service.on_settled = acceptor.knows

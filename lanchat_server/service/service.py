@@ -1,6 +1,6 @@
 """The running server: feeds the core, does what it asks, and holds what requests need.
 
-Everything here runs on the event loop. `wake` asks for one `_step` at the end of the present turn, so that whatever
+Everything here runs on the event loop. `wake` asks for one `step` at the end of the present turn, so that whatever
 arrived together is handled, batched and sent together.
 """
 
@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 from lanchat.protocol import seal, wire
@@ -26,9 +28,9 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.model import DeviceRow, UserRow
-from lanchat_server.core.outbound import Fetch, Send
+from lanchat_server.core.outbound import Fetch, Output, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
-from lanchat_server.core.sequencer import Sequencer, Submission
+from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
 from lanchat_server.core.sessions import Path
 from lanchat_server.core.throttle import LoginThrottle
 from lanchat_server.mail import Mailer
@@ -96,7 +98,7 @@ class Service:
         self._connections: dict[int, Connection] = {}
         self._next_session = 0
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._background: set[asyncio.Task[Any]] = set()
+        self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
         self.seen_users: dict[int, int] = {}
         self.seen_devices: dict[bytes, int] = {}
@@ -118,9 +120,9 @@ class Service:
         """Milliseconds UTC."""
         return time.time_ns() // 1_000_000
 
-    def count(self, reason: str) -> None:
-        """One more of these."""
-        self.counters[reason] += 1
+    def count(self, reason: str, number: int = 1) -> None:
+        """So many more of these."""
+        self.counters[reason] += number
 
     def background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run beside; errors are logged."""
@@ -144,7 +146,7 @@ class Service:
         """Something may be due: look at the end of this turn of the event loop."""
         if not self._woken:
             self._woken = True
-            self._loop.call_soon(self._step)
+            self._loop.call_soon(self._step_if_woken)
 
     def received(self, session: int, frame: Any) -> None:
         """A live frame came by UDP."""
@@ -153,7 +155,12 @@ class Service:
             connection.heard = self.now()
             self.core.receive(session, frame, Path.UDP, connection.heard)
 
-    def _step(self) -> None:
+    def _step_if_woken(self) -> None:
+        if self._woken:
+            self.step()
+
+    def step(self) -> None:
+        """Do what is due and send what there is to send; for callers at the end of a turn, others call `wake`."""
         self._woken = False
         now = self.now()
         due = self.core.timer()
@@ -162,30 +169,40 @@ class Service:
         if not self._closing:
             batch = self.core.next_batch(now)
             if batch is not None:
-                self.background(self._commit(batch))
-        for output in self.core.take_outputs():
-            if isinstance(output, Send):
-                self._send(output)
-            else:
+                self._commit(batch)
+        for output, sends in groupby(self.core.take_outputs(), key=_same_way):
+            if isinstance(output, Fetch):
                 self.background(self._fetch(output))
+            else:
+                self._send(*output, [send.payload for send in sends if isinstance(send, Send)])
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         due = self.core.timer()
-        self._timer = self._loop.call_at(due, self.wake) if due is not None else None
+        if self._timer is not None:
+            if self._timer.when() == due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._timer_due) if due is not None else None
 
-    def _send(self, send: Send) -> None:
-        if send.path is Path.UDP and self.relay is not None:
-            for target in send.sessions:
-                if not self.relay.send(target, send.payload):
+    def _timer_due(self) -> None:
+        # The loop's clock has a resolution: when it is a little early, the step arms anew.
+        self._timer = None
+        self.wake()
+
+    def _send(self, path: Path, sessions: Collection[int], payloads: list[bytes]) -> None:
+        """What follows one another for the same sessions goes out together."""
+        if path is Path.UDP and self.relay is not None:
+            send = self.relay.send_batch
+            for target in sessions:
+                if not send(target, payloads):
                     self._without_udp(target)
             return
-        for session_id in send.sessions:
+        octets = b"".join(payloads)
+        for session_id in sessions:
             connection = self._connections.get(session_id)
             if connection is not None:
-                queued = connection.send(send.payload)
+                queued = connection.send(octets)
                 session = self.core.sessions.get(session_id)
                 if session is not None:
                     session.tls_queued = queued
@@ -196,11 +213,16 @@ class Service:
         if session is not None:
             session.udp_seen = None
 
-    async def _commit(self, batch: list[Submission]) -> None:
-        started = self.now()
+    def _commit(self, batch: list[Submission]) -> None:
+        future = asyncio.ensure_future(self.writer.commit(batch), loop=self._loop)
+        self._background.add(future)
+        future.add_done_callback(partial(self._commit_ended, batch, self.now()))
+
+    def _commit_ended(self, batch: list[Submission], started: float, future: "asyncio.Future[Outcome]") -> None:
+        self._background.discard(future)
         try:
-            outcome = await self.writer.commit(batch)
-        except Exception as error:
+            outcome = future.result()
+        except (Exception, asyncio.CancelledError) as error:
             if not isinstance(error, StoreError):
                 log.exception("a batch failed")
             else:
@@ -210,7 +232,7 @@ class Service:
             stored = sum(len(committed.records) for committed in outcome.committed.values())
             self.metrics.commit(self.now() - started, stored)
             self.core.committed(outcome, self.now())
-        self.wake()
+        self.step()
 
     async def _fetch(self, fetch: Fetch) -> None:
         try:
@@ -368,7 +390,7 @@ class Service:
     async def close(self) -> None:
         """Finish what is queued, say goodbye, save, end the threads."""
         while self.core.queue_lengths()["submissions"]:
-            self._step()
+            self.step()
             await asyncio.sleep(0.005)
         self._closing = True
         for connection in list(self._connections.values()):
@@ -378,7 +400,7 @@ class Service:
         pending = [task for task in self._background if task is not self._housekeeper]
         if pending:
             await asyncio.wait(pending, timeout=5.0)
-        self._step()
+        self.step()
         try:
             await save(self)
         except StoreError as error:
@@ -391,3 +413,8 @@ class Service:
         await asyncio.to_thread(self.mailer.close, 2.0)
         for connection in list(self._connections.values()):
             connection.abort()
+
+
+def _same_way(output: Output) -> Fetch | tuple[Path, tuple[int, ...]]:
+    """Equal for outputs that go to the same sessions on the same way."""
+    return (output.path, output.sessions) if isinstance(output, Send) else output

@@ -63,9 +63,9 @@ class Writer:
 
         return await self._submit(work)
 
-    async def commit(self, batch: list[Submission]) -> Outcome:
-        """Decide and store a batch of messages. Raises StoreError."""
-        return await self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000))
+    def commit(self, batch: list[Submission]) -> "asyncio.Future[Outcome]":
+        """Decide and store a batch of messages; fails with StoreError."""
+        return self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000))
 
     async def close(self) -> None:
         """Finish what is queued, then end the thread."""
