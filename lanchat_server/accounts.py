@@ -16,6 +16,7 @@ from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, Certificate, Cer
 from lanchat.protocol.names import inert
 from lanchat.protocol.records import genesis_hash
 from lanchat.protocol.wire import Code, Enrolment, HistoryPolicy, Role, RoomKind
+from lanchat_server import recovery
 from lanchat_server.core.directory import Directory, direct_name
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -111,6 +112,14 @@ def update_user(
         disabled=user.disabled if disabled is None else disabled,
     )
     return Change(changed, lambda: directory.put_user(changed))
+
+
+def add_invite(
+    tx: Transaction, directory: Directory, code: str, uses: int, not_after_ms: int, creator: int
+) -> Change[None]:
+    """A code with which `uses` people may register. `creator` 0: the administrator's command."""
+    tx.add_invite(recovery.invite_hash(directory.log.log_id, code), uses, not_after_ms, creator)
+    return Change(None, _nothing)
 
 
 # --- Devices ---------------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from lanchat_server.store import SqlStore
 
 T = TypeVar("T")
 BACKUP_FILE = "unclaimed.backup"
+INVITE_USES_MAX = 1000
+INVITE_DAYS_MAX = 90
 ROLES = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "administrator": Role.ADMINISTRATOR}
 
 
@@ -160,6 +162,16 @@ async def _reset_password(host: Host, arguments: dict[str, Any]) -> dict[str, An
     return {"user": user.name, "code": code, "expires_at": _time(row.not_after_ms)}
 
 
+async def _invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    uses, days = int(arguments.get("uses") or 1), int(arguments.get("days") or 7)
+    if not 1 <= uses <= INVITE_USES_MAX or not 1 <= days <= INVITE_DAYS_MAX:
+        raise AdminError(_("A code is for 1 to 1,000 people and 1 to 90 days"))
+    code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
+    not_after_ms = host.wall_ms() + days * 86_400_000
+    await host.transact(lambda tx: accounts.add_invite(tx, host.directory, code, uses, not_after_ms, 0))
+    return {"code": code, "uses": uses, "expires_at": _time(not_after_ms)}
+
+
 async def _status(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return host.status()
 
@@ -190,6 +202,7 @@ OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
     "users.enable": _enable,
     "users.set_role": _set_role,
     "users.reset_password": _reset_password,
+    "users.invite": _invite,
     "status": _status,
     "backup": _backup,
 }

@@ -24,6 +24,7 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -
         "enable": _enable,
         "set-role": _set_role,
         "reset-password": _reset_password,
+        "invite-code": _invite_code,
     }
     actions[options.action](options, _operation(settings), output)
     return DONE
@@ -109,6 +110,13 @@ def _reset_password(options: argparse.Namespace, operate: Operation, output: Out
     output.row(values, made["code"])
     text = _("Good until {time}: lanchat recover --user {user} --code {code}")
     output.note(text.format(time=local_time(made["expires_at"]), user=shown(options.user), code=made["code"]))
+
+
+def _invite_code(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    made = operate("users.invite", {"uses": options.uses, "days": options.days})
+    output.row(made, made["code"])
+    text = ngettext("Good for {uses} person until {time}", "Good for {uses} people until {time}", made["uses"])
+    output.note(text.format(uses=made["uses"], time=local_time(made["expires_at"])))
 
 
 def status_lines(report: Mapping[str, Any]) -> list[str]:

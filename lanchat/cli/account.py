@@ -133,3 +133,11 @@ def _show_device(session: Session, device: Device) -> None:
     state = _("shut out") if device.revoked else _("online") if device.online else _("offline")
     seen = _("last seen {time}").format(time=clock(device.last_seen_ms / 1000))
     session.output.row(values, f"{device.id.hex()}  {shown(device.name)}  {state}, {seen}")
+
+
+async def invite_code(session: Session) -> None:
+    """A code with which people register, on a server that wants one."""
+    options = session.options
+    await session.go_live()
+    code = await session.call(api.CreateInvite(options.uses, options.days * 86400.0))
+    session.output.row({"code": code, "uses": options.uses, "days": options.days}, code)

@@ -122,7 +122,9 @@ class Follower:
 
     def _show_history(self, view: View, lines: list[api.Line]) -> None:
         stored = [line.seq for line in lines if line.seq]
-        self.head = max([self._complete_head or 0, *stored])
+        # Without a line of history the room's head says what is history, also when it is new to this profile.
+        known = self._room.head if self._room and not self._history else 0
+        self.head = max([self._complete_head or 0, known, *stored])
         for line in lines:
             self._message(view, line)
         if self._complete_head is not None:

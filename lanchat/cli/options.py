@@ -104,6 +104,11 @@ def _password(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--new-password-file", metavar="FILE", help=help)
 
 
+def _invite_code(parser: Parser) -> None:
+    parser.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))
+    parser.add_argument("--days", metavar="N", type=whole_number(1, 90), default=7, help=_("how long it is good"))
+
+
 def _create_room(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=_("the new room's name"))
     parser.add_argument("--private", action="store_true", help=_("only those who are invited see it"))
@@ -211,6 +216,13 @@ COMMANDS = {
         "lanchat invite kitchen boris",
         "lanchat.cli.rooms:invite",
         _room_and_user,
+    ),
+    "invite-code": Command(
+        N_("print a code with which people register (moderators)"),
+        "[--uses N]",
+        "lanchat invite-code --uses 20",
+        "lanchat.cli.account:invite_code",
+        _invite_code,
     ),
     "remove": Command(
         N_("end somebody's membership of a room"),

@@ -106,7 +106,7 @@ def _explain_sqlite(error: SQLAlchemyError, address: Address) -> str:
 
 def _explain_mysql(number: int, error: SQLAlchemyError, address: Address) -> str:
     cases = (
-        (_WRONG_PASSWORD, _("{database} refuses user and password: correct the database URL")),
+        (_WRONG_PASSWORD, _("{database} refuses this user or password. Correct the database URL")),
         (
             {_NO_DATABASE},
             _("The database {name} does not exist at {database}: create it with `lanchat-server init-db`"),

@@ -15,7 +15,7 @@ import pytest
 from tests.support.child import Child
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
-from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment
+from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 
 
 def server(
@@ -264,3 +264,22 @@ def test_ctrl_c_in_a_command_leaves_no_traceback(tmp_path: Path) -> None:
                 os.kill(child.pid, signal.SIGINT)
                 assert child.wait(10) == 130
             assert child.stderr == []
+
+
+def test_registration_codes_of_server_and_moderator(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text('registration = "invite"\n')
+    with ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as process:
+
+        def register(name: str, *more: str) -> int:
+            args = ["register", "--user", name, "--server", process.address, "--accept-new", *more]
+            return run_client(args, tmp_path / name, env={"LANCHAT_PASSWORD": "correct horse"}).returncode
+
+        assert register("admin") == 0
+        code = json.loads(server(tmp_path, "users", "invite-code", "--uses", "1", "--json").stdout)["code"]
+        assert register("anna", "--invite-code", code) == 0
+        assert register("boris", "--invite-code", code) == 4
+        made = run_client(["invite-code", "--json"], tmp_path / "admin")
+        assert made.returncode == 0, made.stderr
+        assert register("boris", "--invite-code", json.loads(made.stdout)["code"]) == 0
+        assert run_client(["invite-code"], tmp_path / "anna").returncode == 4

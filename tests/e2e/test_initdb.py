@@ -97,14 +97,14 @@ def test_a_new_password_takes_the_place_of_the_old_one(server: MariaDB, tmp_path
     init_db(url(server, password="old"), server.url())
     init_db(url(server, password="new"), server.url())
     open_store(url(server, password="new"), tmp_path).close()
-    with pytest.raises(StoreError, match="refuses user and password"):
+    with pytest.raises(StoreError, match="refuses this user or password"):
         open_store(url(server, password="old"), tmp_path)
 
 
 @pytest.mark.mariadb
 def test_without_an_administrator(server: MariaDB, tmp_path: Path) -> None:
     """The account of the URL makes the database if it may, and is told what to do if not."""
-    assert "refuses user and password" in refused(url(server), data_dir=tmp_path)
+    assert "refuses this user or password" in refused(url(server), data_dir=tmp_path)
     init_db(server.url("lan_chat"))
     open_store(server.url("lan_chat"), tmp_path).close()
     init_db(server.url("lan_chat"), server.url())

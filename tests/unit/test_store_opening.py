@@ -180,7 +180,7 @@ class TestFiles:
 @pytest.mark.mariadb
 class TestServers:
     def test_wrong_password(self, mariadb: MariaDB, tmp_path: Path) -> None:
-        assert "refuses user and password" in refused(mariadb.url("x", password="wrong"), tmp_path)
+        assert "refuses this user or password" in refused(mariadb.url("x", password="wrong"), tmp_path)
 
     def test_no_such_database(self, mariadb: MariaDB, tmp_path: Path) -> None:
         text = refused(mariadb.url("not_there"), tmp_path)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import Code, Role
-from lanchat_server import recovery
-from lanchat_server.accounts import Change, together
+from lanchat_server import accounts, recovery
+from lanchat_server.accounts import Change
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
 
@@ -55,12 +55,10 @@ async def create_invite(service: "Service", connection: "Connection", operation:
     """A registration code, for moderators and administrators."""
     user = _check_role(service, connection, Role.MODERATOR)
     code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
-    stored = recovery.invite_hash(service.directory.log.log_id, code)
     not_after = service.wall_ms() + min(operation.lifetime_s, INVITE_LIFETIME_MAX) * 1000
 
     def job(tx: Transaction) -> Change[None]:
-        tx.add_invite(stored, operation.uses, not_after, user)
-        return together(None)
+        return accounts.add_invite(tx, service.directory, code, operation.uses, not_after, user)
 
     await service.writer.transact(job)
     return wire.InviteCode(code, not_after)
