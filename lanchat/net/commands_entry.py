@@ -60,7 +60,9 @@ async def _look(client: "Client", candidate: Candidate, command: api.Connect) ->
     try:
         return await client.entry.look(candidate, command.timeout, accept=accept)
     except CommandError as error:
-        moved = await _moved(client, candidate, command.timeout) if error.trouble is Trouble.NO_SERVER else None
+        # Also when another server answers at the known address: whoever took it must not keep people from theirs.
+        elsewhere = error.trouble in (Trouble.NO_SERVER, Trouble.IDENTITY)
+        moved = await _moved(client, candidate, command.timeout) if elsewhere else None
         if moved is None:
             raise
         return await client.entry.look(moved, command.timeout, accept=accept)

@@ -149,6 +149,25 @@ def test_an_unknown_server_is_not_trusted_without_a_word(tmp_path: Path, discove
     assert fake.received == b""
 
 
+def test_a_stranger_at_the_known_address_keeps_nobody_from_the_real_server(
+    tmp_path: Path, real: ServerProcess, discovery_port: int
+) -> None:
+    profile = tmp_path / "anna"
+    register(real, profile, "anna")
+    log_id, old_port = log_id_of(real, profile), real.port
+    assert real.stop() == 0
+    fake = FakeServer(tmp_path / "fake", "Office", log_id, discovery_port, old_port)
+    try:
+        with real.restart(port=0):
+            args = ["send", "general", "found you", "--discovery-port", str(discovery_port), "--timeout", "20"]
+            result = run_client(args, profile)
+            assert result.returncode == 0, result.stderr
+        assert fake.handshakes > 0
+    finally:
+        fake.close()
+    assert fake.received == b""
+
+
 def test_the_real_server_is_found_beside_the_fake_one(tmp_path: Path, real: ServerProcess, discovery_port: int) -> None:
     profile = tmp_path / "anna"
     register(real, profile, "anna")
