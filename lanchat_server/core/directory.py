@@ -34,7 +34,12 @@ class Directory:
         self.load(snapshot)
 
     def load(self, snapshot: Snapshot) -> None:
-        """Replace everything."""
+        """Replace everything: each map as a whole, so that no reader finds an empty one."""
+        grouped: dict[int, dict[int, MembershipRow]] = {}
+        rooms_of: dict[int, set[int]] = {}
+        for row in snapshot.memberships:
+            grouped.setdefault(row.room, {})[row.user] = row
+            rooms_of.setdefault(row.user, set()).add(row.room)
         self.log = snapshot.log
         self.users: dict[int, UserRow] = {user.id: user for user in snapshot.users}
         self._user_names = {name_key(user.name): user.id for user in snapshot.users}
@@ -42,15 +47,19 @@ class Directory:
         self.rooms: dict[int, RoomRow] = {room.id: room for room in snapshot.rooms}
         self._room_names = {name_key(room.name): room.id for room in snapshot.rooms}
         self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
-        self._members: dict[int, Mapping[int, MembershipRow]] = {}
-        self._rooms_of: dict[int, frozenset[int]] = {}
-        grouped: dict[int, dict[int, MembershipRow]] = {}
-        rooms_of: dict[int, set[int]] = {}
-        for row in snapshot.memberships:
-            grouped.setdefault(row.room, {})[row.user] = row
-            rooms_of.setdefault(row.user, set()).add(row.room)
-        self._members.update(grouped)
-        self._rooms_of.update((user, frozenset(rooms)) for user, rooms in rooms_of.items())
+        self._members: dict[int, Mapping[int, MembershipRow]] = dict(grouped)
+        self._rooms_of: dict[int, frozenset[int]] = {user: frozenset(rooms) for user, rooms in rooms_of.items()}
+
+    def snapshot(self) -> Snapshot:
+        """Everything, as `load` takes it. Writer thread."""
+        return Snapshot(
+            self.log,
+            list(self.users.values()),
+            list(self.devices.values()),
+            list(self.rooms.values()),
+            [row for members in self._members.values() for row in members.values()],
+            list(self.room_keys.values()),
+        )
 
     # Looking up
 

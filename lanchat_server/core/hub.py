@@ -253,6 +253,8 @@ class ServerCore:
             known = self.heads.get(room)
             if known is None or head.seq > known.seq:
                 self.heads[room] = head
+                # A deletion may be among what was not seen.
+                self._recent.forget(room)
                 self._heartbeat.recorded(room, now)
                 self._outbox.cast(self.sessions.subscribers(room), pack_frames([wire.Heads([head])]), now)
 

@@ -36,6 +36,10 @@ class RecentRecords:
             if not self._rooms[oldest]:
                 del self._rooms[oldest]
 
+    def forget(self, room: int) -> None:
+        """Nobody knows whether these are still as they were."""
+        self._octets -= sum(record_size(old) for old in self._rooms.pop(room, ()))
+
     def erase(self, room: int, seqs: Collection[int]) -> None:
         """These were deleted: whoever repairs now gets them, and their edits, without bodies."""
         kept = self._rooms.get(room)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import RoomKind
+from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.model import RoomRow
@@ -70,6 +71,18 @@ class Notices:
         if self._directory.rooms[room].kind is RoomKind.PUBLIC:
             self._tell_room(room, [user])
         self._core.announce(wire.MembersChanged(room, [], [user]), self._directory.members(room))
+
+    def reloaded(self, changes: Differences) -> None:
+        """The database has changes that nobody was told of: their commit had looked lost."""
+        for room, user in changes.left:
+            self.member_left(room, user)
+        for new, members in changes.rooms:
+            self.room_created(new, members)
+        for room, user in changes.joined:
+            self.member_joined(room, user)
+        for room in changes.changed:
+            self.room_changed(room)
+        self.room_keys_changed(changes.keys)
 
     def room_keys_changed(self, rooms: Iterable[int]) -> None:
         """New keys to the members."""

@@ -25,6 +25,7 @@ from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.model import DeviceRow, UserRow
@@ -83,7 +84,7 @@ class Service:
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
         self.core = ServerCore(core_config, directory, heads, self.now())
         self.notices = Notices(self.core, directory, self.sequencer)
-        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._heads_reloaded)
+        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._reloaded)
         argon2 = config.argon2
         self.room_keys = RoomKeys(directory, self.writer, self.notices)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
@@ -243,7 +244,15 @@ class Service:
         self.core.fetched(fetch, records, self.now())
         self.wake()
 
-    def _heads_reloaded(self, heads: dict[int, Head]) -> None:
+    def _reloaded(self, heads: dict[int, Head], changes: Differences) -> None:
+        """The database was read anew: what it has and nobody was told."""
+        self.notices.reloaded(changes)
+        for session in list(self.core.sessions.all()):
+            connection = self._connections.get(session.id)
+            if connection is not None and session.device in changes.revoked:
+                connection.end(Code.DEVICE_REVOKED, "device revoked")
+            elif connection is not None and session.user in changes.disabled:
+                connection.end(Code.ACCOUNT_DISABLED, "account disabled")
         self.core.reload_heads(heads, self.now())
         self.wake()
 

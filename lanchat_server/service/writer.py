@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from lanchat.protocol.records import Head
 from lanchat_server.accounts import Change
+from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, Fenced, Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
@@ -37,7 +38,7 @@ class Writer:
         directory: Directory,
         sequencer: Sequencer,
         on_fenced: Callable[[], None],
-        on_reloaded: Callable[[dict[int, Head]], None],
+        on_reloaded: Callable[[dict[int, Head], Differences], None],
     ) -> None:
         self._store = store
         self._directory = directory
@@ -112,11 +113,11 @@ class Writer:
         """After an unknown outcome: see what the database says now."""
         if not self._stale:
             return
-        snapshot = self._store.snapshot()
+        before, snapshot = self._directory.snapshot(), self._store.snapshot()
         self._directory.load(snapshot)
         heads = {room.id: self._sequencer.sign(room.id, room.head) for room in snapshot.rooms}
         self._stale = False
-        self._call(self._on_reloaded, heads)
+        self._call(self._on_reloaded, heads, differences(before, snapshot))
 
 
 def _succeed(future: "asyncio.Future[T]", result: T) -> None:

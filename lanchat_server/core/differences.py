@@ -1,0 +1,64 @@
+"""What became another between two readings of the database.
+
+After a commit whose outcome nobody knew, the directory is read anew. A change of accounts or rooms that was stored
+after all was never told to anybody: whoever was removed would go on getting records. So what differs is told now.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lanchat_server.core.model import RoomRow, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """`joined`, `left`: (room, user), new rooms aside. `rooms`: new ones with their members. `changed`: rooms with
+    another name or policy. `keys`: rooms with another key for peers."""
+
+    rooms: tuple[tuple[RoomRow, tuple[int, ...]], ...]
+    changed: tuple[int, ...]
+    joined: tuple[tuple[int, int], ...]
+    left: tuple[tuple[int, int], ...]
+    keys: tuple[int, ...]
+    revoked: frozenset[bytes]
+    disabled: frozenset[int]
+
+
+def differences(before: Snapshot, after: Snapshot) -> Differences:
+    """From one reading to a later one, in the order of the later one."""
+    old_rooms = {room.id: room for room in before.rooms}
+    new_rooms = [room for room in after.rooms if room.id not in old_rooms]
+    old_members, members = _members(before), _members(after)
+    created = {room.id for room in new_rooms}
+    return Differences(
+        rooms=tuple((room, tuple(user for of, user in members if of == room.id)) for room in new_rooms),
+        changed=tuple(room.id for room in after.rooms if room.id in old_rooms and _looks(room, old_rooms[room.id])),
+        joined=tuple(place for place in members if place not in old_members and place[0] not in created),
+        left=tuple(place for place in old_members if place not in members),
+        keys=_other_keys(before, after),
+        revoked=_revoked(after) - _revoked(before),
+        disabled=_disabled(after) - _disabled(before),
+    )
+
+
+def _members(snapshot: Snapshot) -> dict[tuple[int, int], None]:
+    return {(row.room, row.user): None for row in snapshot.memberships}
+
+
+def _looks(one: RoomRow, other: RoomRow) -> bool:
+    """Whether members see another room."""
+    return (one.name, one.kind, one.history) != (other.name, other.kind, other.history)
+
+
+def _other_keys(before: Snapshot, after: Snapshot) -> tuple[int, ...]:
+    old = {key.room: key.number for key in before.room_keys}
+    return tuple(key.room for key in after.room_keys if key.room in old and old[key.room] != key.number)
+
+
+def _revoked(snapshot: Snapshot) -> frozenset[bytes]:
+    return frozenset(device.id for device in snapshot.devices if device.revoked_ms)
+
+
+def _disabled(snapshot: Snapshot) -> frozenset[int]:
+    users: Iterable[int] = (user.id for user in snapshot.users if user.disabled)
+    return frozenset(users)
