@@ -14,7 +14,7 @@ from lanchat.net.api import CommandError, Trouble
 from lanchat.net.driver import Established
 from lanchat.net.handshake import Greeted, Refusal
 from lanchat.net.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
-from lanchat.net.words import no_server
+from lanchat.net.words import code_text, no_server
 from lanchat.protocol import wire
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.identity import clean_fingerprint
@@ -232,13 +232,19 @@ async def wait_live(client: "Client", command: api.WaitLive) -> api.Account:
     member = client.logged_in()
     stopped = (LinkState.FORKED, LinkState.RESYNCING)
 
+    def crowded() -> bool:
+        # It is tried again, but a person should know why nothing happens, and who waits should not.
+        return member.driver.turned_away == wire.Code.TOO_MANY_SESSIONS
+
     def settled() -> bool:
-        return member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
+        return crowded() or member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
 
     if not await member.wait_for(settled, command.timeout):
         if member.in_session:
             raise CommandError(Trouble.TIMEOUT, _("Not everything could be loaded in time"))
         raise no_server(f"{member.server.host}:{member.server.port}")
+    if crowded():
+        raise CommandError(Trouble.REFUSED, code_text(wire.Code.TOO_MANY_SESSIONS), wire.Code.TOO_MANY_SESSIONS)
     if member.core.state is LinkState.REFUSED:
         raise CommandError(Trouble.REFUSED, member.state.reason or _("The server refused"), member.refusal)
     return member.account()

@@ -56,6 +56,8 @@ class Driver:
         self.core = core
         self._dial = dial
         self._on_event = on_event
+        # The code with which the server turned down the last try, 0 for none.
+        self.turned_away = 0
         self._use_udp = use_udp
         self._loop = asyncio.get_running_loop()
         self._channel: Channel | None = None
@@ -118,6 +120,7 @@ class Driver:
         self.pump()
 
     def _failed(self, failed: DialFailed) -> None:
+        self.turned_away = failed.code
         if failed.final:
             self.core.refused(self.now(), failed.text, failed.code)
         else:
@@ -126,6 +129,7 @@ class Driver:
 
     def _adopt(self, established: Established) -> None:
         channel, welcome = established.channel, established.welcome
+        self.turned_away = 0
         self._channel = channel
         if self._use_udp:
             self._udp = self._open_udp(channel, welcome)

@@ -523,3 +523,19 @@ def test_a_search_without_an_answer_ends_with_3(tmp_path: Path) -> None:
         assert done.returncode == 0
     else:
         assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+
+
+def test_one_session_too_many_is_said_at_once(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "server") as server:
+        person = Person("anna", tmp_path / "anna", server.address, PASSWORD)
+        person.call("register", "--user", "anna", "--accept-new")
+        listeners = [person.listen("general") for _ in range(5)]
+        try:
+            for listener in listeners:
+                listener.wait_for(lambda event: event.get("event") == "live", 20)
+            assert "too many times" in person.refused(4, "send", "general", "hello")
+            listeners[0].stop()
+            assert person.call("send", "general", "hello")[0]["seq"] == 1
+        finally:
+            for listener in listeners:
+                listener.kill()
