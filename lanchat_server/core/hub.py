@@ -279,18 +279,19 @@ class ServerCore:
             self._recent.erase(room, _erased(committed.records))
             self._heartbeat.recorded(room, now)
             packed = pack_records(room, committed.records, committed.head, INLINE_BODY_MAX)
-            ready = [session for session in self.sessions.subscribers(room) if self._keeps_up(session, room, now)]
+            ready = [session for session in self.sessions.subscribers(room) if self._keeps_up(session, room)]
             self.counters["relayed"] += len(ready) * len(committed.records)
             self._outbox.cast(ready, packed, now)
 
-    def _keeps_up(self, session: Session, room: int, now: float) -> bool:
+    def _keeps_up(self, session: Session, room: int) -> bool:
         """False for a session whose TLS queue is over its bound: it gets heads only until it pulls."""
         if session.tls_queued <= self.config.lag_octets:
             return room not in session.lagging
-        if not session.lagging:
+        if room not in session.lagging:
             self.counters["lagging"] += 1
-            self._outbox.send(session, [wire.Lagging()], now)
-        session.lagging.add(room)
+            session.lagging.add(room)
+            # Over TLS: a datagram may be lost, and then the session would not know why nothing comes.
+            self._outbox.send_tls([session.id], wire.Lagging())
         return False
 
     def _wait_for_predecessor(self, submission: Submission, expected: int, now: float) -> None:

@@ -90,6 +90,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: it was written."""
         self._writable.set()
+        self._service.drained(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None

@@ -267,6 +267,12 @@ class Service:
         """TLS is up."""
         self._connections[connection.session] = connection
 
+    def drained(self, connection: Connection) -> None:
+        """What waited for a slow reader was written: it may have records again."""
+        session = self.core.sessions.get(connection.session)
+        if session is not None:
+            session.tls_queued = connection.queued
+
     def disconnected(self, connection: Connection) -> None:
         """The connection is gone, and with it its session."""
         self.on_settled(connection)
