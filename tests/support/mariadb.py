@@ -49,11 +49,12 @@ def mariadb_available() -> bool:
 class MariaDB:
     """One server; `start` it, or use it as a context manager. It keeps port and data over `stop` and `kill`.
 
-    Options for mariadbd go into `options`, for instance `("--max-connections=5",)`.
+    Options for mariadbd go into `options`, for instance `("--max-connections=5",)`. Its folder is made inside
+    `parent`, which may be a file system of its own.
     """
 
-    def __init__(self, options: tuple[str, ...] = ()) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="lanchat-mariadb-"))
+    def __init__(self, options: tuple[str, ...] = (), parent: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lanchat-mariadb-", dir=parent))
         self.port = free_port()
         self._options = options
         self._server: Child | None = None

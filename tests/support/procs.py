@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def in_namespace(namespace: str | None, argv: Sequence[str]) -> list[str]:
 class ServerProcess(Child):
     """A server that is ready when the constructor returns; stopped at the end of its `with` block.
 
-    `discovery_port` None turns discovery off. `port` 0 takes any; `restart` keeps the one it got. Raises
+    `discovery_port` None turns discovery off. `port` 0 takes any; `restart` keeps the one it got. `module` is what
+    Python runs; `ready_at` when it was ready, in seconds of `time.monotonic`. Raises
     RuntimeError when it ended instead of getting ready, TimeoutError after `timeout` seconds.
     """
 
@@ -53,6 +55,7 @@ class ServerProcess(Child):
         extra: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         namespace: str | None = None,
+        module: str = "lanchat_server",
         timeout: float = 20.0,
     ) -> None:
         self.data_dir = data_dir
@@ -64,16 +67,18 @@ class ServerProcess(Child):
             "extra": extra,
             "env": env,
             "namespace": namespace,
+            "module": module,
             "timeout": timeout,
         }
         data_dir.mkdir(parents=True, exist_ok=True)
         options = {"--database": database, "--host": host, "--name": name, "--discovery-port": discovery_port}
-        argv = [sys.executable, "-m", "lanchat_server", "run", "--json"]
+        argv = [sys.executable, "-m", module, "run", "--json"]
         argv += ["--data-dir", str(data_dir), "--port", str(port)]
         argv += [text for key, value in options.items() if value is not None for text in (key, str(value))]
         argv += ["--no-discovery"] if discovery_port is None else []
         super().__init__(in_namespace(namespace, [*argv, *extra]), env=plain_environment(data_dir, env), cwd=ROOT)
         self.ready = self._wait_until_ready(timeout)
+        self.ready_at = time.monotonic()
 
     def _wait_until_ready(self, timeout: float) -> Event:
         try:

@@ -1,0 +1,168 @@
+"""Ten people at once: real client engines with profiles of their own in one event loop, who write all the time and
+remember what they were told. What they remember is what the audit holds the database and their copies to.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lanchat.net import api
+from lanchat.net.client import Client
+from lanchat.store.profile import Profile
+from tests.support.ports import free_port
+from tests.support.procs import ServerProcess
+
+SIZE = 10
+RATE = 4.0  # messages a second of each person
+PASSWORD = "correct horse"
+# Ten people from one address who write more than people do.
+LIMITS = "[limits]\nmessage_rate = 1000\nmessage_burst = 1000\ntotal_rate = 5000\n"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one person was told. Times are those of `time.monotonic`."""
+
+    made: dict[str, float] = field(default_factory=dict)  # `Send` returned: durable in the outbox
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    acknowledged_at: dict[str, float] = field(default_factory=dict)
+    shown: list[tuple[int, str]] = field(default_factory=list)
+    shown_at: dict[str, float] = field(default_factory=dict)
+    states: list[tuple[float, api.State]] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+
+    def take(self, event: api.Event) -> None:
+        now = time.monotonic()
+        match event:
+            case api.StateChanged():
+                self.states.append((now, event.state))
+            case api.LineStored():
+                self._acknowledge(event.id, event.seq, now)
+            case api.LineRefused():
+                self.contradictions.append(f"{event.id} was refused: {event.code!r} {event.text}")
+            case api.LineAdded() if event.line.seq is not None:
+                self.shown.append((event.line.seq, event.line.id))
+                self.shown_at.setdefault(event.line.id, now)
+
+    def _acknowledge(self, id: str, seq: int, now: float) -> None:
+        if self.acknowledged.setdefault(id, seq) != seq:
+            self.contradictions.append(f"{id} was stored as {self.acknowledged[id]} and as {seq}")
+        self.acknowledged_at.setdefault(id, now)
+
+    def live_since(self, moment: float) -> float | None:
+        """When the state became live for good after `moment`; None when it is not live now."""
+        if not self.states or self.states[-1][1] is not api.State.LIVE:
+            return None
+        when = self.states[-1][0]
+        return when if when >= moment else None
+
+
+class Person:
+    """One client engine and what it was told."""
+
+    def __init__(self, folder: Path, name: str, discovery_port: int) -> None:
+        self.name = name
+        self.profile = Profile.open(folder)
+        self.memory = Memory()
+        self.client = Client(self.profile, self.memory.take, discovery_port=discovery_port, use_zeroconf=False)
+        self.room = 0
+        self._count = 0
+
+    async def enter(self, server: ServerProcess) -> None:
+        await self.client.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+        await self.client.call(api.Register(self.name, PASSWORD))
+        await self.client.call(api.WaitLive(10))
+        self.room = (await self.client.call(api.FindRoom("general"))).room
+
+    async def say(self) -> str:
+        """The id of a new message."""
+        self._count += 1
+        line = await self.client.call(api.Send(self.room, f"{self.name} says {self._count}"))
+        self.memory.made[line.id] = time.monotonic()
+        return str(line.id)
+
+
+class Crowd:
+    """All of them, in the running event loop. Without `discovery_port` they know the server by its address alone."""
+
+    def __init__(self, folder: Path, *, size: int = SIZE, seed: int = 1, discovery_port: int | None = None) -> None:
+        names = [f"person{number}" for number in range(size)]
+        self.people = [Person(folder / name, name, discovery_port or free_port()) for name in names]
+        self._random = random.Random(seed)
+        self._writing: list[asyncio.Task[None]] = []
+
+    async def enter(self, server: ServerProcess) -> None:
+        for person in self.people:
+            await person.enter(server)
+
+    def start_writing(self, rate: float = RATE) -> None:
+        """Everybody writes `rate` messages a second, at moments of his own, until `stop_writing`."""
+        self._writing = [asyncio.create_task(self._write(person, rate)) for person in self.people]
+
+    async def _write(self, person: Person, rate: float) -> None:
+        while True:
+            await asyncio.sleep(self._random.uniform(0.2, 1.8) / rate)
+            await person.say()
+
+    async def stop_writing(self) -> None:
+        """Raises what a writer died of: a message that could not even be made durable."""
+        tasks, self._writing = self._writing, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    # --- Waiting --------------------------------------------------------------------------------------------------
+
+    async def until(self, done: Callable[[], Any], timeout: float, what: str) -> None:
+        """Raises TimeoutError that names what was waited for, and shows how everybody is doing."""
+        end = time.monotonic() + timeout
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{what}: not within {timeout:g} s\n{self.describe()}")
+            await asyncio.sleep(0.01)
+
+    async def live_after(self, moment: float, timeout: float = 60.0) -> list[float]:
+        """When each became live (again) after `moment`."""
+
+        def since() -> list[float | None]:
+            return [person.memory.live_since(moment) for person in self.people]
+
+        await self.until(lambda: None not in since(), timeout, "everybody is live again")
+        return [when for when in since() if when is not None]
+
+    def undecided(self) -> int:
+        return sum(len(p.memory.made.keys() - p.memory.acknowledged.keys()) for p in self.people)
+
+    def acknowledged(self) -> int:
+        """How many messages were acknowledged so far."""
+        return sum(len(person.memory.acknowledged) for person in self.people)
+
+    async def all_acknowledged(self, timeout: float = 60.0) -> None:
+        await self.until(lambda: not self.undecided(), timeout, "everything that was written is acknowledged")
+
+    async def all_shown(self, timeout: float = 60.0) -> None:
+        """Everybody has seen everything that anybody wrote."""
+        wanted = {id for person in self.people for id in person.memory.made}
+        await self.until(
+            lambda: all(wanted <= person.memory.shown_at.keys() for person in self.people),
+            timeout,
+            "everybody has seen everything",
+        )
+
+    def describe(self) -> str:
+        return "\n".join(
+            f"{person.name}: {person.memory.states[-1:]} made {len(person.memory.made)}"
+            f" acknowledged {len(person.memory.acknowledged)} shown {len(person.memory.shown)}"
+            for person in self.people
+        )
+
+    async def close(self) -> None:
+        await self.stop_writing()
+        await asyncio.gather(*(person.client.close() for person in self.people))

@@ -1,0 +1,187 @@
+"""Named points in the work of a server at which a test lets it kill itself. The product knows nothing of them.
+
+A point is a function of the product that is wrapped: the n-th time that it is entered (or left) the process sends
+itself SIGKILL, which nothing can catch, finish or flush. What the points are called is what has happened by then.
+"""
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Hit = Callable[[], None]
+
+
+class Point(NamedTuple):
+    """A name and the function that wraps the product's code so that `hit` is called at each passing. A crowd that
+    writes passes it `often` times in a second or two; `early`: only while clients come back."""
+
+    name: str
+    install: Callable[[Hit], None]
+    often: int = 30
+    early: bool = False
+
+
+def _before(owner: Any, name: str, hit: Hit) -> None:
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        hit()
+        return original(*args, **kwargs)
+
+    setattr(owner, name, wrapped)
+
+
+def _after(owner: Any, name: str, hit: Hit) -> None:
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        hit()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _before_commit(hit: Hit) -> None:
+    """The records of a batch are inserted, nothing is durable."""
+    from lanchat_server.core.sequencer import _Draft
+
+    _after(_Draft, "write", hit)
+
+
+def _after_commit(hit: Hit) -> None:
+    """The batch is durable; no other thread knows."""
+    from lanchat_server.core.sequencer import Sequencer
+
+    _after(Sequencer, "commit", hit)
+
+
+def _before_acknowledgement(hit: Hit) -> None:
+    """The event loop knows that the batch is durable; nothing was said."""
+    from lanchat_server.core.hub import ServerCore
+
+    _before(ServerCore, "_acknowledge", hit)
+
+
+def _before_relay(hit: Hit) -> None:
+    """The acknowledgements are made, nothing has left the process."""
+    from lanchat_server.core.hub import ServerCore
+
+    _before(ServerCore, "_relay", hit)
+
+
+def _while_sending(hit: Hit) -> None:
+    """Some sessions got their acknowledgement or their records, others did not: every datagram and TLS write that
+    follows a batch counts."""
+    from lanchat_server.core.hub import ServerCore
+    from lanchat_server.service.connection import Connection
+    from lanchat_server.service.datagrams import DatagramRelay
+
+    relayed = False
+
+    def began() -> None:
+        nonlocal relayed
+        relayed = True
+
+    def sent() -> None:
+        if relayed:
+            hit()
+
+    _after(ServerCore, "_relay", began)
+    _after(DatagramRelay, "send", sent)
+    _after(DatagramRelay, "send_batch", sent)
+    _after(Connection, "send", sent)
+
+
+def _before_records(hit: Hit) -> None:
+    """The room's head is moved inside the transaction, its records are not there."""
+    from lanchat_server.store.transaction import SqlTransaction
+
+    _after(SqlTransaction, "_set_head", hit)
+
+
+def _while_saving_receipts(hit: Hit) -> None:
+    """Receipts are written, not committed."""
+    from lanchat_server.store.transaction import SqlTransaction
+
+    _after(SqlTransaction, "set_cursors", hit)
+
+
+def _while_logging_in(hit: Hit) -> None:
+    """A session exists whose client does not know it yet."""
+    from lanchat_server.service.service import Service
+
+    _after(Service, "open_session", hit)
+
+
+def _while_reading(hit: Hit) -> None:
+    """A page of history was read for somebody."""
+    from lanchat_server.store.sqlstore import SqlStore
+
+    _after(SqlStore, "page", hit)
+
+
+def _statement_of_start(hit: Hit) -> None:
+    """A statement of the database was executed, from the very first on: tables being made, the log being made, the
+    lease being taken, the directory being read."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    event.listen(Engine, "after_cursor_execute", lambda *_: hit())
+
+
+def _key_file(hit: Hit) -> None:
+    """A file of the server's keys was written."""
+    from lanchat_server.service import keys
+
+    _after(keys, "_write", hit)
+
+
+def _lease_taken(hit: Hit) -> None:
+    """The lease is taken, nothing is served yet."""
+    from lanchat_server.store.sqlstore import SqlStore
+
+    _after(SqlStore, "take_lease", hit)
+
+
+WRITING = (
+    Point("records-not-inserted", _before_records),
+    Point("before-commit", _before_commit),
+    Point("after-commit", _after_commit),
+    Point("before-acknowledgement", _before_acknowledgement),
+    Point("before-relay", _before_relay),
+    Point("while-relaying", _while_sending, often=200),
+    Point("while-saving-receipts", _while_saving_receipts, often=1),
+    Point("while-reading-history", _while_reading, often=3, early=True),
+    Point("while-logging-in", _while_logging_in, often=10, early=True),
+)
+STARTING = (
+    Point("statement", _statement_of_start),
+    Point("key-file", _key_file),
+    Point("lease-taken", _lease_taken),
+)
+POINTS = {point.name: point for point in (*WRITING, *STARTING)}
+
+
+def arm(name: str, passing: int, *, when_told: bool = False) -> None:
+    """From now on, or from SIGUSR1 on, this process dies at that passing (1: the first) of that point."""
+    left = passing
+    counting = not when_told
+
+    def begin(*_: object) -> None:
+        nonlocal counting
+        counting = True
+
+    def hit() -> None:
+        nonlocal left
+        left -= counting
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if when_told:
+        signal.signal(signal.SIGUSR1, begin)
+    POINTS[name].install(hit)

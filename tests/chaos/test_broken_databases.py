@@ -1,0 +1,75 @@
+"""Databases that are killed, stopped, read-only or full while ten people write and one floods: nothing is acknowledged
+meanwhile, the server says `Busy` and does not grow, and everything goes on when the trouble is over."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from lanchat_server.initdb import init_db
+from tests.chaos.disks import SmallDisk
+from tests.chaos.scene import Scene
+from tests.chaos.trouble import Trouble, live_through
+from tests.support.mariadb import MariaDB
+
+# What a server may grow by under a flood of some 10 MiB a second: its queues, not what came.
+GROWTH_MAX = 16 << 20
+# Seconds until the first message is acknowledged again, on a computer that runs other tests besides.
+BACK_MAX = 15.0
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+
+
+def prepared(server: MariaDB) -> str:
+    """The URL of a database as an administrator makes it: with an account that may do little."""
+    url = server.url("chat", "chat", "secret")
+    init_db(url, server.url())
+    return url
+
+
+def database_troubles(server: MariaDB) -> tuple[Trouble, ...]:
+    def read_only(on: int) -> None:
+        server.execute(f"SET GLOBAL read_only={on}")
+
+    return (
+        Trouble("killed", server.kill, server.start, 1.5),
+        Trouble("read-only", lambda: read_only(1), lambda: read_only(0), 1.5),
+        Trouble("stopped", server.pause, server.resume, 10.0),
+    )
+
+
+def full(disk: SmallDisk) -> Trouble:
+    # What was there already may be written over, so some messages still find room.
+    return Trouble("disk full", disk.fill, disk.empty, 2.0, total=False)
+
+
+def check(scene: Scene, *troubles: Trouble) -> None:
+    reports, audit = asyncio.run(live_through(scene, troubles))
+    assert audit.faults == []
+    assert [text for report in reports for text in report.complaints(growth_max=GROWTH_MAX, back_max=BACK_MAX)] == []
+
+
+@pytest.mark.mariadb
+def test_a_database_server_that_is_killed_read_only_and_stopped_for_ten_seconds(
+    tmp_path: Path, own_mariadb: MariaDB
+) -> None:
+    check(Scene(tmp_path, database=prepared(own_mariadb)), *database_troubles(own_mariadb))
+
+
+@needs_root
+@pytest.mark.mariadb
+def test_a_database_server_whose_disk_is_full(tmp_path: Path) -> None:
+    with SmallDisk(160 << 20) as disk:
+        server = MariaDB(parent=disk.path)
+        try:
+            server.start()
+            check(Scene(tmp_path, database=prepared(server)), full(disk))
+        finally:
+            server.remove()
+
+
+@needs_root
+def test_a_server_whose_own_disk_is_full(tmp_path: Path) -> None:
+    with SmallDisk(64 << 20) as disk:
+        check(Scene(tmp_path, data_dir=disk.path / "server"), full(disk))

@@ -1,0 +1,58 @@
+"""A server that is killed with SIGKILL while ten people write: twenty times here, three hundred in `make chaos`."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.campaign import campaign, draw_kills
+from tests.chaos.launcher import kill_at
+from tests.chaos.points import WRITING
+from tests.chaos.scene import LAUNCHER, Scene
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+
+KILLS = 10
+# Seconds; a computer that runs other tests besides is slow, and `make chaos` measures.
+SLOWEST = 30.0
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path, database: str | None) -> None:
+    kills = draw_kills(KILLS, seed=5, first=0 if database is None else len(WRITING) - KILLS // 2)
+    tally = asyncio.run(campaign(Scene(tmp_path, database=database), kills))
+    assert tally.faults == []
+    assert tally.killed == KILLS
+    assert tally.stored == tally.made > 0
+    assert max(tally.recoveries) < SLOWEST
+
+
+def die_at_start(data_dir: Path, database: str | None, point: str, passing: int) -> None:
+    """A first start that kills itself at that passing of the point."""
+    with pytest.raises(RuntimeError, match=r"exit code -9"):
+        ServerProcess(data_dir, database=database, module=LAUNCHER, env=kill_at(point, passing))
+
+
+def assert_serves(data_dir: Path, database: str | None) -> None:
+    with ServerProcess(data_dir, database=database) as server, RawClient(server.port) as client:
+        client.register("anna")
+        assert client.say(client.rooms["general"], "at last").seq == 1
+
+
+@pytest.mark.parametrize("passing", [1, 2, 3])
+def test_a_first_start_killed_between_its_key_files_is_done_again(tmp_path: Path, passing: int) -> None:
+    die_at_start(tmp_path, None, "key-file", passing)
+    assert_serves(tmp_path, None)
+
+
+@pytest.mark.parametrize("passing", [2, 25])
+def test_a_first_start_killed_while_it_makes_its_tables_is_done_again(
+    tmp_path: Path, database: str | None, passing: int
+) -> None:
+    die_at_start(tmp_path, database, "statement", passing)
+    assert_serves(tmp_path, database)
+
+
+def test_killed_when_it_has_the_lease_and_serves_nobody(tmp_path: Path) -> None:
+    die_at_start(tmp_path, None, "lease-taken", 1)
+    assert_serves(tmp_path, None)

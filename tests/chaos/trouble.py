@@ -1,0 +1,95 @@
+"""Troubles of a database, and the story that is the same for each: before, meanwhile, afterwards."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lanchat.protocol import wire
+from tests.chaos.audit import Audit
+from tests.chaos.crowd import RATE, Crowd
+from tests.chaos.flood import Flood
+from tests.chaos.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """How it begins and ends, called in a thread, and how many seconds it lasts. `total`: nothing at all can be stored
+    meanwhile."""
+
+    name: str
+    begin: Callable[[], Any]
+    end: Callable[[], Any]
+    seconds: float
+    total: bool = True
+
+
+@dataclass(slots=True)
+class Report:
+    """What was seen of one trouble. `back`: seconds from its end to the first acknowledgement; `caught_up`: until all
+    that waited then was acknowledged. `growth`: octets of the server's memory, at most, while it lasted."""
+
+    trouble: Trouble
+    busy: int = 0
+    flooded: int = 0
+    acknowledged_meanwhile: int = 0
+    waited: int = 0
+    back: float = 0.0
+    caught_up: float = 0.0
+    growth: int = 0
+
+    def complaints(self, *, growth_max: int, back_max: float) -> list[str]:
+        """What is not as it should be."""
+        found = []
+        if self.trouble.total and self.acknowledged_meanwhile:
+            found.append(f"{self.acknowledged_meanwhile} messages were acknowledged meanwhile")
+        if self.growth > growth_max:
+            found.append(f"the server grew by {self.growth >> 20} MiB")
+        if self.back > back_max:
+            found.append(f"the first acknowledgement came after {self.back:.1f} s")
+        return [f"{self.trouble.name}: {text}" for text in found]
+
+
+async def live_through(scene: Scene, troubles: Sequence[Trouble], rate: float = RATE) -> tuple[list[Report], Audit]:
+    """The crowd writes before, during and after each trouble, and somebody floods during it."""
+    async with scene:
+        scene.crowd.start_writing(rate)
+        reports = [await _one(scene, trouble, number) for number, trouble in enumerate(troubles)]
+        await scene.settle()
+        return reports, await scene.audit()
+
+
+async def _one(scene: Scene, trouble: Trouble, number: int) -> Report:
+    report, crowd = Report(trouble), scene.crowd
+    acknowledged = crowd.acknowledged()
+    await crowd.until(lambda: crowd.acknowledged() >= acknowledged + 10, 20, "messages are acknowledged before")
+    flood = await asyncio.to_thread(Flood, scene.server.port, f"flooder{number}")
+    memory = scene.server_memory()
+    await asyncio.to_thread(trouble.begin)
+    end = time.monotonic() + trouble.seconds
+    with flood:
+        await crowd.until(lambda: flood.heard[wire.Busy], 30, "the server says that it is busy")
+        acknowledged = crowd.acknowledged()
+        while time.monotonic() < end:
+            report.growth = max(report.growth, scene.server_memory() - memory)
+            await asyncio.sleep(0.05)
+        report.acknowledged_meanwhile = crowd.acknowledged() - acknowledged
+    report.busy, report.flooded = flood.heard[wire.Busy], flood.handed_in
+    await _afterwards(crowd, report)
+    return report
+
+
+async def _afterwards(crowd: Crowd, report: Report) -> None:
+    await asyncio.to_thread(report.trouble.end)
+    over = time.monotonic()
+    acknowledged = crowd.acknowledged()
+    memories = [person.memory for person in crowd.people]
+    waiting = [(memory, id) for memory in memories for id in memory.made.keys() - memory.acknowledged.keys()]
+    report.waited = len(waiting)
+    await crowd.until(lambda: crowd.acknowledged() > acknowledged, 60, "the first acknowledgement afterwards")
+    report.back = time.monotonic() - over
+    await crowd.until(
+        lambda: all(id in memory.acknowledged for memory, id in waiting), 60, "what waited is acknowledged"
+    )
+    report.caught_up = time.monotonic() - over
