@@ -202,13 +202,15 @@ class Connect:
     """-> Server. Gives the address a TLS connection and looks at the identity; with `Trust.PINNED` it goes on to log-in
     by itself. `address`: host[:port]; `invite`: a link; neither: the server this profile used last, else discovery
     (one server found: that one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this
-    server. `accept_new`: trust on first use. A changed key raises IDENTITY always."""
+    server. `accept_new`: trust on first use. A changed key raises IDENTITY always. `name`: what a search said that the
+    server at `address` is called, to show it under that name; it proves nothing."""
 
     address: str = ""
     invite: str = ""
     fingerprint: str = ""
     accept_new: bool = False
     timeout: float = 10.0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

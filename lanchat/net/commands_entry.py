@@ -93,7 +93,8 @@ async def _candidate(client: "Client", command: api.Connect) -> Candidate:
     if command.invite:
         return invited_candidate(command.invite)
     if command.address:
-        return typed_candidate(command.address, command.fingerprint)
+        candidate = typed_candidate(command.address, command.fingerprint)
+        return replace(candidate, name=inert(command.name) or candidate.name)
     expected = clean_fingerprint(command.fingerprint) if command.fingerprint else ""
     profile = client.profile
     known = profile.known_by_fingerprint(expected) if expected else profile.last_server()

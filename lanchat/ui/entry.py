@@ -135,18 +135,19 @@ class EntryFlow:
     def choose(self, server: Server) -> None:
         """A server of the list."""
         host = f"[{server.host}]" if ":" in server.host else server.host
-        self.connect(f"{host}:{server.port}")
+        self.connect(f"{host}:{server.port}", name=server.name)
 
-    def connect(self, address: str, fingerprint: str = "") -> None:
-        """Connects to a typed address or an invite link (or, both empty, to what discovery finds)."""
+    def connect(self, address: str, fingerprint: str = "", name: str = "") -> None:
+        """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the
+        search said that it is called."""
         address = address.strip()
         if problem := address_problem(address):
             self._go(Page.SERVERS, error=problem)
             return
         invite = address if address.startswith("lanchat:") else ""
         wishes = self._wishes
-        command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new)
-        shown = parse_invite_untrusted(invite).host if invite else address
+        command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
+        shown = name or (parse_invite_untrusted(invite).host if invite else address)
         self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
         self._desk.ask(command, self._connected, self._not_connected)
 

@@ -99,6 +99,10 @@ def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
         seen = await anna.call(api.Connect(address=server.address))
         assert (seen.trust, seen.fingerprint, seen.via) == (api.Trust.NEW, server.fingerprint, "typed")
         assert len(seen.words.split()) == 8
+        assert seen.name == server.address.partition(":")[0]
+        # Chosen from a list it keeps the name of the list; nothing was asked of it.
+        named = await anna.call(api.Connect(address=server.address, name="Off\u202eice"))
+        assert named.name == "Off\ufffdice"
         assert server.heard == []
         assert (await anna.fails(api.Login("anna", "secret"))).trouble is api.Trouble.INVALID
         offer = await anna.call(api.AcceptIdentity(server.fingerprint))
