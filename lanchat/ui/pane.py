@@ -23,6 +23,7 @@ from lanchat.ui.scene import Placed, Scene
 from lanchat.ui.selection import Selection
 from lanchat.ui.styles import Look
 from lanchat.ui.today import today
+from lanchat.ui.toolkit import menu_button
 from lanchat.ui.tooltip import Tooltip
 
 _WHEEL = 60  # pixels at 96 dpi for a notch of the wheel
@@ -277,8 +278,7 @@ class Pane:
         canvas.bind("<Triple-Button-1>", self._select_message)
         canvas.bind("<Motion>", self._hover)
         canvas.bind("<Leave>", lambda event: self._tooltip.hide())
-        menu_button = "<Button-2>" if str(canvas.tk.call("tk", "windowingsystem")) == "aqua" else "<Button-3>"
-        canvas.bind(menu_button, self._menu_by_mouse)
+        canvas.bind(menu_button(canvas), self._menu_by_mouse)
         canvas.bind("<Key>", self._key)
         canvas.bind("<Up>", lambda event: self._step(-1))
         canvas.bind("<Down>", lambda event: self._step(1))

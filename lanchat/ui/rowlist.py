@@ -13,6 +13,7 @@ from lanchat.ui.drawing import Avatar, Font, Kit
 from lanchat.ui.images import Images
 from lanchat.ui.rows import Row
 from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import menu_button
 from lanchat.ui.tooltip import Tooltip
 from lanchat.ui.wrap import elide
 
@@ -61,8 +62,7 @@ class RowList:
         canvas.bind("<Leave>", lambda event: self._set_hovered(-1))
         canvas.bind("<Button-1>", self._click)
         canvas.bind("<Double-Button-1>", self._double)
-        aqua = str(canvas.tk.call("tk", "windowingsystem")) == "aqua"
-        canvas.bind("<Button-2>" if aqua else "<Button-3>", self._menu_by_mouse)
+        canvas.bind(menu_button(canvas), self._menu_by_mouse)
         canvas.bind("<Up>", lambda event: self._step(-1))
         canvas.bind("<Down>", lambda event: self._step(1))
         canvas.bind("<Return>", lambda event: self._choose_focused())

@@ -149,3 +149,10 @@ def clipboard_text(widget: tk.Misc) -> str:
     except tk.TclError:
         return ""
     return glyphs.joined(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def menu_button(widget: tk.Misc) -> str:
+    """The event that opens a context menu. The release, not the press: on X11 a menu that opens under a button which is
+    still held takes the release for a choice, and is gone again."""
+    aqua = str(widget.tk.call("tk", "windowingsystem")) == "aqua"
+    return "<ButtonRelease-2>" if aqua else "<ButtonRelease-3>"
