@@ -60,20 +60,24 @@ class Intake:
         if known is not None:
             known.offered = now
             return False
-        if not self._has_room(len(held), session):
-            highest = max(held, default=0)
-            if highest < n or held[highest].submission.session != session:
-                return False
-            self._drop(submission.run, highest)
-        self._held.setdefault(submission.run, held)[n] = _Held(submission, now, now)
+        if not self._make_room(submission):
+            return False
+        self._held.setdefault(submission.run, {})[n] = _Held(submission, now, now)
         self._held_count += 1
         self._held_for[session] += 1
         return True
 
-    def _has_room(self, of_run: int, session: int) -> bool:
+    def _make_room(self, submission: Submission) -> bool:
         config = self._config
-        of_session = self._held_for[session] < config.session_queue_max
-        return of_session and of_run < config.hold_per_run and self._held_count < config.hold_max
+        held, session = self._held.get(submission.run, {}), submission.session
+        session_full = self._held_for[session] >= config.session_queue_max
+        if not session_full and len(held) < config.hold_per_run and self._held_count < config.hold_max:
+            return True
+        highest = max(held, default=0)
+        if highest < submission.header.n or (session_full and held[highest].submission.session != session):
+            return False
+        self._drop(submission.run, highest)
+        return True
 
     def release(self, run: RunKey, last: int) -> None:
         """`last` of this run was decided: queue the held successors that are next to it, and a copy of itself, which

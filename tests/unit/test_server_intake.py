@@ -100,3 +100,16 @@ def test_the_lowest_numbers_are_kept_when_there_is_no_room_for_all(rig: Rig) -> 
     assert rig.core.queue_lengths()["held"] == BOUND
     (run,) = rig.core._intake._held.values()
     assert sorted(run) == list(range(2, BOUND + 2))
+
+
+def test_what_a_session_before_left_gives_way_to_lower_numbers() -> None:
+    rig = Rig(CoreConfig(hold_per_run=2))
+    for session in (1, 2):
+        rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
+    two, three, four, five = lost_first(rig, 4)
+    for session, message in ((1, four), (1, five), (2, two), (2, three)):
+        rig.core.receive(session, wire.Submit([message]), Path.TLS, 1.0)  # type: ignore[list-item]
+        rig.run_batches(1.0)
+    rig.run_batches(2.0)
+    (run,) = rig.core._intake._held.values()
+    assert sorted(run) == [2, 3]
