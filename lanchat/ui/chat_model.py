@@ -85,7 +85,11 @@ class ChatModel:
 
     def can_send(self) -> bool:
         """Whether the open room takes messages from this person at all."""
-        return self.room is not None and self.room.joined and self.link.state not in (State.FORKED, State.REFUSED)
+        return self.room is not None and self.room.joined and self.can_write()
+
+    def can_write(self) -> bool:
+        """Whether something may be typed: also before the first room is open."""
+        return self.link.state not in (State.FORKED, State.REFUSED)
 
     def entries(self) -> list[Entry]:
         """What the conversation shows."""
@@ -187,7 +191,10 @@ class ChatModel:
     # What the person does
 
     def open(self, room: int) -> None:
-        """Another room (or 0) is shown from now on."""
+        """Another room (or 0) is shown from now on. What was typed before any room was open is meant for this one."""
+        early = self.drafts.pop(0, None)
+        if room and early and early.text and not self.drafts.setdefault(room, Draft()).text:
+            self.drafts[room].text = early.text
         self.current = room
         self.timeline = Timeline(room) if room else None
         self.members = frozenset()

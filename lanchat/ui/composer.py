@@ -176,22 +176,21 @@ class Composer:
         """The draft of the open room."""
         model = self._chat.model
         draft = model.draft
-        open_ = model.can_send()
         self._editor.enable(True)
         if self._shown_room != model.current or self._editor.get() != draft.text:
             self._shown_room = model.current
             self._editor.set(draft.text)
-        self._editor.enable(open_)
+        self._editor.enable(model.can_write())
         self._placeholder.configure(text=self._hint())
         self._show_banner()
         self._changed()
 
     def _hint(self) -> str:
         model = self._chat.model
+        if not model.can_write():
+            return _("Nothing can be written here now")
         if model.room is None:
             return _("No room is open")
-        if not model.can_send():
-            return _("Nothing can be written here now")
         return _("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60))
 
     def _show_banner(self) -> None:

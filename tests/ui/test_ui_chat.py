@@ -67,6 +67,17 @@ def test_the_room_of_last_time_may_become_known_late() -> None:
     assert bench.model.current == 2  # a choice is a choice
 
 
+def test_what_is_typed_before_a_room_is_open_is_meant_for_the_first_one() -> None:
+    bench = Workbench()
+    bench.model.draft.text = "quick ha"
+    bench.log_in()
+    assert bench.model.room
+    assert bench.model.draft.text == "quick ha"
+    bench.chat.open_room(2)
+    bench.run()
+    assert bench.model.draft.text == ""
+
+
 def test_nobody_is_taken_away_from_what_they_write() -> None:
     bench = Workbench()
     bench.chat.want_room(4)

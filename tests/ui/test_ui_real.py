@@ -56,7 +56,7 @@ def register(window: UiWindow, user: str, name: str) -> None:
         window.write(word)
         window.keys("Tab")
     window.click("Create the account", "TButton")
-    window.see("Everything is up to date", timeout=15)
+    window.see("Message to general", timeout=15)
 
 
 def test_two_people_register_and_talk(display: str, server: ServerProcess, tmp_path: Path) -> None:
@@ -211,5 +211,6 @@ def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerPro
         window.write(PASSWORD)
         window.keys("Return")
         window.see("Everything is up to date", timeout=15)
+        window.see("Message to general")
         window.send("back again")
         window.see("back again", "item")

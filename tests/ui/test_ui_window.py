@@ -389,7 +389,7 @@ def test_from_an_empty_profile_to_the_first_message(display: str, tmp_path: Path
         window.keys("ctrl+a")
         window.write("secret password")
         window.keys("Return")
-        window.see("Everything is up to date")
+        window.see("Message to general")
         window.send("here I am")
         window.see("here I am", "item")
 
