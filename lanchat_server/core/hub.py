@@ -24,7 +24,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.heartbeat import Heartbeat
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.model import RunKey
-from lanchat_server.core.outbound import Fetch, Outbox, Output, pack_frames, pack_records
+from lanchat_server.core.outbound import Fetch, Outbox, Output, Packed, merged, pack_frames, pack_records
 from lanchat_server.core.receipts import Receipts
 from lanchat_server.core.recent import RecentRecords
 from lanchat_server.core.sequencer import FORGERIES, Outcome, Submission
@@ -273,15 +273,28 @@ class ServerCore:
                 self._outbox.send(session, frames, now)
 
     def _relay(self, outcome: Outcome, now: float) -> None:
+        packed: dict[int, Packed] = {}
         for room, committed in outcome.committed.items():
             self.heads[room] = committed.head
             self._recent.add(room, committed.records)
             self._recent.erase(room, _erased(committed.records))
             self._heartbeat.recorded(room, now)
-            packed = pack_records(room, committed.records, committed.head, INLINE_BODY_MAX)
-            ready = [session for session in self.sessions.subscribers(room) if self._keeps_up(session, room)]
-            self.counters["relayed"] += len(ready) * len(committed.records)
-            self._outbox.cast(ready, packed, now)
+            packed[room] = pack_records(room, committed.records, committed.head, INLINE_BODY_MAX)
+        for rooms, sessions in self._audiences(outcome.committed).items():
+            self.counters["relayed"] += len(sessions) * sum(len(outcome.committed[room].records) for room in rooms)
+            self._outbox.cast(sessions, merged([packed[room] for room in rooms]), now)
+
+    def _audiences(self, rooms: Iterable[int]) -> dict[tuple[int, ...], list[Session]]:
+        """Sessions by those of `rooms` whose records they get: such as get the same share the octets."""
+        wanted: dict[Session, list[int]] = {}
+        for room in rooms:
+            for session in self.sessions.subscribers(room):
+                if self._keeps_up(session, room):
+                    wanted.setdefault(session, []).append(room)
+        audiences: dict[tuple[int, ...], list[Session]] = {}
+        for session, mine in wanted.items():
+            audiences.setdefault(tuple(mine), []).append(session)
+        return audiences
 
     def _keeps_up(self, session: Session, room: int) -> bool:
         """False for a session whose TLS queue is over its bound: it gets heads only until it pulls."""

@@ -1,11 +1,13 @@
 """What goes out: frames packed into datagrams and TLS octets once, for as many sessions as get them.
 
 A datagram costs the same whether it is full or not (docs/PERFORMANCE.md), so the records of a batch are laid as close
-as they fit: each is encoded once, and its octets are counted, not estimated. Several datagrams of a batch for one
-session can be handed to the kernel together when all but the last have the same length, so they are given one.
+as they fit, those of several rooms too: each is encoded once, and its octets are counted, not estimated. Several
+datagrams for one session can be handed to the kernel together when all but the last have the same length, so they are
+given one.
 """
 
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +25,13 @@ from lanchat_server.core.sessions import Path, Session
 PAYLOAD_MAX = DATAGRAM_MAX - OVERHEAD - 3
 # A record's own octets beside header and body: signature, numbers, msgpack.
 _RECORD_EXTRA = 64 + 2 + 9 + 9 + 3 + 3 + 1
-# The frame around the records: arrays, tag, room, number of records, no head, padding.
-_FRAME_EXTRA = 1 + 1 + 9 + 3 + 1 + 3
+# The frame around the records: array, tag, room, number of records, no head.
+_FRAME_EXTRA = 1 + 1 + 9 + 3 + 1
+# How msgpack begins a `Records`: an array of tag, room, records, head.
+_RECORDS_ARRAY = 0x94
+_LENGTH = struct.Struct(">I")
 # Filling datagrams up to one length is worth it while it adds no more than a quarter.
 _PADDING_SHARE = 4
-
-
-class _PaddedRecords(Records, frozen=True, tag=16):
-    """A `Records` with one element more, which readers ignore (docs/PROTOCOL.md, "Encoding")."""
-
-    padding: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,10 @@ Output = Send | Fetch
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP."""
+    """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP.
+    `frames` are what the datagrams are made of."""
 
+    frames: tuple[bytes, ...]
     datagrams: tuple[bytes, ...]
     large: bytes
     stream: bytes
@@ -75,51 +76,38 @@ def pack_records(room: int, records: list[Record], head: Head | None, inline_bod
     encoded = [msgspec.Raw(encode(record)) for record in records]
     small = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") <= inline_body]
     large = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") > inline_body]
+    frames = _record_frames(room, small, head)
     return Packed(
-        tuple(_datagrams(room, small, head)),
+        tuple(frames),
+        _datagrams(frames),
         b"".join(_stream(room, large, head)),
         b"".join(_stream(room, encoded, head)),
     )
 
 
-def _datagrams(room: int, records: list[msgspec.Raw], head: Head | None) -> list[bytes]:
-    """Payloads of one length but for the last, which may be shorter."""
+def pack_frames(frames: list[Any]) -> Packed:
+    """Small live frames: one after the other into datagrams."""
+    encoded = tuple(encode(frame) for frame in frames)
+    return Packed(encoded, _datagrams(encoded), b"", b"".join(_LENGTH.pack(len(frame)) + frame for frame in encoded))
+
+
+def merged(parts: Sequence[Packed]) -> Packed:
+    """What the parts hold, in order, in fewer datagrams."""
+    if len(parts) == 1:
+        return parts[0]
+    frames = tuple(frame for part in parts for frame in part.frames)
+    large, stream = b"".join(part.large for part in parts), b"".join(part.stream for part in parts)
+    return Packed(frames, _datagrams(frames), large, stream)
+
+
+def _record_frames(room: int, records: list[msgspec.Raw], head: Head | None) -> list[bytes]:
+    """Each fits a datagram."""
     chunks = list(_chunks(records, PAYLOAD_MAX - _FRAME_EXTRA))
     if head is not None and (not chunks or _size(chunks[-1]) + len(encode(head)) > PAYLOAD_MAX - _FRAME_EXTRA):
-        # A last record that leaves no room for the head beside others comes with it in a datagram of their own.
-        with_head = [chunks[-1].pop()] if chunks and len(chunks[-1]) > 1 else []
-        chunks.append(with_head)
-    frames = [Records(room, chunk) for chunk in chunks]  # type: ignore[arg-type]
-    if head is not None:
-        frames[-1] = Records(room, chunks[-1], head)  # type: ignore[arg-type]
-    datagrams = [encode([frame]) for frame in frames]
-    return _of_one_length(frames, datagrams) if len(frames) > 1 else datagrams
-
-
-def _of_one_length(frames: list[Records], datagrams: list[bytes]) -> list[bytes]:
-    longest = max(map(len, datagrams))
-    wanting = sum(longest - len(datagram) for datagram in datagrams[:-1])
-    if wanting * _PADDING_SHARE > sum(map(len, datagrams)):
-        return datagrams
-    padded = [_padded(frame, datagram, longest) for frame, datagram in zip(frames[:-1], datagrams, strict=False)]
-    return [*padded, datagrams[-1]]
-
-
-def _padded(frame: Records, datagram: bytes, size: int) -> bytes:
-    """The same frame in a datagram of `size` octets."""
-    wanting = size - len(datagram)
-    if not wanting:
-        return datagram
-    return encode([_PaddedRecords(frame.room, frame.records, frame.head, _filler(wanting))])
-
-
-def _filler(size: int) -> Any:
-    """A value that msgpack writes in `size` octets: nil is 1, octets have 2 before them, from 256 on 3."""
-    if size == 1:
-        return None
-    if size == 258:
-        return [bytes(255)]
-    return bytes(size - 2 if size < 258 else size - 3)
+        # A last record that leaves no room for the head beside others comes with it in a frame of their own.
+        chunks.append([chunks[-1].pop()] if chunks and len(chunks[-1]) > 1 else [])
+    heads = [None] * (len(chunks) - 1) + [head]
+    return [encode(Records(room, chunk, proof)) for chunk, proof in zip(chunks, heads, strict=bool(chunks))]  # type: ignore[arg-type]
 
 
 def _chunks(records: Iterable[msgspec.Raw], most: int) -> Iterator[list[msgspec.Raw]]:
@@ -147,21 +135,53 @@ def _stream(room: int, records: list[msgspec.Raw], head: Head | None) -> Iterato
         yield pack_frame(Records(room, chunk, head))  # type: ignore[arg-type]
 
 
-def pack_frames(frames: list[Any]) -> Packed:
-    """Small live frames: one after the other into datagrams."""
-    datagrams: list[bytes] = []
-    chunk: list[Any] = []
-    size = 0
+# --- Datagrams of frames ---------------------------------------------------------------------------------------------
+
+
+def _datagrams(frames: Iterable[bytes]) -> tuple[bytes, ...]:
+    """In order, as few as they fit; of one length but for the last, which may be shorter, where that costs little."""
+    groups: list[list[bytes]] = []
+    room_left = -1
     for frame in frames:
-        octets = len(encode(frame))
-        if chunk and size + octets > PAYLOAD_MAX:
-            datagrams.append(encode(chunk))
-            chunk, size = [], 0
-        chunk.append(frame)
-        size += octets
-    if chunk:
-        datagrams.append(encode(chunk))
-    return Packed(tuple(datagrams), b"", b"".join(pack_frame(frame) for frame in frames))
+        if len(frame) > room_left:
+            groups.append([])
+            room_left = PAYLOAD_MAX
+        groups[-1].append(frame)
+        room_left -= len(frame)
+    if len(groups) > 1:
+        _bring_to_one_length(groups)
+    return tuple(_array_header(len(group)) + b"".join(group) for group in groups)
+
+
+def _bring_to_one_length(groups: list[list[bytes]]) -> None:
+    sizes = [len(_array_header(len(group))) + sum(map(len, group)) for group in groups]
+    longest = max(sizes)
+    missing = [longest - size for size in sizes[:-1]]
+    can = all(group[-1][0] == _RECORDS_ARRAY for group, wanting in zip(groups, missing, strict=False) if wanting)
+    if not can or sum(missing) * _PADDING_SHARE > sum(sizes):
+        return
+    for group, wanting in zip(groups, missing, strict=False):
+        if wanting:
+            group[-1] = _filled(group[-1], wanting)
+
+
+def _filled(frame: bytes, size: int) -> bytes:
+    """A `Records` with one element more, which readers ignore and which takes `size` octets."""
+    return bytes([_RECORDS_ARRAY + 1]) + frame[1:] + encode(_filler(size))
+
+
+def _filler(size: int) -> Any:
+    """A value that msgpack writes in `size` octets: nil is 1, octets have 2 before them, from 256 on 3."""
+    if size == 1:
+        return None
+    if size == 258:
+        return [bytes(255)]
+    return bytes(size - 2 if size < 258 else size - 3)
+
+
+def _array_header(count: int) -> bytes:
+    """msgpack's, of an array with so many elements."""
+    return bytes([0x90 + count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
 
 
 class Outbox:

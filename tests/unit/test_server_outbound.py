@@ -15,7 +15,7 @@ from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.outbound import PAYLOAD_MAX, pack_records
+from lanchat_server.core.outbound import PAYLOAD_MAX, merged, pack_frames, pack_records
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.datagrams import SEGMENTS_MAX, DatagramRelay
 from tests.support.rig import Rig
@@ -45,15 +45,15 @@ def test_three_messages_of_a_line_or_two_share_a_datagram_with_the_head() -> Non
 
 def test_a_record_whose_datagram_is_full_gets_its_head_in_the_next_one() -> None:
     packed = pack_records(2**62, records([INLINE_BODY_MAX]), HEAD, INLINE_BODY_MAX)
-    assert all(len(datagram) <= PAYLOAD_MAX for datagram in packed.datagrams)
+    assert all(len(datagram) <= PAYLOAD_MAX + 3 for datagram in packed.datagrams)
     assert bodies(packed.datagrams) == [[INLINE_BODY_MAX], []]
-    assert decode_server_datagram_untrusted(packed.datagrams[-1])[0].head == HEAD
+    assert decode_server_datagram_untrusted(packed.datagrams[-1])[-1].head == HEAD
 
 
 @given(st.lists(st.integers(0, INLINE_BODY_MAX), max_size=40), st.booleans())
 def test_datagrams_are_full_and_never_too_long(sizes: list[int], with_head: bool) -> None:
     packed = pack_records(2**62, records(sizes), HEAD if with_head else None, INLINE_BODY_MAX)
-    assert all(len(datagram) <= PAYLOAD_MAX for datagram in packed.datagrams)
+    assert all(len(datagram) <= PAYLOAD_MAX + 3 for datagram in packed.datagrams)
     found = bodies(packed.datagrams)
     assert [size for each in found for size in each] == sizes
     for one, other in itertools.pairwise(found[:-1]):
@@ -73,6 +73,29 @@ def test_several_datagrams_are_given_one_length(missing: int) -> None:
 def test_padding_that_would_cost_much_is_left_out() -> None:
     plain = pack_records(2**62, records([300, 900]), None, INLINE_BODY_MAX).datagrams
     assert sum(map(len, plain)) < 300 + 900 + 2 * 180
+
+
+@given(st.lists(st.tuples(st.integers(1, 2**63 - 1), st.lists(st.integers(0, 1000), min_size=1)), max_size=12))
+def test_rooms_share_datagrams_and_nothing_is_lost(rooms: list[tuple[int, list[int]]]) -> None:
+    parts = [pack_records(room, records(sizes), HEAD, INLINE_BODY_MAX) for room, sizes in rooms]
+    whole = merged(parts)
+    assert all(len(datagram) <= PAYLOAD_MAX + 3 for datagram in whole.datagrams)
+    assert len(whole.datagrams) <= sum(len(part.datagrams) for part in parts)
+    frames = [frame for datagram in whole.datagrams for frame in decode_server_datagram_untrusted(datagram)]
+    alone = [f for part in parts for datagram in part.datagrams for f in decode_server_datagram_untrusted(datagram)]
+    assert frames == alone
+    assert whole.stream == b"".join(part.stream for part in parts)
+    assert whole.large == b"".join(part.large for part in parts)
+
+
+def test_sixty_rooms_with_a_short_message_each_need_twenty_datagrams() -> None:
+    parts = [pack_records(2**62 + i, records([20]), HEAD, INLINE_BODY_MAX) for i in range(60)]
+    assert len(merged(parts).datagrams) == 20
+
+
+def test_many_small_frames_need_a_longer_array_header() -> None:
+    packed = pack_frames([wire.Pong(1)] * 40)
+    assert [len(decode_server_datagram_untrusted(datagram)) for datagram in packed.datagrams] == [40]
 
 
 # --- Sending together ----------------------------------------------------------------------------------------------
