@@ -18,6 +18,14 @@ lint: ## style and types only
 	@$(SETUP) dev
 	@exec sh packaging/dev/check.sh --lint
 
+chaos: ## servers, clients and databases killed some 500 times (half an hour); ARGS="kills --seed 2" for a part
+	@$(SETUP) test
+	@.venv/bin/python -m tests.chaos $(ARGS)
+
+lab: ## the whole table of broken networks (needs root); ARGS="--quick" for a part
+	@$(SETUP) test
+	@.venv/bin/python -m tests.lab.matrix $(ARGS)
+
 format: ## bring the code into the project's style
 	@$(SETUP) dev
 	@.venv/bin/ruff check --fix --exit-zero .

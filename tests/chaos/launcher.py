@@ -18,8 +18,13 @@ def kill_at(point: str, passing: int, *, when_told: bool = False) -> dict[str, s
     return {VARIABLE: f"{point}:{passing}{'+' if when_told else ''}"}
 
 
-if __name__ == "__main__":
+def arm_by_environment() -> None:
+    """Do what KILL_AT says."""
     if place := os.environ.get(VARIABLE):
         name, _, passing = place.partition(":")
         arm(name, int(passing.removesuffix("+")), when_told=passing.endswith("+"))
+
+
+if __name__ == "__main__":
+    arm_by_environment()
     sys.exit(main())

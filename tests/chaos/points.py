@@ -1,4 +1,5 @@
-"""Named points in the work of a server at which a test lets it kill itself. The product knows nothing of them.
+"""Named points in the work of a server, or a client, at which a test lets it kill itself. The product knows nothing of
+them.
 
 A point is a function of the product that is wrapped: the n-th time that it is entered (or left) the process sends
 itself SIGKILL, which nothing can catch, finish or flush. What the points are called is what has happened by then.
@@ -148,6 +149,66 @@ def _lease_taken(hit: Hit) -> None:
     _after(SqlStore, "take_lease", hit)
 
 
+# --- A client ---------------------------------------------------------------------------------------------------------
+
+
+def _in_transaction(owner: Any, name: str, hit: Hit) -> None:
+    """Before the COMMIT of the transaction that this method of the local store makes."""
+    from lanchat.store import database
+
+    inside = False
+    method, transact = getattr(owner, name), database._transact
+
+    @functools.wraps(method)
+    def entered(*args: Any, **kwargs: Any) -> Any:
+        nonlocal inside
+        inside = True
+        try:
+            return method(*args, **kwargs)
+        finally:
+            inside = False
+
+    def interrupted(connection: Any, work: Callable[[Any], Any]) -> Any:
+        def then_hit(connection: Any) -> Any:
+            result = work(connection)
+            if inside:
+                hit()
+            return result
+
+        return transact(connection, then_hit)
+
+    setattr(owner, name, entered)
+    database._transact = interrupted
+
+
+def _outbox_not_committed(hit: Hit) -> None:
+    """A message is in the outbox, but not durable."""
+    from lanchat.store.local import SqliteLocalStore
+
+    _in_transaction(SqliteLocalStore, "add_outgoing", hit)
+
+
+def _outbox_committed(hit: Hit) -> None:
+    """A message is durable; nobody was told, nothing was sent."""
+    from lanchat.store.local import SqliteLocalStore
+
+    _after(SqliteLocalStore, "add_outgoing", hit)
+
+
+def _copy_not_committed(hit: Hit) -> None:
+    """Records are stored and taken out of the outbox, but not durably."""
+    from lanchat.store.local import SqliteLocalStore
+
+    _in_transaction(SqliteLocalStore, "append", hit)
+
+
+def _acknowledged_not_removed(hit: Hit) -> None:
+    """A message was acknowledged and is still in the outbox."""
+    from lanchat.protocol.client.outbox import Outbox
+
+    _after(Outbox, "decided", hit)
+
+
 WRITING = (
     Point("records-not-inserted", _before_records),
     Point("before-commit", _before_commit),
@@ -164,7 +225,13 @@ STARTING = (
     Point("key-file", _key_file),
     Point("lease-taken", _lease_taken),
 )
-POINTS = {point.name: point for point in (*WRITING, *STARTING)}
+TYPING = (
+    Point("outbox-not-committed", _outbox_not_committed),
+    Point("outbox-committed", _outbox_committed),
+    Point("copy-not-committed", _copy_not_committed, often=2),
+    Point("acknowledged-not-removed", _acknowledged_not_removed),
+)
+POINTS = {point.name: point for point in (*WRITING, *STARTING, *TYPING)}
 
 
 def arm(name: str, passing: int, *, when_told: bool = False) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lanchat_server.initdb import init_db
 from tests.chaos.disks import SmallDisk
 from tests.chaos.scene import Scene
-from tests.chaos.trouble import Trouble, live_through
+from tests.chaos.trouble import Trouble, full, killed, live_through, prepared, read_only, stopped
 from tests.support.mariadb import MariaDB
 
 # What a server may grow by under a flood of some 10 MiB a second: its queues, not what came.
@@ -19,29 +18,6 @@ GROWTH_MAX = 16 << 20
 BACK_MAX = 15.0
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-
-
-def prepared(server: MariaDB) -> str:
-    """The URL of a database as an administrator makes it: with an account that may do little."""
-    url = server.url("chat", "chat", "secret")
-    init_db(url, server.url())
-    return url
-
-
-def database_troubles(server: MariaDB) -> tuple[Trouble, ...]:
-    def read_only(on: int) -> None:
-        server.execute(f"SET GLOBAL read_only={on}")
-
-    return (
-        Trouble("killed", server.kill, server.start, 1.5),
-        Trouble("read-only", lambda: read_only(1), lambda: read_only(0), 1.5),
-        Trouble("stopped", server.pause, server.resume, 10.0),
-    )
-
-
-def full(disk: SmallDisk) -> Trouble:
-    # What was there already may be written over, so some messages still find room.
-    return Trouble("disk full", disk.fill, disk.empty, 2.0, total=False)
 
 
 def check(scene: Scene, *troubles: Trouble) -> None:
@@ -54,7 +30,8 @@ def check(scene: Scene, *troubles: Trouble) -> None:
 def test_a_database_server_that_is_killed_read_only_and_stopped_for_ten_seconds(
     tmp_path: Path, own_mariadb: MariaDB
 ) -> None:
-    check(Scene(tmp_path, database=prepared(own_mariadb)), *database_troubles(own_mariadb))
+    troubles = (killed(own_mariadb, 1.5), read_only(own_mariadb, 1.5), stopped(own_mariadb, 10.0))
+    check(Scene(tmp_path, database=prepared(own_mariadb)), *troubles)
 
 
 @needs_root
@@ -64,7 +41,7 @@ def test_a_database_server_whose_disk_is_full(tmp_path: Path) -> None:
         server = MariaDB(parent=disk.path)
         try:
             server.start()
-            check(Scene(tmp_path, database=prepared(server)), full(disk))
+            check(Scene(tmp_path, database=prepared(server)), full(disk, 2.0))
         finally:
             server.remove()
 
@@ -72,4 +49,4 @@ def test_a_database_server_whose_disk_is_full(tmp_path: Path) -> None:
 @needs_root
 def test_a_server_whose_own_disk_is_full(tmp_path: Path) -> None:
     with SmallDisk(64 << 20) as disk:
-        check(Scene(tmp_path, data_dir=disk.path / "server"), full(disk))
+        check(Scene(tmp_path, data_dir=disk.path / "server"), full(disk, 2.0))

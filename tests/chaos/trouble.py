@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lanchat.protocol import wire
+from lanchat_server.initdb import init_db
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import RATE, Crowd
+from tests.chaos.disks import SmallDisk
 from tests.chaos.flood import Flood
 from tests.chaos.scene import Scene
+from tests.support.mariadb import MariaDB
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,37 @@ class Trouble:
     end: Callable[[], Any]
     seconds: float
     total: bool = True
+
+
+def prepared(server: MariaDB) -> str:
+    """The URL of a database as an administrator makes it: with an account that may do little."""
+    url = server.url("chat", "chat", "secret")
+    init_db(url, server.url())
+    return url
+
+
+def killed(server: MariaDB, seconds: float) -> Trouble:
+    """SIGKILL; away for so long, and then for as long as its recovery takes."""
+    return Trouble("killed", server.kill, server.start, seconds)
+
+
+def stopped(server: MariaDB, seconds: float) -> Trouble:
+    """SIGSTOP: connections stay, nothing answers."""
+    return Trouble("stopped", server.pause, server.resume, seconds)
+
+
+def read_only(server: MariaDB, seconds: float) -> Trouble:
+    """As a replica is, or a server in maintenance; an administrator's account would be exempt."""
+
+    def switch(on: int) -> None:
+        server.execute(f"SET GLOBAL read_only={on}")
+
+    return Trouble("read-only", lambda: switch(1), lambda: switch(0), seconds)
+
+
+def full(disk: SmallDisk, seconds: float) -> Trouble:
+    """Not one octet more. What is there already may be written over, so some messages still find room."""
+    return Trouble("disk full", disk.fill, disk.empty, seconds, total=False)
 
 
 @dataclass(slots=True)
