@@ -1,9 +1,8 @@
 """The Russian catalogue: `python packaging/dev/catalog.py` after texts were added or changed (`make catalog`).
 
-Takes every marked text out of the source, with the translations of `locale/parts` (written beside a part of the
-program; as long as such a file is there it has the last word) and else those that are there already, drops what no
-source has any more, and compiles. Ends with 1 and a list when a text has no translation yet. Nothing is guessed: a
-changed text is a new text.
+Takes every marked text out of the source, with the translation that is there already, drops what no source has any
+more, and compiles. Ends with 1 and a list when a text has no translation yet. Nothing is guessed: a changed text is a
+new text.
 """
 
 import sys
@@ -19,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lanchat", "lanchat_server")
 LOCALE = ROOT / "lanchat" / "locale"
 PO = LOCALE / "ru" / "LC_MESSAGES" / "lanchat.po"
-PARTS = LOCALE / "parts"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 
 
@@ -42,7 +40,6 @@ def read(file: Path) -> Catalog:
 def build() -> Catalog:
     """The catalogue of the source as it is now, with every translation that is known."""
     present = read(PO)
-    known = [*(read(part) for part in sorted(PARTS.glob("*.ru.po"))), present]
     catalog = Catalog(
         locale="ru",
         project="LAN Chat",
@@ -56,15 +53,14 @@ def build() -> Catalog:
         fuzzy=False,
     )
     for text, file in extracted():
-        catalog.add(text, _translation(known, text), locations=[(file, 0)])
+        catalog.add(text, _translation(present, text), locations=[(file, 0)])
     return catalog
 
 
-def _translation(known: list[Catalog], text: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    for catalog in known:
-        message = catalog.get(text)
-        if message and message.id == text and not message.fuzzy and is_translated(message):
-            return message.string if isinstance(message.string, str) else tuple(message.string or ())
+def _translation(present: Catalog, text: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    message = present.get(text)
+    if message and message.id == text and not message.fuzzy and is_translated(message):
+        return message.string if isinstance(message.string, str) else tuple(message.string or ())
     return ""
 
 

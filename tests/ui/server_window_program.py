@@ -76,7 +76,6 @@ async def chatty(settings: config.ServerConfig, *, on_ready: Callable[[Ready], N
 
 def main() -> int:
     options = json.loads(sys.argv[1])
-    i18n._LOCALES = Path(options.pop("locales"))
     i18n.set_language()
     settings = config.load({**options, "data_dir": Path(options["data_dir"])}, environment={})
     logs.configure(False, settings.log_level)

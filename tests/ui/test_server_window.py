@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.frontend import CompileCatalog
 from PIL import Image
 
 from lanchat.protocol import wire
@@ -29,24 +28,10 @@ ROOT = Path(__file__).parents[2]
 Facts = dict[str, Any]
 
 
-@pytest.fixture(scope="session")
-def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Russian texts of this window, compiled."""
-    folder = tmp_path_factory.mktemp("locales")
-    target = folder / "ru" / "LC_MESSAGES" / "lanchat.mo"
-    target.parent.mkdir(parents=True)
-    command = CompileCatalog()
-    command.input_file = str(ROOT / "lanchat/locale/parts/server_window.ru.po")
-    command.output_file, command.locale = str(target), "ru"
-    command.ensure_finalized()
-    command.run()
-    return folder
-
-
 class Window:
     """One running window and what it says about itself."""
 
-    def __init__(self, display: str, port: int, data: Path, locales: Path, *more: str, **env: str) -> None:
+    def __init__(self, display: str, port: int, data: Path, *more: str, **env: str) -> None:
         self.display = display
         options = {
             "name": "Office",
@@ -54,7 +39,6 @@ class Window:
             "port": port,
             "data_dir": str(data),
             "discovery": False,
-            "locales": str(locales),
         }
         environment = screen_environment(display, {"LANCHAT_LANGUAGE": "en", **env})
         self.child = Child([*PROGRAM, json.dumps(options), *more], env=environment, cwd=ROOT)
@@ -87,11 +71,11 @@ Open = Callable[..., Window]
 
 
 @pytest.fixture
-def open_window(display: str, tmp_path: Path, locales: Path) -> Iterator[Open]:
+def open_window(display: str, tmp_path: Path) -> Iterator[Open]:
     opened: list[Window] = []
 
     def start(*more: str, port: int | None = None, **env: str) -> Window:
-        opened.append(Window(display, port or free_port(), tmp_path / "data", locales, *more, **env))
+        opened.append(Window(display, port or free_port(), tmp_path / "data", *more, **env))
         return opened[-1]
 
     yield start
@@ -237,8 +221,8 @@ def test_the_log_is_bounded_filtered_and_harmless(open_window: Open) -> None:
     assert found["log"][1].endswith("line 1900")
 
 
-def test_without_a_screen_it_says_what_to_do(tmp_path: Path, locales: Path) -> None:
-    options = {"name": "Office", "data_dir": str(tmp_path), "locales": str(locales)}
+def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:
+    options = {"name": "Office", "data_dir": str(tmp_path)}
     environment = screen_environment(":9999", {"LANCHAT_LANGUAGE": "en"})
     done = subprocess.run(
         [*PROGRAM, json.dumps(options)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30
