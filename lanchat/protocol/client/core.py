@@ -169,13 +169,13 @@ class ClientCore:
 
     def start(self, now: float) -> None:
         """Begin to connect (again, after a refusal)."""
-        self._desk.now = now
+        self._desk.at(now)
         self._link.start(now)
         self._tell_state()
 
     def opened(self, now: float) -> None:
         """The server proved its identity; log-in is under way."""
-        self._desk.now = now
+        self._desk.at(now)
         self._link.opened()
         self._tell_state()
 
@@ -189,7 +189,7 @@ class ClientCore:
         use_udp: bool = True,
     ) -> None:
         """Logged in. `epoch` and `limits` are those of this connection's Welcome."""
-        self._desk.now = now
+        self._desk.at(now)
         if epoch is not None:
             self.identity = replace(self.identity, epoch=epoch)
         self.limits = limits if limits is not None else self.limits
@@ -208,7 +208,7 @@ class ClientCore:
 
     def disconnected(self, now: float, reason: Reason | None = None, detail: str = "") -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
-        self._desk.now = now
+        self._desk.at(now)
         if reason is None:
             reason = self._end_reason if self._link.up else Reason.NO_ANSWER
         self._end_session()
@@ -219,7 +219,7 @@ class ClientCore:
 
     def refused(self, now: float, detail: str = "", code: int = 0) -> None:
         """The server refuses this device for good."""
-        self._desk.now = now
+        self._desk.at(now)
         self._end_session()
         self._link.refused(detail, code)
         self._tell_state()
@@ -255,7 +255,7 @@ class ClientCore:
     def receive(self, frame: Any, path: Path, now: float) -> None:
         """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
         it stands. What comes without a session is dropped."""
-        self._desk.now = now
+        self._desk.at(now)
         if not self._link.up:
             self.drop("frame without session")
             return
@@ -309,11 +309,13 @@ class ClientCore:
 
     def note_rooms(self, rooms: Sequence[wire.Room]) -> None:
         """Rooms that an answer to the shell told: as if each had changed."""
+        self._desk.unsettled = True
         for room in rooms:
             self._take_room(room)
 
     def note_users(self, users: Sequence[wire.User]) -> None:
         """Accounts that an answer to the shell told."""
+        self._desk.unsettled = True
         self._take_users(users)
 
     def _take_users(self, users: Sequence[wire.User]) -> None:
@@ -346,7 +348,7 @@ class ClientCore:
     def fetch_older(self, room: int, now: float) -> bool:
         """Ask for the page below what is stored; `OlderStored` follows (also when one is under way already). False when
         there is nothing below or no session."""
-        self._desk.now = now
+        self._desk.at(now)
         return self._rooms.fetch_older(room)
 
     # --- Keys and certificates ------------------------------------------------------------------------------------
@@ -361,7 +363,7 @@ class ClientCore:
 
     def renew(self, now: float) -> None:
         """Ask for fresh keys now: the shell has nearly used up the packets of these. Once is enough."""
-        self._desk.now = now
+        self._desk.at(now)
         if self._link.up and not self._renewing:
             self._renewing = True
             self._desk.ask(wire.Renew(), self._on_renewed)
@@ -377,7 +379,7 @@ class ClientCore:
 
     def want_certificates(self, devices: Sequence[bytes], now: float) -> None:
         """The shell will show something that these devices signed."""
-        self._desk.now = now
+        self._desk.at(now)
         if self._link.up:
             self._certificates.want(devices)
 
@@ -394,7 +396,7 @@ class ClientCore:
     def send(self, room: int, kind: Kind, body: str, ref: int, now: float) -> OutboxItem:
         """Sign a message and keep it; it goes out as soon as it can. Raises ProtocolError for a body that breaks the
         limits, LocalStoreError when it cannot be kept: then nothing was sent and no number used."""
-        self._desk.now = now
+        self._desk.at(now)
         item = self._composer.compose(room, kind, body, ref, self._now_ms())
         self._outbox.add(item, now)
         return item
@@ -414,7 +416,7 @@ class ClientCore:
 
     def mark_read(self, room: int, seq: int, now: float) -> None:
         """The person saw everything up to `seq`."""
-        self._desk.now = now
+        self._desk.at(now)
         self._receipts.read(room, seq)
 
     def read_up_to(self, room: int) -> int:
@@ -422,7 +424,7 @@ class ClientCore:
 
     def set_activity(self, state: wire.PresenceState, now: float) -> None:
         """At the computer, or not."""
-        self._desk.now = now
+        self._desk.at(now)
         if self._link.up:
             self._desk.send(Path.TLS, wire.Activity(state))
 
@@ -443,7 +445,7 @@ class ClientCore:
 
     def request(self, operation: wire.AfterLogin, now: float) -> int | None:
         """Send a request of the shell; `Answered` with this number follows. None without a session."""
-        self._desk.now = now
+        self._desk.at(now)
         if not self._link.up:
             return None
         number = 0
@@ -470,6 +472,10 @@ class ClientCore:
         return self._desk.take_events()
 
     def _settle(self) -> None:
+        """Once after everything that came from outside; what follows from it needs no second look."""
+        if not self._desk.unsettled:
+            return
+        self._desk.unsettled = False
         if not self._link.up:
             return
         now = self._desk.now
@@ -548,7 +554,7 @@ class ClientCore:
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due by `now`."""
-        self._desk.now = now
+        self._desk.at(now)
         before = self._link.state
         outputs, due = self._link.handle_timer(now)
         self._desk.put(outputs)

@@ -10,16 +10,23 @@ from lanchat.protocol.wire import AfterLogin
 
 
 class Desk:
-    """`now` is the time of the last call from outside. `store_retry_at`: the local copy could not be written and is
+    """`now` is the time of the last call from outside, `unsettled` whether there was one since the last settling.
+    `store_retry_at`: the local copy could not be written and is
     left alone until then; None when all is well."""
 
     def __init__(self, config: ClientConfig) -> None:
         self.now = 0.0
+        self.unsettled = False
         self.requests = Requests(config.request_timeout)
         self.store_retry_at: float | None = None
         self._store_retry = config.store_retry
         self._outputs: list[Output] = []
         self._events: list[Event] = []
+
+    def at(self, now: float) -> None:
+        """Something comes from outside."""
+        self.now = now
+        self.unsettled = True
 
     def send(self, path: Path, frame: Any) -> None:
         self._outputs.append(Output(path, frame))

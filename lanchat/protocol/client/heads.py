@@ -51,6 +51,8 @@ class HeadBook:
 
     def covering(self, low: int, high: int | None) -> Head | None:
         """The highest proven head with `low` < seq <= `high` (None: no bound)."""
+        if not self._candidates and not self._proven:
+            return None
         for seq in sorted(self._candidates | self._proven, reverse=True):
             if seq <= low:
                 return None
