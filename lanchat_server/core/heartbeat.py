@@ -16,14 +16,20 @@ class Heartbeat:
         self._config = config
         self._next_beat = now + config.heartbeat
         self._last: dict[int, float] = {}
+        # One entry of a room counts, that of `_entry`: a busy room must not wake the server for each of its records.
         self._due: list[tuple[float, int, int]] = []
+        self._entry: dict[int, float] = {}
 
     def recorded(self, room: int, now: float) -> None:
         """A room has a new last record."""
-        fresh = self._last.get(room) != now
         self._last[room] = now
-        if fresh:
-            heapq.heappush(self._due, (now + self._config.head_steps[0], room, 0))
+        due = now + self._config.head_steps[0]
+        if self._entry.get(room, due + 1.0) > due:
+            self._put(room, due, 0)
+
+    def _put(self, room: int, due: float, step: int) -> None:
+        self._entry[room] = due
+        heapq.heappush(self._due, (due, room, step))
 
     def timer(self) -> float:
         """When `due` has something."""
@@ -35,11 +41,16 @@ class Heartbeat:
         rooms: list[int] = []
         while self._due and self._due[0][0] <= now:
             when, room, step = heapq.heappop(self._due)
-            if self._last.get(room, when) + steps[step] > when + 1e-9:
-                continue  # A newer record started its own steps.
+            if self._entry.get(room) != when:
+                continue  # An earlier entry took its place.
+            del self._entry[room]
+            last = self._last.get(room, when)
+            if last + steps[step] > when + 1e-9:
+                self._put(room, last + steps[0], 0)  # There was a newer record: its own steps.
+                continue
             rooms.append(room)
             if step + 1 < len(steps):
-                heapq.heappush(self._due, (self._last[room] + steps[step + 1], room, step + 1))
+                self._put(room, last + steps[step + 1], step + 1)
         return rooms
 
     def beat(self, now: float) -> set[int] | None:
