@@ -7,8 +7,9 @@
         client.run("ping", "-c1", "10.0.0.1")
 
 A computer is a namespace with `lo` and `eth0`, `eth1`, … in the order of its links; a LAN is a namespace with a bridge
-`br0` that forwards multicast everywhere, as cheap switches do. The computer's own network is not touched. Names are
-unique to the process, every command has a time limit, and `close` removes everything, also what a failed test left.
+`br0` that forwards multicast everywhere, as cheap switches do. Cables are the kernel's (veth), or programs that treat
+frames badly (wire.py). The computer's own network is not touched. Names are unique to the process, every command has a
+time limit, and `close` removes everything, also what a failed test left.
 """
 
 import atexit
@@ -17,11 +18,14 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.lab.wire import Conditions
 from tests.support.child import Child
 
 COMMAND_TIMEOUT = 10.0
@@ -93,21 +97,34 @@ class Lan(Namespace):
 
     def plug(self, computer: "Computer", device: str) -> None:
         """A cable from a new port to `device` of the computer."""
-        port = f"p{next(self._ports)}"
+        port = self.new_port()
         self.ip(
             f"link add {port} type veth peer name {device} netns {computer.name}",
             f"link set {port} master br0 up",
         )
 
+    def new_port(self) -> str:
+        """A name for a port."""
+        return f"p{next(self._ports)}"
+
     def drop_broadcast(self) -> None:
         """The switch forwards no IP broadcast; ARP passes."""
-        self._drop("ether daddr ff:ff:ff:ff:ff:ff ether type ip")
+        self.drop("ether daddr ff:ff:ff:ff:ff:ff ether type ip")
 
     def drop_multicast(self) -> None:
         """The switch forwards no IPv4 multicast, multicast DNS included."""
-        self._drop("ether daddr & ff:ff:ff:00:00:00 == 01:00:5e:00:00:00")
+        self.drop("ether daddr & ff:ff:ff:00:00:00 == 01:00:5e:00:00:00")
 
-    def _drop(self, match: str) -> None:
+    def lose(self, percent: float) -> None:
+        """The switch loses so many of the IP packets that it forwards, in each direction, TCP and UDP alike."""
+        self.drop(f"ether type ip numgen random mod 1000 < {round(percent * 10)}")
+
+    def forward_everything(self) -> None:
+        """No rule is left."""
+        self.nft("flush ruleset")
+
+    def drop(self, match: str) -> None:
+        """Forward nothing that matches, in nft's own language."""
         chain = f"c{next(_numbers)}"
         self.nft(
             f"add table bridge drops\n"
@@ -128,10 +145,22 @@ class Computer(Namespace):
 
     def connect(self, lan: Lan, address: str) -> str:
         """Plugs in one more cable; returns the device's name."""
-        device = f"eth{next(self._devices)}"
+        device = self.new_device()
         lan.plug(self, device)
-        self.ip(f"address add {address} broadcast + dev {device}", f"link set {device} up")
+        self.set_up(device, address)
         return device
+
+    def new_device(self) -> str:
+        """A name for a network device."""
+        return f"eth{next(self._devices)}"
+
+    def set_up(self, device: str, address: str) -> None:
+        """Give a device its address and switch it on."""
+        self.ip(f"address add {address} broadcast + dev {device}", f"link set {device} up")
+
+    def readdress(self, old: str, new: str, device: str = "eth0") -> None:
+        """Another address, as after a change of network."""
+        self.ip(f"address del {old} dev {device}", f"address add {new} broadcast + dev {device}")
 
 
 class Lab:
@@ -139,6 +168,7 @@ class Lab:
 
     def __init__(self) -> None:
         self._namespaces: list[Namespace] = []
+        self._cables: list[Child] = []
         _open_labs.add(self)
 
     def lan(self) -> Lan:
@@ -147,7 +177,21 @@ class Lab:
     def computer(self, *links: tuple[Lan, str]) -> Computer:
         return Computer(self._namespaces, links)
 
+    def rough_cables(self, conditions: Conditions, *links: tuple[Lan, Computer, str]) -> None:
+        """One more cable for each (lan, computer, "address/prefix"), all of them with these conditions."""
+        ends = [(lan, lan.new_port(), computer, computer.new_device(), address) for lan, computer, address in links]
+        pairs = [f"{lan.name}/{port}={computer.name}/{device}" for lan, port, computer, device, _ in ends]
+        argv = [sys.executable, "-m", "tests.lab.wire", conditions.to_json(), *pairs]
+        cables = Child(argv, cwd=Path(__file__).parents[2])
+        self._cables.append(cables)
+        cables.wait_for_line(lambda line: line == "up", COMMAND_TIMEOUT, "the cables are there")
+        for lan, port, computer, device, address in ends:
+            lan.ip(f"link set {port} master br0 up")
+            computer.set_up(device, address)
+
     def close(self) -> None:
+        while self._cables:
+            self._cables.pop().kill()
         while self._namespaces:
             self._namespaces.pop().delete()
 

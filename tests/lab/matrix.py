@@ -1,0 +1,190 @@
+"""The matrix of broken networks:  python -m tests.lab.matrix [--quick] [--only TEXT]
+
+A server and three clients, each on a computer of its own; whatever the case does to the network, everything that is
+written must be stored once and shown once to everybody, and every copy must be the log. One row per case; times are
+from the moment when a message is durable at its author to when another client shows it as stored. The exit code is 1
+when anything was lost or came twice.
+"""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lanchat.store.profile import Profile
+from tests.chaos.audit import Audit
+from tests.chaos.crowd import LIMITS
+from tests.lab.matrix_cases import CASES, Case, Net
+from tests.lab.netns import Computer, Lab, missing
+from tests.support.figures import Table, percentile
+from tests.support.procs import ServerProcess
+from tests.support.waiting import wait_until
+
+LIVE_PATIENCE = 60.0
+# Seconds after the last word was said. What is not shown by then counts as lost.
+PATIENCE = 90.0
+DISCOVERY_PORT = 47474
+COLUMNS = ("network", "sent", "stored", "shown", "lost", "twice", "p50 ms", "p99 ms", "max ms")
+
+
+@dataclass(slots=True)
+class Row:
+    """`shown`: how often in all, each message once per reader when all is well. `delays`: seconds to other clients."""
+
+    name: str
+    sent: int = 0
+    stored: int = 0
+    shown: int = 0
+    lost: int = 0
+    twice: int = 0
+    delays: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def cells(self) -> tuple[object, ...]:
+        times = (round(1000 * percentile(self.delays, part)) for part in (0.5, 0.99, 1.0))
+        return (self.name, self.sent, self.stored, self.shown, self.lost, self.twice, *times)
+
+    @property
+    def bad(self) -> list[str]:
+        """What must not be."""
+        found = [f"{self.lost} lost"] if self.lost else []
+        found += [f"{self.twice} twice"] if self.twice else []
+        found += [f"{self.sent - self.stored} not stored"] if self.stored != self.sent else []
+        return [f"{self.name}: {text}" for text in found + self.faults]
+
+
+class Talker:
+    """A client's process and what it has told."""
+
+    def __init__(self, computer: Computer, folder: Path, name: str, case: Case, address: str | None) -> None:
+        self.name = name
+        self.folder = folder / name
+        self.events: list[dict[str, Any]] = []
+        argv = [sys.executable, "-m", "tests.lab.talker", str(self.folder), name, str(case.count), str(case.rate)]
+        self.child = computer.start(*argv, *([address] if address else []))
+        self._read = 0
+
+    def listen(self) -> list[dict[str, Any]]:
+        """All that it has told so far."""
+        lines = self.child.stdout[self._read :]
+        self._read += len(lines)
+        self.events += map(json.loads, lines)
+        return self.events
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        return [event for event in self.listen() if event["event"] in kinds]
+
+    def wait_for(self, kind: str, timeout: float) -> None:
+        self.child.wait_for_line(lambda line: f'"event": "{kind}"' in line, timeout, f"{self.name}: {kind}")
+
+
+def play(case: Case, folder: Path) -> Row:
+    """One case, from an empty server to the audit."""
+    with Lab() as lab:
+        net = case.build(lab)
+        config = folder / "server.toml"
+        config.write_text(LIMITS)
+        server = ServerProcess(
+            folder / "server",
+            discovery_port=DISCOVERY_PORT,
+            namespace=net.server.name,
+            extra=["--config", str(config)],
+        )
+        with server:
+            address = f"{net.server_address}:{server.port}" if case.typed else None
+            talkers = [
+                Talker(computer, folder, f"person{number}", case, address)
+                for number, computer in enumerate(net.clients)
+            ]
+            for talker in talkers:
+                talker.wait_for("live", LIVE_PATIENCE)
+            _talk(case, net, talkers)
+            net.lans[0].forward_everything()
+            for talker in talkers:
+                talker.child.stop()
+    row = _judge(case, talkers)
+    _audit(row, folder, talkers)
+    return row
+
+
+def _talk(case: Case, net: Net, talkers: Sequence[Talker]) -> None:
+    """Until everybody has shown everything, or patience is over."""
+    case.trouble(net)
+    over = threading.Event()
+    beside = threading.Thread(target=case.meanwhile or (lambda net, over: None), args=(net, over))
+    for talker in talkers:
+        talker.child.signal(signal.SIGUSR1)
+    beside.start()
+    try:
+        for talker in talkers:
+            talker.wait_for("said", PATIENCE + 2 * case.count / case.rate)
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: _complete(talkers), PATIENCE, "everything is shown", interval=0.1)
+    finally:
+        over.set()
+        beside.join()
+
+
+def _complete(talkers: Sequence[Talker]) -> bool:
+    made = {event["id"] for talker in talkers for event in talker.of("made")}
+    stored = {event["id"] for talker in talkers for event in talker.of("stored")}
+    return made <= stored and all(made <= {event["id"] for event in talker.of("shown")} for talker in talkers)
+
+
+def _judge(case: Case, talkers: Sequence[Talker]) -> Row:
+    row = Row(case.name)
+    made = {event["id"]: event["at"] for talker in talkers for event in talker.of("made")}
+    row.sent = len(made)
+    row.stored = len({event["id"] for talker in talkers for event in talker.of("stored")})
+    for talker in talkers:
+        shown = talker.of("shown")
+        ids = {event["id"] for event in shown}
+        row.shown += len(shown)
+        row.twice += len(shown) - len(ids)
+        row.lost += len(made.keys() - ids)
+        seqs = [event["seq"] for event in shown]
+        row.faults += [f"{talker.name}: shown out of order"] * (seqs != sorted(seqs))
+        row.faults += [f"{talker.name}: refused {event['id']}" for event in talker.of("refused")]
+        row.delays += [event["at"] - made[event["id"]] for event in shown if not event["mine"]]
+    return row
+
+
+def _audit(row: Row, folder: Path, talkers: Sequence[Talker]) -> None:
+    audit = Audit(None, folder / "server")
+    for talker in talkers:
+        audit.check_profile(talker.name, Profile.open(talker.folder))
+    row.faults += audit.faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.matrix")
+    parser.add_argument("--quick", action="store_true", help="the cases that `make test` plays")
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
+    options = parser.parse_args()
+    if reason := missing():
+        parser.error(reason)
+    began, bad = time.monotonic(), []
+    table = Table("Broken networks, a server and three clients", *COLUMNS)
+    for case in CASES:
+        if (options.quick and not case.quick) or options.only not in case.name:
+            continue
+        with tempfile.TemporaryDirectory(prefix="lanchat-lab-") as folder:
+            row = play(case, Path(folder))
+        table.row(*row.cells)
+        bad += row.bad
+    print(f"\n{time.monotonic() - began:.0f} s")
+    print("\n".join(bad))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
