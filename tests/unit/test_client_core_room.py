@@ -642,3 +642,25 @@ def test_a_subscription_that_is_not_answered_in_time_begins_the_session_anew() -
     client.hook = lambda direction, path, frame: True
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
     assert client.core.cursor(1) == 1
+
+
+def test_rooms_that_wait_for_a_full_disk_do_not_keep_the_core_busy() -> None:
+    log, store = FakeLog(rooms=3), MemoryLocalStore()
+    for room in log.records:
+        log.say(room)
+    client = Wire(log, store, config=ClientConfig(pulls_at_once=1))
+    client.delay = lambda path: 0.05
+    client.connect()
+    store.fail = True
+    client.beat_every(1.0)
+    calls = 0
+
+    def count() -> bool:
+        nonlocal calls
+        calls += 1
+        return False
+
+    client.run_until(count, 20)
+    assert calls < 500
+    store.fail = False
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)

@@ -340,7 +340,8 @@ class RoomReceiver:
             return None
         if self._needs_page:
             return self._pull_at if pages_allowed else None
-        return self._repair.ask_at
+        # Without a chain the base is here and waits for the store: nothing is to be asked for.
+        return self._repair.ask_at if self._chain is not None else None
 
     # --- Pages ----------------------------------------------------------------------------------------------------
 
