@@ -255,6 +255,32 @@ def test_records_without_a_head_wait_and_the_head_is_asked_for() -> None:
     assert shown(client) == [1, 2, 3, 4]
 
 
+def test_a_page_that_gets_stuck_does_not_keep_nacks_back() -> None:
+    client = live_wire(3)
+    client.hook = lambda direction, path, frame: path is Path.UDP
+    for _ in range(40):
+        client.log.say()
+    client.to_client(Path.UDP, records_frame(client.log, 43, head=True))
+    client.run_until(lambda: bool(pages(client)), 1)
+    assert nacks(client) == []
+    start = client.now
+    assert client.run_until(lambda: shown(client)[-1] == 43, 5)
+    assert [len(nack.missing) for nack in nacks(client)] == [32, 7]
+    assert client.now - start >= client.core.config.page_patience
+    client.run_for(5)
+    assert len(nacks(client)) == 2
+
+
+def test_a_page_that_comes_needs_no_nack_beside_it() -> None:
+    client = live_wire(3)
+    client.delay = lambda path: 0.001 if path is Path.UDP else 0.1
+    for _ in range(40):
+        client.log.say()
+    client.to_client(Path.UDP, records_frame(client.log, 43, head=True))
+    assert client.run_until(lambda: shown(client)[-1] == 43, 5)
+    assert nacks(client) == []
+
+
 def test_all_rooms_together_keep_to_the_rate_of_nacks() -> None:
     log = FakeLog(rooms=30)
     client = Wire(log, MemoryLocalStore())

@@ -31,6 +31,8 @@ class ClientConfig:
     nacks_in_a_row: int = 8
     pulls_at_once: int = 4
     pull_retry: float = 1.0
+    # A page that is not here after this does not keep NACKs back any longer: TLS may be stuck where UDP gets through.
+    page_patience: float = 0.3
     page: int = PAGE_RECORDS_MAX
     first_page: int = 100
     # Sending. `window` messages of a run are under way at once: as many as the server keeps for their predecessor.

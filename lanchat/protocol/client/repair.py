@@ -30,6 +30,12 @@ class Repair:
             self._interval = self._config.nack_first
             self.ask_at = now + self._config.gap_wait + self._random() * self._config.gap_jitter
 
+    def progressed(self, position: int) -> None:
+        """Where the room stands while a page is under way: what helps is asked for again soon."""
+        if position != self._position:
+            self._position = position
+            self._interval = self._config.nack_first
+
     def due(self, now: float) -> bool:
         return self.ask_at is not None and now >= self.ask_at
 

@@ -273,8 +273,10 @@ class RoomReceiver:
 
     def want(self, now: float) -> Nack | History | None:
         """What is to be asked for now. The caller sends it and says so with `nacked` or `pulling`."""
-        if self.stop is not None or self._join is None or self._pull is not None:
+        if self.stop is not None or self._join is None:
             return None
+        if self._pull is not None:
+            return self._nack_meanwhile(now)
         if self._needs_page:
             return self._next_page() if now >= self._pull_at else None
         chain = self._chain
@@ -292,6 +294,22 @@ class RoomReceiver:
                 return None
             return self._next_page()
         return Nack(self.room, missing)
+
+    def _nack_meanwhile(self, now: float) -> Nack | None:
+        """A page that does not come, on a network where TLS gets stuck, must not keep datagrams from helping."""
+        chain = self._chain
+        if chain is None or not self._repairs_meanwhile or not self._repair.due(now):
+            return None
+        missing = chain.missing(max(self._goal, max(chain.waiting, default=0)), NACK_MAX)
+        if not missing:
+            self._repair.ask_at = None
+            return None
+        self._repair.progressed(chain.end)
+        return Nack(self.room, missing)
+
+    @property
+    def _repairs_meanwhile(self) -> bool:
+        return self.live and not self.lagging and not self._strict
 
     @property
     def _needs_page(self) -> bool:
@@ -320,11 +338,13 @@ class RoomReceiver:
         """No NACK may go out before."""
         self._repair.postpone(until)
 
-    def pulling(self, request: History) -> None:
+    def pulling(self, request: History, now: float) -> None:
         """A page was asked for; `page` or `pull_failed` follows."""
         self._pull = request
         self._owes_page = False
         self._nacks_in_a_row = 0
+        if self._repair.ask_at is not None:
+            self._repair.postpone(now + self._context.config.page_patience)
 
     def pull_failed(self, now: float, wait: float) -> None:
         self._retry_pull(now + wait)
@@ -336,8 +356,10 @@ class RoomReceiver:
 
     def timer(self, pages_allowed: bool) -> float | None:
         """When `want` has something. Without `pages_allowed`: leaving pages aside."""
-        if self.stop is not None or self._join is None or self._pull is not None:
+        if self.stop is not None or self._join is None:
             return None
+        if self._pull is not None:
+            return self._repair.ask_at if self._repairs_meanwhile else None
         if self._needs_page:
             return self._pull_at if pages_allowed else None
         # Without a chain the base is here and waits for the store: nothing is to be asked for.

@@ -175,7 +175,7 @@ class RoomSet:
             receiver.postpone(self._desk.now + self._config.gap_wait)
             return
         self._pulls += 1
-        receiver.pulling(request)
+        receiver.pulling(request, self._desk.now)
         self._desk.ask(request, partial(self._pulled, receiver))
 
     def _pulled(self, receiver: RoomReceiver, answer: Answer) -> None:
