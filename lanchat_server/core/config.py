@@ -12,9 +12,10 @@ class CoreConfig:
     # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load.
     batch_max: int = SUBMIT_MAX
     # After a batch began the next one begins this much later, or with so many messages: a batch costs some 1 ms of
-    # processor time whatever is in it, and its records share datagrams (docs/PERFORMANCE.md). A message that comes
-    # after a longer pause does not wait.
+    # processor time and a datagram for each client whatever is in it (docs/PERFORMANCE.md). A message that comes after
+    # a longer pause does not wait. A batch of four and more makes the next one wait longer, in steps of `gather`.
     gather: float = 0.005
+    gather_longest: float = 0.02
     gather_enough: int = 32
     # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
     # at the very worst. Beyond it: Busy.

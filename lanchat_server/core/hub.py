@@ -215,8 +215,10 @@ class ServerCore:
         if self._writing or not len(self._intake) or now < self._batch_due():
             return None
         self._writing = True
-        self._gather_until = now + self.config.gather
-        return self._intake.take()
+        batch = self._intake.take()
+        steps = max(1, len(batch) // 2)
+        self._gather_until = now + min(steps * self.config.gather, self.config.gather_longest)
+        return batch
 
     def _batch_due(self) -> float:
         """When an idle writer may begin: at once after a pause, else when enough has gathered or has waited."""

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,39 +132,72 @@ class DatagramRelay:
 
     # --- Sending -------------------------------------------------------------------------------------------------
 
-    def send_batch(self, session: int, payloads: Sequence[bytes]) -> bool:
-        """As `send`, for what goes to a session at the same time: one system call where the kernel cuts it up."""
+    def send_all(self, sessions: Iterable[int], payloads: Sequence[bytes]) -> list[int]:
+        """As `send`, the same payloads to each of the sessions; returns those that have no address or no key left.
+        Where the kernel cuts datagrams up, what goes to one session takes one system call."""
+        if not self._segments:
+            return [session for session in sessions if not all(self.send(session, payload) for payload in payloads)]
         if len(payloads) == 1:
-            return self.send(session, payloads[0])
-        if not self._segments or not _of_one_length(payloads):
-            return all(self.send(session, payload) for payload in payloads)
-        channel = self._by_session.get(session)
-        if channel is None or channel.address is None:
-            return False
-        try:
-            for start in range(0, len(payloads), SEGMENTS_MAX):
-                part = payloads[start : start + SEGMENTS_MAX]
-                self._send_segments([channel.sealer.seal(payload) for payload in part], channel.address)
-        except OverflowError:
-            return False
-        return True
+            return self._send_one_each(sessions, payloads[0])
+        if not _of_one_length(payloads):
+            return list({session for payload in payloads for session in self._send_one_each(sessions, payload)})
+        parts = [payloads[start : start + SEGMENTS_MAX] for start in range(0, len(payloads), SEGMENTS_MAX)]
+        return self._send_segments_each(sessions, parts)
 
-    def _send_segments(self, datagrams: list[bytes], address: Address) -> None:
+    # The two loops below are the hottest of the server; what they call is kept out of them on purpose.
+
+    def _send_one_each(self, sessions: Iterable[int], payload: bytes) -> list[int]:
+        find, sendto, sent = self._by_session.get, self._sock.sendto, 0
+        lost: list[int] = []
+        for session in sessions:
+            channel = find(session)
+            if channel is None or channel.address is None:
+                lost.append(session)
+                continue
+            try:
+                sendto(channel.sealer.seal(payload), channel.address)
+                sent += 1
+            except OverflowError:
+                lost.append(session)
+            except OSError:
+                self._count("udp_send_failed")
+        self._count("udp_out", sent)
+        return lost
+
+    def _send_segments_each(self, sessions: Iterable[int], parts: list[Sequence[bytes]]) -> list[int]:
         if sys.platform == "win32":
             raise NotImplementedError
-        size = _SEGMENT.pack(len(datagrams[0]))
-        try:
-            self._sock.sendmsg(datagrams, [(socket.IPPROTO_UDP, _UDP_SEGMENT, size)], 0, address)
-        except BlockingIOError:
-            self._count("udp_send_failed", len(datagrams))
-        except OSError as error:
-            # A device that computes no checksums (EIO), a route with a smaller MTU (EINVAL): then as everywhere else.
-            log.info("the kernel does not cut datagrams up here: %s", error)
-            self._segments = False
-            for datagram in datagrams:
-                self._send_sealed(datagram, address)
-        else:
-            self._count("udp_out", len(datagrams))
+        find, sendmsg, sent = self._by_session.get, self._sock.sendmsg, 0
+        size = len(parts[0][0]) + seal.OVERHEAD
+        ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(size))]
+        lost: list[int] = []
+        for session in sessions:
+            channel = find(session)
+            if channel is None or (address := channel.address) is None:
+                lost.append(session)
+                continue
+            seal_one = channel.sealer.seal
+            try:
+                for part in parts:
+                    datagrams = [seal_one(payload) for payload in part]
+                    sendmsg(datagrams, ancillary, 0, address)
+                    sent += len(part)
+            except OverflowError:
+                lost.append(session)
+            except BlockingIOError:
+                self._count("udp_send_failed", len(part))
+            except OSError as error:
+                self._cannot_cut_up(error, datagrams, address)
+        self._count("udp_out", sent)
+        return lost
+
+    def _cannot_cut_up(self, error: OSError, datagrams: list[bytes], address: Address) -> None:
+        """A device that computes no checksums (EIO), a route with a smaller MTU (EINVAL): then as everywhere else. What
+        is lost beyond these datagrams, repair brings."""
+        log.info("the kernel does not cut datagrams up here: %s", error)
+        self._segments = False
+        for datagram in datagrams:
+            self._send_sealed(datagram, address)
 
     def send(self, session: int, payload: bytes) -> bool:
         """Seal and send; False when there is no address or no key left for it. A full socket buffer loses the datagram,

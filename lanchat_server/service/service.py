@@ -194,10 +194,8 @@ class Service:
     def _send(self, path: Path, sessions: Collection[int], payloads: list[bytes]) -> None:
         """What follows one another for the same sessions goes out together."""
         if path is Path.UDP and self.relay is not None:
-            send = self.relay.send_batch
-            for target in sessions:
-                if not send(target, payloads):
-                    self._without_udp(target)
+            for session_id in self.relay.send_all(sessions, payloads):
+                self._without_udp(session_id)
             return
         octets = b"".join(payloads)
         for session_id in sessions:

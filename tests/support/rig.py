@@ -98,7 +98,7 @@ class Rig:
     def run_batches(self, now: float) -> int:
         """Commit everything that is queued, as if no time passed; how many batches it took."""
         count = 0
-        while (batch := self.core.next_batch(now + count * self.config.gather)) is not None:
+        while (batch := self.core.next_batch(now + count * self.config.gather_longest)) is not None:
             self.core.committed(self.sequencer.commit(self.store, batch, int(now * 1000)), now)
             count += 1
         return count

@@ -147,12 +147,12 @@ def send_batch(payloads: list[bytes], *, break_segments: bool = False) -> tuple[
         receiver = Receiver()
         try:
             relay.open_channel(3, receiver.keys)
-            assert not relay.send_batch(3, payloads), "no address is known yet"
+            assert relay.send_all([3, 4], payloads) == [3, 4], "no address is known yet"
             receiver.hello(sock.getsockname()[1])
             await asyncio.wait_for(known.wait(), 2)
             if break_segments:
                 relay._sock = CannotCutUp(relay._sock)  # type: ignore[assignment]
-            assert relay.send_batch(3, payloads)
+            assert relay.send_all([3], payloads) == []
             return await asyncio.to_thread(receiver.receive, len(payloads))
         finally:
             relay.close()
@@ -226,6 +226,14 @@ def test_the_first_message_after_a_pause_does_not_wait_and_the_next_ones_gather(
     assert commit(rig, due) == 3
     submit(rig, 1, due + rig.config.gather)
     assert commit(rig, due + rig.config.gather) == 1
+
+
+@pytest.mark.parametrize(("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (6, 0.015), (8, 0.02), (31, 0.02)])
+def test_the_more_come_the_longer_the_next_ones_gather(rig: Rig, size: int, wait: float) -> None:
+    submit(rig, size, 1.0)
+    assert commit(rig, 1.0) == size
+    submit(rig, 1, 1.001)
+    assert rig.core.timer() == pytest.approx(1.0 + wait)
 
 
 def test_enough_messages_do_not_wait(rig: Rig) -> None:
