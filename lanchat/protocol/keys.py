@@ -1,6 +1,7 @@
 """Ed25519 in one place, and the context strings that keep one signature from meaning another thing."""
 
 import hashlib
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -56,9 +57,16 @@ def device_id(public_key: bytes) -> bytes:
 
 def check_signature(public_key: bytes, signature: bytes, *parts: bytes) -> None:
     """Raise ProtocolError unless `signature` over the joined parts was made by the owner of `public_key`."""
-    if int.from_bytes(public_key, "little") & (2**255 - 1) in _SMALL_ORDER:
-        raise ProtocolError("bad signature")
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, b"".join(parts))
+        _public_key(public_key).verify(signature, b"".join(parts))
     except (InvalidSignature, ValueError) as error:
         raise ProtocolError("bad signature") from error
+
+
+# Attacker: shows many keys. Honest need: the devices that write within minutes. Memory: some 300 octets each.
+@lru_cache(maxsize=2048)
+def _public_key(octets: bytes) -> Ed25519PublicKey:
+    """Ready to check with; raises ValueError for octets that are no key, or one of small order."""
+    if int.from_bytes(octets, "little") & (2**255 - 1) in _SMALL_ORDER:
+        raise ValueError("a key of small order")
+    return Ed25519PublicKey.from_public_bytes(octets)

@@ -33,6 +33,10 @@ class TokenBucket:
             self._tokens -= n
         return wait
 
+    def spend(self, n: float = 1) -> None:
+        """Take `n` tokens that `wait` has just found."""
+        self._tokens -= n
+
     def full(self, now: float) -> bool:
         """Whether it is as good as a new one."""
         self._refill(now)

@@ -157,8 +157,8 @@ class ServerCore:
         if wait:
             self._busy(session, wait, now)
             return "submit_over_rate"
-        session.messages.take(now)
-        self._total_rate.take(now)
+        session.messages.spend()
+        self._total_rate.spend()
         self._intake.put(Submission(session.id, message, header, own=header.device == session.device))
         return None
 

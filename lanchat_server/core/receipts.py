@@ -50,7 +50,7 @@ class Receipts:
         self._unsaved.get(user, {}).pop(room, None)
 
     def timer(self) -> float | None:
-        return min(self._due.values(), default=None)
+        return min(self._due.values()) if self._due else None
 
     def due(self, now: float) -> dict[int, list[MemberCursor]]:
         """Room to changed cursors, for the rooms whose time has come."""

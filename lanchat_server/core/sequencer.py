@@ -43,10 +43,11 @@ class Submission:
     header: Header
     own: bool = True
     force: bool = False
+    run: RunKey = field(init=False, compare=False)
 
-    @property
-    def run(self) -> RunKey:
-        return RunKey(self.header.room, self.header.device, self.header.run)
+    def __post_init__(self) -> None:
+        header = self.header
+        object.__setattr__(self, "run", RunKey(header.room, header.device, header.run))
 
 
 @dataclass(frozen=True, slots=True)
