@@ -1,7 +1,6 @@
 """Writes the tables of frames and codes into docs/PROTOCOL.md, from the types: `python -m tests.vectors.tables`."""
 
 import enum
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,9 +9,10 @@ from msgspec import inspect
 from lanchat.protocol import wire
 from lanchat.protocol.certificates import CertificateBody
 from lanchat.protocol.messages import Header
+from tests.support.marked import DOCS, replaced
 from tests.vectors.make import structs
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "PROTOCOL.md"
+DOCUMENT = DOCS / "PROTOCOL.md"
 
 _NOTATION = """\
 Types: `u63` is an integer from 0 to 2^63 − 1, `text ≤ 256` counts characters, `octets` without a sign are exactly so
@@ -23,16 +23,7 @@ _ENUMS = (wire.RoomKind, wire.HistoryPolicy, wire.Role, wire.PresenceState, wire
 
 def filled(text: str) -> str:
     """The document with its marked places written anew; raises ValueError when a mark is not there."""
-    return _replaced(_replaced(text, "frames", _frames()), "codes", _codes())
-
-
-def _replaced(text: str, name: str, table: str) -> str:
-    start, end = f"<!-- {name}: written by python -m tests.vectors.tables -->", f"<!-- end of {name} -->"
-    before, found_start, rest = text.partition(start)
-    _old, found_end, after = rest.partition(end)
-    if not (found_start and found_end):
-        raise ValueError(f"no mark for {name}")
-    return f"{before}{start}\n{table}\n{end}{after}"
+    return replaced(replaced(text, "frames", _frames()), "codes", _codes())
 
 
 def _frames() -> str:
