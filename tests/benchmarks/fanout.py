@@ -1,0 +1,85 @@
+"""Cases a and b: the servers' processor time for a delivered message, product and peers under the same load.
+
+All take turns, each several times, so that what else the machine does meets all of them. A delivery is a message that
+a client other than its author received.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from statistics import median
+
+from tests.benchmarks.figures import Report
+from tests.benchmarks.fleet import chat_traffic, text
+from tests.benchmarks.generator import Generator, Load, Result, Traffic
+from tests.benchmarks.peers import irc_traffic, mqtt_traffic
+from tests.benchmarks.serving import serving
+
+PRODUCT = ("SQLite", "MariaDB")
+PEERS = ("ngircd", "mosquitto")
+NAME = "server CPU per delivery"
+# Clients and messages a second. 400 clients get no more than the deliveries of 100: one core serves no more of them.
+GROWTH = ((10, 1000), (50, 1000), (400, 250), (10, 50), (50, 50), (100, 50), (400, 50))
+
+
+def run_a(report: Report, *, rounds: int, quick: bool) -> None:
+    _compare(report, "a", 100, 1000, rounds=rounds, window=3.0 if quick else 6.0, share=0.7)
+
+
+def run_b(report: Report, *, rounds: int, quick: bool) -> None:
+    for clients, rate in GROWTH[3:5] if quick else GROWTH:
+        _compare(report, "b", clients, rate, rounds=max(1, rounds - 2), window=4.0, share=1.0)
+
+
+def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
+    load = Load(rate, window)
+    results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *PRODUCT)}
+    for _ in range(rounds):
+        for subject, measured in results.items():
+            measured.append(_measure(subject, clients, load))
+    at = f"{clients} clients, {rate} messages/s"
+    best = min(median(each.per_delivery for each in results[peer]) for peer in PEERS)
+    for subject, measured in results.items():
+        most = share * best if subject in PRODUCT else None
+        note = _note(measured)
+        report.add(case, NAME, "µs", subject, at, [each.per_delivery for each in measured], most=most, note=note)
+
+
+def _note(measured: list[Result]) -> str:
+    """What tells a disturbed figure from a clean one, and the database's share."""
+    waited = median(sum(each.waited) / each.seconds for each in measured)
+    found = [f"waited for a core {waited:.0%} of the time"]
+    if len(measured[0].cpu) > 1:
+        database = median(each.cpu[1] / each.delivered * 1e6 for each in measured)
+        found.append(f"{database:.2f} µs of it in the database's process")
+    return ", ".join(found)
+
+
+def _measure(subject: str, clients: int, load: Load) -> Result:
+    with _traffic(subject, clients, load) as traffic:
+        generator = Generator(traffic)
+        try:
+            return generator.run(load)
+        finally:
+            generator.close()
+
+
+def _traffic(subject: str, clients: int, load: Load) -> AbstractContextManager[Traffic]:
+    def octets(index: int) -> bytes:
+        return text(index).encode()
+
+    if subject == "ngircd":
+        return irc_traffic(clients, octets)
+    if subject == "mosquitto":
+        return mqtt_traffic(clients, octets)
+    return product(subject, clients, load)
+
+
+@contextmanager
+def product(database: str, clients: int, load: Load) -> Iterator[Traffic]:
+    """A server on this database with clients in `general`."""
+    messages = int(load.rate * (load.window + load.warm)) + 100
+    with (
+        serving(database, clients) as server,
+        chat_traffic(server.port, server.pids, server.world, clients, messages) as traffic,
+    ):
+        yield traffic

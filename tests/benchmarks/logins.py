@@ -1,0 +1,163 @@
+"""Case e: log-ins a second, by device key and by password.
+
+A log-in is a new TCP connection, the TLS handshake, Hello, the log-in and its answer; then the client hangs up. Child
+processes make them, each from many loopback addresses, because tries by password are limited for each address. By
+password the bound is Argon2 itself: beside it stands how many hashes the same machine makes with nothing else to do.
+"""
+
+import argparse
+import hashlib
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import argon2
+
+from lanchat.protocol import keys, wire
+from lanchat.protocol.limits import ALPN
+from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
+from lanchat_server.config import ARGON2_MEMORY_KIB, ARGON2_TIME_COST
+from tests.benchmarks.accounts import Account
+from tests.benchmarks.figures import Report
+from tests.benchmarks.measure import cpu_seconds
+from tests.benchmarks.serving import Serving, serving
+
+PASSWORD = "correct horse"
+ACCOUNTS = 200
+CHILDREN = 2
+THREADS = 4
+WORKERS = 2
+
+
+def run(report: Report, *, rounds: int, quick: bool) -> None:
+    seconds = 3.0 if quick else 6.0
+    hasher = argon2.PasswordHasher(ARGON2_TIME_COST, ARGON2_MEMORY_KIB, 1, 32, 16)
+    stored = hasher.hash(PASSWORD)
+    for kind in ("device key", "password"):
+        measured = []
+        for _ in range(1 if quick else rounds - 1):
+            with serving("SQLite", ACCOUNTS, password_hash=stored) as server:
+                measured.append(_measure(server, kind, seconds))
+        rates = [each[0] for each in measured]
+        aim = {"least": 300.0} if kind == "device key" else {}
+        report.add("e", f"log-ins by {kind}", "/s", "SQLite", "8 at a time", rates, **aim)
+        report.add("e", f"server CPU per log-in by {kind}", "ms", "SQLite", "8 at a time", [e[1] for e in measured])
+    bare = [_bare_hashes(hasher, stored, seconds / 2) for _ in range(rounds)]
+    report.add("e", "Argon2id alone, bare", "/s", "argon2-cffi", f"{WORKERS} threads", bare)
+    passwords = report.figures[-3]
+    shares = [rate / one * 100 for rate, one in zip(passwords.values, bare, strict=False)]
+    report.add("e", "log-ins of what the hash allows", "%", "SQLite", "by password", shares, least=90.0)
+
+
+def _measure(server: Serving, kind: str, seconds: float) -> tuple[float, float]:
+    """Log-ins a second, and the server's milliseconds for each."""
+    command = [sys.executable, "-m", "tests.benchmarks.logins", str(server.port), kind, str(seconds)]
+    root = Path(__file__).parents[2]
+    cpu, began = cpu_seconds(server.pids[0]), time.perf_counter()
+    children = [
+        subprocess.Popen([*command, str(number)], cwd=root, stdout=subprocess.PIPE) for number in range(CHILDREN)
+    ]
+    told = [child.communicate(timeout=seconds + 60)[0].split() for child in children]
+    spent = cpu_seconds(server.pids[0]) - cpu
+    assert time.perf_counter() - began < seconds + 60
+    done = sum(int(count) for count, _ in told)
+    return sum(int(count) / float(passed) for count, passed in told), spent / max(1, done) * 1000
+
+
+def _bare_hashes(hasher: argon2.PasswordHasher, stored: str, seconds: float) -> float:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        began = time.perf_counter()
+
+        def work() -> int:
+            done = 0
+            while time.perf_counter() - began < seconds:
+                hasher.verify(stored, PASSWORD)
+                done += 1
+            return done
+
+        done = sum(task.result() for task in [pool.submit(work) for _ in range(WORKERS)])
+        return done / (time.perf_counter() - began)
+
+
+# --- A child: logs in again and again -----------------------------------------------------------------------------
+
+
+class Visitor:
+    """One thread's log-ins."""
+
+    def __init__(self, port: int, kind: str, first: int) -> None:
+        self._port = port
+        self._kind = kind
+        self._next = first
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.check_hostname = False
+        self._context.verify_mode = ssl.CERT_NONE
+        self._context.set_alpn_protocols([ALPN])
+
+    def visit(self) -> None:
+        """One log-in. Raises RuntimeError when it is refused."""
+        self._next += CHILDREN * THREADS
+        account = Account(self._next % ACCOUNTS + 1)
+        source = f"127.{2 + self._next // 62500 % 250}.{self._next // 250 % 250}.{self._next % 250 + 1}"
+        with socket.create_connection(("127.0.0.1", self._port), 20, (source, 0)) as raw:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._context.wrap_socket(raw) as tls:
+                self._enter(tls, account)
+
+    def _enter(self, tls: ssl.SSLSocket, account: Account) -> None:
+        certificate = tls.getpeercert(binary_form=True)
+        assert certificate is not None
+        reader = FrameReader()
+        welcome = _ask(tls, reader, wire.Hello([1], "bench"))
+        assert isinstance(welcome, wire.Welcome)
+        bound = welcome.log_id + hashlib.sha256(certificate).digest() + welcome.challenge
+        if self._kind == "password":
+            proof = account.key.sign(keys.ENROL_CONTEXT + bound)
+            operation: object = wire.LoginPassword(account.name, PASSWORD, wire.Enrolment(account.public, "b", proof))
+        else:
+            operation = wire.LoginDevice(account.device, account.key.sign(keys.LOGIN_CONTEXT + bound))
+        _ask(tls, reader, operation)
+
+
+def _ask(tls: ssl.SSLSocket, reader: FrameReader, operation: object) -> object:
+    tls.sendall(pack_frame(wire.Request(1, operation)))  # type: ignore[arg-type]
+    while True:
+        for octets in reader.feed_untrusted(tls.recv(65536)):
+            frame = decode_from_server_untrusted(octets)
+            if isinstance(frame, wire.Response):
+                return frame.result
+            if isinstance(frame, wire.Failure):
+                raise RuntimeError(f"refused: {frame}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("kind")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("number", type=int)
+    options = parser.parse_args()
+    done = [0] * THREADS
+    began = time.perf_counter()
+
+    def work(thread: int) -> None:
+        visitor = Visitor(options.port, options.kind, options.number * THREADS + thread)
+        while time.perf_counter() - began < options.seconds:
+            visitor.visit()
+            done[thread] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(sum(done), time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
