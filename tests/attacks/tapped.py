@@ -1,0 +1,132 @@
+"""A logged-in client of the wire whose datagrams are kept as they were sent: what an attacker beside the cable has.
+
+Its keys are known too, so that a test can open what it recorded with the real `Opener`.
+"""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lanchat.protocol import seal, wire
+from lanchat.protocol.limits import INLINE_BODY_MAX
+from lanchat.protocol.messages import Header, Kind, make_message
+from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datagram
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+
+
+@dataclass(slots=True)
+class Tape:
+    """Datagrams of one session in both directions, and what they were sealed with."""
+
+    keys: wire.SessionKeys
+    log_id: bytes
+    epoch: int
+    up: list[bytes] = field(default_factory=list)
+    down: list[bytes] = field(default_factory=list)
+
+    def openers(self, **other: Any) -> tuple[seal.Opener, seal.Opener]:
+        """Fresh ones, as the server has for `up` and the client for `down`; `log_id`, `epoch` may be others."""
+        context = (other.get("log_id", self.log_id), other.get("epoch", self.epoch))
+        keys = self.keys
+        return seal.Opener(keys.to_server, keys.key_id, *context), seal.Opener(keys.to_client, keys.key_id, *context)
+
+
+class Tapped(RawClient):
+    """Its datagrams go through `udp`; `tape` has all of them once logged in."""
+
+    def __init__(self, port: int, **options: Any) -> None:
+        super().__init__(port, **options)
+        self.udp = udp_socket(port)
+        self.tape: Tape
+
+    def close(self) -> None:
+        self.udp.close()
+        super().close()
+
+    def _logged_in(self, result: Any) -> Any:
+        super()._logged_in(result)
+        if isinstance(result, wire.LoggedIn):
+            self.tape = Tape(result.keys, self.welcome.log_id, self.welcome.log_epoch)
+        return result
+
+    def sealed(self, *frames: Any) -> bytes:
+        """The next datagram, not sent yet."""
+        return self.sealer.seal(encode_datagram(list(frames)))
+
+    def send_datagram(self, *frames: Any) -> bytes:
+        """Seal, keep, send."""
+        datagram = self.sealed(*frames)
+        self.tape.up.append(datagram)
+        self.udp.send(datagram)
+        return datagram
+
+    def frames(self, wait: float = 0.3) -> list[Any]:
+        """What comes by datagram until nothing came for `wait` seconds."""
+        found: list[Any] = []
+        self.udp.settimeout(wait)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                datagram = self.udp.recv(2048)
+                self.tape.down.append(datagram)
+                found += decode_server_datagram_untrusted(self.opener.open_untrusted(datagram))
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """The server's figures; for its administrator."""
+        report = self.request(wire.Status())
+        assert isinstance(report, wire.StatusReport), report
+        figures: dict[str, Any] = json.loads(report.json)
+        return figures
+
+    def counter(self, *names: str) -> int:
+        """The sum of some of the server's counters."""
+        counters = self.status()["counters"]
+        return sum(counters.get(name, 0) for name in names)
+
+
+def udp_socket(port: int, source: str = "") -> socket.socket:
+    """Connected to the relay port on loopback."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if source:
+        sock.bind((source, 0))
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def record(client: Tapped) -> Tape:
+    """Let every kind of live frame travel by datagram, in both directions."""
+    room = client.rooms["general"]
+    assert client.request(wire.Subscribe([room])).heads
+    client.send_datagram(wire.Ping(1))
+    client.send_datagram(wire.Submit([client.message(room, "short")]))
+    client.send_datagram(wire.Submit([client.message(room, "x" * INLINE_BODY_MAX)]))
+    client.frames()
+    seqs = [1, 2]
+    client.send_datagram(wire.Submit([client.message(room, text) for text in ("one", "two", "three")]))
+    client.send_datagram(wire.Nack(room, seqs), wire.Nack(room, []))
+    client.send_datagram(wire.Cursors([wire.Cursor(room, 2, 1)]))
+    client.send_datagram(wire.Activity(wire.PresenceState.ONLINE))
+    # Numbers 1000 and on of another run: answered with Expect.
+    ahead = Header(room, client.device, client.run ^ 1, 1000, Kind.TEXT, 0, 1, 1)
+    client.send_datagram(wire.Submit([make_message(client.key, client.welcome.log_id, ahead, "too early")]))
+    client.frames()
+    for _ in range(40):
+        client.send_datagram(wire.Submit([client.message(room, "more than the rate allows")]))
+    time.sleep(1.1)
+    heard = {type(frame) for frame in client.frames()}
+    assert {wire.RoomCursors, wire.Busy} <= heard, heard
+    return client.tape
+
+
+@contextlib.contextmanager
+def watched(data_dir: Path, **options: Any) -> Iterator[tuple[ServerProcess, Tapped]]:
+    """A real server with its administrator, who sees its figures."""
+    with ServerProcess(data_dir, **options) as server, Tapped(server.port) as watcher:
+        watcher.register("watcher")
+        yield server, watcher
