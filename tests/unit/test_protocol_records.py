@@ -98,6 +98,16 @@ def test_noise_is_no_signature(public: bytes, signature: bytes) -> None:
         keys.check_signature(public, signature, b"x")
 
 
+@pytest.mark.parametrize(("key_size", "signature_size"), [(31, 64), (33, 64), (0, 64), (32, 63), (32, 65), (32, 0)])
+def test_a_key_or_signature_of_another_length_is_refused(key_size: int, signature_size: int) -> None:
+    """Also where the octets fit when they are joined: the last of the signature is the first of the text."""
+    key = keys.private_key(bytes(32))
+    octets = (key.sign(b"text") + b"text").ljust(200, b"\0")
+    public = (keys.public_octets(key) + bytes(8))[:key_size]
+    with pytest.raises(ProtocolError):
+        keys.check_signature(public, octets[:signature_size], octets[signature_size:68])
+
+
 PRIME = 2**255 - 19
 # Edwards25519: -x^2 + y^2 = 1 + D * x^2 * y^2 (RFC 8032, section 5.1)
 D = -121665 * pow(121666, -1, PRIME) % PRIME
