@@ -1,7 +1,6 @@
 """Long logs put into a server's database before it starts: chained and numbered as the sequencer does, in large
 transactions. With `signed` a real client takes them as genuine; unsigned they are for the server's own reading."""
 
-import hashlib
 import os
 import random
 import time
@@ -86,8 +85,3 @@ def _record(world: World, room: int, head: RoomHead, account: Account, message: 
     time_ms = max(head.time_ms + 1, int(time.time() * 1000) - 10**9)
     record = Record(head.seq + 1, time_ms, message.header, message.signature, message.body)
     return NewRecord(record, header, account.user, chain_hash(world.log_id, room, head.hash, record), text)
-
-
-def label(*parts: object) -> str:
-    """A name for a folder of something that is made once and kept."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

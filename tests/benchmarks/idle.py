@@ -67,12 +67,12 @@ class Idler:
             while True:
                 payload = client.opener.open_untrusted(client.udp.recv(2048))
                 self.datagrams += 1
-                self._link.heard(now)
+                self._link.heard(now, Way.UDP)
                 if any(isinstance(frame, wire.Pong) for frame in decode_server_datagram_untrusted(payload)):
                     self._link.ponged(Way.UDP)
         with contextlib.suppress(BlockingIOError, OSError):
             while octets := client.tls.recv(1 << 16):
-                self._link.heard(now)
+                self._link.heard(now, Way.TLS)
                 for encoded in client.reader.feed_untrusted(octets):
                     decode_from_server_untrusted(encoded)
         self._timer = self._link.timer()

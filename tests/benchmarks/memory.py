@@ -52,5 +52,5 @@ def _window(report: Report) -> None:
     with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as folder, serving("SQLite", 20) as server:
         profile = make_profile(Path(folder) / "profile", server, server.world.accounts[-1])
         with Window(profile) as window:
-            window.wait_for_text("general")
+            window.reached("live")
             report.add("h", "client's window", "MiB", "client", "logged in, idle", [window.memory()], most=90.0)

@@ -91,8 +91,6 @@ async def live(profile: Path, options: argparse.Namespace) -> None:
     await client.call(api.Connect(timeout=20))
     await client.call(api.WaitLive(timeout=120))
     say("live", seconds=time.monotonic() - began, cpu=time.process_time(), memory=memory_mib(os.getpid()))
-    if options.open:
-        await _open_room(client)
     if options.idle:
         before = time.process_time()
         await asyncio.sleep(options.idle)
@@ -102,22 +100,9 @@ async def live(profile: Path, options: argparse.Namespace) -> None:
     await client.close()
 
 
-async def _open_room(client: Client) -> None:
-    """The newest page of `general` as a window asks for it, cold and again."""
-    room = (await client.call(api.FindRoom("general"))).room
-    seconds = []
-    for _ in range(15):
-        began = time.perf_counter()
-        lines = await client.call(api.LoadLines(room, limit=50))
-        seconds.append(time.perf_counter() - began)
-        assert len(lines) == 50
-    say("opened", first=seconds[0], seconds=sorted(seconds)[len(seconds) // 2])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("profile", type=Path)
-    parser.add_argument("--open", action="store_true")
     parser.add_argument("--idle", type=float, default=0.0)
     parser.add_argument("--stay", action="store_true")
     options = parser.parse_args()

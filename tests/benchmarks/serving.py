@@ -49,7 +49,6 @@ def serving(
     *,
     password_hash: str = "",
     filled: Callable[[Path, str | None, World], None] | None = None,
-    discovery_port: int | None = None,
 ) -> Iterator[Serving]:
     """A server that is ready; ended and removed with the block. `filled` may put more into its database before."""
     with contextlib.ExitStack() as stack:
@@ -62,11 +61,18 @@ def serving(
         world = make_world(folder, url, people, rooms, password_hash=password_hash)
         if filled is not None:
             filled(folder, url, world)
-        limits = folder / "limits.toml"
-        limits.write_text(_LIMITS)
-        extra = ("--config", str(limits), "--log-level", "warning")
-        host = "127.0.0.1" if discovery_port is None else None
-        server = ServerProcess(folder, database=url, host=host, extra=extra, timeout=60, discovery_port=discovery_port)
-        found = Serving(server, world, (server.pid, *others), folder, database)
-        stack.callback(lambda: found.server.kill())
+        yield stack.enter_context(start(folder, url, others, world, database))
+
+
+@contextlib.contextmanager
+def start(folder: Path, url: str | None, others: tuple[int, ...], world: World, database: str) -> Iterator[Serving]:
+    """A server on what is in its folder and its database; killed with the block. `others`: see Serving.pids."""
+    limits = folder / "limits.toml"
+    limits.write_text(_LIMITS)
+    extra = ("--config", str(limits), "--log-level", "warning")
+    server = ServerProcess(folder, database=url, host="127.0.0.1", extra=extra, timeout=60)
+    found = Serving(server, world, (server.pid, *others), folder, database)
+    try:
         yield found
+    finally:
+        found.server.kill()
