@@ -1,0 +1,238 @@
+"""Targets: what people type, paste or configure. The input is the text's UTF-8; octets that are none are replaced."""
+
+import argparse
+import contextlib
+import io
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from lanchat.cli.options import parse
+from lanchat.protocol import identity, names
+from lanchat.protocol.errors import ProtocolError
+from lanchat_server import cli, recovery
+from lanchat_server.core.ports import StoreError
+from lanchat_server.logs import redact
+from lanchat_server.store import words
+from lanchat_server.store.url import parse_url
+from tests.fuzz.target import Never, Target, rule
+
+
+def _text(octets: bytes) -> str:
+    """Lone surrogates come from file names and environments: octets that are no UTF-8 become such."""
+    return octets.decode("utf-8", "surrogateescape")
+
+
+# --- Identities and addresses ---------------------------------------------------------------------------------------
+
+
+def _invite_link(octets: bytes) -> None:
+    invite = identity.parse_invite_untrusted(_text(octets))
+    assert 0 < invite.port < 65536
+    assert 0 < len(invite.host) <= identity.HOST_MAX
+    assert len(bytes.fromhex(invite.fingerprint)) == 32
+    assert not any(char.isspace() or char in "@/?#" for char in invite.host)
+    assert identity.parse_invite_untrusted(identity.make_invite(*invite)) == invite
+    assert len(identity.fingerprint_words(invite.fingerprint).split()) == identity.WORD_COUNT
+
+
+def _address(octets: bytes) -> None:
+    host, port = identity.parse_address(_text(octets), identity.DEFAULT_PORT)
+    assert 0 < port < 65536
+    assert 0 < len(host) <= identity.HOST_MAX
+    assert host.isprintable()
+    assert not any(char.isspace() or char in "@/?#" for char in host)
+
+
+def _fingerprint(octets: bytes) -> None:
+    digits = identity.clean_fingerprint(_text(octets))
+    assert len(bytes.fromhex(digits)) == 32
+    assert digits == identity.clean_fingerprint(digits)
+
+
+# --- Names and codes ------------------------------------------------------------------------------------------------
+
+_CLEANERS: tuple[tuple[Callable[[str], str], int], ...] = (
+    (names.clean_user_name, names.USER_NAME_MAX),
+    (names.clean_room_name, names.ROOM_NAME_MAX),
+    (names.clean_display_name, names.DISPLAY_NAME_MAX),
+    (names.clean_email, names.EMAIL_MAX),
+)
+
+
+def _name(octets: bytes) -> None:
+    """A name that one of the readers takes is clean for good, and shown as it is."""
+    text = _text(octets)
+    shown = names.inert(text)
+    assert not any(char in shown for char in "\n\r\0\x1b\u202e\u2066\u2028")
+    assert names.inert(shown) == shown
+    taken = 0
+    for clean, longest in _CLEANERS:
+        try:
+            name = clean(text)
+        except ProtocolError:
+            continue
+        taken += 1
+        assert clean(name) == name, "a clean name is not clean"
+        assert 0 < len(name) <= longest
+        assert names.inert(name, 300) == name, "a clean name that may not be shown"
+        assert names.name_key(name).encode()
+    if not taken:
+        raise ProtocolError("no name at all")
+
+
+def _password(octets: bytes) -> None:
+    text = _text(octets)
+    names.check_password(text)
+    assert names.PASSWORD_MIN_CHARACTERS <= len(text) <= names.PASSWORD_OCTETS_MAX
+
+
+def _code(octets: bytes) -> None:
+    """Codes as typed: two spellings of one code are one code, whatever stands there."""
+    text = _text(octets)
+    code = recovery.normalise_code(text)
+    plain = "".join(char for char in text if char.isascii() and char.isalnum())[:16]
+    assert recovery.normalise_code(" ".join(plain)) == plain.upper() == recovery.normalise_code("-".join(plain))
+    for digest in (recovery.code_hash(b"l" * 16, 1, text), recovery.invite_hash(b"l" * 16, text)):
+        assert len(digest) == 32
+    right = recovery.new_recovery(b"l" * 16, 1, "12345678", 0)
+    assert recovery.is_right(right, b"l" * 16, text, 1) == (code == "12345678")
+
+
+def _search_words(octets: bytes) -> None:
+    text = octets.decode("utf-8", "replace")[:20_000]
+    found = words.words(text)
+    assert all(word.isascii() and word.isalnum() and word.islower() for word in found)
+    assert all(len(word) <= words.WORD_MAX for word in found)
+    assert len(words.tokens(text)) <= 60_000
+    assert set(words.query_words(text)) <= set(found)
+
+
+def _log_line(octets: bytes) -> None:
+    """What a library writes into the log with our secret in it, a stranger's text before and behind it."""
+    text = octets.decode("utf-8", "replace")[:4000]
+    assert _SECRET not in redact(f"{text}\nmysql://lanchat:{_SECRET}@host/name {text}")
+    assert _SECRET not in redact(f"{text}\npassword='{_SECRET}' {text}")
+    shown = names.inert(redact(text), 8192)
+    assert "\n" not in shown
+
+
+def _database_url(octets: bytes) -> None:
+    """A password is in no error and in nothing that is shown, as long as it stands nowhere else in the URL."""
+    text = _text(octets).replace("SECRET", _SECRET)
+    try:
+        address = parse_url(text, Path("/nowhere"))
+    except StoreError as error:
+        rule(_SECRET not in str(error) or not _AS_PASSWORD.match(text), "a password in an error")
+        raise
+    if _AS_PASSWORD.match(text):
+        assert _SECRET not in f"{address} {address!r}", "a password in what is shown"
+
+
+_SECRET = "hunter2"
+_AS_PASSWORD = re.compile(f"^[a-z]+://[^:/?#@]*:{_SECRET}@(?!.*{_SECRET})", re.DOTALL)
+
+
+# --- Command lines --------------------------------------------------------------------------------------------------
+
+
+class UsageError(Exception):
+    """The command line was refused in one line, with exit code 2."""
+
+
+def _command_line(octets: bytes, read: Callable[[list[str]], argparse.Namespace]) -> None:
+    """Arguments are separated by NUL, as in /proc."""
+    argv = _text(octets).split("\0")[:40]
+    out, complaint = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaint):
+            read(argv)
+    except SystemExit as end:
+        if end.code in (None, 0):
+            assert out.getvalue()
+            return
+        rule(end.code == 2, "another exit code")
+        rule(complaint.getvalue().count("\n") == 1, "a complaint of several lines")
+        raise UsageError from None
+
+
+def _client_line(octets: bytes) -> None:
+    _command_line(octets, parse)
+
+
+def _server_line(octets: bytes) -> None:
+    _command_line(octets, _server_parser().parse_args)
+
+
+@cache
+def _server_parser() -> argparse.ArgumentParser:
+    return cli.server_parser()
+
+
+def _texts(*texts: str) -> Callable[[], list[bytes]]:
+    return lambda: [text.encode("utf-8", "surrogatepass") for text in texts]
+
+
+_FINGERPRINT = "0123456789abcdef" * 4
+_NAMES = ("anna", "Анна Б.", "#x", "a@b.c", "\U0001f469\u200d\U0001f680", "e\u0301", "\ufb01", "ไทย", "x" * 64)
+TARGETS = (
+    Target(
+        "invite-link",
+        _invite_link,
+        ProtocolError,
+        _texts(
+            f"lanchat://office.example:47400/#{_FINGERPRINT}",
+            f"lanchat://[fe80::1]:1/#{_FINGERPRINT.upper()}",
+            f" lanchat://10.0.0.1:65535#{_FINGERPRINT}\n",
+        ),
+    ),
+    Target("address", _address, ProtocolError, _texts("host", "host:1", "[::1]:47400", "::1", "10.0.0.1:80", "ü.de")),
+    Target(
+        "fingerprint",
+        _fingerprint,
+        ProtocolError,
+        _texts(_FINGERPRINT, ":".join(_FINGERPRINT[i : i + 2] for i in range(0, 64, 2)), "AB " * 32),
+    ),
+    Target(
+        "name", _name, ProtocolError, _texts("anna", "Анна Б.", "#x", "a@b.c", "👩‍🚀", "e\u0301", "ﬁ", "ไทย", "x" * 64)
+    ),
+    Target("password", _password, ProtocolError, _texts("correct horse", "пароль пароль", "\ud800" * 9, "x" * 512)),
+    Target("code", _code, Never, _texts("12345678", "１２３４ ５６７８", "ABCD-EFGH-JKMN-PQRS", "abcd il0o", "٣")),
+    Target(
+        "search-words", _search_words, Never, _texts("hello world", "Привет, мир", "東京タワー", "ß ﬁ İ ı", "a" * 200)
+    ),
+    Target("log-line", _log_line, Never, _texts("plain", "http://a:b@c", "token = x", "password:", '"secret": "y"')),
+    Target(
+        "database-url",
+        _database_url,
+        StoreError,
+        _texts(
+            "mysql://lanchat:SECRET@host:3306/name?ssl_ca=x", "sqlite:///a/b.db", "mariadb://u:SECRET@[::1]/n", "x://"
+        ),
+    ),
+    Target(
+        "client-arguments",
+        _client_line,
+        UsageError,
+        _texts(
+            "send\0general\0Hello",
+            "--server\0host:1\0history\0general\0--limit\x0010",
+            f"--invite\0lanchat://h:1/#{_FINGERPRINT}\0listen\0--json",
+            "--language=ru\0--timeout=0.5\0rooms\0--help",
+        ),
+        examples=20,
+    ),
+    Target(
+        "server-arguments",
+        _server_line,
+        UsageError,
+        _texts(
+            "run\0--name\0Office\0--port\x000",
+            "--database\0mysql://u:p@h/n\0init-db\0--admin-url\0mysql://r:p@h/",
+            "users\0add\0anna\0--role\0moderator\0--email\0a@b.c",
+            "users\0invite-code\0--uses\x0020\0--days\x007\0--json",
+        ),
+        examples=30,
+    ),
+)
