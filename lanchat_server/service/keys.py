@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -57,7 +58,7 @@ def load_or_create(data_dir: Path) -> ServerKeys:
         )
     try:
         return _load(directory)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StartError(
             _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=error)
         ) from error
