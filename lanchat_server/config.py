@@ -231,7 +231,7 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError(
             _("{file} cannot be read: {reason}").format(file=file, reason=error.strerror or error)
         ) from None
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         reason = str(error).replace("\n", " ")
         raise ConfigError(_("{file} is not valid TOML: {reason}").format(file=file, reason=reason)) from None
 
