@@ -71,7 +71,7 @@ class AdminChannel:
             request = json.loads(line)
             token, operation, arguments = request["token"], request["operation"], request["arguments"]
             right = hmac.compare_digest(token.encode(), self._token.encode())
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {"error": "not a request"}
         if not right:
             return {"error": "wrong token"}
