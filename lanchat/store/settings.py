@@ -93,7 +93,10 @@ class Settings:
         try:
             if len(octets) > _SETTINGS_MAX:
                 raise ValueError("too long")
-            return tomllib.loads(octets.decode())
+            values = tomllib.loads(octets.decode())
+            # Nested so deeply that it could be read and not be written again, it would make every save fail.
+            tomli_w.dumps(values)
+            return values
         except (ValueError, RecursionError):  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             aside = set_aside(self._path)
         self._notice = _("The settings could not be read: they are set aside as {file} and the defaults hold").format(
