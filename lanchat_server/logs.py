@@ -14,9 +14,10 @@ from lanchat.protocol.names import inert
 
 # user:password@ in a URL. The password may hold anything but white space; the last @ before the host ends it.
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s]*@(?P<tail>[^\s@]*)", re.IGNORECASE)
-# password=…, "password": "…" and their like, as libraries print settings.
+# password=…, "password": "…" and their like, as libraries print settings. A quotation ends with its line: one that a
+# stranger opened must not reach the quotation mark before a secret further down.
 _NAMED_SECRET = re.compile(
-    r"(?P<head>\b(?:password|passwd|passphrase|secret|token)\b[\"']?\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;)}\]]+)",
+    r"(?P<head>\b(?:password|passwd|passphrase|secret|token)\b[\"']?\s*[:=]\s*)(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;)}\]]+)",
     re.IGNORECASE,
 )
 LINE_MAX = 8192
