@@ -1,8 +1,8 @@
 """The client's end of the UDP relay: one connected socket, sealed datagrams, keys that are renewed.
 
-On POSIX the event loop says when there is something to read and a loop drains it into one buffer. Where the loop has no
-readers (Windows) a thread receives. Errors of the socket are no errors here: a closed port on the other side, a full
-buffer or a lost route are what the TLS channel and repair are for.
+On POSIX the event loop says when there is something to read and a loop drains it; on Linux what came together is read
+together. Where the loop has no readers (Windows) a thread receives. Errors of the socket are no errors here: a closed
+port on the other side, a full buffer or a lost route are what the TLS channel and repair are for.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from lanchat.net import segments
 from lanchat.protocol import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
@@ -57,15 +58,16 @@ class UdpRelay:
         self._openers: dict[int, seal.Opener] = {}
         self._old: dict[int, asyncio.TimerHandle] = {}
         self._closed = False
-        self._buffer = bytearray(DATAGRAM_MAX + 1)
-        self._view = memoryview(self._buffer)
         self._socket = _connected_socket(peer)
+        self._receive = self._receive_one
         self._reads_by_loop = not threaded
         if threaded:
             self._socket.settimeout(_READ_TIMEOUT)
             threading.Thread(target=self._receive_forever, name="lanchat-udp", daemon=True).start()
         else:
             self._socket.setblocking(False)
+            if segments.leave_together(self._socket):
+                self._receive = self._receive_several
             self._loop.add_reader(self._socket.fileno(), self._drain)
 
     def use_keys(self, keys: SessionKeys) -> None:
@@ -109,17 +111,27 @@ class UdpRelay:
     def _drain(self) -> None:
         for _ in range(DRAIN_MAX):
             try:
-                size = self._socket.recv_into(self._buffer)
+                datagrams = self._receive()
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 # An ICMP error that belongs to something we sent. What waits behind it is read next time.
                 self.dropped["receive_failed"] += 1
                 break
-            self._open(bytes(self._view[:size]))
-            if self._closed:
-                return
+            for datagram in datagrams:
+                self._open(datagram)
+                if self._closed:
+                    return
         self._on_idle()
+
+    def _receive_one(self) -> list[bytes]:
+        return [self._socket.recv(DATAGRAM_MAX + 1)]
+
+    def _receive_several(self) -> list[bytes]:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        octets, ancillary, _flags, _peer = self._socket.recvmsg(segments.TOGETHER_MAX, segments.ANCILLARY_SPACE)
+        return segments.parted(octets, ancillary)
 
     def _receive_forever(self) -> None:
         """Where the event loop has no readers: hand each datagram over to it."""

@@ -9,18 +9,20 @@ import asyncio
 import contextlib
 import logging
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanchat.net import segments
 from lanchat.net.interfaces import ignore_port_unreachable
 from lanchat.protocol import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.wire import SessionKeys, decode_client_datagram_untrusted
+from lanchat_server.core.bucket import TokenBucket
+from lanchat_server.service.connection import frame_budget
 
 # One turn of the event loop reads at most this many, so that a flood cannot starve everything else.
 DRAIN_MAX = 256
@@ -31,12 +33,6 @@ LOOK = 0.004
 FEW = 3
 # Datagrams that wait in the kernel while a batch is being committed: 4 MiB are some 3,000 full ones.
 BUFFER_OCTETS = 4 << 20
-
-# Linux, <linux/udp.h>: the length of the datagrams that the kernel cuts out of what it is given. 50 of 1,200 octets
-# stay below the 64 and the 65,507 octets that it takes.
-_UDP_SEGMENT = 103
-_SEGMENT = struct.Struct("=H")
-SEGMENTS_MAX = 50
 
 Address = tuple[Any, ...]
 log = logging.getLogger(__name__)
@@ -50,13 +46,14 @@ class Channel:
     key_id: int
     sealer: seal.Sealer
     opener: seal.Opener
+    budget: TokenBucket
     address: Address | None = None
     old: list[int] = field(default_factory=list)
 
 
 class DatagramRelay:
     """One socket for all sessions. `on_frame(session, frame)` is called for each live frame, `on_idle()` after each
-    turn that had any."""
+    turn that had any. `make_budget` gives what a session may send; more is dropped."""
 
     def __init__(
         self,
@@ -66,6 +63,7 @@ class DatagramRelay:
         on_frame: Callable[[int, Any], None],
         on_idle: Callable[[], None],
         count: Callable[..., None],
+        make_budget: Callable[[], TokenBucket] = frame_budget,
     ) -> None:
         self._sock = sock
         self._log_id = log_id
@@ -73,6 +71,7 @@ class DatagramRelay:
         self._on_frame = on_frame
         self._on_idle = on_idle
         self._count = count
+        self._make_budget = make_budget
         self._by_key: dict[int, tuple[Channel, seal.Opener]] = {}
         self._by_session: dict[int, Channel] = {}
         self._buffer = bytearray(2048)
@@ -94,7 +93,7 @@ class DatagramRelay:
             threading.Thread(target=self._receive_forever, name="udp", daemon=True).start()
         else:
             self._sock.setblocking(False)
-            self._segments = _cuts_up(self._sock)
+            self._segments = segments.cuts_up(self._sock)
             self._loop.add_reader(self._sock.fileno(), self._readable)
 
     def close(self) -> None:
@@ -114,7 +113,7 @@ class DatagramRelay:
         sealer = seal.Sealer(keys.to_client, keys.key_id, self._log_id, self._epoch)
         channel = self._by_session.get(session)
         if channel is None:
-            channel = Channel(session, keys.key_id, sealer, opener)
+            channel = Channel(session, keys.key_id, sealer, opener, self._make_budget())
             self._by_session[session] = channel
         else:
             channel.old.append(channel.key_id)
@@ -149,7 +148,8 @@ class DatagramRelay:
             return self._send_one_each(sessions, payloads[0])
         if not _of_one_length(payloads):
             return list({session for payload in payloads for session in self._send_one_each(sessions, payload)})
-        parts = [payloads[start : start + SEGMENTS_MAX] for start in range(0, len(payloads), SEGMENTS_MAX)]
+        most = segments.SEGMENTS_MAX
+        parts = [payloads[start : start + most] for start in range(0, len(payloads), most)]
         return self._send_segments_each(sessions, parts)
 
     # The two loops below are the hottest of the server; what they call is kept out of them on purpose.
@@ -177,7 +177,7 @@ class DatagramRelay:
             raise NotImplementedError
         find, sendmsg, sent = self._by_session.get, self._sock.sendmsg, 0
         size = len(parts[0][0]) + seal.OVERHEAD
-        ancillary = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT.pack(size))]
+        ancillary = segments.cut_into(size)
         lost: list[int] = []
         for session in sessions:
             channel = find(session)
@@ -294,21 +294,14 @@ class DatagramRelay:
         except (ProtocolError, KeyError) as error:
             self._count("udp_unknown_key" if isinstance(error, KeyError) else f"udp_{_reason(error)}")
             return
+        if channel.budget.take(self._loop.time(), len(frames)):
+            self._count("udp_over_rate")
+            return
         self._count("udp_in")
         if opener is channel.opener and opener.newest:
             channel.address = address
         for frame in frames:
             self._on_frame(channel.session, frame)
-
-
-def _cuts_up(sock: socket.socket) -> bool:
-    """Whether this kernel takes several datagrams as one and cuts them up itself (udp(7): Linux 4.18)."""
-    if not sys.platform.startswith("linux"):
-        return False
-    with contextlib.suppress(OSError):
-        sock.getsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT)
-        return True
-    return False
 
 
 def _of_one_length(payloads: Sequence[bytes]) -> bool:

@@ -81,16 +81,15 @@ class Flood:
                 self._sent[room] = start + len(part)
 
     def read(self) -> None:
-        """What came by UDP: every seal is opened, answers to this client are decoded, records are only counted."""
+        """What came by UDP: every seal is opened, answers to this client are decoded, records are not."""
         client = self.client
         with contextlib.suppress(BlockingIOError):
             while True:
-                payload = client.opener.open_untrusted(client.udp.recv(2048))
-                # An array of frames; the first one's tag is in the third octet.
-                if payload[2] == RECORDS_TAG:
-                    client.datagrams += 1
-                else:
-                    self._take(payload)
+                for datagram in client.receive():
+                    payload = client.opener.open_untrusted(datagram)
+                    # An array of frames; the first one's tag is in the third octet.
+                    if payload[2] != RECORDS_TAG:
+                        self._take(payload)
 
     def _take(self, payload: bytes) -> None:
         for frame in wire.decode_server_datagram_untrusted(payload):

@@ -1,7 +1,8 @@
 """Many light clients in one process: real TLS log-ins by device key, a UDP socket each, one poll for all of them.
 
 What a client does: it logs in, subscribes, opens its UDP path, and reads everything that arrives. One in `SAMPLE` opens
-the seals, decodes the records and checks that they come without a hole; the others count datagrams and octets alone.
+the seals, decodes the records and checks that they come without a hole; the others count octets alone.
+As the real client they read together what came together.
 All of them get the same datagrams, so what the sampled ones hold says how many records the octets of the others were.
 With `receipts` each says once a second how far it has received, as the real client does.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from lanchat.net import segments
 from lanchat.protocol import keys, seal, wire
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.codec import encode
@@ -51,7 +53,6 @@ class Client:
     sealer: seal.Sealer
     opener: seal.Opener
     sampled: bool
-    datagrams: int = 0
     octets: int = 0
     records: int = 0
     last_seq: int = 0
@@ -61,6 +62,11 @@ class Client:
     def send(self, frames: Sequence[object]) -> None:
         """By UDP."""
         self.udp.send(self.sealer.seal(encode(list(frames))))
+
+    def receive(self) -> list[bytes]:
+        """Datagrams that have come; raises BlockingIOError."""
+        octets, ancillary, _flags, _peer = self.udp.recvmsg(segments.TOGETHER_MAX, segments.ANCILLARY_SPACE)
+        return segments.parted(octets, ancillary)
 
     def close(self) -> None:
         self.tls.close()
@@ -146,6 +152,7 @@ def log_in(
 def _udp_socket(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    segments.leave_together(sock)
     sock.connect(("127.0.0.1", port))
     return sock
 
@@ -278,24 +285,32 @@ class ChatTraffic:
     # Reading
 
     def _udp_reader(self, client: Client) -> Callable[[], None]:
-        buffer = bytearray(2048)
-        view = memoryview(buffer)
+        if client.sampled or client is self.clients[0]:
+            return self._opening_reader(client)
+        buffer = bytearray(segments.TOGETHER_MAX)
         receive = client.udp.recv_into
-        opens = client.sampled or client is self.clients[0]
-        drop = self._drop
 
         def read() -> None:
             with contextlib.suppress(BlockingIOError):
                 while True:
                     size = receive(buffer)
-                    if drop is not None and drop():
-                        continue
                     if size >= CARRIER_MIN:
-                        client.datagrams += 1
                         client.octets += size
-                    if opens:
-                        payload = client.opener.open_untrusted(bytes(view[:size]))
-                        for frame in decode_server_datagram_untrusted(payload):
+
+        return read
+
+    def _opening_reader(self, client: Client) -> Callable[[], None]:
+        drop = self._drop
+
+        def read() -> None:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    for datagram in client.receive():
+                        if drop is not None and drop():
+                            continue
+                        if len(datagram) >= CARRIER_MIN:
+                            client.octets += len(datagram)
+                        for frame in decode_server_datagram_untrusted(client.opener.open_untrusted(datagram)):
                             self._take(client, frame)
 
         return read

@@ -65,11 +65,12 @@ class Idler:
         client, now = self.client, time.monotonic()
         with contextlib.suppress(BlockingIOError):
             while True:
-                payload = client.opener.open_untrusted(client.udp.recv(2048))
-                self.datagrams += 1
-                self._link.heard(now, Way.UDP)
-                if any(isinstance(frame, wire.Pong) for frame in decode_server_datagram_untrusted(payload)):
-                    self._link.ponged(Way.UDP)
+                for datagram in client.receive():
+                    self.datagrams += 1
+                    self._link.heard(now, Way.UDP)
+                    frames = decode_server_datagram_untrusted(client.opener.open_untrusted(datagram))
+                    if any(isinstance(frame, wire.Pong) for frame in frames):
+                        self._link.ponged(Way.UDP)
         with contextlib.suppress(BlockingIOError, OSError):
             while octets := client.tls.recv(1 << 16):
                 self._link.heard(now, Way.TLS)

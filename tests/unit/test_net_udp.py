@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from lanchat.net import segments
 from lanchat.net.udp import UdpRelay
 from lanchat.protocol import seal, wire
 from lanchat.protocol.limits import DATAGRAM_MAX
@@ -166,6 +168,30 @@ def test_a_burst_is_drained_in_few_turns(run: Any) -> None:
         assert [frame.token for frame in far.frames] == list(range(200))
 
     run(scenario)
+
+
+def test_what_the_server_sends_at_once_arrives_as_the_datagrams_it_is(run: Any) -> None:
+    """Cut up on the way or read in one piece, the last one shorter; then a single one."""
+
+    async def scenario(far: Far, relay: UdpRelay) -> None:
+        if not segments.cuts_up(far.sock):
+            pytest.skip("this kernel does not cut up")
+        datagrams = [far.seal(wire.Pong(2**40 + number), skip=number) for number in range(40)]
+        datagrams.append(far.seal(wire.Pong(1), skip=40))
+        assert len(datagrams[-1]) < len(datagrams[0])
+        far.sock.sendmsg(datagrams, segments.cut_into(len(datagrams[0])), 0, far.peer)
+        far.send(far.seal(wire.Pong(2), skip=41))
+        await until(lambda: len(far.frames) == 42)
+        assert [frame.token for frame in far.frames] == [*range(2**40, 2**40 + 40), 1, 2]
+        assert not relay.dropped
+
+    run(scenario)
+
+
+def test_lengths_that_the_kernel_never_says_part_nothing_endlessly() -> None:
+    for length in (0, -1, 2**31 - 1):
+        assert b"".join(segments.parted(b"abc", [(17, 104, length.to_bytes(4, sys.byteorder, signed=True))])) == b"abc"
+    assert segments.parted(b"abc", [(17, 104, b"")]) == segments.parted(b"abc", [(1, 104, b"1234")]) == [b"abc"]
 
 
 def test_nearly_used_up_keys_are_noticed_and_used_up_ones_send_nothing(run: Any) -> None:

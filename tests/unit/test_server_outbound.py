@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.net.segments import SEGMENTS_MAX
 from lanchat.protocol import seal, wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
@@ -17,7 +18,7 @@ from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import PAYLOAD_MAX, merged, pack_frames, pack_records
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.datagrams import SEGMENTS_MAX, DatagramRelay
+from lanchat_server.service.datagrams import DatagramRelay
 from tests.support.rig import Rig
 
 LOG_ID = b"l" * 16
