@@ -1,19 +1,23 @@
 """`python -m tests.benchmarks`: measures, keeps the figures, writes the tables and plots of docs/PERFORMANCE.md.
 
 --only a,c    some cases           --rounds 3   how often each is measured
---quick       short and coarse     --render     no measuring: table and plots from the figures that are there
+--quick       short and coarse     --render     no measuring: tables and plots from the figures that are there
 --scratch     measure and show, keep nothing
+
+The figures of a case are kept as soon as it is done. Ctrl+C ends everything that was started.
 """
 
 import argparse
 import importlib
+import signal
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
-from tests.benchmarks import render
-from tests.benchmarks.figures import Report, load
+from tests.benchmarks.figures import Report
 from tests.benchmarks.measure import machine
 
 FIGURES = Path(__file__).parents[2] / "docs" / "performance" / "figures.json"
@@ -33,19 +37,40 @@ CASES = {
 }
 
 
-def main() -> None:
+def main() -> int:
     options = _parse()
-    if not options.render:
-        report = Report({**machine(), "taken": datetime.now(UTC).strftime("%Y-%m-%d")})
-        for case in options.only:
-            began = time.monotonic()
-            _case(case)(report, rounds=options.rounds, quick=options.quick)
-            print(f"   case {case}: {time.monotonic() - began:.0f} s\n", flush=True)
-        if options.scratch:
-            return
-        FIGURES.parent.mkdir(exist_ok=True)
-        report.save(FIGURES)
-    render.write(load(FIGURES), FIGURES.parent)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        if not options.render:
+            _measure(options)
+        if options.render or not options.scratch:
+            # Needs a library that nothing else does.
+            importlib.import_module("tests.benchmarks.render").write(FIGURES)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """The first time; what is cleaned up after it is not to be disturbed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _measure(options: argparse.Namespace) -> None:
+    began = time.monotonic()
+    for index, letter in enumerate(options.only, 1):
+        report = Report(machine(), datetime.now(UTC).strftime("%Y-%m-%d"))
+        case, case_began = _case(letter), time.monotonic()
+        print(f"== case {letter}, {index} of {len(options.only)}", flush=True)
+        case(report, rounds=options.rounds, quick=options.quick)
+        now = time.monotonic()
+        print(f"== case {letter}: {now - case_began:.0f} s, {now - began:.0f} s in all\n", flush=True)
+        if not options.scratch:
+            report.save(FIGURES)
 
 
 def _case(letter: str) -> Callable[..., None]:
@@ -72,4 +97,4 @@ def _cases(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -33,10 +33,11 @@ def run_b(report: Report, *, rounds: int, quick: bool) -> None:
 def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
     load = Load(rate, window)
     results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *PRODUCT)}
-    for _ in range(rounds):
-        for subject, measured in results.items():
-            measured.append(_measure(subject, clients, load))
     at = f"{clients} clients, {rate} messages/s"
+    for number in range(1, rounds + 1):
+        for subject, measured in results.items():
+            report.step(f"{at}: round {number} of {rounds}, {subject}")
+            measured.append(_measure(subject, clients, load))
     best = min(median(each.per_delivery for each in results[peer]) for peer in PEERS)
     for subject, measured in results.items():
         most = share * best if subject in PRODUCT else None

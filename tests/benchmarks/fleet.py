@@ -31,7 +31,7 @@ from lanchat.protocol.wire import (
 )
 from tests.benchmarks.accounts import Account, World
 from tests.benchmarks.generator import Times
-from tests.benchmarks.repair import Repair
+from tests.benchmarks.repair import Gaps
 from tests.support.raw import tls_connect
 
 SAMPLE = 10
@@ -215,12 +215,12 @@ class ChatTraffic:
         self._decided = 0
         self._moved = 0.0
         self._seqs: dict[int, int] = {}
-        self._repairs: dict[int, Repair] = {}
+        self._gaps: dict[int, Gaps] = {}
         self.stored: list[float] = []
         if drop is not None:
             for number, client in enumerate(clients):
                 client.sampled = True
-                self._repairs[id(client)] = Repair(room, Random(number), self._show)
+                self._gaps[id(client)] = Gaps(room, Random(number), self._show)
 
     # What the generator asks
 
@@ -252,8 +252,8 @@ class ChatTraffic:
         if self._sent > self._decided and now - self._moved > self._retry:
             self._sent, self._moved = self._decided, now
             self._submit()
-        for client in self.clients if self._repairs else ():
-            nack = self._repairs[id(client)].nack(now)
+        for client in self.clients if self._gaps else ():
+            nack = self._gaps[id(client)].nack(now)
             if nack is not None:
                 self._send(client, nack)
         if not self._receipts:
@@ -280,7 +280,7 @@ class ChatTraffic:
 
     def problem(self) -> str:
         holes = sum(client.holes for client in self.clients)
-        return f"{holes} records did not come in their turn" if holes and not self._repairs else ""
+        return f"{holes} records did not come in their turn" if holes and not self._gaps else ""
 
     # Reading
 
@@ -346,16 +346,16 @@ class ChatTraffic:
                 self._submit()
             case wire.Records() if client.sampled:
                 self._take_records(client, frame)
-            case wire.Heads() if self._repairs:
+            case wire.Heads() if self._gaps:
                 head = max((head.seq for head in frame.heads if head.room == self._room), default=0)
-                self._repairs[id(client)].took([], head, time.perf_counter())
+                self._gaps[id(client)].took([], head, time.perf_counter())
 
     def _take_records(self, client: Client, frame: wire.Records) -> None:
         client.records += len(frame.records)
-        if self._repairs:
+        if self._gaps:
             self._seqs.update((record.seq, int(record.body[3:11])) for record in frame.records if record.body)
             head = frame.head.seq if frame.head else 0
-            self._repairs[id(client)].took([record.seq for record in frame.records], head, time.perf_counter())
+            self._gaps[id(client)].took([record.seq for record in frame.records], head, time.perf_counter())
             client.last_seq = max(client.last_seq, head)
             return
         for record in frame.records:

@@ -1,4 +1,4 @@
-"""What is read off a running process, and how figures of several rounds become one.
+"""What is read off a running process and the machine.
 
 Processor time is that of the whole process, user and system together, with the kernel's own resolution (nanoseconds;
 `/proc/<pid>/stat` counts in steps of 10 ms, too coarse for a quiet server).
@@ -6,11 +6,15 @@ Processor time is that of the whole process, user and system together, with the 
 
 import contextlib
 import os
-import statistics
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import lanchat
 
 # Linux: the clock of a process's processor time, made of its id (clock_getcpuclockid(3)).
 _PROCESS_CLOCK = 2
@@ -38,36 +42,33 @@ def memory_mib(pid: int) -> float:
     raise ProcessLookupError(pid)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of some rounds, and the least and the greatest of them."""
-
-    median: float
-    low: float
-    high: float
-
-
-def spread(values: Sequence[float]) -> Spread:
-    return Spread(statistics.median(values), min(values), max(values))
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` (0 to 1) of the values do not exceed; not a number without values."""
-    if not values:
-        return float("nan")
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
 def machine() -> dict[str, str]:
-    """What the figures were taken on."""
+    """What figures are taken on, and with which versions."""
     return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": _memory(),
         "kernel": os.uname().release,
-        "load before": f"{os.getloadavg()[0]:.1f}",
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "MariaDB": _version("mariadbd", "--no-defaults", "--version"),
+        "ngircd": _version("ngircd", "--version"),
+        "mosquitto": _version("mosquitto", "-h"),
+        "LAN Chat": lanchat.__version__,
     }
+
+
+def program(name: str) -> str | None:
+    """Where a server's program is: Debian keeps them off the path of ordinary users."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]))
+
+
+def _version(name: str, *options: str) -> str:
+    found = program(name)
+    if found is None:
+        return "not installed"
+    told = subprocess.run([found, *options], capture_output=True, text=True, timeout=10).stdout
+    match = re.search(r"\d+\.\d+(\.\d+)?", told)
+    return match[0] if match else "unknown"
 
 
 def _processor() -> str:

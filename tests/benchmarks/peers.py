@@ -6,7 +6,6 @@ protocols as it takes to join one room and talk in it: RFC 2812, and MQTT 3.1.1 
 """
 
 import contextlib
-import shutil
 import socket
 import struct
 import subprocess
@@ -16,27 +15,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.benchmarks.generator import Times
+from tests.benchmarks.measure import program
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
-_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 SAMPLE = 10
-
-
-def installed(name: str) -> bool:
-    return shutil.which(name, path=_PATH) is not None
 
 
 @contextlib.contextmanager
 def _running(name: str, options: Sequence[str], configuration: str, file: str, port: int) -> Iterator[int]:
     """The process id of a server that accepts connections; ended with the block."""
-    program = shutil.which(name, path=_PATH)
-    if program is None:
+    found = program(name)
+    if found is None:
         raise FileNotFoundError(f"{name} is not installed: make bench does that")
     with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as folder:
         (Path(folder) / file).write_text(configuration)
         with (Path(folder) / "log").open("w") as log:
-            process = subprocess.Popen([program, *options, file], cwd=folder, stdout=log, stderr=log)
+            process = subprocess.Popen([found, *options, file], cwd=folder, stdout=log, stderr=log)
             try:
                 wait_until(lambda: _accepts(port), 10, f"{name} accepts connections")
                 yield process.pid
