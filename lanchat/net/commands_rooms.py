@@ -41,19 +41,10 @@ async def list_rooms(client: "Client", command: api.ListRooms) -> list[api.RoomV
 async def _refresh_rooms(member: "Member") -> None:
     """Public rooms that others made are told to those who are there; asking is certain."""
     try:
-        answer = await member.ask(wire.ListRooms())
+        await member.ask(wire.ListRooms())
     except CommandError as error:
         if error.trouble is not Trouble.OFFLINE:
             raise
-        return
-    _note(member, answer.rooms)
-
-
-def _note(member: "Member", rooms: list[wire.Room]) -> None:
-    """Take in what an answer told; what is known already is not told again."""
-    known = member.core.directory.rooms
-    member.core.note_rooms([room for room in rooms if known.get(room.id) != room])
-    member.driver.pump()
 
 
 async def find_room(client: "Client", command: api.FindRoom) -> api.RoomView:
@@ -82,8 +73,7 @@ async def _find_user(member: "Member", name: str) -> wire.User:
     """By name; somebody new may not be known here yet. Raises CommandError."""
     user = member.book.find_user(name)
     if user is None and member.in_session:
-        member.core.note_users((await member.ask(wire.ListUsers())).users)
-        member.driver.pump()
+        await member.ask(wire.ListUsers())
         user = member.book.find_user(name)
     if user is None:
         raise _unknown_user(name)
@@ -91,9 +81,7 @@ async def _find_user(member: "Member", name: str) -> wire.User:
 
 
 async def _room_result(member: "Member", operation: wire.AfterLogin) -> api.RoomView:
-    room = (await member.ask(operation)).room
-    _note(member, [room])
-    return member.book.view(room)
+    return member.book.view((await member.ask(operation)).room)
 
 
 async def create_room(client: "Client", command: api.CreateRoom) -> api.RoomView:
@@ -139,14 +127,10 @@ async def list_people(client: "Client", command: api.ListPeople) -> list[api.Per
 
 async def _refresh_people(member: "Member") -> None:
     try:
-        users = (await member.ask(wire.ListUsers())).users
+        await member.ask(wire.ListUsers())
     except CommandError as error:
         if error.trouble is not Trouble.OFFLINE:
             raise
-        return
-    known = member.core.directory.users
-    member.core.note_users([user for user in users if known.get(user.id) != user])
-    member.driver.pump()
 
 
 async def list_members(client: "Client", command: api.ListMembers) -> list[api.Person]:

@@ -304,9 +304,7 @@ class Member:
         task.add_done_callback(self._background.discard)
 
     async def _learn_people(self) -> None:
-        users = (await self.ask(wire.ListUsers())).users
-        self.core.note_users(users)
-        self.driver.pump()
+        await self.ask(wire.ListUsers())
 
     async def _learn_receipts(self) -> None:
         """Of the rooms whose receipts were shown before, one after the other."""

@@ -124,6 +124,7 @@ class ClientCore:
         )
         self._adopt_at: float | None = None
         self._fresh_session = True
+        self._people_told = False
         self._renew_at: float | None = None
         self._renewing = False
         self._end_reason = Reason.LOST
@@ -200,6 +201,7 @@ class ClientCore:
         self._outbox.reconnected(now)
         self._adopt_at = now
         self._fresh_session = True
+        self._people_told = False
         self._certificates.begin_session()
         self._take_keys(session.keys)
         self._on_new_certificate(wire.NewCertificate(session.certificate))
@@ -307,16 +309,28 @@ class ClientCore:
         if self.directory.drop_room(frame.room):
             self._desk.tell(RoomRemoved(frame.room))
 
-    def note_rooms(self, rooms: Sequence[wire.Room]) -> None:
-        """Rooms that an answer to the shell told: as if each had changed."""
-        self._desk.unsettled = True
-        for room in rooms:
-            self._take_room(room)
+    def _note(self, answer: Answer) -> None:
+        """What an answer to the shell tells of rooms and people. Here and not in the shell, which would come to it
+        later than to an event that followed, and hold the older of the two for the newer."""
+        match answer:
+            case wire.RoomResult():
+                self._take_other_rooms([answer.room])
+            case wire.RoomList():
+                self._take_other_rooms(answer.rooms)
+            case wire.UserList():
+                self._take_everybody(answer.users)
 
-    def note_users(self, users: Sequence[wire.User]) -> None:
-        """Accounts that an answer to the shell told."""
-        self._desk.unsettled = True
-        self._take_users(users)
+    def _take_other_rooms(self, rooms: Sequence[wire.Room]) -> None:
+        """What is known already is not told again."""
+        for room in rooms:
+            if self.directory.rooms.get(room.id) != room:
+                self._take_room(room)
+
+    def _take_everybody(self, users: Sequence[wire.User]) -> None:
+        """All of them once per session: whoever watches holds everybody for absent since the last one ended."""
+        known = self.directory.users if self._people_told else {}
+        self._people_told = True
+        self._take_users([user for user in users if known.get(user.id) != user])
 
     def _take_users(self, users: Sequence[wire.User]) -> None:
         self.directory.put_users(users)
@@ -444,13 +458,15 @@ class ClientCore:
     # --- Requests of the shell --------------------------------------------------------------------------------------
 
     def request(self, operation: wire.AfterLogin, now: float) -> int | None:
-        """Send a request of the shell; `Answered` with this number follows. None without a session."""
+        """Send a request of the shell; `Answered` with this number follows, after what the answer tells of rooms and
+        people was taken in. None without a session."""
         self._desk.at(now)
         if not self._link.up:
             return None
         number = 0
 
         def answered(answer: Answer) -> None:
+            self._note(answer)
             self._desk.tell(Answered(number, answer))
 
         number = self._desk.ask(operation, answered)
