@@ -148,6 +148,9 @@ class ServerCore:
             header: Header = decode_header_untrusted(message.header)
         except ProtocolError:
             return "submit_malformed"
+        own = header.device == session.device
+        if own and self._intake.held:
+            self._intake.offered(RunKey(header.room, header.device, header.run), header.n, now)
         config = self.config
         full = self._intake.full or self._intake.queued(session.id) >= config.session_queue_max
         if full or now < self._blocked_until:
@@ -159,7 +162,7 @@ class ServerCore:
             return "submit_over_rate"
         session.messages.spend()
         self._total_rate.spend()
-        self._intake.put(Submission(session.id, message, header, own=header.device == session.device))
+        self._intake.put(Submission(session.id, message, header, own=own))
         return None
 
     def _busy(self, session: Session, wait: float, now: float) -> None:

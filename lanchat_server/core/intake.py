@@ -73,11 +73,18 @@ class Intake:
         session_full = self._held_for[session] >= config.session_queue_max
         if not session_full and len(held) < config.hold_per_run and self._held_count < config.hold_max:
             return True
-        highest = max(held, default=0)
-        if highest < submission.header.n or (session_full and held[highest].submission.session != session):
+        # A session that is full gives up one of its own.
+        mine = (n for n, item in held.items() if not session_full or item.submission.session == session)
+        highest = max(mine, default=0)
+        if highest < submission.header.n:
             return False
         self._drop(submission.run, highest)
         return True
+
+    def offered(self, run: RunKey, n: int, now: float) -> None:
+        """The author's own session offers `n`, whether there is room for it or not: what waits for it waits on."""
+        if n < min(self._held.get(run, ()), default=0):
+            self._wait_anew(run, now)
 
     def release(self, run: RunKey, last: int) -> None:
         """`last` of this run was decided: queue the held successors that are next to it, and a copy of itself, which

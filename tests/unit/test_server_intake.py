@@ -113,3 +113,28 @@ def test_what_a_session_before_left_gives_way_to_lower_numbers() -> None:
     rig.run_batches(2.0)
     (run,) = rig.core._intake._held.values()
     assert sorted(run) == [2, 3]
+
+
+def test_a_full_session_gives_up_its_own_highest_for_a_lower_number() -> None:
+    rig = Rig(CoreConfig(session_queue_max=2))
+    for session in (1, 2):
+        rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
+    two, three, four, five = lost_first(rig, 4)
+    for now, (session, message) in enumerate(((1, three), (1, four), (2, five), (1, two)), 1):
+        rig.core.receive(session, wire.Submit([message]), Path.TLS, float(now))  # type: ignore[list-item]
+        rig.run_batches(float(now))
+    (run,) = rig.core._intake._held.values()
+    assert sorted(run) == [2, 3, 5]
+
+
+def test_a_busy_server_takes_no_gap_while_the_author_offers_what_is_missing() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0, message_burst=1, message_rate=0.5))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    first, second = rig.authors[1].message("first"), rig.authors[1].message("second")
+    # What comes later is always quicker, and nothing is left of the rate for what is missing.
+    offer_until(rig, [second, first], 1.0, 30.0)
+    assert rig.texts() == []
+    assert rig.core.counters["submit_over_rate"] > 5
+    offer_until(rig, [first, second], 40.0, 45.0)
+    assert rig.texts() == ["first", "second"]
+    assert rig.core.counters["gaps"] == 0
