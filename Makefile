@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format catalog clean
+.PHONY: help run test lint chaos lab bench format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -25,6 +25,10 @@ chaos: ## servers, clients and databases killed some 500 times (half an hour); A
 lab: ## the whole table of broken networks (needs root); ARGS="--quick" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.lab.matrix $(ARGS)
+
+bench: ## speed of the product beside its peers, a quarter of an hour; ARGS="--only a,c --quick" for a part
+	@$(SETUP) bench
+	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
 format: ## bring the code into the project's style
 	@$(SETUP) dev

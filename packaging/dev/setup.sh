@@ -1,13 +1,14 @@
 #!/bin/sh
-# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test
+# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | bench
 #   run   a Python with Tk, a virtual environment `.venv`, the program in it
 #   dev   and the tools that check and test it
 #   test  and the Debian packages with the servers and screens that tests use
+#   bench and the chat servers that benchmarks compare with, and what draws the plots
 # A stamp in `.venv` makes the second call return at once. Packages are installed without starting any service.
 set -eu
 cd "$(dirname "$0")/../.."
 
-level=${1:?run, dev or test}
+level=${1:?run, dev, test or bench}
 log=.cache/setup.log
 mkdir -p .cache
 : >"$log"
@@ -69,9 +70,15 @@ nft:nftables
 ip:iproute2
 '
 
-install_test_packages() {
+# What benchmarks need besides.
+bench_needs='
+ngircd:ngircd
+mosquitto:mosquitto
+'
+
+install_missing() { # install_missing NEED...
     missing=
-    for need in $test_needs; do
+    for need in "$@"; do
         case ${need%%:*} in
         /*) [ -e "${need%%:*}" ] ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null ;;
@@ -125,6 +132,11 @@ install_program() {
     pip_install --editable .
 }
 
+install_plots() {
+    say "installing what draws plots"
+    pip_install --group bench
+}
+
 install_tools() {
     say "installing the tools that check and test it"
     pip_install --upgrade 'pip>=25.1' # the first that knows dependency groups
@@ -135,4 +147,9 @@ prepare run install_program
 [ "$level" = run ] && exit
 prepare dev install_tools
 [ "$level" = dev ] && exit
-install_test_packages
+# shellcheck disable=SC2086  # lists of words
+install_missing $test_needs
+[ "$level" = test ] && exit
+# shellcheck disable=SC2086
+install_missing $bench_needs
+prepare bench install_plots
