@@ -23,10 +23,18 @@ class Contradiction(Exception):
 
 def link_untrusted(log_id: bytes, room: int, before: bytes, record: Record) -> Held:
     """The record with its header and chain hash; raises ProtocolError when it is malformed or of another room."""
+    header = check_untrusted(room, record)
+    return Held(Link(record, chain_hash(log_id, room, before, record)), header)
+
+
+def check_untrusted(room: int, record: Record) -> Header:
+    """The header of a record that can be linked; raises ProtocolError when it never can."""
     header: Header = decode_header_untrusted(record.header)
     if header.room != room:
         raise ProtocolError("record of another room")
-    return Held(Link(record, chain_hash(log_id, room, before, record)), header)
+    if record.body is None and len(record.erased_hash) != 32:
+        raise ProtocolError("erased body without its hash")
+    return header
 
 
 class Chain:
@@ -113,7 +121,9 @@ class Chain:
                 del self.waiting[seq]
 
     def _put_aside(self, record: Record) -> None:
-        """Keep the lowest numbers: they are needed first, and the others come again with a page."""
+        """Keep the lowest numbers: they are needed first, and the others come again with a page. They are checked now:
+        when their turn comes, an error would be put down to the record before them. Raises ProtocolError."""
+        check_untrusted(self._room, record)
         self.waiting.setdefault(record.seq, record)
         if len(self.waiting) > self._config.reorder_max:
             del self.waiting[max(self.waiting)]

@@ -1,0 +1,41 @@
+"""Linked records: what can never be linked is refused when it comes, not when its turn comes."""
+
+import pytest
+
+from lanchat.protocol.client.chain import Chain
+from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.client.ports import Span
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.records import Record
+from tests.support.local_log import LOG_ID, Log
+
+LOG = Log().fill(8)
+RECORDS = [link.record for link in LOG.links]
+ELSEWHERE = Log(room=2).fill(8).links[3].record
+HEADLESS = Record(4, 1, b"\xc1", bytes(64), b"x")
+HASHLESS = Record(4, 1, RECORDS[3].header, bytes(64), None, b"short")
+
+
+def chain(**config: int) -> Chain:
+    return Chain(LOG_ID, 1, Span(0, LOG.hash_at(0), 0, LOG.hash_at(0)), ClientConfig(**config))
+
+
+@pytest.mark.parametrize("bad", [ELSEWHERE, HEADLESS, HASHLESS])
+def test_a_bad_record_above_a_gap_does_not_spoil_the_one_that_fills_it(bad: Record) -> None:
+    receiver = chain()
+    with pytest.raises(ProtocolError):
+        receiver.add_untrusted(bad)
+    for record in (RECORDS[1], RECORDS[2], RECORDS[0], RECORDS[3]):
+        receiver.add_untrusted(record)
+    assert receiver.end == 4
+
+
+@pytest.mark.parametrize("bad", [ELSEWHERE, HEADLESS, HASHLESS])
+def test_a_bad_record_beyond_the_bound_does_not_spoil_what_is_proven_before_it(bad: Record) -> None:
+    receiver = chain(reorder_max=3)
+    for record in RECORDS[:3]:
+        receiver.add_untrusted(record)
+    with pytest.raises(ProtocolError):
+        receiver.add_untrusted(bad)
+    receiver.advance(3)
+    assert (receiver.cursor, receiver.end) == (3, 3)
