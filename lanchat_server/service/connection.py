@@ -2,11 +2,13 @@
 
 Requests of a connection are answered one after the other by one task; live frames are handled at once. Until log-in
 only small frames are read and ten seconds given; after it, a connection that was silent on both ways for too long ends.
+Who sends more frames than a client has reason to is read no further for a moment: TCP slows him down, not the server.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from lanchat.protocol.errors import ProtocolError
@@ -22,6 +24,8 @@ from lanchat.protocol.wire import (
     decode_from_client_untrusted,
     pack_frame,
 )
+from lanchat_server.core.bucket import TokenBucket
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.errors import Refused
@@ -38,7 +42,17 @@ WRITE_BUFFER_BUSY = 512 * 1024
 # the session lagging (1 MiB), and events. A thousand sessions that never read hold 3 GiB at worst.
 WRITE_BUFFER_MAX = 3 << 20
 
+# Reading goes on after this at the earliest: going to sleep for single frames would cost more than they do.
+_PAUSE_MIN = 0.05
+
 log = logging.getLogger(__name__)
+
+
+def frame_budget(config: CoreConfig = CoreConfig()) -> TokenBucket:  # noqa: B008 - it is frozen
+    """What one session may send by one way: twice the requests that are answered and four times the messages that are
+    taken, for what else a client says. Over TLS the rest waits unread, by UDP it is dropped."""
+    rate = 2 * config.request_rate + 4 * config.message_rate
+    return TokenBucket(rate, 2 * config.request_burst + 4 * config.message_burst)
 
 
 class Connection(asyncio.Protocol):
@@ -51,9 +65,15 @@ class Connection(asyncio.Protocol):
         self.device: bytes = b""
         self.challenge: bytes | None = None
         self.heard = 0.0
+        # A request is being answered.
+        self.asking = False
         self._end_with: tuple[Code, str] | None = None
         self._service = service
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
+        self._budget = frame_budget(service.core.config)
+        # Frames over the budget: at most what one read brings (256 KiB), as then no more is read.
+        self._unhandled: deque[bytes] = deque()
+        self._paused: asyncio.TimerHandle | None = None
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
         self._writable = asyncio.Event()
         self._writable.set()
@@ -76,12 +96,38 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard = self._service.now()
         try:
-            for octets in self._reader.feed_untrusted(data):
-                self._handle(decode_from_client_untrusted(octets))
+            self._unhandled.extend(self._reader.feed_untrusted(data))
+            if self._paused is None:
+                self._handle_some(self.heard)
         except ProtocolError as error:
-            self._service.count(f"tls_{str(error).replace(' ', '_')}")
-            self.abort()
+            self._refuse(error)
         self._service.wake()
+
+    def _handle_some(self, now: float) -> None:
+        while self._unhandled:
+            wait = self._budget.take(now)
+            if wait and self._transport is not None:
+                self._service.count("tls_slowed_down")
+                self._transport.pause_reading()
+                self._paused = asyncio.get_running_loop().call_later(max(wait, _PAUSE_MIN), self._read_on)
+                return
+            self._handle(decode_from_client_untrusted(self._unhandled.popleft()))
+
+    def _read_on(self) -> None:
+        self._paused = None
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        try:
+            self._handle_some(self._service.now())
+        except ProtocolError as error:
+            self._refuse(error)
+        self._service.wake()
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._service.count(f"tls_{str(error).replace(' ', '_')}")
+        self._unhandled.clear()
+        self.abort()
 
     def pause_writing(self) -> None:
         """asyncio: too much waits to be written."""
@@ -98,6 +144,9 @@ class Connection(asyncio.Protocol):
             self._login_timer.cancel()
         if self._worker:
             self._worker.cancel()
+        if self._paused:
+            self._paused.cancel()
+        self._unhandled.clear()
         self._service.disconnected(self)
 
     # --- In ------------------------------------------------------------------------------------------------------
@@ -110,6 +159,10 @@ class Connection(asyncio.Protocol):
             return
         if self.user is None and not isinstance(frame.operation, BeforeLogin):
             raise ProtocolError("request before login")
+        wait = self._service.over_rate(self)
+        if wait:
+            self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests", round(wait * 1000))))
+            return
         try:
             self._requests.put_nowait(frame)
         except asyncio.QueueFull:
@@ -119,9 +172,11 @@ class Connection(asyncio.Protocol):
         while True:
             request = await self._requests.get()
             await self._writable.wait()
+            self.asking = True
             # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
             # told to everybody whom it concerns.
             answer = await asyncio.shield(self._service.background(self._answer(request)))
+            self.asking = False
             self.send(pack_frame(answer))
             if self._end_with is not None:
                 self.end(*self._end_with)

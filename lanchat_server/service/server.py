@@ -11,6 +11,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from lanchat.i18n import _
@@ -24,6 +25,7 @@ from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service.acceptor import Acceptor, tls_context
 from lanchat_server.service.admin_channel import AdminChannel
+from lanchat_server.service.connection import frame_budget
 from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.discovery import DiscoveryService
 from lanchat_server.service.errors import StartError
@@ -100,9 +102,11 @@ async def _run(
         raise StartError(str(error)) from error
     service = Service(config, store, keys, directory, str(store.address), on_fenced)
     log_id = directory.log.log_id
-    relay = DatagramRelay(datagrams, log_id, directory.log.epoch, service.received, service.step, service.count)
+    budget = partial(frame_budget, service.core.config)
+    epoch = directory.log.epoch
+    relay = DatagramRelay(datagrams, log_id, epoch, service.received, service.step, service.count, budget)
     service.relay = relay
-    acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max)
+    acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
     service.on_settled = acceptor.knows
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(service.close)

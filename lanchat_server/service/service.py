@@ -283,13 +283,13 @@ class Service:
             self.core.remove_session(connection.session, self.now())
         self.wake()
 
+    def over_rate(self, connection: Connection) -> float:
+        """Seconds until this connection may ask again; 0: it may, and it counts."""
+        session = self.core.sessions.get(connection.session)
+        return session.requests.take(self.now()) if session is not None else 0.0
+
     async def answer(self, connection: Connection, operation: Any) -> wire.Result:
         """The result of a request; raises Refused or StoreError."""
-        session = self.core.sessions.get(connection.session)
-        if session is not None:
-            wait = session.requests.take(self.now())
-            if wait:
-                raise Refused(Code.BUSY, "too many requests", wait)
         return await HANDLERS[type(operation)](self, connection, operation)
 
     def open_session(self, connection: Connection, user: UserRow, device: DeviceRow) -> wire.LoggedIn:

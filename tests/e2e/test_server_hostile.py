@@ -1,5 +1,6 @@
 """Octets that no honest client sends, against a real server process: it goes on serving everybody else."""
 
+import contextlib
 import random
 import socket
 import ssl
@@ -54,7 +55,8 @@ def test_octets_that_are_no_tls(server: ServerProcess) -> None:
     for octets in (b"GET / HTTP/1.1\r\n\r\n", bytes(1000), random.Random(1).randbytes(5000), b"\x16\x03\x01"):
         with socket.create_connection(("127.0.0.1", server.port), source_address=(another_address(), 0)) as sock:
             sock.sendall(octets)
-            sock.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # the server may have hung up already
+                sock.shutdown(socket.SHUT_WR)
             assert closed(sock)
 
 

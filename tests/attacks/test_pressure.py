@@ -1,0 +1,124 @@
+"""What presses on the server's doors: crowds of connections, octets that come one by one, frames without end."""
+
+import contextlib
+import random
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.wire import pack_frame
+from tests.attacks.strangers import client_hello, source
+from tests.attacks.tapped import Tapped, watched
+from tests.support.raw import RawClient
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def watcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tapped]:
+    with watched(tmp_path_factory.mktemp("server") / "data") as (_, watcher):
+        yield watcher
+
+
+def connections(port: int, count: int, first: int, octets: bytes = b"") -> Iterator[socket.socket]:
+    for number in range(first, first + count):
+        sock = socket.create_connection(("127.0.0.1", port), 5, (source(number), 0))
+        if octets:
+            sock.send(octets)
+        yield sock
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x16", client_hello()[:100], client_hello()])
+def test_crowds_from_as_many_addresses_keep_nobody_out(watcher: Tapped, octets: bytes) -> None:
+    """More than all places of their kind, each from an address of its own."""
+    crowd = list(connections(watcher.port, 700 if len(octets) < 200 else 150, 1000, octets))
+    try:
+        with RawClient(watcher.port) as client:
+            name = f"late{random.getrandbits(40):x}"
+            assert isinstance(client.register(name), wire.LoggedIn)
+        with RawClient(watcher.port, key=client.key) as again:
+            assert isinstance(again.log_in_by_key(), wire.LoggedIn)
+        wait_until(lambda: watcher.counter("tls_crowded_out"), 5, "some of the crowd had to go")
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
+def test_a_greeting_may_come_octet_by_octet(watcher: Tapped) -> None:
+    """A slow line is no attack: the handshake goes through, however it is cut."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["lanchat/1"])
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing)
+    with socket.create_connection(("127.0.0.1", watcher.port), 5) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                for octet in outgoing.read():
+                    sock.send(bytes([octet]))
+                    time.sleep(0.0005)
+                incoming.write(sock.recv(65536))
+    assert tls.version() == "TLSv1.3"
+
+
+def test_what_is_no_greeting_ends_at_once(watcher: Tapped) -> None:
+    for octets in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x00\x01\x00\x00\x00", random.Random(1).randbytes(500)):
+        with socket.create_connection(("127.0.0.1", watcher.port), 5) as sock:
+            sock.send(octets)
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionError):
+                assert sock.recv(100) == b""
+            assert time.monotonic() - began < 3
+    # A greeting that ends in the middle, too: nothing more will come.
+    with socket.create_connection(("127.0.0.1", watcher.port), 5) as sock:
+        sock.send(client_hello()[:-1])
+        sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            assert sock.recv(100) == b""
+
+
+def test_frames_over_the_budget_wait_and_none_is_lost(watcher: Tapped) -> None:
+    count = 1500
+    with RawClient(watcher.port, timeout=20) as client:
+        client.register(f"hasty{random.getrandbits(40):x}")
+        began = time.monotonic()
+        client.sock.sendall(b"".join(pack_frame(wire.Ping(number)) for number in range(1, count + 1)))
+        tokens = [client.wait_for(wire.Pong, 20).token for _ in range(count)]
+        took = time.monotonic() - began
+    assert tokens == list(range(1, count + 1))
+    # 520 at once, 140 a second: some 7 s.
+    assert took > (count - 600) / 200
+    assert watcher.counter("tls_slowed_down") > 0
+
+
+def test_datagrams_over_the_budget_are_dropped_and_the_session_goes_on(watcher: Tapped) -> None:
+    with Tapped(watcher.port) as client:
+        client.register(f"torrent{random.getrandbits(40):x}")
+        taken, dropped = watcher.counter("udp_in"), watcher.counter("udp_over_rate")
+        for number in range(1, 1501):
+            client.send_datagram(wire.Ping(number))
+        wait_until(lambda: _both(watcher) >= taken + dropped + 1500, 5, "the server has seen them all")
+        assert 520 <= watcher.counter("udp_in") - taken < 1000
+        client.frames()
+        wait_until(lambda: client.send_datagram(wire.Ping(9999)) and client.frames(0.1), 5, "datagrams are taken again")
+
+
+def test_a_datagram_full_of_frames_counts_as_many(watcher: Tapped) -> None:
+    with Tapped(watcher.port) as client:
+        client.register(f"dense{random.getrandbits(40):x}")
+        taken, dropped = watcher.counter("udp_in"), watcher.counter("udp_over_rate")
+        for _ in range(20):
+            client.send_datagram(*(wire.Ping(number) for number in range(1, 101)))
+        wait_until(lambda: _both(watcher) >= taken + dropped + 20, 5, "the server has seen them all")
+        assert 5 <= watcher.counter("udp_in") - taken <= 8
+
+
+def _both(watcher: Tapped) -> int:
+    return watcher.counter("udp_in", "udp_over_rate")
