@@ -1,29 +1,37 @@
-"""`python -m tests.sim FIRST [COUNT]`: run seeds, with progress; the first that fails is printed and ends it."""
+"""`python -m tests.sim SEED [COUNT]`: some seeds, with what happened in them; one alone shows where it fails."""
 
+import argparse
 import sys
-import time
-from collections import Counter
 
+from tests.sim.running import repeat, run_seeds
 from tests.sim.world import World
 
 
 def main() -> int:
-    first = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    seen: Counter[str] = Counter()
-    started = time.monotonic()
-    for seed in range(first, first + count):
-        world = World(seed)
-        try:
-            world.run()
-        except BaseException:
-            print(f"seed {seed} failed at {world.clock.now:.3f} s of virtual time", file=sys.stderr)
-            raise
-        seen += world.counters
-        if (seed - first) % 50 == 49:
-            print(f"{seed - first + 1} of {count}, {time.monotonic() - started:.0f} s", file=sys.stderr)
-    for name, number in sorted(seen.items()):
-        print(f"{number:8} {name}")
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description="Runs of the simulator.")
+    parser.add_argument("seed", type=int, help="the first seed")
+    parser.add_argument("count", type=int, nargs="?", default=1, help="how many seeds")
+    options = parser.parse_args()
+    if options.count == 1:
+        return _one(options.seed)
+    tally = run_seeds(range(options.seed, options.seed + options.count))
+    for name, number in sorted(tally.counters.items()):
+        print(f"{number:9} {name}")
+    for seed, failure in tally.failures.items():
+        print(f"seed {seed}: {failure}\n  {repeat(seed)}")
+    print(f"{tally.seeds} seeds, {len(tally.failures)} failed, {tally.cpu / tally.seeds * 1000:.1f} ms of CPU each")
+    return 1 if tally.failures else 0
+
+
+def _one(seed: int) -> int:
+    """With the traceback of what fails."""
+    world = World(seed)
+    try:
+        world.run()
+    finally:
+        for name, number in sorted(world.counters.items()):
+            print(f"{number:9} {name}")
+        print(f"{world.clock.now:.3f} virtual seconds, {world.clock.events} events, trace {world.clock.trace}")
     return 0
 
 

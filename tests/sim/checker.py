@@ -1,112 +1,259 @@
-"""The invariants of DESIGN section 11, checked at each event and at the end of a run."""
+"""The invariants between server and clients: checked at each event, each frame that is handed over, and at the end.
+
+The ledger knows what was committed; here is what somebody was told, shown or sent, compared with it.
+"""
 
 from typing import Any
 
+from lanchat.protocol import wire
+from lanchat.protocol.client.events import Stop
+from lanchat.protocol.client.states import LinkState
+from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import MessageKey, decode_header_untrusted
-from lanchat.protocol.records import chain_hash, genesis_hash
+from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
 from lanchat_server.core.model import Decision
-from tests.support.memory_store import MemoryDatabase
-from tests.support.rig import LOG_ID
+from lanchat_server.core.sequencer import FORGERIES
+from tests.sim.bounds import client_bounds, server_bounds
+from tests.sim.disclosure import Disclosure
+from tests.sim.ledger import Broken, require
 
-
-class Broken(AssertionError):
-    """An invariant does not hold; the message begins with its name."""
-
-
-def require(condition: bool, invariant: str, detail: Any) -> None:
-    if not condition:
-        raise Broken(f"{invariant}: {detail}")
+# A server that lost its lease, or does not know what became of a commit, looks after it this often; see
+# lanchat_server/service/housekeeping.py.
+STALE_MAX = 14.0
 
 
 class Checker:
-    """Sees what clients make and are told, and compares it with the database."""
+    """Of one run."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
-        self._made: dict[MessageKey, int] = {}
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self._disclosure = Disclosure(world)
         self._answers: dict[MessageKey, Decision] = {}
         self._shown: dict[tuple[int, int], int] = {}
-        self.gaps: set[tuple[int, bytes, int]] = set()
+        self._sealed: dict[tuple[bytes, bytes], int] = {}
+        self._runs: dict[tuple[bytes, int], Any] = {}
+        self._decoded: dict[bytes, list[Any]] = {}
+        self._lease_lost: dict[int, float] = {}
+        self._servers: list[Any] = []
 
-    # --- At each event -----------------------------------------------------------------------------------------------
+    def _fail(self, invariant: str, detail: Any) -> None:
+        raise self._world.fail_now(invariant, detail)
 
-    def made(self, client: Any, item: Any) -> None:
-        self._made[item.key] = client.number
+    # --- What the server hands over ----------------------------------------------------------------------------------
 
-    def decided(self, client: Any, event: Any) -> None:
+    def handed_stream(self, server: Any, connection: Any, octets: bytes) -> None:
+        """Octets for a client's TLS connection."""
+        self._world.clock.note(octets)
+        frames = self._decoded.get(octets)
+        if frames is None:
+            reader = FrameReader()
+            frames = [decode_from_server_untrusted(encoded) for encoded in reader.feed_untrusted(octets)]
+            self._remember(octets, frames)
+        self._disclosure.check(server, connection, frames)
+
+    def handed_datagram(self, server: Any, session: int, payload: bytes) -> None:
+        """What a datagram for a session will seal."""
+        frames = self._decoded.get(payload)
+        if frames is None:
+            frames = wire.decode_server_datagram_untrusted(payload)
+            self._remember(payload, frames)
+        link = server.links.get(session)
+        if link is not None:
+            self._disclosure.check(server, link.connection, frames)
+
+    def _remember(self, octets: bytes, frames: list[Any]) -> None:
+        if len(self._decoded) > 32:
+            self._decoded.clear()
+        self._decoded[octets] = frames
+
+    def sealed(self, direction: bytes, datagram: bytes) -> None:
+        """A datagram goes out: no number of a key is used twice."""
+        self._world.clock.note(datagram)
+        key, number = (direction, datagram[1:5]), int.from_bytes(datagram[5:13], "big")
+        if number <= self._sealed.get(key, -1):
+            self._fail("nonce", f"key {key[1].hex()} seals {number} again")
+        self._sealed[key] = number
+
+    # --- Servers -----------------------------------------------------------------------------------------------------
+
+    def server_started(self, server: Any) -> None:
+        self._servers = [known for known in self._servers if known.alive] + [server]
+
+    def old_servers(self) -> None:
+        """I13: one that lost its lease is gone before long."""
+        now = self._world.clock.now
+        for server in self._servers:
+            if server.alive and server.store.fenced:
+                since = self._lease_lost.setdefault(server.number, now)
+                late = STALE_MAX + 20 * self._world.scene.latency
+                require(now - since < late, "I13", f"server {server.number} lives on without the lease")
+
+    def forced(self, server: Any, keys: set[MessageKey]) -> None:
+        """I5: a gap is accepted only when nobody can be expected to fill it."""
+        now = self._world.clock.now
+        for key in keys:
+            before = key._replace(n=key.n - 1)
+            if key.n > 1 and before not in self._world.ledger.decisions:
+                self._world.counters["gap in an author's numbers"] += 1
+                author = self._world.profile_of(key.device)
+                fills = author is not None and author.lives and author.store.has(before)
+                online = author.online_since(server) if author is not None else None
+                if fills and online is not None and now - online > 5.0:
+                    self._fail("I5", f"{key} goes before {key.n - 1}, which its author has and offers")
+
+    # --- What clients say, and what they are told --------------------------------------------------------------------
+
+    def sent(self, process: Any, frame: Any) -> None:
+        """I6: durable before the first send. And no run is two processes'."""
+        if isinstance(frame, wire.Submit):
+            for message in frame.messages:
+                key: MessageKey = decode_header_untrusted(message.header).key
+                if not process.profile.store.has(key) and key not in process.profile.store.damaged:
+                    known = key in self._world.ledger.decisions
+                    if not known:
+                        self._fail("I6", f"{process.name} sends {key}, which it does not keep")
+
+    def started(self, process: Any) -> None:
+        key = (process.profile.device, process.core.run)
+        if self._runs.setdefault(key, process) is not process:
+            self._fail("I3", f"{process.name} uses run {key[1]:x} again")
+
+    def decided(self, process: Any, event: Any) -> None:
         answer = Decision(getattr(event, "seq", 0), getattr(event, "code", 0))
-        require(self._database.decisions.get(event.key) == answer, "I1", f"told {answer}, the log says otherwise")
-        known = self._answers.setdefault(event.key, answer)
-        require(known == answer, "I14", f"first {known}, then {answer}")
+        self.told(event.key, answer)
 
-    def records_stored(self, client: Any, event: Any) -> None:
-        stored = self._database.records[event.room]
+    def forget_answers(self) -> None:
+        """The log is another one: what it said before does not bind it."""
+        self._answers.clear()
+        self._shown.clear()
+
+    def told(self, key: MessageKey, answer: Decision) -> None:
+        """I1, I14: what somebody is told was decided, and stays so."""
+        if answer.code in FORGERIES:
+            return
+        truth = self._world.ledger.decisions.get(key)
+        if truth != answer:
+            self._fail("I1", f"told {answer} of {key}, decided was {truth}")
+        known = self._answers.setdefault(key, answer)
+        if known != answer:
+            self._fail("I14", f"first {known}, then {answer}")
+
+    def records_stored(self, process: Any, event: Any) -> None:
+        """I8, I9: in order, without a hole, nothing but what the log has, in their authors' names."""
+        ledger = self._world.ledger
+        place = (id(process), event.room)
+        stored = process.profile.store.span(event.room)
         for held in event.held:
             seq = held.record.seq
-            require(seq <= len(stored), "I9", f"record {seq} shown, but it is not committed")
-            require(held.link.hash == stored[seq - 1].hash, "I9", f"record {seq} is another one in the log")
-            last = self._shown.get((client.number, event.room))
-            require(last is None or seq == last + 1, "I8", f"record {seq} shown after {last}")
-            self._shown[client.number, event.room] = seq
+            if held.link.hash != ledger.hash_at(event.room, seq):
+                self._fail("I9", f"{process.name} shows {seq} of room {event.room}, which the log does not have")
+            last = self._shown.get(place)
+            if last is not None and seq != last + 1 and not (seq > last and stored.base >= last):
+                self._fail("I8", f"{process.name} shows {seq} of room {event.room} after {last}")
+            self._shown[place] = seq
+            self._check_author(process, held)
+        if stored is None or stored.cursor < event.held[-1].record.seq:
+            self._fail("I9", f"{process.name} shows {event.held[-1].record.seq}, stored is {stored}")
 
-    def went_live(self, client: Any, event: Any) -> None:
-        span = client.store.span(event.room)
-        require(span is not None and span.cursor >= event.head, "I8", f"live at {event.head}, but stored {span}")
+    def _check_author(self, process: Any, held: Any) -> None:
+        record = held.record
+        if process.core.authors.owner(held.header.device) is not None:
+            try:
+                process.core.authors.check(held.header, record.header, record.body_hash, record.signature)
+            except ProtocolError as error:
+                self._fail("I9", f"{process.name} shows {record.seq}, whose author did not sign it: {error}")
 
-    def stopped(self, client: Any, event: Any) -> None:
-        raise Broken(f"I4: client {client.number} thinks that the log forked: {event}")
+    def went_live(self, process: Any, event: Any) -> None:
+        span = process.profile.store.span(event.room)
+        if span is None or span.cursor < event.head:
+            self._fail("I8", f"live at {event.head}, but stored is {span}")
+
+    def stopped(self, process: Any, event: Any) -> None:
+        """I13: a server that lost its lease is behind; whoever meets it says so."""
+        fenced = process.link is not None and process.link.server.store.fenced
+        if not self._world.may_fork and not (fenced and event.stop is Stop.SERVER_BEHIND):
+            self._fail("I4", f"{process.name} thinks that the log forked: {event}")
+        self._world.counters[f"room stopped: {event.stop.name}"] += 1
+
+    # --- Bounds ------------------------------------------------------------------------------------------------------
+
+    def bounds_of_server(self, server: Any) -> None:
+        wrong = server_bounds(server)
+        if wrong:
+            self._fail("I12", wrong)
+
+    def bounds_of_client(self, process: Any) -> None:
+        wrong = client_bounds(process)
+        if wrong:
+            self._fail("I12", wrong)
+        for room, receiver in process.core._rooms._rooms.items():
+            span = process.profile.store.span(room)
+            if receiver.cursor > (span.cursor if span is not None else 0):
+                self._fail("I9", f"{process.name} stands at {receiver.cursor} of room {room}, stored is {span}")
 
     # --- At the end --------------------------------------------------------------------------------------------------
 
-    def complete(self, clients: list[Any]) -> str:
+    def incomplete(self) -> str:
         """Empty when everything has converged, else what has not."""
-        for client in clients:
-            if client.core is None:
-                continue
-            if client.store.outgoing():
-                return f"client {client.number} has {len(client.store.outgoing())} messages in its outbox"
-            for room in client.core.directory.rooms:
-                span, head = client.store.span(room), self._database.rooms[room].head
-                if head.seq and (span is None or span.cursor != head.seq):
-                    return f"client {client.number} stands at {span} in room {room}, the log at {head.seq}"
+        for profile in self._world.profiles:
+            left = self._incomplete_profile(profile)
+            if left:
+                return left
         return ""
 
-    def at_the_end(self, clients: list[Any]) -> None:
-        self._check_log()
-        for client in clients:
-            self._check_copy(client)
-        for key, number in self._made.items():
-            alive = next(client for client in clients if client.number == number).core is not None
-            require(not alive or key in self._database.decisions, "I6", f"{key} was never decided")
+    def _incomplete_profile(self, profile: Any) -> str:
+        waiting = [item for item in profile.store.outgoing() if item.key not in profile.store.damaged]
+        if profile.lives and waiting:
+            return f"client {profile.number} has {len(waiting)} messages in its outbox, first {waiting[0].key}"
+        for process in profile.processes if profile.lives else ():
+            left = self._incomplete_process(process)
+            if left:
+                return left
+        return ""
+
+    def _incomplete_process(self, process: Any) -> str:
+        ledger, user = self._world.ledger, process.profile.user
+        if process.core.state is not LinkState.LIVE:
+            return f"{process.name} is {process.core.state.value}"
+        joined = {room.id for room in process.core.directory.rooms.values() if room.joined}
+        mine = {room for room, member in ledger.memberships if member == user and ledger.is_member(room, user)}
+        if joined != mine:
+            return f"{process.name} thinks that it is in {sorted(joined)}, and is in {sorted(mine)}"
+        for room in mine:
+            span, head = process.profile.store.span(room), ledger.rooms[room].head
+            readable = head >= ledger.memberships[room, user][-1].first_seq
+            if readable and (span is None or span.cursor != head):
+                return f"{process.name} stands at {span and span.cursor} in room {room}, the log at {head}"
+            if process.core.cursor(room) != (span.cursor if span else 0):
+                return f"{process.name} knows {process.core.cursor(room)} of room {room}, stored is {span}"
+            shown = self._shown.get((id(process), room))
+            if shown is not None and shown != head:
+                return f"{process.name} showed {shown} of room {room}, the log is at {head}"
+        return ""
+
+    def at_the_end(self) -> None:
+        ledger = self._world.ledger
+        for profile in self._world.profiles:
+            self._check_copy(profile)
+            if profile.lives:
+                for key in ledger.made:
+                    if key.device == profile.device and key not in profile.store.damaged:
+                        require(key in ledger.decisions, "I6", f"{key} was never decided")
         for key, answer in self._answers.items():
-            require(self._database.decisions.get(key) == answer, "I1", f"{key} was told {answer}")
+            require(ledger.decisions.get(key) == answer, "I1", f"{key} was told {answer}")
 
-    def _check_log(self) -> None:
-        seen: set[MessageKey] = set()
-        last: dict[tuple[int, bytes, int], int] = {}
-        for room, stored in self._database.records.items():
-            before = genesis_hash(LOG_ID, room)
-            for seq, item in enumerate(stored, 1):
-                require(item.record.seq == seq, "I2", f"room {room}: {item.record.seq} at place {seq}")
-                before = chain_hash(LOG_ID, room, before, item.record)
-                require(before == item.hash, "I2", f"room {room}: the chain breaks at {seq}")
-                key = decode_header_untrusted(item.record.header).key
-                require(key not in seen, "I3", f"{key} twice")
-                seen.add(key)
-                run = (key.room, key.device, key.run)
-                require(key.n > last.get(run, 0) or run in self.gaps, "I5", f"{key} after {last.get(run)}")
-                last[run] = key.n
-            require(self._database.rooms[room].head.hash == before, "I2", f"room {room}: head and records differ")
-
-    def _check_copy(self, client: Any) -> None:
-        for room, stored in self._database.records.items():
-            span = client.store.span(room)
+    def _check_copy(self, profile: Any) -> None:
+        """I4, also of those who are gone; of them bodies deleted since may still be in the copy."""
+        for room, truth in self._world.ledger.rooms.items():
+            span = profile.store.span(room)
             if span is None:
                 continue
-            copy = client.store.records(room, span.base + 1, span.cursor)
-            mine = [item.record for item in stored[span.base : span.cursor]]
-            if span.cursor == len(stored):
-                require(copy == mine, "I4", f"client {client.number}, room {room}: copy and log differ")
-            else:  # Gone for good before the end: bodies deleted since may still be in its copy.
-                same = [(a.seq, a.header, a.body_hash) for a in copy] == [(b.seq, b.header, b.body_hash) for b in mine]
-                require(same, "I4", f"client {client.number}, room {room}: copy and log differ")
+            copy = profile.store.records(room, span.base + 1, span.cursor)
+            stored = [item.record for item in self._world.database.records[room][span.base : span.cursor]]
+            if profile.lives and span.cursor == truth.head:
+                require(copy == stored, "I4", f"client {profile.number}, room {room}: copy and log differ")
+            same = [(a.seq, a.header, a.body_hash) for a in copy] == [(b.seq, b.header, b.body_hash) for b in stored]
+            require(same, "I4", f"client {profile.number}, room {room}: copy and log differ")
+
+
+__all__ = ["Broken", "Checker"]

@@ -1,252 +1,349 @@
-"""A simulated server process: the real sequencer and core on a database in memory, commits that take time and fail."""
+"""A simulated server process: the real service, connections and relay in virtual time, on a database in memory.
 
-import itertools
-from collections.abc import Callable
-from random import Random
+Only what touches the world is replaced: the event loop (loop.py), the TLS transport, the UDP socket, the writer's
+thread, and the store, whose commits take time and fail. Every octet that is handed to a client is shown to the checker.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from lanchat.protocol import seal, wire
-from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.wire import (
-    FrameReader,
-    decode_client_datagram_untrusted,
-    decode_from_client_untrusted,
-    pack_frame,
-)
+from lanchat.protocol import seal
+from lanchat.protocol.wire import SessionKeys
+from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.model import LogState
-from lanchat_server.core.outbound import Fetch, Send
-from lanchat_server.core.pages import read_page
-from lanchat_server.core.ports import CommitUnknown, Fenced, StoreError
-from lanchat_server.core.sequencer import Sequencer, Submission
-from lanchat_server.core.sessions import Path
-from tests.sim.network import Clock, Network, Stream
-from tests.support.memory_store import Fault, MemoryDatabase, MemoryStore
+from lanchat_server.core.sequencer import Submission
+from lanchat_server.service import service as service_module
+from lanchat_server.service.connection import Connection
+from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.keys import ServerKeys
+from lanchat_server.service.service import Service
+from lanchat_server.service.writer import Writer
+from tests.sim.loop import VirtualLoop
+from tests.sim.network import Stream, Way
+from tests.sim.patches import patched
+from tests.sim.signing import signing_key
+from tests.support.memory_store import MemoryStore, MemoryTransaction
 from tests.support.rig import LOG_ID, LOG_KEY
 
-CONFIG = CoreConfig(message_rate=200.0, message_burst=200, recent_per_room=16)
+FINGERPRINT = "f1" * 32
+Address = tuple[int, int]
 
 
-class Peer:
-    """The server's end of one client's connection."""
+class SimStore(MemoryStore):
+    """Tells the ledger after each transaction."""
 
-    def __init__(self, server: "SimServer", number: int, client: int, to_client: Callable[[bytes], None]) -> None:
+    def __init__(self, server: "SimServer") -> None:
+        super().__init__(server.world.database, server.world.commit_fault)
         self.server = server
-        self.number = number
-        self.client = client
-        self.down = Stream(server.network, client, to_client)
-        self.reader = FrameReader()
-        self.sealer: seal.Sealer | None = None
-        self.opener: seal.Opener | None = None
-        self.has_address = False
-        self.closed = False
-        self.on_closed: Callable[[], None] = lambda: None
+        self.world = server.world
 
-    def received(self, octets: bytes) -> None:
-        """TLS octets of the client."""
-        if self.closed:
-            return
-        for frame in self.reader.feed_untrusted(octets):
-            self.server.frame(self, decode_from_client_untrusted(frame))
-        self.server.step()
+    @property
+    def fenced(self) -> bool:
+        """A newer server has the lease."""
+        return self._incarnation != self.database.incarnation
 
-    def datagram(self, octets: bytes) -> None:
-        if self.closed or self.opener is None:
-            return
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
         try:
-            frames = decode_client_datagram_untrusted(self.opener.open_untrusted(octets))
-        except ProtocolError as error:
-            self.server.count(str(error))
+            with super().transaction() as tx:
+                yield tx
+        finally:
+            self.world.ledger.observe(self._incarnation)
+
+
+class SimWriter(Writer):
+    """The writer without a thread: one job after the other, each takes a while, results reach the loop later."""
+
+    def __init__(self, server: "SimServer", *arguments: Any) -> None:
+        self._store, self._directory, self._sequencer, self._on_fenced, self._on_reloaded = arguments
+        self._loop = server.loop
+        self._stale = False
+        self.latency = 0.0
+        self._server = server
+        self._waiting: deque[Any] = deque()
+        self._busy = False
+
+    @property
+    def stale(self) -> bool:
+        """A commit's outcome is unknown and the database was not read anew yet."""
+        return self._stale
+
+    def commit(self, batch: list[Submission]) -> Any:
+        def work() -> Any:
+            self._server.check_forced(batch)
+            return self._sequencer.commit(self._store, batch, self._server.world.wall_ms())
+
+        return self._submit(work)
+
+    def _submit(self, work: Callable[[], Any], _batch: Any = ()) -> Any:
+        future = self._loop.create_future()
+        self._waiting.append((work, future))
+        self._next()
+        return future
+
+    def _next(self) -> None:
+        if self._waiting and not self._busy:
+            self._busy = True
+            self._server.world.clock.after(self._server.world.commit_latency(), self._work)
+
+    def _work(self) -> None:
+        server = self._server
+        if not server.alive:
             return
-        self.has_address = True
-        for frame in frames:
-            self.server.core.receive(self.number, frame, Path.UDP, self.server.clock.now)
-        self.server.step()
+        self._busy = False
+        job, future = self._waiting.popleft()
+        crash = server.world.crash_at_commit()
+        if crash == "before":
+            server.crash()
+            return
+        self._do(job, future)
+        server.world.seal_broken()
+        if crash == "after":
+            server.crash()
+            return
+        self._next()
+
+
+class Transport(asyncio.Transport):
+    """The server's end of a TLS connection."""
+
+    def __init__(self, link: "Link") -> None:
+        super().__init__()
+        self._link = link
+        self._closing = False
+        self._high = 1 << 30
+        self._paused = False
+
+    def write(self, octets: Any) -> None:
+        link = self._link
+        if not self._closing:
+            link.server.world.checker.handed_stream(link.server, link.connection, octets)
+            link.down.write(bytes(octets))
+            if link.down.waiting > self._high and not self._paused:
+                self._paused = True
+                link.connection.pause_writing()
+
+    def drained(self) -> None:
+        if self._paused and self._link.down.waiting <= self._high // 4:
+            self._paused = False
+            self._link.server.loop.run(self._link.connection.resume_writing)
+
+    def pause_reading(self) -> None:
+        self._link.up.paused = True
+
+    def resume_reading(self) -> None:
+        self._link.up.read_on()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high = high or 0
+
+    def get_write_buffer_size(self) -> int:
+        return self._link.down.waiting
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._link.down.finish()
+            self._link.server.loop.call_soon(self._link.lost)
+
+    def abort(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._link.down.reset()
+            self._link.server.loop.call_soon(self._link.lost)
+
+
+class Link:
+    """One TLS connection, as the server has it. `client` is the number of the client's computer."""
+
+    def __init__(self, server: "SimServer", client: int, to_client: Callable[[bytes], None], ended: Callable[[], None]):
+        network = server.world.network
+        self.server = server
+        self.client = client
+        self.connection: Connection = server.service.connect(f"10.0.0.{client}")
+        self.transport = Transport(self)
+        self.down = Stream(network, client, Way.DOWN, to_client, ended, self.transport.drained)
+        self.up = Stream(network, client, Way.UP, self._received, self._ended)
+        self._lost = False
+        server.links[self.connection.session] = self
+        server.loop.run(self.connection.connection_made, self.transport)
+
+    def _received(self, octets: bytes) -> None:
+        if not self._lost:
+            self.server.run(self.connection.data_received, octets)
+
+    def _ended(self) -> None:
+        """The client closed."""
+        if not self._lost:
+            self.server.run(self.transport.abort)
+
+    def lost(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self.server.links.pop(self.connection.session, None)
+            self.connection.connection_lost(None)
+
+
+class Socket:
+    """The relay's UDP socket."""
+
+    def __init__(self, server: "SimServer") -> None:
+        self._server = server
+
+    def sendto(self, datagram: bytes, address: Address) -> None:
+        self._server.world.to_client(datagram, address)
+
+
+class ShownSealer:
+    """A sealer that shows the checker what it seals."""
+
+    def __init__(self, sealer: seal.Sealer, show: Callable[[bytes], None]) -> None:
+        self._sealer = sealer
+        self._show = show
+
+    @property
+    def counter(self) -> int:
+        return self._sealer.counter
+
+    def seal(self, payload: bytes) -> bytes:
+        self._show(payload)
+        return self._sealer.seal(payload)
+
+
+class Relay(DatagramRelay):
+    """Shows the checker what it seals, strangers what arrives."""
+
+    def __init__(self, server: "SimServer", **arguments: Any) -> None:
+        super().__init__(Socket(server), LOG_ID, **arguments)  # type: ignore[arg-type]
+        self._server = server
+
+    def open_channel(self, session: int, keys: SessionKeys) -> None:
+        super().open_channel(session, keys)
+        channel = self._by_session[session]
+        show = partial(self._server.world.checker.handed_datagram, self._server, session)
+        channel.sealer = ShownSealer(channel.sealer, show)  # type: ignore[assignment]
+
+    def arrive(self, datagram: bytes, address: Address) -> None:
+        self._handle_one(datagram, address)
+        if address[0]:
+            self._server.world.overheard.append((datagram, self._server))
+
+
+class SimService(Service):
+    """The service with the run's wall clock, and without what it prints."""
+
+    world: Any
+
+    def wall_ms(self) -> int:  # type: ignore[override]
+        return self.world.wall_ms()
+
+    async def _fetch(self, fetch: Any) -> None:
+        self.world.counters["NACK answered from the store"] += 1
+        await super()._fetch(fetch)
 
 
 class SimServer:
-    """From start to crash. A new one is made for each start on the same database."""
+    """From start to crash; a new one is made for each start on the same database."""
 
-    numbers = itertools.count(1)
-
-    def __init__(self, clock: Clock, network: Network, random: Random, database: MemoryDatabase, world: Any) -> None:
-        self.clock = clock
-        self.network = network
-        self.random = random
+    def __init__(self, world: Any, number: int) -> None:
         self.world = world
+        self.number = number
         self.alive = True
-        self.fenced = False
-        self.store = MemoryStore(database, self._fault)
-        self.store.take_lease("sim", 0)
+        self.loop = VirtualLoop(world.clock, world.random, self._error)
+        self.links: dict[int, Link] = {}
+        self.store = SimStore(self)
+        self.store.take_lease(f"sim {number}", world.wall_ms())
         self.directory = Directory(self.store.snapshot())
-        self.sequencer = Sequencer(self.directory, LOG_KEY, CONFIG.progress_max)
-        heads = [self.sequencer.sign(room.id, room.head) for room in self.directory.rooms.values()]
-        self.core = ServerCore(CONFIG, self.directory, heads, clock.now)
-        self.peers: dict[int, Peer] = {}
-        self._stale = False
-        self._armed: float | None = None
-        self.step()
+        self.loop.run(self._start)
+        world.checker.server_started(self)
+
+    def _start(self) -> None:
+        world = self.world
+        scene = world.scene
+        keys = ServerKeys(Path("crt"), Path("key"), FINGERPRINT, signing_key(LOG_KEY))
+        config = ServerConfig("sim", Path("/nowhere"), message_rate=scene.rate, message_burst=scene.burst)
+        service = SimService.__new__(SimService)
+        service.world = world
+        with patched(
+            (service_module, "Writer", partial(SimWriter, self)),
+            (service_module, "CoreConfig", partial(CoreConfig, **scene.core)),
+        ):
+            service.__init__(config, self.store, keys, self.directory, "memory", self._fenced)  # type: ignore[misc]
+        self.service = service
+        epoch = self.directory.log.epoch
+        self.service.relay = Relay(
+            self,
+            epoch=epoch,
+            on_frame=self.service.received,
+            on_idle=self.service.wake,
+            count=self.service.count,
+        )
+        self.service.wake()
 
     @property
-    def log(self) -> LogState:
-        return self.directory.log
+    def core(self) -> Any:
+        return self.service.core
 
-    def count(self, what: str) -> None:
-        self.world.counters[what] += 1
+    def run(self, callback: Callable[..., Any], *arguments: Any) -> None:
+        """Something happens to this process."""
+        if self.alive:
+            self.loop.run(callback, *arguments)
+            self.world.seal_broken()
+            self.world.checker.bounds_of_server(self)
 
-    def _fault(self) -> Fault:
-        return self.world.commit_fault()
+    def check_forced(self, batch: list[Submission]) -> None:
+        forced = {submission.header.key for submission in batch if submission.force}
+        self.world.checker.forced(self, forced)
+        if forced:
+            self.world.ledger.may_skip(forced)
 
-    # --- Life ------------------------------------------------------------------------------------------------------
+    def _error(self, context: dict[str, Any]) -> None:
+        self.world.fail(context.get("exception") or AssertionError(context["message"]))
 
-    def crash(self) -> None:
-        """Everything in memory is gone; connections break."""
+    def _fenced(self) -> None:
+        self.world.counters["fenced server"] += 1
+        self.crash()
+
+    # --- Network -----------------------------------------------------------------------------------------------------
+
+    def accept(self, client: int, to_client: Callable[[bytes], None], ended: Callable[[], None]) -> Link:
+        """TLS is up between a client and this server."""
+        return Link(self, client, to_client, ended)
+
+    def datagram(self, datagram: bytes, address: Address) -> None:
+        """What arrives at the UDP port."""
+        relay = self.service.relay
+        assert isinstance(relay, Relay)
+        self.run(relay.arrive, datagram, address)
+
+    # --- Life --------------------------------------------------------------------------------------------------------
+
+    def crash(self, *, power: bool = False) -> None:
+        """Everything in memory is gone. `power`: the network says nothing of it."""
+        if not self.alive:
+            return
         self.alive = False
-        for peer in list(self.peers.values()):
-            self.close(peer)
-
-    def close(self, peer: Peer) -> None:
-        if not peer.closed:
-            peer.closed = True
-            peer.down.open = False
-            self.peers.pop(peer.number, None)
-            self.core.remove_session(peer.number, self.clock.now)
-            peer.on_closed()
-
-    def accept(self, client: int, user: int, device: bytes, to_client: Callable[[bytes], None]) -> tuple[Peer, Any]:
-        """TLS and log-in in one step (what they do is tested elsewhere); the peer and the LoggedIn."""
-        peer = Peer(self, next(self.numbers), client, to_client)
-        self.peers[peer.number] = peer
-        keys = wire.SessionKeys(peer.number, self.random.randbytes(32), self.random.randbytes(32), 3_600_000)
-        peer.opener = seal.Opener(keys.to_server, keys.key_id, LOG_ID, self.log.epoch)
-        peer.sealer = seal.Sealer(keys.to_client, keys.key_id, LOG_ID, self.log.epoch)
-        self.core.add_session(peer.number, user, device, self.clock.now)
-        certificate = self.directory.devices[device].certificate
-        view = self.core.user_view(user)
-        return peer, wire.LoggedIn(view, device, certificate, keys, self.rooms_for(user))
-
-    def rooms_for(self, user: int) -> list[wire.Room]:
-        rooms = []
-        for room_id in sorted(self.directory.rooms_of(user)):
-            room, member = self.directory.rooms[room_id], self.directory.membership(room_id, user)
-            assert member is not None
-            rooms.append(wire.Room(room.id, room.name, room.kind, room.history, member.first_seq, True, 3))
-        return rooms
-
-    # --- Frames and requests -----------------------------------------------------------------------------------------
-
-    def frame(self, peer: Peer, frame: Any) -> None:
-        if isinstance(frame, wire.Request):
-            self._reply(peer, frame)
-        else:
-            self.core.receive(peer.number, frame, Path.TLS, self.clock.now)
-
-    def _reply(self, peer: Peer, request: wire.Request) -> None:
-        """Subscriptions at once, pages after a read that takes time: what is committed meanwhile must not matter."""
-        operation = request.operation
-        if isinstance(operation, wire.Subscribe):
-            heads = self.core.subscribe(peer.number, operation.rooms)
-            peer.down.write(pack_frame(wire.Response(request.id, wire.Subscribed(heads, []))))
-        elif isinstance(operation, wire.History):
-            session = self.core.sessions.get(peer.number)
-            member = self.directory.membership(operation.room, session.user) if session else None
-            head = self.core.heads[operation.room]
-            self.core.pulled(peer.number, operation.room)
-            self.clock.after(self.random.uniform(0, 0.02), lambda: self._page(peer, request, member, head))
-        elif isinstance(operation, wire.GetCertificates):
-            found = [self.directory.devices[device].certificate for device in operation.devices]
-            peer.down.write(pack_frame(wire.Response(request.id, wire.Certificates(found))))
-        else:
-            raise AssertionError(f"the simulator answers no {type(operation).__name__}")
-
-    def _page(self, peer: Peer, request: wire.Request, member: Any, head: Any) -> None:
-        if peer.closed:
-            return
-        operation = request.operation
-        assert isinstance(operation, wire.History)
-        if member is None:
-            peer.down.write(pack_frame(wire.Failure(request.id, wire.Code.NOT_FOUND, "no such room")))
-            return
-        page = read_page(self.store, self.directory, member, head, operation, self.sequencer.sign)
-        peer.down.write(pack_frame(wire.Response(request.id, page)))
-
-    # --- Driving the core --------------------------------------------------------------------------------------------
-
-    def step(self) -> None:
-        if not self.alive:
-            return
-        now = self.clock.now
-        due = self.core.timer()
-        if due is not None and due <= now:
-            self.core.handle_timer(now)
-        batch = self.core.next_batch(now)
-        if batch is not None:
-            self.clock.after(self.world.commit_latency(), lambda: self._commit(batch))
-        for output in self.core.take_outputs():
-            if isinstance(output, Send):
-                self._send(output)
+        self.count_what_it_did()
+        self.loop.kill()
+        for link in self.links.values():
+            if power:
+                link.down.vanish()
             else:
-                self.clock.after(self.random.uniform(0, 0.01), lambda fetch=output: self._fetch(fetch))
-        self._arm()
+                link.down.reset()
+        self.world.server_died(self)
 
-    def _arm(self) -> None:
-        due = self.core.timer()
-        if due is not None and (self._armed is None or due < self._armed or self._armed <= self.clock.now):
-            self._armed = due
-            self.clock.at(due, self._tick)
-
-    def _tick(self) -> None:
-        if self._armed is not None and self._armed <= self.clock.now:
-            self._armed = None
-        self.step()
-
-    def _commit(self, batch: list[Submission]) -> None:
-        if not self.alive:
-            return
-        try:
-            if self._stale:
-                self._refresh()
-            outcome = self.sequencer.commit(self.store, batch, self.world.wall_ms())
-        except Fenced:
-            self.count("fenced")
-            self.world.fenced(self)
-            return
-        except StoreError as error:
-            self.count(type(error).__name__)
-            self._stale = isinstance(error, CommitUnknown) or self._stale
-            self.core.commit_failed(batch, self.clock.now)
-        else:
-            self.world.checker.gaps.update(outcome.gaps)
-            # The commit is durable; a crash may come before anybody is told.
-            self.clock.after(self.random.uniform(0, 0.003), lambda: self._committed(outcome))
-            return
-        self.step()
-
-    def _committed(self, outcome: Any) -> None:
-        if self.alive:
-            self.core.committed(outcome, self.clock.now)
-            self.step()
-
-    def _refresh(self) -> None:
-        self.directory.load(self.store.snapshot())
-        rooms = self.directory.rooms.values()
-        self.core.reload_heads({room.id: self.sequencer.sign(room.id, room.head) for room in rooms}, self.clock.now)
-        self._stale = False
-
-    def _fetch(self, fetch: Fetch) -> None:
-        if self.alive:
-            self.core.fetched(fetch, self.store.records(fetch.room, fetch.seqs), self.clock.now)
-            self.step()
-
-    def _send(self, send: Send) -> None:
-        for number in send.sessions:
-            peer = self.peers.get(number)
-            if peer is None:
-                continue
-            if send.path is Path.TLS:
-                peer.down.write(send.payload)
-            elif peer.has_address and peer.sealer is not None:
-                datagram = peer.sealer.seal(send.payload)
-                self.network.datagram(peer.client, lambda p=peer, d=datagram: self.world.to_client(p, d))
+    def count_what_it_did(self) -> None:
+        """Into the run's counters."""
+        counters: Counter[str] = self.world.counters
+        for source in (self.core.counters, self.service.counters):
+            for name, number in source.items():
+                counters[f"server: {name}"] += number

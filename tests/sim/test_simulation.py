@@ -1,52 +1,79 @@
-"""The real client and server cores through faulty runs in virtual time, each drawn from a seed.
+"""The real service and the real client cores through faulty runs in virtual time, each drawn from a seed.
 
-`python -m tests.sim SEED` repeats one.
+`python -m tests.sim SEED` repeats one; `make soak` runs far more of them.
 """
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tests.sim.world import World
+from tests.sim.rare import missing
+from tests.sim.running import Tally, repeat, run_seed, run_seeds
 
-CHUNKS = 4
-SEEDS = range(400)
-_RARE = [
-    "server crash",
-    "client crash",
-    "client gone for good",
-    "partition",
-    "udp blocked",
-    "clock jump",
-    "full disk",
-    "slow consumer",
-    "second server",
-    "fenced",
-    "commit failed",
-    "commit unknown, stored",
-    "commit unknown, lost",
-    "datagram seen before",
-]
+SEEDS = 2000
+CHUNKS = 40
+# Each showed a bug once.
+REGRESSIONS = (608, 660, 1690)
 
 
-def run(seed: int) -> World:
-    try:
-        world = World(seed)
-        world.run()
-    except Exception as error:
-        raise AssertionError(f"seed {seed}: {error}") from error
-    return world
+def _told(tally: Tally) -> str:
+    return "\n".join(f"seed {seed}: {failure}\n  {repeat(seed)}" for seed, failure in tally.failures.items())
+
+
+@pytest.fixture(scope="session")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulation"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_invariants_hold_through_faults(chunk: int) -> None:
-    seen: Counter[str] = Counter()
-    for seed in SEEDS[chunk::CHUNKS]:
-        seen += run(seed).counters
-    missing = [name for name in _RARE if not seen[name]]
-    assert not missing, f"these faults never happened in chunk {chunk}: {missing}"
-    assert seen["records"] > 1000
+def test_what_must_hold_holds_through_faults(chunk: int, counted: Path) -> None:
+    tally = run_seeds(range(chunk, SEEDS, CHUNKS))
+    assert not tally.failures, _told(tally)
+    _check_coverage(chunk, tally, counted)
 
 
-def test_a_seed_gives_the_same_run_twice() -> None:
-    assert run(7).trace() == run(7).trace()
+def _check_coverage(chunk: int, tally: Tally, counted: Path) -> None:
+    """Whoever is the last looks at what all of them came to."""
+    part = counted / f"{chunk}.part"
+    part.write_text(json.dumps(tally.counters))
+    part.rename(part.with_suffix(".json"))
+    parts = list(counted.glob("*.json"))
+    if len(parts) == CHUNKS:
+        together: Counter[str] = Counter()
+        for file in parts:
+            together.update(json.loads(file.read_text()))
+        assert not missing(together), f"never happened in {SEEDS} seeds: {missing(together)}"
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_was_mended_stays_mended(seed: int) -> None:
+    report = run_seed(seed)
+    assert not report.failure, f"{report.failure}\n  {repeat(seed)}"
+
+
+def test_a_seed_is_the_same_run_each_time_also_in_another_process() -> None:
+    seeds = [3, 7, 11]
+    here = [run_seed(seed).trace for seed in seeds]
+    assert [run_seed(seed).trace for seed in seeds] == here
+    assert len(set(here)) == len(here)
+    code = f"from tests.sim.running import run_seed; print(*(run_seed(seed).trace for seed in {seeds}))"
+    for hash_seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        there = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        assert there.stdout.split() == here

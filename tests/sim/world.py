@@ -1,19 +1,56 @@
-"""One run: a server, some clients, an hour of faults in virtual time, then quiet; everything drawn from the seed."""
+"""One run: servers, computers, people, faults in virtual time, then quiet; everything drawn from the seed."""
 
-from collections import Counter
+import logging
+from collections import Counter, deque
 from random import Random
 from typing import Any
 
-from lanchat.protocol.messages import Kind
-from tests.sim.checker import Checker, require
-from tests.sim.client import SimClient
-from tests.sim.network import Clock, Network, Weather
-from tests.sim.server import SimServer
+from lanchat.protocol import keys, seal
+from lanchat_server.service import connection as connection_module
+from lanchat_server.service import room_keys as room_keys_module
+from lanchat_server.service import service as service_module
+from lanchat_server.service.handlers import login as login_module
+from lanchat_server.service.handlers import rooms as rooms_module
+from tests.sim.checker import Checker
+from tests.sim.client import Process, Profile
+from tests.sim.clock import Clock
+from tests.sim.faults import Faults
+from tests.sim.ledger import Broken, Ledger
+from tests.sim.network import Network, Way, Weather
+from tests.sim.patches import patched
+from tests.sim.people import People
+from tests.sim.restore import Restore
+from tests.sim.scene import NOW_MS, Scene, draw_computers, make_database
+from tests.sim.server import Address, SimServer
+from tests.sim.signing import check_signature
 from tests.support.memory_store import Fault, MemoryDatabase
-from tests.support.rig import GENERAL, Rig
 
 # Virtual seconds in which everything must have converged once the faults are over.
 CONVERGENCE = 90.0
+# A run has some 1,500 events. So many more mean that somebody goes round in circles.
+EVENTS_MAX = 100_000
+# How many datagrams a stranger remembers.
+_OVERHEARD = 8
+
+
+class _Secrets:
+    """What the service draws, from the run's generator."""
+
+    def __init__(self, random: Random) -> None:
+        self.randbits = random.getrandbits
+        self.token_bytes = random.randbytes
+
+
+class _Alarm(logging.Handler):
+    """An error in the service's log is a failed run."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._world.fail(error or Broken(f"log: {record.getMessage()}"))
 
 
 class World:
@@ -21,181 +58,242 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.random = Random(seed)
+        self.random = random = Random(seed)
         self.counters: Counter[str] = Counter()
         self.clock = Clock()
-        self.network = Network(self.clock, self.random, Weather.drawn(self.random))
-        rig = Rig()
-        self.database: MemoryDatabase = rig.database
-        self.checker = Checker(self.database)
+        self.scene = Scene.drawn(random)
+        self.network = Network(self.clock, random, Weather.drawn(random), self.counters)
+        computers = draw_computers(random)
+        self.database: MemoryDatabase = make_database(computers)
+        self.ledger = Ledger(self.clock, self.database)
+        self.checker = Checker(self)
+        self.failure: BaseException | None = None
         self.faulty = True
-        self._latency = self.random.choice([0.002, 0.01, 0.05, 0.3])
-        self._commit_faults = self.random.choice([0.0, 0.05, 0.2])
-        self._clock_offset = 0
-        self.server: SimServer | None = None
-        self._start_server()
-        self.clients = [
-            SimClient(number, author, self.clock, self.network, self.random, self)
-            for number, author in sorted(rig.authors.items())
-        ]
-        self.duration = self.random.uniform(5.0, 40.0)
-        self.rate = self.random.uniform(0.5, 15.0)
+        self.may_fork = False
+        self.clock_offset = 0
+        self.database_away_until = 0.0
+        self.servers: list[SimServer] = []
+        self.sockets: dict[Address, Process] = {}
+        self.overheard: deque[tuple[bytes, SimServer]] = deque(maxlen=_OVERHEARD)
+        self._ports = 0
+        self._started = 0
+        self.profiles = [Profile(self, number, author) for number, author in computers.items()]
+        self._devices = {profile.device: profile for profile in self.profiles}
+        self._people = People(self)
+        self._faults = Faults(self)
+        self._restore = Restore(self)
 
-    # --- What server and clients ask ---------------------------------------------------------------------------------
+    # --- Failing -----------------------------------------------------------------------------------------------------
+
+    def fail(self, error: BaseException) -> None:
+        """The run has failed, whatever the product's code makes of it."""
+        if self.failure is None:
+            self.failure = error
+
+    def fail_now(self, invariant: str, detail: Any) -> Broken:
+        """The error to raise."""
+        broken = Broken(f"{invariant}: {detail}")
+        self.fail(broken)
+        return broken
+
+    def seal_broken(self) -> None:
+        """Raise what has failed."""
+        if self.failure is not None:
+            raise self.failure
+
+    # --- What servers ask --------------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        return self.database.log.epoch
 
     def wall_ms(self) -> int:
         """The wall clock, which may jump."""
-        return max(0, 1_700_000_000_000 + round(self.clock.now * 1000) + self._clock_offset)
+        return max(0, NOW_MS + round(self.clock.now * 1000) + self.clock_offset)
 
     def commit_latency(self) -> float:
-        return self.random.expovariate(1 / self._latency) if self.faulty else 0.002
+        return self.random.expovariate(1 / self.scene.latency) if self.faulty else 0.002
 
     def commit_fault(self) -> Fault:
-        if not self.faulty or self.random.random() >= self._commit_faults:
+        if self.clock.now < self.database_away_until:
+            return Fault.FAILED
+        if not self.faulty or not self.scene.commit_faults or self.random.random() >= self.scene.commit_faults:
             return Fault.NONE
         fault = self.random.choice([Fault.FAILED, Fault.UNKNOWN_STORED, Fault.UNKNOWN_LOST])
         self.counters[f"commit {fault.value}"] += 1
         return fault
 
-    def to_client(self, peer: Any, datagram: bytes) -> None:
-        self.clients[peer.client - 1].datagram(datagram)
+    def crash_at_commit(self) -> str:
+        """Whether the server dies right before or right after a commit."""
+        if not self.faulty or not self.scene.commit_faults or self.random.random() >= 0.01:
+            return ""
+        when = self.random.choice(["before", "after"])
+        self.counters[f"server crash {when} a commit"] += 1
+        return when
 
-    def fenced(self, server: SimServer) -> None:
-        """The older of two servers found out."""
-        server.crash()
+    def server_died(self, server: SimServer) -> None:
+        self.servers.remove(server)
+        self.clock.after(self.random.uniform(0.1, 8.0), self._restart_server)
 
-    # --- Faults ------------------------------------------------------------------------------------------------------
+    # --- Network -----------------------------------------------------------------------------------------------------
 
-    def _start_server(self) -> None:
-        self.server = SimServer(self.clock, self.network, self.random, self.database, self)
+    def server_to_reach(self) -> SimServer | None:
+        """Where a new connection goes: mostly to the newest."""
+        if not self.servers:
+            return None
+        return self.servers[-1] if self.random.random() < 0.8 else self.random.choice(self.servers)
 
-    def _crash_server(self) -> None:
-        if self.server is not None and self.server.alive:
-            self.counters["server crash"] += 1
-            self.server.crash()
-            self.clock.after(self.random.uniform(0.1, 8.0), self._restart_server)
+    def new_socket(self, client: int, process: Process) -> Address:
+        self._ports += 1
+        self.sockets[client, self._ports] = process
+        return client, self._ports
+
+    def to_client(self, datagram: bytes, address: Address) -> None:
+        """A server sends a datagram."""
+        if not address[0]:
+            raise self.fail_now("I11", "a datagram to an address from which nothing genuine came")
+        self.checker.sealed(b"down", datagram)
+        self.network.datagram(address[0], Way.DOWN, datagram, lambda octets: self._deliver(octets, address))
+
+    def _deliver(self, datagram: bytes, address: Address) -> None:
+        process = self.sockets.get(address)
+        if process is not None:
+            process.datagram(datagram)
+
+    def to_server(self, datagram: bytes, address: Address, server: SimServer) -> None:
+        """A client sends a datagram."""
+        self.checker.sealed(b"up", datagram)
+        self.network.datagram(address[0], Way.UP, datagram, lambda octets: server.datagram(octets, address))
+
+    # --- Starting and restarting -------------------------------------------------------------------------------------
+
+    def start_server(self) -> None:
+        self._started += 1
+        self.servers.append(SimServer(self, self._started))
 
     def _restart_server(self) -> None:
-        if self.server is None or not self.server.alive:
-            self._start_server()
+        if not self.servers:
+            self.start_server()
 
-    def _second_server(self) -> None:
-        """Somebody starts another one on the same database; new connections go there."""
-        self.counters["second server"] += 1
-        self._start_server()
+    def revive(self, profile: Profile) -> None:
+        """Its process died: somebody starts it again, unless it is gone for good."""
+        self.clock.after(self.random.uniform(0.1, 4.0), self._start_client, profile)
 
-    def _crash_client(self) -> None:
-        client = self.random.choice(self.clients)
-        if client.core is not None:
-            self.counters["client crash"] += 1
-            client.crash()
-            if self.random.random() < 0.9:
-                self.clock.after(self.random.uniform(0.1, 6.0), lambda: self._restart_client(client))
-            else:
-                client.gone = True
-                self.counters["client gone for good"] += 1
+    def _start_client(self, profile: Profile) -> None:
+        if not profile.gone and not profile.processes:
+            profile.start()
 
-    def _restart_client(self, client: SimClient) -> None:
-        if client.core is None and not client.gone:
-            client.start()
-
-    def _partition(self, blocked: set[int], what: str) -> None:
-        self.counters[what] += 1
-        number = self.random.choice(self.clients).number
-        blocked.add(number)
-        self.clock.after(self.random.uniform(0.2, 20.0), lambda: blocked.discard(number))
-
-    def _jump(self) -> None:
-        self.counters["clock jump"] += 1
-        self._clock_offset = self.random.choice([0, -3_600_000, 3_600_000, -315_360_000_000, 315_360_000_000])
-
-    def _full_disk(self) -> None:
-        client = self.random.choice(self.clients)
-        client.store.fail = True
-        self.clock.after(self.random.uniform(0.1, 3.0), lambda: setattr(client.store, "fail", False))
-
-    def _slow_consumer(self) -> None:
-        """A session's TLS queue is over its bound for a while."""
-        sessions = list(self.server.core.sessions.all()) if self.server is not None and self.server.alive else []
-        if sessions:
-            self.counters["slow consumer"] += 1
-            session = self.random.choice(sessions)
-            session.tls_queued = 1 << 30
-            self.clock.after(self.random.uniform(0.5, 5.0), lambda: setattr(session, "tls_queued", 0))
-
-    def _fault(self) -> None:
-        if not self.faulty:
-            return
-        fault = self.random.choices(
-            [
-                self._crash_server,
-                self._crash_client,
-                lambda: self._partition(self.network.blocked, "partition"),
-                lambda: self._partition(self.network.udp_blocked, "udp blocked"),
-                self._jump,
-                self._full_disk,
-                self._slow_consumer,
-                self._second_server,
-            ],
-            weights=[3, 4, 4, 3, 1, 2, 2, 1],
-        )[0]
-        fault()
-        self.clock.after(self.random.expovariate(1 / 4.0), self._fault)
-
-    # --- What people do ----------------------------------------------------------------------------------------------
-
-    def _talk(self) -> None:
-        if not self.faulty:
-            return
-        client = self.random.choice(self.clients)
-        rooms = [GENERAL, Rig.PRIVATE] if client.author.user in (1, 2) else [GENERAL]
-        room = self.random.choice(rooms)
-        head = self.database.rooms[room].head.seq
-        ref = self.random.randint(1, head) if head else 0
-        roll = self.random.random()
-        if roll < 0.75 or not ref:
-            reply = ref if roll < 0.1 else 0
-            client.say(room, Kind.TEXT, "x" * self.random.choice([1, 40, 300, 1500]), reply)
-        elif roll < 0.85:
-            client.say(room, Kind.EDIT, "edited", ref)
-        elif roll < 0.92:
-            client.say(room, Kind.REACTION, "+1", ref)
-        else:
-            client.say(room, Kind.DELETE, "", ref)
-        self.clock.after(self.random.expovariate(self.rate), self._talk)
+    def profile_of(self, device: bytes) -> Profile | None:
+        return self._devices.get(device)
 
     # --- A run -------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Faults, quiet, and the check."""
-        self.clock.after(0.5, self._talk)
-        self.clock.after(self.random.uniform(0.5, 4.0), self._fault)
-        self.clock.run_until(self.duration)
+        log = logging.getLogger("lanchat_server")
+        alarm = _Alarm(self)
+        before = log.level, log.propagate
+        log.addHandler(alarm)
+        log.setLevel(logging.ERROR)
+        log.propagate = False
+        try:
+            with patched(*self._patches()):
+                self._run()
+        finally:
+            log.removeHandler(alarm)
+            log.setLevel(before[0])
+            log.propagate = before[1]
+
+    def _patches(self) -> list[tuple[Any, str, Any]]:
+        secrets = _Secrets(self.random)
+        drawing = [service_module, rooms_module, login_module, room_keys_module]
+        return [
+            *((module, "secrets", secrets) for module in drawing),
+            (room_keys_module, "_now_ms", self.wall_ms),
+            (keys, "check_signature", check_signature),
+            (seal, "KEY_LIFETIME", self.scene.key_lifetime),
+            (seal, "PACKETS_PER_KEY", self.scene.packets_per_key),
+            (connection_module, "WRITE_BUFFER_MAX", self.scene.write_buffer),
+            (connection_module, "WRITE_BUFFER_BUSY", self.scene.write_buffer // 4),
+        ]
+
+    def _run(self) -> None:
+        self.start_server()
+        for profile in self.profiles:
+            self.clock.after(self.random.uniform(0.0, 0.5), self._start_client, profile)
+        self.clock.after(0.5, self._act)
+        self.clock.after(self.random.uniform(0.5, 2.0), self._strike)
+        self._restore.plan()
+        self._run_until(self.scene.duration)
         self._calm()
-        end = self.clock.now + CONVERGENCE
-        while self.clock.now < end and self.checker.complete(self.clients):
-            self.clock.run_until(self.clock.now + 0.5)
-        left = self.checker.complete(self.clients)
-        require(not left, "I6", f"not converged after {CONVERGENCE} s: {left}")
-        self.clock.run_until(self.clock.now + 1.0)
-        self.checker.at_the_end(self.clients)
-        self.counters["records"] += sum(len(stored) for stored in self.database.records.values())
+        self._converge()
+        self.checker.at_the_end()
+        self._count_up()
+        self._restore.run()
+
+    def _run_until(self, end: float) -> None:
+        clock = self.clock
+        while clock.next_at <= end:
+            clock.step()
+            if self.failure is not None:
+                raise self.failure
+            if clock.events > EVENTS_MAX:
+                raise Broken(f"livelock: more than {EVENTS_MAX} events")
+        clock.now = end
+        self.checker.old_servers()
+
+    def run_for(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self._run_until(self.clock.now + seconds)
+
+    def _act(self) -> None:
+        if self.faulty:
+            self._people.act()
+            self.clock.after(self.random.expovariate(self.scene.talk_rate), self._act)
+
+    def _strike(self) -> None:
+        if self.faulty:
+            self._faults.strike()
+            self.checker.old_servers()
+            self.clock.after(self.random.expovariate(self.scene.fault_rate), self._strike)
 
     def _calm(self) -> None:
+        """All faults are over; whoever can come back is there."""
         self.faulty = False
-        self.network.weather = Weather(0.0, 0.0, 0.002)
-        self.network.blocked.clear()
-        self.network.udp_blocked.clear()
-        self._clock_offset = 0
-        for client in self.clients:
-            client.store.fail = False
-            self._restart_client(client)
-        if self.server is not None:
-            for session in self.server.core.sessions.all():
-                session.tls_queued = 0
+        self.network.calm()
+        self.clock_offset = 0
+        self.database_away_until = 0.0
         self._restart_server()
+        for profile in self.profiles:
+            profile.store.fail = False
+            profile.store.tear = None
+            profile.revoked = profile.device in self.ledger.revoked
+            for process in profile.processes:
+                if process.link is not None:
+                    process.link.down.stalled_until = 0.0
+            self._start_client(profile)
 
-    def trace(self) -> str:
-        """What a run came to, to compare two runs of one seed."""
-        hashes = {room: row.head.hash.hex() for room, row in sorted(self.database.rooms.items())}
-        return f"{self.clock.now:.6f} {hashes} {sorted(self.counters.items())}"
+    def _converge(self) -> None:
+        end = self.clock.now + CONVERGENCE
+        while (left := self.checker.incomplete()) and self.clock.now < end:
+            self.run_for(0.5)
+            for profile in self.profiles:
+                profile.revoked = profile.device in self.ledger.revoked
+        if left:
+            raise Broken(f"I6: not converged after {CONVERGENCE} s: {left}")
+
+    def _count_up(self) -> None:
+        """What the run came to."""
+        counters = self.counters
+        for server in self.servers:
+            server.count_what_it_did()
+        for profile in self.profiles:
+            for process in profile.processes:
+                process._count_what_it_did()
+        counters["records"] += sum(room.head for room in self.ledger.rooms.values())
+        counters["refused messages"] += sum(bool(answer.code) for answer in self.ledger.decisions.values())
+        counters["erased bodies"] += sum(len(room.erased) for room in self.ledger.rooms.values())
+        counters["memberships ended"] += sum(
+            entry.ended is not None for entries in self.ledger.memberships.values() for entry in entries
+        )
+        counters["events"] += self.clock.events

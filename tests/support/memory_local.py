@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.messages import Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
 
@@ -22,6 +22,7 @@ class _Room:
     cursor: int = 0
     head: Head | None = None
     erased: set[int] = field(default_factory=set)
+    edits: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def span(self) -> Span:
@@ -33,6 +34,7 @@ class MemoryLocalStore:
     """Everything is a dict; `writes` counts transactions."""
 
     def __init__(self) -> None:
+        self.recovered = ""
         self.fail = False
         self.writes = 0
         self._rooms: dict[int, _Room] = {}
@@ -60,8 +62,11 @@ class MemoryLocalStore:
     def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
         self._write()
         known = self._rooms.get(room)
-        if known is None or known.cursor < base:
+        if known is None:
             known = self._rooms[room] = _Room(base, base_hash, cursor=base)
+        elif known.cursor < base:
+            known.links.clear()
+            known.base, known.base_hash, known.cursor = base, base_hash, base
         return known.span
 
     def append(self, room: int, links: Sequence[Link], head: Head) -> None:
@@ -94,20 +99,28 @@ class MemoryLocalStore:
     def _note(self, known: _Room, links: Sequence[Link]) -> None:
         """Outbox and erased bodies."""
         for link in links:
-            header: Header = decode_header_untrusted(link.record.header)
+            seq, header = link.record.seq, decode_header_untrusted(link.record.header)
             self._outgoing.pop(header.key, None)
-            if header.kind is Kind.DELETE:
+            if header.kind is Kind.EDIT:
+                known.edits.setdefault(header.ref, []).append(seq)
+            elif header.kind is Kind.DELETE:
                 known.erased.add(header.ref)
-        for seq, (record, chain) in known.links.items() if known.erased else ():
-            header = decode_header_untrusted(record.header)
+                self._blank(known, header.ref, *known.edits.get(header.ref, ()))
             if seq in known.erased or (header.kind is Kind.EDIT and header.ref in known.erased):
-                known.links[seq] = Link(blanked(record), chain)
+                self._blank(known, seq)
+
+    @staticmethod
+    def _blank(known: _Room, *seqs: int) -> None:
+        for seq in seqs:
+            link = known.links.get(seq)
+            if link is not None:
+                known.links[seq] = Link(blanked(link.record), link.hash)
 
     def records(self, room: int, first: int, last: int) -> list[Record]:
         known = self._rooms.get(room)
         if known is None:
             return []
-        return [link.record for seq, link in sorted(known.links.items()) if first <= seq <= last]
+        return [known.links[seq].record for seq in range(max(first, known.base + 1), min(last, known.cursor) + 1)]
 
     def head(self, room: int) -> Head | None:
         known = self._rooms.get(room)

@@ -179,9 +179,9 @@ class MemoryTransaction:
     def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
         last = dict.fromkeys(runs, 0)
         for key in self._db.decisions:
-            run = RunKey(key.room, key.device, key.run)
+            run = key[:3]  # equal to a RunKey, and cheaper than making one
             if run in last:
-                last[run] = max(last[run], key.n)
+                last[RunKey(*run)] = max(last[RunKey(*run)], key.n)
         return last
 
     def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:

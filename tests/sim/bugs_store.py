@@ -1,0 +1,158 @@
+"""Deliberate faults of storage and sequencing: what is told before, or although, it is not durable."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
+from lanchat_server.core.sequencer import Outcome, Sequencer, Submission, _Draft
+from tests.sim.planting import Change
+from tests.sim.server import SimStore
+from tests.support.memory_store import Fault, MemoryStore, MemoryTransaction
+
+
+def acknowledge_before_commit() -> list[Change]:
+    """An acknowledgement goes out before the transaction commits."""
+    return [(Sequencer, "commit", _telling_early("_acknowledge"))]
+
+
+def relay_before_commit() -> list[Change]:
+    """Records are relayed before the transaction commits."""
+    return [(Sequencer, "commit", _telling_early("_relay"))]
+
+
+def _telling_early(tell: str) -> Any:
+    def commit(self: Sequencer, store: SimStore, batch: list[Submission], now_ms: int) -> Outcome:
+        with store.transaction() as tx:
+            draft = _Draft(self._directory, tx, now_ms)
+            draft.look_up(batch, {})
+            for submission in batch:
+                draft.judge(submission)
+            outcome = draft.write(self._log_key)
+            core = store.server.core
+            getattr(core, tell)(outcome, store.world.clock.now)
+            store.server.run(store.server.service.step)
+        return outcome
+
+    return commit
+
+
+def number_before_commit() -> list[Change]:
+    """Numbers come from memory: a rollback leaves a hole, and nothing fits any more."""
+    honest = _Draft.look_up
+
+    def look_up(self: _Draft, batch: list[Submission], progress: Any) -> None:
+        honest(self, batch, progress)
+        last = self._directory.__dict__.setdefault("numbered", {})
+        for room, head in self._heads.items():
+            self._heads[room] = head._replace(seq=max(head.seq, last.get(room, 0)))
+
+    write = _Draft.write
+
+    def remember(self: _Draft, log_key: Any) -> Outcome:
+        self._directory.__dict__["numbered"].update({room: head.seq for room, head in self._heads.items()})
+        return write(self, log_key)
+
+    return [(_Draft, "look_up", look_up), (_Draft, "write", remember)]
+
+
+def acknowledge_what_was_rolled_back() -> list[Change]:
+    """A commit that failed is taken for done."""
+    return [(MemoryStore, "transaction", _careless(CommitFailed))]
+
+
+def acknowledge_what_nobody_knows() -> list[Change]:
+    """A commit of unknown outcome is taken for done."""
+    return [(MemoryStore, "transaction", _careless(CommitUnknown))]
+
+
+def no_fence() -> list[Change]:
+    """The lease is not checked: an older server goes on writing."""
+    return [(MemoryStore, "transaction", _careless(Fenced))]
+
+
+def _careless(ignored: type[Exception]) -> Any:
+    """A transaction that goes on as if one kind of error had not happened."""
+
+    @contextmanager
+    def transaction(self: MemoryStore) -> Iterator[MemoryTransaction]:
+        if ignored is not Fenced and self._incarnation != self.database.incarnation:
+            raise Fenced("a newer server has the lease")
+        tx = MemoryTransaction(self.database)
+        yield tx
+        fault = self.fault()
+        if fault in (Fault.NONE, Fault.UNKNOWN_STORED):
+            for change in tx.changes:
+                change()
+        error = {Fault.FAILED: CommitFailed, Fault.UNKNOWN_STORED: CommitUnknown, Fault.UNKNOWN_LOST: CommitUnknown}
+        if fault is not Fault.NONE and error[fault] is not ignored:
+            raise error[fault]("planned")
+
+    return transaction
+
+
+def duplicates_known_in_memory_only() -> list[Change]:
+    """Which messages were stored is known in memory only."""
+    return [
+        (MemoryTransaction, "decisions", lambda self, keys: {}),
+        (MemoryTransaction, "last_numbers", lambda self, runs: dict.fromkeys(runs, 0)),
+        (MemoryTransaction, "append", _append_unchecked),
+    ]
+
+
+def _append_unchecked(self: MemoryTransaction, room: int, records: Any, head: Any) -> None:
+    """Without the database's unique keys."""
+    self.changes.append(lambda: self._append(room, records, head))
+
+
+def retry_after_unknown_commit() -> list[Change]:
+    """After a commit of unknown outcome the same batch is committed again, without a look at what is stored."""
+    honest = Sequencer.commit
+
+    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> Outcome:
+        with store.transaction() as tx:
+            known = tx.decisions([submission.header.key for submission in batch])
+            last = tx.last_numbers({submission.run for submission in batch})
+        try:
+            return honest(self, store, batch, now_ms)
+        except CommitUnknown:
+            with store.transaction() as tx:
+                draft = _Draft(self._directory, tx, now_ms)
+                draft.look_up(batch, {})
+                draft._known, draft.last = known, last
+                for submission in batch:
+                    draft.judge(submission)
+                return draft.write(self._log_key)
+
+    return [(Sequencer, "commit", commit), (MemoryTransaction, "append", _append_unchecked)]
+
+
+def refusals_are_forgotten() -> list[Change]:
+    """A refusal is not kept."""
+    return [(MemoryTransaction, "reject", lambda self, rejections: None)]
+
+
+def no_order_within_a_run() -> list[Change]:
+    """An author's messages are taken in the order in which they arrive."""
+    honest = _Draft.judge
+
+    def judge(self: _Draft, submission: Submission) -> None:
+        honest(self, replace(submission, force=True))
+        self._outcome.gaps.clear()
+
+    return [(_Draft, "judge", judge)]
+
+
+BUGS = (
+    acknowledge_before_commit,
+    relay_before_commit,
+    number_before_commit,
+    acknowledge_what_was_rolled_back,
+    acknowledge_what_nobody_knows,
+    retry_after_unknown_commit,
+    duplicates_known_in_memory_only,
+    refusals_are_forgotten,
+    no_order_within_a_run,
+    no_fence,
+)

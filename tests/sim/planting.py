@@ -1,0 +1,48 @@
+"""Deliberate faults: how one is written down, switched on, and hunted.
+
+A bug is a function that returns what to patch; its docstring is what the table of the report says. Nothing else in this
+project knows of them.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.sim.patches import patched
+from tests.sim.running import run_seed
+
+Change = tuple[Any, str, Any]
+Plant = Callable[[], list[Change]]
+# Where each was caught first; written by `python -m tests.sim.planted --table`.
+CATCHES = Path(__file__).with_name("planted.json")
+
+
+@dataclass(frozen=True)
+class Catch:
+    """`by`: the invariant or the product's own check that failed."""
+
+    seed: int
+    by: str
+
+
+def told(plant: Plant) -> str:
+    """What this bug is, in one line."""
+    return " ".join((plant.__doc__ or "").split()).rstrip(".")
+
+
+def hunt(plant: Plant, first: int, seeds: int) -> Catch | None:
+    """The first of some seeds that fails with the bug; None: it was not caught."""
+    with patched(*plant()):
+        for seed in range(first, first + seeds):
+            report = run_seed(seed)
+            if report.failure:
+                return Catch(seed, report.failure.split(":")[0])
+    return None
+
+
+def known_catches() -> dict[str, Catch]:
+    """Of the last table, by the name of the bug."""
+    found = json.loads(CATCHES.read_text(encoding="utf-8"))
+    return {name: Catch(entry["seed"], entry["by"]) for name, entry in found.items()}

@@ -1,0 +1,162 @@
+"""After the run proper, in some runs: the database is put back to an earlier state, as from a backup.
+
+What was said since is lost to the log, so the promises about it do not hold. What must hold is that nobody mixes the
+two histories: a client either goes on with the restored log, or stops, says why, and keeps what it has.
+"""
+
+from collections import Counter
+from dataclasses import fields, replace
+from typing import Any
+
+from lanchat.protocol import wire
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.records import sign_head
+from lanchat_server.core.model import LogState
+from tests.sim.ledger import Ledger, require
+from tests.sim.network import BOTH
+from tests.sim.store import SimLocalStore
+from tests.support.memory_store import MemoryDatabase
+from tests.support.rig import LOG_ID, LOG_KEY
+
+# Virtual seconds in which everybody has met the restored log.
+_PATIENCE = 40.0
+
+
+def copied(database: MemoryDatabase) -> MemoryDatabase:
+    """A backup."""
+    values = {field.name: getattr(database, field.name) for field in fields(database)}
+    copy = MemoryDatabase(database.log, database.general)
+    for name, value in values.items():
+        setattr(copy, name, dict(value) if isinstance(value, dict) else value)
+    copy.records = {room: [replace(item) for item in stored] for room, stored in database.records.items()}
+    return copy
+
+
+class Restore:
+    """One restore at the end of a run."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        random = world.random
+        self._wanted = random.random() < 0.1
+        self._at = random.uniform(0.3, 1.0) * world.scene.duration
+        self._by_hand = random.random() < 0.3  # without a new epoch: somebody copied files
+        self._backup: MemoryDatabase | None = None
+
+    def plan(self) -> None:
+        if self._wanted:
+            self._world.clock.at(self._at, self._back_up)
+
+    def _back_up(self) -> None:
+        self._backup = copied(self._world.database)
+
+    def run(self) -> None:
+        """Put it back, let people talk, and look who stands where."""
+        backup = self._backup
+        if backup is None or backup.rooms.keys() != self._world.database.rooms.keys():
+            return
+        world, old = self._world, self._world.ledger
+        world.counters["restore from a backup"] += 1
+        self._put_back(backup)
+        self._new_computer()
+        for _ in range(5):
+            self._talk()
+            world.run_for(1.0)
+        self._replay_old_heads(old)
+        end = world.clock.now + _PATIENCE
+        while world.clock.now < end and self._undecided():
+            world.run_for(1.0)
+        require(not self._undecided(), "I13", f"after a restore: {self._undecided()}")
+        for profile in world.profiles:
+            self._check_copy(profile, old)
+
+    def _put_back(self, backup: MemoryDatabase) -> None:
+        world = self._world
+        world.may_fork = True
+        for server in list(world.servers):
+            server.crash()
+        backup.incarnation = world.database.incarnation
+        if not self._by_hand:
+            backup.log = LogState(LOG_ID, backup.log.epoch + 1)
+        world.database = backup
+        world.ledger = Ledger(world.clock, backup, world.ledger)
+        world.checker.forget_answers()
+        world.start_server()
+
+    def _new_computer(self) -> None:
+        """Somebody begins with an empty copy, and goes on talking before the others are back."""
+        world = self._world
+        living = [profile for profile in world.profiles if profile.lives]
+        if living:
+            fresh = world.random.choice(living)
+            for process in list(fresh.processes):
+                process.crash()
+            fresh.store = SimLocalStore(world)
+            fresh.start()
+            for other in living:
+                if other is not fresh:
+                    world.network.block(other.number, BOTH, world.random.uniform(0.0, 8.0))
+
+    def _talk(self) -> None:
+        world = self._world
+        for profile in world.profiles:
+            for process in profile.processes[:1]:
+                joined = [room.id for room in process.core.directory.rooms.values() if room.joined]
+                for _ in range(world.random.choice([0, 1, 4])):
+                    if joined and process.alive:
+                        process.say(world.random.choice(joined), Kind.TEXT, "after the restore")
+
+    def _replay_old_heads(self, old: Ledger) -> None:
+        """Heads of the epoch before are genuine, and say nothing about this log."""
+        world = self._world
+        if self._by_hand:
+            return
+        for profile in world.profiles:
+            for process in profile.processes:
+                for room, truth in old.rooms.items():
+                    head = sign_head(LOG_KEY, LOG_ID, world.epoch - 1, room, truth.head, truth.hashes[-1], 0)
+                    process.take([wire.Heads([head])])
+
+    # --- Where everybody stands --------------------------------------------------------------------------------------
+
+    def _undecided(self) -> str:
+        """Who neither follows the restored log nor has stopped; empty for nobody."""
+        for profile in self._world.profiles:
+            for process in profile.processes if profile.lives else ():
+                left = self._undecided_process(process)
+                if left:
+                    return left
+        return ""
+
+    def _undecided_process(self, process: Any) -> str:
+        ledger, user = self._world.ledger, process.profile.user
+        if process.session_began is None:
+            return f"{process.name} has no session"
+        for room, truth in ledger.rooms.items():
+            if not ledger.is_member(room, user):
+                continue
+            span = process.profile.store.span(room)
+            stop = process.core.stopped(room)
+            if span is None or stop is not None:
+                self._count(stop)
+                continue
+            readable = truth.head >= ledger.memberships[room, user][-1].first_seq
+            if readable and (span.cursor != truth.head or span.cursor_hash != truth.hashes[-1]):
+                return f"{process.name} stands at {span.cursor} of room {room}, the log at {truth.head}"
+        return ""
+
+    def _count(self, stop: Any) -> None:
+        if stop is not None:
+            counters: Counter[str] = self._world.counters
+            counters[f"fork seen: {stop.name.lower()}"] += 1
+
+    def _check_copy(self, profile: Any, old: Ledger) -> None:
+        """One history or the other, from end to end."""
+        for room, truth in self._world.ledger.rooms.items():
+            span = profile.store.span(room)
+            if span is None:
+                continue
+            histories = (truth.hashes, old.rooms[room].hashes)
+            ends = [(hashes[span.base : span.base + 1], hashes[span.cursor : span.cursor + 1]) for hashes in histories]
+            mine = ([span.base_hash], [span.cursor_hash])
+            require(mine in ends, "I4", f"client {profile.number} mixes two histories of room {room}")

@@ -1,0 +1,110 @@
+"""The local store of a simulated profile: full disks, writes that a crash tears, and what the ledger says of it."""
+
+import enum
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+from lanchat.protocol.client.ports import Link, OutboxItem, Span
+from lanchat.protocol.messages import Message, MessageKey
+from lanchat.protocol.records import Head
+from tests.sim.ledger import require
+from tests.support.memory_local import MemoryLocalStore
+
+T = TypeVar("T")
+
+
+class Tear(enum.Enum):
+    """What a crash in the middle of a write leaves: nothing of it, or all of it without anybody having been told."""
+
+    BEFORE = "the last write is gone"
+    AFTER = "the last write is there"
+
+
+class ProcessDied(BaseException):
+    """The process was killed in the middle of a write; not an error that a program could handle."""
+
+
+def _may_be_torn(method: Callable[..., T]) -> Callable[..., T]:
+    @wraps(method)
+    def write(self: "SimLocalStore", *arguments: Any) -> T:
+        tear, self.tear = self.tear, None
+        if tear is Tear.BEFORE:
+            raise ProcessDied
+        result = method(self, *arguments)
+        if tear is Tear.AFTER:
+            raise ProcessDied
+        return result
+
+    return write
+
+
+class SimLocalStore(MemoryLocalStore):
+    """`fail`: the disk is full; `tear`: the process that writes next dies of it."""
+
+    def __init__(self, world: Any) -> None:
+        super().__init__()
+        self.tear: Tear | None = None
+        self.damaged: set[MessageKey] = set()
+        self._world = world
+
+    @_may_be_torn
+    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        self._require_log(room, base, base_hash)
+        return super().start_span(room, base, base_hash)
+
+    @_may_be_torn
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+        self._require_log(room, base, base_hash)
+        self._world.counters["span begun anew"] += 1
+        return super().restart_span(room, base, base_hash)
+
+    @_may_be_torn
+    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+        for link in links:
+            self._require_log(room, link.record.seq, link.hash)
+        self._require_log(room, head.seq, head.hash)
+        require(head.seq >= links[-1].record.seq, "I9", f"records up to {links[-1].record.seq}, a head of {head.seq}")
+        super().append(room, links, head)
+
+    @_may_be_torn
+    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+        for link in links:
+            self._require_log(room, link.record.seq, link.hash)
+        super().prepend(room, links, base_hash)
+
+    @_may_be_torn
+    def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
+        item = super().add_outgoing(key, message, made_ms)
+        self._world.ledger.was_made(key, message)
+        return item
+
+    @_may_be_torn
+    def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
+        super().remove_outgoing(keys)
+
+    @_may_be_torn
+    def save_rooms(self, rooms: Any) -> None:
+        super().save_rooms(rooms)
+
+    @_may_be_torn
+    def save_users(self, users: Any) -> None:
+        super().save_users(users)
+
+    @_may_be_torn
+    def save_certificates(self, certificates: Any) -> None:
+        super().save_certificates(certificates)
+
+    def damage(self, key: MessageKey) -> None:
+        """The disk loses a message that waits."""
+        self._outgoing.pop(key, None)
+        self.damaged.add(key)
+
+    def has(self, key: MessageKey) -> bool:
+        """Whether a message waits here."""
+        return key in self._outgoing
+
+    def _require_log(self, room: int, seq: int, chain: bytes) -> None:
+        """I9, I4: what is kept is what the log has."""
+        if chain != self._world.ledger.hash_at(room, seq):
+            raise self._world.fail_now("I9", f"kept {seq} of room {room}, which the log does not have")
