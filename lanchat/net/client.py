@@ -126,7 +126,7 @@ class Client:
     def remember(self, known: KnownServer, device: StoredDevice, server: api.Server, first: Greeted | None) -> Member:
         """Become a remembered account and begin to connect. Raises LocalStoreError."""
         member, dialer = self._make_member(known, device, server, first)
-        member.run(Driver(member.core, dialer.dial, member.take_event, use_udp=self.options.use_udp))
+        member.run(Driver(member.core, dialer, member.take_event, use_udp=self.options.use_udp))
         member.driver.start()
         return member
 
@@ -135,7 +135,7 @@ class Client:
     ) -> Member:
         """Become the account that has just logged in. Raises LocalStoreError."""
         member, dialer = self._make_member(known, device, server, None)
-        member.run(Driver(member.core, dialer.dial, member.take_event, use_udp=self.options.use_udp))
+        member.run(Driver(member.core, dialer, member.take_event, use_udp=self.options.use_udp))
         member.driver.start_with(established)
         self._revoke_at_end = not keep
         return member

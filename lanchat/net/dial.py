@@ -1,17 +1,22 @@
-"""How an enrolled device gets a session: the last address, then wherever discovery sees the same server, then log-in.
+"""How an enrolled device gets a session: at the last address or wherever discovery sees the same server, then log-in.
 
 The pin holds at every address. A server whose certificate is right and whose log is another one was set up anew.
+
+An address that refuses belongs to a computer that is there while its server is being restarted: it is tried again
+before anything else. When it is silent the server is searched for beside the try. Searches shout at everybody on the
+network, so the distance from one to the next doubles, up to half a minute.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.i18n import _
 from lanchat.net.api import CommandError
+from lanchat.net.connecting import first_of
 from lanchat.net.discovery import discover
 from lanchat.net.driver import DialFailed, Established
 from lanchat.net.handshake import Greeted, Refusal, greet
@@ -27,9 +32,14 @@ from lanchat.store.profile import Profile
 
 CONNECT_TIMEOUT = 4.0
 LOGIN_TIMEOUT = 10.0
-DISCOVERY_TIME = 1.0
-# Failed tries at the last address before it is searched for: a server that is being restarted comes back there.
+# Three rounds of probes.
+DISCOVERY_TIME = 0.6
+# Tries that failed at the last address, this one included, before it is searched for.
 SEARCH_AFTER = 3
+# Seconds without an answer there after which it is searched for beside the try.
+SILENT_AFTER = 0.5
+SEARCH_FIRST = 1.0
+SEARCH_LONGEST = 30.0
 # Refusals after which a device does not come back by itself.
 FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
 
@@ -66,15 +76,27 @@ class Dialer:
         self._on_greeted = on_greeted
         self._first = first
         self._failures = 0
+        self._answered = False
+        self._search_at = 0.0
+        self._search_wait = SEARCH_FIRST
 
     async def dial(self, opened: Callable[[], None]) -> Established:
         """Raises DialFailed. A channel that does not become a session is closed."""
         first, self._first = self._first, None
-        channel = first.channel if first is not None and first.channel.open else await self._reach()
+        if first is not None and first.channel.open:
+            return await self._log_in(first.channel, first, opened)
+        return await self._log_in(await self._reach(), None, opened)
+
+    async def dial_beside(self) -> Established:
+        """A second session, while the server is silent in the first one: wherever it is now. Raises as `dial`. Whoever
+        calls it keeps the distance between searches."""
+        return await self._log_in(await self._race(self._search), None, lambda: None)
+
+    async def _log_in(self, channel: Channel, first: Greeted | None, opened: Callable[[], None]) -> Established:
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT):
                 opened()
-                greeted = first if first is not None and channel is first.channel else await greet(channel)
+                greeted = first or await greet(channel)
                 self._check_log(greeted)
                 self._on_greeted(self.known, greeted)
                 logged_in = await greeted.log_in_device(self._device, self._key)
@@ -85,6 +107,7 @@ class Dialer:
                 raise
             raise failed from error
         self._failures = 0
+        self._search_wait = SEARCH_FIRST
         return Established(channel, greeted.welcome, logged_in)
 
     def _check_log(self, greeted: Greeted) -> None:
@@ -94,13 +117,30 @@ class Dialer:
 
     async def _reach(self) -> Channel:
         """A channel to the server with the pinned fingerprint, wherever it is now."""
-        try:
+        self._failures += 1
+        if asyncio.get_running_loop().time() < self._search_at:
             return await self._open(self.known.host, self.known.port)
-        except DialFailed as failed:
-            self._failures += 1
-            if self._failures < SEARCH_AFTER:
-                raise
-            last = failed
+        return await self._race(self._search_in_turn if self._failures >= SEARCH_AFTER else self._search_if_silent)
+
+    async def _race(self, search: Callable[["asyncio.Future[Channel]"], Awaitable[Channel]]) -> Channel:
+        """At the last address and by the search; the first who proves the pinned key."""
+        self._answered = False
+        here = asyncio.ensure_future(self._open(self.known.host, self.known.port, self._note_answer))
+        return await first_of([here, search(here)], Channel.abort)
+
+    async def _search_if_silent(self, here: "asyncio.Future[Channel]") -> Channel:
+        done, _ = await asyncio.wait([here], timeout=SILENT_AFTER)
+        if done or self._answered:
+            raise DialFailed
+        return await self._search_in_turn(here)
+
+    async def _search_in_turn(self, here: "asyncio.Future[Channel]") -> Channel:
+        self._search_at = asyncio.get_running_loop().time() + self._search_wait
+        self._search_wait = min(2.0 * self._search_wait, SEARCH_LONGEST)
+        return await self._search(here)
+
+    async def _search(self, here: "asyncio.Future[Channel]") -> Channel:
+        """Where discovery sees the server. At the old address, too: it may have come back meanwhile."""
         options = self._options
         for found in await discover(
             DISCOVERY_TIME,
@@ -110,20 +150,25 @@ class Dialer:
             stop_after_first=True,
             wanted=self._is_ours,
         ):
-            # At the old address, too: it may have come back while it was searched for.
+            if self._answered and not here.done() and (found.host, found.port) == (self.known.host, self.known.port):
+                return await here
             if self._is_ours(found):
                 with contextlib.suppress(DialFailed):
                     channel = await self._open(found.host, found.port)
                     self._moved(found.host, found.port)
                     return channel
-        raise last
+        raise DialFailed
 
     def _is_ours(self, found: FoundServer) -> bool:
         return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)
 
-    async def _open(self, host: str, port: int) -> Channel:
+    def _note_answer(self) -> None:
+        """At the last address somebody takes connections, however long the rest takes."""
+        self._answered = True
+
+    async def _open(self, host: str, port: int, on_answer: Callable[[], None] = lambda: None) -> Channel:
         try:
-            channel = await open_channel(host, port, self._options.connect_timeout)
+            channel = await open_channel(host, port, self._options.connect_timeout, on_answer)
         except (OSError, TimeoutError, ProtocolError) as error:
             raise DialFailed from error
         if channel.fingerprint != self.known.fingerprint:

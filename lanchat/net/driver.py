@@ -8,12 +8,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from lanchat.net.connecting import still_ours
 from lanchat.net.tls import Channel
 from lanchat.net.udp import UdpRelay
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import ClientCore
-from lanchat.protocol.client.events import ConnectionGivenUp, Event, KeysChanged, Output, Path, ReconnectDue
+from lanchat.protocol.client.events import (
+    ConnectionGivenUp,
+    Event,
+    KeysChanged,
+    Output,
+    Path,
+    ReconnectDue,
+    SearchDue,
+)
 from lanchat.protocol.client.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.wire import decode_from_server_untrusted
@@ -21,6 +31,8 @@ from lanchat.protocol.wire import decode_from_server_untrusted
 # The core's state changes in a few rounds at most; more means that it asks for the same thing without end.
 _ROUNDS_MAX = 1000
 _FAILURE_PAUSE = 1.0
+# How late it is seen that this computer has lost an address; a look takes 10 µs.
+_ADDRESS_INTERVAL = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +57,22 @@ class DialFailed(Exception):
         self.code = code
 
 
-# `opened()` is called when the server's identity was proven and log-in begins. Raises DialFailed.
-Dial = Callable[[Callable[[], None]], Awaitable[Established]]
+class Dials(Protocol):
+    """Makes sessions; both raise DialFailed."""
+
+    async def dial(self, opened: Callable[[], None]) -> Established:
+        """`opened()` is called when the server's identity was proven and log-in begins."""
+
+    async def dial_beside(self) -> Established:
+        """Wherever the server is now, while a session lives that hears nothing of it."""
 
 
 class Driver:
     """Event loop's thread only. `on_event` gets what the shell itself does not handle."""
 
-    def __init__(self, core: ClientCore, dial: Dial, on_event: Callable[[Event], None], *, use_udp: bool) -> None:
+    def __init__(self, core: ClientCore, dialer: Dials, on_event: Callable[[Event], None], *, use_udp: bool) -> None:
         self.core = core
-        self._dial = dial
+        self._dialer = dialer
         self._on_event = on_event
         # The code with which the server turned down the last try, 0 for none.
         self.turned_away = 0
@@ -63,6 +81,7 @@ class Driver:
         self._channel: Channel | None = None
         self._udp: UdpRelay | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._address_timer: asyncio.TimerHandle | None = None
         self._dialing: asyncio.Task[None] | None = None
         self._pumping = False
         self._stopped = False
@@ -88,6 +107,8 @@ class Driver:
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._address_timer is not None:
+            self._address_timer.cancel()
         if self._dialing is not None:
             self._dialing.cancel()
         self._drop_connection()
@@ -100,12 +121,19 @@ class Driver:
     # --- Connecting -----------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        if self._dialing is None or self._dialing.done():
-            self._dialing = self._loop.create_task(self._try())
+        self._begin_try(lambda: self._dialer.dial(self._opened))
 
-    async def _try(self) -> None:
+    def _search(self) -> None:
+        """A second connection beside one that is silent; when the first one ends meanwhile, this is the next try."""
+        self._begin_try(self._dialer.dial_beside)
+
+    def _begin_try(self, dial: Callable[[], Awaitable[Established]]) -> None:
+        if self._dialing is None or self._dialing.done():
+            self._dialing = self._loop.create_task(self._try(dial))
+
+    async def _try(self, dial: Callable[[], Awaitable[Established]]) -> None:
         try:
-            established = await self._dial(self._opened)
+            established = await dial()
         except DialFailed as failed:
             self._failed(failed)
         except Exception as error:
@@ -113,13 +141,26 @@ class Driver:
             log.exception("a try to connect failed")
             self._failed(DialFailed(str(error)))
         else:
-            self._adopt(established)
+            self._take(established)
 
     def _opened(self) -> None:
         self.core.opened(self.now())
         self.pump()
 
+    def _take(self, established: Established) -> None:
+        """Logged in. A session that lives and was heard meanwhile is kept, a silent one gives way."""
+        if self.core.in_session:
+            if not self.core.silent:
+                established.channel.close()
+                return
+            log.info("the server is reached by another connection")
+            self._drop_connection()
+            self.core.disconnected(self.now())
+        self._adopt(established)
+
     def _failed(self, failed: DialFailed) -> None:
+        if self.core.in_session:
+            return
         self.turned_away = failed.code
         if failed.final:
             self.core.refused(self.now(), failed.text, failed.code)
@@ -141,7 +182,21 @@ class Driver:
             use_udp=self._udp is not None,
         )
         channel.attach(self._take_frames, lambda error: self._lost(channel, error))
+        self._watch_address(channel)
         self.pump()
+
+    def _watch_address(self, channel: Channel) -> None:
+        """Nothing that is sent from an address which this computer no longer has is ever answered."""
+        if self._address_timer is not None:
+            self._address_timer.cancel()
+        self._address_timer = self._loop.call_later(_ADDRESS_INTERVAL, self._check_address, channel)
+
+    def _check_address(self, channel: Channel) -> None:
+        if channel is self._channel and not self._stopped:
+            self._watch_address(channel)
+            if not still_ours(channel.own):
+                self.core.cut_off(self.now())
+                self.pump()
 
     def _open_udp(self, channel: Channel, welcome: wire.Welcome) -> UdpRelay | None:
         try:
@@ -224,6 +279,8 @@ class Driver:
         match event:
             case ReconnectDue():
                 self._connect()
+            case SearchDue():
+                self._search()
             case ConnectionGivenUp():
                 self._drop_connection()
             case KeysChanged():

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from lanchat.net.connecting import connect
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN, FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.wire import FrameReader, pack_frame
@@ -40,15 +41,15 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
-async def open_channel(host: str, port: int, timeout: float) -> "Channel":
-    """Connect and shake hands. Raises OSError (also ssl.SSLError), TimeoutError, ProtocolError (something else than
-    this protocol answers there). Nothing of ours has been sent."""
+async def open_channel(host: str, port: int, timeout: float, on_answer: Callable[[], None] = lambda: None) -> "Channel":
+    """Connect and shake hands; `on_answer` is called between the two. Raises OSError (also ssl.SSLError), TimeoutError,
+    ProtocolError (something else than this protocol answers there). Nothing of ours has been sent."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout):
+        sock = await connect(host, port)
+        on_answer()
         # An empty server name: no SNI, for it says nothing here.
-        _, channel = await loop.create_connection(
-            Channel, host, port, ssl=client_context(), server_hostname="", happy_eyeballs_delay=0.25
-        )
+        _, channel = await loop.create_connection(Channel, sock=sock, ssl=client_context(), server_hostname="")
     if channel.fingerprint is None:
         channel.abort()
         raise ProtocolError("not a LAN Chat server")
@@ -61,6 +62,7 @@ class Channel(asyncio.Protocol):
     def __init__(self) -> None:
         self.fingerprint: str | None = None
         self.peer: tuple[Any, ...] = ()
+        self.own: tuple[Any, ...] = ()
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._transport: asyncio.Transport | None = None
         self._frames: deque[bytes] = deque()
@@ -81,6 +83,7 @@ class Channel(asyncio.Protocol):
         if tls.selected_alpn_protocol() == ALPN and certificate:
             self.fingerprint = hashlib.sha256(certificate).hexdigest()
         self.peer = transport.get_extra_info("peername")
+        self.own = transport.get_extra_info("sockname")
 
     def data_received(self, data: bytes) -> None:
         try:

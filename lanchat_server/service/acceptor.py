@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lanchat.net.connecting import resume_soon
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN
 from lanchat_server.service.connection import LOGIN_TIMEOUT, Connection
@@ -153,6 +154,7 @@ class Acceptor:
         sock.setblocking(False)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        resume_soon(sock)
         # An IPv4 client of a socket for both kinds of addresses.
         return _Stranger(address.removeprefix("::ffff:"), sock, self._loop.time() + LOGIN_TIMEOUT)
 

@@ -12,8 +12,10 @@ from lanchat.protocol.client.events import (
     CertificateRenewed,
     ConnectionGivenUp,
     KeysChanged,
+    MessageStored,
     Path,
     ReconnectDue,
+    SearchDue,
     StateMoved,
 )
 from lanchat.protocol.client.states import TABLE, LinkState, Move, Reason, WrongMove, after
@@ -93,12 +95,12 @@ def test_tries_are_drawn_from_a_doubling_range_a_small_one_in_the_first_minute()
     client.log_in = lambda: client.core.disconnected(client.now)  # type: ignore[method-assign]
     client.connect()
     times: list[float] = []
-    while len(times) < 22:
+    while len(times) < 36:
         seen = len(client.of_kind(ReconnectDue))
         client.run_until(lambda seen=seen: len(client.of_kind(ReconnectDue)) > seen, 60)
         times.append(client.now)
     waits = [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
-    assert waits == [0.5, 1, 2, *[4] * 15, 30, 30, 30]
+    assert waits == [0.5, 1, *[2] * 30, 30, 30, 30]
 
 
 def test_a_session_that_went_live_makes_the_next_try_quick_again() -> None:
@@ -160,16 +162,73 @@ def test_pings_at_once_and_a_pong_opens_the_path() -> None:
     assert pings(client) == [0, 1]
 
 
-def test_four_pings_then_everything_over_tls_and_again_after_half_a_minute() -> None:
+def test_six_pings_then_everything_over_tls_and_again_at_growing_distances() -> None:
     client = live_wire(udp=False)
-    start = client.now
     client.beat_every(5)
-    client.run_for(3)
-    assert pings(client) == [0, 0, 0, 0]
-    client.run_until(lambda: len(pings(client)) > 4, 60)
-    assert 30 <= client.now - start <= 33
+    times: list[float] = []
+    while len(times) < 7:
+        client.sent.clear()
+        client.run_until(lambda: len(pings(client)) == 6, 60)
+        times.append(client.now)
+    waits = [round(later - earlier, 1) for earlier, later in itertools.pairwise(times)]
+    # 4, 8, 16, then 30 s, and the second that the six pings and the patience after them take.
+    assert waits == [5, 9, 17, 31, 31, 31]
     client.hook = lambda direction, path, frame: True
     assert client.run_until(lambda: client.core.udp_open, 60)
+
+
+def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
+    client = live_wire()
+    client.beat_every(5)
+    client.run_for(1)
+    block_udp(client)
+    start = client.now
+    client.core.send(1, Kind.TEXT, "into a dead path", 0, start)
+    assert client.run_until(lambda: not client.core.udp_open, 10)
+    # 0.3 s until the third try, 0.6 s of pings, 0.4 s of patience.
+    assert client.now - start == pytest.approx(1.3, abs=0.05)
+    assert 0 in pings(client, Path.TLS)
+    assert client.core.state is LinkState.LIVE
+    assert client.of_kind(SearchDue) == []
+
+
+def test_records_that_nobody_repairs_show_that_udp_is_dead() -> None:
+    client = live_wire()
+    client.run_for(1)
+    block_udp(client)
+    start = client.now
+    client.log.say()
+    client.to_client(Path.TLS, wire.Heads([client.log.head(1)]))
+    assert client.run_until(lambda: not client.core.udp_open, 10)
+    assert client.now - start < 2
+    client.run_for(2)
+    assert client.core.cursor(1) == 1
+
+
+def test_a_listener_to_whom_nothing_is_said_by_udp_any_more_notices() -> None:
+    client = live_wire()
+    client.beat_every(10)
+    client.run_for(21)
+    assert client.core.udp_open
+    block_udp(client)
+    start = client.now
+    assert client.run_until(lambda: not client.core.udp_open, 30)
+    assert client.now - start < 14
+
+
+def test_an_idle_client_is_silent_on_the_network() -> None:
+    """The heartbeat every ten seconds, and a ping with its answer every 25: less than one datagram in five seconds."""
+    client = live_wire()
+    client.beat_every(10)
+    client.run_for(60)
+    client.sent.clear()
+    client.run_for(600)
+    assert len(pings(client)) <= 600 * (0.2 - 0.1) / 2
+    client = live_wire()
+    client.run_for(60)
+    client.sent.clear()
+    client.run_for(600)
+    assert len(pings(client)) <= 600 * 0.2 / 2
 
 
 def test_a_quiet_path_is_kept_open() -> None:
@@ -235,6 +294,84 @@ def test_a_server_that_only_answers_pings_is_not_given_up() -> None:
     client.run_for(120)
     assert client.core.state is LinkState.LIVE
     assert client.of_kind(ConnectionGivenUp) == []
+
+
+def cut(client: Wire) -> None:
+    client.hook = lambda direction, path, frame: False
+
+
+def test_a_server_that_does_not_answer_is_searched_for_while_the_session_lives() -> None:
+    client = live_wire()
+    client.run_for(1)
+    cut(client)
+    start = client.now
+    client.core.send(1, Kind.TEXT, "is anybody there", 0, start)
+    assert client.run_until(lambda: bool(client.of_kind(SearchDue)), 10)
+    assert 1.5 <= client.now - start <= 1.9
+    assert client.core.silent
+    assert client.core.state is LinkState.LIVE
+    client.run_until(lambda: bool(client.of_kind(ConnectionGivenUp)), 20)
+    # 1, 2, 4 s and up to a quarter more from one to the next.
+    assert 3 <= len(client.of_kind(SearchDue)) <= 4
+
+
+def test_a_silence_of_an_idle_client_is_searched_into_too() -> None:
+    client = live_wire()
+    client.run_for(1)
+    heard = client.core._link._heard
+    cut(client)
+    assert client.run_until(lambda: bool(client.of_kind(SearchDue)), 20)
+    assert 8.7 <= client.now - heard <= 9.1
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0])
+def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(seconds: float) -> None:
+    client = live_wire()
+    client.run_for(1)
+    cut(client)
+    start = client.now
+    for number in range(3):
+        client.core.send(1, Kind.TEXT, f"into the hole {number}", 0, client.now)
+        client.run_for(seconds / 3)
+    # TLS takes longer to recover: what TCP repeats seldom comes late.
+    client.hook = lambda direction, path, frame: path is Path.UDP
+    start = client.now
+    assert client.run_until(lambda: len(client.of_kind(MessageStored)) == 3, 10)
+    assert client.now - start < 0.6
+    client.hook = lambda direction, path, frame: True
+    client.run_for(5)
+    assert client.core.udp_open
+    assert not client.core.silent
+    assert client.of_kind(ConnectionGivenUp) == []
+
+
+def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
+    client = live_wire()
+    client.run_for(1)
+    client.delay = lambda path: 0.5
+    client.core.send(1, Kind.TEXT, "slowly", 0, client.now)
+    client.run_for(20)
+    assert client.core.udp_open
+    assert client.of_kind(SearchDue) == []
+
+
+def test_a_connection_whose_address_is_gone_is_replaced_at_once() -> None:
+    client = live_wire()
+    client.run_for(1)
+    cut(client)
+    client.core.cut_off(client.now)
+    client.run_for(0)
+    client.core.handle_timer(client.now)
+    client.pump()
+    assert len(client.of_kind(SearchDue)) == 1
+    # The shell did it: the old session ends and the new one begins without a wait between them.
+    client.hook = lambda direction, path, frame: True
+    client.core.disconnected(client.now)
+    client.core.connected(client.log.logged_in(client.key), client.now, epoch=client.log.epoch)
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 1)
+    tries = len(client.of_kind(ReconnectDue))
+    client.run_for(30)
+    assert len(client.of_kind(ReconnectDue)) == tries
 
 
 # --- Keys, requests ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ The shell (lanchat/net, or a simulator) drives it:
 
     start(now)                          begin; `ReconnectDue` says when to connect
     opened / connected / disconnected   how the connection fares; `connected` takes the server's LoggedIn
+    cut_off(now)                        the connection's own address is gone; `SearchDue` says when to make a second one
     receive(frame, path, now)           each decoded frame after log-in; raises ProtocolError: a datagram is then
                                         dropped, a TLS connection closed
     timer() / handle_timer(now)         when it wants to be called, and the call
@@ -49,6 +50,7 @@ from lanchat.protocol.client.events import (
     RecordsStored,
     RoomRemoved,
     RoomUpdated,
+    SearchDue,
     StateMoved,
     Stop,
     UsersChanged,
@@ -161,6 +163,15 @@ class ClientCore:
         return self._link.state
 
     @property
+    def in_session(self) -> bool:
+        return self._link.up
+
+    @property
+    def silent(self) -> bool:
+        """The server was asked for a sign of life and gave none yet: another connection to it is better than this."""
+        return self._link.silent
+
+    @property
     def udp_open(self) -> bool:
         return self._link.udp_open
 
@@ -219,6 +230,11 @@ class ClientCore:
         self._link.lost(now, reason, detail)
         self._tell_state()
 
+    def cut_off(self, now: float) -> None:
+        """This computer no longer has the address that the connection uses; `SearchDue` follows."""
+        self._desk.at(now)
+        self._desk.put(self._link.cut_off(now))
+
     def refused(self, now: float, detail: str = "", code: int = 0) -> None:
         """The server refuses this device for good."""
         self._desk.at(now)
@@ -261,7 +277,9 @@ class ClientCore:
         if not self._link.up:
             self.drop("frame without session")
             return
-        self._link.heard(now)
+        if self._link.heard(now, path):
+            self._outbox.hurry(now)
+            self._rooms.hurry(now)
         if not isinstance(frame, wire.Pong):
             self._handlers[type(frame)](frame)
         elif self._link.ponged(path):
@@ -501,6 +519,8 @@ class ClientCore:
         self._certificates.ask()
         self._judge()
         self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
+        if self._outbox.take_doubt() or self._rooms.take_doubt():
+            self._desk.put(self._link.doubt(now))
         cursors = self._receipts.take_due(now)
         if cursors:
             self._desk.send(Path.TLS, wire.Cursors(cursors))
@@ -578,6 +598,8 @@ class ClientCore:
             self._tell_state()
         if due is Due.RECONNECT:
             self._desk.tell(ReconnectDue())
+        elif due is Due.SEARCH:
+            self._desk.tell(SearchDue())
         elif due is Due.GIVE_UP:
             self._give_up(Reason.SILENT)
         if self._link.up:

@@ -170,6 +170,12 @@ class ReconnectDue:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchDue:
+    """The server is silent: the shell looks for it everywhere and makes a second connection; when that one is proven
+    and logged in while the first is still silent, it says `disconnected` and `connected` in one go."""
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrouble:
     """The local copy cannot be read or written; nothing moved, and it is tried again."""
 
@@ -179,5 +185,5 @@ class LocalTrouble:
 Event = (
     StateMoved | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused | RoomUpdated
     | RoomRemoved | UsersChanged | MembersChanged | CursorsChanged | CertificatesLearned | Answered | KeysChanged
-    | CertificateRenewed | ConnectionGivenUp | ReconnectDue | LocalTrouble
+    | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalTrouble
 )  # fmt: skip

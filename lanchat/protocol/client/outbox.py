@@ -66,6 +66,7 @@ class Outbox:
         # Other processes' messages in the store, and since when they are known here.
         self._others: dict[MessageKey, float] = {}
         self._pause_until = 0.0
+        self._doubtful = False
         self.set_limits(limits)
 
     def set_limits(self, limits: Limits) -> None:
@@ -167,6 +168,18 @@ class Outbox:
             if number >= n:
                 waiting.due = min(waiting.due, now)
 
+    def hurry(self, now: float) -> None:
+        """What was sent into a silence is as if never sent."""
+        for run in self._runs.values():
+            for waiting in run.values():
+                if waiting.tries:
+                    waiting.due, waiting.wait, waiting.tries = min(waiting.due, now), self._config.retry_first, 1
+
+    def take_doubt(self) -> bool:
+        """Whether something went out since the last call that had stayed unanswered too often."""
+        doubtful, self._doubtful = self._doubtful, False
+        return doubtful
+
     def busy(self, until: float) -> None:
         """The server took nothing: nothing goes out before."""
         self._pause_until = max(self._pause_until, until)
@@ -205,6 +218,8 @@ class Outbox:
             if not self._tokens.take(now):
                 break
             waiting.tries += 1
+            # Over TLS nothing is sent twice within two seconds, so that the second try says what the third does by UDP.
+            self._doubtful |= waiting.tries >= (self._config.tls_try if udp_open else 2)
             if not self._fits_datagram(waiting.item.message) or waiting.tries % self._config.tls_try == 0:
                 path = Path.TLS
             self._schedule(waiting, path, now)

@@ -48,6 +48,13 @@ class Repair:
         self.ask_at = now + self._interval
         self._interval = min(2 * self._interval, self._config.nack_longest)
 
+    def hurry(self, now: float) -> None:
+        """As if nothing had been asked for."""
+        if self.ask_at is not None:
+            self._since = now
+            self._interval = self._config.nack_first
+            self.ask_at = min(self.ask_at, now)
+
     def postpone(self, until: float) -> None:
         """The server would not answer before."""
         self.ask_at = until

@@ -76,7 +76,7 @@ class RoomReceiver:
         self._owes_page = False
         # Whether anything still comes unasked: numbers of the last NACK, and how many NACKs went out since.
         self._asked: frozenset[int] = frozenset()
-        self._nacks_in_a_row = 0
+        self.nacks_in_a_row = 0
         self._events: list[Event] = []
         if self._span is not None:
             self._adopt(self._span)
@@ -135,7 +135,7 @@ class RoomReceiver:
 
     def _take_record(self, record: Record) -> None:
         if record.seq not in self._asked:
-            self._nacks_in_a_row = 0
+            self.nacks_in_a_row = 0
         if self._chain is None:
             if len(self._early) < self._context.config.reorder_max:
                 self._early[record.seq] = record
@@ -287,7 +287,7 @@ class RoomReceiver:
         if not self._repair.due(now):
             return None
         missing = chain.missing(top, NACK_MAX + 1)
-        hopeless = self._repair.overdue(now) or self._nacks_in_a_row >= self._context.config.nacks_in_a_row
+        hopeless = self._repair.overdue(now) or self.nacks_in_a_row >= self._context.config.nacks_in_a_row
         if len(missing) > NACK_MAX or hopeless:
             if now < self._pull_at:
                 self._repair.postpone(self._pull_at)
@@ -332,7 +332,12 @@ class RoomReceiver:
         self._repair.asked(now)
         if nack.missing:
             self._asked = frozenset(nack.missing)
-            self._nacks_in_a_row += 1
+            self.nacks_in_a_row += 1
+
+    def hurry(self, now: float) -> None:
+        """NACKs of a silence were lost."""
+        self.nacks_in_a_row = 0
+        self._repair.hurry(now)
 
     def postpone(self, until: float) -> None:
         """No NACK may go out before."""
@@ -342,7 +347,7 @@ class RoomReceiver:
         """A page was asked for; `page` or `pull_failed` follows."""
         self._pull = request
         self._owes_page = False
-        self._nacks_in_a_row = 0
+        self.nacks_in_a_row = 0
         if self._repair.ask_at is not None:
             self._repair.postpone(now + self._context.config.page_patience)
 

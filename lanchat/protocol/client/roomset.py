@@ -49,6 +49,7 @@ class RoomSet:
         self._dirty: dict[int, None] = {}
         self._older: dict[int, None] = {}
         self._pulls = 0
+        self._doubtful = False
 
     def clear(self) -> None:
         """The session ended."""
@@ -168,7 +169,18 @@ class RoomSet:
             return
         self._nacks.take(now)
         receiver.nacked(nack, now)
+        self._doubtful |= receiver.nacks_in_a_row >= self._config.doubt_nacks
         self._desk.send(live_path, nack)
+
+    def hurry(self, now: float) -> None:
+        """What was asked for in a silence is asked for again."""
+        for receiver in self._rooms.values():
+            receiver.hurry(now)
+
+    def take_doubt(self) -> bool:
+        """Whether something was asked for since the last call that had stayed unanswered too often."""
+        doubtful, self._doubtful = self._doubtful, False
+        return doubtful
 
     def _pull(self, receiver: RoomReceiver, request: wire.History) -> None:
         if self._pulls >= self._config.pulls_at_once:
