@@ -13,6 +13,9 @@ ALPN = "lanchat/1"
 
 # A datagram that passes every usual path (Ethernet, PPPoE, VPN, IPv6 minimum 1,280) without IP fragments.
 DATAGRAM_MAX = 1200
+# Frames in one datagram; honest ones have a dozen. Without a bound a client could ask for 366 pongs with one datagram,
+# each a datagram of its own, to the address that stands on it.
+DATAGRAM_FRAMES_MAX = 16
 # A body that still fits one datagram with header, signature, signed head and seal; a larger one goes over TLS.
 INLINE_BODY_MAX = 900
 # A frame before log-in: the largest honest one is a registration (names, password, keys: < 1 KiB). A stranger

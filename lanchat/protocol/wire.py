@@ -21,7 +21,7 @@ import msgspec
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.codec import U32, U63, Key16, Key32, Positive, Signature, decoder, encode
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import FRAME_MAX, NACK_MAX, PAGE_RECORDS_MAX, SUBMIT_MAX, Limits
+from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, FRAME_MAX, NACK_MAX, PAGE_RECORDS_MAX, SUBMIT_MAX, Limits
 from lanchat.protocol.messages import Message, MessageKey
 from lanchat.protocol.records import Head, Record
 
@@ -648,8 +648,9 @@ FromServer = LiveFromServer | EventFromServer | Response | Failure
 
 decode_from_client_untrusted = decoder(FromClient)
 decode_from_server_untrusted = decoder(FromServer)
-decode_client_datagram_untrusted = decoder(list[LiveFromClient])
-decode_server_datagram_untrusted = decoder(list[LiveFromServer])
+_FEW = msgspec.Meta(max_length=DATAGRAM_FRAMES_MAX)
+decode_client_datagram_untrusted = decoder(Annotated[list[LiveFromClient], _FEW])
+decode_server_datagram_untrusted = decoder(Annotated[list[LiveFromServer], _FEW])
 
 _LENGTH = struct.Struct(">I")
 
@@ -661,7 +662,7 @@ def pack_frame(frame: msgspec.Struct) -> bytes:
 
 
 def encode_datagram(frames: list[Any]) -> bytes:
-    """The payload of a sealed datagram."""
+    """The payload of a sealed datagram; DATAGRAM_FRAMES_MAX frames at most."""
     return encode(frames)
 
 

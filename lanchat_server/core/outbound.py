@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from lanchat.protocol.codec import encode
-from lanchat.protocol.limits import DATAGRAM_MAX, PAGE_OCTETS_MAX
+from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, DATAGRAM_MAX, PAGE_OCTETS_MAX
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.seal import OVERHEAD
 from lanchat.protocol.wire import Records, pack_frame
@@ -143,7 +143,7 @@ def _datagrams(frames: Iterable[bytes]) -> tuple[bytes, ...]:
     groups: list[list[bytes]] = []
     room_left = -1
     for frame in frames:
-        if len(frame) > room_left:
+        if len(frame) > room_left or len(groups[-1]) == DATAGRAM_FRAMES_MAX:
             groups.append([])
             room_left = PAYLOAD_MAX
         groups[-1].append(frame)

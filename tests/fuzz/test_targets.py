@@ -79,6 +79,7 @@ def test_a_datagram_takes_little_time_and_memory(target: Target) -> None:
     have been busy with something else."""
     rng = Random(1)
     inputs = [*target.seeds(), *corpus.load(corpus.CORPUS, target.name).values()]
+    inputs += corpus.load(corpus.REGRESSIONS, target.name).values()
     inputs += [target.change(rng.choice(inputs), rng, target.octets_max) for _ in range(100)]
     inputs = [octets[:DATAGRAM_MAX] for octets in inputs]
     for octets in inputs:

@@ -94,9 +94,9 @@ def test_sixty_rooms_with_a_short_message_each_need_twenty_datagrams() -> None:
     assert len(merged(parts).datagrams) == 20
 
 
-def test_many_small_frames_need_a_longer_array_header() -> None:
+def test_many_small_frames_are_sixteen_to_a_datagram() -> None:
     packed = pack_frames([wire.Pong(1)] * 40)
-    assert [len(decode_server_datagram_untrusted(datagram)) for datagram in packed.datagrams] == [40]
+    assert [len(decode_server_datagram_untrusted(datagram)) for datagram in packed.datagrams] == [16, 16, 8]
 
 
 # --- Sending together ----------------------------------------------------------------------------------------------
