@@ -1,6 +1,6 @@
 """Many rows or keys in one statement, past the expression layer, which would cost more than the database itself.
 
-* Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it.
+* Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it, one UPDATE that joins with them.
 * Keys of several columns: given a list of tuples to compare with, SQLite reads the whole table, so the keys become a
   small table of their own to begin a join with. MySQL and MariaDB step down the index for each tuple of a list.
 
@@ -48,6 +48,35 @@ def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[
 def _insert_into(table: Table) -> str:
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608
+
+
+def update_rows(
+    connection: Connection, table: str, key: Sequence[str], columns: Sequence[str], rows: Collection[Sequence[Any]]
+) -> int:
+    """Set `columns` of the rows of `table` whose `key` columns have these values; each of `rows` is a key followed by
+    the new values. Returns how many were found. The names are constants of the program, the keys differ."""
+    found = 0
+    for chunk in chunks(rows):
+        if connection.dialect.name == "sqlite":
+            values = [(*row[len(key) :], *row[: len(key)]) for row in chunk]
+            found += connection.exec_driver_sql(_sqlite_update(table, tuple(key), tuple(columns)), values).rowcount
+        else:
+            found += connection.exec_driver_sql(_mysql_update(table, key, columns, chunk)).rowcount
+    return found
+
+
+@cache
+def _sqlite_update(table: str, key: Sequence[str], columns: Sequence[str]) -> str:
+    new = ", ".join(f"{column} = ?" for column in columns)
+    return f"UPDATE {table} SET {new} WHERE {' AND '.join(f'{column} = ?' for column in key)}"  # noqa: S608
+
+
+def _mysql_update(table: str, key: Sequence[str], columns: Sequence[str], rows: list[Sequence[Any]]) -> str:
+    named = ",".join(f"{literal(value)} v{i}" for i, value in enumerate(rows[0]))
+    selects = " UNION ALL SELECT ".join([named, *(",".join(map(literal, row)) for row in rows[1:])])
+    on = " AND ".join(f"t.{column} = k.v{i}" for i, column in enumerate(key))
+    new = ", ".join(f"t.{column} = k.v{i}" for i, column in enumerate(columns, len(key)))
+    return f"UPDATE (SELECT {selects}) AS k STRAIGHT_JOIN {table} t ON {on} SET {new}"  # noqa: S608
 
 
 def find_rows(

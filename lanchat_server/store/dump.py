@@ -101,4 +101,4 @@ def _index(connection: Connection, records: list[Row]) -> None:
         said = [
             indexing.Said(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"]) for row in group
         ]
-        indexing.index(connection, room, said)
+        indexing.index(connection, [(room, said)])

@@ -35,16 +35,22 @@ class Said(NamedTuple):
     text: str | None
 
 
-def index(connection: Connection, room: int, records: Iterable[Said]) -> None:
-    """Add what consecutive records say, and apply their edits and deletions, in order, to what is there."""
-    added, edited, deleted = _fold(records)
-    if added:
-        _add(connection, [(room, said.seq, said.time_ms, tokens(said.text or "")) for said in added.values()])
-    if edited:
-        changes = [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
+def index(connection: Connection, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
+    """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there."""
+    rows: list[tuple[int, int, int, str]] = []
+    changes: list[dict[str, Any]] = []
+    gone: list[dict[str, Any]] = []
+    for room, records in said:
+        added, edited, deleted = _fold(records)
+        rows += [(room, new.seq, new.time_ms, tokens(new.text or "")) for new in added.values()]
+        changes += [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
+        gone += [{"room": room, "number": seq} for seq in deleted]
+    if rows:
+        _add(connection, rows)
+    if changes:
         connection.execute(_REPLACE, changes)
-    if deleted:
-        connection.execute(_DELETE, [{"room": room, "number": seq} for seq in deleted])
+    if gone:
+        connection.execute(_DELETE, gone)
 
 
 def _add(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:

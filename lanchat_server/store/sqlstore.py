@@ -53,7 +53,9 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         connection = self._begin()
         try:
-            yield SqlTransaction(connection, self.address)
+            transaction = SqlTransaction(connection, self.address)
+            yield transaction
+            transaction.flush()
         except SQLAlchemyError as error:
             self._give_up(error)
             raise statement_error(error, self.address) from error

@@ -1,10 +1,12 @@
 """One transaction of the single writer: the log. Accounts and rooms are in accounts.py and rooms.py.
 
 Speed comes from few statements: each method sends a number of them that does not grow with the batch (very long lists
-go in slices), and rows are inserted many at a time.
+go in slices), and rows are inserted many at a time. So what is appended to several rooms waits, and is written by
+`flush` for all of them together: at the end, or before the log is read again.
 """
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.engine import Connection
@@ -16,7 +18,7 @@ from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, 
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import indexing, rows, schema
 from lanchat_server.store.accounts import Accounts
-from lanchat_server.store.bulk import ask_each, chunks, find_rows, insert_rows
+from lanchat_server.store.bulk import ask_each, chunks, find_rows, insert_rows, update_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
@@ -56,11 +58,13 @@ _ERASE_EDITS = (
     )
     .values(body=None)
 )
-_SET_HEAD = (
-    update(schema.rooms)
-    .where(_rooms.id == bindparam("room"), _rooms.head_seq == bindparam("before"))
-    .values(head_seq=bindparam("new_seq"), head_hash=bindparam("new_hash"), head_ms=bindparam("new_ms"))
-)
+_HEAD = ("head_seq", "head_hash", "head_ms")
+
+
+class _Appended(NamedTuple):
+    room: int
+    records: Sequence[NewRecord]
+    head: RoomHead
 
 
 class SqlTransaction(Accounts, Rooms):
@@ -69,8 +73,10 @@ class SqlTransaction(Accounts, Rooms):
     def __init__(self, connection: Connection, address: Address) -> None:
         self._connection = connection
         self._address = address
+        self._appended: dict[int, _Appended] = {}
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
+        self.flush()
         found = {}
         for chunk in chunks(rooms):
             for room, *head in self._connection.execute(_HEADS, {"rooms": chunk}):
@@ -78,16 +84,19 @@ class SqlTransaction(Accounts, Rooms):
         return found
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
+        self.flush()
         stored = find_rows(self._connection, "records", _MESSAGE, ["seq"], keys)
         refused = find_rows(self._connection, "rejections", _MESSAGE, ["code"], keys)
         found = {MessageKey(*key): Decision(0, code) for key, code in refused}
         return found | {MessageKey(*key): Decision(seq, 0) for key, seq in stored}
 
     def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
+        self.flush()
         found = ask_each(self._connection, _LAST_NUMBER, runs)
         return {run: max(stored or 0, refused or 0) for run, stored, refused in found}
 
     def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:
+        self.flush()
         found = {}
         for chunk in chunks(seqs):
             for seq, kind, author, erased in self._connection.execute(_TARGETS, {"room": room, "seqs": chunk}):
@@ -95,25 +104,41 @@ class SqlTransaction(Accounts, Rooms):
         return found
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
-        if not records:
+        """Written by `flush`, which then raises CommitFailed."""
+        if room in self._appended:
+            self.flush()
+        if records:
+            self._appended[room] = _Appended(room, records, head)
+
+    def flush(self) -> None:
+        """Write what was appended. Raises CommitFailed."""
+        appended = list(self._appended.values())
+        if not appended:
             return
-        self._set_head(room, records[0].record.seq - 1, head)
+        self._appended.clear()
+        self._set_heads(appended)
+        values = [rows.record_values(room, new) for room, records, _head in appended for new in records]
         try:
-            insert_rows(self._connection, schema.records, [rows.record_values(room, new) for new in records])
+            insert_rows(self._connection, schema.records, values)
         except SQLAlchemyError as error:
             if is_duplicate(error):
                 raise CommitFailed(_("A message was stored twice")) from error
             raise statement_error(error, self._address) from error
+        for room, records, _head in appended:
+            self._erase(room, records)
+        indexing.index(self._connection, [(room, map(_said, records)) for room, records, _head in appended])
+
+    def _set_heads(self, appended: list[_Appended]) -> None:
+        heads = [(room, records[0].record.seq - 1, *head) for room, records, head in appended]
+        if update_rows(self._connection, "rooms", ("id", "head_seq"), _HEAD, heads) != len(heads):
+            raise CommitFailed(_("The log of a room is not where it should be"))
+
+    def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
+        """Blank what deletions among these records speak of."""
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
         for chunk in chunks(deleted):
             self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
             self._connection.execute(_ERASE_EDITS, {"room": room, "seqs": chunk})
-        indexing.index(self._connection, room, map(_said, records))
-
-    def _set_head(self, room: int, before: int, head: RoomHead) -> None:
-        values = {"room": room, "before": before, "new_seq": head.seq, "new_hash": head.hash, "new_ms": head.time_ms}
-        if self._connection.execute(_SET_HEAD, values).rowcount != 1:
-            raise CommitFailed(_("The log of a room is not where it should be"))
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         first: dict[MessageKey, Rejection] = {}

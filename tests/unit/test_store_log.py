@@ -147,6 +147,49 @@ def test_records_continue_at_the_head(store: SqlStore) -> None:
     assert len(read_all(store, log.room)) == 1
 
 
+def test_several_rooms_in_one_transaction(store: SqlStore) -> None:
+    with store.transaction() as tx:
+        for number in range(300):
+            tx.add_room(room(store, 1000 + number, f"room {number}"))
+    logs = [Log(store, 1000 + number) for number in range(300)]
+    said = {log: [log.make("one"), log.make("two")] for log in logs}
+    with store.transaction() as tx:
+        for log, made in said.items():
+            tx.append(log.room, made, log.head)
+        # Whoever looks within the transaction sees what was appended in it.
+        assert tx.heads([log.room for log in logs]) == {log.room: log.head for log in logs}
+    for log in (logs[0], logs[256], logs[299]):
+        assert read_all(store, log.room) == [new.record for new in said[log]]
+        assert [record.seq for _, record in store.search({log.room: 1}, "two", before=0, limit=5)] == [2]
+
+
+def test_one_room_that_is_not_where_it_should_be_fails_all(store: SqlStore) -> None:
+    with store.transaction() as tx:
+        tx.add_room(room(store, 1000, "other"))
+    log, other = Log(store), Log(store, 1000)
+    made, _ = log.make("a"), other.make("never stored")
+    late = other.make("b")
+
+    def append_both() -> None:
+        with store.transaction() as tx:
+            tx.append(log.room, [made], log.head)
+            tx.append(other.room, [late], other.head)
+
+    with pytest.raises(CommitFailed):
+        append_both()
+    assert (read_all(store, log.room), read_all(store, other.room)) == ([], [])
+
+
+def test_a_room_is_appended_to_twice(store: SqlStore) -> None:
+    log = Log(store)
+    first, between = log.make("a"), log.head
+    second = log.make("b")
+    with store.transaction() as tx:
+        tx.append(log.room, [first], between)
+        tx.append(log.room, [second], log.head)
+    assert read_all(store, log.room) == [first.record, second.record]
+
+
 def test_an_exception_undoes_everything(store: SqlStore) -> None:
     log = Log(store)
     new = log.make("a")

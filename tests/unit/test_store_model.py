@@ -58,11 +58,12 @@ class Histories(RuleBasedStateMachine):
 
     def both(self, job: Callable[[Transaction], object]) -> object:
         """Do it to both; they return or raise alike."""
-        outcomes = []
+        outcomes: list[object] = []
         for store in self.stores:
             try:
                 with store.transaction() as tx:
-                    outcomes.append(job(tx))
+                    outcome = job(tx)
+                outcomes.append(outcome)
             except (KeyError, CommitFailed, Undone) as error:
                 outcomes.append(type(error))
         assert outcomes[0] == outcomes[1]
