@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass
 
-from lanchat.protocol.limits import SUBMIT_MAX
-
 
 @dataclass(frozen=True, slots=True)
 class CoreConfig:
     """Defaults are those of a server for 2 to 1,000 people."""
 
-    # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load.
-    batch_max: int = SUBMIT_MAX
+    # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load (some
+    # 40 ms when as many as that come at once).
+    batch_max: int = 256
     # After a batch began the next one begins this much later, or with so many messages: a batch costs some 1 ms of
     # processor time and a datagram for each client whatever is in it (docs/PERFORMANCE.md). A message that comes after
     # a longer pause does not wait. A batch of four and more makes the next one wait longer, in steps of `gather`.
     gather: float = 0.005
     gather_longest: float = 0.02
     gather_enough: int = 32
+    # While a batch is being written, so many make the next one, whose signatures are checked meanwhile.
+    ahead_enough: int = 128
     # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
     # at the very worst. Beyond it: Busy.
     queue_max: int = 4096

@@ -30,6 +30,9 @@ from lanchat_server.core.recent import RecentRecords
 from lanchat_server.core.sequencer import FORGERIES, Outcome, Submission
 from lanchat_server.core.sessions import Path, Session, SessionTable
 
+# One is being written, one is being checked.
+BATCHES_MAX = 2
+
 
 class ServerCore:
     """State of a running server, apart from what the directory and the store keep."""
@@ -50,7 +53,7 @@ class ServerCore:
         self._recent = RecentRecords(config)
         self._heartbeat = Heartbeat(config, now)
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
-        self._writing = False
+        self._under_way = 0
         self._blocked_until = 0.0
         self._gather_until = 0.0
         self._expected: dict[RunKey, float] = {}
@@ -214,23 +217,29 @@ class ServerCore:
     # --- Batches -------------------------------------------------------------------------------------------------
 
     def next_batch(self, now: float) -> list[Submission] | None:
-        """What the idle writer should commit now. One batch at a time: then `committed` or `commit_failed`."""
-        if self._writing or not len(self._intake) or now < self._batch_due():
+        """What should be committed now: a batch for an idle writer, and a second one, whose signatures are checked
+        meanwhile, when enough waits. Each comes back, in order, by `committed` or `commit_failed`."""
+        if not self._wants_batch() or now < self._batch_due():
             return None
-        self._writing = True
+        self._under_way += 1
         batch = self._intake.take()
         steps = max(1, len(batch) // 2)
         self._gather_until = now + min(steps * self.config.gather, self.config.gather_longest)
         return batch
 
+    def _wants_batch(self) -> bool:
+        if self._under_way:
+            return self._under_way < BATCHES_MAX and len(self._intake) >= self.config.ahead_enough
+        return bool(len(self._intake))
+
     def _batch_due(self) -> float:
         """When an idle writer may begin: at once after a pause, else when enough has gathered or has waited."""
-        gathered = len(self._intake) >= self.config.gather_enough
+        gathered = bool(self._under_way) or len(self._intake) >= self.config.gather_enough
         return self._blocked_until if gathered else max(self._blocked_until, self._gather_until)
 
     def committed(self, outcome: Outcome, now: float) -> None:
         """A batch is durable: acknowledge, then relay."""
-        self._writing = False
+        self._under_way -= 1
         self.counters["batches"] += 1
         self.counters["repeated"] += outcome.repeated
         self.counters["gaps"] += len(outcome.gaps)
@@ -244,7 +253,7 @@ class ServerCore:
 
     def commit_failed(self, batch: list[Submission], now: float) -> None:
         """Nothing was decided, or nobody knows: forget the batch. The clients offer it again."""
-        self._writing = False
+        self._under_way -= 1
         self.counters["batches_failed"] += 1
         self._blocked_until = now + self.config.busy_retry
         for session_id in {submission.session for submission in batch}:
@@ -327,7 +336,7 @@ class ServerCore:
     def timer(self) -> float | None:
         """When `handle_timer` wants to be called."""
         times = [self._heartbeat.timer(), self._presence_due, self.receipts.timer(), self._intake.next_expiry()]
-        if len(self._intake) and not self._writing:
+        if self._wants_batch():
             times.append(self._batch_due())
         return min(when for when in times if when is not None)
 

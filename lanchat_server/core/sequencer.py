@@ -33,21 +33,22 @@ FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))
 _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Submission:
     """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
-    enough."""
+    enough. `genuine`: whether its author signed it, once that was looked at."""
 
     session: int
     message: Message
     header: Header
     own: bool = True
     force: bool = False
-    run: RunKey = field(init=False, compare=False)
+    genuine: bool | None = None
+    run: RunKey = field(init=False)
 
     def __post_init__(self) -> None:
         header = self.header
-        object.__setattr__(self, "run", RunKey(header.room, header.device, header.run))
+        self.run = RunKey(header.room, header.device, header.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,21 @@ class Progress:
     def forget(self, runs: Iterable[RunKey]) -> None:
         for run in runs:
             self._last.pop(run, None)
+
+
+def is_genuine(directory: Directory, submission: Submission) -> bool | None:
+    """Whether the author signed this message; None when the device is not known (yet). A device's id follows from its
+    key, so the answer stays true whatever changes in the directory. Any thread."""
+    message = submission.message
+    device = directory.devices.get(submission.header.device)
+    if device is None:
+        return None
+    body_hash = sha256(message.body)
+    try:
+        check_author(device.public_key, directory.log.log_id, message.header, body_hash, message.signature)
+    except ProtocolError:
+        return False
+    return True
 
 
 class Sequencer:
@@ -177,21 +193,11 @@ class _Draft:
 
     def _check_author(self, submission: Submission) -> Code | None:
         """A code when this cannot be shown to come from its author; such an answer is not a decision."""
-        header, message = submission.header, submission.message
-        device = self._directory.devices.get(header.device)
-        if device is None:
+        if submission.genuine is None:
+            submission.genuine = is_genuine(self._directory, submission)
+        if submission.genuine is None:
             return Code.UNKNOWN_DEVICE
-        try:
-            check_author(
-                device.public_key,
-                self._directory.log.log_id,
-                message.header,
-                sha256(message.body),
-                message.signature,
-            )
-        except ProtocolError:
-            return Code.BAD_SIGNATURE
-        return None
+        return None if submission.genuine else Code.BAD_SIGNATURE
 
     def _decide(self, submission: Submission) -> None:
         header = submission.header

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lanchat.protocol.records import Head
@@ -20,6 +20,7 @@ from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, Fenced, Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
+from lanchat_server.service.checking import Checker
 
 T = TypeVar("T")
 Job = Callable[[], Any]
@@ -48,6 +49,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._stale = False
+        self._checker = Checker(directory)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
         self.latency = 0.0
@@ -66,17 +68,20 @@ class Writer:
 
     def commit(self, batch: list[Submission]) -> "asyncio.Future[Outcome]":
         """Decide and store a batch of messages; fails with StoreError."""
-        return self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000))
+        return self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000), batch)
 
     async def close(self) -> None:
         """Finish what is queued, then end the thread."""
+        await asyncio.to_thread(self._checker.close)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def _submit(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+    def _submit(self, work: Callable[[], T], batch: Sequence[Submission] = ()) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self._loop.create_future()
         if self._jobs.qsize() >= JOBS_MAX:
             future.set_exception(StoreError("too much waits for the database"))
+        elif batch:
+            self._checker.check(batch, lambda: self._jobs.put((work, future)))
         else:
             self._jobs.put((work, future))
         return future

@@ -235,6 +235,46 @@ def test_a_failed_commit_acknowledges_nothing_and_the_retry_is_stored_once(rig: 
     assert decided.receipts[0].seq == 1
 
 
+def test_a_second_batch_is_taken_while_the_first_is_written_when_enough_waits() -> None:
+    rig = Rig(CoreConfig(batch_max=4, ahead_enough=3, message_rate=1000.0, message_burst=1000))
+    log_in(rig, 1)
+    messages = [rig.authors[1].message(f"no. {number}") for number in range(9)]
+    submit(rig, 1, *messages[:2])
+    first = rig.core.next_batch(1.0)
+    submit(rig, 1, *messages[2:4])
+    assert rig.core.next_batch(1.0) is None
+    submit(rig, 1, *messages[4:])
+    second = rig.core.next_batch(1.0)
+    assert first is not None
+    assert second is not None
+    assert (len(first), len(second)) == (2, 4)
+    # A third one waits, however much there is.
+    assert rig.core.next_batch(1.0) is None
+    rig.core.committed(rig.sequencer.commit(rig.store, first, 1_000), 1.0)
+    third = rig.core.next_batch(1.0)
+    assert third is not None
+    for batch in (second, third):
+        rig.core.committed(rig.sequencer.commit(rig.store, batch, 1_000), 1.0)
+    assert rig.texts() == [f"no. {number}" for number in range(9)]
+
+
+def test_what_follows_a_failed_batch_waits_for_it() -> None:
+    rig = Rig(CoreConfig(batch_max=2, ahead_enough=2))
+    log_in(rig, 1)
+    messages = [rig.authors[1].message(f"no. {number}") for number in range(4)]
+    submit(rig, 1, *messages)
+    first, second = rig.core.next_batch(1.0), rig.core.next_batch(1.0)
+    assert first is not None
+    assert second is not None
+    rig.core.commit_failed(first, 1.0)
+    rig.core.committed(rig.sequencer.commit(rig.store, second, 1_000), 1.0)
+    assert rig.texts() == []
+    assert of_kind(sent(rig)[1], wire.Expect)[0].n == 1
+    submit(rig, 1, *messages[:2], now=2.0)
+    rig.run_batches(2.0)
+    assert rig.texts() == [f"no. {number}" for number in range(4)]
+
+
 def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("stored, nobody knows"))
     batch = rig.core.next_batch(1.0)
