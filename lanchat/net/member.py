@@ -13,6 +13,7 @@ from typing import Any
 
 from lanchat.net import api
 from lanchat.net.driver import Driver
+from lanchat.net.late import LateRecords
 from lanchat.net.rooms import RoomBook
 from lanchat.net.words import code_text, known_code, offline, reason_text, refusal
 from lanchat.protocol import wire
@@ -26,8 +27,9 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import Kind, MessageKey
 from lanchat.store.identities import StoredDevice
 
-# How long a line waits for its author's certificate before it is passed over. The server answers within a round trip.
-CERTIFICATE_PATIENCE = 5.0
+# How long everything waits for the certificates of a line's authors; the line itself waits until the server has said
+# whose it is. It answers within a round trip.
+CERTIFICATE_PATIENCE = 1.0
 # Lines that are made between two turns of the event loop: a signature check takes 0.1 ms.
 SLICE = 20
 # How long a command waits for the session while it is being made.
@@ -69,6 +71,7 @@ class Member:
         self._worker: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._certificates = asyncio.Event()
+        self._late = LateRecords(core)
         self._changed = asyncio.Event()
         self._decided: dict[MessageKey, int | wire.Code] = {}
         self._made: dict[MessageKey, OutboxItem] = {}
@@ -214,6 +217,7 @@ class Member:
                     future.set_result(event.result)
             case core_events.CertificatesLearned():
                 self._certificates.set()
+                self._queue.put_nowait(event)
             case core_events.OlderStored():
                 for waiter in self._older.pop(event.room, []):
                     if not waiter.done():
@@ -240,6 +244,8 @@ class Member:
                 self._state_moved(event)
             case core_events.RecordsStored():
                 await self._records_stored(event)
+            case core_events.CertificatesLearned():
+                await self._tell_late()
             case core_events.RoomWentLive():
                 self._emit(api.RoomLive(event.room, event.head))
             case core_events.MessageStored() | core_events.MessageRefused():
@@ -248,6 +254,7 @@ class Member:
                 self._room_updated(event.room.id)
             case core_events.RoomRemoved():
                 self.book.forget(event.room)
+                self._late.forget(event.room)
                 self._emit(api.RoomRemoved(event.room))
             case core_events.UsersChanged():
                 self._users_changed(event.users)
@@ -370,7 +377,16 @@ class Member:
             self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text))
 
     async def _records_stored(self, event: core_events.RecordsStored) -> None:
-        await self._wait_for_certificates(event)
+        if event.room not in self._late:
+            await self._wait_for_certificates(event)
+        self._late.add(event)
+        await self._tell_late()
+
+    async def _tell_late(self) -> None:
+        for event in self._late.take_ready():
+            await self._tell_records(event)
+
+    async def _tell_records(self, event: core_events.RecordsStored) -> None:
         self.book.note(event.room, [held.record for held in event.held])
         for count, held in enumerate(event.held, 1):
             self._tell_record(event.room, Note(held.record), event.live)
@@ -379,10 +395,9 @@ class Member:
         self._room_updated(event.room)
 
     async def _wait_for_certificates(self, event: core_events.RecordsStored) -> None:
-        devices = [held.header.device for held in event.held]
         loop = asyncio.get_running_loop()
         end = loop.time() + CERTIFICATE_PATIENCE
-        while self.core.awaits_certificates(devices) and (left := end - loop.time()) > 0:
+        while self.in_session and self._late.waits(event) and (left := end - loop.time()) > 0:
             self._certificates.clear()
             try:
                 async with asyncio.timeout(left):

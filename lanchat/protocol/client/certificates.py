@@ -14,7 +14,8 @@ _DEVICES_PER_REQUEST = 256
 
 
 class CertificateQuestions:
-    """A device that the server does not know either is not asked for again in the same session."""
+    """A device that the server does not know either is not asked for again in the same session; one about which it did
+    not answer is asked for until it does, in the next session if need be."""
 
     def __init__(self, desk: Desk, authors: Authors) -> None:
         self._desk = desk
@@ -22,10 +23,12 @@ class CertificateQuestions:
         self._unknown: dict[bytes, None] = {}
         self._asked: dict[bytes, None] = {}
         self._under_way: dict[bytes, None] = {}
+        self._failed: dict[bytes, None] = {}
 
     def begin_session(self) -> None:
-        self._unknown.clear()
         self._asked.clear()
+        self._unknown |= self._failed
+        self._failed.clear()
 
     def want(self, devices: Iterable[bytes]) -> None:
         """These signed something that will be shown."""
@@ -51,6 +54,9 @@ class CertificateQuestions:
     def _answered(self, devices: tuple[bytes, ...], answer: Answer) -> None:
         if isinstance(answer, wire.Certificates):
             self._authors.learn_untrusted(answer.certificates)
+        else:
+            unanswered = self._unknown if answer is None else self._failed
+            unanswered |= dict.fromkeys(devices)
         for device in devices:
             self._under_way.pop(device, None)
         self._desk.tell(CertificatesLearned(devices))
@@ -61,4 +67,5 @@ class CertificateQuestions:
 
     def open_for(self, devices: Sequence[bytes]) -> bool:
         """Whether the server is still to say whose some of these are."""
-        return any(device in self._unknown or device in self._under_way for device in devices)
+        open_ones = (self._unknown, self._under_way, self._failed)
+        return any(device in some for device in devices for some in open_ones)

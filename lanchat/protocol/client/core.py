@@ -417,7 +417,7 @@ class ClientCore:
 
     @property
     def asks_for_certificates(self) -> bool:
-        return self._certificates.any_open
+        return self._link.up and self._certificates.any_open
 
     def awaits_certificates(self, devices: Sequence[bytes]) -> bool:
         """Whether the server is still being asked whose some of these are; then `CertificatesLearned` follows."""
