@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos lab bench format catalog clean
+.PHONY: help run test lint chaos lab fuzz bench format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -21,6 +21,10 @@ lint: ## style and types only
 chaos: ## servers, clients and databases killed some 500 times (half an hour); ARGS="kills --seed 2" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.chaos $(ARGS)
+
+fuzz: ## hostile octets for every reader, guided by coverage (half a minute each); ARGS="--only NAME --seconds N"
+	@$(SETUP) fuzz
+	@.venv/bin/python -m tests.fuzz $(ARGS)
 
 lab: ## the whole table of broken networks (needs root); ARGS="--quick" for a part
 	@$(SETUP) test

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | bench
+# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | fuzz | bench
 #   run   a Python with Tk, a virtual environment `.venv`, the program in it
 #   dev   and the tools that check and test it
 #   test  and the Debian packages with the servers and screens that tests use
+#   fuzz  what dev installs, and what searches for hostile input with coverage
 #   bench and the chat servers that benchmarks compare with, and what draws the plots
 # A stamp in `.venv` makes the second call return at once. Packages are installed without starting any service.
 set -eu
 cd "$(dirname "$0")/../.."
 
-level=${1:?run, dev, test or bench}
+level=${1:?run, dev, test, fuzz or bench}
 log=.cache/setup.log
 mkdir -p .cache
 : >"$log"
@@ -137,6 +138,11 @@ install_plots() {
     pip_install --group bench
 }
 
+install_search() {
+    say "installing what searches for hostile input"
+    pip_install --group fuzz
+}
+
 install_tools() {
     say "installing the tools that check and test it"
     pip_install --upgrade 'pip>=25.1' # the first that knows dependency groups
@@ -147,6 +153,7 @@ prepare run install_program
 [ "$level" = run ] && exit
 prepare dev install_tools
 [ "$level" = dev ] && exit
+[ "$level" = fuzz ] && { prepare fuzz install_search; exit; }
 # shellcheck disable=SC2086  # lists of words
 install_missing $test_needs
 [ "$level" = test ] && exit
