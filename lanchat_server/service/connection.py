@@ -233,10 +233,11 @@ class Connection(asyncio.Protocol):
         self._end_with = code, text
 
     def end(self, code: Code | None, text: str) -> None:
-        """Say goodbye and close."""
+        """Say goodbye and close; the session is over with it, whenever the client hangs up."""
         self.send(pack_frame(Goodbye(code or 0, text)))
         if self._transport:
             self._transport.close()
+            self._service.ended(self)
 
     def abort(self) -> None:
         """Close at once."""

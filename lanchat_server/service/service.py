@@ -275,6 +275,11 @@ class Service:
         """The connection is gone, and with it its session."""
         self.on_settled(connection)
         self._connections.pop(connection.session, None)
+        self.ended(connection)
+
+    def ended(self, connection: Connection) -> None:
+        """Its session is over, at once: a client that does not hang up after a goodbye keeps its TCP connection for a
+        while, but no datagram opens any more and no record goes there."""
         self.keys_given.pop(connection.session, None)
         if self.relay is not None:
             self.relay.close_channel(connection.session)
