@@ -99,10 +99,10 @@ def _while_sending(hit: Hit) -> None:
 
 
 def _before_records(hit: Hit) -> None:
-    """The room's head is moved inside the transaction, its records are not there."""
+    """Heads of rooms are moved inside the transaction, the records are not there."""
     from lanchat_server.store.transaction import SqlTransaction
 
-    _after(SqlTransaction, "_set_head", hit)
+    _after(SqlTransaction, "_set_heads", hit)
 
 
 def _while_saving_receipts(hit: Hit) -> None:
