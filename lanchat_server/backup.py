@@ -188,7 +188,7 @@ def _open(file: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except OSError as error:
         raise StoreError(_file_problem(error, file)) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
         raise StoreError(_unusable(file, "damaged or cut off")) from error
 
 
