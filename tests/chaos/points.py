@@ -93,8 +93,8 @@ def _while_sending(hit: Hit) -> None:
             hit()
 
     _after(ServerCore, "_relay", began)
-    _after(DatagramRelay, "send", sent)
-    _after(DatagramRelay, "send_batch", sent)
+    for name in [name for name in vars(DatagramRelay) if name.startswith("send")]:
+        _after(DatagramRelay, name, sent)
     _after(Connection, "send", sent)
 
 
