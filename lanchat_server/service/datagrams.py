@@ -29,7 +29,7 @@ DRAIN_MAX = 256
 # A turn of the event loop costs as much as ten datagrams. When they come faster than one in `CROWDED`, the socket is
 # looked at every `LOOK` seconds instead, and all that is there is read at once, until fewer than `FEW` were there.
 CROWDED = 0.0015
-LOOK = 0.004
+LOOK = 0.008
 FEW = 3
 # Datagrams that wait in the kernel while a batch is being committed: 4 MiB are some 3,000 full ones.
 BUFFER_OCTETS = 4 << 20
