@@ -1,18 +1,30 @@
 """After the trouble: the database and every copy of the log, read offline, against what people were told.
 
 Nothing of the running server is believed: records are read from the tables, the chain is computed anew, signatures are
-checked with the keys in the server's folder. `Audit.faults` is empty when everything holds.
+checked with the keys in the server's folder. `Audit.faults` is empty when everything holds; each fault begins with its
+kind:
+
+    lost     made durable at its author, or acknowledged, and not in the log
+    twice    stored twice, or shown twice
+    order    a hole in the numbers, an author's messages in another order, lines shown in another order
+    moved    acknowledged or shown under a number that another message has
+    altered  not what its author signed
+    chain    the records do not lead to the room's head
+    copy     somebody's copy is not the log, or his outbox still has something
+    told     he was told two things about one message, or that it was refused
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lanchat.protocol.client.core import message_id
+from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import public_octets, sha256
 from lanchat.protocol.messages import check_author, decode_header_untrusted
@@ -21,7 +33,15 @@ from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import Profile
 from lanchat_server.core.model import Snapshot
 from lanchat_server.store import open_store
-from tests.chaos.crowd import Memory, Person
+from tests.chaos.crowd import Memory
+
+
+class Witness(Protocol):
+    """Somebody who was there: what he was told, and his copy. His client must be closed."""
+
+    name: str
+    memory: Memory
+    profile: Profile
 
 
 @dataclass(slots=True)
@@ -52,7 +72,8 @@ class Audit:
         self.rooms = {room: self._check_room(room, records) for room, records in found.items()}
         for room in self.snapshot.rooms:
             chain = self.rooms[room.id].hashes
-            self._require((room.head.seq, room.head.hash) == (len(chain) - 1, chain[-1]), f"head of room {room.id:x}")
+            ends = (room.head.seq, room.head.hash) == (len(chain) - 1, chain[-1])
+            self._require(ends, f"chain: room {room.id:x} does not lead to its head")
 
     def _require(self, holds: bool, what: str) -> None:
         if not holds:
@@ -63,14 +84,14 @@ class Audit:
         checked = Room(records, [genesis_hash(self.log_id, room)])
         last: Counter[tuple[bytes, int]] = Counter()
         for place, record in enumerate(records, 1):
-            self._require(record.seq == place, f"room {room:x}: {record.seq} stands at place {place}")
+            self._require(record.seq == place, f"order: room {room:x} has {record.seq} at place {place}")
             checked.hashes.append(chain_hash(self.log_id, room, checked.hashes[-1], record))
             header = decode_header_untrusted(record.header)
             id = message_id(header.key)
-            self._require(id not in checked.ids, f"{id} is stored twice, as {record.seq} too")
+            self._require(id not in checked.ids, f"twice: {id} is stored as {record.seq} too")
             checked.ids[id] = record.seq
             run = (header.device, header.run)
-            self._require(header.n == last[run] + 1, f"{id} comes after number {last[run]} of its run")
+            self._require(header.n == last[run] + 1, f"order: {id} comes after number {last[run]} of its run")
             last[run] = header.n
             self._check_signature(id, header.device, record)
         return checked
@@ -80,35 +101,36 @@ class Audit:
             key = self._devices[device]
             check_author(key, self.log_id, record.header, sha256(record.body or b""), record.signature)
         except (KeyError, ProtocolError) as error:
-            self.faults.append(f"{id} is not its author's: {error!r}")
+            self.faults.append(f"altered: {id} is not its author's: {error!r}")
 
     @property
     def stored(self) -> int:
         """How many messages the log has."""
         return sum(len(room.records) for room in self.rooms.values())
 
-    def seq_of(self, id: str) -> int | None:
-        return next((room.ids[id] for room in self.rooms.values() if id in room.ids), None)
-
-    def check(self, people: Iterable[Person]) -> "Audit":
-        """What these people were told, and the copies in their profiles (their clients must be closed)."""
+    def check(self, people: Iterable[Witness]) -> "Audit":
+        """What these people were told, and the copies in their profiles."""
         for person in people:
             self.check_memory(person.name, person.memory)
             self.check_profile(person.name, person.profile)
         return self
 
     def check_memory(self, name: str, memory: Memory) -> None:
-        self.faults += [f"{name}: {text}" for text in memory.contradictions]
-        for id, seq in memory.acknowledged.items():
-            self._require(
-                self.seq_of(id) == seq, f"{name}: {id} was acknowledged as {seq}, stands at {self.seq_of(id)}"
-            )
-        for id in memory.made:
-            self._require(self.seq_of(id) is not None, f"{name}: {id} was durable and is not stored")
-        seqs = [seq for seq, _ in memory.shown]
-        self._require(seqs == sorted(set(seqs)), f"{name}: lines were shown twice or out of order")
-        for seq, id in memory.shown:
-            self._require(self.seq_of(id) == seq, f"{name}: {id} was shown as {seq}, stands at {self.seq_of(id)}")
+        self.faults += [f"told: {name}: {text}" for text in memory.contradictions]
+        stands = {id: seq for room in self.rooms.values() for id, seq in room.ids.items()}
+        for id in memory.made.keys() | memory.acknowledged.keys():
+            told = f"acknowledged as {memory.acknowledged[id]}" if id in memory.acknowledged else "durable"
+            self._require(id in stands, f"lost: {name}: {id} was {told} and is not stored")
+        for what, seq, id in (
+            *(("acknowledged", seq, id) for id, seq in memory.acknowledged.items()),
+            *(("shown", seq, id) for seq, id in memory.shown),
+        ):
+            self._require(stands.get(id, seq) == seq, f"moved: {name}: {id} was {what} as {seq}, is {stands.get(id)}")
+        shown = [seq for seq, _ in memory.shown]
+        self._require(len(shown) == len(set(shown)), f"twice: {name}: lines were shown twice")
+        self._require(shown == sorted(shown), f"order: {name}: lines were shown out of order")
+        unknown = [id for _, id in memory.shown if id not in stands]
+        self._require(not unknown, f"lost: {name}: {unknown} were shown as stored and are not")
 
     def check_profile(self, name: str, profile: Profile) -> None:
         """The copy is the log from where it begins; nothing waits in the outbox."""
@@ -117,9 +139,11 @@ class Audit:
         local = profile.local_store(self.log_id, device.user_id)
         try:
             waiting = [message_id(item.key) for item in local.outgoing()]
-            self._require(not waiting, f"{name}: the outbox still has {waiting}")
+            self._require(not waiting, f"copy: {name}: the outbox still has {waiting}")
             for room in self.rooms:
                 self._check_copy(name, local, room)
+        except LocalStoreError as error:
+            self.faults.append(f"copy: {name}: {error}")
         finally:
             local.close()
 
@@ -128,10 +152,11 @@ class Audit:
         if span is None:
             return
         log = self.rooms[room]
-        self._require(span.cursor == len(log.records), f"{name}: the copy ends at {span.cursor} of {len(log.records)}")
+        self._require(span.cursor == len(log.records), f"copy: {name}: ends at {span.cursor} of {len(log.records)}")
         copy = local.records(room, span.base + 1, span.cursor)
-        self._require(copy == log.records[span.base : span.cursor], f"{name}: the copy is not the log")
-        self._require(span.cursor_hash == log.hashes[span.cursor], f"{name}: the copy has another chain")
+        self._require(copy == log.records[span.base : span.cursor], f"copy: {name}: is not the log")
+        chain = log.hashes[span.cursor : span.cursor + 1]
+        self._require([span.cursor_hash] == chain, f"copy: {name}: has another chain")
         if head is not None:
             self._check_head(name, head, log)
 
@@ -139,6 +164,6 @@ class Audit:
         try:
             check_head(self._log_key, self.log_id, head)
         except ProtocolError as error:
-            self.faults.append(f"{name}: {error}")
+            self.faults.append(f"copy: {name}: {error}")
         known = head.seq < len(log.hashes) and head.hash == log.hashes[head.seq]
-        self._require(known, f"{name}: holds a head at {head.seq} that the log does not have")
+        self._require(known, f"copy: {name}: holds a head at {head.seq} that the log does not have")
