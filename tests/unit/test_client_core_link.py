@@ -377,6 +377,32 @@ def test_a_connection_whose_address_is_gone_is_replaced_at_once() -> None:
 # --- Keys, requests ---------------------------------------------------------------------------------------------------
 
 
+def test_tls_that_died_is_noticed_while_datagrams_go_on() -> None:
+    client = live_wire()
+    client.hook = lambda direction, path, frame: path is Path.UDP
+    config = ClientConfig()
+
+    def pass_time(seconds: float) -> None:
+        end = client.now + seconds
+        while client.now < end:
+            client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+            client.run_for(1)
+
+    pass_time(config.keep_alive + config.tls_silence_max - 2)
+    assert not client.of_kind(ConnectionGivenUp)
+    pass_time(4)
+    assert len(client.of_kind(ConnectionGivenUp)) == 1
+    assert Reason.SILENT in {event.reason for event in client.of_kind(StateMoved)}
+
+
+def test_quiet_tls_that_answers_is_kept() -> None:
+    client = live_wire()
+    for _ in range(200):
+        client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+        client.run_for(1)
+    assert not client.of_kind(ConnectionGivenUp)
+
+
 def test_keys_are_renewed_before_they_end() -> None:
     client = live_wire()
     requests = lambda: [o.frame.operation for o in client.sent if isinstance(o.frame, wire.Request)]  # noqa: E731

@@ -60,6 +60,9 @@ class ClientConfig:
     udp_silence: float = 12.0
     silence_ping: float = 7.5
     silence_max: float = 10.0
+    # TLS that is asked after `keep_alive` without a frame and says nothing for so long is dead, while UDP may live: a
+    # firewall that was restarted forgets connections. TCP itself would notice after a quarter of an hour.
+    tls_silence_max: float = 25.0
     # Doubt: after so many NACKs in a row without an answer, not more often than `doubt_every`. A silence shorter than
     # `silence_short` has lost nothing that the usual retries do not bring soon.
     doubt_nacks: int = 3

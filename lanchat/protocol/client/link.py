@@ -11,7 +11,8 @@ doubt   what should have been answered was not (the third try of a message, thre
         server (`Due.SEARCH`) and makes a second connection, which takes the place of the silent one only when it is
         proven and logged in. While the silence lasts, two pings a second; the first sign of life ends it, and what was
         sent into it goes again at once
-silence after 10 s the connection is given up, whether there is another one or not
+silence after 10 s the connection is given up, whether there is another one or not; also when TLS says nothing for 25 s
+        and then for another 25 s after a ping, while UDP goes on
 tries   full jitter: U(0, min(longest, 0.5 s × 2^k)), so that a thousand clients do not come back in one instant. In the
         first minute `longest` is 2 s: a server that was restarted has everybody back within 5 s (docs/RELIABILITY.md);
         then 30 s, so that clients of a server that stays away do not keep the network busy
@@ -61,6 +62,8 @@ class Link:
         self._doubt_again = 0.0
         self._search_at: float | None = None
         self._search_wait = 0.0
+        # Until then something must have come over TLS, however well UDP works.
+        self._tls_until: float | None = None
         self._udp_sent = 0.0
         self._pings_due: list[float] = []
         self._probe_began = 0.0
@@ -161,6 +164,7 @@ class Link:
         self._silence_ping_at = now + self._config.silence_ping
         if path is Path.TLS:
             self._heard_tls = now
+            self._tls_until = None
         else:
             self._heard_udp = now
         if self._doubted is None:
@@ -237,6 +241,7 @@ class Link:
     def timer(self) -> float | None:
         times = [self.retry_at, self._away_at]
         if self.up:
+            times.append(self._tls_ping_at if self._tls_until is None else self._tls_until)
             times += [self._silence_ping_at, self._search_at, self._heard + self._config.silence_max]
             times += [self._pings_due[0] if self._pings_due else None, self._probe_ends, self._udp_retry_at]
             if self.udp_open and self._probe_ends is None:
@@ -257,9 +262,13 @@ class Link:
         return [], None
 
     def _watch_session(self, now: float) -> tuple[list[Output], Due | None]:
-        if now >= self._heard + self._config.silence_max:
+        tls_is_dead = self._tls_until is not None and now >= self._tls_until
+        if tls_is_dead or now >= self._heard + self._config.silence_max:
             return [], Due.GIVE_UP
         outputs: list[Output] = []
+        if self._tls_until is None and now >= self._tls_ping_at:
+            self._tls_until = now + self._config.tls_silence_max
+            outputs.append(Output(Path.TLS, self._ping()))
         if self._silence_ping_at is not None and now >= self._silence_ping_at:
             outputs.extend(self._ask(now))
         if self._probe_ends is not None and now >= self._probe_ends:
@@ -291,6 +300,11 @@ class Link:
         self._udp_retry_at = now + self._udp_retry
         self._udp_retry = min(2.0 * self._udp_retry, self._config.udp_retry_longest)
         return [Output(Path.TLS, self._ping())] if was_open else []
+
+    @property
+    def _tls_ping_at(self) -> float:
+        """When TLS was quiet for so long that it is asked for a sign of life, though UDP may give plenty."""
+        return self._heard_tls + self._config.keep_alive
 
     @property
     def _probe_at(self) -> float:
