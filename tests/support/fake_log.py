@@ -120,6 +120,8 @@ class FakeLog:
                 return self.page(operation)
             case wire.GetCertificates():
                 return wire.Certificates([self.devices[d] for d in operation.devices if d in self.devices])
+            case wire.ListRooms():
+                return wire.RoomList(self.rooms())
             case _:
                 return wire.Done()
 
