@@ -36,30 +36,21 @@ class Kill(NamedTuple):
 @dataclass(slots=True)
 class Tally:
     """Figures of a campaign. `recoveries`: seconds from the ready line until a client was live, one per client and
-    start; those whose server died before everybody was live are not among them."""
+    start; those whose server died before everybody was live are not among them. `returns`: the same from the kill on,
+    where the next server was started at once."""
 
     kills: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
+    returns: list[float] = field(default_factory=list)
+    died_at: float | None = None
     made: int = 0
+    told: int = 0
     stored: int = 0
     faults: list[str] = field(default_factory=list)
 
     @property
     def killed(self) -> int:
         return sum(self.kills.values())
-
-    def add(self, other: "Tally") -> None:
-        self.kills += other.kills
-        self.recoveries += other.recoveries
-        self.made += other.made
-        self.stored += other.stored
-        self.faults += other.faults
-
-
-def percentile(values: Sequence[float], part: float) -> float:
-    """The smallest value that `part` of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(part * len(ordered)) - 1))] if ordered else 0.0
 
 
 def draw_kills(count: int, seed: int, first: int = 0) -> list[Kill]:
@@ -89,6 +80,7 @@ async def campaign(scene: Scene, kills: Sequence[Kill], rate: float = RATE) -> T
         await scene.settle()
         audit = await scene.audit()
     tally.made = sum(len(person.memory.made) for person in scene.crowd.people)
+    tally.told = scene.crowd.acknowledged()
     tally.stored = audit.stored
     tally.faults = audit.faults
     return tally
@@ -100,6 +92,8 @@ async def _start(scene: Scene, tally: Tally, env: dict[str, str] | None = None) 
     server = await scene.start(env)
     live = await scene.crowd.live_after(began)
     tally.recoveries += [max(0.0, when - server.ready_at) for when in live]
+    if tally.died_at is not None:
+        tally.returns += [when - tally.died_at for when in live]
 
 
 async def _start_and_kill(scene: Scene, kill: Kill, tally: Tally) -> None:
@@ -111,12 +105,14 @@ async def _start_and_kill(scene: Scene, kill: Kill, tally: Tally) -> None:
         except RuntimeError:
             if not kill.point:
                 raise
+            tally.died_at = time.monotonic()
             return  # it died before it was ready
     else:
         await _start(scene, tally, env)
         if kill.point:
             scene.server.signal(signal.SIGUSR1)
     await _await_death(scene, kill)
+    tally.died_at = time.monotonic() if not kill.outage else None
     await asyncio.sleep(kill.outage)
 
 
