@@ -26,7 +26,7 @@ fuzz: ## hostile octets for every reader, guided by coverage (half a minute each
 	@$(SETUP) fuzz
 	@.venv/bin/python -m tests.fuzz $(ARGS)
 
-lab: ## the whole table of broken networks (needs root); ARGS="--quick" for a part
+lab: ## the table of broken networks (needs root; 6 min, kept until ARGS="--again"); ARGS="--only blackhole" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.lab.matrix $(ARGS)
 

@@ -1,9 +1,10 @@
-"""The matrix of broken networks:  python -m tests.lab.matrix [--quick] [--only TEXT]
+"""The matrix of broken networks:  python -m tests.lab.matrix [--only TEXT] [--minutes N] [--again]
 
 A server and three clients, each on a computer of its own; whatever the case does to the network, everything that is
 written must be stored once and shown once to everybody, and every copy must be the log. One row per case; times are
-from the moment when a message is durable at its author to when another client shows it as stored. The exit code is 1
-when anything was lost or came twice.
+from the moment when a message is durable at its author to when another client shows it as stored. Cases that were
+played are kept until `--again`, and the table of all of them goes into docs/RELIABILITY.md. The exit code is 1 when
+anything was lost or came twice.
 """
 
 import argparse
@@ -13,18 +14,20 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lanchat.store.profile import Profile
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS
+from tests.chaos.pieces import Figures, Kept, Piece, bound
+from tests.chaos.pieces import play as play_pieces
 from tests.lab.matrix_cases import CASES, Case, Net
 from tests.lab.netns import Computer, Lab, missing
-from tests.support.figures import Table, percentile
+from tests.support import marked
+from tests.support.figures import percentile, table
 from tests.support.procs import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -50,8 +53,18 @@ class Row:
 
     @property
     def cells(self) -> tuple[object, ...]:
-        times = (round(1000 * percentile(self.delays, part)) for part in (0.5, 0.99, 1.0))
+        times = (f"{1000 * percentile(self.delays, part):,.0f}" for part in (0.5, 0.99, 1.0))
         return (self.name, self.sent, self.stored, self.shown, self.lost, self.twice, *times)
+
+    @property
+    def figures(self) -> Figures:
+        """To be kept; `Row(**…)` makes it a row again."""
+        bad = self.bad
+        delays = [round(delay, 4) for delay in self.delays]
+        return {key: value for key, value in asdict(self).items() if key != "faults"} | {
+            "delays": delays,
+            "faults": bad,
+        }
 
     @property
     def bad(self) -> list[str]:
@@ -60,6 +73,19 @@ class Row:
         found += [f"{self.twice} twice"] if self.twice else []
         found += [f"{self.sent - self.stored} not stored"] if self.stored != self.sent else []
         return [f"{self.name}: {text}" for text in found + self.faults]
+
+
+def report(kept: Kept) -> str:
+    """The table of all cases that are kept, in their order."""
+    rows = [Row(**kept[case.name]) for case in CASES if case.name in kept]
+    shown = sum(row.shown for row in rows)
+    text = (
+        f"{sum(row.sent for row in rows):,} messages, each shown to three people: {sum(row.lost for row in rows)} lost,"
+    )
+    text += f" {sum(row.twice for row in rows)} twice, of {shown:,} in all."
+    if not any(row.bad for row in rows):
+        text += f" With 95 % confidence fewer than one in {bound(shown):,} is lost or comes twice on such networks."
+    return f"{text}\n\n{table(COLUMNS, [row.cells for row in rows])}"
 
 
 class Talker:
@@ -165,25 +191,27 @@ def _audit(row: Row, folder: Path, talkers: Sequence[Talker]) -> None:
     row.faults += audit.faults
 
 
+def _play_somewhere(case: Case) -> Figures:
+    with tempfile.TemporaryDirectory(prefix="lanchat-lab-") as folder:
+        return play(case, Path(folder)).figures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.matrix")
-    parser.add_argument("--quick", action="store_true", help="the cases that `make test` plays")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
+    parser.add_argument("--minutes", type=float, help="begin nothing more after so long")
+    parser.add_argument("--again", action="store_true", help="forget how these cases went before")
     options = parser.parse_args()
     if reason := missing():
         parser.error(reason)
-    began, bad = time.monotonic(), []
-    table = Table("Broken networks, a server and three clients", *COLUMNS)
-    for case in CASES:
-        if (options.quick and not case.quick) or options.only not in case.name:
-            continue
-        with tempfile.TemporaryDirectory(prefix="lanchat-lab-") as folder:
-            row = play(case, Path(folder))
-        table.row(*row.cells)
-        bad += row.bad
-    print(f"\n{time.monotonic() - began:.0f} s")
-    print("\n".join(bad))
-    return 1 if bad else 0
+    kept = Kept("networks")
+    cases = [case for case in CASES if options.only in case.name]
+    for case in cases if options.again else []:
+        kept.forget(case.name)
+    pieces = (Piece(case.name, lambda case=case: _play_somewhere(case)) for case in cases)
+    play_pieces(pieces, kept, options.minutes, lambda: marked.write(marked.RELIABILITY, "networks", report(kept)))
+    print(report(kept))
+    return 1 if any(kept[case.name]["faults"] for case in cases if case.name in kept) else 0
 
 
 if __name__ == "__main__":
