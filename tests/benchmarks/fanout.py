@@ -4,19 +4,20 @@ All take turns, each several times, so that what else the machine does meets all
 a client other than its author received.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from statistics import median
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.fleet import chat_traffic, text
-from tests.benchmarks.generator import Generator, Load, Result, Traffic
+from tests.benchmarks.generator import Generator, Load, Result, Times, Traffic
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import serving
+from tests.benchmarks.traffic import chat_traffic, text
 
 PRODUCT = ("SQLite", "MariaDB")
 PEERS = ("ngircd", "mosquitto")
 NAME = "server CPU per delivery"
+MakePeer = Callable[[int, Callable[[int], bytes], Times | None], AbstractContextManager[Traffic]]
 # Clients and messages a second. 400 clients get no more than the deliveries of 100: one core serves no more of them.
 GROWTH = ((10, 1000), (50, 1000), (400, 250), (10, 50), (50, 50), (100, 50), (400, 50))
 
@@ -33,7 +34,7 @@ def run_b(report: Report, *, rounds: int, quick: bool) -> None:
 def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
     load = Load(rate, window)
     results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *PRODUCT)}
-    at = f"{clients} clients, {rate} messages/s"
+    at = load_name(clients, rate)
     for number in range(1, rounds + 1):
         for subject, measured in results.items():
             report.step(f"{at}: round {number} of {rounds}, {subject}")
@@ -43,6 +44,11 @@ def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int,
         most = share * best if subject in PRODUCT else None
         note = _note(measured)
         report.add(case, NAME, "µs", subject, at, [each.per_delivery for each in measured], most=most, note=note)
+
+
+def load_name(clients: int, rate: int) -> str:
+    """As figures name this load."""
+    return f"{clients} clients, {rate:,} messages/s"
 
 
 def _note(measured: list[Result]) -> str:

@@ -120,6 +120,13 @@ class Generator:
             if self._drain(0.05):
                 quiet = time.perf_counter()
 
+    def go_on(self, seconds: float) -> None:
+        """Without publishing: what was lost may still be repaired."""
+        end = time.perf_counter() + seconds
+        while (now := time.perf_counter()) < end:
+            self._traffic.tick(now)
+            self._drain(0.005)
+
     def _drive(self, load: Load, seconds: float) -> None:
         began, done = time.perf_counter(), 0
         while (passed := time.perf_counter() - began) < seconds:

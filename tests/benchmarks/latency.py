@@ -12,19 +12,20 @@ from itertools import chain
 from random import Random
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.fleet import chat_traffic, text
 from tests.benchmarks.generator import Generator, Load, Times, Traffic
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import DATABASES, serving
+from tests.benchmarks.traffic import chat_traffic, text
 from tests.support.figures import percentile
 
 CLIENTS, RATE = 100, 50
 LOSS = 0.1
+LOSSY = "10 % loss"
 # Way to part of the messages and milliseconds.
 AIMS: dict[str, dict[float, float | None]] = {
     "UDP": {0.5: 5.0, 0.99: 20.0},
     "TLS only": {0.5: 5.0, 0.99: 20.0},
-    "10 % loss": {0.5: None, 0.99: 200.0},
+    LOSSY: {0.5: None, 0.99: 200.0},
     "TCP": {0.5: None, 0.99: None},
 }
 PEERS = {"ngircd": irc_traffic, "mosquitto": mqtt_traffic}
@@ -32,7 +33,7 @@ PEERS = {"ngircd": irc_traffic, "mosquitto": mqtt_traffic}
 
 def run(report: Report, *, rounds: int, quick: bool) -> None:
     load = Load(RATE, 3.0 if quick else 8.0, warm=1.0, prompt=True)
-    cases = [(subject, way) for way in ("UDP", "TLS only", "10 % loss") for subject in DATABASES]
+    cases = [(subject, way) for way in ("UDP", "TLS only", LOSSY) for subject in DATABASES]
     cases += [(peer, "TCP") for peer in PEERS]
     measured: dict[tuple[str, str], list[tuple[list[float], list[float]]]] = {case: [] for case in cases}
     repeats = 1 if quick else max(1, rounds - 1)
@@ -66,6 +67,8 @@ def _measure(subject: str, way: str, load: Load) -> tuple[list[float], list[floa
         generator = Generator(traffic, times)
         try:
             generator.run(load)
+            if way == LOSSY:
+                generator.go_on(2.0)
         finally:
             generator.close()
         return stored, times.late
@@ -88,7 +91,7 @@ def _traffic(subject: str, way: str, load: Load, times: Times) -> Iterator[tuple
             messages,
             times,
             udp=way != "TLS only",
-            drop=_losses() if way == "10 % loss" else None,
+            drop=_losses() if way == LOSSY else None,
         ) as chat,
     ):
         yield chat, chat.stored

@@ -1,9 +1,18 @@
-"""The tables of docs/PERFORMANCE.md and the plots beside it, from the figures that were kept."""
+"""The tables of docs/PERFORMANCE.md, between their marks, and the plots beside it, from the figures that were kept."""
 
 from pathlib import Path
 
-from tests.benchmarks.figures import Report
+from tests.benchmarks.figures import load
+from tests.benchmarks.plots import draw
+from tests.benchmarks.tables import case_table, summary
+from tests.support import marked
 
 
-def write(report: Report, folder: Path) -> None:
-    """Raises OSError."""
+def write(figures: Path, document: Path = marked.PERFORMANCE) -> None:
+    """Raises OSError; ValueError when the marks are not there."""
+    report = load(figures)
+    draw(report, figures.parent)
+    marked.write(document, "summary", summary(report))
+    for case in sorted({figure.case for figure in report.figures}):
+        mine = [figure for figure in report.figures if figure.case == case]
+        marked.write(document, f"case {case}", case_table(mine))

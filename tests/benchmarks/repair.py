@@ -16,22 +16,20 @@ from lanchat.protocol.limits import NACK_MAX
 
 
 class Gaps:
-    """One room of one client. `show(seq)` is called for each record in its turn."""
+    """One room of one client, subscribed at `cursor`. `show(seq)` is called for each record after it in its turn."""
 
-    def __init__(self, room: int, random: Random, show: Callable[[int], None]) -> None:
+    def __init__(self, room: int, cursor: int, random: Random, show: Callable[[int], None]) -> None:
         config = ClientConfig()
         self._room = room
         self._show = show
         self._early: set[int] = set()
-        self._cursor: int | None = None
-        self._head = 0
+        self._cursor = cursor
+        self._head = cursor
         self._times = Repair(config, random.random)
         self._tokens = Tokens(config.nack_rate, config.nack_burst)
 
     def took(self, seqs: Sequence[int], head: int, now: float) -> None:
         """Records that came, and where the room stands, as far as the datagram said."""
-        if self._cursor is None:
-            self._cursor = (seqs[0] if seqs else head + 1) - 1
         self._head = max(self._head, head, *seqs)
         self._early.update(seq for seq in seqs if seq > self._cursor)
         while self._cursor + 1 in self._early:
@@ -42,7 +40,7 @@ class Gaps:
 
     def nack(self, now: float) -> wire.Nack | None:
         """What to ask for now."""
-        if self._cursor is None or not self._times.due(now):
+        if not self._times.due(now):
             return None
         if not self._tokens.take(now):
             self._times.postpone(now + self._tokens.wait(now))

@@ -15,9 +15,10 @@ from lanchat.protocol import wire
 from lanchat.protocol.client.config import ClientConfig
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.figures import Report
-from tests.benchmarks.fleet import ChatTraffic, Client, enter, log_in_all, text
+from tests.benchmarks.fleet import Client, enter, log_in_all
 from tests.benchmarks.generator import Generator, Load
 from tests.benchmarks.serving import Serving, serving
+from tests.benchmarks.traffic import ChatTraffic, text
 
 CLIENTS = 500
 BEHIND = 10

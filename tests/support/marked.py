@@ -5,6 +5,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
 RELIABILITY = DOCS / "RELIABILITY.md"
+PERFORMANCE = DOCS / "PERFORMANCE.md"
 
 
 def replaced(text: str, name: str, content: str) -> str:

@@ -1,0 +1,89 @@
+"""The benchmarks run, in their coarsest form: what they measure is not judged here, only that they measure it."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.benchmarks import fanout, limits
+from tests.benchmarks.accounts import make_world
+from tests.benchmarks.generator import Generator, Load, Times, Traffic
+from tests.benchmarks.measure import program
+from tests.benchmarks.peers import irc_traffic, mqtt_traffic
+from tests.benchmarks.serving import serving
+from tests.benchmarks.traffic import chat_traffic
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = 5
+LOAD = Load(rate=100, window=0.8, warm=0.4)
+
+
+def drive(traffic: Traffic, times: Times | None = None) -> None:
+    """Everything that was said arrived, and cost something."""
+    generator = Generator(traffic, times)
+    try:
+        result = generator.run(LOAD)
+    finally:
+        generator.close()
+    assert result.sent >= 0.7 * LOAD.rate * LOAD.window
+    assert result.delivered == pytest.approx(result.sent * (CLIENTS - 1), rel=0.25)
+    assert result.per_delivery > 0
+
+
+def test_fan_out_of_the_product() -> None:
+    with fanout.product("SQLite", CLIENTS, LOAD) as traffic:
+        drive(traffic)
+
+
+def test_light_clients_repair_what_they_lose() -> None:
+    random, times = Random(7), Times()
+    with (
+        serving("SQLite", CLIENTS) as server,
+        chat_traffic(
+            server.port, server.pids, server.world, CLIENTS, 200, times, drop=lambda: random.random() < 0.1
+        ) as traffic,
+    ):
+        generator = Generator(traffic, times)
+        generator.run(LOAD)
+        generator.go_on(1.0)
+        generator.close()
+    said = len(times.sent)
+    assert said >= 0.7 * LOAD.rate * (LOAD.warm + LOAD.window)
+    assert len(times.late) == said * CLIENTS
+    assert len(traffic.stored) == said
+
+
+@pytest.mark.parametrize(("name", "peer"), [("ngircd", irc_traffic), ("mosquitto", mqtt_traffic)])
+def test_fan_out_of_a_peer(name: str, peer: fanout.MakePeer) -> None:
+    if program(name) is None:
+        pytest.skip(f"{name} is not installed: only make bench does that")
+    with peer(CLIENTS, lambda index: f"no.{index:08d} said".encode(), None) as traffic:
+        drive(traffic)
+
+
+def test_single_steps(tmp_path: Path) -> None:
+    sample = limits.Sample(make_world(tmp_path, None, 1))
+    with limits.steps_of_the_kernel() as kernel, limits.steps_of_the_disk(tmp_path) as disk:
+        for step in (*limits.steps_in_memory(sample), *kernel, *disk):
+            median, least = limits.measured(step, 0.002)
+            assert 0 < least <= median, step.name
+
+
+def test_the_command_leaves_nothing_behind() -> None:
+    """A whole case, killed server included, with 100 clients."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.benchmarks", "--only", "f", "--quick", "--rounds", "1", "--scratch"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "until all are live and complete" in done.stdout
+        assert list(Path(folder).iterdir()) == []

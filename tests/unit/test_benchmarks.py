@@ -1,0 +1,110 @@
+"""The benchmarks' own arithmetic: what is kept, merged and written into the documents."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.benchmarks.__main__ import CASES
+from tests.benchmarks.figures import PARTS, Figure, Report, load
+from tests.benchmarks.repair import Gaps
+from tests.benchmarks.tables import TITLES, case_table, summary
+
+
+def report(day: str = "2026-01-02") -> Report:
+    made = Report({"processor": "abacus"}, day)
+    made.add("a", "cost", "µs", "SQLite", "10 clients", [3.0, 1.0, 2.0], most=2.5, note="quiet")
+    made.add("a", "cost", "µs", "ngircd", "10 clients", [4.0])
+    made.add("e", "log-ins", "/s", "SQLite", "", [250.0, 240.0], least=300.0)
+    made.add_curve("c", "shown", "ms", "SQLite", "UDP", list(range(1, 1001)))
+    return made
+
+
+class TestReport:
+    def test_an_aim_is_held_against_the_median(self) -> None:
+        cost, peer, logins = report().figures
+        assert (cost.median, cost.holds, cost.aim) == (2.0, True, "≤ 2.50")
+        assert (peer.holds, peer.aim, peer.between) == (None, "", "")
+        assert (logins.holds, logins.aim, logins.between) == (False, "≥ 300", "240 to 250")
+
+    def test_nothing_measured_is_no_figure(self) -> None:
+        with pytest.raises(ValueError, match="nothing was measured"):
+            report().add("a", "cost", "µs", "SQLite", "", [])
+
+    def test_a_curve_keeps_percentiles(self) -> None:
+        (curve,) = report().curves
+        assert dict(zip(PARTS, curve.values, strict=True))[0.5] == 500
+        assert dict(zip(PARTS, curve.values, strict=True))[0.999] == 999
+
+    def test_kept_and_read_again(self, tmp_path: Path) -> None:
+        made = report()
+        made.save(tmp_path / "docs" / "figures.json")
+        read = load(tmp_path / "docs" / "figures.json")
+        assert (read.machine, read.figures, read.curves) == (made.machine, made.figures, made.curves)
+        assert read.taken == {"a": "2026-01-02", "e": "2026-01-02"}
+
+    def test_a_later_run_of_one_case_keeps_the_others(self, tmp_path: Path) -> None:
+        file = tmp_path / "figures.json"
+        report().save(file)
+        later = Report({"processor": "slide rule"}, "2026-03-04")
+        later.add("a", "cost", "µs", "SQLite", "10 clients", [9.0])
+        later.save(file)
+        read = load(file)
+        assert [(figure.case, figure.median) for figure in read.figures] == [("a", 9.0), ("e", 245.0)]
+        assert read.taken == {"a": "2026-03-04", "e": "2026-01-02"}
+        assert [curve.case for curve in read.curves] == ["c"]
+
+
+class TestTables:
+    def test_every_case_has_a_title(self) -> None:
+        assert list(TITLES) == list(CASES)
+
+    def test_a_missed_aim_is_said(self) -> None:
+        text = summary(report())
+        assert "| processor | abacus |" in text
+        assert "| a | fan-out at full load | 1 of 1 |  | 2026-01-02 |" in text
+        assert "| e | log-ins | 0 of 1 | log-ins (SQLite): 245 /s, aim ≥ 300 | 2026-01-02 |" in text
+
+    def test_a_case(self) -> None:
+        rows = case_table(figure for figure in report().figures if figure.case == "a").splitlines()
+        assert rows[2:] == [
+            "| cost | 10 clients | SQLite | 2.00 µs | 1.00 to 3.00 | ≤ 2.50 | yes | quiet |",
+            "| cost | 10 clients | ngircd | 4.00 µs |  |  |  |  |",
+        ]
+
+    def test_a_missed_aim_stands_out(self) -> None:
+        missed = Figure("e", "log-ins", "/s", "SQLite", "", (1.0,), least=2.0)
+        assert "| **no** |" in case_table([missed])
+
+
+def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
+    plots = pytest.importorskip("tests.benchmarks.plots", exc_type=ImportError)
+    made = Report({}, "")
+    for clients, rate in ((10, 50), (100, 50), (10, 1000)):
+        for subject in ("SQLite", "ngircd"):
+            at = plots.load_name(clients, rate)
+            made.add("b", plots.NAME, "µs", subject, at, [1.0 + clients])
+    made.add_curve("c", "send → shown", "ms", "SQLite", "UDP", [1.0, 2.0, 3.0])
+    plots.draw(made, tmp_path / "one")
+    plots.draw(made, tmp_path / "two")
+    assert sorted(file.name for file in (tmp_path / "one").iterdir()) == ["fan-out.svg", "latency.svg"]
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+class TestGaps:
+    """A light client that loses datagrams."""
+
+    def test_what_came_early_is_shown_in_its_turn(self) -> None:
+        shown: list[int] = []
+        gaps = Gaps(1, 4, Random(1), shown.append)
+        gaps.took([5], 5, 0.0)
+        gaps.took([7, 8], 8, 0.1)
+        assert shown == [5]
+        assert gaps.nack(0.1) is None
+        nack = gaps.nack(0.2)
+        assert nack is not None
+        assert nack.missing == [6]
+        gaps.took([6], 8, 0.3)
+        assert shown == [5, 6, 7, 8]
+        assert gaps.nack(9.0) is None
