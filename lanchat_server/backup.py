@@ -14,7 +14,6 @@ hash chain of every room from its beginning to its head. The file holds private 
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 import time
 import zipfile
@@ -31,6 +30,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.i18n import _
 from lanchat.protocol.codec import U63, Key16, Key32
+from lanchat_server import key_swap
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import SqlStore, dump, open_store, reads, schema
@@ -87,6 +87,7 @@ def backup_at_rest(file: Path, url: str | None, data_dir: Path) -> Summary:
     """`backup` of a server that does not run. Raises StoreError, also when it does run and its database is SQLite."""
     store = open_store(url, data_dir, migrate=False)
     try:
+        key_swap.settle(data_dir / "keys", store.log)
         return backup(file, store, data_dir / "keys")
     finally:
         store.close()
@@ -95,9 +96,10 @@ def backup_at_rest(file: Path, url: str | None, data_dir: Path) -> Summary:
 def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False) -> Summary:
     """Put a backup into the database at `url` (None: SQLite in `data_dir`) and the keys into `data_dir`/keys.
 
-    The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Raises
-    StoreError: nothing is written when the backup is damaged or the server holds users, messages or keys already,
-    unless `force` says to replace them.
+    The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Whoever
+    is killed meanwhile leaves all that was there, or all of the backup, once the next start has settled the keys
+    (key_swap.py). Raises StoreError: nothing is written when the backup is damaged or the server holds users, messages
+    or keys already, unless `force` says to replace them.
     """
     with _open(file) as archive:
         manifest = _check(archive, file)
@@ -107,8 +109,11 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
             raise StoreError(_not_empty(keys))
         store = open_store(url, data_dir)
         try:
-            with _staged_keys(archive, keys), store.replacing() as connection:
-                return _fill(connection, archive, manifest, store, force)
+            with store.replacing() as connection:
+                summary = _fill(connection, archive, manifest, store, force)
+                key_swap.stage(keys, summary.log, _archived_keys(archive))
+            key_swap.settle(keys, summary.log)
+            return summary
         finally:
             store.close()
 
@@ -285,22 +290,7 @@ def _fill(
     return _summary(connection, log)
 
 
-@contextmanager
-def _staged_keys(archive: zipfile.ZipFile, keys: Path) -> Iterator[None]:
-    """Keys are written beside the folder first; they take its place when the block, which commits, has ended well."""
-    staged = Path(tempfile.mkdtemp(prefix=".keys-", dir=keys.parent))  # mkdtemp makes it with mode 0700
-    try:
-        for name in archive.namelist():
-            if name.startswith("keys/"):
-                path = staged / name.removeprefix("keys/")
-                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(_content(archive, name, _KEY_OCTETS_MAX))
-                    file.flush()
-                    os.fsync(file.fileno())
-        yield
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
-    if keys.exists():
-        shutil.rmtree(keys)
-    os.replace(staged, keys)
+def _archived_keys(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    for name in archive.namelist():
+        if name.startswith("keys/"):
+            yield name.removeprefix("keys/"), _content(archive, name, _KEY_OCTETS_MAX)

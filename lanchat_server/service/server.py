@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from lanchat.i18n import _
 from lanchat.net.interfaces import list_interfaces
 from lanchat.protocol.identity import fingerprint_words, make_invite
+from lanchat_server import key_swap
 from lanchat_server.accounts import Change
 from lanchat_server.administration import make_backup, operate
 from lanchat_server.config import ServerConfig
@@ -94,6 +95,7 @@ async def _run(
     on_ready: Callable[[Ready], None],
     on_fenced: Callable[[], None],
 ) -> None:
+    _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
     try:
         store.take_lease(f"{socket.gethostname()}:{os.getpid()}", Service.wall_ms())
@@ -124,6 +126,13 @@ async def _run(
         on_ready(_ready(config, service, port))
         await stopped.wait()
         log.info("stopping")
+
+
+def _finish_restore(config: ServerConfig, store: SqlStore) -> None:
+    try:
+        key_swap.settle(config.data_dir / "keys", store.log)
+    except OSError as error:
+        raise StartError(str(error)) from error
 
 
 async def _start_extras(config: ServerConfig, service: Service, port: int, stack: contextlib.AsyncExitStack) -> None:

@@ -1,0 +1,107 @@
+"""A restore that is killed at each of its steps on the disk: afterwards keys and database belong together, the old ones
+or those of the backup."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat_server import key_swap
+from lanchat_server.backup import backup, restore
+from lanchat_server.store import open_store
+from tests.support.stores import added
+
+KEYS = ("identity.crt", "identity.key", "log.key")
+# What changes folders; writing into a file that nobody reads yet is no step of its own.
+STEPS = frozenset(("os.rename", "os.remove", "os.rmdir", "os.mkdir"))
+STEPS_MAX = 200
+
+
+def make_server(folder: Path, user: str) -> None:
+    """A database with one user and keys with his name in them."""
+    (folder / "keys").mkdir(parents=True)
+    for name in KEYS:
+        (folder / "keys" / name).write_text(f"{user}'s {name}")
+    store = open_store(None, folder)
+    added(store, user)
+    store.close()
+
+
+def kill_at(step: int) -> None:
+    """From now on this process dies before the given step (0: the first)."""
+    left = step
+
+    def count(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in STEPS or (event == "open" and isinstance(args[2], int) and args[2] & os.O_CREAT):
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+
+    sys.addaudithook(count)
+
+
+def in_child(work: Callable[[], Any]) -> bool:
+    """Runs it in a process of its own; False when that was killed. Raises AssertionError when it failed otherwise."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, status
+    return not os.WIFSIGNALED(status)
+
+
+def whose(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """What a start finds: the users, and the keys' files."""
+    store = open_store(None, folder)
+    key_swap.settle(folder / "keys", store.log)
+    users = [row.name for row in store.snapshot().users]
+    store.close()
+    files = (folder / "keys").iterdir() if (folder / "keys").is_dir() else []
+    return users, {path.name: path.read_text() for path in files}
+
+
+def owned(user: str) -> tuple[list[str], dict[str, str]]:
+    return [user], {name: f"{user}'s {name}" for name in KEYS}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
+@pytest.mark.parametrize("occupied", [True, False], ids=["replacing", "new"])
+def test_keys_and_database_belong_together_afterwards(tmp_path: Path, occupied: bool) -> None:
+    make_server(tmp_path / "source", "Anna")
+    store = open_store(None, tmp_path / "source")
+    backup(tmp_path / "a.backup", store, tmp_path / "source" / "keys")
+    store.close()
+    if occupied:
+        make_server(tmp_path / "target", "Boris")
+    else:
+        (tmp_path / "target").mkdir()
+        open_store(None, tmp_path / "target").close()
+    before = owned("Boris") if occupied else ([], {})
+    found = []
+    for step in range(STEPS_MAX):
+        folder = tmp_path / f"killed{step}"
+        shutil.copytree(tmp_path / "target", folder)
+
+        def work(folder: Path = folder, step: int = step) -> None:
+            kill_at(step)
+            restore(tmp_path / "a.backup", None, folder, force=True)
+
+        lived = in_child(work)
+        found.append(whose(folder))
+        assert found[-1] in (before, owned("Anna")), f"killed before step {step}"
+        assert sorted(path.name for path in folder.iterdir() if path.name.startswith("keys")) in (["keys"], [])
+        if lived:
+            break
+    assert found[0] == before
+    assert found[-1] == found[-2] == owned("Anna")
+    assert len(found) > 8
