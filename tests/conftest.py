@@ -1,5 +1,6 @@
 """Fixtures for every test folder, and the rules that hold for every test.
 
+* No secret reaches a log (support/leaks.py).
 * A test leaves no thread behind that would keep the program from ending.
 * The same examples in every run: hypothesis draws from fixed seeds and keeps no memory of earlier failures
   (`HYPOTHESIS_PROFILE=explore` searches with new ones).
@@ -8,7 +9,9 @@
 """
 
 import itertools
+import logging
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
 from tests.support.xvfb import Screen, xvfb_available
 
@@ -89,3 +93,23 @@ def no_leaked_threads() -> Iterator[None]:
             thread.join(max(0.0, deadline - time.monotonic()))
     leaked = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
     assert not leaked, f"the test left threads running: {leaked}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_is_recorded() -> Iterator[None]:
+    """What our processes and this one write; what came after the last test is looked through at the end."""
+    patch, listener = pytest.MonkeyPatch(), Listener(guard)
+    patch.setattr(subprocess, "run", recording(subprocess.run, guard))
+    logging.getLogger().addHandler(listener)
+    yield
+    logging.getLogger().removeHandler(listener)
+    patch.undo()
+    found = guard.findings()
+    assert not found, found
+
+
+@pytest.fixture(autouse=True)
+def no_secret_in_a_log(all_is_recorded: None) -> Iterator[None]:
+    yield
+    found = guard.findings()
+    assert not found, found

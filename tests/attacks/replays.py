@@ -33,10 +33,14 @@ def of_datagrams(watcher: Tapped, rounds: int = 1) -> tuple[Outcome, Tape]:
                 outcome.attempts += len(again)
                 wait_for_drops(watcher, at + len(again))
             outcome.accepted += _state(watcher) - before
-            # Later: with newer numbers of the session in between.
+            # Held back on its way and sent from elsewhere when a newer one of the session is there: it opens, as it is
+            # no repetition, but the session stays where its newest datagram came from.
+            held = victim.sealed(wire.Activity(wire.PresenceState.ONLINE))
             victim.send_datagram(wire.Ping(2))
             answers = victim.frames()
             outcome.expect(wire.Pong(2) in answers, "the session's own next datagram was not answered")
+            thief.send(held)
+            outcome.attempts += 1
             watcher.say_without_waiting(watcher.rooms["general"], "to whom?")
             heard = {type(frame) for frame in victim.frames()}
             outcome.expect(wire.Records in heard, "the session's records do not reach it by datagram any more")

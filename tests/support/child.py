@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.support.leaks import guard
+
 _started: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
 
@@ -39,6 +41,9 @@ class Child:
             errors="replace",
         )
         _started.add(self)
+        guard.environment(env)
+        guard.follow(f"{self.argv[-1][:60]} (stdout)", lambda: self.stdout)
+        guard.follow(f"{self.argv[-1][:60]} (stderr)", lambda: self.stderr)
         assert self._process.stdout
         assert self._process.stderr
         self._readers = [

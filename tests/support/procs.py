@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.child import Child
+from tests.support.leaks import guard
 
 ROOT = Path(__file__).parents[2]
 Event = dict[str, Any]
@@ -79,6 +80,8 @@ class ServerProcess(Child):
         super().__init__(in_namespace(namespace, [*argv, *extra]), env=plain_environment(data_dir, env), cwd=ROOT)
         self.ready = self._wait_until_ready(timeout)
         self.ready_at = time.monotonic()
+        guard.url(database or "")
+        guard.key_files(data_dir / "keys")
 
     def _wait_until_ready(self, timeout: float) -> Event:
         try:

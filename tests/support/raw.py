@@ -14,6 +14,7 @@ from lanchat.protocol import keys, seal, wire
 from lanchat.protocol.limits import ALPN
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
+from tests.support.leaks import guard
 
 _sources = itertools.count(1)
 
@@ -35,6 +36,12 @@ def tls_connect(port: int, *, alpn: str | None = ALPN, timeout: float = 5.0, sou
     return context.wrap_socket(raw)
 
 
+def _guard_keys_of(result: Any) -> None:
+    if isinstance(result, wire.Subscribed):
+        for room_key in result.keys:
+            guard.key(room_key.key, "room key")
+
+
 class RawClient:
     """Connects and says hello; everything else on request. `events` collects frames that answer nothing."""
 
@@ -48,6 +55,7 @@ class RawClient:
         self.fingerprint = hashlib.sha256(certificate).digest()
         self.key = key or Ed25519PrivateKey.generate()
         self.device = keys.device_id(keys.public_octets(self.key))
+        guard.key(self.key.private_bytes_raw(), "device key")
         self.events: list[Any] = []
         self._reader = FrameReader()
         self._frames: list[Any] = []
@@ -95,10 +103,12 @@ class RawClient:
     def request(self, operation: Any, timeout: float = 5.0) -> Any:
         """The result, or the Failure."""
         self._id += 1
+        guard.operation(operation)
         self.send(wire.Request(self._id, operation))
         while True:
             frame = self.receive(timeout)
             if isinstance(frame, wire.Response) and frame.id == self._id:
+                _guard_keys_of(frame.result)
                 return frame.result
             if isinstance(frame, wire.Failure) and frame.id == self._id:
                 return frame
@@ -135,6 +145,8 @@ class RawClient:
             self.rooms = {room.name: room.id for room in result.rooms}
             epoch = self.welcome.log_epoch
             pair = result.keys
+            for key in (pair.to_server, pair.to_client):
+                guard.key(key, "session key")
             self.sealer = seal.Sealer(pair.to_server, pair.key_id, self.welcome.log_id, epoch)
             self.opener = seal.Opener(pair.to_client, pair.key_id, self.welcome.log_id, epoch)
         return result

@@ -1,0 +1,65 @@
+"""The watch over logs that is asked after each test: it sees what is planted."""
+
+import base64
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.child import Child
+from tests.support.leaks import Listener, Watch, recording
+from tests.support.procs import ServerProcess
+
+KEY = bytes(range(200, 232))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        KEY.hex(),
+        KEY.hex().upper(),
+        base64.b64encode(KEY).decode(),
+        base64.urlsafe_b64encode(KEY).decode(),
+        repr(KEY),
+        json.dumps({"message": repr(KEY)}),
+    ],
+)
+def test_a_key_is_found_however_it_is_written(written: str) -> None:
+    watch = Watch()
+    watch.key(KEY, "session key")
+    watch.text("a log", f"keys are {written} today")
+    (found,) = {finding.split(":")[0] for finding in watch.findings()}
+    assert found == "session key in what a log wrote"
+    assert watch.findings() == []
+
+
+def test_a_password_is_found_in_the_output_of_a_child_and_of_a_command_and_in_a_log() -> None:
+    watch = Watch()
+    watch.environment({"LANCHAT_PASSWORD": "planted password", "LANCHAT_DATABASE": "mysql://me:planted too@h/d"})
+    program = "import sys; print('the planted password'); print('mysql://me:planted too@h/d', file=sys.stderr)"
+    with Child([sys.executable, "-c", program]) as child:
+        watch.follow("child", lambda: child.stdout)
+        watch.follow("child", lambda: child.stderr)
+        child.wait(10)
+        assert len(watch.findings()) == 2
+    recording(subprocess.run, watch)([sys.executable, "-c", program], capture_output=True)
+    assert len(watch.findings()) == 2
+    logger = logging.getLogger("planted")
+    listener = Listener(watch)
+    logger.addHandler(listener)
+    logger.propagate = False
+    logger.warning("this is %s", "the planted password")
+    assert len(watch.findings()) == 1
+
+
+def test_the_private_keys_of_a_server_are_known(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data"):
+        watch = Watch()
+        watch.key_files(tmp_path / "data" / "keys")
+    pem = (tmp_path / "data" / "keys" / "log.key").read_text()
+    watch.text("a log", pem)
+    watch.text("a log", base64.b64decode(pem.splitlines()[1])[-32:].hex())
+    assert len(watch.findings()) >= 2
