@@ -2,7 +2,9 @@
 coverage-guided search in `make fuzz`, and clients and servers that hold all keys and say what none should.
 
     target.py       what a target is; `attempt` runs one input and knows one error
-    targets.py      the table; wire_, core_, text_ and file_targets.py are its parts, live_targets.py whole processes
+    targets.py      the table of all; wire_, core_, text_, file_ and store_targets.py have those that read one input
+    live.py         a real server with honest people on it, for server_targets.py; client_targets.py: the client engine
+    valid.py        well-typed frames at random, made from the wire types
     mutate.py       damage: bits and octets, and msgpack with its structure kept
     picture.py      a deep picture of a receiver's state, to compare before and after
     corpus.py       inputs that are kept, and the fewest that reach all lines

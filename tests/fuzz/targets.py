@@ -1,7 +1,15 @@
 """The table of targets, by name."""
 
-from tests.fuzz import core_targets, file_targets, store_targets, text_targets, wire_targets
+from tests.fuzz import (
+    client_targets,
+    core_targets,
+    file_targets,
+    server_targets,
+    store_targets,
+    text_targets,
+    wire_targets,
+)
 from tests.fuzz.target import Target
 
-_PARTS = (wire_targets, core_targets, text_targets, file_targets, store_targets)
+_PARTS = (wire_targets, core_targets, text_targets, file_targets, store_targets, server_targets, client_targets)
 TARGETS: dict[str, Target] = {target.name: target for part in _PARTS for target in part.TARGETS}

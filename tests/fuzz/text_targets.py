@@ -131,7 +131,7 @@ def _database_url(octets: bytes) -> None:
 
 
 _SECRET = "hunter2"
-_AS_PASSWORD = re.compile(f"^[a-z]+://[^:/?#@]*:{_SECRET}@(?!.*{_SECRET})", re.DOTALL)
+_AS_PASSWORD = re.compile(f"(?!.*{_SECRET}.*{_SECRET})[a-z]+://[^:/?#@]*:{_SECRET}@", re.DOTALL)
 
 
 # --- Command lines --------------------------------------------------------------------------------------------------

@@ -1,0 +1,15 @@
+"""Whole processes under attack by somebody who holds all keys: a few seeds; `make fuzz` tries new ones."""
+
+import pytest
+
+from tests.fuzz import corpus
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
+
+LIVE = [target for target in TARGETS.values() if target.live]
+
+
+@pytest.mark.parametrize("target", LIVE, ids=lambda target: target.name)
+def test_everything_holds_while_somebody_with_all_keys_says_anything(target: Target) -> None:
+    for seed in [*target.seeds(), *corpus.load(corpus.REGRESSIONS, target.name).values()]:
+        target.run(seed)
