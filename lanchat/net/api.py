@@ -565,7 +565,7 @@ class RoomLive:
 class LineAdded:
     """A message by anybody, in order; `line.seq` None: not stored yet. One's own message comes once so, and again with
     its number, under the same id, when its record is here. History that arrives while syncing comes with `live`
-    False."""
+    False, and only of rooms that were asked for before (FindRoom, LoadLines, LoadLinesFrom)."""
 
     line: Line
     live: bool

@@ -58,6 +58,7 @@ async def find_room(client: "Client", command: api.FindRoom) -> api.RoomView:
         room = member.book.find_room(name)
     if room is None:
         raise _unknown_room(name)
+    member.book.watch(room.id)
     return member.book.view(room)
 
 
@@ -65,6 +66,7 @@ async def _find_direct(member: "Member", name: str) -> api.RoomView:
     user = await _find_user(member, name)
     room = member.book.direct_room(user.id)
     if room is not None and room.joined:
+        member.book.watch(room.id)
         return member.book.view(room)
     return await _room_result(member, wire.OpenDirect(user.id))
 

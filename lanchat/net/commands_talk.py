@@ -14,7 +14,7 @@ from lanchat.protocol.client.core import message_id
 from lanchat.protocol.client.fold import Note, fold, is_shown
 from lanchat.protocol.client.ports import OutboxItem
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import PAGE_RECORDS_MAX
+from lanchat.protocol.limits import RECORDS_MAX
 from lanchat.protocol.messages import Kind, MessageKey
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _parse_id(text: str) -> MessageKey:
 async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
     member = client.logged_in()
     room = joined_room(member, command.room).id
+    member.book.watch(room)
     state = member.book.state(room)
     found = state.fold.below(command.before, command.limit)
     while len(found) < command.limit and await member.fetch_older(room):
@@ -94,6 +95,7 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
 async def load_lines_from(client: "Client", command: api.LoadLinesFrom) -> list[Line]:
     member = client.logged_in()
     room = joined_room(member, command.room).id
+    member.book.watch(room)
     span = member.store.span(room)
     while span is not None and span.base >= command.first and await member.fetch_older(room):
         span = member.store.span(room)
@@ -118,7 +120,7 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
     member = client.logged_in()
     if command.room:
         joined_room(member, command.room)
-    limit = max(1, min(command.limit, PAGE_RECORDS_MAX))
+    limit = max(1, min(command.limit, RECORDS_MAX))
     try:
         found = await member.ask(wire.Search(command.room, command.words[:200], command.before, limit))
     except CommandError as error:

@@ -388,10 +388,11 @@ class Member:
 
     async def _tell_records(self, event: core_events.RecordsStored) -> None:
         self.book.note(event.room, [held.record for held in event.held])
-        for count, held in enumerate(event.held, 1):
-            self._tell_record(event.room, Note(held.record), event.live)
-            if count % SLICE == 0:
-                await asyncio.sleep(0)
+        if event.live or self.book.is_watched(event.room):
+            for count, held in enumerate(event.held, 1):
+                self._tell_record(event.room, Note(held.record), event.live)
+                if count % SLICE == 0:
+                    await asyncio.sleep(0)
         self._room_updated(event.room)
 
     async def _wait_for_certificates(self, event: core_events.RecordsStored) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from lanchat.net.api import Line, Person, Reaction, RoomView
 from lanchat.net.words import known_code
 from lanchat.protocol.client.core import ClientCore, message_id
-from lanchat.protocol.client.fold import Folded, RoomFold, is_shown
+from lanchat.protocol.client.fold import Folded, Note, RoomFold, is_shown
 from lanchat.protocol.client.ports import LocalStore, OutboxItem
 from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.names import inert, name_key
@@ -46,6 +46,7 @@ class RoomBook:
         self._core = core
         self._store = store
         self._states: dict[int, RoomState] = {}
+        self._watched: set[int] = set()
 
     def state(self, room: int) -> RoomState:
         """Of a room; read from the local copy the first time."""
@@ -60,6 +61,14 @@ class RoomBook:
     def forget(self, room: int) -> None:
         """The user is no longer in it."""
         self._states.pop(room, None)
+        self._watched.discard(room)
+
+    def watch(self, room: int) -> None:
+        """Somebody looks at this room: history that arrives is told line by line."""
+        self._watched.add(room)
+
+    def is_watched(self, room: int) -> bool:
+        return room in self._watched
 
     def known(self, room: int) -> RoomState | None:
         """The state of a room that was looked at before."""
@@ -74,13 +83,23 @@ class RoomBook:
         """New records of a room, stored."""
         state = self.state(room)
         read = self._core.read_up_to(room)
-        for note in state.fold.note(records):
+        fresh = state.fold.note(records)
+        for note in fresh:
+            if state.unread >= UNREAD_MAX:
+                break
             if note.record.seq > read and state.fold.counts_as_unread(note):
-                state.unread = min(UNREAD_MAX, state.unread + 1)
-            if is_shown(note.header.kind):
-                state.last = state.fold.folded(note.record.seq) or state.last
-            elif state.last is not None and note.header.ref == state.last.seq:
-                state.last = state.fold.folded(state.last.seq)
+                state.unread += 1
+        state.last = self._newest(state, fresh)
+
+    def _newest(self, state: RoomState, fresh: list[Note]) -> Folded | None:
+        """The newest text now that there are these; the signatures of those before it are not asked for."""
+        for note in reversed(fresh):
+            folded = state.fold.folded(note.record.seq) if is_shown(note.header.kind) else None
+            if folded is not None:
+                return folded
+        if state.last is not None and any(note.header.ref == state.last.seq for note in fresh):
+            return state.fold.folded(state.last.seq)
+        return state.last
 
     def read_changed(self, room: int) -> None:
         """This user has read more, here or elsewhere."""

@@ -21,10 +21,15 @@ INLINE_BODY_MAX = 900
 # A frame before log-in: the largest honest one is a registration (names, password, keys: < 1 KiB). A stranger
 # with 64 open connections can make the server hold 256 KiB.
 FRAME_MAX_UNAUTHENTICATED = 4096
-# A frame after log-in: a history page of PAGE_OCTETS_MAX plus one body and certificates.
+# A frame after log-in: a history page of PAGE_OCTETS_MAX plus one body, headers and certificates.
 FRAME_MAX = 1 << 20
 PAGE_OCTETS_MAX = 512 * 1024
-PAGE_RECORDS_MAX = 200
+# A client that was away for 100,000 messages asks a hundred times, and waits for its disk as often.
+PAGE_RECORDS_MAX = 1000
+# Those of a page's authors; a client asks for the others.
+PAGE_CERTIFICATES_MAX = 256
+# Records in a live frame, hits of a search.
+RECORDS_MAX = 200
 # One datagram of missing numbers; more than this and a history page is cheaper.
 NACK_MAX = 32
 SUBMIT_MAX = 64

@@ -21,7 +21,15 @@ import msgspec
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.codec import U32, U63, Key16, Key32, Positive, Signature, decoder, encode
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, FRAME_MAX, NACK_MAX, PAGE_RECORDS_MAX, SUBMIT_MAX, Limits
+from lanchat.protocol.limits import (
+    DATAGRAM_FRAMES_MAX,
+    FRAME_MAX,
+    NACK_MAX,
+    PAGE_RECORDS_MAX,
+    RECORDS_MAX,
+    SUBMIT_MAX,
+    Limits,
+)
 from lanchat.protocol.messages import Message, MessageKey
 from lanchat.protocol.records import Head, Record
 
@@ -151,7 +159,7 @@ class Records(_Frame, frozen=True, tag=16):
     follow, filler of any kind that brings datagrams to one length: no later version gives it a meaning."""
 
     room: U63
-    records: Annotated[list[Record], msgspec.Meta(max_length=PAGE_RECORDS_MAX)]
+    records: Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)]
     head: Head | None = None
 
 
@@ -379,7 +387,7 @@ class Search(_Frame, frozen=True, tag=18):
     room: U63
     words: Annotated[str, msgspec.Meta(max_length=200)]
     before: U63
-    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_RECORDS_MAX)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=RECORDS_MAX)]
 
 
 class ListRooms(_Frame, frozen=True, tag=19):

@@ -260,8 +260,12 @@ def _insert(connection: sqlite3.Connection, room: int, links: Sequence[Link]) ->
     for target in targets:
         _blank_stored(connection, room, target)
     gone = _erased(connection, room, {link.record.seq for link in links} | set(edits.values()))
-    stored = [_blanked(link) if {link.record.seq, edits.get(link.record.seq)} & gone else link for link in links]
+    stored = [_blanked(link) if _is_gone(link.record.seq, edits, gone) else link for link in links] if gone else links
     connection.executemany(_INSERT_RECORD, [(room, link.record.seq, _link_blob(room, link)) for link in stored])
+
+
+def _is_gone(seq: int, edits: dict[int, int], gone: set[int]) -> bool:
+    return seq in gone or edits.get(seq) in gone
 
 
 def _blank_stored(connection: sqlite3.Connection, room: int, target: int) -> None:
@@ -299,7 +303,8 @@ def _link_blob(room: int, link: Link) -> bytes:
 
 
 def _forget_sent(connection: sqlite3.Connection, links: Sequence[Link]) -> None:
-    connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links).values()])
+    if connection.execute("SELECT 1 FROM outgoing LIMIT 1").fetchone():
+        connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links).values()])
 
 
 def _outbox_item(row: Any) -> OutboxItem:

@@ -31,6 +31,9 @@ class CoreConfig:
     # Requests over TLS: scrolling quickly makes some 10 a second.
     request_rate: float = 50.0
     request_burst: int = 200
+    # Records of history that a user gets at once, as somebody who was away for long, and then every second: 15 µs each.
+    page_burst: int = 150_000
+    page_rate: float = 10_000.0
     # Messages of one run that came before their predecessor; as many as a client has under way.
     hold_per_run: int = 64
     hold_max: int = 4096

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.limits import PAGE_OCTETS_MAX
+from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX, PAGE_OCTETS_MAX
 from lanchat.protocol.messages import Header, decode_header_untrusted
-from lanchat.protocol.records import Head, Record, chain_hash
+from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import MembershipRow, RoomHead
@@ -33,11 +33,9 @@ def read_page(
     records = [record for record in records if record.seq <= head.seq]
     proof = None
     if records and records[-1].seq < head.seq:
-        chain = before
-        for record in records:
-            chain = chain_hash(directory.log.log_id, request.room, chain, record)
-        proof = sign(request.room, RoomHead(records[-1].seq, chain, records[-1].time_ms))
-    return Page(request.room, records, before, head, authors(directory, records), proof)
+        last = store.record_at(request.room, records[-1].seq)
+        proof = sign(request.room, last) if last is not None else None
+    return Page(request.room, records, before, head, authors(directory, records)[:PAGE_CERTIFICATES_MAX], proof)
 
 
 def search_rooms(store: Store, directory: Directory, user: int, request: Search) -> Found:

@@ -19,8 +19,8 @@ class Path(enum.Enum):
 @dataclass(slots=True, eq=False)
 class Session:
     """One logged-in connection. `udp_seen`: when the last datagram of it opened; `tls_queued`: octets that wait on
-    its TLS channel (the shell keeps it current); `lagging`: rooms whose records were dropped for it; `requests` is
-    shared by all sessions of the user."""
+    its TLS channel (the shell keeps it current); `lagging`: rooms whose records were dropped for it; `requests`
+    and `pages` (records of history) are shared by all sessions of the user."""
 
     id: int
     user: int
@@ -28,6 +28,7 @@ class Session:
     messages: TokenBucket
     nacks: TokenBucket
     requests: TokenBucket
+    pages: TokenBucket
     rooms: set[int] = field(default_factory=set)
     state: PresenceState = PresenceState.ONLINE
     udp_seen: float | None = None
@@ -57,17 +58,21 @@ class SessionTable:
             device,
             TokenBucket(config.message_rate, config.message_burst),
             TokenBucket(config.nack_rate, config.nack_burst),
-            self._requests_of(user),
+            *self._shared_of(user),
         )
         self._sessions[session_id] = session
         self._by_user.setdefault(user, {})[session_id] = session
         return session
 
-    def _requests_of(self, user: int) -> TokenBucket:
-        """One for all sessions of a user: who opens more may not ask for more."""
+    def _shared_of(self, user: int) -> tuple[TokenBucket, TokenBucket]:
+        """For all sessions of a user: who opens more may not ask for more."""
         for session in self._by_user.get(user, {}).values():
-            return session.requests
-        return TokenBucket(self._config.request_rate, self._config.request_burst)
+            return session.requests, session.pages
+        config = self._config
+        return (
+            TokenBucket(config.request_rate, config.request_burst),
+            TokenBucket(config.page_rate, config.page_burst),
+        )
 
     def remove(self, session_id: int) -> Session | None:
         session = self._sessions.pop(session_id, None)

@@ -103,7 +103,30 @@ def test_a_client_that_was_away_reads_forward_page_by_page(proofs: bool) -> None
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
     assert shown(client) == list(range(4, 1004))
     # With proofs each page is kept as it comes, without them only the last one proves them all.
-    assert len(client.of_kind(RecordsStored)) == (5 if proofs else 1)
+    assert len(client.of_kind(RecordsStored)) == (3 if proofs else 1)
+    assert [page.limit for page in pages(client)[-3:]] == [200, 400, 800]
+    assert copy_is_the_log(client)
+
+
+def test_pages_grow_to_a_bound_and_are_small_again_after_a_slow_one() -> None:
+    store = MemoryLocalStore()
+    client = live_wire(3, store=store)
+    client.cut()
+    for _ in range(5000):
+        client.log.say()
+    client.sent.clear()
+    slow: list[int] = []
+
+    def one_is_slow(direction: str, path: Path, frame: Any) -> bool:
+        if direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History):
+            slow.append(frame.operation.limit)
+            if len(slow) == 5:
+                client.now += 0.5
+        return True
+
+    client.hook = one_is_slow
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 20)
+    assert slow[:7] == [200, 400, 800, 1000, 1000, 200, 400]
     assert copy_is_the_log(client)
 
 

@@ -426,6 +426,24 @@ def test_others_lines_and_what_is_done_to_them(run: Any) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("watched", [False, True])
+def test_missed_lines_of_a_room_are_told_to_who_looks_at_it_and_counted_for_everybody(run: Any, watched: bool) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        if watched:
+            await anna.call(api.LoadLines(ROOM))
+        server.sessions[0].cut()
+        for number in range(30):
+            server.log.say(text=f"missed {number}")
+        await until(lambda: [e for e in anna.of(api.RoomUpdated) if e.room.unread == 30])
+        told = [(event.line.text, event.live) for event in anna.of(api.LineAdded)]
+        assert told == ([(f"missed {number}", False) for number in range(30)] if watched else [])
+        (newest,) = [event.room.last_text for event in anna.of(api.RoomUpdated) if event.room.unread == 30][-1:]
+        assert newest == "missed 29"
+
+    run(scenario)
+
+
 def test_a_reply_shows_what_it_answers(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)

@@ -188,7 +188,7 @@ HEAD = Head(1, 1, 1, b"h" * 32, 1, b"s" * 64)
         (0, [64, 2**32 - 1, [19]], [64, 2**32, [19]]),
         (0, [64, 1, [1, [1] * 16, "x" * 256]], [64, 1, [1, [1] * 16, "x" * 257]]),
         (0, [64, 1, [1, [1] * 16, ""]], [64, 1, [1, [1] * 17, ""]]),
-        (0, [64, 1, [17, 1, 1, True, 200]], [64, 1, [17, 1, 1, True, 201]]),
+        (0, [64, 1, [17, 1, 1, True, 1000]], [64, 1, [17, 1, 1, True, 1001]]),
         (0, [64, 1, [17, 1, 1, True, 1]], [64, 1, [17, 1, 0, True, 1]]),
         (0, [64, 1, [18, 0, "w" * 200, 0, 1]], [64, 1, [18, 0, "w" * 201, 0, 1]]),
         (0, [64, 1, [16, [0] * 256]], [64, 1, [16, [0] * 257]]),
@@ -296,8 +296,9 @@ def test_a_frame_that_is_refused_is_refused_before_it_is_kept() -> None:
 
 @given(certificate=values(Certificate))
 def test_the_largest_parts_fit_a_frame(certificate: Certificate) -> None:
-    """A page's octets, one body beyond them, and a certificate for each record stay below the frame's limit."""
-    page = wire.Page(1, [RECORD], b"h" * 32, HEAD, [Certificate(b"c" * 640, b"s" * 64)] * limits.PAGE_RECORDS_MAX, HEAD)
+    """A page's octets, one body beyond them, headers and certificates stay below the frame's limit."""
+    certificates = [Certificate(b"c" * 640, b"s" * 64)] * limits.PAGE_CERTIFICATES_MAX
+    page = wire.Page(1, [RECORD], b"h" * 32, HEAD, certificates, HEAD)
     overhead = len(encode(msgspec.structs.replace(RECORD, body=b""))) * limits.PAGE_RECORDS_MAX
     assert len(encode(page)) + overhead + limits.PAGE_OCTETS_MAX < limits.FRAME_MAX
     assert len(encode(certificate)) < 720

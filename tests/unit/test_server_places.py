@@ -119,6 +119,15 @@ def test_more_sessions_of_a_user_give_no_more_requests() -> None:
     assert table.add(4, 7, b"a").requests.take(0.0) > 0
 
 
+def test_more_sessions_of_a_user_give_no_more_history() -> None:
+    table = SessionTable(CoreConfig(page_rate=100.0, page_burst=1000))
+    first, second = table.add(1, 7, b"a"), table.add(2, 7, b"b")
+    first.pages.wait(0.0)
+    first.pages.spend(1500)
+    assert second.pages.wait(0.0) == pytest.approx(5.01)
+    assert table.add(3, 8, b"c").pages.wait(0.0) == 0
+
+
 def test_a_session_may_send_more_frames_than_requests_and_messages_are_answered() -> None:
     config = CoreConfig()
     budget = frame_budget(config)

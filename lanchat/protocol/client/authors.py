@@ -1,7 +1,7 @@
 """Who signed: certificates of devices and authors' signatures, each checked once.
 
-A record that the log has is proven by the chain; that its author signed it is checked when it is shown. Both caches
-are bounded: a device takes about 500 octets, a checked signature about 150.
+A record that the log has is proven by the chain; that its author signed it is checked when it is shown. The caches
+are bounded: a device takes about 500 octets, its certificate as many, a checked signature about 150.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,16 +26,23 @@ class Authors:
         self._store = store
         self._devices: dict[bytes, CertificateBody] = {}
         self._checked: dict[bytes, bytes] = {}
+        self._learned: dict[bytes, bytes] = {}
         self._unsaved: dict[bytes, Certificate] = {}
         self._missing: dict[bytes, None] = {}
 
     def learn_untrusted(self, certificates: Iterable[Certificate]) -> None:
         """Keep those that the log signed; `save` makes them durable."""
         for certificate in certificates:
+            # Each page brings those of its authors again.
+            if self._learned.get(certificate.signature) == certificate.octets:
+                continue
             try:
                 body = open_certificate_untrusted(self._log_key, self._log_id, certificate)
             except ProtocolError:
                 continue
+            self._learned[certificate.signature] = certificate.octets
+            if len(self._learned) > DEVICES_MAX:
+                del self._learned[next(iter(self._learned))]
             if self._is_news(body):
                 self._unsaved[body.device] = certificate
                 self._remember(body)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lanchat.protocol.limits import PAGE_RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
+from lanchat.protocol.limits import PAGE_RECORDS_MAX, RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class ClientConfig:
     pull_retry: float = 1.0
     # A page that is not here after this does not keep NACKs back any longer: TLS may be stuck where UDP gets through.
     page_patience: float = 0.3
-    page: int = PAGE_RECORDS_MAX
+    # Pages grow, doubling, while they come within `page_patience`, and are small again when one does not: on a bad
+    # network a small one gets through where a large one never would.
+    page: int = RECORDS_MAX
+    page_most: int = PAGE_RECORDS_MAX
     first_page: int = 100
     # Sending. `window` messages of a run are under way at once: as many as the server keeps for their predecessor.
     window: int = SUBMIT_MAX

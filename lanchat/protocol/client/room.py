@@ -73,6 +73,8 @@ class RoomReceiver:
         self._strict = False
         self._pull: History | None = None
         self._pull_at = 0.0
+        self._pulled_since = 0.0
+        self._page_size = context.config.page
         self._owes_page = False
         # Whether anything still comes unasked: numbers of the last NACK, and how many NACKs went out since.
         self._asked: frozenset[int] = frozenset()
@@ -326,7 +328,7 @@ class RoomReceiver:
         if self._chain is None:
             assert self._join is not None
             return History(self.room, self._join.seq, forward=False, limit=config.first_page)
-        return History(self.room, self._chain.end + 1, forward=True, limit=config.page)
+        return History(self.room, self._chain.end + 1, forward=True, limit=self._page_size)
 
     def nacked(self, nack: Nack, now: float) -> None:
         self._repair.asked(now)
@@ -346,12 +348,14 @@ class RoomReceiver:
     def pulling(self, request: History, now: float) -> None:
         """A page was asked for; `page` or `pull_failed` follows."""
         self._pull = request
+        self._pulled_since = now
         self._owes_page = False
         self.nacks_in_a_row = 0
         if self._repair.ask_at is not None:
             self._repair.postpone(now + self._context.config.page_patience)
 
     def pull_failed(self, now: float, wait: float) -> None:
+        self._page_size = self._context.config.page
         self._retry_pull(now + wait)
 
     def _retry_pull(self, at: float) -> None:
@@ -380,10 +384,19 @@ class RoomReceiver:
         if page.room != self.room:
             raise ProtocolError("page of another room")
         self._prove(page.head)
+        self._choose_page_size(request, page, now - self._pulled_since)
         if self._chain is None:
             self._take_base(page, request)
         else:
             self._take_forward(self._chain, page, request.anchor, now)
+
+    def _choose_page_size(self, request: History, page: Page, took: float) -> None:
+        """Larger ones while there is much to come and they come quickly."""
+        config = self._context.config
+        if took > config.page_patience:
+            self._page_size = config.page
+        elif request.forward and len(page.records) >= request.limit:
+            self._page_size = min(2 * self._page_size, config.page_most)
 
     def _take_base(self, page: Page, request: History) -> None:
         """A page backward from the head of the subscription: verified down to its beginning, it is the base."""

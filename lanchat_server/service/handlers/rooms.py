@@ -32,10 +32,17 @@ async def subscribe(service: "Service", connection: "Connection", operation: wir
 async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
     """A page, read by a reader thread."""
     member = _member(service, connection, operation.room)
+    session = service.core.sessions.get(connection.session)
+    wait = session.pages.wait(service.now()) if session is not None else 0.0
+    if wait:
+        raise Refused(Code.BUSY, "too much history", wait)
     head = service.core.heads[operation.room]
     service.core.pulled(connection.session, operation.room)
     sign = service.sequencer.sign
-    return await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation, sign))
+    page = await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation, sign))
+    if session is not None:
+        session.pages.spend(len(page.records))
+    return page
 
 
 async def search(service: "Service", connection: "Connection", operation: wire.Search) -> wire.Found:
