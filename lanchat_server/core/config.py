@@ -26,8 +26,8 @@ class CoreConfig:
     message_rate: float = 10.0
     message_burst: int = 30
     total_rate: float = 500.0
-    nack_rate: float = 5.0
-    nack_burst: int = 10
+    nack_rate: float = 20.0
+    nack_burst: int = 20
     # Requests over TLS: scrolling quickly makes some 10 a second.
     request_rate: float = 50.0
     request_burst: int = 200

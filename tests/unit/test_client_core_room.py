@@ -238,7 +238,7 @@ def test_a_gap_that_fills_itself_is_not_asked_for() -> None:
     assert shown(client) == [1, 2, 3, 4, 5]
 
 
-def test_an_unanswered_nack_comes_again_at_doubling_intervals_then_a_page() -> None:
+def test_an_unanswered_nack_comes_again_at_growing_intervals_then_a_page() -> None:
     client = live_wire(3)
     client.hook = lambda direction, path, frame: direction == "down" or not isinstance(frame, wire.Nack)
     client.log.say()
@@ -251,7 +251,7 @@ def test_an_unanswered_nack_comes_again_at_doubling_intervals_then_a_page() -> N
         client.run_until(lambda seen=seen: len(nacks(client)) > seen or bool(pages(client)), 5)
         times.append(client.now)
     waits = [round(later - earlier, 6) for earlier, later in itertools.pairwise(times)]
-    assert waits[:5] == [0.06, 0.12, 0.24, 0.48, 0.96]
+    assert waits[:5] == pytest.approx([0.04, 0.056, 0.0784, 0.10976, 0.153664], abs=1e-5)
     client.run_for(0.1)
     assert shown(client) == [1, 2, 3, 4]
 
@@ -315,7 +315,7 @@ def test_all_rooms_together_keep_to_the_rate_of_nacks() -> None:
         log.say(room)
         client.to_client(Path.UDP, wire.Heads([log.head(room)]))
     client.run_for(1.0)
-    assert len(nacks(client)) <= 10 + 5
+    assert len(nacks(client)) <= 20 + 20
 
 
 def test_few_pages_are_under_way_at_once_and_all_rooms_get_theirs() -> None:

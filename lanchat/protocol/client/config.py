@@ -21,10 +21,12 @@ class ClientConfig:
     unproven_max: int = 20_000
     gap_wait: float = 0.02
     gap_jitter: float = 0.02
-    nack_first: float = 0.06
+    # Slower growth than doubling: at 10 % loss each way one repair in five fails, and everything after it waits.
+    nack_first: float = 0.04
+    nack_growth: float = 1.4
     nack_longest: float = 1.0
-    nack_rate: float = 5.0
-    nack_burst: int = 10
+    nack_rate: float = 20.0
+    nack_burst: int = 20
     pull_after: float = 2.0
     # When so many NACKs were needed and nothing came unasked, the server has ceased to send this room's records (its
     # Lagging was lost): a page makes it begin again.

@@ -46,7 +46,7 @@ class Repair:
     def asked(self, now: float) -> None:
         """A NACK goes out now."""
         self.ask_at = now + self._interval
-        self._interval = min(2 * self._interval, self._config.nack_longest)
+        self._interval = min(self._config.nack_growth * self._interval, self._config.nack_longest)
 
     def hurry(self, now: float) -> None:
         """As if nothing had been asked for."""
