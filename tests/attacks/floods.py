@@ -1,15 +1,17 @@
 """What others notice while somebody floods: real server, real clients, the attacker in a process of his own."""
 
+import asyncio
 import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from lanchat.protocol import wire
 from tests.attacks.honest import Talk, alternate, memory_of
 from tests.attacks.outcome import Outcome
+from tests.attacks.tapped import watched
 from tests.support.child import Child
 from tests.support.procs import ROOT, ServerProcess
 from tests.support.raw import RawClient
@@ -61,5 +63,77 @@ def log_ins(server: ServerProcess, count: int, patience: float = 5.0) -> tuple[i
     return tries, times
 
 
-def summary(figures: dict[str, int], names: Sequence[str]) -> str:
-    return ", ".join(f"{figures.get(name, 0):,} {name.replace('_', ' ')}" for name in names)
+# What is bearable. Memory is what the server grows by while people chat and somebody floods.
+CHAT_P99 = 1.0
+SLOWDOWN = 2.0
+GROWTH_MAX = 64 << 20
+LOG_IN_MAX = 10.0
+
+
+def by_strangers(folder: Path, kind: str, count: int, *, seconds: float, rounds: int, log_in: int) -> Outcome:
+    """A flood from outside: chat goes on, memory is bounded, somebody who comes meanwhile gets in."""
+    with watched(folder / "server") as (server, watcher):
+        # The number of a session's key, which everybody beside the cable sees.
+        key = [watcher.tape.keys.key_id.to_bytes(4, "big").hex()] if kind == "noise" else []
+        attack = Attack("strangers", kind, server.port, count, *key)
+        outcome = Outcome(_STRANGERS[kind].format(count=count), 0)
+        asyncio.run(endure(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
+        with memory_of(server) as memory, attack():
+            tries, times = log_ins(server, log_in)
+        assert outcome.memory is not None
+        outcome.memory = outcome.memory[0], max(outcome.memory[1], memory[1])
+        outcome.accepted = watcher.status()["sessions"] - 1
+    outcome.attempts = attack.figures.get("sent", 0) or attack.figures["opened"]
+    outcome.expect(max(times) < LOG_IN_MAX, f"logging in took {max(times):.1f} s")
+    _expect_bearable(outcome)
+    if kind == "noise":
+        outcome.seen = f"{attack.figures['per_second'] // (rounds + 1):,} datagrams/s; "
+    else:
+        outcome.seen = f"{attack.figures['most_open'] // (rounds + 1):,} open at once; "
+    outcome.seen += f"{log_in} log-ins meanwhile: {tries} tries, slowest {max(times):.2f} s"
+    return outcome
+
+
+_STRANGERS = {
+    "noise": "noise, {count:,} datagrams/s",
+    "mute": "{count:,} connections that send nothing",
+    "hesitant": "{count:,} connections that send a ClientHello octet by octet",
+    "handshakes": "{count:,} connections that shake hands and fall silent",
+}
+
+
+def by_a_member(folder: Path, kind: str, sessions: int, *, seconds: float, rounds: int) -> Outcome:
+    """A flood from inside: others are at most twice as slow."""
+    with watched(folder / "server") as (server, _):
+        attack = Attack("rowdy", kind, server.port, sessions)
+        outcome = Outcome(f"a member with {sessions} sessions: {_MEMBERS[kind]}", 0)
+        asyncio.run(endure(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
+    figures = attack.figures
+    outcome.attempts = figures.get("datagrams", 0) + figures.get("frames", 0)
+    _expect_bearable(outcome)
+    assert outcome.attacked is not None
+    assert outcome.quiet is not None
+    slow = outcome.attacked / outcome.quiet
+    outcome.expect(slow < SLOWDOWN, f"others are {slow:.1f} times as slow")
+    outcome.seen = f"{outcome.attempts * 1000 // max(1, figures['ms']):,} frames/s"
+    return outcome
+
+
+_MEMBERS = {
+    "submits": "messages over every rate",
+    "nacks": "NACKs",
+    "pages": "requests for history",
+    "searches": "searches",
+    "pings": "pings",
+    "mixture": "all of these at once",
+    "dawdlers": "frames octet by octet",
+    "readless": "requests for history, never reading",
+}
+
+
+def _expect_bearable(outcome: Outcome) -> None:
+    assert outcome.attacked is not None
+    assert outcome.memory is not None
+    outcome.expect(outcome.attacked < CHAT_P99, f"a message took {outcome.attacked:.2f} s (p99)")
+    growth = outcome.memory[1] - outcome.memory[0]
+    outcome.expect(growth < GROWTH_MAX, f"the server grew by {growth >> 20} MiB")

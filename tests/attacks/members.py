@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -52,7 +53,7 @@ _REFUSALS = {Code.BAD_SIGNATURE, Code.UNKNOWN_DEVICE, Code.NOT_A_MEMBER, Code.BA
 
 def _altered(real: Message, mallory: RawClient, random: Random, count: int) -> Iterator[Message]:
     header: Header = decode_header_untrusted(real.header)
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"n": 2}, {"n": 2**40}, {"run": header.run ^ 1}, {"lamport": 99}, {"sent_ms": 5}, {"ref": 1},
         {"kind": Kind.REACTION}, {"kind": Kind.DELETE}, {"kind": Kind.EDIT}, {"room": 2**50},
     ]  # fmt: skip
@@ -177,7 +178,7 @@ class _Departed:
         frames = self.client.frames() + self.client.events
         self.client.events = []
         kinds = wire.Records | wire.RoomCursors | wire.RoomKey | wire.MembersChanged | wire.RoomChanged
-        found = [frame for frame in frames if isinstance(frame, kinds) and _room_of(frame) == self.room]
+        found: list[object] = [frame for frame in frames if isinstance(frame, kinds) and _room_of(frame) == self.room]
         for frame in frames:
             if isinstance(frame, wire.Heads):
                 found += [head for head in frame.heads if head.room == self.room]

@@ -57,10 +57,12 @@ class Rowdy(Tapped):
         if kind == "dawdlers":
             self._unsent = self._unsent or struct.pack(">I", FRAME_MAX) + b"\xc4" * 64
             self._put(1)
+            figures["frames"] += 1
             return
         frames = [frame for _ in range(_FRAMES) for frame in self._drawn(kind)]
         if len(self._unsent) < 1 << 16:
             self._unsent += b"".join(pack_frame(frame) for frame in frames)
+            figures["frames"] += len(frames)
         self._put(len(self._unsent))
         for frame in frames:
             if not isinstance(frame, wire.Request):

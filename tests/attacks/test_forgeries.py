@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.attacks import replays
 from tests.attacks.forgeries import against_the_opener, against_the_socket, tapes
 from tests.attacks.outcome import faults
-from tests.attacks.tapped import watched
+from tests.attacks.tapped import Tapped, watched
 
 
 def test_a_hundred_thousand_forgeries_and_none_is_accepted(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_what_was_recorded_does_nothing_a_second_time(tmp_path: Path) -> None:
         datagrams, tape = replays.of_datagrams(watcher)
         proofs, messages = replays.of_proofs(server, 4), replays.of_messages(server, 24)
         server.stop()
-    with server.restart() as again, replays.Tapped(again.port, key=watcher.key) as back:
+    with server.restart() as again, Tapped(again.port, key=watcher.key) as back:
         back.log_in_by_key()
         restarted = replays.after_a_restart(back, tape)
     outcomes = [datagrams, proofs, messages, restarted]

@@ -6,7 +6,8 @@ import secrets
 import socket
 import ssl
 import time
-from typing import Any
+from types import UnionType
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -66,7 +67,7 @@ class RawClient:
     def close(self) -> None:
         self.sock.close()
 
-    def __enter__(self) -> "RawClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +88,7 @@ class RawClient:
             self._frames += [decode_from_server_untrusted(frame) for frame in self._reader.feed_untrusted(octets)]
         return self._frames.pop(0)
 
-    def wait_for(self, kind: type, timeout: float = 5.0) -> Any:
+    def wait_for(self, kind: type | UnionType, timeout: float = 5.0) -> Any:
         """The next frame of a kind; others are kept in `events`."""
         for event in self.events:
             if isinstance(event, kind):

@@ -1,0 +1,144 @@
+"""All attacks in full size, and their tables for docs/RELIABILITY.md:
+
+    python -m tests.attacks [PART …] [--quick] [--write]
+
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them (some ten minutes).
+`--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
+cost others more than it may. testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.attacks import floods, forgeries, guessing, handshakes, members, reflection, replays
+from tests.attacks.outcome import Outcome, faults, publish, table
+from tests.attacks.tapped import Tapped, watched
+from tests.support.marked import RELIABILITY
+from tests.support.ports import free_port
+
+Part = Callable[[Path, bool], Iterator[Outcome]]
+
+
+def forged(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Datagrams that nobody sealed."""
+    with watched(folder) as (server, watcher):
+        tape, stranger = forgeries.tapes(server)
+        yield forgeries.against_the_opener(tape, stranger, 100_000 if quick else 1_000_000, seed=1)
+        yield forgeries.against_the_socket(watcher, 10_000 if quick else 200_000, seed=2)
+
+
+def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """What was sent once."""
+    with watched(folder) as (server, watcher):
+        outcome, tape = replays.of_datagrams(watcher, rounds=1 if quick else 20)
+        yield outcome
+        yield replays.of_proofs(server, 10 if quick else 200)
+        yield replays.of_messages(server, 50 if quick else 1_000)
+        server.stop()
+    with server.restart() as again, Tapped(again.port, key=watcher.key) as back:
+        back.log_in_by_key()
+        yield replays.after_a_restart(back, tape)
+
+
+def lied(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """A member's lies, and who is none any more."""
+    with watched(folder) as (_, watcher):
+        yield members.in_other_names(watcher, 100 if quick else 1_000)
+        yield members.of_another_log(watcher)
+        yield members.two_bodies(watcher, 30 if quick else 300)
+        yield members.removed(watcher)
+        yield members.revoked(watcher)
+
+
+def guessed(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Passwords and names."""
+    guesses = 10_000 if quick else 100_000
+    for addresses in (1, 10_000):
+        yield asyncio.run(guessing.one_user(folder / f"one{addresses}", guesses, addresses))
+    for addresses in (1, 100):
+        yield asyncio.run(guessing.many_users(folder / f"many{addresses}", guesses // 10, 10, addresses))
+    with watched(folder / "real") as (server, _):
+        yield guessing.over_sockets(server, 200 if quick else 5_000)
+        yield guessing.names(server, 50 if quick else 400)
+
+
+def knocked(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """What ports say to strangers."""
+    discovery = free_port()
+    with watched(folder, discovery_port=discovery) as (server, watcher):
+        key = watcher.tape.keys.key_id.to_bytes(4, "big")
+        step = 50 if quick else 1
+        yield reflection.reflect(discovery, "the discovery port", step, key, answers=True)
+        yield reflection.reflect(server.port, "the relay port", step, key, answers=False)
+        yield handshakes.matrix(server.port)
+        if not quick:
+            yield handshakes.by_testssl(server.port, folder)
+
+
+def flooded(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """From outside."""
+    for kind, count in (("noise", 50_000), ("mute", 10_000), ("hesitant", 10_000), ("handshakes", 1_000)):
+        seconds, rounds, log_in = (2.0, 1, 3) if quick else (5.0, 2, 5)
+        yield floods.by_strangers(folder / kind, kind, count, seconds=seconds, rounds=rounds, log_in=log_in)
+
+
+def rowdy(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """From inside: more frames than anybody may send."""
+    yield from _of_members(folder, ("submits", "nacks", "pages", "searches", "mixture"), quick)
+
+
+def slow(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """From inside: who writes and who reads too slowly."""
+    yield from _of_members(folder, ("dawdlers", "readless"), quick)
+
+
+def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
+    seconds, rounds = (2.0, 1) if quick else (4.0, 3)
+    for kind in kinds:
+        yield floods.by_a_member(folder / kind, kind, 5, seconds=seconds, rounds=rounds)
+
+
+PARTS: dict[str, Part] = {
+    "forgeries": forged,
+    "replays": replayed,
+    "members": lied,
+    "guessing": guessed,
+    "ports": knocked,
+    "floods": flooded,
+    "rowdy": rowdy,
+    "slow": slow,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="in a small form")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/RELIABILITY.md")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(unknown)}")
+    tables, found, began = {}, [], time.monotonic()
+    for name in options.parts or PARTS:
+        print(f"\n#### {name}", flush=True)
+        outcomes = []
+        with tempfile.TemporaryDirectory(prefix="lanchat-attacks-") as folder:
+            for outcome in PARTS[name](Path(folder), options.quick):
+                print("| " + " | ".join(outcome.row()) + " |", flush=True)
+                outcomes.append(outcome)
+        tables[name] = table(outcomes)
+        found += faults(outcomes)
+    if options.write:
+        publish(RELIABILITY, list(PARTS), tables)
+    print(f"\n{time.monotonic() - began:.0f} s, {len(found)} faults")
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
