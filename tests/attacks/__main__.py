@@ -48,9 +48,9 @@ def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:
 def lied(folder: Path, quick: bool) -> Iterator[Outcome]:
     """A member's lies, and who is none any more."""
     with watched(folder) as (_, watcher):
-        yield members.in_other_names(watcher, 100 if quick else 1_000)
+        yield members.in_other_names(watcher, 100 if quick else 600)
         yield members.of_another_log(watcher)
-        yield members.two_bodies(watcher, 30 if quick else 300)
+        yield members.two_bodies(watcher, 30 if quick else 150)
         yield members.removed(watcher)
         yield members.revoked(watcher)
 

@@ -34,6 +34,8 @@ def in_other_names(watcher: Tapped, count: int, seed: int = 1) -> Outcome:
         for forged in _altered(real, mallory, Random(seed), count):
             mallory.send(wire.Submit([forged]))
             outcome.attempts += 1
+            if outcome.attempts % 50 == 0:  # who is silent for too long is taken for dead
+                assert [client.request(wire.GetProfile()) for client in (watcher, anna)]
             answer = mallory.wait_for(wire.Decided | wire.Busy, 10)
             while isinstance(answer, wire.Busy):
                 mallory.send(wire.Submit([forged]))
@@ -94,6 +96,8 @@ def two_bodies(watcher: Tapped, count: int) -> Outcome:
         room, log_id = one.rooms["general"], one.welcome.log_id
         before = one.request(wire.Subscribe([room])).heads[0].seq
         for n in range(1, count + 1):
+            if n % 25 == 0:
+                assert [client.request(wire.GetProfile()) for client in (watcher, two)]
             header = Header(room, one.device, 9, n, Kind.TEXT, 0, 1, n)
             first, second = (make_message(one.key, log_id, header, f"{text} {n}") for text in ("black", "white"))
             if n % 3 == 0:
