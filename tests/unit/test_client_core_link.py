@@ -345,6 +345,21 @@ def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(second
     assert client.of_kind(ConnectionGivenUp) == []
 
 
+def test_after_a_hole_udp_is_judged_anew_also_when_tls_is_heard_first() -> None:
+    client = live_wire()
+    client.run_for(1)
+    cut(client)
+    client.core.send(1, Kind.TEXT, "into the hole", 0, client.now)
+    client.run_for(3)
+    client.hook = lambda direction, path, frame: path is Path.TLS
+    client.to_client(Path.TLS, wire.Heads([]))
+    client.run_for(0.55)
+    client.hook = lambda direction, path, frame: True
+    client.run_for(2)
+    assert client.core.udp_open
+    assert 0 not in pings(client, Path.TLS)
+
+
 def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
     client = live_wire()
     client.run_for(1)
