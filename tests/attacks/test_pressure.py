@@ -31,7 +31,9 @@ def connections(port: int, count: int, first: int, octets: bytes = b"") -> Itera
         yield sock
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x16", client_hello()[:100], client_hello()])
+@pytest.mark.parametrize(
+    "octets", [b"", b"\x16", client_hello()[:100], client_hello()], ids=["silent", "an octet", "a part", "a greeting"]
+)
 def test_crowds_from_as_many_addresses_keep_nobody_out(watcher: Tapped, octets: bytes) -> None:
     """More than all places of their kind, each from an address of its own."""
     crowd = list(connections(watcher.port, 700 if len(octets) < 200 else 150, 1000, octets))
