@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -58,22 +58,32 @@ def load_or_create(data_dir: Path) -> ServerKeys:
         )
     try:
         return _load(directory)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (OSError, ValueError) as error:
         raise StartError(
             _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=error)
         ) from error
 
 
 def _load(directory: Path) -> ServerKeys:
-    log_key = load_pem_private_key((directory / LOG_KEY).read_bytes(), None)
-    identity = load_pem_private_key((directory / IDENTITY_KEY).read_bytes(), None)
+    log_key = _private_key(directory / LOG_KEY)
+    identity = _private_key(directory / IDENTITY_KEY)
     certificate = x509.load_pem_x509_certificate((directory / IDENTITY_CERTIFICATE).read_bytes())
-    if not isinstance(log_key, Ed25519PrivateKey) or not isinstance(identity, Ed25519PrivateKey):
-        raise ValueError("not an Ed25519 key")
     if certificate.public_key() != identity.public_key():
         raise ValueError("certificate and key do not belong together")
     fingerprint = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
     return ServerKeys(directory / IDENTITY_CERTIFICATE, directory / IDENTITY_KEY, fingerprint, log_key)
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    """Raises OSError, ValueError."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (TypeError, UnsupportedAlgorithm, InternalError) as error:
+        # It asks for a password, or is of a kind or a content that OpenSSL does not know.
+        raise ValueError("not a key that can be used") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("not an Ed25519 key")
+    return key
 
 
 def _create(directory: Path) -> None:
