@@ -155,6 +155,9 @@ def _server_keys(octets: bytes) -> None:
         before = {path.name: path.read_bytes() for path in (here / "keys").iterdir()}
         try:
             load_or_create(here)
+        except StartError as error:
+            rule("\n" not in str(error), "a complaint of several lines")
+            raise
         finally:
             assert {path.name: path.read_bytes() for path in (here / "keys").iterdir()} == before
 
@@ -223,7 +226,13 @@ TARGETS = (
         lambda: [b"", _CONFIG, _SETTINGS],
     ),
     Target("profile", _profile, LocalStoreError, _profiles),
-    Target("server-config", _server_config, config.ConfigError, lambda: [b"", _CONFIG, b"discovery = true\n"]),
+    Target(
+        "server-config",
+        _server_config,
+        config.ConfigError,
+        lambda: [b"", _CONFIG, b"discovery = true\n"],
+        octets_max=8192,
+    ),
     Target("server-keys", _server_keys, StartError, _keys, examples=30),
     Target("admin-line", _admin_line, Never, _admin_lines, examples=40),
 )

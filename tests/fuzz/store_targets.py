@@ -112,7 +112,11 @@ def _sound_store() -> tuple[bytes, bytes]:
 
 
 def _damages() -> list[bytes]:
+    file, log = _sound_store()
+    texts = [(file.index(b"text 3 text") + 2, b"X")], [(log.rindex(b"text 9 text") + 2, b"X")]
     return [
+        encode((*texts, None)),
+        encode((texts[0], [(0, bytes(32))], None)),
         encode(([], [], None)),
         encode(([(0, b"not a database")], [], None)),
         encode(([(100, bytes(4000))], [], None)),
@@ -156,14 +160,18 @@ _decode_members = decoder(dict[str, bytes])
 
 
 def _backup(octets: bytes) -> None:
-    """The first octet: a file as it stands, or (odd) members whose digests are set right. Nothing of a refused backup
-    is taken over, and nothing is written outside of the data directory."""
-    choice, content = (octets[0], octets[1:]) if octets else (0, b"")
-    if choice & 1:
+    """The first octet: a file as it stands, members whose digests are set right, or members under the manifest of
+    another backup. Nothing of a refused one is taken over, and nothing is written outside of the data directory."""
+    choice, content = (octets[0] % 3, octets[1:]) if octets else (0, b"")
+    members: dict[str, bytes] = {}
+    if choice:
         try:
-            content = _archive(_decode_members(content))
+            members = _decode_members(content)
         except ProtocolError as error:
             raise StoreError("no members at all") from error
+        if choice == 2:
+            members["manifest.json"] = _sound_members()["manifest.json"]
+        content = _archive(members)
     with folder() as here:
         file = here / "office.backup"
         file.write_bytes(content)
@@ -176,6 +184,7 @@ def _backup(octets: bytes) -> None:
             raise
         finally:
             assert {entry.name for entry in here.iterdir()} <= {"office.backup", "data"}
+        assert choice != 2 or members == _sound_members(), "an altered backup was taken"
         store = open_store(None, data)
         try:
             assert store.snapshot().log.epoch >= 2
@@ -221,16 +230,22 @@ def _sound_backup() -> bytes:
 
 @cache
 def _log_id() -> bytes:
+    return msgspec.json.decode(_sound_members()["manifest.json"], type=backup.Manifest).log_id
+
+
+@cache
+def _sound_members() -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(_sound_backup())) as archive:
-        return msgspec.json.decode(archive.read("manifest.json"), type=backup.Manifest).log_id
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _backups() -> list[bytes]:
-    sound = _sound_backup()
-    with zipfile.ZipFile(io.BytesIO(sound)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
+    members = {name: content for name, content in _sound_members().items() if name != "manifest.json"}
     few = dict.fromkeys(members, b"") | {"keys/log.key": members["keys/log.key"]}
-    return [b"\0" + sound, b"\1" + encode(members), b"\1" + encode(few)]
+    altered = members | {"keys/log.key": members["keys/log.key"].swapcase()}
+    outside = [members | {name: b"x"} for name in ("keys/../../evil", "keys/.hidden", "/evil", "tables/x", "keys/")]
+    made = [b"\1" + encode(item) for item in (members, few, *outside)]
+    return [b"\0" + _sound_backup(), *made, b"\2" + encode(members), b"\2" + encode(altered)]
 
 
 TARGETS = (

@@ -92,7 +92,10 @@ def _read(limit: int, parts: list[bytes]) -> tuple[list[bytes], bool]:
 def _streams() -> list[bytes]:
     stream = bytes.fromhex(seeds.vectors("frames")["stream"])
     frames = [len(frame).to_bytes(4, "big") + frame for frame in seeds.frames("to server")]
-    return [bytes([4, number]) + octets for number, octets in enumerate([stream, *frames, b"".join(frames)])]
+    found = [bytes([4, number]) + octets for number, octets in enumerate([stream, *frames, b"".join(frames)])]
+    for place, limit in enumerate(_LIMITS[:4]):
+        found += [bytes([place, 0]) + size.to_bytes(4, "big") + bytes(size) for size in (limit, limit + 1)]
+    return found
 
 
 # --- Discovery ------------------------------------------------------------------------------------------------------
