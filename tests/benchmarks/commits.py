@@ -127,10 +127,11 @@ def _flood(database: str, rooms: int, seconds: float) -> tuple[float, float]:
                 session.close()
 
 
-def make_flood(server: Serving, session: Client, places: list[int], seconds: float) -> Flood:
+def make_flood(server: Serving, session: Client, places: list[int], seconds: float, rate: float = SIGNED_RATE) -> Flood:
+    """With enough messages for `rate` of all clients a second."""
     account, world = session.account, server.world
     mine = places if len(places) == 1 else places[account.user % CLIENTS :: CLIENTS]
-    each = int(SIGNED_RATE * (seconds + 1) / CLIENTS / len(mine))
+    each = int(rate * (seconds + 1) / CLIENTS / len(mine))
     account.begin()
     messages = {room: _sign(account, world.log_id, room, each) for room in mine}
     return Flood(session, mine, messages)

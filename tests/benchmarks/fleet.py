@@ -29,7 +29,7 @@ _BUFFER = 4 << 20
 
 @dataclass
 class Client:
-    """One logged-in session. Sampled ones keep `records`, `last_seq` (of one room, from the subscription) and `holes`."""
+    """One logged-in session. Sampled ones keep `records`, `last_seq` (of one room, subscribed there) and `holes`."""
 
     account: Account
     tls: ssl.SSLSocket
