@@ -96,17 +96,20 @@ class Search:
         child = self._hunt("search", str(self.seconds))
         assert child.stdout is not None
         shown = time.monotonic()
-        while True:
-            try:
-                for line in child.stdout:
-                    self._listen(line.rstrip("\n"))
-                    if time.monotonic() - shown >= PROGRESS:
-                        shown = time.monotonic()
-                        print(f"{self.target.name}: {self._last_word}", flush=True)
-                return child.wait(INPUT_SECONDS + 10)
-            except KeyboardInterrupt:
-                self.interrupted = True
-                child.send_signal(signal.SIGTERM)
+        try:
+            while True:
+                try:
+                    for line in child.stdout:
+                        self._listen(line.rstrip("\n"))
+                        if time.monotonic() - shown >= PROGRESS:
+                            shown = time.monotonic()
+                            print(f"{self.target.name}: {self._last_word}", flush=True)
+                    return child.wait(INPUT_SECONDS)
+                except KeyboardInterrupt:
+                    self.interrupted = True
+                    child.send_signal(signal.SIGTERM)
+        finally:
+            child.kill()
 
     def _listen(self, line: str) -> None:
         self._tail = [*self._tail[-200:], line]
@@ -178,15 +181,19 @@ def main() -> int:
     parser.add_argument("--input", type=Path, metavar="FILE", help="run this one input of the target")
     parser.add_argument("--anew", action="store_true", help="begin the table of figures anew")
     options = parser.parse_args()
+    # Whoever asks us to end asks for what Ctrl+C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     targets = [TARGETS[name] for name in options.only or TARGETS]
     if options.input:
         replay(targets[0], options.input)
         return 0
-    known = {} if options.anew else read_table()
+    if options.anew:
+        write_table({})
     findings = 0
     for target in targets:
         search = Search(target, options.seconds)
         search.run()
+        known = read_table()
         add(known, target.name, search.figures)
         write_table(known)
         findings += search.figures.findings

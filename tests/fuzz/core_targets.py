@@ -111,7 +111,7 @@ def _rig() -> Rig:
 
 
 @cache
-def _heads() -> list[wire.Head]:
+def _heads() -> list[Head]:
     return list(_rig().core.heads.values())
 
 

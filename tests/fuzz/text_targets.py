@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lanchat.cli.options import parse
-from lanchat.protocol import identity, names
+from lanchat.protocol import identity, limits, names
 from lanchat.protocol.errors import ProtocolError
 from lanchat_server import cli, recovery
 from lanchat_server.core.ports import StoreError
@@ -54,10 +54,10 @@ def _fingerprint(octets: bytes) -> None:
 # --- Names and codes ------------------------------------------------------------------------------------------------
 
 _CLEANERS: tuple[tuple[Callable[[str], str], int], ...] = (
-    (names.clean_user_name, names.USER_NAME_MAX),
-    (names.clean_room_name, names.ROOM_NAME_MAX),
-    (names.clean_display_name, names.DISPLAY_NAME_MAX),
-    (names.clean_email, names.EMAIL_MAX),
+    (names.clean_user_name, limits.USER_NAME_MAX),
+    (names.clean_room_name, limits.ROOM_NAME_MAX),
+    (names.clean_display_name, limits.DISPLAY_NAME_MAX),
+    (names.clean_email, limits.EMAIL_MAX),
 )
 
 
@@ -85,7 +85,7 @@ def _name(octets: bytes) -> None:
 def _password(octets: bytes) -> None:
     text = _text(octets)
     names.check_password(text)
-    assert names.PASSWORD_MIN_CHARACTERS <= len(text) <= names.PASSWORD_OCTETS_MAX
+    assert limits.PASSWORD_MIN_CHARACTERS <= len(text) <= limits.PASSWORD_OCTETS_MAX
 
 
 def _code(octets: bytes) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import inspect
 
 from lanchat.protocol import keys, wire
+from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.messages import Header, Kind, Message
 from tests.fuzz.mutate import EXTREMES, TEXTS
@@ -73,7 +74,8 @@ class Speaker:
     # --- Frames -----------------------------------------------------------------------------------------------------
 
     def live(self) -> Any:
-        return self._make(self.rng.choice([*LIVE, wire.Submit, wire.Submit, wire.Nack]))
+        kinds: list[type] = [*LIVE, wire.Submit, wire.Submit, wire.Nack]
+        return self._make(self.rng.choice(kinds))
 
     def operation(self, logged_in: bool) -> Any:
         """A request's operation: mostly one that has its time, sometimes one that has not."""
@@ -165,7 +167,7 @@ class Speaker:
         if rng.random() < 0.05:
             ref = 2**63 - 1
         header = Header(room, self.device, self.run, n, kind, ref, self._number(_U63), self._number(_U63))
-        octets = wire.encode(header)
+        octets = encode(header)
         body = self._body(kind)
         signature = self.key.sign(keys.MESSAGE_CONTEXT + self.log_id + octets + keys.sha256(body))
         return Message(octets, body, signature)
