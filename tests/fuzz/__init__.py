@@ -2,7 +2,8 @@
 coverage-guided search in `make fuzz`, and clients and servers that hold all keys and say what none should.
 
     target.py       what a target is; `attempt` runs one input and knows one error
-    targets.py      the table of all; wire_, core_, text_, file_ and store_targets.py have those that read one input
+    targets.py      the table of all: readers of one input (wire_, text_, file_, store_targets.py), real receivers with
+                    their state (server_core_, client_core_targets.py, receivers.py), whole processes (server_, client_)
     live.py         a real server with honest people on it, for server_targets.py; client_targets.py: the client engine
     valid.py        well-typed frames at random, made from the wire types
     mutate.py       damage: bits and octets, and msgpack with its structure kept

@@ -1,9 +1,10 @@
 """The table of targets, by name."""
 
 from tests.fuzz import (
+    client_core_targets,
     client_targets,
-    core_targets,
     file_targets,
+    server_core_targets,
     server_targets,
     store_targets,
     text_targets,
@@ -11,5 +12,14 @@ from tests.fuzz import (
 )
 from tests.fuzz.target import Target
 
-_PARTS = (wire_targets, core_targets, text_targets, file_targets, store_targets, server_targets, client_targets)
+_PARTS = (
+    wire_targets,
+    server_core_targets,
+    client_core_targets,
+    text_targets,
+    file_targets,
+    store_targets,
+    server_targets,
+    client_targets,
+)
 TARGETS: dict[str, Target] = {target.name: target for part in _PARTS for target in part.TARGETS}
