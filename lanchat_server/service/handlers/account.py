@@ -10,6 +10,7 @@ from lanchat_server import accounts
 from lanchat_server.accounts import Change
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
+from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ async def change_password(service: "Service", connection: "Connection", operatio
     wait = service.throttle.delay(name_key(user.name), connection.address, service.now())
     if wait:
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
-    if not await service.hasher.verify(operation.old, user.password_hash):
-        service.throttle.failed(name_key(user.name), connection.address, service.now())
-        raise Refused(Code.BAD_CREDENTIALS, "wrong password")
-    service.throttle.succeeded(name_key(user.name), connection.address, service.now())
-    password_hash = await service.hasher.hash(operation.new)
+    try:
+        if not await service.hasher.verify(operation.old, user.password_hash):
+            service.throttle.failed(name_key(user.name), connection.address, service.now())
+            raise Refused(Code.BAD_CREDENTIALS, "wrong password")
+        service.throttle.succeeded(name_key(user.name), connection.address, service.now())
+        password_hash = await service.hasher.hash(operation.new)
+    except Busy as busy:
+        raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
     def job(tx: Transaction) -> Change[UserRow]:
         return accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
