@@ -4,7 +4,7 @@ A stranger goes through three rooms, each with places of its own (places.py), an
 
 * **waiting**: connected, but his ClientHello is not here in full. Costs a descriptor and nothing else: what came stays
   in the kernel. Who sends nothing, or an octet now and then, displaces only others of his kind.
-* **greeting**: TLS is under way. That is a millisecond of processor and 256 KiB of buffers, so only a few begin in one
+* **greeting**: TLS is under way. That is a millisecond of processor and 50 KiB of buffers, so only a few begin in one
   turn of the event loop: chat goes on between them.
 * **strangers**: TLS stands, he has not logged in. Whoever waits for an answer (a password is being checked) gives way
   last.
@@ -19,6 +19,7 @@ import logging
 import socket
 import ssl
 import sys
+from asyncio.sslproto import SSLProtocol
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ ACCEPT_MAX = 32
 HANDSHAKES_MAX = 4
 _SWEEP_INTERVAL = 1.0
 _PAUSE = 0.05
+
+# What asyncio reads into, for each TLS connection as long as it lives. Its 256 KiB are for few connections with much to
+# say; here are a thousand with little: one TLS record.
+READ_BUFFER = 16 * 1024
+SSLProtocol.max_size = READ_BUFFER
 
 log = logging.getLogger(__name__)
 
