@@ -42,8 +42,11 @@ _THESE = select(*rows.RECORD_COLUMNS).where(
 _HEAD_AT = select(_records.seq, _records.hash, _records.time_ms).where(
     _records.room_id == bindparam("room"), _records.seq == bindparam("seq")
 )
+# The range says nothing new, but without it SQLite would rather read the whole room than step down the index over
+# (room, ref_seq) for each number.
 _CHANGES = select(*rows.RECORD_COLUMNS).where(
     _records.room_id == bindparam("room"),
+    _records.ref_seq.between(bindparam("low"), bindparam("high")),
     _records.ref_seq.in_(bindparam("seqs", expanding=True)),
     _records.kind.in_([int(Kind.EDIT), int(Kind.DELETE), int(Kind.REACTION)]),
 )
@@ -118,7 +121,8 @@ def changes(connection: Connection, room: int, seqs: Collection[int]) -> list[Re
 def _select(connection: Connection, statement: Any, room: int, seqs: Collection[int]) -> list[Record]:
     found: list[Record] = []
     for chunk in chunks(seqs):
-        found += [rows.record(row) for row in connection.execute(statement, {"room": room, "seqs": chunk})]
+        values = {"room": room, "seqs": chunk, "low": min(chunk), "high": max(chunk)}
+        found += [rows.record(row) for row in connection.execute(statement, values)]
     return sorted(found, key=lambda record: record.seq)
 
 

@@ -8,7 +8,7 @@ go in slices), and rows are inserted many at a time. So what is appended to seve
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,19 +40,15 @@ _TARGETS = select(_records.seq, _records.kind, _records.author_id, _records.body
 )
 _ERASE = (
     update(schema.records)
-    .where(
-        _records.room_id == bindparam("room"),
-        or_(
-            _records.seq.in_(bindparam("seqs", expanding=True)),
-            and_(_records.ref_seq.in_(bindparam("seqs", expanding=True)), _records.kind == int(Kind.EDIT)),
-        ),
-    )
+    .where(_records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True)))
     .values(body=None)
 )
+# About the range see `reads.py`.
 _ERASE_EDITS = (
     update(schema.records)
     .where(
         _records.room_id == bindparam("room"),
+        _records.ref_seq.between(bindparam("low"), bindparam("high")),
         _records.ref_seq.in_(bindparam("seqs", expanding=True)),
         _records.kind == int(Kind.EDIT),
     )
@@ -138,7 +134,8 @@ class SqlTransaction(Accounts, Rooms):
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
         for chunk in chunks(deleted):
             self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
-            self._connection.execute(_ERASE_EDITS, {"room": room, "seqs": chunk})
+            edits = {"room": room, "seqs": chunk, "low": chunk[0], "high": chunk[-1]}
+            self._connection.execute(_ERASE_EDITS, edits)
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         first: dict[MessageKey, Rejection] = {}
