@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks`: measures, keeps the figures, writes the tables and plots of docs/PERFORMANCE.md.
 
---only a,c    some cases           --rounds 3   how often each is measured
+--only a,c    some cases           --rounds 2   how often each is measured
 --quick       short and coarse     --render     no measuring: tables and plots from the figures that are there
 --scratch     measure and show, keep nothing
 
@@ -82,7 +82,7 @@ def _case(letter: str) -> Callable[..., None]:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=_cases, default=list(CASES), help="letters of cases, as a,c")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--render", action="store_true")
     parser.add_argument("--scratch", action="store_true")

@@ -23,16 +23,16 @@ GROWTH = ((10, 1000), (50, 1000), (400, 250), (10, 50), (50, 50), (100, 50), (40
 
 
 def run_a(report: Report, *, rounds: int, quick: bool) -> None:
-    _compare(report, "a", 100, 1000, rounds=rounds, window=3.0 if quick else 6.0, share=0.7)
+    _compare(report, "a", 100, 1000, rounds=1 if quick else rounds + 1, window=3.0 if quick else 6.0, share=0.7)
 
 
 def run_b(report: Report, *, rounds: int, quick: bool) -> None:
     for clients, rate in GROWTH[3:5] if quick else GROWTH:
-        _compare(report, "b", clients, rate, rounds=max(1, rounds - 2), window=4.0, share=1.0)
+        _compare(report, "b", clients, rate, rounds=max(1, rounds - 1), window=2.5, share=1.0)
 
 
 def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
-    load = Load(rate, window)
+    load = Load(rate, window, warm=1.0)
     results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *PRODUCT)}
     at = load_name(clients, rate)
     for number in range(1, rounds + 1):

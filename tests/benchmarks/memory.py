@@ -30,7 +30,7 @@ def run(report: Report, *, rounds: int, quick: bool) -> None:
         for session in sessions:
             session.close()
         report.add("h", "server with logged-in clients", "MiB", "SQLite", f"{clients} clients", [full], most=200.0)
-    _floods(report, 10.0 if quick else 150.0)
+    _floods(report, 10.0 if quick else 100.0)
     _window(report)
 
 
