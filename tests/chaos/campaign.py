@@ -15,7 +15,7 @@ from tests.chaos.points import WRITING
 from tests.chaos.scene import Scene
 
 # How long a server may take to come to the point where it is to die; the crowd's messages bring it there.
-POINT_PATIENCE = 20.0
+POINT_PATIENCE = 60.0
 
 
 class Kill(NamedTuple):

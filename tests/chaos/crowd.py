@@ -76,7 +76,7 @@ class Person:
     async def enter(self, server: ServerProcess) -> None:
         await self.client.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
         await self.client.call(api.Register(self.name, PASSWORD))
-        await self.client.call(api.WaitLive(10))
+        await self.client.call(api.WaitLive(60))
         self.room = (await self.client.call(api.FindRoom("general"))).room
 
     async def say(self) -> str:

@@ -12,6 +12,8 @@ from tests.chaos.crowd import LIMITS, SIZE, Crowd
 from tests.support.procs import ServerProcess
 
 LAUNCHER = "tests.chaos.launcher"
+# Seconds; a computer that runs other tests besides is slow.
+START_PATIENCE = 60.0
 
 
 class Scene:
@@ -41,6 +43,7 @@ class Scene:
             "module": LAUNCHER,
             "database": self.database,
             "extra": ["--config", str(self._config)],
+            "timeout": START_PATIENCE,
         }
         self._server = await asyncio.to_thread(lambda: ServerProcess(self.data_dir, **options))
         try:
@@ -57,6 +60,7 @@ class Scene:
             "database": self.database,
             "discovery_port": self.discovery_port,
             "extra": ["--config", str(self._config)],
+            "timeout": START_PATIENCE,
         }
         return await asyncio.to_thread(lambda: ServerProcess(data_dir, **(options | more)))
 

@@ -24,6 +24,7 @@ from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS
 from tests.chaos.pieces import Figures, Kept, Piece, bound
 from tests.chaos.pieces import play as play_pieces
+from tests.chaos.scene import START_PATIENCE
 from tests.lab.matrix_cases import CASES, Case, Net
 from tests.lab.netns import Computer, Lab, missing
 from tests.support import marked
@@ -124,6 +125,7 @@ def play(case: Case, folder: Path) -> Row:
             discovery_port=DISCOVERY_PORT,
             namespace=net.server.name,
             extra=["--config", str(config)],
+            timeout=START_PATIENCE,
         )
         with server:
             address = f"{net.server_address}:{server.port}" if case.typed else None
