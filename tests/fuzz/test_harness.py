@@ -1,0 +1,91 @@
+"""The search's own parts: damage that can be repeated, corpora that stay small, figures that add up."""
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codec import encode
+from lanchat.protocol.errors import ProtocolError
+from tests.fuzz import __main__ as command
+from tests.fuzz import corpus, seeds
+from tests.fuzz.mutate import mutate
+from tests.fuzz.picture import picture
+from tests.fuzz.target import Target, attempt
+from tests.fuzz.targets import TARGETS
+from tests.fuzz.valid import AFTER_LOGIN, BEFORE_LOGIN, LIVE, Speaker, World
+from tests.support import marked
+from tests.support.fake_log import key_of
+
+
+def test_the_same_seed_makes_the_same_damage() -> None:
+    frame = seeds.frames("to server")[0]
+    chains = [[mutate(frame, Random(seed)) for seed in range(200)] for _ in range(2)]
+    assert chains[0] == chains[1]
+    assert len(set(chains[0])) > 150
+
+
+def test_damage_keeps_the_structure_often_enough() -> None:
+    """Else nothing behind the first octets is ever reached."""
+    frames = seeds.frames("to server")
+    damaged = [mutate(frame, Random(seed)) for frame in frames for seed in range(40)]
+    decoded = 0
+    for octets in damaged:
+        try:
+            msgspec.msgpack.decode(octets)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            continue
+        decoded += octets not in frames
+    assert decoded > len(damaged) / 3
+
+
+def test_any_other_error_than_the_one_goes_through() -> None:
+    def run(octets: bytes) -> None:
+        if octets:
+            raise ProtocolError if octets == b"refused" else KeyError
+
+    target = Target("example", run, ProtocolError, list)
+    assert (attempt(target, b""), attempt(target, b"refused")) == (True, False)
+    with pytest.raises(KeyError):
+        attempt(target, b"x")
+
+
+def test_a_picture_tells_states_apart() -> None:
+    reader = wire.FrameReader()
+    before = picture(reader)
+    assert picture(reader) == before
+    reader.feed_untrusted(b"\0")
+    assert picture(reader) != before
+
+
+def test_a_corpus_holds_what_reaches_other_lines_and_no_more() -> None:
+    target = TARGETS["invite-link"]
+    link = target.seeds()[0]
+    many = [link, *(link.replace(b"office", b"office%d" % number) for number in range(50)), b"", b"x", b"y"]
+    kept = corpus.minimised(target, many)
+    assert 2 <= len(kept) <= 4
+    assert any(attempt(target, octets) for octets in kept)
+
+
+def test_figures_add_up_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = tmp_path / "doc.md"
+    document.write_text("<!-- fuzzing: written by hand -->\n<!-- end of fuzzing -->\n", encoding="utf-8")
+    monkeypatch.setattr(marked, "RELIABILITY", document)
+    for _ in range(2):
+        known = command.read_table()
+        command.add(known, "address", command.Figures(1_000_000, 30, 7, 1))
+        command.write_table(known)
+    assert command.read_table() == {"address": command.Figures(2_000_000, 60, 7, 2)}
+    assert "| all | 2,000,000 | 60 | 7 | 2 |" in document.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", [*LIVE, *BEFORE_LOGIN, *AFTER_LOGIN], ids=lambda kind: kind.__name__)
+def test_every_frame_that_a_client_may_send_can_be_made(kind: type) -> None:
+    world = World([1, 2], [1, 2], ["anna"], [b"d" * 16], {1: 5})
+    speaker = Speaker(world, Random(1), key_of(1))
+    for _ in range(30):
+        frame = speaker._make(kind)
+        sent = frame if kind in LIVE else wire.Request(1, frame)
+        assert wire.decode_from_client_untrusted(encode(sent)) == sent
