@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos attacks lab fuzz bench format catalog clean
+.PHONY: help run test lint chaos soak attacks lab fuzz bench format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -25,6 +25,10 @@ chaos: ## servers, clients and databases killed some 600 times (40 min, in piece
 fuzz: ## hostile octets for every reader, guided by coverage (half a minute each); ARGS="--only NAME --seconds N"
 	@$(SETUP) fuzz
 	@.venv/bin/python -m tests.fuzz $(ARGS)
+
+soak: ## 100,000 simulated runs full of faults (two hours; Ctrl+C ends it, the next one goes on); ARGS="--seeds 1000"
+	@$(SETUP) test
+	@.venv/bin/python -m tests.sim --soak $(ARGS)
 
 attacks: ## forgers, guessers, floods against a real server (a quarter of an hour); ARGS="floods --quick" for a part
 	@$(SETUP) test

@@ -5,8 +5,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
+from msgspec import structs
+
+from lanchat.protocol.records import Record, chain_hash
+from lanchat.protocol.wire import Code
+from lanchat_server.core import sequencer as sequencer_module
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission, _Draft
+from tests.sim import server as server_module
 from tests.sim.planting import Change
 from tests.sim.server import SimStore
 from tests.support.memory_store import Fault, MemoryStore, MemoryTransaction
@@ -128,6 +134,57 @@ def retry_after_unknown_commit() -> list[Change]:
     return [(Sequencer, "commit", commit), (MemoryTransaction, "append", _append_unchecked)]
 
 
+def progress_before_commit() -> list[Change]:
+    """How far a run is decided is remembered although the commit failed."""
+    honest = Sequencer.commit
+
+    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> Outcome:
+        try:
+            return honest(self, store, batch, now_ms)
+        except StoreError:
+            for submission in batch:
+                self._progress.advance(submission.run, submission.header.n)
+            raise
+
+    return [(Sequencer, "commit", commit)]
+
+
+def chain_without_time() -> list[Change]:
+    """The chain does not cover a record's time."""
+
+    def chain(log_id: bytes, room: int, before: bytes, record: Record) -> bytes:
+        return chain_hash(log_id, room, before, structs.replace(record, time_ms=0))
+
+    return [(sequencer_module, "chain_hash", chain)]
+
+
+def signature_not_checked() -> list[Change]:
+    """An author's signature is not checked."""
+    return [(module, "is_genuine", lambda directory, submission: True) for module in (sequencer_module, server_module)]
+
+
+def membership_not_checked() -> list[Change]:
+    """Whoever knows a room may write into it."""
+    honest = _Draft._check_rights
+
+    def check(self: _Draft, header: Any, author: Any) -> Any:
+        code = honest(self, header, author)
+        return None if code is Code.NOT_A_MEMBER and header.room in self._heads else code
+
+    return [(_Draft, "_check_rights", check)]
+
+
+def anybody_edits() -> list[Change]:
+    """A message may be edited by somebody else."""
+    honest = _Draft._check_target
+
+    def check(self: _Draft, header: Any, author: Any) -> Any:
+        code = honest(self, header, author)
+        return None if code is Code.TARGET_NOT_YOURS else code
+
+    return [(_Draft, "_check_target", check)]
+
+
 def refusals_are_forgotten() -> list[Change]:
     """A refusal is not kept."""
     return [(MemoryTransaction, "reject", lambda self, rejections: None)]
@@ -153,6 +210,11 @@ BUGS = (
     retry_after_unknown_commit,
     duplicates_known_in_memory_only,
     refusals_are_forgotten,
+    progress_before_commit,
+    chain_without_time,
+    signature_not_checked,
+    membership_not_checked,
+    anybody_edits,
     no_order_within_a_run,
     no_fence,
 )

@@ -16,6 +16,7 @@ from lanchat_server.core.sequencer import FORGERIES
 from tests.sim.bounds import client_bounds, server_bounds
 from tests.sim.disclosure import Disclosure
 from tests.sim.ledger import Broken, require
+from tests.sim.telling import Telling
 
 # A server that lost its lease, or does not know what became of a commit, looks after it this often; see
 # lanchat_server/service/housekeeping.py.
@@ -28,9 +29,9 @@ class Checker:
     def __init__(self, world: Any) -> None:
         self._world = world
         self._disclosure = Disclosure(world)
+        self._telling = Telling(world)
         self._answers: dict[MessageKey, Decision] = {}
         self._shown: dict[tuple[int, int], int] = {}
-        self._sealed: dict[tuple[bytes, bytes], int] = {}
         self._runs: dict[tuple[bytes, int], Any] = {}
         self._decoded: dict[bytes, list[Any]] = {}
         self._lease_lost: dict[int, float] = {}
@@ -50,6 +51,7 @@ class Checker:
             frames = [decode_from_server_untrusted(encoded) for encoded in reader.feed_untrusted(octets)]
             self._remember(octets, frames)
         self._disclosure.check(server, connection, frames)
+        self._telling.handed(server, connection.session, frames)
 
     def handed_datagram(self, server: Any, session: int, payload: bytes) -> None:
         """What a datagram for a session will seal."""
@@ -60,19 +62,12 @@ class Checker:
         link = server.links.get(session)
         if link is not None:
             self._disclosure.check(server, link.connection, frames)
+            self._telling.handed(server, session, frames)
 
     def _remember(self, octets: bytes, frames: list[Any]) -> None:
         if len(self._decoded) > 32:
             self._decoded.clear()
         self._decoded[octets] = frames
-
-    def sealed(self, direction: bytes, datagram: bytes) -> None:
-        """A datagram goes out: no number of a key is used twice."""
-        self._world.clock.note(datagram)
-        key, number = (direction, datagram[1:5]), int.from_bytes(datagram[5:13], "big")
-        if number <= self._sealed.get(key, -1):
-            self._fail("nonce", f"key {key[1].hex()} seals {number} again")
-        self._sealed[key] = number
 
     # --- Servers -----------------------------------------------------------------------------------------------------
 
@@ -84,7 +79,7 @@ class Checker:
         now = self._world.clock.now
         for server in self._servers:
             if server.alive and server.store.fenced:
-                since = self._lease_lost.setdefault(server.number, now)
+                since = max(self._lease_lost.setdefault(server.number, now), server.loop.asleep_until)
                 late = STALE_MAX + 20 * self._world.scene.latency
                 require(now - since < late, "I13", f"server {server.number} lives on without the lease")
 
@@ -103,15 +98,20 @@ class Checker:
 
     # --- What clients say, and what they are told --------------------------------------------------------------------
 
+    def kept(self, user: int, room: int, seq: int) -> None:
+        """A copy of a user goes up to here."""
+        self._telling.kept(user, room, seq)
+
     def sent(self, process: Any, frame: Any) -> None:
         """I6: durable before the first send. And no run is two processes'."""
+        if isinstance(frame, wire.Cursors):
+            self._telling.says(process.profile.user, frame.cursors)
         if isinstance(frame, wire.Submit):
             for message in frame.messages:
                 key: MessageKey = decode_header_untrusted(message.header).key
-                if not process.profile.store.has(key) and key not in process.profile.store.damaged:
-                    known = key in self._world.ledger.decisions
-                    if not known:
-                        self._fail("I6", f"{process.name} sends {key}, which it does not keep")
+                kept = process.profile.store.has(key) or key in process.profile.store.damaged
+                if not kept and not self._world.ledger.was_decided(key):
+                    self._fail("I6", f"{process.name} sends {key}, which it does not keep")
 
     def started(self, process: Any) -> None:
         key = (process.profile.device, process.core.run)
@@ -148,12 +148,19 @@ class Checker:
             if held.link.hash != ledger.hash_at(event.room, seq):
                 self._fail("I9", f"{process.name} shows {seq} of room {event.room}, which the log does not have")
             last = self._shown.get(place)
-            if last is not None and seq != last + 1 and not (seq > last and stored.base >= last):
+            if last is not None and seq != last + 1 and not self._may_jump(process, event.room, last, seq):
                 self._fail("I8", f"{process.name} shows {seq} of room {event.room} after {last}")
             self._shown[place] = seq
+            self._world.counters["records shown"] += 1
             self._check_author(process, held)
         if stored is None or stored.cursor < event.held[-1].record.seq:
             self._fail("I9", f"{process.name} shows {event.held[-1].record.seq}, stored is {stored}")
+
+    def _may_jump(self, process: Any, room: int, last: int, to: int) -> bool:
+        """Whether what lies between was never to be read: somebody was away from the room, and came back to the part
+        after that."""
+        memberships = self._world.ledger.memberships[room, process.profile.user]
+        return to > last + 1 and any(entry.first_seq > last + 1 for entry in memberships)
 
     def _check_author(self, process: Any, held: Any) -> None:
         record = held.record
@@ -178,6 +185,9 @@ class Checker:
     # --- Bounds ------------------------------------------------------------------------------------------------------
 
     def bounds_of_server(self, server: Any) -> None:
+        held, server.held = server.held, server.core._intake.held
+        self._world.counters["message held for its predecessor"] += max(0, server.held - held)
+        self._world.sealing.check_relay(server)
         wrong = server_bounds(server)
         if wrong:
             self._fail("I12", wrong)
@@ -215,6 +225,8 @@ class Checker:
         ledger, user = self._world.ledger, process.profile.user
         if process.core.state is not LinkState.LIVE:
             return f"{process.name} is {process.core.state.value}"
+        if process.link is None or process.link.dead:
+            return f"{process.name} has a connection through which nothing passes"
         joined = {room.id for room in process.core.directory.rooms.values() if room.joined}
         mine = {room for room, member in ledger.memberships if member == user and ledger.is_member(room, user)}
         if joined != mine:
@@ -227,7 +239,7 @@ class Checker:
             if process.core.cursor(room) != (span.cursor if span else 0):
                 return f"{process.name} knows {process.core.cursor(room)} of room {room}, stored is {span}"
             shown = self._shown.get((id(process), room))
-            if shown is not None and shown != head:
+            if shown is not None and shown != head and not self._may_jump(process, room, shown, head + 1):
                 return f"{process.name} showed {shown} of room {room}, the log is at {head}"
         return ""
 

@@ -1,11 +1,10 @@
-"""A simulated client process: the real client core, driven as lanchat/net/driver.py does, on a store in memory.
+"""A simulated client process: the real client core, driven as lanchat/net/driver.py does, on a store in memory."""
 
-A profile is one computer of one user. Its store survives crashes; several processes may run on it at once.
-"""
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from typing import Any
-
-from lanchat.protocol import keys, seal, wire
+from lanchat.protocol import seal, wire
 from lanchat.protocol.client.core import ClientCore, LogIdentity
 from lanchat.protocol.client.events import (
     Answered,
@@ -19,73 +18,36 @@ from lanchat.protocol.client.events import (
     RecordsStored,
     RoomStopped,
     RoomWentLive,
+    SearchDue,
 )
 from lanchat.protocol.client.packer import pack_datagrams
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import (
-    FrameReader,
-    Goodbye,
-    decode_from_server_untrusted,
-    decode_server_datagram_untrusted,
-    pack_frame,
-)
-from tests.sim.network import Way
-from tests.sim.server import FINGERPRINT, Link
+from lanchat.protocol.wire import decode_server_datagram_untrusted
+from tests.sim.dialing import Dial
+from tests.sim.server import Link
 from tests.sim.signing import signing_key
-from tests.sim.store import ProcessDied, SimLocalStore
-from tests.support.rig import LOG_ID, LOG_PUBLIC, Author
+from tests.sim.store import ProcessDied
+from tests.support.rig import LOG_ID, LOG_PUBLIC
 
-CONNECT_TIMEOUT = 4.0
-LOGIN_TIMEOUT = 10.0
+if TYPE_CHECKING:
+    from tests.sim.profile import Profile
+
 # What comes within this time is taken in together, as a real process drains its socket.
 _TURN = 0.0005
 _FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.Code.DEVICE_REVOKED, wire.Code.VERSION))
+# The address of a socket that is bound to one which the computer no longer has.
+NOWHERE = (0, 0)
 # Fresh keys are asked for when this part of the packets is left.
 _RESERVE = 0.3
-
-
-class Profile:
-    """One computer of one user."""
-
-    def __init__(self, world: Any, number: int, author: Author) -> None:
-        self.world = world
-        self.number = number
-        self.author = author
-        self.user = author.user
-        self.store = SimLocalStore(world)
-        self.processes: list[Process] = []
-        self.gone = False  # crashed and never to come back
-        self.revoked = False
-
-    @property
-    def device(self) -> bytes:
-        return self.author.device
-
-    @property
-    def lives(self) -> bool:
-        """Whether everything that it made must be decided in the end."""
-        return bool(self.processes) and not self.revoked
-
-    def start(self) -> "Process":
-        process = Process(self)
-        self.world.checker.started(process)
-        self.processes.append(process)
-        process.begin()
-        return process
-
-    def online_since(self, server: Any) -> float | None:
-        """When the oldest session of this computer at a server began; None: there is none."""
-        mine = [process for process in self.processes if process.link is not None and process.link.server is server]
-        return min((process.session_began for process in mine if process.session_began is not None), default=None)
 
 
 class Process:
     """From start to crash: a run of its own."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: "Profile") -> None:
         world = profile.world
         self.profile = profile
         self.world = world
@@ -100,21 +62,19 @@ class Process:
             store=profile.store,
             random=world.random.random,
             run=self.run,
-            now_ms=world.wall_ms,
+            now_ms=partial(world.wall_ms, profile.number),
         )
-        self.address = (0, 0)
-        self.link: Link | None = None
+        self.address = NOWHERE
+        self._session: Dial | None = None
+        self._dialing: Dial | None = None
         self.operations: dict[int, Any] = {}
         self.session_began: float | None = None
-        self._attempt = 0
-        self._logged_in = False
-        self._welcome: wire.Welcome | None = None
-        self._reader = FrameReader()
         self._sealer: seal.Sealer | None = None
         self._openers: dict[int, seal.Opener] = {}
         self._armed: float | None = None
         self._woken = False
         self._udp_was_open = False
+        self._had_udp = False
 
     @property
     def name(self) -> str:
@@ -124,67 +84,59 @@ class Process:
         self.core.start(self.clock.now)
         self.pump()
 
-    # --- The end -----------------------------------------------------------------------------------------------------
+    def sleeps(self, what: Callable[..., None], *arguments: Any) -> bool:
+        """Whether the computer is asleep; then `what` happens when it wakes up."""
+        until = self.profile.asleep_until
+        if self.clock.now >= until:
+            return False
+        self.clock.at(until, what, *arguments)
+        return True
+
+    # --- The end ---------------------------------------------------------------------------------------------------
 
     def crash(self, *, power: bool = False) -> None:
         """Killed. What the store has is all that is left. `power`: the network says nothing of it."""
         if self.alive:
             self.alive = False
             self.profile.processes.remove(self)
-            self._count_what_it_did()
-            self._hang_up(power=power)
+            self.count_what_it_did()
+            if self._dialing is not None:
+                self._dialing.hang_up(power=power)
+            self._end_session(power=power)
 
-    def _count_what_it_did(self) -> None:
+    def count_what_it_did(self) -> None:
+        """Into the run's counters."""
         for name, number in self.core.counters.items():
             self.world.counters[f"client: {name}"] += number
 
-    def _hang_up(self, *, power: bool = False) -> None:
-        link, self.link = self.link, None
-        self._attempt += 1
-        self._logged_in = False
+    def _end_session(self, *, power: bool = False) -> None:
+        session, self._session = self._session, None
         self.session_began = None
         self._sealer = None
         self._openers.clear()
         self.world.sockets.pop(self.address, None)
-        if link is not None:
-            if power:
-                link.up.vanish()
-                link.down.vanish()
-            else:
-                link.up.reset()
+        if session is not None:
+            session.hang_up(power=power)
 
-    # --- Connecting --------------------------------------------------------------------------------------------------
+    # --- Connecting ------------------------------------------------------------------------------------------------
 
-    def _connect(self) -> None:
-        self._attempt += 1
-        network, number = self.world.network, self.profile.number
-        reachable = network.passes(number, Way.UP) and network.passes(number, Way.DOWN)
-        self.clock.after(network.delay() * 2 if reachable else CONNECT_TIMEOUT, self._dial, self._attempt, reachable)
+    @property
+    def link(self) -> Link | None:
+        """The present connection."""
+        connection = self._session or self._dialing
+        return connection.link if connection is not None else None
 
-    def _dial(self, attempt: int, reachable: bool) -> None:
-        if not self.alive or attempt != self._attempt:
+    def _begin_try(self, *, beside: bool) -> None:
+        if self._dialing is None:
+            self._dialing = Dial(self, beside=beside)
+            self._dialing.begin()
+
+    def dial_failed(self, dial: Dial, code: int) -> None:
+        """No session this time."""
+        if self._dialing is dial:
+            self._dialing = None
+        if self.core.in_session:
             return
-        server = self.world.server_to_reach() if reachable else None
-        if server is None:
-            self.core.disconnected(self.clock.now)
-            self.pump()
-            return
-        self._reader = FrameReader()
-        self._welcome = None
-        self.link = server.accept(
-            self.profile.number, lambda octets: self._arrived(attempt, octets), lambda: self._lost(attempt)
-        )
-        self.core.opened(self.clock.now)
-        self._write(wire.Request(1, wire.Hello([1], "sim")))
-        self.clock.after(LOGIN_TIMEOUT, self._login_timed_out, attempt)
-        self.pump()
-
-    def _login_timed_out(self, attempt: int) -> None:
-        if self.alive and attempt == self._attempt and not self._logged_in:
-            self._failed()
-
-    def _failed(self, code: int = 0) -> None:
-        self._hang_up()
         if code in _FINAL:
             self.world.counters["log-in refused for good"] += 1
             self.core.refused(self.clock.now, "", code)
@@ -192,37 +144,34 @@ class Process:
             self.core.disconnected(self.clock.now)
         self.pump()
 
-    def _lost(self, attempt: int) -> None:
+    def session_lost(self, dial: Dial) -> None:
         """The connection ended."""
-        if self.alive and attempt == self._attempt:
-            self._failed()
+        if self._session is dial:
+            self._end_session()
+            self.core.disconnected(self.clock.now)
+            self.pump()
 
-    def _handshake(self, frame: Any) -> None:
-        match frame:
-            case wire.Response(result=wire.Welcome()):
-                self._log_in(frame.result)
-            case wire.Response(result=wire.LoggedIn()):
-                self._begin_session(frame.result)
-            case wire.Failure() | Goodbye():
-                self.world.counters[f"log-in: {wire.Code(frame.code).name if frame.code else 'goodbye'}"] += 1
-                self._failed(frame.code)
-
-    def _log_in(self, welcome: wire.Welcome) -> None:
-        self._welcome = welcome
-        proof = keys.LOGIN_CONTEXT + welcome.log_id + bytes.fromhex(FINGERPRINT) + welcome.challenge
-        key = signing_key(self.profile.author.key)
-        self._write(wire.Request(2, wire.LoginDevice(self.profile.device, key.sign(proof))))
-
-    def _begin_session(self, logged_in: wire.LoggedIn) -> None:
-        assert self._welcome is not None
-        self._logged_in = True
+    def take_session(self, dial: Dial, logged_in: wire.LoggedIn) -> None:
+        """Logged in. A session that lives and was heard meanwhile is kept, a silent one gives way."""
+        self._dialing = None
+        if self.core.in_session:
+            if not self.core.silent:
+                self.world.counters["second connection not needed"] += 1
+                dial.hang_up()
+                return
+            self.world.counters["second connection beside a silent one"] += 1
+            self._end_session()
+            self.core.disconnected(self.clock.now)
+        self._session = dial
+        self._had_udp = False
         self.session_began = self.clock.now
         self.new_address()
+        assert dial.welcome is not None
         self.core.connected(
             logged_in,
             self.clock.now,
-            epoch=self._welcome.log_epoch,
-            limits=self._welcome.limits,
+            epoch=dial.welcome.log_epoch,
+            limits=dial.welcome.limits,
             use_udp=self.world.scene.use_udp,
         )
 
@@ -231,31 +180,36 @@ class Process:
         self.world.sockets.pop(self.address, None)
         self.address = self.world.new_socket(self.profile.number, self)
 
+    def move(self) -> None:
+        """Into another network: nothing reaches the connection any more, and nobody is told. The process sees within a
+        second that its address is gone."""
+        session = self._session
+        if session is not None:
+            session.die()
+            self.world.sockets.pop(self.address, None)
+            self.address = NOWHERE
+            self.clock.after(self.world.random.random(), self._notice_move, session)
+
+    def forget_tls(self) -> None:
+        """The connection dies without a word."""
+        if self._session is not None:
+            self._session.die()
+
+    def _notice_move(self, session: Dial) -> None:
+        if self.alive and self._session is session and not self.sleeps(self._notice_move, session):
+            self.core.cut_off(self.clock.now)
+            self.pump()
+
     # --- Receiving ---------------------------------------------------------------------------------------------------
 
-    def _arrived(self, attempt: int, octets: bytes) -> None:
-        if not self.alive or attempt != self._attempt:
-            return
-        try:
-            for encoded in self._reader.feed_untrusted(octets):
-                frame = decode_from_server_untrusted(encoded)
-                if self._logged_in:
-                    self._receive(frame, Path.TLS)
-                else:
-                    self._handshake(frame)
-                if attempt != self._attempt:
-                    return
-        except ProtocolError as error:
-            raise self.world.fail_now("protocol", f"{self.name}: {error}") from error
-        self._wake()
-
-    def _receive(self, frame: Any, path: Path) -> None:
+    def receive(self, frame: Any, path: Path = Path.TLS) -> None:
+        """A frame of the session."""
         self.world.counters[f"got {type(frame).__name__}"] += 1
         self.core.receive(frame, path, self.clock.now)
 
     def datagram(self, datagram: bytes) -> None:
         """As lanchat/net/udp.py opens it."""
-        if not self.alive:
+        if not self.alive or self.sleeps(self.datagram, datagram):
             return
         try:
             opener = self._openers.get(seal.key_id_untrusted(datagram))
@@ -271,19 +225,21 @@ class Process:
         """What an opened datagram had."""
         try:
             for frame in frames:
-                self._receive(frame, Path.UDP)
+                self.receive(frame, Path.UDP)
         except ProtocolError as error:
             raise self.world.fail_now("protocol", f"{self.name}: {error}") from error
-        self._wake()
+        self.wake()
 
     # --- Driving the core --------------------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if not self._woken:
             self._woken = True
             self.clock.after(_TURN, self._turn)
 
     def _turn(self) -> None:
+        if self.sleeps(self._turn):
+            return
         self._woken = False
         self.pump()
 
@@ -315,7 +271,11 @@ class Process:
     def _note_path(self) -> None:
         if self.core.udp_open != self._udp_was_open:
             self._udp_was_open = self.core.udp_open
-            self.world.counters["switch to UDP" if self._udp_was_open else "switch to TLS"] += 1
+            if self._udp_was_open:
+                self.world.counters["switch to TLS and back" if self._had_udp else "switch to UDP"] += 1
+                self._had_udp = True
+            elif self._session is not None:
+                self.world.counters["switch to TLS"] += 1
 
     def _arm(self) -> None:
         due = self.core.timer()
@@ -324,6 +284,8 @@ class Process:
             self.clock.at(due, self._tick, due)
 
     def _tick(self, armed: float) -> None:
+        if self.sleeps(self._tick, armed):
+            return
         if self.alive and self._armed == armed:
             self._armed = None
             self.core.handle_timer(self.clock.now)
@@ -332,8 +294,8 @@ class Process:
     # --- Sending -----------------------------------------------------------------------------------------------------
 
     def _write(self, frame: Any) -> None:
-        if self.link is not None:
-            self.link.up.write(pack_frame(frame))
+        if self._session is not None:
+            self._session.write(frame)
 
     def _send(self, outputs: list[Output]) -> None:
         datagrams = []
@@ -348,14 +310,15 @@ class Process:
 
     def send_datagrams(self, frames: list[Any]) -> None:
         for payload in pack_datagrams(frames):
-            if self._sealer is None or self.link is None:
+            link = self._session.link if self._session is not None else None
+            if self._sealer is None or link is None or self.address == NOWHERE:
                 return
             try:
                 datagram = self._sealer.seal(payload)
             except OverflowError:
                 self.core.drop("keys used up")
                 continue
-            self.world.to_server(datagram, self.address, self.link.server)
+            self.world.to_server(datagram, self.address, link.server)
         if self._sealer is not None and self._sealer.counter >= seal.PACKETS_PER_KEY * (1 - _RESERVE):
             self.core.renew(self.clock.now)
 
@@ -365,9 +328,12 @@ class Process:
         checker = self.world.checker
         match event:
             case ReconnectDue():
-                self._connect()
+                self._begin_try(beside=False)
+            case SearchDue():
+                self.world.counters["search beside a silent session"] += 1
+                self._begin_try(beside=True)
             case ConnectionGivenUp():
-                self._hang_up()
+                self._end_session()
                 if self.core.state is LinkState.REFUSED:
                     self.world.counters["session ended by the server for good"] += 1
             case KeysChanged():
@@ -425,7 +391,7 @@ class Process:
 
     def submit(self, message: Any) -> None:
         """Hand in a message that somebody else made, past the core."""
-        if self._logged_in:
+        if self._session is not None:
             if self.core.udp_open and len(message.body) < 900:
                 self.send_datagrams([wire.Submit([message])])
             else:

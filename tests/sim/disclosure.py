@@ -52,25 +52,30 @@ class Disclosure:
         """Whether this server may not know yet what was decided."""
         return self._server.store.fenced or self._server.service.writer.stale
 
+    def _elapsed(self, since: float) -> float:
+        """Seconds in which this server could have acted."""
+        now: float = self._world.clock.now
+        return now - max(since, self._server.loop.asleep_until)
+
     def _before_login(self, frame: Any) -> None:
         if not isinstance(frame, wire.Response) or not isinstance(frame.result, wire.Welcome | wire.Done):
             self._fail(f"{frame} before log-in")
 
     def _device(self, connection: Any, frame: Any) -> None:
         revoked = self._world.ledger.revoked.get(connection.device)
-        if revoked is None or self._world.clock.now - revoked <= GRACE or self._slow:
+        if revoked is None or self._elapsed(revoked) <= GRACE or self._slow:
             return
         if not (isinstance(frame, wire.Response) and isinstance(frame.result, wire.Done)):
             self._fail(f"{type(frame).__name__} to a revoked device")
 
     def _room(self, room: int) -> None:
-        ledger, now = self._world.ledger, self._world.clock.now
+        ledger = self._world.ledger
         known = ledger.memberships.get((room, self._user))
         if known is None:
             self._fail(f"told of room {room}, where he never was")
         ended = known[-1].ended
-        if ended is not None and now - ended > GRACE and not self._slow:
-            self._fail(f"told of room {room} {now - ended:.2f} s after his membership ended")
+        if ended is not None and self._elapsed(ended) > GRACE and not self._slow:
+            self._fail(f"told of room {room} {self._elapsed(ended):.2f} s after his membership ended")
 
     def _view(self, room: wire.Room) -> None:
         if room.joined:
@@ -100,7 +105,7 @@ class Disclosure:
         if not ledger.may_read(room, self._user, record.seq):
             self._fail(f"gets record {record.seq} of room {room}")
         erased = ledger.rooms[room].erased.get(record.seq)
-        late = erased is not None and self._world.clock.now - erased > GRACE and not self._slow
+        late = erased is not None and self._elapsed(erased) > GRACE and not self._slow
         if record.body is not None and late:
             raise self._world.fail_now("erased", f"the body of {record.seq} in room {room} is handed on")
 

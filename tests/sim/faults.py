@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.sim.client import Process, Profile
+from tests.sim.client import Process
 from tests.sim.network import BOTH, Way
+from tests.sim.profile import Profile
 from tests.sim.store import Tear
 
 
@@ -19,8 +20,11 @@ class Faults:
             (self._server_power_cut, 1.0),
             (self._second_server, 1.0),
             (self._database_away, 1.0),
+            (self._server_paused, 1.0),
             (self._client_crash, 3.0),
             (self._client_power_cut, 1.0),
+            (self._client_asleep, 1.0),
+            (self._old_image, 1.0),
             (self._torn_write, 2.0),
             (self._full_disk, 2.0),
             (self._outbox_damaged, 2.0),
@@ -32,7 +36,9 @@ class Faults:
             (self._clock_jump, 1.0),
             (self._slow_consumer, 2.0),
             (self._new_address, 1.0),
+            (self._moved, 1.0),
             (self._reset, 1.0),
+            (self._tls_forgotten, 2.0),
         ]
         self._faults = [fault for fault in faults if self._random.random() < 0.5] or faults
 
@@ -69,6 +75,16 @@ class Faults:
             self._count("server power cut")
             server.crash(power=True)
 
+    def _server_paused(self) -> None:
+        """It does not know that it was stopped; another one may have been started meanwhile."""
+        server = self._some_server()
+        if server is not None:
+            self._count("server paused")
+            server.pause(self._some_pause())
+
+    def _some_pause(self) -> float:
+        return self._random.uniform(0.1, 4.0) if self._random.random() < 0.8 else self._random.uniform(8.0, 25.0)
+
     def _second_server(self) -> None:
         """Somebody starts another one on the same database."""
         if len(self._world.servers) == 1:
@@ -100,6 +116,22 @@ class Faults:
             for other in list(process.profile.processes):
                 other.crash(power=power)
         self._world.revive(process.profile)
+
+    def _client_asleep(self) -> None:
+        self._count("client asleep")
+        self._some_profile().sleep(self._some_pause())
+
+    def _old_image(self) -> None:
+        """First a backup of a computer's disk, the next time that is put back."""
+        profile = self._some_profile()
+        if profile.image is None:
+            profile.image = profile.store.image()
+            return
+        self._count("disk put back to an image")
+        for process in list(profile.processes):
+            process.crash(power=True)
+        profile.put_back_image()
+        self._world.revive(profile)
 
     def _torn_write(self) -> None:
         self._some_profile().store.tear = self._random.choice(list(Tear))
@@ -162,6 +194,19 @@ class Faults:
             self._count("address changed")
             process.new_address()
 
+    def _moved(self) -> None:
+        process = self._some_process()
+        if process is not None and process.session_began is not None:
+            self._count("moved to another network")
+            process.move()
+
+    def _tls_forgotten(self) -> None:
+        """A firewall that was restarted drops the connection's segments, and lets datagrams through."""
+        process = self._some_process()
+        if process is not None and process.link is not None:
+            self._count("TLS dies silently")
+            process.forget_tls()
+
     def _reset(self) -> None:
         """A middlebox forgets the connection."""
         process = self._some_process()
@@ -173,6 +218,8 @@ class Faults:
     # --- Time --------------------------------------------------------------------------------------------------------
 
     def _clock_jump(self) -> None:
-        self._count("clock jump")
         hour, decade = 3_600_000, 315_360_000_000
-        self._world.clock_offset = self._random.choice([0, -hour, hour, -decade, decade])
+        jump = self._random.choice([0, -hour, hour, -decade, decade])
+        self._count("clock jump of ten years" if abs(jump) == decade else "clock jump of an hour")
+        computer = self._random.choice([0, 0, *(profile.number for profile in self._world.profiles)])
+        self._world.clock_offsets[computer] = jump

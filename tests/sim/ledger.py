@@ -8,7 +8,7 @@ newest lease alone writes), I14 (a decision never changes), and that the log has
 from dataclasses import dataclass, field
 from typing import Any
 
-from lanchat.protocol.messages import Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import Decision, RunKey
 from tests.sim.clock import Clock
@@ -43,6 +43,8 @@ class RoomLedger:
     edits: dict[int, list[int]] = field(default_factory=dict)
     # When the bodies of these were erased.
     erased: dict[int, float] = field(default_factory=dict)
+    # Stored by commits whose outcome the server did not learn.
+    unannounced: set[int] = field(default_factory=set)
 
     @property
     def head(self) -> int:
@@ -62,10 +64,15 @@ class Ledger:
         self.gaps: set[RunKey] = before.gaps if before is not None else set()
         self.memberships: dict[tuple[int, int], list[Membership]] = {}
         self.revoked: dict[bytes, float] = {}
+        self._decided_before = before.decisions if before is not None else {}
         self._last: dict[RunKey, int] = {}
+        self._said: set[bytes] = set()
         # Up to here everything of a run is decided.
         self._whole: dict[RunKey, int] = {}
+        self._begun = False
         self.observe(database.incarnation)
+        # What was there before was judged by who was a member then.
+        self._begun = True
 
     # --- What clients make -------------------------------------------------------------------------------------------
 
@@ -77,17 +84,22 @@ class Ledger:
         """The predecessors of these were waited for long enough: their runs may have gaps."""
         self.gaps.update(RunKey(key.room, key.device, key.run) for key in keys)
 
+    def was_decided(self, key: MessageKey) -> bool:
+        """Also before the database was put back."""
+        return key in self.decisions or key in self._decided_before
+
     # --- After a transaction -----------------------------------------------------------------------------------------
 
-    def observe(self, incarnation: int | None) -> None:
-        """The database as it is now; `incarnation` is that of the server whose transaction ended."""
+    def observe(self, incarnation: int | None, *, told: bool = True) -> None:
+        """The database as it is now; `incarnation` is that of the server whose transaction ended, `told` whether it
+        learnt how."""
         database = self.database
-        changed = self._observe_records()
+        changed = self._observe_records(told)
         changed |= self._observe_decisions()
         changed |= self._observe_members()
         require(not changed or incarnation == database.incarnation, "I13", "a server without the lease has written")
 
-    def _observe_records(self) -> bool:
+    def _observe_records(self, told: bool) -> bool:
         changed = False
         for room, stored in self.database.records.items():
             mine = self.rooms.get(room)
@@ -97,6 +109,8 @@ class Ledger:
             for item in stored[mine.head :]:
                 self._append(room, mine, item)
                 changed = True
+                if not told:
+                    mine.unannounced.add(item.record.seq)
             head = self.database.rooms[room].head
             require((head.seq, head.hash) == (mine.head, mine.hashes[-1]), "I2", f"head of room {room} is {head}")
         return changed
@@ -114,8 +128,11 @@ class Ledger:
         assert message is not None
         same = message.header == record.header and message.signature == record.signature
         require(same and record.body in (None, message.body), "I9", f"{key} is not what its author signed")
+        if self._begun:
+            self._check_rights(header, mine)
         self._keep_order(key)
         self._decide(key, Decision(record.seq, 0))
+        self._is_said_once(message)
         mine.records.append(record)
         mine.hashes.append(chain)
         if header.kind is Kind.EDIT:
@@ -123,6 +140,23 @@ class Ledger:
         if header.kind is Kind.DELETE:
             for seq in (header.ref, *mine.edits.get(header.ref, ())):
                 mine.erased.setdefault(seq, self.clock.now)
+
+    def _check_rights(self, header: Header, mine: RoomLedger) -> None:
+        """I10, for writing: as a member, by a device that is not revoked, an edit by the author alone."""
+        devices = self.database.devices
+        user = devices[header.device].user
+        require(self.is_member(header.room, user), "I10", f"user {user} is no member, and writes into {header.room}")
+        require(header.device not in self.revoked, "I10", f"a revoked device of user {user} writes")
+        if header.kind is Kind.EDIT:
+            edited: Header = decode_header_untrusted(mine.records[header.ref - 1].header)
+            require(devices[edited.device].user == user, "I10", f"user {user} edits somebody else's {header.ref}")
+
+    def _is_said_once(self, message: Message) -> None:
+        """What a person typed once is in the log once, under whatever name: each text begins with its own number."""
+        text = message.body.split(b" ")[0]
+        if text.isdigit():
+            require(text not in self._said, "I3", f"said once, stored twice: {text.decode()}")
+            self._said.add(text)
 
     def _keep_order(self, key: MessageKey) -> None:
         """I5: after its predecessor, unless that was waited for in vain."""

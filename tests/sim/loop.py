@@ -61,10 +61,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._put_off = False
         self._last_result = 0.0
         self.dead = False
+        # A process that is stopped for a while: until when.
+        self.asleep_until = 0.0
 
     def kill(self) -> None:
         self.dead = True
         self._ready.clear()
+
+    def pause(self, seconds: float) -> None:
+        """The process is stopped; what comes meanwhile waits."""
+        self.asleep_until = self._clock.now + seconds
+        self._put_off = True
+        self._clock.at(self.asleep_until, self._go_on)
 
     # --- Running ----------------------------------------------------------------------------------------------------
 
@@ -94,7 +102,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(before)
 
     def _go_on(self) -> None:
-        if not self.dead:
+        if not self.dead and self._clock.now >= self.asleep_until:
             self._drain()
 
     # --- What asyncio and the service ask of a loop ------------------------------------------------------------------
@@ -145,6 +153,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _work(self, future: Any, function: Callable[..., Any], arguments: Any) -> None:
         if self.dead:
+            return
+        if self._clock.now < self.asleep_until:
+            self._clock.at(self.asleep_until, self._work, future, function, arguments)
             return
         try:
             result = function(*arguments)

@@ -3,16 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
+
 from lanchat.protocol import wire
 from lanchat.protocol.messages import Header, Kind, Message, make_message
 from lanchat.protocol.records import sign_head
 from lanchat.protocol.wire import HistoryPolicy, PresenceState, RoomKind
-from tests.sim.client import Process, Profile
+from tests.sim.client import Process
+from tests.sim.profile import Profile
 from tests.sim.scene import PRIVATE, SINCE_JOINING, USERS
 from tests.support.rig import GENERAL, LOG_ID, LOG_KEY
 
 # An address from which no session ever came.
 STRANGER = (0, 1)
+# How many datagrams a stranger sends again at once: more than the smallest replay window.
+_REPLAYED = 40
 
 
 class People:
@@ -28,17 +33,20 @@ class People:
             (self._read, 1.0),
             (self._scroll, random.choice([0.0, 1.0])),
             (self._manage, random.choice([0.0, 1.0, 4.0])),
+            (self._invite_absent, random.choice([0.0, 0.0, 1.5])),
             (self._carry, random.choice([0.0, 1.0, 3.0])),
             (self._forge, random.choice([0.0, 1.0])),
             (self._second_process, random.choice([0.0, 0.0, 1.0])),
-            (self._revoke, random.choice([0.0, 0.2])),
+            (self._revoke, random.choice([0.0, 0.5])),
             (self._stranger, random.choice([0.0, 1.0])),
-            (self._false_head, random.choice([0.0, 0.0, 1.0])),
+            (self._false_head, random.choice([0.0, 0.0, 3.0])),
+            (self._false_record, random.choice([0.0, 0.0, 3.0])),
         ]
 
     def act(self) -> None:
         """Somebody does something."""
-        processes = [process for profile in self._world.profiles for process in profile.processes]
+        awake = [profile for profile in self._world.profiles if profile.awake]
+        processes = [process for profile in awake for process in profile.processes]
         if processes:
             acts, weights = zip(*self._acts, strict=True)
             self._random.choices(acts, weights)[0](self._random.choice(processes))
@@ -63,7 +71,8 @@ class People:
         ref = random.randint(1, head) if head else 0
         roll = random.random()
         if roll < 0.7 or not ref:
-            body = "x" * random.choice([1, 40, 40, 300, 1500])
+            self._world.said += 1
+            body = f"{self._world.said} " + "x" * random.choice([1, 40, 40, 300, 1500, 3900])
             process.say(room, Kind.TEXT, body, ref if roll < 0.1 else 0)
         elif roll < 0.82:
             process.say(room, Kind.EDIT, "edited", ref)
@@ -87,14 +96,15 @@ class People:
     # --- Rooms and devices -------------------------------------------------------------------------------------------
 
     def _manage(self, process: Process) -> None:
-        """Change who may read what."""
+        """Change who may read what: mostly where it can be changed, and mostly by somebody who may."""
         random = self._random
-        room, user = self._some_room(), random.choice(USERS)
+        room, user = self._some_closed_room(), random.choice(USERS)
+        members = [member for of, member in self._world.database.memberships if of == room]
         operations: list[Callable[[], Any]] = [
             lambda: wire.InviteUser(room, user),
             lambda: wire.InviteUser(room, user),
-            lambda: wire.RemoveUser(room, user),
-            lambda: wire.RemoveUser(room, user),
+            lambda: wire.RemoveUser(room, random.choice(members or USERS)),
+            lambda: wire.RemoveUser(room, random.choice(members or USERS)),
             lambda: wire.LeaveRoom(room),
             lambda: wire.JoinRoom(room),
             lambda: wire.SetHistoryPolicy(room, random.choice(list(HistoryPolicy))),
@@ -102,7 +112,30 @@ class People:
             lambda: self._new_room(),
             lambda: wire.ListRooms(),
         ]
-        process.ask(random.choice(operations)())
+        managers = [process, *(other for profile in self._world.profiles[:1] for other in profile.processes)]
+        random.choice(managers).ask(random.choice(operations)())
+
+    def _invite_absent(self, process: Process) -> None:
+        """Make somebody a member while his computers are off; there is talk before he is back."""
+        world = self._world
+        members = world.database.memberships
+        mine = [room.id for room in process.core.directory.rooms.values() if room.joined and room.id != GENERAL]
+        places = [(room, user) for room in mine for user in USERS if (room, user) not in members]
+        if not places:
+            return
+        room, user = self._random.choice(places)
+        process.ask(wire.InviteUser(room, user))
+        for profile in world.profiles:
+            if profile.user == user and profile.processes:
+                for other in list(profile.processes):
+                    other.crash()
+                world.revive(profile)
+        world.clock.after(0.5, self._talk_if_alive, process)
+        world.counters["invited while away"] += 1
+
+    def _some_closed_room(self) -> int:
+        rooms = [room for room in self._world.database.rooms if room != GENERAL]
+        return self._random.choice(rooms) if self._random.random() < 0.9 else GENERAL
 
     def _new_room(self) -> wire.CreateRoom:
         random = self._random
@@ -120,14 +153,15 @@ class People:
                 process.ask(wire.RevokeDevice(other.device))
 
     def _second_process(self, process: Process) -> None:
-        """The command line beside the window; it ends soon."""
+        """The command line beside the window; mostly it ends soon."""
         profile = process.profile
         if len(profile.processes) == 1:
             self._world.counters["second process"] += 1
             second = profile.start()
             if self._random.random() < 0.7:
                 self._world.clock.after(0.2, self._talk_if_alive, second)
-            self._world.clock.after(self._random.uniform(0.1, 4.0), second.crash)
+            if self._random.random() < 0.8:
+                self._world.clock.after(self._random.uniform(0.1, 4.0), second.crash)
 
     def _talk_if_alive(self, process: Process) -> None:
         if process.alive:
@@ -167,20 +201,48 @@ class People:
     # --- Strangers ---------------------------------------------------------------------------------------------------
 
     def _stranger(self, process: Process) -> None:
-        """Somebody on the same network: rubbish, what he overheard, what he overheard and changed."""
+        """Somebody on the same network: rubbish, what he overheard, what he overheard and changed; to whom it went or
+        to somebody else, from his own address or under the first sender's."""
         world, random = self._world, self._random
         if not world.overheard:
             return
-        datagram, server = random.choice(world.overheard)
-        roll = random.random()
+        heard = list(world.overheard)
+        if random.random() < 0.3:
+            for seen in heard[-_REPLAYED:]:
+                self._replay(seen, seen.datagram, process)
+            return
+        seen = random.choice(heard)
+        datagram, roll = seen.datagram, random.random()
         if roll < 0.4:
-            world.counters["replayed datagram"] += 1
-        elif roll < 0.7:
             datagram = datagram[:13] + random.randbytes(len(datagram) - 13)
-        else:
+        elif roll < 0.6:
             datagram = random.randbytes(random.randint(0, 200))
-        server.datagram(datagram, STRANGER)
-        process.datagram(datagram)
+        self._replay(seen, datagram, process)
+
+    def _replay(self, seen: Any, datagram: bytes, process: Process) -> None:
+        world, random = self._world, self._random
+        world.counters["replayed datagram"] += datagram is seen.datagram
+        if seen.server is None:
+            target = world.sockets.get(seen.address) if random.random() < 0.7 else process
+            if target is not None:
+                target.datagram(datagram)
+            return
+        server = seen.server if random.random() < 0.7 or not world.servers else random.choice(world.servers)
+        server.datagram(datagram, seen.address if random.random() < 0.5 else STRANGER)
+
+    def _false_record(self, process: Process) -> None:
+        """A record that the log does not have, in a datagram whose seal holds: the next that this client waits for, or
+        one beyond, with another body or another time."""
+        world, random = self._world, self._random
+        room = random.choice([GENERAL, PRIVATE, SINCE_JOINING])
+        stored = world.database.records[room]
+        if not stored:
+            return
+        model = random.choice(stored).record
+        seq = process.core.cursor(room) + random.randint(1, 3)
+        false = structs.replace(model, seq=seq, time_ms=model.time_ms + random.randint(0, 1), body=b"never said")
+        world.counters["false record"] += 1
+        process.take([wire.Records(room, [false], None)])
 
     def _false_head(self, process: Process) -> None:
         """A head that the log did not sign, or signed for another epoch, in a datagram whose seal holds: whoever has a

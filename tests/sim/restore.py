@@ -91,7 +91,7 @@ class Restore:
             fresh = world.random.choice(living)
             for process in list(fresh.processes):
                 process.crash()
-            fresh.store = SimLocalStore(world)
+            fresh.store = SimLocalStore(world, fresh.user)
             fresh.start()
             for other in living:
                 if other is not fresh:

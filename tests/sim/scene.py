@@ -37,15 +37,17 @@ class Scene:
     use_udp: bool
     key_lifetime: float
     packets_per_key: int
+    key_grace: float
+    replay_window: int
     write_buffer: int
     core: dict[str, Any]
     client_config: ClientConfig
 
     @classmethod
     def drawn(cls, random: Random) -> "Scene":
-        slow = random.random() < 0.15
+        slow = random.random() < 0.1
         return cls(
-            duration=random.uniform(8.0, 30.0) if slow else random.uniform(2.0, 7.0),
+            duration=random.uniform(8.0, 30.0) if slow else random.uniform(1.5, 5.5),
             talk_rate=random.choice([1.0, 2.5, 6.0]) if slow else random.choice([2.0, 4.0, 9.0]),
             fault_rate=random.choice([0.2, 0.7, 1.5]),
             latency=0.002 * 150 ** random.random(),
@@ -55,6 +57,8 @@ class Scene:
             use_udp=random.random() < 0.9,
             key_lifetime=random.choice([4.0, 3600.0, 3600.0]),
             packets_per_key=random.choice([60, 1 << 20, 1 << 20]),
+            key_grace=random.choice([2.0, 30.0]),
+            replay_window=random.choice([16, 1024]),
             write_buffer=random.choice([64 * 1024, 3 << 20]),
             core=_core(random),
             client_config=_client_config(random),
@@ -65,9 +69,11 @@ def _core(random: Random) -> dict[str, Any]:
     """Of the server's core."""
     return {
         "batch_max": random.choice([2, 64]),
+        "ahead_enough": random.choice([1, 3, 128]),
         "queue_max": random.choice([6, 4096]),
         "session_queue_max": random.choice([4, 256]),
         "hold_per_run": random.choice([3, 64]),
+        "hold_max": random.choice([8, 4096]),
         "hold_time": 3.0,
         "hold_own": 12.0,
         "lag_octets": random.choice([3_000, 1 << 20]),
@@ -89,6 +95,7 @@ def _client_config(random: Random) -> ClientConfig:
         pulls_at_once=random.choice([1, 4]),
         adopt_after=random.choice([0.5, 5.0]),
         adopt_every=random.choice([1.0, 5.0]),
+        keep_alive=random.choice([3.0, 25.0]),
         request_timeout=random.choice([4.0, 30.0]),
     )
 
@@ -125,7 +132,7 @@ def _add_room(database: MemoryDatabase, room: int, name: str, history: HistoryPo
 
 def draw_computers(random: Random) -> dict[int, Author]:
     """One computer for each user, a second one for some. By number, which is also the key's."""
-    owners = [*USERS, *(user for user in USERS if random.random() < 0.25)]
+    owners = [*USERS, *(user for user in USERS if random.random() < 0.3)]
     return {number: _computer(number, user) for number, user in enumerate(owners, 1)}
 
 

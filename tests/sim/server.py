@@ -6,19 +6,23 @@ thread, and the store, whose commits take time and fail. Every octet that is han
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lanchat.protocol import seal
+from lanchat.protocol.records import Record
 from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.sequencer import Submission
+from lanchat_server.core.model import Snapshot
+from lanchat_server.core.ports import CommitUnknown, StoreError
+from lanchat_server.core.sequencer import Submission, is_genuine
 from lanchat_server.service import service as service_module
+from lanchat_server.service.checking import WORTH_A_THREAD
 from lanchat_server.service.connection import Connection
 from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.keys import ServerKeys
@@ -33,6 +37,8 @@ from tests.support.rig import LOG_ID, LOG_KEY
 
 FINGERPRINT = "f1" * 32
 Address = tuple[int, int]
+# Seconds that one signature takes to check.
+_CHECK_TIME = 0.0001
 
 
 class SimStore(MemoryStore):
@@ -43,6 +49,23 @@ class SimStore(MemoryStore):
         self.server = server
         self.world = server.world
 
+    def _look(self) -> None:
+        """A read, which fails while the database is away."""
+        if self.world.database_is_away:
+            raise StoreError("planned")
+
+    def snapshot(self) -> Snapshot:
+        self._look()
+        return super().snapshot()
+
+    def page(self, room: int, **what: Any) -> tuple[bytes, list[Record]]:
+        self._look()
+        return super().page(room, **what)
+
+    def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        self._look()
+        return super().records(room, seqs)
+
     @property
     def fenced(self) -> bool:
         """A newer server has the lease."""
@@ -50,11 +73,15 @@ class SimStore(MemoryStore):
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
+        told = True
         try:
             with super().transaction() as tx:
                 yield tx
+        except CommitUnknown:
+            told = False
+            raise
         finally:
-            self.world.ledger.observe(self._incarnation)
+            self.world.ledger.observe(self._incarnation, told=told)
 
 
 class SimWriter(Writer):
@@ -68,6 +95,8 @@ class SimWriter(Writer):
         self._server = server
         self._waiting: deque[Any] = deque()
         self._busy = False
+        self._checking = 0
+        self._checked_at = 0.0
 
     @property
     def stale(self) -> bool:
@@ -79,13 +108,34 @@ class SimWriter(Writer):
             self._server.check_forced(batch)
             return self._sequencer.commit(self._store, batch, self._server.world.wall_ms())
 
-        return self._submit(work)
+        return self._submit(work, batch)
 
-    def _submit(self, work: Callable[[], Any], _batch: Any = ()) -> Any:
+    def _submit(self, work: Callable[[], Any], batch: Sequence[Submission] = ()) -> Any:
         future = self._loop.create_future()
-        self._waiting.append((work, future))
-        self._next()
+        if batch and (len(batch) >= WORTH_A_THREAD or self._checking):
+            self._check(batch, (work, future))
+        else:
+            self._put((work, future))
         return future
+
+    def _put(self, job: Any) -> None:
+        self._waiting.append(job)
+        self._next()
+
+    def _check(self, batch: Sequence[Submission], job: Any) -> None:
+        """On the other thread, in the order of the calls."""
+        clock = self._server.world.clock
+        self._checking += 1
+        self._checked_at = max(self._checked_at, clock.now + _CHECK_TIME * len(batch))
+        clock.at(self._checked_at, self._checked, batch, job)
+
+    def _checked(self, batch: Sequence[Submission], job: Any) -> None:
+        if self._server.alive:
+            self._server.world.counters["batch checked ahead"] += 1
+            self._checking -= 1
+            for submission in batch:
+                submission.genuine = is_genuine(self._directory, submission)
+            self._put(job)
 
     def _next(self) -> None:
         if self._waiting and not self._busy:
@@ -95,6 +145,9 @@ class SimWriter(Writer):
     def _work(self) -> None:
         server = self._server
         if not server.alive:
+            return
+        if server.world.clock.now < server.loop.asleep_until:
+            server.world.clock.at(server.loop.asleep_until, self._work)
             return
         self._busy = False
         job, future = self._waiting.popleft()
@@ -174,6 +227,8 @@ class Link:
         self.down = Stream(network, client, Way.DOWN, to_client, ended, self.transport.drained)
         self.up = Stream(network, client, Way.UP, self._received, self._ended)
         self._lost = False
+        # Nothing passes any more, and nobody was told.
+        self.dead = False
         server.links[self.connection.session] = self
         server.loop.run(self.connection.connection_made, self.transport)
 
@@ -227,15 +282,24 @@ class Relay(DatagramRelay):
         self._server = server
 
     def open_channel(self, session: int, keys: SessionKeys) -> None:
+        before = self._by_session.get(session)
+        if before is not None:
+            self._server.world.sealing.replaced(before.key_id)
         super().open_channel(session, keys)
         channel = self._by_session[session]
         show = partial(self._server.world.checker.handed_datagram, self._server, session)
         channel.sealer = ShownSealer(channel.sealer, show)  # type: ignore[assignment]
 
+    def send(self, session: int, payload: bytes) -> bool:
+        sent = super().send(session, payload)
+        if not sent:
+            self._server.cut_off.add(session)
+        return sent
+
     def arrive(self, datagram: bytes, address: Address) -> None:
         self._handle_one(datagram, address)
         if address[0]:
-            self._server.world.overheard.append((datagram, self._server))
+            self._server.world.overhear(datagram, address, self._server)
 
 
 class SimService(Service):
@@ -260,6 +324,10 @@ class SimServer:
         self.alive = True
         self.loop = VirtualLoop(world.clock, world.random, self._error)
         self.links: dict[int, Link] = {}
+        # Sessions for which a datagram could not even be sealed, or had no address.
+        self.cut_off: set[int] = set()
+        # How many messages wait for their predecessors.
+        self.held = 0
         self.store = SimStore(self)
         self.store.take_lease(f"sim {number}", world.wall_ms())
         self.directory = Directory(self.store.snapshot())
@@ -326,6 +394,10 @@ class SimServer:
         self.run(relay.arrive, datagram, address)
 
     # --- Life --------------------------------------------------------------------------------------------------------
+
+    def pause(self, seconds: float) -> None:
+        """Stopped, as by a debugger or a computer that is out of memory."""
+        self.loop.pause(seconds)
 
     def crash(self, *, power: bool = False) -> None:
         """Everything in memory is gone. `power`: the network says nothing of it."""

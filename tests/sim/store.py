@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -42,21 +43,38 @@ def _may_be_torn(method: Callable[..., T]) -> Callable[..., T]:
 class SimLocalStore(MemoryLocalStore):
     """`fail`: the disk is full; `tear`: the process that writes next dies of it."""
 
-    def __init__(self, world: Any) -> None:
+    def __init__(self, world: Any, user: int) -> None:
         super().__init__()
         self.tear: Tear | None = None
         self.damaged: set[MessageKey] = set()
         self._world = world
+        self._user = user
+
+    def image(self) -> "SimLocalStore":
+        """A backup of this computer's disk."""
+        copy = SimLocalStore(self._world, self._user)
+        copy.damaged = self.damaged
+        copy._order = self._order
+        copy._outgoing = dict(self._outgoing)
+        copy._room_list = list(self._room_list)
+        copy._users = dict(self._users)
+        copy._certificates = dict(self._certificates)
+        for room, known in self._rooms.items():
+            edits = {seq: list(by) for seq, by in known.edits.items()}
+            copy._rooms[room] = replace(known, links=dict(known.links), erased=set(known.erased), edits=edits)
+        return copy
 
     @_may_be_torn
     def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
         self._require_log(room, base, base_hash)
+        self._world.checker.kept(self._user, room, base)
         return super().start_span(room, base, base_hash)
 
     @_may_be_torn
     def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
         self._require_log(room, base, base_hash)
         self._world.counters["span begun anew"] += 1
+        self._world.checker.kept(self._user, room, base)
         return super().restart_span(room, base, base_hash)
 
     @_may_be_torn
@@ -66,6 +84,7 @@ class SimLocalStore(MemoryLocalStore):
         self._require_log(room, head.seq, head.hash)
         require(head.seq >= links[-1].record.seq, "I9", f"records up to {links[-1].record.seq}, a head of {head.seq}")
         super().append(room, links, head)
+        self._world.checker.kept(self._user, room, links[-1].record.seq)
 
     @_may_be_torn
     def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:

@@ -2,25 +2,28 @@
 
 import logging
 from collections import Counter, deque
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from lanchat.protocol import keys, seal
+from lanchat.protocol import keys, replay, seal
 from lanchat_server.service import connection as connection_module
 from lanchat_server.service import room_keys as room_keys_module
 from lanchat_server.service import service as service_module
 from lanchat_server.service.handlers import login as login_module
 from lanchat_server.service.handlers import rooms as rooms_module
 from tests.sim.checker import Checker
-from tests.sim.client import Process, Profile
+from tests.sim.client import Process
 from tests.sim.clock import Clock
 from tests.sim.faults import Faults
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.network import Network, Way, Weather
 from tests.sim.patches import patched
 from tests.sim.people import People
+from tests.sim.profile import Profile
 from tests.sim.restore import Restore
 from tests.sim.scene import NOW_MS, Scene, draw_computers, make_database
+from tests.sim.sealing import Sealing
 from tests.sim.server import Address, SimServer
 from tests.sim.signing import check_signature
 from tests.support.memory_store import Fault, MemoryDatabase
@@ -30,7 +33,16 @@ CONVERGENCE = 90.0
 # A run has some 1,500 events. So many more mean that somebody goes round in circles.
 EVENTS_MAX = 100_000
 # How many datagrams a stranger remembers.
-_OVERHEARD = 8
+_OVERHEARD = 400
+
+
+@dataclass(frozen=True)
+class Overheard:
+    """A datagram that arrived at a server, or one under way to a client."""
+
+    datagram: bytes
+    address: Address
+    server: SimServer | None
 
 
 class _Secrets:
@@ -67,14 +79,18 @@ class World:
         self.database: MemoryDatabase = make_database(computers)
         self.ledger = Ledger(self.clock, self.database)
         self.checker = Checker(self)
+        self.sealing = Sealing(self)
         self.failure: BaseException | None = None
         self.faulty = True
         self.may_fork = False
-        self.clock_offset = 0
+        # Of a computer's wall clock, in milliseconds; servers are number 0.
+        self.clock_offsets: Counter[int] = Counter()
         self.database_away_until = 0.0
         self.servers: list[SimServer] = []
         self.sockets: dict[Address, Process] = {}
-        self.overheard: deque[tuple[bytes, SimServer]] = deque(maxlen=_OVERHEARD)
+        self.overheard: deque[Overheard] = deque(maxlen=_OVERHEARD)
+        # How many texts were typed.
+        self.said = 0
         self._ports = 0
         self._started = 0
         self.profiles = [Profile(self, number, author) for number, author in computers.items()]
@@ -107,15 +123,19 @@ class World:
     def epoch(self) -> int:
         return self.database.log.epoch
 
-    def wall_ms(self) -> int:
-        """The wall clock, which may jump."""
-        return max(0, NOW_MS + round(self.clock.now * 1000) + self.clock_offset)
+    def wall_ms(self, computer: int = 0) -> int:
+        """A wall clock, which may jump."""
+        return max(0, NOW_MS + round(self.clock.now * 1000) + self.clock_offsets[computer])
+
+    @property
+    def database_is_away(self) -> bool:
+        return self.clock.now < self.database_away_until
 
     def commit_latency(self) -> float:
         return self.random.expovariate(1 / self.scene.latency) if self.faulty else 0.002
 
     def commit_fault(self) -> Fault:
-        if self.clock.now < self.database_away_until:
+        if self.database_is_away:
             return Fault.FAILED
         if not self.faulty or not self.scene.commit_faults or self.random.random() >= self.scene.commit_faults:
             return Fault.NONE
@@ -152,8 +172,13 @@ class World:
         """A server sends a datagram."""
         if not address[0]:
             raise self.fail_now("I11", "a datagram to an address from which nothing genuine came")
-        self.checker.sealed(b"down", datagram)
+        self.sealing.sealed(b"down", datagram)
+        self.overhear(datagram, address, None)
         self.network.datagram(address[0], Way.DOWN, datagram, lambda octets: self._deliver(octets, address))
+
+    def overhear(self, datagram: bytes, address: Address, server: SimServer | None) -> None:
+        """A stranger on the same network keeps it."""
+        self.overheard.append(Overheard(datagram, address, server))
 
     def _deliver(self, datagram: bytes, address: Address) -> None:
         process = self.sockets.get(address)
@@ -162,12 +187,16 @@ class World:
 
     def to_server(self, datagram: bytes, address: Address, server: SimServer) -> None:
         """A client sends a datagram."""
-        self.checker.sealed(b"up", datagram)
+        self.sealing.sealed(b"up", datagram)
         self.network.datagram(address[0], Way.UP, datagram, lambda octets: server.datagram(octets, address))
 
     # --- Starting and restarting -------------------------------------------------------------------------------------
 
     def start_server(self) -> None:
+        """On the database, as soon as it is there."""
+        if self.database_is_away:
+            self.clock.at(self.database_away_until, self._restart_server)
+            return
         self._started += 1
         self.servers.append(SimServer(self, self._started))
 
@@ -213,6 +242,10 @@ class World:
             (keys, "check_signature", check_signature),
             (seal, "KEY_LIFETIME", self.scene.key_lifetime),
             (seal, "PACKETS_PER_KEY", self.scene.packets_per_key),
+            (seal, "OLD_KEY_GRACE", self.scene.key_grace),
+            (seal, "Opener", self.sealing.opener),
+            (replay, "WINDOW", self.scene.replay_window),
+            (replay, "_MASK", (1 << self.scene.replay_window) - 1),
             (connection_module, "WRITE_BUFFER_MAX", self.scene.write_buffer),
             (connection_module, "WRITE_BUFFER_BUSY", self.scene.write_buffer // 4),
         ]
@@ -261,7 +294,7 @@ class World:
         """All faults are over; whoever can come back is there."""
         self.faulty = False
         self.network.calm()
-        self.clock_offset = 0
+        self.clock_offsets.clear()
         self.database_away_until = 0.0
         self._restart_server()
         for profile in self.profiles:
@@ -289,7 +322,7 @@ class World:
             server.count_what_it_did()
         for profile in self.profiles:
             for process in profile.processes:
-                process._count_what_it_did()
+                process.count_what_it_did()
         counters["records"] += sum(room.head for room in self.ledger.rooms.values())
         counters["refused messages"] += sum(bool(answer.code) for answer in self.ledger.decisions.values())
         counters["erased bodies"] += sum(len(room.erased) for room in self.ledger.rooms.values())
@@ -297,3 +330,4 @@ class World:
             entry.ended is not None for entries in self.ledger.memberships.values() for entry in entries
         )
         counters["events"] += self.clock.events
+        counters["virtual seconds"] += round(self.clock.now)
