@@ -24,7 +24,7 @@ def run(report: Report, *, rounds: int, quick: bool) -> None:
     at = f"{messages:,} messages in {ROOMS} rooms"
     report.add("k", "away client live and complete", "s", "client", at, [seconds], most=3.0)
     report.add("k", "its processor time", "s", "client", at, [cpu])
-    report.add("h", "client without window, afterwards", "MiB", "client", at, [memory])
+    report.add("k", "its memory afterwards, without window", "MiB", "client", at, [memory])
 
 
 def measure(messages: int) -> tuple[float, float, float]:
