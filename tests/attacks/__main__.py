@@ -2,7 +2,7 @@
 
     python -m tests.attacks [PART …] [--quick] [--write]
 
-Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them (some ten minutes).
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them (a quarter of an hour).
 `--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
 cost others more than it may. testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
 """
@@ -98,7 +98,7 @@ def slow(folder: Path, quick: bool) -> Iterator[Outcome]:
 
 
 def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
-    seconds, rounds = (2.0, 1) if quick else (4.0, 3)
+    seconds, rounds = (2.0, 1) if quick else (4.0, 2)
     for kind in kinds:
         yield floods.by_a_member(folder / kind, kind, 5, seconds=seconds, rounds=rounds)
 

@@ -40,4 +40,4 @@ def test_a_running_client_gives_nothing_to_who_took_the_servers_place(tmp_path: 
 
 
 def is_and_again(event: Event) -> bool:
-    return event["event"] == "message" and event["text"] == "and again"
+    return bool(event["event"] == "message" and event["text"] == "and again")

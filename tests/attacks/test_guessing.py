@@ -23,5 +23,5 @@ def test_few_guesses_at_many_users_get_as_far_as_the_password(tmp_path: Path) ->
 
 def test_guesses_over_real_connections_and_no_name_is_told(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        outcomes = [over_sockets(server, 150), names(server, 24)]
+        outcomes = [over_sockets(server, 100), names(server, 16)]
     assert not faults(outcomes)
