@@ -2,7 +2,8 @@
 
     python -m tests.attacks [PART …] [--quick] [--write]
 
-Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them (a quarter of an hour).
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them, which takes a
+quarter of an hour.
 `--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
 cost others more than it may. testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
 """
