@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import load
 from tests.benchmarks.plots import draw
-from tests.benchmarks.tables import case_table, summary
+from tests.benchmarks.tables import TITLES, case_table, summary
 from tests.support import marked
 
 
@@ -13,6 +13,6 @@ def write(figures: Path, document: Path = marked.PERFORMANCE) -> None:
     report = load(figures)
     draw(report, figures.parent)
     marked.write(document, "summary", summary(report))
-    for case in sorted({figure.case for figure in report.figures}):
+    for case in TITLES:
         mine = [figure for figure in report.figures if figure.case == case]
-        marked.write(document, f"case {case}", case_table(mine))
+        marked.write(document, f"case {case}", case_table(mine) if mine else "Not measured yet.")
