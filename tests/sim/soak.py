@@ -48,7 +48,9 @@ class Soak:
         tally = self.tally
         STATE.parent.mkdir(exist_ok=True)
         state = {"seeds": tally.seeds, "cpu": tally.cpu, "counters": tally.counters, "failures": tally.failures}
-        STATE.write_text(json.dumps(state | {"spans": self.spans}))
+        fresh = STATE.with_suffix(".new")
+        fresh.write_text(json.dumps(state | {"spans": self.spans}))
+        fresh.replace(STATE)
 
     def is_done(self, seed: int) -> bool:
         return seed not in self.tally.failures and any(first <= seed <= last for first, last in self.spans)
@@ -87,6 +89,7 @@ def soak(first: int, count: int, jobs: int) -> int:
                     print(f"\nseed {seed}: {failure}\n  {repeat(seed)}", flush=True)
                 if time.monotonic() - reported > _PROGRESS:
                     reported = time.monotonic()
+                    whole.save()
                     speed = done / (reported - began)
                     left = (count - done) / speed / 60
                     print(f"{done} of {count} seeds, {speed:.0f}/s, {left:.0f} min left", flush=True)
@@ -142,13 +145,14 @@ def report(whole: Soak) -> None:
 def _table(whole: Soak) -> str:
     tally, counters = whole.tally, whole.tally.counters
     spans = ", ".join(f"{first} to {last}" for first, last in whole.spans)
+    wrong = "see what failed" if tally.failures else "0"
     rows = [
         ("seeds", f"{tally.seeds:,} ({spans})"),
         ("failed", f"{len(tally.failures)}{_listed(tally)}"),
         ("at most so many fail (95 %), if none did", f"{3 / max(1, tally.seeds):.1e} of all seeds"),
         ("virtual time", f"{counters['virtual seconds'] / 3600:,.1f} h"),
         ("events, after each of which the invariants were checked", f"{counters['events']:,}"),
-        ("messages stored; lost, twice, changed, out of order", f"{counters['records']:,}; 0"),
+        ("messages stored; lost, twice, changed, out of order", f"{counters['records']:,}; {wrong}"),
         ("messages refused", f"{counters['refused messages']:,}"),
         ("records shown by clients", f"{counters['records shown']:,}"),
         ("CPU time", f"{tally.cpu / 60:,.0f} min, {tally.cpu / max(1, tally.seeds) * 1000:.0f} ms a seed"),
