@@ -108,8 +108,14 @@ def all_is_recorded() -> Iterator[None]:
     assert not found, found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def secrets_of_a_module(all_is_recorded: None) -> Iterator[None]:
+    with guard.forgetting():
+        yield
+
+
 @pytest.fixture(autouse=True)
-def no_secret_in_a_log(all_is_recorded: None) -> Iterator[None]:
+def no_secret_in_a_log(secrets_of_a_module: None) -> Iterator[None]:
     yield
     found = guard.findings()
     assert not found, found

@@ -65,7 +65,7 @@ class Attacker:
         """The server has ended the connection: log in again, as somebody else when this account is of no more use."""
         self.client.close()
         self.client = self._connect()
-        if not isinstance(self.client.log_in_by_key(), wire.LoggedIn):
+        if not self._is_let_in():
             self.client.close()
             self.name += "x"
             self.key = Ed25519PrivateKey.from_private_bytes(self.rng.randbytes(32))
@@ -75,6 +75,14 @@ class Attacker:
             self.world.names.append(self.name)
         self.speaker = Speaker(self.world, self.rng, self.key)
         self._adopt()
+
+    def _is_let_in(self) -> bool:
+        """Another attacker may end this account's sessions at that very moment: then a goodbye comes, and no answer."""
+        try:
+            return isinstance(self.client.log_in_by_key(), wire.LoggedIn)
+        except EOFError:
+            assert any(isinstance(event, wire.Goodbye) for event in self.client.events), "closed without a word"
+            return False
 
 
 # --- Broken frames under whole seals --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ registration code, a recovery code) is a secret for the server's log, not for th
 """
 
 import base64
+import contextlib
 import json
 import logging
 import re
@@ -81,6 +82,13 @@ class Watch:
             if found := _PEM_BODY.search(file.read_text(encoding="utf-8")):
                 self.word(found[1], file.name)
                 self.key(base64.b64decode(found[1])[-32:], file.name)
+
+    @contextlib.contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Words and codes that become known within are forgotten after it: one test's password is another's text."""
+        words, codes = dict(self._words), dict(self._codes)
+        yield
+        self._words, self._codes = words, codes
 
     # --- Texts -------------------------------------------------------------------------------------------------------
 
