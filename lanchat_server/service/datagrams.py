@@ -7,6 +7,7 @@ switched off there, or one client that closed its port would stop the socket.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import sys
@@ -33,6 +34,9 @@ LOOK = 0.008
 FEW = 3
 # Datagrams that wait in the kernel while a batch is being committed: 4 MiB are some 3,000 full ones.
 BUFFER_OCTETS = 4 << 20
+
+# A device that computes no checksums; a route with a smaller MTU. Anything else is one client's trouble.
+_CANNOT_CUT_UP = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP))
 
 Address = tuple[Any, ...]
 log = logging.getLogger(__name__)
@@ -192,16 +196,16 @@ class DatagramRelay:
                     sent += len(part)
             except OverflowError:
                 lost.append(session)
-            except BlockingIOError:
-                self._count("udp_send_failed", len(part))
             except OSError as error:
-                self._cannot_cut_up(error, datagrams, address)
+                if error.errno in _CANNOT_CUT_UP:
+                    self._cannot_cut_up(error, datagrams, address)
+                else:
+                    self._count("udp_send_failed", len(part))
         self._count("udp_out", sent)
         return lost
 
     def _cannot_cut_up(self, error: OSError, datagrams: list[bytes], address: Address) -> None:
-        """A device that computes no checksums (EIO), a route with a smaller MTU (EINVAL): then as everywhere else. What
-        is lost beyond these datagrams, repair brings."""
+        """Then as everywhere else. What is lost beyond these datagrams, repair brings."""
         log.info("the kernel does not cut datagrams up here: %s", error)
         self._segments = False
         for datagram in datagrams:

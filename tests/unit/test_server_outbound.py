@@ -1,6 +1,7 @@
 """How the server makes fan-out cheap: full datagrams, one system call for several, batches that gather."""
 
 import asyncio
+import errno
 import itertools
 import socket
 import sys
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.net import segments
 from lanchat.net.segments import SEGMENTS_MAX
 from lanchat.protocol import seal, wire
 from lanchat.protocol.codec import encode
@@ -121,18 +123,19 @@ class Receiver:
 
 
 class CannotCutUp:
-    """A socket on a device that computes no checksums."""
+    """A socket that refuses several datagrams at once; 5: on a device that computes no checksums."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, number: int) -> None:
+        self._number = number
         self.sendto = sock.sendto
         self.fileno = sock.fileno
         self.close = sock.close
 
     def sendmsg(self, *_: object) -> int:
-        raise OSError(5, "Input/output error")
+        raise OSError(self._number, "refused")
 
 
-def send_batch(payloads: list[bytes], *, break_segments: bool = False) -> tuple[list[bytes], dict[str, int]]:
+def send_batch(payloads: list[bytes], *, refused: int = 0, expected: int = -1) -> tuple[list[bytes], dict[str, int]]:
     """What a client gets of a batch, and what the relay counted."""
     counted: dict[str, int] = {}
 
@@ -151,10 +154,12 @@ def send_batch(payloads: list[bytes], *, break_segments: bool = False) -> tuple[
             assert relay.send_all([3, 4], payloads) == [3, 4], "no address is known yet"
             receiver.hello(sock.getsockname()[1])
             await asyncio.wait_for(known.wait(), 2)
-            if break_segments:
-                relay._sock = CannotCutUp(relay._sock)  # type: ignore[assignment]
+            if refused:
+                relay._sock = CannotCutUp(relay._sock, refused)  # type: ignore[assignment]
             assert relay.send_all([3], payloads) == []
-            return await asyncio.to_thread(receiver.receive, len(payloads))
+            found = await asyncio.to_thread(receiver.receive, len(payloads) if expected < 0 else expected)
+            assert relay._segments == (segments.cuts_up(sock) and refused != errno.EIO)
+            return found
         finally:
             relay.close()
             receiver.sock.close()
@@ -180,9 +185,16 @@ def test_payloads_of_different_lengths_go_one_by_one() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux cuts datagrams up")
 def test_a_device_that_cannot_cut_up_is_found_out_and_nothing_is_lost() -> None:
     payloads = [bytes([i]) * 1150 for i in range(5)]
-    got, counted = send_batch(payloads, break_segments=True)
+    got, counted = send_batch(payloads, refused=errno.EIO)
     assert got == payloads
     assert counted["udp_out"] == 5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux cuts datagrams up")
+def test_a_client_that_is_out_of_reach_changes_nothing_for_the_others() -> None:
+    got, counted = send_batch([bytes([i]) * 1150 for i in range(5)], refused=errno.ENETUNREACH, expected=0)
+    assert got == []
+    assert counted["udp_send_failed"] == 5
 
 
 def test_a_sealed_payload_is_a_datagram_of_at_most_the_limit() -> None:
