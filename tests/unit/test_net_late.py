@@ -12,6 +12,7 @@ from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.unit.test_net_client import ROOM, Person, until
+from tests.unit.test_net_silence import play as beside_a_server
 
 
 @pytest.fixture(autouse=True)
@@ -20,17 +21,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def play(scenario: Callable[[FakeServer, Person], Any], folder: File) -> None:
-    async def everything() -> None:
-        async with FakeServer(FakeLog(rooms=2)) as server:
-            server.log.enrol(key_of(9), 99, "other")
-            anna = Person(folder / "anna")
-            try:
-                await anna.register(server)
-                await scenario(server, anna)
-            finally:
-                await anna.client.close()
-
-    asyncio.run(everything())
+    log = FakeLog(rooms=2)
+    log.enrol(key_of(9), 99, "other")
+    beside_a_server(scenario, folder, log)
 
 
 def hear(server: FakeServer, text: str, room: int = ROOM) -> None:

@@ -52,9 +52,11 @@ def port_of(person: Person) -> int:
     return int(channel.peer[1]) if channel is not None else 0
 
 
-def play(scenario: Callable[[FakeServer, Person], Any], folder: File) -> None:
+def play(scenario: Callable[[FakeServer, Person], Any], folder: File, log: FakeLog | None = None) -> None:
+    """A registered person beside a server, in an event loop."""
+
     async def everything() -> None:
-        async with FakeServer(FakeLog()) as server:
+        async with FakeServer(log or FakeLog()) as server:
             anna = Person(folder / "anna")
             try:
                 await anna.register(server)
