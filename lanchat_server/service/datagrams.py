@@ -125,6 +125,10 @@ class DatagramRelay:
             channel.key_id, channel.sealer, channel.opener = keys.key_id, sealer, opener
         self._by_key[keys.key_id] = (channel, opener)
 
+    def uses(self, key_id: int) -> bool:
+        """Whether a key of this id opens datagrams now, a session's last one included."""
+        return key_id in self._by_key
+
     def close_channel(self, session: int) -> None:
         channel = self._by_session.pop(session, None)
         if channel is not None:

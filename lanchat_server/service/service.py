@@ -331,12 +331,19 @@ class Service:
 
     def _new_keys(self, session: int) -> wire.SessionKeys:
         keys = wire.SessionKeys(
-            secrets.randbits(32), secrets.token_bytes(32), secrets.token_bytes(32), int(seal.KEY_LIFETIME * 1000)
+            self._free_key_id(), secrets.token_bytes(32), secrets.token_bytes(32), int(seal.KEY_LIFETIME * 1000)
         )
         self.keys_given[session] = self.now()
         if self.relay is not None:
             self.relay.open_channel(session, keys)
         return keys
+
+    def _free_key_id(self) -> int:
+        """Two sessions under one id would take each other's datagrams for forgeries."""
+        key_id = secrets.randbits(32)
+        while self.relay is not None and self.relay.uses(key_id):
+            key_id = secrets.randbits(32)
+        return key_id
 
     def send_session_keys(self, connection: Connection) -> None:
         """A fresh pair; the old one opens for half a minute more."""

@@ -53,6 +53,11 @@ def keys_outlive_their_session() -> list[Change]:
     return [(DatagramRelay, "close_channel", lambda self, session: self._by_session.pop(session, None))]
 
 
+def key_ids_may_meet() -> list[Change]:
+    """A new key takes an id that another session's key has."""
+    return [(DatagramRelay, "uses", lambda self, key_id: False)]
+
+
 def address_learnt_before_the_seal() -> list[Change]:
     """Answers go to whoever sent a datagram under a known key's number, whether or not its seal holds."""
     honest = DatagramRelay._handle
@@ -75,5 +80,6 @@ BUGS = (
     replay_window_off_by_one,
     key_grace_never_ends,
     keys_outlive_their_session,
+    key_ids_may_meet,
     address_learnt_before_the_seal,
 )

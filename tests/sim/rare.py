@@ -34,6 +34,7 @@ RARE = (
     "got Expect",
     "got Lagging",
     "invited while away",
+    "key id drawn twice",
     "keys renewed",
     "memberships ended",
     "message handed in for somebody else",

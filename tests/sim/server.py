@@ -282,6 +282,8 @@ class Relay(DatagramRelay):
         self._server = server
 
     def open_channel(self, session: int, keys: SessionKeys) -> None:
+        if keys.key_id in self._by_key:
+            raise self._server.world.fail_now("key", f"two keys have the id {keys.key_id:x}")
         before = self._by_session.get(session)
         if before is not None:
             self._server.world.sealing.replaced(before.key_id)
@@ -333,6 +335,12 @@ class SimServer:
         self.directory = Directory(self.store.snapshot())
         self.loop.run(self._start)
         world.checker.server_started(self)
+
+    def key_ids(self) -> list[int]:
+        """Those that open datagrams now."""
+        relay = self.service.relay
+        assert isinstance(relay, Relay)
+        return list(relay._by_key)
 
     def _start(self) -> None:
         world = self.world

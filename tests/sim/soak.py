@@ -4,6 +4,8 @@ What was run is kept in a file, so that a soak can be interrupted and gone on wi
 is struck off when it holds.
 """
 
+import contextlib
+import fcntl
 import json
 import multiprocessing
 import os
@@ -75,7 +77,24 @@ class Soak:
 
 
 def soak(first: int, count: int, jobs: int) -> int:
-    """Run `count` seeds that were not run yet, from `first` on; how many failed."""
+    """Run `count` seeds that were not run yet, from `first` on; how many failed. One soak at a time: two would each
+    save what they began with, and the work of one would be gone."""
+    with _alone():
+        return _soak(first, count, jobs)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    STATE.parent.mkdir(exist_ok=True)
+    with STATE.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another soak is running here") from None
+        yield
+
+
+def _soak(first: int, count: int, jobs: int) -> int:
     whole = Soak.load()
     began = reported = time.monotonic()
     done = 0

@@ -45,12 +45,23 @@ class Overheard:
     server: SimServer | None
 
 
-class _Secrets:
-    """What the service draws, from the run's generator."""
+_KEY_ID_BITS = 32
+_SAME_KEY_ID = 0.2
 
-    def __init__(self, random: Random) -> None:
-        self.randbits = random.getrandbits
-        self.token_bytes = random.randbytes
+
+class _Secrets:
+    """What the service draws, from the run's generator; a key's id is now and then one that another key has."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.token_bytes = world.random.randbytes
+
+    def randbits(self, bits: int) -> int:
+        random, used = self._world.random, self._world.key_ids_in_use()
+        if bits == _KEY_ID_BITS and used and random.random() < _SAME_KEY_ID:
+            self._world.counters["key id drawn twice"] += 1
+            return random.choice(used)
+        return random.getrandbits(bits)
 
 
 class _Alarm(logging.Handler):
@@ -111,6 +122,10 @@ class World:
         broken = Broken(f"{invariant}: {detail}")
         self.fail(broken)
         return broken
+
+    def key_ids_in_use(self) -> list[int]:
+        """Of the only server: the keys of two are told apart by their epoch, not by their ids."""
+        return self.servers[0].key_ids() if len(self.servers) == 1 else []
 
     def seal_broken(self) -> None:
         """Raise what has failed."""
@@ -234,7 +249,7 @@ class World:
             log.propagate = before[1]
 
     def _patches(self) -> list[tuple[Any, str, Any]]:
-        secrets = _Secrets(self.random)
+        secrets = _Secrets(self)
         drawing = [service_module, rooms_module, login_module, room_keys_module]
         return [
             *((module, "secrets", secrets) for module in drawing),
