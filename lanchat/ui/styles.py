@@ -18,6 +18,9 @@ from lanchat.ui.theme import Palette
 
 _FINE = 4
 _RADIUS = 8
+# Of the pictures of boxes. ttk fills a control with copies of the middle, and each copy of a picture with soft edges
+# asks the X server what is below it: 3 pixels at a time, that took half a second of the window's start.
+_MIDDLE = (128, 32)
 
 
 class Look(enum.Enum):
@@ -124,6 +127,7 @@ class Styles:
             border=self._px(_RADIUS),
             padding=0,
             sticky="nsew",
+            **self._smallest_box(),
         )
         label: Any = [("Button.label", {"sticky": "nswe"})]
         padding: Any = [("Button.padding", {"sticky": "nswe", "children": label})]
@@ -151,6 +155,8 @@ class Styles:
             ("active", self._thumb(p.on_disabled, 8)),
             border=self._px(5),
             sticky="ns",
+            width=self._px(10),
+            height=self._px(14),
         )
         thumb: Any = [(name, {"expand": "1", "sticky": "nswe"})]
         style.layout(look.value, [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": thumb})])
@@ -164,7 +170,7 @@ class Styles:
         large = Image.new("RGBA", (width, height), (0, 0, 0, 0))
         left = (width - bar) // 2
         ImageDraw.Draw(large).rounded_rectangle((left, 0, left + bar - 1, height - 1), bar // 2, fill=fill)
-        return self._photo(large)
+        return self._photo(large, (1, self._px(_MIDDLE[0])))
 
     def _fields(self, style: ttk.Style, p: Palette) -> None:
         style.element_create(
@@ -176,6 +182,7 @@ class Styles:
             border=self._px(_RADIUS),
             padding=0,
             sticky="nsew",
+            **self._smallest_box(),
         )
         area: Any = [("Entry.padding", {"sticky": "nswe", "children": [("Entry.textarea", {"sticky": "nswe"})]})]
         style.layout(Look.ENTRY.value, [("Lanchat.field", {"sticky": "nswe", "children": area})])
@@ -233,13 +240,30 @@ class Styles:
             width = round(self._px(line * 2) / 2 * _FINE) if edge else 0
             shape = (0, 0, size - 1, size - 1)
             draw.rounded_rectangle(shape, radius * _FINE, fill=fill or None, outline=edge or None, width=width)
-        return self._photo(large)
+        return self._photo(large, (self._px(_MIDDLE[0]), self._px(_MIDDLE[1])))
 
-    def _photo(self, large: Image.Image) -> ImageTk.PhotoImage:
+    def _smallest_box(self) -> dict[str, int]:
+        """Without it no box would be smaller than its picture."""
+        return {"width": 2 * self._px(_RADIUS) + 3, "height": 2 * self._px(_RADIUS) + 3}
+
+    def _photo(self, large: Image.Image, middle: tuple[int, int] = (1, 1)) -> ImageTk.PhotoImage:
+        """Of its quarter size, with so many columns and rows in the place of the middle one."""
         size = (large.width // _FINE, large.height // _FINE)
-        image = ImageTk.PhotoImage(large.resize(size, Image.Resampling.LANCZOS), master=self._root)
+        small = _widened(large.resize(size, Image.Resampling.LANCZOS), middle[0])
+        turned = _widened(small.transpose(Image.Transpose.TRANSPOSE), middle[1])
+        image = ImageTk.PhotoImage(turned.transpose(Image.Transpose.TRANSPOSE), master=self._root)
         self._images.append(image)
         return image
+
+
+def _widened(image: Image.Image, columns: int) -> Image.Image:
+    """The middle column drawn out to so many."""
+    half, height = image.width // 2, image.height
+    wider = Image.new(image.mode, (image.width - 1 + columns, height))
+    wider.paste(image.crop((0, 0, half, height)), (0, 0))
+    wider.paste(image.crop((half, 0, half + 1, height)).resize((columns, height)), (half, 0))
+    wider.paste(image.crop((half + 1, 0, image.width, height)), (half + columns, 0))
+    return wider
 
 
 def _labels(style: ttk.Style, p: Palette) -> None:
