@@ -43,7 +43,7 @@ class Brush:
     def avatar(self, op: Avatar, dy: int, tag: str, ground: str = "") -> int:
         """A person's or room's picture."""
         canvas, palette = self._canvas, self._palette
-        image = self._images.disc(op.size, palette.avatars[op.index], ground or self._ground)
+        image = self._images.disc(op.size, palette.avatars[op.colour], ground or self._ground)
         canvas.create_image(op.x, op.y + dy, image=image, anchor="nw", tags=tag)
         middle = op.size // 2
         return canvas.create_text(

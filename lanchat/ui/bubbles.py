@@ -5,7 +5,7 @@ it was refused, reactions; time and ticks stand at the lower right, beside the l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lanchat.i18n import _
 from lanchat.net.api import Line, Reaction
@@ -113,15 +113,15 @@ def _finished(sheet: _Sheet, message: Message, left: int, column: int) -> Block:
     dx = x + px(_PAD)
     ops: list[Op] = [bubble]
     for op in sheet.ops:
-        stretched = replace(op, width=inner) if isinstance(op, Box) and not op.width else op
-        ops.append(replace(stretched, x=stretched.x + dx, y=stretched.y + top))
-    spots = [replace(spot, x=spot.x + dx, y=spot.y + top, width=spot.width or inner) for spot in sheet.spots]
+        stretched = op._replace(width=inner) if isinstance(op, Box) and not op.width else op
+        ops.append(stretched._replace(x=stretched.x + dx, y=stretched.y + top))
+    spots = [spot._replace(x=spot.x + dx, y=spot.y + top, width=spot.width or inner) for spot in sheet.spots]
     if message.last and not line.mine:
         size, name = px(34), words.author(line)
         at = (left + px(14), top + height - size)
         ops.append(Avatar(*at, size, initials(name), avatar_index(line.author)))
         spots.append(Spot(*at, size, size, Touch.AUTHOR))
-    rows = tuple(replace(row, x=row.x + dx, y=row.y + top) for row in sheet.rows)
+    rows = tuple(row._replace(x=row.x + dx, y=row.y + top) for row in sheet.rows)
     return Block(top + height, tuple(ops), tuple(spots), rows, (x, top, width, height))
 
 

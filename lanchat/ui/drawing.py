@@ -6,6 +6,7 @@ Coordinates are pixels, `y` from the top of the entry, `x` from the left edge of
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lanchat.ui.theme import Palette
 from lanchat.ui.wrap import Row
@@ -37,8 +38,7 @@ class Kit:
     px: Callable[[float], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A filled rectangle with round corners."""
 
     x: int
@@ -50,8 +50,7 @@ class Box:
     radius: int
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """Text in one line."""
 
     x: int
@@ -61,8 +60,7 @@ class Words:
     fill: str
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """A glyph of the icon font, `size` pixels at 96 dpi high and wide."""
 
     x: int
@@ -72,19 +70,17 @@ class Glyph:
     fill: str
 
 
-@dataclass(frozen=True, slots=True)
-class Avatar:
+class Avatar(NamedTuple):
     """Initials on a disc."""
 
     x: int
     y: int
     size: int
     initials: str
-    index: int
+    colour: int  # which of the palette
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A horizontal hairline."""
 
     x: int
@@ -107,8 +103,7 @@ class Touch(enum.Enum):
     TIME = enum.auto()  # explains itself, does nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A place that reacts; `value` is the link, the emoji, or empty."""
 
     x: int
@@ -122,8 +117,7 @@ class Spot:
         return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
 
 
-@dataclass(frozen=True, slots=True)
-class TextRow:
+class TextRow(NamedTuple):
     """A line of the message itself, which can be selected: `x` and `y` of its top left corner."""
 
     x: int

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lanchat.ui import glyphs
 
@@ -45,8 +46,7 @@ class Row:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     text: str
     start: int
     name: str = ""
@@ -100,6 +100,10 @@ class _Rows:
         self._rows: list[Row] = []
         self._start = self._end = start
         self._pieces: list[Piece] = []
+        # Words that are drawn in one go: they become a piece when something else follows.
+        self._words: list[str] = []
+        self._words_start = self._words_x = 0
+        self._words_link = ""
         self._x = 0
 
     def add(self, token: _Token, width: int) -> None:
@@ -107,6 +111,7 @@ class _Rows:
             self._put(token, width)
         elif token.text.isspace():
             # Blanks at a break hang over the edge: they belong to the row and take no place in it.
+            self._join()
             self._end = token.start + len(token.text)
             self._flush()
         elif width <= self._limit or token.name:
@@ -118,15 +123,25 @@ class _Rows:
             self._split(token)
 
     def _put(self, token: _Token, width: int) -> None:
-        end = token.start + len(token.text)
-        text = _shown(token.text)
-        last = self._pieces[-1] if self._pieces else None
-        if last and not last.name and not token.name and last.link == token.link:
-            self._pieces[-1] = Piece(last.x, last.width + width, last.text + text, last.start, end, "", last.link)
+        text, start, name, link = token
+        end = start + len(text)
+        if name:
+            self._join()
+            self._pieces.append(Piece(self._x, width, _shown(text), start, end, name, link))
         else:
-            self._pieces.append(Piece(self._x, width, text, token.start, end, token.name, token.link))
+            if self._words_link != link:
+                self._join()
+            if not self._words:
+                self._words_start, self._words_x, self._words_link = start, self._x, link
+            self._words.append(_shown(text))
         self._x += width
         self._end = end
+
+    def _join(self) -> None:
+        if self._words:
+            text, x = "".join(self._words), self._words_x
+            self._pieces.append(Piece(x, self._x - x, text, self._words_start, self._end, "", self._words_link))
+            self._words = []
 
     def _split(self, token: _Token) -> None:
         """A word longer than a row: as much of it as fits, in as many rows as it takes."""
@@ -144,12 +159,13 @@ class _Rows:
                 self._flush()
 
     def _flush(self) -> None:
+        self._join()
         width = max((piece.x + piece.width for piece in self._pieces), default=0)
         self._rows.append(Row(tuple(self._pieces), width, self._start, self._end))
         self._pieces, self._x, self._start = [], 0, self._end
 
     def finish(self) -> list[Row]:
-        if self._pieces or not self._rows:
+        if self._pieces or self._words or not self._rows:
             self._flush()
         return self._rows
 
