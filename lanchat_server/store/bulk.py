@@ -1,4 +1,4 @@
-"""Many rows or keys in one statement, past the expression layer, which would cost more than the database itself.
+"""Many rows or keys in one statement, past SQLAlchemy (see driver.py).
 
 * Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it, one UPDATE that joins with them.
 * Keys of several columns: given a list of tuples to compare with, SQLite reads the whole table, so the keys become a
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
+from lanchat_server.store.driver import Row, ask, change, change_many
 from lanchat_server.store.literals import literal
 
 T = TypeVar("T")
@@ -38,10 +39,10 @@ def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[
     for chunk in chunks(rows):
         if connection.dialect.name == "sqlite":
             marks = ", ".join("?" * len(table.columns))
-            connection.exec_driver_sql(f"{_insert_into(table)}({marks})", [tuple(row) for row in chunk])
+            change_many(connection, f"{_insert_into(table)}({marks})", chunk)
         else:
             values = ",".join([f"({','.join(map(literal, row))})" for row in chunk])
-            connection.exec_driver_sql(_insert_into(table) + values)
+            change(connection, _insert_into(table) + values)
 
 
 @cache
@@ -59,9 +60,9 @@ def update_rows(
     for chunk in chunks(rows):
         if connection.dialect.name == "sqlite":
             values = [(*row[len(key) :], *row[: len(key)]) for row in chunk]
-            found += connection.exec_driver_sql(_sqlite_update(table, tuple(key), tuple(columns)), values).rowcount
+            found += change_many(connection, _sqlite_update(table, tuple(key), tuple(columns)), values)
         else:
-            found += connection.exec_driver_sql(_mysql_update(table, key, columns, chunk)).rowcount
+            found += change(connection, _mysql_update(table, key, columns, chunk))
     return found
 
 
@@ -96,9 +97,7 @@ def find_rows(
             tuples = ",".join([f"({','.join(map(literal, one))})" for one in chunk])
             names = ", ".join(key)
             statement = f"SELECT {names}, {', '.join(columns)} FROM {table} WHERE ({names}) IN ({tuples})"  # noqa: S608
-            for row in connection.exec_driver_sql(statement):
-                found = [bytes(value) if isinstance(value, bytearray) else value for value in row]
-                yield (tuple(found[: len(key)]), *found[len(key) :])
+            yield from ((row[: len(key)], *row[len(key) :]) for row in ask(connection, statement))
 
 
 def ask_each(connection: Connection, columns: str, keys: Collection[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -106,19 +105,19 @@ def ask_each(connection: Connection, columns: str, keys: Collection[Sequence[Any
     parts of the key."""
     for chunk in chunks(keys):
         if connection.dialect.name == "sqlite":
-            found: Iterable[Any] = _ask_sqlite(connection, columns, "", chunk)
+            found = _ask_sqlite(connection, columns, "", chunk)
         else:
-            found = connection.exec_driver_sql(_mysql_ask_each(columns, chunk))
+            found = ask(connection, _mysql_ask_each(columns, chunk))
         for i, *row in found:
             yield (chunk[i], *row)
 
 
-def _ask_sqlite(connection: Connection, columns: str, join: str, keys: list[Any]) -> list[Any]:
+def _ask_sqlite(connection: Connection, columns: str, join: str, keys: list[Any]) -> list[Row]:
     length = next(length for length in _LENGTHS if length >= len(keys))
     padded = keys + keys[-1:] * (length - len(keys))
     values = tuple(value for i, key in enumerate(padded) for value in (i, *key))
     statement = _sqlite_statement(columns, join, len(keys[0]), length)
-    return [row for row in connection.exec_driver_sql(statement, values) if row[0] < len(keys)]
+    return [row for row in ask(connection, statement, values) if row[0] < len(keys)]
 
 
 @cache

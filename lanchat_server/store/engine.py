@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connector import HexConverter, connect
+from lanchat_server.store.driver import begin
 from lanchat_server.store.errors import file_problem
 from lanchat_server.store.url import Address
 
@@ -81,7 +82,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _mysql_engine(address: Address, answer_timeout: int) -> Engine:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
 from lanchat_server.store.bulk import insert_rows
+from lanchat_server.store.driver import ask, change_many
 from lanchat_server.store.schema import search
 from lanchat_server.store.words import tokens
 
@@ -57,10 +58,10 @@ def _add(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:
     if connection.dialect.name != "sqlite":
         insert_rows(connection, search, [(None, *row) for row in rows])
         return
-    first = connection.exec_driver_sql(_NEXT_ID).scalar_one()
+    first = ask(connection, _NEXT_ID)[0][0]
     numbered: list[tuple[Any, ...]] = [(first + i, *row) for i, row in enumerate(rows)]
     insert_rows(connection, search, numbered)
-    connection.exec_driver_sql(_INDEX, [(row[0], row[-1]) for row in numbered])
+    change_many(connection, _INDEX, [(row[0], row[-1]) for row in numbered])
 
 
 def _fold(records: Iterable[Said]) -> tuple[dict[int, Said], dict[int, str], list[int]]:

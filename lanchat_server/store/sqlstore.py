@@ -12,12 +12,15 @@ from lanchat.protocol.records import Record
 from lanchat_server.core.model import LogState, RoomHead, Snapshot
 from lanchat_server.core.ports import Fenced
 from lanchat_server.store import reads, schema
+from lanchat_server.store.driver import ask
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.search import find
 from lanchat_server.store.transaction import SqlTransaction
 from lanchat_server.store.url import Address
+
+_LEASE = "SELECT incarnation FROM lease"
 
 
 class SqlStore:
@@ -82,8 +85,8 @@ class SqlStore:
     def _begin_on(self, connection: Connection) -> Connection:
         self._writer = connection
         connection.begin()
-        lease = connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar()
-        if self._incarnation is not None and lease != self._incarnation:
+        held = ask(connection, _LEASE if self.address.is_sqlite else _LEASE + " FOR UPDATE")
+        if self._incarnation is not None and held != [(self._incarnation,)]:
             self._give_up(None)
             raise Fenced(_("A newer server has taken over the database: this one stops"))
         return connection

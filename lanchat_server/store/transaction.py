@@ -23,7 +23,6 @@ from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
 
-_rooms = schema.rooms.c
 _records = schema.records.c
 
 _MESSAGE = ("room_id", "device_id", "run", "n")
@@ -32,9 +31,6 @@ _LAST_NUMBER = """
     (SELECT n FROM records r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c ORDER BY n DESC LIMIT 1),
     (SELECT n FROM rejections r WHERE r.room_id = k.a AND r.device_id = k.b AND r.run = k.c ORDER BY n DESC LIMIT 1)
 """
-_HEADS = select(_rooms.id, _rooms.head_seq, _rooms.head_hash, _rooms.head_ms).where(
-    _rooms.id.in_(bindparam("rooms", expanding=True))
-)
 _TARGETS = select(_records.seq, _records.kind, _records.author_id, _records.body.is_(None)).where(
     _records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True))
 )
@@ -73,11 +69,8 @@ class SqlTransaction(Accounts, Rooms):
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
         self.flush()
-        found = {}
-        for chunk in chunks(rooms):
-            for room, *head in self._connection.execute(_HEADS, {"rooms": chunk}):
-                found[room] = RoomHead(*head)
-        return found
+        found = find_rows(self._connection, "rooms", ("id",), _HEAD, [(room,) for room in rooms])
+        return {room: RoomHead(*head) for (room,), *head in found}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
         self.flush()
