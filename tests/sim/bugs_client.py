@@ -12,8 +12,8 @@ from lanchat.protocol.client.repair import Repair
 from lanchat.protocol.client.room import RoomReceiver
 from lanchat.protocol.client.told import Told
 from lanchat.protocol.messages import Header, decode_header_untrusted
-from tests.sim.planting import Change
 from tests.support.memory_local import MemoryLocalStore
+from tests.support.planting import Change
 
 # --- Sending --------------------------------------------------------------------------------------------------------
 

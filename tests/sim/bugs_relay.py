@@ -17,7 +17,7 @@ from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service import service as service_module
 from lanchat_server.service.connection import Connection
 from lanchat_server.service.writer import Writer
-from tests.sim.planting import Change
+from tests.support.planting import Change
 
 
 def no_head_heartbeat() -> list[Change]:

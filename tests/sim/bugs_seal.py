@@ -6,7 +6,7 @@ from lanchat.protocol import replay, seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.replay import ReplayWindow
 from lanchat_server.service.datagrams import DatagramRelay
-from tests.sim.planting import Change
+from tests.support.planting import Change
 
 
 def nonce_reused() -> list[Change]:

@@ -13,9 +13,9 @@ from lanchat_server.core import sequencer as sequencer_module
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission, _Draft
 from tests.sim import server as server_module
-from tests.sim.planting import Change
 from tests.sim.server import SimStore
 from tests.support.memory_store import Fault, MemoryStore, MemoryTransaction
+from tests.support.planting import Change
 
 
 def acknowledge_before_commit() -> list[Change]:

@@ -6,8 +6,9 @@ import sys
 import time
 
 from tests.sim import bugs_client, bugs_relay, bugs_seal, bugs_store
-from tests.sim.planting import CATCHES, Catch, Plant, hunt, told
+from tests.sim.planting import CATCHES, Catch, hunt
 from tests.support.marked import RELIABILITY, write
+from tests.support.planting import Plant, told
 
 BUGS: tuple[Plant, ...] = (*bugs_store.BUGS, *bugs_relay.BUGS, *bugs_seal.BUGS, *bugs_client.BUGS)
 # Beyond so many seeds a bug counts as not caught.

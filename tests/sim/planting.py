@@ -1,20 +1,12 @@
-"""Deliberate faults: how one is written down, switched on, and hunted.
-
-A bug is a function that returns what to patch; its docstring is what the table of the report says. Nothing else in this
-project knows of them.
-"""
+"""Deliberate faults in the simulator: how one is hunted, and where each was caught. See support/planting.py."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.sim.patches import patched
 from tests.sim.running import run_seed
+from tests.support.planting import Plant, patched
 
-Change = tuple[Any, str, Any]
-Plant = Callable[[], list[Change]]
 # Where each was caught first; written by `python -m tests.sim.planted --table`.
 CATCHES = Path(__file__).with_name("planted.json")
 
@@ -25,11 +17,6 @@ class Catch:
 
     seed: int
     by: str
-
-
-def told(plant: Plant) -> str:
-    """What this bug is, in one line."""
-    return " ".join((plant.__doc__ or "").split()).rstrip(".")
 
 
 def hunt(plant: Plant, first: int, seeds: int) -> Catch | None:

@@ -30,9 +30,9 @@ from lanchat_server.service.service import Service
 from lanchat_server.service.writer import Writer
 from tests.sim.loop import VirtualLoop
 from tests.sim.network import Stream, Way
-from tests.sim.patches import patched
 from tests.sim.signing import signing_key
 from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.planting import patched
 from tests.support.rig import LOG_ID, LOG_KEY
 
 FINGERPRINT = "f1" * 32

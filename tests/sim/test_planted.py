@@ -3,7 +3,8 @@
 import pytest
 
 from tests.sim.planted import BUGS
-from tests.sim.planting import Plant, hunt, known_catches
+from tests.sim.planting import hunt, known_catches
+from tests.support.planting import Plant
 
 # A change of the simulator changes what a seed means, so a bug may need some more seeds than when the table was made.
 SEEDS = 60

@@ -18,7 +18,6 @@ from tests.sim.clock import Clock
 from tests.sim.faults import Faults
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.network import Network, Way, Weather
-from tests.sim.patches import patched
 from tests.sim.people import People
 from tests.sim.profile import Profile
 from tests.sim.restore import Restore
@@ -27,6 +26,7 @@ from tests.sim.sealing import Sealing
 from tests.sim.server import Address, SimServer
 from tests.sim.signing import check_signature
 from tests.support.memory_store import Fault, MemoryDatabase
+from tests.support.planting import patched
 
 # Virtual seconds in which everything must have converged once the faults are over.
 CONVERGENCE = 90.0
