@@ -23,7 +23,7 @@ from lanchat.protocol.messages import Message
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.figures import Report
 from tests.benchmarks.fleet import Client, log_in_all
-from tests.benchmarks.measure import cpu_seconds
+from tests.benchmarks.measure import cpu_seconds, fdatasync_ms
 from tests.benchmarks.serving import DATABASES, MARIADB_OPTIONS, Serving, serving
 from tests.benchmarks.traffic import text
 from tests.support.mariadb import PASSWORD, MariaDB
@@ -40,13 +40,16 @@ def run(report: Report, *, rounds: int, quick: bool) -> None:
     seconds = 3.0 if quick else 5.0
     bare: dict[str, list[float]] = {database: [] for database in DATABASES}
     floods: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    disk = []
     # In turn, because a disk's speed changes within minutes.
     for number in range(1, rounds + 1):
+        disk.append(fdatasync_ms())
         for database in DATABASES:
             report.step(f"round {number} of {rounds}, {database}")
             bare[database].append(_bare(database, seconds / 2))
             for rooms in (1, ROOMS):
                 floods.setdefault((database, rooms), []).append(_flood(database, rooms, seconds))
+    report.add("d", "fdatasync of 4 KiB", "ms", "the disk", "between the rounds", disk)
     for database in DATABASES:
         report.add("d", "single-row commits, bare driver", "/s", database, "one at a time", bare[database])
     for (database, rooms), measured in floods.items():

@@ -13,6 +13,7 @@ from random import Random
 
 from tests.benchmarks.figures import Report
 from tests.benchmarks.generator import Generator, Load, Times, Traffic
+from tests.benchmarks.measure import fdatasync_ms
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import DATABASES, serving
 from tests.benchmarks.traffic import chat_traffic, text
@@ -37,10 +38,13 @@ def run(report: Report, *, rounds: int, quick: bool) -> None:
     cases += [(peer, "TCP") for peer in PEERS]
     measured: dict[tuple[str, str], list[tuple[list[float], list[float]]]] = {case: [] for case in cases}
     repeats = 1 if quick else max(1, rounds - 1)
+    disk = []
     for number in range(1, repeats + 1):
+        disk.append(fdatasync_ms())
         for subject, way in cases:
             report.step(f"{way}: round {number} of {repeats}, {subject}")
             measured[subject, way].append(_measure(subject, way, load))
+    report.add("c", "fdatasync of 4 KiB", "ms", "the disk", "between the rounds", disk)
     for (subject, way), times in measured.items():
         _report(report, subject, way, times)
 

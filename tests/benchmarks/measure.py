@@ -10,7 +10,9 @@ import platform
 import re
 import shutil
 import sqlite3
+import statistics
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -40,6 +42,18 @@ def memory_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise ProcessLookupError(pid)
+
+
+def fdatasync_ms(times: int = 50) -> float:
+    """Median time in which 4 KiB at the end of a file are on the disk; it changes within minutes."""
+    spent = []
+    with tempfile.TemporaryFile(prefix="lanchat-bench-", buffering=0) as file:
+        for _ in range(times):
+            file.write(os.urandom(4096))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            spent.append((time.perf_counter() - began) * 1000)
+    return statistics.median(spent)
 
 
 def machine() -> dict[str, str]:
