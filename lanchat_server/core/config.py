@@ -14,8 +14,8 @@ class CoreConfig:
     # processor time and a datagram for each client whatever is in it (docs/PERFORMANCE.md). A message that comes after
     # a longer pause does not wait. A batch of four and more makes the next one wait longer, in steps of `gather`.
     gather: float = 0.005
-    gather_longest: float = 0.03
-    gather_enough: int = 32
+    gather_longest: float = 0.05
+    gather_enough: int = 64
     # While a batch is being written, so many make the next one, whose signatures are checked meanwhile.
     ahead_enough: int = 128
     # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
