@@ -154,9 +154,13 @@ def _decode_hex(digits: bytes | None, size: int) -> bytes:
     if digits is None or len(digits) != 2 * size:
         raise ProtocolError("TXT value of another size")
     try:
-        return bytes.fromhex(digits.decode("ascii"))
+        octets = bytes.fromhex(digits.decode("ascii"))
     except ValueError:  # UnicodeDecodeError is one
         raise ProtocolError("TXT value is not hex") from None
+    # Blanks between octets are nothing to Python.
+    if len(octets) != size:
+        raise ProtocolError("TXT value is not hex")
+    return octets
 
 
 def _cut(text: str, octets: int) -> str:

@@ -188,7 +188,16 @@ class TestTxtRecord:
 
     @pytest.mark.parametrize(
         "change",
-        [{"txtvers": "2"}, {"proto": "2"}, {"proto": ""}, {"id": "00"}, {"fp": "g" * 64}, {"fp": "é" * 32}],
+        [
+            {"txtvers": "2"},
+            {"proto": "2"},
+            {"proto": ""},
+            {"id": "00"},
+            {"id": "  " + "00" * 15},
+            {"fp": "g" * 64},
+            {"fp": "é" * 32},
+            {"fp": "ab" * 31 + "\t\n"},
+        ],
     )
     def test_other_values_are_refused(self, change: dict[str, str]) -> None:
         with pytest.raises(ProtocolError):
