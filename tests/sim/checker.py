@@ -15,7 +15,7 @@ from lanchat_server.core.model import Decision
 from lanchat_server.core.sequencer import FORGERIES
 from tests.sim.bounds import client_bounds, server_bounds
 from tests.sim.disclosure import Disclosure
-from tests.sim.ledger import Broken, require
+from tests.sim.ledger import Broken, Ledger, require
 from tests.sim.telling import Telling
 
 # A server that lost its lease, or does not know what became of a commit, looks after it this often; see
@@ -32,6 +32,8 @@ class Checker:
         self._telling = Telling(world)
         self._answers: dict[MessageKey, Decision] = {}
         self._shown: dict[tuple[int, int], int] = {}
+        # Store, room, and the hashes from the first record on that its copy had when the log was put back.
+        self._kept: list[tuple[Any, int, list[bytes]]] = []
         self._runs: dict[tuple[bytes, int], Any] = {}
         self._decoded: dict[bytes, list[Any]] = {}
         self._lease_lost: dict[int, float] = {}
@@ -122,10 +124,23 @@ class Checker:
         answer = Decision(getattr(event, "seq", 0), getattr(event, "code", 0))
         self.told(event.key, answer)
 
-    def forget_answers(self) -> None:
-        """The log is another one: what it said before does not bind it."""
+    def log_put_back(self, old: Ledger) -> None:
+        """The log is another one: what it said before does not bind it. What somebody holds of it stays his, and may be
+        shown when its room comes back."""
         self._answers.clear()
         self._shown.clear()
+        for profile in self._world.profiles:
+            for room, truth in old.rooms.items():
+                span = profile.store.span(room)
+                if span is not None:
+                    self._kept.append((profile.store, room, truth.hashes[: span.cursor + 1]))
+
+    def _kept_before(self, process: Any, room: int, seq: int, found: bytes) -> bool:
+        """Whether this was in the copy when the log was put back."""
+        return any(
+            store is process.profile.store and kept == room and hashes[seq : seq + 1] == [found]
+            for store, kept, hashes in self._kept
+        )
 
     def told(self, key: MessageKey, answer: Decision) -> None:
         """I1, I14: what somebody is told was decided, and stays so."""
@@ -145,7 +160,8 @@ class Checker:
         stored = process.profile.store.span(event.room)
         for held in event.held:
             seq = held.record.seq
-            if held.link.hash != ledger.hash_at(event.room, seq):
+            found = held.link.hash
+            if found != ledger.hash_at(event.room, seq) and not self._kept_before(process, event.room, seq, found):
                 self._fail("I9", f"{process.name} shows {seq} of room {event.room}, which the log does not have")
             last = self._shown.get(place)
             if last is not None and seq != last + 1 and not self._may_jump(process, event.room, last, seq):

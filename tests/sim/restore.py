@@ -79,8 +79,8 @@ class Restore:
         if not self._by_hand:
             backup.log = LogState(LOG_ID, backup.log.epoch + 1)
         world.database = backup
+        world.checker.log_put_back(world.ledger)
         world.ledger = Ledger(world.clock, backup, world.ledger)
-        world.checker.forget_answers()
         world.start_server()
 
     def _new_computer(self) -> None:

@@ -18,7 +18,7 @@ from tests.sim.running import Tally, repeat, run_seed, run_seeds
 SEEDS = 2000
 CHUNKS = 40
 # Each failed once.
-REGRESSIONS = (4773,)
+REGRESSIONS = (4773, 69385)
 
 
 def _told(tally: Tally) -> str:
