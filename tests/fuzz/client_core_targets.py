@@ -12,11 +12,20 @@ from lanchat.protocol.client.events import Path as ClientPath
 from lanchat.protocol.client.fold import RoomFold
 from lanchat.protocol.codec import encode
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.records import Head, Record, sign_head
 from lanchat.protocol.seal import Sealer
 from tests.fuzz.picture import FIGURES, picture
-from tests.fuzz.receivers import KEYS, PAYLOAD_MAX, conversation, is_genuine, loop
+from tests.fuzz.receivers import (
+    KEYS,
+    PAYLOAD_MAX,
+    check_numbers,
+    conversation,
+    is_genuine,
+    longest_and_longer,
+    loop,
+)
 from tests.fuzz.seeds import array
 from tests.fuzz.target import Target, unchanged_when_refused
 from tests.support.fake_log import LOG_ID, FakeLog, Wire, device_of, key_of
@@ -104,6 +113,7 @@ def _sealed_payload_to_client(payload: bytes) -> None:
     errors: list[ProtocolError] = []
 
     def on_frames(frames: list[Any]) -> None:
+        assert len(frames) <= DATAGRAM_FRAMES_MAX, "more frames than a datagram may hold"
         try:
             for frame in frames:
                 end.take(frame, ClientPath.UDP)
@@ -138,11 +148,19 @@ def _udp_to_client(datagram: bytes) -> None:
     assert is_genuine(datagram, KEYS.to_client, LOG_ID), "a forged datagram was taken"
     assert len(taken) == 1
 
+    def takes(other: bytes) -> bool:
+        taken.clear()
+        relay._open(other)
+        return bool(taken)
+
+    check_numbers(datagram, KEYS.to_client, LOG_ID, takes)
+
 
 @cache
 def _sealed_to_client() -> list[bytes]:
     sealer = Sealer(KEYS.to_client, KEYS.key_id, LOG_ID, 1)
-    return [sealer.seal(payload) for payload in _payloads_to_client()]
+    found = [sealer.seal(payload) for payload in _payloads_to_client()]
+    return found + longest_and_longer(encode(wire.Pong(1)), KEYS.to_client, LOG_ID)
 
 
 @cache
@@ -170,6 +188,14 @@ def _client_receiver() -> Callable[[bytes], object]:
     sealer = _fresh_sealer(relay)
     relay._on_frames = on_frames
     return lambda payload: relay._open(sealer.seal(payload[:PAYLOAD_MAX]))
+
+
+def _relay_receiver() -> Callable[[bytes], object]:
+    """Without a core behind it."""
+    relay = _client_relay()
+    _fresh_sealer(relay)
+    relay._on_frames = lambda frames: None
+    return relay._open
 
 
 @cache
@@ -235,18 +261,30 @@ def _payloads_to_client() -> list[bytes]:
     return [array([frame]) for frame in live if len(frame) < PAYLOAD_MAX] + [array(live[6:11]), b"\x90"]
 
 
+def _payloads_and_a_crowd() -> list[bytes]:
+    """And more frames than one datagram may hold."""
+    return [*_payloads_to_client(), array([encode(wire.Pong(1))] * (DATAGRAM_FRAMES_MAX + 1))]
+
+
 def _talks_to_client() -> list[bytes]:
     frames = _frames_to_client()
     return [array(frames[:13]), array(frames[13:]), array([frames[4], frames[12], frames[19], frames[20]])]
 
 
 TARGETS = (
-    Target("udp-to-client", _udp_to_client, ProtocolError, _sealed_to_client, datagram=True),
+    Target(
+        "udp-to-client",
+        _udp_to_client,
+        ProtocolError,
+        _sealed_to_client,
+        datagram=True,
+        receiver=_relay_receiver,
+    ),
     Target(
         "sealed-to-client",
         _sealed_payload_to_client,
         ProtocolError,
-        _payloads_to_client,
+        _payloads_and_a_crowd,
         datagram=True,
         receiver=_client_receiver,
         octets_max=PAYLOAD_MAX,

@@ -7,13 +7,20 @@ import json
 import tempfile
 import zlib
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from lanchat.protocol.client.ports import LocalStoreError
@@ -23,7 +30,7 @@ from lanchat.store.settings import Settings
 from lanchat_server import config
 from lanchat_server.service.admin_channel import AdminChannel
 from lanchat_server.service.errors import StartError
-from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.keys import ServerKeys, load_or_create
 from tests.fuzz.target import Never, Target, rule
 from tests.support.fake_log import key_of
 
@@ -77,6 +84,8 @@ def _profile(octets: bytes) -> None:
             assert aside_names(file)[0].read_bytes() == body
             assert typed.load() == _KINDS[choice & 1]()
             raise
+        first, _newline, rest = body.partition(b"\n")
+        assert not body or first.endswith(b" %08x" % zlib.crc32(rest)), "a file was taken that is not what was written"
         typed.update(lambda old: old)
         assert typed.load() == value
 
@@ -95,6 +104,7 @@ def _profiles() -> list[bytes]:
         ) + f'certificate = ["b2N0ZXRz", "{"c3Nz" * 21}cw=="]\n'
         found += [b"\0" + (here / "servers.toml").read_bytes(), b"\2" + (here / "servers.toml").read_bytes()]
         found += [b"\1" + devices.encode(), b"\3\n" + devices.encode()]
+        found += [found[0].replace(b"10.0.0.1", b"10.0.0.2")]
     return found
 
 
@@ -110,11 +120,42 @@ def _server_config(octets: bytes) -> None:
         except config.ConfigError as error:
             rule("\n" not in str(error) and file.name in str(error), "a complaint of several lines, or about no file")
             raise
-        assert 0 <= made.port < 65536
-        assert made.argon2.memory_kib >= config.ARGON2_MEMORY_KIB
-        assert made.message_rate > 0
-        assert made.sessions_total > 0
+        _check_numbers(made)
         assert made.name
+
+
+_PORTS = (0, 65535)
+_COUNTS = (1, 1_000_000)
+# Each number that can be set, with its range.
+_RANGES = {
+    "port": _PORTS,
+    "discovery_port": (1, 65535),
+    "metrics_port": _PORTS,
+    "message_burst": _COUNTS,
+    "sessions_per_user": _COUNTS,
+    "sessions_total": _COUNTS,
+    "unauthenticated_max": _COUNTS,
+    "argon2.memory_kib": (19456, 4 << 20),
+    "argon2.time_cost": (2, 100),
+    "argon2.parallelism": (1, 64),
+    "argon2.workers": (1, 64),
+}
+
+
+def _check_numbers(made: config.ServerConfig) -> None:
+    for name, (low, high) in _RANGES.items():
+        value = attrgetter(name)(made)
+        assert type(value) is int, "something else where a number belongs"
+        assert low <= value <= high, "a number out of its range"
+    assert made.smtp is None or 0 < made.smtp.port < 65536, "a number out of its range"
+    for rate in (made.message_rate, made.total_rate):
+        assert 0 < rate <= 1e6, "a rate out of its range"
+
+
+def _configs() -> list[bytes]:
+    """Whole ones, and ones with a single setting that nobody may make."""
+    refused = ("port = 65536", "port = true", "[passwords]\nmemory_kib = 1", "[limits]\ntotal_rate = nan", "port = 1.0")
+    return [b"", _CONFIG, b"discovery = true\n", *(line.encode() for line in refused)]
 
 
 _CONFIG = b"""
@@ -154,12 +195,22 @@ def _server_keys(octets: bytes) -> None:
             (here / "keys" / name).write_bytes(content if name == _KEY_NAMES[choice % 3] else sound)
         before = {path.name: path.read_bytes() for path in (here / "keys").iterdir()}
         try:
-            load_or_create(here)
+            keys = load_or_create(here)
         except StartError as error:
             rule("\n" not in str(error), "a complaint of several lines")
             raise
+        else:
+            _check_keys(here / "keys", keys)
         finally:
             assert {path.name: path.read_bytes() for path in (here / "keys").iterdir()} == before
+
+
+def _check_keys(files: Path, keys: ServerKeys) -> None:
+    identity, log_key = (load_pem_private_key((files / name).read_bytes(), None) for name in _KEY_NAMES[::2])
+    certificate = x509.load_pem_x509_certificate((files / "identity.crt").read_bytes())
+    assert certificate.public_key() == identity.public_key(), "a certificate of another key"
+    assert keys.fingerprint == certificate.fingerprint(SHA256()).hex()
+    assert keys.log_key.public_key() == log_key.public_key(), "another log key"
 
 
 def _key_files() -> tuple[bytes, bytes, bytes]:
@@ -192,7 +243,8 @@ def _keys() -> list[bytes]:
     """Ours, and keys of other kinds that somebody may put there."""
     others = [_pem(ec.derive_private_key(7, ec.SECP256R1())), _pem(ed448.Ed448PrivateKey.from_private_bytes(b"k" * 57))]
     others.append(_LOCKED)
-    return [bytes([place]) + pem for place, pem in enumerate(_key_files())] + [bytes([2]) + pem for pem in others]
+    ours = [bytes([place]) + pem for place, pem in enumerate(_key_files())]
+    return [*ours, *(bytes([2]) + pem for pem in others), bytes([0]) + _pem(key_of(3))]
 
 
 def _admin_line(octets: bytes) -> None:
@@ -230,7 +282,7 @@ TARGETS = (
         "server-config",
         _server_config,
         config.ConfigError,
-        lambda: [b"", _CONFIG, b"discovery = true\n"],
+        _configs,
         octets_max=8192,
     ),
     Target("server-keys", _server_keys, StartError, _keys, examples=30),

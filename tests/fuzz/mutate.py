@@ -20,11 +20,12 @@ LIES = (
     b"\xdb\xff\xff\xff\xff", b"\xc9\xff\xff\xff\xff\x01", b"\xc1", b"\x9f", b"\x8f", b"\xd6\xff\0\0\0\0",
     b"\xd7\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"\xd8\x01" + bytes(16), b"\xcb\x7f\xf8" + bytes(6),
     b"\xcb\x7f\xf0" + bytes(6), b"\x91" * 40, b"\x81" * 40, b"\x91" * 1100, b"\xa1\xff", b"\xa3\xed\xa0\x80",
+    b"\xed\xa0\x80",
 )  # fmt: skip
 TEXTS = (
     "", " ", "\0", "\n", "\u202e", "\u2066", "\ufeff", "\ud7ff", "\U0010ffff", "a" * 33, "Ж" * 257, "/../", "%s%n",
     "lanchat://h:1/#", "'\"; --", "\U0001f468\u200d\U0001f467", "\u0344" * 64, "ﷺ" * 18, "-👍",
-    "@general", "#general", "ı", "ß", "0" * 400,
+    "@general", "#general", "ı", "ß", "0" * 400, "1", "\x85",
 )  # fmt: skip
 _DEPTH_MAX = 12
 

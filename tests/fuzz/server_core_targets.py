@@ -11,6 +11,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import MESSAGE_CONTEXT, sha256
+from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
 from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
 from lanchat.protocol.records import Head
 from lanchat.protocol.seal import Sealer
@@ -18,7 +19,15 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.datagrams import DatagramRelay
 from tests.fuzz.picture import picture
-from tests.fuzz.receivers import KEYS, PAYLOAD_MAX, conversation, is_genuine, loop
+from tests.fuzz.receivers import (
+    KEYS,
+    PAYLOAD_MAX,
+    check_numbers,
+    conversation,
+    is_genuine,
+    longest_and_longer,
+    loop,
+)
 from tests.fuzz.seeds import array
 from tests.fuzz.target import Target, unchanged_when_refused
 from tests.support import rig as server_rig
@@ -40,6 +49,7 @@ class _ServerEnd:
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
+        self.frames = 0
         self.core = ServerCore(_rig().config, _rig().directory, _heads(), 0.0)
         for number, author in _rig().authors.items():
             self.core.add_session(number, author.user, author.device, 0.0)
@@ -52,6 +62,7 @@ class _ServerEnd:
         return DatagramRelay(_socket(), server_rig.LOG_ID, 1, self._receive, lambda: None, self._count)
 
     def _receive(self, session: int, frame: Any) -> None:
+        self.frames += 1
         self.core.receive(session, frame, Path.UDP, 1.0)
 
     def _count(self, reason: str, number: int = 1) -> None:
@@ -63,6 +74,12 @@ class _ServerEnd:
         self.core.take_outputs()
         if not self.counters["udp_in"]:
             raise ProtocolError("dropped")
+
+    def takes(self, datagram: bytes, address: tuple[str, int] = ADDRESS) -> bool:
+        """Whether this one is taken, after others."""
+        before = self.counters["udp_in"]
+        self.relay._handle(datagram, address)
+        return self.counters["udp_in"] > before
 
     @property
     def channel(self) -> Any:
@@ -85,17 +102,17 @@ def _udp_to_server(datagram: bytes) -> None:
     with unchanged_when_refused(end.core, end.relay):
         end.handle(datagram)
     assert is_genuine(datagram, KEYS.to_server, server_rig.LOG_ID), "a forged datagram was taken"
-    with unchanged_when_refused(end.core, end.relay):
-        before = end.counters["udp_in"]
-        end.relay._handle(datagram, ("127.0.0.1", 6666))
-        assert end.counters["udp_in"] == before, "a datagram was taken twice"
-        assert end.channel.address == ADDRESS
+    before = picture((end.core, end.relay))
+    assert not end.takes(datagram, ("127.0.0.1", 6666)), "a datagram was taken twice"
+    assert picture((end.core, end.relay)) == before, "a datagram that came again changed the receiver's state"
+    check_numbers(datagram, KEYS.to_server, server_rig.LOG_ID, end.takes)
 
 
 @cache
 def _sealed_to_server() -> list[bytes]:
     sealer = Sealer(KEYS.to_server, KEYS.key_id, server_rig.LOG_ID, 1)
-    return [sealer.seal(payload) for payload in _payloads_to_server()]
+    found = [sealer.seal(payload) for payload in _payloads_to_server()]
+    return found + longest_and_longer(encode(wire.Ping(1)), KEYS.to_server, server_rig.LOG_ID)
 
 
 def _sealed_payload_to_server(payload: bytes) -> None:
@@ -109,6 +126,7 @@ def _sealed_payload_to_server(payload: bytes) -> None:
         assert picture(end.core) == before, "a refused datagram changed the core"
         assert end.channel.address is None
         raise
+    assert end.frames <= DATAGRAM_FRAMES_MAX, "more frames than a datagram may hold"
     assert end.core.queue_lengths()["submissions"] <= end.core.config.session_queue_max
 
 
@@ -121,6 +139,11 @@ def _server_receiver() -> Callable[[bytes], object]:
 def _payloads_to_server() -> list[bytes]:
     """What a client sends: messages of its own and of others, repair, receipts, pings; a few in one datagram."""
     return [array([frame]) for frame in _talk_frames()] + [array(_talk_frames()[:4]), b"\x90"]
+
+
+def _payloads_and_a_crowd() -> list[bytes]:
+    """And more frames than one datagram may hold."""
+    return [*_payloads_to_server(), array([encode(wire.Ping(0))] * (DATAGRAM_FRAMES_MAX + 1))]
 
 
 def _talk_frames() -> list[bytes]:
@@ -197,12 +220,19 @@ def _talks_to_server() -> list[bytes]:
 
 
 TARGETS = (
-    Target("udp-to-server", _udp_to_server, ProtocolError, _sealed_to_server, datagram=True),
+    Target(
+        "udp-to-server",
+        _udp_to_server,
+        ProtocolError,
+        _sealed_to_server,
+        datagram=True,
+        receiver=lambda: _ServerEnd().handle,
+    ),
     Target(
         "sealed-to-server",
         _sealed_payload_to_server,
         ProtocolError,
-        _payloads_to_server,
+        _payloads_and_a_crowd,
         datagram=True,
         receiver=_server_receiver,
         octets_max=PAYLOAD_MAX,

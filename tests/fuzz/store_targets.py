@@ -4,20 +4,24 @@ import contextlib
 import hashlib
 import io
 import sqlite3
+import time
+import warnings
 import zipfile
 from functools import cache
 from typing import Annotated, Any
+from unittest import mock
 
 import msgspec
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.ports import Forked, LocalStoreError
-from lanchat.protocol.codec import U63, Key32, decoder, encode
+from lanchat.protocol.codec import U63, decoder, encode
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.messages import Message
 from lanchat.protocol.records import Head, Record, genesis_hash
 from lanchat.protocol.wire import Room, User
+from lanchat.store import local
 from lanchat.store.local import SqliteLocalStore
-from lanchat.store.rescue import decode_outgoing
 from lanchat.store.rows import Damaged, pack, unpack
 from lanchat_server import backup
 from lanchat_server.core.ports import StoreError
@@ -127,22 +131,28 @@ def _damages() -> list[bytes]:
     ]
 
 
-# The rows that `lanchat.store.local` reads; their checksum is set right here, as a faulty program would.
-_ROWS: tuple[tuple[Any, tuple[Any, ...]], ...] = (
-    (decoder(tuple[Record, Key32]), (1, 1)),
-    (decoder(tuple[U63, Key32, U63, Key32, Head | None]), (1,)),
-    (decoder(Room), (1,)),
-    (decoder(User), (1,)),
-    (decoder(Certificate), (b"d" * 16,)),
-    (decode_outgoing, (1, b"d" * 16, 1, 1)),
+# The rows that `lanchat.store.local` reads: with which decoder of its own, under which key, what of which types. Their
+# checksum is set right here, as a faulty program would.
+_ROWS: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
+    ("_decode_link", (1, 1), (Record, bytes)),
+    ("_decode_span", (1,), (int, bytes, int, bytes, Head | None)),
+    ("_decode_room", (1,), (Room,)),
+    ("_decode_user", (1,), (User,)),
+    ("_decode_certificate", (b"d" * 16,), (Certificate,)),
+    ("decode_outgoing", (1, b"d" * 16, 1, 1), (Message, int)),
 )
 
 
 def _local_row(octets: bytes) -> None:
     choice, value = (octets[0], octets[1:]) if octets else (0, b"")
-    decode, key = _ROWS[choice % len(_ROWS)]
+    name, key, kinds = _ROWS[choice % len(_ROWS)]
+    decode = getattr(local, name)
     blob = pack(key, msgspec.Raw(value)) if choice < 128 else value
     found = unpack(decode, key, blob)
+    parts = found if len(kinds) > 1 else (found,)
+    assert len(parts) == len(kinds), "a row of another length"
+    assert all(map(isinstance, parts, kinds)), "a value of another type than its table's"
+    assert all(len(part) == 32 for part in parts if isinstance(part, bytes)), "a hash of another length"
     assert unpack(decode, key, pack(key, found)) == found
 
 
@@ -183,13 +193,24 @@ def _backup(octets: bytes) -> None:
             rule(not (data / "keys").exists(), "keys of a refused backup were taken over")
             raise
         finally:
-            assert {entry.name for entry in here.iterdir()} <= {"office.backup", "data"}
+            rule({entry.name for entry in here.iterdir()} <= {"office.backup", "data"}, "a file outside of the data")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+        assert len(set(names)) == len(names), "a file that is there twice"
         assert choice != 2 or members == _sound_members(), "an altered backup was taken"
         store = open_store(None, data)
         try:
             assert store.snapshot().log.epoch >= 2
         finally:
             store.close()
+
+
+def _with_one_twice() -> bytes:
+    """The sound backup with a table that stands in it a second time."""
+    out = io.BytesIO(_sound_backup())
+    with _the_same_moment(), warnings.catch_warnings(action="ignore"), zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("tables/users", _sound_members()["tables/users"])
+    return out.getvalue()
 
 
 def _archive(members: dict[str, bytes]) -> bytes:
@@ -204,6 +225,11 @@ def _archive(members: dict[str, bytes]) -> bytes:
         manifest = backup.Manifest(backup.FORMAT, schema.REVISION, 1, _log_id(), 1, digests)
         archive.writestr("manifest.json", members.get("manifest.json") or msgspec.json.encode(manifest))
     return out.getvalue()
+
+
+def _the_same_moment() -> contextlib.AbstractContextManager[Any]:
+    """In which a backup is made: so it is the same octets in every run."""
+    return mock.patch.multiple(time, time=lambda: 1.7e9, time_ns=lambda: 1_700_000_000 * 10**9)
 
 
 @cache
@@ -222,7 +248,8 @@ def _sound_backup() -> bytes:
             log = stores.Log(store)
             log.say("hello", "world", author=anna.id)
             file = here / "office.backup"
-            backup.backup(file, store, here / "keys")
+            with _the_same_moment():
+                backup.backup(file, store, here / "keys")
             return file.read_bytes()
         finally:
             store.close()
@@ -245,7 +272,7 @@ def _backups() -> list[bytes]:
     altered = members | {"keys/log.key": members["keys/log.key"].swapcase()}
     outside = [members | {name: b"x"} for name in ("keys/../../evil", "keys/.hidden", "/evil", "tables/x", "keys/")]
     made = [b"\1" + encode(item) for item in (members, few, *outside)]
-    return [b"\0" + _sound_backup(), *made, b"\2" + encode(members), b"\2" + encode(altered)]
+    return [b"\0" + _sound_backup(), b"\0" + _with_one_twice(), *made, b"\2" + encode(members), b"\2" + encode(altered)]
 
 
 TARGETS = (

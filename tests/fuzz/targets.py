@@ -6,6 +6,7 @@ from tests.fuzz import (
     file_targets,
     server_core_targets,
     server_targets,
+    signed_targets,
     store_targets,
     text_targets,
     wire_targets,
@@ -14,6 +15,7 @@ from tests.fuzz.target import Target
 
 _PARTS = (
     wire_targets,
+    signed_targets,
     server_core_targets,
     client_core_targets,
     text_targets,

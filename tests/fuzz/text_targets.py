@@ -16,6 +16,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.logs import redact
 from lanchat_server.store import words
 from lanchat_server.store.url import parse_url
+from tests.fuzz import letter
 from tests.fuzz.target import Never, Target, rule
 
 
@@ -28,7 +29,9 @@ def _text(octets: bytes) -> str:
 
 
 def _invite_link(octets: bytes) -> None:
-    invite = identity.parse_invite_untrusted(_text(octets))
+    text = _text(octets)
+    invite = identity.parse_invite_untrusted(text)
+    assert "@" not in text, "a link that names one host and leads to another one"
     assert 0 < invite.port < 65536
     assert 0 < len(invite.host) <= identity.HOST_MAX
     assert len(bytes.fromhex(invite.fingerprint)) == 32
@@ -38,7 +41,9 @@ def _invite_link(octets: bytes) -> None:
 
 
 def _address(octets: bytes) -> None:
-    host, port = identity.parse_address(_text(octets), identity.DEFAULT_PORT)
+    text = _text(octets)
+    host, port = identity.parse_address(text, identity.DEFAULT_PORT)
+    assert "@" not in text, "an address that names one host and leads to another one"
     assert 0 < port < 65536
     assert 0 < len(host) <= identity.HOST_MAX
     assert host.isprintable()
@@ -76,6 +81,7 @@ def _name(octets: bytes) -> None:
         taken += 1
         assert clean(name) == name, "a clean name is not clean"
         assert 0 < len(name) <= longest
+        assert not letter.INVISIBLE & set(name), "a name with a letter that nobody sees"
         assert names.inert(name, 300) == name, "a clean name that may not be shown"
         assert names.name_key(name).encode()
     if not taken:
@@ -175,7 +181,9 @@ def _texts(*texts: str) -> Callable[[], list[bytes]]:
 
 
 _FINGERPRINT = "0123456789abcdef" * 4
-_NAMES = ("anna", "Анна Б.", "#x", "a@b.c", "\U0001f469\u200d\U0001f680", "e\u0301", "\ufb01", "ไทย", "x" * 64)
+_NAMES = (
+    "anna", "Анна Б.", "#x", "a@b.c", "\U0001f469\u200d\U0001f680", "e\u0301", "\ufb01", "ไทย", "x" * 64, "an\u3164na",
+)  # fmt: skip
 TARGETS = (
     Target(
         "invite-link",
@@ -185,18 +193,22 @@ TARGETS = (
             f"lanchat://office.example:47400/#{_FINGERPRINT}",
             f"lanchat://[fe80::1]:1/#{_FINGERPRINT.upper()}",
             f" lanchat://10.0.0.1:65535#{_FINGERPRINT}\n",
+            f"lanchat://office.example@10.0.0.1:1/#{_FINGERPRINT}",
         ),
     ),
-    Target("address", _address, ProtocolError, _texts("host", "host:1", "[::1]:47400", "::1", "10.0.0.1:80", "ü.de")),
+    Target(
+        "address",
+        _address,
+        ProtocolError,
+        _texts("host", "host:1", "[::1]:47400", "::1", "10.0.0.1:80", "ü.de", "a@b:1"),
+    ),
     Target(
         "fingerprint",
         _fingerprint,
         ProtocolError,
         _texts(_FINGERPRINT, ":".join(_FINGERPRINT[i : i + 2] for i in range(0, 64, 2)), "AB " * 32),
     ),
-    Target(
-        "name", _name, ProtocolError, _texts("anna", "Анна Б.", "#x", "a@b.c", "👩‍🚀", "e\u0301", "ﬁ", "ไทย", "x" * 64)
-    ),
+    Target("name", _name, ProtocolError, _texts(*_NAMES)),
     Target("password", _password, ProtocolError, _texts("correct horse", "пароль пароль", "\ud800" * 9, "x" * 512)),
     Target("code", _code, Never, _texts("12345678", "１２３４ ５６７８", "ABCD-EFGH-JKMN-PQRS", "abcd il0o", "٣")),
     Target(
