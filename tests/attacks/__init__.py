@@ -3,6 +3,7 @@
 outcome.py   what an attack gives: attempts, how many had an effect, what others noticed; the tables of them
 tapped.py    a logged-in client whose datagrams are kept as they were on the wire
 honest.py    people who chat meanwhile, and how long a message of theirs takes
+cable.py victims.py                 real clients at cables in which somebody sits
 forge.py forgeries.py replays.py    datagrams and messages that nobody sealed, signed, or sent now
 members.py rowdy.py                 a member who breaks every rule, and those who are no longer one
 guessing.py                         passwords and names

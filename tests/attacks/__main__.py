@@ -31,6 +31,7 @@ def forged(folder: Path, quick: bool) -> Iterator[Outcome]:
         tape, stranger = forgeries.tapes(server)
         yield forgeries.against_the_opener(tape, stranger, 100_000 if quick else 1_000_000, seed=1)
         yield forgeries.against_the_socket(watcher, 10_000 if quick else 200_000, seed=2)
+    yield forgeries.against_a_client(folder / "client", 10_000 if quick else 200_000, seed=3)
 
 
 def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:
@@ -44,6 +45,7 @@ def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:
     with server.restart() as again, Tapped(again.port, key=watcher.key) as back:
         back.log_in_by_key()
         yield replays.after_a_restart(back, tape)
+    yield replays.at_a_client(folder / "client", rounds=1 if quick else 120)
 
 
 def lied(folder: Path, quick: bool) -> Iterator[Outcome]:

@@ -63,15 +63,14 @@ def scrambled(datagram: bytes, random: Random, count: int) -> Iterator[bytes]:
 def of_strangers(payload: bytes, tape: Tape, random: Random, count: int) -> Iterator[bytes]:
     """What was said, sealed anew with keys that are not the session's: those who know the log and the key's number."""
     for number in range(count):
-        sealer = seal.Sealer(random.randbytes(32), tape.keys.key_id, tape.log_id, tape.epoch)
-        sealer.counter = random.choice((number, random.randrange(seal.PACKETS_PER_KEY)))
-        yield sealer.seal(payload)
+        counter = random.choice((number, random.randrange(seal.PACKETS_PER_KEY)))
+        yield _sealed(random.randbytes(32), tape, tape.log_id, tape.epoch, counter, payload)
 
 
-def contexts(tape: Tape, payload: bytes, up: bool) -> Iterator[bytes]:
+def contexts(tape: Tape, payload: bytes, counter: int, up: bool) -> Iterator[bytes]:
     """Sealed with the session's own keys, but for another log, another epoch, the other direction."""
     keys = tape.keys
-    yield seal.Sealer(keys.to_client if up else keys.to_server, keys.key_id, tape.log_id, tape.epoch).seal(payload)
+    yield _sealed(keys.to_client if up else keys.to_server, tape, tape.log_id, tape.epoch, counter, payload)
     for key in (keys.to_server, keys.to_client):
         for log_id, epoch in (
             (bytes(16), tape.epoch),
@@ -79,4 +78,10 @@ def contexts(tape: Tape, payload: bytes, up: bool) -> Iterator[bytes]:
             (tape.log_id, tape.epoch + 1),
             (tape.log_id, tape.epoch - 1),
         ):
-            yield seal.Sealer(key, keys.key_id, log_id, epoch).seal(payload)
+            yield _sealed(key, tape, log_id, epoch, counter, payload)
+
+
+def _sealed(key: bytes, tape: Tape, log_id: bytes, epoch: int, counter: int, payload: bytes) -> bytes:
+    sealer = seal.Sealer(key, tape.keys.key_id, log_id, epoch)
+    sealer.counter = counter
+    return sealer.seal(payload)

@@ -1,4 +1,5 @@
-"""Datagrams and messages that nobody sealed or signed: through the real `Opener`, and through a real server's sockets.
+"""Datagrams and messages that nobody sealed or signed: through the real `Opener`, through a real server's sockets, and
+at the socket of a real client.
 
 An accepted forgery of a datagram is one that opens. At the server it is one with an effect: something was stored, the
 session's address moved, the counter of opened datagrams rose.
@@ -7,13 +8,15 @@ session's address moved, the counter of opened datagrams rose.
 import itertools
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 from lanchat.protocol import seal, wire
 from lanchat.protocol.errors import ProtocolError
 from tests.attacks import forge
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tape, Tapped, record, udp_socket
+from tests.attacks.tapped import Tape, Tapped, counter_of, few_of_each_kind, kinds_of, record, udp_socket
+from tests.attacks.victims import Conversation, Victim, play
 from tests.support.procs import ServerProcess
 from tests.support.waiting import wait_until
 
@@ -46,7 +49,7 @@ def forged(tape: Tape, stranger: Tape, up: bool, random: Random, extra: int) -> 
                 stranger.up,
                 stranger.down,
                 (tape.keys.key_id.to_bytes(4, "big").join((d[:1], d[5:])) for d in (*stranger.up, *stranger.down)),
-                forge.contexts(tape, payload, up),
+                forge.contexts(tape, payload, counter_of(datagram), up),
                 forge.renumbered(datagram, random, extra),
                 forge.scrambled(datagram, random, extra),
                 forge.of_strangers(payload, tape, random, extra),
@@ -164,3 +167,50 @@ def silent(sock: socket.socket, wait: float = 0.3) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+# --- A client's socket -----------------------------------------------------------------------------------------------
+
+_REASONS = ("seal does not hold", "unknown key", "not a relay datagram", "datagram too long")
+
+
+def against_a_client(folder: Path, count: int, seed: int) -> Outcome:
+    """`count` forgeries or some more, half of them of what a real client has heard, the others of what is still on its
+    way to it; and what is genuine, but comes from elsewhere."""
+    outcome = Outcome("forged datagrams: a client's socket", 0)
+    random = Random(seed)
+
+    async def attack(conversation: Conversation) -> None:
+        anna, boris = conversation.victims
+        await conversation.record(anna, boris)
+        tape, strange = anna.tape(), boris.tape()
+        tape.down = few_of_each_kind(tape)
+        pool = [each for _, several in forged(tape, strange, False, random, count // 100) for each in several]
+        await anna.throw(random.sample(pool, min(count // 2, len(pool))), *_REASONS)
+        while outcome.attempts < count:
+            await _forge_what_is_held(conversation, anna, boris, random)
+
+    play(folder, outcome, attack)
+    return outcome
+
+
+async def _forge_what_is_held(conversation: Conversation, anna: Victim, boris: Victim, random: Random) -> None:
+    """All forgeries of something that Boris says come before it does; then it is shown."""
+    held = anna.cable.hold()
+    tape = anna.tape()
+    line = await boris.person.say()
+
+    def said() -> bool:
+        tape.down = list(held)
+        return any(wire.Records in kinds for kinds in kinds_of(tape))
+
+    await conversation.crowd.until(said, 20, "what was said is on its way")
+    for _, forgeries in forged(tape, boris.tape(), False, random, 100):
+        await anna.throw(forgeries, *_REASONS)
+    await anna.from_elsewhere(tape.down)
+    anna.outcome.expect(line not in anna.person.memory.shown_at, "something was shown that was still on its way")
+    refused = anna.relay.refused()
+    anna.cable.release()
+    await conversation.crowd.until(lambda: line in anna.person.memory.shown_at, 20, "what was said is shown")
+    await anna.settle()
+    anna.outcome.expect(anna.relay.refused() == refused, "the real datagrams were refused after their forgeries")

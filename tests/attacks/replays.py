@@ -1,13 +1,23 @@
-"""What was recorded is sent again: at once, later, from elsewhere, into another session, after a restart.
+"""What was recorded is sent again, to the server and to a client: at once, later, from elsewhere, into another session,
+after a restart, after a new connection.
 
 A replay is accepted when it has any effect: it opens, something is stored twice, an address moves, a log-in succeeds.
 """
 
-from lanchat.protocol import keys, wire
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from unittest.mock import patch
+
+from lanchat.protocol import keys, seal, wire
+from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.replay import WINDOW
 from lanchat.protocol.wire import Code
 from tests.attacks.forgeries import dropped, silent, wait_for_drops
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tape, Tapped, record, udp_socket
+from tests.attacks.tapped import Tape, Tapped, counter_of, record, udp_socket
+from tests.attacks.victims import Conversation, Victim, play
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
@@ -112,9 +122,132 @@ def of_messages(server: ServerProcess, count: int) -> Outcome:
 
 def _relabelled(datagram: bytes, tape: Tape) -> bytes:
     """With the key number of another session."""
-    return datagram[:1] + tape.keys.key_id.to_bytes(4, "big") + datagram[5:]
+    return _numbered(datagram, tape.keys.key_id)
+
+
+def _numbered(datagram: bytes, key_id: int) -> bytes:
+    return datagram[:1] + key_id.to_bytes(4, "big") + datagram[5:]
 
 
 def _state(watcher: Tapped) -> int:
     """Grows when a datagram opens or a message is stored."""
     return watcher.counter("udp_in", "stored", "repeated", "refused")
+
+
+# --- A client's socket -----------------------------------------------------------------------------------------------
+
+_SEEN, _UNSEALED, _UNKNOWN = "datagram seen before", "seal does not hold", "unknown key"
+# How long old keys open here.
+_GRACE = 1.2
+
+
+def at_a_client(folder: Path, rounds: int = 1) -> Outcome:
+    """What real clients heard and said, to them again: everything at once a second time; later; back to its sender and
+    into another session; when the window has moved on; after fresh keys; after a new connection; and while the server
+    says nothing, which nobody must take for a sign of life. The first ones `rounds` times, with chat in between."""
+    outcome = Outcome("replayed datagrams: a client's socket", 0)
+
+    async def attack(conversation: Conversation) -> None:
+        anna, boris, clara = conversation.victims
+        await conversation.record(anna, boris)
+        for _ in range(rounds):
+            await _twice(conversation, anna)
+            await _later(anna, boris)
+        await _past_the_window(conversation, anna)
+        await _after_fresh_keys(conversation, anna)
+        await _after_a_new_connection(conversation, anna)
+        await _into_a_silence(conversation, clara)
+
+    play(folder, outcome, attack, size=3, config=ClientConfig(silence_ping=0.5, silence_max=1.5))
+    return outcome
+
+
+async def _twice(conversation: Conversation, victim: Victim) -> None:
+    async with victim.dropping(_SEEN):
+        victim.cable.copies = 2
+        await conversation.chat()
+        victim.cable.copies = 1
+
+
+async def _later(anna: Victim, boris: Victim) -> None:
+    heard, said = anna.heard(), anna.said()
+    await anna.throw([*heard, *reversed(heard)], _SEEN)
+    await anna.throw(said, _UNSEALED)
+    await boris.throw([*heard, *said], _UNKNOWN)
+    await boris.throw(_all_numbered([*heard, *said], boris), _UNSEALED)
+
+
+async def _past_the_window(conversation: Conversation, victim: Victim) -> None:
+    """So much is said that what was heard before is below the window."""
+    old = victim.heard()
+
+    def moved() -> bool:
+        return counter_of(victim.heard()[-1]) - counter_of(old[-1]) >= WINDOW
+
+    with await asyncio.to_thread(RawClient, victim.cable.server_port) as talker:
+        await asyncio.to_thread(talker.register, "talker")
+        while not moved():
+            await asyncio.to_thread(_say_much, talker)
+    await conversation.chat()
+    await victim.throw(old, _SEEN)
+
+
+def _say_much(talker: RawClient) -> None:
+    """Fifty messages that fill a datagram each."""
+    room = talker.rooms["general"]
+    talker.send(wire.Submit([talker.message(room, "x" * 850) for _ in range(50)]))
+    decided = 0
+    while decided < 50:
+        decided += len(talker.wait_for(wire.Decided).receipts)
+
+
+async def _after_fresh_keys(conversation: Conversation, victim: Victim) -> None:
+    """The old ones still open what was under way, but nothing twice; then nothing."""
+    assert victim.person.client.member is not None
+    driver, old, key_id = victim.person.client.member.driver, victim.heard()[-WINDOW:], victim.key_id
+    with patch.object(seal, "OLD_KEY_GRACE", _GRACE):
+        driver.core.renew(driver.now())
+        driver.pump()
+        await conversation.crowd.until(lambda: victim.key_id != key_id, 20, "there are fresh keys")
+        forgotten = time.monotonic() + _GRACE
+    await victim.throw(old, _SEEN)
+    await victim.throw(_all_numbered(old, victim), _UNSEALED)
+    await conversation.crowd.until(lambda: time.monotonic() > forgotten + 0.1, 20, "the old keys are forgotten")
+    await victim.throw(old, _UNKNOWN)
+
+
+async def _after_a_new_connection(conversation: Conversation, victim: Victim) -> None:
+    heard, said = victim.heard(), victim.said()
+    relay = victim.relay
+    victim.cable.cut()
+    await conversation.by_datagram(victim, after=relay)
+    await victim.throw([*heard, *said], _UNKNOWN)
+    await victim.throw(_all_numbered([*heard, *said], victim), _UNSEALED)
+
+
+async def _into_a_silence(conversation: Conversation, victim: Victim) -> None:
+    """Nothing of the server gets through any more. What it said before is repeated, and its silence is noticed."""
+    await conversation.by_datagram(victim)
+    await victim.settle()
+    outcome, relay, cable, end = victim.outcome, victim.relay, victim.cable, time.monotonic() + 20
+    opened, refused, heard = relay.opened, relay.refused(), victim.heard()
+    cable.silence()
+    while (there := _in_session(victim)) and time.monotonic() < end:
+        for datagram in heard[-20:]:
+            cable.inject(datagram)
+            outcome.attempts += 1
+        await asyncio.sleep(0.02)
+    victim.dropped += relay.refused() - refused
+    outcome.accepted += relay.opened - opened
+    outcome.expect(not there, "repetitions are taken for signs of life")
+    cable.mend()
+
+
+def _in_session(victim: Victim) -> bool:
+    assert victim.person.client.member is not None
+    return victim.person.client.member.core.in_session
+
+
+def _all_numbered(datagrams: Iterable[bytes], victim: Victim) -> list[bytes]:
+    """With the number of this one's keys."""
+    return [_numbered(datagram, victim.key_id) for datagram in datagrams]

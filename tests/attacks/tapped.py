@@ -121,17 +121,27 @@ def record(client: Tapped) -> Tape:
     time.sleep(1.1)
     heard = {type(frame) for frame in client.frames()}
     assert {wire.RoomCursors, wire.Busy} <= heard, heard
-    client.tape.down = _few_of_each_kind(client.tape)
+    client.tape.down = few_of_each_kind(client.tape)
     return client.tape
 
 
-def _few_of_each_kind(tape: Tape) -> list[bytes]:
-    """At most three of the server's datagrams with the same kinds of frames."""
+def counter_of(datagram: bytes) -> int:
+    """The number that it has under its key."""
+    return int.from_bytes(datagram[5 : seal.HEADER], "big")
+
+
+def kinds_of(tape: Tape) -> list[tuple[type, ...]]:
+    """What each of the server's datagrams has in it."""
     _, opener = tape.openers()
+    opened = (decode_server_datagram_untrusted(opener.open_untrusted(datagram)) for datagram in tape.down)
+    return [tuple(type(frame) for frame in frames) for frames in opened]
+
+
+def few_of_each_kind(tape: Tape) -> list[bytes]:
+    """At most three of the server's datagrams with the same kinds of frames."""
     kinds: dict[tuple[type, ...], list[bytes]] = {}
-    for datagram in tape.down:
-        frames = decode_server_datagram_untrusted(opener.open_untrusted(datagram))
-        kinds.setdefault(tuple(type(frame) for frame in frames), []).append(datagram)
+    for datagram, kind in zip(tape.down, kinds_of(tape), strict=True):
+        kinds.setdefault(kind, []).append(datagram)
     return [datagram for each in kinds.values() for datagram in each[:3]]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.attacks import replays
-from tests.attacks.forgeries import against_the_opener, against_the_socket, tapes
+from tests.attacks.forgeries import against_a_client, against_the_opener, against_the_socket, tapes
 from tests.attacks.outcome import faults
 from tests.attacks.tapped import Tapped, watched
 
@@ -31,3 +31,15 @@ def test_what_was_recorded_does_nothing_a_second_time(tmp_path: Path) -> None:
     outcomes = [datagrams, proofs, messages, restarted]
     assert all(outcome.attempts for outcome in outcomes)
     assert not faults(outcomes)
+
+
+def test_a_client_takes_nothing_that_somebody_on_the_way_made(tmp_path: Path) -> None:
+    outcome = against_a_client(tmp_path, 5_000, seed=3)
+    assert outcome.attempts >= 5_000
+    assert not faults([outcome])
+
+
+def test_a_client_takes_nothing_a_second_time(tmp_path: Path) -> None:
+    outcome = replays.at_a_client(tmp_path)
+    assert outcome.attempts >= 3_000
+    assert not faults([outcome])
