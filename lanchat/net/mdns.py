@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from ipaddress import IPv4Address
+from typing import Any
 
 from zeroconf import Error, IPVersion, ServiceInfo, ServiceListener, Zeroconf
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -30,6 +31,7 @@ LOOKUP_TIMEOUT = 3.0
 # bring the address along. A waiting one holds about 5 KiB.
 LOOKUPS_MAX = 32
 
+_PORT = 5353
 # From linux/in.h; Python has no name for it.
 _IP_MULTICAST_ALL = 49
 
@@ -103,9 +105,26 @@ class _Stations:
                 self._on_trouble(interface, error)
 
 
+class _Answerer(Zeroconf):
+    """Answers go to the group, never to the address that a question came from: it may be that of somebody who asked
+    nothing, and an answer is several times as long as its question. Who asks as a simple resolver does, from another
+    port, would not hear the group, and gets no answer."""
+
+    def async_send(
+        self,
+        out: Any,
+        addr: str | None = None,
+        port: int = _PORT,
+        v6_flow_scope: tuple[()] | tuple[int, int] = (),
+        transport: Any = None,
+    ) -> None:
+        if addr is None or port == _PORT:
+            super().async_send(out)
+
+
 @contextlib.asynccontextmanager
 async def _station(interface: Interface) -> AsyncIterator[AsyncZeroconf]:
-    station = AsyncZeroconf(interfaces=[interface.address], ip_version=IPVersion.V4Only)
+    station = AsyncZeroconf(zc=_Answerer(interfaces=[interface.address], ip_version=IPVersion.V4Only))
     try:
         await station.zeroconf.async_wait_for_start()
         _hear_only_own_interface(station.zeroconf)
@@ -168,7 +187,7 @@ class Watcher(ServiceListener):
         self._lookups: set[asyncio.Task[None]] = set()
 
     async def run(self, station: AsyncZeroconf) -> None:
-        """Watches until cancelled. The library asks for a unicast answer first, which comes within 0.1 to 0.2 s."""
+        """Watches until cancelled. The first answer comes within 0.1 to 0.2 s."""
         await station.async_add_service_listener(SERVICE_TYPE, self)
         try:
             await asyncio.Event().wait()

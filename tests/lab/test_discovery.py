@@ -34,6 +34,7 @@ from tests.support.waiting import wait_until
 
 SOON = 0.3  # seconds within which a probe finds a server
 NOBODY = "discovery_port=9"
+STRANGER = (sys.executable, "-m", "tests.lab.mdns_stranger")
 PEER = (sys.executable, "-m", "tests.lab.discovery_peer")
 
 
@@ -255,6 +256,18 @@ class TestOnOneNetwork:
         search = fastest(two, "last_known=[('a.name', 1), ('10.77.0.1', 1)]")
         assert search["servers"] == [by_probe]
         assert search["seconds"] <= SOON
+        assert server.stop() == 0
+
+    def test_dns_sd_answers_the_group_and_nobody_alone(self, computers: tuple[Computer, Computer]) -> None:
+        """What a stranger makes the server send to somebody's address is no longer than what he sent: nothing."""
+        one, two = computers
+        server = serve(one, "Office", 4242)
+        assert seek_until(two, bool, NOBODY)
+        time.sleep(1.0)  # what was just announced is not announced again
+        asked = json.loads(two.run(*STRANGER, "10.77.0.2", "10.77.0.1", timeout=20))
+        assert asked["group"] >= 1
+        assert len(asked["alone"]) == 4
+        assert not any(asked["alone"].values()), asked
         assert server.stop() == 0
 
     def test_a_long_search_merges_and_does_not_hold_up_the_loop(self, computers: tuple[Computer, Computer]) -> None:
