@@ -14,8 +14,8 @@ def check_value(value: Any, octets: bytes) -> None:
     """A typed value says what its octets say: no text is a number, no number another one."""
     try:
         said = msgspec.msgpack.decode(octets)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        # What a reader does not know at the end of an array may hold a moment or a text that is none.
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError, RecursionError):
+        # What no reader knows at the end of an array may be a text that is none, a moment, a map by maps.
         return
     assert _agree(msgspec.to_builtins(value, builtin_types=(bytes,)), said), "a value that the octets do not say"
 

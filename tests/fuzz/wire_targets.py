@@ -14,6 +14,7 @@ from lanchat.protocol.names import BIDI_CONTROLS
 from lanchat.protocol.wire import FrameReader
 from tests.fuzz import letter, seeds
 from tests.fuzz.mutate import blind
+from tests.fuzz.receivers import PAYLOAD_MAX
 from tests.fuzz.target import Target
 from tests.support.fake_log import LOG_ID
 
@@ -183,6 +184,7 @@ TARGETS = (
         lambda: seeds.datagrams("to server"),
         datagram=True,
         receiver=lambda: wire.decode_client_datagram_untrusted,
+        octets_max=PAYLOAD_MAX,
     ),
     Target(
         "payload-to-client",
@@ -191,6 +193,7 @@ TARGETS = (
         lambda: seeds.datagrams("to client"),
         datagram=True,
         receiver=lambda: wire.decode_server_datagram_untrusted,
+        octets_max=PAYLOAD_MAX,
     ),
     Target("tls-stream", _tls_stream, ProtocolError, _streams, change=_damaged),
     Target("beacon-probe", _probe, ProtocolError, lambda: [beacon.encode_probe(b"t" * 16)], datagram=True),
