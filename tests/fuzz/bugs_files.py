@@ -1,5 +1,6 @@
 """Deliberate faults of those who read files and what people type: configuration, profile, local store, backup, link."""
 
+import json
 import re
 import tomllib
 import zipfile
@@ -15,8 +16,10 @@ from lanchat.protocol.codec import Decoder, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.store import local, rescue, rows
 from lanchat.store.identities import TypedFile
+from lanchat.store.settings import Settings
 from lanchat_server import backup, config
 from lanchat_server.service import keys
+from lanchat_server.service.admin_channel import AdminChannel
 from tests.fuzz.planting import Plants
 from tests.support.planting import Change
 
@@ -71,7 +74,33 @@ def keys_apart() -> list[Change]:
     return [(keys, "_load", loaded)]
 
 
+def admin_line_too_deep() -> list[Change]:
+    """A line on the administrator's channel that nests too deeply is answered by an error of the reader."""
+    honest = AdminChannel._answer
+
+    async def answered(self: AdminChannel, line: bytes) -> dict[str, Any]:
+        try:
+            json.loads(line)
+        except ValueError:
+            return {"error": "not a request"}
+        return await honest(self, line)
+
+    return [(AdminChannel, "_answer", answered)]
+
+
 # --- The client's files ---------------------------------------------------------------------------------------------
+
+
+def settings_of_no_text() -> list[Change]:
+    """Settings that are no UTF-8 end the reader with an error instead of being set aside."""
+    honest = Settings._read
+
+    def read(self: Settings) -> dict[str, Any]:
+        if self._path.exists():
+            self._path.read_text(encoding="utf-8")
+        return honest(self)
+
+    return [(Settings, "_read", read)]
 
 
 def no_checksum() -> list[Change]:
@@ -139,6 +168,8 @@ BUGS: Plants = {
     flag_as_number: ("server-config",),
     config_too_deep: ("server-config",),
     keys_apart: ("server-keys",),
+    admin_line_too_deep: ("admin-line",),
+    settings_of_no_text: ("client-settings",),
     no_checksum: ("profile",),
     row_without_checksum: ("local-store",),
     row_of_any_type: ("local-row",),
