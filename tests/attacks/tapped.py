@@ -78,8 +78,9 @@ class Tapped(RawClient):
         return found
 
     def status(self) -> dict[str, Any]:
-        """The server's figures; for its administrator."""
-        report = self.request(wire.Status())
+        """The server's figures; for its administrator, who asks again when he asked too often."""
+        while isinstance(report := self.request(wire.Status()), wire.Failure) and report.code == wire.Code.BUSY:
+            time.sleep(report.retry_ms / 1000)
         assert isinstance(report, wire.StatusReport), report
         figures: dict[str, Any] = json.loads(report.json)
         return figures
