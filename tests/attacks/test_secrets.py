@@ -13,7 +13,10 @@ from tests.support.child import Child
 from tests.support.leaks import Listener, Watch, recording
 from tests.support.procs import ServerProcess
 
+TESTS = Path(__file__).parents[1]
 KEY = bytes(range(200, 232))
+# They start processes that nobody watches: other people's servers, and a search that is no test.
+UNWATCHED = {"benchmarks/peers.py", "fuzz/__main__.py"}
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,13 @@ def test_the_private_keys_of_a_server_are_known(tmp_path: Path) -> None:
     watch.text("a log", pem)
     watch.text("a log", base64.b64decode(pem.splitlines()[1])[-32:].hex())
     assert len(watch.findings()) >= 2
+
+
+def test_who_starts_a_process_by_hand_hands_its_output_to_the_watch() -> None:
+    """`subprocess.run` is watched by itself (tests/conftest.py)."""
+    starting = {path: path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py")}
+    by_hand = {path.relative_to(TESTS).as_posix(): text for path, text in starting.items() if ".Popen(" in text}
+    assert "support/child.py" in by_hand
+    assert {name for name, text in by_hand.items() if "guard.text(" not in text and "guard.follow(" not in text} == (
+        UNWATCHED
+    )

@@ -17,6 +17,7 @@ from lanchat.store.profile import Profile
 from tests.chaos.crowd import PASSWORD, Memory
 from tests.chaos.launcher import kill_at
 from tests.chaos.points import TYPING
+from tests.support.leaks import guard
 from tests.support.ports import free_port
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 
@@ -68,6 +69,7 @@ class Typing:
             self.process.communicate(timeout=10)
             for file in self.files:
                 file.close()
+                guard.text(file.name, Path(file.name).read_bytes())
 
     def _await_first_line(self, timeout: float) -> None:
         end = time.monotonic() + timeout

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.leaks import guard
 from tests.support.ports import free_port
 from tests.support.procs import (
     ROOT,
@@ -438,15 +439,15 @@ def test_ctrl_c_ends_a_listener_with_130(anna: Person, room: str) -> None:
 
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 def test_ctrl_c_at_any_moment_leaves_no_traceback(anna: Person, room: str, delay: float) -> None:
-    argv = [sys.executable, "-m", "lanchat", "--profile", str(anna.profile), "--server", anna.address, "listen", room]
-    process = subprocess.Popen(argv, cwd=ROOT, env=plain_environment(anna.profile), stderr=subprocess.PIPE, text=True)
-    try:
-        process.wait(delay)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=15)
+    with ClientProcess(["--server", anna.address, "listen", room], anna.profile) as listener:
+        try:
+            listener.wait(delay)
+        except TimeoutError:
+            listener.signal(signal.SIGINT)
+            listener.wait(15)
+    err = "\n".join(listener.stderr)
     if "lanchat" in err or not err:  # else it was not our turn yet: the interpreter was still starting
-        assert (process.returncode in (130, -signal.SIGINT), err) == (True, "")
+        assert (listener.returncode in (130, -signal.SIGINT), err) == (True, "")
 
 
 def test_a_reader_that_goes_away_is_no_error(anna: Person, room: str) -> None:
@@ -464,7 +465,9 @@ def test_a_reader_that_goes_away_is_no_error(anna: Person, room: str) -> None:
     assert process.stderr
     process.stdout.close()
     assert process.wait(20) == 0
-    assert process.stderr.read() == b""
+    errors = process.stderr.read()
+    guard.text("lanchat history", errors)
+    assert errors == b""
     process.stderr.close()
 
 
@@ -487,11 +490,8 @@ def test_output_is_utf8_whatever_the_locale(anna: Person, room: str) -> None:
 def test_several_commands_of_one_profile_at_once(anna: Person, boris: Person, room: str) -> None:
     with boris.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
-        argv = [sys.executable, "-m", "lanchat", "--profile", str(anna.profile), "--server", anna.address]
-        senders = [
-            subprocess.Popen([*argv, "send", room, f"text {n}"], cwd=ROOT, env=plain_environment(anna.profile))
-            for n in range(4)
-        ]
+        argv = ["--server", anna.address, "send", room]
+        senders = [ClientProcess([*argv, f"text {n}"], anna.profile) for n in range(4)]
         assert [sender.wait(60) for sender in senders] == [0] * 4
         listener.wait_for_count(lambda event: event["event"] == "message", 4)
     assert sorted(row["text"] for row in boris.call("history", room)) == [f"text {n}" for n in range(4)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.leaks import guard
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.waiting import wait_until
 
@@ -26,6 +27,7 @@ class Terminal:
     def __init__(self, args: Sequence[str], profile: Path, language: str = "en") -> None:
         profile.mkdir(parents=True, exist_ok=True)
         self.screen = ""
+        self._written: list[str] = []
         self._master, self._slave = pty.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lanchat", "--profile", str(profile), *args],
@@ -43,7 +45,8 @@ class Terminal:
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         try:
             while octets := os.read(self._master, 4096):
-                self.screen += decode(octets)
+                self._written.append(decode(octets))
+                self.screen += self._written[-1]
         except OSError:
             pass
 
@@ -63,6 +66,11 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def type_secret(self, text: str) -> None:
+        """What must be seen nowhere, though this is its own terminal."""
+        guard.word(text, "typed secret")
+        self.type(f"{text}\n")
+
     def echoes(self) -> bool:
         """What is typed is shown."""
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
@@ -80,6 +88,7 @@ class Terminal:
         os.close(self._slave)
         self._reader.join(5)
         os.close(self._master)
+        guard.text("a client at a terminal", "".join(self._written))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +115,7 @@ def test_a_person_registers(
         for prompt in (password, again):
             terminal.expect(prompt)
             wait_until(lambda: not terminal.echoes(), 5, "the password is not shown")
-            terminal.type("correct horse\n")
+            terminal.type_secret("correct horse")
         terminal.expect(done)
         assert terminal.wait() == 0
         assert "correct horse" not in terminal.screen
@@ -143,9 +152,9 @@ def test_a_slow_typist_is_waited_for(server: ServerProcess, tmp_path: Path) -> N
         terminal.expect("New password:")
         with pytest.raises(subprocess.TimeoutExpired):
             terminal.wait(11)
-        terminal.type("correct horse\n")
+        terminal.type_secret("correct horse")
         terminal.expect("once more:")
-        terminal.type("correct horse\n")
+        terminal.type_secret("correct horse")
         terminal.expect("was created")
         assert terminal.wait() == 0
 
