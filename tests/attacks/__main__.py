@@ -31,7 +31,7 @@ def forged(folder: Path, quick: bool) -> Iterator[Outcome]:
         tape, stranger = forgeries.tapes(server)
         yield forgeries.against_the_opener(tape, stranger, 100_000 if quick else 1_000_000, seed=1)
         yield forgeries.against_the_socket(watcher, 10_000 if quick else 200_000, seed=2)
-    yield forgeries.against_a_client(folder / "client", 10_000 if quick else 200_000, seed=3)
+    yield forgeries.against_a_client(folder / "client", 20_000 if quick else 200_000, seed=3)
 
 
 def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:

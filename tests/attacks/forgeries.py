@@ -171,12 +171,14 @@ def silent(sock: socket.socket, wait: float = 0.3) -> bool:
 
 # --- A client's socket -----------------------------------------------------------------------------------------------
 
+# Of each kind of forgery that is drawn, for each datagram.
+_EXTRA = 100
 _REASONS = ("seal does not hold", "unknown key", "not a relay datagram", "datagram too long")
 
 
 def against_a_client(folder: Path, count: int, seed: int) -> Outcome:
-    """`count` forgeries or some more, half of them of what a real client has heard, the others of what is still on its
-    way to it; and what is genuine, but comes from elsewhere."""
+    """`count` forgeries or some more: of each kind of datagram that a real client has heard, and of what is still on
+    its way to it; and what is genuine, but comes from elsewhere."""
     outcome = Outcome("forged datagrams: a client's socket", 0)
     random = Random(seed)
 
@@ -185,10 +187,12 @@ def against_a_client(folder: Path, count: int, seed: int) -> Outcome:
         await conversation.record(anna, boris)
         tape, strange = anna.tape(), boris.tape()
         tape.down = few_of_each_kind(tape)
-        pool = [each for _, several in forged(tape, strange, False, random, count // 100) for each in several]
-        await anna.throw(random.sample(pool, min(count // 2, len(pool))), *_REASONS)
-        while outcome.attempts < count:
+        for _, forgeries in forged(tape, strange, False, random, _EXTRA):
+            await anna.throw(forgeries, *_REASONS)
+        while True:
             await _forge_what_is_held(conversation, anna, boris, random)
+            if outcome.attempts >= count:
+                return
 
     play(folder, outcome, attack)
     return outcome
@@ -205,7 +209,7 @@ async def _forge_what_is_held(conversation: Conversation, anna: Victim, boris: V
         return any(wire.Records in kinds for kinds in kinds_of(tape))
 
     await conversation.crowd.until(said, 20, "what was said is on its way")
-    for _, forgeries in forged(tape, boris.tape(), False, random, 100):
+    for _, forgeries in forged(tape, boris.tape(), False, random, _EXTRA):
         await anna.throw(forgeries, *_REASONS)
     await anna.from_elsewhere(tape.down)
     anna.outcome.expect(line not in anna.person.memory.shown_at, "something was shown that was still on its way")
