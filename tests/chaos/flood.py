@@ -1,7 +1,9 @@
 """Somebody who hands in messages as fast as the server lets him and does not care for `Busy`: what grows, and what
 the server says to him."""
 
+import contextlib
 import threading
+import time
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -15,7 +17,8 @@ TEXT = "\N{RABBIT FACE}" * 3000  # 12,000 octets
 
 
 class Flood:
-    """A thread that submits in its `with` block. `heard` counts the answers by type, `handed_in` the messages."""
+    """A thread that submits and listens in its `with` block: one, because a TLS connection is not made for two at once.
+    `heard` counts the answers by type, `handed_in` the messages."""
 
     def __init__(self, port: int, user: str) -> None:
         self.heard: Counter[type] = Counter()
@@ -24,35 +27,32 @@ class Flood:
         self._client.register(user)
         self._room = self._client.rooms["general"]
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._read)]
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        for thread in self._threads:
-            thread.join(30)
+        self._thread.join(30)
         self._client.close()
 
-    def _write(self) -> None:
-        while not self._ended.wait(PAUSE):
-            messages = [self._client.message(self._room, TEXT) for _ in range(BATCH)]
-            try:
+    def _run(self) -> None:
+        """Until the end of the block, or until the server hangs up."""
+        with contextlib.suppress(OSError, EOFError):
+            while not self._ended.is_set():
+                messages = [self._client.message(self._room, TEXT) for _ in range(BATCH)]
+                self._client.sock.settimeout(20)
                 self._client.send(wire.Submit(messages))
-            except OSError:
-                return
-            self.handed_in += len(messages)
+                self.handed_in += len(messages)
+                self._listen(time.monotonic() + PAUSE)
 
-    def _read(self) -> None:
-        while not self._ended.is_set():
+    def _listen(self, end: float) -> None:
+        while (left := end - time.monotonic()) > 0:
             try:
-                self.heard[type(self._client.receive(0.2))] += 1
+                self.heard[type(self._client.receive(left))] += 1
             except TimeoutError:
-                continue
-            except (OSError, EOFError):
                 return

@@ -144,7 +144,7 @@ def _mariadb_disk() -> Figures:
         server = MariaDB(parent=disk.path)
         try:
             server.start()
-            return _live_through(Scene(folder, database=prepared(server)), [full(disk, 5)] * 2)
+            return _live_through(Scene(folder, database=prepared(server)), [full(disk, 5, server)] * 2)
         finally:
             server.remove()
 

@@ -41,7 +41,7 @@ def test_a_database_server_whose_disk_is_full(tmp_path: Path) -> None:
         server = MariaDB(parent=disk.path)
         try:
             server.start()
-            check(Scene(tmp_path, database=prepared(server)), full(disk, 2.0))
+            check(Scene(tmp_path, database=prepared(server)), full(disk, 2.0, server))
         finally:
             server.remove()
 

@@ -16,6 +16,10 @@ from tests.chaos.scene import Scene
 from tests.support.mariadb import MariaDB
 
 
+# Seconds in which acknowledgements of what was stored before reach everybody.
+_UNDER_WAY = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """How it begins and ends, called in a thread, and how many seconds it lasts. `total`: nothing at all can be stored
@@ -54,9 +58,16 @@ def read_only(server: MariaDB, seconds: float) -> Trouble:
     return Trouble("read-only", lambda: switch(1), lambda: switch(0), seconds)
 
 
-def full(disk: SmallDisk, seconds: float) -> Trouble:
-    """Not one octet more. What is there already may be written over, so some messages still find room."""
-    return Trouble("disk full", disk.fill, disk.empty, seconds, total=False)
+def full(disk: SmallDisk, seconds: float, server: MariaDB | None = None) -> Trouble:
+    """Not one octet more. What is there already may be written over, so some messages still find room. A database
+    server on that disk may break down (10.11 does, in the middle of an INSERT); when there is room it is started."""
+
+    def end() -> None:
+        disk.empty()
+        if server is not None:
+            server.revive()
+
+    return Trouble("disk full", disk.fill, end, seconds, total=False)
 
 
 @dataclass(slots=True)
@@ -104,6 +115,7 @@ async def _one(scene: Scene, trouble: Trouble, number: int) -> Report:
     end = time.monotonic() + trouble.seconds
     with flood:
         await crowd.until(lambda: flood.heard[wire.Busy], 30, "the server says that it is busy")
+        await asyncio.sleep(_UNDER_WAY)
         acknowledged = crowd.acknowledged()
         while time.monotonic() < end:
             report.growth = max(report.growth, scene.server_memory() - memory)

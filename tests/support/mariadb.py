@@ -103,6 +103,18 @@ class MariaDB:
             self._server.stop(grace)
             self._server = None
 
+    def revive(self, timeout: float = 30.0) -> None:
+        """Returns when it answers; if it breaks down, or has, it is started again, as the system does with a service.
+        Raises TimeoutError."""
+
+        def answers() -> bool:
+            if self._server is not None and self._server.returncode is not None:
+                self._server = None
+                self.start()
+            return self._server is not None and self._is_up(self._server)
+
+        wait_until(answers, timeout, "MariaDB answers again")
+
     def kill(self) -> None:
         """SIGKILL, as a power cut: what was not committed is gone. `start` recovers."""
         if self._server is not None:

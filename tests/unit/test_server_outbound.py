@@ -241,7 +241,9 @@ def test_the_first_message_after_a_pause_does_not_wait_and_the_next_ones_gather(
     assert commit(rig, due + rig.config.gather) == 1
 
 
-@pytest.mark.parametrize(("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (8, 0.02), (12, 0.03), (20, 0.05), (63, 0.05)])
+@pytest.mark.parametrize(
+    ("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (8, 0.02), (12, 0.03), (20, 0.05), (63, 0.05)]
+)
 def test_the_more_come_the_longer_the_next_ones_gather(rig: Rig, size: int, wait: float) -> None:
     submit(rig, size, 1.0)
     assert commit(rig, 1.0) == size
