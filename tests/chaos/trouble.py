@@ -15,7 +15,6 @@ from tests.chaos.flood import Flood
 from tests.chaos.scene import Scene
 from tests.support.mariadb import MariaDB
 
-
 # Seconds in which acknowledgements of what was stored before reach everybody.
 _UNDER_WAY = 0.5
 
