@@ -139,6 +139,14 @@ def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
     assert last.code == (code if state is LinkState.REFUSED else 0)
 
 
+def test_a_second_connection_is_refused_as_well() -> None:
+    """It was under way when the first one heard that it is over."""
+    client = live_wire()
+    client.core.receive(wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), Path.TLS, client.now)
+    client.core.refused(client.now, code=wire.Code.DEVICE_REVOKED)
+    assert client.core.state is LinkState.REFUSED
+
+
 def test_after_a_refusal_a_new_start_is_possible() -> None:
     client = live_wire()
     client.core.refused(client.now, code=13)

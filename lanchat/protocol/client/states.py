@@ -75,7 +75,14 @@ TABLE: dict[LinkState, dict[Move, LinkState]] = {
     S.CONNECTING: _DOWN,
     S.AUTHENTICATING: {M.LOGGED_IN: S.SYNCING, M.LOST: S.CONNECTING, M.PATIENCE_OVER: S.AWAY, M.REFUSED: S.REFUSED},
     S.AWAY: _DOWN | {M.TRY: S.AWAY, M.LOST: S.AWAY},
-    S.REFUSED: {M.TRY: S.CONNECTING, M.OPENED: S.AUTHENTICATING, M.LOGGED_IN: S.SYNCING, M.LOST: S.REFUSED},
+    # A second connection that was under way is refused as well.
+    S.REFUSED: {
+        M.TRY: S.CONNECTING,
+        M.OPENED: S.AUTHENTICATING,
+        M.LOGGED_IN: S.SYNCING,
+        M.LOST: S.REFUSED,
+        M.REFUSED: S.REFUSED,
+    },
     S.SYNCING: _UP,
     S.LIVE: _UP,
     S.LAGGING: _UP,
