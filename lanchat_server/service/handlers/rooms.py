@@ -1,6 +1,10 @@
-"""Rooms: subscribing, history, search, and who is a member."""
+"""Rooms: subscribing, history, search, and who is a member.
+
+Who may change a room is looked at within the transaction: what waits for the writer before it may end a membership.
+"""
 
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
@@ -22,11 +26,16 @@ if TYPE_CHECKING:
 
 async def subscribe(service: "Service", connection: "Connection", operation: wire.Subscribe) -> wire.Subscribed:
     """Live from the heads that are returned; with the rooms' peer keys."""
-    rooms = [room for room in operation.rooms if service.directory.membership(room, _user(connection)) is not None]
-    keys = await service.room_keys.present(rooms)
-    # In one step with the answer: nothing awaits between registering and the heads.
+
+    def mine() -> list[int]:
+        return [room for room in operation.rooms if service.directory.membership(room, _user(connection)) is not None]
+
+    keys = await service.room_keys.present(mine())
+    # A membership that ended meanwhile has neither. In one step with the answer: nothing awaits between registering
+    # and the heads.
+    rooms = mine()
     heads = service.core.subscribe(connection.session, rooms)
-    return wire.Subscribed(heads, keys)
+    return wire.Subscribed(heads, [key for key in keys if key.room in rooms])
 
 
 async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
@@ -98,9 +107,14 @@ async def join_room(service: "Service", connection: "Connection", operation: wir
     """Join a public room."""
     room = service.directory.rooms.get(operation.room)
     user = _user(connection)
-    if room is None or (room.kind is not RoomKind.PUBLIC and service.directory.membership(room.id, user) is None):
+    if room is None:
         raise Refused(Code.NOT_FOUND, "no such room")
-    await _add(service, room.id, user)
+
+    def check() -> None:
+        if room.kind is not RoomKind.PUBLIC:
+            _member(service, connection, room.id)
+
+    await _add(service, room.id, user, check)
     return wire.RoomResult(service.notices.room_view(room.id, user))
 
 
@@ -111,24 +125,26 @@ async def invite_user(service: "Service", connection: "Connection", operation: w
         raise Refused(Code.NOT_ALLOWED, "a direct room has two members")
     if operation.user not in service.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
-    await _add(service, operation.room, operation.user)
+    await _add(service, operation.room, operation.user, lambda: _member(service, connection, operation.room))
     return wire.Done()
 
 
 async def leave_room(service: "Service", connection: "Connection", operation: wire.LeaveRoom) -> wire.Done:
     """Leave a room; `general` and direct rooms are for ever."""
-    _member(service, connection, operation.room)
-    await _remove(service, operation.room, _user(connection))
+    user = _user(connection)
+    await _remove(service, operation.room, user, lambda: _member(service, connection, operation.room))
     return wire.Done()
 
 
 async def remove_user(service: "Service", connection: "Connection", operation: wire.RemoveUser) -> wire.Done:
     """End somebody's membership; for the room's creator, moderators and administrators."""
-    _member(service, connection, operation.room)
-    _check_manages(service, connection, operation.room)
-    if service.directory.membership(operation.room, operation.user) is None:
-        raise Refused(Code.NOT_FOUND, "not a member")
-    await _remove(service, operation.room, operation.user)
+
+    def check() -> None:
+        _check_manages(service, connection, operation.room)
+        if service.directory.membership(operation.room, operation.user) is None:
+            raise Refused(Code.NOT_FOUND, "not a member")
+
+    await _remove(service, operation.room, operation.user, check)
     return wire.Done()
 
 
@@ -136,10 +152,9 @@ async def set_history_policy(
     service: "Service", connection: "Connection", operation: wire.SetHistoryPolicy
 ) -> wire.RoomResult:
     """What those who join from now on may read."""
-    _member(service, connection, operation.room)
-    _check_manages(service, connection, operation.room)
 
     def job(tx: Transaction) -> Change[RoomRow]:
+        _check_manages(service, connection, operation.room)
         return accounts.set_history(tx, service.directory, operation.room, operation.history)
 
     await service.writer.transact(job)
@@ -147,25 +162,30 @@ async def set_history_policy(
     return wire.RoomResult(service.notices.room_view(operation.room, _user(connection)))
 
 
-async def _add(service: "Service", room: int, user: int) -> None:
+async def _add(service: "Service", room: int, user: int, check: Callable[[], object]) -> None:
+    """`check` raises Refused; it is called again when everything before this has been decided."""
+    check()
     now_ms = service.wall_ms()
-    was_member = service.directory.membership(room, user) is not None
 
-    def job(tx: Transaction) -> Change[MembershipRow]:
-        return accounts.add_member(tx, service.directory, room, user, now_ms)
+    def job(tx: Transaction) -> Change[bool]:
+        check()
+        is_new = service.directory.membership(room, user) is None
+        return together(is_new, accounts.add_member(tx, service.directory, room, user, now_ms))
 
-    await service.writer.transact(job)
-    if not was_member:
+    if await service.writer.transact(job):
         service.notices.member_joined(room, user)
 
 
-async def _remove(service: "Service", room: int, user: int) -> None:
+async def _remove(service: "Service", room: int, user: int, check: Callable[[], object]) -> None:
+    """As `_add`."""
+    check()
     row = service.directory.rooms[room]
     if row.kind is RoomKind.DIRECT or room == service.directory.general().id:
         raise Refused(Code.NOT_ALLOWED, "nobody leaves this room")
     fresh, now_ms = {room: secrets.token_bytes(32)}, service.wall_ms()
 
     def job(tx: Transaction) -> Change[None]:
+        check()
         removed = accounts.remove_member(tx, service.directory, room, user)
         return together(None, removed, accounts.rotate_room_keys(tx, service.directory, fresh, now_ms))
 
@@ -175,6 +195,7 @@ async def _remove(service: "Service", room: int, user: int) -> None:
 
 
 def _check_manages(service: "Service", connection: "Connection", room: int) -> None:
+    _member(service, connection, room)
     user = service.directory.users[_user(connection)]
     if service.directory.rooms[room].creator != user.id and user.role < Role.MODERATOR:
         raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
