@@ -28,7 +28,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.model import DeviceRow, UserRow
+from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.outbound import Fetch, Output, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
@@ -373,28 +373,32 @@ class Service:
         """Revoke devices of a user, end their sessions, give the user's rooms new peer keys."""
         now_ms = self.wall_ms()
 
-        def job(tx: Transaction) -> Change[None]:
+        def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
             revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms)
-            return together(None, revoked, self.room_keys.rotation(tx, user))
+            rotated = self.room_keys.rotation(tx, user)
+            return together(rotated.value, revoked, rotated)
 
-        await self.writer.transact(job)
+        rotated = await self.writer.transact(job)
         for session in self.core.sessions.of_user(user):
             connection = self._connections.get(session.id)
             if session.device in devices and connection is not None and connection is not keep:
                 connection.end(Code.DEVICE_REVOKED, "device revoked")
-        self.notices.room_keys_changed(self.directory.rooms_of(user))
+        self.notices.room_keys_changed(key.room for key in rotated)
 
     async def set_disabled(self, user: int, disabled: bool) -> None:
         """Disable an account at once, or let it in again."""
 
-        def job(tx: Transaction) -> Change[None]:
+        def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
             changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
-            return together(None, changed, self.room_keys.rotation(tx, user)) if disabled else together(None, changed)
+            if not disabled:
+                return together([], changed)
+            rotated = self.room_keys.rotation(tx, user)
+            return together(rotated.value, changed, rotated)
 
-        await self.writer.transact(job)
+        rotated = await self.writer.transact(job)
         if disabled:
             self.end_sessions(user, Code.ACCOUNT_DISABLED, "account disabled")
-            self.notices.room_keys_changed(self.directory.rooms_of(user))
+            self.notices.room_keys_changed(key.room for key in rotated)
 
     def _touch(self, connection: Connection) -> None:
         """The user and the device are here now."""

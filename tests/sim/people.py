@@ -214,7 +214,7 @@ class People:
         seen = random.choice(heard)
         datagram, roll = seen.datagram, random.random()
         if roll < 0.4:
-            datagram = datagram[:13] + random.randbytes(len(datagram) - 13)
+            datagram = datagram[:13] + random.randbytes(max(0, len(datagram) - 13))
         elif roll < 0.6:
             datagram = random.randbytes(random.randint(0, 200))
         self._replay(seen, datagram, process)
