@@ -54,8 +54,9 @@ class Disclosure:
 
     def _elapsed(self, since: float) -> float:
         """Seconds in which this server could have acted."""
+        server = self._server
         now: float = self._world.clock.now
-        return now - max(since, self._server.loop.asleep_until)
+        return now - max(since, server.loop.asleep_until, server.service.writer.refreshed_at)
 
     def _before_login(self, frame: Any) -> None:
         if not isinstance(frame, wire.Response) or not isinstance(frame.result, wire.Welcome | wire.Done):

@@ -97,6 +97,8 @@ class SimWriter(Writer):
         self._busy = False
         self._checking = 0
         self._checked_at = 0.0
+        # When the database was last read anew.
+        self.refreshed_at = 0.0
 
     @property
     def stale(self) -> bool:
@@ -117,6 +119,11 @@ class SimWriter(Writer):
         else:
             self._put((work, future))
         return future
+
+    def _refresh(self) -> None:
+        if self._stale:
+            self.refreshed_at = self._server.world.clock.now
+        super()._refresh()
 
     def _put(self, job: Any) -> None:
         self._waiting.append(job)
