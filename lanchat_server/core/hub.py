@@ -222,7 +222,7 @@ class ServerCore:
         if not self._wants_batch() or now < self._batch_due():
             return None
         self._under_way += 1
-        batch = self._intake.take()
+        batch = self._intake.take(now)
         steps = max(1, len(batch) // 2)
         self._gather_until = now + min(steps * self.config.gather, self.config.gather_longest)
         return batch

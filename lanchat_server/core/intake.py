@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from lanchat.protocol.messages import MessageKey
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import RunKey
 from lanchat_server.core.sequencer import Submission
@@ -23,6 +24,8 @@ class Intake:
         self._held_for: Counter[int] = Counter()
         self._held: dict[RunKey, dict[int, _Held]] = {}
         self._held_count = 0
+        # When each in the queue that has `force` was put there.
+        self._forced: dict[MessageKey, float] = {}
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -44,11 +47,14 @@ class Intake:
         self._queue.append(submission)
         self._queued[submission.session] += 1
 
-    def take(self) -> list[Submission]:
-        """The next batch, in order of arrival."""
+    def take(self, now: float) -> list[Submission]:
+        """The next batch, in order of arrival. What was queued with `force` and waited long for a slow writer is no
+        longer forced: its author may have come meanwhile."""
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
-        for submission in batch:
+        for number, submission in enumerate(batch):
             _count_down(self._queued, submission.session)
+            if submission.force and now - self._forced.pop(submission.header.key, now) > self._config.hold_fresh:
+                batch[number] = replace(submission, force=False)
         return batch
 
     def hold(self, submission: Submission, now: float) -> bool:
@@ -82,8 +88,12 @@ class Intake:
         return True
 
     def offered(self, run: RunKey, n: int, now: float) -> None:
-        """The author's own session offers `n`, whether there is room for it or not: what waits for it waits on."""
-        if n < min(self._held.get(run, ()), default=0):
+        """The author's own session offers `n`, whether there is room for it or not: what waits for it waits on, and if
+        it waits itself, its author has not given it up."""
+        held = self._held.get(run, {})
+        if n in held:
+            held[n].offered = now
+        elif n < min(held, default=0):
             self._wait_anew(run, now)
 
     def release(self, run: RunKey, last: int) -> None:
@@ -110,6 +120,7 @@ class Intake:
                 self._drop(run, held.submission.header.n)
                 if self._predecessor_is_gone(held, now, is_online(run.device)):
                     self.put(replace(held.submission, force=True))
+                    self._forced[held.submission.header.key] = now
                     self._wait_anew(run, now)
 
     def _first_if_due(self, run: RunKey, now: float) -> "_Held | None":

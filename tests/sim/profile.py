@@ -60,8 +60,10 @@ class Profile:
         self.store = image
 
     def online_since(self, server: Any) -> float | None:
-        """When the oldest session of this computer at a server began; None: there is none, or one whose TLS is dead."""
-        mine = [process for process in self.processes if process.link is not None and process.link.server is server]
+        """When the oldest session of this computer that a server has began; None: there is none, or one whose TLS is
+        dead."""
+        links = server.links.values()
+        mine = [process for process in self.processes if process.link is not None and process.link in links]
         if any(process.link.dead for process in mine if process.link is not None):
             return None
         return min((process.session_began for process in mine if process.session_began is not None), default=None)

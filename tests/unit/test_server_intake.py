@@ -138,3 +138,35 @@ def test_a_busy_server_takes_no_gap_while_the_author_offers_what_is_missing() ->
     offer_until(rig, [first, second], 40.0, 45.0)
     assert rig.texts() == ["first", "second"]
     assert rig.core.counters["gaps"] == 0
+
+
+def test_what_the_server_was_too_busy_for_was_offered_all_the_same() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0, message_burst=2, message_rate=0.5))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    second, third = lost_first(rig, 2)
+    submit(rig, second, third, now=1.0)
+    rig.run_batches(1.0)
+    # From now on the rate suffices for one of them.
+    offer_until(rig, [third, second], 3.0, 15.0)
+    rig.run_batches(15.0)
+    assert rig.core.counters["submit_over_rate"] > 3
+    assert rig.texts() == ["m2", "m3"]
+    assert rig.core.counters["gaps"] == 1
+
+
+def test_a_gap_is_not_taken_that_waited_long_for_a_slow_writer() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    first, second = rig.authors[1].message("first"), rig.authors[1].message("second")
+    offer_until(rig, [second], 1.0, 9.0)
+    submit(rig, second, now=10.0)
+    rig.run_batches(10.0)
+    rig.core.handle_timer(12.0)
+    assert rig.core.queue_lengths() == {"submissions": 1, "held": 0}
+    rig.run_batches(30.0)
+    assert rig.texts() == []
+    submit(rig, first, now=31.0)
+    rig.run_batches(31.0)
+    rig.run_batches(31.5)
+    assert rig.texts() == ["first", "second"]
+    assert rig.core.counters["gaps"] == 0
