@@ -1,0 +1,100 @@
+"""Requests about rooms that wait for the writer behind the end of the very membership that they rest on."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.wire import Code
+from lanchat_server import accounts
+from lanchat_server.accounts import Change
+from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers import rooms
+from lanchat_server.service.notices import Notices
+from tests.support.rig import Rig
+
+OWNER, MEMBER, STRANGER = 1, 2, 3
+ROOM = Rig.PRIVATE
+
+
+class BusyWriter:
+    """Before the job that is handed in, MEMBER is removed: that one was there first."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def transact(self, job: Any) -> Any:
+        rig = self._rig
+        if rig.directory.membership(ROOM, MEMBER) is not None:
+            self._do(lambda tx: accounts.remove_member(tx, rig.directory, ROOM, MEMBER))
+        return self._do(job)
+
+    def _do(self, job: Any) -> Any:
+        with self._rig.store.transaction() as tx:
+            change: Change[Any] = job(tx)
+        change.apply()
+        return change.value
+
+
+class Keys:
+    """Peer keys that take a moment, in which MEMBER is removed."""
+
+    def __init__(self, writer: BusyWriter) -> None:
+        self._writer = writer
+
+    async def present(self, wanted: list[int]) -> list[wire.RoomKey]:
+        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        return [wire.RoomKey(room, 1, bytes(32), 0) for room in wanted]
+
+
+@pytest.fixture
+def service() -> Any:
+    rig = Rig()
+    for user in (OWNER, MEMBER):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+    writer = BusyWriter(rig)
+    return SimpleNamespace(
+        directory=rig.directory,
+        core=rig.core,
+        writer=writer,
+        notices=Notices(rig.core, rig.directory, rig.sequencer),
+        room_keys=Keys(writer),
+        wall_ms=lambda: 1000,
+    )
+
+
+def connection(user: int) -> Any:
+    return SimpleNamespace(user=user, session=user)
+
+
+def refusal(request: Any) -> Code:
+    with pytest.raises(Refused) as refused:
+        asyncio.run(request)
+    return Code(refused.value.code)
+
+
+def test_who_was_removed_does_not_come_back_by_joining(service: Any) -> None:
+    assert refusal(rooms.join_room(service, connection(MEMBER), wire.JoinRoom(ROOM))) is Code.NOT_FOUND
+    assert service.directory.membership(ROOM, MEMBER) is None
+
+
+def test_who_was_removed_invites_nobody(service: Any) -> None:
+    request = rooms.invite_user(service, connection(MEMBER), wire.InviteUser(ROOM, STRANGER))
+    assert refusal(request) is Code.NOT_FOUND
+    assert service.directory.membership(ROOM, STRANGER) is None
+
+
+def test_who_is_invited_again_while_he_is_removed_is_told_of_the_room(service: Any) -> None:
+    told: list[tuple[int, int]] = []
+    service.notices.member_joined = lambda room, user: told.append((room, user))
+    asyncio.run(rooms.invite_user(service, connection(OWNER), wire.InviteUser(ROOM, MEMBER)))
+    assert service.directory.membership(ROOM, MEMBER) is not None
+    assert told == [(ROOM, MEMBER)]
+
+
+def test_who_was_removed_hears_nothing_and_gets_no_key(service: Any) -> None:
+    answer = asyncio.run(rooms.subscribe(service, connection(MEMBER), wire.Subscribe([1, ROOM])))
+    assert [head.room for head in answer.heads] == [1]
+    assert [key.room for key in answer.keys] == [1]
