@@ -12,6 +12,7 @@ from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers.login import check_password_unchanged
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -74,6 +75,7 @@ async def change_password(service: "Service", connection: "Connection", operatio
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
     def job(tx: Transaction) -> Change[UserRow]:
+        check_password_unchanged(service, user)
         return accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
 
     await service.writer.transact(job)

@@ -113,6 +113,7 @@ async def login_password(service: "Service", connection: "Connection", operation
     now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[DeviceRow]:
+        check_password_unchanged(service, user)
         enrolled = _enrol(service, tx, user, operation.enrolment, now_ms)
         if new_hash is None:
             return enrolled
@@ -121,6 +122,13 @@ async def login_password(service: "Service", connection: "Connection", operation
 
     device = await service.writer.transact(job)
     return service.open_session(connection, user, device)
+
+
+def check_password_unchanged(service: "Service", user: UserRow) -> None:
+    """For a transaction that rests on a password which was looked at before: raises Refused when it was changed since.
+    Else whoever is being locked out by a new password would come in with the old one."""
+    if service.directory.users[user.id].password_hash != user.password_hash:
+        raise Refused(Code.BUSY, "the password was changed meanwhile", 0.5)
 
 
 def _enrol(

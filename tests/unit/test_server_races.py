@@ -1,4 +1,4 @@
-"""Requests about rooms that wait for the writer behind the end of the very membership that they rest on."""
+"""Requests that wait for the writer behind a change of the very thing that they rest on: a membership, a password."""
 
 import asyncio
 from types import SimpleNamespace
@@ -7,20 +7,21 @@ from typing import Any
 import pytest
 
 from lanchat.protocol import wire
+from lanchat.protocol.keys import public_octets
 from lanchat.protocol.wire import Code
 from lanchat_server import accounts
 from lanchat_server.accounts import Change
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers import rooms
+from lanchat_server.service.handlers import account, login, rooms
 from lanchat_server.service.notices import Notices
-from tests.support.rig import Rig
+from tests.support.rig import LOG_KEY, Rig, make_author
 
 OWNER, MEMBER, STRANGER = 1, 2, 3
 ROOM = Rig.PRIVATE
 
 
 class BusyWriter:
-    """Before the job that is handed in, MEMBER is removed: that one was there first."""
+    """Before the job that is handed in, MEMBER is removed and gets another password: that was there first."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -29,6 +30,7 @@ class BusyWriter:
         rig = self._rig
         if rig.directory.membership(ROOM, MEMBER) is not None:
             self._do(lambda tx: accounts.remove_member(tx, rig.directory, ROOM, MEMBER))
+            self._do(lambda tx: accounts.update_user(tx, rig.directory, MEMBER, password_hash="of the new one"))
         return self._do(job)
 
     def _do(self, job: Any) -> Any:
@@ -98,3 +100,47 @@ def test_who_was_removed_hears_nothing_and_gets_no_key(service: Any) -> None:
     answer = asyncio.run(rooms.subscribe(service, connection(MEMBER), wire.Subscribe([1, ROOM])))
     assert [head.room for head in answer.heads] == [1]
     assert [key.room for key in answer.keys] == [1]
+
+
+class Hasher:
+    """Every password is right."""
+
+    async def verify(self, _password: str, _stored: str) -> bool:
+        return True
+
+    async def hash(self, _password: str) -> str:
+        return "of his own choice"
+
+    def needs_rehash(self, _stored: str) -> bool:
+        return True
+
+
+@pytest.fixture
+def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """For who comes with a password: what else is checked there holds."""
+    for name in ("_challenge", "_check_enrolment", "_throttle"):
+        monkeypatch.setattr(login, name, lambda *_: b"")
+    service.hasher = Hasher()
+    service.keys = SimpleNamespace(log_key=LOG_KEY)
+    service.throttle = SimpleNamespace(
+        delay=lambda *_: 0.0, failed=lambda *_: None, succeeded=lambda *_: None, seen=lambda *_: None
+    )
+    service.now = lambda: 1.0
+    return service
+
+
+def test_who_logs_in_while_his_password_is_changed_enrols_no_device(entrance: Any) -> None:
+    stranger = make_author(9)
+    enrolment = wire.Enrolment(public_octets(stranger.key), "stolen", bytes(64))
+    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    assert refusal(request) is Code.BUSY
+    assert stranger.device not in entrance.directory.devices
+    assert entrance.directory.users[MEMBER].password_hash == "of the new one"
+
+
+def test_who_changes_a_password_that_is_changed_meanwhile_does_not_set_his_own(entrance: Any) -> None:
+    visitor = SimpleNamespace(user=MEMBER, session=MEMBER, address="10.0.0.9", device=b"")
+    change = wire.ChangePassword("the old one", "what I would like to have", False)
+    assert refusal(account.change_password(entrance, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
+    assert entrance.directory.users[MEMBER].password_hash == "of the new one"
