@@ -15,9 +15,6 @@ from tests.chaos.flood import Flood
 from tests.chaos.scene import Scene
 from tests.support.mariadb import MariaDB
 
-# Seconds in which acknowledgements of what was stored before reach everybody.
-_UNDER_WAY = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -72,7 +69,9 @@ def full(disk: SmallDisk, seconds: float, server: MariaDB | None = None) -> Trou
 @dataclass(slots=True)
 class Report:
     """What was seen of one trouble. `back`: seconds from its end to the first acknowledgement; `caught_up`: until all
-    that waited then was acknowledged. `growth`: octets of the server's memory, at most, while it lasted."""
+    that waited then was acknowledged. `growth`: octets of the server's memory, at most, while it lasted. What was
+    stored before and acknowledged, or seen as a record, only then does not count as acknowledged meanwhile. `began`,
+    `ended`: by the wall clock and by that of the acknowledgements."""
 
     trouble: Trouble
     busy: int = 0
@@ -82,6 +81,8 @@ class Report:
     back: float = 0.0
     caught_up: float = 0.0
     growth: int = 0
+    began: tuple[int, float] = (0, 0.0)
+    ended: float = 0.0
 
     def complaints(self, *, growth_max: int, back_max: float) -> list[str]:
         """What is not as it should be."""
@@ -101,7 +102,21 @@ async def live_through(scene: Scene, troubles: Sequence[Trouble], rate: float = 
         scene.crowd.start_writing(rate)
         reports = [await _one(scene, trouble, number) for number, trouble in enumerate(troubles)]
         await scene.settle()
-        return reports, await scene.audit()
+        audit = await scene.audit()
+    for report in reports:
+        report.acknowledged_meanwhile = _acknowledged_meanwhile(report, scene.crowd, audit)
+    return reports, audit
+
+
+def _acknowledged_meanwhile(report: Report, crowd: Crowd, audit: Audit) -> int:
+    """Messages that were both stored and acknowledged while the trouble lasted."""
+    stored_ms = {id: room.records[seq - 1].time_ms for room in audit.rooms.values() for id, seq in room.ids.items()}
+    wall_ms, began = report.began
+    return sum(
+        began < when < report.ended and stored_ms.get(id, 0) > wall_ms
+        for person in crowd.people
+        for id, when in person.memory.acknowledged_at.items()
+    )
 
 
 async def _one(scene: Scene, trouble: Trouble, number: int) -> Report:
@@ -111,21 +126,20 @@ async def _one(scene: Scene, trouble: Trouble, number: int) -> Report:
     flood = await asyncio.to_thread(Flood, scene.server.port, f"flooder{number}")
     memory = scene.server_memory()
     await asyncio.to_thread(trouble.begin)
+    report.began = time.time_ns() // 1_000_000, time.monotonic()
     end = time.monotonic() + trouble.seconds
     with flood:
         await crowd.until(lambda: flood.heard[wire.Busy], 30, "the server says that it is busy")
-        await asyncio.sleep(_UNDER_WAY)
-        acknowledged = crowd.acknowledged()
         while time.monotonic() < end:
             report.growth = max(report.growth, scene.server_memory() - memory)
             await asyncio.sleep(0.05)
-        report.acknowledged_meanwhile = crowd.acknowledged() - acknowledged
     report.busy, report.flooded = flood.heard[wire.Busy], flood.handed_in
     await _afterwards(crowd, report)
     return report
 
 
 async def _afterwards(crowd: Crowd, report: Report) -> None:
+    report.ended = time.monotonic()
     await asyncio.to_thread(report.trouble.end)
     over = time.monotonic()
     acknowledged = crowd.acknowledged()
