@@ -112,11 +112,10 @@ class _StreamTraffic:
         """These clients do nothing by themselves."""
 
     def readers(self) -> dict[int, Callable[[], None]]:
-        found = {}
-        for number, sock in enumerate(self._sockets):
-            sampled = self._times is not None and number % SAMPLE == 1
-            found[sock.fileno()] = self._reader(sock, sampled=sampled)
-        return found
+        sampled = self._sockets[1::SAMPLE] if self._times is not None else []
+        others = [sock for sock in self._sockets if sock not in sampled]
+        found = {sock.fileno(): self._reader(sock, sampled=True) for sock in sampled}
+        return found | {sock.fileno(): self._reader(sock, sampled=False) for sock in others}
 
     def _reader(self, sock: socket.socket, *, sampled: bool) -> Callable[[], None]:
         times = self._times

@@ -77,7 +77,7 @@ class ChatTraffic:
 
     def readers(self) -> dict[int, Callable[[], None]]:
         found: dict[int, Callable[[], None]] = {}
-        for client in self.clients:
+        for client in sorted(self.clients, key=lambda client: not (client.sampled or client is self.clients[0])):
             found[client.udp.fileno()] = self._udp_reader(client)
             found[client.tls.fileno()] = self._tls_reader(client)
         return found
