@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks import commits
 from tests.benchmarks.figures import Report
 from tests.benchmarks.fleet import log_in_all
+from tests.benchmarks.kept import long_log
 from tests.benchmarks.measure import memory_mib
 from tests.benchmarks.people import make_profile
 from tests.benchmarks.serving import serving
@@ -30,8 +31,16 @@ def run(report: Report, *, rounds: int, quick: bool) -> None:
         for session in sessions:
             session.close()
         report.add("h", "server with logged-in clients", "MiB", "SQLite", f"{clients} clients", [full], most=200.0)
+    _long(report, 20_000 if quick else MESSAGES)
     _floods(report, 10.0 if quick else 100.0)
     _window(report)
+
+
+def _long(report: Report, messages: int) -> None:
+    """A server that begins with so many in its log."""
+    with long_log("SQLite", messages) as server:
+        at = f"{messages:,} messages in the log"
+        report.add("h", "server at start", "MiB", "SQLite", at, [memory_mib(server.pids[0])], most=80.0)
 
 
 def _floods(report: Report, seconds: float) -> None:
