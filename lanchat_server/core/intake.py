@@ -64,7 +64,8 @@ class Intake:
         n, session = submission.header.n, submission.session
         known = held.get(n)
         if known is not None:
-            known.offered = now
+            if submission.own or not known.submission.own:
+                known.offered = now
             return False
         if not self._make_room(submission):
             return False
@@ -113,12 +114,19 @@ class Intake:
 
     def expire(self, now: float, is_online: Callable[[bytes], bool]) -> None:
         """End the waiting of runs whose first message waited long enough. When nobody can be expected to bring what is
-        missing before it, it is queued with `force`, and those behind it go on waiting, for it: `release` lets them go.
-        Else it is dropped."""
+        missing before it, it is queued with `force`; else it is dropped. Those behind it go on waiting, for it:
+        `release` lets them go."""
         for run in list(self._held):
+            dropped = False
             while (held := self._first_if_due(run, now)) is not None:
+                gone = self._predecessor_is_gone(held, now, is_online(run.device))
+                if gone and dropped:
+                    # What was here a moment ago may be brought again.
+                    self._wait_anew(run, now)
+                    break
                 self._drop(run, held.submission.header.n)
-                if self._predecessor_is_gone(held, now, is_online(run.device)):
+                dropped = True
+                if gone:
                     self.put(replace(held.submission, force=True))
                     self._forced[held.submission.header.key] = now
                     self._wait_anew(run, now)

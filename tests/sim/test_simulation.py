@@ -18,7 +18,7 @@ from tests.sim.running import Tally, repeat, run_seed, run_seeds
 SEEDS = 2000
 CHUNKS = 40
 # Each failed once.
-REGRESSIONS = (4773, 69385)
+REGRESSIONS = (2937, 4773, 5462, 5829, 13124, 32185, 35715, 41911, 50204, 69385, 84971, 88583, 98830)
 
 
 def _told(tally: Tally) -> str:

@@ -170,3 +170,33 @@ def test_a_gap_is_not_taken_that_waited_long_for_a_slow_writer() -> None:
     rig.run_batches(31.5)
     assert rig.texts() == ["first", "second"]
     assert rig.core.counters["gaps"] == 0
+
+
+def test_what_was_dropped_a_moment_ago_is_no_gap_for_what_follows() -> None:
+    """The author's offers of one number are lost for long; those of the next one come."""
+    rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    second, third = lost_first(rig, 2)
+    submit(rig, second, third, now=1.0)
+    rig.run_batches(1.0)
+    offer_until(rig, [third], 3.0, 15.0)
+    assert rig.texts() == []
+    offer_until(rig, [second, third], 15.0, 35.0)
+    rig.run_batches(35.0)
+    assert rig.texts() == ["m2", "m3"]
+    assert rig.core.counters["gaps"] == 1
+
+
+def test_others_do_not_offer_in_the_place_of_the_author() -> None:
+    rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    rig.core.add_session(2, 2, rig.authors[2].device, 0.0)
+    (second,) = lost_first(rig, 1)
+    submit(rig, second, now=1.0)
+    rig.run_batches(1.0)
+    for now in (4.0, 7.0, 10.0):
+        rig.core.receive(2, wire.Submit([second]), Path.TLS, now)  # type: ignore[list-item]
+        rig.run_batches(now)
+    rig.core.handle_timer(12.0)
+    rig.run_batches(12.0)
+    assert rig.texts() == []
