@@ -104,11 +104,11 @@ async def live_through(scene: Scene, troubles: Sequence[Trouble], rate: float = 
         await scene.settle()
         audit = await scene.audit()
     for report in reports:
-        report.acknowledged_meanwhile = _acknowledged_meanwhile(report, scene.crowd, audit)
+        report.acknowledged_meanwhile = acknowledged_meanwhile(report, scene.crowd, audit)
     return reports, audit
 
 
-def _acknowledged_meanwhile(report: Report, crowd: Crowd, audit: Audit) -> int:
+def acknowledged_meanwhile(report: Report, crowd: Crowd, audit: Audit) -> int:
     """Messages that were both stored and acknowledged while the trouble lasted."""
     stored_ms = {id: room.records[seq - 1].time_ms for room in audit.rooms.values() for id, seq in room.ids.items()}
     wall_ms, began = report.began
