@@ -11,11 +11,14 @@ class CoreConfig:
     # 40 ms when as many as that come at once).
     batch_max: int = 256
     # After a batch began the next one begins this much later, or with so many messages: a batch costs some 1 ms of
-    # processor time and a datagram for each client whatever is in it (docs/PERFORMANCE.md). A message that comes after
-    # a longer pause does not wait. A batch of four and more makes the next one wait longer, in steps of `gather`.
+    # processor time and 10 µs for each client whatever is in it (docs/PERFORMANCE.md), so each receiver beyond
+    # `gather_crowd` makes it later: 65 ms after one for 400 people. A message that comes after a longer pause does not
+    # wait. A batch of four and more makes the next one wait longer, in steps of as much.
     gather: float = 0.005
-    gather_longest: float = 0.05
-    gather_enough: int = 64
+    gather_crowd: int = 100
+    gather_receiver: float = 0.0002
+    gather_longest: float = 0.1
+    gather_enough: int = 128
     # While a batch is being written, so many make the next one, whose signatures are checked meanwhile.
     ahead_enough: int = 128
     # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB

@@ -223,9 +223,15 @@ class ServerCore:
             return None
         self._under_way += 1
         batch = self._intake.take(now)
-        steps = max(1, len(batch) // 2)
-        self._gather_until = now + min(steps * self.config.gather, self.config.gather_longest)
+        self._gather_until = now + self._gather(batch)
         return batch
+
+    def _gather(self, batch: list[Submission]) -> float:
+        """How long the next batch gathers after this one began."""
+        config = self.config
+        receivers = sum(len(self.sessions.subscribers(room)) for room in {item.header.room for item in batch})
+        step = config.gather + max(0, receivers - config.gather_crowd) * config.gather_receiver
+        return min(max(1, len(batch) // 2) * step, config.gather_longest)
 
     def _wants_batch(self) -> bool:
         if self._under_way:

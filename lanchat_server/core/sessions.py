@@ -1,7 +1,7 @@
 """Who is connected: sessions, what they subscribed, and which way to reach them."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from lanchat.protocol.wire import PresenceState
@@ -111,7 +111,7 @@ class SessionTable:
     def of_user(self, user: int) -> list[Session]:
         return list(self._by_user.get(user, {}).values())
 
-    def subscribers(self, room: int) -> Iterable[Session]:
+    def subscribers(self, room: int) -> Collection[Session]:
         return self._subscribers.get(room, {}).values()
 
     def device_online(self, device: bytes) -> bool:

@@ -21,7 +21,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import PAYLOAD_MAX, merged, pack_frames, pack_records
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.datagrams import DatagramRelay
-from tests.support.rig import Rig
+from tests.support.rig import GENERAL, Rig
 
 LOG_ID = b"l" * 16
 HEAD = Head(1, 2**62, 9, bytes(32), 2**40, bytes(64))
@@ -242,11 +242,23 @@ def test_the_first_message_after_a_pause_does_not_wait_and_the_next_ones_gather(
 
 
 @pytest.mark.parametrize(
-    ("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (8, 0.02), (12, 0.03), (20, 0.05), (63, 0.05)]
+    ("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (8, 0.02), (12, 0.03), (39, 0.095), (40, 0.1), (127, 0.1)]
 )
 def test_the_more_come_the_longer_the_next_ones_gather(rig: Rig, size: int, wait: float) -> None:
     submit(rig, size, 1.0)
     assert commit(rig, 1.0) == size
+    submit(rig, 1, 1.001)
+    assert rig.core.timer() == pytest.approx(1.0 + wait)
+
+
+@pytest.mark.parametrize(("receivers", "wait"), [(99, 0.005), (100, 0.005), (101, 0.0052), (400, 0.065), (1000, 0.1)])
+def test_the_more_get_a_message_the_longer_the_next_ones_gather(rig: Rig, receivers: int, wait: float) -> None:
+    for session in range(100, 100 + receivers):
+        rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
+        rig.core.subscribe(session, [GENERAL])
+    rig.core.handle_timer(0.9)  # presence
+    submit(rig, 1, 1.0)
+    assert commit(rig, 1.0) == 1
     submit(rig, 1, 1.001)
     assert rig.core.timer() == pytest.approx(1.0 + wait)
 
