@@ -37,6 +37,8 @@ class SqlStore:
         self._lock = lock
         self._incarnation: int | None = None
         self._writer: Connection | None = None
+        # Where rooms stood after the last transaction; empty after one that failed.
+        self._heads: dict[int, RoomHead] = {}
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         lease = schema.lease.c
@@ -55,8 +57,9 @@ class SqlStore:
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
         connection = self._begin()
+        heads, self._heads = self._heads, {}
         try:
-            transaction = SqlTransaction(connection, self.address)
+            transaction = SqlTransaction(connection, self.address, heads)
             yield transaction
             transaction.flush()
         except SQLAlchemyError as error:
@@ -70,6 +73,7 @@ class SqlStore:
         except SQLAlchemyError as error:
             self._give_up(error)
             raise commit_error(error, self.address) from error
+        self._heads = transaction.known_heads
 
     def _begin(self) -> Connection:
         """A transaction that holds the lease. A connection that broke while nobody wrote is replaced once."""

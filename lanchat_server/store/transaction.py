@@ -62,15 +62,19 @@ class _Appended(NamedTuple):
 class SqlTransaction(Accounts, Rooms):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
-    def __init__(self, connection: Connection, address: Address) -> None:
+    def __init__(self, connection: Connection, address: Address, heads: dict[int, RoomHead]) -> None:
+        """`heads`: those that this process committed last. Each is compared with its row when it is moved on, so they
+        save a look and decide nothing."""
         self._connection = connection
         self._address = address
         self._appended: dict[int, _Appended] = {}
+        self.known_heads = heads
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
-        self.flush()
-        found = find_rows(self._connection, "rooms", ("id",), _HEAD, [(room,) for room in rooms])
-        return {room: RoomHead(*head) for (room,), *head in found}
+        unknown = [(room,) for room in rooms if room not in self.known_heads]
+        for (room,), *head in find_rows(self._connection, "rooms", ("id",), _HEAD, unknown):
+            self.known_heads[room] = RoomHead(*head)
+        return {room: self.known_heads[room] for room in rooms if room in self.known_heads}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
         self.flush()
@@ -98,6 +102,7 @@ class SqlTransaction(Accounts, Rooms):
             self.flush()
         if records:
             self._appended[room] = _Appended(room, records, head)
+            self.known_heads[room] = head
 
     def flush(self) -> None:
         """Write what was appended. Raises CommitFailed."""
