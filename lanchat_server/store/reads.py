@@ -11,31 +11,14 @@ from lanchat.protocol.records import Record, genesis_hash
 from lanchat_server.core.model import LogState, RoomHead, Snapshot
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks
+from lanchat_server.store.driver import Row, ask
 
 _records = schema.records.c
 
-_FORWARD = (
-    select(*rows.RECORD_COLUMNS)
-    .where(_records.room_id == bindparam("room"), _records.seq >= bindparam("low"))
-    .order_by(_records.seq)
-    .limit(bindparam("most"))
-)
-_BACKWARD = (
-    select(*rows.RECORD_COLUMNS)
-    .where(
-        _records.room_id == bindparam("room"),
-        _records.seq >= bindparam("low"),
-        _records.seq <= bindparam("high"),
-    )
-    .order_by(_records.seq.desc())
-    .limit(bindparam("most"))
-)
-_HASH_BELOW = (
-    select(_records.hash)
-    .where(_records.room_id == bindparam("room"), _records.seq < bindparam("seq"))
-    .order_by(_records.seq.desc())
-    .limit(1)
-)
+# A page and the hash of the record before it in one step down the index: scrolling asks for one after the other.
+_PAGE_COLUMNS = ", ".join(column.name for column in (*rows.RECORD_COLUMNS, _records.hash))
+_FORWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = %s AND seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608
+_BACKWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s"  # noqa: S608
 _THESE = select(*rows.RECORD_COLUMNS).where(
     _records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True))
 )
@@ -88,14 +71,20 @@ def page(
 ) -> tuple[bytes, list[Record]]:
     """See lanchat_server.core.ports.Store."""
     if forward:
-        found = connection.execute(_FORWARD, {"room": room, "low": max(anchor, first_seq), "most": limit})
+        found = _ask(connection, _FORWARD, room, max(anchor, first_seq) - 1, limit + 1)
     else:
-        found = connection.execute(_BACKWARD, {"room": room, "low": first_seq, "high": anchor, "most": limit})
-    records = _within(octets, [rows.record(row) for row in found])
+        found = _ask(connection, _BACKWARD, room, anchor, limit + 1)
+    low = max(anchor, first_seq) if forward else first_seq
+    records = _within(octets, [rows.record(row) for row in found if row[0] >= low][:limit])
     if not forward:
         records.reverse()
-    below = connection.execute(_HASH_BELOW, {"room": room, "seq": records[0].seq if records else anchor}).scalar()
-    return below or genesis_hash(log_id, room), records
+    below = (records[0].seq if records else anchor) - 1
+    before = [row for row in found if row[0] == below] or _ask(connection, _BACKWARD, room, below, 1)
+    return before[0][-1] if before else genesis_hash(log_id, room), records
+
+
+def _ask(connection: Connection, statement: str, *values: int) -> list[Row]:
+    return ask(connection, statement if connection.dialect.name != "sqlite" else statement.replace("%s", "?"), values)
 
 
 def _within(octets: int, records: list[Record]) -> list[Record]:
