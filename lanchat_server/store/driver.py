@@ -4,13 +4,18 @@ SQLAlchemy's own way to the same cursor takes two to three times as long as SQLi
 the same as there, and listeners hear of each statement.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 Row = tuple[Any, ...]
+# Of a statement that failed, as an error shows it.
+_SHOWN = 200
+_LITERAL = re.compile(r"x'[0-9a-f]*('|$)")
 
 
 def begin(connection: Connection, statement: str) -> None:
@@ -31,12 +36,16 @@ def ask(connection: Connection, statement: str, values: Sequence[Any] = ()) -> l
     return [tuple(bytes(value) if isinstance(value, bytearray) else value for value in row) for row in rows]
 
 
-def change(connection: Connection, statement: str, values: Sequence[Any] = ()) -> int:
-    """How many rows a statement changed. Raises SQLAlchemyError."""
+def change(connection: Connection, statement: str) -> int:
+    """MySQL and MariaDB: how many rows a statement changed that has its values in it. Raises SQLAlchemyError.
+
+    Past the cursor too: it looks through all of a statement, values included, for a second one."""
     _begin_if_needed(connection)
-    cursor, found = _execute(connection, statement, values, many=False)
-    cursor.close()
-    return found
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    with _told(connection, None, statement, (), many=False):
+        found = _checked(connection, statement, raw.cmd_query, statement.encode())
+    return int(found["affected_rows"])
 
 
 def change_many(connection: Connection, statement: str, values: Sequence[Sequence[Any]]) -> int:
@@ -54,23 +63,32 @@ def _begin_if_needed(connection: Connection) -> None:
 
 def _execute(connection: Connection, statement: str, values: Sequence[Any], *, many: bool) -> tuple[Any, int]:
     cursor = _checked(connection, statement, connection.connection.cursor)
-    listeners = connection.dispatch
-    for tell in listeners.before_cursor_execute:
-        tell(connection, cursor, statement, values, None, many)
     try:
-        _checked(connection, statement, cursor.executemany if many else cursor.execute, statement, values)
+        with _told(connection, cursor, statement, values, many=many):
+            _checked(connection, statement, cursor.executemany if many else cursor.execute, statement, values)
     except BaseException:
         cursor.close()
         raise
-    for tell in listeners.after_cursor_execute:
-        tell(connection, cursor, statement, values, None, many)
     return cursor, cursor.rowcount
 
 
+@contextmanager
+def _told(connection: Connection, cursor: Any, statement: str, values: Sequence[Any], *, many: bool) -> Iterator[None]:
+    """Listeners hear of it, before and, when it went well, after."""
+    listeners = connection.dispatch
+    for tell in listeners.before_cursor_execute:
+        tell(connection, cursor, statement, values, None, many)
+    yield
+    for tell in listeners.after_cursor_execute:
+        tell(connection, cursor, statement, values, None, many)
+
+
 def _checked(connection: Connection, statement: str, call: Any, *arguments: Any) -> Any:
-    """What `call` returns; the driver's errors as SQLAlchemy has them, without the values, which may be secret."""
+    """What `call` returns; the driver's errors as SQLAlchemy has them, without the values, which are somebody's: what
+    is beside a statement, and what is in it."""
     dbapi = connection.dialect.loaded_dbapi
     try:
         return call(*arguments)
     except dbapi.Error as error:
-        raise DBAPIError.instance(statement, None, error, dbapi.Error, hide_parameters=True) from error
+        shown = _LITERAL.sub("?", statement[:_SHOWN])
+        raise DBAPIError.instance(shown, None, error, dbapi.Error, hide_parameters=True) from error

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from statistics import median
 
 from tests.benchmarks.figures import Report
+from tests.benchmarks.floor import floor_traffic
 from tests.benchmarks.generator import Generator, Load, Result, Times, Traffic
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import serving
@@ -16,6 +17,8 @@ from tests.benchmarks.traffic import chat_traffic, text
 
 PRODUCT = ("SQLite", "MariaDB")
 PEERS = ("ngircd", "mosquitto")
+# What the promises alone cost, without the product around them (floor.py).
+FLOOR = "the floor"
 NAME = "server CPU per delivery"
 MakePeer = Callable[[int, Callable[[int], bytes], Times | None], AbstractContextManager[Traffic]]
 # Clients and messages a second. 400 clients get no more than the deliveries of 100: one core serves no more of them.
@@ -33,7 +36,7 @@ def run_b(report: Report, *, rounds: int, quick: bool) -> None:
 
 def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
     load = Load(rate, window, warm=1.0)
-    results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *PRODUCT)}
+    results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, FLOOR, *PRODUCT)}
     at = load_name(clients, rate)
     for number in range(1, rounds + 1):
         for subject, measured in results.items():
@@ -78,13 +81,15 @@ def _traffic(subject: str, clients: int, load: Load) -> AbstractContextManager[T
         return irc_traffic(clients, octets)
     if subject == "mosquitto":
         return mqtt_traffic(clients, octets)
-    return product(subject, clients, load)
+    messages = int(load.rate * (load.window + load.warm)) + 100
+    if subject == FLOOR:
+        return floor_traffic(clients, messages)
+    return product(subject, clients, messages)
 
 
 @contextmanager
-def product(database: str, clients: int, load: Load) -> Iterator[Traffic]:
-    """A server on this database with clients in `general`."""
-    messages = int(load.rate * (load.window + load.warm)) + 100
+def product(database: str, clients: int, messages: int) -> Iterator[Traffic]:
+    """A server on this database with clients in `general`; as many messages are signed beforehand."""
     with (
         serving(database, clients) as server,
         chat_traffic(server.port, server.pids, server.world, clients, messages) as traffic,

@@ -1,6 +1,9 @@
 """The store's contract: the log. Every test runs on SQLite and on MariaDB."""
 
+import traceback
+
 import pytest
+from sqlalchemy import update
 
 from lanchat.protocol.keys import sha256
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
@@ -8,7 +11,7 @@ from lanchat.protocol.messages import Kind, MessageKey
 from lanchat.protocol.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
-from lanchat_server.store import SqlStore
+from lanchat_server.store import SqlStore, schema
 from tests.support.stores import Database, Log, octets, room
 
 # What databases are known to change: padding, case, composition, characters of four octets, quotes and backslashes,
@@ -133,6 +136,31 @@ def test_a_message_is_stored_once(store: SqlStore) -> None:
         tx.append(log.room, [NewRecord(moved, first.header, 1, again.hash, "a")], RoomHead(2, again.hash, 5))
     assert read_all(store, log.room) == [first.record]
     assert heads(store, log.room) == {log.room: log.head}
+
+
+def test_what_fails_is_told_without_what_people_wrote(store: SqlStore) -> None:
+    """In a log of the server no message is to be read, not even when its statement fails."""
+    log = Log(store)
+    [first] = log.say("between us")
+    moved = Record(2, 1, first.record.header, first.record.signature, b"between us")
+    again = NewRecord(moved, first.header, 1, octets("x", 32), "between us")
+    with pytest.raises(CommitFailed) as failed, store.transaction() as tx:
+        tx.append(log.room, [again], RoomHead(2, again.hash, 5))
+    shown = "".join(traceback.format_exception(failed.value))
+    assert "INSERT INTO records" in shown
+    assert [said for said in ("between us", b"between us".hex(), first.record.signature.hex()) if said in shown] == []
+
+
+def test_heads_are_looked_up_again_when_a_transaction_failed(store: SqlStore) -> None:
+    """Heads that were committed here save a look; what another process changed is found all the same."""
+    log = Log(store)
+    log.say("a")
+    with store.replacing() as connection:
+        connection.execute(update(schema.rooms).values(head_seq=5, head_hash=octets("other", 32)))
+    late = log.make("b")
+    with pytest.raises(CommitFailed), store.transaction() as tx:
+        tx.append(log.room, [late], log.head)
+    assert heads(store, log.room)[log.room][:2] == (5, octets("other", 32))
 
 
 def test_records_continue_at_the_head(store: SqlStore) -> None:

@@ -125,3 +125,8 @@ def _spaceless(word: str) -> bool:
 def test_a_text_is_found_by_its_own_words(text: str) -> None:
     own = [word for word in text.split() if words(word)]
     assert all(matches(text, word) for word in own)
+
+
+@hypothesis.given(st.text(st.characters(codec="ascii")))
+def test_plain_text_has_the_codes_that_it_has_among_other_text(text: str) -> None:
+    assert words(text) == [word for word in words(f"{text} ж") if word != words("ж")[0]]

@@ -1,0 +1,181 @@
+"""The least that a message can cost a server that keeps the promises: `python -m tests.benchmarks.floor CLIENTS`.
+
+One thread without an event loop, and for each message only what none of the promises can do without, done by the same
+libraries and functions as in the product: open the seal, check the author's signature, chain, store durably (one table
+of SQLite), sign the head, and seal and send to every client. There are no accounts, rights, limits, repeats, gaps,
+receipts, repair, search, TLS, nor anything that runs beside. Cases a and b show it beside the product and its peers: an
+aim below it is out of reach for any program in this language, and what the product takes more is what could be won.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.net import segments
+from lanchat.protocol import seal, wire
+from lanchat.protocol.codec import encode
+from lanchat.protocol.limits import INLINE_BODY_MAX
+from lanchat.protocol.messages import Message, check_author, decode_header_untrusted
+from lanchat.protocol.records import Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.wire import Receipt, decode_client_datagram_untrusted
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.outbound import pack_records
+from tests.benchmarks.accounts import Account
+from tests.benchmarks.fleet import SAMPLE, Client
+from tests.benchmarks.traffic import ChatTraffic, text
+from tests.support.child import Child
+
+ROOT = Path(__file__).parents[2]
+LOG_ID, EPOCH, ROOM = bytes(16), 1, 1
+_CREATE = """CREATE TABLE records (room, seq, time_ms, device, run, n, header, signature, body, hash,
+    PRIMARY KEY (room, seq), UNIQUE (room, device, run, n)) WITHOUT ROWID"""
+_INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _key(number: int, direction: str) -> bytes:
+    return hashlib.sha256(f"floor {number} {direction}".encode()).digest()
+
+
+class Floor:
+    """The server. Client numbers are the ids of their keys; the first one talks."""
+
+    def __init__(self, clients: int, database: Path) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        self._openers = [seal.Opener(_key(i, "up"), i, LOG_ID, EPOCH) for i in range(clients)]
+        self._sealers = [seal.Sealer(_key(i, "down"), i, LOG_ID, EPOCH) for i in range(clients)]
+        self._addresses: dict[int, Any] = {}
+        self._author = Account(1).public
+        self._log_key = Ed25519PrivateKey.generate()
+        self._last = 0
+        self._seq, self._hash = 0, genesis_hash(LOG_ID, ROOM)
+        self._database = sqlite3.connect(database, isolation_level=None)
+        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _CREATE):
+            self._database.execute(statement)
+
+    def serve(self) -> None:
+        """Until it is killed."""
+        config = CoreConfig()
+        # As the product gathers, so that as much is done at once.
+        step = config.gather + max(0, len(self._sealers) - config.gather_crowd) * config.gather_receiver
+        buffer = bytearray(2048)
+        while True:
+            batch: list[Message] = []
+            wait = 0
+            with contextlib.suppress(BlockingIOError):
+                while len(batch) < config.batch_max:
+                    size, address = self.sock.recvfrom_into(buffer, 0, wait)
+                    self._take(bytes(buffer[:size]), address, batch)
+                    wait = socket.MSG_DONTWAIT
+            if batch:
+                self._relay(batch)
+                time.sleep(min(max(1, len(batch) // 2) * step, config.gather_longest))
+
+    def _take(self, datagram: bytes, address: Any, batch: list[Message]) -> None:
+        number = seal.key_id_untrusted(datagram)
+        for frame in decode_client_datagram_untrusted(self._openers[number].open_untrusted(datagram)):
+            if isinstance(frame, wire.Submit):
+                batch.extend(frame.messages)
+            elif isinstance(frame, wire.Ping):
+                self._addresses[number] = address
+                self.sock.sendto(self._sealers[number].seal(encode([wire.Pong(frame.token)])), address)
+
+    def _relay(self, batch: list[Message]) -> None:
+        rows: list[tuple[Any, ...]] = []
+        records: list[Record] = []
+        receipts: list[Receipt] = []
+        now_ms = time.time_ns() // 1_000_000
+        for message in batch:
+            header = decode_header_untrusted(message.header)
+            if header.n <= self._last:
+                continue  # sent twice
+            self._last = header.n
+            check_author(self._author, LOG_ID, message.header, hashlib.sha256(message.body).digest(), message.signature)
+            self._seq += 1
+            record = Record(self._seq, now_ms, message.header, message.signature, message.body)
+            self._hash = chain_hash(LOG_ID, ROOM, self._hash, record)
+            records.append(record)
+            receipts.append(Receipt(*header.key, self._seq, 0))
+            key = (header.device, header.run, header.n)
+            rows.append((ROOM, self._seq, now_ms, *key, message.header, message.signature, message.body, self._hash))
+        if not rows:
+            return
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.executemany(_INSERT, rows)
+        self._database.execute("COMMIT")
+        head = sign_head(self._log_key, LOG_ID, EPOCH, ROOM, self._seq, self._hash, now_ms)
+        for start in range(0, len(receipts), 16):
+            self._send([0], [encode([wire.Decided(receipts[start : start + 16])])])
+        self._send(self._addresses, pack_records(ROOM, records, head, INLINE_BODY_MAX).datagrams)
+
+    def _send(self, numbers: Any, payloads: Sequence[bytes]) -> None:
+        ancillary = segments.cut_into(len(payloads[0]) + seal.OVERHEAD)
+        for number in numbers:
+            seal_one, address = self._sealers[number].seal, self._addresses[number]
+            for start in range(0, len(payloads), segments.SEGMENTS_MAX):
+                part = [seal_one(payload) for payload in payloads[start : start + segments.SEGMENTS_MAX]]
+                if len(part) == 1:
+                    self.sock.sendto(part[0], address)
+                else:
+                    self.sock.sendmsg(part, ancillary, 0, address)
+
+
+@contextlib.contextmanager
+def floor_traffic(clients: int, messages: int) -> Iterator[ChatTraffic]:
+    """The server in a process of its own, with clients that it knows."""
+    author = Account(1)
+    signed = [author.message(LOG_ID, ROOM, text(index)) for index in range(messages)]
+    with contextlib.ExitStack() as stack:
+        child = Child([sys.executable, "-m", "tests.benchmarks.floor", str(clients)], cwd=ROOT)
+        stack.callback(child.kill)
+        port = int(child.wait_for_line(str.isdigit, 20, "the port"))
+        made = [stack.enter_context(_client(number, port)) for number in range(clients)]
+        yield ChatTraffic([child.pid], ROOM, made, signed, receipts=False)
+
+
+@contextlib.contextmanager
+def _client(number: int, port: int) -> Iterator[Client]:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    segments.leave_together(udp)
+    udp.connect(("127.0.0.1", port))
+    # Nothing comes over TLS here; the traffic looks at it all the same.
+    tls: Any
+    tls, other = socket.socketpair()
+    sealer = seal.Sealer(_key(number, "up"), number, LOG_ID, EPOCH)
+    opener = seal.Opener(_key(number, "down"), number, LOG_ID, EPOCH)
+    with contextlib.closing(other):
+        client = Client(Account(number + 1), tls, udp, sealer, opener, sampled=number % SAMPLE == 1)
+        udp.settimeout(10)
+        client.send([wire.Ping(7)])
+        opener.open_untrusted(udp.recv(2048))
+        tls.setblocking(False)
+        udp.setblocking(False)
+        with contextlib.closing(client):
+            yield client
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("clients", type=int)
+    clients = parser.parse_args().clients
+    with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as folder:
+        floor = Floor(clients, Path(folder) / "floor.sqlite3")
+        print(floor.sock.getsockname()[1], flush=True)
+        floor.serve()
+
+
+if __name__ == "__main__":
+    main()
