@@ -34,7 +34,7 @@ def drive(traffic: Traffic, times: Times | None = None) -> None:
 
 
 def test_fan_out_of_the_product() -> None:
-    with fanout.product("SQLite", CLIENTS, LOAD) as traffic:
+    with fanout.product("SQLite", CLIENTS, 200) as traffic:
         drive(traffic)
 
 

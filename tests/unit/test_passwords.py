@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from lanchat_server.passwords import Busy, PasswordHasher
 
@@ -46,6 +47,24 @@ def test_the_default_is_argon2id_at_its_floor(hashers: list[PasswordHasher]) -> 
     hashers.append(PasswordHasher())
     stored = run(hashers[0].hash(PASSWORD))
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert not hashers[0].needs_rehash(stored)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_other_programs_hashed_opens_too(cheap: PasswordHasher, lanes: int) -> None:
+    other = Argon2id(salt=b"s" * 16, length=32, iterations=3, lanes=lanes, memory_cost=96)
+    stored = other.derive_phc_encoded(PASSWORD.encode())
+    assert run(cheap.verify(PASSWORD, stored))
+    assert not run(cheap.verify("wrong", stored))
+    assert cheap.needs_rehash(stored)
+
+
+def test_several_lanes(hashers: list[PasswordHasher]) -> None:
+    hashers.append(PasswordHasher(memory_kib=64, time_cost=1, parallelism=3, workers=1))
+    stored = run(hashers[0].hash(PASSWORD))
+    assert stored.startswith("$argon2id$v=19$m=64,t=1,p=3$")
+    assert run(hashers[0].verify(PASSWORD, stored))
+    assert not run(hashers[0].verify("wrong", stored))
     assert not hashers[0].needs_rehash(stored)
 
 
