@@ -1,6 +1,7 @@
 """Many rows or keys in one statement, past SQLAlchemy (see driver.py).
 
-* Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it, one UPDATE that joins with them.
+* Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it, one UPDATE that joins with them,
+  and all that belongs together sent as one question (`Changes`).
 * Keys of several columns: given a list of tuples to compare with, SQLite reads the whole table, so the keys become a
   small table of their own to begin a join with. MySQL and MariaDB step down the index for each tuple of a list.
 
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from lanchat_server.store.driver import Row, ask, change, change_many
+from lanchat_server.store.driver import Row, ask, change_all, change_many
 from lanchat_server.store.literals import literal
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # Keys or rows in one statement. SQLite takes 500 selects and 32,766 values; 256 rows of MySQL literals with bodies of
 # 16 KiB are 8 MiB, half of the packet that servers take by default (max_allowed_packet 16 MiB, MySQL 64).
 CHUNK = 256
+# Octets of statements sent together, but for the last of them.
+_TOGETHER = 1 << 20
 # Lists of keys are filled up to one of these lengths, so that SQLite prepares few different statements.
 _LENGTHS = (1, 4, 16, 64, CHUNK)
 
@@ -34,36 +37,67 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield chunk
 
 
+class Changes:
+    """Insertions and updates of one transaction, in order. SQLite executes each at once, MySQL and MariaDB all of them
+    at `send`: waiting for an answer takes longer than most statements. Names of tables and columns are constants of
+    the program. All methods raise SQLAlchemyError."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        # Rows that updates found.
+        self.found = 0
+        self._waiting: list[str] = []
+        self._octets = 0
+        # Which of those that wait are updates.
+        self._updates: list[bool] = []
+
+    def insert(self, table: Table, rows: Collection[Sequence[Any]]) -> None:
+        """Insert rows; each holds the values of all columns of `table`, in order."""
+        for chunk in chunks(rows):
+            if self.connection.dialect.name == "sqlite":
+                marks = ", ".join("?" * len(table.columns))
+                change_many(self.connection, f"{_insert_into(table)}({marks})", chunk)
+            else:
+                values = ",".join([f"({','.join(map(literal, row))})" for row in chunk])
+                self._add(_insert_into(table) + values, update=False)
+
+    def update(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+        """Set `columns` of the rows of `table` whose `key` columns have these values, where there are such; each of
+        `rows` is a key followed by the new values. The keys differ."""
+        for chunk in chunks(rows):
+            if self.connection.dialect.name == "sqlite":
+                values = [(*row[len(key) :], *row[: len(key)]) for row in chunk]
+                self.found += change_many(self.connection, _sqlite_update(table, tuple(key), tuple(columns)), values)
+            else:
+                self._add(_mysql_update(table, key, columns, chunk), update=True)
+
+    def send(self) -> None:
+        """Execute what waits; `found` is complete then."""
+        waiting, self._waiting, self._octets = self._waiting, [], 0
+        updates, self._updates = self._updates, []
+        if waiting:
+            changed = change_all(self.connection, waiting)
+            self.found += sum(count for count, update in zip(changed, updates, strict=True) if update)
+
+    def _add(self, statement: str, *, update: bool) -> None:
+        self._waiting.append(statement)
+        self._updates.append(update)
+        self._octets += len(statement)
+        if self._octets > _TOGETHER:
+            self.send()
+
+
 def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[Any]]) -> None:
-    """Insert rows; each holds the values of all columns of `table`, in order."""
-    for chunk in chunks(rows):
-        if connection.dialect.name == "sqlite":
-            marks = ", ".join("?" * len(table.columns))
-            change_many(connection, f"{_insert_into(table)}({marks})", chunk)
-        else:
-            values = ",".join([f"({','.join(map(literal, row))})" for row in chunk])
-            change(connection, _insert_into(table) + values)
+    """See Changes.insert."""
+    changes = Changes(connection)
+    changes.insert(table, rows)
+    changes.send()
 
 
 @cache
 def _insert_into(table: Table) -> str:
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608
-
-
-def update_rows(
-    connection: Connection, table: str, key: Sequence[str], columns: Sequence[str], rows: Collection[Sequence[Any]]
-) -> int:
-    """Set `columns` of the rows of `table` whose `key` columns have these values; each of `rows` is a key followed by
-    the new values. Returns how many were found. The names are constants of the program, the keys differ."""
-    found = 0
-    for chunk in chunks(rows):
-        if connection.dialect.name == "sqlite":
-            values = [(*row[len(key) :], *row[: len(key)]) for row in chunk]
-            found += change_many(connection, _sqlite_update(table, tuple(key), tuple(columns)), values)
-        else:
-            found += change(connection, _mysql_update(table, key, columns, chunk))
-    return found
 
 
 @cache

@@ -36,16 +36,18 @@ def ask(connection: Connection, statement: str, values: Sequence[Any] = ()) -> l
     return [tuple(bytes(value) if isinstance(value, bytearray) else value for value in row) for row in rows]
 
 
-def change(connection: Connection, statement: str) -> int:
-    """MySQL and MariaDB: how many rows a statement changed that has its values in it. Raises SQLAlchemyError.
+def change_all(connection: Connection, statements: Sequence[str]) -> list[int]:
+    """MySQL and MariaDB: how many rows each of these statements changed. They have their values in them and are sent
+    as one question; after one that fails, none is executed. Raises SQLAlchemyError.
 
     Past the cursor too: it looks through all of a statement, values included, for a second one."""
     _begin_if_needed(connection)
     raw = connection.connection.driver_connection
     assert raw is not None
-    with _told(connection, None, statement, (), many=False):
-        found = _checked(connection, statement, raw.cmd_query, statement.encode())
-    return int(found["affected_rows"])
+    question = ";".join(statements)
+    with _told(connection, None, question, (), many=False):
+        answers = raw.cmd_query_iter(question.encode())
+        return [int(_checked(connection, one, next, answers)["affected_rows"]) for one in statements]
 
 
 def change_many(connection: Connection, statement: str, values: Sequence[Sequence[Any]]) -> int:

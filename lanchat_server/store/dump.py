@@ -14,7 +14,7 @@ from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.messages import Kind
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, schema
-from lanchat_server.store.bulk import chunks, insert_rows
+from lanchat_server.store.bulk import Changes, chunks, insert_rows
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`.
 TABLES: tuple[Table, ...] = (
@@ -97,8 +97,10 @@ def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> Non
 
 def _index(connection: Connection, records: list[Row]) -> None:
     named = [dict(zip(schema.records.columns.keys(), row, strict=True)) for row in records]
+    changes = Changes(connection)
     for room, group in groupby(named, key=itemgetter("room_id")):
         said = [
             indexing.Said(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"]) for row in group
         ]
-        indexing.index(connection, [(room, said)])
+        indexing.index(changes, [(room, said)])
+    changes.send()

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, update
-from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
-from lanchat_server.store.bulk import insert_rows
+from lanchat_server.store.bulk import Changes
 from lanchat_server.store.driver import ask, change_many
 from lanchat_server.store.schema import search
 from lanchat_server.store.words import tokens
@@ -36,7 +35,7 @@ class Said(NamedTuple):
     text: str | None
 
 
-def index(connection: Connection, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
+def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
     """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there."""
     rows: list[tuple[int, int, int, str]] = []
     changes: list[dict[str, Any]] = []
@@ -47,21 +46,21 @@ def index(connection: Connection, said: Iterable[tuple[int, Iterable[Said]]]) ->
         changes += [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
         gone += [{"room": room, "number": seq} for seq in deleted]
     if rows:
-        _add(connection, rows)
+        _add(to, rows)
     if changes:
-        connection.execute(_REPLACE, changes)
+        to.connection.execute(_REPLACE, changes)
     if gone:
-        connection.execute(_DELETE, gone)
+        to.connection.execute(_DELETE, gone)
 
 
-def _add(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:
-    if connection.dialect.name != "sqlite":
-        insert_rows(connection, search, [(None, *row) for row in rows])
+def _add(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:
+    if to.connection.dialect.name != "sqlite":
+        to.insert(search, [(None, *row) for row in rows])
         return
-    first = ask(connection, _NEXT_ID)[0][0]
+    first = ask(to.connection, _NEXT_ID)[0][0]
     numbered: list[tuple[Any, ...]] = [(first + i, *row) for i, row in enumerate(rows)]
-    insert_rows(connection, search, numbered)
-    change_many(connection, _INDEX, [(row[0], row[-1]) for row in numbered])
+    to.insert(search, numbered)
+    change_many(to.connection, _INDEX, [(row[0], row[-1]) for row in numbered])
 
 
 def _fold(records: Iterable[Said]) -> tuple[dict[int, Said], dict[int, str], list[int]]:

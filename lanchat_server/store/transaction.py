@@ -18,7 +18,7 @@ from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, 
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import indexing, rows, schema
 from lanchat_server.store.accounts import Accounts
-from lanchat_server.store.bulk import ask_each, chunks, find_rows, insert_rows, update_rows
+from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
@@ -110,22 +110,22 @@ class SqlTransaction(Accounts, Rooms):
         if not appended:
             return
         self._appended.clear()
-        self._set_heads(appended)
+        changes = Changes(self._connection)
+        heads = [(room, records[0].record.seq - 1, *head) for room, records, head in appended]
         values = [rows.record_values(room, new) for room, records, _head in appended for new in records]
         try:
-            insert_rows(self._connection, schema.records, values)
+            changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
+            changes.insert(schema.records, values)
+            indexing.index(changes, [(room, map(_said, records)) for room, records, _head in appended])
+            changes.send()
         except SQLAlchemyError as error:
             if is_duplicate(error):
                 raise CommitFailed(_("A message was stored twice")) from error
             raise statement_error(error, self._address) from error
+        if changes.found != len(heads):
+            raise CommitFailed(_("The log of a room is not where it should be"))
         for room, records, _head in appended:
             self._erase(room, records)
-        indexing.index(self._connection, [(room, map(_said, records)) for room, records, _head in appended])
-
-    def _set_heads(self, appended: list[_Appended]) -> None:
-        heads = [(room, records[0].record.seq - 1, *head) for room, records, head in appended]
-        if update_rows(self._connection, "rooms", ("id", "head_seq"), _HEAD, heads) != len(heads):
-            raise CommitFailed(_("The log of a room is not where it should be"))
 
     def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
         """Blank what deletions among these records speak of."""
