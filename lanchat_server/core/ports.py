@@ -1,7 +1,8 @@
 """What the sequencer core asks of storage. The real one is lanchat_server.store, the simulator has its own.
 
-Everything that writes happens inside one `Transaction`, on the writer thread alone. Entering it checks the lease.
-Leaving it commits durably; an exception inside rolls back. Nothing written is visible to anybody before that.
+Everything that writes happens inside one `Transaction`, on the writer thread alone. Nothing is read in it or committed
+without the lease. Leaving it commits durably; an exception inside rolls back. Nothing written is visible to anybody
+before that.
 """
 
 from collections.abc import Collection, Mapping, Sequence

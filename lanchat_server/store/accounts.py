@@ -15,6 +15,7 @@ from lanchat.protocol.wire import Role
 from lanchat_server.core.model import DeviceRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks
+from lanchat_server.store.writing import UnderLease
 
 _users = schema.users.c
 _devices = schema.devices.c
@@ -28,10 +29,8 @@ _REVOKE = (
 )
 
 
-class Accounts:
+class Accounts(UnderLease):
     """See lanchat_server.core.ports.Transaction."""
-
-    _connection: Connection
 
     def add_user(self, user: UserRow) -> UserRow:
         key = rows.key_octets(user.name)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from lanchat_server.store.driver import Row, ask, change_all, change_many
+from lanchat_server.store.driver import Guard, Row, ask, change_all, change_many
 from lanchat_server.store.literals import literal
 
 T = TypeVar("T")
@@ -40,10 +40,13 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 class Changes:
     """Insertions and updates of one transaction, in order. SQLite executes each at once, MySQL and MariaDB all of them
     at `send`: waiting for an answer takes longer than most statements. Names of tables and columns are constants of
-    the program. All methods raise SQLAlchemyError."""
+    the program. All methods raise SQLAlchemyError.
 
-    def __init__(self, connection: Connection) -> None:
+    `guard`: sent before the first of them, by MySQL's kind of databases."""
+
+    def __init__(self, connection: Connection, guard: Guard | None = None) -> None:
         self.connection = connection
+        self._guard = guard
         # Rows that updates found.
         self.found = 0
         self._waiting: list[str] = []
@@ -75,8 +78,9 @@ class Changes:
         """Execute what waits; `found` is complete then."""
         waiting, self._waiting, self._octets = self._waiting, [], 0
         updates, self._updates = self._updates, []
-        if waiting:
-            changed = change_all(self.connection, waiting)
+        guard, self._guard = self._guard, None
+        if waiting or guard:
+            changed = change_all(self.connection, waiting, guard)
             self.found += sum(count for count, update in zip(changed, updates, strict=True) if update)
 
     def _add(self, statement: str, *, update: bool) -> None:

@@ -5,14 +5,24 @@ the same as there, and listeners hear of each statement.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 Row = tuple[Any, ...]
+
+
+class Guard(NamedTuple):
+    """A query before changes, and what looks at its rows: when that raises, the changes are not to be kept."""
+
+    question: str
+    look: Callable[[list[Row]], None]
+
+
 # Of a statement that failed, as an error shows it.
 _SHOWN = 200
 _LITERAL = re.compile(r"x'[0-9a-f]*('|$)")
@@ -36,17 +46,28 @@ def ask(connection: Connection, statement: str, values: Sequence[Any] = ()) -> l
     return [tuple(bytes(value) if isinstance(value, bytearray) else value for value in row) for row in rows]
 
 
-def change_all(connection: Connection, statements: Sequence[str]) -> list[int]:
+def change_all(connection: Connection, statements: Sequence[str], guard: Guard | None = None) -> list[int]:
     """MySQL and MariaDB: how many rows each of these statements changed. They have their values in them and are sent
-    as one question; after one that fails, none is executed. Raises SQLAlchemyError.
+    as one question, after that of `guard`; after one that fails, none is executed. Raises SQLAlchemyError, and what
+    the guard raises.
 
     Past the cursor too: it looks through all of a statement, values included, for a second one."""
     _begin_if_needed(connection)
     raw = connection.connection.driver_connection
     assert raw is not None
-    question = ";".join(statements)
+    question = ";".join([guard.question, *statements] if guard else statements)
     with _told(connection, None, question, (), many=False):
         answers = raw.cmd_query_iter(question.encode())
+        if guard is not None:
+            _checked(connection, guard.question, next, answers)
+            rows, _end = _checked(connection, guard.question, raw.get_rows)
+            try:
+                guard.look(rows)
+            except BaseException:
+                # The other answers come in any case.
+                with suppress(DBAPIError):
+                    _checked(connection, question, deque, answers, 0)
+                raise
         return [int(_checked(connection, one, next, answers)["affected_rows"]) for one in statements]
 
 

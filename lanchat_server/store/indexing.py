@@ -47,6 +47,8 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
         gone += [{"room": room, "number": seq} for seq in deleted]
     if rows:
         _add(to, rows)
+    if changes or gone:
+        to.send()
     if changes:
         to.connection.execute(_REPLACE, changes)
     if gone:

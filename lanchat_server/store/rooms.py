@@ -11,6 +11,7 @@ from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks, find_rows
+from lanchat_server.store.writing import UnderLease
 
 _rooms = schema.rooms.c
 _members = schema.memberships.c
@@ -21,10 +22,8 @@ _REMOVE = delete(schema.memberships).where(
 )
 
 
-class Rooms:
+class Rooms(UnderLease):
     """See lanchat_server.core.ports.Transaction."""
-
-    _connection: Connection
 
     def add_room(self, room: RoomRow) -> None:
         self._check_name(room.name, room.id)

@@ -1,26 +1,22 @@
 """The store: a database behind the contract in lanchat_server.core.ports."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from lanchat.i18n import _
 from lanchat.protocol.records import Record
 from lanchat_server.core.model import LogState, RoomHead, Snapshot
-from lanchat_server.core.ports import Fenced
 from lanchat_server.store import reads, schema
-from lanchat_server.store.driver import ask
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.search import find
 from lanchat_server.store.transaction import SqlTransaction
 from lanchat_server.store.url import Address
-
-_LEASE = "SELECT incarnation FROM lease"
+from lanchat_server.store.writing import Writing
 
 
 class SqlStore:
@@ -35,79 +31,38 @@ class SqlStore:
         self.log = log
         self._engine = engine
         self._lock = lock
-        self._incarnation: int | None = None
-        self._writer: Connection | None = None
+        self._writing = Writing(engine, address)
         # Where rooms stood after the last transaction; empty after one that failed.
         self._heads: dict[int, RoomHead] = {}
 
     def take_lease(self, holder: str, now_ms: int) -> int:
-        lease = schema.lease.c
         try:
-            with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-                taken = update(schema.lease).values(
-                    incarnation=lease.incarnation + 1, holder=holder[:255], taken_ms=now_ms
-                )
-                connection.execute(taken)
-                incarnation = connection.execute(select(lease.incarnation)).scalar_one()
+            return self._writing.take_lease(holder, now_ms)
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
-        self._incarnation = incarnation
-        return int(incarnation)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
-        connection = self._begin()
+        writing = self._writing
         heads, self._heads = self._heads, {}
         try:
-            transaction = SqlTransaction(connection, self.address, heads)
+            writing.begin()
+            transaction = SqlTransaction(writing, self.address, heads)
             yield transaction
             transaction.flush()
+            writing.connection()
         except SQLAlchemyError as error:
-            self._give_up(error)
+            writing.give_up(error)
             raise statement_error(error, self.address) from error
         except BaseException:
-            self._give_up(None)
+            writing.give_up(None)
             raise
         try:
-            connection.commit()
+            writing.commit()
         except SQLAlchemyError as error:
-            self._give_up(error)
+            writing.give_up(error)
             raise commit_error(error, self.address) from error
         self._heads = transaction.known_heads
-
-    def _begin(self) -> Connection:
-        """A transaction that holds the lease. A connection that broke while nobody wrote is replaced once."""
-        fresh = self._writer is None
-        try:
-            return self._begin_on(self._writer or self._engine.connect().execution_options(**{WRITES: True}))
-        except SQLAlchemyError as error:
-            self._give_up(error)
-            if fresh or not is_lost(error):
-                raise statement_error(error, self.address) from error
-        return self._begin()
-
-    def _begin_on(self, connection: Connection) -> Connection:
-        self._writer = connection
-        connection.begin()
-        held = ask(connection, _LEASE if self.address.is_sqlite else _LEASE + " FOR UPDATE")
-        if self._incarnation is not None and held != [(self._incarnation,)]:
-            self._give_up(None)
-            raise Fenced(_("A newer server has taken over the database: this one stops"))
-        return connection
-
-    def _give_up(self, error: SQLAlchemyError | None) -> None:
-        """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
-        connection = self._writer
-        if connection is None:
-            return
-        with suppress(SQLAlchemyError):
-            if error is None or not is_lost(error):
-                connection.rollback()
-                return
-        self._writer = None
-        with suppress(SQLAlchemyError):
-            connection.invalidate()
-            connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -172,9 +127,7 @@ class SqlStore:
             return reads.changes(connection, room, seqs)
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._writing.close()
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()

@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
@@ -22,6 +21,7 @@ from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, inse
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
+from lanchat_server.store.writing import Writing
 
 _records = schema.records.c
 
@@ -62,10 +62,10 @@ class _Appended(NamedTuple):
 class SqlTransaction(Accounts, Rooms):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
-    def __init__(self, connection: Connection, address: Address, heads: dict[int, RoomHead]) -> None:
+    def __init__(self, writing: Writing, address: Address, heads: dict[int, RoomHead]) -> None:
         """`heads`: those that this process committed last. Each is compared with its row when it is moved on, so they
         save a look and decide nothing."""
-        self._connection = connection
+        super().__init__(writing)
         self._address = address
         self._appended: dict[int, _Appended] = {}
         self.known_heads = heads
@@ -110,19 +110,21 @@ class SqlTransaction(Accounts, Rooms):
         if not appended:
             return
         self._appended.clear()
-        changes = Changes(self._connection)
         heads = [(room, records[0].record.seq - 1, *head) for room, records, head in appended]
         values = [rows.record_values(room, new) for room, records, _head in appended for new in records]
-        try:
+
+        def fill(changes: Changes) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
             indexing.index(changes, [(room, map(_said, records)) for room, records, _head in appended])
-            changes.send()
+
+        try:
+            found = self._writing.write(fill)
         except SQLAlchemyError as error:
             if is_duplicate(error):
                 raise CommitFailed(_("A message was stored twice")) from error
             raise statement_error(error, self._address) from error
-        if changes.found != len(heads):
+        if found != len(heads):
             raise CommitFailed(_("The log of a room is not where it should be"))
         for room, records, _head in appended:
             self._erase(room, records)

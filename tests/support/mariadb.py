@@ -60,6 +60,8 @@ class MariaDB:
         self._server: Child | None = None
         shutil.copytree(_template(), self.folder / "data")
         (self.folder / "accounts.sql").write_text(_ACCOUNTS)
+        # Not the common one: a server that starts removes the temporary tables that it finds there, whosoever they are.
+        (self.folder / "tmp").mkdir()
 
     @property
     def pid(self) -> int:
@@ -83,6 +85,7 @@ class MariaDB:
             *_as_user(),
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.folder / 'socket'}",
+            f"--tmpdir={self.folder / 'tmp'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--init-file={self.folder / 'accounts.sql'}",
             f"--port={self.port}",

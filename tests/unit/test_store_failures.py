@@ -147,6 +147,23 @@ def test_a_restart_between_two_transactions_goes_unnoticed(server: MariaDB, stor
 
 
 @pytest.mark.mariadb
+def test_a_message_after_a_restart_is_stored(server: MariaDB, store: SqlStore) -> None:
+    log = Log(store)
+    log.say("one")
+    server.stop()
+    server.start()
+    log.say("two")
+    server.stop()
+    three = log.make("three")
+    with pytest.raises(CommitFailed) as raised:
+        log.store_all(three)
+    assert one_line_without_password(raised.value)
+    server.start()
+    log.store_all(three)
+    assert [record.seq for record in store.records(log.room, range(1, 9))] == [1, 2, 3]
+
+
+@pytest.mark.mariadb
 def test_a_connection_that_the_server_closed_is_replaced(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
     for (number,) in server.execute("SELECT id FROM information_schema.processlist WHERE db = 'chat'"):
@@ -178,6 +195,7 @@ def test_a_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None
 
     def meet() -> None:
         with store.transaction() as tx:
+            tx.heads([])
             wait.start()
             waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
             wait_until(lambda: server.execute(waiting), 5, "the other one waits for the lease")
