@@ -61,7 +61,8 @@ class PasswordHasher:
         self._nobody = _Stored(nobody, self._parameters)
         threads = workers or min(os.cpu_count() or 1, WORKERS_MAX)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
-        self._free = asyncio.Semaphore(threads)
+        # One job for each worker waits in the pool, so that none is idle until the event loop gives it the next.
+        self._free = asyncio.Semaphore(2 * threads)
         self._waiting = 0
         self._waiting_max = waiting
 
@@ -90,7 +91,7 @@ class PasswordHasher:
         return _matches(password, found or self._nobody) and found is not None
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        # Callers wait here, not in the pool's queue: there a cancelled one would stay until its turn.
+        # Most callers wait here, not in the pool's queue: there a cancelled one would stay until its turn.
         if self._waiting >= self._waiting_max:
             raise Busy
         self._waiting += 1
