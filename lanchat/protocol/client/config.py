@@ -52,6 +52,7 @@ class ClientConfig:
     adopt_every: float = 5.0
     # Stored messages whose record is not here yet; the window shows them in the meantime.
     stored_max: int = 1024
+    # On average, in a room of up to 100 members.
     cursors_every: float = 1.0
     # The link.
     # Six pings: at 30 % loss each way one in sixty probes fails on a path that is open.

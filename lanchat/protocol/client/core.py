@@ -113,7 +113,7 @@ class ClientCore:
         self._link = Link(config, random)
         self._composer = Composer(device_key, run, identity.log_id, store)
         self._outbox = Outbox(config, store, self.limits)
-        self._receipts = Receipts(config)
+        self._receipts = Receipts(config, random)
         self._certificates = CertificateQuestions(self._desk, self.authors)
         self._rooms = RoomSet(
             config,
