@@ -100,9 +100,18 @@ def _while_sending(hit: Hit) -> None:
 
 def _before_records(hit: Hit) -> None:
     """Heads of rooms are moved inside the transaction, the records are not there."""
-    from lanchat_server.store.transaction import SqlTransaction
+    from lanchat_server.store.bulk import Changes
 
-    _after(SqlTransaction, "_set_heads", hit)
+    update = Changes.update
+
+    def moved(changes: Changes, table: str, *values: Any) -> None:
+        update(changes, table, *values)
+        if table == "rooms":
+            # MySQL and MariaDB would get them together with the records.
+            changes.send()
+            hit()
+
+    Changes.update = moved
 
 
 def _while_saving_receipts(hit: Hit) -> None:
