@@ -36,6 +36,19 @@ def waited_seconds(pid: int) -> float:
     return waited / 1e9
 
 
+def two_cores() -> tuple[int, int]:
+    """One for a server, another for its clients; the same where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[0], cores[-1]
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process on one core: all of its threads, and those that they start."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread), {core})
+
+
 def memory_mib(pid: int) -> float:
     """Resident memory now."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -115,6 +115,20 @@ class Hasher:
         return True
 
 
+class ChangedMeanwhile(Hasher):
+    """MEMBER gets another password while the one that he came with is looked at."""
+
+    def __init__(self, writer: BusyWriter) -> None:
+        self._writer = writer
+
+    async def verify(self, _password: str, _stored: str) -> bool:
+        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        return True
+
+    def needs_rehash(self, _stored: str) -> bool:
+        return False
+
+
 @pytest.fixture
 def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """For who comes with a password: what else is checked there holds."""
@@ -137,6 +151,17 @@ def test_who_logs_in_while_his_password_is_changed_enrols_no_device(entrance: An
     assert refusal(request) is Code.BUSY
     assert stranger.device not in entrance.directory.devices
     assert entrance.directory.users[MEMBER].password_hash == "of the new one"
+
+
+def test_who_logs_in_on_his_device_while_his_password_is_changed_is_turned_away(entrance: Any) -> None:
+    mine = make_author(MEMBER)
+    entrance.certificate_is_fresh = lambda _device: True
+    entrance.hasher = ChangedMeanwhile(entrance.writer)
+    enrolment = wire.Enrolment(public_octets(mine.key), "mine", bytes(64))
+    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    assert mine.device in entrance.directory.devices
+    assert refusal(request) is Code.BUSY
 
 
 def test_who_changes_a_password_that_is_changed_meanwhile_does_not_set_his_own(entrance: Any) -> None:

@@ -110,6 +110,10 @@ async def login_password(service: "Service", connection: "Connection", operation
     new_hash = None
     if service.hasher.needs_rehash(user.password_hash):
         new_hash = await _hash(service, operation.password)
+    elif (known := _as_it_is(service, user, operation.enrolment)) is not None:
+        # A new password that is under way ends this session, as it ends all others.
+        check_password_unchanged(service, user)
+        return service.open_session(connection, user, known)
     now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[DeviceRow]:
@@ -125,10 +129,17 @@ async def login_password(service: "Service", connection: "Connection", operation
 
 
 def check_password_unchanged(service: "Service", user: UserRow) -> None:
-    """For a transaction that rests on a password which was looked at before: raises Refused when it was changed since.
+    """For what rests on a password that was looked at before: raises Refused when it was changed since.
     Else whoever is being locked out by a new password would come in with the old one."""
     if service.directory.users[user.id].password_hash != user.password_hash:
         raise Refused(Code.BUSY, "the password was changed meanwhile", 0.5)
+
+
+def _as_it_is(service: "Service", user: UserRow, enrolment: wire.Enrolment) -> DeviceRow | None:
+    """This device, when it is enrolled for `user` and there is nothing to write."""
+    known = service.directory.devices.get(keys.device_id(enrolment.public_key))
+    mine = known is not None and known.user == user.id and not known.revoked_ms
+    return known if known is not None and mine and service.certificate_is_fresh(known) else None
 
 
 def _enrol(
