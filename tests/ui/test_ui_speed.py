@@ -1,7 +1,7 @@
 """The window is quick: processor time to the first page, and for what happens while somebody reads.
 
 Processor time instead of the clock, because the tests share the computer. Limits are some three times what was measured
-on a machine of 2020: they catch a wrong algorithm, not a bad day.
+on a machine of 2020, and more where the computer is slower at the moment: they catch a wrong algorithm, not a bad day.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.child import Child
+from tests.support.slowness import slowness
 from tests.support.ui_window import fake_window
 from tests.support.xvfb import screen_environment
 
@@ -24,6 +25,7 @@ from lanchat.ui.pane import Pane
 from lanchat.ui.theme import LIGHT
 from lanchat.ui.entries import View, arrange
 from lanchat.ui.styles import Styles
+from tests.support.slowness import slowness
 from tests.support.ui_kit import line
 import ttkbootstrap
 
@@ -52,6 +54,7 @@ def timed(name, job, times=1):
     took[name] = (time.process_time() - start) / times * 1000
 
 show = lambda first, last, **to: pane.show(arrange(lines[first:last], [], View()), **to)
+slow = slowness()
 pane.open(1, True)
 timed("first page of 100", lambda: show(1900, 2000, end=True))
 timed("nothing changed", lambda: show(1900, 2000))
@@ -62,6 +65,7 @@ timed("a notch of the wheel", lambda: pane.scroll(60), 50)
 lines.append(line(2001, text="new"))
 timed("a new line below", lambda: show(1601, 2001))
 timed("another width", lambda: (pane.scene.forget_layout(), show(1601, 2001)))
+took["slowness"] = slow = max(slow, slowness())
 print(json.dumps(took), flush=True)
 root.destroy()
 """
@@ -72,6 +76,7 @@ def test_the_conversation_keeps_up_with_the_hand(display: str) -> None:
         took = json.loads(child.wait_for_line(lambda line: line.startswith("{"), 60, "it is measured"))
         child.wait(10)
     print(took)
+    slow = took.pop("slowness")
     limits = {
         "first page of 100": 250,
         "nothing changed": 10,
@@ -81,11 +86,12 @@ def test_the_conversation_keeps_up_with_the_hand(display: str) -> None:
         "a new line below": 30,
         "another width": 250,
     }
-    assert {name: milliseconds for name, milliseconds in took.items() if milliseconds > limits[name]} == {}
+    assert {name: milliseconds for name, milliseconds in took.items() if milliseconds > limits[name] * slow} == {}
 
 
 def test_the_first_page_is_painted_at_once(display: str, tmp_path: Path) -> None:
+    slow = slowness()
     with fake_window(display, tmp_path / "profile", lines=2000, rooms=100, people=300) as window:
         painted = json.loads(window.child.wait_for_line(lambda line: "painted" in line, 20, "it is painted"))
         window.see("Everything is up to date")
-    assert painted["painted"] < 0.7
+    assert painted["painted"] < 0.7 * max(slow, slowness())
