@@ -35,6 +35,15 @@ class RoomHead(NamedTuple):
     time_ms: int
 
 
+class StoredPage(NamedTuple):
+    """Consecutive records of a room, and the chain hashes before the first and after the last of them; where there are
+    none, both are that of the nearest record below."""
+
+    before: bytes
+    records: list[Record]
+    after: bytes
+
+
 class Target(NamedTuple):
     """The record that an edit, deletion, reaction or reply speaks of."""
 

@@ -22,7 +22,7 @@ def read_page(
     proven by a head signed for its last record."""
     if not head.seq:
         return Page(request.room, [], head.hash, head, [])
-    before, records = store.page(
+    page = store.page(
         request.room,
         anchor=request.anchor if request.forward else min(request.anchor, head.seq),
         forward=request.forward,
@@ -30,12 +30,12 @@ def read_page(
         first_seq=member.first_seq,
         octets=PAGE_OCTETS_MAX,
     )
-    records = [record for record in records if record.seq <= head.seq]
+    records = [record for record in page.records if record.seq <= head.seq]
     proof = None
     if records and records[-1].seq < head.seq:
-        last = store.record_at(request.room, records[-1].seq)
-        proof = sign(request.room, last) if last is not None else None
-    return Page(request.room, records, before, head, authors(directory, records)[:PAGE_CERTIFICATES_MAX], proof)
+        last = records[-1]
+        proof = sign(request.room, RoomHead(last.seq, page.after, last.time_ms))
+    return Page(request.room, records, page.before, head, authors(directory, records)[:PAGE_CERTIFICATES_MAX], proof)
 
 
 def search_rooms(store: Store, directory: Directory, user: int, request: Search) -> Found:

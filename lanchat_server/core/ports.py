@@ -25,6 +25,7 @@ from lanchat_server.core.model import (
     RoomRow,
     RunKey,
     Snapshot,
+    StoredPage,
     Target,
     UserRow,
 )
@@ -147,18 +148,13 @@ class Store(Protocol):
     def snapshot(self) -> Snapshot:
         """All of users, devices, rooms, memberships, room keys."""
 
-    def page(
-        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
-    ) -> tuple[bytes, list[Record]]:
+    def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
         """Consecutive records, ascending: from `anchor` up, or those up to `anchor`; never below `first_seq`, at most
-        `limit`, bodies together at most `octets` (but one record always). With the chain hash before the first record
-        (of the room's beginning: genesis; with no records: the hash at the nearest record below)."""
+        `limit`, bodies together at most `octets` (but one record always). Before the room's beginning the chain hash
+        is genesis."""
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         """These records, ascending; those that do not exist are left out."""
-
-    def record_at(self, room: int, seq: int) -> RoomHead | None:
-        """Number, chain hash and time of one record."""
 
     def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
         """Newest first (server time, then room and seq): text messages of `rooms` (room to first_seq) below `before`

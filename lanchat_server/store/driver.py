@@ -34,16 +34,33 @@ def begin(connection: Connection, statement: str) -> None:
 
 
 def ask(connection: Connection, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-    """The rows of a query, octets as `bytes`. Raises SQLAlchemyError."""
+    """The rows of a query, octets as `bytes`. `values` for the question marks in it: SQLite alone has such. Raises
+    SQLAlchemyError."""
     _begin_if_needed(connection)
+    if connection.dialect.name != "sqlite":
+        return _ask_mysql(connection, statement)
     cursor, _ = _execute(connection, statement, values, many=False)
     try:
         rows: list[Row] = _checked(connection, statement, cursor.fetchall)
     finally:
         cursor.close()
-    if connection.dialect.name == "sqlite":
-        return rows
+    return rows
+
+
+def _ask_mysql(connection: Connection, question: str) -> list[Row]:
+    """Past the cursor, which takes as long as the question."""
+    raw = _raw(connection)
+    with _told(connection, None, question, (), many=False):
+        _checked(connection, question, raw.cmd_query, question.encode())
+        rows, _end = _checked(connection, question, raw.get_rows)
     return [tuple(bytes(value) if isinstance(value, bytearray) else value for value in row) for row in rows]
+
+
+def _raw(connection: Connection) -> Any:
+    """The driver's own connection."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    return raw
 
 
 def change_all(connection: Connection, statements: Sequence[str], guard: Guard | None = None) -> list[int]:
@@ -53,8 +70,7 @@ def change_all(connection: Connection, statements: Sequence[str], guard: Guard |
 
     Past the cursor too: it looks through all of a statement, values included, for a second one."""
     _begin_if_needed(connection)
-    raw = connection.connection.driver_connection
-    assert raw is not None
+    raw = _raw(connection)
     question = ";".join([guard.question, *statements] if guard else statements)
     with _told(connection, None, question, (), many=False):
         answers = raw.cmd_query_iter(question.encode())

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.records import Record, genesis_hash
-from lanchat_server.core.model import LogState, RoomHead, Snapshot
+from lanchat_server.core.model import LogState, Snapshot, StoredPage
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks
 from lanchat_server.store.driver import Row, ask
@@ -17,13 +17,10 @@ _records = schema.records.c
 
 # A page and the hash of the record before it in one step down the index: scrolling asks for one after the other.
 _PAGE_COLUMNS = ", ".join(column.name for column in (*rows.RECORD_COLUMNS, _records.hash))
-_FORWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = %s AND seq >= %s ORDER BY seq LIMIT %s"  # noqa: S608
-_BACKWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = %s AND seq <= %s ORDER BY seq DESC LIMIT %s"  # noqa: S608
+_FORWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = ? AND seq >= ? ORDER BY seq LIMIT ?"  # noqa: S608
+_BACKWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"  # noqa: S608
 _THESE = select(*rows.RECORD_COLUMNS).where(
     _records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True))
-)
-_HEAD_AT = select(_records.seq, _records.hash, _records.time_ms).where(
-    _records.room_id == bindparam("room"), _records.seq == bindparam("seq")
 )
 # The range says nothing new, but without it SQLite would rather read the whole room than step down the index over
 # (room, ref_seq) for each number.
@@ -68,7 +65,7 @@ def page(
     limit: int,
     first_seq: int,
     octets: int,
-) -> tuple[bytes, list[Record]]:
+) -> StoredPage:
     """See lanchat_server.core.ports.Store."""
     if forward:
         found = _ask(connection, _FORWARD, room, max(anchor, first_seq) - 1, limit + 1)
@@ -78,13 +75,19 @@ def page(
     records = _within(octets, [rows.record(row) for row in found if row[0] >= low][:limit])
     if not forward:
         records.reverse()
+    hashes = {row[0]: row[-1] for row in found}
     below = (records[0].seq if records else anchor) - 1
-    before = [row for row in found if row[0] == below] or _ask(connection, _BACKWARD, room, below, 1)
-    return before[0][-1] if before else genesis_hash(log_id, room), records
+    before = hashes.get(below)
+    if before is None:
+        nearest = _ask(connection, _BACKWARD, room, below, 1)
+        before = nearest[0][-1] if nearest else genesis_hash(log_id, room)
+    return StoredPage(before, records, hashes[records[-1].seq] if records else before)
 
 
 def _ask(connection: Connection, statement: str, *values: int) -> list[Row]:
-    return ask(connection, statement if connection.dialect.name != "sqlite" else statement.replace("%s", "?"), values)
+    if connection.dialect.name == "sqlite":
+        return ask(connection, statement, values)
+    return ask(connection, statement.replace("?", "%d") % values)
 
 
 def _within(octets: int, records: list[Record]) -> list[Record]:
@@ -113,9 +116,3 @@ def _select(connection: Connection, statement: Any, room: int, seqs: Collection[
         values = {"room": room, "seqs": chunk, "low": min(chunk), "high": max(chunk)}
         found += [rows.record(row) for row in connection.execute(statement, values)]
     return sorted(found, key=lambda record: record.seq)
-
-
-def record_at(connection: Connection, room: int, seq: int) -> RoomHead | None:
-    """See lanchat_server.core.ports.Store."""
-    found = connection.execute(_HEAD_AT, {"room": room, "seq": seq}).first()
-    return None if found is None else RoomHead(*found)

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.protocol.records import Record
-from lanchat_server.core.model import LogState, RoomHead, Snapshot
+from lanchat_server.core.model import LogState, RoomHead, Snapshot, StoredPage
 from lanchat_server.store import reads, schema
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
@@ -95,9 +95,7 @@ class SqlStore:
         with self.reading() as connection:
             return reads.snapshot(connection, self.log)
 
-    def page(
-        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
-    ) -> tuple[bytes, list[Record]]:
+    def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
         with self.reading() as connection:
             return reads.page(
                 connection,
@@ -113,10 +111,6 @@ class SqlStore:
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         with self.reading() as connection:
             return reads.records(connection, room, seqs)
-
-    def record_at(self, room: int, seq: int) -> RoomHead | None:
-        with self.reading() as connection:
-            return reads.record_at(connection, room, seq)
 
     def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
         with self.reading() as connection:

@@ -18,7 +18,7 @@ from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import Snapshot
+from lanchat_server.core.model import Snapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.core.sequencer import Submission, is_genuine
 from lanchat_server.service import service as service_module
@@ -58,7 +58,7 @@ class SimStore(MemoryStore):
         self._look()
         return super().snapshot()
 
-    def page(self, room: int, **what: Any) -> tuple[bytes, list[Record]]:
+    def page(self, room: int, **what: Any) -> StoredPage:
         self._look()
         return super().page(room, **what)
 

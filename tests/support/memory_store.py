@@ -28,6 +28,7 @@ from lanchat_server.core.model import (
     RoomRow,
     RunKey,
     Snapshot,
+    StoredPage,
     Target,
     UserRow,
 )
@@ -114,9 +115,7 @@ class MemoryStore:
             list(db.room_keys.values()),
         )
 
-    def page(
-        self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int
-    ) -> tuple[bytes, list[Record]]:
+    def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
         stored = self.database.records[room]
         if forward:
             low = max(anchor, first_seq)
@@ -127,18 +126,11 @@ class MemoryStore:
         chosen = chosen if forward else chosen[::-1]
         first = chosen[0].record.seq if chosen else min(anchor, len(stored) + 1)
         before = stored[first - 2].hash if first > 1 else genesis_hash(self.database.log.log_id, room)
-        return before, [item.record for item in chosen]
+        return StoredPage(before, [item.record for item in chosen], chosen[-1].hash if chosen else before)
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         stored = self.database.records[room]
         return [stored[seq - 1].record for seq in sorted(set(seqs)) if 1 <= seq <= len(stored)]
-
-    def record_at(self, room: int, seq: int) -> RoomHead | None:
-        stored = self.database.records[room]
-        if not 1 <= seq <= len(stored):
-            return None
-        item = stored[seq - 1]
-        return RoomHead(seq, item.hash, item.record.time_ms)
 
     def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
         raise NotImplementedError("search is tested on real databases")

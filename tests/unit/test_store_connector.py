@@ -1,0 +1,67 @@
+"""What is read ahead from a database server is the same, packet by packet, however it arrives."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mysql.connector.errors import InterfaceError
+from mysql.connector.network import NetworkBrokerPlain
+
+from lanchat_server.store.connector import Broker, ReadAhead
+
+
+class Wire:
+    """A socket whose octets come in pieces of these sizes, over and over."""
+
+    def __init__(self, octets: bytes, pieces: list[int]) -> None:
+        self._octets = octets
+        self._pieces = pieces
+        self._turn = 0
+        self.limits: list[float | None] = []
+
+    def gettimeout(self) -> float | None:
+        return 5.0
+
+    def settimeout(self, seconds: float | None) -> None:
+        self.limits.append(seconds)
+
+    def recv_into(self, into: memoryview, size: int = 0) -> int:
+        count = min(self._pieces[self._turn % len(self._pieces)], size or len(into), len(self._octets))
+        self._turn += 1
+        into[:count] = self._octets[:count]
+        self._octets = self._octets[count:]
+        return count
+
+
+def packet(number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload
+
+
+def numbers(broker: Any, sock: Any, count: int) -> list[tuple[bytes, int]]:
+    return [(bytes(broker.recv(sock, "here")), broker._pktnr) for _ in range(count)]
+
+
+SIZES = st.one_of(st.integers(0, 300), st.integers(65_000, 70_000))
+
+
+@given(st.lists(SIZES, min_size=1, max_size=12), st.lists(st.integers(1, 70_000), min_size=1, max_size=6))
+def test_packets_are_those_that_the_connector_would_read(sizes: list[int], pieces: list[int]) -> None:
+    sent = b"".join(packet(number, bytes([number]) * size) for number, size in enumerate(sizes))
+    read = numbers(Broker(), ReadAhead(Wire(sent, pieces)), len(sizes))
+    assert read == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), len(sizes))
+
+
+@given(st.binary(max_size=200))
+def test_octets_that_are_no_packet_end_as_a_lost_connection_does(octets: bytes) -> None:
+    sock = ReadAhead(Wire(octets, [7]))
+    with pytest.raises(InterfaceError):
+        numbers(Broker(), sock, len(octets) // 4 + 1)
+
+
+def test_a_time_limit_is_set_when_it_changes() -> None:
+    wire = Wire(b"", [1])
+    sock = ReadAhead(wire)
+    for seconds in (5.0, 15.0, 15.0, None, None, 15.0):
+        sock.settimeout(seconds)
+    assert wire.limits == [15.0, None, 15.0]
