@@ -19,8 +19,8 @@ class Connection(MySQLConnection):
 
 
 class ReadAhead:
-    """A socket that hands on from memory what it has read. For each row the connector sets a time limit, waits twice and
-    reads twice: five system calls."""
+    """A socket that hands on from memory what it has read. For each row the connector sets a time limit, waits twice
+    and reads twice: five system calls."""
 
     OCTETS = 1 << 16
 
