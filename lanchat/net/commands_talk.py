@@ -87,8 +87,9 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
     found = state.fold.below(command.before, command.limit)
     while len(found) < command.limit and await member.fetch_older(room):
         found = state.fold.below(command.before, command.limit)
-    await _learn(member, room)
-    lines = [member.book.line(room, folded) for folded in state.fold.below(command.before, command.limit)]
+    if await _learn(member, room):
+        found = state.fold.below(command.before, command.limit)
+    lines = [member.book.line(room, folded) for folded in found]
     return lines if command.before else lines + member.book.not_here_yet(room)
 
 
@@ -100,20 +101,24 @@ async def load_lines_from(client: "Client", command: api.LoadLinesFrom) -> list[
     while span is not None and span.base >= command.first and await member.fetch_older(room):
         span = member.store.span(room)
     fold = member.book.state(room).fold
-    fold.above(command.first, command.limit)
-    await _learn(member, room)
-    return [member.book.line(room, folded) for folded in fold.above(command.first, command.limit)]
+    found = fold.above(command.first, command.limit)
+    if await _learn(member, room):
+        found = fold.above(command.first, command.limit)
+    return [member.book.line(room, folded) for folded in found]
 
 
-async def _learn(member: "Member", room: int) -> None:
+async def _learn(member: "Member", room: int) -> bool:
     """What lines need beside the records: the certificates of those authors who were not known when the lines were
-    looked at, and receipts the first time."""
+    looked at, and receipts the first time. Whether it was waited for, so that the lines must be looked at again."""
     state = member.book.state(room)
     if state.cursors is None and member.in_session:
         state.cursors = {}
         member.in_background(partial(member.learn_cursors, room))
     member.ask_for_certificates(member.core.authors.take_missing())
+    if not member.core.asks_for_certificates:
+        return False
     await member.certificates_here(CERTIFICATE_PATIENCE)
+    return True
 
 
 async def search(client: "Client", command: api.Search) -> list[Line]:

@@ -1,6 +1,7 @@
 """Laying out what stands between messages: days, the line above new ones, the heading of unstored ones. Pure."""
 
 import datetime
+from collections.abc import Callable
 
 from lanchat.i18n import _
 from lanchat.ui import words
@@ -10,17 +11,17 @@ from lanchat.ui.entries import Beginning, Day, Entry, Fresh, Mark, Message
 from lanchat.ui.wrap import elide
 
 
-def entry_block(entry: Entry, width: int, kit: Kit, me: int, named: bool, today: datetime.date) -> Block:
+def entry_block(entry: Entry, width: int, kit: Kit, me: int, named: bool, today: Callable[[], datetime.date]) -> Block:
     """The block of any entry."""
     if isinstance(entry, Message):
         return message_block(entry, width, kit, me, named)
     return _mark_block(entry, width, kit, today)
 
 
-def _mark_block(mark: Mark, width: int, kit: Kit, today: datetime.date) -> Block:
+def _mark_block(mark: Mark, width: int, kit: Kit, today: Callable[[], datetime.date]) -> Block:
     palette = kit.palette
     if isinstance(mark, Day):
-        return _pill(words.day(mark.day, today), width, kit)
+        return _pill(words.day(mark.day, today()), width, kit)
     if isinstance(mark, Fresh):
         return _ruled(_("New messages"), width, kit, palette.fresh)
     if isinstance(mark, Beginning):

@@ -90,7 +90,7 @@ class Pane:
     # What is shown
 
     def _lay(self, entry: Entry) -> Block:
-        return entry_block(entry, self._width, self._kit, self._me, self._named, today())
+        return entry_block(entry, self._width, self._kit, self._me, self._named, today)
 
     def open(self, me: int, named: bool) -> None:
         """Another conversation begins: nothing of the one before is kept."""

@@ -11,7 +11,7 @@ from lanchat.net.api import CommandError, Line
 from lanchat.ui.chat_model import ChatModel, Jump
 from lanchat.ui.engine import Desk
 from lanchat.ui.parts import Part
-from lanchat.ui.timeline import PAGE, WINDOW, Timeline
+from lanchat.ui.timeline import FIRST_PAGE, PAGE, WINDOW, Timeline
 
 Changed = Callable[[Part], None]
 Later = Callable[[int, Callable[[], None]], object]
@@ -50,7 +50,9 @@ class Reader:
             self._model.jump = Jump("fresh") if fresh else Jump(end=True)
             self._changed(Part.LINES)
 
-        self.desk.ask(api.LoadLines(timeline.room, 0, PAGE), loaded, self._no_lines)
+        # What is new must be among them.
+        enough = FIRST_PAGE if self._model.fresh_after is None else PAGE
+        self.desk.ask(api.LoadLines(timeline.room, 0, enough), loaded, self._no_lines)
 
     def _no_lines(self, error: CommandError) -> None:
         """Nothing could be read: the next event that helps tries again, and the state line says why."""

@@ -14,6 +14,8 @@ from lanchat.protocol.wire import Code
 
 WINDOW = 400  # lines that are kept loaded
 PAGE = 100
+# The newest lines, as a room is opened: two screens of most windows. A taller one asks for more by itself.
+FIRST_PAGE = 40
 
 
 class Timeline:

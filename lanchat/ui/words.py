@@ -61,7 +61,7 @@ def refusal(code: Code) -> str:
 
 def clock(seconds: float) -> str:
     """Hours and minutes, local time."""
-    return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M")
+    return time.strftime("%H:%M", time.localtime(seconds))
 
 
 def day(date: datetime.date, today: datetime.date) -> str:

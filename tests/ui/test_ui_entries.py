@@ -53,7 +53,7 @@ def test_a_mark_ends_a_group() -> None:
 
 
 def scene() -> Scene:
-    return Scene(lambda entry: entry_block(entry, 800, kit(), 1, True, TODAY), lambda text: 10 * len(text))
+    return Scene(lambda entry: entry_block(entry, 800, kit(), 1, True, lambda: TODAY), lambda text: 10 * len(text))
 
 
 def entries_of(lines: list[Line]) -> list[Entry]:
@@ -98,7 +98,7 @@ def test_unchanged_entries_are_not_laid_out_again() -> None:
 
     def lay(entry: Entry) -> Block:
         laid.append(entry.key)
-        return entry_block(entry, 800, kit(), 1, True, TODAY)
+        return entry_block(entry, 800, kit(), 1, True, lambda: TODAY)
 
     view = Scene(lay, len)
     lines = [line(seq) for seq in range(1, 101)]
@@ -123,15 +123,15 @@ def test_within_gives_what_is_visible() -> None:
 def test_bubbles_stay_inside_the_conversation(width: int) -> None:
     long = line(1, text="word " * 200 + "x" * 300, reply_to=1, reply_text="quoted " * 30, reply_author="Somebody " * 9)
     for one in (long, line(2, author=1, text="y" * 500)):
-        block = entry_block(Message(one, True, True), width, kit(), 1, True, TODAY)
+        block = entry_block(Message(one, True, True), width, kit(), 1, True, lambda: TODAY)
         x, _y, wide, _height = block.body
         assert x >= 0
         assert x + wide <= width
 
 
 def test_own_messages_stand_at_the_right() -> None:
-    own = entry_block(Message(line(1, author=1), True, True), 800, kit(), 1, True, TODAY)
-    other = entry_block(Message(line(1), True, True), 800, kit(), 1, True, TODAY)
+    own = entry_block(Message(line(1, author=1), True, True), 800, kit(), 1, True, lambda: TODAY)
+    other = entry_block(Message(line(1), True, True), 800, kit(), 1, True, lambda: TODAY)
     assert own.body[0] > other.body[0] + 200
 
 
