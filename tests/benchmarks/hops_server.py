@@ -20,18 +20,18 @@ from lanchat_server.core import sequencer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.service import checking
 from lanchat_server.service.datagrams import DatagramRelay
-from lanchat_server.store.sqlstore import SqlStore
 from lanchat_server.store.transaction import SqlTransaction
+from lanchat_server.store.writing import Writing
 from tests.benchmarks.hops import CHECK, COMMIT, JUDGE, PACK, READ, SEND, STATEMENTS, TAKE_IN
 
-_HOPS: list[tuple[str, Any, tuple[str, ...]]] = [
+POINTS: list[tuple[str, Any, tuple[str, ...]]] = [
     (READ, DatagramRelay, ("_drain",)),
     (TAKE_IN, ServerCore, ("receive",)),
     (CHECK, sequencer, ("is_genuine",)),
     (CHECK, checking, ("is_genuine",)),
     (JUDGE, sequencer.Sequencer, ("commit",)),
     (STATEMENTS, SqlTransaction, ("heads", "last_numbers", "decisions", "targets", "append", "reject", "flush")),
-    (STATEMENTS, SqlStore, ("_begin",)),
+    (STATEMENTS, Writing, ("begin",)),
     (COMMIT, DefaultDialect, ("do_commit",)),
     (PACK, ServerCore, ("committed",)),
     (SEND, DatagramRelay, ("send_all",)),
@@ -80,7 +80,7 @@ class Clock:
 def measure() -> None:
     clock = Clock()
     clock.count_messages()
-    for hop, owner, names in _HOPS:
+    for hop, owner, names in POINTS:
         for name in names:
             setattr(owner, name, clock.timed(hop, getattr(owner, name)))
     threading.Thread(target=clock.write_for_ever, args=(Path(os.environ["HOPS_FILE"]),), daemon=True).start()

@@ -7,6 +7,7 @@ that decides what is in it has changed.
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,6 +41,26 @@ def long_log(database: str, messages: int) -> Iterator[Serving]:
             mariadb = stack.enter_context(_mariadb_in(home / "mariadb"))
             url, others = mariadb.url("bench"), (mariadb.pid,)
         yield stack.enter_context(start(home / "server", url, others, _load_world(home), database))
+
+
+def read_through(database: str, messages: int) -> None:
+    """Have the log's files in the system's cache, as those of a server are that has run for a while."""
+    for file in _files(database, messages):
+        with file.open("rb", buffering=0) as octets:
+            while octets.read(1 << 20):
+                pass
+
+
+def forget(database: str, messages: int) -> None:
+    """Have what lies on the disk read from there again."""
+    for file in _files(database, messages):
+        with file.open("rb") as octets:
+            os.posix_fadvise(octets.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _files(database: str, messages: int) -> list[Path]:
+    home = _kept(f"{database.lower()}-{messages}", lambda draft: _make(draft, database, messages))
+    return [path for path in home.rglob("*") if path.is_file()]
 
 
 def _make(draft: Path, database: str, messages: int) -> None:
