@@ -12,7 +12,7 @@ from lanchat.ui.theme import Palette
 from lanchat.ui.wrap import Row
 
 
-class Font(enum.Enum):
+class Font(enum.StrEnum):
     """The named fonts of the conversation; fonts.py says what they look like. The value is the Tk name."""
 
     BODY = "LanchatBody"

@@ -3,7 +3,10 @@
 A named font is changed in one place and every widget that uses it follows.
 """
 
+import re
 import tkinter as tk
+from collections.abc import Callable
+from functools import cached_property, partial
 from tkinter import font as tkfont
 
 from lanchat.ui.drawing import Font, Kit
@@ -14,7 +17,10 @@ _X11_FAMILIES = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "Open Sans", "Libe
 _BASE = {"x11": 10, "win32": 10, "aqua": 13}
 _BASELINE = {"x11": 4 / 3, "win32": 4 / 3, "aqua": 1.0}  # `tk scaling` of a display without scaling
 SIZES = (-2, -1, 0, 1, 2, 4, 6)  # steps that a person may choose, points more or less
-_MEASURED_MAX = 20_000  # words whose width is remembered: about 2 MiB
+_MEASURED_MAX = 20_000  # words of one font whose width is remembered: about 2 MiB
+# Letters that stand beside each other without changing: Latin, Greek, Cyrillic, punctuation; no marks that combine.
+_LETTERS = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0482\u048a-\u052f]+")
+_PROBE = "AVATAR Wo. To, fi ffl LT r. «Тур» ГА, РА. Yы 11,71 Έκτ"
 
 
 class Fonts:
@@ -29,7 +35,8 @@ class Fonts:
         self._family = self._choose_family(system)
         self._base = _BASE[system]
         self._fonts = {role: tkfont.Font(root, name=role.value, exists=False) for role in Font}
-        self._widths: dict[tuple[Font, str], int] = {}
+        self._widths: dict[Font, dict[str, int]] = {role: {} for role in Font}
+        self._letters: dict[Font, _Letters] = {}
         self.enlarge(step)
 
     def _choose_family(self, system: str) -> str:
@@ -59,7 +66,9 @@ class Fonts:
             self._fonts[role].configure(**({"family": self._family} | wanted))  # type: ignore[arg-type]
         for name in ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont", "TkCaptionFont", "TkTooltipFont"):
             tkfont.nametofont(name, self._root).configure(family=self._family, size=size)
-        self._widths.clear()
+        for widths in self._widths.values():
+            widths.clear()
+        self._letters = {role: _Letters(partial(self._ask, role)) for role in Font}
 
     def px(self, pixels: float) -> int:
         """Pixels at 96 dpi as pixels of this display."""
@@ -67,15 +76,43 @@ class Fonts:
 
     def measure(self, role: Font, text: str) -> int:
         """Width in pixels. Remembered: a conversation uses the same words again and again."""
-        key = (role, text)
-        width = self._widths.get(key)
+        widths = self._widths[role]
+        width = widths.get(text)
         if width is None:
-            if len(self._widths) >= _MEASURED_MAX:
-                self._widths.clear()
-            width = self._widths[key] = int(self._root.tk.call("font", "measure", role.value, text))
+            if len(widths) >= _MEASURED_MAX:
+                widths.clear()
+            letters = self._letters[role]
+            plain = letters.add_up and _LETTERS.fullmatch(text)
+            width = widths[text] = letters.sum(text) if plain else self._ask(role, text)
         return width
+
+    def _ask(self, role: Font, text: str) -> int:
+        return int(self._root.tk.call("font", "measure", role.value, text))
 
     def kit(self, palette: Palette) -> Kit:
         """What laying out needs."""
         height = {role: int(face.metrics("linespace")) for role, face in self._fonts.items()}
         return Kit(palette, self.measure, height, self.px)
+
+
+class _Letters(dict[str, int]):
+    """The widths of a font's letters, each asked of Tk once: asking for each new word takes most of the time in which a
+    page of text is laid out."""
+
+    def __init__(self, ask: Callable[[str], int]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    @cached_property
+    def add_up(self) -> bool:
+        """Whether a text is as wide as its letters are together. So it is on X11; where letters move closer to each
+        other or are drawn as one, it is not."""
+        return self._ask(_PROBE) == self.sum(_PROBE)
+
+    def sum(self, text: str) -> int:
+        """Of all letters of a text."""
+        return sum(map(self.__getitem__, text))
+
+    def __missing__(self, letter: str) -> int:
+        width = self[letter] = self._ask(letter)
+        return width

@@ -61,12 +61,59 @@ def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[Row]
     rows: list[Row] = []
     start = 0
     for paragraph in text.split("\n"):
-        builder = _Rows(width, measure, start)
-        for token in _tokens(paragraph, start):
-            builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
-        rows += builder.finish()
+        plain = _rows_of_words(paragraph, start, width, measure) if _is_plain(paragraph) else None
+        rows += _rows_of_anything(paragraph, start, width, measure, picture) if plain is None else plain
         start += len(paragraph) + 1
     return rows
+
+
+def _is_plain(paragraph: str) -> bool:
+    """No pictures, no tabs, and certainly no links."""
+    if "\t" in paragraph or "://" in paragraph:
+        return False
+    return not any(run.name for run in glyphs.split(paragraph))
+
+
+def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> list[Row] | None:
+    """What `_rows_of_anything` makes of plain text, in a quarter of the time: most of what people write. None when a
+    word is longer than a row."""
+    limit = max(width, 1)
+    rows: list[Row] = []
+    # In the paragraph: where the row begins, where its last word ends, where the row ends (blanks may hang over).
+    begin = last = end = 0
+    x = 0
+
+    def flush() -> None:
+        pieces = (Piece(0, x, paragraph[begin:last], start + begin, start + last),) if last > begin else ()
+        rows.append(Row(pieces, x, start + begin, start + end))
+
+    for token in _TOKEN.findall(paragraph):
+        wide = measure(token)
+        if x + wide <= limit:
+            x += wide
+            last = end = end + len(token)
+        elif token.isspace():
+            end += len(token)
+            flush()
+            begin = last = end
+            x = 0
+        elif wide <= limit:
+            flush()
+            begin = end
+            last = end = end + len(token)
+            x = wide
+        else:
+            return None
+    if last > begin or not rows:
+        flush()
+    return rows
+
+
+def _rows_of_anything(paragraph: str, start: int, width: int, measure: Measure, picture: Measure) -> list[Row]:
+    builder = _Rows(width, measure, start)
+    for token in _tokens(paragraph, start):
+        builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
+    return builder.finish()
 
 
 def _shown(text: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui.wrap import Piece, Row, elide, offset_at, wrap
+from lanchat.ui.wrap import Piece, Row, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
 
 
 def measure(text: str) -> int:
@@ -97,3 +97,21 @@ def test_elide() -> None:
     assert elide("hello", 50, measure) == "hello"
     assert elide("hello world", 60, measure) == "hello…"
     assert elide("hello", 0, measure) == "…"
+
+
+@given(
+    st.text(alphabet="ab cdefgh  \r\u00a0ы世é\u0301", max_size=60),
+    st.integers(0, 200),
+    st.integers(0, 99),
+)
+def test_the_short_way_with_plain_text_comes_to_the_same(paragraph: str, width: int, start: int) -> None:
+    def wide(text: str) -> int:
+        return sum(5 + ord(char) % 7 for char in text)
+
+    plain = _rows_of_words(paragraph, start, width, wide)
+    assert plain is None or plain == _rows_of_anything(paragraph, start, width, wide, lambda name: 20)
+
+
+def test_the_short_way_gives_up_at_a_word_that_is_longer_than_a_row_alone() -> None:
+    assert _rows_of_words("ab abcdef", 0, 50, measure) is None
+    assert _rows_of_words("ab abcde", 0, 50, measure) is not None

@@ -1,0 +1,42 @@
+"""Widths that are added up from letters are those that Tk measures."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.child import Child
+from tests.support.xvfb import screen_environment
+
+pytestmark = pytest.mark.display
+
+PROGRAM = """
+import json, random, tkinter
+from lanchat.ui.drawing import Font
+from lanchat.ui.fonts import Fonts
+
+root = tkinter.Tk()
+fonts = Fonts(root)
+letters = [chr(code) for span in ((32, 127), (0xA1, 0x250), (0x370, 0x530), (0x4E00, 0x4E10), (0x300, 0x310))
+           for code in range(*span)]
+draw = random.Random(1)
+wrong, asked = [], 0
+for step in (0, 4):
+    fonts.enlarge(step)
+    for role in Font:
+        for _ in range(60):
+            text = "".join(draw.choices(letters, weights=[9] * 95 + [1] * (len(letters) - 95), k=draw.randint(1, 12)))
+            if fonts.measure(role, text) != int(root.tk.call("font", "measure", role.value, text)):
+                wrong.append((role.value, text))
+print(json.dumps({"wrong": wrong, "added": all(letters.add_up for letters in fonts._letters.values())}), flush=True)
+"""
+
+
+def test_letters_add_up_to_words(display: str) -> None:
+    with Child(
+        [sys.executable, "-c", PROGRAM], env=screen_environment(display), cwd=Path(__file__).parents[2]
+    ) as child:
+        told = json.loads(child.wait_for_line(lambda line: line.startswith("{"), 60, "it is measured"))
+        child.wait(10)
+    assert told == {"wrong": [], "added": True}
