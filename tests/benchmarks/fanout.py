@@ -43,10 +43,11 @@ def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int,
             report.step(f"{at}: round {number} of {rounds}, {subject}")
             measured.append(_measure(subject, clients, load))
     best = min(median(each.per_delivery for each in results[peer]) for peer in PEERS)
+    floor = median(each.per_delivery for each in results[FLOOR])
     for subject, measured in results.items():
-        most = share * best if subject in PRODUCT else None
+        aim = {"most": share * best, "floor": floor} if subject in PRODUCT else {}
         note = _note(measured)
-        report.add(case, NAME, "µs", subject, at, [each.per_delivery for each in measured], most=most, note=note)
+        report.add(case, NAME, "µs", subject, at, [each.per_delivery for each in measured], note=note, **aim)
 
 
 def load_name(clients: int, rate: int) -> str:

@@ -16,7 +16,8 @@ PARTS = (*(part / 100 for part in range(1, 100)), 0.993, 0.995, 0.997, 0.999)
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`values`: one for each round. `subject`: whose it is (the product on a database, or a peer). `at`: the load, as
-    people read it. `most`, `least`: the bound that the median is held against, when there is one."""
+    people read it. `most`, `least`: the bound that the median is held against, when there is one. `floor`: the best
+    that the promises leave possible, measured in the same run by a program that does nothing else."""
 
     case: str
     name: str
@@ -27,6 +28,7 @@ class Figure:
     most: float | None = None
     least: float | None = None
     note: str = ""
+    floor: float | None = None
 
     @property
     def median(self) -> float:
@@ -40,6 +42,13 @@ class Figure:
         if self.least is not None:
             return self.median >= self.least
         return None
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the aim asks for more than the promises leave possible."""
+        if self.floor is None:
+            return False
+        return self.floor > self.most if self.most is not None else self.floor < (self.least or 0.0)
 
     @property
     def aim(self) -> str:

@@ -29,14 +29,18 @@ def summary(report: Report) -> str:
         held = [figure for figure in report.figures if figure.case == case and figure.holds is not None]
         if case in report.taken:
             kept = sum(bool(figure.holds) for figure in held)
-            missed = "; ".join(_missed(figure) for figure in held if not figure.holds)
-            cases.append((case, title, f"{kept} of {len(held)}", missed, report.taken[case]))
-    return f"{machine}\n\n{table(('case', '', 'aims that hold', 'missed', 'measured'), cases)}"
+            missed = [figure for figure in held if not figure.holds]
+            near = "; ".join(_missed(figure) for figure in missed if not figure.out_of_reach)
+            far = "; ".join(_missed(figure) for figure in missed if figure.out_of_reach)
+            cases.append((case, title, f"{kept} of {len(held)}", near, far, report.taken[case]))
+    columns = ("case", "", "aims that hold", "missed", "missed, and more than the promises leave possible", "measured")
+    return f"{machine}\n\n{table(columns, cases)}"
 
 
 def _missed(figure: Figure) -> str:
     at = f", {figure.at}" if figure.at else ""
-    return f"{figure.name} ({figure.subject}{at}): {number(figure.median)} {figure.unit}, aim {figure.aim}"
+    told = f"{figure.name} ({figure.subject}{at}): {number(figure.median)} {figure.unit}, aim {figure.aim}"
+    return f"{told}, possible {number(figure.floor)}" if figure.out_of_reach and figure.floor is not None else told
 
 
 def case_table(figures: Iterable[Figure]) -> str:
@@ -49,7 +53,7 @@ def case_table(figures: Iterable[Figure]) -> str:
             f"{number(figure.median)} {figure.unit}",
             figure.between,
             figure.aim,
-            _VERDICT[figure.holds],
+            _VERDICT[figure.holds] + (" (out of reach)" if figure.out_of_reach and not figure.holds else ""),
             figure.note,
         )
         for figure in figures
