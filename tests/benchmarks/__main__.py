@@ -19,6 +19,7 @@ from types import FrameType
 
 from tests.benchmarks.figures import Report
 from tests.benchmarks.measure import machine
+from tests.support.slowness import slowness
 
 FIGURES = Path(__file__).parents[2] / "docs" / "performance" / "figures.json"
 # Letter to module and function: imported when they are measured, so that one case needs no other's libraries.
@@ -35,6 +36,8 @@ CASES = {
     "j": "idle.run",
     "k": "catchup.run",
 }
+# Slower than usual by so much is said beside the figures.
+_WORTH_SAYING = 1.25
 
 
 def main() -> int:
@@ -63,7 +66,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _measure(options: argparse.Namespace) -> None:
     began = time.monotonic()
     for index, letter in enumerate(options.only, 1):
-        report = Report(machine(), datetime.now(UTC).strftime("%Y-%m-%d"))
+        report = Report(machine(), _today())
         case, case_began = _case(letter), time.monotonic()
         print(f"== case {letter}, {index} of {len(options.only)}", flush=True)
         case(report, rounds=options.rounds, quick=options.quick)
@@ -71,6 +74,12 @@ def _measure(options: argparse.Namespace) -> None:
         print(f"== case {letter}: {now - case_began:.0f} s, {now - began:.0f} s in all\n", flush=True)
         if not options.scratch:
             report.save(FIGURES)
+
+
+def _today() -> str:
+    """The day, and how slow the computer is on it: on a rented one that differs."""
+    day, slow = datetime.now(UTC).strftime("%Y-%m-%d"), slowness()
+    return f"{day}, a computer {slow:.1f} × slower than usual" if slow > _WORTH_SAYING else day
 
 
 def _case(letter: str) -> Callable[..., None]:

@@ -10,6 +10,7 @@ aim below it is out of reach for any program in this language, and what the prod
 import argparse
 import contextlib
 import hashlib
+import os
 import socket
 import sqlite3
 import sys
@@ -26,12 +27,13 @@ from lanchat.protocol import seal, wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import INLINE_BODY_MAX
 from lanchat.protocol.messages import Message, check_author, decode_header_untrusted
-from lanchat.protocol.records import Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash, sign_head
 from lanchat.protocol.wire import Receipt, decode_client_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import pack_records
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.fleet import SAMPLE, Client
+from tests.benchmarks.hop_clock import CHECK, COMMIT, FILE, JUDGE, PACK, READ, SEND, STATEMENTS, Clock, Point
 from tests.benchmarks.traffic import ChatTraffic, text
 from tests.support.child import Child
 
@@ -60,6 +62,7 @@ class Floor:
         self._author = Account(1).public
         self._log_key = Ed25519PrivateKey.generate()
         self._last = 0
+        self.stored = 0
         self._seq, self._hash = 0, genesis_hash(LOG_ID, ROOM)
         self._database = sqlite3.connect(database, isolation_level=None)
         for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", _CREATE):
@@ -76,14 +79,15 @@ class Floor:
             wait = 0
             with contextlib.suppress(BlockingIOError):
                 while len(batch) < config.batch_max:
-                    size, address = self.sock.recvfrom_into(buffer, 0, wait)
-                    self._take(bytes(buffer[:size]), address, batch)
+                    self._take(buffer, wait, batch)
                     wait = socket.MSG_DONTWAIT
             if batch:
                 self._relay(batch)
                 time.sleep(min(max(1, len(batch) // 2) * step, config.gather_longest))
 
-    def _take(self, datagram: bytes, address: Any, batch: list[Message]) -> None:
+    def _take(self, buffer: bytearray, wait: int, batch: list[Message]) -> None:
+        size, address = self.sock.recvfrom_into(buffer, 0, wait)
+        datagram = bytes(buffer[:size])
         number = seal.key_id_untrusted(datagram)
         for frame in decode_client_datagram_untrusted(self._openers[number].open_untrusted(datagram)):
             if isinstance(frame, wire.Submit):
@@ -93,16 +97,37 @@ class Floor:
                 self.sock.sendto(self._sealers[number].seal(encode([wire.Pong(frame.token)])), address)
 
     def _relay(self, batch: list[Message]) -> None:
-        rows: list[tuple[Any, ...]] = []
-        records: list[Record] = []
-        receipts: list[Receipt] = []
+        fresh = [message for message in batch if self._is_next(message)]
+        if not fresh:
+            return
+        for message in fresh:
+            self._check(message)
+        records, receipts, rows = self._number(fresh)
+        self._insert(rows)
+        self._commit()
+        head = self._sign(records[-1].time_ms)
+        answers, datagrams = self._pack(receipts, records, head)
+        for answer in answers:
+            self._send([0], [answer])
+        self._send(self._addresses, datagrams)
+        self.stored += len(fresh)
+
+    def _is_next(self, message: Message) -> bool:
+        """What was sent twice is not."""
+        n = decode_header_untrusted(message.header).n
+        fresh = n > self._last
+        self._last = max(n, self._last)
+        return fresh
+
+    def _check(self, message: Message) -> None:
+        body_hash = hashlib.sha256(message.body).digest()
+        check_author(self._author, LOG_ID, message.header, body_hash, message.signature)
+
+    def _number(self, messages: list[Message]) -> tuple[list[Record], list[Receipt], list[tuple[Any, ...]]]:
+        records, receipts, rows = [], [], []
         now_ms = time.time_ns() // 1_000_000
-        for message in batch:
+        for message in messages:
             header = decode_header_untrusted(message.header)
-            if header.n <= self._last:
-                continue  # sent twice
-            self._last = header.n
-            check_author(self._author, LOG_ID, message.header, hashlib.sha256(message.body).digest(), message.signature)
             self._seq += 1
             record = Record(self._seq, now_ms, message.header, message.signature, message.body)
             self._hash = chain_hash(LOG_ID, ROOM, self._hash, record)
@@ -110,15 +135,21 @@ class Floor:
             receipts.append(Receipt(*header.key, self._seq, 0))
             key = (header.device, header.run, header.n)
             rows.append((ROOM, self._seq, now_ms, *key, message.header, message.signature, message.body, self._hash))
-        if not rows:
-            return
+        return records, receipts, rows
+
+    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         self._database.execute("BEGIN IMMEDIATE")
         self._database.executemany(_INSERT, rows)
+
+    def _commit(self) -> None:
         self._database.execute("COMMIT")
-        head = sign_head(self._log_key, LOG_ID, EPOCH, ROOM, self._seq, self._hash, now_ms)
-        for start in range(0, len(receipts), 16):
-            self._send([0], [encode([wire.Decided(receipts[start : start + 16])])])
-        self._send(self._addresses, pack_records(ROOM, records, head, INLINE_BODY_MAX).datagrams)
+
+    def _sign(self, now_ms: int) -> Head:
+        return sign_head(self._log_key, LOG_ID, EPOCH, ROOM, self._seq, self._hash, now_ms)
+
+    def _pack(self, receipts: list[Receipt], records: list[Record], head: Head) -> tuple[list[bytes], Sequence[bytes]]:
+        answers = [encode([wire.Decided(receipts[start : start + 16])]) for start in range(0, len(receipts), 16)]
+        return answers, pack_records(ROOM, records, head, INLINE_BODY_MAX).datagrams
 
     def _send(self, numbers: Any, payloads: Sequence[bytes]) -> None:
         ancillary = segments.cut_into(len(payloads[0]) + seal.OVERHEAD)
@@ -132,13 +163,25 @@ class Floor:
                     self.sock.sendmsg(part, ancillary, 0, address)
 
 
+POINTS: list[Point] = [
+    (READ, Floor, ("_take",)),
+    (CHECK, Floor, ("_check",)),
+    (JUDGE, Floor, ("_is_next", "_number", "_sign")),
+    (STATEMENTS, Floor, ("_insert",)),
+    (COMMIT, Floor, ("_commit",)),
+    (PACK, Floor, ("_pack",)),
+    (SEND, Floor, ("_send",)),
+]
+
+
 @contextlib.contextmanager
-def floor_traffic(clients: int, messages: int) -> Iterator[ChatTraffic]:
-    """The server in a process of its own, with clients that it knows."""
+def floor_traffic(clients: int, messages: int, hops: Path | None = None) -> Iterator[ChatTraffic]:
+    """The server in a process of its own, with clients that it knows. `hops`: where it notes what its hops take."""
     author = Account(1)
     signed = [author.message(LOG_ID, ROOM, text(index)) for index in range(messages)]
     with contextlib.ExitStack() as stack:
-        child = Child([sys.executable, "-m", "tests.benchmarks.floor", str(clients)], cwd=ROOT)
+        environment = os.environ | ({FILE: str(hops)} if hops else {})
+        child = Child([sys.executable, "-m", "tests.benchmarks.floor", str(clients)], cwd=ROOT, env=environment)
         stack.callback(child.kill)
         port = int(child.wait_for_line(str.isdigit, 20, "the port"))
         made = [stack.enter_context(_client(number, port)) for number in range(clients)]
@@ -174,6 +217,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as folder:
         floor = Floor(clients, Path(folder) / "floor.sqlite3")
         print(floor.sock.getsockname()[1], flush=True)
+        if FILE in os.environ:
+            Clock(lambda: floor.stored).watch(POINTS)
         floor.serve()
 
 

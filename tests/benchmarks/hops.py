@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks.hops`: where a message's processor time goes in the server, hop by hop, at two loads.
+"""`python -m tests.benchmarks.hops`: where a message's processor time goes in the server, hop by hop, at two loads,
+and beside it what the promises alone cost there (`floor`).
 
-Measured in a running server by the processor clock of its threads (`hops_server`), which costs some 3 % itself. Writes
-the table into docs/PERFORMANCE.md.
+Measured in the running programs by the processor clocks of their threads (`hop_clock`), which costs some 3 % itself.
+Writes the table into docs/PERFORMANCE.md.
 """
 
 import json
@@ -10,22 +11,15 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.accounts import make_world
-from tests.benchmarks.generator import Generator, Load
+from tests.benchmarks.floor import floor_traffic
+from tests.benchmarks.generator import Generator, Load, Traffic
+from tests.benchmarks.hop_clock import FILE, HOPS
 from tests.benchmarks.traffic import chat_traffic
 from tests.support import marked
 from tests.support.figures import number, table
 from tests.support.procs import ServerProcess
 
-READ = "read datagrams, open seals, decode"
-TAKE_IN = "limits, queue, receipts"
-CHECK = "check the signature"
-JUDGE = "judge, number, chain, sign the head"
-STATEMENTS = "statements of the transaction"
-COMMIT = "commit"
-PACK = "answer and pack"
-SEND = "seal and send to each client"
 REST = "event loop, threads, timers"
-HOPS = (READ, TAKE_IN, CHECK, JUDGE, STATEMENTS, COMMIT, PACK, SEND)
 
 CLIENTS = 100
 RATES = (1000, 50)
@@ -34,7 +28,7 @@ _LIMITS = "[limits]\nmessage_rate = 1e6\nmessage_burst = 1000000\ntotal_rate = 1
 
 
 def measured(rate: float) -> dict[str, float]:
-    """Microseconds by hop for each message."""
+    """Microseconds by hop for each message, in the product."""
     with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as name:
         folder = Path(name)
         hops, limits = folder / "hops.json", folder / "limits.toml"
@@ -44,22 +38,36 @@ def measured(rate: float) -> dict[str, float]:
             folder,
             host="127.0.0.1",
             module="tests.benchmarks.hops_server",
-            env={"HOPS_FILE": str(hops)},
+            env={FILE: str(hops)},
             extra=("--config", str(limits), "--log-level", "warning"),
         )
-        load = Load(rate, SECONDS)
         try:
-            with chat_traffic(
-                server.port, (server.pid,), world, CLIENTS, int(rate * (SECONDS + load.warm)) + 100
-            ) as traffic:
-                generator = Generator(traffic)
-                before = _state(hops)
-                generator.run(load)
-                after = _state(hops)
-                generator.close()
+            with chat_traffic(server.port, (server.pid,), world, CLIENTS, _messages(rate)) as traffic:
+                return _driven(traffic, rate, hops)
         finally:
             server.kill()
-    return _each_message(before, after)
+
+
+def possible(rate: float) -> dict[str, float]:
+    """The same for what the promises alone cost (floor.py)."""
+    with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as name:
+        hops = Path(name) / "hops.json"
+        with floor_traffic(CLIENTS, _messages(rate), hops) as traffic:
+            return _driven(traffic, rate, hops)
+
+
+def _messages(rate: float) -> int:
+    return int(rate * (SECONDS + Load(rate, SECONDS).warm)) + 100
+
+
+def _driven(traffic: Traffic, rate: float, hops: Path) -> dict[str, float]:
+    generator = Generator(traffic)
+    try:
+        before = _state(hops)
+        generator.run(Load(rate, SECONDS))
+        return _each_message(before, _state(hops))
+    finally:
+        generator.close()
 
 
 def _state(path: Path) -> dict[str, float]:
@@ -77,10 +85,11 @@ def _each_message(before: dict[str, float], after: dict[str, float]) -> dict[str
 
 
 def main() -> None:
-    found = {rate: measured(rate) for rate in RATES}
-    rows = [(hop, *(number(found[rate].get(hop, 0.0)) for rate in RATES)) for hop in (*HOPS, REST)]
-    rows.append(("all", *(number(sum(found[rate].values())) for rate in RATES)))
-    columns = ("hop", *(f"{rate:,} messages/s" for rate in RATES))
+    found = [measure(rate) for rate in RATES for measure in (measured, possible)]
+    names = (*HOPS, REST)
+    rows = [(hop, *(number(each[hop]) if hop in each else "" for each in found)) for hop in names]
+    rows.append(("all", *(number(sum(each.values())) for each in found)))
+    columns = ("hop", *(column for rate in RATES for column in (f"{rate:,} messages/s", "the promises alone")))
     written = table(columns, rows)
     print(written)
     marked.write(marked.PERFORMANCE, "hops", written)

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
+from tests.benchmarks import floor, hops_server
 from tests.benchmarks.__main__ import CASES
 from tests.benchmarks.figures import PARTS, Figure, Report, load
-from tests.benchmarks.hops_server import POINTS
 from tests.benchmarks.repair import Gaps
 from tests.benchmarks.tables import TITLES, case_table, summary
 
@@ -23,7 +23,12 @@ def report(day: str = "2026-01-02") -> Report:
 
 def test_the_hops_are_where_they_are_looked_for() -> None:
     """The table of hops is made by hand now and then; what it measures may have moved meanwhile."""
-    assert [(owner, name) for _, owner, names in POINTS for name in names if not hasattr(owner, name)] == []
+    assert [
+        (owner, name)
+        for _, owner, names in (*floor.POINTS, *hops_server.POINTS)
+        for name in names
+        if not hasattr(owner, name)
+    ] == []
 
 
 class TestReport:
