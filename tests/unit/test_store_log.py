@@ -3,7 +3,8 @@
 import traceback
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.engine import Engine
 
 from lanchat.protocol.keys import sha256
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
@@ -378,6 +379,21 @@ class TestPage:
         before, seqs = self.page(log, **request_)
         assert seqs == expected
         assert before == self.hash_at(log, expected[0] - 1)
+
+    @pytest.mark.parametrize("anchor", [10, 5])
+    def test_is_one_question(self, log: Log, anchor: int) -> None:
+        asked: list[str] = []
+
+        def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            asked.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", heard)
+        try:
+            assert self.page(log, forward=False, anchor=anchor, limit=3)[1] == [anchor - 2, anchor - 1, anchor]
+            questions = [statement for statement in asked if not statement.startswith("BEGIN")]
+        finally:
+            event.remove(Engine, "before_cursor_execute", heard)
+        assert len(questions) == 1
 
     def test_without_records(self, log: Log) -> None:
         assert self.page(log, forward=True, anchor=11) == (log.head.hash, [])
