@@ -14,6 +14,7 @@ from tests.benchmarks.accounts import make_world
 from tests.benchmarks.floor import floor_traffic
 from tests.benchmarks.generator import Generator, Load, Traffic
 from tests.benchmarks.hop_clock import FILE, HOPS
+from tests.benchmarks.measure import today
 from tests.benchmarks.traffic import chat_traffic
 from tests.support import marked
 from tests.support.figures import number, table
@@ -90,7 +91,7 @@ def main() -> None:
     rows = [(hop, *(number(each[hop]) if hop in each else "" for each in found)) for hop in names]
     rows.append(("all", *(number(sum(each.values())) for each in found)))
     columns = ("hop", *(column for rate in RATES for column in (f"{rate:,} messages/s", "the promises alone")))
-    written = table(columns, rows)
+    written = f"{today()}\n\n{table(columns, rows)}"
     print(written)
     marked.write(marked.PERFORMANCE, "hops", written)
 

@@ -14,12 +14,16 @@ import statistics
 import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import lanchat
+from tests.support.slowness import slowness
 
 # Linux: the clock of a process's processor time, made of its id (clock_getcpuclockid(3)).
 _PROCESS_CLOCK = 2
+# Slower than usual by so much is said beside the figures.
+_WORTH_SAYING = 1.25
 
 
 def cpu_seconds(pid: int) -> float:
@@ -87,6 +91,12 @@ def machine() -> dict[str, str]:
 def program(name: str) -> str | None:
     """Where a server's program is: Debian keeps them off the path of ordinary users."""
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]))
+
+
+def today() -> str:
+    """The day, and how slow the computer is on it: on a rented one that differs."""
+    day, slow = datetime.now(UTC).strftime("%Y-%m-%d"), slowness()
+    return f"{day}, a computer {slow:.1f} × slower than usual" if slow > _WORTH_SAYING else day
 
 
 def _version(name: str, *options: str) -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tests.benchmarks.figures import load
 from tests.benchmarks.plots import draw
-from tests.benchmarks.tables import TITLES, case_table, summary
+from tests.benchmarks.tables import TITLES, aims_table, case_table, summary
 from tests.support import marked
 
 
-def write(figures: Path, document: Path = marked.PERFORMANCE) -> None:
+def write(figures: Path, another_day: Path, document: Path = marked.PERFORMANCE) -> None:
     """Raises OSError; ValueError when the marks are not there."""
     report = load(figures)
     draw(report, figures.parent)
@@ -16,3 +16,5 @@ def write(figures: Path, document: Path = marked.PERFORMANCE) -> None:
     for case in TITLES:
         mine = [figure for figure in report.figures if figure.case == case]
         marked.write(document, f"case {case}", case_table(mine) if mine else "Not measured yet.")
+    if another_day.exists():
+        marked.write(document, "another day", aims_table(load(another_day)))

@@ -37,6 +37,31 @@ def summary(report: Report) -> str:
     return f"{machine}\n\n{table(columns, cases)}"
 
 
+def aims_table(report: Report) -> str:
+    """Only what is held against an aim, of all cases, and the days of the cases."""
+    days = ", ".join(dict.fromkeys(report.taken.values()))
+    rows = [
+        (
+            figure.case,
+            figure.name,
+            figure.at,
+            figure.subject,
+            f"{number(figure.median)} {figure.unit}",
+            figure.aim,
+            _verdict(figure),
+            "" if figure.floor is None else f"{number(figure.floor)} {figure.unit}",
+        )
+        for figure in report.figures
+        if figure.holds is not None
+    ]
+    columns = ("case", "measured", "at", "whose", "median", "aim", "holds", "the floor")
+    return f"{days}\n\n{table(columns, rows)}"
+
+
+def _verdict(figure: Figure) -> str:
+    return _VERDICT[figure.holds] + (" (out of reach)" if figure.out_of_reach and not figure.holds else "")
+
+
 def _missed(figure: Figure) -> str:
     at = f", {figure.at}" if figure.at else ""
     told = f"{figure.name} ({figure.subject}{at}): {number(figure.median)} {figure.unit}, aim {figure.aim}"
@@ -53,7 +78,7 @@ def case_table(figures: Iterable[Figure]) -> str:
             f"{number(figure.median)} {figure.unit}",
             figure.between,
             figure.aim,
-            _VERDICT[figure.holds] + (" (out of reach)" if figure.out_of_reach and not figure.holds else ""),
+            _verdict(figure),
             figure.note,
         )
         for figure in figures

@@ -9,7 +9,7 @@ from tests.benchmarks import floor, hops_server
 from tests.benchmarks.__main__ import CASES
 from tests.benchmarks.figures import PARTS, Figure, Report, load
 from tests.benchmarks.repair import Gaps
-from tests.benchmarks.tables import TITLES, case_table, summary
+from tests.benchmarks.tables import TITLES, aims_table, case_table, summary
 
 
 def report(day: str = "2026-01-02") -> Report:
@@ -87,6 +87,17 @@ class TestTables:
         assert "| processor | abacus |" in text
         assert "| a | fan-out at full load | 1 of 1 |  |  | 2026-01-02 |" in text
         assert "| e | log-ins | 0 of 1 | log-ins (SQLite): 245 /s, aim ≥ 300 |  | 2026-01-02 |" in text
+
+    def test_another_day_has_aims_only(self) -> None:
+        made = report("2026-01-02, a slow one")
+        made.add("b", "cost", "µs", "SQLite", "", [5.0], most=2.0, floor=3.0)
+        days, _, _, _, *rows = aims_table(made).splitlines()
+        assert days == "2026-01-02, a slow one"
+        assert rows == [
+            "| a | cost | 10 clients | SQLite | 2.00 µs | ≤ 2.50 | yes |  |",
+            "| e | log-ins |  | SQLite | 245 /s | ≥ 300 | **no** |  |",
+            "| b | cost |  | SQLite | 5.00 µs | ≤ 2.00 | **no** (out of reach) | 3.00 µs |",
+        ]
 
     def test_a_case(self) -> None:
         rows = case_table(figure for figure in report().figures if figure.case == "a").splitlines()
