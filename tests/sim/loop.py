@@ -5,12 +5,14 @@ the network gets a word in between two steps of a task, as it does in a real loo
 """
 
 import asyncio
+import inspect
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from random import Random
 from typing import Any
+from weakref import WeakSet
 
 from tests.sim.clock import Clock
 
@@ -60,6 +62,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._running = False
         self._put_off = False
         self._last_result = 0.0
+        self._coroutines: WeakSet[Any] = WeakSet()
         self.dead = False
         # A process that is stopped for a while: until when.
         self.asleep_until = 0.0
@@ -67,6 +70,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def kill(self) -> None:
         self.dead = True
         self._ready.clear()
+        for coroutine in self._coroutines:
+            # What was never begun would be warned of.
+            if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+                coroutine.close()
 
     def pause(self, seconds: float) -> None:
         """The process is stopped; what comes meanwhile waits."""
@@ -143,6 +150,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(self, coroutine: Any, *, name: Any = None, context: Any = None) -> Any:
+        self._coroutines.add(coroutine)
         return asyncio.Task(coroutine, loop=self, name=name, context=context)
 
     def run_in_executor(self, executor: Any, function: Callable[..., Any], *arguments: Any) -> Any:
