@@ -1,6 +1,6 @@
 """Figures as the tables of docs/PERFORMANCE.md."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tests.benchmarks.figures import Figure, Report
 from tests.support.figures import number, table
@@ -39,7 +39,7 @@ def summary(report: Report) -> str:
 
 def aims_table(report: Report) -> str:
     """Only what is held against an aim, of all cases, and the days of the cases."""
-    days = ", ".join(dict.fromkeys(report.taken.values()))
+    days = "; ".join(f"{case}: {day}" for case, day in _runs(report.taken))
     rows = [
         (
             figure.case,
@@ -56,6 +56,14 @@ def aims_table(report: Report) -> str:
     ]
     columns = ("case", "measured", "at", "whose", "median", "aim", "holds", "the floor")
     return f"{days}\n\n{table(columns, rows)}"
+
+
+def _runs(taken: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Cases of one day together."""
+    by_day: dict[str, list[str]] = {}
+    for case, day in taken.items():
+        by_day.setdefault(day, []).append(case)
+    return ((", ".join(cases), day) for day, cases in by_day.items())
 
 
 def _verdict(figure: Figure) -> str:

@@ -92,7 +92,7 @@ class TestTables:
         made = report("2026-01-02, a slow one")
         made.add("b", "cost", "µs", "SQLite", "", [5.0], most=2.0, floor=3.0)
         days, _, _, _, *rows = aims_table(made).splitlines()
-        assert days == "2026-01-02, a slow one"
+        assert days == "a, e, b: 2026-01-02, a slow one"
         assert rows == [
             "| a | cost | 10 clients | SQLite | 2.00 µs | ≤ 2.50 | yes |  |",
             "| e | log-ins |  | SQLite | 245 /s | ≥ 300 | **no** |  |",
