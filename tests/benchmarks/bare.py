@@ -2,7 +2,7 @@
 `python -m tests.benchmarks.bare DATABASE SECONDS` prints how many a second.
 
 Usually each is in a transaction of its own, which is what a chat does that stores each message when it comes. With
-`--checked` it is what the promises alone leave possible: a signature is checked for each, on all cores, and a large
+`--checked` it is what little more than the promises reaches: a signature is checked for each, on all cores, and a large
 batch is a transaction; no messages come in, nothing is numbered, chained, indexed or told.
 """
 

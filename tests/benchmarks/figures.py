@@ -16,8 +16,8 @@ PARTS = (*(part / 100 for part in range(1, 100)), 0.993, 0.995, 0.997, 0.999)
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`values`: one for each round. `subject`: whose it is (the product on a database, or a peer). `at`: the load, as
-    people read it. `most`, `least`: the bound that the median is held against, when there is one. `floor`: the best
-    that the promises leave possible, measured in the same run by a program that does nothing else."""
+    people read it. `most`, `least`: the bound that the median is held against, when there is one. `floor`: what
+    a program reached in the same run that does only what the promises ask for; a better one is not excluded."""
 
     case: str
     name: str
@@ -44,8 +44,8 @@ class Figure:
         return None
 
     @property
-    def out_of_reach(self) -> bool:
-        """Whether the aim asks for more than the promises leave possible."""
+    def beyond_floor(self) -> bool:
+        """Whether the aim asks for more than the floor reached."""
         if self.floor is None:
             return False
         return self.floor > self.most if self.most is not None else self.floor < (self.least or 0.0)

@@ -3,8 +3,8 @@
 One thread without an event loop, and for each message only what none of the promises can do without, done by the same
 libraries and functions as in the product: open the seal, check the author's signature, chain, store durably (one table
 of SQLite), sign the head, and seal and send to every client. There are no accounts, rights, limits, repeats, gaps,
-receipts, repair, search, TLS, nor anything that runs beside. Cases a and b show it beside the product and its peers: an
-aim below it is out of reach for any program in this language, and what the product takes more is what could be won.
+receipts, repair, search, TLS, nor anything that runs beside. Cases a and b show it beside the product and its peers:
+what the product takes more is what could be won with the same libraries and the same protocol.
 """
 
 import argparse

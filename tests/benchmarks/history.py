@@ -53,7 +53,8 @@ def _read(report: Report, database: str, messages: int, rounds: int) -> None:
             forget(database, messages)
             ask, times, _most = questions[ANYWHERE]
             cold = percentile(_milliseconds(asking, ask, times), 0.5)
-            report.add("g", ANYWHERE, "ms", database, f"{messages:,} messages, from the disk", [cold])
+            at = f"{messages:,} messages, from the disk"
+            report.add("g", ANYWHERE, "ms", database, at, [cold], most=PAGE_MOST[database])
         finally:
             asking.close()
 

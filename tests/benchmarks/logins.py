@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl import bindings
 
 from lanchat.protocol import keys, wire
@@ -130,8 +131,10 @@ class Visitor:
         assert isinstance(welcome, wire.Welcome)
         bound = welcome.log_id + hashlib.sha256(certificate).digest() + welcome.challenge
         if self._kind == "password":
-            proof = account.key.sign(keys.ENROL_CONTEXT + bound)
-            operation: object = wire.LoginPassword(account.name, PASSWORD, wire.Enrolment(account.public, "b", proof))
+            # A device that the server does not know, as when somebody comes for the first time.
+            device = Ed25519PrivateKey.generate()
+            enrolment = wire.Enrolment(keys.public_octets(device), "b", device.sign(keys.ENROL_CONTEXT + bound))
+            operation: object = wire.LoginPassword(account.name, PASSWORD, enrolment)
         else:
             operation = wire.LoginDevice(account.device, account.key.sign(keys.LOGIN_CONTEXT + bound))
         _ask(tls, reader, operation)

@@ -30,10 +30,10 @@ def summary(report: Report) -> str:
         if case in report.taken:
             kept = sum(bool(figure.holds) for figure in held)
             missed = [figure for figure in held if not figure.holds]
-            near = "; ".join(_missed(figure) for figure in missed if not figure.out_of_reach)
-            far = "; ".join(_missed(figure) for figure in missed if figure.out_of_reach)
+            near = "; ".join(_missed(figure) for figure in missed if not figure.beyond_floor)
+            far = "; ".join(_missed(figure) for figure in missed if figure.beyond_floor)
             cases.append((case, title, f"{kept} of {len(held)}", near, far, report.taken[case]))
-    columns = ("case", "", "aims that hold", "missed", "missed, and more than the promises leave possible", "measured")
+    columns = ("case", "", "aims that hold", "missed", "missed, and beyond the floor", "measured")
     return f"{machine}\n\n{table(columns, cases)}"
 
 
@@ -67,13 +67,13 @@ def _runs(taken: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _verdict(figure: Figure) -> str:
-    return _VERDICT[figure.holds] + (" (out of reach)" if figure.out_of_reach and not figure.holds else "")
+    return _VERDICT[figure.holds] + (" (beyond the floor)" if figure.beyond_floor and not figure.holds else "")
 
 
 def _missed(figure: Figure) -> str:
     at = f", {figure.at}" if figure.at else ""
     told = f"{figure.name} ({figure.subject}{at}): {number(figure.median)} {figure.unit}, aim {figure.aim}"
-    return f"{told}, possible {number(figure.floor)}" if figure.out_of_reach and figure.floor is not None else told
+    return f"{told}, floor {number(figure.floor)}" if figure.beyond_floor and figure.floor is not None else told
 
 
 def case_table(figures: Iterable[Figure]) -> str:

@@ -38,17 +38,17 @@ class TestReport:
         assert (peer.holds, peer.aim, peer.between) == (None, "", "")
         assert (logins.holds, logins.aim, logins.between) == (False, "≥ 300", "240 to 250")
 
-    def test_an_aim_beyond_what_is_possible_is_told_apart(self) -> None:
+    def test_an_aim_beyond_the_floor_is_told_apart(self) -> None:
         made = Report({}, "2026-01-02")
         dear = made.add("b", "cost", "µs", "SQLite", "", [5.0], most=2.0, floor=3.0)
         near = made.add("b", "cost", "µs", "MariaDB", "", [5.0], most=4.0, floor=3.0)
         slow = made.add("b", "rate", "×", "SQLite", "", [1.0], least=5.0, floor=4.0)
-        assert [figure.out_of_reach for figure in (dear, near, slow)] == [True, False, True]
+        assert [figure.beyond_floor for figure in (dear, near, slow)] == [True, False, True]
         (row,) = [line for line in summary(made).splitlines() if line.startswith("| b |")]
         *_, missed, beyond, _day, _end = row.split("|")
         assert "MariaDB" in missed
         assert "SQLite" not in missed
-        assert "cost (SQLite): 5.00 µs, aim ≤ 2.00, possible 3.00; rate" in beyond
+        assert "cost (SQLite): 5.00 µs, aim ≤ 2.00, floor 3.00; rate" in beyond
 
     def test_nothing_measured_is_no_figure(self) -> None:
         with pytest.raises(ValueError, match="nothing was measured"):
@@ -96,7 +96,7 @@ class TestTables:
         assert rows == [
             "| a | cost | 10 clients | SQLite | 2.00 µs | ≤ 2.50 | yes |  |",
             "| e | log-ins |  | SQLite | 245 /s | ≥ 300 | **no** |  |",
-            "| b | cost |  | SQLite | 5.00 µs | ≤ 2.00 | **no** (out of reach) | 3.00 µs |",
+            "| b | cost |  | SQLite | 5.00 µs | ≤ 2.00 | **no** (beyond the floor) | 3.00 µs |",
         ]
 
     def test_a_case(self) -> None:
