@@ -2,6 +2,7 @@
 
 * No secret reaches a log (support/leaks.py).
 * A test leaves no thread behind that would keep the program from ending.
+* Nobody is on the network but the tests of the same worker (support/own_network.py).
 * The same examples in every run: hypothesis draws from fixed seeds and keeps no memory of earlier failures
   (`HYPOTHESIS_PROFILE=explore` searches with new ones).
 * A tool that is not installed skips the tests that need it; with `LANCHAT_TEST_ALL` set (as `make test` does)
@@ -21,6 +22,7 @@ import pytest
 
 from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
+from tests.support.own_network import leave_for_own_network
 from tests.support.xvfb import Screen, xvfb_available
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None, print_blob=True)
@@ -29,6 +31,11 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 _THREAD_GRACE = 2.0  # seconds that a test's threads may take to end after it
 _database_number = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("numprocesses", None):  # one that only hands out tests to workers runs none itself
+        leave_for_own_network()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

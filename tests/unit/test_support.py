@@ -11,6 +11,7 @@ import hypothesis
 import psutil
 import pytest
 
+from lanchat.net.interfaces import list_interfaces
 from tests.support.child import Child
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
@@ -38,6 +39,12 @@ def test_free_ports_differ_and_can_be_bound_both_ways() -> None:
     with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
         stream.bind(("", first))
         datagram.bind(("", first))
+
+
+@pytest.mark.lab
+def test_nobody_is_on_the_network_but_this_worker() -> None:
+    # Were it the computer's own, a test's client would find the servers of tests that run beside it.
+    assert sorted(interface.name for interface in list_interfaces()) == ["lan0", "lo"]
 
 
 def test_a_child_is_read_line_by_line() -> None:
