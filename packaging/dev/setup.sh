@@ -71,10 +71,14 @@ nft:nftables
 ip:iproute2
 '
 
-# What benchmarks need besides.
+# What benchmarks need besides: the peers, and what compiles the floor in C.
 bench_needs='
 ngircd:ngircd
 mosquitto:mosquitto
+cc:gcc
+/usr/include/stdlib.h:libc6-dev
+/usr/include/sodium.h:libsodium-dev
+/usr/include/sqlite3.h:libsqlite3-dev
 '
 
 install_missing() { # install_missing NEED...

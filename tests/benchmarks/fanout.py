@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from statistics import median
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.floor import floor_traffic
+from tests.benchmarks.floor import floor_traffic, native_floor_traffic
 from tests.benchmarks.generator import Generator, Load, Result, Times, Traffic
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import serving
@@ -17,8 +17,8 @@ from tests.benchmarks.traffic import chat_traffic, text
 
 PRODUCT = ("SQLite", "MariaDB")
 PEERS = ("ngircd", "mosquitto")
-# What the promises alone cost, without the product around them (floor.py).
-FLOOR = "the floor"
+# What the promises alone cost, without the product around them (floor.py), and without Python (floor.c).
+FLOOR, NATIVE = FLOORS = ("the floor", "the floor in C")
 NAME = "server CPU per delivery"
 MakePeer = Callable[[int, Callable[[int], bytes], Times | None], AbstractContextManager[Traffic]]
 # Clients and messages a second. 400 clients get no more than the deliveries of 100: one core serves no more of them.
@@ -36,14 +36,14 @@ def run_b(report: Report, *, rounds: int, quick: bool) -> None:
 
 def _compare(report: Report, case: str, clients: int, rate: int, *, rounds: int, window: float, share: float) -> None:
     load = Load(rate, window, warm=1.0)
-    results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, FLOOR, *PRODUCT)}
+    results: dict[str, list[Result]] = {subject: [] for subject in (*PEERS, *FLOORS, *PRODUCT)}
     at = load_name(clients, rate)
     for number in range(1, rounds + 1):
         for subject, measured in results.items():
             report.step(f"{at}: round {number} of {rounds}, {subject}")
             measured.append(_measure(subject, clients, load))
     best = min(median(each.per_delivery for each in results[peer]) for peer in PEERS)
-    floor = median(each.per_delivery for each in results[FLOOR])
+    floor = min(median(each.per_delivery for each in results[subject]) for subject in FLOORS)
     for subject, measured in results.items():
         aim = {"most": share * best, "floor": floor} if subject in PRODUCT else {}
         note = _note(measured)
@@ -83,8 +83,8 @@ def _traffic(subject: str, clients: int, load: Load) -> AbstractContextManager[T
     if subject == "mosquitto":
         return mqtt_traffic(clients, octets)
     messages = int(load.rate * (load.window + load.warm)) + 100
-    if subject == FLOOR:
-        return floor_traffic(clients, messages)
+    if subject in FLOORS:
+        return (floor_traffic if subject == FLOOR else native_floor_traffic)(clients, messages)
     return product(subject, clients, messages)
 
 

@@ -4,15 +4,18 @@ One thread without an event loop, and for each message only what none of the pro
 libraries and functions as in the product: open the seal, check the author's signature, chain, store durably (one table
 of SQLite), sign the head, and seal and send to every client. There are no accounts, rights, limits, repeats, gaps,
 receipts, repair, search, TLS, nor anything that runs beside. Cases a and b show it beside the product and its peers:
-what the product takes more is what could be won with the same libraries and the same protocol.
+what the product takes more is what could be won with the same libraries and the same protocol. `floor.c` does the same
+for the same clients without Python: what another language could win.
 """
 
 import argparse
 import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,6 +51,9 @@ def _key(number: int, direction: str) -> bytes:
     return hashlib.sha256(f"floor {number} {direction}".encode()).digest()
 
 
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(_key(0, "log"))
+
+
 class Floor:
     """The server. Client numbers are the ids of their keys; the first one talks."""
 
@@ -60,7 +66,6 @@ class Floor:
         self._sealers = [seal.Sealer(_key(i, "down"), i, LOG_ID, EPOCH) for i in range(clients)]
         self._addresses: dict[int, Any] = {}
         self._author = Account(1).public
-        self._log_key = Ed25519PrivateKey.generate()
         self._last = 0
         self.stored = 0
         self._seq, self._hash = 0, genesis_hash(LOG_ID, ROOM)
@@ -71,8 +76,7 @@ class Floor:
     def serve(self) -> None:
         """Until it is killed."""
         config = CoreConfig()
-        # As the product gathers, so that as much is done at once.
-        step = config.gather + max(0, len(self._sealers) - config.gather_crowd) * config.gather_receiver
+        step = _gathering_step(config, len(self._sealers))
         buffer = bytearray(2048)
         while True:
             batch: list[Message] = []
@@ -145,7 +149,7 @@ class Floor:
         self._database.execute("COMMIT")
 
     def _sign(self, now_ms: int) -> Head:
-        return sign_head(self._log_key, LOG_ID, EPOCH, ROOM, self._seq, self._hash, now_ms)
+        return sign_head(LOG_KEY, LOG_ID, EPOCH, ROOM, self._seq, self._hash, now_ms)
 
     def _pack(self, receipts: list[Receipt], records: list[Record], head: Head) -> tuple[list[bytes], Sequence[bytes]]:
         answers = [encode([wire.Decided(receipts[start : start + 16])]) for start in range(0, len(receipts), 16)]
@@ -163,6 +167,11 @@ class Floor:
                     self.sock.sendmsg(part, ancillary, 0, address)
 
 
+def _gathering_step(config: CoreConfig, clients: int) -> float:
+    """As the product gathers, so that as much is done at once."""
+    return config.gather + max(0, clients - config.gather_crowd) * config.gather_receiver
+
+
 POINTS: list[Point] = [
     (READ, Floor, ("_take",)),
     (CHECK, Floor, ("_check",)),
@@ -177,11 +186,45 @@ POINTS: list[Point] = [
 @contextlib.contextmanager
 def floor_traffic(clients: int, messages: int, hops: Path | None = None) -> Iterator[ChatTraffic]:
     """The server in a process of its own, with clients that it knows. `hops`: where it notes what its hops take."""
+    command = [sys.executable, "-m", "tests.benchmarks.floor", str(clients)]
+    with _traffic(command, {FILE: str(hops)} if hops else {}, clients, messages) as traffic:
+        yield traffic
+
+
+@contextlib.contextmanager
+def native_floor_traffic(clients: int, messages: int) -> Iterator[ChatTraffic]:
+    """The same with the server that is written in C. Raises RuntimeError when it cannot be compiled."""
+    config = CoreConfig()
+    pauses = [str(round(1e6 * pause)) for pause in (_gathering_step(config, clients), config.gather_longest)]
+    with tempfile.TemporaryDirectory(prefix="lanchat-bench-") as folder:
+        program = compiled(Path(folder))
+        database = Path(folder) / "floor.sqlite3"
+        command = [program, str(clients), Account(1).public.hex(), str(database), *pauses, str(config.batch_max)]
+        with _traffic(command, {}, clients, messages) as traffic:
+            yield traffic
+
+
+def compiled(folder: Path) -> str:
+    """The program of floor.c, made in this folder. Raises RuntimeError with what the compiler says."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise RuntimeError("no C compiler")
+    program = str(folder / "floor")
+    source = str(Path(__file__).with_name("floor.c"))
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lsodium", "-lsqlite3"]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+    return program
+
+
+@contextlib.contextmanager
+def _traffic(command: list[str], more: dict[str, str], clients: int, messages: int) -> Iterator[ChatTraffic]:
+    """A server that this command starts, and its clients. `more`: what it has in its environment besides."""
     author = Account(1)
     signed = [author.message(LOG_ID, ROOM, text(index)) for index in range(messages)]
     with contextlib.ExitStack() as stack:
-        environment = os.environ | ({FILE: str(hops)} if hops else {})
-        child = Child([sys.executable, "-m", "tests.benchmarks.floor", str(clients)], cwd=ROOT, env=environment)
+        child = Child(command, cwd=ROOT, env=os.environ | more)
         stack.callback(child.kill)
         port = int(child.wait_for_line(str.isdigit, 20, "the port"))
         made = [stack.enter_context(_client(number, port)) for number in range(clients)]

@@ -8,13 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from tests.benchmarks.fanout import FLOOR, NAME, PEERS, PRODUCT, load_name
+from tests.benchmarks.fanout import FLOOR, FLOORS, NAME, NATIVE, PEERS, PRODUCT, load_name
 from tests.benchmarks.figures import PARTS, Report
 from tests.benchmarks.latency import LOSSY
 from tests.support.figures import number
 
-_COLOURS = {"SQLite": "#2563eb", "MariaDB": "#7c3aed", "ngircd": "#b45309", "mosquitto": "#6b7280", FLOOR: "#111827"}
-_NAMES = {"SQLite": "LAN Chat, SQLite", "MariaDB": "LAN Chat, MariaDB", FLOOR: "the least for LAN Chat's promises"}
+_COLOURS = {"SQLite": "#2563eb", "MariaDB": "#7c3aed", "ngircd": "#b45309", "mosquitto": "#6b7280"}
+_COLOURS |= {FLOOR: "#111827", NATIVE: "#15803d"}
+_NAMES = {"SQLite": "LAN Chat, SQLite", "MariaDB": "LAN Chat, MariaDB"}
+_NAMES |= {FLOOR: "the least for LAN Chat's promises", NATIVE: "the same in C"}
 _WAYS = {"UDP": "-", "TCP": "-", "TLS only": "--", LOSSY: ":"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -55,14 +57,14 @@ def _fan_out(report: Report) -> Canvas:
 
 
 def _cost(axes: Axes, report: Report, title: str, loads: dict[int, int]) -> None:
-    for subject in (*PRODUCT, FLOOR, *PEERS):
+    for subject in (*PRODUCT, *FLOORS, *PEERS):
         found = {
             clients: figure.median
             for clients, rate in loads.items()
             for case in "ab"
             if (figure := report.find(case, NAME, load_name(clients, rate), subject))
         }
-        style = "o:" if subject == FLOOR else "o-"
+        style = "o:" if subject in FLOORS else "o-"
         axes.plot([*found], [*found.values()], style, color=_COLOURS[subject], label=_NAMES.get(subject, subject))
     axes.set(title=title, xlabel="clients in the room", xscale="log", yscale="log")
     axes.xaxis.set_major_locator(FixedLocator([*loads]))

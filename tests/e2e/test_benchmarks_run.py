@@ -1,20 +1,30 @@
 """The benchmarks run, in their coarsest form: what they measure is not judged here, only that they measure it."""
 
+import contextlib
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.benchmarks import fanout, limits
-from tests.benchmarks.accounts import make_world
+from lanchat.protocol import wire
+from lanchat.protocol.keys import public_octets
+from lanchat.protocol.records import Head, Record, chain_hash, check_head, genesis_hash
+from lanchat.protocol.wire import decode_server_datagram_untrusted
+from tests.benchmarks import fanout, floor, limits
+from tests.benchmarks.accounts import Account, make_world
 from tests.benchmarks.generator import Generator, Load, Times, Traffic
 from tests.benchmarks.measure import program
 from tests.benchmarks.peers import irc_traffic, mqtt_traffic
 from tests.benchmarks.serving import serving
-from tests.benchmarks.traffic import chat_traffic
+from tests.benchmarks.traffic import ChatTraffic, chat_traffic, text
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 5
@@ -62,6 +72,57 @@ def test_fan_out_of_a_peer(name: str, peer: fanout.MakePeer) -> None:
         pytest.skip(f"{name} is not installed: only make bench does that")
     with peer(CLIENTS, lambda index: f"no.{index:08d} said".encode(), None) as traffic:
         drive(traffic)
+
+
+FLOORS = {"in Python": floor.floor_traffic, "in C": floor.native_floor_traffic}
+
+
+@pytest.fixture(params=FLOORS)
+def the_floor(request: pytest.FixtureRequest) -> Callable[[int, int], AbstractContextManager[ChatTraffic]]:
+    needed = ["/usr/include/sodium.h", "/usr/include/sqlite3.h"]
+    if request.param == "in C" and not (shutil.which("cc") and all(map(os.path.exists, needed))):
+        pytest.skip("what compiles it is not installed: only make bench does that")
+    return FLOORS[request.param]
+
+
+def test_fan_out_of_the_floor(the_floor: Callable[[int, int], AbstractContextManager[ChatTraffic]]) -> None:
+    with the_floor(CLIENTS, 200) as traffic:
+        drive(traffic)
+
+
+def test_the_floor_does_what_it_is_measured_for(
+    the_floor: Callable[[int, int], AbstractContextManager[ChatTraffic]],
+) -> None:
+    """All that was said comes to somebody else in its order, chained up to a signed head."""
+    account = Account(1)
+    said = [account.message(floor.LOG_ID, floor.ROOM, text(index)) for index in range(48)]
+    records: list[Record] = []
+    heads: list[Head | None] = []
+    with the_floor(2, 0) as traffic:
+        author, other = traffic.clients
+        for message in said:
+            author.send([wire.Submit([message])])
+
+        def all_came() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                for datagram in other.receive():
+                    for frame in decode_server_datagram_untrusted(other.opener.open_untrusted(datagram)):
+                        assert isinstance(frame, wire.Records)
+                        records.extend(frame.records)
+                        heads.append(frame.head)
+            return len(records) == len(said)
+
+        wait_until(all_came, 10, "all messages")
+    assert [(record.header, record.body, record.signature) for record in records] == [
+        (message.header, message.body, message.signature) for message in said
+    ]
+    chain = genesis_hash(floor.LOG_ID, floor.ROOM)
+    for record in records:
+        chain = chain_hash(floor.LOG_ID, floor.ROOM, chain, record)
+    head = heads[-1]
+    assert head is not None
+    assert (head.epoch, head.room, head.seq, head.hash) == (floor.EPOCH, floor.ROOM, len(said), chain)
+    check_head(public_octets(floor.LOG_KEY), floor.LOG_ID, head)
 
 
 def test_single_steps(tmp_path: Path) -> None:
