@@ -6,10 +6,11 @@ database that no server holds. Refusals are raised as `Refused`; nothing is writ
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from lanchat.protocol import keys
 from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, Certificate, CertificateBody, issue_certificate
@@ -29,8 +30,7 @@ DEVICES_PER_USER = 50
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class Change(msgspec.Struct, Generic[T], frozen=True):
     """What a transaction came to, and how the directory learns of it after the commit."""
 
     value: T
@@ -51,8 +51,7 @@ def _nothing() -> None:
     """The change of something that was so already."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewUser:
+class NewUser(msgspec.Struct, frozen=True):
     """Cleaned names and a password hash."""
 
     name: str

@@ -20,7 +20,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -59,8 +58,7 @@ class Manifest(msgspec.Struct, frozen=True):
     digests: dict[str, Key32]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """What was backed up or restored; `epoch` of the log as it is in the database now."""
 
     log: LogState

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -201,7 +200,7 @@ def run(argv: Sequence[str]) -> int:
 
 def load_config(options: argparse.Namespace) -> ServerConfig:
     """The configuration that the options, the environment and the file make. Raises ConfigError."""
-    names = {field.name for field in fields(ServerConfig)}
+    names = set(ServerConfig.__struct_fields__)
     given = {name: value for name, value in vars(options).items() if name in names}
     return config.load(given, getattr(options, "config", None))
 

@@ -10,14 +10,15 @@ import os
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import platformdirs
 
 from lanchat.i18n import _
 from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
+from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import DEFAULT_PORT
 from lanchat.protocol.limits import SERVER_NAME_MAX
@@ -37,8 +38,7 @@ class ConfigError(Exception):
     """The configuration makes no sense; one line for a person that names the file and the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argon2:
+class Argon2(msgspec.Struct, frozen=True):
     """Cost of a password hash and how many are computed at the same time: `workers` ×
     `memory_kib` is what a flood of log-ins can take."""
 
@@ -48,27 +48,29 @@ class Argon2:
     workers: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Smtp:
+class Smtp(Concealing, frozen=True):
     """Where codes for forgotten passwords are handed in. `security`: starttls, tls or plain. No user: no log-in."""
+
+    concealed = frozenset({"password"})
 
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: str
     sender: str
     security: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServerConfig:
+class ServerConfig(Concealing, frozen=True):
     """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port`
     0: any free one. `public_host` empty: invite links name the address that the server finds by itself. `metrics_port`
     0: none; it is served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
 
+    concealed = frozenset({"database"})  # a password is in it
+
     name: str
     data_dir: Path
-    database: str | None = field(default=None, repr=False)  # a password is in it
+    database: str | None = None
     host: str = ""
     port: int = DEFAULT_PORT
     public_host: str = ""
@@ -296,4 +298,4 @@ def _smtp(values: dict[str, Any], file: Path | None) -> Smtp | None:
             raise ConfigError(_("{file}: {key} is missing").format(file=file, key=f"smtp.{name}"))
     security = values.setdefault("security", "starttls")
     values.setdefault("port", SMTP_PORTS[security])
-    return Smtp(**{item.name: values.get(item.name, "") for item in fields(Smtp)})
+    return Smtp(**{name: values.get(name, "") for name in Smtp.__struct_fields__})

@@ -7,7 +7,8 @@ within these minutes can search 10^8 codes. An invitation has 80 bits and stands
 
 import hmac
 import unicodedata
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lanchat_server.core.model import RecoveryRow
 

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.protocol.names import inert
 from lanchat_server.logs import redact
@@ -14,8 +15,7 @@ LINES_MAX = 500
 _LINE_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     number: int
     level: int
     text: str

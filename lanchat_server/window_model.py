@@ -7,8 +7,9 @@ starting ──Running──> running ──ask_stop──> stopping ──Ended
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.identity import parse_invite_untrusted
@@ -24,8 +25,7 @@ class State(enum.Enum):
     FAILED = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """How others find this server and know that it is the one."""
 
     name: str
@@ -36,15 +36,14 @@ class Identity:
     digits: str
 
 
-@dataclass
-class Model:
+class Model(msgspec.Struct):
     """`name`: the configured one, shown until the service tells its own."""
 
     name: str
     state: State = State.STARTING
     problem: str = ""
     identity: Identity | None = None
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = {}
 
     def start(self) -> None:
         self.state, self.problem, self.identity, self.status = State.STARTING, "", None, {}

@@ -9,8 +9,9 @@ import logging
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat_server.config import ServerConfig
@@ -32,22 +33,19 @@ class Serve(Protocol):
     ) -> Awaitable[None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(msgspec.Struct, frozen=True):
     """It serves."""
 
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True):
     """How it stands now."""
 
     status: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """It does not serve any more. `problem`: one line for a person; empty after an orderly stop."""
 
     problem: str = ""

@@ -8,9 +8,9 @@ import io
 import logging
 import tkinter as tk
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import segno
 import ttkbootstrap
 
@@ -41,8 +41,7 @@ _BUTTONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
+class Actions(msgspec.Struct, frozen=True):
     """What a person may ask for."""
 
     start: Callable[[], None]

@@ -5,8 +5,9 @@ when the server is away. A line that begins with a slash is a command, `//` send
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from lanchat.cli.exits import NOT_STORED, CliError
 from lanchat.cli.follow import Follower
@@ -71,7 +72,7 @@ class ConversationView(EventView):
         held_back = self._is_held_back(id)
         line = self.waiting.pop(id, None)
         if line and held_back:
-            super().message(dataclasses.replace(line, seq=seq))
+            super().message(replace(line, seq=seq))
         else:
             super().stored(id, seq)
 

@@ -11,8 +11,10 @@ reconnects by itself, for ever, until `Disconnect` or `Logout`.
 """
 
 import enum
-from dataclasses import dataclass, field
 
+import msgspec
+
+from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.wire import (
     Code,
     HistoryPolicy,
@@ -71,8 +73,7 @@ class Trust(enum.Enum):
 # --- Values -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """A server's address and identity as seen by Discover or Connect. `via`: zeroconf, probe, peer, typed, invite,
     known. `words`: eight words for the fingerprint."""
 
@@ -85,8 +86,7 @@ class Server:
     trust: Trust
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOffer:
+class ServerOffer(msgspec.Struct, frozen=True):
     """What a connected and accepted server says before log-in. `remembered`: the user name whose device key this
     profile holds for it, else empty; log-in with it is under way already."""
 
@@ -96,8 +96,7 @@ class ServerOffer:
     remembered: str
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """Who is logged in."""
 
     user_id: int
@@ -106,8 +105,7 @@ class Account:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """An account as others see it. `last_seen`: seconds since the epoch, 0 for never."""
 
     user_id: int
@@ -118,8 +116,7 @@ class Person:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class RoomView:
+class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
     messages by others above the read cursor. `last_text`, `last_author`: for a preview line."""
 
@@ -139,14 +136,12 @@ class RoomView:
     last_time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(msgspec.Struct, frozen=True):
     emoji: str
     users: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A message as it is shown: edits, deletion and reactions folded in.
 
     `id` is `<room hex>.<device hex>.<run hex>.<n>`; `seq` None while it is not stored; `refused` the code when the
@@ -178,8 +173,7 @@ class Line:
     verified: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class MemberReceipt:
+class MemberReceipt(msgspec.Struct, frozen=True):
     user_id: int
     name: str
     display_name: str
@@ -190,15 +184,13 @@ class MemberReceipt:
 # --- Commands: finding, trusting, logging in ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Discover:
+class Discover(msgspec.Struct, frozen=True):
     """-> list[Server]; `ServerFound` events come as they are found."""
 
     timeout: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(msgspec.Struct, frozen=True):
     """-> Server. Gives the address a TLS connection and looks at the identity; with `Trust.PINNED` it goes on to log-in
     by itself. `address`: host[:port]; `invite`: a link; neither: the server this profile used last, else discovery
     (one server found: that one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this
@@ -213,91 +205,85 @@ class Connect:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptIdentity:
+class AcceptIdentity(msgspec.Struct, frozen=True):
     """-> ServerOffer. A person compared the words: pin this fingerprint and go on."""
 
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class GetOffer:
+class GetOffer(msgspec.Struct, frozen=True):
     """-> ServerOffer of the connected, accepted server (waits until it is connected)."""
 
     timeout: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Concealing, frozen=True):
     """-> Account. Enrols this profile's device key; with `remember` it is kept, else revoked when the client ends."""
 
+    concealed = frozenset({"password"})
+
     user: str
-    password: str = field(repr=False)
+    password: str
     remember: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(Concealing, frozen=True):
     """-> Account. Creates the account and enrols this profile's device key."""
 
+    concealed = frozenset({"password", "invite_code"})
+
     user: str
-    password: str = field(repr=False)
+    password: str
     email: str = ""
     display_name: str = ""
-    invite_code: str = field(default="", repr=False)
+    invite_code: str = ""
     remember: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Recover:
+class Recover(msgspec.Struct, frozen=True):
     """-> None, whether or not the account exists."""
 
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecoverConfirm:
+class RecoverConfirm(Concealing, frozen=True):
     """-> None. The account has the new password; log in with it."""
 
+    concealed = frozenset({"code", "new_password"})
+
     user: str
-    code: str = field(repr=False)
-    new_password: str = field(repr=False)
+    code: str
+    new_password: str
 
 
-@dataclass(frozen=True, slots=True)
-class WaitLive:
+class WaitLive(msgspec.Struct, frozen=True):
     """-> Account, once the client is live (every room complete); raises REFUSED, IDENTITY, NO_SERVER or TIMEOUT."""
 
     timeout: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Logout:
+class Logout(msgspec.Struct, frozen=True):
     """-> None. Revokes the device key and forgets it; the local copy of the log stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect:
+class Disconnect(msgspec.Struct, frozen=True):
     """-> None. Ends the session and stops reconnecting; the outbox stays."""
 
 
 # --- Commands: rooms and people ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ListRooms:
+class ListRooms(msgspec.Struct, frozen=True):
     """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away."""
 
 
-@dataclass(frozen=True, slots=True)
-class FindRoom:
+class FindRoom(msgspec.Struct, frozen=True):
     """-> RoomView of a room by name (`general`, `#general`) or `@user` (the direct room, made when it is not there)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRoom:
+class CreateRoom(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     name: str
@@ -305,51 +291,44 @@ class CreateRoom:
     history: HistoryPolicy = HistoryPolicy.EVERYTHING
 
 
-@dataclass(frozen=True, slots=True)
-class JoinRoom:
+class JoinRoom(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveRoom:
+class LeaveRoom(msgspec.Struct, frozen=True):
     """-> None"""
 
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class InviteUser:
-    """-> None"""
-
-    room: int
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveUser:
+class InviteUser(msgspec.Struct, frozen=True):
     """-> None"""
 
     room: int
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetHistoryPolicy:
+class RemoveUser(msgspec.Struct, frozen=True):
+    """-> None"""
+
+    room: int
+    user: str
+
+
+class SetHistoryPolicy(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     room: int
     history: HistoryPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class ListPeople:
+class ListPeople(msgspec.Struct, frozen=True):
     """-> list[Person]; from memory when the server is away."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListMembers:
+class ListMembers(msgspec.Struct, frozen=True):
     """-> list[Person] of a room."""
 
     room: int
@@ -358,8 +337,7 @@ class ListMembers:
 # --- Commands: conversation ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """-> Line, as soon as it is durable in the outbox; `LineStored` or `LineRefused` follows."""
 
     room: int
@@ -367,8 +345,7 @@ class Send:
     reply_to: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """-> str, the id of the edit message."""
 
     room: int
@@ -376,16 +353,14 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """-> str, the id of the deletion."""
 
     room: int
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class React:
+class React(msgspec.Struct, frozen=True):
     """-> str, the id of the reaction. `remove` takes it back."""
 
     room: int
@@ -394,8 +369,7 @@ class React:
     remove: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WaitDecided:
+class WaitDecided(msgspec.Struct, frozen=True):
     """-> int, the number under which message `id` was stored; raises REFUSED with its code, or TIMEOUT (it stays in
     the outbox)."""
 
@@ -403,8 +377,7 @@ class WaitDecided:
     timeout: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class LoadLines:
+class LoadLines(msgspec.Struct, frozen=True):
     """-> list[Line], ascending: up to `limit` lines with seq below `before` (0: the newest, lines not stored yet at the
     end). From the local copy; what is missing there is fetched. Messages about messages are folded, not listed."""
 
@@ -413,8 +386,7 @@ class LoadLines:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class LoadLinesFrom:
+class LoadLinesFrom(msgspec.Struct, frozen=True):
     """-> list[Line], ascending: up to `limit` lines with seq `first` and above: to jump, and to scroll down again."""
 
     room: int
@@ -422,8 +394,7 @@ class LoadLinesFrom:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(msgspec.Struct, frozen=True):
     """-> list[Line], newest first. `room` 0: all rooms."""
 
     room: int
@@ -432,23 +403,20 @@ class Search:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class MarkRead:
+class MarkRead(msgspec.Struct, frozen=True):
     """-> None. The person saw everything up to `seq`."""
 
     room: int
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetActivity:
+class SetActivity(msgspec.Struct, frozen=True):
     """-> None. Online or away."""
 
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(msgspec.Struct, frozen=True):
     """-> list[MemberReceipt], for every other member."""
 
     room: int
@@ -458,49 +426,44 @@ class Receipts:
 # --- Commands: account -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ListDevices:
+class ListDevices(msgspec.Struct, frozen=True):
     """-> list[Device]"""
 
 
-@dataclass(frozen=True, slots=True)
-class RevokeDevice:
+class RevokeDevice(msgspec.Struct, frozen=True):
     """-> None. `device`: hex digits, at least the first eight."""
 
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
+class ChangePassword(Concealing, frozen=True):
     """-> None"""
 
-    old: str = field(repr=False)
-    new: str = field(repr=False)
+    concealed = frozenset({"old", "new"})
+
+    old: str
+    new: str
 
 
-@dataclass(frozen=True, slots=True)
-class GetProfile:
+class GetProfile(msgspec.Struct, frozen=True):
     """-> wire.Profile"""
 
 
-@dataclass(frozen=True, slots=True)
-class SetProfile:
+class SetProfile(msgspec.Struct, frozen=True):
     """-> None"""
 
     display_name: str
     email: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateInvite:
+class CreateInvite(msgspec.Struct, frozen=True):
     """-> str, a registration code (administrators, moderators)."""
 
     uses: int = 1
     lifetime: float = 7 * 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class GetStatus:
+class GetStatus(msgspec.Struct, frozen=True):
     """-> dict of server figures (administrators)."""
 
 
@@ -516,8 +479,7 @@ Command = (
 # --- Events -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(msgspec.Struct, frozen=True):
     """The link's state, with a plain reason in the person's language (may be empty) and the number of peers that can
     be reached without the server. `retry_in`: seconds until the next try, 0 for none."""
 
@@ -527,13 +489,11 @@ class StateChanged:
     retry_in: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFound:
+class ServerFound(msgspec.Struct, frozen=True):
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
+class LoggedIn(msgspec.Struct, frozen=True):
     """Whose session begins. Also said at the start for an account that this profile remembers: from then on commands
     work with what the local copy knows, whether or not the server is there."""
 
@@ -541,28 +501,24 @@ class LoggedIn:
     server: Server
 
 
-@dataclass(frozen=True, slots=True)
-class RoomUpdated:
+class RoomUpdated(msgspec.Struct, frozen=True):
     """A room is new or anything in its RoomView changed."""
 
     room: RoomView
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRemoved:
+class RoomRemoved(msgspec.Struct, frozen=True):
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomLive:
+class RoomLive(msgspec.Struct, frozen=True):
     """History of this room is complete up to `head`; what comes now is live."""
 
     room: int
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class LineAdded:
+class LineAdded(msgspec.Struct, frozen=True):
     """A message by anybody, in order; `line.seq` None: not stored yet. One's own message comes once so, and again with
     its number, under the same id, when its record is here. History that arrives while syncing comes with `live`
     False, and only of rooms that were asked for before (FindRoom, LoadLines, LoadLinesFrom)."""
@@ -571,8 +527,7 @@ class LineAdded:
     live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LineChanged:
+class LineChanged(msgspec.Struct, frozen=True):
     """A line that may be on the screen changed: edited, deleted, reacted to, receipts. `cause`: edit, delete,
     reaction, receipt; `seq` of the record that caused it (0 for receipts); `by` the user, `text` the emoji (with "-"
     when taken back) or new text."""
@@ -584,8 +539,7 @@ class LineChanged:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LineStored:
+class LineStored(msgspec.Struct, frozen=True):
     """A message of this user was stored as number `seq`: the tick. `id` may be an edit's, deletion's or reaction's."""
 
     id: str
@@ -593,30 +547,26 @@ class LineStored:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Something that a person should know once, as that the local copy was damaged and is read anew."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LineRefused:
+class LineRefused(msgspec.Struct, frozen=True):
     id: str
     room: int
     code: Code
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleChanged:
+class PeopleChanged(msgspec.Struct, frozen=True):
     """Accounts that are new or changed (name, role, presence)."""
 
     people: tuple[Person, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptsChanged:
+class ReceiptsChanged(msgspec.Struct, frozen=True):
     """Somebody received or read more of a room."""
 
     room: int

@@ -14,9 +14,10 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from random import random
 from typing import Any
+
+from msgspec.structs import replace
 
 from lanchat.net import api, commands_account, commands_entry, commands_rooms, commands_talk
 from lanchat.net.dial import Dialer, Options

@@ -1,8 +1,9 @@
 """Commands about the account: devices, password, profile, and what administrators may ask."""
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.net import api

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import socket
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.net import api

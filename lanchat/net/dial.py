@@ -10,9 +10,10 @@ network, so the distance from one to the next doubles, up to half a minute.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.net.api import CommandError
@@ -44,8 +45,7 @@ SEARCH_LONGEST = 30.0
 FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How to look for servers and to speak to them."""
 
     discovery_port: int

@@ -7,8 +7,9 @@ or says why not.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from lanchat.net.connecting import still_ours
 from lanchat.net.tls import Channel
@@ -37,8 +38,7 @@ _ADDRESS_INTERVAL = 1.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Established:
+class Established(msgspec.Struct, frozen=True):
     """A logged-in channel."""
 
     channel: Channel

@@ -3,9 +3,9 @@
 Everything that is signed covers log, certificate and the challenge of this connection, so nobody can use it elsewhere.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.net.tls import Channel
@@ -26,8 +26,7 @@ class Refusal(Exception):
         self.failure = failure
 
 
-@dataclass(slots=True)
-class Greeted:
+class Greeted(msgspec.Struct):
     """A channel to a server whose identity was accepted, and what it said of itself."""
 
     channel: Channel

@@ -6,10 +6,11 @@ IPv4 alone: broadcast is what discovery stands on, and IPv6 has none.
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import ifaddr
+import msgspec
+from msgspec.structs import replace
 
 # Honest need: a handful; a computer with many containers has dozens, the real ones first. Each costs the client a
 # socket and python-zeroconf two, and a Linux socket joins 20 multicast groups at most (igmp_max_memberships).
@@ -23,8 +24,7 @@ _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 _SIO_UDP_CONNRESET = 0x9800000C
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(msgspec.Struct, frozen=True):
     """One network interface with its IPv4 addresses, at least one."""
 
     name: str

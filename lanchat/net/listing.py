@@ -6,8 +6,9 @@ records have expired: a power cut may show only after an hour, which is why the 
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from lanchat.protocol.beacon import Advert
 
@@ -28,8 +29,7 @@ Key = tuple[bytes, str]
 Source = Hashable
 
 
-@dataclass(frozen=True)
-class FoundServer:
+class FoundServer(msgspec.Struct, frozen=True):
     """A server that somebody spoke of. `fingerprint` is 64 hex digits; `name` is safe to show; nothing is proven."""
 
     name: str
@@ -50,10 +50,9 @@ def found(advert: Advert, host: str, via: Via) -> FoundServer:
     return FoundServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
 
 
-@dataclass
-class _Entry:
+class _Entry(msgspec.Struct):
     server: FoundServer
-    sources: set[Source] = field(default_factory=set)
+    sources: set[Source] = set()
     heard: float | None = None
     goodbye: float | None = None
 

@@ -8,8 +8,9 @@ the local copy directly.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from lanchat.net import api
 from lanchat.net.driver import Driver

@@ -6,7 +6,9 @@ many messages are unread, who received what, and one's own refused messages.
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from lanchat.net.api import Line, Person, Reaction, RoomView
 from lanchat.net.words import known_code
@@ -25,8 +27,7 @@ REFUSED_MAX = 100
 _REPLY_CHARACTERS = 200
 
 
-@dataclass(slots=True)
-class RoomState:
+class RoomState(msgspec.Struct):
     """What is known of one room beside its records. `cursors`: user to (received, read), None until they were asked
     for. `members`: user ids, None until they were asked for."""
 
@@ -35,7 +36,7 @@ class RoomState:
     last: Folded | None
     cursors: dict[int, tuple[int, int]] | None = None
     members: tuple[int, ...] | None = None
-    refused: dict[str, Line] = field(default_factory=dict)
+    refused: dict[str, Line] = {}
 
 
 class RoomBook:

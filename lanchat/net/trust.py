@@ -5,7 +5,8 @@ trusts on first use. A server that stands where a known one stood and shows anot
 """
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.api import CommandError, Server, Trouble, Trust
@@ -26,8 +27,7 @@ from lanchat.store.identities import KnownServer
 from lanchat.store.profile import Profile
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """An address to look at. `expected`: the fingerprint that it must show, else empty. `log_id` as discovery said."""
 
     host: str

@@ -17,7 +17,8 @@ The same advert goes out by DNS-SD (RFC 6763) as TXT `txtvers=1 proto=1 id=<log_
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION
@@ -49,8 +50,7 @@ ANSWER_SIZE_MAX = _HEADER.size + _BODY.size + NAME_OCTETS_MAX
 _DOT_IN_LABEL = "\u2024"
 
 
-@dataclass(frozen=True)
-class Advert:
+class Advert(msgspec.Struct, frozen=True):
     """Where a server says that it is: control port, 16 octets of `log_id`, fingerprint as 64 hex digits, name."""
 
     log_id: bytes

@@ -6,7 +6,6 @@ without it would trust a stranger or make a new identity without anybody's knowl
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -16,6 +15,7 @@ from lanchat.i18n import _
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
+from lanchat.protocol.concealed import Concealing
 from lanchat.store.filelock import guarded
 from lanchat.store.files import replace_file, set_aside
 
@@ -25,8 +25,7 @@ FingerprintHex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownServer:
+class KnownServer(msgspec.Struct, frozen=True):
     """A server that a person accepted. `fingerprint`: 64 lower-case hex digits. `host`, `port`: where it was last."""
 
     fingerprint: FingerprintHex
@@ -38,16 +37,17 @@ class KnownServer:
     accepted_ms: U63
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDevice:
+class StoredDevice(Concealing, frozen=True):
     """This profile's device on one log. `private_key`: 32 raw octets, Ed25519."""
+
+    concealed = frozenset({"private_key"})
 
     log_id: Key16
     user_id: Positive
     user_name: str
     display_name: str
     device_id: Key16
-    private_key: Key32 = field(repr=False)
+    private_key: Key32
     certificate: Certificate
 
 

@@ -5,7 +5,8 @@ it was refused, reactions; time and ticks stand at the lower right, beside the l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.api import Line, Reaction
@@ -36,16 +37,14 @@ _GUTTER = 58  # at the left of every bubble: the pictures of others stand there
 _RIGHT = 20  # at the right of one's own bubbles
 
 
-@dataclass(frozen=True, slots=True)
-class _Skin:
+class _Skin(msgspec.Struct, frozen=True):
     ground: str
     text: str
     muted: str
     quote: str
 
 
-@dataclass
-class _Sheet:
+class _Sheet(msgspec.Struct):
     """A bubble in the making: coordinates from the upper left corner of its text, moved to their place at the end."""
 
     kit: Kit
@@ -53,9 +52,9 @@ class _Sheet:
     limit: int
     y: int
     width: int = 0
-    ops: list[Op] = field(default_factory=list)
-    spots: list[Spot] = field(default_factory=list)
-    rows: list[TextRow] = field(default_factory=list)
+    ops: list[Op] = []
+    spots: list[Spot] = []
+    rows: list[TextRow] = []
     last: tuple[int, int] = (0, 0)  # width and height of the lowest row, beside which the time may stand
 
     def took(self, width: int, height: int) -> None:

@@ -4,7 +4,9 @@ Events go in through `apply`, which says what has to be drawn again. Commands an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from lanchat.net import api
 from lanchat.net.api import Account, Line, Person, RoomView, Server, State, StateChanged
@@ -18,8 +20,7 @@ WAITING_AFTER = 2.0
 NOTICES_MAX = 20
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """What is being written in a room. `before`: the text that an edit displaced."""
 
     text: str = ""
@@ -28,8 +29,7 @@ class Draft:
     before: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(msgspec.Struct, frozen=True):
     """Where the conversation goes when it is drawn next: to an entry by its key, or to the end."""
 
     key: str = ""

@@ -5,8 +5,9 @@ Coordinates are pixels, `y` from the top of the entry, `x` from the left edge of
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from lanchat.ui.theme import Palette
 from lanchat.ui.wrap import Row
@@ -27,8 +28,7 @@ class Font(enum.StrEnum):
     MONO_SMALL = "LanchatMonoSmall"
 
 
-@dataclass(frozen=True)
-class Kit:
+class Kit(msgspec.Struct, frozen=True):
     """What laying out needs to know of the screen. `px` turns pixels at 96 dpi into pixels here; `height` is the
     distance of two lines of a font."""
 
@@ -126,8 +126,7 @@ class TextRow(NamedTuple):
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """An entry as it is drawn. `body`: the area of the bubble (x, y, width, height)."""
 
     height: int

@@ -8,8 +8,9 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.api import Command, CommandError, Event, Trouble
@@ -30,8 +31,7 @@ class Engine(Protocol):
     def stop(self, timeout: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a command came to: carried to the main thread and `deliver`ed there."""
 
     deliver: Callable[[], None]

@@ -6,23 +6,22 @@ only the first bubble has the name and only the last one the picture.
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from lanchat.net.api import Line
 
 GROUP_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(msgspec.Struct, frozen=True):
     """Above the first message: nothing is older."""
 
     key: str = "beginning"
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """Above the first message of a day."""
 
     day: datetime.date
@@ -32,22 +31,19 @@ class Day:
         return f"day {self.day.isoformat()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(msgspec.Struct, frozen=True):
     """Above the first message that this person has not read."""
 
     key: str = "fresh"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """Above the messages that the server has not stored yet."""
 
     key: str = "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message; `first` and `last` of its group. `flash`: it was jumped to just now."""
 
     line: Line
@@ -64,8 +60,7 @@ Mark = Beginning | Day | Fresh | Waiting
 Entry = Mark | Message
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """What decides about the marks. `fresh_after`: the read cursor when the room was opened, None for no mark.
     `waiting`: whether lines that are not stored get a heading (see chat.py: not in the first moment)."""
 

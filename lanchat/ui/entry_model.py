@@ -1,7 +1,8 @@
 """What the pages before the conversation show. No Tk, no network."""
 
 import enum
-from dataclasses import dataclass, field
+
+import msgspec
 
 from lanchat.net.api import Server, ServerOffer, Trust
 
@@ -19,8 +20,7 @@ class Page(enum.Enum):
     CHAT = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """What the command line asked for."""
 
     address: str = ""
@@ -34,12 +34,11 @@ class Wishes:
         return bool(self.address or self.invite or self.fingerprint)
 
 
-@dataclass(slots=True)
-class EntryModel:
+class EntryModel(msgspec.Struct):
     """What the pages before the conversation show. `busy`: what is being waited for; `error`, `done`: how it ended."""
 
     page: Page = Page.SERVERS
-    servers: dict[tuple[str, str, int], Server] = field(default_factory=dict)
+    servers: dict[tuple[str, str, int], Server] = {}
     searched: bool = False  # one search has ended
     server: Server | None = None
     offer: ServerOffer | None = None
@@ -47,7 +46,7 @@ class EntryModel:
     busy: str = ""
     error: str = ""
     done: str = ""
-    seen: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    seen: dict[tuple[str, str, int], int] = {}
     round: int = 0
 
     def listed(self) -> list[Server]:

@@ -4,22 +4,23 @@ The rules are those of lanchat.protocol.names; the server judges again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from lanchat.i18n import _
+from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import parse_address, parse_invite_untrusted
 from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
 from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_room_name, clean_user_name
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccount:
+class NewAccount(Concealing, frozen=True):
     """The form for a new account."""
 
+    concealed = frozenset({"password", "again"})
+
     user: str
-    password: str = field(repr=False)
-    again: str = field(repr=False)
+    password: str
+    again: str
     display_name: str = ""
     email: str = ""
     invite_code: str = ""

@@ -7,7 +7,8 @@ bound under both names.
 import enum
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.i18n import _
 
@@ -44,8 +45,7 @@ class Action(enum.Enum):
     QUIT = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """`sequence` in Tk's notation, without the angle brackets."""
 
     sequence: str

@@ -2,7 +2,8 @@
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.i18n import _, language
 from lanchat.net.api import Account, Line, Person, RoomView
@@ -12,8 +13,7 @@ from lanchat.ui.keys import Action
 from lanchat.ui.pictures import REACTIONS, picture
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """Words, what it does, and the keys that do the same. `icon`: a glyph, coloured as `role` of the palette."""
 
     label: str
@@ -24,15 +24,13 @@ class Item:
     role: str = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Submenu:
+class Submenu(msgspec.Struct, frozen=True):
     label: str
     items: "Sequence[Entry]"
     icon: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Separator:
+class Separator(msgspec.Struct, frozen=True):
     """A line between groups."""
 
 

@@ -1,7 +1,8 @@
 """Rooms, people, servers and search results as rows of a list. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.api import Line, Person, RoomView, Server, Trust
@@ -13,24 +14,20 @@ from lanchat.ui.drawing import avatar_index, initials
 from lanchat.ui.rows import Row
 
 
-@dataclass(frozen=True, slots=True)
-class RoomKey:
+class RoomKey(msgspec.Struct, frozen=True):
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class PersonKey:
+class PersonKey(msgspec.Struct, frozen=True):
     user: int
 
 
-@dataclass(frozen=True, slots=True)
-class LineKey:
+class LineKey(msgspec.Struct, frozen=True):
     room: int
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class ServerKey:
+class ServerKey(msgspec.Struct, frozen=True):
     fingerprint: str
     host: str
     port: int

@@ -1,13 +1,13 @@
 """Lines of lists (rooms, people, servers, search results) as values. Pure."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.protocol.wire import PresenceState
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A line of a list. `key` says what it stands for. A `heading` cannot be chosen.
 
     `initials` and `index` make the picture at the left, or `icon` names a glyph there; `presence` adds a dot.

@@ -7,15 +7,15 @@ grows, or when those far below are dropped. So `y` may be negative; it has no me
 
 import bisect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.ui.drawing import Block, Spot, TextRow
 from lanchat.ui.entries import Entry, Message
 from lanchat.ui.wrap import offset_at
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """An entry in its place."""
 
     entry: Entry
@@ -27,8 +27,7 @@ class Placed:
         return self.y + self.block.height
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, order=True):
     """A gap between two characters: of which placed entry, and before which character of its text."""
 
     index: int

@@ -4,15 +4,15 @@ It holds on to messages by their key, because the scene changes while somebody s
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.ui import words
 from lanchat.ui.entries import Message, shown_time
 from lanchat.ui.scene import Placed, Position, Scene
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """One end of the selection."""
 
     key: str

@@ -8,9 +8,9 @@ import enum
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from PIL import Image, ImageDraw, ImageTk
 
 from lanchat.ui.drawing import Font
@@ -53,8 +53,7 @@ class Look(enum.Enum):
     FIELD_FRAME = "Field.Lanchat.TFrame"  # around controls that together look like one entry field
 
 
-@dataclass(frozen=True, slots=True)
-class _Grounds:
+class _Grounds(msgspec.Struct, frozen=True):
     """The colours of a button in its states; empty: what it stands on."""
 
     normal: str

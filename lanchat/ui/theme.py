@@ -4,15 +4,13 @@ A field of `Palette` is a role ("what it is for"), not a hue. `CONTRASTS` lists 
 the contrast that WCAG 2.1 asks of it (success criteria 1.4.3 and 1.4.11); a test computes them for both palettes.
 """
 
-import dataclasses
-from dataclasses import dataclass
+import msgspec
 
 TEXT = 4.5  # WCAG AA for text
 SHAPE = 3.0  # WCAG AA for icons, borders of fields, large text
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(msgspec.Struct, frozen=True):
     """The colours of one theme, `#rrggbb`."""
 
     name: str
@@ -295,4 +293,4 @@ def colour(palette: Palette, role: str) -> str:
     return value
 
 
-ROLES = frozenset(field.name for field in dataclasses.fields(Palette) if field.type in (str, "str")) - {"name"}
+ROLES = frozenset(field.name for field in msgspec.structs.fields(Palette) if field.type is str) - {"name"}

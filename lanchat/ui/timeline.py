@@ -7,7 +7,8 @@ comes with the next page.
 
 import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from lanchat.net.api import Line
 from lanchat.protocol.wire import Code

@@ -3,8 +3,9 @@
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.ui import glyphs, tooltip
@@ -16,8 +17,7 @@ from lanchat.ui.theme import Palette
 BULLET = "•"
 
 
-@dataclass
-class Toolkit:
+class Toolkit(msgspec.Struct):
     """One look of the window; a new one is made when theme, language or text size change. Main thread.
 
     `home` gives the keyboard to where somebody types; the page sets it.

@@ -1,14 +1,13 @@
 """Undo for the composer: snapshots of the logical text, because Tk's own undo loses pictures. Pure."""
 
-from dataclasses import dataclass
+import msgspec
 
 _STEPS_MAX = 200
 _TYPING = 20  # characters that are taken back in one step
 _KEYS = 3  # characters that somebody may type before the change is noticed
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """The text and where the cursor stood, counted in characters of the text."""
 
     text: str

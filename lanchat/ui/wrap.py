@@ -9,8 +9,9 @@ Offsets (`start`, `end`) count characters of the logical text, so that a selecti
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from lanchat.ui import glyphs
 
@@ -23,8 +24,7 @@ _LINK = re.compile(r"https?://[^\s<>\"«»]+[^\s<>\"«».,;:!?)\]}']", re.IGNORE
 _TAB = "    "
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """Something drawn in one go: text, or one picture (`name`); `x` from the start of the row, pixels."""
 
     x: int
@@ -36,8 +36,7 @@ class Piece:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One line on the screen. `end` is past its last character, without the line break."""
 
     pieces: tuple[Piece, ...]

@@ -1,10 +1,9 @@
 """Tunables of the sequencer core. Seconds and counts; each bound says what it is for."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class CoreConfig:
+class CoreConfig(msgspec.Struct, frozen=True):
     """Defaults are those of a server for 2 to 1,000 people."""
 
     # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load (some

@@ -5,13 +5,13 @@ after all was never told to anybody: whoever was removed would go on getting rec
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat_server.core.model import RoomRow, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(msgspec.Struct, frozen=True):
     """`joined`, `left`: (room, user), new rooms aside. `rooms`: new ones with their members. `changed`: rooms with
     another name or policy. `keys`: rooms with another key for peers."""
 

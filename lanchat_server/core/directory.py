@@ -6,8 +6,9 @@ reader sees the state before or after, nothing between.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from lanchat.protocol.names import name_key
 from lanchat.protocol.wire import Role, RoomKind

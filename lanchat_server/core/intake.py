@@ -6,7 +6,9 @@ very message that they wait for.
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from lanchat.protocol.messages import MessageKey
 from lanchat_server.core.config import CoreConfig
@@ -172,8 +174,7 @@ def _count_down(counts: Counter[int], session: int) -> None:
         del counts[session]
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(msgspec.Struct):
     """An early message: since when, and when it was offered last."""
 
     submission: Submission

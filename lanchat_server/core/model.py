@@ -3,8 +3,9 @@
 Times are int milliseconds UTC (`…_ms`), as on the wire and in the database.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.messages import Header, Kind, MessageKey
@@ -52,8 +53,7 @@ class Target(NamedTuple):
     erased: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(msgspec.Struct, frozen=True):
     """A record to insert. `hash` is its chain hash, `text` the decoded body, `author` the user id."""
 
     record: Record
@@ -63,15 +63,13 @@ class NewRecord:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     key: MessageKey
     code: int
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class UserRow:
+class UserRow(msgspec.Struct, frozen=True):
     id: int
     name: str
     display_name: str
@@ -83,8 +81,7 @@ class UserRow:
     last_seen_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRow:
+class DeviceRow(msgspec.Struct, frozen=True):
     """A device key. `revoked_ms` 0: it may log in. `certificate`: the last one issued."""
 
     id: bytes
@@ -97,8 +94,7 @@ class DeviceRow:
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRow:
+class RoomRow(msgspec.Struct, frozen=True):
     """`creator` 0: the server made it (`general`). A direct room has the name `direct:<low id>:<high id>`."""
 
     id: int
@@ -110,8 +106,7 @@ class RoomRow:
     head: RoomHead
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipRow:
+class MembershipRow(msgspec.Struct, frozen=True):
     """`first_seq`: the lowest record this member may read. `received`, `read`: the receipts."""
 
     room: int
@@ -122,8 +117,7 @@ class MembershipRow:
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomKeyRow:
+class RoomKeyRow(msgspec.Struct, frozen=True):
     """A key for traffic between peers of a room, the newest of its room."""
 
     room: int
@@ -132,8 +126,7 @@ class RoomKeyRow:
     not_after_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryRow:
+class RecoveryRow(msgspec.Struct, frozen=True):
     """A forgot-password code, hashed; `tries` counts wrong ones."""
 
     user: int
@@ -142,16 +135,14 @@ class RecoveryRow:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogState:
+class LogState(msgspec.Struct, frozen=True):
     """The identity of the log: its id for ever, its epoch until the next restore."""
 
     log_id: bytes
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """Everything that the directory in memory is made of, read at start."""
 
     log: LogState

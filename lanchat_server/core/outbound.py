@@ -8,7 +8,6 @@ given one.
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,8 +33,7 @@ _LENGTH = struct.Struct(">I")
 _PADDING_SHARE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Octets for sessions: one payload to seal for each (UDP), or ready TLS frames."""
 
     sessions: tuple[int, ...]
@@ -43,8 +41,7 @@ class Send:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(msgspec.Struct, frozen=True):
     """Records to read from the store for a repair; answered with `ServerCore.fetched`."""
 
     session: int
@@ -55,8 +52,7 @@ class Fetch:
 Output = Send | Fetch
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(msgspec.Struct, frozen=True):
     """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP.
     `frames` are what the datagrams are made of."""
 

@@ -15,8 +15,8 @@ is still stored, after its successors: losing it would be worse.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol.errors import ProtocolError
@@ -33,10 +33,9 @@ FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))
 _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
+class Submission(msgspec.Struct, eq=False):
     """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
-    enough. `genuine`: whether its author signed it, once that was looked at."""
+    enough. `genuine`: whether its author signed it, once that was looked at. `run` follows from the header."""
 
     session: int
     message: Message
@@ -44,30 +43,28 @@ class Submission:
     own: bool = True
     force: bool = False
     genuine: bool | None = None
-    run: RunKey = field(init=False)
+    run: RunKey = RunKey(0, b"", 0)
 
     def __post_init__(self) -> None:
         header = self.header
         self.run = RunKey(header.room, header.device, header.run)
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True):
     """Records of one room that one transaction stored, and the head after them."""
 
     records: list[Record]
     head: Head
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
     of which one was taken without its predecessor."""
 
-    decided: list[tuple[Submission, Decision]] = field(default_factory=list)
-    early: list[tuple[Submission, int]] = field(default_factory=list)
-    committed: dict[int, Committed] = field(default_factory=dict)
-    gaps: list[RunKey] = field(default_factory=list)
+    decided: list[tuple[Submission, Decision]] = []
+    early: list[tuple[Submission, int]] = []
+    committed: dict[int, Committed] = {}
+    gaps: list[RunKey] = []
     repeated: int = 0
 
 

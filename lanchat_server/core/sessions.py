@@ -2,7 +2,8 @@
 
 import enum
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from lanchat.protocol.wire import PresenceState
 from lanchat_server.core.bucket import TokenBucket
@@ -16,8 +17,7 @@ class Path(enum.Enum):
     TLS = "tls"
 
 
-@dataclass(slots=True, eq=False)
-class Session:
+class Session(msgspec.Struct, eq=False):
     """One logged-in connection. `udp_seen`: when the last datagram of it opened; `tls_queued`: octets that wait on
     its TLS channel (the shell keeps it current); `lagging`: rooms whose records were dropped for it; `requests`
     and `pages` (records of history) are shared by all sessions of the user."""
@@ -29,11 +29,11 @@ class Session:
     nacks: TokenBucket
     requests: TokenBucket
     pages: TokenBucket
-    rooms: set[int] = field(default_factory=set)
+    rooms: set[int] = set()
     state: PresenceState = PresenceState.ONLINE
     udp_seen: float | None = None
     tls_queued: int = 0
-    lagging: set[int] = field(default_factory=set)
+    lagging: set[int] = set()
 
     def udp_open(self, now: float, fresh: float) -> bool:
         """Whether datagrams reach this client, as far as we know."""

@@ -20,9 +20,10 @@ account, so that nobody's entries displace another's.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Generic, TypeVar
+
+import msgspec
 
 from lanchat_server.core.bucket import TokenBucket
 
@@ -30,8 +31,7 @@ from lanchat_server.core.bucket import TokenBucket
 _DOUBLINGS_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ThrottleConfig:
+class ThrottleConfig(msgspec.Struct, frozen=True):
     """Times in seconds. Defaults are those of a server for 2 to 1,000 people."""
 
     failures: int = 5

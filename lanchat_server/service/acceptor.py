@@ -22,7 +22,8 @@ import sys
 from asyncio.sslproto import SSLProtocol
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.net.connecting import resume_soon
 from lanchat.protocol.errors import ProtocolError
@@ -48,8 +49,7 @@ SSLProtocol.max_size = READ_BUFFER
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Stranger:
+class _Stranger(msgspec.Struct, eq=False):
     address: str
     sock: socket.socket
     until: float

@@ -15,9 +15,10 @@ import socket
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any, cast
+
+import msgspec
 
 from lanchat.net.interfaces import Interface, broadcast_addresses, ignore_port_unreachable, is_host, serving
 from lanchat.protocol.beacon import DISCOVERY_GROUP, Advert, decode_probe, encode_answer
@@ -36,8 +37,7 @@ ANSWERS_PER_SECOND_TOTAL = 1000
 SOURCES_MAX = 2 * ANSWERS_PER_SECOND_TOTAL
 
 
-@dataclass
-class _Source:
+class _Source(msgspec.Struct):
     answers: tuple[float, ...] = ()
     token: bytes = b""
 

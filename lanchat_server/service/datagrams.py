@@ -13,8 +13,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from lanchat.net import segments
 from lanchat.net.interfaces import ignore_port_unreachable
@@ -42,8 +43,7 @@ Address = tuple[Any, ...]
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Channel:
+class Channel(msgspec.Struct):
     """The keys and the address of one session. `old` opens what was sealed before the last change of keys."""
 
     session: int
@@ -52,7 +52,7 @@ class Channel:
     opener: seal.Opener
     budget: TokenBucket
     address: Address | None = None
-    old: list[int] = field(default_factory=list)
+    old: list[int] = []
 
 
 class DatagramRelay:

@@ -8,9 +8,9 @@ import datetime
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,8 +31,7 @@ IDENTITY_CERTIFICATE = "identity.crt"
 LOG_KEY = "log.key"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerKeys:
+class ServerKeys(msgspec.Struct, frozen=True):
     """`fingerprint`: SHA-256 of the certificate in DER, hex."""
 
     certificate_file: Path

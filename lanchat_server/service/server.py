@@ -10,9 +10,10 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.interfaces import list_interfaces
@@ -43,8 +44,7 @@ PORT_TRIES = 32
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """What a server says when it serves. `status` may be called from any thread."""
 
     name: str

@@ -4,9 +4,9 @@ The writer is alone, so a look before the insert tells whether a name is taken; 
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Column, Table, bindparam, case, delete, insert, select, update
 from sqlalchemy.engine import Connection
 

@@ -8,9 +8,10 @@ Options after `?`: `unix_socket` and the connector's `ssl_ca`, `ssl_cert`, `ssl_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -24,13 +25,12 @@ _FLAGS = {"ssl_verify_cert", "ssl_verify_identity"}
 _NAME_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where the database is. `path` for SQLite, else None; `options` for the connector. `str` shows no password."""
 
     url: URL
     path: Path | None
-    options: Mapping[str, str | bool] = field(default_factory=dict)
+    options: Mapping[str, str | bool] = {}
 
     @property
     def is_sqlite(self) -> bool:

@@ -1,8 +1,9 @@
 """Deliberate faults of the server's live side: what it does not say, does not bound, or says to the wrong people."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import Code

@@ -1,11 +1,12 @@
 """A scripted client for the command line's tests: answers by command, records what it was asked, sends events."""
 
 import asyncio
-import dataclasses
 import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import msgspec
 
 from lanchat.cli import main
 from lanchat.net import api
@@ -17,14 +18,14 @@ ANNA = api.Person(1, "anna", "Anna P", PresenceState.ONLINE, 1700000000.5, Role.
 BORIS = api.Person(2, "boris", "boris", PresenceState.OFFLINE, 0.0, Role.MEMBER)
 ACCOUNT = api.Account(1, "anna", "Anna P", Role.ADMINISTRATOR)
 GENERAL = api.RoomView(7, "general", "general", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 2, 0, 3, 1, 2)
-DIRECT = dataclasses.replace(GENERAL, room=9, name="direct:1:2", title="boris", kind=RoomKind.DIRECT, partner=2)
-KITCHEN = dataclasses.replace(GENERAL, room=8, name="kitchen", title="kitchen", joined=False, unread=0)
+DIRECT = msgspec.structs.replace(GENERAL, room=9, name="direct:1:2", title="boris", kind=RoomKind.DIRECT, partner=2)
+KITCHEN = msgspec.structs.replace(GENERAL, room=8, name="kitchen", title="kitchen", joined=False, unread=0)
 
 
 def line(seq: int | None, text: str = "hello", **changes: Any) -> api.Line:
     """A message by boris in general."""
     base = api.Line(f"id{seq or text}", 7, seq, 2, "boris", "boris", False, text, 1700000000.123, 1700000001.0)
-    return dataclasses.replace(base, **changes)
+    return msgspec.structs.replace(base, **changes)
 
 
 def refusal(trouble: api.Trouble, text: str = "no", code: Any = None) -> api.CommandError:

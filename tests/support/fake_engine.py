@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from lanchat.net import api
 from lanchat.net.api import (
     Account,
@@ -138,9 +140,9 @@ class World:
     def _renew(self, room: int, **changes: Any) -> RoomView:
         lines = self.lines[room]
         last = lines[-1] if lines else None
-        view = dataclasses.replace(self.rooms[room], **changes)
+        view = replace(self.rooms[room], **changes)
         unread = sum(1 for line in lines if not line.mine and (line.seq or 0) > view.read)
-        view = dataclasses.replace(
+        view = replace(
             view,
             head=len(lines),
             unread=unread,
@@ -158,7 +160,7 @@ class World:
 
     def store(self, line: Line) -> Line:
         """Numbers a line."""
-        stored = dataclasses.replace(line, seq=len(self.lines[line.room]) + 1, stored_at=time.time())
+        stored = replace(line, seq=len(self.lines[line.room]) + 1, stored_at=time.time())
         self.lines[line.room].append(stored)
         return stored
 
@@ -202,7 +204,7 @@ class FakeEngine:
     def _trace(self, command: api.Command) -> None:
         self.calls.append(command)
         if self.scenario.trace:
-            fields = {key: str(value) for key, value in dataclasses.asdict(command).items()}
+            fields = {key: str(value) for key, value in asdict(command).items()}
             print(json.dumps({"command": type(command).__name__} | fields, ensure_ascii=False), flush=True)
 
     def _handle(self, command: Any) -> Any:
@@ -248,12 +250,12 @@ class FakeEngine:
             raise CommandError(Trouble.IDENTITY, "The server's key is another one than before")
         self.emit(StateChanged(State.CONNECTING))
         if self.scenario.remembered:
-            return dataclasses.replace(self._server(), trust=Trust.PINNED)
+            return replace(self._server(), trust=Trust.PINNED)
         return self._server()
 
     def _offer(self) -> ServerOffer:
         name = self.world.me.name if self.scenario.remembered else ""
-        server = dataclasses.replace(self._server(), trust=Trust.PINNED)
+        server = replace(self._server(), trust=Trust.PINNED)
         return ServerOffer(server, self.scenario.registration, self.scenario.mail, name)
 
     def _do_AcceptIdentity(self, command: api.AcceptIdentity) -> ServerOffer:
@@ -328,9 +330,7 @@ class FakeEngine:
             if room.partner == person.user_id:
                 return room
         number = max(self.world.rooms) + 1
-        view = dataclasses.replace(
-            _room(number, ""), title=person.display_name, kind=RoomKind.DIRECT, partner=person.user_id
-        )
+        view = replace(_room(number, ""), title=person.display_name, kind=RoomKind.DIRECT, partner=person.user_id)
         return self._new_room(view, {ME, person.user_id})
 
     def _new_room(self, view: RoomView, members: set[int]) -> RoomView:
@@ -345,7 +345,7 @@ class FakeEngine:
         if any(room.name == command.name for room in self.world.rooms.values()):
             raise CommandError(Trouble.REFUSED, "There is a room of this name already", Code.NAME_TAKEN)
         kind = RoomKind.PRIVATE if command.private else RoomKind.PUBLIC
-        view = dataclasses.replace(_room(max(self.world.rooms) + 1, command.name), kind=kind, history=command.history)
+        view = replace(_room(max(self.world.rooms) + 1, command.name), kind=kind, history=command.history)
         return self._new_room(view, {ME})
 
     def _do_JoinRoom(self, command: api.JoinRoom) -> RoomView:
@@ -450,13 +450,13 @@ class FakeEngine:
     def _all_read(self, room: int) -> None:
         others = len(self.world.members[room]) - 1
         lines = self.world.lines[room]
-        lines[:] = [dataclasses.replace(line, received=others, read=others) if line.mine else line for line in lines]
+        lines[:] = [replace(line, received=others, read=others) if line.mine else line for line in lines]
         self.emit(api.ReceiptsChanged(room))
 
     def _change(self, room: int, seq: int, cause: str, **changes: Any) -> str:
         if not 1 <= seq <= len(self.world.lines[room]):
             raise CommandError(Trouble.INVALID, "There is no such message")
-        line = dataclasses.replace(self.world.lines[room][seq - 1], **changes)
+        line = replace(self.world.lines[room][seq - 1], **changes)
         self.world.lines[room][seq - 1] = line
         self.emit(api.LineChanged(line, cause, seq, ME))
         return f"{line.id}.{cause}"

@@ -7,8 +7,10 @@ commit and answers one of `Fault`.
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.messages import Kind, MessageKey, decode_header_untrusted

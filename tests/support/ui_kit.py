@@ -1,7 +1,8 @@
 """What headless tests of the window's layout and model share: a kit that measures without a screen, and lines."""
 
-import dataclasses
 from typing import Any
+
+import msgspec
 
 from lanchat.net.api import Line
 from lanchat.ui.drawing import Font, Kit
@@ -32,4 +33,4 @@ def line(seq: int | None, author: int = 2, text: str = "hello", **changes: Any) 
         stored_at=when if seq else 0.0,
         members=3,
     )
-    return dataclasses.replace(made, **changes)
+    return msgspec.structs.replace(made, **changes)

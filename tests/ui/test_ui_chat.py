@@ -1,8 +1,8 @@
 """The main page's model and commands on the fake network: what a person does, and what comes of it."""
 
 import concurrent.futures
-import dataclasses
 
+import msgspec
 import pytest
 
 from lanchat.net import api
@@ -250,7 +250,7 @@ def test_a_heading_stands_above_what_is_not_stored_for_long(bench: Workbench) ->
     bench.chat.submit("waiting")
     bench.run()
     line = timeline(bench).unstored[0]
-    timeline(bench).unstored[0] = dataclasses.replace(line, sent_at=bench.now)
+    timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
     assert not any(isinstance(entry, Waiting) for entry in bench.model.entries())
     assert Part.LINES in bench.wait(3)
     assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
@@ -263,7 +263,7 @@ def test_a_heading_also_comes_for_what_was_written_a_moment_later(bench: Workben
     bench.chat.submit("waiting")
     bench.run()
     line = timeline(bench).unstored[0]
-    timeline(bench).unstored[0] = dataclasses.replace(line, sent_at=bench.now)
+    timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
     bench.wait(1)
     assert not any(isinstance(entry, Waiting) for entry in bench.model.entries())
     assert Part.LINES in bench.wait(3)

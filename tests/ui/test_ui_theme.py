@@ -1,9 +1,9 @@
 """Both palettes can be read: contrast ratios of WCAG 2.1, computed; and no other file of the window names a colour."""
 
-import dataclasses
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lanchat.ui import theme
@@ -39,12 +39,12 @@ def test_names_and_initials_can_be_read(palette: Palette) -> None:
 def test_every_text_role_is_judged(palette: Palette) -> None:
     """A new role that is text on something must get its line in CONTRASTS."""
     judged = {text for text, _ground, _least in CONTRASTS}
-    roles = {field.name for field in dataclasses.fields(palette) if field.name.startswith(("on_", "muted", "text"))}
+    roles = {field.name for field in msgspec.structs.fields(palette) if field.name.startswith(("on_", "muted", "text"))}
     assert roles - judged == {"on_avatar"}  # judged above
 
 
 def test_a_bad_palette_would_fail() -> None:
-    bad = dataclasses.replace(LIGHT, muted="#b0b8c4")
+    bad = msgspec.structs.replace(LIGHT, muted="#b0b8c4")
     failing = [pair for pair in CONTRASTS if contrast(getattr(bad, pair[0]), getattr(bad, pair[1])) < pair[2]]
     assert ("muted", "surface", TEXT) in failing
 

@@ -1,11 +1,11 @@
 """The client's commands against a scripted network: what they ask, what they print, how they end."""
 
-import dataclasses
 import io
 import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lanchat.cli import terminal
@@ -26,7 +26,7 @@ from tests.support.fake_client import (
     unknown_profile,
 )
 
-NEW_SERVER = dataclasses.replace(SERVER, trust=api.Trust.NEW)
+NEW_SERVER = msgspec.structs.replace(SERVER, trust=api.Trust.NEW)
 
 
 @pytest.fixture(autouse=True)
@@ -564,7 +564,7 @@ def test_an_export_to_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_discover_shows_each_server_once(capsys: pytest.CaptureFixture[str]) -> None:
-    other = dataclasses.replace(SERVER, host="192.0.2.2", via="probe")
+    other = msgspec.structs.replace(SERVER, host="192.0.2.2", via="probe")
     client = fake({api.Discover: [SERVER, other]}, {api.Discover: [api.ServerFound(SERVER), api.ServerFound(SERVER)]})
     assert run(client, "discover", "--json", "--timeout", "0.5") == 0
     assert client.asked == [api.Discover(0.5)]
@@ -587,7 +587,7 @@ def test_discover_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_names_of_strangers_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    evil = dataclasses.replace(SERVER, name="a\x1b[2Jb\nc")
+    evil = msgspec.structs.replace(SERVER, name="a\x1b[2Jb\nc")
     assert run(fake({api.Discover: [evil]}), "discover") == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out

@@ -1,12 +1,12 @@
 """`listen` and `chat` against a scripted network: history, then the mark, then each thing once."""
 
 import asyncio
-import dataclasses
 import io
 import sys
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from lanchat.net import api
@@ -160,7 +160,7 @@ def test_replies_and_what_is_folded_in_are_told_with_the_message(capsys: pytest.
 
 
 def test_somebody_new_has_a_name(capsys: pytest.CaptureFixture[str]) -> None:
-    vera = dataclasses.replace(BORIS, user_id=3, name="vera")
+    vera = msgspec.structs.replace(BORIS, user_id=3, name="vera")
     late = [api.PeopleChanged((vera,)), api.LineChanged(line(1), "reaction", 9, 3, "👍")]
     assert heard(listening([1], [LIVE], late), capsys)[-1]["author"] == "vera"
 
@@ -243,7 +243,7 @@ class Talk:
         on_event(api.LineAdded(made, live=True))
         if not self.keep_silent:
             on_event(api.LineStored(made.id, 7, seq))
-            on_event(api.LineAdded(dataclasses.replace(made, seq=seq), live=True))
+            on_event(api.LineAdded(msgspec.structs.replace(made, seq=seq), live=True))
         return made
 
 

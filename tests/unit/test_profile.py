@@ -1,6 +1,5 @@
 """The profile: pinned servers, device keys, settings; whole files only, several processes at once."""
 
-import dataclasses
 import os
 import stat
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -30,7 +30,7 @@ def server(number: int = 1, **changes: Any) -> KnownServer:
     known = KnownServer(
         digit * 64, f"Office {number}", f"10.0.0.{number}", 4000 + number, bytes([number]) * 16, b"k" * 32, 5
     )
-    return dataclasses.replace(known, **changes)
+    return msgspec.structs.replace(known, **changes)
 
 
 def device(log_id: bytes = LOG_ID, user_id: int = 3) -> StoredDevice:

@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat_server.recovery import (
     CODE_TRIES,

@@ -1,6 +1,6 @@
 """What differs between two readings of the database, and that whoever it concerns is told."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.records import genesis_hash

@@ -1,8 +1,7 @@
 """The store's contract: accounts, devices, codes. Every test runs on SQLite and on MariaDB."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.wire import Role

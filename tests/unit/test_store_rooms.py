@@ -1,8 +1,7 @@
 """The store's contract: rooms, memberships, receipts, room keys. Every test runs on SQLite and on MariaDB."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow

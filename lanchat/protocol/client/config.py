@@ -1,12 +1,11 @@
 """Tunables of the client core. Seconds and counts; each bound says what it is for."""
 
-from dataclasses import dataclass
+import msgspec
 
 from lanchat.protocol.limits import PAGE_RECORDS_MAX, RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class ClientConfig:
+class ClientConfig(msgspec.Struct, frozen=True):
     """Defaults are those of docs/PROTOCOL.md."""
 
     # Receiving. Records above a gap, per room, and as many linked ones without a head; against a server that never

@@ -23,11 +23,11 @@ receipts.py (rooms, people, how far everybody is), desk.py (what the parts share
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.client.authors import Authors
@@ -73,8 +73,7 @@ from lanchat.protocol.records import Head, check_head
 _FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.Code.DEVICE_REVOKED, wire.Code.VERSION))
 
 
-@dataclass(frozen=True, slots=True)
-class LogIdentity:
+class LogIdentity(msgspec.Struct, frozen=True):
     """Which log this is; `epoch` is the server's present one, told at each connection."""
 
     log_id: bytes

@@ -1,8 +1,9 @@
 """What the client core reports and wants sent. Events are past-tense frozen values, in order."""
 
 import enum
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client.ports import Link
@@ -44,8 +45,7 @@ class Held(NamedTuple):
         return self.link.record
 
 
-@dataclass(frozen=True, slots=True)
-class StateMoved:
+class StateMoved(msgspec.Struct, frozen=True):
     """`reason` says why; `detail` is what the shell handed in with it, `code` the server's when it refused. `retry_at`:
     when the next try is due."""
 
@@ -56,8 +56,7 @@ class StateMoved:
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsStored:
+class RecordsStored(msgspec.Struct, frozen=True):
     """Records, durable and proven, in order and without a gap. `live`: they were said after the session's start."""
 
     room: int
@@ -65,8 +64,7 @@ class RecordsStored:
     live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OlderStored:
+class OlderStored(msgspec.Struct, frozen=True):
     """An answer to `ClientCore.fetch_older`: records right below what was stored. `failed`: none came."""
 
     room: int
@@ -74,109 +72,92 @@ class OlderStored:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RoomWentLive:
+class RoomWentLive(msgspec.Struct, frozen=True):
     """History is complete up to `head`; once per room and session."""
 
     room: int
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomStopped:
+class RoomStopped(msgspec.Struct, frozen=True):
     room: int
     stop: Stop
 
 
-@dataclass(frozen=True, slots=True)
-class MessageStored:
+class MessageStored(msgspec.Struct, frozen=True):
     """A message of this profile has its number: acknowledged, or seen in the log. Once per message."""
 
     key: MessageKey
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRefused:
+class MessageRefused(msgspec.Struct, frozen=True):
     key: MessageKey
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomUpdated:
+class RoomUpdated(msgspec.Struct, frozen=True):
     room: Room
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRemoved:
+class RoomRemoved(msgspec.Struct, frozen=True):
     room: int
 
 
-@dataclass(frozen=True, slots=True)
-class UsersChanged:
+class UsersChanged(msgspec.Struct, frozen=True):
     users: tuple[User, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MembersChanged:
+class MembersChanged(msgspec.Struct, frozen=True):
     room: int
     joined: tuple[int, ...]
     left: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CursorsChanged:
+class CursorsChanged(msgspec.Struct, frozen=True):
     room: int
     cursors: tuple[MemberCursor, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CertificatesLearned:
+class CertificatesLearned(msgspec.Struct, frozen=True):
     """Whose these devices are is known now, or (a server that does not know either) will not be in this session."""
 
     devices: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A request of the shell was answered; None when the connection ended first or nothing came in time."""
 
     id: int
     result: Result | Failure | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeysChanged:
+class KeysChanged(msgspec.Struct, frozen=True):
     """Seal with these from now on."""
 
     keys: SessionKeys
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateRenewed:
+class CertificateRenewed(msgspec.Struct, frozen=True):
     """This device's own certificate."""
 
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionGivenUp:
+class ConnectionGivenUp(msgspec.Struct, frozen=True):
     """The session is over; the shell closes the connection, without calling `disconnected`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReconnectDue:
+class ReconnectDue(msgspec.Struct, frozen=True):
     """The shell tries to connect."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchDue:
+class SearchDue(msgspec.Struct, frozen=True):
     """The server is silent: the shell looks for it everywhere and makes a second connection; when that one is proven
     and logged in while the first is still silent, it says `disconnected` and `connected` in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalTrouble:
+class LocalTrouble(msgspec.Struct, frozen=True):
     """The local copy cannot be read or written; nothing moved, and it is tried again."""
 
     text: str

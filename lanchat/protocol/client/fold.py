@@ -10,7 +10,9 @@ that an edit is the author's own is checked again, because it puts words into hi
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from lanchat.protocol.certificates import CertificateBody
 from lanchat.protocol.client.authors import Authors
@@ -25,8 +27,7 @@ _ABOUT = frozenset((Kind.EDIT, Kind.DELETE, Kind.REACTION))
 _SHOWN = frozenset((Kind.TEXT, Kind.NOTICE))
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(msgspec.Struct, frozen=True):
     """A text as it is shown. `reactions`: emoji to users, in the order of the first one."""
 
     seq: int
@@ -39,8 +40,7 @@ class Folded:
     reactions: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A message about a message. `text`: the new text, or the emoji with "-" before one that is taken back."""
 
     seq: int

@@ -9,8 +9,9 @@ Messages that another process of the profile left behind are handed in as well (
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.events import MessageRefused, MessageStored, Output, Path
@@ -30,20 +31,18 @@ class Run(NamedTuple):
     run: int
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     item: OutboxItem
     due: float
     wait: float
     tries: int = 0
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """Messages for one Submit."""
 
     path: Path
-    messages: list[Message] = field(default_factory=list)
+    messages: list[Message] = []
     octets: int = 0
 
 

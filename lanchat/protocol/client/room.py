@@ -18,7 +18,8 @@ the room stops as well. Old heads that come late are no such sign; they are comp
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from lanchat.protocol.client.chain import Chain, Contradiction, link_untrusted
 from lanchat.protocol.client.config import ClientConfig
@@ -40,8 +41,7 @@ from lanchat.protocol.records import Head, Record, genesis_hash
 from lanchat.protocol.wire import History, Nack, Page
 
 
-@dataclass(frozen=True, slots=True)
-class RoomContext:
+class RoomContext(msgspec.Struct, frozen=True):
     """What all rooms of a session share. `check_head`: the log signed it, in this epoch."""
 
     log_id: bytes
