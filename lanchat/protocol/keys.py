@@ -3,12 +3,6 @@
 import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
@@ -30,12 +24,12 @@ def sha256(*parts: bytes) -> bytes:
 
 def public_octets(key: Ed25519PrivateKey) -> bytes:
     """The raw 32-octet public key."""
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return key.public_key().public_bytes_raw()
 
 
 def private_octets(key: Ed25519PrivateKey) -> bytes:
     """The raw 32-octet private key, for a file with mode 0600."""
-    return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return key.private_bytes_raw()
 
 
 def private_key(octets: bytes) -> Ed25519PrivateKey:

@@ -371,5 +371,5 @@ def _make_root() -> tk.Tk:
 
     if sys.platform.startswith("linux"):
         # The class names the program to window managers.
-        return ttkbootstrap.App(title="LAN Chat", className="Lanchat")
-    return ttkbootstrap.App(title="LAN Chat")
+        return ttkbootstrap.App(title="LAN Chat", iconphoto=None, className="Lanchat")
+    return ttkbootstrap.App(title="LAN Chat", iconphoto=None)

@@ -3,7 +3,6 @@
 import threading
 import tkinter as tk
 import tkinter.ttk as ttk
-import webbrowser
 from collections.abc import Callable
 
 from lanchat.i18n import _, ngettext
@@ -186,7 +185,7 @@ class Messages:
         match spot.touch:
             case Touch.LINK:
                 # Some systems wait for the browser.
-                threading.Thread(target=webbrowser.open, args=(spot.value,), daemon=True).start()
+                threading.Thread(target=_open_link, args=(spot.value,), daemon=True).start()
             case Touch.QUOTE:
                 self._chat.jump_to(line.room, line.reply_to)
             case Touch.CHIP:
@@ -303,3 +302,10 @@ class _Notice:
         self._job = ""
         if self.frame.winfo_exists():
             self.frame.place_forget()
+
+
+def _open_link(link: str) -> None:
+    """In the person's browser."""
+    import webbrowser  # not at the window's start, of which it would take a hundredth
+
+    webbrowser.open(link)
