@@ -64,6 +64,8 @@ def _cost(axes: Axes, report: Report, title: str, loads: dict[int, int]) -> None
             for case in "ab"
             if (figure := report.find(case, NAME, load_name(clients, rate), subject))
         }
+        if not found:  # that day it was not measured
+            continue
         style = "o:" if subject in FLOORS else "o-"
         axes.plot([*found], [*found.values()], style, color=_COLOURS[subject], label=_NAMES.get(subject, subject))
     axes.set(title=title, xlabel="clients in the room", xscale="log", yscale="log")
