@@ -96,7 +96,8 @@ def change_many(connection: Connection, statement: str, values: Sequence[Sequenc
 
 
 def _begin_if_needed(connection: Connection) -> None:
-    if not connection.in_transaction():
+    """Not on one for single questions (asking.py)."""
+    if not connection.in_transaction() and connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.begin()
 
 

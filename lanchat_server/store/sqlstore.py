@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.protocol.records import Record
 from lanchat_server.core.model import LogState, RoomHead, Snapshot, StoredPage
 from lanchat_server.store import reads, schema
+from lanchat_server.store.asking import Asking
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
@@ -32,6 +33,7 @@ class SqlStore:
         self._engine = engine
         self._lock = lock
         self._writing = Writing(engine, address)
+        self._asking = Asking(engine)
         # Where rooms stood after the last transaction; empty after one that failed.
         self._heads: dict[int, RoomHead] = {}
 
@@ -96,7 +98,7 @@ class SqlStore:
             return reads.snapshot(connection, self.log)
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
-        with self.reading() as connection:
+        def question(connection: Connection) -> StoredPage:
             return reads.page(
                 connection,
                 self.log.log_id,
@@ -107,6 +109,11 @@ class SqlStore:
                 first_seq=first_seq,
                 octets=octets,
             )
+
+        try:
+            return self._asking.ask(question)
+        except SQLAlchemyError as error:
+            raise store_error(error, self.address) from error
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         with self.reading() as connection:
@@ -122,6 +129,7 @@ class SqlStore:
 
     def close(self) -> None:
         self._writing.close()
+        self._asking.close()
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()

@@ -1,0 +1,147 @@
+"""Connections for single questions: kept, without a transaction, replaced when they broke."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from lanchat_server.core.model import StoredPage
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store import SqlStore, asking
+from tests.support.mariadb import MariaDB
+from tests.support.stores import KINDS, Database, Log, databases
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    yield from databases(request, tmp_path, request.param)
+
+
+@pytest.fixture
+def store(database: Database) -> SqlStore:
+    return database.open()
+
+
+@pytest.fixture
+def checkouts() -> Iterator[list[object]]:
+    """Something for each connection that is taken out of a pool."""
+    taken: list[object] = []
+
+    def heard(dbapi_connection: object, *_: object) -> None:
+        taken.append(dbapi_connection)
+
+    event.listen(Engine, "engine_connect", heard)
+    yield taken
+    event.remove(Engine, "engine_connect", heard)
+
+
+def newest(log: Log) -> StoredPage:
+    return log.store.page(log.room, anchor=1 << 40, forward=False, limit=5, first_seq=1, octets=1 << 20)
+
+
+def seqs(page: StoredPage) -> list[int]:
+    return [record.seq for record in page.records]
+
+
+def test_one_connection_answers_question_after_question_with_the_newest_state(
+    store: SqlStore, checkouts: list[object]
+) -> None:
+    log = Log(store)
+    asked: list[str] = []
+    event.listen(Engine, "before_cursor_execute", heard := lambda _c, _k, statement, *_: asked.append(statement))
+    try:
+        log.say("one")
+        checkouts.clear()
+        asked.clear()
+        assert seqs(newest(log)) == [1]
+        assert asked
+        assert not any(statement.startswith("BEGIN") for statement in asked)
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+    log.say("two")
+    assert seqs(newest(log)) == [1, 2]
+    log.say("three")
+    assert seqs(newest(log)) == [1, 2, 3]
+    assert len(checkouts) == 1
+
+
+def test_questions_at_the_same_time_have_a_connection_each(store: SqlStore, checkouts: list[object]) -> None:
+    log = Log(store)
+    log.say("one")
+    checkouts.clear()
+    together = threading.Barrier(3, timeout=10)
+
+    def question(connection: Connection) -> int:
+        together.wait()
+        return int(connection.exec_driver_sql("SELECT COUNT(*) FROM records").scalar_one())
+
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(store._asking.ask(question))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert found == [1, 1, 1]
+    assert len(checkouts) == 3
+    assert seqs(newest(log)) == [1]
+    assert len(checkouts) == 3
+
+
+def test_a_connection_whose_question_failed_is_not_kept(store: SqlStore, checkouts: list[object]) -> None:
+    def question(connection: Connection) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store._asking.ask(question)
+    log = Log(store)
+    log.say("one")
+    checkouts.clear()
+    assert seqs(newest(log)) == [1]
+    assert len(checkouts) == 1
+
+
+def test_what_was_idle_for_long_is_replaced(
+    store: SqlStore, checkouts: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(store)
+    log.say("one")
+    newest(log)
+    monkeypatch.setattr(asking, "RECYCLE", -1)
+    checkouts.clear()
+    assert seqs(newest(log)) == [1]
+    assert len(checkouts) == 1
+
+
+def test_a_store_that_is_closed_keeps_none(store: SqlStore) -> None:
+    log = Log(store)
+    log.say("one")
+
+    def question(connection: Connection) -> StoredPage:
+        page = newest(log)
+        store._asking.close()
+        return page
+
+    assert seqs(store._asking.ask(question)) == [1]
+    assert not store._asking._idle
+
+
+@pytest.mark.mariadb
+def test_a_connection_that_the_server_closed_is_replaced_and_a_server_that_is_away_is_said(tmp_path: Path) -> None:
+    with MariaDB() as server:
+        database = Database(tmp_path, server.create_database("chat"))
+        log = Log(database.open())
+        log.say("one")
+        assert seqs(newest(log)) == [1]
+        for (number,) in server.execute("SELECT id FROM information_schema.processlist WHERE db = 'chat'"):
+            server.execute(f"KILL {number}")
+        assert seqs(newest(log)) == [1]
+        server.stop()
+        with pytest.raises(StoreError) as raised:
+            newest(log)
+        assert "\n" not in str(raised.value)
+        server.start()
+        assert seqs(newest(log)) == [1]
+        database.close()
