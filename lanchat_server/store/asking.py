@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from lanchat_server.store.engine import RECYCLE
+from lanchat_server.store.engine import RECYCLE, SINGLE
 from lanchat_server.store.errors import is_lost
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Asking:
             except SQLAlchemyError as error:
                 if not is_lost(error):
                     raise
-        return self._use(self._engine.connect().execution_options(isolation_level="AUTOCOMMIT"), question)
+        return self._use(self._engine.connect().execution_options(isolation_level=SINGLE), question)
 
     def close(self) -> None:
         """Those in use are closed when their question is answered."""

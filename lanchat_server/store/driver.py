@@ -96,8 +96,7 @@ def change_many(connection: Connection, statement: str, values: Sequence[Sequenc
 
 
 def _begin_if_needed(connection: Connection) -> None:
-    """Not on one for single questions (asking.py)."""
-    if not connection.in_transaction() and connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    if not connection.in_transaction():
         connection.begin()
 
 

@@ -32,6 +32,8 @@ POOL_OVERFLOW = 5
 
 # An execution option: this transaction writes. SQLite must know at BEGIN, else an upgrade in the middle can fail.
 WRITES = "lanchat_writes"
+# An isolation level: each statement sees a state of its own, and nothing is begun.
+SINGLE = "AUTOCOMMIT"
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -81,8 +83,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != SINGLE:
+        begin(connection, "BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
 
 
 def _mysql_engine(address: Address, answer_timeout: int) -> Engine:

@@ -94,7 +94,7 @@ def program(name: str) -> str | None:
 
 
 def today() -> str:
-    """The day, and how slow the computer is on it: on a rented one that differs."""
+    """The day, and how slow the computer is on it: on a virtual one that differs."""
     day, slow = datetime.now(UTC).strftime("%Y-%m-%d"), slowness()
     return f"{day}, a computer {slow:.1f} × slower than usual" if slow > _WORTH_SAYING else day
 

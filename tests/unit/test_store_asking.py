@@ -12,17 +12,7 @@ from lanchat_server.core.model import StoredPage
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import SqlStore, asking
 from tests.support.mariadb import MariaDB
-from tests.support.stores import KINDS, Database, Log, databases
-
-
-@pytest.fixture(params=KINDS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    yield from databases(request, tmp_path, request.param)
-
-
-@pytest.fixture
-def store(database: Database) -> SqlStore:
-    return database.open()
+from tests.support.stores import Database, Log
 
 
 @pytest.fixture
@@ -88,6 +78,22 @@ def test_questions_at_the_same_time_have_a_connection_each(store: SqlStore, chec
     assert len(checkouts) == 3
     assert seqs(newest(log)) == [1]
     assert len(checkouts) == 3
+
+
+def test_what_a_question_asks_leaves_no_old_state_behind(store: SqlStore, checkouts: list[object]) -> None:
+    """Whether it goes to the driver itself or through SQLAlchemy, which takes note of a transaction."""
+    log = Log(store)
+    log.say("first")  # the writer has a connection of its own
+    checkouts.clear()
+
+    def count(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT COUNT(*) FROM records").scalar_one())
+
+    for number in range(2, 5):
+        log.say("more")
+        assert store._asking.ask(count) == number
+        assert len(seqs(newest(log))) == number
+    assert len(checkouts) == 1
 
 
 def test_a_connection_whose_question_failed_is_not_kept(store: SqlStore, checkouts: list[object]) -> None:
