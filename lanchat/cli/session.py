@@ -105,7 +105,7 @@ class Session:
         )
         if server.trust is not api.Trust.PINNED:
             await self._accept(server)
-        offer: api.ServerOffer = await self.call(api.GetOffer(self.deadline.left(CONNECT_TIMEOUT)))
+        offer: api.ServerOffer = await self.call(api.GetOffer(self.deadline.left(CONNECT_TIMEOUT), server.fingerprint))
         return offer
 
     async def _accept(self, server: api.Server) -> None:

@@ -212,9 +212,11 @@ class AcceptIdentity(msgspec.Struct, frozen=True):
 
 
 class GetOffer(msgspec.Struct, frozen=True):
-    """-> ServerOffer of the connected, accepted server (waits until it is connected)."""
+    """-> ServerOffer of the connected, accepted server (waits until it is connected). `fingerprint`: of this server and
+    no other."""
 
     timeout: float = 10.0
+    fingerprint: str = ""
 
 
 class Login(Concealing, frozen=True):

@@ -163,15 +163,18 @@ class Client:
                 self.profile.save_device(replace(stored, certificate=certificate))
 
         member = self.member = Member(core, store, device, server, self.emit, keep_certificate)
-        dialer = Dialer(self.profile, known, device.device_id, key, self.options, self._greeted, first)
+
+        def greeted(reached: KnownServer, greeted: Greeted) -> None:
+            if member is self.member:
+                self._greeted(member, reached, greeted)
+
+        dialer = Dialer(self.profile, known, device.device_id, key, self.options, greeted, first)
         return member, dialer
 
-    def _greeted(self, known: KnownServer, greeted: Greeted) -> None:
-        """The dialer reached the server: what it says of itself, and where it is now."""
+    def _greeted(self, member: Member, known: KnownServer, greeted: Greeted) -> None:
+        """The member's dialer reached the server: what it says of itself, and where it is now."""
         self.entry.note_welcome(known, greeted.welcome)
-        if self.member is not None:
-            candidate = known_candidate(known)
-            self.member.server = server_view(candidate, known.fingerprint, api.Trust.PINNED)
+        member.server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
 
 
 HANDLERS: dict[type, Handler] = {

@@ -43,6 +43,7 @@ async def connect(client: "Client", command: api.Connect) -> api.Server:
     if present is not None:
         return present
     await client.leave()
+    client.entry.forget()
     candidate = await _candidate(client, command)
     try:
         server = await _look(client, candidate, command)
@@ -107,7 +108,7 @@ def _go_on_without(client: "Client", candidate: Candidate) -> None:
     """The server does not answer, but this profile has an account there: read the local copy, go on trying."""
     profile = client.profile
     known = profile.known_by_fingerprint(candidate.expected) if candidate.expected else None
-    if known is None:
+    if known is None and not candidate.expected:
         places = (known for known in profile.servers() if (known.host, known.port) == (candidate.host, candidate.port))
         known = next(places, None)
     device = profile.device(known.log_id) if known is not None else None
@@ -135,9 +136,10 @@ async def accept_identity(client: "Client", command: api.AcceptIdentity) -> api.
 
 
 async def get_offer(client: "Client", command: api.GetOffer) -> api.ServerOffer:
+    fingerprint = clean_fingerprint(command.fingerprint) if command.fingerprint else ""
     try:
         async with asyncio.timeout(command.timeout):
-            await client.entry.welcomed.wait()
+            await client.entry.welcomed(fingerprint)
     except TimeoutError:
         raise no_server() from None
     return _offer(client)
@@ -261,6 +263,7 @@ async def logout(client: "Client", command: api.Logout) -> None:
 
 async def disconnect(client: "Client", command: api.Disconnect) -> None:
     await client.leave()
+    client.entry.forget()
 
 
 def _in_turn(handler: Any) -> Any:

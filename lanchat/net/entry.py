@@ -35,7 +35,7 @@ class Entry:
         self.server: Server | None = None
         self.welcome: wire.Welcome | None = None
         self.looked_at: tuple[Candidate, str] | None = None
-        self.welcomed = asyncio.Event()
+        self._welcomed = asyncio.Event()
         self._profile = profile
         self._options = options
         self._greeted: Greeted | None = None
@@ -78,7 +78,7 @@ class Entry:
     async def look(self, candidate: Candidate, timeout: float, *, accept: bool) -> Server:
         """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError, Refusal,
         ChannelClosed, LocalStoreError."""
-        self.hang_up()
+        self.forget()
         channel = await self._open(candidate, timeout)
         fingerprint = channel.fingerprint
         assert fingerprint is not None
@@ -90,7 +90,7 @@ class Entry:
         if trust is Trust.NEW and not accept:
             channel.abort()
             self.looked_at = (candidate, fingerprint)
-            self.known, self.server = None, server_view(candidate, fingerprint, trust)
+            self.server = server_view(candidate, fingerprint, trust)
             return self.server
         await self._greet(candidate, channel)
         assert self.server is not None
@@ -115,7 +115,13 @@ class Entry:
         candidate = Candidate(known.host, known.port, known.name, via)
         self.known, self.welcome = known, welcome
         self.server = server_view(candidate, known.fingerprint, Trust.PINNED)
-        self.welcomed.set()
+        self._welcomed.set()
+
+    async def welcomed(self, fingerprint: str) -> None:
+        """Wait until the server with this fingerprint (empty: the present one) said what it offers."""
+        while self.known is None or self.welcome is None or fingerprint not in ("", self.known.fingerprint):
+            self._welcomed.clear()
+            await self._welcomed.wait()
 
     async def accept(self, fingerprint: str, timeout: float) -> None:
         """A person compared the words of the server that was looked at. Raises as `look`."""
@@ -152,13 +158,18 @@ class Entry:
         if channel.fingerprint != self.known.fingerprint:
             channel.abort()
             raise other_identity(candidate.name)
-        self.known, greeted = await greet_candidate(self._profile, candidate, channel)
-        self.welcome = greeted.welcome
+        known, greeted = await greet_candidate(self._profile, candidate, channel)
+        self.note_welcome(known, greeted.welcome)
         return greeted
 
     def keep(self, greeted: Greeted) -> None:
         """The connection serves once more."""
         self._greeted = greeted
+
+    def forget(self) -> None:
+        """Another server is meant from now on, or none: nothing of this one is answered, and no log-in goes there."""
+        self.hang_up()
+        self.known = self.server = self.welcome = self.looked_at = None
 
     def hang_up(self) -> None:
         """Close what is open before log-in."""

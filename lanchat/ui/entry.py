@@ -61,7 +61,7 @@ class EntryFlow:
 
     def _returned(self, server: Server) -> None:
         self.model.server = server
-        self._desk.ask(api.GetOffer(), self._offered, self._not_returned)
+        self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_returned)
 
     def _not_returned(self, error: CommandError) -> None:
         if error.trouble is Trouble.IDENTITY:
@@ -169,7 +169,7 @@ class EntryFlow:
             self._go(Page.IDENTITY)
         else:
             self._busy(_("Greeting {server}…").format(server=server.name))
-            self._desk.ask(api.GetOffer(), self._offered, self._not_connected)
+            self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_connected)
 
     def _stop_here(self, error: CommandError) -> None:
         """The key is another one than it was: there is no way on from here."""
