@@ -19,13 +19,14 @@ from tests.support.mariadb import MariaDB
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """How it begins and ends, called in a thread, and how many seconds it lasts. `total`: nothing at all can be stored
-    meanwhile."""
+    meanwhile. `holds`: whether it is in force; one that is not says nothing about the server, and is an error."""
 
     name: str
     begin: Callable[[], Any]
     end: Callable[[], Any]
     seconds: float
     total: bool = True
+    holds: Callable[[], bool] = lambda: True
 
 
 def prepared(server: MariaDB) -> str:
@@ -42,7 +43,7 @@ def killed(server: MariaDB, seconds: float) -> Trouble:
 
 def stopped(server: MariaDB, seconds: float) -> Trouble:
     """SIGSTOP: connections stay, nothing answers."""
-    return Trouble("stopped", server.pause, server.resume, seconds)
+    return Trouble("stopped", server.pause, server.resume, seconds, holds=lambda: server.is_paused)
 
 
 def read_only(server: MariaDB, seconds: float) -> Trouble:
@@ -133,6 +134,8 @@ async def _one(scene: Scene, trouble: Trouble, number: int) -> Report:
         while time.monotonic() < end:
             report.growth = max(report.growth, scene.server_memory() - memory)
             await asyncio.sleep(0.05)
+            if not trouble.holds():
+                raise RuntimeError(f"{trouble.name}: the database was not in trouble all the time")
     report.busy, report.flooded = flood.heard[wire.Busy], flood.handed_in
     await _afterwards(crowd, report)
     return report

@@ -23,9 +23,17 @@ _started: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
 
 class Child:
-    """A process that runs from construction on. Use it as a context manager, or call `stop` or `kill`."""
+    """A process that runs from construction on. Use it as a context manager, or call `stop` or `kill`. `own_group`: in
+    a process group of its own, which no signal to the caller's group reaches."""
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        own_group: bool = False,
+    ) -> None:
         self.argv = list(argv)
         self.stdout: list[str] = []
         self.stderr: list[str] = []
@@ -39,6 +47,7 @@ class Child:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
+            process_group=0 if own_group else None,
         )
         _started.add(self)
         guard.environment(env)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import mysql.connector
+import psutil
 
 from tests.support.child import Child
 from tests.support.ports import free_port
@@ -71,7 +72,9 @@ class MariaDB:
     def start(self, timeout: float = 30.0) -> None:
         """Returns when it answers. Raises RuntimeError with the end of its log when it does not start."""
         assert self._server is None, "the server is started already"
-        self._server = server = Child(self._command())
+        # In a process group of its own: the kernel continues the stopped members of a group that becomes orphaned, as
+        # that of a test run does when the shell that started it ends.
+        self._server = server = Child(self._command(), own_group=True)
         try:
             wait_until(lambda: self._is_up(server), timeout, "MariaDB answers", interval=0.01)
         except BaseException:
@@ -125,8 +128,14 @@ class MariaDB:
             self._server = None
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers, as a server on a hung disk."""
+        """SIGSTOP: connections stay open and nothing answers, as a server on a hung disk. Returns when it stopped."""
         os.kill(self.pid, signal.SIGSTOP)
+        wait_until(lambda: self.is_paused, 30.0, "MariaDB is stopped", interval=0.01)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the process is stopped by a signal."""
+        return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -15,7 +15,7 @@ from lanchat.net.interfaces import list_interfaces
 from tests.support.child import Child
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
-from tests.support.procs import ClientProcess, ServerProcess, plain_environment, run_client
+from tests.support.procs import ROOT, ClientProcess, ServerProcess, plain_environment, run_client
 from tests.support.waiting import wait_until
 
 
@@ -152,6 +152,42 @@ def test_a_paused_database_is_silent_until_it_is_resumed() -> None:
             server.resume()
             connection.settimeout(10)
             assert connection.recv(1)
+
+
+def test_a_stopped_child_stays_stopped_when_the_process_group_of_its_parent_is_orphaned(tmp_path: Path) -> None:
+    worker = """
+import os, signal, sys, time
+import psutil
+from tests.support.child import Child
+from tests.support.waiting import wait_until
+with Child(["sleep", "60"], own_group=True) as child:
+    leader = os.getppid()
+    child.signal(signal.SIGSTOP)
+    status = psutil.Process(child.pid).status
+    wait_until(lambda: status() == psutil.STATUS_STOPPED, 30, "stopped")
+    print("stopped", flush=True)
+    wait_until(lambda: os.getppid() != leader, 30, "the leader of the group has ended")
+    open(sys.argv[1], "w").write(status())
+    child.kill()
+"""
+    leader = """
+import os, subprocess, sys
+with subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=subprocess.PIPE) as worker:
+    worker.stdout.readline()
+    os._exit(0)
+"""
+    # A session of its own, in which the group of leader and worker is another one than that of the session's leader.
+    session = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]], process_group=0)"
+    found = tmp_path / "status"
+    subprocess.run(
+        [sys.executable, "-c", session, leader, worker, str(found)],
+        cwd=ROOT,
+        start_new_session=True,
+        check=True,
+        timeout=60,
+    )
+    wait_until(lambda: found.exists() and found.read_text(), 30, "the status is written")
+    assert found.read_text() == psutil.STATUS_STOPPED
 
 
 @pytest.mark.mariadb
