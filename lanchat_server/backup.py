@@ -12,16 +12,14 @@ hash chain of every room from its beginning to its head. The file holds private 
 """
 
 import hashlib
-import os
 import re
-import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import msgspec
 from sqlalchemy import Table, func, select
@@ -29,6 +27,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.i18n import _
 from lanchat.protocol.codec import U63, Key16, Key32
+from lanchat.store.files import make_private_folder, reading, replacing
 from lanchat_server import key_swap
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
@@ -73,7 +72,7 @@ def backup(file: Path, store: SqlStore, keys: Path) -> Summary:
     Raises StoreError.
     """
     try:
-        with _replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             return _write(archive, store, keys)
     except OSError as error:
         raise StoreError(
@@ -101,7 +100,7 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
     """
     with _open(file) as archive:
         manifest = _check(archive, file)
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(data_dir, strict=False)
         keys = data_dir / "keys"
         if not force and keys.is_dir() and any(keys.iterdir()):
             raise StoreError(_not_empty(keys))
@@ -122,21 +121,6 @@ def _file_problem(error: OSError, file: Path) -> str:
 
 # ---------------------------------------------------------------------------------------------------------------
 # Writing
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `file`, which takes its place at the end."""
-    descriptor, name = tempfile.mkstemp(prefix=".lanchat-", dir=file.parent)  # mkstemp makes it with mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as draft:
-            yield draft
-            draft.flush()
-            os.fsync(draft.fileno())
-        os.replace(name, file)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path) -> Summary:
@@ -187,7 +171,7 @@ def _summary(connection: Connection, log: LogState) -> Summary:
 def _open(file: Path) -> Iterator[zipfile.ZipFile]:
     """The archive; whatever it does wrong becomes one StoreError."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with reading(file) as source, zipfile.ZipFile(source) as archive:
             yield archive
     except OSError as error:
         raise StoreError(_file_problem(error, file)) from error

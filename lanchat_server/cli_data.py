@@ -1,7 +1,6 @@
 """Commands on keys and database as a whole: init-db, backup, restore."""
 
 import argparse
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from lanchat.cli.exits import DONE, FAILED, CliError
 from lanchat.cli.output import Output, shown
 from lanchat.i18n import _, ngettext
+from lanchat.store.files import Destination
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 
@@ -40,35 +40,38 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     from lanchat_server.admin import AdminError, run_admin
 
     try:
+        # Before the work: whatever cannot be written to is known at once.
+        destination = Destination(options.file)
+    except OSError as error:
+        raise _unwritable(options.file, error) from None
+    to_stdout = destination.is_standard_output
+    try:
         made = run_admin(settings, "backup", {})
+        _claim(Path(made["file"]), destination, options.file)
     except AdminError as error:
         raise CliError(FAILED, str(error)) from None
-    _claim(Path(made["file"]), options.file)
+    finally:
+        destination.abandon()
     text = _("Written to {file}: {users}, {messages}. Whoever has this file can pass for the server")
-    _show(options, output, made, text)
+    _show(options, output, made, text, beside=to_stdout)
     return DONE
 
 
-def _claim(made: Path, file: Path) -> None:
-    """Move the server's backup to where the administrator wants it; other disks included, never half of it."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+def _claim(made: Path, destination: Destination, file: Path) -> None:
+    """Copy the server's backup to where the administrator wants it; other disks included, never half of it."""
     try:
-        with made.open("rb") as source, os.fdopen(_private(part), "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(file)
+        with made.open("rb") as source:
+            shutil.copyfileobj(source, destination.stream, 1 << 20)
+        destination.finish()
     except OSError as error:
-        reason = error.strerror or error
-        text = _("Cannot write {file}: {reason}").format(file=shown(str(file)), reason=reason)
-        raise CliError(FAILED, text) from None
+        raise _unwritable(file, error) from None
     finally:
         made.unlink(missing_ok=True)
-        part.unlink(missing_ok=True)
 
 
-def _private(file: Path) -> int:
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+def _unwritable(file: Path, error: OSError) -> CliError:
+    text = _("Cannot write {file}: {reason}").format(file=shown(str(file)), reason=error.strerror or error)
+    return CliError(FAILED, text)
 
 
 def restore(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
@@ -88,8 +91,15 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: Output)
     return DONE
 
 
-def _show(options: argparse.Namespace, output: Output, made: dict[str, Any], text: str) -> None:
+def _show(
+    options: argparse.Namespace, output: Output, made: dict[str, Any], text: str, *, beside: bool = False
+) -> None:
+    """`beside`: the data went to standard output, so this goes to the other stream."""
     values = made | {"file": str(options.file)}
     users = ngettext("{number} account", "{number} accounts", made["users"]).format(number=made["users"])
     messages = ngettext("{number} message", "{number} messages", made["messages"]).format(number=made["messages"])
-    output.row(values, text.format(file=shown(str(options.file)), users=users, messages=messages))
+    line = text.format(file=shown(str(options.file)), users=users, messages=messages)
+    if beside:
+        output.note(line)
+    else:
+        output.row(values, line)

@@ -8,13 +8,12 @@ Without this a crash right after the commit would leave a server without keys, a
 to every client an impostor.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lanchat.store.files import sync_folder
+from lanchat.store.files import create_private, sync_folder
 from lanchat_server.core.model import LogState
 
 
@@ -27,10 +26,7 @@ def stage(keys: Path, log: LogState, files: Iterable[tuple[str, bytes]]) -> None
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=keys.parent))  # mkdtemp makes it with mode 0700
     try:
         for name, content in files:
-            with os.fdopen(os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            create_private(draft / name, content)
         sync_folder(draft)
         place = _place(keys, log)
         shutil.rmtree(place, ignore_errors=True)

@@ -1,18 +1,16 @@
 """`lanchat export`: a whole room in a file, which is there complete or not at all."""
 
-import contextlib
 import json
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import AsyncIterator, Callable
 
 from lanchat.cli.exits import FAILED, CliError
 from lanchat.cli.lines import history_row, message_text, room_name
-from lanchat.cli.output import shown
+from lanchat.cli.output import OutputClosed, is_closed_pipe, shown
 from lanchat.cli.session import Session
+from lanchat.cli.terminal import in_daemon_thread
 from lanchat.i18n import _, ngettext
 from lanchat.net import api
+from lanchat.store.files import Destination
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PAGE = 200
@@ -20,35 +18,60 @@ PAGE = 200
 
 async def export(session: Session) -> None:
     """All messages that this person may read, oldest first, with edits, deletions and reactions folded in."""
-    file = Path(session.options.file)
+    name = session.options.file
+    try:
+        destination = await in_daemon_thread(lambda: Destination(name))
+    except OSError as error:
+        raise _unwritable(name, error) from None
+    try:
+        await _export(session, destination)
+    finally:
+        destination.abandon()
+
+
+async def _export(session: Session, destination: Destination) -> None:
+    options, to_stdout = session.options, destination.is_standard_output
     if not await session.go_live_or_away():
         session.output.note(_("The server is away: this is what this computer knows"))
-    room = await session.room(session.options.room)
+    room = await session.room(options.room)
     people = await session.people()
     name = room_name(room, people)
 
     def as_json(line: api.Line) -> str:
         return json.dumps(history_row(line, name, people), ensure_ascii=False)
 
-    written = await _write(session, room, file, as_json if file.suffix.lower() in JSON_SUFFIXES else message_text)
-    text = ngettext("{number} message written to {file}", "{number} messages written to {file}", written)
-    values = {"room": name, "file": str(file), "messages": written}
-    session.output.row(values, text.format(number=written, file=shown(str(file))))
-
-
-async def _write(session: Session, room: api.RoomView, file: Path, render: Callable[[api.Line], str]) -> int:
-    written = 0
+    wants_json = options.file.lower().endswith(JSON_SUFFIXES) or (to_stdout and options.json)
     try:
-        with complete_or_absent(file) as stream:
-            async for page in _pages(session, room.room):
-                stream.writelines(render(line) + "\n" for line in page)
-                written += len(page)
-                _show_progress(session, page[-1].seq or room.head, room.head)
+        written = await _write(session, room, destination, as_json if wants_json else message_text)
     except OSError as error:
-        reason = error.strerror or error
-        text = _("{file} cannot be written: {reason}").format(file=shown(str(file)), reason=reason)
-        raise CliError(FAILED, text) from None
+        if to_stdout and is_closed_pipe(error):
+            raise OutputClosed from None
+        raise _unwritable(options.file, error) from None
+    text = ngettext("{number} message written to {file}", "{number} messages written to {file}", written)
+    text = text.format(number=written, file=shown(options.file))
+    if to_stdout:
+        session.output.note(text)
+    else:
+        session.output.row({"room": name, "file": options.file, "messages": written}, text)
+
+
+async def _write(
+    session: Session, room: api.RoomView, destination: Destination, render: Callable[[api.Line], str]
+) -> int:
+    """In a thread: whoever reads from a pipe may be slow."""
+    written = 0
+    async for page in _pages(session, room.room):
+        octets = "".join(render(line) + "\n" for line in page).encode("utf-8", "backslashreplace")
+        await in_daemon_thread(lambda octets=octets: destination.stream.write(octets))  # type: ignore[misc]
+        written += len(page)
+        _show_progress(session, page[-1].seq or room.head, room.head)
+    await in_daemon_thread(destination.finish)
     return written
+
+
+def _unwritable(name: str, error: OSError) -> CliError:
+    text = _("{file} cannot be written: {reason}").format(file=shown(name), reason=error.strerror or error)
+    return CliError(FAILED, text)
 
 
 async def _pages(session: Session, room: int) -> AsyncIterator[list[api.Line]]:
@@ -63,17 +86,3 @@ async def _pages(session: Session, room: int) -> AsyncIterator[list[api.Line]]:
 
 def _show_progress(session: Session, seq: int, head: int) -> None:
     session.output.note(_("{done} of {all}").format(done=min(seq, head), all=head))
-
-
-@contextlib.contextmanager
-def complete_or_absent(file: Path) -> Iterator[TextIO]:
-    """A file that takes its name only when all of it is on the disk; what was there before stays until then."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

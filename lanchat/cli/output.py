@@ -32,6 +32,11 @@ def abandon_stdout() -> None:
         os.close(null)
 
 
+def is_closed_pipe(error: OSError) -> bool:
+    """Whether it says that nobody reads any more; Windows says EINVAL."""
+    return error.errno in (errno.EPIPE, errno.EINVAL)
+
+
 class Output:
     """Where a command writes. Each row is flushed: a script that reads a pipe sees it at once."""
 
@@ -52,8 +57,7 @@ class Output:
             self._out.write(line + end)
             self._out.flush()
         except OSError as error:
-            # Windows says EINVAL for a closed pipe.
-            if error.errno in (errno.EPIPE, errno.EINVAL):
+            if is_closed_pipe(error):
                 raise OutputClosed from None
             raise
 

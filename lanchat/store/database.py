@@ -11,6 +11,7 @@ the new name yet is among what is rescued.
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 import sys
@@ -23,7 +24,7 @@ from lanchat.i18n import _, ngettext
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.store import rescue
 from lanchat.store.filelock import FileLock
-from lanchat.store.files import make_private_folder
+from lanchat.store.files import make_private_folder, refuse_link
 from lanchat.store.rows import Damaged
 from lanchat.store.schema import migrate, refuse_newer, version
 
@@ -129,6 +130,7 @@ class Database:
 
     def _open_existing(self) -> sqlite3.Connection | None:
         """None when there is no sound file; a damaged one is set aside then."""
+        refuse_link(self._path)
         if not self._path.exists():
             return None
         if rescue.is_hollow(self._path):
@@ -235,6 +237,8 @@ def _means_damage(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno != errno.ENOSPC:
+        return error.strerror or str(error)
     match _code(error):
         case sqlite3.SQLITE_FULL:
             return _("the disk is full")

@@ -15,6 +15,7 @@ from typing import Self
 
 from lanchat.i18n import _
 from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.store.files import open_private
 
 _POLL = 0.01
 
@@ -40,7 +41,7 @@ class FileLock:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + self._timeout
         while True:
             try:

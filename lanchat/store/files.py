@@ -1,27 +1,257 @@
-"""Files that are whole or not there: private folders, atomic replacement, setting a damaged file aside."""
+"""How files are written. What a person named (`Destination`) keeps its kind: a link stays one, a device or a pipe gets
+the octets. What is private (keys, settings, copies, locks) is never written through a link, nor where others may write.
+"""
 
+import contextlib
+import errno
+import glob
 import os
+import re
+import secrets
+import shutil
+import stat
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, BinaryIO
+
+from lanchat.i18n import _
+
+PRIVATE = 0o600
+_BINARY = getattr(os, "O_BINARY", 0)
+# Windows has none of these, and no links that anybody may make.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
+_STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
-def make_private_folder(folder: Path) -> None:
-    """Create it, and what is above it, for this user alone; one that exists is left as it is. Raises OSError."""
+# --- What is private --------------------------------------------------------------------------------------------------
+
+
+def make_private_folder(folder: Path, *, strict: bool = True) -> None:
+    """Create it for this user alone, and what is above it; check one that exists. Raises OSError."""
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private_folder(folder, strict=strict)
 
 
-def replace_file(path: Path, octets: bytes) -> None:
-    """Give `path` this content, durably: after a crash it has the old content or the new one. Only its owner can read
-    it. One writer at a time (hold a lock). Raises OSError; then `path` is as it was."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    with open(descriptor, "wb") as file:
+def check_private_folder(folder: Path, *, strict: bool = True) -> None:
+    """Raises PermissionError for a folder in which others could replace files: it is another user's, or everybody may
+    write to it. `strict` False: the administrator of the computer may use another user's."""
+    if sys.platform == "win32":
+        return
+    found = os.stat(folder)
+    mine = found.st_uid in (0, os.geteuid()) or (os.geteuid() == 0 and not strict)
+    if not mine:
+        raise PermissionError(errno.EPERM, _("it belongs to another user"), str(folder))
+    if found.st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EPERM, _("everybody may write to it; use chmod o-w"), str(folder))
+
+
+def refuse_link(path: Path) -> None:
+    """Raises OSError when a private file is a symbolic link."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, _("it is a symbolic link"), str(path))
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a private file (mode 0600 when `flags` create it). Raises OSError, also for a symbolic link and
+    for what is no file."""
+    refuse_link(path)
+    descriptor = os.open(path, flags | _NO_LINK | _NO_TERMINAL | _BINARY, PRIVATE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+    return descriptor
+
+
+def close_to_others(path: Path) -> None:
+    """Take away every right of others to a private file: copied from elsewhere, it may have lost its mode. Raises
+    OSError; PermissionError when it is another user's."""
+    if sys.platform == "win32" or not os.path.lexists(path):
+        return
+    descriptor = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+            raise PermissionError(errno.EPERM, _("it belongs to another user"), str(path))
+        if found.st_mode & 0o077:
+            os.fchmod(descriptor, PRIVATE)
+    finally:
+        os.close(descriptor)
+
+
+def create_private(path: Path, octets: bytes) -> None:
+    """A new private file, durable. Raises OSError, also when there is anything of this name."""
+    with open(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+
+
+def replace_file(path: Path, octets: bytes) -> None:
+    """Give the private file `path` this content, durably: after a crash it has the old content or the new one. One
+    writer at a time (hold a lock). Raises OSError; then `path` is as it was."""
+    with replacing(path) as stream:
+        stream.write(octets)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """`replace_file` for content that comes in parts."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):  # of a process that was killed
+        left.unlink(missing_ok=True)
+    fresh = _beside(path, "new")
+    descriptor = open_private(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    try:
+        with open(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """A name in the same folder that nobody can foresee."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.{suffix}")
+
+
+# --- What a person named ----------------------------------------------------------------------------------------------
+
+
+class Destination:
+    """Where a person wants octets. `name`: a path, or "-" for standard output. Opened at once, so that what cannot be
+    written to is known before any work; a pipe waits for its reader meanwhile. Raises OSError.
+
+    A regular file, or nothing, is replaced by `finish`, and only then; where the path is a link, its target. Anything
+    else (device, pipe, terminal, open descriptor) is written to directly. `abandon` leaves the file that was there.
+    """
+
+    def __init__(self, name: str | Path) -> None:
+        self._target: Path | None = None
+        self._draft: Path | None = None
+        self.stream: BinaryIO = os.fdopen(self._open(str(name)), "wb")
+
+    @property
+    def is_standard_output(self) -> bool:
+        """Whether what is written here mixes with what the program prints."""
+        try:
+            return os.path.sameopenfile(self.stream.fileno(), 1)
+        except OSError:
+            return False
+
+    def finish(self) -> None:
+        """Everything is written: make it durable, and a file takes its name. Raises OSError."""
+        try:
+            self.stream.flush()
+            if self._draft is not None and self._target is not None:
+                os.fsync(self.stream.fileno())
+                self.stream.close()
+                os.replace(self._draft, self._target)
+                self._draft = None
+                with contextlib.suppress(OSError):  # some network file systems
+                    sync_folder(self._target.parent)
+            self.stream.close()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Give up; what is still buffered is lost."""
+        with contextlib.suppress(OSError):
+            self.stream.close()
+        if self._draft is not None:
+            with contextlib.suppress(OSError):
+                self._draft.unlink(missing_ok=True)
+            self._draft = None
+
+    def _open(self, name: str) -> int:
+        inherited = _STREAMS.get(name)
+        if inherited is None and (found := _DESCRIPTOR.fullmatch(name)):
+            inherited = int(found[1])
+        if inherited is not None:
+            return os.dup(inherited)
+        if not name:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        if name.endswith(("/", os.sep)):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        try:
+            there = os.stat(name)
+        except FileNotFoundError:
+            return self._make_draft(Path(os.path.realpath(name)), None)
+        if stat.S_ISDIR(there.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        if not stat.S_ISREG(there.st_mode):
+            return os.open(name, os.O_WRONLY | _NO_TERMINAL | _BINARY)
+        target = Path(os.path.realpath(name))
+        if not os.path.exists(target):  # a link into /proc whose file has no name any more
+            return os.open(name, os.O_WRONLY | os.O_TRUNC | _BINARY)
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return self._make_draft(target, there)
+
+    def _make_draft(self, target: Path, old: os.stat_result | None) -> int:
+        if not target.name:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
+        draft = _beside(target, "part")
+        descriptor = open_private(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self._target, self._draft = target, draft
+        if old is not None and sys.platform != "win32":
+            _take_owner_and_mode(descriptor, old)
+        return descriptor
+
+
+def _take_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
+    """As the file had them that is replaced. Only the computer's administrator can give a file away; what its old
+    owner's group may is not for the group of somebody else."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except OSError:
+            mode &= 0o707
+    with contextlib.suppress(OSError):  # file systems without modes
+        os.fchmod(descriptor, mode)
+
+
+@contextmanager
+def writing(name: str | Path) -> Iterator[BinaryIO]:
+    """The stream of a `Destination` that is finished at the end and abandoned on any error. Raises OSError."""
+    destination = Destination(name)
+    try:
+        yield destination.stream
+    except BaseException:
+        destination.abandon()
+        raise
+    destination.finish()
+
+
+@contextmanager
+def reading(name: str | Path) -> Iterator[IO[bytes]]:
+    """What a person named ("-": standard input), in a form that can be read from any place: of a pipe a private copy.
+    Raises OSError."""
+    number = 0 if str(name) == "-" else None
+    with open(os.dup(number) if number is not None else name, "rb") as source:
+        if source.seekable():
+            yield source
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+            copy.seek(0)
+            yield copy
+
+
+# --- For both ---------------------------------------------------------------------------------------------------------
 
 
 def sync_file(path: Path) -> None:

@@ -5,7 +5,6 @@ replaced under one lock file, so nobody sees half a file and nobody's change is 
 """
 
 import ipaddress
-import os
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +14,7 @@ import platformdirs
 from lanchat.i18n import _
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.names import name_key
-from lanchat.store.files import make_private_folder
+from lanchat.store.files import close_to_others, make_private_folder
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, StoredDevice, TypedFile
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.settings import Settings
@@ -47,7 +46,7 @@ class Profile:
         """Use this folder, made for this user alone when it is not there."""
         try:
             make_private_folder(directory)
-            _close_to_others(directory / "devices.toml")
+            close_to_others(directory / "devices.toml")
         except OSError as error:
             raise LocalStoreError(
                 _("The profile {folder} cannot be used: {reason}").format(folder=directory, reason=error.strerror)
@@ -131,12 +130,6 @@ class Profile:
     def local_store(self, log_id: bytes, user_id: int) -> SqliteLocalStore:
         """What this profile keeps of one log for one account; the caller closes it."""
         return SqliteLocalStore(self.directory / "logs" / f"{log_id.hex()}-{user_id}.sqlite")
-
-
-def _close_to_others(keys: Path) -> None:
-    """A profile copied from elsewhere may have lost its file modes."""
-    if os.name == "posix" and keys.exists() and keys.stat().st_mode & 0o077:
-        keys.chmod(0o600)
 
 
 def _is_rival(known: KnownServer, server: KnownServer) -> bool:

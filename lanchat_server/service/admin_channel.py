@@ -10,12 +10,12 @@ import contextlib
 import hmac
 import json
 import logging
-import os
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from lanchat.store.files import replace_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import Refused
 
@@ -41,11 +41,7 @@ class AdminChannel:
         """Listen, and say where."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LINE_MAX)
         port = self._server.sockets[0].getsockname()[1]
-        temporary = self._file.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"port": port, "token": self._token}, file)
-        temporary.replace(self._file)
+        replace_file(self._file, json.dumps({"port": port, "token": self._token}).encode())
 
     async def close(self) -> None:
         if self._server is not None:

@@ -6,8 +6,7 @@ in practice, because clients pin it: renewing it would look like another server.
 
 import datetime
 import hashlib
-import os
-import shutil
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from lanchat.i18n import _
-from lanchat.store.files import sync_folder
+from lanchat.store.files import (
+    check_private_folder,
+    close_to_others,
+    create_private,
+    make_private_folder,
+    sync_folder,
+)
 from lanchat_server.service.errors import StartError
 
 IDENTITY_KEY = "identity.key"
@@ -56,10 +61,14 @@ def load_or_create(data_dir: Path) -> ServerKeys:
             )
         )
     try:
+        check_private_folder(directory, strict=False)
+        for name in names:
+            close_to_others(directory / name)
         return _load(directory)
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise StartError(
-            _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=error)
+            _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=reason)
         ) from error
 
 
@@ -88,13 +97,12 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
 def _create(directory: Path) -> None:
     """All keys or none: they are made in a folder beside, which then takes its place. A start that was cut short must
     not leave some of them, which nobody could tell from a loss."""
-    draft = directory.with_name(directory.name + ".new")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700, parents=True)
+    make_private_folder(directory.parent, strict=False)
+    draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=directory.parent))  # mkdtemp makes it with mode 0700
     identity = Ed25519PrivateKey.generate()
-    _write(draft / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
-    _write(draft / IDENTITY_KEY, _pem(identity))
-    _write(draft / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
+    create_private(draft / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
+    create_private(draft / IDENTITY_KEY, _pem(identity))
+    create_private(draft / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
     sync_folder(draft)
     if directory.exists():
         directory.rmdir()
@@ -119,11 +127,3 @@ def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
 
 def _pem(key: Ed25519PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(path: Path, octets: bytes) -> None:
-    """A new file, durable."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())

@@ -18,6 +18,7 @@ import msgspec
 from lanchat.i18n import _
 from lanchat.net.interfaces import list_interfaces
 from lanchat.protocol.identity import fingerprint_words, make_invite
+from lanchat.store.files import make_private_folder
 from lanchat_server import key_swap
 from lanchat_server.accounts import Change
 from lanchat_server.administration import make_backup, operate
@@ -79,10 +80,13 @@ async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop
 
 def _open(config: ServerConfig) -> SqlStore:
     try:
-        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(config.data_dir, strict=False)
         return open_store(config.database, config.data_dir)
-    except (StoreError, OSError) as error:
+    except StoreError as error:
         raise StartError(str(error)) from error
+    except OSError as error:
+        text = _("The folder {folder} cannot be used: {reason}")
+        raise StartError(text.format(folder=config.data_dir, reason=error.strerror or error)) from error
 
 
 async def _run(

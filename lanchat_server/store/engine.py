@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
+from lanchat.store.files import open_private
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connector import HexConverter, connect
 from lanchat_server.store.driver import begin
@@ -72,7 +73,10 @@ def _make_file(address: Address) -> None:
     assert address.path is not None
     try:
         address.path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(address.path, os.O_RDWR | os.O_CREAT, 0o600))
+        if address.path.exists():
+            os.close(os.open(address.path, os.O_RDWR))
+        else:
+            os.close(open_private(address.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     except OSError as error:
         raise StoreError(file_problem(address.path, error)) from error
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lanchat.i18n import _
+from lanchat.store.files import open_private
 from lanchat_server.core.ports import StoreError
 
 if sys.platform == "win32":
@@ -28,7 +29,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StoreError(_("Cannot write to {path}: {reason}").format(path=path, reason=error.strerror)) from error
         try:
