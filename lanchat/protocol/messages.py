@@ -22,6 +22,7 @@ from lanchat.protocol.codec import U63, Key16, Positive, Signature, decoder, enc
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX, REACTION_CHARACTERS_MAX
 from lanchat.protocol.names import check_text
+from lanchat.protocol.reactions import is_reaction
 
 HEADER_MAX = 128
 
@@ -92,8 +93,8 @@ def check_author(public_key: bytes, log_id: bytes, header: bytes, body_hash: byt
 def check_body(kind: Kind, body: str) -> None:
     """Raise ProtocolError unless `body` is one that a message of this kind may have.
 
-    A text, an edit, a notice: 1 to 4,000 characters. A deletion: none. A reaction: an emoji; with a leading "-" it
-    takes that reaction back.
+    A text, an edit, a notice: 1 to 4,000 characters. A deletion: none. A reaction: an emoji, or
+    something else in one line; with a leading "-" it takes that reaction back.
     """
     if kind is Kind.DELETE:
         if body:
@@ -103,7 +104,7 @@ def check_body(kind: Kind, body: str) -> None:
     check_text(body, limit)
     if len(body.encode()) > BODY_OCTETS_MAX:
         raise ProtocolError("text too long")
-    if not body.strip():
+    if not body.strip() or (kind is Kind.REACTION and not is_reaction(body)):
         raise ProtocolError("empty text")
 
 

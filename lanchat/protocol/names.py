@@ -1,12 +1,15 @@
 """Names and texts that people see: what may stand in them, and when two names are the same.
 
 Control characters, bidirectional overrides and invisible format characters let one name pass for another or turn a
-line around on the screen (Unicode TR 36, TR 39); they are refused, never repaired silently.
+line around on the screen (Unicode TR 36, TR 39). Whoever takes a name from a person leaves out what was copied along
+(`tidy_name`); the server refuses what still has some of it. Joiners, non-joiners and variation selectors may stand in
+names of rooms and in display names where a script or an emoji needs them; two names that differ by these alone are one
+name. Which characters there are, and their normal forms, are those of Unicode 14.0 on every Python.
 """
 
 import re
-import unicodedata
 
+from lanchat.protocol import text as texts
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import (
     DISPLAY_NAME_MAX,
@@ -16,18 +19,16 @@ from lanchat.protocol.limits import (
     ROOM_NAME_MAX,
     USER_NAME_MAX,
 )
+from lanchat.protocol.text import IGNORED, OTHER, UNASSIGNED, WORD, TextError
 
 # Explicit embeddings, overrides and isolates (Unicode Standard Annex 9).
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# What no text may hold: C0 and C1 controls other than tab and newline, bidi controls, lone surrogates. Joiners
-# (U+200C, U+200D) are part of emoji and of several scripts: allowed in texts, not in names.
+# What no text may hold: C0 and C1 controls other than tab and newline, bidi controls, lone surrogates.
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# Letters and marks that are drawn as nothing (Unicode: default ignorable, and the blank Braille pattern): with them
-# two names look the same and are not. The emoji variation selector alone is left, for room and display names.
-_INVISIBLE_IN_NAME = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
-)
-_EMOJI_SELECTOR = "\ufe0f"
+_BIDI_MARKS = re.compile("[\u061c\u200e\u200f]")
+_BLANK_BRAILLE = "\u2800"
+# What is longer is no name, whatever is left out of it.
+_UNTIDY_MAX = 4096
 _USER_PUNCTUATION = frozenset("._-")
 
 
@@ -40,33 +41,48 @@ def check_text(text: str, limit: int) -> None:
         raise ProtocolError("control character in text")
 
 
-def _clean(name: str, limit: int) -> str:
-    name = unicodedata.normalize("NFC", name).strip()
-    if not name:
+def tidy_name(name: str, *, joiners: bool = True) -> str:
+    """A name that somebody typed or pasted, without what rides along unseen: NFC, blanks single, joiners and selectors
+    only where something needs them, or not at all. Idempotent; empty when nothing of it can be seen."""
+    name = _BIDI_MARKS.sub("", texts.clean_line(name[:_UNTIDY_MAX])).replace(_BLANK_BRAILLE, " ")
+    if not joiners:
+        name = IGNORED.sub("", name)
+    # Composing can take its neighbour from a joiner, and leaving a joiner out can bring marks to their letter.
+    while (composed := texts.clean_line(texts.normal("NFC", " ".join(name.split())))) != name:
+        name = composed
+    return name if IGNORED.sub("", name) else ""
+
+
+def _clean(name: str, limit: int, *, joiners: bool) -> str:
+    given, name = name, texts.normal("NFC", name).strip()
+    if not IGNORED.sub("", name).strip():
         raise ProtocolError("empty name")
     if len(name) > limit:
         raise ProtocolError("name too long")
-    for char in name:
-        category = unicodedata.category(char)
-        if char in BIDI_CONTROLS or category in ("Cc", "Cs", "Co", "Cn", "Cf", "Zl", "Zp"):
-            raise ProtocolError("control character in name")
-    if _INVISIBLE_IN_NAME.search(name) or not name.strip(_EMOJI_SELECTOR):
-        raise ProtocolError("invisible character in name")
+    for place, char in enumerate(name):
+        if not _may_be_in_name(name, place, joiners):
+            raise TextError(char, given.find(char) + 1)
     return name
+
+
+def _may_be_in_name(name: str, place: int, joiners: bool) -> bool:
+    char = name[place]
+    if IGNORED.match(char):
+        return joiners and texts.is_wanted(name, place)
+    return char != _BLANK_BRAILLE and texts.kind(char) not in (UNASSIGNED, OTHER)
 
 
 def clean_user_name(name: str) -> str:
     """NFC, trimmed; letters, digits and `._-`, at most 32; raises ProtocolError."""
-    name = _clean(name, USER_NAME_MAX)
-    for char in name:
-        if char == _EMOJI_SELECTOR or not (unicodedata.category(char)[0] in "LNM" or char in _USER_PUNCTUATION):
-            raise ProtocolError("user names have letters, digits, dot, hyphen and underscore only")
+    name = _clean(name, USER_NAME_MAX, joiners=False)
+    if any(texts.kind(char) != WORD and char not in _USER_PUNCTUATION for char in name):
+        raise ProtocolError("user names have letters, digits, dot, hyphen and underscore only")
     return name
 
 
 def clean_room_name(name: str) -> str:
     """NFC, trimmed, at most 64 code points, no leading `@` or `#`; raises ProtocolError."""
-    name = _clean(name, ROOM_NAME_MAX)
+    name = _clean(name, ROOM_NAME_MAX, joiners=True)
     if name[0] in "@#":
         raise ProtocolError("room names do not begin with @ or #")
     return name
@@ -74,12 +90,12 @@ def clean_room_name(name: str) -> str:
 
 def clean_display_name(name: str) -> str:
     """NFC, trimmed, at most 64 code points; raises ProtocolError."""
-    return _clean(name, DISPLAY_NAME_MAX)
+    return _clean(name, DISPLAY_NAME_MAX, joiners=True)
 
 
 def clean_email(address: str) -> str:
     """A plausible address (one @, something on both sides, no white space); raises ProtocolError."""
-    address = _clean(address, EMAIL_MAX)
+    address = _clean(address, EMAIL_MAX, joiners=False)
     local, at, domain = address.rpartition("@")
     if not (at and local and domain) or any(char.isspace() for char in address):
         raise ProtocolError("not an e-mail address")
@@ -95,17 +111,20 @@ def check_password(password: str) -> None:
 
 
 def name_key(name: str) -> str:
-    """Two names with the same key are the same name: NFKC and case folded, emoji with or without their selector."""
-    name = name.replace(_EMOJI_SELECTOR, "")
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """Two names with the same key are the same name: NFKC and case folded, blanks single, without characters that are
+    drawn as nothing."""
+    plain = texts.normal("NFKC", IGNORED.sub("", name))
+    return " ".join(texts.normal("NFKC", texts.folded(plain)).split())
 
 
 def inert(text: str, limit: int = 64) -> str:
     """`text` as it may be shown or logged although a stranger chose it: one line, control and format characters
-    replaced."""
-    return "".join("\ufffd" if _is_active(char) else char for char in text[:limit])
+    replaced, but for joiners where a script or an emoji needs them."""
+    text = text[:limit]
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\ufffd" if _is_active(text, place) else char for place, char in enumerate(text))
 
 
-def _is_active(char: str) -> bool:
-    category = unicodedata.category(char)
-    return category[0] == "C" or category in ("Zl", "Zp")
+def _is_active(text: str, place: int) -> bool:
+    return texts.kind(text[place]) in (UNASSIGNED, OTHER) and not texts.is_joiner(text, place)
