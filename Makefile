@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos soak attacks lab fuzz bench format catalog clean
+.PHONY: help run test lint chaos soak mutants attacks lab fuzz bench format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -29,6 +29,10 @@ fuzz: ## hostile octets for every reader, guided by coverage (half a minute each
 soak: ## 100,000 simulated runs full of faults (two hours; Ctrl+C ends it, the next one goes on); ARGS="--seeds 1000"
 	@$(SETUP) test
 	@.venv/bin/python -m tests.sim --soak $(ARGS)
+
+mutants: ## 200 small changes of the cores, which tests must notice (half an hour; Ctrl+C, then it goes on); ARGS="--only NAME"
+	@$(SETUP) dev
+	@.venv/bin/python -m tests.mutants $(ARGS)
 
 attacks: ## forgers, guessers, floods against a real server (a quarter of an hour); ARGS="floods --quick" for a part
 	@$(SETUP) test

@@ -1,0 +1,113 @@
+"""Which functions of the cores each unit test calls, and which the simulator does: a mutant meets only these."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import msgspec
+import pytest
+
+# Tests of the shells around the cores: slow, and they would notice little more.
+_SHELLS = ("test_account", "test_checking", "test_cli", "test_config", "test_local", "test_net", "test_profile")
+_SHELLS_TOO = ("test_store", "test_mail", "test_metrics", "test_recovery", "test_passwords", "test_support")
+_CORES = ("lanchat/protocol", "lanchat_server/core")
+
+
+class Reach(msgspec.Struct):
+    """Test ids in the order of their time, and for each the functions ("path name") that it calls."""
+
+    seconds: dict[str, float] = {}
+    functions: dict[str, set[str]] = {}
+    simulated: set[str] = set()
+    seed_seconds: float = 0.0
+
+    def tests_of(self, function: str) -> list[str]:
+        """Ids of the tests that call this function, the quickest first."""
+        found = [test for test, called in self.functions.items() if function in called]
+        return sorted(found, key=lambda test: self.seconds[test])
+
+    def cost(self, tests: list[str]) -> float:
+        """Seconds that these tests took."""
+        return sum(self.seconds[test] for test in tests)
+
+
+def test_files(root: Path) -> list[Path]:
+    """Unit tests of the cores."""
+    found = sorted((root / "tests/unit").glob("test_*.py"))
+    return [file for file in found if not file.name.startswith(_SHELLS + _SHELLS_TOO) and _is_of_core(file)]
+
+
+def _is_of_core(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return any(core.replace("/", ".") in text for core in _CORES)
+
+
+class Recorder:
+    """A plugin of pytest. Only the calls of functions are looked at, so it takes some three times as long."""
+
+    def __init__(self, root: Path) -> None:
+        self._prefix = f"{root}/"
+        self._called: set[CodeType] = set()
+        self.reach = Reach()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        self._called = set()
+        began = time.process_time()
+        sys.setprofile(self._note)
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+            self.reach.seconds[item.nodeid] = time.process_time() - began
+            self.reach.functions[item.nodeid] = self._names()
+
+    def simulate(self, seeds: int) -> None:
+        """The same for the simulator."""
+        from tests.sim.running import run_seeds
+
+        self._called = set()
+        sys.setprofile(self._note)
+        try:
+            self.reach.seed_seconds = run_seeds(range(seeds)).cpu / seeds
+        finally:
+            sys.setprofile(None)
+        self.reach.simulated = self._names()
+
+    def _note(self, frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            self._called.add(frame.f_code)
+
+    def _names(self) -> set[str]:
+        files = ((code, code.co_filename.removeprefix(self._prefix)) for code in self._called)
+        return {f"{path} {code.co_qualname}" for code, path in files if path.startswith(_CORES)}
+
+
+def record(root: Path, seeds: int) -> Reach:
+    """Run every unit test of the cores, and some seeds. In a process of its own."""
+    sys.path.insert(0, str(root))
+    recorder = Recorder(root)
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(root)]
+    code = pytest.main([*options, *map(str, test_files(root))], plugins=[recorder])
+    if code:
+        raise SystemExit("the tests must pass before mutants are tried")
+    if seeds:
+        recorder.simulate(seeds)
+    return recorder.reach
+
+
+def save(reach: Reach, file: Path, digest: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.encode({"digest": digest, "reach": reach}))
+
+
+def load(file: Path, digest: str) -> Reach | None:
+    """What was recorded of exactly these sources and tests."""
+    if not file.exists():
+        return None
+    found = json.loads(file.read_bytes())
+    return msgspec.convert(found["reach"], Reach) if found["digest"] == digest else None
