@@ -20,10 +20,17 @@ signal.signal(signal.SIGINT, _leave_at_once)
 def main() -> int:
     """The exit code of this process's command line."""
     try:
+        from lanchat.cli.output import close_streams, hold_descriptors
+
+        hold_descriptors()
         from lanchat.cli.main import run
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return run(sys.argv[1:])
+        try:
+            code = run(sys.argv[1:])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return close_streams("lanchat", code)
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:

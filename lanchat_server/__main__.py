@@ -27,10 +27,17 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> int:
     """The exit code of this process's command line."""
     try:
+        from lanchat.cli.output import close_streams, hold_descriptors
+
+        hold_descriptors()
         from lanchat_server.cli import run
 
         signal.signal(signal.SIGINT, _interrupt)
-        return run(sys.argv[1:])
+        try:
+            code = run(sys.argv[1:])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return close_streams("lanchat-server", code)
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:

@@ -8,11 +8,11 @@ import logging
 import os
 import queue
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from lanchat.cli.output import Output
 from lanchat.i18n import _
 from lanchat_server.config import ServerConfig
 from lanchat_server.service.server import serve
@@ -36,10 +36,8 @@ def run(config: ServerConfig, hidden: bool = False, serve: Serve = serve) -> int
         dark = os.environ.get("LANCHAT_THEME") == "dark"
         root = make_root(dark)
     except Exception as error:  # ImportError without Tk, TclError without a screen
-        print(
-            _("The window cannot be opened ({reason}). Without one: lanchat-server run").format(reason=error),
-            file=sys.stderr,
-        )
+        text = _("The window cannot be opened ({reason}). Without one: lanchat-server run")
+        Output(False).warn(text.format(reason=error))
         return 1
     with _collected_log(config.log_level) as log:
         window = _Window(root, dark, config, log, serve)

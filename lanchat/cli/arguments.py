@@ -5,6 +5,7 @@ replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so th
 """
 
 import argparse
+import contextlib
 import importlib
 import math
 import sys
@@ -54,7 +55,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = _("see {command} --help").format(command=self.prog)
-        print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
         raise SystemExit(USAGE)
 
 

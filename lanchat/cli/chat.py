@@ -5,11 +5,12 @@ when the server is away. A line that begins with a slash is a command, `//` send
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from lanchat.cli.exits import NOT_STORED, CliError
+from lanchat.cli.exits import NOT_STORED, USAGE, CliError
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
@@ -26,6 +27,8 @@ LAST_WORDS = 10.0  # seconds for the last messages to be stored when the person 
 
 async def chat(session: Session) -> None:
     """Until /quit or the end of input. Exit code 6 when the last messages were not stored in time."""
+    if sys.stdin is None:
+        raise CliError(USAGE, _("Standard input is closed"))
     with terminal_kept():
         await Conversation(session).run()
 

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from lanchat.cli.exits import FAILED, NOT_STORED, CliError
+from lanchat.cli.exits import FAILED, NOT_STORED, USAGE, CliError
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.output import shown
 from lanchat.cli.session import Session
@@ -51,6 +51,8 @@ def _typed_text(text: str) -> str:
     """TEXT, or standard input without its last line break for `-`. Raises CliError."""
     if text != "-":
         return text
+    if sys.stdin is None:
+        raise CliError(USAGE, _("Standard input is closed"))
     try:
         return sys.stdin.read().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -9,12 +9,40 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from lanchat.cli.exits import FAILED
+from lanchat.i18n import _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.names import check_text, inert
 
 
 class OutputClosed(Exception):
     """Whoever read our output has gone: end without a word."""
+
+
+def hold_descriptors() -> None:
+    """Open what a caller closed of standard input, output and error, so that no file or connection of ours gets its
+    number and is written to by mistake. Python knows that they were closed: the streams stay None."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        while descriptor <= 2:
+            descriptor = os.dup(descriptor)
+        os.close(descriptor)
+
+
+def close_streams(program: str, code: int) -> int:
+    """Write what is still buffered, at the end of a program; the exit code, which is 1 instead of 0 with one line on
+    stderr when that fails. Nothing is left for the interpreter to complain about."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        abandon_stdout()
+        if not code and not (isinstance(error, OSError) and is_closed_pipe(error)):
+            Output(False).warn(f"{program}: {getattr(error, 'strerror', None) or error}")
+            code = FAILED
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        _abandon(sys.stderr)
+    return code
 
 
 def prepare_streams() -> None:
@@ -27,9 +55,13 @@ def prepare_streams() -> None:
 def abandon_stdout() -> None:
     """After OutputClosed: what is still buffered goes nowhere, so that the interpreter's last flush is silent."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        _abandon(sys.stdout)
+
+
+def _abandon(stream: TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def is_closed_pipe(error: OSError) -> bool:
@@ -50,9 +82,11 @@ class Output:
         self.write(json.dumps(values, ensure_ascii=False) if self.as_json else text)
 
     def write(self, line: str, end: str = "\n") -> None:
-        """One line on stdout. Raises OutputClosed, OSError (full disk)."""
-        if self._out is None:  # a program without a console
-            return
+        """One line on stdout. Raises OutputClosed, OSError (full disk, closed by the caller)."""
+        if self._out is None:
+            if sys.platform == "win32":  # a program without a console
+                return
+            raise OSError(errno.EBADF, _("standard output is closed"))
         try:
             self._out.write(line + end)
             self._out.flush()

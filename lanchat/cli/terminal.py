@@ -105,7 +105,8 @@ def read_password_file(file: str) -> str:
         with Path(file).open(encoding="utf-8") as stream:
             password = stream.readline(PASSWORD_FILE_MAX).rstrip("\r\n")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        # What Python says of octets that are no text quotes one of the password's.
+        reason = (error.strerror or error) if isinstance(error, OSError) else _("it is not UTF-8 text")
         raise CliError(
             USAGE, _("The password file {file} cannot be read: {reason}").format(file=file, reason=reason)
         ) from None

@@ -93,9 +93,17 @@ def test_a_closed_pipe_is_told_apart(number: int) -> None:
 def test_without_a_console_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "platform", "win32")
     output = Output(False)
     output.write("lost")
     output.warn("lost")
+
+
+def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OSError, match="closed"):
+        Output(False).write("lost")
 
 
 # --- The server's log -------------------------------------------------------------------------------------------------

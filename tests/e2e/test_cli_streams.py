@@ -1,0 +1,155 @@
+"""Both programs with standard streams that are closed, full, broken or no text: at most one line, never a traceback."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.procs import ROOT, ServerProcess, plain_environment, run_client
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="streams of POSIX")
+CLIENT = ("lanchat", "--timeout", "20", "--language", "en")
+SERVER = ("lanchat_server", "--language", "en")
+# How a shell writes it, and whether what is printed gets lost.
+STREAMS = {
+    "closed output": ">&-",
+    "full output": "> /dev/full",
+    "broken pipe": "| true",
+    "closed error": "2>&-",
+    "full error": "2> /dev/full",
+    "closed output and error": ">&- 2>&-",
+    "all closed": "<&- >&- 2>&-",
+    "closed input": "<&-",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def anna(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Options of a profile that is logged in."""
+    profile = tmp_path_factory.mktemp("anna")
+    options = ("--server", f"127.0.0.1:{server.port}", "--profile", str(profile))
+    argv = [*options[:2], "register", "--user", "anna", "--accept-new"]
+    done = run_client(argv, profile, env={"LANCHAT_PASSWORD": "correct horse"})
+    assert done.returncode == 0, done.stderr
+    return options
+
+
+def shell(argv: tuple[str, ...], streams: str, home: Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """The command as a shell runs it with these streams; the exit code is that of our program."""
+    environment = plain_environment(home)
+    del environment["PYTHONUNBUFFERED"]  # with it nothing is left to the last flush
+    script = 'set -o pipefail; "$@" ' + streams
+    return subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, "-m", *argv],
+        input=stdin,
+        capture_output=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+
+
+def said(done: "subprocess.CompletedProcess[bytes]") -> str:
+    text = done.stderr.decode()
+    assert "Traceback" not in text, text
+    assert "Exception ignored" not in text, text
+    return text
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("argv", [(*CLIENT, "--help"), (*SERVER, "--version")])
+def test_help(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+    done = shell(argv, STREAMS[streams], tmp_path)
+    assert said(done).count("\n") <= 1 or "closed output" in streams  # help goes to stderr then
+    assert done.returncode == (1 if streams == "full output" else 0)
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("argv", [(*CLIENT, "send", "general"), (*SERVER, "--nonsense")])
+def test_usage_errors(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+    done = shell(argv, STREAMS[streams], tmp_path)
+    assert said(done).count("\n") == (0 if "error" in streams or streams == "all closed" else 1)
+    assert done.stdout == b""
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("command", ["rooms", "history general", "listen general --for 0.1 --json"])
+def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, tmp_path: Path) -> None:
+    done = shell((*CLIENT, *anna, *command.split()), STREAMS[streams], tmp_path)
+    text = said(done)
+    lost = command != "history general" and ("output" in streams or streams == "all closed")
+    assert done.returncode == int(lost), text
+    assert not lost or "error" in streams or streams == "all closed" or text.splitlines()[-1].startswith("lanchat: ")
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("command", ["users list", "status"])
+def test_commands_of_the_server(server: ServerProcess, command: str, streams: str, tmp_path: Path) -> None:
+    done = shell((*SERVER, "--data-dir", str(server.data_dir), *command.split()), STREAMS[streams], tmp_path)
+    text = said(done)
+    assert done.returncode == int("output" in streams or streams == "all closed"), text
+    assert text.count("\n") <= 1
+
+
+@pytest.mark.parametrize("streams", [">&-", "> /dev/full"])
+def test_a_server_that_cannot_say_where_it_is_ends(streams: str, tmp_path: Path) -> None:
+    argv = (*SERVER, "run", "--no-discovery", "--port", "0", "--data-dir", str(tmp_path / "data"))
+    done = shell(argv, streams + " 2> error", tmp_path)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["send general -", "edit general 1 -", "chat general"])
+def test_closed_input(anna: tuple[str, ...], command: str, tmp_path: Path) -> None:
+    done = shell((*CLIENT, *anna, *command.split()), "<&-", tmp_path)
+    assert said(done) == "lanchat: Standard input is closed\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("command", ["login --user anna", "password", "recover --user anna --code 1"])
+def test_no_password_from_a_closed_input(command: str, tmp_path: Path) -> None:
+    done = shell((*CLIENT, "--server", "127.0.0.1:9", *command.split()), "<&-", tmp_path)
+    assert said(done).count("\n") == 1
+    assert done.returncode in (2, 3)
+
+
+@pytest.mark.parametrize("octets", [b"\xff\xfe\xfa", b"caf\xe9", b"\xed\xa0\x80", b"a\0b", b"\0", bytes(range(256))])
+@pytest.mark.parametrize("command", ["send general -", "edit general 1 -"])
+def test_input_that_is_no_text(anna: tuple[str, ...], command: str, octets: bytes, tmp_path: Path) -> None:
+    done = shell((*CLIENT, *anna, *command.split()), "", tmp_path, octets)
+    assert said(done).count("\n") == 1
+    assert done.returncode in (1, 2)
+
+
+@pytest.mark.parametrize("octets", [b"secret\xe9word", b"a\0b", b""])
+@pytest.mark.parametrize("program", ["client", "server"])
+def test_a_password_that_is_no_text(server: ServerProcess, program: str, octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(octets)
+    more = ("--password-file", str(tmp_path / "password"))
+    argv: tuple[str, ...] = (
+        *CLIENT,
+        "--server",
+        f"127.0.0.1:{server.port}",
+        "login",
+        "--accept-new",
+        "--user",
+        "anna",
+        *more,
+    )
+    if program == "server":
+        argv = (*SERVER, "--data-dir", str(tmp_path / "data"), "users", "add", "anna", *more)
+    done = shell(argv, "", tmp_path)
+    text = said(done)
+    assert text.count("\n") == 1
+    assert "0x" not in text
+    assert "secret" not in text
+    assert done.returncode in (1, 2, 4)
