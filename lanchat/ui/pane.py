@@ -6,7 +6,7 @@ means is decided by whoever made the pane (`PaneListener`).
 A `tk.Text` would be quicker still (100 older lines in 3 ms, here several times that), but it cannot pad a bubble at
 both sides of a wrapped line, make one as wide as its text, or break lines so that text from right to left can be put
 into visual order; and what is put above moves what is being read. Measured here with 400 lines of prose: a notch of the
-wheel 0.4 ms, a new line below 2 ms, another width 60 ms (tests/ui/test_ui_speed.py).
+wheel 0.4 ms, a new line below 2 ms, another width 60 ms (`python -m tests.benchmarks.pane`).
 """
 
 import tkinter as tk

@@ -15,12 +15,13 @@ import psutil
 from tests.chaos.crowd import Crowd, Person
 from tests.support.figures import percentile
 from tests.support.procs import ServerProcess
+from tests.support.waiting import patient
 
 SIZE = 4
 # Messages a second of each: below the ten that a session may send.
 RATE = 8.0
 # Nobody waits longer than this for a line: it counts as this much.
-PATIENCE = 20.0
+PATIENCE = patient(20.0)
 
 
 class Talk:

@@ -20,6 +20,7 @@ from tests.attacks.tapped import Tape, Tapped, counter_of, record, udp_socket
 from tests.attacks.victims import Conversation, Victim, play
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
+from tests.support.waiting import patient
 
 
 def of_datagrams(watcher: Tapped, rounds: int = 1) -> tuple[Outcome, Tape]:
@@ -229,7 +230,7 @@ async def _into_a_silence(conversation: Conversation, victim: Victim) -> None:
     """Nothing of the server gets through any more. What it said before is repeated, and its silence is noticed."""
     await conversation.by_datagram(victim)
     await victim.settle()
-    outcome, relay, cable, end = victim.outcome, victim.relay, victim.cable, time.monotonic() + 20
+    outcome, relay, cable, end = victim.outcome, victim.relay, victim.cable, time.monotonic() + patient(20)
     opened, refused, heard = relay.opened, relay.refused(), victim.heard()
     cable.silence()
     while (there := _in_session(victim)) and time.monotonic() < end:

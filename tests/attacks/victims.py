@@ -22,10 +22,11 @@ from tests.attacks.tapped import Tape, kinds_of
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS, Crowd, Person
 from tests.support.procs import ServerProcess
+from tests.support.waiting import patient
 
 # More than a flight of these waits for the client to have dealt with it, so that its socket buffer loses none.
 _FLIGHT = 100
-_PATIENCE = 20.0
+_PATIENCE = patient(20.0)
 
 
 class Victim:

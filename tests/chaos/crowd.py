@@ -16,6 +16,7 @@ from lanchat.net.client import Client
 from lanchat.store.profile import Profile
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess
+from tests.support.waiting import patient
 
 SIZE = 10
 RATE = 4.0  # messages a second of each person
@@ -123,10 +124,10 @@ class Crowd:
 
     async def until(self, done: Callable[[], Any], timeout: float, what: str) -> None:
         """Raises TimeoutError that names what was waited for, and shows how everybody is doing."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patient(timeout)
         while not done():
             if time.monotonic() > end:
-                raise TimeoutError(f"{what}: not within {timeout:g} s\n{self.describe()}")
+                raise TimeoutError(f"{what}: not within {patient(timeout):g} s\n{self.describe()}")
             await asyncio.sleep(0.01)
 
     async def live_after(self, moment: float, timeout: float = 60.0) -> list[float]:

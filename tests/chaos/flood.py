@@ -23,7 +23,7 @@ class Flood:
     def __init__(self, port: int, user: str) -> None:
         self.heard: Counter[type] = Counter()
         self.handed_in = 0
-        self._client = RawClient(port, timeout=20)
+        self._client = RawClient(port)
         self._client.register(user)
         self._room = self._client.rooms["general"]
         self._ended = threading.Event()

@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS
 from tests.chaos.typists import LINES, Death, Typist, draw_deaths
@@ -13,7 +11,6 @@ from tests.support.procs import ServerProcess
 DEATHS = 6
 
 
-@pytest.mark.timeout(180)
 def test_what_a_killed_client_had_told_is_stored_once(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text(LIMITS)

@@ -17,7 +17,6 @@ KILLS = 10
 SLOWEST = 50.0
 
 
-@pytest.mark.timeout(300)
 def test_nothing_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path, database: str | None) -> None:
     kills = draw_kills(KILLS, seed=5, first=0 if database is None else len(WRITING) - KILLS // 2)
     tally = asyncio.run(campaign(Scene(tmp_path, database=database), kills))

@@ -20,6 +20,7 @@ from tests.chaos.points import TYPING
 from tests.support.leaks import guard
 from tests.support.ports import free_port
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
+from tests.support.waiting import patient
 
 LINES = 60
 
@@ -63,16 +64,16 @@ class Typing:
                 self._await_first_line(timeout)
                 time.sleep(self.death.delay)
                 self.process.send_signal(signal.SIGKILL)
-            return self.process.wait(timeout)
+            return self.process.wait(patient(timeout))
         finally:
             self.process.kill()
-            self.process.communicate(timeout=10)
+            self.process.communicate(timeout=patient(10))
             for file in self.files:
                 file.close()
                 guard.text(file.name, Path(file.name).read_bytes())
 
     def _await_first_line(self, timeout: float) -> None:
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patient(timeout)
         while time.monotonic() < end and self.process.poll() is None:
             if any(row["event"] == "message" for row in self.told()):
                 return
@@ -138,10 +139,10 @@ class Typist:
         """What no process had the time to hand in: the next one does it. Raises TimeoutError."""
         client = Client(self.profile, lambda event: None, use_zeroconf=False, discovery_port=free_port())
         try:
-            await client.call(api.Connect(timeout=10))
-            await client.call(api.WaitLive(timeout))
+            await client.call(api.Connect(timeout=patient(10)))
+            await client.call(api.WaitLive(patient(timeout)))
             assert client.member is not None
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patient(timeout)):
                 while client.member.store.outgoing():
                     await asyncio.sleep(0.02)
         finally:

@@ -68,7 +68,7 @@ def server(box: Box, tmp_path: Path) -> Iterator[ServerProcess]:
 
 def ask(client: RawClient, operation: Any) -> Any:
     """Done, or the code of the failure."""
-    result = client.request(operation, 15)
+    result = client.request(operation)
     return Code(result.code) if isinstance(result, wire.Failure) else result
 
 

@@ -12,6 +12,7 @@ from lanchat.protocol.certificates import open_certificate_untrusted
 from lanchat.protocol.wire import Code, Role
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
+from tests.support.waiting import patient
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +160,7 @@ def test_a_display_name_is_seen_by_others_and_in_the_certificate(server: ServerP
         body = open_certificate_untrusted(client.welcome.log_key, client.welcome.log_id, renewed)
         assert body.display_name == "Judy Ж"
         assert client.request(wire.GetProfile()).email == "judy@example.org"
-        end = time.monotonic() + 5
+        end = time.monotonic() + patient(5)
         names: set[str] = set()
         while "Judy Ж" not in names and time.monotonic() < end:
             names |= {person.display_name for person in other.wait_for(wire.Users).users if person.id == user}

@@ -10,11 +10,11 @@ from lanchat.protocol import wire
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 
 def scrape(port: int) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=patient(5)) as answer:
         text = answer.read().decode()
     return {name: float(value) for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+]+)$", text, re.MULTILINE)}
 
@@ -69,7 +69,7 @@ def test_the_administrators_channel_wants_the_token(tmp_path: Path) -> None:
             b"\xff\xfe",
             b"x" * 100_000,
         ):
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            with socket.create_connection(("127.0.0.1", port), timeout=patient(5)) as sock:
                 sock.sendall(line + b"\n")
                 answer = sock.makefile("rb").readline()
                 assert b"anna" not in answer

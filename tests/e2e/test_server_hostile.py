@@ -17,7 +17,7 @@ from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.messages import Header, Kind, Message
 from lanchat.protocol.wire import Code, decode_server_datagram_untrusted, encode_datagram, pack_frame
 from tests.support.procs import ServerProcess
-from tests.support.raw import RawClient, another_address, tls_connect
+from tests.support.raw import ANSWER_MAX, RawClient, another_address, tls_connect
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def witness(server: ServerProcess) -> Iterator[RawClient]:
         assert honest.say(honest.rooms["general"], "after").seq > before > 0
 
 
-def closed(sock: socket.socket, timeout: float = 5.0) -> bool:
+def closed(sock: socket.socket, timeout: float = ANSWER_MAX) -> bool:
     """Whether the server ends this connection."""
     sock.settimeout(timeout)
     try:
@@ -124,9 +124,9 @@ def test_whoever_does_not_log_in_has_ten_seconds(server: ServerProcess) -> None:
         tls_connect(server.port) as mute,
         socket.create_connection(("127.0.0.1", server.port)) as half_open,
     ):
-        assert closed(mute, timeout=15)
-        assert 8 < time.monotonic() - started < 13
-        assert closed(half_open, timeout=5)
+        assert closed(mute)
+        assert time.monotonic() - started > 8
+        assert closed(half_open)
 
 
 def test_strangers_cannot_take_all_places(server: ServerProcess, witness: RawClient) -> None:

@@ -21,7 +21,7 @@ from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 
 def run_server(data_dir: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -177,7 +177,7 @@ def test_nothing_is_acknowledged_while_the_database_is_away(tmp_path: Path, mari
     mariadb_own.create_database("away")
     with (
         ServerProcess(tmp_path / "data", database=mariadb_own.url("away")) as server,
-        RawClient(server.port, timeout=30) as client,
+        RawClient(server.port) as client,
     ):
         client.register("anna")
         room = client.rooms["general"]
@@ -185,13 +185,13 @@ def test_nothing_is_acknowledged_while_the_database_is_away(tmp_path: Path, mari
         mariadb_own.kill()
         message = client.message(room, "meanwhile")
         client.send(wire.Submit([message]))
-        assert client.wait_for(wire.Busy, 20).retry_ms > 0
+        assert client.wait_for(wire.Busy, patient(20)).retry_ms > 0
         mariadb_own.start()
         receipt = None
-        end = time.monotonic() + 20
+        end = time.monotonic() + patient(20)
         while receipt is None and time.monotonic() < end:
             client.send(wire.Submit([message]))
-            frame = client.receive(10)
+            frame = client.receive(patient(10))
             if isinstance(frame, wire.Decided):
                 receipt = frame.receipts[0]
             else:

@@ -14,6 +14,7 @@ from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
+from tests.support.waiting import patient
 
 Join = Callable[[str], RawClient]
 
@@ -197,7 +198,7 @@ def test_receipts_tell_who_has_it(join: Join) -> None:
     assert cursors.cursors == [wire.MemberCursor(bob.user_id, 1, 0)]
     bob.send(wire.Cursors([wire.Cursor(room, 1, 1)]))
     wanted = wire.MemberCursor(bob.user_id, 1, 1)
-    end = time.monotonic() + 5
+    end = time.monotonic() + patient(5)
     while wanted not in anna.request(wire.ListCursors(room)).cursors:
         assert time.monotonic() < end
     # They outlive the session.
@@ -209,7 +210,7 @@ def test_presence_of_others(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
 
     def wait_for_state(state: PresenceState) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + patient(5)
         while time.monotonic() < end:
             for user in anna.wait_for(wire.Users).users:
                 if user.id == bob.user_id and user.state is state:

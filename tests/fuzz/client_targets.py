@@ -32,6 +32,7 @@ from tests.support import fake_server
 from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 
 ROOM = 1
 HOSTILE_TIME = 2.5
@@ -144,7 +145,7 @@ class Patient:
         """Every command has ended, as the contract says: with a result or a CommandError."""
         await self.client.close()
         if self._tasks:
-            done, waiting = await asyncio.wait(self._tasks, timeout=40)
+            done, waiting = await asyncio.wait(self._tasks, timeout=patient(40))
             assert not waiting, f"commands never end: {waiting}"
             for task in done:
                 task.result()

@@ -21,6 +21,7 @@ from tests.chaos.audit import Audit
 from tests.fuzz.file_targets import folder
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
+from tests.support.waiting import patient
 
 # High enough that the attackers are not simply turned away; the bounds themselves have their own tests.
 CONFIG = """
@@ -35,7 +36,7 @@ _TROUBLE = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|batch failed|never retr
 MEMORY_MAX = 96 << 20
 CPU_EACH_MAX = 0.02
 # For what takes some 10 ms: the computer may have other things to do.
-PATIENCE = 30.0
+PATIENCE = patient(30.0)
 
 
 class LogAudit(Audit):

@@ -26,11 +26,12 @@ from tests.fuzz.seeds import array
 from tests.fuzz.target import Never, Target
 from tests.fuzz.valid import PASSWORD, Speaker, World
 from tests.support.raw import RawClient
+from tests.support.waiting import patient
 
 USERS = 4
 BROKEN_INPUTS = 700
 STEPS = 120
-ANSWER_TIME = 30.0
+ANSWER_TIME = patient(30.0)
 
 
 class Attacker:
@@ -53,7 +54,7 @@ class Attacker:
         self._adopt()
 
     def _connect(self) -> RawClient:
-        return RawClient(self.stage.server.port, key=self.key, timeout=15)
+        return RawClient(self.stage.server.port, key=self.key)
 
     def _adopt(self) -> None:
         client = self.client
@@ -149,7 +150,7 @@ class Visit:
     """One connection that says valid things at wrong times, and counts what is answered."""
 
     def __init__(self, stage: Scene, speaker: Speaker, rng: Random) -> None:
-        self.client = RawClient(stage.server.port, key=speaker.key, timeout=15)
+        self.client = RawClient(stage.server.port, key=speaker.key)
         self.stage = stage
         self.speaker = speaker
         self.rng = rng

@@ -27,8 +27,9 @@ from typing import Self
 
 from tests.lab.wire import Conditions
 from tests.support.child import Child
+from tests.support.waiting import patient
 
-COMMAND_TIMEOUT = 10.0
+COMMAND_TIMEOUT = patient(10.0)
 _numbers = itertools.count(1)
 _open_labs: "weakref.WeakSet[Lab]" = weakref.WeakSet()
 
@@ -184,7 +185,7 @@ class Lab:
         argv = [sys.executable, "-m", "tests.lab.wire", conditions.to_json(), *pairs]
         cables = Child(argv, cwd=Path(__file__).parents[2])
         self._cables.append(cables)
-        cables.wait_for_line(lambda line: line == "up", COMMAND_TIMEOUT, "the cables are there")
+        cables.wait_for_line(lambda line: line == "up", 10, "the cables are there")
         for lan, port, computer, device, address in ends:
             lan.ip(f"link set {port} master br0 up")
             computer.set_up(device, address)

@@ -19,10 +19,11 @@ from typing import Any
 from lanchat.net import api
 from lanchat.net.client import Client
 from lanchat.store.profile import Profile
+from tests.support.waiting import patient
 
 PASSWORD = "correct horse"
 # Also on a network that loses nearly every packet somebody gets in at some time.
-ENTRY_PATIENCE = 60.0
+ENTRY_PATIENCE = patient(60.0)
 
 
 def tell(what: str, **more: Any) -> None:
@@ -47,9 +48,9 @@ async def enter(client: Client, name: str, address: str) -> int:
     while True:
         try:
             if client.member is None:
-                await client.call(api.Connect(address=address, accept_new=True, timeout=10))
+                await client.call(api.Connect(address=address, accept_new=True, timeout=patient(10)))
                 await client.call(api.Register(name, PASSWORD))
-            await client.call(api.WaitLive(30))
+            await client.call(api.WaitLive(patient(30)))
             room: api.RoomView = await client.call(api.FindRoom("general"))
             return room.room
         except api.CommandError as error:

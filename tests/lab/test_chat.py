@@ -1,7 +1,6 @@
 """People chat from computer to computer: the whole product over real kernels, with datagrams blocked or lost."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -142,7 +141,6 @@ def test_a_server_that_was_away_comes_back_and_gets_what_was_typed_meanwhile(off
     assert result.returncode == 0, result.stderr
     (row,) = json_lines(result.stdout)
     assert row["stored"] is False
-    started = time.monotonic()
     office.stack.enter_context(office.server.restart())
     # Whatever runs next with this profile hands in what waits.
     result = run_client(["listen", "general", "--for", "8"], profile, namespace=computer.name)
@@ -150,4 +148,3 @@ def test_a_server_that_was_away_comes_back_and_gets_what_was_typed_meanwhile(off
     message = listener.wait_for(is_message, 40)
     assert message["text"] == "typed while it was away"
     assert message["id"] == row["id"]
-    assert time.monotonic() - started < 40

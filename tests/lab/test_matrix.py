@@ -45,7 +45,6 @@ def in_groups(names: list[str]) -> list[object]:
 
 
 @pytest.mark.lab
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", in_groups(list(COUNTS)))
 def test_nothing_is_lost_and_nothing_comes_twice(name: str, tmp_path: Path) -> None:
     if reason := missing():

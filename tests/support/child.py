@@ -1,7 +1,8 @@
 """One real child process: started, read line by line, stopped in a bounded time, never left behind.
 
-Two threads collect what the child writes, so that it never blocks on a full pipe. Everything started here
-is also killed when the test process exits, in case a test did not get to its clean-up.
+Time limits are those of an idle computer, lengthened by `tests.support.waiting`. Two threads collect what the child
+writes, so that it never blocks on a full pipe. Everything started here is also killed when the test process exits, in
+case a test did not get to its clean-up.
 """
 
 import atexit
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tests.support.leaks import guard
+from tests.support.waiting import patient
 
 _started: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
@@ -89,7 +91,7 @@ class Child:
         Raises TimeoutError after `timeout` seconds, RuntimeError when the process ended without such a line;
         both show what it wrote.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patient(timeout)
         with self._changed:
             while True:
                 ended = not self._readers[0].is_alive()
@@ -101,7 +103,7 @@ class Child:
                     break
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise TimeoutError(f"{what}: not within {timeout:g} s\n{self.transcript()}")
+                    raise TimeoutError(f"{what}: not within {patient(timeout):g} s\n{self.transcript()}")
                 self._changed.wait(min(left, 0.1))
         self._reap(timeout=5)
         raise RuntimeError(f"{what}: the process ended with {self.returncode} before\n{self.transcript()}")
@@ -109,9 +111,9 @@ class Child:
     def wait(self, timeout: float) -> int:
         """Waits for the end; returns the exit code. Raises TimeoutError and leaves the process running."""
         try:
-            self._process.wait(timeout)
+            self._process.wait(patient(timeout))
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"still running after {timeout:g} s\n{self.transcript()}") from None
+            raise TimeoutError(f"still running after {patient(timeout):g} s\n{self.transcript()}") from None
         self._reap(timeout=5)
         return self._process.returncode
 
@@ -133,7 +135,7 @@ class Child:
     def kill(self) -> None:
         """SIGKILL: the process gets no chance to finish anything, as in a power cut."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(patient(10))
         self._reap(timeout=5)
 
     def _reap(self, timeout: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.store.local import SqliteLocalStore
 from tests.support.local_log import Log, key, message
+from tests.support.waiting import patient
 
 SHARED_LENGTH = 300
 
@@ -93,7 +94,7 @@ def add_until_refused(store: SqliteLocalStore, number: int) -> int:
 
 
 def wait_for(file: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patient(30)
     while not file.exists():
         if time.monotonic() > deadline:
             raise TimeoutError(file)

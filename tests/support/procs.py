@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.support.child import Child
 from tests.support.leaks import guard
+from tests.support.waiting import patient
 
 ROOT = Path(__file__).parents[2]
 Event = dict[str, Any]
@@ -143,7 +144,7 @@ def run_client(
         capture_output=True,
         encoding="utf-8",
         errors="replace",
-        timeout=timeout,
+        timeout=patient(timeout),
     )
 
 

@@ -16,8 +16,11 @@ from lanchat.protocol.limits import ALPN
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
 from tests.support.leaks import guard
+from tests.support.waiting import patient
 
 _sources = itertools.count(1)
+# Seconds until an answer is given up.
+ANSWER_MAX = patient(5.0)
 
 
 def another_address() -> str:
@@ -26,7 +29,7 @@ def another_address() -> str:
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
-def tls_connect(port: int, *, alpn: str | None = ALPN, timeout: float = 5.0, source: str = "") -> ssl.SSLSocket:
+def tls_connect(port: int, *, alpn: str | None = ALPN, timeout: float = ANSWER_MAX, source: str = "") -> ssl.SSLSocket:
     """A TLS connection to loopback that trusts anybody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -47,7 +50,7 @@ class RawClient:
     """Connects and says hello; everything else on request. `events` collects frames that answer nothing."""
 
     def __init__(
-        self, port: int, *, timeout: float = 5.0, key: Ed25519PrivateKey | None = None, source: str = ""
+        self, port: int, *, timeout: float = ANSWER_MAX, key: Ed25519PrivateKey | None = None, source: str = ""
     ) -> None:
         self.port = port
         self.sock = tls_connect(port, timeout=timeout, source=source)
@@ -78,7 +81,7 @@ class RawClient:
     def send(self, frame: Any) -> None:
         self.sock.sendall(pack_frame(frame))
 
-    def receive(self, timeout: float = 5.0) -> Any:
+    def receive(self, timeout: float = ANSWER_MAX) -> Any:
         """The next frame; raises EOFError when the server closed, TimeoutError when nothing came."""
         self.sock.settimeout(timeout)
         while not self._frames:
@@ -88,7 +91,7 @@ class RawClient:
             self._frames += [decode_from_server_untrusted(frame) for frame in self._reader.feed_untrusted(octets)]
         return self._frames.pop(0)
 
-    def wait_for(self, kind: type | UnionType, timeout: float = 5.0) -> Any:
+    def wait_for(self, kind: type | UnionType, timeout: float = ANSWER_MAX) -> Any:
         """The next frame of a kind; others are kept in `events`."""
         for event in self.events:
             if isinstance(event, kind):
@@ -101,7 +104,7 @@ class RawClient:
                 return frame
             self.events.append(frame)
 
-    def request(self, operation: Any, timeout: float = 5.0) -> Any:
+    def request(self, operation: Any, timeout: float = ANSWER_MAX) -> Any:
         """The result, or the Failure."""
         self._id += 1
         guard.operation(operation)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.child import Child
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 SIZE = (1280, 900)
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяё"
@@ -69,7 +69,7 @@ def _load_keyboard(display: str) -> None:
         {keys}}};
     }};"""
     subprocess.run(
-        ["xkbcomp", "-w0", "-", display], input=keymap, text=True, check=True, capture_output=True, timeout=20
+        ["xkbcomp", "-w0", "-", display], input=keymap, text=True, check=True, capture_output=True, timeout=patient(20)
     )
 
 
@@ -87,7 +87,7 @@ def xdotool(display: str, *args: str, timeout: float = 10.0) -> str:
         check=True,
         capture_output=True,
         encoding="utf-8",
-        timeout=timeout,
+        timeout=patient(timeout),
     ).stdout.strip()
 
 
@@ -134,5 +134,5 @@ def type_text(display: str, text: str) -> None:
 def screenshot(display: str, path: Path) -> Path:
     """A picture of the whole screen; the format follows the suffix."""
     command = ["import", "-display", display, "-window", "root", str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=patient(30))
     return path

@@ -18,7 +18,7 @@ from lanchat.ui.theme import DARK, LIGHT
 from tests.support.child import Child
 from tests.support.ports import free_port
 from tests.support.raw import RawClient
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 from tests.support.xvfb import focus, key, screen_environment, screenshot, type_text, wait_for_window
 
 pytestmark = pytest.mark.display
@@ -94,7 +94,11 @@ def clipboard(display: str) -> str:
     """What another program would paste."""
     script = "import tkinter; root = tkinter.Tk(); root.withdraw(); print(root.clipboard_get())"
     done = subprocess.run(
-        [sys.executable, "-c", script], env=screen_environment(display), capture_output=True, text=True, timeout=20
+        [sys.executable, "-c", script],
+        env=screen_environment(display),
+        capture_output=True,
+        text=True,
+        timeout=patient(20),
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -225,7 +229,7 @@ def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:
     options = {"name": "Office", "data_dir": str(tmp_path)}
     environment = screen_environment(":9999", {"LANCHAT_LANGUAGE": "en"})
     done = subprocess.run(
-        [*PROGRAM, json.dumps(options)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30
+        [*PROGRAM, json.dumps(options)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=patient(30)
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

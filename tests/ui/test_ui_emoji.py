@@ -9,7 +9,7 @@ import pytest
 from lanchat.ui import glyphs
 from tests.support.child import Child
 from tests.support.ui_window import UiWindow, fake_window
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 from tests.support.xvfb import screen_environment
 
 pytestmark = pytest.mark.display
@@ -128,6 +128,10 @@ def test_copied_emoji_reach_other_programs(display: str, tmp_path: Path, clipboa
         window.choose("Copy message")
         read = "import tkinter; r = tkinter.Tk(); r.withdraw(); print(ascii(r.clipboard_get()))"
         done = subprocess.run(
-            [sys.executable, "-c", read], env=screen_environment(display), capture_output=True, text=True, timeout=20
+            [sys.executable, "-c", read],
+            env=screen_environment(display),
+            capture_output=True,
+            text=True,
+            timeout=patient(20),
         )
         assert glyphs.joined(eval(done.stdout)) == TEXT

@@ -227,17 +227,16 @@ def test_a_mail_server_that_is_down_or_silent_costs_the_caller_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mailer = Mailer(Smtp("127.0.0.1", silent.getsockname()[1], "", "", SENDER, "plain"), step_timeout=0.3)
-        start = time.monotonic()
+        mailer = Mailer(Smtp("127.0.0.1", silent.getsockname()[1], "", "", SENDER, "plain"), step_timeout=2.0)
         asyncio.run(mailer.send_code("ann@example.org", "ann", CODE, "server", 15))
-        assert time.monotonic() - start < 0.2
+        assert "was not sent" not in caplog.text  # nobody waited for the end of it
         wait_until(lambda: "was not sent: SMTPServerDisconnected" in caplog.text, 10, "the failure in the log")
         mailer.close()
 
 
 def test_the_line_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mailer = Mailer(Smtp("127.0.0.1", silent.getsockname()[1], "", "", SENDER, "plain"), step_timeout=0.5)
+        mailer = Mailer(Smtp("127.0.0.1", silent.getsockname()[1], "", "", SENDER, "plain"), step_timeout=60.0)
 
         async def fill() -> None:
             for _ in range(mail.QUEUE_MAX + 10):

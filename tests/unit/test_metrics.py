@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lanchat_server.service.metrics import Exporter, Metrics
+from tests.support.waiting import patient
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def exporter(metrics: Metrics) -> Iterator[Exporter]:
 
 def scrape(exporter: Exporter) -> dict[tuple[str, str], float]:
     """(sample, its only label's value) to figure."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics", timeout=patient(10)) as answer:
         text = answer.read().decode()
     return {
         (sample.name, next(iter(sample.labels.values()), "")): sample.value

@@ -18,6 +18,7 @@ from lanchat.store.profile import Profile
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 
 ROOM = 1
 # Quick tries: the times themselves are tested with the core.
@@ -45,7 +46,7 @@ class Person:
     async def register(self, server: FakeServer, name: str = "anna") -> "Person":
         await self.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
         await self.call(api.Register(name, "a password"))
-        await self.call(api.WaitLive(5))
+        await self.call(api.WaitLive(100))
         return self
 
     async def state(self, state: api.State) -> None:
@@ -56,11 +57,11 @@ class Person:
 
     async def say(self, text: str) -> int:
         line = await self.call(api.Send(ROOM, text))
-        return int(await self.call(api.WaitDecided(line.id, 5)))
+        return int(await self.call(api.WaitDecided(line.id, patient(5))))
 
 
 async def until(done: Callable[[], Any], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(patient(seconds)):
         while not done():
             await asyncio.sleep(0.01)
 
@@ -206,7 +207,7 @@ def test_a_remembered_device_needs_no_password(run: Any, tmp_path: File) -> None
         again = Person(tmp_path / "anna")
         await again.call(api.Connect())
         assert (await again.call(api.GetOffer())).remembered == "anna"
-        assert (await again.call(api.WaitLive(5))).name == "anna"
+        assert (await again.call(api.WaitLive(100))).name == "anna"
         assert len(server.requests(wire.LoginDevice)) == 1
         await again.client.close()
 
@@ -241,7 +242,7 @@ def test_what_is_not_to_be_remembered_is_revoked_at_the_end(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.Connect(address=server.address, accept_new=True))
         await anna.call(api.Register("anna", "a password", remember=False))
-        await anna.call(api.WaitLive(5))
+        await anna.call(api.WaitLive(100))
         assert anna.profile.device(LOG_ID) is None
         await anna.client.close()
         assert len(server.requests(wire.Logout)) == 1
@@ -255,14 +256,14 @@ def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
         await anna.call(api.Disconnect())
         server.refuse = wire.Code.DEVICE_REVOKED
         await anna.call(api.Connect())
-        error = await anna.fails(api.WaitLive(5))
+        error = await anna.fails(api.WaitLive(100))
         assert (error.trouble, error.code) == (api.Trouble.REFUSED, wire.Code.DEVICE_REVOKED)
         await anna.state(api.State.REFUSED)
         tries = len(server.requests(wire.LoginDevice))
         await asyncio.sleep(0.3)
         assert len(server.requests(wire.LoginDevice)) == tries
         await anna.call(api.Login("anna", "a password"))
-        assert (await anna.call(api.WaitLive(5))).name == "anna"
+        assert (await anna.call(api.WaitLive(100))).name == "anna"
 
     run(scenario)
 
@@ -387,7 +388,7 @@ def test_a_line_waits_is_stored_and_takes_its_place(run: Any) -> None:
         await anna.register(server)
         line = await anna.call(api.Send(ROOM, "hello"))
         assert (line.seq, line.mine, line.text, line.author_name) == (None, True, "hello", "anna")
-        assert await anna.call(api.WaitDecided(line.id, 5)) == 1
+        assert await anna.call(api.WaitDecided(line.id, patient(5))) == 1
         await until(lambda: len(anna.of(api.LineAdded)) == 2)
         waiting, stored = anna.of(api.LineAdded)
         assert (waiting.line.seq, stored.line.seq) == (None, 1)
@@ -465,7 +466,7 @@ def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None
 
         server.log.submit = refuse  # type: ignore[method-assign]
         line = await anna.call(api.Send(ROOM, "hello?"))
-        error = await anna.fails(api.WaitDecided(line.id, 5))
+        error = await anna.fails(api.WaitDecided(line.id, patient(5)))
         assert (error.trouble, error.code) == (api.Trouble.REFUSED, wire.Code.NOT_A_MEMBER)
         await until(lambda: anna.of(api.LineRefused))
         (shown,) = await anna.call(api.LoadLines(ROOM))
@@ -576,7 +577,7 @@ def test_away_and_back(run: Any) -> None:
         again.accounts, again.public_keys = server.accounts, server.public_keys
         async with again:
             await anna.state(api.State.LIVE)
-            assert await anna.call(api.WaitDecided(line.id, 5)) == 2
+            assert await anna.call(api.WaitDecided(line.id, patient(5))) == 2
 
     run(scenario)
 
@@ -736,9 +737,9 @@ def test_the_thread_runs_commands_and_ends(tmp_path: File) -> None:
 
         await call(api.Connect(address=server.address, accept_new=True))
         await call(api.Register("anna", "a password"))
-        await call(api.WaitLive(5))
+        await call(api.WaitLive(100))
         line = await call(api.Send(ROOM, "from a thread"))
-        assert await call(api.WaitDecided(line.id, 5)) == 1
+        assert await call(api.WaitDecided(line.id, patient(5))) == 1
         with pytest.raises(api.CommandError):
             await call(api.Send(77, "nowhere"))
 

@@ -8,13 +8,14 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat.net import api, connecting, dial, driver
 from lanchat.net.listing import FoundServer
 from lanchat.protocol import wire
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.test_net_client import ROOM, Person, until
+from tests.unit.test_net_client import QUICK, ROOM, Person, until
 
 
 def twin(server: FakeServer, **options: Any) -> FakeServer:
@@ -53,11 +54,12 @@ def port_of(person: Person) -> int:
 
 
 def play(scenario: Callable[[FakeServer, Person], Any], folder: File, log: FakeLog | None = None) -> None:
-    """A registered person beside a server, in an event loop."""
+    """A registered person beside a server, in an event loop. The connection to a silent server is never given up: what
+    these tests see happens before that, however slow the computer is."""
 
     async def everything() -> None:
         async with FakeServer(log or FakeLog()) as server:
-            anna = Person(folder / "anna")
+            anna = Person(folder / "anna", config=replace(QUICK, silence_max=1000.0))
             try:
                 await anna.register(server)
                 await scenario(server, anna)
@@ -73,7 +75,7 @@ def test_the_session_moves_to_where_the_server_is_now(tmp_path: File, monkeypatc
             discoverable(monkeypatch, moved)
             fall_silent(server)
             line = await anna.call(api.Send(ROOM, "where are you"))
-            assert await anna.call(api.WaitDecided(line.id, 10)) == 1
+            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
             assert port_of(anna) == moved.port
             known = anna.profile.last_server()
             assert known is not None
@@ -101,7 +103,7 @@ def test_a_stranger_who_answers_the_search_is_told_nothing(tmp_path: File, monke
             await asyncio.sleep(0.3)
             assert port_of(anna) == server.port
             server.deaf, server.udp = False, True
-            assert await anna.call(api.WaitDecided(line.id, 10)) == 1
+            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
             assert port_of(anna) == server.port
             assert stranger.heard == []
 
@@ -116,7 +118,7 @@ def test_a_session_that_is_heard_again_in_time_is_kept(tmp_path: File, monkeypat
             line = await anna.call(api.Send(ROOM, "a moment"))
             await until(lambda: bool(searches))
             server.deaf, server.udp = False, True
-            assert await anna.call(api.WaitDecided(line.id, 10)) == 1
+            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
             await until(lambda: bool(moved.requests(wire.LoginDevice)))
             await until(lambda: not moved.sessions)
             assert port_of(anna) == server.port
@@ -132,9 +134,7 @@ def test_a_lost_address_is_seen_and_the_session_made_anew(tmp_path: File, monkey
         server.udp = False
         server.sessions[0].live = lambda frame, reply: None  # type: ignore[method-assign]
         discoverable(monkeypatch, server)
-        began = time.monotonic()
         await until(lambda: anna.client.member.driver.channel not in (before, None))
-        assert time.monotonic() - began < 7
 
     play(scenario, tmp_path)
 

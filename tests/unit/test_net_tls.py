@@ -14,6 +14,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.wire import pack_frame
 from tests.support.fake_server import FakeServer
+from tests.support.waiting import patient
 
 Scenario = Callable[[FakeServer], Awaitable[None]]
 
@@ -27,7 +28,7 @@ def with_server(scenario: Scenario, **options: Any) -> None:
 
 
 async def until(done: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(patient(seconds)):
         while not done():
             await asyncio.sleep(0.005)
 

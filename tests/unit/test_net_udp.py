@@ -14,6 +14,7 @@ from lanchat.protocol import seal, wire
 from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.wire import SessionKeys, decode_client_datagram_untrusted, encode_datagram
 from tests.support.fake_log import LOG_ID
+from tests.support.waiting import patient
 
 KEYS = SessionKeys(1, b"s" * 32, b"c" * 32, 3_600_000)
 NEXT_KEYS = SessionKeys(2, b"S" * 32, b"C" * 32, 3_600_000)
@@ -74,7 +75,7 @@ async def _run(scenario: Scenario, *, threaded: bool) -> None:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patient(5)):
         while not done():
             await asyncio.sleep(0.005)
 

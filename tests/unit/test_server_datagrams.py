@@ -14,6 +14,7 @@ from lanchat.protocol import seal, wire
 from lanchat.protocol.codec import encode
 from lanchat_server.service import datagrams
 from lanchat_server.service.datagrams import DatagramRelay
+from tests.support.waiting import patient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a thread of its own receives there")
 
@@ -74,7 +75,7 @@ def heard_of(work: Callable[[Sender, Heard], Any]) -> Heard:
 
 
 async def until(heard: Heard, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patient(5)):
         while len(heard.tokens) < count:
             await asyncio.sleep(0.001)
 

@@ -17,6 +17,7 @@ from lanchat_server.service.server import Ready
 from lanchat_server.window_log import LINES_MAX, WindowLog
 from lanchat_server.window_model import Model, State, duration, identity
 from lanchat_server.window_thread import Ended, Event, Figures, Running, ServerThread
+from tests.support.waiting import patient
 
 FINGERPRINT = "0a" * 32
 READY = Ready(
@@ -52,7 +53,7 @@ class Run:
         self.thread = ServerThread(config, self.events, serve)
 
     def next(self) -> Event:
-        return self.events.get(timeout=10)
+        return self.events.get(timeout=patient(10))
 
 
 async def obedient(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.store import SqlStore, asking
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log
+from tests.support.waiting import patient
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_questions_at_the_same_time_have_a_connection_each(store: SqlStore, chec
     log = Log(store)
     log.say("one")
     checkouts.clear()
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=patient(10))
 
     def question(connection: Connection) -> int:
         together.wait()
