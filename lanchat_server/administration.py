@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lanchat.i18n import _
+from lanchat.net.words import bad_character
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name
+from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name, tidy_name
+from lanchat.protocol.text import TextError
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
@@ -63,6 +65,8 @@ async def operate(host: Host, operation: str, arguments: dict[str, Any]) -> Any:
         raise AdminError(_("There is no operation {operation}").format(operation=operation))
     try:
         return await OPERATIONS[operation](host, arguments)
+    except TextError as error:
+        raise AdminError(bad_character(error)) from error
     except ProtocolError as error:
         raise AdminError(str(error)) from error
     except Refused as refused:
@@ -119,9 +123,10 @@ async def _list(host: Host, _arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _add(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
-    name = clean_user_name(str(arguments.get("user", "")))
-    display_name = clean_display_name(str(arguments.get("display_name") or name))
-    email = clean_email(str(arguments["email"])) if arguments.get("email") else ""
+    name = clean_user_name(tidy_name(str(arguments.get("user", "")), joiners=False))
+    display_name = clean_display_name(tidy_name(str(arguments.get("display_name") or name)))
+    email = tidy_name(str(arguments.get("email") or ""), joiners=False)
+    email = clean_email(email) if email else ""
     password = str(arguments.get("password", ""))
     check_password(password)
     new = accounts.NewUser(name, display_name, email, await host.hasher.hash(password), _role(arguments))

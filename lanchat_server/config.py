@@ -17,12 +17,14 @@ import msgspec
 import platformdirs
 
 from lanchat.i18n import _
+from lanchat.net.words import not_text
 from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import DEFAULT_PORT
+from lanchat.protocol.identity import DEFAULT_PORT, tidy_address
 from lanchat.protocol.limits import SERVER_NAME_MAX
-from lanchat.protocol.names import clean_display_name, inert
+from lanchat.protocol.names import clean_display_name, inert, tidy_name
+from lanchat.protocol.text import character_name, clean_line, decode_text_untrusted, first_unseen
 from lanchat.protocol.wire import Registration
 
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
@@ -94,10 +96,20 @@ class ServerConfig(Concealing, frozen=True):
 # --- Readers: one value from TOML or the command line; raise ValueError with what was expected -----------------------
 
 
-def _text(value: object) -> str:
+def _secret(value: object) -> str:
+    """A text as it stands."""
     if not isinstance(value, str):
         raise ValueError(_("a text"))
     return value
+
+
+def _text(value: object) -> str:
+    """A text in one line, without what was copied along."""
+    return clean_line(_secret(value))
+
+
+def _host(value: object) -> str:
+    return tidy_address(_secret(value))
 
 
 def _flag(value: object) -> bool:
@@ -143,7 +155,7 @@ def _path(value: object) -> Path:
 def server_name(value: object) -> str:
     """A server's name as it may be announced; raises ValueError."""
     try:
-        return clean_display_name(_text(value))
+        return clean_display_name(tidy_name(_text(value)))
     except ProtocolError:
         raise ValueError(_("a name of 1 to {limit} characters").format(limit=SERVER_NAME_MAX)) from None
 
@@ -172,9 +184,9 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("name", "name", server_name),
-    Setting("host", "host", _text),
+    Setting("host", "host", _host),
     Setting("port", "port", _PORT),
-    Setting("public_host", "public_host", _text),
+    Setting("public_host", "public_host", _host),
     Setting("database", "database", database_url),
     Setting("data_dir", "data_dir", _path),
     Setting("no_discovery", "discovery", lambda value: not _flag(value)),
@@ -196,10 +208,10 @@ SETTINGS = (
     Setting("passwords.time_cost", "argon2.time_cost", _integer(ARGON2_TIME_COST, 100)),
     Setting("passwords.parallelism", "argon2.parallelism", _integer(1, 64)),
     Setting("passwords.workers", "argon2.workers", _integer(1, 64)),
-    Setting("smtp.host", "smtp.host", _text),
+    Setting("smtp.host", "smtp.host", _host),
     Setting("smtp.port", "smtp.port", _integer(1, 65535)),
     Setting("smtp.user", "smtp.user", _text),
-    Setting("smtp.password", "smtp.password", _text),
+    Setting("smtp.password", "smtp.password", _secret),
     Setting("smtp.sender", "smtp.sender", _text),
     Setting("smtp.security", "smtp.security", _choice(*SMTP_PORTS)),
 )
@@ -227,15 +239,28 @@ def read_file(file: Path) -> dict[str, Any]:
 
 
 def _parse(file: Path) -> dict[str, Any]:
+    text = ""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = decode_text_untrusted(file.read_bytes())
+        return tomllib.loads(text)
     except OSError as error:
         raise ConfigError(
             _("{file} cannot be read: {reason}").format(file=file, reason=error.strerror or error)
         ) from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        reason = str(error).replace("\n", " ")
+    except (ValueError, RecursionError, ProtocolError) as error:  # TOMLDecodeError is a ValueError
+        said = not_text(error) if isinstance(error, ProtocolError) else str(error).replace("\n", " ")
+        reason = said + _unseen(text)
         raise ConfigError(_("{file} is not valid TOML: {reason}").format(file=file, reason=reason)) from None
+
+
+def _unseen(text: str) -> str:
+    """Where a character stands that nobody sees and TOML does not take, as the rest of a sentence; else empty."""
+    found = first_unseen(text)
+    if found is None:
+        return ""
+    char, line, column = found
+    place = _("{character} stands in line {line}, column {column}")
+    return "; " + place.format(character=character_name(char), line=line, column=column)
 
 
 def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -19,6 +19,7 @@ from lanchat.cli.session import Session
 from lanchat.cli.terminal import TypedLines, terminal_kept
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.protocol.text import clean_text
 from lanchat.protocol.wire import PresenceState
 
 HISTORY = 20
@@ -138,6 +139,7 @@ class Conversation:
 
     async def _take(self, line: str) -> bool:
         """Do what the line says; False: leave."""
+        line = clean_text(line)
         if not line.strip():
             return True
         if line.startswith("//"):

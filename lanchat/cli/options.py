@@ -11,7 +11,14 @@ from typing import Any
 from lanchat.cli.arguments import N_, Command, Parser, add_command, build_parser, option_group, seconds, whole_number
 from lanchat.i18n import LANGUAGES, _
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import clean_fingerprint, parse_address, parse_invite_untrusted
+from lanchat.protocol.identity import (
+    clean_fingerprint,
+    parse_address,
+    parse_invite_untrusted,
+    tidy_address,
+    tidy_fingerprint,
+)
+from lanchat.protocol.names import tidy_name
 
 COMMON_DEFAULTS: dict[str, Any] = {
     "server": "",
@@ -29,27 +36,32 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "verbose": False,
     "command": "",
 }
+# Names of what is there already, and whether joiners may stand in them.
+_NAMES = {"user": False, "member": False, "room": True}
 _sequence = whole_number(1)
 
 
-def _checked(check: Callable[[str], object], complaint: str) -> Callable[[str], str]:
+def _checked(tidy: Callable[[str], str], check: Callable[[str], object], complaint: str) -> Callable[[str], str]:
+    """A reader of an argument that leaves out what was copied along with it."""
+
     def read(text: str) -> str:
+        tidied = tidy(text)
         try:
-            check(text)
+            check(tidied)
         except ProtocolError:
             raise argparse.ArgumentTypeError(_(complaint).format(value=repr(text))) from None
-        return text
+        return tidied
 
     return read
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
     add = option_group(parser, _("common options, before or after the command"))
-    address = _checked(lambda text: parse_address(text, 1), N_("{value} is not an address HOST[:PORT]"))
+    address = _checked(tidy_address, lambda text: parse_address(text, 1), N_("{value} is not an address HOST[:PORT]"))
     add("--server", _("the server's address; without it the server is searched"), metavar="HOST[:PORT]", type=address)
-    fingerprint = _checked(clean_fingerprint, N_("{value} is not a fingerprint of 64 hex digits"))
+    fingerprint = _checked(tidy_fingerprint, clean_fingerprint, N_("{value} is not a fingerprint of 64 hex digits"))
     add("--fingerprint", _("accept exactly this server"), metavar="HEX", type=fingerprint)
-    invite = _checked(parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
+    invite = _checked(tidy_address, parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
     add("--invite", _("connect to and accept exactly the server of this link"), metavar="LINK", type=invite)
     add("--accept-new", _("accept a new server without asking; never a changed one"), action="store_true")
     add("--profile", _("a separate person on the same computer"), metavar="DIR")
@@ -314,4 +326,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for name, value in COMMON_DEFAULTS.items():
         if getattr(options, name, None) is None:
             setattr(options, name, value)
+    for name, joiners in _NAMES.items():
+        if given := getattr(options, name, None):
+            setattr(options, name, tidy_name(given, joiners=joiners))
     return options

@@ -17,6 +17,7 @@ from lanchat.cli.output import Output, shown
 from lanchat.cli.terminal import PasswordSource, agree, has_terminal
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.net.cleaning import cleaned
 from lanchat.protocol.beacon import DISCOVERY_PORT
 from lanchat.protocol.names import name_key
 
@@ -89,7 +90,7 @@ class Session:
 
     async def call(self, command: api.Command) -> Any:
         """The command's result; raises api.CommandError."""
-        return await self.client.call(command)
+        return await self.client.call(cleaned(command))
 
     async def connect(self) -> api.ServerOffer:
         """Find the server, settle its identity. Raises CommandError, CliError."""

@@ -16,6 +16,9 @@ from typing import TypeVar
 
 from lanchat.cli.exits import USAGE, CliError
 from lanchat.i18n import _
+from lanchat.net.words import not_text
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import decode_text_untrusted
 
 PASSWORD_VARIABLE = "LANCHAT_PASSWORD"  # noqa: S105 - the name of a variable
 NEW_PASSWORD_VARIABLE = "LANCHAT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
@@ -100,13 +103,13 @@ async def _ask_password(question: str) -> str:
 
 
 def read_password_file(file: str) -> str:
-    """The first line of the file. Raises CliError."""
+    """The first line of the file, without a byte order mark. Raises CliError."""
     try:
-        with Path(file).open(encoding="utf-8") as stream:
-            password = stream.readline(PASSWORD_FILE_MAX).rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        # What Python says of octets that are no text quotes one of the password's.
-        reason = (error.strerror or error) if isinstance(error, OSError) else _("it is not UTF-8 text")
+        with Path(file).open("rb") as stream:
+            octets = stream.readline(PASSWORD_FILE_MAX)
+        password = decode_text_untrusted(octets).rstrip("\r\n")
+    except (OSError, ValueError, ProtocolError) as error:
+        reason = not_text(error) if isinstance(error, ProtocolError) else getattr(error, "strerror", None) or error
         raise CliError(
             USAGE, _("The password file {file} cannot be read: {reason}").format(file=file, reason=reason)
         ) from None
@@ -115,12 +118,17 @@ def read_password_file(file: str) -> str:
     return password
 
 
+def _variable(name: str) -> str:
+    """A password from the environment, without what a file or a program left around it."""
+    return os.environ.get(name, "").removeprefix("\ufeff").rstrip("\r\n")
+
+
 class PasswordSource:
     """Where a password comes from: a file, a variable, a person. Raises CliError at once when there is none of them, so
     that a command fails before it has talked to a server."""
 
     def __init__(self, file: str | None, option: str = "--password-file", variable: str = PASSWORD_VARIABLE) -> None:
-        self._given = read_password_file(file) if file else os.environ.get(variable, "")
+        self._given = read_password_file(file) if file else _variable(variable)
         if not self._given and not has_terminal():
             raise CliError(
                 USAGE,

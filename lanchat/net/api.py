@@ -452,10 +452,10 @@ class GetProfile(msgspec.Struct, frozen=True):
 
 
 class SetProfile(msgspec.Struct, frozen=True):
-    """-> None"""
+    """-> None. What is None stays as it is; an empty display name stands for the user name."""
 
-    display_name: str
-    email: str
+    display_name: str | None = None
+    email: str | None = None
 
 
 class CreateInvite(msgspec.Struct, frozen=True):

@@ -45,8 +45,9 @@ async def set_profile(client: "Client", command: api.SetProfile) -> None:
     member = client.logged_in()
     await member.ask(wire.SetProfile(command.display_name, command.email))
     device = client.profile.device(member.device.log_id)
-    if device is not None and device.device_id == member.device.device_id:
-        client.profile.save_device(replace(device, display_name=command.display_name or device.display_name))
+    name = command.display_name
+    if name is not None and device is not None and device.device_id == member.device.device_id:
+        client.profile.save_device(replace(device, display_name=name or device.user_name))
 
 
 async def create_invite(client: "Client", command: api.CreateInvite) -> str:

@@ -3,6 +3,8 @@
 from lanchat.i18n import _
 from lanchat.net.api import CommandError, Trouble
 from lanchat.protocol.client.states import Reason
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import SURROGATE, TextError, character_name
 from lanchat.protocol.wire import Code, Failure
 
 # Refusals that are about the command's own words, not about rights.
@@ -90,6 +92,22 @@ def text_problem(reason: str) -> CommandError:
         "control character in text": _("The text has characters that are not allowed"),
     }
     return CommandError(Trouble.INVALID, texts.get(reason, _("This cannot be sent")))
+
+
+def bad_character(error: TextError) -> str:
+    """Which character cannot be used, and where it stands."""
+    if SURROGATE.match(error.char):
+        text = _("Not UTF-8 text: character {position} is {character}")
+    else:
+        text = _("{character} cannot be used here: it is character {position}")
+    return text.format(character=character_name(error.char), position=error.position)
+
+
+def not_text(error: ProtocolError) -> str:
+    """Why octets are no text, from the words of ProtocolError."""
+    if str(error) == "text is UTF-16":
+        return _("it is in UTF-16: save it as UTF-8")
+    return _("it is not UTF-8 text")
 
 
 def offline() -> CommandError:

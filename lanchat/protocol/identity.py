@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import IGNORED, clean_line
 from lanchat.protocol.wordlist import WORDS
 
 WORD_COUNT = 8
@@ -23,6 +24,23 @@ class Invite(NamedTuple):
     host: str
     port: int
     fingerprint: str
+
+
+# Full-width letters, digits and signs, as East Asian keyboards type them, and the ideographic full stop.
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3002: ord(".")}
+_AROUND_A_LINK = " <>\"'\u2018\u2019\u201c\u201d\u00ab\u00bb"
+
+
+def tidy_address(text: str) -> str:
+    """An address or invite link that somebody typed or pasted, without what was copied along: unseen marks, quotation
+    marks, the line breaks of a mail in a link. Whether it is one is for the readers below."""
+    text = IGNORED.sub("", clean_line(text)).translate(_NARROW).strip(_AROUND_A_LINK)
+    return "".join(text.split()) if text.startswith("lanchat:") else text
+
+
+def tidy_fingerprint(text: str) -> str:
+    """A fingerprint that somebody typed or pasted, without unseen marks and blanks."""
+    return "".join(IGNORED.sub("", clean_line(text)).translate(_NARROW).split())
 
 
 def fingerprint_words(fingerprint: str) -> str:

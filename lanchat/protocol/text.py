@@ -67,6 +67,7 @@ IGNORED = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_UNSEEN = re.compile(f"{IGNORED.pattern}|[\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Scripts whose letters take another shape beside each other, from Arabic to Adlam: joiners choose the shape.
 _CURSIVE = (
@@ -186,6 +187,16 @@ def is_wanted(text: str, place: int) -> bool:
     if _DEPENDS.match(text, place):
         return _wanted(text[place], text[max(place - 1, 0) : place], text[place + 1 : place + 2])
     return any(flag.start() <= place < flag.end() for flag in _WHOLE_FLAG.finditer(text))
+
+
+def first_unseen(text: str) -> tuple[str, int, int] | None:
+    """The first character of a text that is drawn as nothing or as a blank other than tab and space, with its line and
+    column, counted from 1."""
+    found = _UNSEEN.search(text)
+    if found is None:
+        return None
+    before = text[: found.start()]
+    return found.group(), before.count("\n") + 1, found.start() - before.rfind("\n")
 
 
 # --- Cleaning -----------------------------------------------------------------------------------------------------

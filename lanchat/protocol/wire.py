@@ -478,8 +478,10 @@ class GetProfile(_Frame, frozen=True, tag=35):
 
 
 class SetProfile(_Frame, frozen=True, tag=36):
-    display_name: Short
-    email: Short
+    """Nil leaves what is there. An empty display name stands for the user name."""
+
+    display_name: Short | None = None
+    email: Short | None = None
 
 
 class Renew(_Frame, frozen=True, tag=37):

@@ -4,6 +4,7 @@ These files are never guessed at: one that does not read well is set aside and t
 without it would trust a stranger or make a new identity without anybody's knowledge.
 """
 
+import codecs
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,8 @@ class TypedFile(Generic[F]):
             ) from error
 
     def _decode(self, octets: bytes) -> F:
-        line, _newline, body = octets.partition(b"\n")
+        # Some editors begin each file that they save with a byte order mark.
+        line, _newline, body = octets.removeprefix(codecs.BOM_UTF8).partition(b"\n")
         if line != _first_line(body):
             raise ValueError("checksum")
         value: Any = msgspec.toml.decode(body, type=self._kind)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import tomli_w
 
 from lanchat.i18n import _
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import decode_text_untrusted
 from lanchat.store.filelock import guarded
 from lanchat.store.files import replace_file, set_aside
 
@@ -93,15 +95,16 @@ class Settings:
         try:
             if len(octets) > _SETTINGS_MAX:
                 raise ValueError("too long")
-            values = tomllib.loads(octets.decode())
+            values = tomllib.loads(decode_text_untrusted(octets))
             # Nested so deeply that it could be read and not be written again, it would make every save fail.
             tomli_w.dumps(values)
             return values
-        except (ValueError, RecursionError):  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        except (ValueError, RecursionError, ProtocolError) as error:  # TOMLDecodeError is a ValueError
             aside = set_aside(self._path)
-        self._notice = _("The settings could not be read: they are set aside as {file} and the defaults hold").format(
-            file=aside.name
-        )
+            text = _("The settings could not be read: they are set aside as {file} and the defaults hold")
+            if str(error) == "text is UTF-16":
+                text = _("The settings are in UTF-16, not UTF-8: they are set aside as {file} and the defaults hold")
+        self._notice = text.format(file=aside.name)
         return {}
 
 

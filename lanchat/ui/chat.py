@@ -9,6 +9,8 @@ from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Person, RoomView, State
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
+from lanchat.protocol.reactions import normal_reaction
+from lanchat.protocol.text import clean_text
 from lanchat.ui.chat_model import WAITING_AFTER, ChatModel, Draft
 from lanchat.ui.engine import Desk, Failed, Then
 from lanchat.ui.parts import Part
@@ -194,7 +196,7 @@ class Chat:
 
     def submit(self, text: str) -> bool:
         """Sends what the composer holds, or saves the edit; returns whether the composer is empty now."""
-        model, draft, text = self.model, self.model.draft, text.strip()
+        model, draft, text = self.model, self.model.draft, clean_text(text).strip()
         if not text or self.too_long(text) or not model.can_send():
             return False
         room = model.current
@@ -239,6 +241,7 @@ class Chat:
         """Adds a reaction, or takes one's own back."""
         if line.seq is None or line.deleted:
             return
+        emoji = normal_reaction(emoji)
         mine = any(r.emoji == emoji and self.model.me in r.users for r in line.reactions)
         self.ask(api.React(line.room, line.seq, emoji, remove=mine))
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lanchat.i18n import _
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
+from lanchat.protocol.text import clean_text
 from lanchat.ui import glyphs, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Font
@@ -137,7 +138,7 @@ class Composer:
 
     def _judge(self, text: str) -> None:
         """Says while somebody types why the text cannot be sent, or how much room is left."""
-        stripped = text.strip()
+        stripped = clean_text(text).strip()
         problem = self._chat.too_long(stripped)
         left = BODY_CHARACTERS_MAX - len(stripped)
         hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""

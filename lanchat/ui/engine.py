@@ -14,6 +14,7 @@ import msgspec
 
 from lanchat.i18n import _
 from lanchat.net.api import Command, CommandError, Event, Trouble
+from lanchat.net.cleaning import cleaned
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Desk:
     def ask(self, command: Command, then: Then | None = None, failed: Failed | None = None) -> None:
         """Runs a command. `then` gets its result, `failed` its error; each on the main thread, later."""
         try:
-            future = self._engine.call(command)
+            future = self._engine.call(cleaned(command))
         except (CommandError, RuntimeError) as error:
             problem = error if isinstance(error, CommandError) else CommandError(Trouble.LOCAL, str(error))
             self._post(Answer(lambda: self._fail(problem, failed)))

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Server, ServerOffer, Trouble, Trust
-from lanchat.protocol.identity import parse_invite_untrusted
+from lanchat.protocol.identity import parse_invite_untrusted, tidy_address
+from lanchat.protocol.names import tidy_name
 from lanchat.protocol.wire import Registration
 from lanchat.ui.engine import Desk
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
@@ -140,7 +141,7 @@ class EntryFlow:
     def connect(self, address: str, fingerprint: str = "", name: str = "") -> None:
         """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the
         search said that it is called."""
-        address = address.strip()
+        address = tidy_address(address)
         if problem := address_problem(address):
             self._go(Page.SERVERS, error=problem)
             return
@@ -209,15 +210,15 @@ class EntryFlow:
         if problem := user_problem(user) or ("" if password else _("Please type your password.")):
             self._problem(problem)
             return
-        self.model.user = user
+        self.model.user = user = tidy_name(user, joiners=False)
         self._busy(_("Logging in…"))
-        self._desk.ask(api.Login(user.strip(), password, remember), self._logged_in, self._failed)
+        self._desk.ask(api.Login(user, password, remember), self._logged_in, self._failed)
 
     def register(self, form: NewAccount) -> None:
         if problem := form.problem(self.needs_invite):
             self._problem(problem)
             return
-        self.model.user = form.user
+        self.model.user = tidy_name(form.user, joiners=False)
         self._busy(_("Creating the account…"))
         command = api.Register(
             form.user.strip(),
@@ -236,9 +237,9 @@ class EntryFlow:
         if problem := user_problem(user):
             self._problem(problem)
             return
-        self.model.user = user.strip()
+        self.model.user = tidy_name(user, joiners=False)
         self._busy(_("Asking the server for a code…"))
-        self._desk.ask(api.Recover(user.strip()), lambda nothing: self._code_sent(), self._failed)
+        self._desk.ask(api.Recover(self.model.user), lambda nothing: self._code_sent(), self._failed)
 
     def _code_sent(self) -> None:
         text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
@@ -249,7 +250,7 @@ class EntryFlow:
         if problem := user_problem(user):
             self._problem(problem)
             return
-        self.model.user = user.strip()
+        self.model.user = tidy_name(user, joiners=False)
         self._go(Page.RECOVER_CODE)
 
     def recover_with(self, code: str, password: str, again: str) -> None:

@@ -6,11 +6,20 @@ The rules are those of lanchat.protocol.names; the server judges again.
 from collections.abc import Callable
 
 from lanchat.i18n import _
+from lanchat.net.words import bad_character
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import parse_address, parse_invite_untrusted
+from lanchat.protocol.identity import parse_address, parse_invite_untrusted, tidy_address
 from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
-from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_room_name, clean_user_name
+from lanchat.protocol.names import (
+    check_password,
+    clean_display_name,
+    clean_email,
+    clean_room_name,
+    clean_user_name,
+    tidy_name,
+)
+from lanchat.protocol.text import TextError
 
 
 class NewAccount(Concealing, frozen=True):
@@ -32,17 +41,19 @@ class NewAccount(Concealing, frozen=True):
             return problem
         if problem := profile_problem(self.display_name, self.email):
             return problem
-        if needs_invite and not self.invite_code.strip():
+        if needs_invite and not _plain(self.invite_code):
             return _("This server needs an invite code. Ask the person who runs it.")
         return ""
 
 
 def profile_problem(display_name: str, email: str) -> str:
     """What is wrong with optional name and address; empty: nothing."""
-    if display_name.strip() and _fails(clean_display_name, display_name):
-        return _("The display name may have 64 characters, none of them invisible.")
-    if email.strip() and _fails(clean_email, email):
-        return _("This does not look like an e-mail address.")
+    if tidy_name(display_name):
+        problem = _name_problem(clean_display_name, display_name, _("The display name may have up to 64 characters."))
+        if problem:
+            return problem
+    if _plain(email):
+        return _name_problem(clean_email, _plain(email), _("This does not look like an e-mail address."))
     return ""
 
 
@@ -58,10 +69,26 @@ def password_problem(password: str, again: str) -> str:
 
 
 def user_problem(user: str) -> str:
-    if not user.strip():
+    """What is wrong with a user name; empty: nothing."""
+    user = _plain(user)
+    if not user:
         return _("Please type your user name.")
-    if _fails(clean_user_name, user):
-        return _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
+    rule = _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
+    return _name_problem(clean_user_name, user, rule)
+
+
+def _plain(text: str) -> str:
+    return tidy_name(text, joiners=False)
+
+
+def _name_problem(clean: Callable[[str], str], name: str, rule: str) -> str:
+    """Which character of a name cannot be used, or the rule that it breaks; empty: nothing is wrong."""
+    try:
+        clean(tidy_name(name))
+    except TextError as error:
+        return bad_character(TextError(error.char, name.find(error.char) + 1))
+    except ProtocolError:
+        return rule
     return ""
 
 
@@ -75,6 +102,7 @@ def _fails(check: Callable[[str], object], text: str) -> bool:
 
 def address_problem(address: str) -> str:
     """What is wrong with a typed address or link; empty: nothing, also for no address at all."""
+    address = tidy_address(address)
     if address.startswith("lanchat:"):
         if _fails(parse_invite_untrusted, address):
             return _("This invite link is not complete. Copy it again, from lanchat:// to its end.")
@@ -85,8 +113,7 @@ def address_problem(address: str) -> str:
 
 def room_problem(name: str) -> str:
     """What is wrong with the name of a new room; empty: nothing."""
-    if not name.strip():
+    if not tidy_name(name):
         return _("Please type a name for the room.")
-    if _fails(clean_room_name, name):
-        return _("A room's name has up to 64 characters and does not begin with # or @.")
-    return ""
+    rule = _("A room's name has up to 64 characters and does not begin with # or @.")
+    return _name_problem(clean_room_name, name, rule)

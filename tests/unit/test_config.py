@@ -138,7 +138,10 @@ def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, 
         ("[nonsense]\nname = 1", "there is no setting nonsense"),
         ("name = 5", "name must be a text"),
         ('name = " "', "name must be a name of 1 to 64 characters"),
-        ('name = "a\\u202eb"', "name must be a name of 1 to 64 characters"),
+        ('name = "\\u202e"', "name must be a name of 1 to 64 characters"),
+        ('name = "a\\ue000b"', "name must be a name of 1 to 64 characters"),
+        ("port\u00a0= 1", "U+00A0 NO-BREAK SPACE stands in line 1, column 5"),
+        ("host = 'a'\n\u200bport = 1", "U+200B ZERO WIDTH SPACE stands in line 2, column 1"),
         ('port = "47400"', "port must be a whole number from 0 to 65535"),
         ("port = true", "port must be a whole number from 0 to 65535"),
         ("port = 65536", "port must be a whole number from 0 to 65535"),
@@ -165,6 +168,21 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
     assert complaint in said
     assert "\n" not in said
     assert "hush" not in said
+
+
+def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:
+    text = 'name = "Büro"\r\nhost = "\u200e127.0.0.1"\r\nport = 4711\r\n[smtp]\r\nhost = "mail\u200b.example"\r\n'
+    text += 'sender = "\u202achat@example.org\u202c"\r\npassword = " a\u200b b "\r\n'
+    file = tmp_path / "server.toml"
+    file.write_bytes(text.encode("utf-8-sig"))
+    config = load({}, file, {})
+    assert (config.name, config.host, config.port) == ("Büro", "127.0.0.1", 4711)
+    assert config.smtp is not None
+    assert (config.smtp.host, config.smtp.sender) == ("mail.example", "chat@example.org")
+    assert config.smtp.password == " a\u200b b "
+    file.write_bytes(text.encode("utf-16"))
+    with pytest.raises(ConfigError, match="is not valid TOML: it is in UTF-16: save it as UTF-8"):
+        load({}, file, {})
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:

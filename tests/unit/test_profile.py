@@ -246,6 +246,16 @@ def test_a_broken_file_is_set_aside_and_said(profile: Profile, file: str, broken
     assert bool(profile.servers()) != bool(profile.device(LOG_ID))
 
 
+def test_a_byte_order_mark_costs_nobody_an_identity(profile: Profile) -> None:
+    profile.save_device(device())
+    profile.pin(server())
+    for name in ("devices.toml", "servers.toml"):
+        path = profile.directory / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert reopened(profile).device(LOG_ID) == device()
+    assert reopened(profile).servers() == [server()]
+
+
 def test_nothing_is_written_over_a_broken_file(profile: Profile) -> None:
     path = profile.directory / "devices.toml"
     path.write_bytes(b"broken")
@@ -350,6 +360,17 @@ def test_broken_settings_are_set_aside_and_told_once(profile: Profile, broken: b
     again = reopened(profile).settings
     assert again.notice == ""
     assert again.language == "ru"
+
+
+def test_settings_saved_by_notepad_are_read(profile: Profile) -> None:
+    (profile.directory / "settings.toml").write_bytes('theme = "dark"\r\nlanguage = "ru"\r\n'.encode("utf-8-sig"))
+    again = reopened(profile).settings
+    assert (again.theme, again.language, again.notice) == ("dark", "ru", "")
+
+
+def test_settings_in_utf_16_are_set_aside_and_said(profile: Profile) -> None:
+    (profile.directory / "settings.toml").write_bytes('theme = "dark"'.encode("utf-16"))
+    assert "UTF-16" in reopened(profile).settings.notice
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,6 +19,7 @@ from lanchat.protocol.client.authors import Authors
 from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import Header, Kind, body_text_untrusted, decode_header_untrusted
+from lanchat.protocol.reactions import BACK, normal_reaction
 from lanchat.protocol.records import Record
 
 # Records that are read at a time: a few milliseconds.
@@ -109,6 +110,8 @@ def readable_changes(authors: Authors, about: Iterable[Note]) -> list[Change]:
         except ProtocolError:
             continue
         header = note.header
+        if header.kind is Kind.REACTION and not (text := normal_reaction(text)).removeprefix(BACK):
+            continue
         found[note.record.seq] = Change(note.record.seq, header.kind, header.ref, author, text)
     return list(found.values())
 

@@ -24,11 +24,13 @@ class ProfileDialog(Dialog):
         self.text(self.title, Look.TITLE)
         self._name = self.field(_("Your name as others see it"))
         self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
+        self._profile = ("", "")
         self.main_button(_("Save"), self._save)
         self.ask(api.GetProfile(), self._have, _("Asking the server…"))
 
     def _have(self, profile: object) -> None:
         assert isinstance(profile, Profile)
+        self._profile = profile.user.display_name, profile.email
         self._name.set(profile.user.display_name)
         self._email.set(profile.email)
 
@@ -37,7 +39,13 @@ class ProfileDialog(Dialog):
         if problem := profile_problem(name, email):
             self.problem(problem)
             return
-        self.ask(api.SetProfile(name, email), lambda nothing: self.close())
+        # What was not changed is not sent: it may have been changed elsewhere meanwhile.
+        old_name, old_email = self._profile
+        changes = api.SetProfile(None if name == old_name else name, None if email == old_email else email)
+        if changes == api.SetProfile():
+            self.close()
+        else:
+            self.ask(changes, lambda nothing: self.close())
 
 
 class PasswordDialog(Dialog):

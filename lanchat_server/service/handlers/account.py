@@ -96,12 +96,15 @@ async def get_profile(service: "Service", connection: "Connection", _operation: 
 async def set_profile(service: "Service", connection: "Connection", operation: wire.SetProfile) -> wire.Done:
     """Another display name or address; the device's certificate is renewed to carry the name."""
     user = _user(service, connection)
+    display_name, email = operation.display_name, operation.email
     try:
-        display_name = clean_display_name(operation.display_name)
+        if display_name is not None:
+            display_name = clean_display_name(display_name or user.name)
     except ProtocolError as error:
         raise Refused(Code.NAME_INVALID, str(error)) from error
     try:
-        email = clean_email(operation.email) if operation.email else ""
+        if email:
+            email = clean_email(email)
     except ProtocolError as error:
         raise Refused(Code.EMAIL_INVALID, str(error)) from error
 
