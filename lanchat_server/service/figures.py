@@ -54,6 +54,6 @@ def _rooms(service: "Service") -> list[dict[str, Any]]:
             "head": heads[room.id].seq,
             "members": len(service.directory.members(room.id)),
         }
-        for room in list(service.directory.rooms.values())
+        for room in service.directory.rooms.values()
         if room.id in heads
     ]

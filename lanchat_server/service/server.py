@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a server says when it serves. `status` may be called from any thread."""
+    """What a server says when it serves. `status` is for the thread of the service."""
 
     name: str
     port: int

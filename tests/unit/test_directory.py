@@ -1,0 +1,120 @@
+"""The directory in memory: the writer thread changes it while others are in the middle of reading it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.protocol import wire
+from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
+from lanchat_server.service import figures
+from lanchat_server.service.handlers import people, rooms
+from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.notices import Notices
+from tests.support.rig import GENERAL, Rig
+
+Read = Callable[[Rig], object]
+
+
+class Stepping(dict[Any, Any]):
+    """A map during whose iteration the writer does something, at each step."""
+
+    def __init__(self, items: dict[Any, Any], step: Callable[[], None]) -> None:
+        super().__init__(items)
+        self._step = step
+
+    def __iter__(self) -> Iterator[Any]:
+        for key in super().__iter__():
+            self._step()
+            yield key
+
+    def values(self) -> Any:
+        return [self[key] for key in self]
+
+    def items(self) -> Any:
+        return [(key, self[key]) for key in self]
+
+
+def write(rig: Rig) -> None:
+    """Somebody registers with a device, and makes a room: what the writer thread does after such commits."""
+    directory = rig.directory
+    number = len(directory.users) + 100
+    directory.put_user(replace(directory.users[1], id=number, name=f"new{number}"))
+    device = next(iter(rig.authors.values())).device
+    directory.put_device(replace(directory.devices[device], id=number.to_bytes(16, "big"), user=number))
+    room: RoomRow = replace(directory.rooms[Rig.PRIVATE], id=number, name=f"room{number}")
+    directory.put_room(room)
+    directory.put_members([MembershipRow(room.id, number, 0, 1, 0, 0)])
+    directory.put_room_key(RoomKeyRow(room.id, 1, bytes(32), 0))
+
+
+def service_of(rig: Rig) -> Any:
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    return SimpleNamespace(
+        directory=rig.directory,
+        core=rig.core,
+        notices=Notices(rig.core, rig.directory, rig.sequencer),
+        config=SimpleNamespace(name="x"),
+        metrics=Metrics(),
+        counters=Counter(),
+        connections=list,
+        writer=SimpleNamespace(latency=0.0),
+        shown_database="",
+        started=0.0,
+        now=lambda: 0.0,
+    )
+
+
+ME: Any = SimpleNamespace(user=1)
+READERS: dict[str, Read] = {
+    "list_users": lambda rig: asyncio.run(people.list_users(service_of(rig), ME, wire.ListUsers())),
+    "list_rooms": lambda rig: asyncio.run(rooms.list_rooms(service_of(rig), ME, wire.ListRooms())),
+    "status": lambda rig: figures.status(service_of(rig)),
+    "general": lambda rig: rig.directory.general(),
+    "active_administrators": lambda rig: rig.directory.active_administrators(),
+    "devices_of": lambda rig: rig.directory.devices_of(1),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("table", ["users", "devices", "rooms", "room_keys"])
+def test_reading_while_the_writer_adds_gives_the_state_before(name: str, table: str) -> None:
+    rig = Rig()
+    expected = _settled(READERS[name](rig))
+    setattr(rig.directory, table, Stepping(getattr(rig.directory, table), lambda: write(rig)))
+    assert _settled(READERS[name](rig)) == expected
+
+
+def _settled(answer: object) -> object:
+    """Without what depends on the time, and on how many readings there were."""
+    if isinstance(answer, dict):
+        return {key: value for key, value in answer.items() if key not in ("uptime_s", "counters")}
+    return answer
+
+
+@pytest.mark.parametrize("table", ["users", "devices", "rooms", "room_keys"])
+def test_what_is_being_iterated_keeps_its_size(table: str) -> None:
+    rig = Rig()
+    rig.directory.put_room_key(RoomKeyRow(GENERAL, 1, bytes(32), 0))
+    rig.directory.put_room_key(RoomKeyRow(Rig.PRIVATE, 1, bytes(32), 0))
+    held = getattr(rig.directory, table)
+    iterator = iter(held.items())
+    seen = [next(iterator)]
+    write(rig)
+    seen += list(iterator)
+    assert len(seen) == len(held)
+    assert len(getattr(rig.directory, table)) == len(held) + 1
+
+
+def test_members_that_are_being_iterated_stay_as_they_were() -> None:
+    rig = Rig()
+    iterator = iter(rig.directory.members(GENERAL))
+    first = next(iterator)
+    rig.directory.put_members([MembershipRow(GENERAL, 99, 0, 1, 0, 0)])
+    rig.directory.drop_members(GENERAL, [2])
+    assert [first, *iterator] == [1, 2, 3]
+    assert sorted(rig.directory.members(GENERAL)) == [1, 3, 99]
