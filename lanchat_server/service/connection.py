@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BUSY)
         loop = asyncio.get_running_loop()
-        self.heard = loop.time()
+        self.heard = self._service.now()
         self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)
         self._worker = loop.create_task(self._answer_requests())
         self._service.connected(self)

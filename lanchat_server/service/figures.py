@@ -1,6 +1,5 @@
 """Figures of a running server: for administrators (`status`) and for Prometheus."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from lanchat import __version__
@@ -35,7 +34,7 @@ def status(service: "Service") -> dict[str, Any]:
     return {
         "name": service.config.name,
         "version": __version__,
-        "uptime_s": round(time.time() - service.started, 1),
+        "uptime_s": round(service.now() - service.started, 1),
         "users_online": sorted(users[user].name for user in service.core.sessions.online_users()),
         "sessions": len(service.core.sessions),
         "rooms": _rooms(service),

@@ -1,7 +1,6 @@
 """What sessions are told when rooms, members or people change, and how a room looks to one user."""
 
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import RoomKind
@@ -13,12 +12,14 @@ from lanchat_server.core.sequencer import Sequencer
 
 
 class Notices:
-    """Events to those whom they concern. A member of a room learns of it, a stranger does not."""
+    """Events to those whom they concern. A member of a room learns of it, a stranger does not. `now`: the core's
+    clock."""
 
-    def __init__(self, core: ServerCore, directory: Directory, sequencer: Sequencer) -> None:
+    def __init__(self, core: ServerCore, directory: Directory, sequencer: Sequencer, now: Callable[[], float]) -> None:
         self._core = core
         self._directory = directory
         self._sequencer = sequencer
+        self._now = now
 
     def room_view(self, room_id: int, user: int) -> wire.Room:
         """A room as this user sees it."""
@@ -93,7 +94,7 @@ class Notices:
 
     def user_changed(self, user: int) -> None:
         """Name or role: with the next presence."""
-        self._core.touch_user(user, time.monotonic())
+        self._core.touch_user(user, self._now())
 
     def _tell_room(self, room: int, users: Iterable[int]) -> None:
         for user in users:

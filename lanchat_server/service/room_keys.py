@@ -1,8 +1,7 @@
 """Keys for traffic between the peers of a room while the server is away: who gets which, and when they change."""
 
 import secrets
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.protocol import wire
 from lanchat_server import accounts
@@ -17,17 +16,14 @@ from lanchat_server.service.writer import Writer
 LIFE_LEFT_MS = 3_600_000
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class RoomKeys:
-    """The newest key of each room, made when somebody needs it."""
+    """The newest key of each room, made when somebody needs it. `wall_ms`: milliseconds UTC."""
 
-    def __init__(self, directory: Directory, writer: Writer, notices: Notices) -> None:
+    def __init__(self, directory: Directory, writer: Writer, notices: Notices, wall_ms: Callable[[], int]) -> None:
         self._directory = directory
         self._writer = writer
         self._notices = notices
+        self._wall_ms = wall_ms
 
     async def present(self, rooms: Sequence[int]) -> list[wire.RoomKey]:
         """The keys of these rooms. Raises StoreError."""
@@ -45,10 +41,10 @@ class RoomKeys:
         return self._fresh(tx, self._directory.rooms_of(user))
 
     def _wanting(self, rooms: Iterable[int]) -> list[int]:
-        soon = _now_ms() + LIFE_LEFT_MS
+        soon = self._wall_ms() + LIFE_LEFT_MS
         present = self._directory.room_keys
         return [room for room in rooms if room not in present or present[room].not_after_ms < soon]
 
     def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> Change[list[RoomKeyRow]]:
         fresh = {room: secrets.token_bytes(32) for room in rooms}
-        return accounts.rotate_room_keys(tx, self._directory, fresh, _now_ms())
+        return accounts.rotate_room_keys(tx, self._directory, fresh, self._wall_ms())

@@ -88,17 +88,17 @@ class Service:
         self.sequencer = Sequencer(directory, keys.log_key, core_config.progress_max)
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
         self.core = ServerCore(core_config, directory, heads, self.now())
-        self.notices = Notices(self.core, directory, self.sequencer)
-        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._reloaded)
+        self.notices = Notices(self.core, directory, self.sequencer, self.now)
+        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._reloaded, self.wall_ms)
         argon2 = config.argon2
-        self.room_keys = RoomKeys(directory, self.writer, self.notices)
+        self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         self.throttle = LoginThrottle()
         self.mailer = Mailer(config.smtp)
         self.metrics = Metrics()
         self.counters: Counter[str] = Counter()
         self.relay: DatagramRelay | None = None
-        self.started = time.time()
+        self.started = self.now()
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[Connection], None] = lambda connection: None
         self._connections: dict[int, Connection] = {}

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -31,7 +30,8 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Owns the store's writing side. `on_fenced` and `on_reloaded` are called on the event loop."""
+    """Owns the store's writing side. `on_fenced` and `on_reloaded` are called on the event loop; `wall_ms` is the time
+    that records get, in milliseconds UTC. `latency`: seconds that the last job took."""
 
     def __init__(
         self,
@@ -40,12 +40,14 @@ class Writer:
         sequencer: Sequencer,
         on_fenced: Callable[[], None],
         on_reloaded: Callable[[dict[int, Head], Differences], None],
+        wall_ms: Callable[[], int],
     ) -> None:
         self._store = store
         self._directory = directory
         self._sequencer = sequencer
         self._on_fenced = on_fenced
         self._on_reloaded = on_reloaded
+        self._wall_ms = wall_ms
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._stale = False
@@ -68,7 +70,7 @@ class Writer:
 
     def commit(self, batch: list[Submission]) -> "asyncio.Future[Outcome]":
         """Decide and store a batch of messages; fails with StoreError."""
-        return self._submit(lambda: self._sequencer.commit(self._store, batch, time.time_ns() // 1_000_000), batch)
+        return self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), batch)
 
     async def close(self) -> None:
         """Finish what is queued, then end the thread."""
@@ -88,9 +90,9 @@ class Writer:
 
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
-            started = time.monotonic()
+            started = self._loop.time()
             self._do(*item)
-            self.latency = time.monotonic() - started
+            self.latency = self._loop.time() - started
 
     def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
         try:

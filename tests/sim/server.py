@@ -88,7 +88,7 @@ class SimWriter(Writer):
     """The writer without a thread: one job after the other, each takes a while, results reach the loop later."""
 
     def __init__(self, server: "SimServer", *arguments: Any) -> None:
-        self._store, self._directory, self._sequencer, self._on_fenced, self._on_reloaded = arguments
+        self._store, self._directory, self._sequencer, self._on_fenced, self._on_reloaded, self._wall_ms = arguments
         self._loop = server.loop
         self._stale = False
         self.latency = 0.0
@@ -108,7 +108,7 @@ class SimWriter(Writer):
     def commit(self, batch: list[Submission]) -> Any:
         def work() -> Any:
             self._server.check_forced(batch)
-            return self._sequencer.commit(self._store, batch, self._server.world.wall_ms())
+            return self._sequencer.commit(self._store, batch, self._wall_ms())
 
         return self._submit(work, batch)
 

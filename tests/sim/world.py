@@ -253,7 +253,6 @@ class World:
         drawing = [service_module, rooms_module, login_module, room_keys_module]
         return [
             *((module, "secrets", secrets) for module in drawing),
-            (room_keys_module, "_now_ms", self.wall_ms),
             (keys, "check_signature", check_signature),
             (seal, "KEY_LIFETIME", self.scene.key_lifetime),
             (seal, "PACKETS_PER_KEY", self.scene.packets_per_key),

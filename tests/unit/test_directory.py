@@ -57,7 +57,7 @@ def service_of(rig: Rig) -> Any:
     return SimpleNamespace(
         directory=rig.directory,
         core=rig.core,
-        notices=Notices(rig.core, rig.directory, rig.sequencer),
+        notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
         config=SimpleNamespace(name="x"),
         metrics=Metrics(),
         counters=Counter(),

@@ -79,6 +79,8 @@ class Rule:
 RULES = (
     Rule("lanchat/protocol/*", never=IMPURE, ours=("lanchat.protocol",)),
     Rule("lanchat_server/core/*", never=IMPURE, ours=("lanchat.protocol", "lanchat_server.core")),
+    # The service has the clocks and hands them to its parts.
+    Rule("lanchat_server/service/*", never=("time",), but="lanchat_server/service/service.py"),
     Rule("lanchat/store/*", ours=("lanchat.protocol", "lanchat.store", "lanchat.i18n")),
     Rule("lanchat/net/*", ours=("lanchat.protocol", "lanchat.store", "lanchat.net", "lanchat.i18n")),
     Rule("lanchat/*", never=("lanchat_server", *DATABASES)),
@@ -175,6 +177,7 @@ def test_the_rules_look_at_real_folders() -> None:
         ("lanchat/__main__.py", "from mysql import connector", "must not import mysql.connector"),
         ("lanchat_server/service/run.py", "import tkinter.ttk", "must not import tkinter.ttk"),
         ("lanchat_server/__main__.py", "from lanchat.ui import theme", "must not import lanchat.ui.theme"),
+        ("lanchat_server/service/run.py", "import time", "must not import time"),
         ("lanchat_server/service/run.py", "from lanchat.protocol.wire import *", "star import of"),
     ],
 )
@@ -196,6 +199,7 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expe
         ("lanchat/store/outbox.py", "from lanchat.i18n import _"),
         ("lanchat_server/window.py", "import tkinter\nfrom lanchat.ui import theme"),
         ("lanchat_server/store/tables.py", "import sqlalchemy"),
+        ("lanchat_server/service/service.py", "import time"),
     ],
 )
 def test_what_is_allowed_is_not_found(tmp_path: Path, path: str, line: str) -> None:

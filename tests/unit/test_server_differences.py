@@ -67,7 +67,7 @@ def test_whoever_turns_out_to_have_been_removed_gets_no_more_records() -> None:
     rig.database.memberships.pop((Rig.PRIVATE, 2))
     rig.directory.load(of(rig))
     rig.core.take_outputs()
-    Notices(rig.core, rig.directory, rig.sequencer).reloaded(differences(before, of(rig)))
+    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, of(rig)))
     assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
     told = [output for output in rig.core.take_outputs() if isinstance(output, Send) and 2 in output.sessions]
     assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]

@@ -61,7 +61,7 @@ def service() -> Any:
         directory=rig.directory,
         core=rig.core,
         writer=writer,
-        notices=Notices(rig.core, rig.directory, rig.sequencer),
+        notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
         room_keys=Keys(writer),
         wall_ms=lambda: 1000,
     )

@@ -1,0 +1,73 @@
+"""Every part of the server takes the time from the clock that it was handed."""
+
+import asyncio
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+from lanchat_server.service import figures
+from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.notices import Notices
+from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.writer import Writer
+from tests.support.rig import GENERAL, Rig
+
+# Far from every clock of the computer.
+NOW = 5e9
+WALL_MS = 4_000_000_000_000
+
+
+def test_presence_is_due_by_the_clock_of_the_core() -> None:
+    rig = Rig()
+    Notices(rig.core, rig.directory, rig.sequencer, lambda: NOW).user_changed(2)
+    rig.core.handle_timer(NOW - 1)
+    assert rig.core._presence_due == NOW + rig.config.presence_interval
+
+
+def test_room_keys_end_by_the_wall_clock_that_was_handed_in() -> None:
+    rig = Rig()
+    keys = RoomKeys(rig.directory, Immediate(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS)  # type: ignore[arg-type]
+    (key,) = asyncio.run(keys.present([GENERAL]))
+    assert WALL_MS < key.not_after_ms < WALL_MS + 2 * 86_400_000
+
+
+def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
+    rig = Rig()
+
+    async def commit() -> None:
+        writer = Writer(rig.store, rig.directory, rig.sequencer, lambda: None, lambda *_: None, lambda: WALL_MS)
+        await writer.commit([rig.submission(rig.authors[1].message("hello"))])
+        await writer.close()
+
+    asyncio.run(commit())
+    assert [item.record.time_ms for item in rig.database.records[GENERAL]] == [WALL_MS]
+
+
+def test_uptime_does_not_jump_with_the_wall_clock() -> None:
+    rig = Rig()
+    service: Any = SimpleNamespace(
+        directory=rig.directory,
+        core=rig.core,
+        config=SimpleNamespace(name="x"),
+        metrics=Metrics(),
+        counters=Counter[str](),
+        connections=list,
+        writer=SimpleNamespace(latency=0.0),
+        shown_database="",
+        started=NOW - 12,
+        now=lambda: NOW,
+    )
+    assert figures.status(service)["uptime_s"] == 12
+
+
+class Immediate:
+    """A writer without a thread."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def transact(self, job: Any) -> Any:
+        with self._rig.store.transaction() as tx:
+            change = job(tx)
+        change.apply()
+        return change.value
