@@ -33,6 +33,8 @@ RECORDS_MAX = 200
 # One datagram of missing numbers; more than this and a history page is cheaper.
 NACK_MAX = 32
 SUBMIT_MAX = 64
+# Ranges that one `Busy` names: it fits a datagram. Honest clients have one or two runs under way in a room.
+NOT_TAKEN_MAX = 16
 # Records that may wait above a gap, per room. 256 × 17 KiB = 4.3 MiB at worst.
 REORDER_MAX = 256
 BODY_CHARACTERS_MAX = 4000

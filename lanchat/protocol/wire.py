@@ -25,6 +25,7 @@ from lanchat.protocol.limits import (
     DATAGRAM_FRAMES_MAX,
     FRAME_MAX,
     NACK_MAX,
+    NOT_TAKEN_MAX,
     PAGE_RECORDS_MAX,
     RECORDS_MAX,
     SUBMIT_MAX,
@@ -199,10 +200,22 @@ class Expect(_Frame, frozen=True, tag=19):
     n: Positive
 
 
+class NotTaken(msgspec.Struct, array_like=True, frozen=True):
+    """Of this run the messages `n` to `last` that were handed in just now."""
+
+    room: U63
+    device: Key16
+    run: U63
+    n: Positive
+    last: Positive
+
+
 class Busy(_Frame, frozen=True, tag=20):
-    """Over the rate, or the server cannot store now: try again after so many milliseconds."""
+    """Over the rate, or the server cannot store now: try again after so many milliseconds. One for everything that was
+    not taken at a time; `not_taken` names it, as far as there is room."""
 
     retry_ms: U32
+    not_taken: Annotated[list[NotTaken], msgspec.Meta(max_length=NOT_TAKEN_MAX)]
 
 
 class Pong(_Frame, frozen=True, tag=21):

@@ -19,6 +19,7 @@ from lanchat.protocol.messages import Header, Kind, Message, decode_header_untru
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import PresenceState, Receipt
 from lanchat_server.core.bucket import TokenBucket
+from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.heartbeat import Heartbeat
@@ -50,6 +51,7 @@ class ServerCore:
         self.refusals: Counter[int] = Counter()
         self._intake = Intake(config)
         self._outbox = Outbox(config)
+        self._busy = BusyAnswers()
         self._recent = RecentRecords(config)
         self._heartbeat = Heartbeat(config, now)
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
@@ -157,19 +159,16 @@ class ServerCore:
         config = self.config
         full = self._intake.full or self._intake.queued(session.id) >= config.session_queue_max
         if full or now < self._blocked_until:
-            self._busy(session, config.busy_retry, now)
+            self._busy.note(session.id, header.key, config.busy_retry, now)
             return "submit_busy"
         wait = session.messages.wait(now) or self._total_rate.wait(now)
         if wait:
-            self._busy(session, wait, now)
+            self._busy.note(session.id, header.key, wait, now)
             return "submit_over_rate"
         session.messages.spend()
         self._total_rate.spend()
         self._intake.put(Submission(session.id, message, header, own=own))
         return None
-
-    def _busy(self, session: Session, wait: float, now: float) -> None:
-        self._outbox.send(session, [wire.Busy(max(1, round(wait * 1000)))], now)
 
     def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:
         for cursor in cursors:
@@ -262,10 +261,8 @@ class ServerCore:
         self._under_way -= 1
         self.counters["batches_failed"] += 1
         self._blocked_until = now + self.config.busy_retry
-        for session_id in {submission.session for submission in batch}:
-            session = self.sessions.get(session_id)
-            if session is not None:
-                self._busy(session, self.config.busy_retry, now)
+        for submission in batch:
+            self._busy.note(submission.session, submission.header.key, self.config.busy_retry, now)
 
     def reload_heads(self, heads: Mapping[int, Head], now: float) -> None:
         """Heads read anew after a commit whose outcome was unknown: subscribers learn of them by heartbeat."""
@@ -404,6 +401,11 @@ class ServerCore:
 
     def take_outputs(self) -> list[Output]:
         """What the shell must send or fetch, in order."""
+        for session_id, busy, now in self._busy.take():
+            session = self.sessions.get(session_id)
+            if session is not None:
+                self.counters["busy"] += 1
+                self._outbox.send(session, [busy], now)
         return self._outbox.take()
 
     def queue_lengths(self) -> dict[str, int]:

@@ -238,7 +238,7 @@ def _frames_to_client() -> list[bytes]:
         wire.Heads([log.head(1), log.head(2)]),
         wire.Decided([receipt, wire.Receipt(1, device_of(key_of(7)), 5, 2, 0, 103)]),
         wire.Expect(1, device_of(key_of(7)), 5, 1),
-        wire.Busy(500),
+        wire.Busy(500, [wire.NotTaken(1, device_of(key_of(7)), 5, 1, 3)]),
         wire.Pong(1),
         wire.RoomCursors(1, [wire.MemberCursor(9, 3, 2)]),
         wire.Lagging(),

@@ -199,7 +199,7 @@ def test_busy_stops_everything_for_its_time() -> None:
     say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Path.UDP, wire.Busy(3000))
+    client.to_client(Path.UDP, wire.Busy(3000, []))
     client.run_for(2.9)
     assert submits(client) == []
     client.run_for(0.95)

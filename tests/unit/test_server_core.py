@@ -184,9 +184,9 @@ def test_too_many_messages_are_told_to_come_later_and_lose_nothing(rig: Rig) -> 
     author = rig.authors[2]
     messages = [author.message(f"m{i}") for i in range(40)]
     submit(rig, 2, *messages, now=1.0)
-    busy = of_kind(sent(rig)[2], wire.Busy)
-    assert len(busy) == 40 - rig.config.message_burst
-    assert all(0 < frame.retry_ms <= 100 for frame in busy)
+    (busy,) = of_kind(sent(rig)[2], wire.Busy)
+    assert 0 < busy.retry_ms <= 100
+    assert busy.not_taken == [wire.NotTaken(GENERAL, author.device, author.run, rig.config.message_burst + 1, 40)]
     rig.run_batches(1.0)
     assert len(rig.texts()) == rig.config.message_burst
     now = 1.0
@@ -225,7 +225,9 @@ def test_a_failed_commit_acknowledges_nothing_and_the_retry_is_stored_once(rig: 
     rig.core.commit_failed(batch, 1.0)
     frames = sent(rig)
     assert set(frames) == {2}
-    assert [type(frame) for _, frame in frames[2]] == [wire.Busy]
+    ((_, busy),) = frames[2]
+    author = rig.authors[2]
+    assert busy == wire.Busy(500, [wire.NotTaken(GENERAL, author.device, author.run, 1, 1)])
     rig.store.fault = lambda: Fault.NONE
     assert rig.core.next_batch(1.1) is None
     submit(rig, 2, message, now=2.0)

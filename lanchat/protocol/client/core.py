@@ -470,7 +470,7 @@ class ClientCore:
 
     def _on_busy(self, frame: wire.Busy) -> None:
         wait = min(frame.retry_ms / 1000, self.config.busy_longest)
-        self._outbox.busy(self._desk.now + wait * (1 + 0.25 * self._random()))
+        self._outbox.busy(frame.not_taken, self._desk.now + wait * (1 + 0.25 * self._random()))
 
     # --- Requests of the shell --------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from lanchat.protocol.client.ports import LocalStore, OutboxItem
 from lanchat.protocol.client.tokens import Tokens
 from lanchat.protocol.limits import SUBMIT_MAX, Limits
 from lanchat.protocol.messages import Message, MessageKey
-from lanchat.protocol.wire import Receipt, Submit
+from lanchat.protocol.wire import NotTaken, Receipt, Submit
 
 
 class Run(NamedTuple):
@@ -179,9 +179,15 @@ class Outbox:
         doubtful, self._doubtful = self._doubtful, False
         return doubtful
 
-    def busy(self, until: float) -> None:
-        """The server took nothing: nothing goes out before."""
+    def busy(self, not_taken: Iterable[NotTaken], until: float) -> None:
+        """The server took none of these messages: nothing goes out before `until`, then these at once. Their try does
+        not count: it was answered."""
         self._pause_until = max(self._pause_until, until)
+        for item in not_taken:
+            for n, waiting in self._runs.get(Run(item.room, item.device, item.run), {}).items():
+                if item.n <= n <= item.last and waiting.tries:
+                    waiting.due, waiting.wait = until, self._config.retry_first
+                    waiting.tries -= 1
 
     def _window(self, held: frozenset[int]) -> Iterable[tuple[Run, list[_Waiting]]]:
         for run_key, run in self._runs.items():
