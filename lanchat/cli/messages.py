@@ -109,7 +109,7 @@ async def _found_lines(session: Session, room: int) -> list[api.Line]:
         wanted = min(PAGE, limit - len(found))
         page = await session.call(api.Search(room, session.options.search, before, wanted))
         found += page
-        if len(page) < wanted or not page[-1].seq:
+        if not page or not page[-1].seq:
             break
         before = page[-1].seq
     return found

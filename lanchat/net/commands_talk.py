@@ -1,5 +1,6 @@
 """Commands about the conversation: sending, what is shown, searching, receipts."""
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -7,14 +8,14 @@ from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Trouble
 from lanchat.net.commands_rooms import joined_room, room_members
-from lanchat.net.rooms import search_form
 from lanchat.net.words import code_text, text_problem
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import message_id
+from lanchat.protocol.client.finding import Found, find
 from lanchat.protocol.client.fold import Note, fold, is_shown
 from lanchat.protocol.client.ports import OutboxItem
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import RECORDS_MAX
+from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.messages import Kind, MessageKey
 
 if TYPE_CHECKING:
@@ -125,13 +126,14 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
     member = client.logged_in()
     if command.room:
         joined_room(member, command.room)
-    limit = max(1, min(command.limit, RECORDS_MAX))
+    limit = max(1, min(command.limit, SEARCH_HITS_MAX))
+    words = command.words[:SEARCH_CHARACTERS_MAX]
     try:
-        found = await member.ask(wire.Search(command.room, command.words[:200], command.before, limit))
+        found = await member.ask(wire.Search(command.room, words, command.before, limit))
     except CommandError as error:
         if error.trouble is not Trouble.OFFLINE:
             raise
-        return _search_here(member, command, limit)
+        return await _search_here(member, command, limit)
     member.core.authors.learn_untrusted(found.certificates)
     lines = [_hit_line(member, hit) for hit in found.hits]
     return [line for line in lines if line is not None]
@@ -148,14 +150,19 @@ def _hit_line(member: "Member", hit: wire.Hit) -> Line | None:
     return member.book.line(hit.room, folded)
 
 
-def _search_here(member: "Member", command: api.Search, limit: int) -> list[Line]:
-    """In the local copy, while the server is away."""
-    rooms = [command.room] if command.room else [r.id for r in member.core.directory.rooms.values() if r.joined]
-    lines: list[Line] = []
+async def _search_here(member: "Member", command: api.Search, limit: int) -> list[Line]:
+    """In the local copy, while the server is away. The event loop goes on after each part."""
+    rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
+    before = command.before if command.room else 0
+    hits: list[tuple[int, Found]] = []
     for room in rooms:
-        found = member.book.state(room).fold.search(command.words, command.before, limit, search_form)
-        lines += [member.book.line(room, folded) for folded in found]
-    return sorted(lines, key=lambda line: (line.stored_at, line.room, line.seq or 0), reverse=True)[:limit]
+        fold = member.book.state(room.id).fold
+        parts = find(member.store, fold, room.id, command.words, first_seq=room.first_seq, before=before, limit=limit)
+        for part in parts:
+            hits += [(room.id, found) for found in part]
+            await asyncio.sleep(0)
+    hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)
+    return [member.book.line(room, found.folded) for room, found in hits[:limit]]
 
 
 async def mark_read(client: "Client", command: api.MarkRead) -> None:

@@ -4,8 +4,8 @@ Works the same while the server is away. `RoomBook` holds a state per room that 
 many messages are unread, who received what, and one's own refused messages.
 """
 
-import unicodedata
 from collections.abc import Iterable
+from heapq import merge
 
 import msgspec
 from msgspec.structs import replace
@@ -266,7 +266,7 @@ class RoomBook:
         cursor = self._core.cursor(room)
         return [
             *(line for line in fresh if line.seq is not None and line.seq > cursor),
-            *sorted([*state.refused.values(), *waiting], key=lambda line: line.sent_at),
+            *merge(state.refused.values(), waiting, key=lambda line: line.sent_at),
         ]
 
 
@@ -277,9 +277,3 @@ def decode(item: OutboxItem) -> Header:
 
 def _is_text(item: OutboxItem) -> bool:
     return is_shown(decode(item).kind)
-
-
-def search_form(text: str) -> str:
-    """How texts are compared in a search: letters and digits without case, in composed form, all else a blank."""
-    plain = unicodedata.normalize("NFC", text).casefold()
-    return "".join(char if char.isalnum() else " " for char in plain)

@@ -50,6 +50,8 @@ PASSWORD_MIN_CHARACTERS = 8
 # Argon2 reads all of it: without a bound a stranger makes the server hash megabytes.
 PASSWORD_OCTETS_MAX = 512
 SEARCH_CHARACTERS_MAX = 200
+# One answer; who wants more asks again with `before`.
+SEARCH_HITS_MAX = 50
 
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]

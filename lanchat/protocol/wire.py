@@ -395,7 +395,7 @@ class History(_Frame, frozen=True, tag=17):
 
 class Search(_Frame, frozen=True, tag=18):
     """Newest first: messages of `room` (0: every room of this user) below `before` (0: no bound; only with a room)
-    whose present text has every word, or a word that begins so."""
+    whose present text has every word, or a word that begins so. At most 50."""
 
     room: U63
     words: Annotated[str, msgspec.Meta(max_length=200)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX, PAGE_OCTETS_MAX
+from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX, PAGE_OCTETS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.messages import Header, decode_header_untrusted
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
@@ -11,7 +11,6 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import MembershipRow, RoomHead
 from lanchat_server.core.ports import Store
 
-SEARCH_HITS_MAX = 50
 SignHead = Callable[[int, RoomHead], Head]
 
 
@@ -46,7 +45,8 @@ def search_rooms(store: Store, directory: Directory, user: int, request: Search)
         if (member := directory.membership(room, user)) is not None
     }
     limit = min(request.limit, SEARCH_HITS_MAX)
-    found = store.search(rooms, request.words, before=request.before, limit=limit) if rooms else []
+    before = request.before if request.room else 0
+    found = store.search(rooms, request.words, before=before, limit=limit) if rooms else []
     by_room: dict[int, list[int]] = {}
     for room, record in found:
         by_room.setdefault(room, []).append(record.seq)

@@ -157,9 +157,9 @@ class Store(Protocol):
         """These records, ascending; those that do not exist are left out."""
 
     def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
-        """Newest first (server time, then room and seq): text messages of `rooms` (room to first_seq) below `before`
-        (0: no bound) whose present text has, for every word of `words`, that word or one that begins with it; case,
-        accents in composed form and punctuation do not matter. No words: nothing."""
+        """Newest first: text messages of `rooms` (room to first_seq) below `before` (0: no bound) whose present text
+        has what `words` asks for (see lanchat/protocol/words.py); no words: nothing. Within a room by
+        number; among rooms by the server's time, or that of the earliest later record, then room and number."""
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         """Edits, deletions and reactions that refer to these records, ascending."""

@@ -89,18 +89,21 @@ def set_log(connection: Connection, log: LogState) -> None:
 
 def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
     """Insert rows into an empty table; for `records` fills the search as well."""
+    times: dict[int, int] = {}
     for chunk in chunks(rows):
         insert_rows(connection, table, chunk)
         if table is schema.records:
-            _index(connection, chunk)
+            _index(connection, chunk, times)
 
 
-def _index(connection: Connection, records: list[Row]) -> None:
+def _index(connection: Connection, records: list[Row], times: dict[int, int]) -> None:
+    """`times`: of the last record of each room so far."""
     named = [dict(zip(schema.records.columns.keys(), row, strict=True)) for row in records]
     changes = Changes(connection)
     for room, group in groupby(named, key=itemgetter("room_id")):
         said = [
             indexing.Said(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"]) for row in group
         ]
-        indexing.index(changes, [(room, said)])
+        indexing.index(changes, [(room, said)], {room: times.get(room, 0)})
+        times[room] = said[-1].time_ms
     changes.send()

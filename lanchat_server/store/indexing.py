@@ -1,19 +1,25 @@
 """Keeps the search table beside the log: one row per text message, with the words of its present text.
 
+The time of a row never goes down from one number to the next (see schema.py): where a record has an earlier time than
+those before it, because the clock was set back, theirs is brought down to it. So the newest messages of a room are
+those with the highest numbers, and a search over several rooms can merge them by time.
+
 InnoDB keeps its full-text index by itself. On SQLite triggers do it for edits and deletions; rows are added to the
 index here, because a trigger makes FTS5 write a segment for each row: 14 µs instead of 1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
+from lanchat.protocol.words import tokens
 from lanchat_server.store.bulk import Changes
 from lanchat_server.store.driver import ask, change_many
 from lanchat_server.store.schema import search
-from lanchat_server.store.words import tokens
 
 _NEXT_ID = "SELECT COALESCE(MAX(id), 0) + 1 FROM search"
 _INDEX = "INSERT INTO search_words (rowid, tokens) VALUES (?, ?)"
@@ -23,6 +29,22 @@ _REPLACE = (
     .where(search.c.room_id == bindparam("room"), search.c.seq == bindparam("number"))
     .values(tokens=bindparam("words"))
 )
+# One step down the index over (room, seq) for each row that is later.
+_LAST_EARLIER = (
+    select(search.c.seq)
+    .where(search.c.room_id == bindparam("room"), search.c.time_ms <= bindparam("time"))
+    .order_by(search.c.seq.desc())
+    .limit(1)
+)
+_LOWER = (
+    update(search)
+    .where(search.c.room_id == bindparam("room"), search.c.seq > bindparam("number"))
+    .values(time_ms=bindparam("time"))
+)
+
+
+# Later than any record.
+_UNKNOWN = 1 << 63
 
 
 class Said(NamedTuple):
@@ -35,16 +57,25 @@ class Said(NamedTuple):
     text: str | None
 
 
-def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
-    """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there."""
+def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mapping[int, int]) -> None:
+    """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there.
+    `before`: the times of the records before them, where they are known."""
     rows: list[tuple[int, int, int, str]] = []
     changes: list[dict[str, Any]] = []
     gone: list[dict[str, Any]] = []
+    earlier: list[tuple[int, int]] = []
     for room, records in said:
-        added, edited, deleted = _fold(records)
+        ordered = _never_going_down(list(records))
+        if ordered and not before.get(room, _UNKNOWN) <= ordered[0].time_ms:
+            earlier.append((room, ordered[0].time_ms))
+        added, edited, deleted = _fold(ordered)
         rows += [(room, new.seq, new.time_ms, tokens(new.text or "")) for new in added.values()]
         changes += [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
         gone += [{"room": room, "number": seq} for seq in deleted]
+    if earlier:
+        to.send()
+        for room, time_ms in earlier:
+            _lower(to.connection, room, time_ms)
     if rows:
         _add(to, rows)
     if changes or gone:
@@ -53,6 +84,17 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]]) -> None:
         to.connection.execute(_REPLACE, changes)
     if gone:
         to.connection.execute(_DELETE, gone)
+
+
+def _never_going_down(records: list[Said]) -> list[Said]:
+    times = list(accumulate((said.time_ms for said in reversed(records)), min))[::-1]
+    return [said._replace(time_ms=time_ms) for said, time_ms in zip(records, times, strict=True)]
+
+
+def _lower(connection: Connection, room: int, time_ms: int) -> None:
+    """Bring the rows of a room that are later down to this time."""
+    last = connection.execute(_LAST_EARLIER, {"room": room, "time": time_ms}).scalar() or 0
+    connection.execute(_LOWER, {"room": room, "number": last, "time": time_ms})
 
 
 def _add(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:

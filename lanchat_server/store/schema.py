@@ -192,7 +192,9 @@ room_keys = Table(
     _required("not_after_ms", _big),
 )
 
-# The present words of text messages, encoded by words.py; a full-text index lies over `tokens` in either database.
+# The present words of text messages, encoded by lanchat/protocol/words.py; a full-text index lies over `tokens` in
+# either database. `time_ms`: the server's time of the message, or of the earliest record after it where the clock
+# was set back since; so it never goes down from one number to the next.
 search = Table(
     "search",
     metadata,

@@ -4,7 +4,8 @@ The full-text engines give all hits of a word at once, in no useful order; for a
 large log. But a frequent word has its newest hits among the newest messages. So those are looked through first, by the
 ordinary index over (room, seq), and the engine is asked only when they do not suffice: then the word is a rare one.
 
-Time in a room never goes down, so the newest messages of a room are those with the highest numbers.
+The times in the search table never go down within a room (see schema.py), so its newest messages are those with the
+highest numbers, whatever the clock did.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from sqlalchemy.dialects.mysql import match
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.records import Record
+from lanchat.protocol.words import query_words
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import ask_each
-from lanchat_server.store.words import query_words
 
 # So many of the newest messages are looked through. A word that is in one of a hundred is found 40 times among them;
 # a rarer one has at most 10,000 hits in a million, which the full-text index gives quickly.

@@ -54,9 +54,12 @@ _HEAD = ("head_seq", "head_hash", "head_ms")
 
 
 class _Appended(NamedTuple):
+    """`before`: the head before these records, where it is known."""
+
     room: int
     records: Sequence[NewRecord]
     head: RoomHead
+    before: RoomHead | None
 
 
 class SqlTransaction(Accounts, Rooms):
@@ -101,7 +104,7 @@ class SqlTransaction(Accounts, Rooms):
         if room in self._appended:
             self.flush()
         if records:
-            self._appended[room] = _Appended(room, records, head)
+            self._appended[room] = _Appended(room, records, head, self.known_heads.get(room))
             self.known_heads[room] = head
 
     def flush(self) -> None:
@@ -110,13 +113,14 @@ class SqlTransaction(Accounts, Rooms):
         if not appended:
             return
         self._appended.clear()
-        heads = [(room, records[0].record.seq - 1, *head) for room, records, head in appended]
-        values = [rows.record_values(room, new) for room, records, _head in appended for new in records]
+        heads = [(one.room, one.records[0].record.seq - 1, *one.head) for one in appended]
+        values = [rows.record_values(one.room, new) for one in appended for new in one.records]
+        before = {one.room: one.before.time_ms for one in appended if one.before is not None}
 
         def fill(changes: Changes) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
-            indexing.index(changes, [(room, map(_said, records)) for room, records, _head in appended])
+            indexing.index(changes, [(one.room, map(_said, one.records)) for one in appended], before)
 
         try:
             found = self._writing.write(fill)
@@ -126,8 +130,8 @@ class SqlTransaction(Accounts, Rooms):
             raise statement_error(error, self._address) from error
         if found != len(heads):
             raise CommitFailed(_("The log of a room is not where it should be"))
-        for room, records, _head in appended:
-            self._erase(room, records)
+        for one in appended:
+            self._erase(one.room, one.records)
 
     def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
         """Blank what deletions among these records speak of."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.client.finding import find
 from lanchat.protocol.client.fold import CHUNK, Note, RoomFold
 from lanchat.protocol.client.ports import Link
 from lanchat.protocol.messages import Header, Kind, make_message
@@ -179,8 +180,9 @@ def test_unread_counts_texts_by_others_above_the_reading_position(talk: Talk) ->
     assert talk.fold.unread(99, 100) == 0
 
 
-def spell(text: str) -> str:
-    return text.casefold()
+def hits(talk: Talk, words: str, before: int, limit: int, first: int = 1) -> list[int]:
+    parts = find(talk.store, talk.fold, 1, words, first_seq=first, before=before, limit=limit)
+    return [found.folded.seq for part in parts for found in part]
 
 
 def test_searching_the_copy_finds_words_and_their_beginnings_newest_first(talk: Talk) -> None:
@@ -190,10 +192,19 @@ def test_searching_the_copy_finds_words_and_their_beginnings_newest_first(talk: 
     talk.add("anna", "red boats after all", Kind.EDIT, edited)
     gone = talk.add("anna", "red boat, deleted")
     talk.add("anna", "", Kind.DELETE, gone)
-    assert [folded.seq for folded in talk.fold.search("RED boat", 0, 10, spell)] == [3, 2, 1]
-    assert [folded.seq for folded in talk.fold.search("boathouse", 0, 10, spell)] == [2]
-    assert [folded.seq for folded in talk.fold.search("red", 3, 1, spell)] == [2]
-    assert talk.fold.search("  ", 0, 10, spell) == []
+    assert hits(talk, "RED boat", 0, 10) == [3, 2, 1]
+    assert hits(talk, "boathouse", 0, 10) == [2]
+    assert hits(talk, "nothing", 0, 10) == []
+    assert hits(talk, "red", 3, 1) == [2]
+    assert hits(talk, "red", 0, 10, first=2) == [3, 2]
+    assert hits(talk, "  ", 0, 10) == []
+
+
+def test_searching_a_long_copy_goes_through_all_of_it(talk: Talk) -> None:
+    for number in range(2 * CHUNK + 5):
+        talk.add("anna", "needle" if number % 200 == 0 else "straw")
+    assert hits(talk, "needle", 0, 10) == [401, 201, 1]
+    assert hits(talk, "needle", 0, 2) == [401, 201]
 
 
 def test_a_room_without_a_copy_shows_nothing(talk: Talk) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol.messages import Kind
+from lanchat.protocol.words import has_words, query_words, tokens
 from lanchat_server.store import SqlStore, search
-from lanchat_server.store.words import words
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, room
 
@@ -126,7 +126,8 @@ def test_operators_of_the_engines_mean_nothing(log: Log) -> None:
 _WORDS = """
     the a of to is я и не на в мир мира привет hello help her I'm don't well-known e-mail x y q 1 12 2024 3.14
     東京 東 京都 タワー über Über straße STRASSE naïve été www com about how ёлка елка İstanbul ﬁne fine 한국어 한
-    สวัสดี नमस्ते C++ c# .net foo_bar foobar ÀÉÎ àéî ǅ ß ſ ﷺ 𠜎 𝒳 a1b2
+    我家在上海东边 上海 東京都 京都 สวัสดี 👍🏽 ❤️ don’t مَرْحَبًا مرحبا
+    Đà Nẵng ΟΔΟΣ οδός नमस्ते C++ c# .net foo_bar foobar ÀÉÎ àéî ǅ ß ſ ﷺ 𠜎 𝒳 a1b2
     aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 """
 WORDS = _WORDS.split()
@@ -159,13 +160,8 @@ def corpus(log: Log, count: int) -> dict[int, str]:
 
 
 def expected(present: dict[int, str], query: str, limit: int) -> list[int]:
-    wanted = words(query)
-    hits = [
-        seq
-        for seq, text in present.items()
-        if wanted and all(any(word.startswith(beginning) for word in words(text)) for beginning in wanted)
-    ]
-    return sorted(hits, reverse=True)[:limit]
+    wanted = query_words(query)
+    return sorted((seq for seq, text in present.items() if has_words(tokens(text), wanted)), reverse=True)[:limit]
 
 
 def queries() -> list[str]:

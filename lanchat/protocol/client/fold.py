@@ -9,7 +9,7 @@ edit, a deletion or a reaction. Who may edit and delete was judged by the server
 that an edit is the author's own is checked again, because it puts words into his mouth.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -202,6 +202,10 @@ class RoomFold:
             bottom = top + 1
         return found
 
+    def between(self, bottom: int, top: int) -> list[Folded]:
+        """The texts from `bottom` to `top`, ascending."""
+        return self._texts(bottom, top, descending=False, enough=max(0, top - bottom + 1))
+
     def _texts(self, bottom: int, top: int, *, descending: bool, enough: int) -> list[Folded]:
         self._cover(bottom)
         records = self._store.records(self._room, bottom, top)
@@ -240,24 +244,3 @@ class RoomFold:
     def counts_as_unread(self, note: Note) -> bool:
         """Whether a new record is a text by somebody else."""
         return self._counts(note)
-
-    def search(self, words: str, before: int, limit: int, spell: Callable[[str], str]) -> list[Folded]:
-        """Newest first: stored texts that have, for every word, that word or one that begins with it. `spell` brings
-        a text into the form in which it is compared."""
-        wanted = spell(words).split()
-        found: list[Folded] = []
-        top = before
-        while wanted and len(found) < limit:
-            page = self.below(top, CHUNK)
-            if not page:
-                break
-            for folded in reversed(page):
-                if len(found) < limit and not folded.deleted and _has_words(spell(folded.text), wanted):
-                    found.append(folded)
-            top = page[0].seq
-        return found
-
-
-def _has_words(text: str, wanted: list[str]) -> bool:
-    present = text.split()
-    return all(any(word.startswith(want) for word in present) for want in wanted)

@@ -1,0 +1,44 @@
+"""Search in the local copy: what the server would find, in the same order (see lanchat/protocol/words.py)."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from lanchat.protocol.client.fold import CHUNK, Folded, RoomFold
+from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.words import has_words, query_words, tokens
+
+
+class Found(msgspec.Struct, frozen=True):
+    """`time_ms` never goes down from one number to the next: the server's time of the text, or of the earliest later
+    record where the clock was set back since. Hits of several rooms are merged by it."""
+
+    folded: Folded
+    time_ms: int
+
+
+def find(
+    store: LocalStore, fold: RoomFold, room: int, words: str, *, first_seq: int, before: int, limit: int
+) -> Iterator[list[Found]]:
+    """Up to `limit` texts from `first_seq` up and below `before` (0: no bound), newest first, a list for each part of
+    the room that was looked through. Raises LocalStoreError."""
+    wanted, span = query_words(words), store.span(room)
+    if not wanted or span is None:
+        return
+    lowest = max(span.base + 1, first_seq)
+    top = min(before - 1, span.cursor) if before else span.cursor
+    earliest = 1 << 63
+    while top >= lowest and limit > 0:
+        bottom = max(lowest, top - CHUNK + 1)
+        times = {record.seq: record.time_ms for record in store.records(room, bottom, top)}
+        for seq in sorted(times, reverse=True):
+            earliest = times[seq] = min(times[seq], earliest)
+        found = [
+            Found(folded, times.get(folded.seq, folded.stored_ms))
+            for folded in reversed(fold.between(bottom, top))
+            if folded.header.kind is Kind.TEXT and not folded.deleted and has_words(tokens(folded.text), wanted)
+        ][:limit]
+        limit -= len(found)
+        yield found
+        top = bottom - 1
