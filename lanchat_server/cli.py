@@ -202,7 +202,12 @@ def load_config(options: argparse.Namespace) -> ServerConfig:
     """The configuration that the options, the environment and the file make. Raises ConfigError."""
     names = set(ServerConfig.__struct_fields__)
     given = {name: value for name, value in vars(options).items() if name in names}
-    return config.load(given, getattr(options, "config", None))
+    settings = config.load(given, getattr(options, "config", None))
+    urls = (settings.database, getattr(options, "admin_url", None))
+    logs.keep_secret(secret for url in urls for secret in config.secrets_of(url))
+    if settings.smtp is not None:
+        logs.keep_secret([settings.smtp.password])
+    return settings
 
 
 def fail(text: str, code: int = FAILED) -> int:

@@ -7,11 +7,13 @@ that a typing error never turns into a default without a word.
 """
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
 import msgspec
 import platformdirs
@@ -168,6 +170,15 @@ def database_url(value: object) -> str:
     return _text(value)
 
 
+def secrets_of(url: str | None) -> list[str]:
+    """The password in a database URL in every form in which it may be printed, the URL itself first."""
+    if not url or "@" not in url:
+        return []
+    account = url.partition("://")[2].rpartition("@")[0]
+    raw = account.partition(":")[2]
+    return [url, account, raw, unquote(raw), quote(raw), quote(unquote(raw), safe="")]
+
+
 # --- The settings of a file ------------------------------------------------------------------------------------------
 
 _PORT = _integer(0, 65535)
@@ -248,9 +259,17 @@ def _parse(file: Path) -> dict[str, Any]:
             _("{file} cannot be read: {reason}").format(file=file, reason=error.strerror or error)
         ) from None
     except (ValueError, RecursionError, ProtocolError) as error:  # TOMLDecodeError is a ValueError
-        said = not_text(error) if isinstance(error, ProtocolError) else str(error).replace("\n", " ")
+        said = not_text(error) if isinstance(error, ProtocolError) else _reason(error)
         reason = said + _unseen(text)
         raise ConfigError(_("{file} is not valid TOML: {reason}").format(file=file, reason=reason)) from None
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a TOML file, without what stands there: it may be of a password."""
+    found = re.search(r"line ([0-9]+), column ([0-9]+)", str(error))
+    if found is None:
+        return _("it is cut off, or nested too deeply")
+    return _("line {line}, column {column}").format(line=found[1], column=found[2])
 
 
 def _unseen(text: str) -> str:

@@ -34,7 +34,7 @@ def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path
         admin = parse_url(admin_url, data_dir, name_required=False)
         if admin.is_sqlite:
             raise StoreError(_("--admin-url is the URL of a MySQL or MariaDB administrator"))
-        _run(admin, _statements(address, with_account=admin.user != address.user))
+        _run(admin, _statements(address, with_account=admin.user != address.user), address.password)
     elif _is_missing(address):
         _run(address, _statements(address, with_account=False))
     open_store(url, data_dir).close()
@@ -53,7 +53,8 @@ def _is_missing(address: Address) -> bool:
     return False
 
 
-def _run(admin: Address, statements: list[str]) -> None:
+def _run(admin: Address, statements: list[str], secret: str = "") -> None:
+    """`secret`: a password that stands in them."""
     server = admin.with_database("")
     engine = make_engine(server)
     try:
@@ -61,7 +62,7 @@ def _run(admin: Address, statements: list[str]) -> None:
             for statement in statements:
                 connection.exec_driver_sql(statement)
     except SQLAlchemyError as error:
-        raise store_error(error, server) from error
+        raise store_error(error, server, secret) from None  # the error holds the statement, and so the password
     finally:
         engine.dispose()
 

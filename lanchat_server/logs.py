@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from lanchat.protocol.names import inert
@@ -21,12 +22,24 @@ _NAMED_SECRET = re.compile(
     re.IGNORECASE,
 )
 LINE_MAX = 8192
+# Shorter ones would black out words of every line.
+_SECRET_MIN = 4
+_secrets: list[str] = []
 # Libraries that tell each step at the level of information, and what they may tell instead.
 _TALKATIVE = {"zeroconf": logging.ERROR, "alembic": logging.WARNING, "mysql.connector": logging.WARNING}
 
 
+def keep_secret(secrets: Iterable[str]) -> None:
+    """From now on `redact` hides these texts wherever they stand, the longest first."""
+    found = {secret for secret in secrets if len(secret) >= _SECRET_MIN}
+    found |= {repr(secret)[1:-1] for secret in found}
+    _secrets[:] = sorted(found | set(_secrets), key=len, reverse=True)
+
+
 def redact(text: str) -> str:
-    """The text without passwords in URLs and in settings."""
+    """The text without known secrets, and without passwords in URLs and in settings."""
+    for secret in _secrets:
+        text = text.replace(secret, "***")
     text = _URL_PASSWORD.sub(r"\g<head>***@\g<tail>", text)
     return _NAMED_SECRET.sub(r"\g<head>***", text)
 

@@ -51,14 +51,30 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         kwargs.setdefault("allow_abbrev", False)
+        self._given: list[str] = []
         super().__init__(*args, **kwargs)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = [str(arg) for arg in (sys.argv[1:] if args is None else args)]
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
+        message = _without_accounts(message, self._given)
         hint = _("see {command} --help").format(command=self.prog)
         if sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
         raise SystemExit(USAGE)
+
+
+def _without_accounts(message: str, arguments: Sequence[str]) -> str:
+    """A complaint that repeats an argument, without what may be account and password of a URL."""
+    for argument in arguments:
+        head, _colon, rest = argument.partition(":")
+        if "@" in rest:
+            hidden = f"{head}:***"
+            message = message.replace(repr(argument), repr(hidden)).replace(argument, hidden)
+    return message
 
 
 def one_line(text: str) -> str:

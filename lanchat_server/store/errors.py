@@ -60,9 +60,9 @@ def _is_sqlite(error: SQLAlchemyError) -> bool:
     return hasattr(getattr(error, "orig", None), "sqlite_errorcode")
 
 
-def store_error(error: SQLAlchemyError, address: Address) -> StoreError:
-    """For reading and for opening."""
-    return StoreError(explain(error, address))
+def store_error(error: SQLAlchemyError, address: Address, secret: str = "") -> StoreError:
+    """For reading and for opening. `secret`: a password in the statement."""
+    return StoreError(explain(error, address, secret))
 
 
 def statement_error(error: SQLAlchemyError, address: Address) -> CommitFailed:
@@ -77,11 +77,19 @@ def commit_error(error: SQLAlchemyError, address: Address) -> CommitFailed | Com
     return (CommitFailed if failed else CommitUnknown)(explain(error, address))
 
 
-def explain(error: SQLAlchemyError, address: Address) -> str:
-    """One line, without passwords."""
+def explain(error: SQLAlchemyError, address: Address, secret: str = "") -> str:
+    """One line, without any part of a password."""
+    reason = _reason(error)
+    if _shares_text(reason, address.password) or _shares_text(reason, secret):
+        reason = _("what it says is not shown, as it quotes a password")
     if _is_sqlite(error) or address.is_sqlite:
-        return _explain_sqlite(error, address)
-    return _explain_mysql(error_number(error), error, address)
+        return _explain_sqlite(error, address, reason)
+    return _explain_mysql(error_number(error), address, reason)
+
+
+def _shares_text(text: str, secret: str) -> bool:
+    """Whether four or more characters of the secret stand in the text; of a shorter one, all."""
+    return any(secret[start : start + 4] in text for start in range(max(len(secret) - 3, min(len(secret), 1))))
 
 
 def file_problem(path: Path, error: OSError) -> str:
@@ -89,7 +97,7 @@ def file_problem(path: Path, error: OSError) -> str:
     return _("Cannot open {path}: {reason}").format(path=path, reason=error.strerror or error)
 
 
-def _explain_sqlite(error: SQLAlchemyError, address: Address) -> str:
+def _explain_sqlite(error: SQLAlchemyError, address: Address, reason: str) -> str:
     texts = {
         SQLITE_NOTADB: _("{path} is not a LAN Chat database"),
         SQLITE_CORRUPT: _("The database {path} is damaged: restore a backup"),
@@ -100,11 +108,11 @@ def _explain_sqlite(error: SQLAlchemyError, address: Address) -> str:
     }
     text = texts.get(error_number(error))
     if text is None:
-        return _("Database {path}: {reason}").format(path=address, reason=_reason(error))
+        return _("Database {path}: {reason}").format(path=address, reason=reason)
     return text.format(path=address)
 
 
-def _explain_mysql(number: int, error: SQLAlchemyError, address: Address) -> str:
+def _explain_mysql(number: int, address: Address, reason: str) -> str:
     cases = (
         (_WRONG_PASSWORD, _("{database} refuses this user or password. Correct the database URL")),
         (
@@ -118,7 +126,7 @@ def _explain_mysql(number: int, error: SQLAlchemyError, address: Address) -> str
         (_DISK, _("{database} cannot write: {reason}")),
     )
     text = next((text for numbers, text in cases if number in numbers), _("{database}: {reason}"))
-    return text.format(database=address, name=address.name, user=address.user, reason=_reason(error))
+    return text.format(database=address, name=address.name, user=address.user, reason=reason)
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -7,8 +7,10 @@ Options after `?`: `unix_socket` and the connector's `ssl_ca`, `ssl_cert`, `ssl_
 `ssl_verify_identity`. There is no way to turn TLS off: MySQL sends passwords over TLS only.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +25,10 @@ _MYSQL_SCHEMES = ("mysql", "mariadb")
 _MYSQL_OPTIONS = {"unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"}
 _FLAGS = {"ssl_verify_cert", "ssl_verify_identity"}
 _NAME_MAX = 64
+_PLACE = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\s@:/?#\[\]]*)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/(?P<name>[^@/?#]*)(?:\?(?P<options>[^?#]*))?)?"
+)
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -72,42 +78,77 @@ def sqlite_address(path: Path) -> Address:
 
 
 def parse_url(url: str | None, data_dir: Path, *, name_required: bool = True) -> Address:
-    """The database that `url` names; None: the SQLite file in `data_dir`. Raises StoreError, without the password."""
+    """The database that `url` names; None: the SQLite file in `data_dir`. Raises StoreError, which quotes nothing of
+    the URL: any part of it may be one of the password."""
     if url is None:
         return sqlite_address(data_dir / SQLITE_FILE)
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise StoreError(_usage()) from None
-    if parsed.drivername == "sqlite":
-        return _parse_sqlite(parsed)
-    if parsed.drivername in _MYSQL_SCHEMES:
-        return _parse_mysql(parsed, name_required)
+    scheme, _separator, rest = url.partition("://")
+    if scheme == "sqlite":
+        return _parse_sqlite(url)
+    if scheme in _MYSQL_SCHEMES:
+        return _parse_mysql(rest, name_required)
     raise StoreError(_usage())
 
 
 def _usage() -> str:
-    return _("A database is written as mysql://user:password@host:port/name or sqlite:///path")
+    text = _("A database is written as mysql://user:password@host:port/name or sqlite:///path")
+    return (
+        text
+        + ". "
+        + _("In user and password write %40 for @, %2F for /, %3A for :, %3F for ?, %23 for # and %25 for %")
+    )
 
 
-def _parse_sqlite(parsed: URL) -> Address:
+def _parse_sqlite(url: str) -> Address:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(_usage()) from None
     if not parsed.database or parsed.database == ":memory:" or parsed.host or parsed.query:
         raise StoreError(_("A SQLite database is a file: write sqlite:///path"))
     return sqlite_address(Path(parsed.database))
 
 
-def _parse_mysql(parsed: URL, name_required: bool) -> Address:
-    if not parsed.username or (name_required and not parsed.database):
-        raise StoreError(_usage())
-    if any(len(part) > _NAME_MAX or "\0" in part for part in (parsed.username, parsed.database or "")):
-        raise StoreError(_("The names of database and user have at most 64 characters"))
-    return Address(parsed.set(drivername="mysql+mysqlconnector", query={}), None, _options(parsed))
+def _parse_mysql(rest: str, name_required: bool) -> Address:
+    """What follows `mysql://`. Passwords hold any character, and people do not encode them: the account ends at the @
+    where a URL says so, else at the last one after which there is nothing but a host, a port, a name and options."""
+    for account, place in _splits(rest):
+        found = _PLACE.fullmatch(place)
+        if found is None or (name_required and not found["name"]):
+            continue
+        options = _options(found["options"] or "")
+        user, colon, password = account.partition(":")
+        if options is None or not user or int(found["port"] or 1) not in range(1, 65536):
+            continue
+        url = URL.create(
+            "mysql+mysqlconnector",
+            username=unquote(user),
+            password=unquote(password) if colon else None,
+            host=unquote(found["host"].strip("[]")) or None,
+            port=int(found["port"]) if found["port"] else None,
+            database=unquote(found["name"] or "") or None,
+        )
+        if any(len(part) > _NAME_MAX or "\0" in part for part in (url.username or "", url.database or "")):
+            raise StoreError(_("The names of database and user have at most 64 characters"))
+        return Address(url, None, options)
+    raise StoreError(_usage())
 
 
-def _options(parsed: URL) -> dict[str, str | bool]:
+def _splits(rest: str) -> Iterator[tuple[str, str]]:
+    """Before and after each @: first the one where the account of a URL ends (RFC 3986), then from the last one on."""
+    end = re.split("[/?#]", rest, maxsplit=1)[0].rfind("@")
+    if end >= 0:
+        yield rest[:end], rest[end + 1 :]
+    end = len(rest)
+    while (end := rest.rfind("@", 0, end)) >= 0:
+        yield rest[:end], rest[end + 1 :]
+
+
+def _options(query: str) -> dict[str, str | bool] | None:
+    """None when one of them is not known."""
     options: dict[str, str | bool] = {}
-    for name, value in parsed.query.items():
-        if name not in _MYSQL_OPTIONS or not isinstance(value, str):
-            raise StoreError(_("Unknown option in the database URL: {name}").format(name=name))
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in _MYSQL_OPTIONS or name in options:
+            return None
         options[name] = value.lower() in ("1", "true", "yes") if name in _FLAGS else value
     return options
