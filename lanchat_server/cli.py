@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.cli.arguments import (
     N_,
@@ -28,6 +28,9 @@ from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_str
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat_server import config, logs
 from lanchat_server.config import ConfigError, ServerConfig
+
+if TYPE_CHECKING:
+    from lanchat_server.service.server import Ready
 
 PROGRAM = "lanchat-server"
 
@@ -228,7 +231,7 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -
 
     def on_ready(ready: Ready) -> None:
         try:
-            output.row(*ready_line(ready.name, ready.port, ready.fingerprint, ready.invite, ready.words))
+            output.row(*ready_line(ready))
         except OutputClosed:  # whoever started the server does not care; the clients do
             abandon_stdout()
 
@@ -241,11 +244,22 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -
     return DONE
 
 
-def ready_line(name: str, port: int, fingerprint: str, invite: str, words: str) -> tuple[dict[str, Any], str]:
-    """The one line that says where the server is and who it is."""
-    values = {"event": "ready", "name": name, "port": port, "fingerprint": fingerprint, "invite": invite}
+def ready_line(ready: "Ready") -> tuple[dict[str, Any], str]:
+    """The one line that says where the server is and who it is; and, while it has no account, the set-up code."""
+    code = ready.setup_code
+    values = {
+        "event": "ready",
+        "name": ready.name,
+        "port": ready.port,
+        "fingerprint": ready.fingerprint,
+        "invite": ready.invite,
+        **({"setup_code": code} if code else {}),
+    }
     text = _("{name} is ready on port {port}. Words: {words}. Invite link: {invite}")
-    return values, text.format(name=shown(name), port=port, words=words, invite=invite)
+    if code:
+        text = _("{name} is ready on port {port}. Words: {words}. Set-up code: {code}. Invite link: {invite}")
+    fields = {"port": ready.port, "words": ready.words, "invite": ready.invite, "code": code}
+    return values, text.format(name=shown(ready.name), **fields)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

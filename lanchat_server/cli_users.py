@@ -80,9 +80,10 @@ def _add(options: argparse.Namespace, operate: Operation, output: Output) -> Non
         "email": options.email,
         "display_name": options.display_name,
     }
-    operate("users.add", arguments)
-    text = _("The account {user} was created").format(user=shown(options.user))
-    output.row({"user": options.user, "role": options.role}, text)
+    made = operate("users.add", arguments)
+    text = _("The account {user} was created").format(user=shown(made["name"]))
+    # The first of all is an administrator, whatever was asked for.
+    output.row({"user": made["name"], "role": made["role"]}, text)
 
 
 def _disable(options: argparse.Namespace, operate: Operation, output: Output) -> None:
@@ -137,6 +138,8 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
             submissions=queues["submissions"], octets=queues["tls_octets"]
         ),
     ]
+    if code := report.get("setup_code"):
+        lines.append(_("No account yet. Set-up code for the first one: {code}").format(code=code))
     for room in report["rooms"]:
         members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])

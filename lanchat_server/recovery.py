@@ -67,12 +67,21 @@ def make_invite_code(random: bytes) -> str:
     """An invitation to register, `XXXX-XXXX-XXXX-XXXX`, from INVITE_RANDOM_OCTETS random octets."""
     if len(random) != INVITE_RANDOM_OCTETS:
         raise ValueError("an invitation is made of 10 octets")
-    number = int.from_bytes(random)
-    digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5))
-    return "-".join(digits[start : start + 4] for start in range(0, 16, 4))
+    return grouped_letters(int.from_bytes(random), 16)
+
+
+def grouped_letters(number: int, digits: int) -> str:
+    """The lowest five bits for each of `digits` letters and digits, in groups of four."""
+    letters = "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(digits)))
+    return "-".join(letters[start : start + 4] for start in range(0, digits, 4))
+
+
+def read_letters(typed: str) -> str:
+    """What `grouped_letters` wrote, as it was typed or pasted; misread letters (I, L, O) count as the digits that they
+    look like."""
+    return normalise_code(typed).translate(_MISREAD)
 
 
 def invite_hash(log_id: bytes, code: str) -> bytes:
-    """What is stored of an invitation; misread letters (I, L, O) count as the digits they look like."""
-    read = normalise_code(code).translate(_MISREAD)
-    return hmac.digest(log_id, b"lanchat invite\0" + read.encode("utf-8", "replace"), "sha256")
+    """What is stored of an invitation."""
+    return hmac.digest(log_id, b"lanchat invite\0" + read_letters(code).encode("utf-8", "replace"), "sha256")

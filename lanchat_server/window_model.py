@@ -99,6 +99,17 @@ class Model(msgspec.Struct):
             parts.append(_("database {time} ms").format(time=f"{latency:.1f}"))
         return " · ".join(parts)
 
+    def setup_line(self) -> str:
+        """How the first account is made; empty when there is one."""
+        code = self.status.get("setup_code", "")
+        if not code:
+            return ""
+        text = _(
+            "There is no account yet, and the first one is the administrator's. Make it with LAN Chat on this computer,"
+            " or on another one with this set-up code: {code}"
+        )
+        return text.format(code=code)
+
     def asks_before_stop(self) -> bool:
         """Whether stopping now cuts somebody off."""
         return self.state is State.RUNNING and bool(self.online)

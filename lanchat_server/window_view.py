@@ -104,6 +104,7 @@ class ServerView:
             self._show_identity(model.identity)
         self._show_online(model)
         _set(self._figures, model.figures_line())
+        self._show_setup(model.setup_line())
         self._log.refresh()
 
     # --- Header ------------------------------------------------------------------------------------------------------
@@ -169,6 +170,15 @@ class ServerView:
         self._link.grid(row=0, column=0, sticky="ew", padx=(0, _GAP))
         self._copy = ttk.Button(row, text=_("Copy"), width=12, command=self._copy_link, **_look("primary"))
         self._copy.grid(row=0, column=1)
+
+        self._setup = _wrapping(ttk.Label(box, font=_font(11, bold=True), justify="left"))
+
+    def _show_setup(self, line: str) -> None:
+        _set(self._setup, line)
+        if line:
+            self._setup.grid(row=8, column=0, columnspan=2, sticky="ew", pady=(_GAP, 0))
+        else:
+            self._setup.grid_remove()
 
     def _fact(self, box: tk.Misc, row: int, caption: str, mono: bool = False) -> Any:
         ttk.Label(box, text=caption, **_look("secondary")).grid(row=row, column=1, sticky="w")

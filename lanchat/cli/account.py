@@ -6,8 +6,9 @@ from lanchat.cli.session import Session
 from lanchat.cli.terminal import NEW_PASSWORD_VARIABLE, PasswordSource
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.net.words import code_text
 from lanchat.protocol.names import name_key
-from lanchat.protocol.wire import Device, Role
+from lanchat.protocol.wire import Code, Device, Role, Setup
 
 ROLES = {Role.MEMBER: "member", Role.MODERATOR: "moderator", Role.ADMINISTRATOR: "administrator"}
 
@@ -35,8 +36,17 @@ async def register(session: Session) -> None:
         text = _("This profile belongs to {user}: log out first, or use another --profile")
         raise CliError(REFUSED, text.format(user=shown(offer.remembered)))
     options = session.options
+    if offer.setup is Setup.CODE and not options.setup_code.strip():
+        raise CliError(REFUSED, _("{problem}: --setup-code CODE").format(problem=code_text(Code.SETUP_NEEDED)))
     password = await source.new_password()
-    command = api.Register(user, password, options.email, options.display_name, options.invite_code)
+    command = api.Register(
+        user,
+        password,
+        options.email,
+        options.display_name,
+        options.invite_code,
+        setup_code=options.setup_code,
+    )
     account = await session.call(command)
     _show_account(session, account, _("The account {user} was created and this profile is logged in"))
 

@@ -105,6 +105,8 @@ def _register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
     help = _("the code that this server asks of newcomers")
     parser.add_argument("--invite-code", default="", metavar="CODE", help=help)
+    help = _("for the first account of a server, from another computer: the code that the server shows")
+    parser.add_argument("--setup-code", default="", metavar="CODE", help=help)
 
 
 def _recover(parser: argparse.ArgumentParser) -> None:

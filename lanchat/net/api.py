@@ -22,6 +22,7 @@ from lanchat.protocol.wire import (
     Registration,
     Role,
     RoomKind,
+    Setup,
 )
 
 
@@ -88,12 +89,13 @@ class Server(msgspec.Struct, frozen=True):
 
 class ServerOffer(msgspec.Struct, frozen=True):
     """What a connected and accepted server says before log-in. `remembered`: the user name whose device key this
-    profile holds for it, else empty; log-in with it is under way already."""
+    profile holds for it, else empty; log-in with it is under way already. `setup`: who may make the first account."""
 
     server: Server
     registration: Registration
     mail: bool
     remembered: str
+    setup: Setup = Setup.NONE
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -232,7 +234,7 @@ class Login(Concealing, frozen=True):
 class Register(Concealing, frozen=True):
     """-> Account. Creates the account and enrols this profile's device key."""
 
-    concealed = frozenset({"password", "invite_code"})
+    concealed = frozenset({"password", "invite_code", "setup_code"})
 
     user: str
     password: str
@@ -240,6 +242,7 @@ class Register(Concealing, frozen=True):
     display_name: str = ""
     invite_code: str = ""
     remember: bool = True
+    setup_code: str = ""
 
 
 class Recover(msgspec.Struct, frozen=True):

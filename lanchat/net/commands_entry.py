@@ -150,7 +150,8 @@ def _offer(client: "Client") -> api.ServerOffer:
     assert entry.welcome is not None
     assert entry.server is not None
     remembered = client.member.device.user_name if client.member is not None else ""
-    return api.ServerOffer(entry.server, entry.welcome.registration, entry.welcome.mail, remembered)
+    welcome = entry.welcome
+    return api.ServerOffer(entry.server, welcome.registration, welcome.mail, remembered, welcome.setup)
 
 
 # --- Logging in -------------------------------------------------------------------------------------------------------
@@ -166,7 +167,13 @@ async def login(client: "Client", command: api.Login) -> api.Account:
 async def register(client: "Client", command: api.Register) -> api.Account:
     def operation(enrolment: wire.Enrolment) -> wire.Register:
         return wire.Register(
-            command.user, command.password, enrolment, command.email, command.display_name, command.invite_code
+            command.user,
+            command.password,
+            enrolment,
+            command.email,
+            command.display_name,
+            command.invite_code,
+            command.setup_code,
         )
 
     return await _enrol(client, operation, remember=command.remember)

@@ -35,6 +35,11 @@ def code_text(code: int) -> str:
         Code.EMAIL_INVALID: _("This is not an e-mail address"),
         Code.VERSION: _("The server speaks another version: update this program or the server"),
         Code.LAST_ADMINISTRATOR: _("The last administrator cannot be taken away"),
+        Code.SETUP_NEEDED: _(
+            "This server has no account yet. The first one is its administrator's: make it on the server's own"
+            " computer, or with the set-up code that the server shows"
+        ),
+        Code.SETUP_INVALID: _("The set-up code is wrong, or no longer good: look at what the server shows now"),
         Code.NOT_A_MEMBER: _("You are not a member of this room"),
         Code.BAD_SIGNATURE: _("The signature of the message does not hold"),
         Code.UNKNOWN_DEVICE: _("The server does not know this device"),

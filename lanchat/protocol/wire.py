@@ -61,6 +61,8 @@ class Code(enum.IntEnum):
     EMAIL_INVALID = 17
     VERSION = 18
     LAST_ADMINISTRATOR = 19
+    SETUP_NEEDED = 20
+    SETUP_INVALID = 21
 
     NOT_A_MEMBER = 100
     BAD_SIGNATURE = 101
@@ -102,6 +104,15 @@ class Registration(enum.IntEnum):
     CLOSED = 0
     INVITE = 1
     OPEN = 2
+
+
+class Setup(enum.IntEnum):
+    """Who may make the first account, the administrator's: NONE when there are accounts, HERE: whoever uses this
+    connection (it comes from the server's computer), CODE: who has the set-up code that the server shows."""
+
+    NONE = 0
+    HERE = 1
+    CODE = 2
 
 
 class _Frame(msgspec.Struct, array_like=True, frozen=True):
@@ -347,6 +358,7 @@ class Register(_Frame, frozen=True, tag=2):
     email: Short = ""
     display_name: Short = ""
     invite_code: Short = ""
+    setup_code: Short = ""
 
 
 class LoginPassword(_Frame, frozen=True, tag=3):
@@ -542,6 +554,7 @@ class Welcome(_Frame, frozen=True, tag=2):
     mail: bool
     limits: Limits
     time_ms: U63
+    setup: Setup = Setup.NONE
 
 
 class LoggedIn(_Frame, frozen=True, tag=3):

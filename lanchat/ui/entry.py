@@ -11,7 +11,7 @@ from lanchat.net import api
 from lanchat.net.api import CommandError, Server, ServerOffer, Trouble, Trust
 from lanchat.protocol.identity import parse_invite_untrusted, tidy_address
 from lanchat.protocol.names import tidy_name
-from lanchat.protocol.wire import Registration
+from lanchat.protocol.wire import Registration, Setup
 from lanchat.ui.engine import Desk
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
 from lanchat.ui.forms import NewAccount, address_problem, password_problem, user_problem
@@ -193,7 +193,7 @@ class EntryFlow:
             self._go(Page.CHAT)
             self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_returned)
         else:
-            self._go(Page.LOGIN)
+            self._go(Page.REGISTER if self.is_first else Page.LOGIN)
 
     def decline(self) -> None:
         """Back to the list; the connection ends."""
@@ -215,7 +215,7 @@ class EntryFlow:
         self._desk.ask(api.Login(user, password, remember), self._logged_in, self._failed)
 
     def register(self, form: NewAccount) -> None:
-        if problem := form.problem(self.needs_invite):
+        if problem := form.problem(self.needs_invite, self.needs_setup_code):
             self._problem(problem)
             return
         self.model.user = tidy_name(form.user, joiners=False)
@@ -227,6 +227,7 @@ class EntryFlow:
             form.display_name.strip(),
             form.invite_code.strip(),
             form.remember,
+            form.setup_code.strip(),
         )
         self._desk.ask(command, self._logged_in, self._failed)
 
@@ -268,7 +269,24 @@ class EntryFlow:
     @property
     def needs_invite(self) -> bool:
         """Whether the server registers people only with a code."""
-        return self.model.offer is not None and self.model.offer.registration is Registration.INVITE
+        offer = self.model.offer
+        return offer is not None and offer.registration is Registration.INVITE and not self.is_first
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the server has no account yet: the first one is its administrator's."""
+        return self.model.offer is not None and self.model.offer.setup is not Setup.NONE
+
+    @property
+    def needs_setup_code(self) -> bool:
+        """Whether the first account takes the code that the server shows: it runs on another computer."""
+        return self.model.offer is not None and self.model.offer.setup is Setup.CODE
+
+    @property
+    def may_register(self) -> bool:
+        """Whether people make accounts themselves, with a code or without."""
+        offer = self.model.offer
+        return offer is None or offer.registration is not Registration.CLOSED or self.is_first
 
     # The model
 

@@ -25,7 +25,7 @@ from lanchat.protocol.text import TextError
 class NewAccount(Concealing, frozen=True):
     """The form for a new account."""
 
-    concealed = frozenset({"password", "again"})
+    concealed = frozenset({"password", "again", "setup_code"})
 
     user: str
     password: str
@@ -34,8 +34,9 @@ class NewAccount(Concealing, frozen=True):
     email: str = ""
     invite_code: str = ""
     remember: bool = True
+    setup_code: str = ""
 
-    def problem(self, needs_invite: bool) -> str:
+    def problem(self, needs_invite: bool, needs_setup: bool = False) -> str:
         """What is wrong with it, in plain words; empty: nothing."""
         if problem := user_problem(self.user) or password_problem(self.password, self.again):
             return problem
@@ -43,6 +44,8 @@ class NewAccount(Concealing, frozen=True):
             return problem
         if needs_invite and not _plain(self.invite_code):
             return _("This server needs an invite code. Ask the person who runs it.")
+        if needs_setup and not self.setup_code.strip():
+            return _("Please type the set-up code that the server shows.")
         return ""
 
 

@@ -4,7 +4,6 @@ import tkinter as tk
 import tkinter.ttk as ttk
 
 from lanchat.i18n import _
-from lanchat.protocol.wire import Registration
 from lanchat.ui.card import Card
 from lanchat.ui.entry_model import Page
 from lanchat.ui.styles import Look
@@ -24,8 +23,7 @@ class LoginPage(Card):
     def _links(self) -> None:
         links = ttk.Frame(self.body)
         links.pack(fill="x")
-        offer = self.model.offer
-        if offer is None or offer.registration is not Registration.CLOSED:
+        if self.flow.may_register:
             self.link(links, _("Create an account"), lambda: self.flow.turn_to(Page.REGISTER)).pack(side="left")
         self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
         self.tools.button(self.body, _("Another server"), self.flow.decline, Look.LINK).pack(anchor="w")

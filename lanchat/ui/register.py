@@ -19,6 +19,8 @@ class RegisterPage(Card):
     def build(self) -> None:
         server, px = self.model.server, self.tools.px
         self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
+        if self.flow.is_first:
+            self._tell_first()
         grid = ttk.Frame(self.body)
         grid.pack(fill="x")
         grid.columnconfigure((0, 1), weight=1, uniform="fields")
@@ -28,6 +30,8 @@ class RegisterPage(Card):
         self._again = self.field(_("The password again"), secret=True, master=grid)
         self._email = self.field(_("E-mail (optional)"), master=grid)
         self._invite: Field | None = self.field(_("Invite code"), master=grid) if self.flow.needs_invite else None
+        needs_code = self.flow.needs_setup_code
+        self._setup: Field | None = self.field(_("Set-up code"), master=grid) if needs_code else None
         for number, field in enumerate(self._fields):
             side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
             field.frame.grid(row=number // 2, column=number % 2, sticky="ew", padx=side, pady=(0, px(10)))
@@ -36,6 +40,13 @@ class RegisterPage(Card):
         self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
         self.submit(_("Create the account"), self._register)
         self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.LOGIN), Look.LINK).pack(anchor="w")
+
+    def _tell_first(self) -> None:
+        text = _("This server has no account yet. The first one is its administrator's.")
+        if self.flow.needs_setup_code:
+            where = _("The set-up code stands in the server's window, and in its log.")
+            text = f"{text} {where}"
+        self.tools.label(self.body, text, Look.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
 
     def focus(self) -> None:
         self._user.focus()
@@ -50,5 +61,6 @@ class RegisterPage(Card):
                 self._email.get(),
                 self._invite.get() if self._invite else "",
                 self._remember.get(),
+                self._setup.get() if self._setup else "",
             )
         )

@@ -29,6 +29,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.errors import Refused
+from lanchat_server.setup import is_own_computer
 
 if TYPE_CHECKING:
     from lanchat_server.service.service import Service
@@ -61,6 +62,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: "Service", number: int, address: str) -> None:
         self.session = number
         self.address = address
+        # It comes from the server's own computer.
+        self.local = False
         self.user: int | None = None
         self.device: bytes = b""
         self.challenge: bytes | None = None
@@ -87,6 +90,8 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BUSY)
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.local = bool(peer and own) and is_own_computer(peer[0], own[0])
         loop = asyncio.get_running_loop()
         self.heard = self._service.now()
         self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)

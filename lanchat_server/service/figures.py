@@ -30,7 +30,7 @@ def publish(service: "Service") -> None:
 def status(service: "Service") -> dict[str, Any]:
     """The fields are listed in docs/PROTOCOL.md section 8."""
     publish(service)
-    users = service.directory.users
+    users, code = service.directory.users, service.setup_code
     return {
         "name": service.config.name,
         "version": __version__,
@@ -41,6 +41,7 @@ def status(service: "Service") -> dict[str, Any]:
         "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
         "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
         "counters": {**service.core.counters, **service.counters},
+        **({"setup_code": code} if code else {}),
     }
 
 

@@ -46,7 +46,8 @@ log = logging.getLogger(__name__)
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a server says when it serves. `status` is for the thread of the service."""
+    """What a server says when it serves. `status` is for the thread of the service. `setup_code`: what the first
+    account can be made with from other computers; empty when there are accounts."""
 
     name: str
     port: int
@@ -55,6 +56,7 @@ class Ready(msgspec.Struct, frozen=True):
     invite: str
     addresses: tuple[str, ...]
     status: Callable[[], dict[str, Any]]
+    setup_code: str = ""
 
 
 async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event | None = None) -> None:
@@ -178,7 +180,10 @@ def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
     fingerprint = service.keys.fingerprint
     addresses = _addresses(config)
     invite = make_invite(config.public_host or addresses[0], port, fingerprint)
-    return Ready(config.name, port, fingerprint, fingerprint_words(fingerprint), invite, addresses, service.status)
+    words, code = fingerprint_words(fingerprint), service.setup_code
+    if code:
+        log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
+    return Ready(config.name, port, fingerprint, words, invite, addresses, service.status, code)
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:

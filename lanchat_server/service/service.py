@@ -52,6 +52,7 @@ from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.writer import Writer
+from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
 
 T = TypeVar("T")
 READERS = 3
@@ -99,6 +100,7 @@ class Service:
         self.counters: Counter[str] = Counter()
         self.relay: DatagramRelay | None = None
         self.started = self.now()
+        self.setup = SetupCode(secrets.token_bytes(SETUP_RANDOM_OCTETS))
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[Connection], None] = lambda connection: None
         self._connections: dict[int, Connection] = {}
@@ -306,7 +308,9 @@ class Service:
         """Log-in succeeded: a place, keys, and what the user needs to begin."""
         self._make_place(user.id)
         user = self.directory.users[user.id]
-        if user.disabled or self.directory.devices[device.id].revoked_ms:
+        if user.disabled:
+            raise Refused(Code.ACCOUNT_DISABLED, "disabled meanwhile")
+        if self.directory.devices[device.id].revoked_ms:
             raise Refused(Code.DEVICE_REVOKED, "revoked meanwhile")
         connection.logged_in(user.id, device.id)
         self.on_settled(connection)
@@ -322,17 +326,23 @@ class Service:
             self.notices.rooms_for(user.id),
         )
 
-    def _make_place(self, user: int) -> None:
-        """Raise Refused when there is no place for another session; dead ones of the same user give way."""
+    def check_place(self, user: int) -> int | None:
+        """Raise Refused when there is no place for another session. The session of the same user that gives way."""
         mine = self.core.sessions.of_user(user)
+        oldest = None
         if len(mine) >= self.config.sessions_per_user:
             heard = {session.id: self._connections[session.id].heard for session in mine}
             oldest = min(heard, key=lambda session: heard[session])
             if self.now() - heard[oldest] < SILENCE_YIELDS:
                 raise Refused(Code.TOO_MANY_SESSIONS, "too many sessions of this user")
-            self._connections[oldest].abort()
-        if len(self.core.sessions) >= self.config.sessions_total:
+        elif len(self.core.sessions) >= self.config.sessions_total:
             raise Refused(Code.TOO_MANY_SESSIONS, "the server is full", 10.0)
+        return oldest
+
+    def _make_place(self, user: int) -> None:
+        oldest = self.check_place(user)
+        if oldest is not None:
+            self._connections[oldest].abort()
 
     def _new_keys(self, session: int) -> wire.SessionKeys:
         keys = wire.SessionKeys(
@@ -415,6 +425,11 @@ class Service:
     def connections(self) -> list[Connection]:
         """All that are open."""
         return list(self._connections.values())
+
+    @property
+    def setup_code(self) -> str:
+        """What the first account may be made with; empty when there are accounts."""
+        return "" if self.directory.users else self.setup.text
 
     def status(self) -> dict[str, Any]:
         """Figures for administrators."""

@@ -60,6 +60,7 @@ class Caller:
     def __init__(self, number: int, address: str, challenge: bytes) -> None:
         self.session = number
         self.address = address
+        self.local = True
         self.challenge: bytes | None = challenge
         self.user: int | None = None
         self.device = b""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -47,7 +48,9 @@ def error_line(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
 def test_one_ready_line_and_an_orderly_end(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", name="Büro 5") as running:
         ready = running.ready
-        assert set(ready) == {"event", "name", "port", "fingerprint", "invite"}
+        assert set(ready) == {"event", "name", "port", "fingerprint", "invite", "setup_code"}
+        assert ready["setup_code"] == json_lines(server(tmp_path, "status", "--json").stdout)[0]["setup_code"]
+        assert any(ready["setup_code"] in line for line in running.stderr)
         assert (ready["event"], ready["name"]) == ("ready", "Büro 5")
         assert len(ready["fingerprint"]) == 64
         assert ready["invite"].startswith("lanchat://")
@@ -75,6 +78,7 @@ def test_the_ready_line_as_text_and_without_a_command(tmp_path: Path, language: 
         assert line.startswith("Office")
         assert word in line
         assert "lanchat://127.0.0.1:" in line
+        assert re.search(r": [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\. ", line)
         assert child.stop() == 0
         assert len(child.stdout) == 1
 

@@ -128,6 +128,7 @@ def play(case: Case, folder: Path) -> Row:
             timeout=START_PATIENCE,
         )
         with server:
+            server.add_account("administrator")
             address = f"{net.server_address}:{server.port}" if case.typed else None
             talkers = [
                 Talker(computer, folder, f"person{number}", case, address)

@@ -34,6 +34,7 @@ class Office:
                 extra=["--config", str(config)],
             )
         )
+        self.setup_code = self.server.setup_code
 
     def person(self, number: int) -> tuple[Path, Computer]:
         return self.folder / f"person{number}", self.computers[number]
@@ -41,6 +42,9 @@ class Office:
     def register(self, number: int) -> None:
         profile, computer = self.person(number)
         args = ["register", "--user", f"person{number}", "--accept-new"]
+        if self.setup_code:  # of the first one, who is on another computer than the server
+            args += ["--setup-code", self.setup_code]
+            self.setup_code = ""
         result = run_client(args, profile, env=PASSWORD, namespace=computer.name)
         assert result.returncode == 0, result.stderr
 

@@ -48,6 +48,7 @@ from lanchat.protocol.wire import (
     Registration,
     Role,
     RoomKind,
+    Setup,
     User,
 )
 
@@ -65,6 +66,7 @@ class Scenario:
     servers: int = 2
     found_after: float = 0.05
     registration: Registration = Registration.OPEN
+    setup: Setup = Setup.NONE
     mail: bool = True
     lines: int = 30
     rooms: int = 4
@@ -256,7 +258,7 @@ class FakeEngine:
     def _offer(self) -> ServerOffer:
         name = self.world.me.name if self.scenario.remembered else ""
         server = replace(self._server(), trust=Trust.PINNED)
-        return ServerOffer(server, self.scenario.registration, self.scenario.mail, name)
+        return ServerOffer(server, self.scenario.registration, self.scenario.mail, name, self.scenario.setup)
 
     def _do_AcceptIdentity(self, command: api.AcceptIdentity) -> ServerOffer:
         assert command.fingerprint == FINGERPRINT

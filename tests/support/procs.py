@@ -109,6 +109,23 @@ class ServerProcess(Child):
     def invite(self) -> str:
         return str(self.ready["invite"])
 
+    @property
+    def setup_code(self) -> str:
+        """Of a server that had no account when it started."""
+        return str(self.ready["setup_code"])
+
+    def add_account(self, user: str, password: str = "correct horse") -> None:
+        """On the server's computer; the first one is the administrator's. Raises CalledProcessError."""
+        argv = [sys.executable, "-m", "lanchat_server", "users", "add", user, "--data-dir", str(self.data_dir)]
+        subprocess.run(
+            in_namespace(self._settings["namespace"], argv),
+            env=plain_environment(self.data_dir, {"LANCHAT_PASSWORD": password}),
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
     def restart(self, **changes: Any) -> "ServerProcess":
         """A new process with the same data, port and options but for `changes`. This one must have ended."""
         assert self.returncode is not None, "stop or kill it first"

@@ -121,6 +121,7 @@ def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display:
     facts = window.wait(running, "the server runs")
     assert facts["title"] == "Office – LAN Chat server"
     invite = facts["entries"][0]
+    window.wait(lambda facts: any("set-up code" in label for label in facts["labels"]), "the set-up code is shown")
     window.press(4)
     window.wait_for_button("Copied")
     assert clipboard(display) == invite

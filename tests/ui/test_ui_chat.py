@@ -8,7 +8,7 @@ import pytest
 from lanchat.net import api
 from lanchat.net.api import StateChanged, Trust
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
-from lanchat.protocol.wire import Code, Registration, RoomKind
+from lanchat.protocol.wire import Code, Registration, RoomKind, Setup
 from lanchat.ui.chat_model import Jump
 from lanchat.ui.entries import Fresh, Waiting
 from lanchat.ui.entry_model import Page, Wishes
@@ -575,6 +575,37 @@ def test_registration_says_what_is_wrong(account: NewAccount, problem: str) -> N
     bench.run()
     assert problem in bench.entry.error
     assert bench.entry.page is Page.REGISTER
+
+
+@pytest.mark.parametrize(("setup", "problem"), [(Setup.CODE, "set-up code"), (Setup.HERE, "")])
+def test_first_account_of_a_server_is_offered_at_once(setup: Setup, problem: str) -> None:
+    bench = entering(registration=Registration.INVITE, setup=setup)
+    bench.flow.choose(bench.entry.listed()[0])
+    bench.run()
+    bench.flow.accept()
+    bench.run()
+    assert bench.entry.page is Page.REGISTER
+    assert bench.flow.is_first
+    assert not bench.flow.needs_invite
+    assert bench.flow.needs_setup_code is bool(problem)
+    account = NewAccount("new.one", "12345678", "12345678")
+    bench.flow.register(account)
+    bench.run()
+    assert problem in bench.entry.error
+    if problem:
+        bench.flow.register(msgspec.structs.replace(account, setup_code=" abcd "))
+        bench.run()
+        assert bench.engine.called(api.Register)[-1].setup_code == "abcd"
+    assert bench.entry.page is Page.CHAT
+
+
+def test_closed_server_without_account_lets_the_first_one_register() -> None:
+    bench = entering(registration=Registration.CLOSED, setup=Setup.HERE)
+    bench.flow.choose(bench.entry.listed()[0])
+    bench.run()
+    bench.flow.accept()
+    bench.run()
+    assert bench.flow.may_register
 
 
 def test_registration_leads_into_the_conversation() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lanchat.cli import terminal
 from lanchat.net import api
-from lanchat.protocol.wire import Code, Device, HistoryPolicy, Registration
+from lanchat.protocol.wire import Code, Device, HistoryPolicy, Registration, Setup
 from tests.support.fake_client import (
     ACCOUNT,
     FINGERPRINT,
@@ -210,6 +210,19 @@ def test_a_password_file_that_holds_none(tmp_path: Path, content: bytes) -> None
     file.write_bytes(content)
     assert run(fake(), "register", "--user", "anna", "--password-file", str(file)) == 2
     assert run(fake(), "register", "--user", "anna", "--password-file", str(tmp_path / "none")) == 2
+
+
+def test_first_account_from_elsewhere_takes_the_setup_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LANCHAT_PASSWORD", "long enough")
+    offer = api.ServerOffer(SERVER, Registration.CLOSED, False, "", Setup.CODE)
+    client = fake({api.GetOffer: offer, api.Register: ACCOUNT})
+    assert run(client, "register", "--user", "anna") == 4
+    assert "--setup-code" in capsys.readouterr().err
+    assert not client.commands(api.Register)
+    assert run(client, "register", "--user", "anna", "--setup-code", "ab cd") == 0
+    assert client.commands(api.Register)[0].setup_code == "ab cd"
 
 
 @pytest.mark.parametrize("command", ["register", "login", "recover"])

@@ -17,7 +17,7 @@ SECRET = "correct horse battery"
     "value",
     [
         api.Login("anna", SECRET),
-        api.Register("anna", SECRET, invite_code=SECRET),
+        api.Register("anna", SECRET, invite_code=SECRET, setup_code=SECRET),
         api.RecoverConfirm("anna", SECRET, SECRET),
         api.ChangePassword(SECRET, SECRET),
         NewAccount("anna", SECRET, SECRET),

@@ -216,3 +216,12 @@ def test_a_line_that_cannot_be_formatted_breaks_nothing(
     log.info("%d", "not a number")
     log.info("next")
     assert [line.text[-4:] for line in handler.after(0)] == ["next"]
+
+
+def test_setup_code_is_shown_while_there_is_no_account() -> None:
+    model = Model("Office")
+    assert model.setup_line() == ""
+    model.take(Figures({"setup_code": "7K2M-Q9XB-04TD"}))
+    assert "7K2M-Q9XB-04TD" in model.setup_line()
+    model.take(Figures({"users_online": ["anna"]}))
+    assert model.setup_line() == ""

@@ -18,7 +18,7 @@ _NOTATION = """\
 Types: `u63` is an integer from 0 to 2^63 − 1, `text ≤ 256` counts characters, `octets` without a sign are exactly so
 many, `[x]` is an array, `?` after a name marks an element that may be missing at the end. A type with a capital is one
 of the structures or enumerations below."""
-_ENUMS = (wire.RoomKind, wire.HistoryPolicy, wire.Role, wire.PresenceState, wire.Registration)
+_ENUMS = (wire.RoomKind, wire.HistoryPolicy, wire.Role, wire.PresenceState, wire.Registration, wire.Setup)
 
 
 def filled(text: str) -> str:

@@ -12,6 +12,7 @@ from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers.acting import transact
 from lanchat_server.service.handlers.login import check_password_unchanged
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ async def change_password(service: "Service", connection: "Connection", operatio
 
     def job(tx: Transaction) -> Change[UserRow]:
         check_password_unchanged(service, user)
+        # A code that somebody else asked for does not undo the change.
+        tx.set_recovery(None, user.id)
         return accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
 
-    await service.writer.transact(job)
+    await transact(service, connection, job)
     if operation.revoke_others:
         devices = service.directory.devices_of(user.id)
         others = [device.id for device in devices if device.id != connection.device and not device.revoked_ms]
@@ -109,9 +112,12 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
         raise Refused(Code.EMAIL_INVALID, str(error)) from error
 
     def job(tx: Transaction) -> Change[UserRow]:
+        if email != service.directory.users[user.id].email:
+            # A code that went to the address of before.
+            tx.set_recovery(None, user.id)
         return accounts.update_user(tx, service.directory, user.id, display_name=display_name, email=email)
 
-    await service.writer.transact(job)
+    await transact(service, connection, job)
     await _renew_certificate(service, connection)
     service.notices.user_changed(user.id)
     return wire.Done()
@@ -126,15 +132,13 @@ async def renew(service: "Service", connection: "Connection", _operation: wire.R
 
 
 async def _renew_certificate(service: "Service", connection: "Connection") -> None:
-    now_ms = service.wall_ms()
-
     def job(tx: Transaction) -> Change[DeviceRow]:
-        device = service.directory.devices[connection.device]
+        device, now_ms = service.directory.devices[connection.device], service.wall_ms()
         user = service.directory.users[device.user]
         certificate = accounts.certify(service.directory, service.keys.log_key, user, device.public_key, now_ms)
         return accounts.renew_device(tx, service.directory, device, certificate)
 
-    device = await service.writer.transact(job)
+    device = await transact(service, connection, job)
     service.send_event(connection, wire.NewCertificate(device.certificate))
 
 

@@ -18,13 +18,14 @@ from lanchat.protocol.names import (
     clean_user_name,
     name_key,
 )
-from lanchat.protocol.wire import Code, Registration, Role
+from lanchat.protocol.wire import Code, Registration, Role, Setup
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers.acting import check_active
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -48,11 +49,18 @@ async def hello(service: "Service", connection: "Connection", operation: wire.He
         log.epoch,
         service.log_public_key,
         connection.challenge,
-        config.registration if service.directory.users else Registration.OPEN,
+        config.registration,
         service.mailer.enabled,
         limits,
         service.wall_ms(),
+        _setup(service, connection),
     )
+
+
+def _setup(service: "Service", connection: "Connection") -> Setup:
+    if service.directory.users:
+        return Setup.NONE
+    return Setup.HERE if connection.local else Setup.CODE
 
 
 async def register(service: "Service", connection: "Connection", operation: wire.Register) -> wire.LoggedIn:
@@ -64,19 +72,24 @@ async def register(service: "Service", connection: "Connection", operation: wire
     email = _clean(clean_email, operation.email, Code.EMAIL_INVALID) if operation.email else ""
     _clean(check_password, operation.password, Code.PASSWORD_INVALID)
     _throttle(service, name, connection)
-    _check_registration(service, operation)
+    try:
+        # Whoever may not register costs no hash. The transaction looks again: others may be under way.
+        _check_registration(service, connection, operation)
+    except Refused as refused:
+        if refused.code is Code.SETUP_INVALID:
+            service.throttle.failed(name_key(name), connection.address, service.now())
+            service.metrics.login_failures += 1
+        raise
     # Where a code is needed, only who has one learns which names exist: there the transaction looks, after the code.
     if service.config.registration is not Registration.INVITE and service.directory.user_named(name) is not None:
         raise Refused(Code.NAME_TAKEN, "name taken")
-    password_hash = await _hash(service, operation.password)
-    invite = recovery.invite_hash(service.directory.log.log_id, operation.invite_code)
-    new = accounts.NewUser(name, display_name, email, password_hash, Role.MEMBER)
-    now_ms = service.wall_ms()
+    service.check_place(0)
+    new = accounts.NewUser(name, display_name, email, await _hash(service, operation.password), Role.MEMBER)
 
     def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
-        by_invite = service.config.registration is Registration.INVITE and bool(service.directory.users)
-        if by_invite and not tx.use_invite(invite, now_ms):
-            raise Refused(Code.INVITE_INVALID, "no such registration code")
+        _check_registration(service, connection, operation)
+        now_ms = service.wall_ms()
+        _use_invite(service, tx, operation.invite_code, now_ms)
         added = accounts.add_user(tx, service.directory, new, now_ms)
         enrolled = _enrol(service, tx, added.value, operation.enrolment, now_ms)
         return together((added.value, enrolled.value), added, enrolled)
@@ -87,14 +100,29 @@ async def register(service: "Service", connection: "Connection", operation: wire
     return service.open_session(connection, user, device)
 
 
-def _check_registration(service: "Service", operation: wire.Register) -> None:
-    if not service.directory.users:
-        return
+def _check_registration(service: "Service", connection: "Connection", operation: wire.Register) -> None:
+    """Raise Refused unless this connection may make an account now."""
     mode = service.config.registration
-    if mode is Registration.CLOSED:
+    if not service.directory.users:
+        if not connection.local and not operation.setup_code.strip():
+            raise Refused(Code.SETUP_NEEDED, "the first account is made on the server's computer, or with its code")
+        if not connection.local and not service.setup.is_right(operation.setup_code):
+            raise Refused(Code.SETUP_INVALID, "wrong set-up code")
+    elif operation.setup_code.strip():
+        # Whoever comes with it means to become the administrator.
+        raise Refused(Code.SETUP_INVALID, "the set-up code is void: there is an account")
+    elif mode is Registration.CLOSED:
         raise Refused(Code.REGISTRATION_CLOSED, "registration is closed")
-    if mode is Registration.INVITE and not operation.invite_code.strip():
+    elif mode is Registration.INVITE and not operation.invite_code.strip():
         raise Refused(Code.INVITE_INVALID, "a registration code is needed")
+
+
+def _use_invite(service: "Service", tx: Transaction, code: str, now_ms: int) -> None:
+    """Where people register by code, but for the first of all: take one use of it."""
+    if service.config.registration is not Registration.INVITE or not service.directory.users:
+        return
+    if not tx.use_invite(recovery.invite_hash(service.directory.log.log_id, code), now_ms):
+        raise Refused(Code.INVITE_INVALID, "no such registration code")
 
 
 async def login_password(service: "Service", connection: "Connection", operation: wire.LoginPassword) -> wire.LoggedIn:
@@ -114,11 +142,12 @@ async def login_password(service: "Service", connection: "Connection", operation
         # A new password that is under way ends this session, as it ends all others.
         check_password_unchanged(service, user)
         return service.open_session(connection, user, known)
-    now_ms = service.wall_ms()
+    # Else a log-in that fails for want of a place would leave a device that nobody has the key of.
+    service.check_place(user.id)
 
     def job(tx: Transaction) -> Change[DeviceRow]:
-        check_password_unchanged(service, user)
-        enrolled = _enrol(service, tx, user, operation.enrolment, now_ms)
+        present = check_password_unchanged(service, user)
+        enrolled = _enrol(service, tx, present, operation.enrolment, service.wall_ms())
         if new_hash is None:
             return enrolled
         rehashed = accounts.update_user(tx, service.directory, user.id, password_hash=new_hash)
@@ -128,11 +157,15 @@ async def login_password(service: "Service", connection: "Connection", operation
     return service.open_session(connection, user, device)
 
 
-def check_password_unchanged(service: "Service", user: UserRow) -> None:
-    """For what rests on a password that was looked at before: raises Refused when it was changed since.
-    Else whoever is being locked out by a new password would come in with the old one."""
-    if service.directory.users[user.id].password_hash != user.password_hash:
+def check_password_unchanged(service: "Service", user: UserRow) -> UserRow:
+    """For what rests on a password that was looked at before: the account as it is now. Raises Refused when the
+    password was changed since, or the account disabled: else whoever is being locked out would come in yet."""
+    present = service.directory.users[user.id]
+    if present.disabled:
+        raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
+    if present.password_hash != user.password_hash:
         raise Refused(Code.BUSY, "the password was changed meanwhile", 0.5)
+    return present
 
 
 def _as_it_is(service: "Service", user: UserRow, enrolment: wire.Enrolment) -> DeviceRow | None:
@@ -168,11 +201,11 @@ async def login_device(service: "Service", connection: "Connection", operation: 
     service.throttle.seen(name_key(user.name), connection.address)
     if service.certificate_is_fresh(device):
         return service.open_session(connection, user, device)
-    now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[DeviceRow]:
-        present = service.directory.devices[device.id]
-        certificate = accounts.certify(service.directory, service.keys.log_key, user, device.public_key, now_ms)
+        owner, present = check_active(service.directory, user.id, device.id)
+        now_ms = service.wall_ms()
+        certificate = accounts.certify(service.directory, service.keys.log_key, owner, device.public_key, now_ms)
         return accounts.renew_device(tx, service.directory, present, certificate)
 
     return service.open_session(connection, user, await service.writer.transact(job))
@@ -193,22 +226,19 @@ async def recover(service: "Service", connection: "Connection", operation: wire.
 
 
 async def _send_code(service: "Service", user: UserRow) -> None:
-    code = await new_recovery_code(service, user)
-    minutes = recovery.CODE_MINUTES
-    await service.mailer.send_code(user.email, user.name, code, service.config.name, minutes)
-
-
-async def new_recovery_code(service: "Service", user: UserRow) -> str:
-    """A fresh code for this account; an older one is void."""
+    """A fresh code for this account, to the address that it has now; an older one is void."""
     code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
-    row = recovery.new_recovery(service.directory.log.log_id, user.id, code, service.wall_ms())
 
-    def job(tx: Transaction) -> Change[None]:
-        tx.set_recovery(row, user.id)
-        return together(None)
+    def job(tx: Transaction) -> Change[str]:
+        present = service.directory.users[user.id]
+        if present.disabled or not present.email:
+            return together("")
+        tx.set_recovery(recovery.new_recovery(service.directory.log.log_id, user.id, code, service.wall_ms()), user.id)
+        return together(present.email)
 
-    await service.writer.transact(job)
-    return code
+    email = await service.writer.transact(job)
+    if email:
+        await service.mailer.send_code(email, user.name, code, service.config.name, recovery.CODE_MINUTES)
 
 
 async def recover_confirm(service: "Service", connection: "Connection", operation: wire.RecoverConfirm) -> wire.Done:
@@ -232,9 +262,9 @@ async def recover_confirm(service: "Service", connection: "Connection", operatio
 
 async def _use_code(service: "Service", user: UserRow | None, code: str, password_hash: str) -> bool:
     """True: the code was right, it is used up and the password is set. Without a user the same look-up is made."""
-    now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[bool]:
+        now_ms = service.wall_ms()
         row = tx.recovery(user.id if user else 0)
         if user is None:
             return together(False)

@@ -11,6 +11,7 @@ from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers.acting import transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -58,9 +59,10 @@ async def create_invite(service: "Service", connection: "Connection", operation:
     not_after = service.wall_ms() + min(operation.lifetime_s, INVITE_LIFETIME_MAX) * 1000
 
     def job(tx: Transaction) -> Change[None]:
+        _check_role(service, connection, Role.MODERATOR)
         return accounts.add_invite(tx, service.directory, code, operation.uses, not_after, user)
 
-    await service.writer.transact(job)
+    await transact(service, connection, job)
     return wire.InviteCode(code, not_after)
 
 

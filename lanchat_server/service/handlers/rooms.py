@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.names import clean_room_name
@@ -18,6 +20,7 @@ from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.model import MembershipRow, RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.handlers.acting import transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -49,6 +52,8 @@ async def history(service: "Service", connection: "Connection", operation: wire.
     service.core.pulled(connection.session, operation.room)
     sign = service.sequencer.sign
     page = await service.read(lambda: pages.read_page(service.store, service.directory, member, head, operation, sign))
+    if _member(service, connection, operation.room).first_seq != member.first_seq:
+        raise Refused(Code.BUSY, "the membership changed meanwhile", 0.5)
     if session is not None:
         session.pages.spend(len(page.records))
     return page
@@ -59,7 +64,14 @@ async def search(service: "Service", connection: "Connection", operation: wire.S
     user = _user(connection)
     if operation.room:
         _member(service, connection, operation.room)
-    return await service.read(lambda: pages.search_rooms(service.store, service.directory, user, operation))
+    found = await service.read(lambda: pages.search_rooms(service.store, service.directory, user, operation))
+
+    def may_read(hit: wire.Hit) -> bool:
+        # The membership may have ended meanwhile, or begun anew.
+        member = service.directory.membership(hit.room, user)
+        return member is not None and hit.record.seq >= member.first_seq
+
+    return replace(found, hits=[hit for hit in found.hits if may_read(hit)])
 
 
 async def list_rooms(service: "Service", connection: "Connection", _operation: wire.ListRooms) -> wire.RoomList:
@@ -82,7 +94,7 @@ async def create_room(service: "Service", connection: "Connection", operation: w
             tx, service.directory, room_id, name, operation.kind, operation.history, [user], now_ms
         )
 
-    room = await service.writer.transact(job)
+    room = await transact(service, connection, job)
     service.notices.room_created(room, [user])
     return wire.RoomResult(service.notices.room_view(room.id, user))
 
@@ -97,7 +109,7 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     def job(tx: Transaction) -> Change[RoomRow]:
         return accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
 
-    room = await service.writer.transact(job)
+    room = await transact(service, connection, job)
     if room.id == room_id:
         service.notices.room_created(room, [user, partner])
     return wire.RoomResult(service.notices.room_view(room.id, user))
@@ -111,10 +123,10 @@ async def join_room(service: "Service", connection: "Connection", operation: wir
         raise Refused(Code.NOT_FOUND, "no such room")
 
     def check() -> None:
-        if room.kind is not RoomKind.PUBLIC:
+        if service.directory.rooms[room.id].kind is not RoomKind.PUBLIC:
             _member(service, connection, room.id)
 
-    await _add(service, room.id, user, check)
+    await _add(service, connection, room.id, user, check)
     return wire.RoomResult(service.notices.room_view(room.id, user))
 
 
@@ -125,14 +137,16 @@ async def invite_user(service: "Service", connection: "Connection", operation: w
         raise Refused(Code.NOT_ALLOWED, "a direct room has two members")
     if operation.user not in service.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
-    await _add(service, operation.room, operation.user, lambda: _member(service, connection, operation.room))
+    await _add(
+        service, connection, operation.room, operation.user, lambda: _member(service, connection, operation.room)
+    )
     return wire.Done()
 
 
 async def leave_room(service: "Service", connection: "Connection", operation: wire.LeaveRoom) -> wire.Done:
     """Leave a room; `general` and direct rooms are for ever."""
     user = _user(connection)
-    await _remove(service, operation.room, user, lambda: _member(service, connection, operation.room))
+    await _remove(service, connection, operation.room, user, lambda: _member(service, connection, operation.room))
     return wire.Done()
 
 
@@ -144,7 +158,7 @@ async def remove_user(service: "Service", connection: "Connection", operation: w
         if service.directory.membership(operation.room, operation.user) is None:
             raise Refused(Code.NOT_FOUND, "not a member")
 
-    await _remove(service, operation.room, operation.user, check)
+    await _remove(service, connection, operation.room, operation.user, check)
     return wire.Done()
 
 
@@ -157,12 +171,12 @@ async def set_history_policy(
         _check_manages(service, connection, operation.room)
         return accounts.set_history(tx, service.directory, operation.room, operation.history)
 
-    await service.writer.transact(job)
+    await transact(service, connection, job)
     service.notices.room_changed(operation.room)
     return wire.RoomResult(service.notices.room_view(operation.room, _user(connection)))
 
 
-async def _add(service: "Service", room: int, user: int, check: Callable[[], object]) -> None:
+async def _add(service: "Service", connection: "Connection", room: int, user: int, check: Callable[[], object]) -> None:
     """`check` raises Refused; it is called again when everything before this has been decided."""
     check()
     now_ms = service.wall_ms()
@@ -172,11 +186,13 @@ async def _add(service: "Service", room: int, user: int, check: Callable[[], obj
         is_new = service.directory.membership(room, user) is None
         return together(is_new, accounts.add_member(tx, service.directory, room, user, now_ms))
 
-    if await service.writer.transact(job):
+    if await transact(service, connection, job):
         service.notices.member_joined(room, user)
 
 
-async def _remove(service: "Service", room: int, user: int, check: Callable[[], object]) -> None:
+async def _remove(
+    service: "Service", connection: "Connection", room: int, user: int, check: Callable[[], object]
+) -> None:
     """As `_add`."""
     check()
     row = service.directory.rooms[room]
@@ -189,7 +205,7 @@ async def _remove(service: "Service", room: int, user: int, check: Callable[[], 
         removed = accounts.remove_member(tx, service.directory, room, user)
         return together(None, removed, accounts.rotate_room_keys(tx, service.directory, fresh, now_ms))
 
-    await service.writer.transact(job)
+    await transact(service, connection, job)
     service.notices.member_left(room, user)
     service.notices.room_keys_changed([room])
 
