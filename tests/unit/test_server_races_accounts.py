@@ -99,7 +99,7 @@ class World:
             config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5),
             metrics=SimpleNamespace(login_failures=0),
             throttle=throttle,
-            notices=Notices(rig.core, rig.directory, rig.sequencer),
+            notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
             now=lambda: 1.0,
             wall_ms=lambda: self.wall,
             certificate_is_fresh=lambda _device: False,
