@@ -15,6 +15,7 @@ import segno
 import ttkbootstrap
 
 from lanchat.i18n import _
+from lanchat.ui import shortcuts
 from lanchat.ui.glyphs import inline, one_line
 from lanchat.ui.theme import DARK, LIGHT, Palette
 from lanchat_server.window_log import LINES_MAX, Line, WindowLog
@@ -65,6 +66,7 @@ def make_root(dark: bool) -> Any:
     root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 560))
     # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
     root.event_add("<<Invoke>>", "<Key-space>")
+    shortcuts.install(root)
     return root
 
 

@@ -20,7 +20,7 @@ from lanchat.i18n import _, language, set_language
 from lanchat.net import api
 from lanchat.net.api import State
 from lanchat.protocol.client.ports import LocalStoreError
-from lanchat.ui import glyphs, pages, words
+from lanchat.ui import glyphs, pages, shortcuts, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.chat_model import ChatModel, Draft
 from lanchat.ui.engine import Answer, Desk, Engine, Item, LateEngine
@@ -28,7 +28,7 @@ from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
 from lanchat.ui.fonts import SIZES, Fonts
 from lanchat.ui.images import Images
-from lanchat.ui.main import bind_clipboard
+from lanchat.ui.keys import shortcut_keys
 from lanchat.ui.memory import Memory
 from lanchat.ui.parts import Part
 from lanchat.ui.styles import Styles
@@ -141,7 +141,7 @@ class Window:
             root.bind_all(sequence, self._noticed, add="+")
         root.bind("<FocusIn>", lambda event: self._focus_changed())
         root.bind("<FocusOut>", lambda event: root.after_idle(self._focus_changed))
-        bind_clipboard(root)
+        shortcuts.install(root, shortcut_keys())
 
     # Life
 

@@ -53,10 +53,8 @@ class Editor:
         text.bind("<<Copy>>", lambda event: self._copy())
         text.bind("<<Cut>>", lambda event: self._cut())
         text.bind("<<Undo>>", lambda event: self._undo())
-        for sequence in ("<<Redo>>", "<Control-y>"):
-            text.bind(sequence, lambda event: self._redo())
-        for sequence in ("<<SelectAll>>", "<Control-a>"):
-            text.bind(sequence, lambda event: self._select_all())
+        text.bind("<<Redo>>", lambda event: self._redo())
+        text.bind("<<SelectAll>>", lambda event: self._select_all())
         text.bind("<Key>", self._key)
 
     # The text

@@ -1,16 +1,12 @@
-"""Keys of the main page as data: what they do, and what people read about them.
-
-Shortcuts must work on a Russian keyboard as well: there the key labelled K sends another keysym, so each letter is
-bound under both names.
-"""
+"""Keys of the main page as data: what they do, and what people read about them."""
 
 import enum
 import sys
-from collections.abc import Iterator
 
 import msgspec
 
 from lanchat.i18n import _
+from lanchat.ui.shortcuts import virtual
 
 
 class Action(enum.Enum):
@@ -75,30 +71,21 @@ KEYS = (
     Key("F1", Action.SHORTCUTS),
 )
 
-# The keysym that the Russian layout has on each Latin letter's key.
-_NAMES = "shorti tse u ka ie en ghe sha shcha ze ef yeru ve a pe er o el de ya che es em i te softsign"
-_RUSSIAN = dict(zip("qwertyuiopasdfghjklzxcvbnm", _NAMES.split(" "), strict=True))
+_KEYS_OF_SHORTCUTS = frozenset("abcdefghijklmnopqrstuvwxyz0") | {"plus", "minus", "equal"}
 
 
-def sequences(sequence: str) -> Iterator[str]:
-    """All Tk sequences for a key: also the one on a Russian keyboard, and the Command key of macOS."""
-    if sys.platform == "darwin":
-        sequence = sequence.replace("Control-", "Command-")
-    yield f"<{sequence}>"
-    head, dash, letter = sequence.rpartition("-")
-    if dash and letter in _RUSSIAN:
-        yield f"<{head}-Cyrillic_{_RUSSIAN[letter]}>"
+def sequence(key: Key) -> str:
+    """What to bind: letters and signs by their virtual event (see shortcuts.py), the rest by Tk's own name."""
+    head, _dash, last = key.sequence.rpartition("-")
+    if head == "Control" and last in _KEYS_OF_SHORTCUTS:
+        return virtual(last)
+    plain = key.sequence.replace("Control-", "Command-") if sys.platform == "darwin" else key.sequence
+    return f"<{plain}>"
 
 
-# Tk binds its clipboard events to Latin letters only.
-CLIPBOARD = (
-    ("Control-c", "<<Copy>>"),
-    ("Control-v", "<<Paste>>"),
-    ("Control-x", "<<Cut>>"),
-    ("Control-a", "<<SelectAll>>"),
-    ("Control-z", "<<Undo>>"),
-    ("Control-y", "<<Redo>>"),
-)
+def shortcut_keys() -> frozenset[str]:
+    """The keys that shortcuts.py has to tell of."""
+    return frozenset(key.sequence.rpartition("-")[2] for key in KEYS if sequence(key).startswith("<<"))
 
 
 def help_lines() -> list[tuple[str, str]]:

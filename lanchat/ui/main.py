@@ -1,6 +1,5 @@
 """The main page: rooms at the left, the conversation, people or search at the right, the state line below; its keys."""
 
-import sys
 import tkinter as tk
 from collections.abc import Callable
 from typing import Protocol
@@ -8,7 +7,7 @@ from typing import Protocol
 from lanchat.net.api import RoomView
 from lanchat.ui import dialogs
 from lanchat.ui.chat import Chat
-from lanchat.ui.keys import CLIPBOARD, KEYS, Action, sequences
+from lanchat.ui.keys import KEYS, Action, sequence
 from lanchat.ui.messages import Messages
 from lanchat.ui.parts import Part
 from lanchat.ui.people import PeoplePanel, SearchPanel
@@ -109,8 +108,7 @@ class MainPage:
     def _bind(self) -> None:
         root = self._tools.root
         for key in KEYS:
-            for sequence in sequences(key.sequence):
-                root.bind(sequence, self._runner(key.action))
+            root.bind(sequence(key), self._runner(key.action))
         root.bind("<<Copy>>", self._copy)
         root.bind("<Key>", self._stray)
 
@@ -143,8 +141,7 @@ class MainPage:
         """The page is about to be destroyed."""
         root = self._tools.root
         for key in KEYS:
-            for sequence in sequences(key.sequence):
-                root.unbind(sequence)
+            root.unbind(sequence(key))
         root.unbind("<<Copy>>")
         root.unbind("<Key>")
         if self._search:
@@ -246,36 +243,3 @@ class MainPage:
     def attend(self) -> None:
         """The window has the person's attention."""
         self._messages.attend()
-
-
-def bind_clipboard(root: tk.Tk) -> None:
-    """Copy and paste also work while a Russian keyboard is in use; Tk binds Latin letters only."""
-    for sequence, event in CLIPBOARD:
-        for other in list(sequences(sequence))[1:]:
-            for widget_class in ("Text", "Entry", "TEntry", "Canvas"):
-                root.bind_class(widget_class, other, _generator(event))
-    root.bind_class("Canvas", "<Control-c>", _generator("<<Copy>>"))
-    if sys.platform == "win32":
-        _bind_by_code(root)
-
-
-def _generator(virtual: str) -> Callable[["tk.Event[tk.Misc]"], str]:
-    def pressed(event: "tk.Event[tk.Misc]") -> str:
-        event.widget.event_generate(virtual)
-        return "break"
-
-    return pressed
-
-
-def _bind_by_code(root: tk.Tk) -> None:
-    """On Windows a letter of another alphabet has no keysym, but its key has the code of the Latin letter."""
-    wanted = {ord(sequence[-1].upper()): event for sequence, event in CLIPBOARD}
-
-    def pressed(event: "tk.Event[tk.Misc]") -> str | None:
-        if event.keysym == "??" and event.keycode in wanted:
-            event.widget.event_generate(wanted[event.keycode])
-            return "break"
-        return None
-
-    for widget_class in ("Text", "Entry", "TEntry", "Canvas"):
-        root.bind_class(widget_class, "<Control-Key>", pressed, add="+")

@@ -7,6 +7,7 @@ the key before it has heard of the new definition gets another character. So `Sc
 character that `type_text` accepts has its own key from the start: Latin, Cyrillic and common typographic signs.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -61,16 +62,50 @@ def _load_keyboard(display: str) -> None:
         f"key <I{_FIRST_SPARE_KEY + n}> {{ [ U{ord(lower):04X}, U{ord(upper):04X} ] }};\n"
         for n, (lower, upper) in enumerate(_EXTRA_KEYS)
     )
+    use_layout(display, "pc+us", keys)
+
+
+def use_layout(display: str, symbols: str, keys: str = "") -> None:
+    """Gives a display another keyboard: `symbols` in the notation of xkbcomp, `pc+gr`, and single `keys` over it."""
     keymap = f"""xkb_keymap {{
         xkb_keycodes {{ include "evdev+aliases(qwerty)" }};
         xkb_types {{ include "complete" }};
         xkb_compat {{ include "complete" }};
-        xkb_symbols {{ include "pc+us"
+        xkb_symbols {{ include "{symbols}"
         {keys}}};
     }};"""
     subprocess.run(
         ["xkbcomp", "-w0", "-", display], input=keymap, text=True, check=True, capture_output=True, timeout=patient(20)
     )
+
+
+class KeyCodes:
+    """Keys pressed by their code. Unlike xdotool it leaves the keyboard in the layout that it is in."""
+
+    def __init__(self, display: str) -> None:
+        self._x11, self._test = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXtst.so.6")
+        self._x11.XOpenDisplay.restype = ctypes.c_void_p
+        self._connection = ctypes.c_void_p(self._x11.XOpenDisplay(display.encode()))
+
+    def use_group(self, group: int) -> None:
+        """What the key that changes between layouts does; 0 is the first one."""
+        self._x11.XkbLockGroup(self._connection, 0x100, group)  # of the keyboard that all programs share
+        self._x11.XSync(self._connection, 0)
+
+    def press(self, *codes: int) -> None:
+        """Presses keys together, in this order."""
+        for down, order in ((1, codes), (0, reversed(codes))):
+            for code in order:
+                self._test.XTestFakeKeyEvent(self._connection, code, down, 0)
+        self._x11.XSync(self._connection, 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._x11.XCloseDisplay(self._connection)
 
 
 def screen_environment(display: str, env: Mapping[str, str] | None = None) -> dict[str, str]:

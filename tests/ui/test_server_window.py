@@ -19,7 +19,17 @@ from tests.support.child import Child
 from tests.support.ports import free_port
 from tests.support.raw import RawClient
 from tests.support.waiting import patient, wait_until
-from tests.support.xvfb import focus, key, screen_environment, screenshot, type_text, wait_for_window
+from tests.support.xvfb import (
+    KeyCodes,
+    Screen,
+    focus,
+    key,
+    screen_environment,
+    screenshot,
+    type_text,
+    use_layout,
+    wait_for_window,
+)
 
 pytestmark = pytest.mark.display
 
@@ -235,3 +245,21 @@ def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "lanchat-server run" in done.stderr
+
+
+def test_the_clipboard_works_with_caps_lock_and_without_latin_letters(tmp_path: Path) -> None:
+    control, caps_lock, tab = 37, 66, 23
+    a, s, x, v = 38, 39, 53, 55
+    with Screen() as screen, KeyCodes(screen.display) as hands:
+        use_layout(screen.display, "pc+gr")
+        window = Window(screen.display, free_port(), tmp_path / "data", "chatty")
+        try:
+            window.wait(lambda facts: facts["log"], "the window is there")
+            focus(screen.display, wait_for_window(screen.display, "Office"))
+            for code in (tab, tab, tab, caps_lock, a, s):
+                hands.press(code)
+            for code in (a, x, v, v):
+                hands.press(control, code)
+            window.wait(lambda facts: "ΑΣΑΣ" in facts["entries"], "cut, and pasted twice")
+        finally:
+            window.child.stop()

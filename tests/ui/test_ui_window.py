@@ -1,6 +1,5 @@
 """The window with a person in front of it, on the fake network: keys and clicks go through a real X display."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,15 +131,8 @@ def test_rooms_by_mouse_and_quick_switch(window: UiWindow) -> None:
 @pytest.fixture
 def russian_keyboard() -> Iterator[str]:
     """A display of its own whose keyboard has Russian letters only."""
-    keymap = """xkb_keymap {
-        xkb_keycodes { include "evdev+aliases(qwerty)" };
-        xkb_types { include "complete" };
-        xkb_compat { include "complete" };
-        xkb_symbols { include "pc+ru" };
-    };"""
     with xvfb.Screen() as screen:
-        command = ["xkbcomp", "-w0", "-", screen.display]
-        subprocess.run(command, input=keymap, text=True, check=True, capture_output=True, timeout=20)
+        xvfb.use_layout(screen.display, "pc+ru")
         yield screen.display
 
 
