@@ -61,7 +61,7 @@ def _unavailable() -> dict[str, str]:
         if not mariadb_available():
             reasons["mariadb"] = "no MariaDB server is installed"
         if not xvfb_available():
-            reasons["display"] = "Xvfb, xdotool, xkbcomp or ImageMagick is not installed"
+            reasons["display"] = "Xvfb, xdotool, xkbcomp, openbox or ImageMagick is not installed"
     return reasons
 
 

@@ -5,6 +5,7 @@ line do not undo each other's choices.
 """
 
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +18,16 @@ from lanchat.store.filelock import guarded
 from lanchat.store.files import replace_file, set_aside
 
 T = TypeVar("T")
+# Key and value; then for each entry of a table its value and name.
+IsUsable = Callable[[str, Any, str | None], bool]
+_Where = tuple[str, str | None]  # a key; and the name of an entry, when its value is a table
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 
 LANGUAGE = "language"
 THEME = "theme"
 GEOMETRY = "geometry"
-_LAST_ROOMS = "last_rooms"
+LAST_ROOMS = "last_rooms"
+_SET_ASIDE = "set_aside"  # the table for values that cannot be used
 
 # Generous for choices, small enough to read at each start whatever somebody put there.
 _SETTINGS_MAX = 1 << 20
@@ -35,6 +40,8 @@ class Settings:
         self._path = path
         self._lock = lock
         self._changed: dict[str, Any] = {}
+        # Key, and entry of its table, to what was there: another process may have put something better in its place.
+        self._removed: dict[_Where, str] = {}
         self._notice = ""
         with guarded(lock, path):
             self._values = self._read()
@@ -54,13 +61,36 @@ class Settings:
         self._values = _merged(self._values, {key: value})
         self._changed = _merged(self._changed, {key: value})
 
+    def set_aside(self, is_usable: IsUsable) -> bool:
+        """Moves what cannot be used into a table of its own, where a person finds it; returns whether there was
+        something. The notice names it."""
+        aside: dict[str, Any] = {}
+        for key, value in self._values.items():
+            if key == _SET_ASIDE:
+                continue
+            if not is_usable(key, value, None):
+                aside[key] = value
+                self._removed[key, None] = repr(value)
+            elif isinstance(value, dict):
+                broken = {entry: value[entry] for entry in value if not is_usable(key, value[entry], entry)}
+                aside |= {key: broken} if broken else {}
+                self._removed.update(((key, entry), repr(was)) for entry, was in broken.items())
+        if aside:
+            self._values = _without(self._values, self._removed)
+            self.set(_SET_ASIDE, aside)
+            self._notice = _("Settings that cannot be used were set aside, and the defaults hold: {names}").format(
+                names=", ".join(sorted(key[:30] for key in aside))
+            )
+        return bool(aside)
+
     def save(self) -> None:
         """Write what was set since the last save over what the file says now."""
         with guarded(self._lock, self._path):
-            values = _merged(self._read(), self._changed)
+            values = _merged(_without(self._read(), self._removed), self._changed)
             replace_file(self._path, tomli_w.dumps(values).encode())
         self._values = values
         self._changed = {}
+        self._removed = {}
 
     @property
     def language(self) -> str:
@@ -79,11 +109,11 @@ class Settings:
 
     def last_room(self, log_id: bytes) -> int:
         """The room that was open last on this server; 0: none."""
-        room = self.get(_LAST_ROOMS, dict[str, Any]()).get(log_id.hex(), 0)
+        room = self.get(LAST_ROOMS, dict[str, Any]()).get(log_id.hex(), 0)
         return room if type(room) is int and room > 0 else 0
 
     def set_last_room(self, log_id: bytes, room: int) -> None:
-        self.set(_LAST_ROOMS, {log_id.hex(): room})
+        self.set(LAST_ROOMS, {log_id.hex(): room})
 
     def _read(self) -> dict[str, Any]:
         """The file's values; none when it is not there or broken. Under the lock. Raises OSError."""
@@ -106,6 +136,18 @@ class Settings:
                 text = _("The settings are in UTF-16, not UTF-8: they are set aside as {file} and the defaults hold")
         self._notice = text.format(file=aside.name)
         return {}
+
+
+def _without(values: dict[str, Any], removed: Mapping[_Where, str]) -> dict[str, Any]:
+    """The values without these, where they are still the same."""
+    kept = dict(values)
+    for (key, entry), was in removed.items():
+        value = kept.get(key)
+        if entry is None and key in kept and repr(value) == was:
+            del kept[key]
+        elif entry is not None and isinstance(value, dict) and entry in value and repr(value[entry]) == was:
+            kept[key] = {name: value[name] for name in value if name != entry}
+    return kept
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from lanchat.ui.images import Images
 from lanchat.ui.keys import shortcut_keys
 from lanchat.ui.memory import Memory
 from lanchat.ui.parts import Part
+from lanchat.ui.placement import Placement
 from lanchat.ui.styles import Styles
 from lanchat.ui.theme import PALETTES
 from lanchat.ui.toolkit import Toolkit
@@ -132,8 +133,8 @@ class Window:
     def _prepare_root(self) -> None:
         root, px = self.root, self._fonts.px
         root.title("LAN Chat")
-        root.minsize(px(_MINIMUM[0]), px(_MINIMUM[1]))
-        root.geometry(self._memory.geometry or f"{px(_SIZE[0])}x{px(_SIZE[1])}")
+        usual, minimum = (px(_SIZE[0]), px(_SIZE[1])), (px(_MINIMUM[0]), px(_MINIMUM[1]))
+        self._placement = Placement(root, self._memory, usual, minimum)
         root.protocol("WM_DELETE_WINDOW", self.quit)
         icon = self._images.icon("chat-dots-fill", 48, PALETTES["light"].accent)
         root.iconphoto(True, str(icon))
@@ -166,9 +167,10 @@ class Window:
             self._model.account = account
             self._chat.want_room(self._memory.last_room())
             self._take_drafts()
+        self._flow.begin(self._wishes, account is not None)
         if self._memory.notice:
             self._model.notice(self._memory.notice)
-        self._flow.begin(self._wishes, account is not None)
+            self._entry.error = self._entry.error or self._memory.notice
         if self._entry.page is Page.CHAT:
             self._chat.refresh()
         self._draw()
@@ -185,10 +187,9 @@ class Window:
         if self._closed:
             return
         self._closed = True
-        geometry = self.root.winfo_geometry()
+        self._placement.keep()
         self.root.withdraw()
         self.root.update_idletasks()
-        self._memory.geometry = geometry
         self._save()
         self._chat.close()
         self._flow.close()

@@ -3,18 +3,45 @@
 The profile may be in use by other processes; settings.py merges what each of them writes.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from lanchat.i18n import LANGUAGES
 from lanchat.net.api import Account
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from lanchat.protocol.wire import Role
-from lanchat.store.settings import GEOMETRY, LANGUAGE, THEME
+from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME
+from lanchat.ui.fonts import SIZES
+from lanchat.ui.place import parse
+from lanchat.ui.theme import PALETTES
 
 if TYPE_CHECKING:
     from lanchat.store.profile import Profile
 
 _TEXT_SIZE = "text_size"
+_MAXIMISED = "maximised"
+_DRAFTS = "drafts_"
 _DRAFTS_MAX = 100  # rooms with an unsent text; 16 KiB each at most
+_DRAFT_MAX = 2 * BODY_CHARACTERS_MAX
+_ROOM_MAX = 1 << 63
+
+
+def _is_room(value: object) -> bool:
+    return type(value) is int and 0 <= value < _ROOM_MAX
+
+
+def _is_draft(room: str, text: object) -> bool:
+    return room.isascii() and room.isdigit() and len(room) < 20 and isinstance(text, str) and len(text) <= _DRAFT_MAX
+
+
+# What a value must be like to be used.
+_USABLE: Mapping[str, Callable[[Any], bool]] = {
+    LANGUAGE: lambda value: value in ("", *LANGUAGES),
+    THEME: lambda value: value == "" or (isinstance(value, str) and value in PALETTES),
+    GEOMETRY: lambda value: value == "" or (isinstance(value, str) and parse(value) is not None),
+    _TEXT_SIZE: lambda value: type(value) is int and SIZES[0] <= value <= SIZES[-1],
+    _MAXIMISED: lambda value: type(value) is bool,
+}
 
 
 class Memory:
@@ -23,7 +50,7 @@ class Memory:
     def __init__(self, profile: "Profile") -> None:
         self._profile = profile
         self._settings = profile.settings
-        self._changed = False
+        self._changed = self._settings.set_aside(_is_usable)
 
     def _set(self, key: str, value: str | int | dict[str, str]) -> None:
         if self._settings.get(key, type(value)()) != value:
@@ -60,6 +87,14 @@ class Memory:
         self._set(GEOMETRY, value)
 
     @property
+    def maximised(self) -> bool:
+        return self._settings.get(_MAXIMISED, False)
+
+    @maximised.setter
+    def maximised(self, value: bool) -> None:
+        self._set(_MAXIMISED, value)
+
+    @property
     def text_size(self) -> int:
         """Points more or less than usual."""
         return self._settings.get(_TEXT_SIZE, 0)
@@ -91,7 +126,7 @@ class Memory:
     def drafts(self, user: int) -> dict[int, str]:
         """Texts that were not sent, by room."""
         kept = self._settings.get(self._drafts_key(user), dict[str, str]())
-        return {int(room): text for room, text in kept.items() if room.isdigit() and isinstance(text, str) and text}
+        return {int(room): text for room, text in kept.items() if text}
 
     def keep_drafts(self, user: int, drafts: Mapping[int, str]) -> None:
         if not user:
@@ -102,10 +137,19 @@ class Memory:
             self._set(self._drafts_key(user), gone | kept)
 
     def _drafts_key(self, user: int) -> str:
-        return f"drafts_{self._log().hex()}_{user}"
+        return f"{_DRAFTS}{self._log().hex()}_{user}"
 
     def save(self) -> None:
         """Writes what changed since the last time, when something did."""
         if self._changed:
             self._settings.save()
             self._changed = False
+
+
+def _is_usable(key: str, value: object, entry: str | None) -> bool:
+    """Whether a setting can be used, or one `entry` of a table of them. Settings of others can."""
+    if key != LAST_ROOMS and not key.startswith(_DRAFTS):
+        return entry is not None or key not in _USABLE or _USABLE[key](value)
+    if entry is None:
+        return isinstance(value, dict)
+    return _is_room(value) if key == LAST_ROOMS else _is_draft(entry, value)

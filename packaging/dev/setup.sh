@@ -59,6 +59,7 @@ my_print_defaults:mariadb-client-core
 Xvfb:xvfb
 xkbcomp:x11-xkb-utils
 xdotool:xdotool
+openbox:openbox
 xauth:xauth
 xwininfo:x11-utils
 xclip:xclip

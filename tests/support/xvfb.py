@@ -31,17 +31,17 @@ _DELAY_MS = 4
 
 
 def xvfb_available() -> bool:
-    return all(shutil.which(program) for program in ("Xvfb", "xdotool", "xkbcomp", "import"))
+    return all(shutil.which(program) for program in ("Xvfb", "xdotool", "xkbcomp", "import", "openbox"))
 
 
 class Screen:
-    """An X server of 1280 × 900 pixels on a free display; `display` is its name. A context manager."""
+    """An X server, of 1280 × 900 pixels unless told, on a free display; `display` is its name. A context manager."""
 
-    def __init__(self) -> None:
-        width, height = SIZE
-        size = f"{width}x{height}x24"
+    def __init__(self, size: tuple[int, int] = SIZE) -> None:
+        width, height = size
+        depth = f"{width}x{height}x24"
         # -noreset: else it forgets keyboard and settings when the last program leaves.
-        self._server = Child(["Xvfb", "-displayfd", "1", "-screen", "0", size, "-nolisten", "tcp", "-noreset", "-ac"])
+        self._server = Child(["Xvfb", "-displayfd", "1", "-screen", "0", depth, "-nolisten", "tcp", "-noreset", "-ac"])
         self.display = ":" + self._server.wait_for_line(str.isdigit, timeout=20, what="Xvfb is up")
         _load_keyboard(self.display)
 
@@ -106,6 +106,28 @@ class KeyCodes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._x11.XCloseDisplay(self._connection)
+
+
+class WindowManager:
+    """openbox on a display, with its own default settings. A context manager."""
+
+    def __init__(self, display: str, folder: Path) -> None:
+        self.display = display
+        environment = screen_environment(display, {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
+        self._process = Child(["openbox", "--sm-disable"], env=environment)
+        wait_until(self._is_there, 20, "the window manager is there")
+
+    def _is_there(self) -> bool:
+        command = ["xprop", "-display", self.display, "-root", "_NET_SUPPORTING_WM_CHECK"]
+        return "window id" in subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
 
 
 def screen_environment(display: str, env: Mapping[str, str] | None = None) -> dict[str, str]:

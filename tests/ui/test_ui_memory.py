@@ -6,6 +6,7 @@ import pytest
 
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import Profile
+from lanchat.store.settings import Settings
 from lanchat.ui.memory import Memory
 
 LOG = bytes(range(16))
@@ -67,3 +68,42 @@ def test_two_windows_on_one_profile_do_not_undo_each_other(folder: Path) -> None
     assert (again.theme, again.language) == ("dark", "ru")
     assert again.drafts(1) == {1: "mine"}
     assert again.drafts(2) == {1: "theirs"}
+
+
+def test_broken_entries_are_set_aside_and_the_others_hold(folder: Path) -> None:
+    drafts = f"drafts_{LOG.hex()}_1"
+    written = f'''
+text_size = 99
+theme = "dark"
+[last_rooms]
+{LOG.hex()} = 17
+bad = 1.5
+worse = {10**30}
+[{drafts}]
+1 = "kept"
+"²" = "a digit that is no number"
+"{"9" * 5000}" = "no room"
+2 = 3
+3 = "{"x" * 100_000}"
+'''
+    (folder / "settings.toml").write_text(written, encoding="utf-8")
+    first = memory(folder)
+    assert (first.theme, first.text_size, first.last_room()) == ("dark", 0, 17)
+    assert first.drafts(1) == {1: "kept"}
+    assert all(name in first.notice for name in ("drafts", "last", "text_size"))
+    first.save()
+    again = memory(folder)
+    assert again.notice == ""
+    assert again.drafts(1) == {1: "kept"}
+    aside = Settings(folder / "settings.toml", folder / "lock").get("set_aside", dict[str, object]())
+    assert aside["text_size"] == 99
+    assert aside["last_rooms"] == {"bad": 1.5, "worse": 10**30}
+
+
+def test_what_another_window_mended_meanwhile_is_not_removed(folder: Path) -> None:
+    (folder / "settings.toml").write_text('theme = "solarized"\n')
+    one, two = memory(folder), memory(folder)
+    two.theme = "dark"
+    two.save()
+    one.save()
+    assert memory(folder).theme == "dark"
