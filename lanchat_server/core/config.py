@@ -56,6 +56,9 @@ class CoreConfig(msgspec.Struct, frozen=True):
     # Records kept in memory for repair, per room and in all rooms (a record is 0.2 to 17 KiB).
     recent_per_room: int = 512
     recent_octets: int = 32 << 20
+    # Repairs that are being read from the database at a time: in all, and for one session. The rest is asked for again.
+    fetches_max: int = 128
+    fetches_per_session: int = 4
     # Receipts and presence are sent at most this often; in a large room less often (members / 100 seconds).
     cursor_interval: float = 1.0
     presence_interval: float = 0.5

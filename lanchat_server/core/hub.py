@@ -22,6 +22,7 @@ from lanchat_server.core.bucket import TokenBucket
 from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.fetches import Fetches
 from lanchat_server.core.heartbeat import Heartbeat
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.model import RunKey
@@ -52,11 +53,13 @@ class ServerCore:
         self._intake = Intake(config)
         self._outbox = Outbox(config)
         self._busy = BusyAnswers()
+        self._fetches = Fetches(config)
         self._recent = RecentRecords(config)
         self._heartbeat = Heartbeat(config, now)
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
         self._under_way = 0
         self._blocked_until = 0.0
+        self._stopped = False
         self._gather_until = 0.0
         self._expected: dict[RunKey, float] = {}
         self._presence: set[int] = set()
@@ -117,6 +120,15 @@ class ServerCore:
         else:
             self._outbox.send_tls((s.id for user in users for s in self.sessions.of_user(user)), frame)
 
+    def stop(self) -> None:
+        """Take no more messages: what is here comes to its end, the rest is told to come later."""
+        self._stopped = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that was taken is decided."""
+        return not (self._under_way or len(self._intake))
+
     # --- Live frames -------------------------------------------------------------------------------------------
 
     def receive(self, session_id: int, frame: Any, path: Path, now: float) -> None:
@@ -158,7 +170,7 @@ class ServerCore:
             self._intake.offered(RunKey(header.room, header.device, header.run), header.n, now)
         config = self.config
         full = self._intake.full or self._intake.queued(session.id) >= config.session_queue_max
-        if full or now < self._blocked_until:
+        if full or self._stopped or now < self._blocked_until:
             self._busy.note(session.id, header.key, config.busy_retry, now)
             return "submit_busy"
         wait = session.messages.wait(now) or self._total_rate.wait(now)
@@ -197,14 +209,21 @@ class ServerCore:
         wanted = [seq for seq in nack.missing[:NACK_MAX] if member.first_seq <= seq <= head.seq]
         found, missing = self._recent.find(nack.room, wanted)
         if missing:
-            self._outbox.fetch(Fetch(session.id, nack.room, tuple(wanted)))
+            self._fetch(Fetch(session.id, nack.room, tuple(wanted)))
         elif found:
             self._send_records(session, nack.room, found, now)
         else:
             self._outbox.send(session, [wire.Heads([head])], now)
 
+    def _fetch(self, fetch: Fetch) -> None:
+        if self._fetches.begin(fetch):
+            self._outbox.fetch(fetch)
+        else:
+            self.counters["nack_put_off"] += 1
+
     def fetched(self, fetch: Fetch, records: list[Record], now: float) -> None:
-        """The store answered a Fetch."""
+        """The answer to a Fetch; without records when the store could not be read."""
+        self._fetches.end(fetch)
         session = self.sessions.get(fetch.session)
         if session is not None and records and self.directory.membership(fetch.room, session.user) is not None:
             self._send_records(session, fetch.room, records, now)
@@ -410,7 +429,7 @@ class ServerCore:
 
     def queue_lengths(self) -> dict[str, int]:
         """For status and metrics."""
-        return {"submissions": len(self._intake), "held": self._intake.held}
+        return {"submissions": len(self._intake), "held": self._intake.held, "repairs": len(self._fetches)}
 
 
 def _erased(records: Iterable[Record]) -> list[int]:

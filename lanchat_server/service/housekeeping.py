@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 
 async def keep_house(service: "Service") -> None:
-    """Until cancelled. A trouble is logged and tried again next time."""
+    """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
+    which must not wait when the database hangs."""
+    written: asyncio.Task[None] | None = None
     lease_checked = service.now()
     while True:
         await asyncio.sleep(INTERVAL)
@@ -33,15 +35,23 @@ async def keep_house(service: "Service") -> None:
             _renew_keys(service)
             if service.config.metrics_port:
                 figures.publish(service)
-            await save(service)
-            if service.now() - lease_checked >= LEASE_CHECK:
-                lease_checked = service.now()
-                await service.writer.transact(lambda tx: together(None))
-        except StoreError as error:
-            log.warning("the database is away: %s", error)
         except Exception:
             log.exception("housekeeping failed")
+        if written is None or written.done():
+            look = service.now() - lease_checked >= LEASE_CHECK
+            if look:
+                lease_checked = service.now()
+            written = service.background(_write(service, look_after_lease=look))
         service.wake()
+
+
+async def _write(service: "Service", *, look_after_lease: bool) -> None:
+    try:
+        await save(service)
+        if look_after_lease:
+            await service.writer.transact(lambda tx: together(None))
+    except StoreError as error:
+        log.warning("the database is away: %s", error)
 
 
 def _end_silent(service: "Service") -> None:

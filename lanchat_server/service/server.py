@@ -35,12 +35,14 @@ from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
 from lanchat_server.service.service import Service
+from lanchat_server.service.threads import Threads
 from lanchat_server.store import SqlStore, open_store
 
 T = TypeVar("T")
 BACKLOG = 256
 # Tries to get the same free number for TCP and UDP when any port will do.
 PORT_TRIES = 32
+BACKUPS_WAITING_MAX = 2
 
 log = logging.getLogger(__name__)
 
@@ -117,12 +119,13 @@ async def _run(
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
     service.on_settled = acceptor.knows
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(service.close)
+        stack.push_async_callback(_close, service, store)
         relay.start()
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
-        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(_Host(service, store), name, arguments))
+        host = _Host(service, store)
+        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(host, name, arguments))
         await admin.start()
         stack.push_async_callback(admin.close)
         await _start_extras(config, service, port, stack)
@@ -132,6 +135,11 @@ async def _run(
         on_ready(_ready(config, service, port))
         await stopped.wait()
         log.info("stopping")
+
+
+async def _close(service: Service, store: SqlStore) -> None:
+    if not await service.close():
+        store.abandon()
 
 
 def _finish_restore(config: ServerConfig, store: SqlStore) -> None:
@@ -279,6 +287,8 @@ class _Host:
         self._store = store
         self.directory = service.directory
         self.hasher = service.hasher
+        # One at a time; a stop does not wait for it.
+        self._backups = Threads(1, "backup", BACKUPS_WAITING_MAX)
 
     async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
         return await self._service.writer.transact(job)
@@ -297,7 +307,7 @@ class _Host:
         return self._service.status()
 
     async def backup(self) -> dict[str, Any]:
-        return await asyncio.to_thread(make_backup, self._store, self._service.config.data_dir)
+        return await self._backups.run(partial(make_backup, self._store, self._service.config.data_dir))
 
     def wall_ms(self) -> int:
         return self._service.wall_ms()

@@ -5,12 +5,12 @@ arrived together is handled, batched and sent together.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from lanchat.protocol.certificates import (
 )
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import public_octets
-from lanchat.protocol.records import Head
+from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import Code, pack_frame
 from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
@@ -51,11 +51,17 @@ from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.threads import Threads
 from lanchat_server.service.writer import Writer
 from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
 
 T = TypeVar("T")
 READERS = 3
+# Pages, searches and repairs that wait for a reader: a page for everybody of a full server, some seconds of work. Each
+# holds a request of up to 1 MiB that somebody sent (a search of 200 characters, in truth).
+READS_MAX = 1024
+# A stop waits so long for the database. A container is killed after 10 s, so that the rest comes to its end before.
+CLOSE_PATIENCE = 8.0
 # A session silent for this long gives way when its user's places are all taken.
 SILENCE_YIELDS = 40.0
 # Certificates are renewed at log-in when a third of their life is gone.
@@ -105,7 +111,7 @@ class Service:
         self.on_settled: Callable[[Connection], None] = lambda connection: None
         self._connections: dict[int, Connection] = {}
         self._next_session = 0
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._readers = Threads(READERS, "reader", READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
         self.seen_users: dict[int, int] = {}
@@ -145,8 +151,8 @@ class Service:
             log.error("background work failed", exc_info=task.exception())
 
     async def read(self, work: Callable[[], T]) -> T:
-        """Run a reading query on a reader thread."""
-        return await self._loop.run_in_executor(self._readers, work)
+        """Run a reading query on a reader thread. Raises StoreError, also when too many wait."""
+        return await self._readers.run(work)
 
     # --- Driving the core ----------------------------------------------------------------------------------------
 
@@ -241,13 +247,14 @@ class Service:
         self.step()
 
     async def _fetch(self, fetch: Fetch) -> None:
+        records: list[Record] = []
         try:
             records = await self.read(lambda: self.store.records(fetch.room, fetch.seqs))
         except StoreError as error:
             log.warning("a repair could not be read: %s", error)
-            return
-        self.core.fetched(fetch, records, self.now())
-        self.wake()
+        finally:
+            self.core.fetched(fetch, records, self.now())
+            self.wake()
 
     def _reloaded(self, heads: dict[int, Head], changes: Differences) -> None:
         """The database was read anew: what it has and nobody was told."""
@@ -435,32 +442,49 @@ class Service:
         """Figures for administrators."""
         return figures.status(self)
 
-    async def close(self) -> None:
-        """Finish what is queued, say goodbye, save, end the threads."""
-        while self.core.queue_lengths()["submissions"]:
+    async def close(self, patience: float = CLOSE_PATIENCE) -> bool:
+        """Finish what was taken, say goodbye, save, end the threads. False when the database did not answer within
+        `patience` seconds: then it must be left alone, as threads still wait for it. Nobody was told of anything that
+        is not stored."""
+        end = self._loop.time() + patience
+
+        def left() -> float:
+            return max(0.0, end - self._loop.time())
+
+        self._housekeeper.cancel()
+        self.core.stop()
+        while not self.core.finished and left():
             self.step()
             await asyncio.sleep(0.005)
         self._closing = True
         for connection in list(self._connections.values()):
             connection.end(None, "the server is stopping")
-        self._housekeeper.cancel()
         await asyncio.sleep(0)
         pending = [task for task in self._background if task is not self._housekeeper]
         if pending:
-            await asyncio.wait(pending, timeout=5.0)
+            await asyncio.wait(pending, timeout=min(5.0, left()))
         self.step()
-        try:
-            await save(self)
-        except StoreError as error:
-            log.warning("receipts could not be saved: %s", error)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await self._save_at_end()
         if self._timer is not None:
             self._timer.cancel()
-        await self.writer.close()
-        self._readers.shutdown(wait=True)
+        ended = [await threads.close(left()) for threads in (self.writer, self._readers)]
         self.hasher.close()
         await asyncio.to_thread(self.mailer.close, 2.0)
         for connection in list(self._connections.values()):
             connection.abort()
+        if not all(ended):
+            log.error(
+                "the database does not answer: the server stops without it; clients offer again what is undecided"
+            )
+        return all(ended)
+
+    async def _save_at_end(self) -> None:
+        try:
+            await save(self)
+        except StoreError as error:
+            log.warning("receipts could not be saved: %s", error)
 
 
 # What this server issued does not change: it is looked at once. 1,000 people with two devices: 1 MiB.

@@ -72,11 +72,13 @@ class Writer:
         """Decide and store a batch of messages; fails with StoreError."""
         return self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), batch)
 
-    async def close(self) -> None:
-        """Finish what is queued, then end the thread."""
+    async def close(self, patience: float) -> bool:
+        """Finish what is queued, then end the thread. False when it was not done after so many seconds: the database
+        does not answer, and the thread is left alone with it."""
         await asyncio.to_thread(self._checker.close)
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, patience)
+        return not self._thread.is_alive()
 
     def _submit(self, work: Callable[[], T], batch: Sequence[Submission] = ()) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self._loop.create_future()

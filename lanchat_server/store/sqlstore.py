@@ -34,6 +34,7 @@ class SqlStore:
         self._lock = lock
         self._writing = Writing(engine, address)
         self._asking = Asking(engine)
+        self._abandoned = False
         # Where rooms stood after the last transaction; empty after one that failed.
         self._heads: dict[int, RoomHead] = {}
 
@@ -127,7 +128,14 @@ class SqlStore:
         with self.reading() as connection:
             return reads.changes(connection, room, seqs)
 
+    def abandon(self) -> None:
+        """Threads wait in it for a database that does not answer: `close` does nothing any more, and the end of the
+        process frees everything, the lock last."""
+        self._abandoned = True
+
     def close(self) -> None:
+        if self._abandoned:
+            return
         self._writing.close()
         self._asking.close()
         self._engine.dispose()

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 # Tests of the shells around the cores: slow, and they would notice little more.
-_SHELLS = ("test_account", "test_checking", "test_cli", "test_config", "test_local", "test_net", "test_profile")
-_SHELLS_TOO = ("test_store", "test_mail", "test_metrics", "test_recovery", "test_passwords", "test_support")
+_SHELLS = ("test_account_", "test_checking", "test_cli_", "test_config", "test_local_", "test_net_", "test_profile")
+_SHELLS_TOO = ("test_store_", "test_mail", "test_metrics", "test_recovery", "test_passwords", "test_support")
 _CORES = ("lanchat/protocol", "lanchat_server/core")
 
 

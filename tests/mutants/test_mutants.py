@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.mutants.operators import mutants_of
+from tests.mutants import reach
 from tests.mutants.table import EXPLAINED, explanations, table
 from tests.mutants.trial import SURVIVED, forked
 
@@ -113,6 +114,12 @@ def test_table_counts_explained_survivors_apart(tmp_path: Path) -> None:
     text = table(sample, verdicts, {sample[0].name: "equal either way"})
     assert f"| all | {len(sample)} | {len(sample) - 2} | 0 | 0 | 1 | 1 |" in text
     assert "equal either way" in text
+
+
+def test_unit_tests_of_the_cores_are_used_and_those_of_the_shells_are_not() -> None:
+    names = {file.name for file in reach.test_files(ROOT)}
+    assert {"test_client_core_room.py", "test_server_core.py", "test_protocol_wire.py", "test_throttle.py"} <= names
+    assert not names & {"test_cli_commands.py", "test_net_tls.py", "test_store_log.py"}
 
 
 def test_explanations_name_mutants_that_exist() -> None:

@@ -24,7 +24,12 @@ def server_bounds(server: Any) -> str:
 
 
 def _repair_bounds(core: Any) -> str:
-    recent = core._recent
+    recent, fetches = core._recent, core._fetches
+    if (
+        len(fetches) > core.config.fetches_max
+        or max(fetches._of_session.values(), default=0) > core.config.fetches_per_session
+    ):
+        return f"{len(fetches)} repairs are being read: {fetches._of_session}"
     if recent._octets > core.config.recent_octets:
         return f"{recent._octets} octets for repair"
     for room, kept in recent._rooms.items():

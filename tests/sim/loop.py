@@ -69,11 +69,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def kill(self) -> None:
         self.dead = True
-        self._ready.clear()
         for coroutine in self._coroutines:
             # What was never begun would be warned of.
             if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
                 coroutine.close()
+        self._ready.clear()
 
     def pause(self, seconds: float) -> None:
         """The process is stopped; what comes meanwhile waits."""
@@ -151,6 +151,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def create_task(self, coroutine: Any, *, name: Any = None, context: Any = None) -> Any:
         self._coroutines.add(coroutine)
+        if self.dead:
+            coroutine.close()
         return asyncio.Task(coroutine, loop=self, name=name, context=context)
 
     def run_in_executor(self, executor: Any, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -319,6 +319,9 @@ class SimService(Service):
     def wall_ms(self) -> int:  # type: ignore[override]
         return self.world.wall_ms()
 
+    async def read(self, work: Any) -> Any:
+        return await self._loop.run_in_executor(None, work)
+
     async def _fetch(self, fetch: Any) -> None:
         self.world.counters["NACK answered from the store"] += 1
         await super()._fetch(fetch)

@@ -244,6 +244,8 @@ class World:
             with patched(*self._patches()):
                 self._run()
         finally:
+            for server in self.servers:
+                server.loop.kill()
             log.removeHandler(alarm)
             log.setLevel(before[0])
             log.propagate = before[1]

@@ -37,7 +37,7 @@ def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
     async def commit() -> None:
         writer = Writer(rig.store, rig.directory, rig.sequencer, lambda: None, lambda *_: None, lambda: WALL_MS)
         await writer.commit([rig.submission(rig.authors[1].message("hello"))])
-        await writer.close()
+        assert await writer.close(60.0)
 
     asyncio.run(commit())
     assert [item.record.time_ms for item in rig.database.records[GENERAL]] == [WALL_MS]

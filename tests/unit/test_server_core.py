@@ -305,7 +305,7 @@ def test_early_messages_wait_and_are_asked_for(rig: Rig) -> None:
     submit(rig, 2, one, now=2.0)
     rig.run_batches(2.0)
     assert rig.texts() == ["one", "two", "three"]
-    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
     assert rig.core._intake.queued(2) == 0
 
 
@@ -334,7 +334,7 @@ def test_no_gap_while_the_author_is_there_to_bring_what_is_missing(rig: Rig) -> 
     rig.core.handle_timer(100.0)
     rig.run_batches(100.0)
     assert rig.texts() == []
-    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
     # The author himself: only when he offers it all the time without its predecessor, as with a damaged outbox.
     for second_of_time in range(200, 262):
         submit(rig, 2, second, now=float(second_of_time))
@@ -480,4 +480,4 @@ def test_a_forged_message_cannot_end_the_waiting_of_a_held_one(rig: Rig) -> None
     rig.run_batches(2.0)
     (decided,) = of_kind(sent(rig)[3], wire.Decided)
     assert decided.receipts[0].code == Code.BAD_SIGNATURE
-    assert rig.core.queue_lengths() == {"submissions": 0, "held": 1}
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 1, "repairs": 0}

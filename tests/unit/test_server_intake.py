@@ -27,7 +27,7 @@ def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig
     for now, message in enumerate(early, 1):
         submit(rig, message, now=float(now))
         rig.run_batches(float(now))
-    assert rig.core.queue_lengths() == {"submissions": 0, "held": BOUND}
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": BOUND, "repairs": 0}
     submit(rig, first, now=8.0)
     rig.run_batches(8.0)
     rig.run_batches(8.5)
@@ -35,7 +35,7 @@ def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig
     submit(rig, *early[-2:], now=9.0)
     rig.run_batches(9.0)
     assert rig.texts() == [f"m{n}" for n in range(BOUND + 3)]
-    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0}
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
 
 
 def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
@@ -162,7 +162,7 @@ def test_a_gap_is_not_taken_that_waited_long_for_a_slow_writer() -> None:
     submit(rig, second, now=10.0)
     rig.run_batches(10.0)
     rig.core.handle_timer(12.0)
-    assert rig.core.queue_lengths() == {"submissions": 1, "held": 0}
+    assert rig.core.queue_lengths() == {"submissions": 1, "held": 0, "repairs": 0}
     rig.run_batches(30.0)
     assert rig.texts() == []
     submit(rig, first, now=31.0)

@@ -1,0 +1,77 @@
+"""Threads that wait for the database beside the writer: few, with a bounded line before them.
+
+They are daemons: a database that hangs must not keep the process from ending, as the threads of the standard library's
+pools would.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lanchat_server.core.ports import StoreError
+
+T = TypeVar("T")
+
+
+class Threads:
+    """At most `count` of them, made when there is work. For the thread of one event loop."""
+
+    def __init__(self, count: int, name: str, waiting_max: int) -> None:
+        self._count = count
+        self._name = name
+        self._waiting_max = waiting_max
+        # What is waiting or being done.
+        self._unfinished = 0
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`. Raises what it raises, and StoreError when too much waits already."""
+        if self._unfinished >= self._waiting_max + self._count:
+            raise StoreError("too much waits for the database")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._unfinished += 1
+        if len(self._threads) < min(self._count, self._unfinished):
+            self._start()
+        self._jobs.put((work, future))
+        return await future
+
+    async def close(self, patience: float) -> bool:
+        """End them; False when some were still at work after so many seconds, and are left alone."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, max(0.0, end - loop.time()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _start(self) -> None:
+        name = f"{self._name}_{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, future = job
+            result: Any = None
+            failure: BaseException | None = None
+            try:
+                result = work()
+            except BaseException as error:  # the waiting caller gets whatever it was
+                failure = error
+            with contextlib.suppress(RuntimeError):  # the event loop is gone
+                future.get_loop().call_soon_threadsafe(self._finished, future, result, failure)
+
+    def _finished(self, future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:
+        self._unfinished -= 1
+        if future.done():
+            return
+        if failure is not None:
+            future.set_exception(failure)
+        else:
+            future.set_result(result)
