@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.mutants.operators import mutants_of
 from tests.mutants import reach
+from tests.mutants.operators import mutants_of
 from tests.mutants.table import EXPLAINED, explanations, table
 from tests.mutants.trial import SURVIVED, forked
 
