@@ -232,3 +232,27 @@ def test_no_secret_reaches_the_log(tmp_path: Path) -> None:
         server.stop()
         for secret in ("my secret password", "another wrong secret", "between us"):
             assert secret not in "".join(server.stderr + server.stdout)
+
+
+@pytest.mark.mariadb
+def test_a_stop_does_not_wait_for_a_database_that_hangs(tmp_path: Path, mariadb_own: MariaDB) -> None:
+    mariadb_own.create_database("hung")
+    url = mariadb_own.url("hung")
+    with ServerProcess(tmp_path / "data", database=url) as server, RawClient(server.port) as client:
+        client.register("anna")
+        room = client.rooms["general"]
+        assert client.say(room, "before").seq == 1
+        mariadb_own.pause()
+        message = client.message(room, "meanwhile")
+        client.send(wire.Submit([message]))
+        # A reader waits as well.
+        client.send(wire.Request(77, wire.History(room, 1, True, 200)))
+        os.kill(server.pid, signal.SIGTERM)
+        assert server.wait(patient(40)) == 0
+        assert any("database does not answer" in line for line in server.stderr)
+    mariadb_own.resume()
+    with ServerProcess(tmp_path / "data", database=url) as server, RawClient(server.port, key=client.key) as again:
+        again.log_in("anna")
+        again.send(wire.Submit([message]))
+        assert again.wait_for(wire.Decided, patient(20)).receipts[0].seq == 2
+        assert texts(again) == ["before", "meanwhile"]
