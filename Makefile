@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos soak mutants attacks lab fuzz bench format catalog clean
+.PHONY: help run test lint chaos soak mutants attacks lab fuzz bench build locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -45,6 +45,14 @@ lab: ## the table of broken networks (needs root; 6 min, kept until ARGS="--agai
 bench: ## speed of the product beside its peers, a quarter of an hour; ARGS="--only a,c --quick" for a part
 	@$(SETUP) bench
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
+
+build: ## the wheel and the source package, in dist
+	@$(SETUP) run
+	@.venv/bin/python -m hatchling build
+
+locks: ## renew packaging/locks, the versions and hashes of all that is installed, and say what changed; ARGS=--keep
+	@$(SETUP) locks
+	@.venv/bin/python packaging/dev/locks.py $(ARGS)
 
 format: ## bring the code into the project's style
 	@$(SETUP) dev

@@ -4,12 +4,15 @@
 #   dev   and the tools that check and test it
 #   test  and the Debian packages with the servers and screens that tests use
 #   fuzz  what dev installs, and what searches for hostile input with coverage
-#   bench and the chat servers that benchmarks compare with, and what draws the plots
-# A stamp in `.venv` makes the second call return at once. Packages are installed without starting any service.
+#   locks what dev installs, and what renews packaging/locks
+#   bench what test installs, the chat servers that benchmarks compare with, and what draws the plots
+#   newest | lowest   what test installs, in the newest or lowest versions that pyproject.toml allows: without locks
+# Python packages come in the versions and with the hashes of packaging/locks, from wheels only. A stamp in `.venv`
+# makes the second call return at once. Debian packages are installed without starting any service.
 set -eu
 cd "$(dirname "$0")/../.."
 
-level=${1:?run, dev, test, fuzz or bench}
+level=${1:?run, dev, test, fuzz, locks, bench, newest or lowest}
 log=.cache/setup.log
 mkdir -p .cache
 : >"$log"
@@ -17,8 +20,29 @@ mkdir -p .cache
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-quietly() { # runs a command; shows what it said only when it fails
-    "$@" >>"$log" 2>&1 || { tail -n 25 "$log" >&2; fail "failed: $*   (all of it: $log)"; }
+quietly() { # runs a command; when it fails, says why in one line, or shows what it said
+    said=$(($(wc -l <"$log") + 1))
+    "$@" >>"$log" 2>&1 || explain "$*"
+}
+
+# What pip and apt-get say when nobody answers.
+no_network='NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Max retries exceeded'
+no_network="$no_network|Temporary failure (resolving|in name resolution)|Could not resolve|Could not connect"
+no_network="$no_network|Network is unreachable|Connection refused|error sending request|dns error"
+
+explain() { # explain COMMAND: why it failed, from the log, and the end
+    output=$(tail -n "+$said" "$log")
+    if printf '%s' "$output" | grep -q 'DO NOT MATCH THE HASHES'; then
+        names=$(printf '%s\n' "$output" | sed -n 's/^ *\([A-Za-z0-9._-]*==[^ ]*\) from .*/\1/p' | sort -u | tr '\n' ' ')
+        fail "what was downloaded is not what packaging/locks names (another hash), nothing of it was installed: ${names:-see }($log)"
+    fi
+    if printf '%s' "$output" | grep -Eq "$no_network"; then
+        fail "packages cannot be downloaded: no answer from the network; run it again when there is one ($log)"
+    fi
+    missing=$(printf '%s\n' "$output" | sed -n 's/^ERROR: No matching distribution found for \([^ ]*\).*/\1/p' | head -n 1)
+    [ -z "$missing" ] || fail "$missing: there is no such wheel for this Python and computer, or it is not served any more ($log)"
+    printf '%s\n' "$output" | tail -n 25 >&2
+    fail "failed: $1   (all of it: $log)"
 }
 
 # ---- Debian packages
@@ -107,8 +131,15 @@ find_python() {
     return 1
 }
 
+version_of() { "$1" -c 'import sys; print(sys.version)' 2>/dev/null; }
+
+has_environment() { # one that works, of the Python that was asked for
+    .venv/bin/python -c 'import pip, tkinter' 2>/dev/null || return
+    [ -z "${PYTHON:-}" ] || ! is_fit "$PYTHON" || [ "$(version_of .venv/bin/python)" = "$(version_of "$PYTHON")" ]
+}
+
 make_environment() {
-    if [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip, tkinter' 2>/dev/null; then return; fi
+    has_environment && return
     python=$(find_python) || {
         install_packages python3-tk python3-venv
         python=/usr/bin/python3
@@ -120,38 +151,56 @@ make_environment() {
 
 pip_install() { quietly .venv/bin/python -m pip --disable-pip-version-check install --quiet "$@"; }
 
-# The state in which an environment is up to date: the same project file, at the same place.
-state="$(cksum <pyproject.toml) $PWD"
-is_ready() { [ "$(cat ".venv/ready-for-$1" 2>/dev/null)" = "$state" ] && [ -x .venv/bin/python ]; }
+# From wheels: what is built from source asks for packages that no lock names.
+install_locked() { pip_install --require-hashes --only-binary :all: --requirement "packaging/locks/$1.txt"; }
+
+# The state in which an environment is up to date: the same files that say what is in it, place and Python.
+state="$(cat pyproject.toml packaging/locks/*.txt packaging/dev/setup.sh | cksum) $PWD"
+is_ready() {
+    [ "$(cat ".venv/ready-for-$1" 2>/dev/null)" = "$state $(version_of .venv/bin/python)" ] && has_environment
+}
 
 prepare() { # prepare LEVEL, then the command that does it
     wanted=$1
     shift
     is_ready "$wanted" && return
     "$@"
-    printf '%s' "$state" >".venv/ready-for-$wanted"
+    printf '%s' "$state $(version_of .venv/bin/python)" >".venv/ready-for-$wanted"
 }
 
 install_program() {
     make_environment
     say "installing the program and its libraries"
-    pip_install --editable .
-}
-
-install_plots() {
-    say "installing what draws plots"
-    pip_install --group bench
-}
-
-install_search() {
-    say "installing what searches for hostile input"
-    pip_install --group fuzz
+    install_locked build # with pip itself
+    install_locked runtime
+    pip_install --no-deps --no-build-isolation --editable .
 }
 
 install_tools() {
     say "installing the tools that check and test it"
-    pip_install --upgrade 'pip>=25.1' # the first that knows dependency groups
-    pip_install --group dev
+    install_locked dev
+}
+
+install_plots() {
+    say "installing what draws plots"
+    install_locked bench
+}
+
+install_search() {
+    say "installing what searches for hostile input"
+    install_locked fuzz
+}
+
+install_locker() {
+    say "installing what renews packaging/locks"
+    install_locked locks
+}
+
+install_unlocked() { # install_unlocked highest | lowest-direct
+    say "installing the $level versions that pyproject.toml allows"
+    rm -f .venv/ready-for-* # the next call of another level brings the locked versions back
+    quietly .venv/bin/python -m uv pip install --python .venv/bin/python --upgrade --resolution "$1" \
+        --no-build-isolation --only-binary :all: --no-binary lanchat --editable . --group dev --group build
 }
 
 prepare run install_program
@@ -159,9 +208,12 @@ prepare run install_program
 prepare dev install_tools
 [ "$level" = dev ] && exit
 [ "$level" = fuzz ] && { prepare fuzz install_search; exit; }
+[ "$level" = locks ] && { prepare locks install_locker; exit; }
 # shellcheck disable=SC2086  # lists of words
 install_missing $test_needs
 [ "$level" = test ] && exit
+[ "$level" = newest ] && { prepare locks install_locker; install_unlocked highest; exit; }
+[ "$level" = lowest ] && { prepare locks install_locker; install_unlocked lowest-direct; exit; }
 # shellcheck disable=SC2086
 install_missing $bench_needs
 prepare bench install_plots
