@@ -9,6 +9,7 @@ coverage-guided search in `make fuzz`, and clients and servers that hold all key
     live.py         a real server with honest people on it, for server_targets.py; client_targets.py: the client engine
     valid.py        well-typed frames at random, made from the wire types
     mutate.py       damage: bits and octets, and msgpack with its structure kept
+    scan.py         depth and texts of octets, whatever a library makes of them, for deliberate faults
     picture.py      a deep picture of a receiver's state, to compare before and after
     corpus.py       inputs that are kept, and the fewest that reach all lines
     bugs_*.py       deliberate faults that targets must catch; planting.py hunts one, planted.py all, and the table

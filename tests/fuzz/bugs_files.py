@@ -1,8 +1,6 @@
 """Deliberate faults of those who read files and what people type: configuration, profile, local store, backup, link."""
 
-import json
 import re
-import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from lanchat_server import backup, config
 from lanchat_server.service import keys
 from lanchat_server.service.admin_channel import AdminChannel
 from tests.fuzz.planting import Plants
+from tests.fuzz.scan import DEEP, brackets
 from tests.support.planting import Change
 
 # --- The server's configuration -------------------------------------------------------------------------------------
@@ -54,10 +53,9 @@ def config_too_deep() -> list[Change]:
     honest = config._parse
 
     def parsed(file: Path) -> dict[str, Any]:
-        try:
-            return tomllib.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            return honest(file)
+        if brackets(file.read_bytes()) > DEEP:
+            raise RecursionError
+        return honest(file)
 
     return [(config, "_parse", parsed)]
 
@@ -79,10 +77,8 @@ def admin_line_too_deep() -> list[Change]:
     honest = AdminChannel._answer
 
     async def answered(self: AdminChannel, line: bytes) -> dict[str, Any]:
-        try:
-            json.loads(line)
-        except ValueError:
-            return {"error": "not a request"}
+        if brackets(line) > DEEP:
+            raise RecursionError
         return await honest(self, line)
 
     return [(AdminChannel, "_answer", answered)]

@@ -1,6 +1,7 @@
 """Deliberate faults of those who turn octets into values: msgpack, the TLS stream, certificates, headers, texts."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from lanchat.protocol.messages import Header, Kind
 from lanchat.protocol.wire import FrameReader
 from tests.fuzz.planting import Plants
+from tests.fuzz.scan import DEEP, Scan, scan
 from tests.support.planting import Change
 
 # --- msgpack --------------------------------------------------------------------------------------------------------
@@ -27,9 +29,7 @@ def value_with_a_tail() -> list[Change]:
     def decoded(self: Decoder, octets: bytes) -> Any:
         try:
             return honest(self, octets)
-        except ProtocolError as error:
-            if "trailing" not in str(error.__cause__):
-                raise
+        except ProtocolError:
             return honest(self, octets[:-1])
 
     return [(Decoder, "__call__", decoded)]
@@ -37,22 +37,26 @@ def value_with_a_tail() -> list[Change]:
 
 def too_deep() -> list[Change]:
     """A value that nests too deeply ends the reader with another error than its own."""
-    return [(Decoder, "__call__", _decoding(msgspec.MsgspecError, UnicodeDecodeError))]
+    return [(Decoder, "__call__", _failing(RecursionError("too deep"), lambda found: found.depth > DEEP))]
 
 
 def no_text() -> list[Change]:
     """A text that is no UTF-8 ends the reader with another error than its own."""
-    return [(Decoder, "__call__", _decoding(msgspec.MsgspecError, RecursionError))]
+    error = UnicodeDecodeError("utf-8", b"", 0, 0, "no text")
+    return [(Decoder, "__call__", _failing(error, lambda found: not found.is_text))]
 
 
-def _decoding(*errors: type[Exception]) -> Any:
-    """Decoder.__call__ that knows these errors alone."""
+def _failing(error: Exception, fails: Callable[[Scan], bool]) -> Any:
+    """Decoder.__call__ that ends with `error` where `fails` says so of what it should refuse."""
+    honest = Decoder.__call__
 
     def decoded(self: Decoder, octets: bytes) -> Any:
         try:
-            return self.inner.decode(octets)
-        except errors as error:
-            raise ProtocolError("not a valid encoding") from error
+            return honest(self, octets)
+        except ProtocolError:
+            if fails(scan(octets)):
+                raise error from None
+            raise
 
     return decoded
 

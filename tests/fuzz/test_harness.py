@@ -13,6 +13,7 @@ from tests.fuzz import __main__ as command
 from tests.fuzz import corpus, seeds
 from tests.fuzz.mutate import mutate
 from tests.fuzz.picture import picture
+from tests.fuzz.scan import brackets, scan
 from tests.fuzz.target import Target, attempt
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.valid import AFTER_LOGIN, BEFORE_LOGIN, LIVE, Speaker, World
@@ -35,10 +36,44 @@ def test_damage_keeps_the_structure_often_enough() -> None:
     for octets in damaged:
         try:
             msgspec.msgpack.decode(octets)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, ValueError):
             continue
         decoded += octets not in frames
     assert decoded > len(damaged) / 3
+
+
+def _depth(value: object) -> int:
+    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
+
+
+def _texts(value: object) -> list[bytes]:
+    if isinstance(value, str):
+        return [value.encode()]
+    inner = [item for pair in value.items() for item in pair] if isinstance(value, dict) else value
+    return [text for item in inner for text in _texts(item)] if isinstance(inner, list) else []
+
+
+def test_a_scan_finds_depth_and_texts_of_whatever_is_encoded() -> None:
+    frames = [*seeds.frames("to server"), *seeds.frames("to client")]
+    wide = [{"a" * 40: [1, -1, 2**40, 0.5, None, True, "b" * 300, b"c" * 70_000]}, list(range(20)), {"x": "y" * 70_000}]
+    for octets in [
+        *frames,
+        msgspec.msgpack.encode(wide),
+        msgspec.msgpack.encode("a"),
+        msgspec.msgpack.encode([[[]], []]),
+    ]:
+        value = msgspec.msgpack.decode(octets)
+        assert scan(octets) == (_depth(value), _texts(value))
+        assert scan(octets + b"\xa1\xff").is_text
+
+
+def test_a_scan_tells_what_no_decoder_would() -> None:
+    assert scan(b"\x91" * 500).depth == 500
+    assert not scan(b"\x92\x01\xa1\xff").is_text
+    assert not scan(b"\x93\x01\xa3\xed\xa0\x80").is_text
+    assert scan(b"\x92\xc4\x01\xff\xd6\x01abcd").texts == []
+    assert (brackets(b"a = [[{}], []]"), brackets(b"]]["), brackets(b"")) == (3, 1, 0)
 
 
 def test_any_other_error_than_the_one_goes_through() -> None:
