@@ -94,7 +94,7 @@ class Database:
                 try:
                     result = work(connection)
                 except _FILE_ERRORS as error:
-                    if not _means_damage(error):
+                    if not (_means_damage(error) or self._is_read_only_by_damage(error)):
                         raise self._trouble(error) from error
                     self._repair()
                     if not again:
@@ -133,7 +133,7 @@ class Database:
         refuse_link(self._path)
         if not self._path.exists():
             return None
-        if rescue.is_hollow(self._path):
+        if rescue.is_foreign(self._path):
             rescue.put_aside(self._path)
             return None
         connection = rescue.connect(self._path, self._busy_timeout)
@@ -196,6 +196,11 @@ class Database:
 
     def _is_current(self) -> bool:
         return self._file is not None and self._file_now() == self._file
+
+    def _is_read_only_by_damage(self, error: Exception) -> bool:
+        with contextlib.suppress(OSError):
+            return _code(error) == sqlite3.SQLITE_READONLY and rescue.is_foreign(self._path)
+        return False
 
     def _trouble(self, error: Exception) -> LocalStoreError:
         return LocalStoreError(

@@ -31,6 +31,7 @@ decode_outgoing = decoder(tuple[Message, U63])
 
 # Python decodes SQLite's error texts strictly, and they may quote the damaged file.
 _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+_WRITE_FORMATS = (1, 2)  # rollback journal, write-ahead log
 _SIDE_FILES = ("-wal", "-shm")
 _READ = "SELECT item, room, device, run, n, data FROM outgoing ORDER BY item"
 _WRITE = "INSERT OR IGNORE INTO outgoing (item, room, device, run, n, data) VALUES (?, ?, ?, ?, ?, ?)"
@@ -56,10 +57,13 @@ def connect(path: Path, busy_timeout: float = 5.0) -> sqlite3.Connection:
     return connection
 
 
-def is_hollow(path: Path) -> bool:
-    """True for a file that is too short to be one of ours. SQLite would take it for a new one, and delete the
-    write-ahead log beside it."""
-    return path.stat().st_size < PAGE_SIZE
+def is_foreign(path: Path) -> bool:
+    """True for a file that SQLite opens without a complaint and that is not one of ours. Shorter than a page: it is
+    taken for a new one, and the write-ahead log beside it is deleted. An unknown format for writing (octet 18 of the
+    header): it is read, and every change is refused. Raises OSError."""
+    with path.open("rb") as file:
+        header = file.read(PAGE_SIZE)
+    return len(header) < PAGE_SIZE or header[18] not in _WRITE_FORMATS
 
 
 def put_aside(path: Path) -> None:
@@ -84,7 +88,7 @@ def read_outbox(damaged: Path) -> list[OutboxRow]:
     with tempfile.TemporaryDirectory(prefix=".rescue-", dir=damaged.parent) as folder:
         copy = Path(folder, "copy")
         _copy_store(damaged, copy)
-        if is_hollow(copy) or not _scan(copy, found):
+        if is_foreign(copy) or not _scan(copy, found):
             _copy_store(damaged, copy)
             _graft_first_page(copy)
             _scan(copy, found)

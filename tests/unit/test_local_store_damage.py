@@ -200,6 +200,34 @@ def test_damage_met_while_sending_does_not_stop_the_message(path: Path, items: l
         assert len(left) > WAITING / 2
 
 
+@pytest.mark.parametrize("octet", [b"\0", b"\3", b"\xff"])
+def test_damage_to_any_octet_of_the_header_leaves_a_store_that_can_be_written(
+    path: Path, sound: Path, items: list[OutboxItem], octet: bytes
+) -> None:
+    for at in range(100):
+        shutil.copyfile(sound, path)
+        overwrite(path, at, octet)
+        try:
+            store = SqliteLocalStore(path)
+        except LocalStoreError:
+            if at in range(60, 64):  # a newer program's file, as far as its header says
+                continue
+            raise
+        with contextlib.closing(store):
+            assert store.outgoing() == items
+            assert store.add_outgoing(key(99), message(99), 1) in store.outgoing()
+
+
+def test_a_header_that_forbids_writing_under_an_open_store_is_replaced(path: Path, items: list[OutboxItem]) -> None:
+    with opened(path) as store:
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        overwrite(path, 18, b"\3")
+        added = store.add_outgoing(key(99), message(99), 1)
+    with opened(path) as store:
+        assert store.outgoing() == [*items, added]
+
+
 def test_each_damaged_file_is_kept(path: Path) -> None:
     for number in (1, 2, 3):
         destroy_header(path)
