@@ -19,6 +19,7 @@ from lanchat_server.store import indexing, rows, schema
 from lanchat_server.store.accounts import Accounts
 from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
+from lanchat_server.store.reads import REF_AS_FILTER
 from lanchat_server.store.rooms import Rooms
 from lanchat_server.store.url import Address
 from lanchat_server.store.writing import Writing
@@ -39,13 +40,13 @@ _ERASE = (
     .where(_records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True)))
     .values(body=None)
 )
-# About the range see `reads.py`.
+# Why a range and a list: see `reads.py`.
 _ERASE_EDITS = (
     update(schema.records)
     .where(
         _records.room_id == bindparam("room"),
         _records.ref_seq.between(bindparam("low"), bindparam("high")),
-        _records.ref_seq.in_(bindparam("seqs", expanding=True)),
+        REF_AS_FILTER.in_(bindparam("seqs", expanding=True)),
         _records.kind == int(Kind.EDIT),
     )
     .values(body=None)
