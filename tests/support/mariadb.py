@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import mysql.connector
-import psutil
 
 from tests.support.child import Child
 from tests.support.ports import free_port
@@ -128,14 +127,20 @@ class MariaDB:
             self._server = None
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers, as a server on a hung disk. Returns when it stopped."""
+        """SIGSTOP: connections stay open and nothing answers, as a server on a hung disk. Returns when each of its
+        threads has stopped: until then one may still answer."""
         os.kill(self.pid, signal.SIGSTOP)
-        wait_until(lambda: self.is_paused, 30.0, "MariaDB is stopped", interval=0.01)
+        wait_until(lambda: self.is_paused, 30.0, "all threads of MariaDB are stopped", interval=0.001)
 
     @property
     def is_paused(self) -> bool:
-        """Whether the process is stopped by a signal."""
-        return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        """Whether every thread of the process is stopped by a signal."""
+        states = set()
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                # The state comes after the name, which stands in parentheses.
+                states.add((thread / "stat").read_text().rpartition(")")[2].split()[0])
+        return states == {"T"}
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
