@@ -30,7 +30,7 @@ ANSWERS_PER_SECOND = 5
 # client's next round comes after 100 ms.
 SAME_ROUND = 0.05
 # All addresses together. Honest need: a thousand clients that start after a power cut, spread over a few seconds.
-# What a flood of forged probes can make the server send: 138 kB/s.
+# What a flood of forged probes can make the server send: 137 kB/s.
 ANSWERS_PER_SECOND_TOTAL = 1000
 # Addresses that are remembered. With the bound above an entry stays for a second at least (a second touches two of
 # the counted ones), so that forgetting the oldest never lets an address exceed its share. About 1 MiB.

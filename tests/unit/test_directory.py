@@ -64,6 +64,7 @@ def service_of(rig: Rig) -> Any:
         connections=list,
         writer=SimpleNamespace(latency=0.0),
         shown_database="",
+        setup_code=None,
         started=0.0,
         now=lambda: 0.0,
     )

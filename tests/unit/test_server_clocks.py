@@ -54,6 +54,7 @@ def test_uptime_does_not_jump_with_the_wall_clock() -> None:
         connections=list,
         writer=SimpleNamespace(latency=0.0),
         shown_database="",
+        setup_code=None,
         started=NOW - 12,
         now=lambda: NOW,
     )

@@ -1,0 +1,165 @@
+"""Figures that the documents quote are those of the code.
+
+Each phrase stands in its document, with figures taken from the constants: who changes a constant or a sentence meets
+the other one here.
+"""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from lanchat.net import connecting, dial
+from lanchat.protocol import beacon, certificates, limits, replay, seal
+from lanchat.protocol.client.config import ClientConfig
+from lanchat_server import accounts, passwords, recovery
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.throttle import ThrottleConfig
+from lanchat_server.service import acceptor, connection, service
+from lanchat_server.service import beacon as probes
+
+DOCS = Path(__file__).parents[2] / "docs"
+CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()
+SERVER = ServerConfig("x", Path("x"))
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:g}"
+
+
+def kib(octets: int) -> str:
+    return f"{octets / 1024:g}"
+
+
+def mib(octets: int) -> str:
+    return f"{octets / (1 << 20):g}"
+
+
+def listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def delays() -> str:
+    """The first three and the last."""
+    first = [THROTTLE.first_delay * 2**step for step in range(3)]
+    return f"{listed(tuple(first))} … {THROTTLE.delay_max:g} s"
+
+
+_BUDGET = connection.frame_budget(CORE)
+
+PHRASES = {
+    "THREATS.md": [
+        f"{THROTTLE.failures} failures free, then {delays()}",
+        f"An address: {THROTTLE.address_tries} tries a minute for all names together; a /64: {THROTTLE.network_tries}",
+        f"{THROTTLE.account_failures} failures free, then the same delays",
+        f"({THROTTLE.known_addresses} addresses, by password or device key)",
+        f"{THROTTLE.entries:,} entries each",
+        f"19 MiB each, {passwords.WAITING_MAX} waiting",
+        f"{recovery.CODE_MINUTES} min; {recovery.CODE_TRIES} in 10^{recovery.CODE_DIGITS} for each code",
+        f"{8 * recovery.INVITE_RANDOM_OCTETS} random bits",
+        f"{acceptor.WAITING_MAX}, {SERVER.unauthenticated_max} and {SERVER.unauthenticated_max} places; "
+        f"{connection.LOGIN_TIMEOUT:g} s each",
+        f"{beacon.ANSWER_SIZE_MAX} octets for {beacon.PROBE_SIZE}",
+        f"a second to one address, {probes.ANSWERS_PER_SECOND_TOTAL:,} in all",
+        f"window of {replay.WINDOW:,}",
+        f"{CORE.message_rate:g} messages/s and burst {CORE.message_burst} per session, {SERVER.sessions_per_user} "
+        f"sessions a user, {CORE.total_rate:g}/s in all; {CORE.session_queue_max} queued per session, "
+        f"{CORE.queue_max:,} in all",
+        f"{_BUDGET.rate:g} frames/s, burst {_BUDGET.burst:g}",
+        f"over {mib(CORE.lag_octets)} MiB of waiting octets a session gets heads only, no further request of it is "
+        f"answered while {kib(connection.WRITE_BUFFER_BUSY)} KiB wait, over {mib(connection.WRITE_BUFFER_MAX)} MiB",
+        f"{CORE.request_rate:g}/s and burst {CORE.request_burst}; NACKs {CORE.nack_rate:g}/s × {limits.NACK_MAX} "
+        f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
+        f"{CORE.fetches_max} in all",
+        f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user",
+        f"valid for up to {certificates.CERTIFICATE_LIFETIME / 3600:g} h",
+        f"good for up to {accounts.ROOM_KEY_LIFETIME / 3600:g} h",
+    ],
+    "PROTOCOL.md": [
+        f"At most {limits.FRAME_MAX_UNAUTHENTICATED:,} octets before log-in, {mib(limits.FRAME_MAX)} MiB after",
+        f"at most {limits.DATAGRAM_FRAMES_MAX} live frames, the datagram at most {limits.DATAGRAM_MAX:,} octets",
+        f"at most {limits.BODY_CHARACTERS_MAX:,} characters and {kib(limits.BODY_OCTETS_MAX)} KiB",
+        f"A reaction is at most {limits.REACTION_CHARACTERS_MAX} characters",
+        f"(window of {replay.WINDOW:,})",
+        f"opened within the last {CORE.udp_fresh:g} s",
+        f"(at {listed(CLIENT.ping_times)} s)",
+        f"sent nothing for {CLIENT.keep_alive:g} s or heard nothing there for {CLIENT.udp_silence:g} s",
+        f"tried again after {CLIENT.udp_retry_first:g} s, doubling to {CLIENT.udp_retry_longest:g}",
+        f"the old ones open for {seal.OLD_KEY_GRACE:g} s more",
+        f"U(0, {CLIENT.reconnect_first:g} s)",
+        f"at most {CLIENT.reconnect_early:g} s in the first minute and {CLIENT.reconnect_longest:g} s from then on",
+        f"at the last address for {dial.SILENT_AFTER:g} s",
+        f"doubles from {dial.SEARCH_FIRST:g} s to {dial.SEARCH_LONGEST:g}",
+        f"Bodies above {limits.INLINE_BODY_MAX} octets always go over TLS",
+        f"again after {ms(CLIENT.retry_first)} ms, doubling to {CLIENT.retry_longest:g} s",
+        f"holds up to {CORE.hold_per_run} later messages of this run for {CORE.hold_time:g} s",
+        f"more than {limits.NOT_TAKEN_MAX} ranges are not named",
+        f"a buffer of at most {limits.REORDER_MAX} records",
+        f"wait {ms(CLIENT.gap_wait)} ms + U(0, {ms(CLIENT.gap_jitter)} ms), then `Nack(room, numbers)` with at most "
+        f"{limits.NACK_MAX} numbers; after {ms(CLIENT.nack_first)} ms again, at distances growing by "
+        f"{CLIENT.nack_growth:g} to {CLIENT.nack_longest:g} s",
+        f"More than {limits.NACK_MAX} missing, nothing for {CLIENT.pull_after:g} s",
+        f"not here after {CLIENT.page_patience:g} s keeps no NACK back",
+        f"answers at most {CORE.nack_rate:g} NACKs a second per session",
+        f"sends `Heads` at {listed(CORE.head_steps)} s, then every {CORE.heartbeat:g} s",
+        f"hears nothing for {CLIENT.silence_ping:g} s sends `Ping` over TLS, and {CLIENT.silence_short:g} s later by "
+        f"UDP; nothing for {CLIENT.silence_max:g} s",
+        f"for {CLIENT.keep_alive:g} s, and for another {CLIENT.tls_silence_max:g} s after a `Ping`",
+        f"Nothing for {CLIENT.search_after:g} s: it searches",
+        f"asks for {CLIENT.page} records, and for twice as many, up to {CLIENT.page_most:,}",
+        f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
+        f"UDP port {beacon.DISCOVERY_PORT}",
+        f"exactly {beacon.PROBE_SIZE} octets",
+        f"at most {beacon.ANSWER_SIZE_MAX} octets",
+        f"at most {beacon.NAME_OCTETS_MAX} octets",
+    ],
+    "ARCHITECTURE.md": [
+        f"{service.READERS} readers (pages, search, repair)",
+        f"**Pages of up to {limits.PAGE_RECORDS_MAX:,} records",
+        f"They begin with {limits.RECORDS_MAX}",
+        f"**{CORE.nack_rate:g} NACKs a second, repeated after {ms(CLIENT.nack_first)} ms and then at distances that "
+        f"grow by {CLIENT.nack_growth:g}**",
+        f"noticed after {CLIENT.silence_ping:g} s (ping) or when an answer is missing for {CLIENT.silence_short:g} s",
+        f"{CLIENT.search_after:g} s later the client looks for the server elsewhere",
+        f"given up after {CLIENT.silence_max:g} s",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_figures_are_those_of_the_code(name: str) -> None:
+    text = one_line((DOCS / name).read_text(encoding="utf-8"))
+    assert [phrase for phrase in PHRASES[name] if not stands_in(phrase, text)] == []
+
+
+def test_figures_in_words_are_those_of_the_code() -> None:
+    """What the documents write out."""
+    words = [CORE.hold_own, connection.LOGIN_TIMEOUT, seal.KEY_LIFETIME, seal.PACKETS_PER_KEY, CORE.heartbeat_rooms]
+    assert words == [60.0, 10.0, 3600.0, 1 << 20, 600.0]
+    assert [CLIENT.nacks_in_a_row, CLIENT.tls_try, CLIENT.doubt_nacks, dial.SEARCH_AFTER] == [8, 3, 3, 3]
+    assert [probes.ANSWERS_PER_SECOND, connecting.NEXT_ROUND, CLIENT.ping_times[-1] + CLIENT.ping_patience] == [5, 1, 1]
+    assert [recovery.CODE_DIGITS, recovery.CODE_TRIES, acceptor.HANDSHAKES_MAX] == [8, 5, 4]
+
+
+def test_a_figure_that_differs_is_seen() -> None:
+    assert stands_in("NACKs 5/s", one_line("as many\nNACKs  5/s, burst"))
+    assert not stands_in("NACKs 5/s", "NACKs 15/s")
+    assert not stands_in("burst 1", "NACKs, burst 10")
+    assert not stands_in("5 NACKs", "15 NACKs")
+    assert not stands_in("at most 1", "at most 1,000")
+
+
+def test_no_phrase_stands_twice_in_the_list() -> None:
+    for phrases in PHRASES.values():
+        assert all(one != other for one, other in pairwise(sorted(phrases)))
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def stands_in(phrase: str, text: str) -> bool:
+    """As a whole: no figure at its ends goes on."""
+    return re.search(rf"(?<![\d.,]){re.escape(phrase)}(?![\d]|[.,]\d)", text) is not None
