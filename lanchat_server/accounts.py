@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from lanchat.protocol import keys
-from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.certificates import (
+    CERTIFICATE_LIFETIME,
+    Certificate,
+    CertificateBody,
+    certificate_serial,
+    issue_certificate,
+)
 from lanchat.protocol.names import inert
 from lanchat.protocol.records import genesis_hash
 from lanchat.protocol.wire import Code, Enrolment, HistoryPolicy, Role, RoomKind
@@ -127,9 +133,12 @@ def add_invite(
 def certify(
     directory: Directory, log_key: Ed25519PrivateKey, user: UserRow, public_key: bytes, now_ms: int
 ) -> Certificate:
-    """A fresh certificate for a device of `user`."""
+    """A fresh certificate for a device of `user`. Its serial is higher than that of the one before, although the clock
+    may have been set back."""
     not_after = now_ms + int(CERTIFICATE_LIFETIME * 1000)
-    body = CertificateBody(directory.log.log_id, user.id, public_key, user.name, user.display_name, not_after, now_ms)
+    known = directory.devices.get(keys.device_id(public_key))
+    serial = max(now_ms, certificate_serial(known.certificate) + 1 if known else 0)
+    body = CertificateBody(directory.log.log_id, user.id, public_key, user.name, user.display_name, not_after, serial)
     return issue_certificate(log_key, body)
 
 

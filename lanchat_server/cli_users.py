@@ -14,6 +14,9 @@ from lanchat_server.config import ServerConfig
 
 Operation = Callable[[str, dict[str, Any]], Any]
 
+# Seconds; see lanchat_server/service/wall_clock.py.
+CLOCK_TOLERANCE = 5.0
+
 
 def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     """List or change accounts."""
@@ -140,10 +143,26 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     ]
     if code := report.get("setup_code"):
         lines.append(_("No account yet. Set-up code for the first one: {code}").format(code=code))
+    lines += clock_lines(report.get("clock", {}))
     for room in report["rooms"]:
         members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
         lines.append(f"  {shown(room['name'])}: {messages}, {members}")
+    return lines
+
+
+def clock_lines(report: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the clock of the server's computer; nothing when it was never set."""
+    lines = []
+    if report.get("jumps"):
+        seconds = report["last_jump_s"]
+        times = ngettext("Clock set {number} time", "Clock set {number} times", report["jumps"])
+        by = _("{time} ahead") if seconds > 0 else _("{time} back")
+        last = _("the last time {by}").format(by=by.format(time=duration(abs(seconds))))
+        lines.append(f"{times.format(number=report['jumps'])}, {last}")
+    if report.get("behind_newest_s", 0) > CLOCK_TOLERANCE:
+        text = _("The clock is {time} behind the newest message")
+        lines.append(text.format(time=duration(report["behind_newest_s"])))
     return lines
 
 

@@ -14,6 +14,10 @@ from lanchat_server.core.model import RecoveryRow
 
 CODE_DIGITS = 8
 CODE_MINUTES = 15
+LIFETIME_MS = CODE_MINUTES * 60_000
+# Clocks are set back by as much without notice.
+CLOCK_TOLERANCE_MS = 60_000
+INVITE_LIFETIME_MAX = 90 * 86400
 CODE_TRIES = 5
 # 10^8 out of 2^128: the bias of the remainder is below 2^-100.
 CODE_RANDOM_OCTETS = 16
@@ -47,12 +51,15 @@ def code_hash(log_id: bytes, user_id: int, code: str) -> bytes:
 
 def new_recovery(log_id: bytes, user_id: int, code: str, now_ms: int) -> RecoveryRow:
     """The row to store for a code that was just made."""
-    return RecoveryRow(user_id, code_hash(log_id, user_id, code), now_ms + CODE_MINUTES * 60_000, 0)
+    return RecoveryRow(user_id, code_hash(log_id, user_id, code), now_ms + LIFETIME_MS, 0)
 
 
 def is_right(recovery: RecoveryRow | None, log_id: bytes, code: str, now_ms: int) -> bool:
     """Whether `code` opens this account now. A wrong one is to be stored with `after_wrong_try`."""
-    if recovery is None or now_ms >= recovery.not_after_ms or recovery.tries >= CODE_TRIES:
+    if recovery is None or recovery.tries >= CODE_TRIES:
+        return False
+    # One that ends later was made while the clock was ahead.
+    if not 0 < recovery.not_after_ms - now_ms <= LIFETIME_MS + CLOCK_TOLERANCE_MS:
         return False
     return hmac.compare_digest(recovery.code_hash, code_hash(log_id, recovery.user, code))
 

@@ -26,7 +26,7 @@ def user_name(user: int, people: People) -> str:
 
 
 def message_row(line: api.Line, room: str) -> dict[str, Any]:
-    """The keys that each message has."""
+    """The keys that each message has. `sent_at` is what the author's clock said, `stored_at` the server's time."""
     return {
         "room": room,
         "seq": line.seq,
@@ -34,6 +34,7 @@ def message_row(line: api.Line, room: str) -> dict[str, Any]:
         "author": line.author_name,
         "text": "" if line.deleted else line.text,
         "sent_at": rfc3339(line.sent_at),
+        "stored_at": rfc3339(line.stored_at),
         "stored": line.seq is not None,
     }
 
@@ -60,7 +61,8 @@ def listen_row(line: api.Line, room: str, people: People) -> dict[str, Any]:
 
 
 def message_text(line: api.Line) -> str:
-    """A message as a person reads it: time, number, author, text, and what was said about it."""
+    """A message as a person reads it: the server's time (of this computer while it is not stored), number, author,
+    text, and what was said about it."""
     number = f"#{line.seq}" if line.seq else _("(not stored yet)")
     if line.refused is not None:
         number = _("(refused)")
@@ -68,7 +70,9 @@ def message_text(line: api.Line) -> str:
     text = _("(deleted)") if line.deleted else shown(line.text)
     edited = _(" (edited)") if line.edited and not line.deleted else ""
     reactions = "".join(f"  {shown(item.emoji)} {len(item.users)}" for item in line.reactions)
-    return f"{clock(line.sent_at)} {number} {shown(line.author_name)}{reply}: {text}{edited}{reactions}"
+    return (
+        f"{clock(line.stored_at or line.sent_at)} {number} {shown(line.author_name)}{reply}: {text}{edited}{reactions}"
+    )
 
 
 ROOM_KINDS = {RoomKind.PUBLIC: "public", RoomKind.PRIVATE: "private", RoomKind.DIRECT: "direct"}

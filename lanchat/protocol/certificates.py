@@ -49,6 +49,15 @@ def issue_certificate(key: Ed25519PrivateKey, body: CertificateBody) -> Certific
     return Certificate(octets, key.sign(keys.CERTIFICATE_CONTEXT + octets))
 
 
+def certificate_serial(certificate: Certificate) -> int:
+    """The serial of a certificate that was checked before; 0 when it cannot be read."""
+    try:
+        body: CertificateBody = _decode(certificate.octets)
+    except ProtocolError:
+        return 0
+    return body.serial
+
+
 def open_certificate_untrusted(log_key: bytes, log_id: bytes, certificate: Certificate) -> CertificateBody:
     """The content of a certificate of this log; raises ProtocolError. Expiry is the caller's to judge: an expired
     certificate still tells whose a stored record is."""

@@ -49,7 +49,8 @@ class MessageKey(NamedTuple):
 
 class Header(msgspec.Struct, array_like=True, frozen=True):
     """What the author signed beside the body. `ref` is the number of the record replied to, edited, deleted or
-    reacted to (0: none); `sent_ms` the author's clock, for display only; `lamport` orders what is not stored yet."""
+    reacted to (0: none); `sent_ms` the author's clock, from which nothing follows; `lamport` orders what is not stored
+    yet."""
 
     room: U63
     device: Key16

@@ -329,4 +329,4 @@ def _age(certificate: Certificate) -> tuple[int, int]:
         body = _decode_certificate_body(certificate.octets)
     except ProtocolError:
         return 0, 0
-    return body.not_after_ms, body.serial
+    return body.serial, body.not_after_ms

@@ -109,7 +109,7 @@ class ChatModel:
         lines = self.undecided()
         if not lines:
             return False
-        return self.link.state is not State.LIVE or self._clock() - lines[0].sent_at > WAITING_AFTER
+        return self.link.state is not State.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
 
     def notice(self, text: str) -> Part:
         """Something to tell in passing."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 import msgspec
 
 from lanchat.net.api import Line
+from lanchat.ui.today import local
 
 GROUP_SECONDS = 300.0
 
@@ -22,13 +23,15 @@ class Beginning(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """Above the first message of a day."""
+    """Above the first message of a day. `again`: the number of that message when the day stands further up already,
+    as after the server's clock was set back; else 0."""
 
     day: datetime.date
+    again: int = 0
 
     @property
     def key(self) -> str:
-        return f"day {self.day.isoformat()}"
+        return f"day {self.day.isoformat()} {self.again}"
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -72,7 +75,7 @@ class View(msgspec.Struct, frozen=True):
 
 def day_of(line: Line) -> datetime.date:
     """The day on which a message is shown, in this computer's time zone."""
-    return datetime.datetime.fromtimestamp(shown_time(line)).astimezone().date()
+    return local(shown_time(line)).date()
 
 
 def shown_time(line: Line) -> float:
@@ -84,11 +87,13 @@ def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: View) -> lis
     """The entries for these lines, both ascending."""
     out: list[Entry] = [Beginning()] if view.at_top and (stored or unstored) else []
     day: datetime.date | None = None
+    days: set[datetime.date] = set()
     fresh = False
     for line in stored:
         if (here := day_of(line)) != day:
             day = here
-            out.append(Day(here))
+            out.append(Day(here, (line.seq or 0) if here in days else 0))
+            days.add(here)
         if not fresh and _is_fresh(line, view):
             fresh = True
             out.append(Fresh())

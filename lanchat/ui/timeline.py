@@ -7,6 +7,7 @@ comes with the next page.
 
 import bisect
 from collections.abc import Iterable, Sequence
+from heapq import merge
 
 from msgspec.structs import replace
 
@@ -58,7 +59,7 @@ class Timeline:
         """Refused lines stay on the screen although the outbox has let them go."""
         ids = {line.id for line in fresh} | {line.id for line in self.stored}
         refused = [line for line in self.unstored if line.refused is not None and line.id not in ids]
-        self.unstored = sorted([*refused, *fresh], key=lambda line: line.sent_at)
+        self.unstored = list(merge(refused, fresh, key=lambda line: line.sent_at))
 
     def prepend(self, lines: Sequence[Line]) -> None:
         """A page of older lines arrived; an empty one: there are none."""

@@ -6,6 +6,7 @@ import time
 from lanchat.i18n import _, ngettext
 from lanchat.net.api import Line, Person, RoomView, Server, State, StateChanged
 from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
+from lanchat.ui.today import local
 
 
 def state_line(change: StateChanged, server: str) -> str:
@@ -61,7 +62,7 @@ def refusal(code: Code) -> str:
 
 def clock(seconds: float) -> str:
     """Hours and minutes, local time."""
-    return time.strftime("%H:%M", time.localtime(seconds))
+    return f"{local(seconds):%H:%M}"
 
 
 def day(date: datetime.date, today: datetime.date) -> str:
@@ -95,8 +96,8 @@ def moment(seconds: float, now: float | None = None) -> str:
     """A time in a list: the clock today, the day before, the date else; empty for 0."""
     if not seconds:
         return ""
-    today = datetime.datetime.fromtimestamp(time.time() if now is None else now).astimezone().date()
-    date = datetime.datetime.fromtimestamp(seconds).astimezone().date()
+    today = local(time.time() if now is None else now).date()
+    date = local(seconds).date()
     if date == today:
         return clock(seconds)
     if date == today - datetime.timedelta(days=1):
@@ -110,7 +111,7 @@ def full_moment(seconds: float) -> str:
     """Date and time in full, for tooltips and dialogs; empty for 0."""
     if not seconds:
         return ""
-    when = datetime.datetime.fromtimestamp(seconds).astimezone()
+    when = local(seconds)
     date = _months()[when.month - 1].format(day=when.day)
     return _("{date} {year}, {clock}").format(date=date, year=when.year, clock=when.strftime("%H:%M:%S"))
 

@@ -110,6 +110,10 @@ class Transaction(Protocol):
     def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
         """Take one use of a registration code; False when there is none left or it is too late."""
 
+    def move_deadlines(self, by_ms: int, now_ms: int) -> None:
+        """Recovery and registration codes end so much later (earlier when negative), none later after `now_ms` than it
+        may be good for."""
+
     # Rooms
 
     def add_room(self, room: RoomRow) -> None:

@@ -113,7 +113,8 @@ class Sequencer:
         self._progress = Progress(progress_max)
 
     def commit(self, store: Store, batch: list[Submission], now_ms: int) -> Outcome:
-        """Decide and store a batch. Raises StoreError; then nothing was decided as far as anybody was told."""
+        """Decide and store a batch. `now_ms`: what the clock shows; it may be earlier than at the batch before.
+        Raises StoreError; then nothing was decided as far as anybody was told."""
         runs = {submission.run for submission in batch}
         try:
             with store.transaction() as tx:
@@ -241,12 +242,10 @@ class _Draft:
     def _store(self, submission: Submission, author: UserRow, text: str) -> None:
         header, message = submission.header, submission.message
         head = self._heads[header.room]
-        # Clocks are set back now and then; the log's time is not.
-        time_ms = max(self._now_ms, head.time_ms)
-        record = Record(head.seq + 1, time_ms, message.header, message.signature, message.body)
+        record = Record(head.seq + 1, self._now_ms, message.header, message.signature, message.body)
         chain = chain_hash(self._directory.log.log_id, header.room, head.hash, record)
         self._new.setdefault(header.room, []).append(NewRecord(record, header, author.id, chain, text))
-        self._heads[header.room] = RoomHead(record.seq, chain, time_ms)
+        self._heads[header.room] = RoomHead(record.seq, chain, self._now_ms)
         targets = self._targets.setdefault(header.room, {})
         targets[record.seq] = Target(header.kind, author.id, erased=False)
         if header.kind is Kind.DELETE:

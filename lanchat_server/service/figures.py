@@ -40,9 +40,25 @@ def status(service: "Service") -> dict[str, Any]:
         "rooms": _rooms(service),
         "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
         "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
+        "clock": _clock(service),
         "counters": {**service.core.counters, **service.counters},
         **({"setup_code": code} if code else {}),
     }
+
+
+def _clock(service: "Service") -> dict[str, Any]:
+    report = service.clock.report
+    return {
+        "jumps": report.jumps,
+        "last_jump_s": report.last_jump_ms / 1000,
+        "behind_newest_s": behind_newest_ms(service) / 1000,
+    }
+
+
+def behind_newest_ms(service: "Service") -> int:
+    """How much later than the clock the newest message of a room is; 0: none is."""
+    newest = max((head.time_ms for head in list(service.core.heads.values())), default=0)
+    return max(0, newest - service.wall_ms())
 
 
 def _rooms(service: "Service") -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from lanchat.protocol import seal
 from lanchat_server.accounts import Change, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service import figures
+from lanchat_server.service.wall_clock import TOLERANCE_MS
 
 if TYPE_CHECKING:
     from lanchat_server.service.service import Service
@@ -28,9 +29,11 @@ async def keep_house(service: "Service") -> None:
     which must not wait when the database hangs."""
     written: asyncio.Task[None] | None = None
     lease_checked = service.now()
+    compare_with_log(service)
     while True:
         await asyncio.sleep(INTERVAL)
         try:
+            watch_clock(service)
             _end_silent(service)
             _renew_keys(service)
             if service.config.metrics_port:
@@ -48,10 +51,44 @@ async def keep_house(service: "Service") -> None:
 async def _write(service: "Service", *, look_after_lease: bool) -> None:
     try:
         await save(service)
+        await settle_clock(service)
         if look_after_lease:
             await service.writer.transact(lambda tx: together(None))
     except StoreError as error:
         log.warning("the database is away: %s", error)
+
+
+def watch_clock(service: "Service") -> None:
+    """A warning when somebody set the wall clock."""
+    jump_ms = service.clock.look()
+    if jump_ms:
+        log.warning("the clock was set by %+.1f s; messages carry what it shows", jump_ms / 1000)
+
+
+async def settle_clock(service: "Service") -> None:
+    """What is stored with an end goes along with the wall clock. Raises StoreError; then that is still to do."""
+    clock, now_ms = service.clock, service.wall_ms()
+    by_ms, clock.unsettled_ms = clock.unsettled_ms, None
+    if by_ms is None:
+        return
+
+    def job(tx: Transaction) -> Change[None]:
+        tx.move_deadlines(by_ms, now_ms)
+        return together(None)
+
+    try:
+        await service.writer.transact(job)
+    except BaseException:
+        clock.unsettled_ms = by_ms + (clock.unsettled_ms or 0)
+        raise
+
+
+def compare_with_log(service: "Service") -> None:
+    """A warning when the newest message is later than the clock."""
+    behind_ms = figures.behind_newest_ms(service)
+    if behind_ms > TOLERANCE_MS:
+        text = "the clock is %.1f s behind the newest message: it was ahead before, or is wrong now"
+        log.warning(text, behind_ms / 1000)
 
 
 def _end_silent(service: "Service") -> None:

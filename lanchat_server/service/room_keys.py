@@ -10,6 +10,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.notices import Notices
+from lanchat_server.service.wall_clock import TOLERANCE_MS
 from lanchat_server.service.writer import Writer
 
 # A key with less life than this left is replaced: the server may go away the next moment.
@@ -42,8 +43,10 @@ class RoomKeys:
 
     def _wanting(self, rooms: Iterable[int]) -> list[int]:
         soon = self._wall_ms() + LIFE_LEFT_MS
+        # One that ends later was made while the clock was ahead.
+        latest = self._wall_ms() + int(accounts.ROOM_KEY_LIFETIME * 1000) + TOLERANCE_MS
         present = self._directory.room_keys
-        return [room for room in rooms if room not in present or present[room].not_after_ms < soon]
+        return [room for room in rooms if room not in present or not soon <= present[room].not_after_ms <= latest]
 
     def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> Change[list[RoomKeyRow]]:
         fresh = {room: secrets.token_bytes(32) for room in rooms}

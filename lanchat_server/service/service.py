@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
@@ -52,6 +53,7 @@ from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.threads import Threads
+from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.service.writer import Writer
 from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
 
@@ -107,6 +109,7 @@ class Service:
         self.relay: DatagramRelay | None = None
         self.started = self.now()
         self.setup = SetupCode(secrets.token_bytes(SETUP_RANDOM_OCTETS))
+        self.clock = ClockWatch(self.wall_ms, self.steady_ms)
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[Connection], None] = lambda connection: None
         self._connections: dict[int, Connection] = {}
@@ -131,8 +134,15 @@ class Service:
 
     @staticmethod
     def wall_ms() -> int:
-        """Milliseconds UTC."""
+        """Milliseconds UTC; somebody may set this clock."""
         return time.time_ns() // 1_000_000
+
+    @staticmethod
+    def steady_ms() -> int:
+        """Milliseconds of a clock that nobody sets; on Linux those in which the computer slept count as well."""
+        if sys.platform == "linux":
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return time.monotonic_ns() // 1_000_000
 
     def count(self, reason: str, number: int = 1) -> None:
         """So many more of these."""
@@ -375,13 +385,16 @@ class Service:
         connection.send(pack_frame(event))
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:
-        """Whether most of its life is left and it carries the present name."""
+        """Whether most of its life is left, not more than it was given (it was made while the clock was ahead), and it
+        carries the present name."""
         body = _certified(self.log_public_key, self.directory.log.log_id, device.certificate)
         if body is None:
             # The log key was replaced, as after the loss of the keys' folder.
             return False
         user = self.directory.users[device.user]
-        return body.not_after_ms - self.wall_ms() > CERTIFICATE_FRESH_MS and body.display_name == user.display_name
+        left_ms = body.not_after_ms - self.wall_ms()
+        in_time = CERTIFICATE_FRESH_MS < left_ms <= CERTIFICATE_LIFETIME * 1000 + TOLERANCE_MS
+        return in_time and body.display_name == user.display_name
 
     def end_sessions(self, user: int, code: Code | None, text: str, keep: Connection | None = None) -> None:
         """End every session of a user, but for one."""

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.wire import Role
+from lanchat_server import recovery
 from lanchat_server.core.model import DeviceRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks, find_rows, insert_rows
@@ -100,6 +101,16 @@ class Accounts(UnderLease):
         usable = (_invites.code_hash == code_hash) & (_invites.uses_left > 0) & (_invites.not_after_ms > now_ms)
         taken = self._connection.execute(update(schema.invites).where(usable).values(uses_left=_invites.uses_left - 1))
         return taken.rowcount == 1
+
+    def move_deadlines(self, by_ms: int, now_ms: int) -> None:
+        for table, lifetime_ms in (
+            (schema.recovery_codes, recovery.LIFETIME_MS),
+            (schema.invites, recovery.INVITE_LIFETIME_MAX * 1000),
+        ):
+            ends, latest = table.c.not_after_ms, now_ms + lifetime_ms
+            moved = case((ends + by_ms < 0, 0), (ends + by_ms > latest, latest), else_=ends + by_ms)
+            late = ends > latest if not by_ms else ends > 0
+            self._connection.execute(update(table).where(late).values(not_after_ms=moved))
 
 
 def _set_last_seen(connection: Connection, table: Table, times: dict[Any, int]) -> None:

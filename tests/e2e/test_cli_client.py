@@ -235,9 +235,11 @@ def test_send_listen_and_history_agree(anna: Person, boris: Person, room: str) -
             "author": "anna",
             "text": "two\nlines 👋",
             "sent_at": event["sent_at"],
+            "stored_at": event["stored_at"],
             "stored": True,
         }
         assert RFC3339.match(event["sent_at"])
+        assert RFC3339.match(event["stored_at"])
         kinds = [said["event"] for said in listener.events if said["event"] in ("message", "live")]
         assert kinds == ["message", "live", "message"]
         states = [said["state"] for said in listener.events if said["event"] == "state"]

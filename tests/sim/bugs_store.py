@@ -158,6 +158,19 @@ def chain_without_time() -> list[Change]:
     return [(sequencer_module, "chain_hash", chain)]
 
 
+def time_never_goes_back() -> list[Change]:
+    """A record is never earlier than the one before it, as if the clock could not be set back."""
+    honest = _Draft._store
+
+    def store(self: _Draft, submission: Submission, author: Any, text: str) -> None:
+        clock = self._now_ms
+        self._now_ms = max(clock, self._heads[submission.header.room].time_ms)
+        honest(self, submission, author, text)
+        self._now_ms = clock
+
+    return [(_Draft, "_store", store)]
+
+
 def signature_not_checked() -> list[Change]:
     """An author's signature is not checked."""
     return [(module, "is_genuine", lambda directory, submission: True) for module in (sequencer_module, server_module)]
@@ -212,6 +225,7 @@ BUGS = (
     refusals_are_forgotten,
     progress_before_commit,
     chain_without_time,
+    time_never_goes_back,
     signature_not_checked,
     membership_not_checked,
     anybody_edits,

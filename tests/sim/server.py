@@ -20,7 +20,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import Snapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
-from lanchat_server.core.sequencer import Submission, is_genuine
+from lanchat_server.core.sequencer import Outcome, Submission, is_genuine
 from lanchat_server.service import service as service_module
 from lanchat_server.service.checking import WORTH_A_THREAD
 from lanchat_server.service.connection import Connection
@@ -108,7 +108,10 @@ class SimWriter(Writer):
     def commit(self, batch: list[Submission]) -> Any:
         def work() -> Any:
             self._server.check_forced(batch)
-            return self._sequencer.commit(self._store, batch, self._wall_ms())
+            now_ms = self._wall_ms()
+            outcome = self._sequencer.commit(self._store, batch, now_ms)
+            self._server.check_times(outcome, now_ms)
+            return outcome
 
         return self._submit(work, batch)
 
@@ -317,7 +320,10 @@ class SimService(Service):
     world: Any
 
     def wall_ms(self) -> int:  # type: ignore[override]
-        return self.world.wall_ms()
+        return int(self.world.wall_ms())
+
+    def steady_ms(self) -> int:  # type: ignore[override]
+        return int(self.world.clock.now * 1000)
 
     async def read(self, work: Any) -> Any:
         return await self._loop.run_in_executor(None, work)
@@ -340,6 +346,8 @@ class SimServer:
         self.cut_off: set[int] = set()
         # How many messages wait for their predecessors.
         self.held = 0
+        # Of the newest record of this process.
+        self.latest_ms = 0
         self.store = SimStore(self)
         self.store.take_lease(f"sim {number}", world.wall_ms())
         self.directory = Directory(self.store.snapshot())
@@ -391,6 +399,18 @@ class SimServer:
         self.world.checker.forced(self, forced)
         if forced:
             self.world.ledger.may_skip(forced)
+
+    def check_times(self, outcome: Outcome, now_ms: int) -> None:
+        """Records carry what the clock shows, whatever it showed before."""
+        for committed in outcome.committed.values():
+            for record in committed.records:
+                if record.time_ms != now_ms:
+                    raise self.world.fail_now(
+                        "time", f"a record has the time {record.time_ms}, the clock shows {now_ms}"
+                    )
+                if record.time_ms < self.latest_ms:
+                    self.world.counters["record earlier than one before it"] += 1
+                self.latest_ms = record.time_ms
 
     def _error(self, context: dict[str, Any]) -> None:
         self.world.fail(context.get("exception") or AssertionError(context["message"]))

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from lanchat.net.api import Line
+from lanchat.ui import words
 from lanchat.ui.drawing import Block
 from lanchat.ui.entries import Beginning, Day, Entry, Fresh, Message, View, Waiting, arrange
 from lanchat.ui.marks import entry_block
@@ -32,6 +33,35 @@ def test_marks() -> None:
         Message,
     ]
     assert len({entry.key for entry in entries}) == len(entries)
+
+
+def test_days_follow_the_server_and_come_again_when_its_clock_was_set_back() -> None:
+    year = 365 * 86400.0
+    ahead = EPOCH + 10 * year
+    stored = [line(1), line(2, stored_at=ahead), line(3), line(4, stored_at=ahead), line(5)]
+    entries = arrange(stored, [], View())
+    days = [entry.day for entry in entries if isinstance(entry, Day)]
+    future = datetime.datetime.fromtimestamp(ahead).astimezone().date()
+    assert days == [TODAY, future, TODAY, future, TODAY]
+    assert len({entry.key for entry in entries}) == len(entries)
+
+
+@pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300, -1e300])
+def test_an_authors_clock_decides_nothing(sent_at: float) -> None:
+    stored = [line(1, sent_at=sent_at), line(2)]
+    assert arrange(stored, [], View()) == [
+        Day(TODAY),
+        Message(stored[0], True, False),
+        Message(stored[1], False, True),
+    ]
+
+
+def test_a_time_that_no_calendar_holds_is_shown_all_the_same() -> None:
+    for seconds in (1e300, -1e300, 2.0**63):
+        assert [type(entry) for entry in arrange([line(1, stored_at=seconds)], [], View())] == [Day, Message]
+        assert words.clock(seconds)
+        assert words.moment(seconds)
+        assert words.full_moment(seconds)
 
 
 def test_ones_own_messages_are_not_new() -> None:

@@ -461,6 +461,7 @@ def test_history_tells_everything_about_a_message(capsys: pytest.CaptureFixture[
         "author": "boris",
         "text": "one",
         "sent_at": "2023-11-14T22:13:20.123Z",
+        "stored_at": "2023-11-14T22:13:21.000Z",
         "stored": True,
         "edited": True,
         "deleted": False,

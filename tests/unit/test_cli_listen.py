@@ -55,6 +55,7 @@ def test_history_then_the_mark_then_what_comes(capsys: pytest.CaptureFixture[str
         "author": "boris",
         "text": "hello",
         "sent_at": "2023-11-14T22:13:20.123Z",
+        "stored_at": "2023-11-14T22:13:21.000Z",
         "stored": True,
     }
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.cli.lines import message_row, message_text
 from lanchat.cli.output import Output, OutputClosed, clock, rfc3339, shown
 from lanchat.i18n import set_language
 from lanchat_server import logs
-from lanchat_server.cli_users import duration, local_time, status_lines, user_text
+from lanchat_server.cli_users import clock_lines, duration, local_time, status_lines, user_text
 from lanchat_server.logs import redact
+from tests.support.fake_client import line
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,22 @@ def test_the_log_as_json(root_logger: object, monkeypatch: pytest.MonkeyPatch) -
     assert len(lines[0]["time"]) == 24
 
 
+@pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300])
+def test_a_persons_line_has_the_servers_time(sent_at: float) -> None:
+    set_language("en")
+    text = message_text(line(3, sent_at=sent_at, stored_at=1_700_000_000.0))
+    assert text.startswith(f"{clock(1_700_000_000.0)} #3 ")
+    row = message_row(line(3, sent_at=sent_at, stored_at=1_700_000_000.0), "general")
+    assert (row["sent_at"], row["stored_at"]) == (rfc3339(sent_at), "2023-11-14T22:13:20.000Z")
+
+
+def test_a_line_that_is_not_stored_has_the_time_of_this_computer() -> None:
+    set_language("en")
+    waiting = line(None, sent_at=1_700_000_000.0, stored_at=0.0)
+    assert message_text(waiting).startswith(clock(1_700_000_000.0))
+    assert message_row(waiting, "general")["stored_at"] is None
+
+
 # --- What an administrator reads ------------------------------------------------------------------------------------
 
 
@@ -199,6 +217,18 @@ def test_figures_of_a_server_as_text() -> None:
         "Database: mysql://chat@h/n, 1.2 ms",
         "Waiting: 4 messages, 5 octets to clients",
         "  general: 1 message, 2 members",
+    ]
+
+
+def test_a_clock_that_was_set_is_told_with_the_figures() -> None:
+    set_language("en")
+    assert clock_lines({"jumps": 0, "last_jump_s": 0.0, "behind_newest_s": 0.0}) == []
+    assert clock_lines({"jumps": 1, "last_jump_s": 7200.0, "behind_newest_s": 1.0}) == [
+        "Clock set 1 time, the last time 2 h 0 min ahead"
+    ]
+    assert clock_lines({"jumps": 2, "last_jump_s": -86400.0, "behind_newest_s": 86400.0}) == [
+        "Clock set 2 times, the last time 1 d 0 h back",
+        "The clock is 1 d 0 h behind the newest message",
     ]
 
 

@@ -372,7 +372,7 @@ def test_the_newer_certificate_is_kept(store: SqliteLocalStore) -> None:
     a, b = b"a" * 16, b"b" * 16
     store.save_certificates([(a, certificate(10, 3)), (b, certificate(5))])
     store.save_certificates([(a, certificate(9, 4)), (b, certificate(7))])
-    assert store.certificates([a, b, b"c" * 16]) == {a: certificate(10, 3), b: certificate(7)}
+    assert store.certificates([a, b, b"c" * 16]) == {a: certificate(9, 4), b: certificate(7)}
     store.save_certificates([(a, certificate(10, 4))])
     assert store.certificates([a]) == {a: certificate(10, 4)}
     assert store.certificates([]) == {}

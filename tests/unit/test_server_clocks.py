@@ -9,6 +9,7 @@ from lanchat_server.service import figures
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.wall_clock import ClockWatch
 from lanchat_server.service.writer import Writer
 from tests.support.rig import GENERAL, Rig
 
@@ -57,6 +58,8 @@ def test_uptime_does_not_jump_with_the_wall_clock() -> None:
         setup_code=None,
         started=NOW - 12,
         now=lambda: NOW,
+        wall_ms=lambda: WALL_MS,
+        clock=ClockWatch(lambda: WALL_MS, lambda: 0),
     )
     assert figures.status(service)["uptime_s"] == 12
 

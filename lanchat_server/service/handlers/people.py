@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
     from lanchat_server.service.service import Service
 
-INVITE_LIFETIME_MAX = 90 * 86400
-
 
 async def list_users(service: "Service", _connection: "Connection", _operation: wire.ListUsers) -> wire.UserList:
     """Everybody with an account that is not disabled."""
@@ -56,7 +54,7 @@ async def create_invite(service: "Service", connection: "Connection", operation:
     """A registration code, for moderators and administrators."""
     user = _check_role(service, connection, Role.MODERATOR)
     code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
-    not_after = service.wall_ms() + min(operation.lifetime_s, INVITE_LIFETIME_MAX) * 1000
+    not_after = service.wall_ms() + min(operation.lifetime_s, recovery.INVITE_LIFETIME_MAX) * 1000
 
     def job(tx: Transaction) -> Change[None]:
         _check_role(service, connection, Role.MODERATOR)
