@@ -21,7 +21,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client import events as core_events
 from lanchat.protocol.client.core import ClientCore, message_id
-from lanchat.protocol.client.fold import Note, is_shown, readable_changes
+from lanchat.protocol.client.fold import Note, is_shown, readable_change
 from lanchat.protocol.client.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.protocol.client.states import IN_SESSION, LinkState
 from lanchat.protocol.errors import ProtocolError
@@ -357,7 +357,6 @@ class Member:
         if seq <= self.core.read_up_to(room):
             return
         self.core.mark_read(room, seq, self.now())
-        self.book.read_changed(room)
         self._room_updated(room)
         self.driver.pump()
 
@@ -416,12 +415,11 @@ class Member:
                 self._emit(api.LineAdded(self.book.line(room, folded), live))
             return
         try:
-            changes = readable_changes(self.core.authors, [note])
+            change = readable_change(self.core.authors, note)
         except ProtocolError:
             return
-        target = state.fold.folded(note.header.ref) if changes else None
+        target = state.fold.folded(note.header.ref)
         if target is not None:
-            change = changes[0]
             line = self.book.line(room, target)
             cause = _CAUSES[change.kind]
             self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))

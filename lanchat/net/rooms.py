@@ -1,7 +1,8 @@
 """Rooms and lines as people see them, made from the local copy, the outbox and what the server told of members.
 
-Works the same while the server is away. `RoomBook` holds a state per room that was looked at: what is folded in, how
-many messages are unread, who received what, and one's own refused messages.
+Works the same while the server is away. `RoomBook` holds a state per room that was looked at: what is folded in, who
+received what, and one's own refused messages. How many messages are unread is nowhere kept: it follows from the room's
+records and the reading position, whichever of the two comes first.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from lanchat.net.api import Line, Person, Reaction, RoomView
 from lanchat.net.words import known_code
 from lanchat.protocol.client.core import ClientCore, message_id
-from lanchat.protocol.client.fold import Folded, Note, RoomFold, is_shown
+from lanchat.protocol.client.fold import Folded, RoomFold, is_shown
 from lanchat.protocol.client.ports import LocalStore, OutboxItem
 from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.names import inert, name_key
@@ -32,7 +33,6 @@ class RoomState(msgspec.Struct):
     for. `members`: user ids, None until they were asked for."""
 
     fold: RoomFold
-    unread: int
     last: Folded | None
     cursors: dict[int, tuple[int, int]] | None = None
     members: tuple[int, ...] | None = None
@@ -54,9 +54,8 @@ class RoomBook:
         state = self._states.get(room)
         if state is None:
             fold = RoomFold(room, self._store, self._core.authors, self.me)
-            unread = fold.unread(self._core.read_up_to(room), UNREAD_MAX)
             newest = fold.below(0, 1)
-            state = self._states[room] = RoomState(fold, unread, newest[-1] if newest else None)
+            state = self._states[room] = RoomState(fold, newest[-1] if newest else None)
         return state
 
     def forget(self, room: int) -> None:
@@ -83,29 +82,15 @@ class RoomBook:
     def note(self, room: int, records: Iterable[Record]) -> None:
         """New records of a room, stored."""
         state = self.state(room)
-        read = self._core.read_up_to(room)
-        fresh = state.fold.note(records)
-        for note in fresh:
-            if state.unread >= UNREAD_MAX:
-                break
-            if note.record.seq > read and state.fold.counts_as_unread(note):
-                state.unread += 1
-        state.last = self._newest(state, fresh)
+        state.fold.note(records)
+        # What was read ahead for a command is not fresh any more, but it is no less new.
+        newest = state.fold.newest()
+        if newest is not None and (state.last is None or newest.seq >= state.last.seq):
+            state.last = newest
 
-    def _newest(self, state: RoomState, fresh: list[Note]) -> Folded | None:
-        """The newest text now that there are these; the signatures of those before it are not asked for."""
-        for note in reversed(fresh):
-            folded = state.fold.folded(note.record.seq) if is_shown(note.header.kind) else None
-            if folded is not None:
-                return folded
-        if state.last is not None and any(note.header.ref == state.last.seq for note in fresh):
-            return state.fold.folded(state.last.seq)
-        return state.last
-
-    def read_changed(self, room: int) -> None:
-        """This user has read more, here or elsewhere."""
-        state = self.state(room)
-        state.unread = state.fold.unread(self._core.read_up_to(room), UNREAD_MAX)
+    def unread(self, room: int) -> int:
+        """Texts by others above what this user has read, here or on any device."""
+        return self.state(room).fold.unread(self._core.read_up_to(room), UNREAD_MAX)
 
     def cursors_told(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
         """How far members are; kept once the whole list was asked for."""
@@ -156,7 +141,7 @@ class RoomBook:
         if not room.joined:
             return view
         state = self.state(room.id)
-        view = replace(view, head=self._core.cursor(room.id), unread=state.unread)
+        view = replace(view, head=self._core.cursor(room.id), unread=self.unread(room.id))
         last = state.last
         if last is None:
             return view

@@ -17,6 +17,10 @@ DEVICES_MAX = 8192
 SIGNATURES_MAX = 16384
 
 
+class UnknownDevice(ProtocolError):
+    """Nobody has said yet whose a device is."""
+
+
 class Authors:
     """Certificates are kept in the local store, so that the log can be shown while the server is away."""
 
@@ -86,11 +90,11 @@ class Authors:
         return self._devices.get(device)
 
     def check(self, header: Header, octets: bytes, body_hash: bytes, signature: bytes) -> CertificateBody:
-        """The author of a message; raises ProtocolError when the device is unknown or did not sign this."""
+        """The author of a message; raises UnknownDevice, and ProtocolError when the device did not sign this."""
         owner = self.owner(header.device)
         if owner is None:
             self._missing[header.device] = None
-            raise ProtocolError("unknown device")
+            raise UnknownDevice("unknown device")
         if self._checked.get(signature) != octets + body_hash:
             check_author(owner.public_key, self._log_id, octets, body_hash, signature)
             self._checked[signature] = octets + body_hash
