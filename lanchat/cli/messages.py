@@ -120,7 +120,13 @@ async def newest_lines(session: Session, room: int, limit: int, before: int = 0)
     lines: list[api.Line] = []
     while limit > 0:
         wanted = min(PAGE, limit)
-        page = await session.call(api.LoadLines(room, before, wanted))
+        try:
+            page = await session.call(api.LoadLines(room, before, wanted))
+        except api.CommandError as error:
+            if not lines:
+                raise
+            session.output.warn(shown(error.text))
+            break
         lines = page + lines
         limit -= len(page)
         lowest = next((line.seq for line in page if line.seq), None)

@@ -27,7 +27,7 @@ from lanchat.net.handshake import Greeted, Refusal
 from lanchat.net.member import Member
 from lanchat.net.tls import ChannelClosed
 from lanchat.net.trust import known_candidate, server_view
-from lanchat.net.words import not_logged_in, offline, refusal
+from lanchat.net.words import broken, not_logged_in, offline, refusal
 from lanchat.protocol import wire
 from lanchat.protocol.beacon import DISCOVERY_PORT
 from lanchat.protocol.certificates import Certificate
@@ -90,6 +90,11 @@ class Client:
             raise api.CommandError(api.Trouble.LOCAL, str(error)) from error
         except (ChannelClosed, OSError, TimeoutError, ProtocolError) as error:
             raise offline() from error
+        except api.CommandError:
+            raise
+        except Exception as error:
+            log.exception("a command failed unexpectedly: %s", type(command).__name__)
+            raise broken() from error
 
     async def close(self) -> None:
         """End the session. A device that was not to be remembered is revoked, when the server is there."""

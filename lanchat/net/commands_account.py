@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Trouble
+from lanchat.net.words import unreadable
 from lanchat.protocol import wire
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ async def get_status(client: "Client", command: api.GetStatus) -> dict[str, Any]
     try:
         figures = json.loads(report.json)
     except ValueError as error:
-        raise CommandError(Trouble.REFUSED, _("The server's answer cannot be read")) from error
+        raise unreadable() from error
     return figures if isinstance(figures, dict) else {}
 
 

@@ -86,8 +86,13 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
     member.book.watch(room)
     state = member.book.state(room)
     found = state.fold.below(command.before, command.limit)
-    while len(found) < command.limit and await member.fetch_older(room):
-        found = state.fold.below(command.before, command.limit)
+    try:
+        while len(found) < command.limit and await member.fetch_older(room):
+            found = state.fold.below(command.before, command.limit)
+    except CommandError:
+        # What is here is better than nothing; whoever asks for what is below it hears why it did not come.
+        if not found:
+            raise
     if await _learn(member, room):
         found = state.fold.below(command.before, command.limit)
     lines = [member.book.line(room, folded) for folded in found]

@@ -8,6 +8,7 @@ the local copy directly.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from lanchat.net import api
 from lanchat.net.driver import Driver
 from lanchat.net.late import LateRecords
 from lanchat.net.rooms import RoomBook
-from lanchat.net.words import code_text, known_code, offline, reason_text, refusal
+from lanchat.net.words import code_text, known_code, offline, reason_text, refusal, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client import events as core_events
@@ -76,10 +77,11 @@ class Member:
         self._changed = asyncio.Event()
         self._decided: dict[MessageKey, int | wire.Code] = {}
         self._made: dict[MessageKey, OutboxItem] = {}
-        self._older: dict[int, list[asyncio.Future[Any]]] = {}
+        self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
         self._stopped = False
         self._recovered_told = False
         self._activity = wire.PresenceState.ONLINE
+        self._fetching_unread = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
 
     # --- Life -----------------------------------------------------------------------------------------------------
@@ -97,8 +99,13 @@ class Member:
         return self._driver
 
     async def stop(self) -> None:
-        """End the session. The outbox stays."""
+        """End the session. The outbox stays. Who waits for an answer, or asks from now on, hears that none comes."""
+        self._stopped = True
         self.driver.stop()
+        try:
+            self.core.save_marks()
+        except LocalStoreError as error:
+            log.warning("what was read is not kept: %s", error)
         tasks = [task for task in (self._worker, *self._background) if task is not None]
         for task in tasks:
             task.cancel()
@@ -107,7 +114,6 @@ class Member:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-        self._stopped = True
         self._changed.set()
 
     def account(self) -> api.Account:
@@ -149,7 +155,7 @@ class Member:
     async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
         """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
         await self.wait_for(lambda: self.core.state not in _UNDER_WAY, min(timeout, SESSION_PATIENCE))
-        number = self.core.request(operation, self.now())
+        number = None if self._stopped else self.core.request(operation, self.now())
         if number is None:
             raise offline()
         future = self._answers[number] = asyncio.get_running_loop().create_future()
@@ -172,13 +178,21 @@ class Member:
         return self._decided.get(key)
 
     async def fetch_older(self, room: int) -> bool:
-        """One more page below what is stored; False when there is nothing to get, or no session to get it from."""
-        if not self.core.fetch_older(room, self.now()):
+        """One more page below what is stored; False when there is nothing to get, or no session to get it from. Raises
+        CommandError when the page was asked for and did not come."""
+        if self._stopped or not self.core.fetch_older(room, self.now()):
             return False
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[core_events.OlderStored | None] = asyncio.get_running_loop().create_future()
         self._older.setdefault(room, []).append(future)
         self.driver.pump()
-        return bool(await future)
+        answer = await future
+        if answer is None:
+            raise offline()
+        if answer.refusal is not None:
+            raise refusal(answer.refusal)
+        if answer.failed:
+            raise unreadable() if self.in_session else offline()
+        return bool(answer.records)
 
     def ask_for_certificates(self, devices: Sequence[bytes]) -> None:
         """Of devices whose messages are to be shown; while the server is away nobody can be asked."""
@@ -222,7 +236,7 @@ class Member:
             case core_events.OlderStored():
                 for waiter in self._older.pop(event.room, []):
                     if not waiter.done():
-                        waiter.set_result(not event.failed and bool(event.records))
+                        waiter.set_result(event)
             case _:
                 self._queue.put_nowait(event)
         self._changed.set()
@@ -249,6 +263,8 @@ class Member:
                 await self._tell_late()
             case core_events.RoomWentLive():
                 self._emit(api.RoomLive(event.room, event.head))
+                if self.book.misses_unread(event.room):
+                    self.in_background(partial(self._fetch_unread, event.room))
             case core_events.MessageStored() | core_events.MessageRefused():
                 self._message_decided(event)
             case core_events.RoomUpdated():
@@ -310,6 +326,12 @@ class Member:
         task = asyncio.get_running_loop().create_task(_quietly(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    async def _fetch_unread(self, room: int) -> None:
+        """What is unread is counted from records: those that are not here are fetched, of one room after the other."""
+        async with self._fetching_unread:
+            while self.book.misses_unread(room) and await self.fetch_older(room):
+                self._room_updated(room)
 
     async def _learn_people(self) -> None:
         await self.ask(wire.ListUsers())

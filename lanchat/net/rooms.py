@@ -92,6 +92,14 @@ class RoomBook:
         """Texts by others above what this user has read, here or on any device."""
         return self.state(room).fold.unread(self._core.read_up_to(room), UNREAD_MAX)
 
+    def misses_unread(self, room: int) -> bool:
+        """Whether more may be unread below what is stored here: on a device that is new to a room or to the account."""
+        known, span = self._core.directory.rooms.get(room), self._store.span(room)
+        if known is None or span is None:
+            return False
+        read = max(self._core.read_up_to(room), known.first_seq - 1)
+        return span.base > read and self.unread(room) < UNREAD_MAX
+
     def cursors_told(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
         """How far members are; kept once the whole list was asked for."""
         state = self.state(room)

@@ -2,22 +2,28 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.i18n import _
-from lanchat.net.api import Command, CommandError, Event, Trouble
+from lanchat.net.api import Command, CommandError, Event
 from lanchat.net.client import Client
+from lanchat.net.words import ending
 from lanchat.store.profile import Profile
 
 log = logging.getLogger(__name__)
+Future = concurrent.futures.Future[Any]
 
 
 class ClientThread:
     """`start`, then `call` from any thread, `stop` at the end. `on_event` is called on the network's thread; it must
-    not block. Options are those of `Client`."""
+    not block. Options are those of `Client`.
+
+    A command's future is done in the same step in which its handler returns: what is called when it is done hears of
+    results and events in the order in which they came about. Every future ends, also when the thread does.
+    """
 
     def __init__(self, profile: Profile, on_event: Callable[[Event], None], **options: Any) -> None:
         self._profile = profile
@@ -26,6 +32,10 @@ class ClientThread:
         self._loop = asyncio.new_event_loop()
         self._client: Client | None = None
         self._ready = threading.Event()
+        self._lock = threading.Lock()
+        # Commands that are not answered; None once no command is taken any more.
+        self._open: set[Future] | None = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="lanchat-net", daemon=True)
 
     def start(self) -> None:
@@ -39,6 +49,7 @@ class ClientThread:
         try:
             self._loop.run_forever()
         finally:
+            self._end_commands()
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 
@@ -46,18 +57,60 @@ class ClientThread:
         self._client = Client(self._profile, self._on_event, **self._options)
         self._ready.set()
 
-    def call(self, command: Command) -> "concurrent.futures.Future[Any]":
+    # --- Commands -------------------------------------------------------------------------------------------------
+
+    def call(self, command: Command) -> Future:
         """The command's result, later; the future's exception is a CommandError. Any thread."""
-        client = self._client
-        if client is None or self._loop.is_closed() or not self._thread.is_alive():
-            gone: concurrent.futures.Future[Any] = concurrent.futures.Future()
-            gone.set_exception(CommandError(Trouble.OFFLINE, _("The program is ending")))
-            return gone
-        return asyncio.run_coroutine_threadsafe(client.call(command), self._loop)
+        future: Future = concurrent.futures.Future()
+        with self._lock:
+            if self._client is not None and self._open is not None:
+                self._open.add(future)
+                self._loop.call_soon_threadsafe(self._begin_command, command, future)
+                return future
+        future.set_exception(ending())
+        return future
+
+    def _begin_command(self, command: Command, future: Future) -> None:
+        task = self._loop.create_task(self._answer(command, future))
+        # The loop itself holds tasks weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, command: Command, future: Future) -> None:
+        assert self._client is not None
+        try:
+            result = await self._client.call(command)
+        except CommandError as error:
+            self._finish(future, error)
+        except asyncio.CancelledError:
+            self._finish(future, ending())
+            raise
+        else:
+            self._finish(future, None, result)
+
+    def _finish(self, future: Future, error: CommandError | None, result: Any = None) -> None:
+        with self._lock:
+            if self._open is not None:
+                self._open.discard(future)
+        # Whoever asked may have cancelled it; and at the end it may be finished already.
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+    def _end_commands(self) -> None:
+        """No command is taken any more, and those that are under way have failed."""
+        with self._lock:
+            unanswered, self._open = self._open or set(), None
+        for future in unanswered:
+            self._finish(future, ending())
+
+    # --- The end --------------------------------------------------------------------------------------------------
 
     def stop(self, timeout: float = 5.0) -> None:
         """End the session and the thread; after `timeout` seconds without waiting for them. Commands that are under
-        way are cancelled."""
+        way fail."""
         if not self._thread.is_alive():
             return
         done = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
@@ -67,6 +120,7 @@ class ClientThread:
             log.warning("the network did not end in time")
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout)
+        self._end_commands()
 
     async def _close(self) -> None:
         if self._client is not None:

@@ -119,6 +119,19 @@ def offline() -> CommandError:
     return CommandError(Trouble.OFFLINE, _("The server is away, and this needs it"))
 
 
+def unreadable() -> CommandError:
+    return CommandError(Trouble.REFUSED, _("The server's answer cannot be read"))
+
+
+def broken() -> CommandError:
+    """A mistake of this program."""
+    return CommandError(Trouble.LOCAL, _("Something went wrong inside the program."))
+
+
+def ending() -> CommandError:
+    return CommandError(Trouble.OFFLINE, _("The program is ending"))
+
+
 def not_logged_in() -> CommandError:
     return CommandError(Trouble.REFUSED, _("Not logged in"))
 

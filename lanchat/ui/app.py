@@ -23,7 +23,7 @@ from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.ui import glyphs, pages, shortcuts, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.chat_model import ChatModel, Draft
-from lanchat.ui.engine import Answer, Desk, Engine, Item, LateEngine
+from lanchat.ui.engine import Answer, Desk, Engine, Item, LateEngine, Lost, can_be_read_again
 from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
 from lanchat.ui.fonts import SIZES, Fonts
@@ -35,7 +35,7 @@ from lanchat.ui.placement import Placement
 from lanchat.ui.styles import Styles
 from lanchat.ui.theme import PALETTES
 from lanchat.ui.toolkit import Toolkit
-from lanchat.ui.wakeup import Wakeup
+from lanchat.ui.wakeup import Queue, Wakeup
 
 if TYPE_CHECKING:
     from lanchat.store.profile import Profile
@@ -113,7 +113,7 @@ class Window:
         self._images = Images(self.root, self._fonts.px)
         self._styles = Styles(self.root, self._fonts.px)
         self._theme = memory.theme if memory.theme in PALETTES else "light"
-        self._wakeup: Wakeup[Item] = Wakeup(self.root, self._take)
+        self._wakeup: Wakeup[Item] = Wakeup(self.root, self._take, Queue(can_be_read_again, Lost()))
         self._engine = make_engine(self._wakeup.post)
         self._model = ChatModel(time.time)
         self._entry = EntryModel()
@@ -237,9 +237,19 @@ class Window:
         for item in items:
             if self._closed:
                 return
-            if isinstance(item, Answer):
+            try:
+                self._take_one(item)
+            except Exception as error:
+                # Those behind it are somebody's answers.
+                self._callback_failed(type(error), error, error.__traceback__)
+
+    def _take_one(self, item: Item) -> None:
+        match item:
+            case Answer():
                 item.deliver()
-            else:
+            case Lost():
+                self._chat.read_again()
+            case _:
                 self.changed(self._apply(item))
 
     def _apply(self, event: api.Event) -> Part:

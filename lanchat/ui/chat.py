@@ -70,6 +70,12 @@ class Chat:
         if self._reader:
             self._reader.complete(0)
 
+    def read_again(self) -> None:
+        """Events were dropped: what is shown may be out of date."""
+        self._refresh_lists()
+        if self._reader:
+            self._reader.read_again()
+
     def _refresh_lists(self) -> None:
         self.desk.ask(api.ListRooms(), self._have_rooms)
         self.desk.ask(api.ListPeople(), self._have_people)

@@ -4,6 +4,7 @@ An answer belongs to whoever asked. When that view is gone (another room, anothe
 and what still arrives for it is ignored.
 """
 
+import collections
 import concurrent.futures
 import logging
 import threading
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lanchat.i18n import _
+from lanchat.net import api
 from lanchat.net.api import Command, CommandError, Event, Trouble
 from lanchat.net.cleaning import cleaned
 
@@ -38,8 +40,28 @@ class Answer(msgspec.Struct, frozen=True):
     deliver: Callable[[], None]
 
 
-Item = Event | Answer
+class Lost(msgspec.Struct, frozen=True):
+    """Events that can be read again were dropped: what the window shows must be read again."""
+
+
+Item = Event | Answer | Lost
 Post = Callable[[Item], None]
+
+# Events that only say what a list or a page of lines says, too.
+_READ_AGAIN = (
+    api.LineAdded,
+    api.LineChanged,
+    api.LineStored,
+    api.PeopleChanged,
+    api.ReceiptsChanged,
+    api.RoomLive,
+    api.RoomUpdated,
+)
+
+
+def can_be_read_again(item: Item) -> bool:
+    """Whether dropping an item loses nothing that `Lost` does not bring back."""
+    return isinstance(item, _READ_AGAIN)
 
 
 class Desk:
@@ -54,7 +76,7 @@ class Desk:
         """Runs a command. `then` gets its result, `failed` its error; each on the main thread, later."""
         try:
             future = self._engine.call(cleaned(command))
-        except (CommandError, RuntimeError) as error:
+        except Exception as error:
             problem = error if isinstance(error, CommandError) else CommandError(Trouble.LOCAL, str(error))
             self._post(Answer(lambda: self._fail(problem, failed)))
             return
@@ -89,15 +111,17 @@ class Desk:
 class LateEngine:
     """An engine that is made in a thread after the first page is painted: loading the network takes longer than Tk.
 
-    Commands that come before are kept and run in order. `make` may fail; then every command fails with its reason.
+    Commands that come before are kept and run in order, before any that comes later. `make` may fail; then every
+    command fails with its reason.
     """
 
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
-        self._lock = threading.Lock()
+        # Reentrant: an early command that ends at once may be followed by another one within its answer.
+        self._lock = threading.RLock()
         self._engine: Engine | None = None
-        self._trouble: Exception | None = None
-        self._early: list[tuple[Command, concurrent.futures.Future[Any]]] = []
+        self._trouble: CommandError | None = None
+        self._early: collections.deque[tuple[Command, concurrent.futures.Future[Any]]] = collections.deque()
         self._maker = threading.Thread(target=self._run, name="make-network", daemon=True)
 
     def start(self) -> None:
@@ -110,20 +134,22 @@ class LateEngine:
             engine.start()
         except Exception as error:
             log.error("the network could not be started", exc_info=error)
-            self._give_up(error)
+            self._give_up(_no_network(error))
             return
         with self._lock:
-            self._engine = engine
-            early, self._early = self._early, []
-        for command, future in early:
-            _chain(engine.call(command), future)
+            if self._trouble is None:
+                while self._early:
+                    _hand_on(engine, *self._early.popleft())
+                self._engine = engine
+                return
+        engine.stop(0.0)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: CommandError) -> None:
         with self._lock:
-            self._trouble = error
-            early, self._early = self._early, []
+            self._trouble = self._trouble or error
+            early, self._early = self._early, collections.deque()
         for _command, future in early:
-            future.set_exception(_no_network(error))
+            future.set_exception(error)
 
     def call(self, command: Command) -> "concurrent.futures.Future[Any]":
         """As ClientThread.call."""
@@ -133,20 +159,35 @@ class LateEngine:
                 if self._trouble is None:
                     self._early.append((command, future))
                 else:
-                    future.set_exception(_no_network(self._trouble))
+                    future.set_exception(self._trouble)
                 return future
         return self._engine.call(command)
 
     def stop(self, timeout: float) -> None:
-        """Ends the network, when there is one already."""
+        """Ends the network, when there is one already; else every command fails, and it ends when it is there."""
         if self._maker.ident is not None:
             self._maker.join(timeout)
-        if self._engine is not None:
-            self._engine.stop(timeout)
+        with self._lock:
+            engine = self._engine
+            if engine is None:
+                self._give_up(_ending())
+        if engine is not None:
+            engine.stop(timeout)
 
 
 def _no_network(error: Exception) -> CommandError:
     return CommandError(Trouble.LOCAL, _("The network could not be started: {reason}").format(reason=error))
+
+
+def _ending() -> CommandError:
+    return CommandError(Trouble.OFFLINE, _("The program is ending"))
+
+
+def _hand_on(engine: Engine, command: Command, future: "concurrent.futures.Future[Any]") -> None:
+    try:
+        _chain(engine.call(command), future)
+    except Exception as error:
+        future.set_exception(error)
 
 
 def _chain(source: "concurrent.futures.Future[Any]", target: "concurrent.futures.Future[Any]") -> None:

@@ -142,6 +142,26 @@ class Reader:
             timeline.at_bottom = False
             self.load_newer()
 
+    def read_again(self) -> None:
+        """Something may have happened to what is shown, or been said below it. The view stays where it is."""
+        timeline = self._timeline
+        if not timeline.stored:
+            self.load_newest()
+            return
+
+        def newest(lines: list[Line]) -> None:
+            timeline.reset(lines, at_bottom=True)
+            self._changed(Part.LINES)
+
+        def window(lines: list[Line]) -> None:
+            timeline.reset(lines, at_bottom=len(lines) < WINDOW)
+            self._changed(Part.LINES)
+
+        if timeline.at_bottom:
+            self.desk.ask(api.LoadLines(timeline.room, 0, max(PAGE, len(timeline.stored))), newest, self._no_lines)
+        else:
+            self.desk.ask(api.LoadLinesFrom(timeline.room, timeline.first, WINDOW), window, self._no_lines)
+
     def renew_receipts(self) -> None:
         """Somebody has received or read more: ticks may change."""
         if not self._renewing:

@@ -4,6 +4,9 @@ Only the main thread may touch Tk. A worker that calls `after` or `event_generat
 worker stands still for ever (measured), so a worker only puts something into a queue and rings once; it never waits
 for Tk. What gathered meanwhile is handed over together, and the window is drawn once.
 
+The queue is bounded while the main thread stands still, and loses nothing silently: when too many items gather that can
+be read again, all of them make place for one that says so. Nothing else is ever dropped.
+
 * POSIX: a pipe that Tk watches. The worker writes one octet unless one is on its way.
 * Windows has no file handlers in Tk. A thread of our own, on which nobody ever waits, posts the event; it may hang in
   Tk when the program ends, and as a daemon it does not hold that up.
@@ -22,23 +25,68 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# A burst of history or receipts while the window is busy. 100,000 small values: 50 MiB at worst, only when the main
-# thread stands still for minutes.
-_QUEUE_MAX = 100_000
+# Items that can be read again: a burst of history while the window is busy. Ten thousand lines as people write them are
+# 10 MiB, as long as they may be 160 MiB.
+QUEUE_MAX = 10_000
 # So many at a time, then Tk has its turn: keys and repainting do not wait for a flood.
 BATCH_MAX = 500
 _EVENT = "<<LanchatWakeup>>"
+
+
+class Queue(Generic[T]):
+    """What waits, in order. `again(item)`: whether its content can be read again; more than `bound` of these are
+    replaced by one `lost` behind everything else. Not safe to share without a lock."""
+
+    def __init__(self, again: Callable[[T], bool] | None = None, lost: T | None = None, bound: int = QUEUE_MAX) -> None:
+        self._again = again or (lambda item: False)
+        self._lost = lost
+        self._bound = bound
+        self._items: collections.deque[T] = collections.deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Add one."""
+        self._items.append(item)
+        if self._again(item):
+            self._count += 1
+            if self._count > self._bound:
+                self._lose()
+
+    def _lose(self) -> None:
+        kept = [item for item in self._items if item is not self._lost and not self._again(item)]
+        self._items = collections.deque(kept)
+        if self._lost is not None:
+            self._items.append(self._lost)
+        self._count = 0
+
+    def take(self, most: int) -> list[T]:
+        """The first ones, at most so many."""
+        taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+        self._count -= sum(map(self._again, taken))
+        return taken
+
+    def clear(self) -> None:
+        self._items.clear()
+        self._count = 0
 
 
 class Wakeup(Generic[T]):
     """`post` from any thread; `handler` gets lists of what was posted, in order, on the main thread."""
 
     def __init__(
-        self, root: tk.Tk, handler: Callable[[list[T]], None], *, pipe: bool = sys.platform != "win32"
+        self,
+        root: tk.Tk,
+        handler: Callable[[list[T]], None],
+        queue: Queue[T] | None = None,
+        *,
+        pipe: bool = sys.platform != "win32",
     ) -> None:
         self._root = root
         self._handler = handler
-        self._items: collections.deque[T] = collections.deque()
+        self._items: Queue[T] = Queue() if queue is None else queue
         self._lock = threading.Lock()
         self._ringing = False
         self._closed = False
@@ -48,9 +96,9 @@ class Wakeup(Generic[T]):
     def post(self, item: T) -> None:
         """Hand over one value. Any thread; never blocks. Dropped after `close`."""
         with self._lock:
-            if self._closed or len(self._items) >= _QUEUE_MAX:
+            if self._closed:
                 return
-            self._items.append(item)
+            self._items.put(item)
             ring, self._ringing = not self._ringing, True
         if ring:
             self._bell.ring()
@@ -63,8 +111,7 @@ class Wakeup(Generic[T]):
     def _woken(self) -> None:
         self._again = ""
         with self._lock:
-            count = min(len(self._items), BATCH_MAX)
-            batch = [self._items.popleft() for _ in range(count)]
+            batch = self._items.take(BATCH_MAX)
             more = bool(self._items)
             self._ringing = more
         if more:

@@ -8,7 +8,7 @@ from lanchat.net import api
 from lanchat.net.api import CommandError
 from lanchat.ui.chat import Chat
 from lanchat.ui.chat_model import ChatModel
-from lanchat.ui.engine import Answer, Desk, Item
+from lanchat.ui.engine import Answer, Desk, Item, Lost
 from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel
 from lanchat.ui.parts import Part
@@ -77,6 +77,8 @@ class Workbench:
             item = self._items.pop(0)
             if isinstance(item, Answer):
                 item.deliver()
+            elif isinstance(item, Lost):
+                self.chat.read_again()
             elif isinstance(item, api.ServerFound):
                 self.parts |= self.flow.found(item.server)
             else:

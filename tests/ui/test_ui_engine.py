@@ -76,6 +76,69 @@ def test_an_engine_that_cannot_be_made_says_why(caplog: pytest.LogCaptureFixture
     assert "no network stack" in caplog.text
 
 
+def test_a_command_during_the_hand_over_does_not_overtake_early_ones() -> None:
+    """Early commands are handed on one by one: whoever calls meanwhile, from wherever, comes behind them."""
+    late: LateEngine
+    entered, others = threading.Event(), []
+
+    class Slow(Recorder):
+        def call(self, command: api.Command) -> "Future[Any]":
+            if not self.calls:
+                others.append(threading.Thread(target=lambda: late.call(api.ListDevices()), daemon=True))
+                others[0].start()
+                # It reaches the lock, or, without one, the engine.
+                others[0].join(0.3)
+                late.call(api.GetProfile())
+            future = super().call(command)
+            future.set_result(None)
+            entered.set()
+            return future
+
+    recorder = Slow()
+    late = LateEngine(lambda: recorder)
+    early = [late.call(api.ListRooms()), late.call(api.ListPeople())]
+    late.start()
+    for future in early:
+        future.result(5)
+    others[0].join(5)
+    wait_until(lambda: len(recorder.calls) == 4, 5, "all are handed on")
+    kinds = [type(command) for command, _future in recorder.calls]
+    assert kinds.index(api.ListRooms) == 0
+    assert kinds.index(api.ListPeople) < min(kinds.index(api.GetProfile), kinds.index(api.ListDevices))
+
+
+def test_an_early_command_that_the_engine_refuses_fails() -> None:
+    class Refusing(Recorder):
+        def call(self, command: api.Command) -> "Future[Any]":
+            raise RuntimeError("closed")
+
+    late = LateEngine(Refusing)
+    early = late.call(api.ListRooms())
+    late.start()
+    with pytest.raises(RuntimeError, match="closed"):
+        early.result(5)
+
+
+def test_commands_that_wait_for_a_network_fail_when_the_program_ends_first() -> None:
+    gate, recorder = threading.Event(), Recorder()
+
+    def make() -> Recorder:
+        gate.wait(5)
+        return recorder
+
+    late = LateEngine(make)
+    late.start()
+    early = late.call(api.ListRooms())
+    late.stop(0.0)
+    with pytest.raises(CommandError):
+        early.result(0)
+    with pytest.raises(CommandError):
+        late.call(api.ListRooms()).result(0)
+    gate.set()
+    wait_until(lambda: recorder.stopped, 5, "the network that came too late is ended")
+    assert recorder.calls == []
+
+
 def test_stopping_before_starting_does_nothing() -> None:
     LateEngine(Recorder).stop(1)
 
@@ -104,6 +167,21 @@ def test_results_and_errors_are_delivered_later(desk: tuple[Desk, Recorder, Call
     assert got == []
     deliver()
     assert got == [["room"], "away"]
+
+
+def test_a_command_that_cannot_be_given_has_failed(
+    desk: tuple[Desk, Recorder, Callable[[], None]],
+) -> None:
+    table, recorder, deliver = desk
+    got: list[object] = []
+
+    def closed(command: api.Command) -> "Future[Any]":
+        raise ValueError("closed")
+
+    recorder.call = closed  # type: ignore[method-assign]
+    table.ask(api.ListRooms(), got.append, lambda error: got.append(error.trouble))
+    deliver()
+    assert got == [Trouble.LOCAL]
 
 
 def test_nobody_hears_after_closing(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:

@@ -53,6 +53,9 @@ class ClientConfig(msgspec.Struct, frozen=True):
     stored_max: int = 1024
     # On average, in a room of up to 100 members.
     cursors_every: float = 1.0
+    # Reading positions are written to the local copy so long after they changed: a write is durable, and one for every
+    # message that is seen would double what a lively room costs.
+    marks_after: float = 2.0
     # The link.
     # Six pings: at 30 % loss each way one in sixty probes fails on a path that is open.
     ping_times: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)

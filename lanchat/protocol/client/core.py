@@ -123,7 +123,10 @@ class ClientCore:
             self._receipts.received,
             self._not_subscribed,
         )
+        for room, read in self.directory.marks.items():
+            self._receipts.read(room, read)
         self._adopt_at: float | None = None
+        self._save_marks_at: float | None = None
         self._fresh_session = True
         self._people_told = False
         self._renew_at: float | None = None
@@ -446,12 +449,19 @@ class ClientCore:
         return self._outbox.awaits_records
 
     def mark_read(self, room: int, seq: int, now: float) -> None:
-        """The person saw everything up to `seq`."""
+        """The person saw everything up to `seq`. Kept for the next start by `save_marks`, or a little later."""
         self._desk.at(now)
         self._receipts.read(room, seq)
+        if self.directory.mark(room, seq) and self._save_marks_at is None:
+            self._save_marks_at = now + self.config.marks_after
 
     def read_up_to(self, room: int) -> int:
         return self._receipts.read_up_to(room)
+
+    def save_marks(self) -> None:
+        """Write what was read to the local copy now. Raises LocalStoreError."""
+        self._save_marks_at = None
+        self.directory.save_marks()
 
     def set_activity(self, state: wire.PresenceState, now: float) -> None:
         """At the computer, or not."""
@@ -483,8 +493,10 @@ class ClientCore:
         number = 0
 
         def answered(answer: Answer) -> None:
-            self._note(answer)
-            self._desk.tell(Answered(number, answer))
+            try:
+                self._note(answer)
+            finally:
+                self._desk.tell(Answered(number, answer))
 
         number = self._desk.ask(operation, answered)
         return number
@@ -579,7 +591,7 @@ class ClientCore:
 
     def timer(self) -> float | None:
         """When `handle_timer` is due; None: never, unless something else happens."""
-        times = [self._link.timer()]
+        times = [self._link.timer(), self._save_marks_at]
         if self._link.up:
             desk = self._desk
             times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
@@ -601,11 +613,20 @@ class ClientCore:
             self._desk.tell(SearchDue())
         elif due is Due.GIVE_UP:
             self._give_up(Reason.SILENT)
+        if self._save_marks_at is not None and now >= self._save_marks_at:
+            self._save_marks_in_time(now)
         if self._link.up:
             self._desk.requests.expire(now)
             if self._renew_at is not None and now >= self._renew_at:
                 self._renew_at = None
                 self.renew(now)
+
+    def _save_marks_in_time(self, now: float) -> None:
+        try:
+            self.save_marks()
+        except LocalStoreError as error:
+            self._desk.trouble(error)
+            self._save_marks_at = now + self.config.marks_after
 
 
 def message_id(key: MessageKey) -> str:

@@ -1,20 +1,26 @@
-"""Rooms and people as the server told them, kept in the local store for the time when it is away."""
+"""Rooms and people as the server told them, kept in the local store for the time when it is away; and how far this user
+has read each room, which the server may not know yet.
+"""
 
 from collections.abc import Iterable
+
+from msgspec.structs import replace
 
 from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.wire import Room, User
 
 
 class Directory:
-    """Rooms include public ones that the user has not joined. Changes are saved by `save`; only that and the creation
-    raise LocalStoreError."""
+    """Rooms include public ones that the user has not joined; `marks`: room to the last number that was read. Changes
+    are saved by `save` and `save_marks`; only these and the creation raise LocalStoreError."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
         self.rooms: dict[int, Room] = {room.id: room for room in store.rooms()}
         self.users: dict[int, User] = {user.id: user for user in store.users()}
+        self.marks: dict[int, int] = {room.id: room.read for room in self.rooms.values() if room.read}
         self._rooms_changed = False
+        self._marks_changed = False
         self._users_changed: dict[int, User] = {}
 
     def replace_joined(self, rooms: Iterable[Room]) -> list[int]:
@@ -31,6 +37,14 @@ class Directory:
         self.rooms[room.id] = room
         self._rooms_changed = True
 
+    def mark(self, room: int, read: int) -> bool:
+        """This user has read up to `read`; False when that is no news."""
+        if read <= self.marks.get(room, 0):
+            return False
+        self.marks[room] = read
+        self._marks_changed = True
+        return True
+
     def drop_room(self, room: int) -> bool:
         """False when it was not known."""
         self._rooms_changed = True
@@ -44,8 +58,20 @@ class Directory:
     def save(self) -> None:
         """Write what changed. Raises LocalStoreError; the next call tries again."""
         if self._rooms_changed:
-            self._store.save_rooms(list(self.rooms.values()))
-            self._rooms_changed = False
+            self._save_rooms()
         if self._users_changed:
             self._store.save_users(list(self._users_changed.values()))
             self._users_changed.clear()
+
+    def save_marks(self) -> None:
+        """Write what was read since the last time. Raises LocalStoreError; the next call tries again."""
+        if self._marks_changed:
+            self._save_rooms()
+
+    def _save_rooms(self) -> None:
+        for stored in self._store.rooms():
+            # Another process of the profile may know of more.
+            self.marks[stored.id] = max(self.marks.get(stored.id, 0), stored.read)
+        rooms = self.rooms.values()
+        self._store.save_rooms([replace(room, read=max(room.read, self.marks.get(room.id, 0))) for room in rooms])
+        self._rooms_changed = self._marks_changed = False

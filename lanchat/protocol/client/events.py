@@ -65,11 +65,13 @@ class RecordsStored(msgspec.Struct, frozen=True):
 
 
 class OlderStored(msgspec.Struct, frozen=True):
-    """An answer to `ClientCore.fetch_older`: records right below what was stored. `failed`: none came."""
+    """An answer to `ClientCore.fetch_older`: records right below what was stored. `failed`: none came, or none that
+    fit; `refusal`: what the server said when it refused."""
 
     room: int
     records: tuple[Record, ...]
     failed: bool
+    refusal: Failure | None = None
 
 
 class RoomWentLive(msgspec.Struct, frozen=True):

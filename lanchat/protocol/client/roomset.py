@@ -217,14 +217,17 @@ class RoomSet:
     def _fetched_older(self, receiver: RoomReceiver, answer: Answer) -> None:
         self._older.pop(receiver.room, None)
         self._dirty[receiver.room] = None
-        event = OlderStored(receiver.room, (), failed=True)
-        if isinstance(answer, wire.Page):
-            self._authors.learn_untrusted(answer.certificates)
-            try:
+        refusal = answer if isinstance(answer, wire.Failure) else None
+        event = OlderStored(receiver.room, (), failed=True, refusal=refusal)
+        try:
+            if isinstance(answer, wire.Page):
+                self._authors.learn_untrusted(answer.certificates)
                 event = receiver.older_page(answer)
-            except LocalStoreError as error:
-                self._desk.trouble(error)
-        self._desk.tell(event)
+        except LocalStoreError as error:
+            self._desk.trouble(error)
+        finally:
+            # Also when the page breaks the protocol and the connection ends: somebody waits.
+            self._desk.tell(event)
 
     # --- How it is doing ----------------------------------------------------------------------------------------------
 
