@@ -14,7 +14,7 @@ from lanchat.net.api import CommandError, Trouble
 from lanchat.net.driver import Established
 from lanchat.net.handshake import Greeted, Refusal
 from lanchat.net.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
-from lanchat.net.words import code_text, no_server
+from lanchat.net.words import code_text, no_server, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.identity import clean_fingerprint
@@ -234,7 +234,10 @@ async def recover_confirm(client: "Client", command: api.RecoverConfirm) -> None
 async def _before_login(client: "Client", operation: wire.BeforeLogin) -> None:
     greeted = await client.entry.fresh_greeted(LOGIN_TIMEOUT)
     async with asyncio.timeout(LOGIN_TIMEOUT):
-        await _try(client, greeted, lambda: greeted.ask(operation))
+        answer = await _try(client, greeted, lambda: greeted.ask(operation))
+    if not isinstance(answer, wire.Done):
+        greeted.channel.abort()
+        raise unreadable()
     client.entry.keep(greeted)
 
 

@@ -86,6 +86,9 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
     member.book.watch(room)
     state = member.book.state(room)
     found = state.fold.below(command.before, command.limit)
+    if not found and command.before:
+        # None must mean that there are none.
+        await member.session_decided()
     try:
         while len(found) < command.limit and await member.fetch_older(room):
             found = state.fold.below(command.before, command.limit)
@@ -101,10 +104,14 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
 
 async def load_lines_from(client: "Client", command: api.LoadLinesFrom) -> list[Line]:
     member = client.logged_in()
-    room = joined_room(member, command.room).id
+    known = joined_room(member, command.room)
+    room, lowest = known.id, max(command.first, known.first_seq)
     member.book.watch(room)
     span = member.store.span(room)
-    while span is not None and span.base >= command.first and await member.fetch_older(room):
+    while span is not None and span.base >= lowest:
+        await member.session_decided()
+        if not await member.fetch_older(room):
+            break
         span = member.store.span(room)
     fold = member.book.state(room).fold
     found = fold.above(command.first, command.limit)

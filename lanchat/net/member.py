@@ -152,9 +152,13 @@ class Member:
         """Until what was acknowledged is in the local copy, or cannot come any more."""
         await self.wait_for(lambda: not (self.in_session and self.core.awaits_records), patience)
 
+    async def session_decided(self, patience: float = SESSION_PATIENCE) -> None:
+        """Until there is a session, or none is being made."""
+        await self.wait_for(lambda: self.core.state not in _UNDER_WAY, patience)
+
     async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
         """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
-        await self.wait_for(lambda: self.core.state not in _UNDER_WAY, min(timeout, SESSION_PATIENCE))
+        await self.session_decided(min(timeout, SESSION_PATIENCE))
         number = None if self._stopped else self.core.request(operation, self.now())
         if number is None:
             raise offline()

@@ -85,10 +85,13 @@ class ClientThread:
         except asyncio.CancelledError:
             self._finish(future, ending())
             raise
+        except Exception as error:
+            log.exception("a command failed unexpectedly: %s", type(command).__name__)
+            self._finish(future, error)
         else:
             self._finish(future, None, result)
 
-    def _finish(self, future: Future, error: CommandError | None, result: Any = None) -> None:
+    def _finish(self, future: Future, error: Exception | None, result: Any = None) -> None:
         with self._lock:
             if self._open is not None:
                 self._open.discard(future)
