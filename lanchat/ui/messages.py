@@ -183,6 +183,10 @@ class Messages:
     def touched(self, message: Message, spot: Spot, event: "tk.Event[tk.Misc]") -> None:
         line = message.line
         match spot.touch:
+            case Touch.LINK if spot.value.lower().startswith("lanchat:"):
+                # A browser knows nothing of it, and to leave this server takes more than a click.
+                self._copy(spot.value)
+                self._chat.tell(_("The invite link is copied. Paste it where you choose a server."))
             case Touch.LINK:
                 # Some systems wait for the browser.
                 threading.Thread(target=_open_link, args=(spot.value,), daemon=True).start()

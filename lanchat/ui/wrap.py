@@ -14,13 +14,13 @@ from typing import NamedTuple
 import msgspec
 
 from lanchat.ui import glyphs
+from lanchat.ui.links import links
 
 Measure = Callable[[str], int]
 # A word with nothing to break at, a run of blanks, or one character of a script that breaks anywhere.
 _TOKEN = re.compile(
     r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]|\s+|[^\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]+"
 )
-_LINK = re.compile(r"https?://[^\s<>\"«»]+[^\s<>\"«».,;:!?)\]}']", re.IGNORECASE)
 _TAB = "    "
 
 
@@ -121,10 +121,11 @@ def _shown(text: str) -> str:
 
 def _tokens(text: str, start: int) -> Iterator[_Token]:
     position = 0
-    for match in _LINK.finditer(text):
-        yield from _plain(text[position : match.start()], start + position, "")
-        yield from _plain(match.group(), start + match.start(), match.group())
-        position = match.end()
+    for link in links(text):
+        address = text[link.start : link.end]
+        yield from _plain(text[position : link.start], start + position, "")
+        yield from _plain(address, start + link.start, address)
+        position = link.end
     yield from _plain(text[position:], start + position, "")
 
 
