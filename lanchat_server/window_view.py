@@ -15,7 +15,9 @@ import segno
 import ttkbootstrap
 
 from lanchat.i18n import _
+from lanchat.protocol.text import clean_line
 from lanchat.ui import shortcuts
+from lanchat.ui.entry_text import EntryText
 from lanchat.ui.glyphs import inline, one_line
 from lanchat.ui.theme import DARK, LIGHT, Palette
 from lanchat_server.window_log import LINES_MAX, Line, WindowLog
@@ -301,13 +303,14 @@ class LogPane:
         self._level.grid(row=0, column=2, padx=(0, _PAD))
         self._level.bind("<<ComboboxSelected>>", lambda _event: self.refresh())
         ttk.Label(row, text=_("containing")).grid(row=0, column=3, padx=(0, 6))
-        self._words = ttk.Entry(row, width=22)
-        self._words.grid(row=0, column=4)
-        self._words.bind("<KeyRelease>", lambda _event: self.refresh())
+        entry = ttk.Entry(row, width=22)
+        entry.grid(row=0, column=4)
+        self._words = EntryText(entry)
+        entry.bind("<KeyRelease>", lambda _event: self.refresh())
 
     def refresh(self) -> None:
         """Add what came; begin anew when the filter was changed."""
-        wanted = (_LEVELS[self._level.current()], self._words.get().strip())
+        wanted = (_LEVELS[self._level.current()], clean_line(self._words.get()))
         if wanted != self._filter:
             self._filter, self._shown = wanted, 0
             self._write([], clear=True)

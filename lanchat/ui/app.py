@@ -107,9 +107,9 @@ class Window:
         self._wishes = wishes
         set_language(memory.language or None)
         self.root = _make_root()
-        glyphs.protect(self.root.tk.call("tk", "windowingsystem") == "x11")
         self.root.report_callback_exception = self._callback_failed
         self._fonts = Fonts(self.root, memory.text_size)
+        glyphs.protect(self.root.tk.call("tk", "windowingsystem") == "x11", self._fonts.draws)
         self._images = Images(self.root, self._fonts.px)
         self._styles = Styles(self.root, self._fonts.px)
         self._theme = memory.theme if memory.theme in PALETTES else "light"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanchat.ui import glyphs
 from lanchat.ui.theme import Palette
 from lanchat.ui.wrap import Row
 
@@ -143,7 +144,7 @@ def initials(name: str) -> str:
         return "?"
     letters = words[0][0] + (words[1][0] if len(words) > 1 else "")
     shown = letters.upper()
-    return shown if len(shown) <= 2 and shown.isprintable() and max(shown) < "\uffff" else "?"
+    return shown if len(shown) <= 2 and shown.isprintable() and glyphs.inline(shown) == shown else "?"
 
 
 def avatar_index(identity: int) -> int:

@@ -7,10 +7,12 @@ disappears and is copied as one character.
 import tkinter as tk
 from collections.abc import Callable
 
+from lanchat.protocol.text import clean_text
 from lanchat.ui import glyphs
 from lanchat.ui.drawing import Font
+from lanchat.ui.entry_text import clipboard_text
 from lanchat.ui.pictures import picture
-from lanchat.ui.toolkit import Toolkit, clipboard_text
+from lanchat.ui.toolkit import Toolkit
 from lanchat.ui.undo import History, Snapshot
 
 
@@ -162,7 +164,7 @@ class Editor:
 
     def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
         typed = glyphs.joined(event.char)
-        if not typed or glyphs.inline(typed) == typed:
+        if not typed or (glyphs.inline(typed) == typed and typed <= "\uffff"):
             return None
         self.insert(typed)
         return "break"
@@ -173,7 +175,7 @@ class Editor:
         # Fetching the clipboard lets other events happen meanwhile: Return must not send the text without it.
         self.pasting = True
         try:
-            self.insert(clean(clipboard_text(self.text)))
+            self.insert(clean_text(clipboard_text(self.text)))
         finally:
             self.pasting = False
         return "break"
@@ -185,7 +187,7 @@ class Editor:
         except tk.TclError:
             return "break"
         self.text.mark_set("insert", f"@{event.x},{event.y}")
-        self._put(clean(glyphs.joined(selected)))
+        self._put(clean_text(glyphs.joined(selected)))
         return "break"
 
     def _copy(self) -> str:
@@ -204,8 +206,3 @@ class Editor:
             self._copy()
             self.text.delete("sel.first", "sel.last")
         return "break"
-
-
-def clean(text: str) -> str:
-    """Pasted text without control characters, which the server would refuse."""
-    return "".join(char for char in text if char in "\n\t" or (char >= " " and not "\x7f" <= char <= "\x9f"))

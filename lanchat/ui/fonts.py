@@ -20,6 +20,7 @@ SIZES = (-2, -1, 0, 1, 2, 4, 6)  # steps that a person may choose, points more o
 _MEASURED_MAX = 20_000  # words of one font whose width is remembered: about 2 MiB
 # Letters that stand beside each other without changing: Latin, Greek, Cyrillic, punctuation; no marks that combine.
 _LETTERS = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0482\u048a-\u052f]+")
+_NO_CHARACTER = "\U0002fffe"
 _PROBE = "AVATAR Wo. To, fi ffl LT r. «Тур» ГА, РА. Yы 11,71 Έκτ"
 
 
@@ -85,6 +86,10 @@ class Fonts:
             plain = letters.add_up and _LETTERS.fullmatch(text)
             width = widths[text] = letters.sum(text) if plain else self._ask(role, text)
         return width
+
+    def draws(self, letter: str) -> bool:
+        """Whether a font has it: what no font has is as wide as a character that cannot be."""
+        return self._ask(Font.BODY, letter) != self._ask(Font.BODY, _NO_CHARACTER)
 
     def _ask(self, role: Font, text: str) -> int:
         return int(self._root.tk.call("font", "measure", role.value, text))

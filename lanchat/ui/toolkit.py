@@ -10,6 +10,7 @@ import msgspec
 from lanchat.i18n import _
 from lanchat.ui import glyphs, tooltip
 from lanchat.ui.drawing import Kit
+from lanchat.ui.entry_text import EntryText
 from lanchat.ui.images import Images
 from lanchat.ui.styles import Look
 from lanchat.ui.theme import Palette
@@ -80,7 +81,7 @@ class Toolkit(msgspec.Struct):
 
 
 class Field:
-    """An entry field with its name above it. What is pasted comes without line breaks, emoji as their names."""
+    """An entry field with its name above it. What is pasted comes in one line."""
 
     def __init__(
         self, tools: Toolkit, master: tk.Misc, name: str, value: str = "", *, secret: bool = False, hint: str = ""
@@ -92,7 +93,6 @@ class Field:
         self.entry.pack(fill="x")
         if hint:
             tools.label(self.frame, hint, Look.SMALL, 360).pack(anchor="w", pady=(tools.px(3), 0))
-        self._secret = secret
         self._readable = False
         if secret:
             eye = tools.picture(self.frame, "eye", 16, tools.palette.muted, tools.palette.field)
@@ -100,16 +100,15 @@ class Field:
             eye.bind("<Button-1>", lambda event: self._turn())
             tooltip.attach(eye, tools.palette, _("Show or hide"))
             eye.place(in_=self.entry, relx=1, rely=0.5, x=-tools.px(12), anchor="e")
-        self.entry.bind("<<Paste>>", self._paste)
-        self.entry.bind("<Key>", self._key)
+        self._text = EntryText(self.entry, secret=secret)
         self.set(value)
 
     def get(self) -> str:
-        return self.entry.get()
+        """The text itself, also where the entry shows a name in brackets for an emoji."""
+        return self._text.get()
 
     def set(self, value: str) -> None:
-        self.entry.delete(0, "end")
-        self.entry.insert(0, value if self._secret else glyphs.inline(value))
+        self._text.set(value)
 
     def focus(self) -> None:
         self.entry.focus_set()
@@ -126,29 +125,6 @@ class Field:
     def on_return(self, command: Callable[[], object]) -> None:
         for sequence in ("<Return>", "<KP_Enter>"):
             self.entry.bind(sequence, lambda event: command())
-
-    def _paste(self, event: "tk.Event[tk.Misc]") -> str:
-        text = " ".join(clipboard_text(self.entry).split("\n"))
-        if self.entry.selection_present():
-            self.entry.delete("sel.first", "sel.last")
-        self.entry.insert("insert", text if self._secret else glyphs.inline(text))
-        return "break"
-
-    def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
-        typed = glyphs.joined(event.char)
-        if self._secret or glyphs.inline(typed) == typed:
-            return None
-        self.entry.insert("insert", glyphs.inline(typed))
-        return "break"
-
-
-def clipboard_text(widget: tk.Misc) -> str:
-    """The text on the clipboard with plain line breaks; empty when there is none."""
-    try:
-        text = widget.clipboard_get()
-    except tk.TclError:
-        return ""
-    return glyphs.joined(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def menu_button(widget: tk.Misc) -> str:

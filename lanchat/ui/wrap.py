@@ -17,10 +17,9 @@ from lanchat.ui import glyphs
 from lanchat.ui.links import links
 
 Measure = Callable[[str], int]
+_ALONE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60\U00020000-\U0003ffff"
 # A word with nothing to break at, a run of blanks, or one character of a script that breaks anywhere.
-_TOKEN = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]|\s+|[^\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]+"
-)
+_TOKEN = re.compile(rf"[{_ALONE}]|\s+|[^\s{_ALONE}]+")
 _TAB = "    "
 
 
