@@ -6,6 +6,7 @@ when the server is away. A line that begins with a slash is a command, `//` send
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from lanchat.protocol.text import clean_text
 from lanchat.protocol.wire import PresenceState
 
 HISTORY = 20
+PRINTED_MAX = 200  # lines; more than a screen holds
 LAST_WORDS = 10.0  # seconds for the last messages to be stored when the person leaves
 
 
@@ -35,19 +37,25 @@ async def chat(session: Session) -> None:
 
 
 class ConversationOutput(Output):
-    """Shows again what is being typed after each line that it prints."""
+    """Prints above what is being typed. `printed`: the newest lines on the screen."""
 
     def __init__(self, as_json: bool) -> None:
         super().__init__(as_json)
         self.typed: TypedLines | None = None
+        self.printed: deque[str] = deque(maxlen=PRINTED_MAX)
+        self._prints_on_screen = sys.stdout is not None and sys.stdout.isatty()
 
     def write(self, line: str, end: str = "\n") -> None:
-        super().write(*self._around(line, end))
+        if self._prints_on_screen:
+            super().write(*self._around(line, end))
+        else:
+            super().write(line, end)
 
     def warn(self, text: str, end: str = "\n") -> None:
         super().warn(*self._around(text, end))
 
     def _around(self, text: str, end: str) -> tuple[str, str]:
+        self.printed += text.split("\n")
         return (self.typed.around(text + end), "") if self.typed else (text, end)
 
 
@@ -102,7 +110,7 @@ class Conversation:
         """Both directions at once, until the person leaves."""
         await self._follower.start(self._view)
         self._output.note(_("You are in {room}. /help lists the commands").format(room=self._follower.name))
-        self._output.typed = typed = TypedLines()
+        self._output.typed = typed = TypedLines(self._output.printed)
         following = asyncio.ensure_future(self._follower.follow(self._view))
         typing = asyncio.ensure_future(self._take_lines(typed))
         try:
@@ -111,10 +119,14 @@ class Conversation:
                 following.result()
             typing.result()
             self._output.typed = None
+            typed.close()
             await self._last_words()
         finally:
             following.cancel()
             typing.cancel()
+            if self._output.typed is not None:
+                self._output.typed = None
+                typed.close()
 
     async def _last_words(self) -> None:
         """Give what was just typed the time to be stored. They are stored in order: the last one is

@@ -2,16 +2,21 @@
 
 import codecs
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from lanchat.cli.editor import picture
 from tests.support.leaks import guard
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
+from tests.support.screen import Screen
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -24,13 +29,27 @@ if sys.platform != "win32":
 class Terminal:
     """A client on a pseudo-terminal. `screen` is all that was written so far."""
 
-    def __init__(self, args: Sequence[str], profile: Path, language: str = "en") -> None:
+    def __init__(
+        self,
+        args: Sequence[str],
+        profile: Path,
+        language: str = "en",
+        size: tuple[int, int] = (80, 24),
+        shell: bool = False,
+    ) -> None:
+        """`size`: columns and lines. `shell`: the client is a job of an interactive shell."""
         profile.mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-m", "lanchat", "--profile", str(profile), *args]
+        command = shlex.join(argv) + "\n"
+        if shell:
+            (profile / "rc").write_text("PS1='$ '; bind 'set enable-bracketed-paste off'\n")
+            argv = ["bash", "--noprofile", "--rcfile", str(profile / "rc"), "-i"]
         self.screen = ""
         self._written: list[str] = []
         self._master, self._slave = pty.openpty()
+        termios.tcsetwinsize(self._slave, (size[1], size[0]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lanchat", "--profile", str(profile), *args],
+            argv,
             cwd=ROOT,
             env=plain_environment(profile, {"TERM": "xterm", "LANG": f"{language}.UTF-8"}),
             stdin=self._slave,
@@ -40,6 +59,8 @@ class Terminal:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if shell:
+            self.type(command)
 
     def _read(self) -> None:
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -47,8 +68,12 @@ class Terminal:
             while octets := os.read(self._master, 4096):
                 self._written.append(decode(octets))
                 self.screen += self._written[-1]
+                self.shown(self._written[-1])
         except OSError:
             pass
+
+    def shown(self, text: str) -> None:
+        """Called with all that is written."""
 
     def expect(self, text: str, timeout: float = 30.0) -> None:
         """Wait until this text is on the screen, and forget what stood before its end."""
@@ -201,3 +226,114 @@ def test_without_a_display_the_window_says_what_to_do_instead(tmp_path: Path) ->
     assert done.returncode == 1
     assert "lanchat chat" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# --- A line longer than the terminal is wide -------------------------------------------------------------------------
+
+WIDE = "a line that is wider than the terminal, with 日本語 and é and 👍 at the margin " + "and on and on " * 8
+
+
+class Window(Terminal):
+    """A client on a terminal whose screen is modelled."""
+
+    def __init__(
+        self, args: Sequence[str], profile: Path, columns: int = 40, lines: int = 24, shell: bool = False
+    ) -> None:
+        self.model = Screen(columns, lines)
+        self._lock = threading.Lock()
+        super().__init__(args, profile, size=(columns, lines), shell=shell)
+
+    def shown(self, text: str) -> None:
+        with self._lock:
+            self.model.write(text)
+
+    def resize(self, columns: int, lines: int) -> None:
+        with self._lock:
+            self.model.resize(columns, lines)
+        termios.tcsetwinsize(self._slave, (lines, columns))
+        os.killpg(self._process.pid, signal.SIGWINCH)
+
+    def expect_line(self, before: str, after: str, *above: str) -> None:
+        """Wait until the line is shown once, at the end, the cursor between its parts, `above` before it."""
+        last = ""
+
+        def right() -> bool:
+            nonlocal last
+            with self._lock:
+                model = self.model
+                wanted = picture("> ", before + after, len(before), model.columns)
+                rows = [row.rstrip() for row in wanted.rows]
+                first = model.row - wanted.row
+                last = "\n".join([*model.text, f"cursor {model.row} {model.column}; wanted {wanted}"])
+                return (
+                    first >= 0
+                    and model.text[first : first + len(rows)] == rows
+                    and model.column == wanted.column
+                    and not any(model.text[first + len(rows) :])
+                    and not any(row.startswith("> ") and row in rows for row in model.text[:first])
+                    and all(any(part in row for row in model.text[:first]) for part in above)
+                )
+
+        try:
+            wait_until(right, 30, "the line and the cursor")
+        except TimeoutError:
+            raise TimeoutError(last) from None
+
+
+@pytest.fixture
+def friend(server: ServerProcess, tmp_path: Path) -> Path:
+    """Profiles "talker" and "friend"; the latter is returned."""
+    for name in ("talker", "friend"):
+        argv = ["register", "--user", f"{name}{time.time_ns()}", "--server", server.address, "--accept-new"]
+        assert run_client(argv, tmp_path / name, env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
+    return tmp_path / "friend"
+
+
+LEFT = "\x1b[D"
+
+
+def test_a_message_leaves_a_wide_line_and_the_cursor_as_they_were(friend: Path, tmp_path: Path) -> None:
+    with Window(["chat", "general"], tmp_path / "talker") as window:
+        window.expect("/help lists the commands")
+        window.type(WIDE + LEFT * 30)
+        window.expect_line(WIDE[:-30], WIDE[-30:])
+        for text in ("hello", "x" * 300, "日本" * 30):
+            assert run_client(["send", "general", text], friend).returncode == 0
+            window.expect_line(WIDE[:-30], WIDE[-30:], text[:20])
+        window.type("X")
+        window.expect_line(WIDE[:-30] + "X", WIDE[-30:])
+        window.type("\x1b[200~one\ntwo\tthree\x1b[201~")
+        window.expect_line(WIDE[:-30] + "Xone\ntwo\tthree", WIDE[-30:])
+        assert run_client(["send", "general", "and again"], friend).returncode == 0
+        window.expect_line(WIDE[:-30] + "Xone\ntwo\tthree", WIDE[-30:], "and again")
+        window.type("\x1b[B\x05" + "\x7f" * len(WIDE + "Xone two three") + "/quit\n")
+        assert window.wait() == 0
+        assert window.echoes()
+
+
+def test_a_resized_terminal_shows_the_line_as_it_was(friend: Path, tmp_path: Path) -> None:
+    with Window(["chat", "general"], tmp_path / "talker", 60) as window:
+        window.expect("/help lists the commands")
+        window.type(WIDE + LEFT * 30)
+        window.expect_line(WIDE[:-30], WIDE[-30:])
+        for columns, lines in ((35, 24), (100, 24), (41, 15), (60, 24)):
+            window.resize(columns, lines)
+            window.expect_line(WIDE[:-30], WIDE[-30:])
+            assert run_client(["send", "general", f"at {columns}"], friend).returncode == 0
+            window.expect_line(WIDE[:-30], WIDE[-30:], f"at {columns}")
+
+
+def test_a_conversation_that_was_stopped_goes_on(friend: Path, tmp_path: Path) -> None:
+    """As a shell does it: the conversation in a process group of its own, stopped by Ctrl-Z, brought back by `fg`."""
+    with Window(["chat", "general"], tmp_path / "talker", shell=True) as window:
+        window.expect("/help lists the commands")
+        window.type(WIDE + LEFT * 30)
+        window.expect_line(WIDE[:-30], WIDE[-30:])
+        window.type("\x1a")
+        window.expect("Stopped")
+        window.expect("$ ")
+        assert run_client(["send", "general", "meanwhile"], friend).returncode == 0
+        window.type("fg\n")
+        window.expect_line(WIDE[:-30], WIDE[-30:], "meanwhile")
+        assert run_client(["send", "general", "afterwards"], friend).returncode == 0
+        window.expect_line(WIDE[:-30], WIDE[-30:], "afterwards")
