@@ -26,7 +26,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import DEFAULT_PORT, tidy_address
 from lanchat.protocol.limits import SERVER_NAME_MAX
 from lanchat.protocol.names import clean_display_name, inert, tidy_name
-from lanchat.protocol.text import character_name, clean_line, decode_text_untrusted, first_unseen
+from lanchat.protocol.text import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
 from lanchat.protocol.wire import Registration
 
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
@@ -158,16 +158,19 @@ def server_name(value: object) -> str:
     """A server's name as it may be announced; raises ValueError."""
     try:
         return clean_display_name(tidy_name(_text(value)))
+    except TextError as error:
+        raise ValueError(_("a name without {character}").format(character=character_name(error.char))) from None
     except ProtocolError:
         raise ValueError(_("a name of 1 to {limit} characters").format(limit=SERVER_NAME_MAX)) from None
 
 
 def database_url(value: object) -> str:
     """A database URL of a kind that the server knows; raises ValueError. It never says the URL: a password is in it."""
-    scheme, separator, rest = _text(value).partition("://")
+    url = _secret(value).strip("\ufeff\r\n")
+    scheme, separator, rest = url.partition("://")
     if not separator or not rest or scheme not in DATABASE_SCHEMES:
         raise ValueError(_("a database URL such as mysql://user:password@host/name"))
-    return _text(value)
+    return url
 
 
 def secrets_of(url: str | None) -> list[str]:

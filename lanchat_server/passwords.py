@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from nacl import bindings
 from nacl.exceptions import InvalidkeyError
 
+from lanchat.protocol.text import normal
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -153,4 +155,4 @@ def _matches(password: bytes, stored: _Stored) -> bool:
 
 def _octets(password: str) -> bytes:
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
-    return unicodedata.normalize("NFC", spaced).encode("utf-8", "surrogatepass")
+    return normal("NFC", spaced).encode("utf-8", "surrogatepass")

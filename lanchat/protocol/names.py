@@ -25,7 +25,9 @@ from lanchat.protocol.text import IGNORED, OTHER, UNASSIGNED, WORD, TextError
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # What no text may hold: C0 and C1 controls other than tab and newline, bidi controls, lone surrogates.
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_BIDI_MARKS = re.compile("[\u061c\u200e\u200f]")
+# What may do something in a text and does nothing for a name: bidi marks, the zero width space, U+034F, the fillers of
+# old Hangul syllables.
+_NOT_IN_NAME = re.compile("[\u034f\u061c\u115f\u1160\u200b\u200e\u200f]")
 _BLANK_BRAILLE = "\u2800"
 # What is longer is no name, whatever is left out of it.
 _UNTIDY_MAX = 4096
@@ -44,7 +46,7 @@ def check_text(text: str, limit: int) -> None:
 def tidy_name(name: str, *, joiners: bool = True) -> str:
     """A name that somebody typed or pasted, without what rides along unseen: NFC, blanks single, joiners and selectors
     only where something needs them, or not at all. Idempotent; empty when nothing of it can be seen."""
-    name = _BIDI_MARKS.sub("", texts.clean_line(name[:_UNTIDY_MAX])).replace(_BLANK_BRAILLE, " ")
+    name = _NOT_IN_NAME.sub("", texts.clean_line(name[:_UNTIDY_MAX])).replace(_BLANK_BRAILLE, " ")
     if not joiners:
         name = IGNORED.sub("", name)
     # Composing can take its neighbour from a joiner, and leaving a joiner out can bring marks to their letter.
@@ -68,7 +70,7 @@ def _clean(name: str, limit: int, *, joiners: bool) -> str:
 def _may_be_in_name(name: str, place: int, joiners: bool) -> bool:
     char = name[place]
     if IGNORED.match(char):
-        return joiners and texts.is_wanted(name, place)
+        return joiners and not _NOT_IN_NAME.match(char) and texts.is_wanted(name, place)
     return char != _BLANK_BRAILLE and texts.kind(char) not in (UNASSIGNED, OTHER)
 
 
@@ -104,7 +106,8 @@ def clean_email(address: str) -> str:
 
 def check_password(password: str) -> None:
     """Raise ProtocolError unless the password has 8 characters or more and at most 512 octets."""
-    if len(password) < PASSWORD_MIN_CHARACTERS:
+    # An accent may come as a character of its own: it makes no password longer.
+    if min(len(password), len(texts.normal("NFC", password))) < PASSWORD_MIN_CHARACTERS:
         raise ProtocolError("password too short")
     if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_OCTETS_MAX:
         raise ProtocolError("password too long")

@@ -62,10 +62,12 @@ def profile_problem(display_name: str, email: str) -> str:
 
 def password_problem(password: str, again: str) -> str:
     """What is wrong with a new password; empty: nothing."""
-    if len(password) < PASSWORD_MIN_CHARACTERS:
+    try:
+        check_password(password)
+    except ProtocolError as error:
+        if str(error) == "password too long":
+            return _("The password is too long.")
         return _("The password needs {n} characters or more.").format(n=PASSWORD_MIN_CHARACTERS)
-    if _fails(check_password, password):
-        return _("The password is too long.")
     if password != again:
         return _("The two passwords differ.")
     return ""

@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from lanchat.cli.options import parse
-from lanchat.protocol import identity, limits, names, words
+from lanchat.protocol import identity, limits, names, reactions, words
+from lanchat.protocol import text as texts
 from lanchat.protocol.errors import ProtocolError
+from lanchat.ui.links import links
 from lanchat_server import cli, recovery
 from lanchat_server.core.ports import StoreError
 from lanchat_server.logs import redact
@@ -85,6 +87,30 @@ def _name(octets: bytes) -> None:
         assert names.name_key(name).encode()
     if not taken:
         raise ProtocolError("no name at all")
+
+
+def _cleaned(octets: bytes) -> None:
+    """Cleaning once is enough, and what is cleaned is taken."""
+    text = _text(octets)[:20_000]
+    cleaned = texts.clean_text(text)
+    assert texts.clean_text(cleaned) == cleaned, "cleaning again changes a text"
+    if not texts.SURROGATE.search(cleaned):
+        names.check_text(cleaned, len(cleaned))
+        letter.check_text(cleaned)
+    assert len(texts.clean_line(text).splitlines()) <= 1
+    tidy = names.tidy_name(text)
+    assert names.tidy_name(tidy) == tidy, "tidying again changes a name"
+    assert names.name_key(tidy) == names.name_key(texts.IGNORED.sub("", tidy)), "a name that only looks like another"
+    form = reactions.normal_reaction(text)
+    assert reactions.normal_reaction(form) == form, "a reaction with two forms"
+
+
+def _links(octets: bytes) -> None:
+    text, last = _text(octets)[:20_000], 0
+    for link in links(text):
+        assert last <= link.start < link.end <= len(text)
+        assert not any(char.isspace() for char in text[link.start : link.end])
+        last = link.end
 
 
 def _password(octets: bytes) -> None:
@@ -209,6 +235,24 @@ TARGETS = (
         _texts(_FINGERPRINT, ":".join(_FINGERPRINT[i : i + 2] for i in range(0, 64, 2)), "AB " * 32),
     ),
     Target("name", _name, ProtocolError, _texts(*_NAMES)),
+    Target(
+        "cleaned-text",
+        _cleaned,
+        Never,
+        _texts(
+            *_NAMES,
+            "\u202d1,234\u202c\x0b\x1b[31mred\u2028",
+            "5\ufe0f\u20e3\u2764",
+            "\u05d0\u200e\u0634\u200c\u0634",
+            "\udc80",
+        ),
+    ),
+    Target(
+        "links",
+        _links,
+        Never,
+        _texts("(https://a.example/b_(c)), \u201chttp://[::1]/\u201d lanchat://h:1/#f https://a\u3092 'https://b.c/d'"),
+    ),
     Target("password", _password, ProtocolError, _texts("correct horse", "пароль пароль", "\ud800" * 9, "x" * 512)),
     Target("code", _code, Never, _texts("12345678", "１２３４ ５６７８", "ABCD-EFGH-JKMN-PQRS", "abcd il0o", "٣")),
     Target(
