@@ -39,3 +39,19 @@ def test_a_bad_record_beyond_the_bound_does_not_spoil_what_is_proven_before_it(b
         receiver.add_untrusted(bad)
     receiver.advance(3)
     assert (receiver.cursor, receiver.end) == (3, 3)
+
+
+def test_a_page_is_joined_by_what_waited_above_it() -> None:
+    receiver = chain()
+    for record in (RECORDS[2], RECORDS[3], RECORDS[6]):
+        receiver.add_untrusted(record)
+    receiver.add_page_untrusted(RECORDS[:2])
+    assert receiver.end == 4
+    assert receiver.missing(7, 10) == [5, 6]
+
+
+def test_what_waited_within_a_page_waits_no_longer() -> None:
+    receiver = chain()
+    receiver.add_untrusted(RECORDS[2])
+    receiver.add_page_untrusted(RECORDS[:4])
+    assert (receiver.end, receiver.waiting) == (4, {})

@@ -4,16 +4,17 @@ import itertools
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.events import MessageRefused, MessageStored, Path
-from lanchat.protocol.client.packer import PAYLOAD_MAX, pack_datagrams
+from lanchat.protocol.client.packer import PAYLOAD_MAX, SUBMIT_PAYLOAD_MAX, message_size, pack_datagrams
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX, SUBMIT_MAX
-from lanchat.protocol.messages import Header, Kind, decode_header_untrusted
+from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
 from lanchat.protocol.seal import OVERHEAD, Sealer
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
@@ -112,6 +113,30 @@ def test_a_large_body_and_what_follows_it_go_over_tls() -> None:
     client.run_for(0.5)
     assert submits(client) == [(Path.UDP, [1]), (Path.TLS, [2, 3])]
     assert len(client.log.records[1]) == 3
+
+
+@pytest.mark.parametrize(("over", "path"), [(0, Path.UDP), (1, Path.TLS)])
+def test_the_largest_body_for_a_datagram_is_the_one_that_the_server_announced(over: int, path: Path) -> None:
+    client = live_wire()
+    say(client, "x" * (client.core.limits.inline_body + over))
+    client.run_for(0.05)
+    assert submits(client) == [(path, [1])]
+
+
+@pytest.mark.parametrize(("over", "path"), [(0, Path.UDP), (1, Path.TLS)])
+def test_a_message_that_fills_a_datagram_goes_by_udp_and_a_larger_one_over_tls(over: int, path: Path) -> None:
+    """A server may announce more than fits."""
+    client = live_wire()
+    client.core._outbox.set_limits(replace(client.core.limits, inline_body=4000))
+    say(client)
+    client.run_for(0.05)
+    spare = SUBMIT_PAYLOAD_MAX - message_size(Message(client.log.records[1][0].header, b"", bytes(64)))
+    client.sent.clear()
+    say(client, "x" * (spare + over))
+    client.run_for(0.05)
+    assert submits(client) == [(path, [2])]
+    sent = next(output.frame for output in client.sent if isinstance(output.frame, wire.Submit))
+    assert (message_size(sent.messages[0]) == SUBMIT_PAYLOAD_MAX) == (over == 0)
 
 
 def test_several_messages_share_a_datagram_and_none_is_too_large() -> None:

@@ -3,6 +3,8 @@
 from itertools import pairwise
 from random import Random
 
+from msgspec.structs import replace
+
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.receipts import Receipts
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Room, RoomKind
@@ -76,3 +78,21 @@ def test_members_who_heard_the_same_do_not_stay_together() -> None:
         told.append(sum(bool(member.take_due(now)) for member in members))
     assert told[0] == 100
     assert max(told[500:]) <= 10
+
+
+def test_what_another_device_told_in_the_meantime_is_not_told_again() -> None:
+    told = receipts(room(1, 2))
+    told.received(1, 5)
+    told.read(1, 3)
+    assert told.timer() == 0.0
+    told.told(replace(room(1, 2), received=5, read=3))
+    assert told.timer() is None
+    assert told.take_due(99.0) == []
+
+
+def test_what_the_server_knows_less_of_is_told() -> None:
+    told = receipts(room(1, 2))
+    told.received(1, 5)
+    told.told(replace(room(1, 2), received=5, read=2))
+    told.read(1, 4)
+    assert told.take_due(99.0) == [Cursor(1, 5, 4)]

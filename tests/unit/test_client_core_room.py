@@ -294,6 +294,32 @@ def test_a_page_that_gets_stuck_does_not_keep_nacks_back() -> None:
     assert len(nacks(client)) == 2
 
 
+def test_nacks_beside_a_stuck_page_are_frequent_again_after_each_that_helped() -> None:
+    """On a network where only datagrams get through, what is asked for late is late for good."""
+    client = live_wire(3)
+    blocked = True
+
+    def hook(direction: str, path: Path, frame: Any) -> bool:
+        return path is Path.UDP and not (blocked and isinstance(frame, wire.Nack))
+
+    client.hook = hook
+    for _ in range(80):
+        client.log.say()
+    client.to_client(Path.UDP, records_frame(client.log, 83, head=True))
+    client.run_until(lambda: len(nacks(client)) == 6, 5)
+    slow = client.now
+    client.run_until(lambda: len(nacks(client)) == 7, 5)
+    assert client.now - slow > 4 * client.core.config.nack_first
+    # One gets through, and all that follow it.
+    blocked = False
+    client.run_until(lambda: len(nacks(client)) == 8, 5)
+    assert client.run_until(lambda: len(nacks(client)) == 9, 5)
+    first = client.now
+    assert client.run_until(lambda: shown(client)[-1] == 83, 5)
+    assert client.now - first < 2 * client.core.config.nack_first
+    assert {type(nack) for nack in nacks(client)} == {wire.Nack}
+
+
 def test_a_page_that_comes_needs_no_nack_beside_it() -> None:
     client = live_wire(3)
     client.delay = lambda path: 0.001 if path is Path.UDP else 0.1
