@@ -586,7 +586,7 @@ class Page(_Frame, frozen=True, tag=5):
 
 
 class Found(_Frame, frozen=True, tag=6):
-    """Search hits, newest first, and every record that edits, deletes or reacts to one of them."""
+    """Search hits, newest first, and what edits, deletes or reacts to one of them and was not replaced since."""
 
     hits: list["Hit"]
     certificates: list[Certificate]

@@ -1,10 +1,12 @@
 """Pages of history and repairs: what a member may read, read from the store and bound to the room's signed head."""
 
 from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX, PAGE_OCTETS_MAX, SEARCH_HITS_MAX
-from lanchat.protocol.messages import Header, decode_header_untrusted
+from lanchat.protocol.messages import Header, Kind, decode_header_untrusted
+from lanchat.protocol.reactions import BACK, normal_reaction
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
 from lanchat_server.core.directory import Directory
@@ -52,12 +54,35 @@ def search_rooms(store: Store, directory: Directory, user: int, request: Search)
         by_room.setdefault(room, []).append(record.seq)
     changes: dict[tuple[int, int], list[Record]] = {}
     for room, seqs in by_room.items():
-        for change in store.changes(room, seqs):
-            header: Header = decode_header_untrusted(change.header)
-            changes.setdefault((room, header.ref), []).append(change)
+        for target, change in what_counts(directory, store.changes(room, seqs)):
+            changes.setdefault((room, target), []).append(change)
     hits = [Hit(room, record, changes.get((room, record.seq), [])) for room, record in found]
     shown = [record for hit in hits for record in (hit.record, *hit.changes)]
     return Found(hits, authors(directory, shown))
+
+
+class _Counting(NamedTuple):
+    target: int
+    record: Record
+    text: str = ""
+
+
+def what_counts(directory: Directory, changes: Iterable[Record]) -> list[tuple[int, Record]]:
+    """Of ascending edits, deletions and reactions those that later ones did not replace, each with its target: a text
+    that was edited two thousand times must not make an answer that nobody can take."""
+    latest: dict[tuple[Any, ...], _Counting] = {}
+    for record in changes:
+        header: Header = decode_header_untrusted(record.header)
+        if header.kind is not Kind.REACTION:
+            latest[header.ref, header.kind] = _Counting(header.ref, record)
+            continue
+        device = directory.devices.get(header.device)
+        text = normal_reaction((record.body or b"").decode())
+        key = header.ref, header.kind, device.user if device else header.device, text.removeprefix(BACK)
+        # What is given once more stands where it was given first.
+        if key not in latest or latest[key].text != text:
+            latest[key] = _Counting(header.ref, record, text)
+    return [(counting.target, counting.record) for counting in latest.values()]
 
 
 def authors(directory: Directory, records: Iterable[Record]) -> list[Certificate]:
