@@ -5,12 +5,13 @@ import tkinter.ttk as ttk
 from typing import Protocol
 
 from lanchat.i18n import _
-from lanchat.protocol.limits import BODY_CHARACTERS_MAX
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text import clean_text
 from lanchat.ui import glyphs, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Font
 from lanchat.ui.editor import Editor
+from lanchat.ui.offer import Offer, first_part
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Toolkit
 
@@ -37,7 +38,8 @@ class Composer:
         px = tools.px
         self.frame = ttk.Frame(master, padding=(px(14), px(4), px(14), px(12)))
         self._banner = ttk.Frame(self.frame)
-        self._says = tools.label(self.frame, "", Look.ERROR)
+        self._says = Offer(tools, self.frame, self._answered)
+        self._asked: str | None = None  # the text to which a question belongs that is not answered yet
         self._build_banner()
         self._row = ttk.Frame(self.frame)
         self._row.pack(fill="x", side="bottom")
@@ -45,7 +47,7 @@ class Composer:
         self._send.pack(side="right", anchor="s", padx=(px(8), 0))
         self._box = ttk.Frame(self._row, style=Look.FIELD_FRAME.value, padding=(px(9), px(5)))
         self._box.pack(side="left", fill="x", expand=True)
-        self._editor = Editor(tools, self._box, self._changed)
+        self._editor = Editor(tools, self._box, self._changed, self._too_long)
         self.text = self._editor.text
         self.text.pack(fill="x")
         self._placeholder = tk.Label(
@@ -132,7 +134,7 @@ class Composer:
         self._place_placeholder(text)
 
     def _grow(self) -> None:
-        rows = min(self._editor.rows(), ROWS_MAX)
+        rows = self._editor.rows(ROWS_MAX)
         if int(self.text["height"]) != rows:
             self.text.configure(height=rows)
 
@@ -142,13 +144,42 @@ class Composer:
         problem = self._chat.too_long(stripped)
         left = BODY_CHARACTERS_MAX - len(stripped)
         hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""
-        self._says.configure(text=problem or hint, style=(Look.ERROR if problem else Look.SMALL).value)
-        if problem or hint:
-            self._says.pack(fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row)
-        else:
-            self._says.pack_forget()
+        if self._asked != text:
+            self._asked = None
+            self._say(problem, hint, text)
         sendable = bool(stripped) and not problem and self._chat.model.can_send()
         self._send.state(["!disabled" if sendable else "disabled"])
+
+    def _say(self, problem: str, hint: str, text: str) -> None:
+        """Why the text cannot be sent, with the offer to keep what can; else how much room is left."""
+        part = first_part(text, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) if problem else ""
+        button = _("Keep the first {n}").format(n=len(part)) if problem else ""
+        look = Look.ERROR if problem else Look.SMALL
+        if self._says.show(problem or hint, look, button, lambda: self._editor.change_to(part)):
+            self._place_offer()
+        else:
+            self._says.frame.pack_forget()
+
+    def _place_offer(self) -> None:
+        self._says.frame.pack(fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row)
+
+    def _too_long(self, pasted: str) -> None:
+        """Nothing of it is in the field: the part that can be sent with what is there is offered."""
+        rest = self._editor.without_selection()
+        characters, octets = BODY_CHARACTERS_MAX - len(rest), BODY_OCTETS_MAX - len(rest.encode("utf-8", "replace"))
+        part = first_part(clean_text(pasted[: 2 * BODY_CHARACTERS_MAX]), characters, octets)
+        words_ = _("Too long: {count} characters, and a message has {limit} at most.").format(
+            count=len(pasted), limit=BODY_CHARACTERS_MAX
+        )
+        button = _("Insert the first {n}").format(n=len(part)) if part else ""
+        self._asked = self._editor.get()
+        self._place_offer()
+        self._says.ask(words_, button, lambda: self._editor.insert(part))
+
+    def _answered(self) -> None:
+        self._asked = None
+        self.focus()
+        self._changed()
 
     def _place_placeholder(self, text: str) -> None:
         if text:

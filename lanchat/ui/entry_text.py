@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from lanchat.protocol.text import clean_text
 from lanchat.ui import glyphs
+from lanchat.ui.clipboard import clipboard_text
 
 # No name, address or password is longer; what is pasted beyond it would only make the window slow.
 PASTED_MAX = 4096
@@ -155,12 +156,3 @@ class EntryText:
         if self._entry.selection_present():
             self._entry.delete("sel.first", "sel.last")
         return "break"
-
-
-def clipboard_text(widget: tk.Misc) -> str:
-    """The text on the clipboard with plain line breaks; empty when there is none."""
-    try:
-        text = widget.clipboard_get()
-    except tk.TclError:
-        return ""
-    return glyphs.joined(text).replace("\r\n", "\n").replace("\r", "\n")

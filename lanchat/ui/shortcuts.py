@@ -54,7 +54,7 @@ def _pressed(root: tk.Tk, keys: frozenset[str], event: "tk.Event[tk.Misc]") -> s
     def has_latin() -> bool | None:
         if system != "x11":
             return None
-        from lanchat.ui.xkb import has_latin as ask
+        from lanchat.ui.xlib import has_latin as ask
 
         return ask(root.winfo_screen(), state)
 

@@ -3,6 +3,7 @@
 import msgspec
 
 _STEPS_MAX = 200
+_CHARACTERS_MAX = 400_000  # in all steps together
 _TYPING = 20  # characters that are taken back in one step
 _KEYS = 3  # characters that somebody may type before the change is noticed
 
@@ -31,8 +32,18 @@ class History:
         joined = base is not None and typing and abs(len(now.text) - len(base.text)) <= _TYPING
         if not joined:
             self._past = [*self._past[-_STEPS_MAX + 1 :], self._present]
+            self._forget()
         self._future.clear()
         self._present = now
+
+    def _forget(self) -> None:
+        """The oldest steps, as many as are too much to keep; the last one stays."""
+        free = _CHARACTERS_MAX
+        for number in range(len(self._past) - 1, 0, -1):
+            free -= len(self._past[number].text)
+            if free < 0:
+                del self._past[:number]
+                return
 
     def undo(self) -> Snapshot | None:
         """The step before; None when there is none."""

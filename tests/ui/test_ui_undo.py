@@ -54,3 +54,13 @@ def test_it_does_not_grow_for_ever() -> None:
     while history.undo():
         steps += 1
     assert steps <= 200
+
+
+def test_long_texts_are_kept_for_fewer_steps() -> None:
+    history = History()
+    for number in range(200):
+        typed(history, f"{number}" + "x" * (8000 - 40 * (number % 2)))
+    kept = 0
+    while step := history.undo():
+        kept += len(step.text)
+    assert 100_000 < kept < 500_000

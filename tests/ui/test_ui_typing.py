@@ -1,0 +1,183 @@
+"""What a key costs in the composer does not grow with what was pasted: counted in Tcl commands and embedded pictures,
+which are the same on every computer. And pasting too much says so and offers a part."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX
+from tests.support.child import Child
+from tests.support.ui_window import UiWindow, fake_window
+from tests.support.waiting import wait_until
+from tests.support.xvfb import screen_environment
+
+pytestmark = pytest.mark.display
+
+TYPING = """
+import json, statistics, sys, time
+from pathlib import Path
+from lanchat.ui.app import Window
+from lanchat.ui.entry_model import Wishes
+from lanchat.ui.memory import Memory
+from tests.support.fake_engine import FakeEngine, Scenario
+from tests.support.fake_window import fake_profile
+
+memory = Memory(fake_profile(Path(sys.argv[1]), True))
+window = Window(memory, lambda on_event: FakeEngine(on_event, Scenario()), Wishes())
+window._begin()
+window._engine.start()
+root = window.root
+def settle():
+    for _ in range(3):
+        root.update()
+        time.sleep(0.01)
+while not window._model.can_write():
+    settle()
+composer = window._page._messages.composer
+editor, text = composer._editor, composer.text
+text.focus_force()
+settle()
+told = {}
+
+def press(*keys):
+    for key in keys:
+        text.event_generate(key)
+        root.update()
+
+def commands(*keys):
+    before = int(root.tk.call("info", "cmdcount"))
+    press(*keys)
+    return int(root.tk.call("info", "cmdcount")) - before
+
+for name, pasted in json.loads(Path(sys.argv[2]).read_text()).items():
+    editor.set("")
+    settle()
+    editor.insert(pasted)
+    settle()
+    press("<Key-a>", "<Key-b>")
+    counts, seconds = {}, []
+    for key in ("<Key-x>", "<BackSpace>", "<Left>", "<Key-y>", "<<Undo>>", "<<Redo>>", "<Control-Home>", "<Key-z>"):
+        start = time.perf_counter()
+        counts[key] = commands(key)
+        seconds.append(time.perf_counter() - start)
+    settle()
+    pictures = len(text.image_names()) + len(text.window_names())
+    told[name] = {"counts": counts, "pictures": pictures, "text": editor.get(), "slowest": max(seconds)}
+window.quit()
+print(json.dumps(told), flush=True)
+"""
+
+
+def typed_into(display: str, folder: Path, texts: dict[str, str]) -> dict[str, dict[str, Any]]:
+    (folder / "texts").write_text(json.dumps(texts))
+    with Child(
+        [sys.executable, "-c", TYPING, str(folder / "profile"), str(folder / "texts")],
+        env=screen_environment(display),
+        cwd=Path(__file__).parents[2],
+    ) as child:
+        line = child.wait_for_line(lambda line: line.startswith('{"'), 120, "it is measured")
+        child.wait(20)
+    return dict(json.loads(line))
+
+
+UNITS = {
+    "emoji without a picture": "🦄",
+    "emoji with a picture": "👍",
+    "emoji among letters": "a🦄",
+    "letters": "x",
+    "words": "word ",
+    "lines": "\n",
+    "marks": "e" + "\u0301" * 49,
+}
+
+
+def test_a_key_costs_the_same_whatever_was_pasted(display: str, tmp_path: Path) -> None:
+    lengths = (3640, 3980)  # nearly full: how many characters are left is said below the field
+    texts = {f"{name} {n}": unit * (n // len(unit)) for name, unit in UNITS.items() for n in lengths}
+    told = typed_into(display, tmp_path, texts)
+    for name in UNITS:
+        less, more = (told[f"{name} {n}"] for n in lengths)
+        assert more["pictures"] <= 300, name
+        assert more["text"] == "z" + texts[f"{name} {lengths[1]}"] + "a" + "y" + "b", name
+        for key, count in more["counts"].items():
+            assert count <= less["counts"][key] + 100, (name, key)
+
+
+@contextmanager
+def clipboard(display: str, text: str) -> Iterator[None]:
+    """Another program that has this on its clipboard."""
+    with subprocess.Popen(
+        ["xclip", "-selection", "clipboard", "-quiet", "-loops", "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=screen_environment(display),
+    ) as owner:
+        assert owner.stdin
+        assert owner.stderr
+        owner.stdin.write(text.encode())
+        owner.stdin.close()
+        owner.stderr.readline()  # "Waiting for selection requests"
+        try:
+            yield
+        finally:
+            owner.kill()
+
+
+def composer(window: UiWindow) -> str:
+    return next(seen.text for seen in window.probe.seen("Text"))
+
+
+@pytest.mark.parametrize("unit", ["x", "я", "🦄", "line\n", "word "])
+def test_a_megabyte_pasted_is_told_and_a_part_is_offered(display: str, tmp_path: Path, unit: str) -> None:
+    text = unit * (1_000_000 // len(unit.encode()))
+    with fake_window(display, tmp_path / "profile") as window, clipboard(display, text):
+        window.see("Everything is up to date")
+        window.keys("ctrl+v")
+        window.see(f"Too long: {len(text)} characters")
+        assert composer(window) == ""
+        window.keys("Escape")
+        window.probe.wait_gone("Too long")
+        assert composer(window) == ""
+        window.write("a")
+        window.keys("ctrl+v")
+        window.see("Too long")
+        window.click("Insert the first 3999", "TButton")
+        window.probe.wait_gone("Insert the first")
+        wait_until(lambda: len(composer(window)) > 3000, 10, "the part is there")
+        window.keys("ctrl+Home", "Delete", "Return")
+        sent = window.wait_command("Send")["text"]
+        assert sent == text[: BODY_CHARACTERS_MAX - 1].strip()
+
+
+def test_too_long_a_text_is_shortened_at_once(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile") as window, clipboard(display, "y" * 5000):
+        window.see("Everything is up to date")
+        window.keys("ctrl+v")
+        window.see("Too long: 5000 of 4000")
+        window.click("Keep the first 4000", "TButton")
+        wait_until(lambda: composer(window) == "y" * 4000, 10, "it is shortened")
+        window.keys("ctrl+z")
+        wait_until(lambda: composer(window) == "y" * 5000, 10, "undone")
+        window.keys("ctrl+y", "Return")
+        assert window.wait_command("Send")["text"] == "y" * 4000
+
+
+def test_four_thousand_emoji_are_edited_and_sent(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile") as window, clipboard(display, "🦄" * 3998):
+        window.see("Everything is up to date")
+        window.keys("ctrl+v")
+        wait_until(lambda: len(composer(window)) > 3000, 10, "they are there")
+        window.write("ab")
+        window.keys("Left", "BackSpace", "ctrl+a", "BackSpace")
+        wait_until(lambda: composer(window) == "", 10, "all is gone")
+        window.keys("ctrl+z")
+        wait_until(lambda: len(composer(window)) > 3000, 10, "they are there again")
+        window.keys("ctrl+End", "Left", "BackSpace", "Return")
+        assert window.wait_command("Send")["text"] == "🦄" * 3997 + "b"
