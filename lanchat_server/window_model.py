@@ -122,7 +122,7 @@ def _messages(count: int) -> str:
 def identity(ready: Ready) -> Identity:
     """What to show of a server: the address in the invite link, then others that other computers can reach."""
     host = parse_invite_untrusted(ready.invite).host
-    others = (address for address in ready.addresses if address != host and not address.startswith("127."))
+    others = (address for address in ready.addresses if address != host)
     digits = " ".join(ready.fingerprint[start : start + 4] for start in range(0, len(ready.fingerprint), 4))
     return Identity(ready.name, (host, *others), ready.port, ready.invite, ready.words, digits)
 

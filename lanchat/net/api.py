@@ -76,7 +76,7 @@ class Trust(enum.Enum):
 
 class Server(msgspec.Struct, frozen=True):
     """A server's address and identity as seen by Discover or Connect. `via`: zeroconf, probe, peer, typed, invite,
-    known. `words`: eight words for the fingerprint."""
+    known. `words`: eight words for the fingerprint. `invite`: a link for others; empty until the server is trusted."""
 
     name: str
     host: str
@@ -85,6 +85,7 @@ class Server(msgspec.Struct, frozen=True):
     words: str
     via: str
     trust: Trust
+    invite: str = ""
 
 
 class ServerOffer(msgspec.Struct, frozen=True):

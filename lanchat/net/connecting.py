@@ -11,6 +11,7 @@ import itertools
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ NEXT_ROUND = 1.0
 # From linux/tcp.h; Python has no name for it. Since Linux 6.15.
 _TCP_RTO_MAX_MS = 44
 RETRANSMIT_LONGEST_MS = 1000
+# Interfaces on which a link-local address is tried.
+ZONES_MAX = 16
 
 Address = tuple[Any, ...]
 
@@ -27,8 +30,29 @@ Address = tuple[Any, ...]
 async def connect(host: str, port: int) -> socket.socket:
     """A connected socket, non-blocking. Goes on until it is cancelled while nobody answers; raises OSError when all
     addresses refuse or the name is unknown."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await _knock([(family, address) for family, _, _, _, address in found])
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        if not _is_link_local(host):
+            raise
+        # The zone of a link is an interface of whoever made it.
+        found = await loop.getaddrinfo(host.partition("%")[0], port, type=socket.SOCK_STREAM)
+    return await _knock([place for family, _, _, _, address in found for place in _zoned(family, address)])
+
+
+def _is_link_local(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ip_address(host.partition("%")[0]).is_link_local
+    return False
+
+
+def _zoned(family: int, address: Address) -> list[tuple[int, Address]]:
+    """A link-local IPv6 address without a zone may be on any interface."""
+    if family != socket.AF_INET6 or address[3] or not _is_link_local(address[0]):
+        return [(family, address)]
+    zones = [index for index, name in socket.if_nameindex() if name != "lo"][:ZONES_MAX]
+    return [(family, (*address[:3], zone)) for zone in zones] or [(family, address)]
 
 
 async def _knock(places: Sequence[tuple[int, Address]]) -> socket.socket:

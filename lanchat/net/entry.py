@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from lanchat.i18n import _
 from lanchat.net.api import CommandError, Server, Trouble, Trust
+from lanchat.net.connecting import NEXT_ADDRESS, first_of
 from lanchat.net.dial import Options, greet_candidate
 from lanchat.net.discovery import discover
 from lanchat.net.handshake import Greeted
@@ -79,7 +80,7 @@ class Entry:
         """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError, Refusal,
         ChannelClosed, LocalStoreError."""
         self.forget()
-        channel = await self._open(candidate, timeout)
+        candidate, channel = await self._open_one(candidate, timeout)
         fingerprint = channel.fingerprint
         assert fingerprint is not None
         try:
@@ -95,6 +96,23 @@ class Entry:
         await self._greet(candidate, channel)
         assert self.server is not None
         return self.server
+
+    async def _open_one(self, candidate: Candidate, timeout: float) -> tuple[Candidate, Channel]:
+        """At the first of its addresses where it is; one after the other without waiting for the ones before (as RFC
+        8305). Raises CommandError."""
+        places = candidate.places
+        if len(places) == 1:
+            return candidate, await self._open(candidate, timeout)
+        ways = [self._open_later(place, timeout, number * NEXT_ADDRESS) for number, place in enumerate(places)]
+        return await first_of(ways, lambda found: found[1].abort())
+
+    async def _open_later(self, candidate: Candidate, timeout: float, delay: float) -> tuple[Candidate, Channel]:
+        await asyncio.sleep(delay)
+        channel = await self._open(candidate, timeout)
+        if candidate.expected not in ("", channel.fingerprint):  # another computer has the address in this network
+            channel.abort()
+            raise other_identity(candidate.name)
+        return candidate, channel
 
     async def _open(self, candidate: Candidate, timeout: float) -> Channel:
         try:
@@ -132,7 +150,7 @@ class Entry:
         candidate, shown = self.looked_at
         if shown != fingerprint:
             raise other_identity(candidate.name)
-        channel = await self._open(candidate, timeout)
+        candidate, channel = await self._open_one(candidate, timeout)
         if channel.fingerprint != fingerprint:
             channel.abort()
             raise other_identity(candidate.name)

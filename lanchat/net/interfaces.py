@@ -3,10 +3,12 @@
 IPv4 alone: broadcast is what discovery stands on, and IPv6 has none.
 """
 
+import contextlib
+import re
 import socket
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
 
 import ifaddr
 import msgspec
@@ -19,6 +21,10 @@ INTERFACES_MAX = 16
 RESCAN_INTERVAL = 10.0
 
 LIMITED_BROADCAST = "255.255.255.255"
+# Bridges and ends of containers and virtual machines: nobody outside of this computer is in those networks.
+_INSIDE = re.compile(
+    r"(docker|br-[0-9a-f]{12}|veth|virbr|vnet|lxc|lxd|cni|flannel|cali|podman|vboxnet|vmnet)", re.IGNORECASE
+)
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 # The octets of SIO_UDP_CONNRESET (Windows, mstcpip.h).
 _SIO_UDP_CONNRESET = 0x9800000C
@@ -67,6 +73,48 @@ def serving(interfaces: Sequence[Interface], host: str | None) -> list[Interface
         return list(interfaces)
     only = [replace(each, addresses=tuple(a for a in each.addresses if str(a.ip) == host)) for each in interfaces]
     return [each for each in only if each.addresses]
+
+
+def outside_addresses() -> list[str]:
+    """Where other computers may reach this one, the likeliest first; empty when it is in no network. Without loopback;
+    of networks that are inside this computer (containers, virtual machines), and of addresses that are good on one
+    cable only, none unless there is nothing else. A link-local IPv6 address comes without zone: who reads it has other
+    interfaces. Blocks for up to 10 ms."""
+    try:
+        adapters = list(ifaddr.get_adapters())
+    except OSError:
+        return []
+    found: list[tuple[tuple[bool, bool, bool, bool], str]] = []
+    preferred = {_towards("192.0.2.1", socket.AF_INET), _towards("2001:db8::1", socket.AF_INET6)}
+    for adapter in adapters:
+        inside = bool(_INSIDE.match(str(adapter.name)))
+        for ip in adapter.ips:
+            text = str(ip.ip if ip.is_IPv4 else ip.ip[0])
+            address = ip_address(text.partition("%")[0])
+            if address.is_loopback or address.is_unspecified or address.is_multicast:
+                continue
+            order = (address.is_link_local, inside, address.version == 6, str(address) not in preferred)
+            found.append((order, str(address)))
+    best = min((order[:2] for order, _text in found), default=())
+    usable = [each for each in sorted(found, key=lambda each: each[0]) if not any(each[0][:2]) or each[0][:2] == best]
+    return list(dict.fromkeys(text for _order, text in usable))
+
+
+def invited_hosts(host: str) -> list[str]:
+    """What to write into an invite link for a server that this computer reaches at `host`."""
+    host = host.partition("%")[0]
+    with contextlib.suppress(ValueError):
+        if ip_address(host).is_loopback:  # the server is on this computer
+            return outside_addresses() or [socket.gethostname()]
+    return [host]
+
+
+def _towards(host: str, family: socket.AddressFamily) -> str:
+    """Our address on the way to a host, which is not asked; "" when there is no way."""
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((host, 9))
+        return str(sock.getsockname()[0])
+    return ""
 
 
 def announceable(interfaces: Sequence[Interface]) -> list[Interface]:

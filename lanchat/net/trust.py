@@ -7,9 +7,11 @@ trusts on first use. A server that stands where a known one stood and shows anot
 import time
 
 import msgspec
+from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.net.api import CommandError, Server, Trouble, Trust
+from lanchat.net.interfaces import invited_hosts
 from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel
 from lanchat.net.words import changed_identity, other_identity
@@ -19,6 +21,7 @@ from lanchat.protocol.identity import (
     DEFAULT_PORT,
     clean_fingerprint,
     fingerprint_words,
+    make_invite,
     parse_address,
     parse_invite_untrusted,
 )
@@ -28,7 +31,8 @@ from lanchat.store.profile import Profile
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """An address to look at. `expected`: the fingerprint that it must show, else empty. `log_id` as discovery said."""
+    """An address to look at, with others of the same server (`also`). `expected`: the fingerprint that it must show,
+    else empty. `log_id` as discovery said."""
 
     host: str
     port: int
@@ -36,10 +40,16 @@ class Candidate(msgspec.Struct, frozen=True):
     via: str
     expected: str = ""
     log_id: bytes | None = None
+    also: tuple[tuple[str, int], ...] = ()
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def places(self) -> list["Candidate"]:
+        """One for each address."""
+        return [replace(self, host=host, port=port, also=()) for host, port in ((self.host, self.port), *self.also)]
 
 
 def typed_candidate(address: str, fingerprint: str) -> Candidate:
@@ -57,7 +67,7 @@ def invited_candidate(link: str) -> Candidate:
         invite = parse_invite_untrusted(link)
     except ProtocolError as error:
         raise _invalid(error) from error
-    return Candidate(invite.host, invite.port, invite.host, "invite", invite.fingerprint)
+    return Candidate(invite.host, invite.port, invite.host, "invite", invite.fingerprint, also=invite.also)
 
 
 def _invalid(error: ProtocolError) -> CommandError:
@@ -112,7 +122,12 @@ def pin(profile: Profile, candidate: Candidate, channel: Channel, welcome: wire.
 def server_view(candidate: Candidate, fingerprint: str, trust: Trust, name: str = "") -> Server:
     """As window and command line see it."""
     words = fingerprint_words(fingerprint)
-    return Server(name or candidate.name, candidate.host, candidate.port, fingerprint, words, candidate.via, trust)
+    invite = ""
+    if trust is Trust.PINNED:
+        hosts = invited_hosts(candidate.host)
+        invite = make_invite(hosts[0], candidate.port, fingerprint, hosts[1:])
+    name = name or candidate.name
+    return Server(name, candidate.host, candidate.port, fingerprint, words, candidate.via, trust, invite)
 
 
 def found_view(profile: Profile, found: FoundServer) -> Server:

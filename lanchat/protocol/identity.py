@@ -1,9 +1,13 @@
 """How a server's identity is shown and handed on: fingerprint, words, invite link.
 
 The fingerprint is the SHA-256 of the server's TLS certificate (DER). People compare eight words (64 bits) or the hex
-digits; an invite link carries all 256 bits: `lanchat://host:port/#fingerprint`.
+digits; an invite link carries all 256 bits: `lanchat://host:port/#fingerprint`, or with further addresses of the same
+server `lanchat://host:port/?also=host:port&also=host:port#fingerprint`. In a link the zone of an IPv6 address stands
+behind `%25` (RFC 6874).
 """
 
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,18 +16,24 @@ from lanchat.protocol.text import IGNORED, clean_line
 from lanchat.protocol.wordlist import WORDS
 
 WORD_COUNT = 8
-INVITE_MAX = 512
+INVITE_MAX = 2048
+# Of one server. Honest need: one for each network that it is in, twice with IPv6.
+ADDRESSES_MAX = 8
 HOST_MAX = 253
 # Where a server listens, TCP and UDP, unless it is told otherwise: an address that is typed without a port means it.
 DEFAULT_PORT = 47400
 
+# An interface's name or number. IFNAMSIZ of Linux is 16, BSD's too; Windows has numbers.
+_ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
+
 
 class Invite(NamedTuple):
-    """Where a server is and who it is."""
+    """Where a server is and who it is. `also`: its other addresses."""
 
     host: str
     port: int
     fingerprint: str
+    also: tuple[tuple[str, int], ...] = ()
 
 
 # Full-width letters, digits and signs, as East Asian keyboards type them, and the ideographic full stop.
@@ -56,10 +66,14 @@ def clean_fingerprint(text: str) -> str:
     return digits
 
 
-def make_invite(host: str, port: int, fingerprint: str) -> str:
-    """The invite link."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"lanchat://{shown}:{port}/#{fingerprint}"
+def make_invite(host: str, port: int, fingerprint: str, also: Sequence[str] = ()) -> str:
+    """The invite link. `also`: other hosts of the same server, as many as a link may have."""
+    more = "&".join(f"also={_in_link(other)}:{port}" for other in also[: ADDRESSES_MAX - 1])
+    return f"lanchat://{_in_link(host)}:{port}/{'?' if more else ''}{more}#{fingerprint}"
+
+
+def _in_link(host: str) -> str:
+    return f"[{host.replace('%', '%25')}]" if ":" in host else host
 
 
 def parse_invite_untrusted(link: str) -> Invite:
@@ -67,14 +81,33 @@ def parse_invite_untrusted(link: str) -> Invite:
     link = link.strip()
     if len(link) > INVITE_MAX:
         raise ProtocolError("not an invite link")
-    parts, host, port = _split(link, "not an invite link")
-    if parts.scheme != "lanchat" or not port or parts.path not in ("", "/"):
+    place, _hash, fragment = link.partition("#")
+    place, _mark, query = place.partition("?")
+    parts, host, port = _split(place, "not an invite link")
+    if parts.scheme != "lanchat" or not port or parts.path not in ("", "/") or not _is_plain(link):
         raise ProtocolError("not an invite link")
-    return Invite(host, port, clean_fingerprint(parts.fragment))
+    return Invite(host, port, clean_fingerprint(fragment), _others(query, (host, port)))
+
+
+def _others(query: str, first: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+    """The further addresses of a link. What a later version may put there besides is passed over."""
+    found = {first: None}
+    for part in query.split("&") if query else ():
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ProtocolError("not an invite link")
+        if key != "also":
+            continue
+        try:
+            found[parse_address(value, first[1])] = None
+        except ProtocolError:
+            raise ProtocolError("not an invite link") from None
+    return tuple(found)[1:ADDRESSES_MAX]
 
 
 def parse_address(text: str, default_port: int) -> tuple[str, int]:
-    """`host`, `host:port`, `[v6]:port` or a bare IPv6 address; raises ProtocolError."""
+    """`host`, `host:port`, `[v6]:port` or a bare IPv6 address, also with a zone (`fe80::1%eth0`, or `%25eth0` as in
+    links); raises ProtocolError."""
     text = text.strip()
     if text.count(":") > 1 and not set(text) & set("[]"):
         text = f"[{text}]"
@@ -92,7 +125,16 @@ def _split(text: str, complaint: str) -> tuple[SplitResult, str, int | None]:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ProtocolError(complaint) from error
-    plain = text.isprintable() and not any(char.isspace() for char in text)
-    if not plain or not host or len(host) > HOST_MAX or "@" in parts.netloc or "?" in text:
+    host, percent, zone = (host or "").partition("%")
+    if percent:
+        zone = zone[2:] if zone.startswith("25") and len(zone) > 2 else zone
+        if not _ZONE.fullmatch(zone) or ":" not in host:
+            raise ProtocolError(complaint)
+        host = f"{host}%{zone}"
+    if not _is_plain(text) or not host or len(host) > HOST_MAX or "@" in parts.netloc or "?" in text:
         raise ProtocolError(complaint)
     return parts, host, port
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and not any(char.isspace() or char == "@" for char in text)

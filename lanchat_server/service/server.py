@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from lanchat.i18n import _
-from lanchat.net.interfaces import list_interfaces
+from lanchat.net.interfaces import outside_addresses
 from lanchat.protocol.identity import fingerprint_words, make_invite
 from lanchat.store.files import make_private_folder
 from lanchat_server import key_swap
@@ -187,7 +187,8 @@ def _context(keys: Any) -> ssl.SSLContext:
 def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
     fingerprint = service.keys.fingerprint
     addresses = _addresses(config)
-    invite = make_invite(config.public_host or addresses[0], port, fingerprint)
+    hosts = (config.public_host,) if config.public_host else addresses
+    invite = make_invite(hosts[0], port, fingerprint, hosts[1:])
     words, code = fingerprint_words(fingerprint), service.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
@@ -195,12 +196,14 @@ def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:
-    """Where the server can be reached, the likeliest first."""
+    """Where others can reach the server, the likeliest first. In no network the computer's name has to do: it may come
+    into one. An address that it was told to listen on stands alone, as there is no other."""
     if config.host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return (config.host,)
-    found = [str(interface.address) for interface in list_interfaces()]
-    outside = [address for address in found if not address.startswith("127.")]
-    return tuple(outside + [address for address in found if address.startswith("127.")]) or ("127.0.0.1",)
+    found = outside_addresses()
+    if config.host == "0.0.0.0" or not socket.has_dualstack_ipv6():  # noqa: S104
+        found = [address for address in found if ":" not in address]
+    return tuple(found) or (socket.gethostname(),)
 
 
 def _handle_signals(stopped: asyncio.Event, stack: contextlib.AsyncExitStack) -> None:

@@ -37,7 +37,11 @@ def _invite_link(octets: bytes) -> None:
     assert 0 < len(invite.host) <= identity.HOST_MAX
     assert len(bytes.fromhex(invite.fingerprint)) == 32
     assert not any(char.isspace() or char in "@/?#" for char in invite.host)
-    assert identity.parse_invite_untrusted(identity.make_invite(*invite)) == invite
+    assert len(invite.also) < identity.ADDRESSES_MAX
+    link = identity.make_invite(invite.host, invite.port, invite.fingerprint, [host for host, _port in invite.also])
+    again = identity.parse_invite_untrusted(link)
+    assert again[:3] == invite[:3]
+    assert {host for host, _port in again.also} >= {host for host, _port in invite.also} - {invite.host}
     assert len(identity.fingerprint_words(invite.fingerprint).split()) == identity.WORD_COUNT
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import (
+    ADDRESSES_MAX,
     INVITE_MAX,
     Invite,
     clean_fingerprint,
@@ -57,6 +58,45 @@ def test_a_link_says_where_and_who(host: str, port: int, fingerprint: str) -> No
     assert link.isascii()
     assert len(link) <= INVITE_MAX
     assert parse_invite_untrusted(f" {link}\n") == Invite(host, port, fingerprint)
+
+
+@given(hosts=st.lists(HOSTS, min_size=1, max_size=12, unique=True), port=PORTS, fingerprint=FINGERPRINTS)
+def test_a_link_names_further_addresses(hosts: list[str], port: int, fingerprint: str) -> None:
+    link = make_invite(hosts[0], port, fingerprint, hosts[1:])
+    assert link.isascii()
+    assert len(link) <= INVITE_MAX
+    also = tuple((host, port) for host in hosts[1:ADDRESSES_MAX])
+    assert parse_invite_untrusted(link) == Invite(hosts[0], port, fingerprint, also)
+
+
+def test_further_addresses_as_links_may_have_them() -> None:
+    link = f"lanchat://a:1/?also=b&also=[fe80::1%25eth0]:3&later=x&also=a:1&also=b#{FINGERPRINT}"
+    assert parse_invite_untrusted(link) == Invite("a", 1, FINGERPRINT, (("b", 1), ("fe80::1%eth0", 3)))
+    many = "&".join(f"also=h{number}" for number in range(100))
+    assert len(parse_invite_untrusted(f"lanchat://a:1/?{many}#{FINGERPRINT}").also) == ADDRESSES_MAX - 1
+    for query in ("also=", "also=x@y", "also=a:0", "also=[::1", "also=a/b", "also=a b", "also=a?b", "also", "&"):
+        with pytest.raises(ProtocolError):
+            parse_invite_untrusted(f"lanchat://a:1/?{query}#{FINGERPRINT}")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("fe80::1%eth0", "fe80::1%eth0", 7),
+        ("[fe80::1%eth0]:9", "fe80::1%eth0", 9),
+        ("[fe80::1%25eth0]:9", "fe80::1%eth0", 9),
+        ("[fe80::1%3]", "fe80::1%3", 7),
+        ("fe80::A%25wlan0.1", "fe80::a%wlan0.1", 7),
+    ],
+)
+def test_addresses_with_a_zone(text: str, host: str, port: int) -> None:
+    assert parse_address(text, 7) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["fe80::1%", "[fe80::1%e/th]", "host%eth0", "1.2.3.4%eth0", "fe80::1%" + "x" * 16])
+def test_zones_that_are_none(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        parse_address(text, 7)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class ServerDialog(Dialog):
         same = _("Everybody who uses this server sees the same words. They change only when it has another key.")
         self.text(same, Look.MUTED)
         self.text(_("The server reads what it stores: messages are not hidden from whoever runs it."), Look.MUTED)
-        self._link = make_invite(server.host, server.port, server.fingerprint)
+        self._link = server.invite or make_invite(server.host, server.port, server.fingerprint)
         self.close_button()
         self.tools.button(self.buttons, _("Copy invite link"), self._copy, Look.PLAIN, "copy").pack(side="left")
 
