@@ -118,6 +118,12 @@ def test_the_build_group_holds_what_the_build_system_requires() -> None:
     assert "pip" in {pin.name for pin in entries(lock("build"))}
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / ".github" / "workflows").iterdir()), ids=lambda file: file.name)
+def test_actions_of_the_workflow_have_exact_versions(file: Path) -> None:
+    used = re.findall(r"uses: *(\S+)", file.read_text(encoding="utf-8"))
+    assert [action for action in used if not re.search(r"@(v\d+\.\d+\.\d+|[0-9a-f]{40})$", action)] == []
+
+
 HASHES = ["    --hash=sha256:" + "0" * 64]
 SOUND = [
     "left==1.2 \\",
