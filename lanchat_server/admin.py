@@ -118,4 +118,4 @@ class _DatabaseAtRest:
 
     @staticmethod
     def wall_ms() -> int:
-        return time.time_ns() // 1_000_000
+        return max(1, time.time_ns() // 1_000_000)

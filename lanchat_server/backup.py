@@ -35,6 +35,8 @@ from lanchat_server.store import SqlStore, dump, open_store, reads, schema
 from lanchat_server.store.soundness import Soundness
 
 FORMAT = 1
+# Since the first one only what is made from the rest was added, which is not in a backup.
+_REVISIONS = ("0001", schema.REVISION)
 _MANIFEST = "manifest.json"
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 # A key or certificate is below 4 KiB; a server has three.
@@ -202,7 +204,7 @@ def _check_manifest(archive: zipfile.ZipFile) -> Manifest:
     if names.count(_MANIFEST) != 1 or archive.getinfo(_MANIFEST).file_size > _MANIFEST_OCTETS_MAX:
         raise ValueError("no manifest")
     manifest = msgspec.json.decode(_content(archive, _MANIFEST, _MANIFEST_OCTETS_MAX), type=Manifest)
-    if manifest.format != FORMAT or manifest.revision != schema.REVISION:
+    if manifest.format != FORMAT or manifest.revision not in _REVISIONS:
         raise ValueError(f"made by another version (format {manifest.format}, revision {manifest.revision})")
     if sorted(names) != sorted([_MANIFEST, *manifest.digests]):
         raise ValueError("files are missing or too many")

@@ -143,6 +143,9 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     ]
     if code := report.get("setup_code"):
         lines.append(_("No account yet. Set-up code for the first one: {code}").format(code=code))
+    if search := report.get("search"):
+        text = _("The search is being indexed anew: {done} of {all} messages")
+        lines.append(text.format(done=search["indexed"], all=search["of"]))
     lines += clock_lines(report.get("clock", {}))
     for room in report["rooms"]:
         members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])

@@ -159,7 +159,7 @@ class Client:
             store=store,
             random=random,
             run=secrets.randbits(63),
-            now_ms=lambda: int(time.time() * 1000),
+            now_ms=lambda: max(0, int(time.time() * 1000)),
         )
 
         def keep_certificate(certificate: Certificate) -> None:

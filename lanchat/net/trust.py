@@ -108,7 +108,7 @@ def pin(profile: Profile, candidate: Candidate, channel: Channel, welcome: wire.
     other = profile.known_by_log(welcome.log_id)
     if other is not None and other.fingerprint != channel.fingerprint:
         raise changed_identity(candidate.name)
-    accepted_ms = known.accepted_ms if known is not None else int(time.time() * 1000)
+    accepted_ms = known.accepted_ms if known is not None else max(0, int(time.time() * 1000))
     name = inert(welcome.server_name) or candidate.name
     fresh = KnownServer(
         channel.fingerprint, name, candidate.host, candidate.port, welcome.log_id, welcome.log_key, accepted_ms

@@ -8,6 +8,9 @@ from lanchat.net.api import Line, Person, RoomView, Server, State, StateChanged
 from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.today import local
 
+# So far may the clocks of two computers be apart without being spoken of.
+MINUTES_APART = 60
+
 
 def state_line(change: StateChanged, server: str) -> str:
     """What the state line says."""
@@ -130,8 +133,10 @@ def last_seen(seconds: float, now: float | None = None) -> str:
     if not seconds:
         return _("never seen")
     minutes = int(((time.time() if now is None else now) - seconds) // 60)
-    if minutes < 1:
+    if -MINUTES_APART <= minutes < 1:
         return _("seen just now")
+    if minutes < 0:
+        return _("seen {when}").format(when=moment(seconds, now))
     if minutes < 60:
         return ngettext("seen {n} minute ago", "seen {n} minutes ago", minutes).format(n=minutes)
     if minutes < 24 * 60:

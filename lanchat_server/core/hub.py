@@ -413,7 +413,7 @@ class ServerCore:
         """An account as others see it."""
         user = self.directory.users[user_id]
         state = self.sessions.user_state(user_id)
-        last_seen = max(user.last_seen_ms, self.last_seen.get(user_id, 0))
+        last_seen = self.last_seen.get(user_id, user.last_seen_ms)
         return wire.User(user.id, user.name, user.display_name, state, last_seen, user.role)
 
     # --- Outputs -------------------------------------------------------------------------------------------------

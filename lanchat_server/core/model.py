@@ -69,6 +69,13 @@ class Rejection(msgspec.Struct, frozen=True):
     time_ms: int
 
 
+class IndexProgress(NamedTuple):
+    """How many messages of the log are indexed by the present rules, and of how many."""
+
+    done: int
+    total: int
+
+
 class UserRow(msgspec.Struct, frozen=True):
     id: int
     name: str

@@ -16,6 +16,7 @@ from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.model import (
     Decision,
     DeviceRow,
+    IndexProgress,
     MembershipRow,
     NewRecord,
     RecoveryRow,
@@ -69,6 +70,9 @@ class Transaction(Protocol):
         and of the target's edits (hashes and signatures stay) and takes it out of the search; an edit replaces the
         searchable text. Raises CommitFailed when (room, seq) or the message key exists, or the room's head is not the
         one before `records`."""
+
+    def index_more(self, messages: int) -> IndexProgress | None:
+        """Index so many older messages by the present rules of the search; None: all are."""
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refusals for ever. A key that was decided before is left as it is."""

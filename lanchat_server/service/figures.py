@@ -41,6 +41,7 @@ def status(service: "Service") -> dict[str, Any]:
         "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
         "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
         "clock": _clock(service),
+        "search": {"indexed": service.indexing.done, "of": service.indexing.total} if service.indexing else None,
         "counters": {**service.core.counters, **service.counters},
         **({"setup_code": code} if code else {}),
     }

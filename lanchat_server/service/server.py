@@ -34,6 +34,7 @@ from lanchat_server.service.discovery import DiscoveryService
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
+from lanchat_server.service.reindexing import index_anew
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import Threads
 from lanchat_server.store import SqlStore, open_store
@@ -130,6 +131,7 @@ async def _run(
         stack.push_async_callback(admin.close)
         await _start_extras(config, service, port, stack)
         _handle_signals(stopped, stack)
+        stack.callback(service.background(index_anew(service)).cancel)
         service.wake()
         _spare_collections()
         on_ready(_ready(config, service, port))

@@ -34,7 +34,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
+from lanchat_server.core.model import DeviceRow, IndexProgress, RoomKeyRow, UserRow
 from lanchat_server.core.outbound import Fetch, Output, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
@@ -109,6 +109,8 @@ class Service:
         self.relay: DatagramRelay | None = None
         self.started = self.now()
         self.setup = SetupCode(secrets.token_bytes(SETUP_RANDOM_OCTETS))
+        # While the search is indexed anew.
+        self.indexing: IndexProgress | None = None
         self.clock = ClockWatch(self.wall_ms, self.steady_ms)
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[Connection], None] = lambda connection: None
@@ -134,8 +136,8 @@ class Service:
 
     @staticmethod
     def wall_ms() -> int:
-        """Milliseconds UTC; somebody may set this clock."""
-        return time.time_ns() // 1_000_000
+        """Milliseconds UTC, above 0 also where the clock stands before 1970; somebody may set this clock."""
+        return max(1, time.time_ns() // 1_000_000)
 
     @staticmethod
     def steady_ms() -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.messages import Kind
 from lanchat_server.core.model import LogState
-from lanchat_server.store import indexing, schema
+from lanchat_server.store import indexing, reindexing, schema
 from lanchat_server.store.bulk import Changes, chunks, insert_rows
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`.
@@ -84,6 +84,7 @@ def clear(connection: Connection) -> None:
 def set_log(connection: Connection, log: LogState) -> None:
     """Give the database this identity; a server that runs on it is fenced."""
     connection.execute(update(schema.log).values(log_id=log.log_id, epoch=log.epoch))
+    reindexing.set_current(connection)
     connection.execute(update(schema.lease).values(incarnation=schema.lease.c.incarnation + 1))
 
 

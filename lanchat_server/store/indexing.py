@@ -62,7 +62,7 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mappi
     `before`: the times of the records before them, where they are known."""
     rows: list[tuple[int, int, int, str]] = []
     changes: list[dict[str, Any]] = []
-    gone: list[dict[str, Any]] = []
+    gone: list[tuple[int, int]] = []
     earlier: list[tuple[int, int]] = []
     for room, records in said:
         ordered = _never_going_down(list(records))
@@ -71,19 +71,17 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mappi
         added, edited, deleted = _fold(ordered)
         rows += [(room, new.seq, new.time_ms, tokens(new.text or "")) for new in added.values()]
         changes += [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
-        gone += [{"room": room, "number": seq} for seq in deleted]
+        gone += [(room, seq) for seq in deleted]
     if earlier:
         to.send()
         for room, time_ms in earlier:
             _lower(to.connection, room, time_ms)
-    if rows:
-        _add(to, rows)
+    add_rows(to, rows)
     if changes or gone:
         to.send()
     if changes:
         to.connection.execute(_REPLACE, changes)
-    if gone:
-        to.connection.execute(_DELETE, gone)
+    delete_rows(to.connection, gone)
 
 
 def _never_going_down(records: list[Said]) -> list[Said]:
@@ -97,7 +95,16 @@ def _lower(connection: Connection, room: int, time_ms: int) -> None:
     connection.execute(_LOWER, {"room": room, "number": last, "time": time_ms})
 
 
-def _add(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:
+def delete_rows(connection: Connection, rows: list[tuple[int, int]]) -> None:
+    """Take messages (room, number) out of the search."""
+    if rows:
+        connection.execute(_DELETE, [{"room": room, "number": seq} for room, seq in rows])
+
+
+def add_rows(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:
+    """Add messages: room, number, time, words."""
+    if not rows:
+        return
     if to.connection.dialect.name != "sqlite":
         to.insert(search, [(None, *row) for row in rows])
         return

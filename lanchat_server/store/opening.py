@@ -15,7 +15,7 @@ from lanchat.protocol.wire import HistoryPolicy, RoomKind
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import migrate as migration
-from lanchat_server.store import reads, rows, schema
+from lanchat_server.store import reads, reindexing, rows, schema
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import store_error
 from lanchat_server.store.lockfile import FileLock
@@ -114,4 +114,5 @@ def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms:
     )
     connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
     connection.execute(insert(schema.lease).values(id=1, incarnation=0, holder="", taken_ms=now_ms))
+    reindexing.set_current(connection)
     connection.execute(insert(schema.rooms).values(rows.room_values(general)))

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The revision in db/versions that makes these tables.
-REVISION = "0001"
+REVISION = "0002"
 NAME_KEY_OCTETS = 3072  # what InnoDB indexes at most; 64 code points have less than 2,200 octets after NFKC
 
 metadata = MetaData()
@@ -204,4 +204,16 @@ search = Table(
     _required("time_ms", _big),
     _required("tokens", _exact_text),
     UniqueConstraint("room_id", "seq", name="search_record"),
+)
+
+# One row. `version`: the rules by which all of `search` was indexed; `building`: those by which it is being indexed
+# anew, 0 for none: rooms below `room_id` are done, of that one the records from `seq` up. No row: nobody knows.
+search_state = Table(
+    "search_state",
+    metadata,
+    Column("id", Integer(), primary_key=True, autoincrement=False),
+    _required("version", Integer()),
+    _required("building", Integer()),
+    _required("room_id", _big),
+    _required("seq", _big),
 )

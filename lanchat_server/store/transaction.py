@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.protocol.messages import Kind, MessageKey
-from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target
+from lanchat_server.core.model import Decision, IndexProgress, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
-from lanchat_server.store import indexing, rows, schema
+from lanchat_server.store import indexing, reindexing, rows, schema
 from lanchat_server.store.accounts import Accounts
 from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
@@ -133,6 +133,10 @@ class SqlTransaction(Accounts, Rooms):
             raise CommitFailed(_("The log of a room is not where it should be"))
         for one in appended:
             self._erase(one.room, one.records)
+
+    def index_more(self, messages: int) -> IndexProgress | None:
+        self.flush()
+        return reindexing.index_more(self._connection, messages)
 
     def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
         """Blank what deletions among these records speak of."""

@@ -33,7 +33,7 @@ class Faults:
             (self._udp_blocked, 2.0),
             (self._tls_stalls, 2.0),
             (self._blackhole, 1.0),
-            (self._clock_jump, 1.0),
+            (self._clock_jump, 6.0),
             (self._slow_consumer, 2.0),
             (self._new_address, 1.0),
             (self._moved, 1.0),
@@ -219,7 +219,7 @@ class Faults:
 
     def _clock_jump(self) -> None:
         hour, decade = 3_600_000, 315_360_000_000
-        jump = self._random.choice([0, -hour, hour, -decade, decade])
+        jump = self._random.choice([0, -hour, -hour, hour, -decade, -decade, decade])
         self._count("clock jump of ten years" if abs(jump) == decade else "clock jump of an hour")
-        computer = self._random.choice([0, 0, *(profile.number for profile in self._world.profiles)])
+        computer = self._random.choice([0, 0, 0, 0, *(profile.number for profile in self._world.profiles)])
         self._world.clock_offsets[computer] = jump

@@ -20,6 +20,7 @@ from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.model import (
     Decision,
     DeviceRow,
+    IndexProgress,
     LogState,
     MembershipRow,
     NewRecord,
@@ -205,6 +206,10 @@ class MemoryTransaction:
             if item.record.seq in gone or (header.kind is Kind.EDIT and header.ref in gone):
                 item.record = blanked(item.record)
         self._db.rooms[room] = replace(self._db.rooms[room], head=head)
+
+    def index_more(self, messages: int) -> IndexProgress | None:
+        """There is no search."""
+        return None
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         def apply() -> None:

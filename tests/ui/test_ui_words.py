@@ -77,6 +77,8 @@ def test_when_somebody_was_seen() -> None:
 
     assert seen(0) == "never seen"
     assert seen(NOW - 5) == "seen just now"
+    assert seen(NOW + 600) == "seen just now"
+    assert seen(NOW + 10 * 365 * 86400) == f"seen {words.moment(NOW + 10 * 365 * 86400, NOW)}"
     assert seen(NOW - 60 * 5) == "seen 5 minutes ago"
     assert seen(NOW - 3600) == "seen 1 hour ago"
     assert seen(NOW - 86400 * 3) == "seen 19.11"

@@ -122,6 +122,22 @@ def test_a_clock_behind_the_newest_message_is_told_at_the_start(caplog: pytest.L
     ]
 
 
+@pytest.mark.parametrize("seconds", [-86_400, -1, 0])
+def test_times_are_above_zero_also_where_the_clock_stands_before_1970(
+    monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: seconds * 1_000_000_000)
+    assert Service.wall_ms() == 1
+
+
+def test_who_was_seen_while_the_clock_was_ahead_is_seen_by_the_present_clock_again() -> None:
+    rig = Rig()
+    user = next(iter(rig.directory.users))
+    rig.directory.touch({user: NOW_MS + DECADE_MS}, {})
+    rig.core.last_seen[user] = NOW_MS
+    assert rig.core.user_view(user).last_seen_ms == NOW_MS
+
+
 # --- What is stored with an end --------------------------------------------------------------------------------------
 
 

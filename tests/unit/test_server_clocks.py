@@ -59,6 +59,7 @@ def test_uptime_does_not_jump_with_the_wall_clock() -> None:
         started=NOW - 12,
         now=lambda: NOW,
         wall_ms=lambda: WALL_MS,
+        indexing=None,
         clock=ClockWatch(lambda: WALL_MS, lambda: 0),
     )
     assert figures.status(service)["uptime_s"] == 12

@@ -1,0 +1,101 @@
+"""Indexes the log anew when the rules for words have changed (lanchat/protocol/words.py), a part at a time.
+
+How far it is stands in the database, changed in the same transaction as the part: after a stop it goes on there. Rooms
+come in the order of their ids, each from its newest message down. What is said meanwhile is indexed by the new rules.
+"""
+
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.words import VERSION, tokens
+from lanchat_server.core.model import IndexProgress
+from lanchat_server.store import schema
+from lanchat_server.store.bulk import Changes
+from lanchat_server.store.indexing import add_rows, delete_rows
+
+_records, _rooms, _search, _state = schema.records.c, schema.rooms.c, schema.search.c, schema.search_state.c
+
+
+def set_current(connection: Connection) -> None:
+    """All that is in the search was indexed by the present rules."""
+    connection.execute(schema.search_state.delete())
+    connection.execute(insert(schema.search_state).values(id=1, version=VERSION, building=0, room_id=0, seq=0))
+
+
+def index_more(connection: Connection, messages: int) -> IndexProgress | None:
+    """Index so many messages of the log, or what is left of a room; None: all are indexed by the present rules."""
+    state = connection.execute(select(schema.search_state)).first()
+    if state is not None and state.version == VERSION:
+        return None
+    room, above = (state.room_id, state.seq) if state is not None and state.building == VERSION else (0, 0)
+    if above <= 1:
+        following = select(_rooms.id, _rooms.head_seq).where(_rooms.id > room, _rooms.head_seq > 0)
+        found = connection.execute(following.order_by(_rooms.id).limit(1)).first()
+        if found is None:
+            set_current(connection)
+            return None
+        room, above = found.id, found.head_seq + 1
+    low = max(1, above - messages)
+    _index(connection, room, low, above - 1)
+    if state is None:
+        connection.execute(insert(schema.search_state).values(id=1, version=0, building=VERSION, room_id=room, seq=low))
+    else:
+        connection.execute(update(schema.search_state).values(building=VERSION, room_id=room, seq=low))
+    return _progress(connection, room, low)
+
+
+def _progress(connection: Connection, room: int, low: int) -> IndexProgress:
+    def heads(*which: Any) -> int:
+        statement = select(func.coalesce(func.sum(_rooms.head_seq), 0)).where(*which)
+        return int(connection.execute(statement).scalar_one())
+
+    return IndexProgress(heads(_rooms.id <= room) - low + 1, heads())
+
+
+def _index(connection: Connection, room: int, low: int, high: int) -> None:
+    """Records `low` to `high` of a room, whose higher ones are indexed."""
+    in_part = (_search.room_id == room, _search.seq.between(low, high))
+    rows = {row.seq: row for row in connection.execute(select(schema.search).where(*in_part))}
+    present = {seq: (time_ms, tokens(text)) for seq, (time_ms, text) in _texts(connection, room, low, high).items()}
+    changed = [(room, seq, words) for seq, (_, words) in present.items() if seq in rows and rows[seq].tokens != words]
+    changes = Changes(connection)
+    changes.update("search", ("room_id", "seq"), ("tokens",), changed)
+    add_rows(changes, _missing(connection, room, high, present, rows))
+    changes.send()
+    delete_rows(connection, [(room, seq) for seq in rows if seq not in present])
+
+
+def _texts(connection: Connection, room: int, low: int, high: int) -> dict[int, tuple[int, str]]:
+    """Time and present text of the text messages among these."""
+    said = select(_records.seq, _records.time_ms, _records.body).where(
+        _records.room_id == room, _records.seq.between(low, high), _records.kind == int(Kind.TEXT)
+    )
+    texts = {row.seq: (row.time_ms, row.body) for row in connection.execute(said) if row.body is not None}
+    edits = select(_records.ref_seq, _records.body).where(
+        _records.room_id == room, _records.ref_seq.between(low, high), _records.kind == int(Kind.EDIT)
+    )
+    for ref, body in connection.execute(edits.order_by(_records.seq)):
+        if ref in texts and body is not None:
+            texts[ref] = (texts[ref][0], body)
+    return texts
+
+
+def _missing(
+    connection: Connection, room: int, high: int, present: dict[int, tuple[int, str]], rows: dict[int, Any]
+) -> list[tuple[int, int, int, str]]:
+    """Rows for the messages that have none. Times never go down (see schema.py)."""
+    if present.keys() <= rows.keys():
+        return []
+    above = select(_search.time_ms).where(_search.room_id == room, _search.seq > high).order_by(_search.seq).limit(1)
+    earliest = connection.execute(above).scalar()
+    added = []
+    for seq in sorted(present, reverse=True):
+        time_ms, words = present[seq]
+        time_ms = rows[seq].time_ms if seq in rows else time_ms if earliest is None else min(time_ms, earliest)
+        earliest = time_ms
+        if seq not in rows:
+            added.append((room, seq, time_ms, words))
+    return added[::-1]
