@@ -170,9 +170,9 @@ def _filler(size: int) -> Any:
     """A value that msgpack writes in `size` octets: nil is 1, octets have 2 before them, from 256 on 3."""
     if size == 1:
         return None
-    if size == 258:
-        return [bytes(255)]
-    return bytes(size - 2 if size < 258 else size - 3)
+    if size <= 257:
+        return bytes(size - 2)
+    return [bytes(255)] if size == 258 else bytes(size - 3)
 
 
 def _array_header(count: int) -> bytes:

@@ -12,6 +12,7 @@ from tests.mutants.trial import SURVIVED, forked, run
 CORES = ("lanchat/protocol/**/*.py", "lanchat_server/core/**/*.py")
 # Seconds of processor time to see what each test calls.
 _RECORDING = 1200
+_RECORDED = "recorded"
 
 
 class Campaign:
@@ -58,25 +59,24 @@ class Campaign:
         return run(self._root, mutant, tests, seeds, calls.cost(tests) + seeds * calls.seed_seconds)
 
     def _reach(self) -> reach.Reach:
-        file, digest = self._folder / "reach.json", self._digest()
-        found = reach.load(file, digest)
-        if found is None:
-            print("looking what each test calls (a minute or two)", flush=True)
-            answer = forked(lambda: self._record(file, digest), _RECORDING)
-            found = reach.load(file, digest)
-            if found is None:
-                raise SystemExit(f"the tests must pass before mutants are tried: {answer}")
-        return found
+        file = self._folder / "reach.json"
+        known, changed = reach.up_to_date(self._root, self._base(), reach.load(file))
+        if not changed:
+            return known
+        print(f"looking what the tests of {len(changed)} files call", flush=True)
+        answer = forked(lambda: self._record(file, known, changed), _RECORDING)
+        if answer != _RECORDED:
+            raise SystemExit(f"the tests must pass before mutants are tried: {answer}")
+        return reach.load(file)
 
-    def _record(self, file: Path, digest: str) -> str:
-        reach.save(reach.record(self._root, self._seeds), file, digest)
-        return "recorded"
+    def _record(self, file: Path, known: reach.Reach, changed: list[str]) -> str:
+        reach.save(reach.record(self._root, known, changed, self._seeds), file)
+        return _RECORDED
 
-    def _digest(self) -> str:
-        """Of everything that decides which test calls what."""
+    def _base(self) -> str:
+        """The digest of everything but the tests that decides which test calls what."""
         files = [file for core in CORES for file in self._root.glob(core)]
         files += [file for folder in ("sim", "support") for file in (self._root / "tests" / folder).glob("*.py")]
-        files += reach.test_files(self._root)
         whole = hashlib.sha256(str(self._seeds).encode())
         for file in sorted(files):
             whole.update(hashlib.sha256(file.read_bytes()).digest())

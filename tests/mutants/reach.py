@@ -1,15 +1,16 @@
 """Which functions of the cores each unit test calls, and which the simulator does: a mutant meets only these."""
 
-import json
+import hashlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 # Tests of the shells around the cores: slow, and they would notice little more.
 _SHELLS = ("test_account_", "test_checking", "test_cli_", "test_config", "test_local_", "test_net_", "test_profile")
@@ -18,8 +19,11 @@ _CORES = ("lanchat/protocol", "lanchat_server/core")
 
 
 class Reach(msgspec.Struct):
-    """Test ids in the order of their time, and for each the functions ("path name") that it calls."""
+    """For each test the seconds that it takes and the functions ("path name") that it calls; the same of the simulator.
+    `base` is the digest of all but the tests, `files` those of the tests' files."""
 
+    base: str = ""
+    files: dict[str, str] = {}
     seconds: dict[str, float] = {}
     functions: dict[str, set[str]] = {}
     simulated: set[str] = set()
@@ -29,6 +33,16 @@ class Reach(msgspec.Struct):
         """Ids of the tests that call this function, the quickest first."""
         found = [test for test, called in self.functions.items() if function in called]
         return sorted(found, key=lambda test: self.seconds[test])
+
+    def without(self, files: Collection[str]) -> "Reach":
+        """What is known of the tests in other files."""
+        kept = [test for test in self.functions if test.partition("::")[0] not in files]
+        return replace(
+            self,
+            files={file: digest for file, digest in self.files.items() if file not in files},
+            seconds={test: self.seconds[test] for test in kept},
+            functions={test: self.functions[test] for test in kept},
+        )
 
     def cost(self, tests: list[str]) -> float:
         """Seconds that these tests took."""
@@ -49,10 +63,10 @@ def _is_of_core(file: Path) -> bool:
 class Recorder:
     """A plugin of pytest. Only the calls of functions are looked at, so it takes some three times as long."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, known: Reach) -> None:
         self._prefix = f"{root}/"
         self._called: set[CodeType] = set()
-        self.reach = Reach()
+        self.reach = known
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
@@ -87,27 +101,37 @@ class Recorder:
         return {f"{path} {code.co_qualname}" for code, path in files if path.startswith(_CORES)}
 
 
-def record(root: Path, seeds: int) -> Reach:
-    """Run every unit test of the cores, and some seeds. In a process of its own."""
+def up_to_date(root: Path, base: str, known: Reach) -> tuple[Reach, list[str]]:
+    """What is still right of what is known, and the files whose tests are to be run."""
+    present = {str(file.relative_to(root)): _digest(file) for file in test_files(root)}
+    if known.base != base:
+        return Reach(base), list(present)
+    changed = [file for file in {**known.files, **present} if known.files.get(file) != present.get(file)]
+    return known.without(changed), [file for file in changed if file in present]
+
+
+def record(root: Path, known: Reach, files: Sequence[str], seeds: int) -> Reach:
+    """Run the tests of these files, and some seeds unless they are known. In a process of its own."""
     sys.path.insert(0, str(root))
-    recorder = Recorder(root)
+    recorder = Recorder(root, known)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(root)]
-    code = pytest.main([*options, *map(str, test_files(root))], plugins=[recorder])
-    if code:
+    if files and pytest.main([*options, *(str(root / file) for file in files)], plugins=[recorder]):
         raise SystemExit("the tests must pass before mutants are tried")
-    if seeds:
+    if seeds and not known.simulated:
         recorder.simulate(seeds)
+    recorder.reach.files.update({file: _digest(root / file) for file in files})
     return recorder.reach
 
 
-def save(reach: Reach, file: Path, digest: str) -> None:
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def save(reach: Reach, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.encode({"digest": digest, "reach": reach}))
+    file.write_bytes(msgspec.json.encode(reach))
 
 
-def load(file: Path, digest: str) -> Reach | None:
-    """What was recorded of exactly these sources and tests."""
-    if not file.exists():
-        return None
-    found = json.loads(file.read_bytes())
-    return msgspec.convert(found["reach"], Reach) if found["digest"] == digest else None
+def load(file: Path) -> Reach:
+    """What was recorded before."""
+    return msgspec.json.decode(file.read_bytes(), type=Reach) if file.exists() else Reach()

@@ -6,6 +6,7 @@ import itertools
 import socket
 import sys
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.outbound import PAYLOAD_MAX, merged, pack_frames, pack_records
+from lanchat_server.core.outbound import PAYLOAD_MAX, _chunks, _filler, merged, pack_frames, pack_records
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.datagrams import DatagramRelay
 from tests.support.rig import GENERAL, Rig
@@ -269,3 +270,16 @@ def test_enough_messages_do_not_wait(rig: Rig) -> None:
     submit(rig, rig.config.gather_enough, 1.001)
     assert commit(rig, 1.001) == rig.config.gather_enough
     assert len(rig.texts()) == 1 + rig.config.gather_enough
+
+
+@pytest.mark.parametrize("size", [*range(1, 5), *range(250, 265), 700])
+def test_filler_takes_the_octets_that_are_missing(size: int) -> None:
+    assert len(encode(_filler(size))) == size
+
+
+def test_a_chunk_is_as_full_as_it_may_be() -> None:
+    chunks = list(_chunks([msgspec.Raw(bytes(10))] * 5, 20))
+    assert [len(chunk) for chunk in chunks] == [2, 2, 1]
+    assert [len(chunk) for chunk in _chunks([msgspec.Raw(bytes(10))] * 3, 19)] == [1, 1, 1]
+    assert [len(chunk) for chunk in _chunks([msgspec.Raw(bytes(30))] * 2, 20)] == [1, 1]
+    assert list(_chunks([], 20)) == []

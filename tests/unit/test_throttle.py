@@ -208,3 +208,38 @@ def test_memory_is_bounded() -> None:
         assert load(5000) < first * 1.2
     finally:
         tracemalloc.stop()
+
+
+def test_success_forgives_an_address_that_had_to_wait() -> None:
+    throttle = LoginThrottle()
+    for _ in range(5):
+        guess(throttle, "ann", HOME, 0.0)
+    assert throttle.delay("ann", HOME, 5.0) == 0
+    throttle.succeeded("ann", HOME, 5.0)
+    for _ in range(5):
+        assert guess(throttle, "ann", HOME, 5.0) == 0
+
+
+def test_an_open_try_counts_until_its_answer_is_overdue() -> None:
+    config = ThrottleConfig(failures=1)
+    throttle = LoginThrottle(config)
+    assert throttle.delay("ann", HOME, 0.0) == 0
+    assert throttle.delay("ann", HOME, config.answer_within) == config.answer_wait
+    assert throttle.delay("ann", HOME, config.answer_within + 0.001) == 0
+
+
+def test_an_address_that_was_seen_again_is_remembered_longer() -> None:
+    throttle = LoginThrottle(ThrottleConfig(known_addresses=2, account_failures=1))
+    for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3"):
+        throttle.seen("ann", address)
+    guess(throttle, "ann", "10.9.9.9", 0.0)
+    assert [throttle.delay("ann", f"10.0.0.{n}", 0.0) > 0 for n in (1, 2, 3)] == [False, True, False]
+
+
+def test_accounts_whose_addresses_are_known_are_bounded_and_the_longest_unseen_is_forgotten() -> None:
+    throttle = LoginThrottle(ThrottleConfig(entries=2, account_failures=1))
+    for user in ("ann", "bob", "ann"):
+        throttle.seen(user, HOME)
+    assert len(throttle._known) == 2
+    throttle.seen("cid", HOME)
+    assert list(throttle._known) == ["ann", "cid"]
