@@ -34,6 +34,7 @@ COLUMN = 920  # a conversation wider than this is centred: the eye does not find
 BUBBLE = 600  # about 80 characters
 _PAD = 12
 _GUTTER = 58  # at the left of every bubble: the pictures of others stand there
+_CHIPS_MAX = 200  # with a ground of their own in one message: it is seven items on the canvas
 _RIGHT = 20  # at the right of one's own bubbles
 
 
@@ -55,6 +56,7 @@ class _Sheet(msgspec.Struct):
     ops: list[Op] = []
     spots: list[Spot] = []
     rows: list[TextRow] = []
+    chips: int = 0  # emoji that are shown by their names
     last: tuple[int, int] = (0, 0)  # width and height of the lowest row, beside which the time may stand
 
     def took(self, width: int, height: int) -> None:
@@ -198,6 +200,10 @@ def _emoji(sheet: _Sheet, x: int, y: int, name: str, height: int) -> None:
         return
     tall = min(kit.height[Font.SMALL] + px(2), height)
     at = y + (height - tall) // 2
+    sheet.chips += 1
+    if sheet.chips > _CHIPS_MAX:
+        sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, sheet.skin.muted))
+        return
     sheet.ops.append(
         Box(x + px(1), at, _picture_width(kit, name) - px(2), tall, palette.chip, sheet.skin.ground, px(6))
     )

@@ -7,6 +7,7 @@ makes it, and changes the real text. A picture is one character for the person: 
 
 import tkinter as tk
 import tkinter.ttk as ttk
+from collections.abc import Callable
 from itertools import accumulate
 
 from lanchat.protocol.text import clean_text
@@ -54,10 +55,14 @@ class Shown:
 
 
 class EntryText:
-    """Keeps the text of `entry`. `secret`: nothing of it is written out or left out. Main thread."""
+    """Keeps the text of `entry`. `secret`: nothing of it is written out or left out. `too_long` is told what was pasted
+    and is longer than anything that belongs into a field; nothing of it is put in. Main thread."""
 
-    def __init__(self, entry: ttk.Entry, *, secret: bool = False) -> None:
+    def __init__(
+        self, entry: ttk.Entry, *, secret: bool = False, too_long: Callable[[str], None] = lambda pasted: None
+    ) -> None:
         self._entry = entry
+        self._too_long = too_long
         self._secret = secret
         self._wide = int(entry.tk.call("string", "length", "\U0001f389"))
         self._now = Shown(entry.get(), self._wide, secret=secret)
@@ -122,14 +127,18 @@ class EntryText:
         typed = glyphs.joined(event.char)
         if glyphs.inline(typed) == typed:
             return None
-        self._insert(typed)
+        self.insert(typed)
         return "break"
 
     def _paste(self, event: "tk.Event[tk.Misc]") -> str:
-        self._insert(clipboard_text(self._entry))
+        pasted = clipboard_text(self._entry)
+        if len(pasted) > PASTED_MAX:
+            self._too_long(pasted)
+        else:
+            self.insert(pasted)
         return "break"
 
-    def _insert(self, text: str) -> None:
+    def insert(self, text: str) -> None:
         """In the place of the selection, or at the cursor."""
         if self._entry.selection_present():
             self._entry.delete("sel.first", "sel.last")

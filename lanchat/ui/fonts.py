@@ -18,6 +18,7 @@ _BASE = {"x11": 10, "win32": 10, "aqua": 13}
 _BASELINE = {"x11": 4 / 3, "win32": 4 / 3, "aqua": 1.0}  # `tk scaling` of a display without scaling
 SIZES = (-2, -1, 0, 1, 2, 4, 6)  # steps that a person may choose, points more or less
 _MEASURED_MAX = 20_000  # words of one font whose width is remembered: about 2 MiB
+_WORD_MAX = 64  # longer ones are parts of words without a break and do not come again
 # Letters that stand beside each other without changing: Latin, Greek, Cyrillic, punctuation; no marks that combine.
 _LETTERS = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0482\u048a-\u052f]+")
 _NO_CHARACTER = "\U0002fffe"
@@ -84,7 +85,9 @@ class Fonts:
                 widths.clear()
             letters = self._letters[role]
             plain = letters.add_up and _LETTERS.fullmatch(text)
-            width = widths[text] = letters.sum(text) if plain else self._ask(role, text)
+            width = letters.sum(text) if plain else self._ask(role, text)
+            if len(text) <= _WORD_MAX:
+                widths[text] = width
         return width
 
     def draws(self, letter: str) -> bool:

@@ -4,9 +4,12 @@ import tkinter as tk
 import tkinter.ttk as ttk
 import unicodedata
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Toolkit
+
+if TYPE_CHECKING:
+    from lanchat.ui.toolkit import Toolkit
 
 _JOINER = "\u200d"
 _JOINED = "\u200c\u200d\ufe0e\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
@@ -14,17 +17,22 @@ _FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
 
 class Offer:
-    """Words and at most one button. `leave` gives the keyboard back. Main thread."""
+    """Words and at most one button. `leave` gives the keyboard back; `narrow`: the button is below the words. Main
+    thread."""
 
-    def __init__(self, tools: Toolkit, master: tk.Misc, leave: Callable[[], None]) -> None:
+    def __init__(self, tools: "Toolkit", master: tk.Misc, leave: Callable[[], None], *, narrow: bool = False) -> None:
         self._leave = leave
         self._do: Callable[[], None] = lambda: None
         self.frame = ttk.Frame(master)
         self._cancel = tools.icon_button(self.frame, "x-lg", "Esc", self.close)
         self._button = tools.button(self.frame, "", self._accept, Look.PLAIN)
-        self._words = tools.label(self.frame, "", Look.ERROR, 300)
-        self._words.pack(side="left", fill="x", expand=True)
-        self._words.bind("<Configure>", lambda event: self._words.configure(wraplength=max(event.width - 4, 60)))
+        self._words = tools.label(self.frame, "", Look.ERROR, 220)
+        if narrow:
+            self._words.pack(side="top", anchor="w")
+        else:
+            self._words.pack(side="left", fill="x", expand=True)
+            self._words.bind("<Configure>", lambda event: self._words.configure(wraplength=max(event.width - 4, 60)))
+        self._place: Any = {"side": "left"} if narrow else {"side": "right", "before": self._words}
         for button in (self._button, self._cancel):
             button.bind("<Escape>", lambda event: self.close())
         for sequence in ("<Return>", "<KP_Enter>"):
@@ -43,13 +51,13 @@ class Offer:
         self._button.pack_forget()
         if button:
             self._button.configure(text=button)
-            self._button.pack(side="right", padx=8, before=self._words)
+            self._button.pack(padx=(0, 8), **self._place)
         return bool(words)
 
     def ask(self, words: str, button: str, do: Callable[[], None]) -> None:
         """A question that has the keyboard until it is answered."""
         self.show(words, Look.ERROR, button, do)
-        self._cancel.pack(side="right", before=self._words)
+        self._cancel.pack(**self._place)
         (self._button if button else self._cancel).focus_set()
 
     def _accept(self) -> str:

@@ -92,6 +92,7 @@ class SearchPanel:
         tools.icon_button(top, "x-lg", _("Close (Esc)"), close, Look.QUIET_SIDE).pack(side="right")
         tools.label(top, _("Search in messages"), Look.SIDE_TEXT).pack(side="left")
         self._words = Field(tools, self.frame, "")
+        self._words.limit = SEARCH_CHARACTERS_MAX
         self._words.frame.configure(style=Look.SIDE.value)
         self._words.frame.pack(fill="x", padx=px(10), pady=px(4))
         self._everywhere = tk.BooleanVar(self.frame, False)

@@ -3,6 +3,7 @@
 import tkinter.ttk as ttk
 
 from lanchat.i18n import _
+from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.ui.card import Card
 from lanchat.ui.entry_model import Page
 from lanchat.ui.forms import NewAccount
@@ -26,6 +27,7 @@ class RegisterPage(Card):
         grid.columnconfigure((0, 1), weight=1, uniform="fields")
         self._user = self.field(_("User name"), self.model.user, master=grid)
         self._display = self.field(_("Name that others see (optional)"), master=grid)
+        self._display.limit = DISPLAY_NAME_MAX
         self._password = self.field(_("Password, 8 characters or more"), secret=True, master=grid)
         self._again = self.field(_("The password again"), secret=True, master=grid)
         self._email = self.field(_("E-mail (optional)"), master=grid)

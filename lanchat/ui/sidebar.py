@@ -5,6 +5,7 @@ import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable
 
 from lanchat.i18n import _
+from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui import glyphs, menus
 from lanchat.ui.brush import Brush
 from lanchat.ui.chat import Chat
@@ -51,6 +52,7 @@ class Sidebar:
         )
         plus.pack(side="right", padx=(px(4), 0))
         self._search = Field(tools, top, "")
+        self._search.limit = SEARCH_CHARACTERS_MAX
         self._search.frame.configure(style=Look.SIDE.value)
         self._search.frame.pack(side="left", fill="x", expand=True)
         entry = self._search.entry

@@ -10,12 +10,14 @@ import msgspec
 from lanchat.i18n import _
 from lanchat.ui import glyphs, tooltip
 from lanchat.ui.drawing import Kit
-from lanchat.ui.entry_text import EntryText
+from lanchat.ui.entry_text import PASTED_MAX, EntryText
 from lanchat.ui.images import Images
+from lanchat.ui.offer import Offer, first_part
 from lanchat.ui.styles import Look
 from lanchat.ui.theme import Palette
 
 BULLET = "•"
+_FIELD_OCTETS_MAX = 4 * PASTED_MAX
 
 
 class Toolkit(msgspec.Struct):
@@ -81,7 +83,8 @@ class Toolkit(msgspec.Struct):
 
 
 class Field:
-    """An entry field with its name above it. What is pasted comes in one line."""
+    """An entry field with its name above it. What is pasted comes in one line; of what is far too long the beginning is
+    offered."""
 
     def __init__(
         self, tools: Toolkit, master: tk.Misc, name: str, value: str = "", *, secret: bool = False, hint: str = ""
@@ -100,7 +103,10 @@ class Field:
             eye.bind("<Button-1>", lambda event: self._turn())
             tooltip.attach(eye, tools.palette, _("Show or hide"))
             eye.place(in_=self.entry, relx=1, rely=0.5, x=-tools.px(12), anchor="e")
-        self._text = EntryText(self.entry, secret=secret)
+        self.limit = PASTED_MAX  # of what is offered then
+        self._offer: Offer | None = None
+        self._tools = tools
+        self._text = EntryText(self.entry, secret=secret, too_long=self._too_long)
         self.set(value)
 
     def get(self) -> str:
@@ -113,6 +119,21 @@ class Field:
     def focus(self) -> None:
         self.entry.focus_set()
         self.entry.icursor("end")
+
+    def _too_long(self, pasted: str) -> None:
+        part = first_part(pasted, self.limit - len(self.get()), _FIELD_OCTETS_MAX)
+        self._offer = self._offer or Offer(self._tools, self.frame, self._answered, narrow=True)
+        self._offer.frame.pack(fill="x")
+        self._offer.ask(
+            _("Too long: {count} characters.").format(count=len(pasted)),
+            _("Insert the first {n}").format(n=len(part)) if part else "",
+            lambda: self._text.insert(part),
+        )
+
+    def _answered(self) -> None:
+        if self._offer:
+            self._offer.frame.pack_forget()
+        self.entry.focus_set()
 
     def _turn(self) -> None:
         """Somebody wants to read a secret that they type, or hide it again."""

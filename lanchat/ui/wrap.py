@@ -218,7 +218,11 @@ class _Rows:
 
 def _fitting(text: str, width: int, measure: Measure) -> int:
     """How many characters of `text` fit, never cutting a base character from its marks."""
-    low, high = 0, len(text)
+    # A word may be thousands of letters long, of which a row holds some tens: at most twice that is measured.
+    high = 16
+    while high < len(text) and measure(text[:high]) <= width:
+        high *= 2
+    low, high = 0, min(high, len(text))
     while low < high:
         middle = (low + high + 1) // 2
         if measure(text[:middle]) <= width:

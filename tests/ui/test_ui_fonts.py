@@ -29,6 +29,10 @@ for step in (0, 4):
             text = "".join(draw.choices(letters, weights=[9] * 95 + [1] * (len(letters) - 95), k=draw.randint(1, 12)))
             if fonts.measure(role, text) != int(root.tk.call("font", "measure", role.value, text)):
                 wrong.append((role.value, text))
+for n in range(300):
+    fonts.measure(Font.BODY, "x" * (4000 - n))
+kept = sum(len(word) for widths in fonts._widths.values() for word in widths)
+print(json.dumps({"kept": kept < 200_000}), flush=True)
 print(json.dumps({"wrong": wrong, "added": all(letters.add_up for letters in fonts._letters.values())}), flush=True)
 """
 
@@ -37,6 +41,8 @@ def test_letters_add_up_to_words(display: str) -> None:
     with Child(
         [sys.executable, "-c", PROGRAM], env=screen_environment(display), cwd=Path(__file__).parents[2]
     ) as child:
-        told = json.loads(child.wait_for_line(lambda line: line.startswith("{"), 60, "it is measured"))
+        kept = json.loads(child.wait_for_line(lambda line: line.startswith('{"kept'), 60, "long words are measured"))
+        told = json.loads(child.wait_for_line(lambda line: line.startswith('{"wrong'), 60, "it is measured"))
         child.wait(10)
+    assert kept == {"kept": True}
     assert told == {"wrong": [], "added": True}

@@ -181,3 +181,26 @@ def test_four_thousand_emoji_are_edited_and_sent(display: str, tmp_path: Path) -
         wait_until(lambda: len(composer(window)) > 3000, 10, "they are there again")
         window.keys("ctrl+End", "Left", "BackSpace", "Return")
         assert window.wait_command("Send")["text"] == "🦄" * 3997 + "b"
+
+
+def test_a_megabyte_pasted_into_a_small_field_is_told(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile") as window, clipboard(display, "y" * 1_000_000):
+        window.see("Everything is up to date")
+        window.keys("ctrl+n")
+        window.see("Make the room")
+        window.write("z")
+        window.keys("ctrl+v")
+        window.see("Too long: 1000000 characters")
+        window.keys("Escape")
+        window.probe.wait_gone("Too long")
+        window.see("Make the room")
+        window.keys("ctrl+v")
+        window.see("Insert the first 63")
+        window.keys("Return")
+        wait_until(lambda: window.probe.find("z" + "y" * 63, "TEntry"), 10, "the part is there")
+        window.keys("Escape")
+        window.keys("ctrl+f")
+        window.see("In all rooms")
+        window.keys("ctrl+v")
+        window.click("Insert the first 200", "TButton")
+        wait_until(lambda: window.probe.find("y" * 200, "TEntry"), 10, "the part is there")

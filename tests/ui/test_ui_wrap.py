@@ -115,3 +115,26 @@ def test_the_short_way_with_plain_text_comes_to_the_same(paragraph: str, width: 
 def test_the_short_way_gives_up_at_a_word_that_is_longer_than_a_row_alone() -> None:
     assert _rows_of_words("ab abcdef", 0, 50, measure) is None
     assert _rows_of_words("ab abcde", 0, 50, measure) is not None
+
+
+def test_the_work_for_a_word_grows_with_its_length_only() -> None:
+    measured = []
+
+    def measure(text: str) -> int:
+        measured.append(len(text))
+        return len(text)
+
+    counts = []
+    for letters in (4000, 16_000):
+        measured.clear()
+        assert len(wrap("x" * letters, 80, measure, lambda name: 20)) == letters // 80
+        counts.append(sum(measured))
+    assert counts[1] < 5 * counts[0]
+    assert counts[1] < 30 * 16_000
+
+
+def test_a_letter_with_a_thousand_marks_is_one() -> None:
+    text = "e" + "\u0301" * 1000 + "x" * 200
+    rows = wrap(text, 80, lambda part: sum(char != "\u0301" for char in part), lambda name: 20)
+    assert "".join(piece.text for row in rows for piece in row.pieces) == text
+    assert len(rows) == 3

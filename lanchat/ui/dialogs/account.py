@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.protocol.wire import Device, Profile
 from lanchat.ui import glyphs, words
 from lanchat.ui.chat import Chat
@@ -23,6 +24,7 @@ class ProfileDialog(Dialog):
     def build(self) -> None:
         self.text(self.title, Look.TITLE)
         self._name = self.field(_("Your name as others see it"))
+        self._name.limit = DISPLAY_NAME_MAX
         self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
         self._profile = ("", "")
         self.main_button(_("Save"), self._save)

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import Person, RoomView
+from lanchat.protocol.limits import ROOM_NAME_MAX
 from lanchat.protocol.names import name_key
 from lanchat.protocol.wire import HistoryPolicy
 from lanchat.ui import glyphs, words
@@ -29,6 +30,7 @@ class NewRoomDialog(Dialog):
     def build(self) -> None:
         self.text(self.title, Look.TITLE)
         self._name = self.field(_("Name"))
+        self._name.limit = ROOM_NAME_MAX
         self._private = checkbox(
             self.tools, self.body, _("Private: only people who are invited see it and can join"), False
         )
