@@ -13,7 +13,7 @@ async def rooms(session: Session) -> None:
     if not await session.go_live_or_away():
         session.output.note(_("The server is away: this is what this computer knows"))
     people = await session.people()
-    for room in await session.call(api.ListRooms()):
+    for room in await session.call(api.ListRooms(counted=True)):
         session.output.row(room_row(room, people), room_text(room, people))
 
 

@@ -280,7 +280,11 @@ class Disconnect(msgspec.Struct, frozen=True):
 
 
 class ListRooms(msgspec.Struct, frozen=True):
-    """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away."""
+    """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away. `counted`: only when
+    what is unread is counted to its end, also in rooms of which this computer has only the newest part; else
+    `RoomUpdated` follows."""
+
+    counted: bool = False
 
 
 class FindRoom(msgspec.Struct, frozen=True):

@@ -35,6 +35,8 @@ async def list_rooms(client: "Client", command: api.ListRooms) -> list[api.RoomV
     member = client.logged_in()
     if member.in_session:
         await _refresh_rooms(member)
+    if command.counted:
+        await member.count_unread()
     return [member.book.view(room) for room in member.core.directory.rooms.values()]
 
 

@@ -6,6 +6,7 @@ the local copy directly.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -39,6 +40,8 @@ SESSION_PATIENCE = 10.0
 # Decisions that somebody may still ask for; one takes 200 octets.
 DECIDED_MAX = 10_000
 REQUEST_TIMEOUT = 30.0
+# A page of 200 records takes some milliseconds, a thousand unread messages in each of 60 rooms a few seconds.
+COUNT_PATIENCE = 10.0
 _UNDER_WAY = frozenset((LinkState.CONNECTING, LinkState.AUTHENTICATING))
 _CAUSES = {Kind.EDIT: "edit", Kind.DELETE: "delete", Kind.REACTION: "reaction"}
 
@@ -336,6 +339,14 @@ class Member:
         async with self._fetching_unread:
             while self.book.misses_unread(room) and await self.fetch_older(room):
                 self._room_updated(room)
+
+    async def count_unread(self) -> None:
+        """Fetch what is unread in any room and not here, for a while; as far as the server gives it."""
+        rooms = [room.id for room in self.core.directory.rooms.values() if room.joined]
+        with contextlib.suppress(api.CommandError, TimeoutError):
+            async with asyncio.timeout(COUNT_PATIENCE):
+                for room in rooms:
+                    await self._fetch_unread(room)
 
     async def _learn_people(self) -> None:
         await self.ask(wire.ListUsers())

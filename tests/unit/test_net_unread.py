@@ -247,6 +247,41 @@ def test_a_device_that_is_new_to_the_account_counts_what_it_has_not_got_yet(tmp_
     play(scenario, tmp_path, log)
 
 
+def test_a_list_may_wait_until_everything_is_counted(tmp_path: File) -> None:
+    log = FakeLog(rooms=3)
+    log.enrol(key_of(9), 99, "other")
+    for room in log.records:
+        for _ in range(300):
+            log.say(room)
+    marked(log, 50)
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        rooms = await anna.call(api.ListRooms(counted=True))
+        assert [room.unread for room in rooms] == [250, 250, 250]
+        server.answers[wire.History] = lambda request: wire.Failure(0, wire.Code.BUSY, "", 1000)
+        assert await anna.call(api.ListRooms(counted=True)) == rooms
+
+    play(scenario, tmp_path, log)
+
+
+def test_a_list_that_cannot_be_counted_to_its_end_is_given_as_it_is(tmp_path: File) -> None:
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    for _ in range(300):
+        log.say()
+    answer = log.page
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        (room,) = await anna.call(api.ListRooms(counted=True))
+        assert room.unread == 100
+
+    def page(request: wire.History) -> wire.Page:
+        return answer(request) if request.anchor == 300 else wire.Page(1, [], bytes(32), log.head(1), [])
+
+    log.page = page  # type: ignore[method-assign]
+    play(scenario, tmp_path, log)
+
+
 def test_counting_stops_where_nobody_may_read(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
