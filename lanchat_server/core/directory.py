@@ -73,7 +73,7 @@ class Directory:
         return self.users.get(self._user_names.get(name_key(name), 0))
 
     def room_named(self, name: str) -> RoomRow | None:
-        return self.rooms.get(self._room_names.get(name_key(name), -1))
+        return self.rooms.get(self._room_names.get(name_key(name), 0))
 
     def members(self, room: int) -> Mapping[int, MembershipRow]:
         """User id to membership; do not change it."""

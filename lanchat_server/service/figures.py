@@ -34,7 +34,7 @@ def status(service: "Service") -> dict[str, Any]:
     return {
         "name": service.config.name,
         "version": __version__,
-        "uptime_s": round(service.now() - service.started, 1),
+        "uptime_s": _uptime(service),
         "users_online": sorted(users[user].name for user in service.core.sessions.online_users()),
         "sessions": len(service.core.sessions),
         "rooms": _rooms(service),
@@ -60,6 +60,10 @@ def behind_newest_ms(service: "Service") -> int:
     """How much later than the clock the newest message of a room is; 0: none is."""
     newest = max((head.time_ms for head in list(service.core.heads.values())), default=0)
     return max(0, newest - service.wall_ms())
+
+
+def _uptime(service: "Service") -> float:
+    return round(service.now() - service.started, 1)
 
 
 def _rooms(service: "Service") -> list[dict[str, Any]]:

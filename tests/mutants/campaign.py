@@ -54,7 +54,7 @@ class Campaign:
 
     def _try(self, mutant: Mutant, calls: reach.Reach) -> str:
         function = f"{mutant.path} {mutant.function}"
-        tests = calls.tests_of(function)
+        tests = calls.tests_of_module(mutant.path) if mutant.cached else calls.tests_of(function)
         seeds = self._seeds if function in calls.simulated else 0
         return run(self._root, mutant, tests, seeds, calls.cost(tests) + seeds * calls.seed_seconds)
 

@@ -44,7 +44,8 @@ _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 class Mutant(NamedTuple):
     """`function` is the qualified name within the module; `change` shows the place before and after. `number` counts
-    equal changes of one function; `digest` is of the function's text, so that a verdict ends with it."""
+    equal changes of one function; `digest` is of the function's text, so that a verdict ends with it. `cached`: the
+    function keeps its results, so that not every test that needs it calls it."""
 
     path: str
     function: str
@@ -53,6 +54,7 @@ class Mutant(NamedTuple):
     number: int
     digest: str
     place: int
+    cached: bool = False
 
     @property
     def name(self) -> str:
@@ -92,8 +94,13 @@ def mutants_of(root: Path, path: str) -> list[Mutant]:
             digests[id(function)] = hashlib.sha256(text.encode()).hexdigest()[:8]
         number = seen[name, change.text] = seen.get((name, change.text), -1) + 1
         line = getattr(change.new, "lineno", function.lineno)
-        found.append(Mutant(path, name, line, change.text, number, digests[id(function)], place))
+        found.append(Mutant(path, name, line, change.text, number, digests[id(function)], place, _is_cached(function)))
     return found
+
+
+def _is_cached(function: _Function) -> bool:
+    nodes = [node for decorator in function.decorator_list for node in ast.walk(decorator)]
+    return any(isinstance(node, ast.Name) and node.id in ("cache", "lru_cache") for node in nodes)
 
 
 def mutated(source: str, place: int) -> ast.Module:

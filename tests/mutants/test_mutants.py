@@ -11,6 +11,9 @@ from tests.mutants.trial import SURVIVED, forked
 
 ROOT = Path(__file__).parents[2]
 CORE = """
+from functools import cache
+
+
 def larger(one, other):
     if one > other:
         return one
@@ -19,14 +22,31 @@ def larger(one, other):
 
 def unreached(number):
     return number + 1
+
+
+@cache
+def table():
+    return [0, 1]
+
+
+def looked_up(place):
+    return table()[place]
 """
 TEST = """
-from lanchat.protocol.planted import larger
+from lanchat.protocol.planted import larger, looked_up
+
+
+def test_no_place():
+    looked_up(0)
 
 
 def test_the_larger_one_is_returned():
     assert larger(2, 1) == 2
     assert larger(1, 2) == 2
+
+
+def test_place():
+    assert looked_up(1) == 1
 """
 RUN = """
 import sys
@@ -73,6 +93,9 @@ def test_finds_caught_uncaught_and_unreached_mutants(tmp_path: Path) -> None:
     assert verdicts[name + "return other → return None"] == TEST_ID
     assert verdicts[name + "one > other → one >= other"] == SURVIVED
     assert verdicts["lanchat/protocol/planted.py unreached: number + 1 → number - 1"] == SURVIVED
+    # The other test called it first, and the result was kept.
+    place = "tests/unit/test_planted.py::test_place"
+    assert verdicts["lanchat/protocol/planted.py table: [0, 1] → [0, 2]"] == place
 
 
 def test_tries_only_what_is_not_known(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def type_on(path: Path) -> None:
 def fill_up(folder: Path) -> None:
     """In a mount namespace of its own: add to a store on a tiny file system until it is full, then on one that cannot
     be written. Says what was refused and what is kept."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(folder)], check=True)
     ballast = folder / "ballast"
     ballast.write_bytes(bytes(300_000))
     store = SqliteLocalStore(folder / "log.sqlite")

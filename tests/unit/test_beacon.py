@@ -203,6 +203,12 @@ class TestTxtRecord:
         with pytest.raises(ProtocolError):
             decode({**encode_txt(ADVERT), **change})
 
+    @pytest.mark.parametrize("key", [b"id", b"fp"])
+    def test_a_missing_value_is_refused(self, key: bytes) -> None:
+        txt: dict[bytes, bytes | None] = {name.encode(): value.encode() for name, value in encode_txt(ADVERT).items()}
+        with pytest.raises(ProtocolError):
+            decode_txt(txt | {key: None}, 47474, "x")
+
     @pytest.mark.parametrize("port", [None, 0])
     def test_no_port_is_refused(self, port: int | None) -> None:
         with pytest.raises(ProtocolError):
