@@ -10,6 +10,7 @@ from lanchat.cli.exits import DONE, FAILED, CliError
 from lanchat.cli.output import Output, clock, shown
 from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _, ngettext
+from lanchat.protocol.names import tidy_name
 from lanchat_server.config import ServerConfig
 
 Operation = Callable[[str, dict[str, Any]], Any]
@@ -29,6 +30,8 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -
         "reset-password": _reset_password,
         "invite-code": _invite_code,
     }
+    if given := getattr(options, "user", ""):
+        options.user = tidy_name(given, joiners=False)
     actions[options.action](options, _operation(settings), output)
     return DONE
 

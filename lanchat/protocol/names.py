@@ -76,9 +76,10 @@ def _may_be_in_name(name: str, place: int, joiners: bool) -> bool:
 
 def clean_user_name(name: str) -> str:
     """NFC, trimmed; letters, digits and `._-`, at most 32; raises ProtocolError."""
-    name = _clean(name, USER_NAME_MAX, joiners=False)
-    if any(texts.kind(char) != WORD and char not in _USER_PUNCTUATION for char in name):
-        raise ProtocolError("user names have letters, digits, dot, hyphen and underscore only")
+    given, name = name, _clean(name, USER_NAME_MAX, joiners=False)
+    for char in name:
+        if texts.kind(char) != WORD and char not in _USER_PUNCTUATION:
+            raise TextError(char, given.find(char) + 1)
     return name
 
 

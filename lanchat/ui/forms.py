@@ -79,7 +79,8 @@ def user_problem(user: str) -> str:
     if not user:
         return _("Please type your user name.")
     rule = _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
-    return _name_problem(clean_user_name, user, rule)
+    problem = _name_problem(clean_user_name, user, rule)
+    return problem if problem in ("", rule) else f"{rule} {problem}."
 
 
 def _plain(text: str) -> str:

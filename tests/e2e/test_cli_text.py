@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_cli_client import PASSWORD, Person
+from tests.e2e.test_cli_server import server as run_server
 from tests.support.procs import ServerProcess, json_lines, run_client
 
 JOINED = "می\u200cخواهم 👨\u200d👩\u200d👧"
@@ -61,6 +62,18 @@ def test_a_name_with_joiners_is_one_name(anna: Person) -> None:
 def test_what_cannot_be_cleaned_is_named(anna: Person) -> None:
     assert "U+E000" in anna.refused(1, "create-room", "ab\ue000")
     assert "U+DCFF" in anna.refused(1, "send", "general", "gr\udcff")
+
+
+def test_the_administrators_commands_clean_names(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_bytes(b"\xef\xbb\xbfcorrect horse\r\n")
+    more = ("--password-file", str(password), "--json")
+    done = run_server(tmp_path, "users", "add", "\u2066olga\u2069", "--display-name", "O\u200blga", *more)
+    assert json_lines(done.stdout)[0]["user"] == "olga", done.stderr
+    assert "U+E000" in run_server(tmp_path, "users", "add", "o\ue000", *more).stderr
+    assert json_lines(run_server(tmp_path, "users", "list", "--json").stdout)[0]["display_name"] == "Olga"
+    done = run_server(tmp_path, "users", "reset-password", "ol\u200bga", "--json")
+    assert json_lines(done.stdout)[0]["user"] == "olga"
 
 
 def test_one_heart_is_one_reaction(anna: Person) -> None:

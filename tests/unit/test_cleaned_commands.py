@@ -59,6 +59,7 @@ def test_commands_are_cleaned(command: Any, expected: Any) -> None:
         (api.Register("anna", "x" * 8, display_name="a\u0378"), "U+0378 cannot be used here: it is character 2"),
         (api.SetProfile("\U000f0000", None), "U+F0000 cannot be used here: it is character 1"),
         (api.React(1, 2, "-1"), "hyphen"),
+        (api.Register("\u200ban+na", "x" * 8), "U+002B PLUS SIGN cannot be used here: it is character 4"),
     ],
 )
 def test_what_cannot_be_cleaned_is_named(command: Any, words: str) -> None:
