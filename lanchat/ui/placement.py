@@ -22,7 +22,12 @@ class Placement:
         root.minsize(*self._minimum)
         place = fit(parse(memory.geometry) or Place(*usual), screen, self._minimum)
         self._normal = place.text
-        root.geometry(place.text)
+        if place.x is None:
+            # A size given to `geometry` alone would make Tk say for ever after that the window is at 0, 0.
+            root.configure(width=place.width, height=place.height)
+            root.pack_propagate(False)
+        else:
+            root.geometry(place.text)
         if memory.maximised:
             self._maximise()
         root.bind("<Configure>", self._configured, add="+")

@@ -43,6 +43,18 @@ def client_box(window: UiWindow) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
+def test_the_place_that_the_window_manager_chose_is_kept(tmp_path: Path) -> None:
+    with screen(tmp_path, managed=True) as display:
+        boxes = []
+        for _start in range(3):
+            with open_again(display, tmp_path) as window:
+                window.see("Everything is up to date")
+                boxes.append(client_box(window))
+                window.quit()
+        assert boxes[0][:2] > (20, 40)
+        assert boxes == boxes[:1] * 3
+
+
 @pytest.mark.parametrize("managed", [True, False], ids=["openbox", "none"])
 def test_ten_restarts_leave_it_where_it_was(tmp_path: Path, managed: bool) -> None:
     with screen(tmp_path, managed) as display:
