@@ -181,6 +181,8 @@ class Editor:
     def rows(self, most: int) -> int:
         """How many lines the text takes on the screen, counted up to `most`."""
         last = self.text.index(f"1.0 + {most - 1} display lines")
+        if self.text.compare(last, ">", "end - 1 char"):
+            last = "end - 1 char"
         return int(self.text.tk.call(self.text, "count", "-displaylines", "1.0", last)) + 1
 
     def at_start_row(self) -> bool:

@@ -68,7 +68,8 @@ for name, pasted in json.loads(Path(sys.argv[2]).read_text()).items():
         seconds.append(time.perf_counter() - start)
     settle()
     pictures = len(text.image_names()) + len(text.window_names())
-    told[name] = {"counts": counts, "pictures": pictures, "text": editor.get(), "slowest": max(seconds)}
+    rows = [editor.rows(8), min(text.count("1.0", "end", "displaylines")[0], 8), int(text["height"])]
+    told[name] = {"rows": rows, "counts": counts, "pictures": pictures, "text": editor.get(), "slowest": max(seconds)}
 window.quit()
 print(json.dumps(told), flush=True)
 """
@@ -95,6 +96,23 @@ UNITS = {
     "lines": "\n",
     "marks": "e" + "\u0301" * 49,
 }
+
+
+def test_the_field_is_as_high_as_its_text_up_to_a_limit(display: str, tmp_path: Path) -> None:
+    texts = {
+        "none": "",
+        "short": "ab",
+        "two": "a\nb",
+        "wrapped": "word " * 30,
+        "pictures": "🦄 " * 30,
+        "many": "\n" * 50,
+    }
+    told = typed_into(display, tmp_path, texts)
+    for name in texts:
+        counted, asked, shown = told[name]["rows"]
+        assert counted == asked == shown, name
+    assert [told[name]["rows"][0] for name in ("none", "short", "two", "many")] == [1, 1, 2, 8]
+    assert 1 < told["wrapped"]["rows"][0] < 8
 
 
 def test_a_key_costs_the_same_whatever_was_pasted(display: str, tmp_path: Path) -> None:
