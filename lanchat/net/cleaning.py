@@ -100,6 +100,7 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
         "email": _new_email,
         "display_name": _new_display_name,
         "invite_code": _plain,
+        "setup_code": _plain,
     },
     api.Recover: {"user": _plain},
     api.RecoverConfirm: {"user": _plain, "code": _plain, "new_password": _password},

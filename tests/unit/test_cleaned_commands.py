@@ -5,12 +5,12 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from lanchat.cli import terminal
-from lanchat.net import api
+from lanchat.net import api, cleaning
 from lanchat.net.cleaning import cleaned
 from lanchat.ui.engine import Desk
 from tests.support.fake_client import FINGERPRINT, fake, run
@@ -79,6 +79,19 @@ def test_a_password_that_is_no_text_is_refused_and_not_shown() -> None:
 def test_commands_without_texts_stay_the_same_object() -> None:
     for command in (api.ListRooms(), api.Send(1, "plain"), api.LoadLines(1)):
         assert cleaned(command) is command
+
+
+# What no person types: it comes from the program itself.
+OF_THE_PROGRAM = {("Connect", "name"), ("GetOffer", "fingerprint"), ("WaitDecided", "id")}
+
+
+def test_every_text_of_every_command_has_its_cleaner() -> None:
+    for kind in get_args(api.Command):
+        texts = {name for name, hint in get_type_hints(kind).items() if str in (hint, *get_args(hint))}
+        cleaned_here = set(cleaning._FIELDS.get(kind, {}))
+        assert texts & set(kind.__struct_fields__) - cleaned_here == {
+            field for name, field in OF_THE_PROGRAM if name == kind.__name__
+        }, kind
 
 
 # The command line
