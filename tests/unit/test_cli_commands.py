@@ -445,6 +445,19 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_search_goes_on_until_as_many_were_found_as_were_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """The server and the local copy answer with 50 at most, however many are asked for."""
+
+    def found(command: api.Search) -> list[api.Line]:
+        top = min(command.before or 121, 121) - 1
+        return [line(seq, "apple") for seq in range(top, max(top - min(command.limit, 50), 0), -1)]
+
+    for limit, first in ((120, 1), (500, 1), (70, 51)):
+        arguments = ("history", "general", "--search", "apple", "--limit", str(limit), "--json")
+        assert run(fake({api.Search: found}), *arguments) == 0
+        assert [row["seq"] for row in rows(capsys.readouterr().out)] == list(range(first, 121))
+
+
 def test_history_tells_everything_about_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         line(1, "one", edited=True, reactions=(api.Reaction("👍", (1, 2)), api.Reaction("🎉", (99,)))),
