@@ -13,7 +13,7 @@ from lanchat.protocol.messages import Kind
 from lanchat.protocol.words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.store import schema
-from lanchat_server.store.bulk import Changes
+from lanchat_server.store.bulk import Changes, find_rows
 from lanchat_server.store.indexing import add_rows, delete_rows
 
 _records, _rooms, _search, _state = schema.records.c, schema.rooms.c, schema.search.c, schema.search_state.c
@@ -74,11 +74,13 @@ def _texts(connection: Connection, room: int, low: int, high: int) -> dict[int, 
         _records.room_id == room, _records.seq.between(low, high), _records.kind == int(Kind.TEXT)
     )
     texts = {row.seq: (row.time_ms, row.body) for row in connection.execute(said) if row.body is not None}
-    edits = select(_records.ref_seq, _records.body).where(
+    last = select(_records.ref_seq, func.max(_records.seq)).where(
         _records.room_id == room, _records.ref_seq.between(low, high), _records.kind == int(Kind.EDIT)
     )
-    for ref, body in connection.execute(edits.order_by(_records.seq)):
-        if ref in texts and body is not None:
+    edits = {edit: ref for ref, edit in connection.execute(last.group_by(_records.ref_seq)) if ref in texts}
+    for edit, body in find_rows(connection, "records", ("room_id", "seq"), ("body",), [(room, edit) for edit in edits]):
+        if body is not None:
+            ref = edits[edit[1]]
             texts[ref] = (texts[ref][0], body)
     return texts
 

@@ -62,8 +62,13 @@ class Log:
         self.store = store
         self.room = general(store).id if room is None else room
         self._step_ms = step_ms
+        self._clock_ms: int | None = None
         self._numbers: dict[tuple[bytes, int], int] = {}
         self._head = next(row.head for row in store.snapshot().rooms if row.id == self.room)
+
+    def set_clock(self, ms: int) -> None:
+        """The next record has this time."""
+        self._clock_ms = ms
 
     @property
     def head(self) -> RoomHead:
@@ -85,7 +90,8 @@ class Log:
         n = self._numbers.get((id_, run), 0) + 1
         self._numbers[id_, run] = n
         header = Header(self.room, id_, run, n, kind, ref, 5, n)
-        time_ms = self._head.time_ms + self._step_ms
+        time_ms = self._head.time_ms + self._step_ms if self._clock_ms is None else self._clock_ms
+        self._clock_ms = None
         record = Record(self._head.seq + 1, time_ms, encode(header), octets((text, n), 64), text.encode())
         chain = chain_hash(self.store.log.log_id, self.room, self._head.hash, record)
         self._head = RoomHead(record.seq, chain, time_ms)

@@ -76,3 +76,17 @@ def test_a_deletion_is_told(rig: Rig) -> None:
     say(rig, 1, "", Kind.DELETE, seq)
     (hit,) = search(rig, seq).hits
     assert [Note(record).header.kind for record in hit.changes][-1] is Kind.DELETE
+
+
+def test_a_number_bounds_a_search_in_one_room_only(rig: Rig) -> None:
+    """In several it would mean another moment in each."""
+    bounds: list[int] = []
+
+    def found(*what: Any, before: int, limit: int) -> list[Any]:
+        bounds.append(before)
+        return []
+
+    rig.store.search = found  # type: ignore[method-assign]
+    for room in (GENERAL, 0):
+        search_rooms(rig.store, rig.directory, 2, Search(room, "word", 7, 50))
+    assert bounds == [7, 0]

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
 from lanchat.protocol.messages import Kind, MessageKey
 from lanchat_server.core.model import RunKey
-from lanchat_server.store import SqlStore
+from lanchat_server.store import SqlStore, schema
 from tests.support.stores import Database, Log, octets
 
 # What SQLite calls reading all of a room, or all of everything.
@@ -30,10 +30,12 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 class Plans:
-    """What SQLite does for each statement about records."""
+    """What SQLite does for each statement about a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: str = "records", whole: tuple[str, ...] = WHOLE) -> None:
         self.steps: list[str] = []
+        self._table = table
+        self._whole = whole
 
     def __enter__(self) -> "Plans":
         event.listen(Engine, "before_cursor_execute", self._explain)
@@ -43,13 +45,13 @@ class Plans:
         event.remove(Engine, "before_cursor_execute", self._explain)
 
     def _explain(self, _connection: Any, cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
-        if "records" in statement and not statement.startswith("INSERT") and not many:
+        if self._table in statement and not statement.startswith("INSERT") and not many:
             for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
                 self.steps.append(f"{row[-1]}   for   {statement}")
 
     def check(self) -> None:
         assert self.steps
-        assert [step for step in self.steps if any(sign in step for sign in WHOLE)] == []
+        assert [step for step in self.steps if any(sign in step for sign in self._whole)] == []
 
 
 def talk(store: SqlStore) -> Log:
@@ -87,4 +89,24 @@ def test_judging(store: SqlStore) -> None:
         assert len(tx.decisions([MessageKey(room, device, 7, n) for n in range(1, 20)])) == 19
         assert tx.last_numbers([RunKey(room, device, 7)]) == {RunKey(room, device, 7): 302}
         assert len(tx.targets(room, range(1, 20))) == 19
+    plans.check()
+
+
+def test_indexing_anew(store: SqlStore) -> None:
+    talk(store)
+    with store.replacing() as connection:
+        connection.execute(update(schema.search).values(tokens=" zzold"))
+        connection.execute(update(schema.search_state).values(version=0))
+    with Plans() as plans, store.transaction() as tx:
+        assert tx.index_more(50) is not None
+        assert tx.index_more(50) is not None
+    plans.check()
+
+
+def test_storing_while_the_clock_is_behind(store: SqlStore) -> None:
+    log = talk(store)
+    log.say("later")
+    log.set_clock(5)
+    with Plans("search", ("INDEX search_record (room_id=?)", "SCAN search")) as plans:
+        log.say("earlier")
     plans.check()
