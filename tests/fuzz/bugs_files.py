@@ -155,8 +155,11 @@ def file_twice() -> list[Change]:
 
 def name_before_the_host() -> list[Change]:
     """A link may name one host before an @ and lead to the one behind it."""
-    honest = identity._split
-    return [(identity, "_split", lambda text, complaint: honest(re.sub("//[^/@]*@", "//", text), complaint))]
+    split, plain = identity._split, identity._is_plain
+    return [
+        (identity, "_split", lambda text, complaint: split(re.sub("//[^/@]*@", "//", text), complaint)),
+        (identity, "_is_plain", lambda text: plain(text.replace("@", ""))),
+    ]
 
 
 BUGS: Plants = {
