@@ -13,6 +13,7 @@ from itertools import accumulate
 from lanchat.protocol.text import clean_text
 from lanchat.ui import glyphs
 from lanchat.ui.clipboard import clipboard_text
+from lanchat.ui.undo import History, Snapshot
 
 # No name, address or password is longer; what is pasted beyond it would only make the window slow.
 PASTED_MAX = 4096
@@ -67,11 +68,14 @@ class EntryText:
         self._wide = int(entry.tk.call("string", "length", "\U0001f389"))
         self._now = Shown(entry.get(), self._wide, secret=secret)
         self._busy = False
+        self._history = History()  # what is secret never gets into it
         judge = entry.register(self._change)
         entry.configure(validate="key", validatecommand=(judge, "%d", "%i", "%S", "%P"))
         entry.bind("<Key>", self._key)
         entry.bind("<<Paste>>", self._paste)
         if not secret:
+            entry.bind("<<Undo>>", lambda event: self._go(self._history.undo()))
+            entry.bind("<<Redo>>", lambda event: self._go(self._history.redo()))
             entry.bind("<<Copy>>", lambda event: self._copy())
             entry.bind("<<Cut>>", lambda event: self._cut())
             entry.selection_handle(self._give, selection="PRIMARY")
@@ -82,6 +86,12 @@ class EntryText:
 
     def set(self, text: str) -> None:
         self._take(text, len(text))
+        self._history = History("" if self._secret else text)
+
+    def _go(self, step: Snapshot | None) -> str:
+        if step:
+            self._take(step.text, step.cursor)
+        return "break"
 
     def _take(self, text: str, cursor: int) -> None:
         """Another text, with the cursor at this offset."""
@@ -106,6 +116,8 @@ class EntryText:
             first, last = now.down(at), now.up(at + now.width(changed))
             fresh = ""
         text = now.text[:first] + fresh + now.text[last:]
+        if not self._secret:
+            self._history.changed(Snapshot(text, first + len(fresh)))
         then = Shown(text, self._wide, secret=self._secret)
         if then.shown == glyphs.joined(after):
             self._now = then

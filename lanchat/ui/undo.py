@@ -1,4 +1,4 @@
-"""Undo for the composer: snapshots of the logical text, because Tk's own undo loses pictures. Pure."""
+"""Undo for text fields: snapshots of the logical text, because Tk's own undo loses pictures. Pure."""
 
 import msgspec
 

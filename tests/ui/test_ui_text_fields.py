@@ -165,3 +165,20 @@ def test_a_password_is_pasted_without_its_line_break(display: str, tmp_path: Pat
         window.write("ivan")
         window.keys("Tab", "ctrl+v", "Return")
         window.see("Message to general")
+
+
+def test_a_field_takes_changes_back_and_makes_them_again(window: UiWindow, copied: Copied) -> None:
+    copied("🎉 a name that somebody copied")
+    new_room(window)
+    window.write("My room ")
+    window.keys("ctrl+v")
+    window.see("My room [party popper] a name that somebody copied", "TEntry")
+    window.keys("ctrl+a", "BackSpace")
+    window.probe.wait_gone("My room", "TEntry")
+    window.keys("ctrl+z")
+    window.see("My room [party popper] a name that somebody copied", "TEntry")
+    window.keys("ctrl+z")
+    window.probe.wait_gone("somebody copied", "TEntry")
+    window.see("My room ", "TEntry")
+    window.keys("ctrl+shift+z")
+    window.see("My room [party popper] a name that somebody copied", "TEntry")
