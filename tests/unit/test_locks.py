@@ -1,6 +1,7 @@
 """The lock files are what pyproject.toml asks for: complete, within its ranges, with hashes, without addresses."""
 
 import re
+import runpy
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,6 +123,18 @@ def test_the_build_group_holds_what_the_build_system_requires() -> None:
 def test_actions_of_the_workflow_have_exact_versions(file: Path) -> None:
     used = re.findall(r"uses: *(\S+)", file.read_text(encoding="utf-8"))
     assert [action for action in used if not re.search(r"@(v\d+\.\d+\.\d+|[0-9a-f]{40})$", action)] == []
+
+
+def test_what_changed_is_told() -> None:
+    locks = runpy.run_path(str(ROOT / "packaging" / "dev" / "locks.py"))
+    before = locks["versions"](["one==1 \\\n", "two==2.0 ; x \\\ntwo==2.1 ; y \\\nsame==1\n", "gone==3\n"])
+    after = locks["versions"](["one==1.1 \\\n", "two==2.1 \\\nsame==1\n", "fresh==4\n"])
+    assert list(locks["changes"](before, after)) == [
+        "fresh: new, 4",
+        "gone: dropped",
+        "one: 1 -> 1.1",
+        "two: 2.0, 2.1 -> 2.1",
+    ]
 
 
 HASHES = ["    --hash=sha256:" + "0" * 64]
