@@ -1,7 +1,8 @@
 """`run_admin`: an administrator's operation on the running server of a data directory, else on its database.
 
-The running server is asked first: it has the accounts in memory, and with SQLite it holds the database. Commands for a
-server on another computer belong there.
+The running server is asked first: it has the accounts in memory. Only when for certain nobody listens there, a command
+works on the database, and what writes does so under the lease, which it gets when no server has it: not one with other
+data either, nor one on another computer. Whatever else happens ends the command in one line.
 """
 
 import asyncio
@@ -9,85 +10,161 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lanchat.i18n import _
 from lanchat_server import accounts
 from lanchat_server.accounts import Change
-from lanchat_server.administration import AdminError, make_backup, operate
+from lanchat_server.administration import BACKUP_FILE, AdminError, describe_backup, operate
+from lanchat_server.backup import backup_at_rest
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
-from lanchat_server.core.ports import Store, StoreError, Transaction
+from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.service.admin_channel import ADMIN_FILE, ANSWER_TIMEOUT, BACKUP_TIMEOUT
+from lanchat_server.service.admin_channel import (
+    ADMIN_FILE,
+    ANSWER_TIMEOUT,
+    BACKUP_TIMEOUT,
+    MISUNDERSTOOD,
+    SILENCE_MAX,
+)
+from lanchat_server.store import open_store
 
-__all__ = ["AdminError", "run_admin"]
+__all__ = ["AdminError", "check_nobody_listens", "run_admin"]
 
 T = TypeVar("T")
+# Seconds. Windows knocks for two before it says that nobody listens.
+CONNECT_TIMEOUT = 5.0
+# A list of 10,000 accounts is 2 MB.
+ANSWER_MAX = 64 << 20
+READING = ("users.list",)
 
 
 def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
     """The operation's result; raises AdminError with one line for a person."""
-    answer = _ask_running(config, operation, arguments)
+    answer = _ask_running(config.data_dir, operation, arguments)
     if answer is not None:
         if "error" in answer:
-            raise AdminError(answer["error"])
-        return answer.get("result")
-    if operation == "status":
-        raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
-    if operation == "backup":
-        return _backup_at_rest(config)
-    return asyncio.run(_at_rest(config, operation, arguments))
-
-
-def _backup_at_rest(config: ServerConfig) -> dict[str, Any]:
-    from lanchat_server.store import open_store
-
+            raise AdminError(str(answer["error"]))
+        return answer["result"]
     try:
-        store = open_store(config.database, config.data_dir, migrate=False)
-        try:
-            return make_backup(store, config.data_dir)
-        finally:
-            store.close()
+        if operation == "status":
+            raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
+        if operation == "backup":
+            file = config.data_dir / BACKUP_FILE
+            return describe_backup(file, backup_at_rest(file, config.database, config.data_dir))
+        return asyncio.run(_at_rest(config, operation, arguments))
+    except Fenced as error:
+        raise AdminError(_("A server started meanwhile: give the command again")) from error
     except StoreError as error:
         raise AdminError(str(error)) from error
 
 
-def _ask_running(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The running server's answer; None when there is none."""
+# --- The running server -----------------------------------------------------------------------------------------------
+
+
+def check_nobody_listens(data_dir: Path) -> None:
+    """For what must not be done beside a running server. Raises StoreError when one may run with this data."""
     try:
-        where = json.loads((config.data_dir / ADMIN_FILE).read_text(encoding="utf-8"))
-        request = {"token": where["token"], "operation": operation, "arguments": arguments}
-        with socket.create_connection(("127.0.0.1", int(where["port"])), timeout=2.0) as sock:
-            sock.settimeout(BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT)
-            sock.sendall(json.dumps(request, ensure_ascii=False).encode() + b"\n")
-            answer = json.loads(sock.makefile("rb").readline())
-    except (OSError, ValueError, KeyError, TypeError):
-        # No file, or one that a killed server left behind.
+        place = _place(data_dir)
+        if place is not None:
+            sock = _connect(data_dir, place[0])
+            if sock is not None:
+                sock.close()
+                text = _("A server runs with the data in {path}: stop it first. If there is none, remove {file}")
+                raise StoreError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+    except AdminError as error:
+        raise StoreError(str(error)) from error
+
+
+def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The running server's answer; None when for certain none listens. Raises AdminError when nobody can say."""
+    place = _place(data_dir)
+    sock = _connect(data_dir, place[0]) if place is not None else None
+    if place is None or sock is None:
         return None
-    return answer if isinstance(answer, dict) else None
+    request = {"token": place[1], "operation": operation, "arguments": arguments}
+    timeout = BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT
+    try:
+        with sock:
+            answer = json.loads(_exchange(sock, json.dumps(request, ensure_ascii=False).encode() + b"\n", timeout))
+    except (OSError, ValueError, RecursionError):
+        answer = None
+    usable = isinstance(answer, dict) and ("result" in answer or answer.get("error") not in (None, *MISUNDERSTOOD))
+    if usable:
+        return answer  # type: ignore[no-any-return]
+    text = _(
+        "The server with the data in {path} gave no usable answer: whether the command was carried out is not known."
+        " If none is running there, remove {file}"
+    )
+    raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+
+
+def _place(data_dir: Path) -> tuple[int, str] | None:
+    """Port and token; None when no file says them. Raises AdminError when it cannot be read."""
+    file = data_dir / ADMIN_FILE
+    try:
+        where = json.loads(file.read_text(encoding="utf-8"))
+        port, token = int(where["port"]), str(where["token"])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        reason = error.strerror or error
+        raise AdminError(_("Cannot read {file}: {reason}").format(file=file, reason=reason)) from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # Not of a server: those write it as a whole.
+        return None
+    return (port, token) if 0 < port < 65536 else None
+
+
+def _connect(data_dir: Path, port: int) -> socket.socket | None:
+    """None: nobody listens there, as after a server that was killed. Raises AdminError when nobody can say."""
+    try:
+        return socket.create_connection(("127.0.0.1", port), timeout=CONNECT_TIMEOUT)
+    except ConnectionRefusedError:
+        return None
+    except OSError as error:
+        text = _("The server with the data in {path} does not answer. If none is running there, remove {file}")
+        raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE)) from error
+
+
+def _exchange(sock: socket.socket, question: bytes, timeout: float) -> bytes:
+    """The line that answers. Raises OSError, also when it is not complete within `timeout` seconds, or when nothing at
+    all comes for SILENCE_MAX: a server that works on it sends blanks."""
+    end = time.monotonic() + timeout
+    sock.settimeout(SILENCE_MAX)
+    sock.sendall(question)
+    answer = bytearray()
+    while not answer.endswith(b"\n"):
+        sock.settimeout(max(0.01, min(SILENCE_MAX, end - time.monotonic())))
+        octets = sock.recv(1 << 16)
+        if not octets or len(answer) > ANSWER_MAX or time.monotonic() > end:
+            raise TimeoutError
+        answer += octets
+    return bytes(answer)
+
+
+# --- A database that no server has ------------------------------------------------------------------------------------
 
 
 async def _at_rest(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
-    from lanchat_server.store import open_store
-
+    store = open_store(config.database, config.data_dir)
     try:
-        store = open_store(config.database, config.data_dir)
+        if operation not in READING:
+            store.claim_lease()
+        host = _DatabaseAtRest(config, store)
         try:
-            host = _DatabaseAtRest(config, store)
-            try:
-                return await operate(host, operation, arguments)
-            finally:
-                host.hasher.close()
+            return await operate(host, operation, arguments)
         finally:
-            store.close()
-    except StoreError as error:
-        raise AdminError(str(error)) from error
+            host.hasher.close()
+    finally:
+        store.close()
 
 
 class _DatabaseAtRest:
-    """Runs operations on a database that no server holds. Takes no lease: a server elsewhere would stop for it."""
+    """Runs operations on a database that no server has."""
 
     def __init__(self, config: ServerConfig, store: Store) -> None:
         self._store = store

@@ -18,7 +18,7 @@ from lanchat.protocol.text import TextError
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
-from lanchat_server.backup import backup
+from lanchat_server.backup import Summary, backup
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import Transaction
@@ -189,7 +189,11 @@ def make_backup(store: SqlStore, data_dir: Path) -> dict[str, Any]:
     """Write a backup into the data directory, for whoever asked to move it away: a server that runs as another user
     could not write where that one wants it. Raises StoreError."""
     file = data_dir / BACKUP_FILE
-    summary = backup(file, store, data_dir / "keys")
+    return describe_backup(file, backup(file, store, data_dir / "keys"))
+
+
+def describe_backup(file: Path, summary: Summary) -> dict[str, Any]:
+    """The result of the operation `backup`."""
     log = summary.log
     return {
         "file": str(file),

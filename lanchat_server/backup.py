@@ -83,9 +83,10 @@ def backup(file: Path, store: SqlStore, keys: Path) -> Summary:
 
 
 def backup_at_rest(file: Path, url: str | None, data_dir: Path) -> Summary:
-    """`backup` of a server that does not run. Raises StoreError, also when it does run and its database is SQLite."""
+    """`backup` of a server that does not run. Raises StoreError, also when it does run."""
     store = open_store(url, data_dir, migrate=False)
     try:
+        store.claim_lease()
         key_swap.settle(data_dir / "keys", store.log)
         return backup(file, store, data_dir / "keys")
     finally:
@@ -97,8 +98,8 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
 
     The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Whoever
     is killed meanwhile leaves all that was there, or all of the backup, once the next start has settled the keys
-    (key_swap.py). Raises StoreError: nothing is written when the backup is damaged or the server holds users, messages
-    or keys already, unless `force` says to replace them.
+    (key_swap.py). Raises StoreError: nothing is written when a server has the database or the backup is damaged, nor
+    when there are users, messages or keys already, unless `force` says to replace them.
     """
     with _open(file) as archive:
         manifest = _check(archive, file)
@@ -108,6 +109,7 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
             raise StoreError(_not_empty(keys))
         store = open_store(url, data_dir)
         try:
+            store.claim_lease()
             with store.replacing() as connection:
                 summary = _fill(connection, archive, manifest, store, force)
                 key_swap.stage(keys, summary.log, _archived_keys(archive))

@@ -76,9 +76,12 @@ def _unwritable(file: Path, error: OSError) -> CliError:
 
 def restore(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     """Put a backup in the place of keys and database."""
+    from lanchat_server.admin import check_nobody_listens
     from lanchat_server.backup import restore as put_back
 
     with _told_in_one_line():
+        # Its keys would be taken from under it, whatever database it has.
+        check_nobody_listens(settings.data_dir)
         summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
     text = _("Restored from {file}: {users}, {messages}")
     made = {

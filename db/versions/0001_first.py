@@ -61,6 +61,7 @@ _table(
     _required("incarnation", _big),
     _required("holder", sa.String(255)),
     _required("taken_ms", _big),
+    _required("renewed_ms", _big),
 )
 
 _table(

@@ -51,6 +51,9 @@ class Fenced(StoreError):
 class Transaction(Protocol):
     """One transaction of the single writer."""
 
+    def renew_lease(self) -> None:
+        """Show that this server lives."""
+
     # The log
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:

@@ -11,9 +11,9 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lanchat.store.files import replace_file
 from lanchat_server.core.ports import StoreError
@@ -21,11 +21,36 @@ from lanchat_server.service.errors import Refused
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
+# What whoever is not of this server's data directory hears.
+MISUNDERSTOOD = ("not a request", "wrong token")
 ANSWER_TIMEOUT = 30.0
+# A server that works on a command shows so; one that is silent for longer has stopped, or hangs.
+SIGN_OF_LIFE = 2.0
+SILENCE_MAX = 10.0
 # A backup reads everything: 10 million messages are some 5 GB, which a slow disk takes half an hour for.
 BACKUP_TIMEOUT = 3600.0
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+async def _hung_up(reader: asyncio.StreamReader) -> bool:
+    """Whether the end of the connection is there already; it is read a turn of the event loop after the last octets."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return reader.at_eof()
+
+
+async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.StreamWriter) -> T:
+    """The result of work that may take long. Meanwhile blanks go out, which JSON passes over."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=SIGN_OF_LIFE))[0]:
+            writer.write(b" ")
+            await writer.drain()
+        return task.result()
+    finally:
+        task.cancel()
 
 
 class AdminChannel:
@@ -53,8 +78,12 @@ class AdminChannel:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 line = await reader.readline()
+            if await _hung_up(reader):
+                # As after a moment in which this process was stopped: the person was told that nothing is known of it.
+                log.warning("the administrator's channel: nobody waits for an answer any more")
+                return
             async with asyncio.timeout(BACKUP_TIMEOUT):
-                answer = await self._answer(line)
+                answer = await _with_signs_of_life(self._answer(line), writer)
             writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
@@ -68,10 +97,13 @@ class AdminChannel:
             token, operation, arguments = request["token"], request["operation"], request["arguments"]
             right = hmac.compare_digest(token.encode(), self._token.encode())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return {"error": "not a request"}
+            return {"error": MISUNDERSTOOD[0]}
         if not right:
-            return {"error": "wrong token"}
+            return {"error": MISUNDERSTOOD[1]}
         try:
             return {"result": await self._operate(operation, arguments)}
         except (Refused, StoreError, LookupError) as error:
             return {"error": str(error)}
+        except Exception:
+            log.exception("an operation failed: %s", operation)
+            return {"error": "internal error: see the server's log"}

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 INTERVAL = 2.0
-# An idle server looks this often whether a newer one has taken the database.
-LEASE_CHECK = 10.0
+# Its lease is renewed this often, for commands that would change the database behind its back (store/sqlstore.py); an
+# idle server sees by it whether a newer one has taken the database.
+LEASE_RENEWAL = 4.0
 # A session that was silent for this long on both ways is dead: a client pings when it heard nothing for 7.5 s.
 SILENCE_MAX = 75.0
 # Keys are renewed when this much of their life or of their packets is used.
@@ -28,7 +29,7 @@ async def keep_house(service: "Service") -> None:
     """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
     which must not wait when the database hangs."""
     written: asyncio.Task[None] | None = None
-    lease_checked = service.now()
+    renewed = service.now()
     compare_with_log(service)
     while True:
         await asyncio.sleep(INTERVAL)
@@ -41,19 +42,19 @@ async def keep_house(service: "Service") -> None:
         except Exception:
             log.exception("housekeeping failed")
         if written is None or written.done():
-            look = service.now() - lease_checked >= LEASE_CHECK
-            if look:
-                lease_checked = service.now()
-            written = service.background(_write(service, look_after_lease=look))
+            renew = service.now() - renewed >= LEASE_RENEWAL
+            if renew:
+                renewed = service.now()
+            written = service.background(_write(service, renew_lease=renew))
         service.wake()
 
 
-async def _write(service: "Service", *, look_after_lease: bool) -> None:
+async def _write(service: "Service", *, renew_lease: bool) -> None:
     try:
+        if renew_lease:
+            await service.writer.transact(_renew_lease)
         await save(service)
         await settle_clock(service)
-        if look_after_lease:
-            await service.writer.transact(lambda tx: together(None))
     except StoreError as error:
         log.warning("the database is away: %s", error)
 
@@ -89,6 +90,11 @@ def compare_with_log(service: "Service") -> None:
     if behind_ms > TOLERANCE_MS:
         text = "the clock is %.1f s behind the newest message: it was ahead before, or is wrong now"
         log.warning(text, behind_ms / 1000)
+
+
+def _renew_lease(tx: Transaction) -> Change[None]:
+    tx.renew_lease()
+    return together(None)
 
 
 def _end_silent(service: "Service") -> None:

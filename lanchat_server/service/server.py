@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import ssl
@@ -38,6 +37,7 @@ from lanchat_server.service.reindexing import index_anew
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import Threads
 from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.sqlstore import this_process
 
 T = TypeVar("T")
 BACKLOG = 256
@@ -107,7 +107,7 @@ async def _run(
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
     try:
-        store.take_lease(f"{socket.gethostname()}:{os.getpid()}", Service.wall_ms())
+        store.take_lease(this_process(), Service.wall_ms())
         directory = Directory(store.snapshot())
     except StoreError as error:
         raise StartError(str(error)) from error

@@ -82,10 +82,9 @@ def clear(connection: Connection) -> None:
 
 
 def set_log(connection: Connection, log: LogState) -> None:
-    """Give the database this identity; a server that runs on it is fenced."""
+    """Give the database this identity."""
     connection.execute(update(schema.log).values(log_id=log.log_id, epoch=log.epoch))
     reindexing.set_current(connection)
-    connection.execute(update(schema.lease).values(incarnation=schema.lease.c.incarnation + 1))
 
 
 def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> None:

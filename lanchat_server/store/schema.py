@@ -65,6 +65,7 @@ lease = Table(
     _required("incarnation", _big),
     _required("holder", String(255)),
     _required("taken_ms", _big),
+    _required("renewed_ms", _big),
 )
 
 users = Table(

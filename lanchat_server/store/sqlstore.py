@@ -1,5 +1,8 @@
 """The store: a database behind the contract in lanchat_server.core.ports."""
 
+import os
+import socket
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -7,10 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from lanchat.i18n import _
 from lanchat.protocol.records import Record
 from lanchat_server.core.model import LogState, RoomHead, Snapshot, StoredPage
-from lanchat_server.store import reads, schema
+from lanchat_server.core.ports import StoreError
+from lanchat_server.store import claiming, reads, schema
 from lanchat_server.store.asking import Asking
+from lanchat_server.store.claiming import Holding, Verdict, Watch
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
@@ -20,11 +26,15 @@ from lanchat_server.store.url import Address
 from lanchat_server.store.writing import Writing
 
 
+def this_process() -> str:
+    """As the holder of a lease is named."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class SqlStore:
     """See lanchat_server.core.ports.Store. Made by `open_store`.
 
-    Without `take_lease` a transaction takes its turn with those of a server, but is never fenced: that is for
-    commands that change a database at rest.
+    A server takes the lease; a command claims it, and has nothing to write while a server lives.
     """
 
     def __init__(self, engine: Engine, address: Address, log: LogState, lock: FileLock | None) -> None:
@@ -43,6 +53,31 @@ class SqlStore:
             return self._writing.take_lease(holder, now_ms)
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
+
+    def claim_lease(self) -> None:
+        """Take the lease for a command. A server that ended without giving it back is waited for, as long as it takes
+        to know (claiming.py). Raises StoreError when one lives.
+
+        The file lock says already that no other process has a SQLite database.
+        """
+        watch = Watch(time.monotonic())
+
+        def judge(held: Holding) -> Verdict:
+            return Verdict.FREE if self._lock is not None else watch.look(held, time.monotonic())
+
+        while True:
+            try:
+                held, verdict = self._writing.claim(this_process(), time.time_ns() // 1_000_000, judge)
+            except SQLAlchemyError as error:
+                raise store_error(error, self.address) from error
+            if verdict is Verdict.FREE:
+                return
+            if verdict is Verdict.LIVES:
+                text = _(
+                    "A server ({holder}) runs on the database {database}: give the command there, or stop it first"
+                )
+                raise StoreError(text.format(holder=held.holder, database=self.address))
+            time.sleep(claiming.LEASE_LOOK)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -83,11 +118,12 @@ class SqlStore:
 
     @contextmanager
     def replacing(self) -> Iterator[Connection]:
-        """A transaction without a lease and without a limit on single statements, to replace everything."""
+        """A transaction under the lease and without a limit on single statements, to replace everything."""
         engine = make_engine(self.address, answer_timeout=LONG_ANSWER_TIMEOUT)
         try:
             with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-                connection.execute(select(schema.lease.c.incarnation).with_for_update())
+                held = connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar_one()
+                self._writing.check(held)
                 yield connection
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
@@ -136,6 +172,7 @@ class SqlStore:
     def close(self) -> None:
         if self._abandoned:
             return
+        self._writing.give_back()
         self._writing.close()
         self._asking.close()
         self._engine.dispose()

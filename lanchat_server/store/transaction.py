@@ -74,6 +74,9 @@ class SqlTransaction(Accounts, Rooms):
         self._appended: dict[int, _Appended] = {}
         self.known_heads = heads
 
+    def renew_lease(self) -> None:
+        self._writing.renew()
+
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
         unknown = [(room,) for room in rooms if room not in self.known_heads]
         for (room,), *head in find_rows(self._connection, "rooms", ("id",), _HEAD, unknown):

@@ -28,6 +28,7 @@ def make_server(folder: Path, user: str) -> None:
     for name in KEYS:
         (folder / "keys" / name).write_text(f"{user}'s {name}")
     store = open_store(None, folder)
+    store.take_lease("test", 1)
     added(store, user)
     store.close()
 

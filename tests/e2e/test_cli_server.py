@@ -287,3 +287,26 @@ def test_registration_codes_of_server_and_moderator(tmp_path: Path) -> None:
         assert made.returncode == 0, made.stderr
         assert register("boris", "--invite-code", json.loads(made.stdout)["code"]) == 0
         assert run_client(["invite-code"], tmp_path / "anna").returncode == 4
+
+
+@pytest.mark.mariadb
+def test_commands_do_nothing_behind_a_stopped_server(tmp_path: Path, mariadb_url: str) -> None:
+    """SIGSTOP: its sockets take connections, nobody answers; from another folder the lease alone tells."""
+    database = {"LANCHAT_DATABASE": mariadb_url}
+    with ServerProcess(tmp_path / "data", database=mariadb_url) as running:
+        running.add_account("anna")
+        running.add_account("boris")
+        running.signal(signal.SIGSTOP)
+        try:
+            said = error_line(server(tmp_path, "users", "disable", "boris", env=database))
+            assert str(tmp_path) in said
+            assert error_line(server(tmp_path, "restore", str(tmp_path / "nothing"), env=database))
+        finally:
+            running.signal(signal.SIGCONT)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        said = error_line(server(elsewhere, "users", "disable", "boris", env=database))
+        assert f":{running.pid}" in said
+        assert not any(row["disabled"] for row in json_lines(server(tmp_path, "users", "list", "--json").stdout))
+        assert running.stop() == 0
+    assert server(elsewhere, "users", "disable", "boris", env=database).returncode == 0

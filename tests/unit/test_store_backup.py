@@ -152,13 +152,16 @@ class TestRestoring:
         assert restore(copy, None, tmp_path / "third").log.epoch == 5
 
     @pytest.mark.mariadb
-    def test_a_server_that_still_runs_is_fenced(self, file: Path, tmp_path: Path, mariadb_url: str) -> None:
-        running = open_store(mariadb_url, tmp_path)
-        running.take_lease("old", 1)
+    def test_a_server_that_did_not_end_well_is_fenced(
+        self, file: Path, tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("lanchat_server.store.claiming.LEASE_LIFETIME", 0.1)
+        silent = open_store(mariadb_url, tmp_path)
+        silent.take_lease("old", 1)
         restore(file, mariadb_url, tmp_path / "new")
         with pytest.raises(Fenced):
-            added(running, "Carla")
-        running.close()
+            added(silent, "Carla")
+        silent.close()
 
     def test_a_server_that_runs_on_sqlite_is_left_alone(self, file: Path, tmp_path: Path) -> None:
         store = open_store(None, tmp_path / "target")

@@ -228,6 +228,7 @@ class TestServers:
         with MariaDB(options) as server:
             server.execute("CREATE DATABASE chat")
             store = open_store(server.url("chat"), tmp_path)
+            store.take_lease("test", 1)
             with store.transaction() as tx:
                 added = tx.add_user(user("Zoë 'x' \"\\"))
             assert store.snapshot().users == [added]
