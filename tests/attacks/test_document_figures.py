@@ -117,6 +117,7 @@ PHRASES = {
     ],
     "ARCHITECTURE.md": [
         f"{service.READERS} readers (pages, search, repair)",
+        f"a stop gives the database {service.CLOSE_PATIENCE:g} s",
         f"**Pages of up to {limits.PAGE_RECORDS_MAX:,} records",
         f"They begin with {limits.RECORDS_MAX}",
         f"**{CORE.nack_rate:g} NACKs a second, repeated after {ms(CLIENT.nack_first)} ms and then at distances that "
