@@ -250,9 +250,13 @@ class Process:
         try:
             self._pump()
         except ProcessDied:
-            self.world.counters["torn write"] += 1
-            self.crash()
-            self.world.revive(self.profile)
+            self._die()
+
+    def _die(self) -> None:
+        """In the middle of a write to its store; somebody starts it again."""
+        self.world.counters["torn write"] += 1
+        self.crash()
+        self.world.revive(self.profile)
 
     def _pump(self) -> None:
         core = self.core
@@ -288,7 +292,10 @@ class Process:
             return
         if self.alive and self._armed == armed:
             self._armed = None
-            self.core.handle_timer(self.clock.now)
+            try:
+                self.core.handle_timer(self.clock.now)
+            except ProcessDied:
+                self._die()
             self.pump()
 
     # --- Sending -----------------------------------------------------------------------------------------------------
@@ -376,9 +383,7 @@ class Process:
             self.world.counters["full disk"] += 1
             return
         except ProcessDied:
-            self.world.counters["torn write"] += 1
-            self.crash()
-            self.world.revive(self.profile)
+            self._die()
             return
         self.pump()
 
