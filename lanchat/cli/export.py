@@ -32,7 +32,7 @@ async def export(session: Session) -> None:
 async def _export(session: Session, destination: Destination) -> None:
     options, to_stdout = session.options, destination.is_standard_output
     if not await session.go_live_or_away():
-        session.output.note(_("The server is away: this is what this computer knows"))
+        session.note_away()
     room = await session.room(options.room)
     people = await session.people()
     name = room_name(room, people)

@@ -86,7 +86,7 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
 async def history(session: Session) -> None:
     """Earlier messages, or those that were searched for; oldest first."""
     if not await session.go_live_or_away():
-        session.output.note(_("The server is away: this is what this computer knows"))
+        session.note_away()
     room = await session.room(session.options.room)
     people = await session.people()
     name = room_name(room, people)

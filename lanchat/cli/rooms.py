@@ -11,7 +11,7 @@ from lanchat.protocol.wire import HistoryPolicy, PresenceState
 async def rooms(session: Session) -> None:
     """This user's rooms and public ones; while the server is away those that this computer knows."""
     if not await session.go_live_or_away():
-        session.output.note(_("The server is away: this is what this computer knows"))
+        session.note_away()
     people = await session.people()
     for room in await session.call(api.ListRooms(counted=True)):
         session.output.row(room_row(room, people), room_text(room, people))

@@ -73,6 +73,7 @@ class Session:
     """One client, its events in order, and what was settled with the server."""
 
     def __init__(self, options: Namespace, output: Output, make_client: ClientFactory) -> None:
+        self._reason = ""
         self.options = options
         self.output = output
         self.deadline = Deadline(options.timeout)
@@ -152,17 +153,27 @@ class Session:
         return account
 
     async def go_live_or_away(self) -> bool:
-        """As `go_live`, but False when the server is away and this profile can do without: it knows its account and
-        its rooms. Raises CommandError, CliError."""
+        """As `go_live`, but False when this profile has to do without: the server is away, or nothing new can be stored
+        here. It knows its account and its rooms. Raises CommandError, CliError."""
         try:
             await self.go_live()
         except api.CommandError as error:
+            if error.trouble is api.Trouble.LOCAL and await self._remembers_rooms():
+                self._reason = error.text
+                return False
             if error.trouble not in (api.Trouble.NO_SERVER, api.Trouble.OFFLINE, api.Trouble.TIMEOUT):
                 raise
             if not await self._remembers_rooms():
                 raise CliError(NO_SERVER, error.text) from error
             return False
         return True
+
+    def note_away(self) -> None:
+        """Why there may be more than what is shown."""
+        if self._reason:
+            self.output.note(self._reason)
+        else:
+            self.output.note(_("The server is away: this is what this computer knows"))
 
     async def _remembers_rooms(self) -> bool:
         try:

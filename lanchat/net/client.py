@@ -114,6 +114,11 @@ class Client:
             raise not_logged_in()
         return self.member
 
+    @property
+    def unwritable(self) -> str:
+        """Why the local copy cannot be written; else empty."""
+        return self._store.unwritable if self._store is not None else ""
+
     async def leave(self) -> None:
         """End the session and stop reconnecting."""
         member, self.member = self.member, None

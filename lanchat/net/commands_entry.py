@@ -250,9 +250,14 @@ async def wait_live(client: "Client", command: api.WaitLive) -> api.Account:
         return member.driver.turned_away == wire.Code.TOO_MANY_SESSIONS
 
     def settled() -> bool:
-        return crowded() or member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
+        return (
+            bool(client.unwritable) or crowded() or member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
+        )
 
-    if not await member.wait_for(settled, command.timeout):
+    done = await member.wait_for(settled, command.timeout)
+    if client.unwritable:
+        raise CommandError(Trouble.LOCAL, client.unwritable)
+    if not done:
         if member.in_session:
             raise CommandError(Trouble.TIMEOUT, _("Not everything could be loaded in time"))
         raise no_server(f"{member.server.host}:{member.server.port}")

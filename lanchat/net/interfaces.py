@@ -67,6 +67,16 @@ def _interface(adapter: ifaddr.Adapter) -> Interface:
     return Interface(str(adapter.name), adapter.index or 0, addresses)
 
 
+def ipv6_indexes() -> list[int]:
+    """Numbers of the interfaces on which IPv6 multicast may be tried, INTERFACES_MAX at most."""
+    if not socket.has_ipv6:
+        return []
+    try:
+        return [index for index, name in socket.if_nameindex() if name != "lo"][:INTERFACES_MAX]
+    except OSError:
+        return []
+
+
 def serving(interfaces: Sequence[Interface], host: str | None) -> list[Interface]:
     """Those where a server that listens on the address `host` is reached, with that address only; all for None."""
     if host is None:

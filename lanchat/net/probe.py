@@ -13,8 +13,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lanchat.net.interfaces import LIMITED_BROADCAST, Interface, broadcast_addresses, ignore_port_unreachable
-from lanchat.protocol.beacon import DISCOVERY_GROUP, TOKEN_SIZE, Advert, decode_answer, encode_probe
+from lanchat.net.interfaces import (
+    LIMITED_BROADCAST,
+    Interface,
+    broadcast_addresses,
+    ignore_port_unreachable,
+    ipv6_indexes,
+)
+from lanchat.protocol.beacon import (
+    DISCOVERY_GROUP,
+    DISCOVERY_GROUP_IPV6,
+    TOKEN_SIZE,
+    Advert,
+    decode_answer,
+    encode_probe,
+)
 from lanchat.protocol.errors import ProtocolError
 
 # Last known addresses that are asked directly, each round. Honest need: the servers this profile knows.
@@ -37,6 +50,7 @@ class Prober:
         self._token = secrets.token_bytes(TOKEN_SIZE)
         self._probe = encode_probe(self._token)
         self._paths: list[tuple[asyncio.DatagramTransport, list[str]]] = []
+        self._ipv6: asyncio.DatagramTransport | None = None
 
     async def open(self, interfaces: Sequence[Interface], hosts: Sequence[str]) -> None:
         """Opens sockets, and sends from each as soon as it is open.
@@ -48,6 +62,10 @@ class Prober:
         for interface in interfaces:
             for own in interface.addresses:
                 await self._add(str(own.ip), [*broadcast_addresses(own), DISCOVERY_GROUP])
+        with contextlib.suppress(OSError):
+            sock = _ipv6_socket()
+            loop = asyncio.get_running_loop()
+            self._ipv6, _ = await loop.create_datagram_endpoint(lambda: _Receiver(self._receive), sock=sock)
 
     async def _add(self, address: str, hosts: list[str]) -> None:
         with contextlib.suppress(OSError):
@@ -58,9 +76,13 @@ class Prober:
             self._send_from(transport, hosts)
 
     def send(self) -> None:
-        """One more round."""
+        """One more round. From the second on it goes to IPv6 as well: where both are spoken, the address of IPv4, which
+        is the same on all computers, shall be the first."""
         for transport, hosts in self._paths:
             self._send_from(transport, hosts)
+        if self._ipv6 is not None:
+            for index in ipv6_indexes():
+                self._ipv6.sendto(self._probe, (DISCOVERY_GROUP_IPV6, self._port, 0, index))
 
     def _send_from(self, transport: asyncio.DatagramTransport, hosts: list[str]) -> None:
         for host in hosts:
@@ -70,6 +92,9 @@ class Prober:
         for transport, _ in self._paths:
             transport.abort()
         self._paths.clear()
+        if self._ipv6 is not None:
+            self._ipv6.abort()
+            self._ipv6 = None
 
     def _receive(self, octets: bytes, host: str) -> None:
         try:
@@ -89,7 +114,32 @@ class _Receiver(asyncio.DatagramProtocol):
         self._receive = receive
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        self._receive(data, addr[0])
+        self._receive(data, _host(addr))
+
+
+def _host(address: tuple[Any, ...]) -> str:
+    """With the zone of a link-local address, by which it is reached again."""
+    host = str(address[0]).partition("%")[0]
+    if len(address) < 4 or not address[3]:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(address[3])}"
+    except OSError:
+        return f"{host}%{address[3]}"
+
+
+def _ipv6_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _MULTICAST_TTL)
+        ignore_port_unreachable(sock)
+        sock.bind(("::", 0))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _probe_socket(address: str) -> socket.socket:

@@ -16,6 +16,7 @@ from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel
 from lanchat.net.words import changed_identity, other_identity
 from lanchat.protocol import wire
+from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import (
     DEFAULT_PORT,
@@ -113,9 +114,14 @@ def pin(profile: Profile, candidate: Candidate, channel: Channel, welcome: wire.
     fresh = KnownServer(
         channel.fingerprint, name, candidate.host, candidate.port, welcome.log_id, welcome.log_key, accepted_ms
     )
-    if fresh != known:
-        profile.pin(fresh)
-    profile.set_last(channel.fingerprint)
+    try:
+        if fresh != known:
+            profile.pin(fresh)
+        profile.set_last(channel.fingerprint)
+    except LocalStoreError:
+        if known is None:
+            raise
+        # It is trusted already; where it is now is found again without the file.
     return fresh
 
 

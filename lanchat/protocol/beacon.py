@@ -27,6 +27,8 @@ from lanchat.protocol.names import inert
 DISCOVERY_PORT = 47474
 # Administratively scoped (RFC 2365, section 6.1): routers keep it inside the site.
 DISCOVERY_GROUP = "239.255.71.71"
+# All hosts of one cable; the last four octets are those that a beacon datagram begins with.
+DISCOVERY_GROUP_IPV6 = "ff02::4c43:424e"
 SERVICE_TYPE = "_lanchat-relay._tcp.local."
 
 BEACON_VERSION = 1

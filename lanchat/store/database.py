@@ -45,6 +45,9 @@ _DAMAGE = frozenset(
 # Python decodes SQLite's error texts strictly, and they may quote the damaged file.
 _FILE_ERRORS = (sqlite3.Error, UnicodeDecodeError, Damaged)
 _REPAIRS_MAX = 3
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG})
+# What SQLite needs beside the file to open it at all.
+_ROOM_MIN = 128 * 1024
 # Small, and what must be right before anything is sent; the rest shows its damage when it is read.
 _CHECKED_AT_OPEN = ("outgoing", "spans")
 
@@ -61,6 +64,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._closed = False
         self._rescue: rescue.Rescue | None = None
+        self._read_only: LocalStoreError | None = None  # why nothing can be written
         with self._mutex:
             self._open()
 
@@ -68,6 +72,11 @@ class Database:
     def recovered(self) -> str:
         """One line for a person when this object had to replace a damaged file, else empty."""
         return "" if self._rescue is None else _rescue_text(self._rescue)
+
+    @property
+    def unwritable(self) -> str:
+        """Why nothing can be written at present; else empty."""
+        return "" if self._read_only is None else str(self._read_only)
 
     def read(self, work: Work[T], *, again: bool = False) -> T:
         """What `work` returns; it executes one SELECT. `again`: see `write`."""
@@ -79,7 +88,18 @@ class Database:
         When the file turns out to be damaged, it is replaced. Then the call raises, as the caller's picture of the
         content is wrong from now on; unless `again` says that doing it once more on the new file is right.
         """
+        if self._read_only is not None:
+            self._open_for_writing()
         return self._run(lambda connection: _transact(connection, work), again, check_after=True)
+
+    def _open_for_writing(self) -> None:
+        """There may be room again."""
+        with self._mutex:
+            if self._read_only is not None and not self._closed:
+                self._drop_connection()
+                self._open()
+                if self._read_only is not None:
+                    raise self._read_only
 
     def close(self) -> None:
         """Idempotent; other methods raise from now on."""
@@ -124,8 +144,26 @@ class Database:
                 connection = self._open_existing() or self._start_over()
                 self._file = self._file_now()
         except (OSError, *_FILE_ERRORS) as error:
-            raise self._trouble(error) from error
+            connection = self._open_read_only(error)
+        else:
+            self._read_only = None
         self._connection = connection
+        return connection
+
+    def _open_read_only(self, error: Exception) -> sqlite3.Connection:
+        """Where nothing can be written (a full disk, a read-only one), what is there can be read."""
+        trouble = self._trouble(error)
+        if self._path.is_symlink() or not self._path.exists() or not _means_unwritable(error):
+            raise trouble from error
+        try:
+            connection = rescue.connect_without_writing(self._path)
+            if version(connection) == 0:
+                raise Damaged
+            refuse_newer(connection)
+        except (OSError, *_FILE_ERRORS):
+            raise trouble from error
+        self._file = self._file_now()
+        self._read_only = trouble
         return connection
 
     def _open_existing(self) -> sqlite3.Connection | None:
@@ -203,8 +241,11 @@ class Database:
         return False
 
     def _trouble(self, error: Exception) -> LocalStoreError:
+        reason = _reason(error)
+        if _means_unwritable(error):
+            reason = _unwritable(self._path.parent) or reason
         return LocalStoreError(
-            _("The local copy {file} cannot be used: {reason}").format(file=self._path, reason=_reason(error))
+            _("The local copy {file} cannot be used: {reason}").format(file=self._path, reason=reason)
         )
 
 
@@ -239,6 +280,31 @@ def _code(error: Exception) -> int:
 
 def _means_damage(error: Exception) -> bool:
     return isinstance(error, Damaged | UnicodeDecodeError) or _code(error) in _DAMAGE
+
+
+def _means_unwritable(error: Exception) -> bool:
+    """SQLite says in many ways that it cannot make or extend a file."""
+    if isinstance(error, OSError):
+        return error.errno in _UNWRITABLE
+    return _code(error) in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    )
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be written in a folder; "" when it can."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            found = os.statvfs(folder)
+            if found.f_flag & os.ST_RDONLY:
+                return _("it may not be written")
+            if found.f_bavail * found.f_frsize < _ROOM_MIN or (found.f_files and not found.f_favail):
+                return _("the disk is full")
+    return "" if os.access(folder, os.W_OK) else _("it may not be written")
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ The operating system drops the lock when its holder dies, so a crash leaves noth
 deleted: a process that waits on a deleted file would share the lock with nobody.
 """
 
+import errno
 import os
 import sys
 import time
@@ -41,7 +42,9 @@ class FileLock:
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
+        descriptor = self._open()
+        if descriptor < 0:
+            return self
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -57,11 +60,23 @@ class FileLock:
                 self._descriptor = descriptor
                 return self
 
+    def _open(self) -> int:
+        """-1 where nothing can be written: there is nobody to be kept out then."""
+        try:
+            return open_private(self._path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            if error.errno != errno.EROFS and os.access(self._path.parent, os.W_OK):
+                raise
+            return -1
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Closing releases it, on every platform.
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
         self._descriptor = -1
 
 

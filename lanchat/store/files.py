@@ -47,7 +47,7 @@ def check_private_folder(folder: Path, *, strict: bool = True) -> None:
     mine = found.st_uid in (0, os.geteuid()) or (os.geteuid() == 0 and not strict)
     if not mine:
         raise PermissionError(errno.EPERM, _("it belongs to another user"), str(folder))
-    if found.st_mode & stat.S_IWOTH:
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:  # in a sticky one everybody's files are safe
         raise PermissionError(errno.EPERM, _("everybody may write to it; use chmod o-w"), str(folder))
 
 
@@ -62,9 +62,13 @@ def open_private(path: Path, flags: int) -> int:
     for what is no file."""
     refuse_link(path)
     descriptor = os.open(path, flags | _NO_LINK | _NO_TERMINAL | _BINARY, PRIVATE)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+    if sys.platform != "win32" and found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, _("it belongs to another user"), str(path))
     return descriptor
 
 
@@ -75,11 +79,9 @@ def close_to_others(path: Path) -> None:
         return
     descriptor = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        found = os.fstat(descriptor)
-        if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
-            raise PermissionError(errno.EPERM, _("it belongs to another user"), str(path))
-        if found.st_mode & 0o077:
-            os.fchmod(descriptor, PRIVATE)
+        if os.fstat(descriptor).st_mode & 0o077:
+            with contextlib.suppress(OSError):  # a read-only file system
+                os.fchmod(descriptor, PRIVATE)
     finally:
         os.close(descriptor)
 

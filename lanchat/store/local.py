@@ -53,6 +53,11 @@ class SqliteLocalStore:
         """One line to tell a person once, when a damaged file was replaced; else empty."""
         return self._database.recovered
 
+    @property
+    def unwritable(self) -> str:
+        """Why nothing can be written at present, so that it can be read alone; else empty."""
+        return self._database.unwritable
+
     def close(self) -> None:
         self._database.close()
 

@@ -57,6 +57,30 @@ def connect(path: Path, busy_timeout: float = 5.0) -> sqlite3.Connection:
     return connection
 
 
+def connect_without_writing(path: Path) -> sqlite3.Connection:
+    """A connection that reads a store where nothing can be written: beside the file SQLite wants to make another one.
+    What stands in the write-ahead log is read from a copy, where there is room for one. Raises sqlite3.Error."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        for folder in ("/dev/shm", None):  # noqa: S108 - a private folder in it
+            with contextlib.suppress(OSError, sqlite3.Error):
+                return _connect_to_copy(path, folder)
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.text_factory = lambda octets: octets.decode(errors="replace")
+    return connection
+
+
+def _connect_to_copy(path: Path, folder: str | None) -> sqlite3.Connection:
+    with tempfile.TemporaryDirectory(prefix="lanchat-", dir=folder, ignore_cleanup_errors=True) as place:
+        copy = Path(place, "copy")
+        _copy_store(path, copy)
+        connection = connect(copy)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens all that it needs
+        return connection
+
+
 def is_foreign(path: Path) -> bool:
     """True for a file that SQLite opens without a complaint and that is not one of ours. Shorter than a page: it is
     taken for a new one, and the write-ahead log beside it is deleted. An unknown format for writing (octet 18 of the

@@ -12,16 +12,24 @@ import asyncio
 import contextlib
 import logging
 import socket
+import struct
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, cast
 
 import msgspec
 
-from lanchat.net.interfaces import Interface, broadcast_addresses, ignore_port_unreachable, is_host, serving
-from lanchat.protocol.beacon import DISCOVERY_GROUP, Advert, decode_probe, encode_answer
+from lanchat.net.interfaces import (
+    Interface,
+    broadcast_addresses,
+    ignore_port_unreachable,
+    ipv6_indexes,
+    is_host,
+    serving,
+)
+from lanchat.protocol.beacon import DISCOVERY_GROUP, DISCOVERY_GROUP_IPV6, Advert, decode_probe, encode_answer
 from lanchat.protocol.errors import ProtocolError
 
 # A client sends a round after 0, 0.1, 0.3, 0.7 and 1.5 s: five answers a second serve one even when most get lost.
@@ -95,6 +103,11 @@ class Beacon(asyncio.DatagramProtocol):
         self._joined: set[tuple[int, str]] = set()
         self._broadcasts: set[str] = set()
         self._warned = False
+        self._ipv6: _BeaconIpv6 | None = None
+
+    def speak_ipv6(self) -> None:
+        """Call before `reconcile` when the server listens on IPv6 as well."""
+        self._ipv6 = _BeaconIpv6(self._advert, self._port, self._limiter, self.dropped)
 
     async def reconcile(self, interfaces: Sequence[Interface]) -> None:
         """Call with each scan: opens the port when it is not open, joins the group on each interface."""
@@ -105,6 +118,8 @@ class Beacon(asyncio.DatagramProtocol):
             await self._open()
         if self._transport is not None:
             self._join(self._transport.get_extra_info("socket"))
+        if self._ipv6 is not None:
+            await self._ipv6.reconcile()
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -131,6 +146,8 @@ class Beacon(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+        if self._ipv6 is not None:
+            self._ipv6.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
@@ -158,6 +175,74 @@ class Beacon(asyncio.DatagramProtocol):
             raise ProtocolError("source is no single computer")
         if self._host and not any(interface.reaches(address) for interface in self._interfaces):
             raise ProtocolError("source is on another network")
+
+
+class _BeaconIpv6(asyncio.DatagramProtocol):
+    """The same on IPv6: it answers computers on the same cable, which is as far as its group reaches."""
+
+    def __init__(self, advert: Advert, port: int, limiter: AnswerLimiter, dropped: Counter[str]) -> None:
+        self._advert = advert
+        self._port = port
+        self._limiter = limiter
+        self._dropped = dropped
+        self._transport: asyncio.DatagramTransport | None = None
+        self._joined: set[int] = set()
+
+    async def reconcile(self) -> None:
+        if self._transport is None:
+            with contextlib.suppress(OSError):  # no IPv6 here
+                loop = asyncio.get_running_loop()
+                await loop.create_datagram_endpoint(lambda: self, sock=_ipv6_socket(self._port))
+        if self._transport is None:
+            return
+        sock, indexes = self._transport.get_extra_info("socket"), set(ipv6_indexes())
+        self._joined &= indexes
+        for index in indexes - self._joined:
+            with contextlib.suppress(OSError):  # no IPv6 there, perhaps not yet
+                group = socket.inet_pton(socket.AF_INET6, DISCOVERY_GROUP_IPV6)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@I", index))
+                self._joined.add(index)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._joined = set()
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        try:
+            token = decode_probe(data)
+            if addr[1] == 0 or not IPv6Address(addr[0].partition("%")[0]).is_link_local:
+                raise ProtocolError("source is on another network")
+            if not self._limiter.admit(addr[0], token, asyncio.get_running_loop().time()):
+                raise ProtocolError("too many probes")
+        except ProtocolError as error:
+            self._dropped[str(error)] += 1
+            return
+        if self._transport is not None:
+            self._transport.sendto(encode_answer(token, self._advert), addr)
+
+
+def _ipv6_socket(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "darwin":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        ignore_port_unreachable(sock)
+        sock.bind(("::", port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _beacon_socket(port: int) -> socket.socket:

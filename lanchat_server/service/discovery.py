@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import socket
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class DiscoveryService:
         self._rescan_interval = rescan_interval
         self._log = logger
         self._beacon = Beacon(self._advert, discovery_port, self._host, logger)
+        if socket.has_dualstack_ipv6() and (not host or ":" in host):
+            self._beacon.speak_ipv6()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -73,10 +73,13 @@ def fill_up(folder: Path) -> None:
     print(f"again {len(store.outgoing())}", flush=True)
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    store = SqliteLocalStore(folder / "log.sqlite")
+    print(f"read {len(store.outgoing())}", flush=True)
     try:
-        SqliteLocalStore(folder / "log.sqlite").outgoing()
+        store.add_outgoing(key(kept + 2), message(kept + 2), 1)
     except LocalStoreError as error:
         print(f"read-only {error}", flush=True)
+    store.close()
     subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
     store = SqliteLocalStore(folder / "log.sqlite")
     print(f"writable {len(store.outgoing())} {store.recovered!r}", flush=True)

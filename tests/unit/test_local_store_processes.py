@@ -85,5 +85,6 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     assert kept == there
     assert "the disk is full" in lines["error"]
     assert lines["again"] == str(int(kept) + 1)
-    assert "log.sqlite" in lines["read-only"]
+    assert lines["read"] == lines["again"]
+    assert "may not be written" in lines["read-only"]
     assert lines["writable"] == f"{int(kept) + 1} ''"

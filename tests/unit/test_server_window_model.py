@@ -26,7 +26,7 @@ READY = Ready(
     fingerprint=FINGERPRINT,
     words="one two",
     invite=f"lanchat://192.0.2.7:47400/#{FINGERPRINT}",
-    addresses=("10.0.0.1", "192.0.2.7", "127.0.0.1"),
+    addresses=("10.0.0.1", "192.0.2.7"),
     status=lambda: {"users_online": ["ann"]},
 )
 Body = Callable[[Callable[[Ready], None], asyncio.Event], Awaitable[None]]
