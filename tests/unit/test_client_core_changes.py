@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lanchat.protocol.certificates import CertificateBody
 from lanchat.protocol.client.authors import Authors
-from lanchat.protocol.client.changes import EMOJI_MAX, PENDING_MAX
+from lanchat.protocol.client.changes import EMOJI_MAX, PENDING_MAX, Change, Changes
 from lanchat.protocol.client.fold import CHUNK, Folded, Note, RoomFold, fold
 from lanchat.protocol.client.ports import Link
 from lanchat.protocol.messages import Header, Kind, make_message
@@ -174,8 +175,9 @@ def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Talk) -> No
         talk.add(BOB, f"e{number}", Kind.REACTION, seq)
         if not number % 50:
             talk.one(seq)
+        talk.add(ME, f"e{number}", Kind.REACTION, seq)
     assert [emoji for emoji, _users in talk.one(seq).reactions] == [f"e{number}" for number in range(EMOJI_MAX)]
-    assert kept(talk.fold) == EMOJI_MAX
+    assert kept(talk.fold) == 2 * EMOJI_MAX
 
 
 def test_a_deleted_text_keeps_nothing_about_it(talk: Talk) -> None:
@@ -183,10 +185,34 @@ def test_a_deleted_text_keeps_nothing_about_it(talk: Talk) -> None:
     for number in range(20):
         talk.add(ANNA, f"{number}", Kind.EDIT, seq)
         talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert talk.one(seq).reactions
+    talk.add(BOB, "pending", Kind.REACTION, seq)
     talk.add(ANNA, "", Kind.DELETE, seq)
     folded = talk.one(seq)
     assert (folded.text, folded.edited, folded.deleted, folded.reactions) == ("", False, True, ())
     talk.add(BOB, "late", Kind.REACTION, seq)
+    assert kept(talk.fold) == 0
+
+
+def test_reactions_that_nobody_looks_at_are_all_kept(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(PENDING_MAX + 30):
+        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert len(talk.one(seq).reactions) == PENDING_MAX + 30
+
+
+def test_what_nobody_signed_is_looked_at_once(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for kind, body in ((Kind.EDIT, "edited"), (Kind.REACTION, "👍"), (Kind.DELETE, "")):
+        header = Header(1, device_of(talk.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
+        genuine = make_message(talk.keys[BOB], LOG_ID, header, body)
+        record = talk.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
+        talk.fold.note([record])
+        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+    talk.one(seq)
+    talk.work()
+    talk.one(seq)
+    assert talk.work() == (1, 1)
     assert kept(talk.fold) == 0
 
 
@@ -224,6 +250,48 @@ def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
     about = [Note(newer), Note(older)]
     assert fold(talk.authors, Note(text), about).text == "newer"
     assert fold(talk.authors, Note(text), reversed(about)).text == "newer"
+
+
+class Reactions:
+    """Reactions to one text, of which some are not readable until `late` becomes true."""
+
+    def __init__(self, said: dict[int, str], unknown: set[int]) -> None:
+        self.late = False
+        self.changes = Changes()
+        self._said = said
+        self._unknown = unknown
+        self._author = CertificateBody(LOG_ID, BOB, bytes(32), "bob", "Bob", 1, 1)
+        for seq in said:
+            self.changes.note(Kind.REACTION, seq, self._read)
+
+    def _read(self, seq: int) -> Change | None:
+        if seq in self._unknown and not self.late:
+            return None
+        return Change(seq, Kind.REACTION, 1, self._author, self._said[seq])
+
+    def shown(self) -> list[str]:
+        self.changes.settle(self._read)
+        return [emoji for emoji, _users in self.changes.reactions()]
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "after"),
+    [
+        # Numbers of what becomes readable late are those of ✱.
+        ({3: "👍✱", 5: "-👍", 6: "🎂", 7: "👍"}, ["🎂", "👍"], ["🎂", "👍"]),
+        ({3: "-👍✱", 7: "👍", 8: "🎂", 9: "👍"}, ["👍", "🎂"], ["👍", "🎂"]),
+        ({3: "👍", 5: "-👍✱", 8: "🎂", 9: "👍"}, ["👍", "🎂"], ["🎂", "👍"]),
+        ({3: "👍✱", 5: "-👍"}, [], []),
+        ({3: "👍", 5: "-👍✱"}, ["👍"], []),
+        ({3: "👍✱", 5: "👍", 4: "🎂"}, ["🎂", "👍"], ["👍", "🎂"]),
+    ],
+)
+def test_what_becomes_readable_late_takes_its_place(said: dict[int, str], before: list[str], after: list[str]) -> None:
+    unknown = {seq for seq, text in said.items() if text.endswith("✱")}
+    reactions = Reactions({seq: text.removesuffix("✱") for seq, text in said.items()}, unknown)
+    assert reactions.shown() == before
+    reactions.late = True
+    assert reactions.shown() == after
 
 
 # --- Order ------------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ class Changes:
         for seq in list(self._deletions):
             change, later = _look(read, seq)
             if change is not None:
-                self._forget()
+                self.forget()
                 return
             if not later:
                 self._deletions.remove(seq)
@@ -102,8 +102,8 @@ class Changes:
             # Everything above a text that is shown was looked at: what was taken back can only be given anew.
             self._reacted = {key: reaction for key, reaction in self._reacted.items() if reaction.stands}
 
-    def _forget(self) -> None:
-        """The text is deleted: nothing else matters any more."""
+    def forget(self) -> None:
+        """The text is deleted, or its body is gone: nothing else matters any more."""
         self.deleted = True
         self._deletions.clear()
         self._edits.clear()
@@ -128,7 +128,7 @@ class Changes:
         """Keep the emoji that were given first."""
         first: dict[str, int] = {}
         for (emoji, _user), reaction in self._reacted.items():
-            number = reaction.since if reaction.stands else reaction.taken
+            number = max(reaction.since, reaction.taken)
             first[emoji] = min(first.get(emoji, number), number)
         for emoji in sorted(first, key=first.__getitem__)[EMOJI_MAX:]:
             for key in [key for key in self._reacted if key[0] == emoji]:

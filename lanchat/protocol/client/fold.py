@@ -103,6 +103,8 @@ def _fold(authors: Authors, note: Note, changes: Changes | None, read: Read) -> 
     author, text = signed_text(authors, note)
     seq, stored_ms = note.record.seq, note.record.time_ms
     if changes is not None:
+        if note.record.body is None:
+            changes.forget()
         changes.settle(read)
     if note.record.body is None or (changes is not None and changes.deleted):
         return Folded(seq, note.header, author, stored_ms, "", deleted=True)
