@@ -57,10 +57,10 @@ class Shown:
 
 class EntryText:
     """Keeps the text of `entry`. `secret`: nothing of it is written out or left out. `too_long` is told what was pasted
-    and is longer than anything that belongs into a field; nothing of it is put in. Main thread."""
+    and is longer than anything that belongs into a field; without it the beginning is put in. Main thread."""
 
     def __init__(
-        self, entry: ttk.Entry, *, secret: bool = False, too_long: Callable[[str], None] = lambda pasted: None
+        self, entry: ttk.Entry, *, secret: bool = False, too_long: Callable[[str], None] | None = None
     ) -> None:
         self._entry = entry
         self._too_long = too_long
@@ -144,10 +144,10 @@ class EntryText:
 
     def _paste(self, event: "tk.Event[tk.Misc]") -> str:
         pasted = clipboard_text(self._entry)
-        if len(pasted) > PASTED_MAX:
+        if len(pasted) > PASTED_MAX and self._too_long:
             self._too_long(pasted)
         else:
-            self.insert(pasted)
+            self.insert(pasted[:PASTED_MAX])
         return "break"
 
     def insert(self, text: str) -> None:

@@ -11,7 +11,8 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -186,6 +187,27 @@ def type_text(display: str, text: str) -> None:
     if missing := sorted(set(text) - TYPEABLE):
         raise ValueError(f"no key for {missing}: press Return with key(), paste the rest")
     xdotool(display, "type", "--delay", str(_DELAY_MS), "--", text, timeout=10 + len(text) * 0.1)
+
+
+@contextmanager
+def clipboard(display: str, text: str) -> Iterator[None]:
+    """Another program that has this on its clipboard."""
+    with subprocess.Popen(
+        ["xclip", "-selection", "clipboard", "-quiet", "-loops", "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=screen_environment(display),
+    ) as owner:
+        assert owner.stdin
+        assert owner.stderr
+        owner.stdin.write(text.encode())
+        owner.stdin.close()
+        owner.stderr.readline()  # "Waiting for selection requests"
+        try:
+            yield
+        finally:
+            owner.kill()
 
 
 def screenshot(display: str, path: Path) -> Path:

@@ -30,6 +30,7 @@ from tests.support.xvfb import (
     use_layout,
     wait_for_window,
 )
+from tests.support.xvfb import clipboard as owned_clipboard
 
 pytestmark = pytest.mark.display
 
@@ -234,6 +235,19 @@ def test_the_log_is_bounded_filtered_and_harmless(open_window: Open) -> None:
     type_text(window.display, "LINE 19")
     found = window.wait(lambda now: now["log"][0] == 100, "only lines with the words")
     assert found["log"][1].endswith("line 1900")
+
+
+def test_of_a_megabyte_pasted_into_the_filter_the_beginning_counts(open_window: Open, display: str) -> None:
+    window = open_window("chatty")
+    window.wait(lambda now: now["log"] and "face" in now["log"][2], "the log is there")
+    focus(display, wait_for_window(display, "Office"))
+    key(display, "Tab", "Tab", "Tab")
+    with owned_clipboard(display, "line 19\U0001f984" + "x" * 1_000_000):
+        key(display, "ctrl+v")
+        facts = window.wait(lambda now: any("line 19" in entry for entry in now["entries"]), "it is pasted")
+    (pasted,) = (entry for entry in facts["entries"] if "line 19" in entry)
+    assert len(pasted) < 4200
+    assert "[unicorn face]xx" in pasted
 
 
 def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 which are the same on every computer. And pasting too much says so and offers a part."""
 
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,7 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from tests.support.child import Child
 from tests.support.ui_window import UiWindow, fake_window
 from tests.support.waiting import wait_until
-from tests.support.xvfb import screen_environment
+from tests.support.xvfb import clipboard, screen_environment
 
 pytestmark = pytest.mark.display
 
@@ -125,27 +122,6 @@ def test_a_key_costs_the_same_whatever_was_pasted(display: str, tmp_path: Path) 
         assert more["text"] == "z" + texts[f"{name} {lengths[1]}"] + "a" + "y" + "b", name
         for key, count in more["counts"].items():
             assert count <= less["counts"][key] + 100, (name, key)
-
-
-@contextmanager
-def clipboard(display: str, text: str) -> Iterator[None]:
-    """Another program that has this on its clipboard."""
-    with subprocess.Popen(
-        ["xclip", "-selection", "clipboard", "-quiet", "-loops", "0"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=screen_environment(display),
-    ) as owner:
-        assert owner.stdin
-        assert owner.stderr
-        owner.stdin.write(text.encode())
-        owner.stdin.close()
-        owner.stderr.readline()  # "Waiting for selection requests"
-        try:
-            yield
-        finally:
-            owner.kill()
 
 
 def composer(window: UiWindow) -> str:
