@@ -14,6 +14,7 @@ from lanchat_server.accounts import together
 from lanchat_server.config import load
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.fetches import Fetches
 from lanchat_server.core.outbound import Fetch
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.sessions import Path as Way
@@ -287,3 +288,18 @@ def test_an_abandoned_store_is_not_closed(tmp_path: Path) -> None:
     store._abandoned = False
     store.close()
     open_store(None, tmp_path).close()
+
+
+def test_a_session_has_its_places_whatever_ends_first() -> None:
+    fetches = Fetches(CoreConfig(fetches_per_session=2))
+    one, two, three, four = (Fetch(1, room, (1,)) for room in range(1, 5))
+    assert fetches.begin(one)
+    assert fetches.begin(two)
+    assert not fetches.begin(three)
+    fetches.end(one)
+    assert fetches.begin(three)
+    assert not fetches.begin(four)
+    fetches.end(two)
+    fetches.end(three)
+    assert len(fetches) == 0
+    assert not fetches._of_session
