@@ -14,7 +14,7 @@ from tests.chaos.crowd import RATE
 from tests.chaos.scene import Scene
 from tests.support.procs import ServerProcess
 
-# An idle server looks at its lease every ten seconds; one that is written to notices with the next batch.
+# An idle server renews its lease every four seconds; one that is written to notices with the next batch.
 FENCED_WITHIN = 15.0
 
 
