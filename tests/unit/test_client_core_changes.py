@@ -252,6 +252,22 @@ def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
     assert fold(talk.authors, Note(text), reversed(about)).text == "newer"
 
 
+def test_a_copy_that_began_anew_above_a_hole_is_looked_at_again(talk: Talk) -> None:
+    """Whoever left a room and came back: what was said meanwhile is not his to read."""
+    for _ in range(3):
+        talk.add(ANNA, "before")
+    talk.fold.below(0, 10)
+    for _ in range(CHUNK + 10):
+        talk.log_only(ANNA, "meanwhile")
+    base = len(talk.log.records[1])
+    talk.store.restart_span(1, base, talk.log.hashes[1][base])
+    for text, kind, ref in (("after", Kind.TEXT, 0), ("edited", Kind.EDIT, base + 1), ("end", Kind.TEXT, 0)):
+        record = talk.log_only(ANNA, text, kind, ref)
+        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+    assert [folded.text for folded in talk.fold.below(0, 10)] == ["edited", "end"]
+    assert talk.fold.unread(0, 100) == 2
+
+
 class Reactions:
     """Reactions to one text, of which some are not readable until `late` becomes true."""
 

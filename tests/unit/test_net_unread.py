@@ -99,6 +99,14 @@ def test_only_texts_by_others_that_stand_are_counted() -> None:
     assert book.unread == 1
 
 
+def test_deleting_ones_own_text_leaves_those_of_others_counted() -> None:
+    book = Book()
+    own = book.say(ME)
+    book.say()
+    book.say(ME, Kind.DELETE, own)
+    assert book.unread == 1
+
+
 def test_what_was_said_on_a_second_device_of_this_user_is_not_counted_once_it_is_known_as_his() -> None:
     book = Book()
     book.say(30)
