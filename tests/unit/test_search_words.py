@@ -6,7 +6,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from lanchat.protocol.words import PREFIX, WORD_MAX, fold, has_words, query_words, tokens, words
+from lanchat.protocol.words import PREFIX, WORD_MAX, _Codes, fold, has_words, query_words, tokens, words
 
 
 def matches(text: str, query: str) -> bool:
@@ -215,3 +215,10 @@ def test_a_text_is_found_by_its_own_words(text: str) -> None:
 @hypothesis.given(st.text(st.characters(codec="ascii")))
 def test_plain_text_has_the_codes_that_it_has_among_other_text(text: str) -> None:
     assert words(text) == [word for word in words(f"{text} ж") if word != words("ж")[0]]
+
+
+def test_codes_of_the_basic_plane_alone_are_remembered() -> None:
+    codes = _Codes()
+    assert codes[0x44F]
+    assert codes[0x1F600]
+    assert list(codes) == [0x44F]
