@@ -3,6 +3,7 @@
 from typing import Any
 
 from lanchat.protocol import wire
+from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.events import Path
 from tests.unit.test_client_core_outbox import deaf_server, live_wire, say, submits
 
@@ -56,3 +57,19 @@ def test_sending_over_tls_does_not_keep_the_udp_path_open() -> None:
         client.run_for(1)
     pings = [output for output in client.sent if isinstance(output.frame, wire.Ping) and output.path is Path.UDP]
     assert pings
+
+
+def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
+    client = live_wire(config=ClientConfig(page_patience=60.0))
+    client.beat_every(5)
+    client.hook = lambda direction, path, frame: path is Path.TLS
+    assert client.run_until(lambda: not client.core.udp_open, 120)
+    client.run_for(1)
+    client.sent.clear()
+    client.log.say(1, "one")
+    client.log.say(1, "two")
+    client.relay(client.log.records[1][-1])
+    client.run_for(1)
+    nacks = [output.path for output in client.sent if isinstance(output.frame, wire.Nack)]
+    assert nacks
+    assert set(nacks) == {Path.TLS}
