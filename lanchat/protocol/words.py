@@ -20,16 +20,17 @@ each, other scripts four or seven. Words count up to WORD_MAX letters of code (a
 ignores longer ones (innodb_ft_max_token_size 84). A server on which an administrator has raised
 innodb_ft_min_token_size above 3 finds the shortest words among the newest messages only.
 
-What decides is kept apart from the Unicode version of the Python that runs this as far as it can be: characters that
-it does not know count as letters, scripts without spaces and emoji are ranges of code points.
+The same with each Python: characters that Unicode 14.0 does not have (`assigned.py`) are letters and stay as they are;
+scripts without spaces and emoji are ranges of code points.
 """
 
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from lanchat.protocol.assigned import RUNS
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 
 # Of these rules. Whoever keeps an index makes it anew when it was made by others.
@@ -161,6 +162,23 @@ def _stream_safe(text: str) -> str:
 
 def fold(text: str) -> str:
     """The form in which letters are compared."""
+    parts = _newer().split(text)
+    return "".join(part if index % 2 else _fold(part) for index, part in enumerate(parts))
+
+
+@cache
+def _newer() -> re.Pattern[str]:
+    """One or more characters that Unicode 14.0 does not have."""
+    ranges, start = [], 0
+    for length, kind in re.findall("([0-9a-z]+)([.,;:])", RUNS):
+        end = start + int(length, 36)
+        if kind == ".":
+            ranges.append(f"\\U{start:08x}-\\U{end - 1:08x}")
+        start = end
+    return re.compile(f"([{''.join(ranges)}]+)")
+
+
+def _fold(text: str) -> str:
     plain = _bare(unicodedata.normalize("NFKD", text)).casefold()
     return unicodedata.normalize("NFC", _bare(unicodedata.normalize("NFKD", plain))).translate(_SAME)
 
@@ -185,13 +203,14 @@ class _Codes(dict[int, str]):
 def _code(char: str) -> str:
     if char in _LETTERS:
         return char
-    category = unicodedata.category(char)
     if _within(char, _EMOJI_BOUNDS):
         return _MARK + _code_of_letter(char) + _MARK
-    if not (char.isalnum() or category[0] == "M" or category == "Cn") or char in _APOSTROPHES:
-        return " "
-    if category == "Nd":
-        return str(unicodedata.decimal(char))
+    if not _newer().match(char):
+        category = unicodedata.category(char)
+        if not (char.isalnum() or category[0] == "M") or char in _APOSTROPHES:
+            return " "
+        if category == "Nd":
+            return str(unicodedata.decimal(char))
     code = _code_of_letter(char)
     return _MARK + code + _MARK if _within(char, _SPACELESS_BOUNDS) else code
 
