@@ -1,6 +1,8 @@
 """What is different here from the MySQL connector as it comes: how it writes values, that it does not ask twice, and
 that it reads all that has come at once."""
 
+import contextlib
+import ssl
 from typing import Any
 
 from mysql.connector.connection import MySQLConnection
@@ -18,6 +20,13 @@ class Connection(MySQLConnection):
         return self._socket is not None
 
 
+def _clear_tls_errors() -> None:
+    """Empties this thread's list of OpenSSL's errors: a handshake begins with that. This one has nobody to talk to."""
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="-")
+    with contextlib.suppress(OSError):
+        nobody.do_handshake()
+
+
 class ReadAhead:
     """A socket that hands on from memory what it has read. For each row the connector sets a time limit, waits twice
     and reads twice: five system calls."""
@@ -33,10 +42,20 @@ class ReadAhead:
     def recv_into(self, into: memoryview, size: int) -> int:
         """As `socket.recv_into`."""
         if self._start == self._end:
-            self._start, self._end = 0, self._sock.recv_into(self._buffer)
+            self._start, self._end = 0, self._receive()
         count = min(size, self._end - self._start)
         into[:count] = self._buffer[self._start : self._start + count]
         self._start += count
+        return count
+
+    def _receive(self) -> int:
+        try:
+            count: int = self._sock.recv_into(self._buffer)
+        except ConnectionError:
+            # OpenSSL lists errors per thread. From 3.13 on Python takes one that the end of another connection left
+            # there for this one's when there is nothing to read yet. A connection that is broken says so again.
+            _clear_tls_errors()
+            count = self._sock.recv_into(self._buffer)
         return count
 
     def packet(self) -> bytearray | None:

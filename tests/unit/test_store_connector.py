@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mysql.connector.errors import InterfaceError
+from mysql.connector.errors import InterfaceError, OperationalError
 from mysql.connector.network import NetworkBrokerPlain
 
 from lanchat_server.store.connector import Broker, ReadAhead
@@ -65,3 +65,30 @@ def test_a_time_limit_is_set_when_it_changes() -> None:
     for seconds in (5.0, 15.0, 15.0, None, None, 15.0):
         sock.settimeout(seconds)
     assert wire.limits == [15.0, None, 15.0]
+
+
+class Troubled(Wire):
+    """A socket of which so many reads end with the error of another connection."""
+
+    errors = 0
+
+    def recv_into(self, into: memoryview, *rest: int) -> int:
+        if self.errors:
+            self.errors -= 1
+            raise BrokenPipeError
+        return super().recv_into(into, *rest)
+
+
+def test_an_error_that_another_connection_left_does_not_break_this_one() -> None:
+    sent = packet(1, b"value")
+    for errors in (0, 1):
+        wire = Troubled(sent, [len(sent)])
+        wire.errors = errors
+        assert numbers(Broker(), ReadAhead(wire), 1) == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), 1)
+
+
+def test_a_connection_that_stays_broken_is_lost() -> None:
+    wire = Troubled(packet(1, b"value"), [9])
+    wire.errors = 9
+    with pytest.raises(OperationalError):
+        numbers(Broker(), ReadAhead(wire), 1)
