@@ -113,8 +113,9 @@ class Lan(Namespace):
         self.drop("ether daddr ff:ff:ff:ff:ff:ff ether type ip")
 
     def drop_multicast(self) -> None:
-        """The switch forwards no IPv4 multicast, multicast DNS included."""
+        """The switch forwards no multicast, multicast DNS included."""
         self.drop("ether daddr & ff:ff:ff:00:00:00 == 01:00:5e:00:00:00")
+        self.drop("ether daddr & ff:ff:00:00:00:00 == 33:33:00:00:00:00")
 
     def lose(self, percent: float) -> None:
         """The switch loses so many of the IP packets that it forwards, in each direction, TCP and UDP alike."""
