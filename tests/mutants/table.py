@@ -45,7 +45,8 @@ def table(sample: list[Mutant], verdicts: dict[str, str], reasons: dict[str, str
         *(_line(part, [row[name] for name in columns]) for part, row in sorted(counts.items())),
         _line("all", [total[name] for name in columns]),
     ]
-    listed = [mutant for mutant in sample if verdicts.get(mutant.key) == SURVIVED]
+    # What was not tried since its function changed counts as what survives.
+    listed = [mutant for mutant in sample if verdicts.get(mutant.key, SURVIVED) == SURVIVED]
     if listed:
         lines += ["", "| survived | why |", "|---|---|"]
         lines += [f"| `{_escaped(mutant.name)}` | {reasons.get(mutant.name, '')} |" for mutant in listed]
