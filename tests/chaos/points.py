@@ -148,7 +148,7 @@ def _key_file(hit: Hit) -> None:
     """A file of the server's keys was written."""
     from lanchat_server.service import keys
 
-    _after(keys, "_write", hit)
+    _after(keys, "create_private", hit)
 
 
 def _lease_taken(hit: Hit) -> None:
