@@ -4,6 +4,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Trouble
@@ -141,14 +143,32 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
     limit = max(1, min(command.limit, SEARCH_HITS_MAX))
     words = command.words[:SEARCH_CHARACTERS_MAX]
     try:
-        found = await member.ask(wire.Search(command.room, words, command.before, limit))
+        hits = await _search_there(member, wire.Search(command.room, words, command.before, limit))
     except CommandError as error:
         if error.trouble is not Trouble.OFFLINE:
             raise
         return await _search_here(member, command, limit)
-    member.core.authors.learn_untrusted(found.certificates)
-    lines = [_hit_line(member, hit) for hit in found.hits]
+    lines = [_hit_line(member, hit) for hit in hits]
+    if missing := member.core.authors.take_missing():
+        # An answer has the certificates of some hundred authors.
+        member.ask_for_certificates(missing)
+        await member.certificates_here(CERTIFICATE_PATIENCE)
+        lines = [_hit_line(member, hit) for hit in hits]
     return [line for line in lines if line is not None]
+
+
+async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hit]:
+    """On the server. Of one room the hits that did not fit an answer are asked for as well. Raises CommandError."""
+    hits: list[wire.Hit] = []
+    while True:
+        found: wire.Found = await member.ask(question)
+        member.core.authors.learn_untrusted(found.certificates)
+        hits += found.hits
+        lowest = min((hit.record.seq for hit in found.hits), default=0)
+        left = question.limit - len(found.hits)
+        if not (found.more and question.room and left > 0 and 0 < lowest < (question.before or lowest + 1)):
+            return hits
+        question = replace(question, before=lowest, limit=left)
 
 
 def _hit_line(member: "Member", hit: wire.Hit) -> Line | None:

@@ -24,6 +24,10 @@ FRAME_MAX_UNAUTHENTICATED = 4096
 # A frame after log-in: a history page of PAGE_OCTETS_MAX plus one body, headers and certificates.
 FRAME_MAX = 1 << 20
 PAGE_OCTETS_MAX = 512 * 1024
+# A page of a list (rooms, users, members, devices, receipts): some 1,000 entries with the longest names.
+LIST_OCTETS_MAX = 256 * 1024
+# Where a list goes on: what its entries are sorted by.
+PLACE_OCTETS_MAX = 32
 # A client that was away for 100,000 messages asks a hundred times, and waits for its disk as often.
 PAGE_RECORDS_MAX = 1000
 # Those of a page's authors; a client asks for the others.

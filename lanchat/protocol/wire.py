@@ -27,6 +27,7 @@ from lanchat.protocol.limits import (
     NACK_MAX,
     NOT_TAKEN_MAX,
     PAGE_RECORDS_MAX,
+    PLACE_OCTETS_MAX,
     RECORDS_MAX,
     SUBMIT_MAX,
     Limits,
@@ -37,6 +38,8 @@ from lanchat.protocol.records import Head, Record
 # A text that a person typed into a form; names.py judges it, this bound only keeps memory small.
 Short = Annotated[str, msgspec.Meta(max_length=256)]
 Password = Annotated[str, msgspec.Meta(max_length=512)]
+# Where a list that comes in pages goes on: what the page before said as `next`. Empty: from its beginning, or its end.
+Place = Annotated[bytes, msgspec.Meta(max_length=PLACE_OCTETS_MAX)]
 
 
 class Code(enum.IntEnum):
@@ -416,7 +419,9 @@ class Search(_Frame, frozen=True, tag=18):
 
 
 class ListRooms(_Frame, frozen=True, tag=19):
-    """Rooms of this user and public rooms."""
+    """Rooms of this user, then public rooms."""
+
+    after: Place = b""
 
 
 class CreateRoom(_Frame, frozen=True, tag=20):
@@ -461,9 +466,12 @@ class SetHistoryPolicy(_Frame, frozen=True, tag=26):
 class ListUsers(_Frame, frozen=True, tag=27):
     """Everybody with an account, with presence."""
 
+    after: Place = b""
+
 
 class ListMembers(_Frame, frozen=True, tag=28):
     room: U63
+    after: Place = b""
 
 
 class GetCertificates(_Frame, frozen=True, tag=29):
@@ -474,6 +482,8 @@ class GetCertificates(_Frame, frozen=True, tag=29):
 
 class ListDevices(_Frame, frozen=True, tag=30):
     """This account's devices."""
+
+    after: Place = b""
 
 
 class RevokeDevice(_Frame, frozen=True, tag=31):
@@ -496,6 +506,7 @@ class ListCursors(_Frame, frozen=True, tag=34):
     """Receipts of a room: every member's cursor."""
 
     room: U63
+    after: Place = b""
 
 
 class GetProfile(_Frame, frozen=True, tag=35):
@@ -558,11 +569,14 @@ class Welcome(_Frame, frozen=True, tag=2):
 
 
 class LoggedIn(_Frame, frozen=True, tag=3):
+    """`rooms` and `next` are a page as of `ListRooms`."""
+
     user: User
     device: Key16
     certificate: Certificate
     keys: SessionKeys
     rooms: list[Room]
+    next: Place = b""
 
 
 class Subscribed(_Frame, frozen=True, tag=4):
@@ -586,10 +600,12 @@ class Page(_Frame, frozen=True, tag=5):
 
 
 class Found(_Frame, frozen=True, tag=6):
-    """Search hits, newest first, and what edits, deletes or reacts to one of them and was not replaced since."""
+    """Search hits, newest first, and what edits, deletes or reacts to one of them and was not replaced since. Fewer
+    than were asked for when more would not fit a frame: `more` says so."""
 
     hits: list["Hit"]
     certificates: list[Certificate]
+    more: bool = False
 
 
 class Hit(msgspec.Struct, array_like=True, frozen=True):
@@ -600,6 +616,7 @@ class Hit(msgspec.Struct, array_like=True, frozen=True):
 
 class RoomList(_Frame, frozen=True, tag=7):
     rooms: list[Room]
+    next: Place = b""
 
 
 class RoomResult(_Frame, frozen=True, tag=8):
@@ -608,10 +625,12 @@ class RoomResult(_Frame, frozen=True, tag=8):
 
 class UserList(_Frame, frozen=True, tag=9):
     users: list[User]
+    next: Place = b""
 
 
 class MemberList(_Frame, frozen=True, tag=10):
     users: list[Positive]
+    next: Place = b""
 
 
 class Certificates(_Frame, frozen=True, tag=11):
@@ -629,10 +648,12 @@ class Device(msgspec.Struct, array_like=True, frozen=True):
 
 class DeviceList(_Frame, frozen=True, tag=12):
     devices: list[Device]
+    next: Place = b""
 
 
 class CursorList(_Frame, frozen=True, tag=13):
     cursors: list[MemberCursor]
+    next: Place = b""
 
 
 class Profile(_Frame, frozen=True, tag=14):
@@ -691,9 +712,19 @@ decode_server_datagram_untrusted = decoder(Annotated[list[LiveFromServer], _FEW]
 _LENGTH = struct.Struct(">I")
 
 
+class FrameTooLong(Exception):
+    """A frame that no reader would take; whoever builds it has a list that must come in pages."""
+
+
 def pack_frame(frame: msgspec.Struct) -> bytes:
-    """One frame for the TLS channel: u32 length, then the frame."""
-    octets = encode(frame)
+    """One frame for the TLS channel: u32 length, then the frame. Raises FrameTooLong above FRAME_MAX."""
+    return with_length(encode(frame))
+
+
+def with_length(octets: bytes) -> bytes:
+    """An encoded frame for the TLS channel. Raises FrameTooLong."""
+    if len(octets) > FRAME_MAX:
+        raise FrameTooLong(f"a frame of {len(octets)} octets")
     return _LENGTH.pack(len(octets)) + octets
 
 

@@ -6,17 +6,16 @@ datagrams for one session can be handed to the kernel together when all but the 
 given one.
 """
 
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from lanchat.protocol.codec import encode
-from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, DATAGRAM_MAX, PAGE_OCTETS_MAX
+from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, DATAGRAM_MAX, PAGE_OCTETS_MAX, RECORDS_MAX
 from lanchat.protocol.records import Head, Record
 from lanchat.protocol.seal import OVERHEAD
-from lanchat.protocol.wire import Records, pack_frame
+from lanchat.protocol.wire import Records, pack_frame, with_length
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.sessions import Path, Session
 
@@ -28,7 +27,6 @@ _RECORD_EXTRA = 64 + 2 + 9 + 9 + 3 + 3 + 1
 _FRAME_EXTRA = 1 + 1 + 9 + 3 + 1
 # How msgpack begins a `Records`: an array of tag, room, records, head.
 _RECORDS_ARRAY = 0x94
-_LENGTH = struct.Struct(">I")
 # Filling datagrams up to one length is worth it while it adds no more than a quarter.
 _PADDING_SHARE = 4
 
@@ -84,7 +82,7 @@ def pack_records(room: int, records: list[Record], head: Head | None, inline_bod
 def pack_frames(frames: list[Any]) -> Packed:
     """Small live frames: one after the other into datagrams."""
     encoded = tuple(encode(frame) for frame in frames)
-    return Packed(encoded, _datagrams(encoded), b"", b"".join(_LENGTH.pack(len(frame)) + frame for frame in encoded))
+    return Packed(encoded, _datagrams(encoded), b"", b"".join(map(with_length, encoded)))
 
 
 def merged(parts: Sequence[Packed]) -> Packed:
@@ -107,12 +105,12 @@ def _record_frames(room: int, records: list[msgspec.Raw], head: Head | None) -> 
 
 
 def _chunks(records: Iterable[msgspec.Raw], most: int) -> Iterator[list[msgspec.Raw]]:
-    """In order, together at most `most` octets; one record always."""
+    """In order, together at most `most` octets and RECORDS_MAX; one record always."""
     chunk: list[msgspec.Raw] = []
     size = 0
     for record in records:
         octets = len(memoryview(record))
-        if chunk and size + octets > most:
+        if chunk and (size + octets > most or len(chunk) == RECORDS_MAX):
             yield chunk
             chunk, size = [], 0
         chunk.append(record)

@@ -1,7 +1,10 @@
 """Pages of history and repairs: what a member may read, read from the store and bound to the room's signed head."""
 
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX, PAGE_OCTETS_MAX, SEARCH_HITS_MAX
@@ -11,6 +14,7 @@ from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import MembershipRow, RoomHead
+from lanchat_server.core.outbound import record_size
 from lanchat_server.core.ports import Store
 
 SignHead = Callable[[int, RoomHead], Head]
@@ -56,9 +60,24 @@ def search_rooms(store: Store, directory: Directory, user: int, request: Search)
     for room, seqs in by_room.items():
         for target, change in what_counts(directory, store.changes(room, seqs)):
             changes.setdefault((room, target), []).append(change)
-    hits = [Hit(room, record, changes.get((room, record.seq), [])) for room, record in found]
-    shown = [record for hit in hits for record in (hit.record, *hit.changes)]
-    return Found(hits, authors(directory, shown))
+    hits = _that_fit([Hit(room, record, changes.get((room, record.seq), [])) for room, record in found])
+    # Those of the texts first: a client asks for what is left out.
+    shown = [hit.record for hit in hits] + [record for hit in hits for record in hit.changes]
+    return Found(hits, authors(directory, shown)[:PAGE_CERTIFICATES_MAX], len(hits) < len(found))
+
+
+def _that_fit(hits: list[Hit]) -> list[Hit]:
+    """The first hits that PAGE_OCTETS_MAX hold, one always; its changes as far as they fit."""
+    left = PAGE_OCTETS_MAX
+    fitting: list[Hit] = []
+    for hit in hits:
+        sizes = [record_size(record) for record in (hit.record, *hit.changes)]
+        if sum(sizes) > left and fitting:
+            break
+        count = sum(total <= left for total in accumulate(sizes))
+        fitting.append(replace(hit, changes=hit.changes[: max(0, count - 1)]))
+        left -= sum(sizes)
+    return fitting
 
 
 class _Counting(NamedTuple):

@@ -173,6 +173,6 @@ class Store(Protocol):
         number; among rooms by the server's time, or that of the earliest later record, then room and number."""
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
-        """Edits, deletions and reactions that refer to these records, ascending."""
+        """Reactions to these records, and of the edits and deletions of each the newest one, ascending."""
 
     def close(self) -> None: ...

@@ -24,9 +24,9 @@ class Receipts:
         row = self._directory.membership(room, user)
         return (row.received, row.read) if row else (0, 0)
 
-    def of_room(self, room: int) -> list[MemberCursor]:
-        """Every member's cursor."""
-        return [MemberCursor(user, *self.cursor(room, user)) for user in self._directory.members(room)]
+    def member_cursor(self, room: int, user: int) -> MemberCursor:
+        """A member's cursor as others are told it."""
+        return MemberCursor(user, *self.cursor(room, user))
 
     def advance(self, user: int, cursor: Cursor, head: int, now: float) -> None:
         """A member says how far it is; never beyond the head."""

@@ -18,6 +18,7 @@ from lanchat.protocol.wire import (
     Code,
     Failure,
     FrameReader,
+    FrameTooLong,
     Goodbye,
     Request,
     Response,
@@ -182,7 +183,7 @@ class Connection(asyncio.Protocol):
             # told to everybody whom it concerns.
             answer = await asyncio.shield(self._service.background(self._answer(request)))
             self.asking = False
-            self.send(pack_frame(answer))
+            self.send(_packed(answer))
             if self._end_with is not None:
                 self.end(*self._end_with)
             self._service.wake()
@@ -253,3 +254,12 @@ class Connection(asyncio.Protocol):
     def _login_timed_out(self) -> None:
         self._service.count("login_timed_out")
         self.abort()
+
+
+def _packed(answer: Response | Failure) -> bytes:
+    """Nobody loses the connection over an answer that does not fit a frame; it is a fault all the same."""
+    try:
+        return pack_frame(answer)
+    except FrameTooLong as error:
+        log.error("an answer does not fit: %s", error)
+        return pack_frame(Failure(answer.id, Code.UNAVAILABLE, "the answer is too long"))

@@ -7,6 +7,7 @@ from lanchat.protocol.wire import RoomKind
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import RoomRow
 from lanchat_server.core.sequencer import Sequencer
 
@@ -43,12 +44,15 @@ class Notices:
             read,
         )
 
-    def rooms_for(self, user: int) -> list[wire.Room]:
-        """The user's rooms and public ones, oldest first."""
+    def rooms_for(self, user: int, after: bytes = b"") -> tuple[list[wire.Room], bytes]:
+        """A page: the user's rooms, then public ones, oldest first; and where the next page begins."""
         mine = self._directory.rooms_of(user)
-        rooms = sorted(self._directory.rooms.values(), key=lambda room: (room.created_ms, room.id))
-        shown = (room for room in rooms if room.id in mine or room.kind is RoomKind.PUBLIC)
-        return [self.room_view(room.id, user) for room in shown]
+        shown = [room for room in self._directory.rooms.values() if room.id in mine or room.kind is RoomKind.PUBLIC]
+
+        def place(room: RoomRow) -> bytes:
+            return bytes([room.id not in mine]) + place_of(room.created_ms) + place_of(room.id)
+
+        return listed(shown, place, lambda room: self.room_view(room.id, user), after)
 
     def room_created(self, room: RoomRow, members: Iterable[int]) -> None:
         """A new room: its head begins, its members (of a public one: everybody) see it."""

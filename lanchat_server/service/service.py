@@ -342,7 +342,7 @@ class Service:
             device.id,
             device.certificate,
             self._new_keys(connection.session),
-            self.notices.rooms_for(user.id),
+            *self.notices.rooms_for(user.id),
         )
 
     def check_place(self, user: int) -> int | None:

@@ -1,9 +1,9 @@
 """What the store reads outside the writer's transactions, on connections of their own. Safe from several threads."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
@@ -26,11 +26,16 @@ _THESE = select(*rows.RECORD_COLUMNS).where(
 # whole room instead, from 3.46 on even where a range says the same. So the range leads to the rows, and the list picks
 # from them. MySQL ignores the plus.
 REF_AS_FILTER: ColumnElement[int] = literal_column("+records.ref_seq", _records.ref_seq.type)
-_CHANGES = select(*rows.RECORD_COLUMNS).where(
+_REFERS = (
     _records.room_id == bindparam("room"),
     _records.ref_seq.between(bindparam("low"), bindparam("high")),
     REF_AS_FILTER.in_(bindparam("seqs", expanding=True)),
-    _records.kind.in_([int(Kind.EDIT), int(Kind.DELETE), int(Kind.REACTION)]),
+)
+_REACTIONS = select(*rows.RECORD_COLUMNS).where(*_REFERS, _records.kind == int(Kind.REACTION))
+_NEWEST_CHANGES = (
+    select(func.max(_records.seq))
+    .where(*_REFERS, _records.kind.in_([int(Kind.EDIT), int(Kind.DELETE)]))
+    .group_by(_records.ref_seq, _records.kind)
 )
 
 
@@ -109,12 +114,18 @@ def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Re
 
 def changes(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:
     """See lanchat_server.core.ports.Store."""
-    return _select(connection, _CHANGES, room, seqs)
+    newest = [seq for chunk in _ranges(room, seqs) for seq in connection.scalars(_NEWEST_CHANGES, chunk)]
+    found = _select(connection, _THESE, room, newest) + _select(connection, _REACTIONS, room, seqs)
+    return sorted(found, key=lambda record: record.seq)
 
 
 def _select(connection: Connection, statement: Any, room: int, seqs: Collection[int]) -> list[Record]:
     found: list[Record] = []
-    for chunk in chunks(seqs):
-        values = {"room": room, "seqs": chunk, "low": min(chunk), "high": max(chunk)}
+    for values in _ranges(room, seqs):
         found += [rows.record(row) for row in connection.execute(statement, values)]
     return sorted(found, key=lambda record: record.seq)
+
+
+def _ranges(room: int, seqs: Collection[int]) -> Iterator[dict[str, Any]]:
+    for chunk in chunks(seqs):
+        yield {"room": room, "seqs": chunk, "low": min(chunk), "high": max(chunk)}

@@ -24,6 +24,8 @@ from lanchat_server.store.bulk import ask_each
 # a rarer one has at most 10,000 hits in a million, which the full-text index gives quickly.
 WINDOW = 4096
 _WINDOW_MIN = 64  # of a room, when there are many rooms
+# Rooms in one statement: SQLite takes expressions 1,000 deep.
+ROOMS_MAX = 400
 _NO_BOUND = 2**63 - 1
 
 _search = schema.search.c
@@ -48,12 +50,21 @@ def find(
     spans = [_Span(room, first, high) for room, first in rooms.items() if first <= high]
     if not wanted or not spans or limit <= 0:
         return []
+    found: list[Any] = []
+    for start in range(0, len(spans), ROOMS_MAX):
+        found += _find_some(connection, spans[start : start + ROOMS_MAX], wanted, limit)
+    found.sort(key=lambda hit: (hit[2], hit[0], hit[1]), reverse=True)
+    return _load(connection, [(room, seq) for room, seq, _ in found[:limit]])
+
+
+def _find_some(connection: Connection, spans: list[_Span], wanted: list[str], limit: int) -> Sequence[Any]:
+    """(room, seq, time) of the newest hits in these spans."""
     windows, since_ms = _windows(connection, spans)
     hits = _newest(connection, windows, wanted, limit)
     # What lies at `since_ms` itself may be cut off; only later hits are sure to be all.
     if since_ms is not None and sum(time_ms > since_ms for _, _, time_ms in hits) < limit:
         hits = _everywhere(connection, spans, _rarest_first(connection, windows, wanted), limit)
-    return _load(connection, [(room, seq) for room, seq, _ in hits])
+    return hits
 
 
 def _windows(connection: Connection, spans: list[_Span]) -> tuple[list[_Span], int | None]:

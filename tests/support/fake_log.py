@@ -42,6 +42,7 @@ class FakeLog:
         self.proofs = proofs
         self.time_ms = 1_000_000
         self.first_seq = 1
+        self.page_of_rooms = 1 << 30
         self.records: dict[int, list[Record]] = {room: [] for room in range(1, rooms + 1)}
         self.hashes: dict[int, list[bytes]] = {room: [genesis_hash(LOG_ID, room)] for room in self.records}
         self.decisions: dict[MessageKey, tuple[int, int]] = {}
@@ -121,7 +122,7 @@ class FakeLog:
             case wire.GetCertificates():
                 return wire.Certificates([self.devices[d] for d in operation.devices if d in self.devices])
             case wire.ListRooms():
-                return wire.RoomList(self.rooms())
+                return wire.RoomList(*self.rooms_after(operation.after))
             case _:
                 return wire.Done()
 
@@ -129,11 +130,18 @@ class FakeLog:
         kind, policy = wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING
         return [wire.Room(room, f"room{room}", kind, policy, self.first_seq, True, 2) for room in self.records]
 
+    def rooms_after(self, after: bytes) -> tuple[list[wire.Room], bytes]:
+        """A page of `page_of_rooms` rooms and where the next one begins."""
+        start = int.from_bytes(after, "big")
+        end = start + self.page_of_rooms
+        rooms = self.rooms()
+        return rooms[start:end], end.to_bytes(2, "big") if end < len(rooms) else b""
+
     def logged_in(self, key: Ed25519PrivateKey) -> wire.LoggedIn:
         device = device_of(key)
         user = wire.User(7, "me", "Me", wire.PresenceState.ONLINE, 0)
         session_keys = wire.SessionKeys(1, bytes(32), bytes(32), 3_600_000)
-        return wire.LoggedIn(user, device, self.devices[device], session_keys, self.rooms())
+        return wire.LoggedIn(user, device, self.devices[device], session_keys, *self.rooms_after(b""))
 
 
 Hook = Callable[[str, Path, Any], bool]

@@ -140,7 +140,11 @@ class MemoryStore:
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         headers = [(item.record, decode_header_untrusted(item.record.header)) for item in self.database.records[room]]
-        return [record for record, header in headers if header.ref in seqs and header.kind is not Kind.TEXT]
+        found: dict[object, Record] = {}
+        for record, header in headers:
+            if header.ref in seqs and header.kind is not Kind.TEXT:
+                found[record.seq if header.kind is Kind.REACTION else (header.ref, header.kind)] = record
+        return sorted(found.values(), key=lambda record: record.seq)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from lanchat.protocol import keys, seal, wire
 from lanchat.protocol.limits import ALPN
@@ -146,7 +147,8 @@ class RawClient:
     def _logged_in(self, result: Any) -> Any:
         if isinstance(result, wire.LoggedIn):
             self.session = result
-            self.rooms = {room.name: room.id for room in result.rooms}
+            rest = self.everything(wire.ListRooms(result.next)) if result.next else []
+            self.rooms = {room.name: room.id for room in (*result.rooms, *rest)}
             epoch = self.welcome.log_epoch
             pair = result.keys
             for key in (pair.to_server, pair.to_client):
@@ -154,6 +156,16 @@ class RawClient:
             self.sealer = seal.Sealer(pair.to_server, pair.key_id, self.welcome.log_id, epoch)
             self.opener = seal.Opener(pair.to_client, pair.key_id, self.welcome.log_id, epoch)
         return result
+
+    def everything(self, operation: Any) -> list[Any]:
+        """The entries of a list, of all its pages."""
+        entries: list[Any] = []
+        while True:
+            result = self.request(operation)
+            entries += getattr(result, result.__struct_fields__[0])
+            if not result.next:
+                return entries
+            operation = replace(operation, after=result.next)
 
     @property
     def user_id(self) -> int:

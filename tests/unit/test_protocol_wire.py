@@ -148,7 +148,7 @@ def numbered(text: str) -> dict[str, int]:
 
 def test_elements_from_a_later_version_are_passed_over() -> None:
     assert wire.decode_from_client_untrusted(encode([3, 7, "new", {"a": 1}])) == wire.Ping(7)
-    later = encode([64, 5, [19, "new"], 0])
+    later = encode([64, 5, [19, b"", "new"], 0])
     assert wire.decode_from_client_untrusted(later) == wire.Request(5, wire.ListRooms())
     assert decode_header_untrusted(encode([1, b"d" * 16, 2, 3, 1, 0, 5, 6, "new"])) == Header(
         1, b"d" * 16, 2, 3, wire_kind(1), 0, 5, 6

@@ -39,7 +39,11 @@ def test_a_cursor_stops_at_the_head_and_what_was_read_was_received(receipts: Rec
 
 def test_everybody_in_a_room_is_listed(receipts: Receipts) -> None:
     receipts.advance(3, Cursor(GENERAL, 4, 2), HEAD, 1.0)
-    assert receipts.of_room(GENERAL) == [MemberCursor(1, 0, 0), MemberCursor(2, 0, 0), MemberCursor(3, 4, 2)]
+    assert [receipts.member_cursor(GENERAL, user) for user in (1, 2, 3)] == [
+        MemberCursor(1, 0, 0),
+        MemberCursor(2, 0, 0),
+        MemberCursor(3, 4, 2),
+    ]
 
 
 def test_a_cursor_that_says_nothing_new_is_not_told(receipts: Receipts) -> None:

@@ -70,6 +70,19 @@ def test_what_is_shown_is_the_same_as_with_everything(rig: Rig) -> None:
     assert len(answer.hits[0].changes) == 5
 
 
+def test_more_reactions_than_an_answer_holds_are_cut_off(rig: Rig) -> None:
+    seq, other = say(rig, 1, "word"), say(rig, 1, "word")
+    for start in range(0, 4000, 500):
+        texts = [f"{number:016d}" for number in range(start, start + 500)]
+        batch = [rig.submission(rig.authors[2].message(text, kind=Kind.REACTION, ref=seq)) for text in texts]
+        rig.sequencer.commit(rig.store, batch, 1_000)
+    answer = search(rig, seq, other)
+    assert len(pack_frame(Response(1, answer))) < FRAME_MAX
+    assert [hit.record.seq for hit in answer.hits] == [seq]
+    assert answer.more
+    assert len(answer.hits[0].changes) > 1000
+
+
 def test_a_deletion_is_told(rig: Rig) -> None:
     seq = say(rig, 1, "word")
     say(rig, 1, "words", Kind.EDIT, seq)

@@ -57,6 +57,7 @@ from lanchat.protocol.client.events import (
 )
 from lanchat.protocol.client.link import Due, Link
 from lanchat.protocol.client.outbox import Outbox, Run, StoredItem
+from lanchat.protocol.client.pages import Pages
 from lanchat.protocol.client.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.protocol.client.receipts import Receipts
 from lanchat.protocol.client.requests import Answer
@@ -129,6 +130,9 @@ class ClientCore:
         self._save_marks_at: float | None = None
         self._fresh_session = True
         self._people_told = False
+        # Rooms that the server told of in this session.
+        self._listed: set[int] = set()
+        self._listing = False
         self._renew_at: float | None = None
         self._renewing = False
         self._end_reason = Reason.LOST
@@ -219,7 +223,7 @@ class ClientCore:
         self._take_keys(session.keys)
         self._on_new_certificate(wire.NewCertificate(session.certificate))
         self._take_users([session.user])
-        self._take_session_rooms(session.rooms)
+        self._take_session_rooms(session.rooms, session.next)
 
     def disconnected(self, now: float, reason: Reason | None = None, detail: str = "") -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
@@ -308,15 +312,39 @@ class ClientCore:
 
     # --- Rooms and people -----------------------------------------------------------------------------------------
 
-    def _take_session_rooms(self, rooms: Sequence[wire.Room]) -> None:
+    def _take_session_rooms(self, rooms: Sequence[wire.Room], after: bytes) -> None:
+        """Those that log-in told; when there are more pages, the rooms that were left meanwhile show at the end."""
         self._receipts.forget_told()
-        for gone in self.directory.replace_joined(rooms):
-            self._desk.tell(RoomRemoved(gone))
+        self._listed = {room.id for room in rooms}
+        if not after:
+            self._drop_unlisted()
         for room in rooms:
             self._take_room(room)
+        self._listing = bool(after)
+        if after:
+            Pages(wire.ListRooms(after), self._desk.ask, self._note_session_rooms, self._rest_listed).begin()
+
+    def _note_session_rooms(self, answer: Answer) -> None:
+        """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
+        for room in answer.rooms if isinstance(answer, wire.RoomList) else ():
+            self._take_room(room)
+
+    def _rest_listed(self, answer: Answer) -> None:
+        if isinstance(answer, wire.RoomList):
+            self._listing = False
+            self._drop_unlisted()
+        elif self._link.up:
+            # Without its rooms a session is none.
+            self._give_up(Reason.LOST)
+
+    def _drop_unlisted(self) -> None:
+        for gone in self.directory.drop_unlisted(self._listed):
+            self._rooms.leave(gone)
+            self._desk.tell(RoomRemoved(gone))
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
+        self._listed.add(room.id)
         self._desk.tell(RoomUpdated(room))
         if room.joined:
             self._receipts.told(room)
@@ -486,19 +514,16 @@ class ClientCore:
 
     def request(self, operation: wire.AfterLogin, now: float) -> int | None:
         """Send a request of the shell; `Answered` with this number follows, after what the answer tells of rooms and
-        people was taken in. None without a session."""
+        people was taken in: a list as a whole, however many pages it took. None without a session."""
         self._desk.at(now)
         if not self._link.up:
             return None
         number = 0
 
         def answered(answer: Answer) -> None:
-            try:
-                self._note(answer)
-            finally:
-                self._desk.tell(Answered(number, answer))
+            self._desk.tell(Answered(number, answer))
 
-        number = self._desk.ask(operation, answered)
+        number = Pages(operation, self._desk.ask, self._note, answered).begin()
         return number
 
     # --- Settling -------------------------------------------------------------------------------------------------
@@ -583,7 +608,7 @@ class ClientCore:
             return Move.SERVER_BEHIND, Reason.SHORTER_HISTORY
         if self._rooms.lagging():
             return Move.LAGGED, Reason.OVERTAXED
-        if self._rooms.all_live():
+        if self._rooms.all_live() and not self._listing:
             return Move.COMPLETE, Reason.NONE
         return None, Reason.NONE
 

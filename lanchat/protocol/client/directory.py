@@ -2,7 +2,7 @@
 has read each room, which the server may not know yet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from msgspec.structs import replace
 
@@ -23,13 +23,11 @@ class Directory:
         self._marks_changed = False
         self._users_changed: dict[int, User] = {}
 
-    def replace_joined(self, rooms: Iterable[Room]) -> list[int]:
-        """The rooms of this user, as log-in told them; returns those that the user is no longer in."""
-        listed = {room.id: room for room in rooms}
+    def drop_unlisted(self, listed: Container[int]) -> list[int]:
+        """The server told of all rooms of this user; returns those that the user is no longer in."""
         gone = [room.id for room in self.rooms.values() if room.joined and room.id not in listed]
         for room in gone:
             del self.rooms[room]
-        self.rooms.update(listed)
         self._rooms_changed = True
         return gone
 

@@ -8,6 +8,7 @@ from lanchat.protocol.names import check_password, clean_display_name, clean_ema
 from lanchat.protocol.wire import Code
 from lanchat_server import accounts
 from lanchat_server.accounts import Change
+from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import Busy
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 
-async def list_devices(service: "Service", connection: "Connection", _operation: wire.ListDevices) -> wire.DeviceList:
+async def list_devices(service: "Service", connection: "Connection", operation: wire.ListDevices) -> wire.DeviceList:
     """This account's devices, oldest first."""
     user = _user(service, connection)
     online = {session.device for session in service.core.sessions.of_user(user.id)}
-    return wire.DeviceList([_device_view(device, online) for device in service.directory.devices_of(user.id)])
+    devices = service.directory.devices_of(user.id)
+    return wire.DeviceList(*listed(devices, _place, lambda device: _device_view(device, online), operation.after))
+
+
+def _place(device: DeviceRow) -> bytes:
+    return place_of(device.created_ms) + device.id
 
 
 def _device_view(device: DeviceRow, online: set[bytes]) -> wire.Device:

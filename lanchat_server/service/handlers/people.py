@@ -3,12 +3,14 @@ charge."""
 
 import json
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change
+from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
 from lanchat_server.service.handlers.acting import transact
@@ -18,22 +20,23 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 
-async def list_users(service: "Service", _connection: "Connection", _operation: wire.ListUsers) -> wire.UserList:
+async def list_users(service: "Service", _connection: "Connection", operation: wire.ListUsers) -> wire.UserList:
     """Everybody with an account that is not disabled."""
-    users = [user for user in service.directory.users.values() if not user.disabled]
-    return wire.UserList([service.core.user_view(user.id) for user in users])
+    users = [user.id for user in service.directory.users.values() if not user.disabled]
+    return wire.UserList(*listed(users, place_of, service.core.user_view, operation.after))
 
 
 async def list_members(service: "Service", connection: "Connection", operation: wire.ListMembers) -> wire.MemberList:
     """Who is in a room of this user."""
     _check_member(service, connection, operation.room)
-    return wire.MemberList(list(service.directory.members(operation.room)))
+    return wire.MemberList(*listed(service.directory.members(operation.room), place_of, int, operation.after))
 
 
 async def list_cursors(service: "Service", connection: "Connection", operation: wire.ListCursors) -> wire.CursorList:
     """How far everybody has received and read a room."""
     _check_member(service, connection, operation.room)
-    return wire.CursorList(service.core.receipts.of_room(operation.room))
+    cursor_of = partial(service.core.receipts.member_cursor, operation.room)
+    return wire.CursorList(*listed(service.directory.members(operation.room), place_of, cursor_of, operation.after))
 
 
 async def get_certificates(

@@ -74,9 +74,9 @@ async def search(service: "Service", connection: "Connection", operation: wire.S
     return replace(found, hits=[hit for hit in found.hits if may_read(hit)])
 
 
-async def list_rooms(service: "Service", connection: "Connection", _operation: wire.ListRooms) -> wire.RoomList:
+async def list_rooms(service: "Service", connection: "Connection", operation: wire.ListRooms) -> wire.RoomList:
     """The user's rooms, and public ones to join."""
-    return wire.RoomList(service.notices.rooms_for(_user(connection)))
+    return wire.RoomList(*service.notices.rooms_for(_user(connection), operation.after))
 
 
 async def create_room(service: "Service", connection: "Connection", operation: wire.CreateRoom) -> wire.RoomResult:
