@@ -22,13 +22,19 @@ LONG = "x" * 3990
 
 
 class CountingStore(MemoryLocalStore):
-    """`read`: records that were handed out."""
+    """`read`: records that were handed out; `answers`: how many at a time, of answers that had any."""
 
     read = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[int] = []
 
     def records(self, room: int, first: int, last: int) -> list[Record]:
         found = super().records(room, first, last)
         self.read += len(found)
+        if found:
+            self.answers.append(len(found))
         return found
 
 
@@ -137,6 +143,26 @@ def test_the_first_look_checks_the_newest_edit_only(talk: Talk) -> None:
     assert talk.one(seq).text == f"{EDITS - 1}"
     read, checked = talk.work()
     assert (read, checked) <= (3, 2)
+
+
+def test_texts_that_lie_together_are_read_together_a_chunk_at_a_time(talk: Talk) -> None:
+    for number in range(CHUNK + 20):
+        talk.add(ANNA, f"{number}")
+    talk.store.answers.clear()
+    assert len(talk.fold.below(0, 50)) == 50
+    assert talk.store.answers == [50]
+    talk.store.answers.clear()
+    assert len(talk.fold.below(0, 2 * CHUNK)) == CHUNK + 20
+    assert talk.store.answers == [CHUNK, 20]
+
+
+def test_counting_unread_texts_reads_no_more_than_what_reaches_the_limit(talk: Talk) -> None:
+    for number in range(3 * CHUNK):
+        talk.add(ANNA, f"{number}")
+    fresh = RoomFold(1, talk.store, talk.authors, ME)
+    talk.work()
+    assert fresh.unread(0, CHUNK) == CHUNK
+    assert talk.work() == (CHUNK, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])

@@ -107,6 +107,15 @@ def test_what_the_author_did_not_sign_is_not_shown(talk: Talk) -> None:
     assert talk.one(good).reactions == ()
 
 
+def test_a_page_is_not_longer_than_asked_when_some_of_it_cannot_be_shown(talk: Talk) -> None:
+    for number in range(10):
+        talk.add("anna", f"text {number}")
+    forged = talk.make("anna", "forged")
+    talk.keep(type(forged)(forged.header, b"other words", forged.signature))
+    talk.add("anna", "newest")
+    assert talk.texts(limit=4) == ["text 7", "text 8", "text 9", "newest"]
+
+
 def test_an_unknown_device_is_nobody(talk: Talk) -> None:
     talk.users["ghost"] = (99, key_of(99))
     seq = talk.add("ghost", "boo")
@@ -187,6 +196,21 @@ def test_unread_counts_texts_by_others_above_the_reading_position(talk: Talk) ->
     assert talk.fold.unread(0, 100) == 3
     assert talk.fold.unread(0, 1) == 1
     assert talk.fold.unread(99, 100) == 0
+
+
+def test_unread_is_counted_from_the_copy_when_nothing_was_looked_at_yet(talk: Talk) -> None:
+    for number in range(5):
+        talk.add("anna", f"text {number}")
+    assert RoomFold(1, talk.store, talk.authors, ME).unread(2, 100) == 3
+
+
+def test_own_texts_of_a_device_that_becomes_known_later_are_not_unread(talk: Talk) -> None:
+    talk.users["my other device"] = (ME, key_of(70))
+    talk.add("my other device", "mine")
+    talk.add("anna", "unread")
+    assert talk.fold.unread(0, 100) == 2
+    talk.authors.learn_untrusted([talk.log.enrol(key_of(70), ME, "me")])
+    assert talk.fold.unread(0, 100) == 1
 
 
 def hits(talk: Talk, words: str, before: int, limit: int, first: int = 1) -> list[int]:

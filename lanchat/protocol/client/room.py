@@ -284,8 +284,11 @@ class RoomReceiver:
         chain = self._chain
         if chain is None:
             return None
-        top = max(self._goal, max(chain.waiting, default=0), chain.end)
-        self._repair.note(top > chain.cursor, chain.end, now)
+        goal = self._goal
+        top = max(goal, max(chain.waiting, default=0), chain.end)
+        # What is proven whole and still above the cursor waits for the store, not for the server.
+        unstored = goal == chain.end == top
+        self._repair.note(top > chain.cursor and not unstored, chain.end, now)
         if not self._repair.due(now):
             return None
         missing = chain.missing(top, NACK_MAX + 1)
