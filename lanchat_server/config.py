@@ -24,7 +24,7 @@ from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import DEFAULT_PORT, tidy_address
-from lanchat.protocol.limits import SERVER_NAME_MAX
+from lanchat.protocol.limits import SERVER_NAME_MAX, Limits
 from lanchat.protocol.names import clean_display_name, inert, tidy_name
 from lanchat.protocol.text import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
 from lanchat.protocol.wire import Registration
@@ -91,6 +91,12 @@ class ServerConfig(Concealing, frozen=True):
     sessions_per_user: int = 5
     sessions_total: int = 1000
     unauthenticated_max: int = 64
+    edits_per_message: int = Limits().edits_per_message
+    reactions_per_message: int = Limits().reactions_per_message
+    rooms_total: int = Limits().rooms_total
+    rooms_per_day: int = Limits().rooms_per_day
+    accounts_per_day: int = Limits().accounts_per_day
+    invites_per_day: int = Limits().invites_per_day
     smtp: Smtp | None = None
     metrics_port: int = 0
 
@@ -218,6 +224,12 @@ SETTINGS = (
     Setting("limits.sessions_per_user", "sessions_per_user", _COUNT),
     Setting("limits.sessions_total", "sessions_total", _COUNT),
     Setting("limits.unauthenticated_max", "unauthenticated_max", _COUNT),
+    Setting("limits.edits_per_message", "edits_per_message", _COUNT),
+    Setting("limits.reactions_per_message", "reactions_per_message", _COUNT),
+    Setting("limits.rooms_total", "rooms_total", _COUNT),
+    Setting("limits.rooms_per_day", "rooms_per_day", _COUNT),
+    Setting("limits.accounts_per_day", "accounts_per_day", _COUNT),
+    Setting("limits.invites_per_day", "invites_per_day", _COUNT),
     Setting("passwords.memory_kib", "argon2.memory_kib", _integer(ARGON2_MEMORY_KIB, 4 << 20)),
     Setting("passwords.time_cost", "argon2.time_cost", _integer(ARGON2_TIME_COST, 100)),
     Setting("passwords.parallelism", "argon2.parallelism", _integer(1, 64)),

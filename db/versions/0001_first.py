@@ -138,7 +138,7 @@ _table(
     _required("body_hash", _fixed(32)),
     _required("hash", _fixed(32)),
     sa.UniqueConstraint("room_id", "device_id", "run", "n", name="records_message"),
-    sa.Index("records_ref", "room_id", "ref_seq"),
+    sa.Index("records_ref", "room_id", "ref_seq", "kind"),
     sqlite_with_rowid=False,
 )
 

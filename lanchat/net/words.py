@@ -40,6 +40,7 @@ def code_text(code: int) -> str:
             " computer, or with the set-up code that the server shows"
         ),
         Code.SETUP_INVALID: _("The set-up code is wrong, or no longer good: look at what the server shows now"),
+        Code.LIMIT_REACHED: _("There are as many as this server allows: try again tomorrow, or ask its administrator"),
         Code.NOT_A_MEMBER: _("You are not a member of this room"),
         Code.BAD_SIGNATURE: _("The signature of the message does not hold"),
         Code.UNKNOWN_DEVICE: _("The server does not know this device"),
@@ -48,6 +49,7 @@ def code_text(code: int) -> str:
         Code.NO_SUCH_TARGET: _("The message is no longer there"),
         Code.TARGET_NOT_YOURS: _("This is somebody else's message"),
         Code.AUTHOR_DISABLED: _("This account is disabled"),
+        Code.TOO_MANY_CHANGES: _("This message was edited, or reacted to, as often as this server allows"),
         Code.UNSUPPORTED_KIND: _("The server does not take messages of this kind"),
     }
     return texts.get(code) or _("The server refused")

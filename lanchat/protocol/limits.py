@@ -70,3 +70,10 @@ class Limits(msgspec.Struct, array_like=True, frozen=True):
     message_rate: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     message_burst: _Count = 30
     page_records: _Count = PAGE_RECORDS_MAX
+    # What one text may collect, what a server may hold, and what one user or address may make within a day.
+    edits_per_message: _Count = 200
+    reactions_per_message: _Count = 2000
+    rooms_total: _Count = 2000
+    rooms_per_day: _Count = 100
+    accounts_per_day: _Count = 200
+    invites_per_day: _Count = 100

@@ -66,6 +66,7 @@ class Code(enum.IntEnum):
     LAST_ADMINISTRATOR = 19
     SETUP_NEEDED = 20
     SETUP_INVALID = 21
+    LIMIT_REACHED = 23
 
     NOT_A_MEMBER = 100
     BAD_SIGNATURE = 101
@@ -76,6 +77,7 @@ class Code(enum.IntEnum):
     TARGET_NOT_YOURS = 106
     AUTHOR_DISABLED = 107
     UNSUPPORTED_KIND = 108
+    TOO_MANY_CHANGES = 109
 
 
 class RoomKind(enum.IntEnum):

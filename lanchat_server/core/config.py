@@ -66,5 +66,8 @@ class CoreConfig(msgspec.Struct, frozen=True):
     expect_interval: float = 0.05
     # Runs whose last number is remembered without asking the database: 65,536 × ~200 octets = 13 MiB.
     progress_max: int = 65536
+    # What one text may collect: each is looked at when somebody searches or comes back.
+    edits_per_message: int = 200
+    reactions_per_message: int = 2000
     # How long a client waits after a commit failed.
     busy_retry: float = 0.5

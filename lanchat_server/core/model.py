@@ -28,6 +28,14 @@ class Decision(NamedTuple):
     code: int
 
 
+class ChangesKey(NamedTuple):
+    """The edits of a record, or its reactions."""
+
+    room: int
+    ref: int
+    kind: Kind
+
+
 class RoomHead(NamedTuple):
     """The last record of a room: number, chain hash, server time."""
 

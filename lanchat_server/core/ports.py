@@ -14,6 +14,7 @@ from lanchat.protocol.messages import MessageKey
 from lanchat.protocol.records import Record
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.model import (
+    ChangesKey,
     Decision,
     DeviceRow,
     IndexProgress,
@@ -67,6 +68,9 @@ class Transaction(Protocol):
 
     def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:
         """The records of a room that others refer to; numbers that do not exist are left out."""
+
+    def count_changes(self, keys: Collection[ChangesKey]) -> dict[ChangesKey, int]:
+        """How many edits or reactions of each there are."""
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
         """Insert consecutive records of a room and set its head. A deletion among them blanks the bodies of its target

@@ -14,7 +14,7 @@ is still stored, after its successors: losing it would be worse.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,8 +24,9 @@ from lanchat.protocol.keys import sha256
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.records import Head, Record, blanked, chain_hash, sign_head
 from lanchat.protocol.wire import Code, Role
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
+from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
 from lanchat_server.core.ports import Store, Transaction
 
 # Answers that are not decisions: nobody has shown that the message is its author's.
@@ -107,10 +108,11 @@ def is_genuine(directory: Directory, submission: Submission) -> bool | None:
 class Sequencer:
     """The writer's judgement. One per server process."""
 
-    def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, progress_max: int) -> None:
+    def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, config: CoreConfig) -> None:
         self._directory = directory
         self._log_key = log_key
-        self._progress = Progress(progress_max)
+        self._progress = Progress(config.progress_max)
+        self._changes_max = {Kind.EDIT: config.edits_per_message, Kind.REACTION: config.reactions_per_message}
 
     def commit(self, store: Store, batch: list[Submission], now_ms: int) -> Outcome:
         """Decide and store a batch. `now_ms`: what the clock shows; it may be earlier than at the batch before.
@@ -118,7 +120,7 @@ class Sequencer:
         runs = {submission.run for submission in batch}
         try:
             with store.transaction() as tx:
-                draft = _Draft(self._directory, tx, now_ms)
+                draft = _Draft(self._directory, tx, now_ms, self._changes_max)
                 draft.look_up(batch, {run: last for run in runs if (last := self._progress.get(run)) is not None})
                 for submission in _author_order(batch):
                     draft.judge(submission)
@@ -139,10 +141,12 @@ class Sequencer:
 class _Draft:
     """One transaction in the making."""
 
-    def __init__(self, directory: Directory, tx: Transaction, now_ms: int) -> None:
+    def __init__(self, directory: Directory, tx: Transaction, now_ms: int, changes_max: Mapping[Kind, int]) -> None:
         self._directory = directory
         self._tx = tx
         self._now_ms = now_ms
+        self._changes_max = changes_max
+        self._changes: dict[ChangesKey, int] = {}
         self._known: dict[MessageKey, Decision] = {}
         self._heads: dict[int, RoomHead] = {}
         self._targets: dict[int, dict[int, Target]] = {}
@@ -167,6 +171,9 @@ class _Draft:
             if item.header.ref:
                 refs.setdefault(item.header.room, set()).add(item.header.ref)
         self._targets = {room: tx.targets(room, seqs) for room, seqs in refs.items()}
+        changes = {changes_key(item.header) for item in batch if item.header.kind in self._changes_max}
+        if changes:
+            self._changes = tx.count_changes(changes)
 
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
@@ -232,6 +239,9 @@ class _Draft:
             return Code.TARGET_NOT_YOURS
         if header.kind is Kind.DELETE and target.author != author.id and author.role < Role.MODERATOR:
             return Code.TARGET_NOT_YOURS
+        most = self._changes_max.get(header.kind)
+        if most is not None and self._changes.get(changes_key(header), 0) >= most:
+            return Code.TOO_MANY_CHANGES
         return None
 
     def _refuse(self, submission: Submission, code: Code) -> None:
@@ -247,6 +257,8 @@ class _Draft:
         self._new.setdefault(header.room, []).append(NewRecord(record, header, author.id, chain, text))
         self._heads[header.room] = RoomHead(record.seq, chain, self._now_ms)
         targets = self._targets.setdefault(header.room, {})
+        if header.kind in self._changes_max:
+            self._changes[changes_key(header)] = self._changes.get(changes_key(header), 0) + 1
         targets[record.seq] = Target(header.kind, author.id, erased=False)
         if header.kind is Kind.DELETE:
             targets[header.ref] = targets[header.ref]._replace(erased=True)
@@ -267,6 +279,11 @@ class _Draft:
         if self._rejections:
             self._tx.reject(self._rejections)
         return self._outcome
+
+
+def changes_key(header: Header) -> ChangesKey:
+    """What this edit or reaction is one more of."""
+    return ChangesKey(header.room, header.ref, header.kind)
 
 
 def _author_order(batch: list[Submission]) -> Iterator[Submission]:

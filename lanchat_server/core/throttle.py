@@ -226,6 +226,12 @@ def _pair(user_key: str, address: str) -> str:
     return f"{address} {user_key}"
 
 
+def network_of(address: str) -> str:
+    """What one computer can take no other of: its address, in IPv6 its network."""
+    place, network = _place(address)
+    return network or place
+
+
 def _place(address: str) -> tuple[str, str]:
     """The address in one spelling, and its IPv6 network (empty for IPv4)."""
     try:

@@ -31,6 +31,7 @@ from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.daily import Daily
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
@@ -92,9 +93,13 @@ class Service:
         self.log_public_key = public_octets(keys.log_key)
         self._loop = asyncio.get_running_loop()
         core_config = CoreConfig(
-            message_rate=config.message_rate, message_burst=config.message_burst, total_rate=config.total_rate
+            message_rate=config.message_rate,
+            message_burst=config.message_burst,
+            total_rate=config.total_rate,
+            edits_per_message=config.edits_per_message,
+            reactions_per_message=config.reactions_per_message,
         )
-        self.sequencer = Sequencer(directory, keys.log_key, core_config.progress_max)
+        self.sequencer = Sequencer(directory, keys.log_key, core_config)
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
         self.core = ServerCore(core_config, directory, heads, self.now())
         self.notices = Notices(self.core, directory, self.sequencer, self.now)
@@ -103,6 +108,10 @@ class Service:
         self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         self.throttle = LoginThrottle()
+        # Accounts by address; rooms and registration codes by user (in the writer's thread).
+        self.accounts_made = Daily[str](config.accounts_per_day)
+        self.rooms_made = Daily[int](config.rooms_per_day)
+        self.invites_made = Daily[int](config.invites_per_day)
         self.mailer = Mailer(config.smtp)
         self.metrics = Metrics()
         self.counters: Counter[str] = Counter()

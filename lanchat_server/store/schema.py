@@ -148,7 +148,7 @@ records = Table(
     _required("body_hash", _fixed(32)),
     _required("hash", _fixed(32)),
     UniqueConstraint("room_id", "device_id", "run", "n", name="records_message"),
-    Index("records_ref", "room_id", "ref_seq"),
+    Index("records_ref", "room_id", "ref_seq", "kind"),
     sqlite_with_rowid=False,
 )
 

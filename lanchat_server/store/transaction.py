@@ -13,7 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.protocol.messages import Kind, MessageKey
-from lanchat_server.core.model import Decision, IndexProgress, NewRecord, Rejection, RoomHead, RunKey, Target
+from lanchat_server.core.model import (
+    ChangesKey,
+    Decision,
+    IndexProgress,
+    NewRecord,
+    Rejection,
+    RoomHead,
+    RunKey,
+    Target,
+)
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import indexing, reindexing, rows, schema
 from lanchat_server.store.accounts import Accounts
@@ -51,6 +60,8 @@ _ERASE_EDITS = (
     )
     .values(body=None)
 )
+# All of it is in the index.
+_COUNT_CHANGES = "(SELECT COUNT(*) FROM records r WHERE r.room_id = k.a AND r.ref_seq = k.b AND r.kind = k.c)"
 _HEAD = ("head_seq", "head_hash", "head_ms")
 
 
@@ -102,6 +113,11 @@ class SqlTransaction(Accounts, Rooms):
             for seq, kind, author, erased in self._connection.execute(_TARGETS, {"room": room, "seqs": chunk}):
                 found[seq] = Target(Kind(kind), author, bool(erased))
         return found
+
+    def count_changes(self, keys: Collection[ChangesKey]) -> dict[ChangesKey, int]:
+        self.flush()
+        by_key = {(key.room, key.ref, int(key.kind)): key for key in keys}
+        return {by_key[asked]: count for asked, count in ask_each(self._connection, _COUNT_CHANGES, list(by_key))}
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
         """Written by `flush`, which then raises CommitFailed."""

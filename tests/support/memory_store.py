@@ -18,6 +18,7 @@ from lanchat.protocol.names import name_key
 from lanchat.protocol.records import Record, blanked, genesis_hash
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
 from lanchat_server.core.model import (
+    ChangesKey,
     Decision,
     DeviceRow,
     IndexProgress,
@@ -193,6 +194,16 @@ class MemoryTransaction:
                 item = self._db.records[room][seq - 1]
                 header = decode_header_untrusted(item.record.header)
                 found[seq] = Target(header.kind, item.author, item.record.body is None)
+        return found
+
+    def count_changes(self, keys: Collection[ChangesKey]) -> dict[ChangesKey, int]:
+        found = dict.fromkeys(keys, 0)
+        for room in {key.room for key in keys}:
+            for item in self._db.records.get(room, []):
+                header = decode_header_untrusted(item.record.header)
+                key = ChangesKey(room, header.ref, header.kind)
+                if key in found:
+                    found[key] += 1
         return found
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:

@@ -86,7 +86,7 @@ class Rig:
         self.store = MemoryStore(self.database, self.store.fault)
         self.store.take_lease("test", 0)
         self.directory = Directory(self.store.snapshot())
-        self.sequencer = Sequencer(self.directory, LOG_KEY, self.config.progress_max)
+        self.sequencer = Sequencer(self.directory, LOG_KEY, self.config)
         heads = [self.sequencer.sign(room.id, room.head) for room in self.database.rooms.values()]
         self.core = ServerCore(self.config, self.directory, heads, now)
 

@@ -39,6 +39,12 @@ total_rate = 250.5
 sessions_per_user = 3
 sessions_total = 100
 unauthenticated_max = 16
+edits_per_message = 20
+reactions_per_message = 30
+rooms_total = 40
+rooms_per_day = 50
+accounts_per_day = 60
+invites_per_day = 70
 
 [passwords]
 memory_kib = 65536

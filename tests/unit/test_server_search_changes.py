@@ -10,6 +10,7 @@ from lanchat.protocol.client.fold import Note, fold
 from lanchat.protocol.limits import FRAME_MAX
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.wire import Response, Search, pack_frame
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.pages import search_rooms
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.rig import GENERAL, LOG_ID, LOG_PUBLIC, Rig
@@ -17,7 +18,10 @@ from tests.support.rig import GENERAL, LOG_ID, LOG_PUBLIC, Rig
 
 @pytest.fixture
 def rig() -> Rig:
-    return Rig()
+    rig = Rig()
+    rig.config = CoreConfig(edits_per_message=10_000, reactions_per_message=10_000)
+    rig.start()
+    return rig
 
 
 # Their bodies together are larger than any frame.

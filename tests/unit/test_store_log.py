@@ -10,7 +10,7 @@ from lanchat.protocol.keys import sha256
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
 from lanchat.protocol.messages import Kind, MessageKey
 from lanchat.protocol.records import Record, chain_hash, genesis_hash
-from lanchat_server.core.model import Decision, NewRecord, Rejection, RoomHead, RunKey, Target
+from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import SqlStore, schema
 from tests.support.stores import Database, Log, octets, room
@@ -424,6 +424,9 @@ def test_changes_are_what_others_say_about_a_record(store: SqlStore) -> None:
     assert store.changes(log.room, [1]) == [edit.record, reaction.record]
     assert store.changes(log.room, [2, 1]) == [edit.record, reaction.record, deletion.record]
     assert store.changes(log.room, [3]) == []
+    counted = [ChangesKey(log.room, 1, Kind.EDIT), ChangesKey(log.room, 1, Kind.REACTION), ChangesKey(5, 1, Kind.EDIT)]
+    with store.transaction() as tx:
+        assert list(tx.count_changes(counted).values()) == [1, 1, 0]
     assert store.changes(log.room, []) == []
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lanchat.protocol.wire import Code
 from lanchat_server.accounts import Change
+from lanchat_server.core.daily import Daily
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 async def transact(service: "Service", connection: "Connection", job: Callable[[Transaction], Change[T]]) -> T:
@@ -26,6 +28,13 @@ async def transact(service: "Service", connection: "Connection", job: Callable[[
         return job(tx)
 
     return await service.writer.transact(checked)
+
+
+def spend_daily(made: Daily[K], key: K, what: str, now: float) -> None:
+    """One more of today's. Raises Refused when there were as many as may be."""
+    wait = made.take(key, now)
+    if wait:
+        raise Refused(Code.LIMIT_REACHED, f"too many {what}", wait)
 
 
 def check_active(directory: Directory, user: int, device: bytes) -> tuple[UserRow, DeviceRow]:

@@ -23,9 +23,10 @@ from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
+from lanchat_server.core.throttle import network_of
 from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers.acting import check_active
+from lanchat_server.service.handlers.acting import check_active, spend_daily
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -41,7 +42,7 @@ async def hello(service: "Service", connection: "Connection", operation: wire.He
     connection.challenge = secrets.token_bytes(32)
     config = service.config
     log = service.directory.log
-    limits = Limits(message_rate=config.message_rate, message_burst=config.message_burst)
+    announced = {name: getattr(config, name) for name in Limits.__struct_fields__ if hasattr(config, name)}
     return wire.Welcome(
         PROTOCOL_VERSION,
         config.name,
@@ -51,7 +52,7 @@ async def hello(service: "Service", connection: "Connection", operation: wire.He
         connection.challenge,
         config.registration,
         service.mailer.enabled,
-        limits,
+        Limits(**announced),
         service.wall_ms(),
         _setup(service, connection),
     )
@@ -84,6 +85,8 @@ async def register(service: "Service", connection: "Connection", operation: wire
     if service.config.registration is not Registration.INVITE and service.directory.user_named(name) is not None:
         raise Refused(Code.NAME_TAKEN, "name taken")
     service.check_place(0)
+    # It counts before the password is hashed: else many at once would all find room.
+    spend_daily(service.accounts_made, network_of(connection.address), "accounts from there today", service.now())
     new = accounts.NewUser(name, display_name, email, await _hash(service, operation.password), Role.MEMBER)
 
     def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:

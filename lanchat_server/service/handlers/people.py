@@ -13,7 +13,7 @@ from lanchat_server.accounts import Change
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers.acting import transact
+from lanchat_server.service.handlers.acting import spend_daily, transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -61,6 +61,7 @@ async def create_invite(service: "Service", connection: "Connection", operation:
 
     def job(tx: Transaction) -> Change[None]:
         _check_role(service, connection, Role.MODERATOR)
+        spend_daily(service.invites_made, user, "registration codes of this user today", service.now())
         return accounts.add_invite(tx, service.directory, code, operation.uses, not_after, user)
 
     await transact(service, connection, job)

@@ -20,7 +20,7 @@ from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.model import MembershipRow, RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers.acting import transact
+from lanchat_server.service.handlers.acting import spend_daily, transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -90,13 +90,23 @@ async def create_room(service: "Service", connection: "Connection", operation: w
     user, now_ms, room_id = _user(connection), service.wall_ms(), secrets.randbits(62) + 1
 
     def job(tx: Transaction) -> Change[RoomRow]:
-        return accounts.add_room(
+        added = accounts.add_room(
             tx, service.directory, room_id, name, operation.kind, operation.history, [user], now_ms
         )
+        _count_room(service, added.value)
+        return added
 
     room = await transact(service, connection, job)
     service.notices.room_created(room, [user])
     return wire.RoomResult(service.notices.room_view(room.id, user))
+
+
+def _count_room(service: "Service", room: RoomRow) -> None:
+    """Raise Refused when there are too many, or this user made too many today. Nothing of the room stays then."""
+    others = sum(known.kind is not RoomKind.DIRECT for known in service.directory.rooms.values())
+    if room.kind is not RoomKind.DIRECT and others >= service.config.rooms_total:
+        raise Refused(Code.LIMIT_REACHED, "too many rooms on this server")
+    spend_daily(service.rooms_made, room.creator, "rooms of this user today", service.now())
 
 
 async def open_direct(service: "Service", connection: "Connection", operation: wire.OpenDirect) -> wire.RoomResult:
@@ -107,7 +117,10 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     now_ms, room_id = service.wall_ms(), secrets.randbits(62) + 1
 
     def job(tx: Transaction) -> Change[RoomRow]:
-        return accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
+        opened = accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
+        if opened.value.id == room_id:
+            _count_room(service, opened.value)
+        return opened
 
     room = await transact(service, connection, job)
     if room.id == room_id:
