@@ -25,7 +25,7 @@ from lanchat.protocol.records import genesis_hash
 from lanchat.protocol.wire import Code, Enrolment, HistoryPolicy, Role, RoomKind
 from lanchat_server import recovery
 from lanchat_server.core.directory import Directory, direct_name
-from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
+from lanchat_server.core.model import DeviceRow, InviteRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
 
@@ -33,6 +33,8 @@ ROOM_KEY_LIFETIME = 24 * 3600.0
 # Rooms that one user made; a member cannot fill the directory.
 ROOMS_PER_USER = 200
 DEVICES_PER_USER = 50
+# A new address waits so long while the old one is told: time to notice, and to set a new password, which drops it.
+EMAIL_WAIT_MS = 3 * 86_400_000
 T = TypeVar("T")
 
 
@@ -95,16 +97,25 @@ def update_user(
     role: Role | None = None,
     disabled: bool | None = None,
 ) -> Change[UserRow]:
-    """Change an account; the last active administrator stays one."""
+    """Change an account; the last active administrator stays one. With a role that makes registration codes end those
+    that were made with it, with the account all codes for it and by it. An address that was to come is dropped."""
     user = directory.users[user_id]
     loses = (role is not None and role is not Role.ADMINISTRATOR) or disabled
     if loses and directory.active_administrators() == [user]:
         raise Refused(Code.LAST_ADMINISTRATOR, "the last administrator")
+    if disabled or (role is not None and role < Role.MODERATOR):
+        tx.void_invites(creator=user_id)
+    if disabled or email not in (None, user.email):
+        # A code that went to the address of before, or that would open the account again.
+        tx.set_recovery(None, user_id)
+    pending, from_ms = (None, None) if email is None else ("", 0)
     tx.update_user(
         user_id,
         password_hash=password_hash,
         display_name=display_name,
         email=email,
+        pending_email=pending,
+        email_from_ms=from_ms,
         role=role,
         disabled=disabled,
     )
@@ -115,16 +126,75 @@ def update_user(
         email=user.email if email is None else email,
         role=user.role if role is None else role,
         disabled=user.disabled if disabled is None else disabled,
+        pending_email=user.pending_email if pending is None else pending,
+        email_from_ms=user.email_from_ms if from_ms is None else from_ms,
     )
     return Change(changed, lambda: directory.put_user(changed))
+
+
+def set_password(tx: Transaction, directory: Directory, user_id: int, password_hash: str) -> Change[UserRow]:
+    """A new password. Codes made before, and an address that was to come, are void; what waits in sessions that began
+    before is refused (`Directory.password_number`)."""
+    tx.set_recovery(None, user_id)
+    tx.update_user(user_id, password_hash=password_hash, pending_email="", email_from_ms=0)
+    changed = replace(directory.users[user_id], password_hash=password_hash, pending_email="", email_from_ms=0)
+
+    def apply() -> None:
+        directory.put_user(changed)
+        directory.password_changed(user_id)
+
+    return Change(changed, apply)
+
+
+# --- E-mail addresses -------------------------------------------------------------------------------------------------
+
+
+def ask_for_email(tx: Transaction, directory: Directory, user: UserRow, email: str, from_ms: int) -> Change[UserRow]:
+    """`email` takes the place of the present address at `from_ms`."""
+    tx.update_user(user.id, pending_email=email, email_from_ms=from_ms)
+    changed = replace(user, pending_email=email, email_from_ms=from_ms)
+    return Change(changed, lambda: directory.put_user(changed))
+
+
+def settle_email(tx: Transaction, directory: Directory, user_id: int, now_ms: int) -> Change[UserRow]:
+    """The account with the address that it has now: one that has waited long enough takes its place."""
+    user = directory.users[user_id]
+    if not user.email_from_ms or user.email_from_ms > now_ms:
+        return Change(user, _nothing)
+    return update_user(tx, directory, user_id, email=user.pending_email)
+
+
+def move_emails(tx: Transaction, directory: Directory, by_ms: int, now_ms: int) -> Change[None]:
+    """Addresses that wait come so much later (earlier when negative), none later than EMAIL_WAIT_MS from now."""
+    changed = []
+    for user in directory.users.values():
+        from_ms = max(1, min(user.email_from_ms + by_ms, now_ms + EMAIL_WAIT_MS))
+        if user.email_from_ms and from_ms != user.email_from_ms:
+            tx.update_user(user.id, email_from_ms=from_ms)
+            changed.append(replace(user, email_from_ms=from_ms))
+
+    def apply() -> None:
+        for user in changed:
+            directory.put_user(user)
+
+    return Change(None, apply)
+
+
+# --- Registration codes -----------------------------------------------------------------------------------------------
 
 
 def add_invite(
     tx: Transaction, directory: Directory, code: str, uses: int, not_after_ms: int, creator: int
 ) -> Change[None]:
-    """A code with which `uses` people may register. `creator` 0: the administrator's command."""
+    """A code with which `uses` people may register. `creator` 0: the administrator's command. It ends with the right
+    of its creator to make one (`update_user`)."""
     tx.add_invite(recovery.invite_hash(directory.log.log_id, code), uses, not_after_ms, creator)
     return Change(None, _nothing)
+
+
+def invite_id(row: InviteRow) -> bytes:
+    """By what people name a code that they cannot read again."""
+    return row.code_hash[:16]
 
 
 # --- Devices ---------------------------------------------------------------------------------------------------------
@@ -197,6 +267,8 @@ def add_room(
     made = sum(1 for room in directory.rooms.values() if room.creator == creator and room.kind is not RoomKind.DIRECT)
     if kind is not RoomKind.DIRECT and made >= ROOMS_PER_USER:
         raise Refused(Code.NOT_ALLOWED, "too many rooms")
+    if kind is not RoomKind.DIRECT and directory.sees_room_named(creator, name):
+        raise Refused(Code.NAME_TAKEN, "name taken")
     head = RoomHead(0, genesis_hash(directory.log.log_id, room_id), now_ms)
     room = RoomRow(room_id, name, kind, history, creator, now_ms, head)
     try:

@@ -39,7 +39,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 # A list of 10,000 accounts is 2 MB.
 ANSWER_MAX = 64 << 20
-READING = ("users.list",)
+READING = ("users.list", "users.devices")
 
 
 def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
@@ -180,6 +180,9 @@ class _DatabaseAtRest:
 
     async def disable(self, user: int, disabled: bool) -> None:
         await self.transact(lambda tx: accounts.update_user(tx, self.directory, user, disabled=disabled))
+
+    async def revoke(self, user: int, device: bytes) -> None:
+        await self.transact(lambda tx: accounts.revoke_devices(tx, self.directory, [device], self.wall_ms()))
 
     def added(self, user: UserRow) -> None:
         """Nobody is connected."""

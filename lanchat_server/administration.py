@@ -5,7 +5,7 @@ person, raised as `AdminError`.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,7 +20,7 @@ from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
 from lanchat_server.backup import Summary, backup
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import UserRow
+from lanchat_server.core.model import DeviceRow, InviteRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.errors import Refused
@@ -29,6 +29,8 @@ from lanchat_server.store import SqlStore
 T = TypeVar("T")
 BACKUP_FILE = "unclaimed.backup"
 INVITE_USES_MAX = 1000
+# Of an id, as people type it.
+ID_DIGITS_MIN = 8
 INVITE_DAYS_MAX = 90
 ROLES = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "administrator": Role.ADMINISTRATOR}
 
@@ -46,6 +48,8 @@ class Host(Protocol):
     async def transact(self, job: Callable[[Transaction], Change[T]]) -> T: ...
 
     async def disable(self, user: int, disabled: bool) -> None: ...
+
+    async def revoke(self, user: int, device: bytes) -> None: ...
 
     def added(self, user: UserRow) -> None: ...
 
@@ -177,6 +181,62 @@ async def _invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"code": code, "uses": uses, "expires_at": _time(not_after_ms)}
 
 
+async def _devices(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_device_row(device) for device in host.directory.devices_of(_user(host, arguments).id)]
+
+
+def _device_row(device: DeviceRow) -> dict[str, Any]:
+    return {
+        "id": device.id.hex(),
+        "name": device.name,
+        "created_at": _time(device.created_ms),
+        "last_seen_at": _time(device.last_seen_ms),
+        "revoked": bool(device.revoked_ms),
+    }
+
+
+async def _revoke_device(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    user = _user(host, arguments)
+    devices = {device.id.hex(): device for device in host.directory.devices_of(user.id)}
+    device = devices[_named(devices, arguments, _("No device, or more than one, has an id that begins so"))]
+    await host.revoke(user.id, device.id)
+    return _device_row(host.directory.devices[device.id])
+
+
+def _named(ids: Iterable[str], arguments: dict[str, Any], otherwise: str) -> str:
+    """The one id that begins with what was given."""
+    begin = str(arguments.get("id", "")).strip().lower()
+    found = [name for name in ids if name.startswith(begin)]
+    if len(begin) < ID_DIGITS_MIN or len(found) != 1:
+        raise AdminError(otherwise)
+    return found[0]
+
+
+async def _invites(host: Host, _arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = await host.transact(lambda tx: together(tx.invites(host.wall_ms())))
+    return [_invite_row(host, row) for row in rows]
+
+
+def _invite_row(host: Host, row: InviteRow) -> dict[str, Any]:
+    creator = host.directory.users.get(row.creator)
+    return {
+        "id": accounts.invite_id(row).hex(),
+        "creator": creator.name if creator else None,
+        "uses_left": row.uses_left,
+        "expires_at": _time(row.not_after_ms),
+    }
+
+
+async def _void_invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
+    def job(tx: Transaction) -> Change[dict[str, Any]]:
+        rows = {accounts.invite_id(row).hex(): row for row in tx.invites(host.wall_ms())}
+        row = rows[_named(rows, arguments, _("No code, or more than one, has an id that begins so"))]
+        tx.void_invites(code_hash=row.code_hash)
+        return together(_invite_row(host, row))
+
+    return await host.transact(job)
+
+
 async def _status(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return host.status()
 
@@ -212,6 +272,10 @@ OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
     "users.set_role": _set_role,
     "users.reset_password": _reset_password,
     "users.invite": _invite,
+    "users.devices": _devices,
+    "users.revoke_device": _revoke_device,
+    "users.invites": _invites,
+    "users.void_invite": _void_invite,
     "status": _status,
     "backup": _backup,
 }

@@ -116,6 +116,15 @@ def _users(parser: Parser) -> None:
     code = add("invite-code", text, "", f"{PROGRAM} users invite-code --uses 20")
     code.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))
     code.add_argument("--days", metavar="N", type=whole_number(1, 90), default=7, help=_("how long it is good"))
+    add("invite-codes", _("list the codes with which people can still register"), "", f"{PROGRAM} users invite-codes")
+    text = _("let nobody register with a code any more")
+    void = add_command(actions, f"{parser.prog} void-code", text, "ID", f"{PROGRAM} users void-code 1f2e3d4c")
+    void.add_argument("id", metavar="ID", help=_("the code's id, at least its first eight digits"))
+    _common(void)
+    add("devices", _("list an account's devices"), "USER", f"{PROGRAM} users devices anna")
+    text = _("shut a device out: it cannot log in any more")
+    revoke = add("revoke-device", text, "USER ID", f"{PROGRAM} users revoke-device anna 1f2e3d4c")
+    revoke.add_argument("id", metavar="ID", help=_("the device's id, at least its first eight digits"))
 
 
 def _window_options(parser: Parser) -> None:

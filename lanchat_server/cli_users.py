@@ -29,6 +29,10 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -
         "set-role": _set_role,
         "reset-password": _reset_password,
         "invite-code": _invite_code,
+        "invite-codes": _invite_codes,
+        "void-code": _void_code,
+        "devices": _devices,
+        "revoke-device": _revoke_device,
     }
     if given := getattr(options, "user", ""):
         options.user = tidy_name(given, joiners=False)
@@ -124,6 +128,38 @@ def _invite_code(options: argparse.Namespace, operate: Operation, output: Output
     output.row(made, made["code"])
     text = ngettext("Good for {uses} person until {time}", "Good for {uses} people until {time}", made["uses"])
     output.note(text.format(uses=made["uses"], time=local_time(made["expires_at"])))
+
+
+def _invite_codes(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    for code in operate("users.invites", {}):
+        text = ngettext(
+            "{id}  {uses} use left, until {time}, made by {user}",
+            "{id}  {uses} uses left, until {time}, made by {user}",
+            code["uses_left"],
+        )
+        maker = shown(code["creator"]) if code["creator"] else _("a command on the server's computer")
+        output.row(
+            code,
+            text.format(id=code["id"], uses=code["uses_left"], time=local_time(code["expires_at"]), user=maker),
+        )
+
+
+def _void_code(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    voided = operate("users.void_invite", {"id": options.id})
+    output.row({"id": voided["id"], "void": True}, _("The code {id} is void").format(id=voided["id"]))
+
+
+def _devices(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    for device in operate("users.devices", {"user": options.user}):
+        seen = _("last seen {time}").format(time=local_time(device["last_seen_at"]))
+        state = _("shut out") + ", " if device["revoked"] else ""
+        output.row(device, f"{device['id']}  {shown(device['name'])}  {state}{seen}")
+
+
+def _revoke_device(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+    revoked = operate("users.revoke_device", {"user": options.user, "id": options.id})
+    text = _("The device {id} is shut out").format(id=revoked["id"])
+    output.row({"user": options.user, "id": revoked["id"], "revoked": True}, text)
 
 
 def status_lines(report: Mapping[str, Any]) -> list[str]:

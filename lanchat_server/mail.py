@@ -1,4 +1,5 @@
-"""The one mail that this server writes: a code for somebody who forgot the password.
+"""The mails that this server writes: a code for somebody who forgot the password, and word to an address that is to be
+replaced by another one.
 
 Whoever asks for a code learns nothing from the mail's fate: `send_code` puts it in line and returns, one thread hands
 it in later, and a failure is only logged, without address, code or password. The text is in both languages, as the
@@ -48,6 +49,20 @@ It is valid for {minutes} minutes. If it was not you, do nothing: the password s
 Он действует {minutes} мин. Если это были не вы, ничего не делайте: пароль останется прежним. Никому не сообщайте код.
 """
 
+_CHANGE_TEXT = """\
+The account {user} on the chat server {server} is to have another e-mail address: {email}
+
+It takes the place of this one in {hours} hours. If it was not you, set a new password before: that drops the new
+address. Ask the administrator to shut out devices that you do not have any more.
+
+
+Для учётной записи {user} на сервере чата {server} указан другой адрес электронной почты: {email}
+
+Он заменит этот адрес через {hours} ч. Если это были не вы, задайте до этого новый пароль: тогда новый адрес не
+будет принят. Попросите администратора отключить устройства, которых у вас больше нет.
+"""
+_CHANGE_SUBJECT = "{server}: another e-mail address / другой адрес почты"
+
 
 class Mailer:
     """Hands mails to the configured server, one after the other; without a configuration it sends none.
@@ -73,15 +88,24 @@ class Mailer:
 
     async def send_code(self, address: str, user: str, code: str, server_name: str, minutes: int) -> None:
         """Put the mail in line and return at once; never raises and never tells whether it can be delivered."""
+        values = {"user": inert(user), "code": code, "server": inert(server_name), "minutes": str(minutes)}
+        self._put(address, _SUBJECT, _TEXT, values)
+
+    async def send_change(self, address: str, user: str, email: str, server_name: str, hours: int) -> None:
+        """As `send_code`: to the present `address`, that `email` takes its place in so many hours."""
+        values = {"user": inert(user), "email": inert(email), "server": inert(server_name), "hours": str(hours)}
+        self._put(address, _CHANGE_SUBJECT, _CHANGE_TEXT, values)
+
+    def _put(self, address: str, subject: str, text: str, values: dict[str, str]) -> None:
         if self._smtp is None:
             return
         try:
-            message = _compose(self._smtp.sender, address, user, code, server_name, minutes)
+            message = _compose(self._smtp.sender, address, subject.format(**values), text.format(**values))
             self._queue.put_nowait(message)
         except (ValueError, MessageError) as error:
-            _log.warning("a recovery mail could not be written: %s", type(error).__name__)
+            _log.warning("a mail could not be written: %s", type(error).__name__)
         except queue.Full:
-            _log.warning("a recovery mail was dropped: %d wait already", QUEUE_MAX)
+            _log.warning("a mail was dropped: %d wait already", QUEUE_MAX)
         else:
             self._start()
 
@@ -111,11 +135,11 @@ class Mailer:
         try:
             self._deliver(message)
         except smtplib.SMTPResponseException as error:
-            _log.warning("a recovery mail was not sent: %s (%d)", type(error).__name__, error.smtp_code)
+            _log.warning("a mail was not sent: %s (%d)", type(error).__name__, error.smtp_code)
         except (OSError, smtplib.SMTPException) as error:
-            _log.warning("a recovery mail was not sent: %s", type(error).__name__)
+            _log.warning("a mail was not sent: %s", type(error).__name__)
         except Exception as error:  # a library's surprise must not end the thread; its text may hold the mail
-            _log.error("a recovery mail was not sent: %s", type(error).__name__)
+            _log.error("a mail was not sent: %s", type(error).__name__)
 
     def _deliver(self, message: EmailMessage) -> None:
         assert self._smtp is not None
@@ -141,20 +165,19 @@ class Mailer:
         return self._context or ssl.create_default_context()
 
 
-def _compose(sender: str, address: str, user: str, code: str, server_name: str, minutes: int) -> EmailMessage:
+def _compose(sender: str, address: str, subject: str, text: str) -> EmailMessage:
     """The mail; raises ValueError or MessageError when an address is none."""
     if not _ADDRESS.fullmatch(address):
         raise ValueError("not an e-mail address")
     message = EmailMessage(policy=SMTP)
-    server, user = inert(server_name), inert(user)
-    message["Subject"] = _SUBJECT.format(server=server)
+    message["Subject"] = subject
     message["From"] = sender
     message["To"] = Address(addr_spec=address)
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost")
     # RFC 3834: no out-of-office answer comes back.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_TEXT.format(user=user, code=code, server=server, minutes=minutes))
+    message.set_content(text)
     return message
 
 

@@ -76,6 +76,8 @@ _table(
     _required("disabled", sa.Boolean()),
     _required("created_ms", _big),
     _required("last_seen_ms", _big),
+    _required("pending_email", sa.String(320)),
+    _required("email_from_ms", _big),
     sa.UniqueConstraint("name_key", name="users_name_key"),
     sqlite_autoincrement=True,
 )

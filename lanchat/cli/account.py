@@ -4,7 +4,7 @@ from lanchat.cli.exits import FAILED, REFUSED, USAGE, CliError
 from lanchat.cli.output import clock, rfc3339, shown
 from lanchat.cli.session import Session
 from lanchat.cli.terminal import NEW_PASSWORD_VARIABLE, PasswordSource
-from lanchat.i18n import _
+from lanchat.i18n import _, ngettext
 from lanchat.net import api
 from lanchat.net.words import code_text
 from lanchat.protocol.names import name_key
@@ -103,7 +103,7 @@ async def _set_with_code(session: Session, user: str) -> None:
     source = PasswordSource(session.options.password_file)
     await session.connect()
     password = await source.new_password()
-    await session.call(api.RecoverConfirm(user, session.options.code, password))
+    await session.call(api.RecoverConfirm(user, session.options.code, password, session.options.revoke_devices))
     session.output.row({"user": user, "changed": True}, _("The new password is set: log in with it"))
 
 
@@ -114,8 +114,8 @@ async def change_password(session: Session) -> None:
     new = PasswordSource(options.new_password_file, "--new-password-file", NEW_PASSWORD_VARIABLE)
     await session.log_in()
     account = await session.wait_live()
-    command = api.ChangePassword(await old.password(_("Present password")), await new.new_password())
-    await session.call(command)
+    present = await old.password(_("Present password"))
+    await session.call(api.ChangePassword(present, await new.new_password(), options.revoke_devices))
     session.output.row({"user": account.name, "changed": True}, _("The new password is set"))
 
 
@@ -124,11 +124,21 @@ async def devices(session: Session) -> None:
     await session.go_live()
     if session.options.action == "revoke":
         device = session.options.device
-        await session.call(api.RevokeDevice(device))
+        await _revoke(session, device)
         session.output.row({"id": device, "revoked": True}, _("The device {id} is shut out").format(id=device))
         return
     for item in await session.call(api.ListDevices()):
         _show_device(session, item)
+
+
+async def _revoke(session: Session, device: str) -> None:
+    try:
+        await session.call(api.RevokeDevice(device))
+    except api.CommandError as error:
+        if error.code is not Code.PASSWORD_NEEDED:
+            raise
+        password = await PasswordSource(session.options.password_file).password()
+        await session.call(api.RevokeDevice(device, password))
 
 
 def _show_device(session: Session, device: Device) -> None:
@@ -151,3 +161,19 @@ async def invite_code(session: Session) -> None:
     await session.go_live()
     code = await session.call(api.CreateInvite(options.uses, options.days * 86400.0))
     session.output.row({"code": code, "uses": options.uses, "days": options.days}, code)
+
+
+async def invite_codes(session: Session) -> None:
+    """List the codes that are good, or void one."""
+    await session.go_live()
+    if session.options.action == "void":
+        name = session.options.id
+        await session.call(api.VoidInvite(name))
+        session.output.row({"id": name, "void": True}, _("The code {id} is void").format(id=name))
+        return
+    for code in await session.call(api.ListInvites()):
+        until = code.not_after_ms / 1000
+        values = {"id": code.id.hex(), "creator": code.creator, "uses_left": code.uses_left}
+        text = ngettext("{id}  {uses} use left, until {time}", "{id}  {uses} uses left, until {time}", code.uses_left)
+        shown_text = text.format(id=code.id.hex(), uses=code.uses_left, time=clock(until))
+        session.output.row(values | {"expires_at": rfc3339(until)}, shown_text)

@@ -111,16 +111,28 @@ def _register(parser: argparse.ArgumentParser) -> None:
 
 def _recover(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--code", default="", metavar="C", help=_("the code from the e-mail: sets a new password"))
+    help = _("with --code: shut out all devices of the account, too")
+    parser.add_argument("--revoke-devices", action="store_true", help=help)
 
 
 def _password(parser: argparse.ArgumentParser) -> None:
     help = _("the new password is this file's first line; else LANCHAT_NEW_PASSWORD")
     parser.add_argument("--new-password-file", metavar="FILE", help=help)
+    help = _("shut out all other devices of the account, too")
+    parser.add_argument("--revoke-devices", action="store_true", help=help)
 
 
 def _invite_code(parser: Parser) -> None:
     parser.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))
     parser.add_argument("--days", metavar="N", type=whole_number(1, 90), default=7, help=_("how long it is good"))
+
+
+def _invite_codes(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser)
+    text = _("let nobody register with a code any more")
+    void = add_command(actions, f"{parser.prog} void", text, "ID", "lanchat invite-codes void 1f2e3d4c")
+    void.add_argument("id", metavar="ID", help=_("the code's id, at least its first eight digits"))
+    _common(void)
 
 
 def _create_room(parser: argparse.ArgumentParser) -> None:
@@ -237,6 +249,13 @@ COMMANDS = {
         "lanchat invite-code --uses 20",
         "lanchat.cli.account:invite_code",
         _invite_code,
+    ),
+    "invite-codes": Command(
+        N_("list one's codes with which people can still register, or void one (moderators)"),
+        "[void ID]",
+        "lanchat invite-codes void 1f2e3d4c",
+        "lanchat.cli.account:invite_codes",
+        _invite_codes,
     ),
     "remove": Command(
         N_("end somebody's membership of a room"),

@@ -260,6 +260,7 @@ class RecoverConfirm(Concealing, frozen=True):
     user: str
     code: str
     new_password: str
+    revoke_devices: bool = False
 
 
 class WaitLive(msgspec.Struct, frozen=True):
@@ -440,30 +441,39 @@ class ListDevices(msgspec.Struct, frozen=True):
     """-> list[Device]"""
 
 
-class RevokeDevice(msgspec.Struct, frozen=True):
-    """-> None. `device`: hex digits, at least the first eight."""
+class RevokeDevice(Concealing, frozen=True):
+    """-> None. `device`: hex digits, at least the first eight. Another one than this needs the `password`; without it
+    the server answers PASSWORD_NEEDED, but for some minutes after a log-in by password."""
+
+    concealed = frozenset({"password"})
 
     device: str
+    password: str = ""
 
 
 class ChangePassword(Concealing, frozen=True):
-    """-> None"""
+    """-> None. Ends the account's other sessions; `revoke_others`: shuts out its other devices as well."""
 
     concealed = frozenset({"old", "new"})
 
     old: str
     new: str
+    revoke_others: bool = False
 
 
 class GetProfile(msgspec.Struct, frozen=True):
     """-> wire.Profile"""
 
 
-class SetProfile(msgspec.Struct, frozen=True):
-    """-> None. What is None stays as it is; an empty display name stands for the user name."""
+class SetProfile(Concealing, frozen=True):
+    """-> None. What is None stays as it is; an empty display name stands for the user name. Another address needs the
+    `password` as in RevokeDevice."""
+
+    concealed = frozenset({"password"})
 
     display_name: str | None = None
     email: str | None = None
+    password: str = ""
 
 
 class CreateInvite(msgspec.Struct, frozen=True):
@@ -471,6 +481,16 @@ class CreateInvite(msgspec.Struct, frozen=True):
 
     uses: int = 1
     lifetime: float = 7 * 86400.0
+
+
+class ListInvites(msgspec.Struct, frozen=True):
+    """-> list[wire.Invite]: registration codes that are good, one's own; for administrators everybody's."""
+
+
+class VoidInvite(msgspec.Struct, frozen=True):
+    """-> None. `id`: hex digits, at least the first eight."""
+
+    id: str
 
 
 class GetStatus(msgspec.Struct, frozen=True):
@@ -482,7 +502,7 @@ Command = (
     | Disconnect | ListRooms | FindRoom | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
     | SetHistoryPolicy | ListPeople | ListMembers | Send | Edit | Delete | React | WaitDecided | LoadLines
     | LoadLinesFrom | Search | MarkRead | SetActivity | Receipts | ListDevices | RevokeDevice | ChangePassword
-    | GetProfile | SetProfile | CreateInvite | GetStatus
+    | GetProfile | SetProfile | CreateInvite | ListInvites | VoidInvite | GetStatus
 )  # fmt: skip
 
 

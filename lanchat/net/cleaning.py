@@ -112,7 +112,8 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.Edit: {"text": _text},
     api.React: {"emoji": _reaction},
     api.Search: {"words": _words},
-    api.RevokeDevice: {"device": _plain},
+    api.RevokeDevice: {"device": _plain, "password": _password},
+    api.VoidInvite: {"id": _plain},
     api.ChangePassword: {"old": _password, "new": _password},
-    api.SetProfile: {"display_name": _new_display_name, "email": _new_email},
+    api.SetProfile: {"display_name": _new_display_name, "email": _new_email, "password": _password},
 }

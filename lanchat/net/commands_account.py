@@ -14,7 +14,7 @@ from lanchat.protocol import wire
 if TYPE_CHECKING:
     from lanchat.net.client import Client
 
-# Of a device's id, as people type it.
+# Of an id, as people type it.
 DEVICE_DIGITS_MIN = 8
 
 
@@ -24,17 +24,22 @@ async def list_devices(client: "Client", command: api.ListDevices) -> list[wire.
 
 
 async def revoke_device(client: "Client", command: api.RevokeDevice) -> None:
-    wanted = command.device.strip().lower()
-    if len(wanted) < DEVICE_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
-        raise CommandError(Trouble.INVALID, _("Give at least the first eight digits of the device's id"))
+    wanted = _digits(command.device, _("Give at least the first eight digits of the device's id"))
     devices = [device for device in await list_devices(client, api.ListDevices()) if device.id.hex().startswith(wanted)]
     if len(devices) != 1:
         raise CommandError(Trouble.INVALID, _("No device, or more than one, has an id that begins so"))
-    await client.logged_in().ask(wire.RevokeDevice(devices[0].id))
+    await client.logged_in().ask(wire.RevokeDevice(devices[0].id, command.password))
+
+
+def _digits(typed: str, otherwise: str) -> str:
+    wanted = typed.strip().lower()
+    if len(wanted) < DEVICE_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
+        raise CommandError(Trouble.INVALID, otherwise)
+    return wanted
 
 
 async def change_password(client: "Client", command: api.ChangePassword) -> None:
-    await client.logged_in().ask(wire.ChangePassword(command.old, command.new))
+    await client.logged_in().ask(wire.ChangePassword(command.old, command.new, command.revoke_others))
 
 
 async def get_profile(client: "Client", command: api.GetProfile) -> wire.Profile:
@@ -44,7 +49,7 @@ async def get_profile(client: "Client", command: api.GetProfile) -> wire.Profile
 
 async def set_profile(client: "Client", command: api.SetProfile) -> None:
     member = client.logged_in()
-    await member.ask(wire.SetProfile(command.display_name, command.email))
+    await member.ask(wire.SetProfile(command.display_name, command.email, command.password))
     device = client.profile.device(member.device.log_id)
     name = command.display_name
     if name is not None and device is not None and device.device_id == member.device.device_id:
@@ -54,6 +59,19 @@ async def set_profile(client: "Client", command: api.SetProfile) -> None:
 async def create_invite(client: "Client", command: api.CreateInvite) -> str:
     answer = await client.logged_in().ask(wire.CreateInvite(command.uses, int(command.lifetime)))
     return str(answer.code)
+
+
+async def list_invites(client: "Client", command: api.ListInvites) -> list[wire.Invite]:
+    invites: list[wire.Invite] = (await client.logged_in().ask(wire.ListInvites())).invites
+    return invites
+
+
+async def void_invite(client: "Client", command: api.VoidInvite) -> None:
+    wanted = _digits(command.id, _("Give at least the first eight digits of the code's id"))
+    ids = [one.id for one in await list_invites(client, api.ListInvites()) if one.id.hex().startswith(wanted)]
+    if len(ids) != 1:
+        raise CommandError(Trouble.INVALID, _("No code, or more than one, has an id that begins so"))
+    await client.logged_in().ask(wire.VoidInvite(ids[0]))
 
 
 async def get_status(client: "Client", command: api.GetStatus) -> dict[str, Any]:
@@ -72,5 +90,7 @@ HANDLERS: dict[type, Any] = {
     api.GetProfile: get_profile,
     api.SetProfile: set_profile,
     api.CreateInvite: create_invite,
+    api.ListInvites: list_invites,
+    api.VoidInvite: void_invite,
     api.GetStatus: get_status,
 }

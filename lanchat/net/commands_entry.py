@@ -228,7 +228,9 @@ async def recover(client: "Client", command: api.Recover) -> None:
 
 
 async def recover_confirm(client: "Client", command: api.RecoverConfirm) -> None:
-    await _before_login(client, wire.RecoverConfirm(command.user, command.code, command.new_password))
+    await _before_login(
+        client, wire.RecoverConfirm(command.user, command.code, command.new_password, command.revoke_devices)
+    )
 
 
 async def _before_login(client: "Client", operation: wire.BeforeLogin) -> None:

@@ -41,6 +41,7 @@ def code_text(code: int) -> str:
         ),
         Code.SETUP_INVALID: _("The set-up code is wrong, or no longer good: look at what the server shows now"),
         Code.LIMIT_REACHED: _("There are as many as this server allows: try again tomorrow, or ask its administrator"),
+        Code.PASSWORD_NEEDED: _("Your password is needed for this"),
         Code.NOT_A_MEMBER: _("You are not a member of this room"),
         Code.BAD_SIGNATURE: _("The signature of the message does not hold"),
         Code.UNKNOWN_DEVICE: _("The server does not know this device"),

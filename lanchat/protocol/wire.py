@@ -66,6 +66,7 @@ class Code(enum.IntEnum):
     LAST_ADMINISTRATOR = 19
     SETUP_NEEDED = 20
     SETUP_INVALID = 21
+    PASSWORD_NEEDED = 22
     LIMIT_REACHED = 23
 
     NOT_A_MEMBER = 100
@@ -386,9 +387,12 @@ class Recover(_Frame, frozen=True, tag=5):
 
 
 class RecoverConfirm(_Frame, frozen=True, tag=6):
+    """Ends all sessions; the devices stay enrolled unless `revoke_devices`."""
+
     user: Short
     code: Short
     new_password: Password
+    revoke_devices: bool = False
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -483,13 +487,18 @@ class GetCertificates(_Frame, frozen=True, tag=29):
 
 
 class ListDevices(_Frame, frozen=True, tag=30):
-    """This account's devices."""
+    """The devices of this account; an administrator may name another `user`."""
 
     after: Place = b""
+    user: U63 = 0
 
 
 class RevokeDevice(_Frame, frozen=True, tag=31):
+    """A device of this account, an administrator: of any. Another one than this session's needs the `password` of this
+    account, unless the session began with it less than five minutes ago."""
+
     device: Key16
+    password: Password = ""
 
 
 class Logout(_Frame, frozen=True, tag=32):
@@ -516,10 +525,13 @@ class GetProfile(_Frame, frozen=True, tag=35):
 
 
 class SetProfile(_Frame, frozen=True, tag=36):
-    """Nil leaves what is there. An empty display name stands for the user name."""
+    """Nil leaves what is there. An empty display name stands for the user name. Another address needs the `password`
+    as in RevokeDevice; where the server sends mail and there is an address already, that one is told, and the new one
+    waits for three days."""
 
     display_name: Short | None = None
     email: Short | None = None
+    password: Password = ""
 
 
 class Renew(_Frame, frozen=True, tag=37):
@@ -537,11 +549,22 @@ class CreateInvite(_Frame, frozen=True, tag=39):
     lifetime_s: U32
 
 
+class ListInvites(_Frame, frozen=True, tag=40):
+    """Moderators: their own registration codes that are good; administrators: everybody's. The newest 1,000."""
+
+
+class VoidInvite(_Frame, frozen=True, tag=41):
+    """A code as in ListInvites lets nobody register any more."""
+
+    id: Key16
+
+
 BeforeLogin = Hello | Register | LoginPassword | LoginDevice | Recover | RecoverConfirm
 AfterLogin = (
     Subscribe | History | Search | ListRooms | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
+    | ListInvites | VoidInvite
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -659,8 +682,12 @@ class CursorList(_Frame, frozen=True, tag=13):
 
 
 class Profile(_Frame, frozen=True, tag=14):
+    """`pending_email`: an address that takes the place of `email` at `pending_ms`; empty: none."""
+
     user: User
     email: Short
+    pending_email: Short = ""
+    pending_ms: U63 = 0
 
 
 class StatusReport(_Frame, frozen=True, tag=15):
@@ -672,9 +699,23 @@ class InviteCode(_Frame, frozen=True, tag=16):
     not_after_ms: U63
 
 
+class Invite(msgspec.Struct, array_like=True, frozen=True):
+    """A registration code. Nobody can read the code itself again. `creator` 0: the administrator's command."""
+
+    id: Key16
+    creator: U63
+    uses_left: U32
+    not_after_ms: U63
+
+
+class InviteList(_Frame, frozen=True, tag=17):
+    invites: list[Invite]
+
+
 Result = (
     Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
     | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
+    | InviteList
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from lanchat_server.core.model import RoomRow, Snapshot
 
 class Differences(msgspec.Struct, frozen=True):
     """`joined`, `left`: (room, user), new rooms aside. `rooms`: new ones with their members. `changed`: rooms with
-    another name or policy. `keys`: rooms with another key for peers."""
+    another name or policy. `keys`: rooms with another key for peers. `passwords`: users with another one."""
 
     rooms: tuple[tuple[RoomRow, tuple[int, ...]], ...]
     changed: tuple[int, ...]
@@ -22,6 +22,7 @@ class Differences(msgspec.Struct, frozen=True):
     keys: tuple[int, ...]
     revoked: frozenset[bytes]
     disabled: frozenset[int]
+    passwords: frozenset[int]
 
 
 def differences(before: Snapshot, after: Snapshot) -> Differences:
@@ -38,6 +39,7 @@ def differences(before: Snapshot, after: Snapshot) -> Differences:
         keys=_other_keys(before, after),
         revoked=_revoked(after) - _revoked(before),
         disabled=_disabled(after) - _disabled(before),
+        passwords=_other_passwords(before, after),
     )
 
 
@@ -57,6 +59,11 @@ def _other_keys(before: Snapshot, after: Snapshot) -> tuple[int, ...]:
 
 def _revoked(snapshot: Snapshot) -> frozenset[bytes]:
     return frozenset(device.id for device in snapshot.devices if device.revoked_ms)
+
+
+def _other_passwords(before: Snapshot, after: Snapshot) -> frozenset[int]:
+    old = {user.id: user.password_hash for user in before.users}
+    return frozenset(user.id for user in after.users if old.get(user.id, user.password_hash) != user.password_hash)
 
 
 def _disabled(snapshot: Snapshot) -> frozenset[int]:

@@ -36,6 +36,8 @@ class Directory:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.log: LogState = snapshot.log
+        self._password_numbers: dict[int, int] = {}
+        self.users: dict[int, UserRow] = {}
         self.load(snapshot)
 
     def load(self, snapshot: Snapshot) -> None:
@@ -46,11 +48,17 @@ class Directory:
             grouped.setdefault(row.room, {})[row.user] = row
             rooms_of.setdefault(row.user, set()).add(row.room)
         self.log = snapshot.log
-        self.users: dict[int, UserRow] = {user.id: user for user in snapshot.users}
+        for user in snapshot.users:
+            known = self.users.get(user.id)
+            if known is not None and known.password_hash != user.password_hash:
+                self.password_changed(user.id)
+        self.users = {user.id: user for user in snapshot.users}
         self._user_names = {name_key(user.name): user.id for user in snapshot.users}
         self.devices: dict[bytes, DeviceRow] = {device.id: device for device in snapshot.devices}
         self.rooms: dict[int, RoomRow] = {room.id: room for room in snapshot.rooms}
-        self._room_names = {name_key(room.name): room.id for room in snapshot.rooms}
+        self._room_names = {
+            name_key(room.name): room.id for room in snapshot.rooms if room.kind is not RoomKind.PRIVATE
+        }
         self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
         self._members: dict[int, Mapping[int, MembershipRow]] = dict(grouped)
         self._rooms_of: dict[int, frozenset[int]] = {user: frozenset(rooms) for user, rooms in rooms_of.items()}
@@ -72,12 +80,22 @@ class Directory:
         """The account with this name, however it is written."""
         return self.users.get(self._user_names.get(name_key(name), 0))
 
+    def password_number(self, user: int) -> int:
+        """How often this account's password was changed since the start of the process."""
+        return self._password_numbers.get(user, 0)
+
     def room_named(self, name: str) -> RoomRow | None:
+        """The room with this name that is not private."""
         return self.rooms.get(self._room_names.get(name_key(name), 0))
 
     def members(self, room: int) -> Mapping[int, MembershipRow]:
         """User id to membership; do not change it."""
         return self._members.get(room, _NOBODY)
+
+    def sees_room_named(self, user: int, name: str) -> bool:
+        """Whether a room has this name of those that the user is in or may join."""
+        key = name_key(name)
+        return key in self._room_names or any(name_key(self.rooms[room].name) == key for room in self.rooms_of(user))
 
     def membership(self, room: int, user: int) -> MembershipRow | None:
         return self.members(room).get(user)
@@ -106,6 +124,10 @@ class Directory:
         self.users = _put(self.users, user.id, user)
         self._user_names[name_key(user.name)] = user.id
 
+    def password_changed(self, user: int) -> None:
+        """Sessions that began before have no right to act any more."""
+        self._password_numbers = _put(self._password_numbers, user, self.password_number(user) + 1)
+
     def put_device(self, device: DeviceRow) -> None:
         self.devices = _put(self.devices, device.id, device)
 
@@ -115,7 +137,8 @@ class Directory:
 
     def put_room(self, room: RoomRow) -> None:
         self.rooms = _put(self.rooms, room.id, room)
-        self._room_names[name_key(room.name)] = room.id
+        if room.kind is not RoomKind.PRIVATE:
+            self._room_names[name_key(room.name)] = room.id
 
     def put_members(self, members: Iterable[MembershipRow]) -> None:
         for row in members:

@@ -85,6 +85,8 @@ class IndexProgress(NamedTuple):
 
 
 class UserRow(msgspec.Struct, frozen=True):
+    """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none."""
+
     id: int
     name: str
     display_name: str
@@ -94,6 +96,8 @@ class UserRow(msgspec.Struct, frozen=True):
     disabled: bool
     created_ms: int
     last_seen_ms: int
+    pending_email: str = ""
+    email_from_ms: int = 0
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -148,6 +152,15 @@ class RecoveryRow(msgspec.Struct, frozen=True):
     code_hash: bytes
     not_after_ms: int
     tries: int
+
+
+class InviteRow(msgspec.Struct, frozen=True):
+    """A registration code, hashed. `creator` 0: the administrator's command."""
+
+    code_hash: bytes
+    uses_left: int
+    not_after_ms: int
+    creator: int
 
 
 class LogState(msgspec.Struct, frozen=True):

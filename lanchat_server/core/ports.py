@@ -18,6 +18,7 @@ from lanchat_server.core.model import (
     Decision,
     DeviceRow,
     IndexProgress,
+    InviteRow,
     MembershipRow,
     NewRecord,
     RecoveryRow,
@@ -96,6 +97,8 @@ class Transaction(Protocol):
         password_hash: str | None = None,
         display_name: str | None = None,
         email: str | None = None,
+        pending_email: str | None = None,
+        email_from_ms: int | None = None,
         role: Role | None = None,
         disabled: bool | None = None,
     ) -> None:
@@ -120,6 +123,12 @@ class Transaction(Protocol):
 
     def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
         """Take one use of a registration code; False when there is none left or it is too late."""
+
+    def invites(self, now_ms: int) -> list[InviteRow]:
+        """Registration codes that are good, the last to end first."""
+
+    def void_invites(self, *, code_hash: bytes | None = None, creator: int | None = None) -> None:
+        """Remove one registration code, or all that somebody made."""
 
     def move_deadlines(self, by_ms: int, now_ms: int) -> None:
         """Recovery and registration codes end so much later (earlier when negative), none later after `now_ms` than it

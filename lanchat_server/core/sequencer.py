@@ -178,14 +178,16 @@ class _Draft:
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
         header = submission.header
+        # First: else whoever knows somebody's device and run could ask by forgeries what it wrote into rooms that he
+        # may not read.
+        code = self._check_author(submission)
+        if code is not None:
+            self._outcome.decided.append((submission, Decision(0, code)))
+            return
         known = self._known.get(header.key)
         if known is not None:
             self._outcome.repeated += 1
             self._outcome.decided.append((submission, known))
-            return
-        code = self._check_author(submission)
-        if code is not None:
-            self._outcome.decided.append((submission, Decision(0, code)))
             return
         last = self.last.get(submission.run, 0)
         if header.n > last + 1 and not submission.force:
@@ -223,16 +225,18 @@ class _Draft:
             return Code.AUTHOR_DISABLED
         if self._directory.devices[header.device].revoked_ms:
             return Code.DEVICE_REVOKED
-        if header.room not in self._heads or self._directory.membership(header.room, author.id) is None:
+        member = self._directory.membership(header.room, author.id)
+        if header.room not in self._heads or member is None:
             return Code.NOT_A_MEMBER
         if header.kind not in _TAKEN_KINDS:
             return Code.UNSUPPORTED_KIND
-        return self._check_target(header, author)
+        return self._check_target(header, author, member.first_seq)
 
-    def _check_target(self, header: Header, author: UserRow) -> Code | None:
+    def _check_target(self, header: Header, author: UserRow, first_seq: int) -> Code | None:
         if header.kind is Kind.TEXT and not header.ref:
             return None
-        target = self._targets.get(header.room, {}).get(header.ref)
+        # What the author may not read is not there for him, or the answer told what it is.
+        target = self._targets.get(header.room, {}).get(header.ref) if header.ref >= first_seq else None
         if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):
             return Code.NO_SUCH_TARGET
         if header.kind is Kind.EDIT and target.author != author.id:

@@ -68,6 +68,10 @@ class Connection(asyncio.Protocol):
         self.user: int | None = None
         self.device: bytes = b""
         self.challenge: bytes | None = None
+        # When the password was given at the log-in, by the service's clock; None: the device key was enough.
+        self.proven: float | None = None
+        # `Directory.password_number` at the log-in: a session that began with an older password may change nothing.
+        self.password_number = 0
         self.heard = 0.0
         # A request is being answered.
         self.asking = False
@@ -241,6 +245,10 @@ class Connection(asyncio.Protocol):
     def end(self, code: Code | None, text: str) -> None:
         """Say goodbye and close; the session is over with it, whenever the client hangs up."""
         self.send(pack_frame(Goodbye(code or 0, text)))
+        # What waits unanswered is no longer wanted by anybody who may.
+        self._unhandled.clear()
+        while not self._requests.empty():
+            self._requests.get_nowait()
         if self._transport:
             self._transport.close()
             self._service.ended(self)

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import seal
+from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service import figures
@@ -55,6 +57,7 @@ async def _write(service: "Service", *, renew_lease: bool) -> None:
             await service.writer.transact(_renew_lease)
         await save(service)
         await settle_clock(service)
+        await settle_emails(service)
     except StoreError as error:
         log.warning("the database is away: %s", error)
 
@@ -75,13 +78,21 @@ async def settle_clock(service: "Service") -> None:
 
     def job(tx: Transaction) -> Change[None]:
         tx.move_deadlines(by_ms, now_ms)
-        return together(None)
+        return accounts.move_emails(tx, service.directory, by_ms, now_ms)
 
     try:
         await service.writer.transact(job)
     except BaseException:
         clock.unsettled_ms = by_ms + (clock.unsettled_ms or 0)
         raise
+
+
+async def settle_emails(service: "Service") -> None:
+    """Addresses that have waited long enough take the place of the old ones. Raises StoreError."""
+    now_ms, directory = service.wall_ms(), service.directory
+    due = [user.id for user in directory.users.values() if 0 < user.email_from_ms <= now_ms]
+    for user in due:
+        await service.writer.transact(partial(accounts.settle_email, directory=directory, user_id=user, now_ms=now_ms))
 
 
 def compare_with_log(service: "Service") -> None:

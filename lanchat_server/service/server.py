@@ -301,6 +301,9 @@ class _Host:
     async def disable(self, user: int, disabled: bool) -> None:
         await self._service.set_disabled(user, disabled)
 
+    async def revoke(self, user: int, device: bytes) -> None:
+        await self._service.revoke([device], user)
+
     def added(self, user: UserRow) -> None:
         self._service.notices.member_joined(self.directory.general().id, user.id)
         self._service.notices.user_changed(user.id)

@@ -48,6 +48,7 @@ from lanchat_server.service.connection import Connection
 from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.errors import Refused
 from lanchat_server.service.handlers import HANDLERS
+from lanchat_server.service.handlers.acting import check_session
 from lanchat_server.service.housekeeping import keep_house, save
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
@@ -286,6 +287,8 @@ class Service:
                 connection.end(Code.DEVICE_REVOKED, "device revoked")
             elif connection is not None and session.user in changes.disabled:
                 connection.end(Code.ACCOUNT_DISABLED, "account disabled")
+            elif connection is not None and session.user in changes.passwords:
+                connection.end(None, "password changed")
         self.core.reload_heads(heads, self.now())
         self.wake()
 
@@ -330,17 +333,20 @@ class Service:
 
     async def answer(self, connection: Connection, operation: Any) -> wire.Result:
         """The result of a request; raises Refused or StoreError."""
+        if connection.user is not None:
+            check_session(self.directory, connection)
         return await HANDLERS[type(operation)](self, connection, operation)
 
     def open_session(self, connection: Connection, user: UserRow, device: DeviceRow) -> wire.LoggedIn:
         """Log-in succeeded: a place, keys, and what the user needs to begin."""
-        self._make_place(user.id)
+        self._make_place(user.id, by_password=connection.proven is not None)
         user = self.directory.users[user.id]
         if user.disabled:
             raise Refused(Code.ACCOUNT_DISABLED, "disabled meanwhile")
         if self.directory.devices[device.id].revoked_ms:
             raise Refused(Code.DEVICE_REVOKED, "revoked meanwhile")
         connection.logged_in(user.id, device.id)
+        connection.password_number = self.directory.password_number(user.id)
         self.on_settled(connection)
         self.core.add_session(connection.session, user.id, device.id, self.now())
         self._touch(connection)
@@ -354,10 +360,15 @@ class Service:
             *self.notices.rooms_for(user.id),
         )
 
-    def check_place(self, user: int) -> int | None:
-        """Raise Refused when there is no place for another session. The session of the same user that gives way."""
+    def check_place(self, user: int, *, by_password: bool = False) -> int | None:
+        """Raise Refused when there is no place for another session. The session of the same user that gives way: one
+        that was silent for long, for a log-in by password the oldest: else whoever found a device could hold all
+        places, and its owner not come in to revoke it."""
         mine = self.core.sessions.of_user(user)
         oldest = None
+        full = len(mine) >= self.config.sessions_per_user or len(self.core.sessions) >= self.config.sessions_total
+        if by_password and mine and full:
+            return min(session.id for session in mine)
         if len(mine) >= self.config.sessions_per_user:
             heard = {session.id: self._connections[session.id].heard for session in mine}
             oldest = min(heard, key=lambda session: heard[session])
@@ -367,9 +378,11 @@ class Service:
             raise Refused(Code.TOO_MANY_SESSIONS, "the server is full", 10.0)
         return oldest
 
-    def _make_place(self, user: int) -> None:
-        oldest = self.check_place(user)
-        if oldest is not None:
+    def _make_place(self, user: int, *, by_password: bool) -> None:
+        oldest = self.check_place(user, by_password=by_password)
+        if oldest is not None and by_password:
+            self._connections[oldest].end(Code.TOO_MANY_SESSIONS, "another log-in took the place")
+        elif oldest is not None:
             self._connections[oldest].abort()
 
     def _new_keys(self, session: int) -> wire.SessionKeys:
@@ -414,11 +427,26 @@ class Service:
             if connection is not None and connection is not keep:
                 connection.end(code, text)
 
-    async def revoke(self, devices: Collection[bytes], user: int, keep: Connection | None = None) -> None:
-        """Revoke devices of a user, end their sessions, give the user's rooms new peer keys."""
+    def revocation(self, tx: Transaction, user: int, keep: bytes = b"") -> Change[list[RoomKeyRow]]:
+        """Revoke all devices of a user but for `keep`; with new peer keys of the user's rooms."""
+        devices = [row.id for row in self.directory.devices_of(user) if row.id != keep and not row.revoked_ms]
+        revoked = accounts.revoke_devices(tx, self.directory, devices, self.wall_ms())
+        rotated = self.room_keys.rotation(tx, user)
+        return together(rotated.value, revoked, rotated)
+
+    async def revoke(
+        self,
+        devices: Collection[bytes],
+        user: int,
+        keep: Connection | None = None,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Revoke devices of a user, end their sessions, give the user's rooms new peer keys. `check` raises Refused
+        within the transaction."""
         now_ms = self.wall_ms()
 
         def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
+            check()
             revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms)
             rotated = self.room_keys.rotation(tx, user)
             return together(rotated.value, revoked, rotated)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.wire import Role
 from lanchat_server import recovery
-from lanchat_server.core.model import DeviceRow, RecoveryRow, UserRow
+from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks, find_rows, insert_rows
 from lanchat_server.store.writing import UnderLease
@@ -48,6 +48,8 @@ class Accounts(UnderLease):
         password_hash: str | None = None,
         display_name: str | None = None,
         email: str | None = None,
+        pending_email: str | None = None,
+        email_from_ms: int | None = None,
         role: Role | None = None,
         disabled: bool | None = None,
     ) -> None:
@@ -55,6 +57,8 @@ class Accounts(UnderLease):
             "password_hash": password_hash,
             "display_name": display_name,
             "email": email,
+            "pending_email": pending_email,
+            "email_from_ms": email_from_ms,
             "role": None if role is None else int(role),
             "disabled": disabled,
         }
@@ -101,6 +105,17 @@ class Accounts(UnderLease):
         usable = (_invites.code_hash == code_hash) & (_invites.uses_left > 0) & (_invites.not_after_ms > now_ms)
         taken = self._connection.execute(update(schema.invites).where(usable).values(uses_left=_invites.uses_left - 1))
         return taken.rowcount == 1
+
+    def invites(self, now_ms: int) -> list[InviteRow]:
+        good = (_invites.uses_left > 0) & (_invites.not_after_ms > now_ms)
+        found = self._connection.execute(select(schema.invites).where(good).order_by(_invites.not_after_ms.desc()))
+        return [InviteRow(row.code_hash, row.uses_left, row.not_after_ms, row.creator_id) for row in found]
+
+    def void_invites(self, *, code_hash: bytes | None = None, creator: int | None = None) -> None:
+        if code_hash is not None:
+            self._connection.execute(delete(schema.invites).where(_invites.code_hash == code_hash))
+        if creator is not None:
+            self._connection.execute(delete(schema.invites).where(_invites.creator_id == creator))
 
     def move_deadlines(self, by_ms: int, now_ms: int) -> None:
         for table, lifetime_ms in (

@@ -26,7 +26,7 @@ class Rooms(UnderLease):
     """See lanchat_server.core.ports.Transaction."""
 
     def add_room(self, room: RoomRow) -> None:
-        self._check_name(room.name, room.id)
+        self._check_name(room.id, rows.room_name_key(room.id, room.name, room.kind))
         self._connection.execute(insert(schema.rooms).values(rows.room_values(room)))
 
     def update_room(
@@ -38,20 +38,23 @@ class Rooms(UnderLease):
         kind: RoomKind | None = None,
     ) -> None:
         values: rows.Values = {}
+        if name is not None or kind is not None:
+            known = self._connection.execute(select(_rooms.name, _rooms.kind).where(_rooms.id == room)).one()
+            values["name_key"] = rows.room_name_key(room, name or known.name, kind or known.kind)
+            self._check_name(room, values["name_key"])
         if history is not None:
             values["history"] = int(history)
         if kind is not None:
             values["kind"] = int(kind)
         if name is not None:
-            self._check_name(name, room)
-            values |= {"name": name, "name_key": rows.key_octets(name)}
+            values["name"] = name
         if values:
             self._connection.execute(update(schema.rooms).where(_rooms.id == room).values(values))
 
-    def _check_name(self, name: str, room: int) -> None:
-        same = (_rooms.name_key == rows.key_octets(name)) & (_rooms.id != room)
+    def _check_name(self, room: int, key: bytes) -> None:
+        same = (_rooms.name_key == key) & (_rooms.id != room)
         if self._connection.execute(select(_rooms.id).where(same)).first():
-            raise KeyError(name)
+            raise KeyError(room)
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         _put(self._connection, schema.memberships, [rows.membership_values(member) for member in members])

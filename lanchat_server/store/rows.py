@@ -30,6 +30,12 @@ RECORD_COLUMNS = (
 )
 
 
+def room_name_key(room: int, name: str, kind: int) -> bytes:
+    """What is unique among rooms. A private room's name is in nobody's way, or those who may not know of the room
+    learnt its name."""
+    return key_octets(name) + (b"\0" + room.to_bytes(8) if kind == RoomKind.PRIVATE else b"")
+
+
 def key_octets(name: str) -> bytes:
     """The `name_key` column of a name."""
     return name_key(name).encode()
@@ -75,6 +81,8 @@ def user(row: Any) -> UserRow:
         row.disabled,
         row.created_ms,
         row.last_seen_ms,
+        row.pending_email,
+        row.email_from_ms,
     )
 
 
@@ -84,6 +92,8 @@ def user_values(row: UserRow) -> Values:
         "name_key": key_octets(row.name),
         "display_name": row.display_name,
         "email": row.email,
+        "pending_email": row.pending_email,
+        "email_from_ms": row.email_from_ms,
         "password_hash": row.password_hash,
         "role": int(row.role),
         "disabled": row.disabled,
@@ -132,7 +142,7 @@ def room_values(row: RoomRow) -> Values:
     return {
         "id": row.id,
         "name": row.name,
-        "name_key": key_octets(row.name),
+        "name_key": room_name_key(row.id, row.name, row.kind),
         "kind": int(row.kind),
         "history": int(row.history),
         "creator_id": row.creator,

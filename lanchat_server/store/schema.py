@@ -81,6 +81,8 @@ users = Table(
     _required("disabled", Boolean()),
     _required("created_ms", _big),
     _required("last_seen_ms", _big),
+    _required("pending_email", String(320)),
+    _required("email_from_ms", _big),
     UniqueConstraint("name_key", name="users_name_key"),
     sqlite_autoincrement=True,
 )

@@ -22,6 +22,7 @@ from lanchat_server.core.model import (
     Decision,
     DeviceRow,
     IndexProgress,
+    InviteRow,
     LogState,
     MembershipRow,
     NewRecord,
@@ -252,6 +253,8 @@ class MemoryTransaction:
         password_hash: str | None = None,
         display_name: str | None = None,
         email: str | None = None,
+        pending_email: str | None = None,
+        email_from_ms: int | None = None,
         role: Role | None = None,
         disabled: bool | None = None,
     ) -> None:
@@ -259,6 +262,8 @@ class MemoryTransaction:
             "password_hash": password_hash,
             "display_name": display_name,
             "email": email,
+            "pending_email": pending_email,
+            "email_from_ms": email_from_ms,
             "role": role,
             "disabled": disabled,
         }
@@ -298,14 +303,26 @@ class MemoryTransaction:
         return self._db.recoveries.get(user)
 
     def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None:
-        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses, not_after_ms]))
+        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses, not_after_ms, creator]))
 
     def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
-        uses, not_after_ms = self._db.invites.get(code_hash, [0, 0])
+        uses, not_after_ms, creator = self._db.invites.get(code_hash, [0, 0, 0])
         if uses < 1 or now_ms >= not_after_ms:
             return False
-        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses - 1, not_after_ms]))
+        self.changes.append(lambda: self._db.invites.__setitem__(code_hash, [uses - 1, not_after_ms, creator]))
         return True
+
+    def invites(self, now_ms: int) -> list[InviteRow]:
+        found = [InviteRow(code, *values) for code, values in self._db.invites.items()]
+        return [row for row in found if row.uses_left and row.not_after_ms > now_ms]
+
+    def void_invites(self, *, code_hash: bytes | None = None, creator: int | None = None) -> None:
+        def apply() -> None:
+            for code, values in list(self._db.invites.items()):
+                if code == code_hash or values[2] == creator:
+                    del self._db.invites[code]
+
+        self.changes.append(apply)
 
     def move_deadlines(self, by_ms: int, now_ms: int) -> None:
         """Codes matter to nobody here."""
@@ -313,7 +330,8 @@ class MemoryTransaction:
     # Rooms
 
     def add_room(self, room: RoomRow) -> None:
-        if any(name_key(known.name) == name_key(room.name) for known in self._db.rooms.values()):
+        rooms = [known for known in self._db.rooms.values() if known.kind is not RoomKind.PRIVATE]
+        if room.kind is not RoomKind.PRIVATE and any(name_key(known.name) == name_key(room.name) for known in rooms):
             raise KeyError(room.name)
 
         def apply() -> None:

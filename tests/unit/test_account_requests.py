@@ -23,7 +23,7 @@ def test_a_password_is_not_changed_while_too_many_wait_for_theirs() -> None:
         service: Any = SimpleNamespace(
             directory=Rig().directory, throttle=LoginThrottle(), hasher=hasher, now=asyncio.get_running_loop().time
         )
-        connection: Any = SimpleNamespace(user=2, address="10.0.0.1")
+        connection: Any = SimpleNamespace(user=2, address="10.0.0.1", password_number=0)
         try:
             await change_password(service, connection, wire.ChangePassword("correct horse", "battery staple"))
         finally:

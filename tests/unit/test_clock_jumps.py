@@ -69,6 +69,7 @@ class Moving:
         self.moved: list[int] = []
         self.wall_ms = lambda: clock.wall
         self.writer = self
+        self.directory = SimpleNamespace(users={})
         self._failures = failures
 
     async def transact(self, job: Any) -> None:

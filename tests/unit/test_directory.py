@@ -106,12 +106,13 @@ def test_members_that_are_being_iterated_stay_as_they_were() -> None:
 def test_names_are_found_however_they_are_written_and_others_are_nobody() -> None:
     directory = Rig().directory
     directory.put_user(replace(directory.users[2], name="Ännchen"))
-    directory.put_room(replace(directory.rooms[Rig.PRIVATE], name="Küche"))
+    directory.put_room(replace(directory.rooms[GENERAL], name="Küche"))
     found = directory.user_named("äNNCHEN")
     assert found is not None
     assert found.id == 2
     room = directory.room_named("KÜCHE")
     assert room is not None
-    assert room.id == Rig.PRIVATE
+    assert room.id == GENERAL
+    assert directory.room_named("secret") is None
     assert directory.user_named("nobody") is None
     assert directory.room_named("nowhere") is None

@@ -51,6 +51,8 @@ ASKING: list[api.Command] = [
     api.GetProfile(),
     api.SetProfile("Anna", ""),
     api.CreateInvite(),
+    api.ListInvites(),
+    api.VoidInvite(DEVICE),
     api.GetStatus(),
     api.Logout(),
 ]
@@ -134,7 +136,7 @@ OPERATIONS = (
     wire.ListRooms, wire.ListUsers, wire.OpenDirect, wire.CreateRoom, wire.JoinRoom, wire.LeaveRoom, wire.InviteUser,
     wire.RemoveUser, wire.SetHistoryPolicy, wire.ListMembers, wire.ListCursors, wire.History, wire.Search,
     wire.ListDevices, wire.RevokeDevice, wire.ChangePassword, wire.GetProfile, wire.SetProfile, wire.CreateInvite,
-    wire.Status, wire.Logout,
+    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout,
 )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def service() -> Any:
 
 
 def connection(user: int) -> Any:
-    return SimpleNamespace(user=user, session=user, device=make_author(user).device)
+    return SimpleNamespace(user=user, session=user, device=make_author(user).device, password_number=0)
 
 
 def refusal(request: Any) -> Code:
@@ -140,7 +140,7 @@ def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         delay=lambda *_: 0.0, failed=lambda *_: None, succeeded=lambda *_: None, seen=lambda *_: None
     )
     service.now = lambda: 1.0
-    service.check_place = lambda _user: None
+    service.check_place = lambda _user, **_named: None
     return service
 
 
@@ -166,7 +166,8 @@ def test_who_logs_in_on_his_device_while_his_password_is_changed_is_turned_away(
 
 
 def test_who_changes_a_password_that_is_changed_meanwhile_does_not_set_his_own(entrance: Any) -> None:
-    visitor = SimpleNamespace(user=MEMBER, session=MEMBER, address="10.0.0.9", device=make_author(MEMBER).device)
+    visitor = connection(MEMBER)
+    visitor.address = "10.0.0.9"
     change = wire.ChangePassword("the old one", "what I would like to have", False)
     assert refusal(account.change_password(entrance, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
     assert entrance.directory.users[MEMBER].password_hash == "of the new one"

@@ -141,7 +141,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def visitor(user: int | None = MEMBER) -> Any:
     device = make_author(MEMBER).device
-    return SimpleNamespace(user=user, session=MEMBER, device=device, address="10.0.0.9", challenge=b"c", open=True)
+    known = {"user": user, "session": MEMBER, "device": device, "address": "10.0.0.9", "proven": 1.0}
+    return SimpleNamespace(**known, challenge=b"c", open=True, password_number=0)
 
 
 def refusal(request: Any) -> Code:
@@ -203,7 +204,7 @@ def test_device_login_behind_disabling_or_revocation_gets_no_certificate(
 
 
 def test_login_without_a_place_enrols_no_device(world: World) -> None:
-    def full(_user: int) -> None:
+    def full(_user: int, **_by_password: bool) -> None:
         raise Refused(Code.TOO_MANY_SESSIONS, "full")
 
     world.service.check_place = full

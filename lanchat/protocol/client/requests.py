@@ -29,6 +29,7 @@ RESULTS: dict[type, type] = {
     wire.GetProfile: wire.Profile,
     wire.Status: wire.StatusReport,
     wire.CreateInvite: wire.InviteCode,
+    wire.ListInvites: wire.InviteList,
 }
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Hashable
 
+from msgspec.structs import replace
+
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.protocol.wire import Device, Profile
 from lanchat.ui import glyphs, words
 from lanchat.ui.chat import Chat
-from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
+from lanchat.ui.dialogs.base import WIDTH, Dialog
 from lanchat.ui.forms import password_problem, profile_problem
 from lanchat.ui.rowlist import RowList
 from lanchat.ui.rows import Row
@@ -26,6 +28,7 @@ class ProfileDialog(Dialog):
         self._name = self.field(_("Your name as others see it"))
         self._name.limit = DISPLAY_NAME_MAX
         self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
+        self._password = self.field(_("Password, for another e-mail address"), secret=True)
         self._profile = ("", "")
         self.main_button(_("Save"), self._save)
         self.ask(api.GetProfile(), self._have, _("Asking the server…"))
@@ -44,10 +47,17 @@ class ProfileDialog(Dialog):
         # What was not changed is not sent: it may have been changed elsewhere meanwhile.
         old_name, old_email = self._profile
         changes = api.SetProfile(None if name == old_name else name, None if email == old_email else email)
+        if changes.email is not None:
+            changes = replace(changes, password=self._password.get())
         if changes == api.SetProfile():
             self.close()
         else:
-            self.ask(changes, lambda nothing: self.close())
+            self.ask(changes, lambda nothing: self._saved(waits=bool(email and old_email and changes.email)))
+
+    def _saved(self, *, waits: bool) -> None:
+        self.close()
+        if waits:
+            self.chat.tell(_("The old address is told; where the server sends mail, the new one waits for three days."))
 
 
 class PasswordDialog(Dialog):
@@ -108,17 +118,30 @@ class DevicesDialog(Dialog):
             return
         self.close()
         name = device.name or device.id.hex()[:8]
-        Confirm(
-            self.tools,
-            self.chat,
-            _("Lock out {device}?").format(device=name),
-            _("It is logged out at once, and needs the password to come back."),
-            _("Lock out"),
-            lambda: self.chat.ask(api.RevokeDevice(device.id.hex()), lambda nothing: self._gone(name)),
-        )
+        LockOutDialog(self.tools, self.chat, device.id.hex(), name)
 
-    def _gone(self, name: str) -> None:
-        self.chat.tell(_("{device} is locked out.").format(device=name))
+
+class LockOutDialog(Dialog):
+    """Asks for the password: whoever found a computer of this person must not lock out the others."""
+
+    def __init__(self, tools: Toolkit, chat: Chat, device: str, name: str) -> None:
+        self.title = _("Lock out {device}?").format(device=name)
+        self._device = device
+        self._name = name
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self.text(_("It is logged out at once, and needs the password to come back."))
+        self._password = self.field(_("Your password"), secret=True)
+        self.main_button(_("Lock out"), self._lock_out, Look.DANGER)
+
+    def _lock_out(self) -> None:
+        self.ask(api.RevokeDevice(self._device, self._password.get()), lambda nothing: self._gone())
+
+    def _gone(self) -> None:
+        self.close()
+        self.chat.tell(_("{device} is locked out.").format(device=self._name))
 
 
 def device_rows(devices: list[Device]) -> list[Row]:

@@ -39,6 +39,8 @@ HANDLERS: dict[type, Handler] = {
     wire.ListCursors: people.list_cursors,
     wire.Status: people.status,
     wire.CreateInvite: people.create_invite,
+    wire.ListInvites: people.list_invites,
+    wire.VoidInvite: people.void_invite,
     wire.ListDevices: account.list_devices,
     wire.RevokeDevice: account.revoke_device,
     wire.Logout: account.logout,

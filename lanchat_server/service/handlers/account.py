@@ -1,19 +1,20 @@
 """This account: devices, password, profile, fresh keys."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.names import check_password, clean_display_name, clean_email, name_key
-from lanchat.protocol.wire import Code
+from lanchat.protocol.names import check_password, clean_display_name, clean_email
+from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts
-from lanchat_server.accounts import Change
+from lanchat_server.accounts import Change, together
 from lanchat_server.core.lists import listed, place_of
-from lanchat_server.core.model import DeviceRow, UserRow
+from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import Busy
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers.acting import transact
+from lanchat_server.service.handlers.acting import check_own_password, check_owner, check_session, transact
 from lanchat_server.service.handlers.login import check_password_unchanged
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 
 async def list_devices(service: "Service", connection: "Connection", operation: wire.ListDevices) -> wire.DeviceList:
-    """This account's devices, oldest first."""
+    """This account's devices, or for an administrator anybody's, oldest first."""
     user = _user(service, connection)
-    online = {session.device for session in service.core.sessions.of_user(user.id)}
-    devices = service.directory.devices_of(user.id)
+    wanted = operation.user or user.id
+    if wanted != user.id and user.role is not Role.ADMINISTRATOR:
+        raise Refused(Code.NOT_ALLOWED, "for administrators")
+    online = {session.device for session in service.core.sessions.of_user(wanted)}
+    devices = service.directory.devices_of(wanted)
     return wire.DeviceList(*listed(devices, _place, lambda device: _device_view(device, online), operation.after))
 
 
@@ -40,24 +44,37 @@ def _device_view(device: DeviceRow, online: set[bytes]) -> wire.Device:
 
 async def revoke_device(service: "Service", connection: "Connection", operation: wire.RevokeDevice) -> wire.Done:
     """A lost laptop: its key signs and logs in no more, its sessions end now."""
-    user = _user(service, connection)
+    if operation.device != connection.device:
+        # Asked for first, so that nothing is learnt of devices without it.
+        await check_owner(service, connection, operation.password)
     device = service.directory.devices.get(operation.device)
-    if device is None or device.user != user.id:
-        raise Refused(Code.NOT_FOUND, "no such device")
-    await _revoke(service, connection, device.id)
+
+    def check() -> None:
+        user = _user(service, connection)
+        if device is None or (device.user != user.id and user.role is not Role.ADMINISTRATOR):
+            raise Refused(Code.NOT_FOUND, "no such device")
+
+    check()
+    assert device is not None
+    await _revoke(service, connection, device, check)
     return wire.Done()
 
 
 async def logout(service: "Service", connection: "Connection", _operation: wire.Logout) -> wire.Done:
     """Revoke the device of this session."""
-    await _revoke(service, connection, connection.device)
+    await _revoke(service, connection, service.directory.devices[connection.device], _nothing)
     return wire.Done()
 
 
-async def _revoke(service: "Service", connection: "Connection", device: bytes) -> None:
+async def _revoke(service: "Service", connection: "Connection", device: DeviceRow, check: Callable[[], object]) -> None:
     """A session that revokes its own device gets its answer, then it ends like the others."""
-    own = device == connection.device
-    await service.revoke([device], _user(service, connection).id, keep=connection if own else None)
+
+    def check_both() -> None:
+        check_session(service.directory, connection)
+        check()
+
+    own = device.id == connection.device
+    await service.revoke([device.id], device.user, keep=connection if own else None, check=check_both)
     if own:
         connection.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
@@ -69,37 +86,34 @@ async def change_password(service: "Service", connection: "Connection", operatio
         check_password(operation.new)
     except ProtocolError as error:
         raise Refused(Code.PASSWORD_INVALID, str(error)) from error
-    wait = service.throttle.delay(name_key(user.name), connection.address, service.now())
-    if wait:
-        raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
+    await check_own_password(service, connection, user, operation.old)
     try:
-        if not await service.hasher.verify(operation.old, user.password_hash):
-            service.throttle.failed(name_key(user.name), connection.address, service.now())
-            raise Refused(Code.BAD_CREDENTIALS, "wrong password")
-        service.throttle.succeeded(name_key(user.name), connection.address, service.now())
         password_hash = await service.hasher.hash(operation.new)
     except Busy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
-    def job(tx: Transaction) -> Change[UserRow]:
-        check_password_unchanged(service, user)
-        # A code that somebody else asked for does not undo the change.
-        tx.set_recovery(None, user.id)
-        return accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
+    def stay() -> None:
+        connection.password_number = service.directory.password_number(user.id)
 
-    await transact(service, connection, job)
-    if operation.revoke_others:
-        devices = service.directory.devices_of(user.id)
-        others = [device.id for device in devices if device.id != connection.device and not device.revoked_ms]
-        await service.revoke(others, user.id, keep=connection)
+    def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
+        check_password_unchanged(service, user)
+        changed = accounts.set_password(tx, service.directory, user.id, password_hash)
+        stays = Change(None, stay)
+        if not operation.revoke_others:
+            return together([], changed, stays)
+        revoked = service.revocation(tx, user.id, keep=connection.device)
+        return together(revoked.value, changed, stays, revoked)
+
+    rotated = await transact(service, connection, job)
     service.end_sessions(user.id, None, "password changed", keep=connection)
+    service.notices.room_keys_changed(key.room for key in rotated)
     return wire.Done()
 
 
 async def get_profile(service: "Service", connection: "Connection", _operation: wire.GetProfile) -> wire.Profile:
     """What only the owner sees."""
     user = _user(service, connection)
-    return wire.Profile(service.core.user_view(user.id), user.email)
+    return wire.Profile(service.core.user_view(user.id), user.email, user.pending_email, user.email_from_ms)
 
 
 async def set_profile(service: "Service", connection: "Connection", operation: wire.SetProfile) -> wire.Done:
@@ -117,16 +131,35 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
     except ProtocolError as error:
         raise Refused(Code.EMAIL_INVALID, str(error)) from error
 
-    def job(tx: Transaction) -> Change[UserRow]:
-        if email != service.directory.users[user.id].email:
-            # A code that went to the address of before.
-            tx.set_recovery(None, user.id)
-        return accounts.update_user(tx, service.directory, user.id, display_name=display_name, email=email)
+    if email is not None and email != user.email:
+        await check_owner(service, connection, operation.password)
 
-    await transact(service, connection, job)
+    def job(tx: Transaction) -> Change[UserRow]:
+        if operation.password:
+            check_password_unchanged(service, user)
+        return _change_profile(service, tx, user.id, display_name, email)
+
+    changed = await transact(service, connection, job)
     await _renew_certificate(service, connection)
     service.notices.user_changed(user.id)
+    if changed.pending_email and changed.pending_email == email and user.pending_email != email:
+        hours = accounts.EMAIL_WAIT_MS // 3_600_000
+        await service.mailer.send_change(changed.email, user.name, email, service.config.name, hours)
     return wire.Done()
+
+
+def _change_profile(
+    service: "Service", tx: Transaction, user_id: int, display_name: str | None, email: str | None
+) -> Change[UserRow]:
+    """Where an address can be told of another one, that one waits; the present address drops one that waits."""
+    directory, present = service.directory, service.directory.users[user_id]
+    waits = bool(email is not None and present.email and email != present.email and service.mailer.enabled)
+    changed = accounts.update_user(tx, directory, user_id, display_name=display_name, email=None if waits else email)
+    if email is None or not waits:
+        return changed
+    from_ms = service.wall_ms() + accounts.EMAIL_WAIT_MS
+    asked = accounts.ask_for_email(tx, directory, changed.value, email, from_ms)
+    return together(asked.value, changed, asked)
 
 
 async def renew(service: "Service", connection: "Connection", _operation: wire.Renew) -> wire.Done:
@@ -146,6 +179,10 @@ async def _renew_certificate(service: "Service", connection: "Connection") -> No
 
     device = await transact(service, connection, job)
     service.send_event(connection, wire.NewCertificate(device.certificate))
+
+
+def _nothing() -> None:
+    """What a person may always do."""
 
 
 def _user(service: "Service", connection: "Connection") -> UserRow:

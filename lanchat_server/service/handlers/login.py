@@ -21,7 +21,7 @@ from lanchat.protocol.names import (
 from lanchat.protocol.wire import Code, Registration, Role, Setup
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
-from lanchat_server.core.model import DeviceRow, UserRow
+from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.throttle import network_of
 from lanchat_server.passwords import Busy
@@ -98,6 +98,7 @@ async def register(service: "Service", connection: "Connection", operation: wire
         return together((added.value, enrolled.value), added, enrolled)
 
     user, device = await service.writer.transact(job)
+    connection.proven = service.now()
     service.throttle.succeeded(name_key(user.name), connection.address, service.now())
     service.notices.member_joined(service.directory.general().id, user.id)
     return service.open_session(connection, user, device)
@@ -138,6 +139,7 @@ async def login_password(service: "Service", connection: "Connection", operation
     assert user is not None
     if user.disabled:
         raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
+    connection.proven = service.now()
     new_hash = None
     if service.hasher.needs_rehash(user.password_hash):
         new_hash = await _hash(service, operation.password)
@@ -146,7 +148,7 @@ async def login_password(service: "Service", connection: "Connection", operation
         check_password_unchanged(service, user)
         return service.open_session(connection, user, known)
     # Else a log-in that fails for want of a place would leave a device that nobody has the key of.
-    service.check_place(user.id)
+    service.check_place(user.id, by_password=True)
 
     def job(tx: Transaction) -> Change[DeviceRow]:
         present = check_password_unchanged(service, user)
@@ -233,11 +235,12 @@ async def _send_code(service: "Service", user: UserRow) -> None:
     code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
 
     def job(tx: Transaction) -> Change[str]:
-        present = service.directory.users[user.id]
+        settled = accounts.settle_email(tx, service.directory, user.id, service.wall_ms())
+        present = settled.value
         if present.disabled or not present.email:
-            return together("")
+            return together("", settled)
         tx.set_recovery(recovery.new_recovery(service.directory.log.log_id, user.id, code, service.wall_ms()), user.id)
-        return together(present.email)
+        return together(present.email, settled)
 
     email = await service.writer.transact(job)
     if email:
@@ -245,7 +248,7 @@ async def _send_code(service: "Service", user: UserRow) -> None:
 
 
 async def recover_confirm(service: "Service", connection: "Connection", operation: wire.RecoverConfirm) -> wire.Done:
-    """A new password for the right code. Devices stay enrolled; sessions of the account end."""
+    """A new password for the right code. The account's sessions end, and its devices when asked for."""
     if connection.challenge is None:
         raise Refused(Code.BAD_REQUEST, "hello first")
     _clean(check_password, operation.new_password, Code.PASSWORD_INVALID)
@@ -253,31 +256,38 @@ async def recover_confirm(service: "Service", connection: "Connection", operatio
     user = service.directory.user_named(operation.user)
     # Hashed before the code is looked at, so that time does not tell whether it was right.
     password_hash = await _hash(service, operation.new_password)
-    if not await _use_code(service, user, operation.code, password_hash):
+    rotated = await _use_code(service, user, operation, password_hash)
+    if rotated is None:
         service.throttle.failed(name_key(operation.user), connection.address, service.now())
         service.metrics.login_failures += 1
         raise Refused(Code.RECOVERY_INVALID, "wrong or expired code")
     assert user is not None
     service.throttle.succeeded(name_key(user.name), connection.address, service.now())
     service.end_sessions(user.id, None, "password changed")
+    service.notices.room_keys_changed(key.room for key in rotated)
     return wire.Done()
 
 
-async def _use_code(service: "Service", user: UserRow | None, code: str, password_hash: str) -> bool:
-    """True: the code was right, it is used up and the password is set. Without a user the same look-up is made."""
+async def _use_code(
+    service: "Service", user: UserRow | None, operation: wire.RecoverConfirm, password_hash: str
+) -> list[RoomKeyRow] | None:
+    """The code was right, it is used up and the password is set: room keys that were replaced. None: it was not.
+    Without a user the same look-up is made."""
 
-    def job(tx: Transaction) -> Change[bool]:
+    def job(tx: Transaction) -> Change[list[RoomKeyRow] | None]:
         now_ms = service.wall_ms()
         row = tx.recovery(user.id if user else 0)
         if user is None:
-            return together(False)
-        if not recovery.is_right(row, service.directory.log.log_id, code, now_ms):
+            return together(None)
+        if not recovery.is_right(row, service.directory.log.log_id, operation.code, now_ms):
             if row is not None:
                 tx.set_recovery(recovery.after_wrong_try(row), user.id)
-            return together(False)
-        tx.set_recovery(None, user.id)
-        changed = accounts.update_user(tx, service.directory, user.id, password_hash=password_hash)
-        return together(True, changed)
+            return together(None)
+        changed = accounts.set_password(tx, service.directory, user.id, password_hash)
+        if not operation.revoke_devices:
+            return together([], changed)
+        revoked = service.revocation(tx, user.id)
+        return together(revoked.value, changed, revoked)
 
     return await service.writer.transact(job)
 
@@ -310,6 +320,7 @@ async def _hash(service: "Service", password: str) -> str:
 def _challenge(connection: "Connection") -> bytes:
     """The connection's challenge, used up."""
     challenge, connection.challenge = connection.challenge, None
+    connection.proven = None
     if challenge is None or connection.user is not None:
         raise Refused(Code.BAD_REQUEST, "hello first")
     return challenge

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lanchat.protocol import wire
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
-from lanchat_server.accounts import Change
+from lanchat_server.accounts import Change, together
 from lanchat_server.core.lists import listed, place_of
+from lanchat_server.core.model import InviteRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
 from lanchat_server.service.handlers.acting import spend_daily, transact
@@ -18,6 +19,9 @@ from lanchat_server.service.handlers.acting import spend_daily, transact
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
     from lanchat_server.service.service import Service
+
+# 50 octets each.
+INVITES_LISTED_MAX = 1000
 
 
 async def list_users(service: "Service", _connection: "Connection", operation: wire.ListUsers) -> wire.UserList:
@@ -66,6 +70,35 @@ async def create_invite(service: "Service", connection: "Connection", operation:
 
     await transact(service, connection, job)
     return wire.InviteCode(code, not_after)
+
+
+async def list_invites(service: "Service", connection: "Connection", _operation: wire.ListInvites) -> wire.InviteList:
+    """Registration codes that are good: a moderator's own, for administrators everybody's."""
+    rows = await transact(service, connection, lambda tx: together(_invites_for(service, connection, tx)))
+    return wire.InviteList(
+        [wire.Invite(accounts.invite_id(row), row.creator, row.uses_left, row.not_after_ms) for row in rows]
+    )
+
+
+async def void_invite(service: "Service", connection: "Connection", operation: wire.VoidInvite) -> wire.Done:
+    """One of `list_invites` lets nobody register any more."""
+
+    def job(tx: Transaction) -> Change[None]:
+        for row in _invites_for(service, connection, tx):
+            if accounts.invite_id(row) == operation.id:
+                tx.void_invites(code_hash=row.code_hash)
+                return together(None)
+        raise Refused(Code.NOT_FOUND, "no such code")
+
+    await transact(service, connection, job)
+    return wire.Done()
+
+
+def _invites_for(service: "Service", connection: "Connection", tx: Transaction) -> list[InviteRow]:
+    user = _check_role(service, connection, Role.MODERATOR)
+    everybody = service.directory.users[user].role is Role.ADMINISTRATOR
+    rows = [row for row in tx.invites(service.wall_ms()) if everybody or row.creator == user]
+    return rows[:INVITES_LISTED_MAX]
 
 
 def _check_member(service: "Service", connection: "Connection", room: int) -> None:
