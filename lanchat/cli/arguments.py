@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -25,6 +26,8 @@ def N_(text: str) -> str:
     return text
 
 
+# In names of options that people guess.
+_SECRETS = ("pass", "pwd", "secret", "token")
 ARGPARSE = (
     N_("usage: "),
     N_("options"),
@@ -59,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        message = _without_accounts(message, self._given)
+        message = _without_secrets(message, self._given)
         hint = _("see {command} --help").format(command=self.prog)
         if sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -67,14 +70,30 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-def _without_accounts(message: str, arguments: Sequence[str]) -> str:
-    """A complaint that repeats an argument, without what may be account and password of a URL."""
-    for argument in arguments:
-        head, _colon, rest = argument.partition(":")
-        if "@" in rest:
-            hidden = f"{head}:***"
-            message = message.replace(repr(argument), repr(hidden)).replace(argument, hidden)
+def _without_secrets(message: str, arguments: Sequence[str]) -> str:
+    """A complaint that repeats an argument, without what may be account and password of a URL, and without what was
+    given to an option that there is not, such as --password."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        hidden = _hidden(before, argument)
+        if argument and hidden != argument:
+            message = message.replace(repr(argument), repr(hidden))
+            message = re.sub(rf"(?<!\S){re.escape(argument)}(?!\S)", lambda _match, text=hidden: text, message)
     return message
+
+
+def _hidden(before: str, argument: str) -> str:
+    name, equals, _value = argument.partition("=")
+    if equals and _names_secret(name):
+        return f"{name}=***"
+    if not argument.startswith("-") and _names_secret(before):
+        return "***"
+    head, _colon, rest = argument.partition(":")
+    return f"{head}:***" if "@" in rest else argument
+
+
+def _names_secret(option: str) -> bool:
+    name = option.casefold()
+    return name.startswith("-") and not name.endswith("-file") and any(word in name for word in _SECRETS)
 
 
 def one_line(text: str) -> str:

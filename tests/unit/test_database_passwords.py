@@ -140,3 +140,36 @@ def test_a_usage_error_hides_accounts(capsys: pytest.CaptureFixture[str]) -> Non
     err = capsys.readouterr().err
     assert "cret" not in err
     assert "mysql:***" in err
+
+
+SECRET = "Zq9§Xwv§K7"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["users", "add", "anna", "--password", SECRET],
+        ["users", "add", "anna", f"--password={SECRET}"],
+        ["users", "add", "anna", f"--Passwd={SECRET}"],
+        ["--db-password", SECRET, "status"],
+        ["--smtp-secret", SECRET],
+        ["--config", f"mysql://user:{SECRET}@host/chat"],
+        ["status", "--config", f"mysql:///user:{SECRET}@host/chat"],
+        ["restore", f"mysql://user:{SECRET}@host/chat"],
+        ["backup", f"mysql://user:{SECRET}@host/chat"],
+        ["users", "list", "--data-dir", f"/dev/null/mysql://user:{SECRET}@host/chat"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_repeated_of_what_stands_in_the_wrong_place(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = said([*argv, *(() if "--data-dir" in argv else ("--data-dir", str(tmp_path)))], monkeypatch)
+    assert text
+    assert not shows(text, SECRET)
+
+
+@pytest.mark.parametrize("value", ["a", "r", "--", "-"])
+def test_what_is_hidden_leaves_the_rest_as_it_is(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "unrecognized arguments: --password" in said(["users", "list", "--password", value], monkeypatch)
