@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lanchat.i18n import _
+from lanchat.store.files import read_private
 from lanchat_server import accounts
 from lanchat_server.accounts import Change
 from lanchat_server.administration import BACKUP_FILE, AdminError, describe_backup, operate
@@ -39,6 +40,8 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 # A list of 10,000 accounts is 2 MB.
 ANSWER_MAX = 64 << 20
+# Octets of the file that says where a server listens; it has some hundred.
+PLACE_MAX = 64 << 10
 READING = ("users.list", "users.devices")
 
 
@@ -106,14 +109,14 @@ def _place(data_dir: Path) -> tuple[int, str] | None:
     """Port and token; None when no file says them. Raises AdminError when it cannot be read."""
     file = data_dir / ADMIN_FILE
     try:
-        where = json.loads(file.read_text(encoding="utf-8"))
+        where = json.loads(read_private(file, PLACE_MAX))
         port, token = int(where["port"]), str(where["token"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         reason = error.strerror or error
         raise AdminError(_("Cannot read {file}: {reason}").format(file=file, reason=reason)) from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         # Not of a server: those write it as a whole.
         return None
     return (port, token) if 0 < port < 65536 else None

@@ -27,7 +27,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.i18n import _
 from lanchat.protocol.codec import U63, Key16, Key32
-from lanchat.store.files import make_private_folder, reading, replacing
+from lanchat.store.files import make_private_folder, read_private, reading, replacing
 from lanchat_server import key_swap
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
@@ -157,7 +157,7 @@ def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[byte
 
 def _read_keys(folder: Path) -> list[tuple[str, bytes]]:
     found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    return [(path.name, path.read_bytes()) for path in found if _KEY_NAME.fullmatch(path.name)]
+    return [(path.name, read_private(path, _KEY_OCTETS_MAX)) for path in found if _KEY_NAME.fullmatch(path.name)]
 
 
 def _summary(connection: Connection, log: LogState) -> Summary:

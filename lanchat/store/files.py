@@ -24,6 +24,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 # Windows has none of these, and no links that anybody may make.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -77,13 +78,25 @@ def close_to_others(path: Path) -> None:
     OSError; PermissionError when it is another user's."""
     if sys.platform == "win32" or not os.path.lexists(path):
         return
-    descriptor = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = open_private(path, os.O_RDONLY | _NO_WAIT)
     try:
         if os.fstat(descriptor).st_mode & 0o077:
             with contextlib.suppress(OSError):  # a read-only file system
                 os.fchmod(descriptor, PRIVATE)
     finally:
         os.close(descriptor)
+
+
+def read_private(path: Path, octets_max: int) -> bytes:
+    """The first octets of a private file; a link is followed. Raises OSError, also for what is no file: a pipe would
+    be waited for, and a device never ends."""
+    descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _NO_TERMINAL | _BINARY)
+    with open(descriptor, "rb") as file:
+        if stat.S_ISDIR(mode := os.fstat(descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+        return file.read(octets_max)
 
 
 def create_private(path: Path, octets: bytes) -> None:

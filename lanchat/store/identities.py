@@ -18,9 +18,11 @@ from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
 from lanchat.protocol.concealed import Concealing
 from lanchat.store.filelock import guarded
-from lanchat.store.files import replace_file, set_aside
+from lanchat.store.files import read_private, replace_file, set_aside
 
 F = TypeVar("F", bound=msgspec.Struct)
+# A server or a device is some 500 octets.
+FILE_MAX = 16 << 20
 
 FingerprintHex = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -86,7 +88,7 @@ class TypedFile(Generic[F]):
 
     def _read(self) -> F:
         try:
-            octets = self._path.read_bytes()
+            octets = read_private(self._path, FILE_MAX)
         except FileNotFoundError:
             return self._kind()
         try:

@@ -15,7 +15,7 @@ from lanchat.i18n import _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text import decode_text_untrusted
 from lanchat.store.filelock import guarded
-from lanchat.store.files import replace_file, set_aside
+from lanchat.store.files import read_private, replace_file, set_aside
 
 T = TypeVar("T")
 # Key and value; then for each entry of a table its value and name.
@@ -118,8 +118,7 @@ class Settings:
     def _read(self) -> dict[str, Any]:
         """The file's values; none when it is not there or broken. Under the lock. Raises OSError."""
         try:
-            with open(self._path, "rb") as file:
-                octets = file.read(_SETTINGS_MAX + 1)
+            octets = read_private(self._path, _SETTINGS_MAX + 1)
         except FileNotFoundError:
             return {}
         try:

@@ -27,6 +27,7 @@ from lanchat.store.files import (
     close_to_others,
     create_private,
     make_private_folder,
+    read_private,
     sync_folder,
 )
 from lanchat_server.service.errors import StartError
@@ -34,6 +35,8 @@ from lanchat_server.service.errors import StartError
 IDENTITY_KEY = "identity.key"
 IDENTITY_CERTIFICATE = "identity.crt"
 LOG_KEY = "log.key"
+# Octets; each of them has a few hundred.
+_FILE_MAX = 64 << 10
 
 
 class ServerKeys(msgspec.Struct, frozen=True):
@@ -75,7 +78,7 @@ def load_or_create(data_dir: Path) -> ServerKeys:
 def _load(directory: Path) -> ServerKeys:
     log_key = _private_key(directory / LOG_KEY)
     identity = _private_key(directory / IDENTITY_KEY)
-    certificate = x509.load_pem_x509_certificate((directory / IDENTITY_CERTIFICATE).read_bytes())
+    certificate = x509.load_pem_x509_certificate(read_private(directory / IDENTITY_CERTIFICATE, _FILE_MAX))
     if certificate.public_key() != identity.public_key():
         raise ValueError("certificate and key do not belong together")
     fingerprint = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
@@ -85,7 +88,7 @@ def _load(directory: Path) -> ServerKeys:
 def _private_key(path: Path) -> Ed25519PrivateKey:
     """Raises OSError, ValueError."""
     try:
-        key = load_pem_private_key(path.read_bytes(), None)
+        key = load_pem_private_key(read_private(path, _FILE_MAX), None)
     except (TypeError, UnsupportedAlgorithm, InternalError) as error:
         # It asks for a password, or is of a kind or a content that OpenSSL does not know.
         raise ValueError("not a key that can be used") from error

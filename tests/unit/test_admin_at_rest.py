@@ -189,10 +189,13 @@ def test_a_full_backlog_is_no_definite_answer(config: ServerConfig, database: Da
     assert everything(database) == before
 
 
-@pytest.mark.parametrize("left", ["nothing", "a port where nobody listens", "no JSON", "no port", "a port too high"])
+@pytest.mark.parametrize(
+    "left", ["nothing", "a port where nobody listens", "no JSON", "no port", "a port too high", "an endless port"]
+)
 def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database: Database, left: str) -> None:
     file = database.folder / ADMIN_FILE
     contents = {"no JSON": "{", "no port": "{}", "a port too high": '{"port": 70000, "token": "x"}'}
+    contents["an endless port"] = '{"port": Infinity, "token": "x"}'
     if left == "a port where nobody listens":
         point_at(database.folder, free_port())
     elif left in contents:

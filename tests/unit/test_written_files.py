@@ -14,8 +14,11 @@ from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.store.filelock import FileLock
 from lanchat.store.files import Destination, close_to_others, create_private, make_private_folder, replace_file, writing
 from lanchat.store.profile import Profile
+from lanchat_server.admin import AdminError, run_admin
 from lanchat_server.cli import run as server_command
+from lanchat_server.config import load
 from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.store.lockfile import FileLock as DatabaseLock
 from tests.support.fake_client import fake, line, run
@@ -269,3 +272,50 @@ class TestBackups:
         assert server_command(["--data-dir", str(tmp_path / "new"), "restore", str(tmp_path / name)]) == 1
         assert capfd.readouterr().err.count("\n") == 1
         assert not (tmp_path / "new").exists()
+
+
+class TestWhatIsReadIsAFile:
+    """A pipe in the place of a private file must not be waited for, a device not be read for ever."""
+
+    @pytest.fixture(params=["pipe", "device", "link to a device", "folder"])
+    def put(self, request: pytest.FixtureRequest) -> Callable[[Path], None]:
+        def put(path: Path) -> None:
+            path.unlink(missing_ok=True)
+            match request.param:
+                case "pipe":
+                    os.mkfifo(path)
+                case "device":
+                    try:
+                        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero
+                    except PermissionError:
+                        pytest.skip("only root makes devices")
+                case "link to a device":
+                    path.symlink_to("/dev/zero")
+                case _:
+                    path.mkdir()
+
+        return put
+
+    @pytest.mark.parametrize("name", ["servers.toml", "devices.toml"])
+    def test_identities(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+        profile = Profile.open(tmp_path)
+        put(tmp_path / name)
+        with pytest.raises(LocalStoreError, match=name):
+            profile.servers() if name == "servers.toml" else profile.device(bytes(16))
+
+    def test_settings(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+        put(tmp_path / "settings.toml")
+        with pytest.raises(LocalStoreError, match="settings"):
+            assert Profile.open(tmp_path).settings.language
+
+    @pytest.mark.parametrize("name", ["identity.key", "identity.crt", "log.key"])
+    def test_keys(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+        load_or_create(tmp_path)
+        put(tmp_path / "keys" / name)
+        with pytest.raises(StartError):
+            load_or_create(tmp_path)
+
+    def test_place_of_the_administrators_channel(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+        put(tmp_path / "admin.json")
+        with pytest.raises(AdminError, match="admin"):
+            run_admin(load({"data_dir": tmp_path}, environment={}), "users.list", {})
