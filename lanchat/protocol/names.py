@@ -28,7 +28,17 @@ _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066
 # What may do something in a text and does nothing for a name: bidi marks, the zero width space, U+034F, the fillers of
 # old Hangul syllables.
 _NOT_IN_NAME = re.compile("[\u034f\u061c\u115f\u1160\u200b\u200e\u200f]")
-_BLANK_BRAILLE = "\u2800"
+# Of no use in a name, and blank: the braille pattern without dots, the place of an object, the null notehead.
+_BLANK = re.compile("[\u2800\ufffc\U0001d159]")
+# Drawn as nothing but between letters of its script: the Tifinagh, Brahmi and Khitan joiners and fillers.
+_UNSEEN_MARK = re.compile("[\u2d7f\U0001107f\U00016fe4]")
+# A dot above i, j and their like takes the place of the dot that is there, and makes i and j of dotless ones. Marks
+# below may stand between.
+_DOTTED = re.compile(
+    "([ij\u0131\u0237\u012f\u0249\u0268\u029d\u03f3\u0456\u0458\u1d96\u1e2d\u1ecb]"
+    "[\u0316-\u0319\u031c-\u0320\u0323-\u0328\u032d-\u0333]*)\u0307+"
+)
+_DOTLESS = str.maketrans("\u0131\u0237", "ij")
 # What is longer is no name, whatever is left out of it.
 _UNTIDY_MAX = 4096
 _USER_PUNCTUATION = frozenset("._-")
@@ -46,18 +56,18 @@ def check_text(text: str, limit: int) -> None:
 def tidy_name(name: str, *, joiners: bool = True) -> str:
     """A name that somebody typed or pasted, without what rides along unseen: NFC, blanks single, joiners and selectors
     only where something needs them, or not at all. Idempotent; empty when nothing of it can be seen."""
-    name = _NOT_IN_NAME.sub("", texts.clean_line(name[:_UNTIDY_MAX])).replace(_BLANK_BRAILLE, " ")
+    name = _BLANK.sub(" ", _NOT_IN_NAME.sub("", texts.clean_line(name[:_UNTIDY_MAX])))
     if not joiners:
         name = IGNORED.sub("", name)
     # Composing can take its neighbour from a joiner, and leaving a joiner out can bring marks to their letter.
     while (composed := texts.clean_line(texts.normal("NFC", " ".join(name.split())))) != name:
         name = composed
-    return name if IGNORED.sub("", name) else ""
+    return name if name_key(name) else ""
 
 
 def _clean(name: str, limit: int, *, joiners: bool) -> str:
     given, name = name, texts.normal("NFC", name).strip()
-    if not IGNORED.sub("", name).strip():
+    if not name_key(name):
         raise ProtocolError("empty name")
     if len(name) > limit:
         raise ProtocolError("name too long")
@@ -71,7 +81,9 @@ def _may_be_in_name(name: str, place: int, joiners: bool) -> bool:
     char = name[place]
     if IGNORED.match(char):
         return joiners and not _NOT_IN_NAME.match(char) and texts.is_wanted(name, place)
-    return char != _BLANK_BRAILLE and texts.kind(char) not in (UNASSIGNED, OTHER)
+    if not place and texts.is_mark(char):  # it would be drawn over what stands before the name
+        return False
+    return not _BLANK.match(char) and texts.kind(char) not in (UNASSIGNED, OTHER)
 
 
 def clean_user_name(name: str) -> str:
@@ -115,10 +127,12 @@ def check_password(password: str) -> None:
 
 
 def name_key(name: str) -> str:
-    """Two names with the same key are the same name: NFKC and case folded, blanks single, without characters that are
-    drawn as nothing."""
-    plain = texts.normal("NFKC", IGNORED.sub("", name))
-    return " ".join(texts.normal("NFKC", texts.folded(plain)).split())
+    """Two names with the same key are the same name: NFKC and case folded, blanks single, without characters and dots
+    that are drawn as nothing."""
+    plain = texts.normal("NFKC", _UNSEEN_MARK.sub("", IGNORED.sub("", name)))
+    folded = texts.normal("NFKC", texts.folded(plain))
+    dotted = _DOTTED.sub(lambda found: found[1].translate(_DOTLESS), folded)
+    return " ".join(texts.normal("NFKC", dotted).split())
 
 
 def inert(text: str, limit: int = 64) -> str:

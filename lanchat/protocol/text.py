@@ -150,6 +150,11 @@ def _combining(char: str) -> int:
     return unicodedata.combining(char) if char and _is_stable(char) else 0
 
 
+def is_mark(char: str) -> bool:
+    """Whether the character is drawn onto the one before it."""
+    return _is_stable(char) and unicodedata.category(char).startswith("M")
+
+
 def normal(form: Literal["NFC", "NFKC"], text: str) -> str:
     """The text in a normal form, the same on every Python: characters that Unicode 14.0 has not stay as they are, and
     nothing is composed over them."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from lanchat.protocol import limits, names
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import TextError
 
 CLEANERS: list[Callable[[str], str]] = [
     names.clean_user_name,
@@ -30,6 +31,7 @@ FORMAT = [
     "\U000e0041",
 ]
 INVISIBLE = ["\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164", "\ufe00", "\uffa0", "\U000e0100"]
+INVISIBLE += ["\ufffc", "\U0001d159"]
 CONTROL = ["\0", "\x07", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029", "\ud800", "\ue000", "\u0378", "\U0010ffff"]
 # Characters that change under some normalization, case or direction, among ordinary ones.
 CURIOUS = st.text(
@@ -213,3 +215,43 @@ def test_an_inert_text_is_one_line_that_does_nothing(text: str, limit: int) -> N
     assert shown.encode().decode() == shown
     kept = [(a, b) for a, b in zip(text, shown, strict=False) if a != b]
     assert all(b == "\ufffd" and unicodedata.category(a)[0] in "CZ" for a, b in kept)
+
+
+@pytest.mark.parametrize("unseen", ["\u2d7f", "\U0001107f", "\U00016fe4"])
+def test_names_that_differ_by_marks_drawn_as_nothing_are_one(unseen: str) -> None:
+    assert names.name_key(f"an{unseen}na") == names.name_key("anna")
+    for clean in CLEANERS[:3]:
+        with pytest.raises(ProtocolError):
+            clean(unseen)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tim", "ti\u0307m"),
+        ("tim", "t\u0131\u0307m"),
+        ("TIM", "T\u0130M"),
+        ("jan", "j\u0307an"),
+        ("jan", "\u0237\u0307an"),
+        ("\u0456ra", "\u0456\u0307ra"),
+        ("t\u1ecbm", "ti\u0307\u0323m"),
+        ("t\u1ecbm", "t\u0131\u0323\u0307m"),
+    ],
+)
+def test_a_dot_on_a_letter_that_has_one_makes_no_other_name(one: str, other: str) -> None:
+    assert names.name_key(one) == names.name_key(other)
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0307", "\u20e3", "\u0903", "\u0338"])
+@pytest.mark.parametrize("clean", CLEANERS)
+def test_no_name_begins_with_a_mark(clean: Callable[[str], str], mark: str) -> None:
+    with pytest.raises(TextError) as raised:
+        clean(f" {mark}nna@c")
+    assert raised.value.char == mark
+
+
+@settings(max_examples=300)
+@given(text=CURIOUS)
+def test_the_key_of_a_key_is_itself(text: str) -> None:
+    key = names.name_key(text)
+    assert names.name_key(key) == key
