@@ -153,7 +153,7 @@ def _exchange(sock: socket.socket, question: bytes, timeout: float) -> bytes:
 
 
 async def _at_rest(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
-    store = open_store(config.database, config.data_dir)
+    store = open_store(config.database, config.data_dir, command=True)
     try:
         if operation not in READING:
             store.claim_lease()

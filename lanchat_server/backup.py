@@ -107,7 +107,7 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
         keys = data_dir / "keys"
         if not force and keys.is_dir() and any(keys.iterdir()):
             raise StoreError(_not_empty(keys))
-        store = open_store(url, data_dir)
+        store = open_store(url, data_dir, command=True)
         try:
             store.claim_lease()
             with store.replacing() as connection:

@@ -37,7 +37,7 @@ def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path
         _run(admin, _statements(address, with_account=admin.user != address.user), address.password)
     elif _is_missing(address):
         _run(address, _statements(address, with_account=False))
-    open_store(url, data_dir).close()
+    open_store(url, data_dir, command=True).close()
 
 
 def _is_missing(address: Address) -> bool:

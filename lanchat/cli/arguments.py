@@ -77,7 +77,7 @@ def _without_secrets(message: str, arguments: Sequence[str]) -> str:
         hidden = _hidden(before, argument)
         if argument and hidden != argument:
             message = message.replace(repr(argument), repr(hidden))
-            message = re.sub(rf"(?<!\S){re.escape(argument)}(?!\S)", lambda _match, text=hidden: text, message)
+            message = hidden.join(re.split(rf"(?<!\S){re.escape(argument)}(?!\S)", message))
     return message
 
 

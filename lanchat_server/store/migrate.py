@@ -58,27 +58,32 @@ def check_revision(connection: Connection, address: Address) -> None:
     if found is None:
         message = _("{database} holds no LAN Chat tables: create them with `lanchat-server init-db`")
         raise StoreError(message.format(database=address))
+    check_known(found, address)
     if found != REVISION:
-        raise StoreError(_too_new(found, address))
+        message = _("{database} is of an older LAN Chat: bring it up to date with `lanchat-server init-db`")
+        raise StoreError(message.format(database=address))
+
+
+def check_known(found: str, address: Address) -> None:
+    """Raise StoreError for a revision that this version does not know."""
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory(script_folder()).walk_revisions()}
+    if found not in known:
+        message = _("{database} was made by a newer LAN Chat (revision {revision}): install that version")
+        raise StoreError(message.format(database=address, revision=found[:32]))
 
 
 def _upgrade(connection: Connection, found: str | None, address: Address) -> None:
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(script_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise StoreError(_too_new(found, address))
+    if found is not None:
+        check_known(found, address)
     command.upgrade(config, REVISION)
-
-
-def _too_new(found: str, address: Address) -> str:
-    message = _("{database} was made by a newer LAN Chat (revision {revision}): install that version")
-    return message.format(database=address, revision=found[:32])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,8 +19,9 @@ from lanchat_server.store import reads, reindexing, rows, schema
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import store_error
 from lanchat_server.store.lockfile import FileLock
-from lanchat_server.store.sqlstore import SqlStore
+from lanchat_server.store.sqlstore import SqlStore, claim, this_process
 from lanchat_server.store.url import Address, parse_url
+from lanchat_server.store.writing import Writing
 
 GENERAL = "general"
 
@@ -30,12 +31,15 @@ def open_store(
     data_dir: Path,
     *,
     migrate: bool = True,
+    command: bool = False,
     random_octets: Callable[[int], bytes] = secrets.token_bytes,
     now_ms: int | None = None,
 ) -> SqlStore:
     """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.
 
-    `migrate=False` changes nothing and refuses a database that is not at this version's revision. `random_octets`
+    `migrate=False` changes nothing and refuses a database that is not at this version's revision. Tables of an older
+    revision are changed under the lease, which a server that starts takes, and a `command` gets when no server has it.
+    `random_octets`
     draws the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. Raises
     StoreError with one line for a person: unreachable, refused, locked, missing, too new.
     """
@@ -44,7 +48,7 @@ def open_store(
     engine: Engine | None = None
     try:
         engine = make_engine(address)
-        _bring_up_to_date(engine, address, migrate)
+        _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
         log = _read_or_make_log(engine, random_octets, now_ms, may_make=migrate)
     except BaseException as error:
@@ -71,18 +75,28 @@ def _lock(address: Address, may_create: bool) -> FileLock | None:
     return FileLock(address.path.with_name(address.path.name + ".lock"))
 
 
-def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool) -> None:
+def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claims: bool) -> None:
     with engine.connect() as connection:
-        if migration.current_revision(connection) == schema.REVISION:
+        found = migration.current_revision(connection)
+        if found == schema.REVISION:
             return
         if not may_migrate:
             migration.check_revision(connection, address)
+        if found is not None:
+            migration.check_known(found, address)
+        has_lease = found is not None and connection.execute(select(schema.lease.c.id)).first() is not None
+    writing = Writing(engine, address)
     patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)
     try:
+        if has_lease and claims:
+            claim(writing, address, alone=False)
+        elif has_lease:
+            writing.take_lease(this_process(), time.time_ns() // 1_000_000)
         with patient.connect().execution_options(**{WRITES: True}) as connection:
             migration.migrate(connection, address)
     finally:
         patient.dispose()
+        writing.give_back()
 
 
 def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now_ms: int, may_make: bool) -> LogState:

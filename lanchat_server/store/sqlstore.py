@@ -31,6 +31,28 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def claim(writing: Writing, address: Address, *, alone: bool) -> None:
+    """Take the lease for a command. A server that ended without giving it back is waited for, as long as it takes to
+    know (claiming.py). Raises StoreError when one lives. `alone`: the file lock says already that no other process has
+    the database, as with SQLite."""
+    watch = Watch(time.monotonic())
+
+    def judge(held: Holding) -> Verdict:
+        return Verdict.FREE if alone else watch.look(held, time.monotonic())
+
+    while True:
+        try:
+            held, verdict = writing.claim(this_process(), time.time_ns() // 1_000_000, judge)
+        except SQLAlchemyError as error:
+            raise store_error(error, address) from error
+        if verdict is Verdict.FREE:
+            return
+        if verdict is Verdict.LIVES:
+            text = _("A server ({holder}) runs on the database {database}: give the command there, or stop it first")
+            raise StoreError(text.format(holder=held.holder, database=address))
+        time.sleep(claiming.LEASE_LOOK)
+
+
 class SqlStore:
     """See lanchat_server.core.ports.Store. Made by `open_store`.
 
@@ -55,29 +77,8 @@ class SqlStore:
             raise store_error(error, self.address) from error
 
     def claim_lease(self) -> None:
-        """Take the lease for a command. A server that ended without giving it back is waited for, as long as it takes
-        to know (claiming.py). Raises StoreError when one lives.
-
-        The file lock says already that no other process has a SQLite database.
-        """
-        watch = Watch(time.monotonic())
-
-        def judge(held: Holding) -> Verdict:
-            return Verdict.FREE if self._lock is not None else watch.look(held, time.monotonic())
-
-        while True:
-            try:
-                held, verdict = self._writing.claim(this_process(), time.time_ns() // 1_000_000, judge)
-            except SQLAlchemyError as error:
-                raise store_error(error, self.address) from error
-            if verdict is Verdict.FREE:
-                return
-            if verdict is Verdict.LIVES:
-                text = _(
-                    "A server ({holder}) runs on the database {database}: give the command there, or stop it first"
-                )
-                raise StoreError(text.format(holder=held.holder, database=self.address))
-            time.sleep(claiming.LEASE_LOOK)
+        """Take the lease for a command. Raises StoreError when a server lives that has it."""
+        claim(self._writing, self.address, alone=self._lock is not None)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:

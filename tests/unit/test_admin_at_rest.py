@@ -17,9 +17,11 @@ from lanchat_server.admin import AdminError, run_admin
 from lanchat_server.backup import backup, restore
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.core.ports import Fenced, StoreError
+from lanchat_server.initdb import init_db
 from lanchat_server.service import admin_channel
 from lanchat_server.service.admin_channel import ADMIN_FILE
 from lanchat_server.store import SqlStore, claiming, open_store
+from lanchat_server.store.migrate import current_revision
 from tests.support.ports import free_port
 from tests.support.stores import KINDS, Database, added, databases
 
@@ -264,6 +266,45 @@ def test_running_server_without_channel_is_not_gone_round(
         living.end()
         store.close()
     assert everything(database) == before
+
+
+@pytest.mark.parametrize("command", ["users.list", "users.disable", "init-db", "backup", "restore"])
+def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
+    config: ServerConfig, database: Database, tmp_path: Path, command: str
+) -> None:
+    store = open_store(database.url, database.folder)
+    store.take_lease("host:1", 1)
+    backup(tmp_path / "a.backup", store, database.folder / "keys")
+    with store.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    commands: dict[str, Callable[[], Any]] = {
+        "init-db": lambda: init_db(database.url, None, database.folder),
+        "restore": lambda: restore(tmp_path / "a.backup", database.url, database.folder, force=True),
+    }
+    living = Living(store)
+    try:
+        with pytest.raises((AdminError, StoreError), match="server"):
+            commands.get(command, lambda: run_admin(config, command, {"user": "Carla"}))()
+        with store.reading() as connection:
+            assert current_revision(connection) == "0001"
+    finally:
+        living.end()
+        store.close()
+
+
+def test_older_database_is_brought_up_to_date_by_a_command_and_the_lease_given_back(
+    config: ServerConfig, database: Database
+) -> None:
+    store = open_store(database.url, database.folder)
+    store.take_lease("host:1", 1)
+    with store.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    with pytest.raises(AdminError, match="older"):
+        run_admin(config, "backup", {})
+    assert len(run_admin(config, "users.list", {})) == 2
+    run_admin(config, "users.disable", {"user": "Carla"})
+    assert Path(run_admin(config, "backup", {})["file"]).exists()
 
 
 def test_running_server_is_not_fenced_by_restore(config: ServerConfig, database: Database, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from lanchat_server.core.ports import StoreError
+from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.store import open_store, schema
 from lanchat_server.store.migrate import script_folder
 from lanchat_server.store.url import parse_url
@@ -114,6 +114,32 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         text = refused(database.url, database.folder, migrate=may_migrate)
         assert "newer" in text
         assert "9999" in text
+
+
+def test_start_of_an_older_version_leaves_the_lease_of_a_newer_server(database: Database) -> None:
+    store = database.open()
+    with store.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    if database.is_sqlite:
+        store.close()
+    for command in (False, True):
+        with pytest.raises(StoreError, match="newer"):
+            open_store(database.url, database.folder, command=command)
+    if not database.is_sqlite:
+        with store.transaction():
+            pass
+        store.close()
+
+
+def test_start_that_changes_the_tables_fences_the_older_server_first(mariadb_url: str, tmp_path: Path) -> None:
+    older = open_store(mariadb_url, tmp_path)
+    older.take_lease("older", 1)
+    with older.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    open_store(mariadb_url, tmp_path).close()
+    with pytest.raises(Fenced), older.transaction():
+        pass
+    older.close()
 
 
 def test_without_migrating_nothing_is_made(database: Database) -> None:
