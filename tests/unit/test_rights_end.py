@@ -97,15 +97,16 @@ def test_new_address_waits_and_the_old_one_is_told(world: World, told: Told) -> 
 
 @pytest.mark.parametrize("how", ["password", "recovery", "old address"])
 def test_new_address_that_waits_is_dropped(world: World, told: Told, how: str) -> None:
-    request: Any = account.change_password(world.service, visitor(), wire.ChangePassword("old", "a new password"))
-    if how == "recovery":
+    service = world.service
+    if how == "password":
+        change = wire.ChangePassword("old", "a new password")
+        asyncio.run(account.change_password(service, visitor(), change))
+    elif how == "recovery":
         code_for(world)
-        request = login.recover_confirm(
-            world.service, visitor(None), wire.RecoverConfirm("user2", "12345678", "a new password")
-        )
-    elif how == "old address":
-        request = account.set_profile(world.service, visitor(), wire.SetProfile(None, "old@example.org"))
-    asyncio.run(request)
+        confirm = wire.RecoverConfirm("user2", "12345678", "a new password")
+        asyncio.run(login.recover_confirm(service, visitor(None), confirm))
+    else:
+        asyncio.run(account.set_profile(service, visitor(), wire.SetProfile(None, "old@example.org")))
     world.wall += accounts.EMAIL_WAIT_MS
     asyncio.run(login._send_code(world.service, world.member))
     assert told.codes == ["old@example.org"]

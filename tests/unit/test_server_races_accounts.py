@@ -13,6 +13,7 @@ from lanchat.protocol.keys import public_octets
 from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change
+from lanchat_server.core.daily import Daily
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.errors import Refused
@@ -96,7 +97,9 @@ class World:
             hasher=self.hasher,
             mailer=self.mailer,
             keys=SimpleNamespace(log_key=LOG_KEY),
-            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5),
+            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, rooms_total=100),
+            rooms_made=Daily[int](100),
+            invites_made=Daily[int](100),
             metrics=SimpleNamespace(login_failures=0),
             throttle=throttle,
             notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
