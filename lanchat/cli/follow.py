@@ -41,6 +41,9 @@ class View(Protocol):
     def refused(self, event: api.LineRefused) -> None:
         """A message that was shown as not stored yet will never be stored."""
 
+    def trouble(self, text: str) -> None:
+        """Why what comes cannot be stored on this computer."""
+
 
 class Follower:
     """Follows one room of a session and tells a view."""
@@ -58,6 +61,7 @@ class Follower:
         self._complete_head: int | None = None
         self._live_said = False
         self._last_state: tuple[str, int] | None = None
+        self._trouble = ""  # that was told
 
     @property
     def room(self) -> int:
@@ -78,6 +82,7 @@ class Follower:
         while not self.session.events.empty():
             self._hear_early(view, self.session.events.get_nowait())
         self._show_history(view, lines)
+        self._tell_trouble(view, self.session.trouble)
         while self._early:
             self._handle(view, self._early.popleft())
 
@@ -161,15 +166,23 @@ class Follower:
         if state != self._last_state:
             self._last_state = state
             view.state(event)
+        if event.state in (api.State.SYNCING, api.State.LIVE):
+            self._tell_trouble(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
         if event.state is api.State.REFUSED and self._room:
             raise CliError(REFUSED, shown(event.reason) or _("The server refused"))
+
+    def _tell_trouble(self, view: View, reason: str) -> None:
+        if reason and reason != self._trouble:
+            self._trouble = reason
+            view.trouble(reason)
 
     def _line(self, view: View, line: api.Line) -> None:
         if line.seq is not None:
             if line.seq <= self.head:
                 return
             self.head = line.seq
+            self._trouble = ""
         if line.id not in self._shown:
             self._message(view, line)
         elif line.seq is not None and line.id in self._pending:

@@ -62,6 +62,9 @@ class EventView:
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
 
+    def trouble(self, text: str) -> None:
+        self._output.warn(shown(text))
+
     def changed(self, change: api.LineChanged) -> None:
         author = user_name(change.by, self._follower.people)
         values, text = change_row(change, author)

@@ -73,7 +73,8 @@ class Session:
     """One client, its events in order, and what was settled with the server."""
 
     def __init__(self, options: Namespace, output: Output, make_client: ClientFactory) -> None:
-        self._reason = ""
+        # Why nothing new can be stored here, when that is so.
+        self.trouble = ""
         self.options = options
         self.output = output
         self.deadline = Deadline(options.timeout)
@@ -159,7 +160,7 @@ class Session:
             await self.go_live()
         except api.CommandError as error:
             if error.trouble is api.Trouble.LOCAL and await self._remembers_rooms():
-                self._reason = error.text
+                self.trouble = error.text
                 return False
             if error.trouble not in (api.Trouble.NO_SERVER, api.Trouble.OFFLINE, api.Trouble.TIMEOUT):
                 raise
@@ -170,8 +171,8 @@ class Session:
 
     def note_away(self) -> None:
         """Why there may be more than what is shown."""
-        if self._reason:
-            self.output.note(self._reason)
+        if self.trouble:
+            self.output.note(self.trouble)
         else:
             self.output.note(_("The server is away: this is what this computer knows"))
 

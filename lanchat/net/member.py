@@ -83,6 +83,7 @@ class Member:
         self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
         self._stopped = False
         self._recovered_told = False
+        self._unwritten = False  # the local copy could not be written, and nothing was since then
         self._activity = wire.PresenceState.ONLINE
         self._fetching_unread = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -265,6 +266,9 @@ class Member:
             case core_events.StateMoved():
                 self._state_moved(event)
             case core_events.RecordsStored():
+                if self._unwritten:
+                    self._unwritten = False
+                    self._emit(self.state)
                 await self._records_stored(event)
             case core_events.CertificatesLearned():
                 await self._tell_late()
@@ -292,6 +296,7 @@ class Member:
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
             case core_events.LocalTrouble():
                 log.error("the local copy cannot be written: %s", event.text)
+                self._unwritten = True
                 self._emit(replace(self.state, reason=event.text))
                 self._tell_recovered()
 

@@ -64,7 +64,8 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._closed = False
         self._rescue: rescue.Rescue | None = None
-        self._read_only: LocalStoreError | None = None  # why nothing can be written
+        # Why nothing can be written: the file was opened for reading only, or a write failed for want of room or right.
+        self._read_only: LocalStoreError | None = None
         with self._mutex:
             self._open()
 
@@ -90,7 +91,12 @@ class Database:
         """
         if self._read_only is not None:
             self._open_for_writing()
-        return self._run(lambda connection: _transact(connection, work), again, check_after=True)
+        try:
+            return self._run(lambda connection: _transact(connection, work), again, check_after=True)
+        except LocalStoreError as error:
+            if isinstance(error.__cause__, _FILE_ERRORS) and _means_unwritable(error.__cause__):
+                self._read_only = error  # the next one opens the file anew
+            raise
 
     def _open_for_writing(self) -> None:
         """There may be room again."""
@@ -142,6 +148,7 @@ class Database:
             make_private_folder(self._path.parent)
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 connection = self._open_existing() or self._start_over()
+                _refuse_read_only(connection)
                 self._file = self._file_now()
         except (OSError, *_FILE_ERRORS) as error:
             connection = self._open_read_only(error)
@@ -280,6 +287,17 @@ def _code(error: Exception) -> int:
 
 def _means_damage(error: Exception) -> bool:
     return isinstance(error, Damaged | UnicodeDecodeError) or _code(error) in _DAMAGE
+
+
+def _refuse_read_only(connection: sqlite3.Connection) -> None:
+    """SQLite opens for reading what it may not write, when a write-ahead log is there, and stays so for ever."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        if _means_unwritable(error):
+            connection.close()
+            raise
 
 
 def _means_unwritable(error: Exception) -> bool:

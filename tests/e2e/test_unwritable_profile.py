@@ -1,44 +1,29 @@
 """A client whose disk is full, or may not be written: what is there is read, sending says why not, and it goes on."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.procs import ServerProcess, json_lines, run_client
+from tests.support.procs import ClientProcess, Event, ServerProcess, json_lines, run_client
+from tests.support.small_disk import fill, make_room, needs_root, read_only, small_disk
+from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root mounts a small disk")
+pytestmark = needs_root
 PASSWORD = {"LANCHAT_PASSWORD": "correct horse"}
 TEXTS = ["first words", "second words", "third words"]
+BIG = "a long text" + " and more" * 400
+
+
+def is_message(event: Event) -> bool:
+    return event.get("event") == "message"
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("no right to mount")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(disk: Path) -> None:
-    with pytest.raises(OSError), (disk / "filling").open("wb", buffering=0) as file:  # noqa: PT012
-        while True:
-            file.write(bytes(1024))
-
-
-def read_only(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-
-
-def make_room(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-    (disk / "filling").unlink(missing_ok=True)
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
@@ -75,3 +60,55 @@ def test_what_is_there_is_read_and_it_goes_on_later(tmp_path: Path, disk: Path, 
         rows = json_lines(anna("history", "general", "--json").stdout)
         assert [row["text"] for row in rows] == [*TEXTS, "fourth words"]
         assert not list((disk / "anna").rglob("*corrupt*"))
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
+def test_follower_shows_what_is_there_and_goes_on(tmp_path: Path, disk: Path, spoil: object, reason: str) -> None:
+    with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
+
+        def client(person: str, *args: str) -> None:
+            folder = disk if person == "anna" else tmp_path
+            done = run_client(["--server", server.address, *args], folder / person, env=PASSWORD)
+            assert done.returncode == 0, done.stderr
+
+        for person in ("anna", "boris"):
+            client(person, "register", "--user", person, "--accept-new")
+        for text in TEXTS:
+            client("anna", "send", "general", text)
+        assert callable(spoil)
+        spoil(disk)
+        client("boris", "send", "general", BIG)
+        arguments = ["--server", server.address, "listen", "general", "--json"]
+        with ClientProcess(arguments, disk / "anna", env=PASSWORD) as listener:
+            shown = listener.wait_for_count(is_message, len(TEXTS), 15)
+            assert [event["text"] for event in shown] == TEXTS
+            wait_until(lambda: any(reason in line for line in listener.stderr), 15, "it says what is wrong")
+            make_room(disk)
+            assert listener.wait_for_count(is_message, len(TEXTS) + 1, 30)[-1]["text"] == BIG
+            assert sum(reason in line for line in listener.stderr) == 1
+            client("boris", "send", "general", "after")
+            assert listener.wait_for_count(is_message, len(TEXTS) + 2, 15)[-1]["text"] == "after"
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
+def test_chat_shows_what_is_there_and_says_why_nothing_is_sent(
+    tmp_path: Path, disk: Path, spoil: object, reason: str
+) -> None:
+    with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
+
+        def anna(*args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+            return run_client(["--server", server.address, *args], disk / "anna", env=PASSWORD, stdin=stdin)
+
+        assert anna("register", "--user", "anna", "--accept-new").returncode == 0
+        for text in TEXTS:
+            assert anna("send", "general", text).returncode == 0
+        assert callable(spoil)
+        spoil(disk)
+        done = anna("chat", "general", stdin="not stored\n")
+        assert [line.rpartition(": ")[2] for line in done.stdout.splitlines()] == TEXTS
+        assert "You are in general" in done.stderr
+        assert reason in done.stderr
+        make_room(disk)
+        assert anna("chat", "general", stdin="stored\n").returncode == 0
+        rows = json_lines(anna("history", "general", "--json").stdout)
+        assert [row["text"] for row in rows] == [*TEXTS, "stored"]

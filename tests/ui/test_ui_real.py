@@ -24,14 +24,17 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def open_window(display: str, folder: Path, *args: str, geometry: str = LEFT, **settings: str) -> UiWindow:
-    """A window on the profile in `folder`; without discovery unless a port is named."""
+def open_window(
+    display: str, folder: Path, *args: str, geometry: str = LEFT, probe: Path | None = None, **settings: str
+) -> UiWindow:
+    """A window on the profile in `folder`; without discovery unless a port is named. `probe`: its socket, else in the
+    folder."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     if not (folder / "settings.toml").exists():
         chosen = {"language": "en", "theme": "light"} | settings
         (folder / "settings.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in chosen.items()))
-    probe = folder / "probe"
+    probe = probe or folder / "probe"
     probe.unlink(missing_ok=True)
     port = () if "--discovery-port" in args else ("--discovery-port", str(free_port()))
     argv = [sys.executable, "-m", "tests.support.real_window", "--profile", str(folder), "--probe", str(probe)]
