@@ -13,7 +13,7 @@ import contextlib
 import importlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from lanchat.net.interfaces import list_interfaces
@@ -24,7 +24,7 @@ from lanchat.protocol.beacon import DISCOVERY_PORT, Advert
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncZeroconf
 
-    from lanchat.net.interfaces import Interface
+    from lanchat.net.mdns import Place
 
 __all__ = ["DISCOVERY_PORT", "Browser", "FoundServer", "discover"]
 
@@ -230,11 +230,11 @@ async def _browse(on_found: Callable[[FoundServer, Source], None], on_gone: Call
     def hear(advert: Advert, host: str, source: Source) -> None:
         on_found(found(advert, host, "zeroconf"), source)
 
-    async def watch(station: "AsyncZeroconf", interface: "Interface") -> None:
-        await mdns.Watcher(interface, hear, on_gone).run(station)
+    async def watch(station: "AsyncZeroconf", place: "Place") -> None:
+        await mdns.Watcher(place, hear, on_gone).run(station)
 
-    def pass_over(interface: "Interface", error: Exception) -> None:
-        _log.debug("no DNS-SD on %s: %s", interface.name, error)
+    def pass_over(place: "Place", error: Exception) -> None:
+        _log.debug("no DNS-SD on %s: %s", place, error)
 
     await mdns.keep_stations(watch, pass_over)
 
@@ -247,11 +247,11 @@ def _pauses() -> Iterator[float]:
 
 
 def _numeric_hosts(addresses: Sequence[tuple[str, int]]) -> list[str]:
-    """The IPv4 addresses among the hosts: a name would have to be looked up, which may take seconds."""
+    """The IP addresses among the hosts: a name would have to be looked up, which may take seconds."""
     hosts = []
     for host, _ in addresses:
-        with contextlib.suppress(AddressValueError):
-            hosts.append(str(IPv4Address(host)))
+        with contextlib.suppress(ValueError):
+            hosts.append(str(ip_address(host)))
     return hosts
 
 

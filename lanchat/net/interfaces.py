@@ -1,14 +1,12 @@
-"""The computer's network interfaces, and what UDP sockets need on one platform only.
-
-IPv4 alone: broadcast is what discovery stands on, and IPv6 has none.
-"""
+"""The computer's network interfaces, and what UDP sockets need on one platform only."""
 
 import contextlib
 import re
 import socket
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address
+from typing import Any
 
 import ifaddr
 import msgspec
@@ -31,40 +29,76 @@ _SIO_UDP_CONNRESET = 0x9800000C
 
 
 class Interface(msgspec.Struct, frozen=True):
-    """One network interface with its IPv4 addresses, at least one."""
+    """One network interface with its IPv4 addresses (`addresses`) and its IPv6 addresses without zone (`ipv6`); one of
+    them at least."""
 
     name: str
     index: int
     addresses: tuple[IPv4Interface, ...]
+    ipv6: tuple[IPv6Interface, ...] = ()
 
     @property
     def address(self) -> str:
-        """The first address: the one that names the interface to the multicast calls of all platforms."""
+        """The first IPv4 address: the one that names the interface to the multicast calls of all platforms. Only for
+        an interface that has one."""
         return str(self.addresses[0].ip)
 
     @property
-    def is_loopback(self) -> bool:
-        return self.addresses[0].is_loopback
+    def all_addresses(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        return (*self.addresses, *self.ipv6)
 
-    def reaches(self, host: IPv4Address) -> bool:
+    @property
+    def is_loopback(self) -> bool:
+        return any(own.is_loopback for own in self.all_addresses)
+
+    def reaches(self, host: IPv4Address | IPv6Address) -> bool:
         """True when `host` is on this interface's own network."""
-        return any(host in own.network for own in self.addresses)
+        return any(host in own.network for own in self.all_addresses)
 
 
 def list_interfaces() -> list[Interface]:
-    """Those that have an IPv4 address, INTERFACES_MAX at most; empty when the system does not tell. Blocks for up
-    to 10 ms."""
+    """Those that have an address, INTERFACES_MAX at most, those with IPv4 first; empty when the system does not tell.
+    Blocks for up to 10 ms."""
     try:
         adapters = list(ifaddr.get_adapters())
     except OSError:
         return []
-    found = (_interface(adapter) for adapter in adapters)
-    return [interface for interface in found if interface.addresses][:INTERFACES_MAX]
+    found = [_interface(adapter) for adapter in adapters]
+    usable = [interface for interface in found if interface.addresses or interface.ipv6]
+    return sorted(usable, key=lambda interface: not interface.addresses)[:INTERFACES_MAX]
 
 
 def _interface(adapter: ifaddr.Adapter) -> Interface:
-    addresses = tuple(IPv4Interface(f"{ip.ip}/{ip.network_prefix}") for ip in adapter.ips if ip.is_IPv4)
-    return Interface(str(adapter.name), adapter.index or 0, addresses)
+    """Without IPv6 for what is inside this computer: each end of a container has a link-local address."""
+    ipv4 = tuple(IPv4Interface(f"{ip.ip}/{ip.network_prefix}") for ip in adapter.ips if ip.is_IPv4)
+    ipv6: tuple[IPv6Interface, ...] = ()
+    if not _INSIDE.match(str(adapter.name)):
+        ipv6 = tuple(_ipv6(ip.ip[0], ip.network_prefix) for ip in adapter.ips if ip.is_IPv6)
+    return Interface(str(adapter.name), adapter.index or 0, ipv4, ipv6)
+
+
+def _ipv6(host: str, prefix: int) -> IPv6Interface:
+    return IPv6Interface(f"{host.partition('%')[0]}/{prefix}")
+
+
+def numeric_ipv6(host: str, port: int) -> tuple[Any, ...]:
+    """What a socket takes for an IPv6 address in digits, with or without a zone. Raises OSError."""
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return socket.getaddrinfo(host, port, socket.AF_INET6, socket.SOCK_DGRAM, flags=flags)[0][4]
+
+
+def zoned(address: tuple[Any, ...]) -> str:
+    """The host of a socket's address, with the zone of a link-local one, by which it is reached again."""
+    host = str(address[0]).partition("%")[0]
+    return with_zone(host, address[3]) if len(address) > 3 and address[3] else host
+
+
+def with_zone(host: str, index: int) -> str:
+    """A link-local IPv6 address with the zone that names an interface of this computer."""
+    try:
+        return f"{host}%{socket.if_indextoname(index)}"
+    except OSError:
+        return f"{host}%{index}"
 
 
 def ipv6_indexes() -> list[int]:
@@ -78,11 +112,22 @@ def ipv6_indexes() -> list[int]:
 
 
 def serving(interfaces: Sequence[Interface], host: str | None) -> list[Interface]:
-    """Those where a server that listens on the address `host` is reached, with that address only; all for None."""
+    """Those where a server that listens on the address `host` is reached, with that address only; all for None. With a
+    zone, on that interface alone."""
     if host is None:
         return list(interfaces)
-    only = [replace(each, addresses=tuple(a for a in each.addresses if str(a.ip) == host)) for each in interfaces]
-    return [each for each in only if each.addresses]
+    wanted, _percent, zone = host.partition("%")
+    address = ip_address(wanted)
+    only = [
+        replace(
+            each,
+            addresses=tuple(own for own in each.addresses if own.ip == address),
+            ipv6=tuple(own for own in each.ipv6 if own.ip == address),
+        )
+        for each in interfaces
+        if zone in ("", each.name, str(each.index))
+    ]
+    return [each for each in only if each.addresses or each.ipv6]
 
 
 def outside_addresses() -> list[str]:
@@ -132,8 +177,10 @@ def announceable(interfaces: Sequence[Interface]) -> list[Interface]:
     return [interface for interface in interfaces if not interface.is_loopback] or list(interfaces)
 
 
-def is_host(address: IPv4Address) -> bool:
-    """False for what is no single computer: "this network" (0/8), multicast, reserved, the limited broadcast."""
+def is_host(address: IPv4Address | IPv6Address) -> bool:
+    """False for what is no single computer: "this network" (0/8, ::), multicast, reserved, the limited broadcast."""
+    if isinstance(address, IPv6Address):
+        return not (address.is_multicast or address.is_unspecified or address.ipv4_mapped)
     return not (address.is_multicast or address.is_reserved or address in _THIS_NETWORK)
 
 

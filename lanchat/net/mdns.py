@@ -5,21 +5,31 @@ cold disk. The rest costs the event loop no time: that a registration takes 1.2 
 the protocol waiting (RFC 6762, sections 5.2, 6 and 8.1).
 
 One instance with several interfaces hands out the addresses of all of them on each, so that a client gets one that
-it cannot reach. Hence an instance per interface, which knows only what was heard there.
+it cannot reach. Hence an instance per interface, which knows only what was heard there. IPv4 and IPv6 have one each:
+an instance for both binds one socket that hears the other interfaces, too. Both announce the same records.
 """
 
 import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from ipaddress import IPv4Address
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+import msgspec
 from zeroconf import Error, IPVersion, ServiceInfo, ServiceListener, Zeroconf
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from lanchat.net.interfaces import RESCAN_INTERVAL, Interface, announceable, is_host, list_interfaces, serving
+from lanchat.net.interfaces import (
+    RESCAN_INTERVAL,
+    Interface,
+    announceable,
+    is_host,
+    list_interfaces,
+    serving,
+    with_zone,
+)
 from lanchat.protocol.beacon import SERVICE_TYPE, Advert, decode_txt, encode_txt, service_label
 from lanchat.protocol.errors import ProtocolError
 
@@ -32,23 +42,36 @@ LOOKUP_TIMEOUT = 3.0
 LOOKUPS_MAX = 32
 
 _PORT = 5353
-# From linux/in.h; Python has no name for it.
+# From linux/in.h and linux/in6.h; Python has no names for them.
 _IP_MULTICAST_ALL = 49
+_IPV6_MULTICAST_ALL = 29
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an instance speaks: an interface, over IPv4 or IPv6."""
+
+    interface: Interface
+    version: IPVersion
+
+    def __str__(self) -> str:
+        return f"{self.interface.name} (IPv6)" if self.version is IPVersion.V6Only else self.interface.name
+
 
 # Runs until it is cancelled; by then the instance is still open.
-Serve = Callable[[AsyncZeroconf, Interface], Awaitable[None]]
-# Where a service was seen: interface and instance name. Stays the same while it is there.
-Source = tuple[Interface, str]
+Serve = Callable[[AsyncZeroconf, Place], Awaitable[None]]
+# Where a service was seen: place and instance name. Stays the same while it is there.
+Source = tuple[Place, str]
 
 
 async def keep_stations(
     serve: Serve,
-    on_trouble: Callable[[Interface, Exception], None],
+    on_trouble: Callable[[Place, Exception], None],
     host: str | None = None,
     rescan_interval: float = RESCAN_INTERVAL,
 ) -> None:
-    """Keeps one python-zeroconf instance per network interface, with `serve` running on each, until cancelled; then
-    says goodbye everywhere, which takes CLOSE_TIMEOUT seconds at most. With `host`, on that address only.
+    """Keeps one python-zeroconf instance per network interface and family of addresses, with `serve` running on each,
+    until cancelled; then says goodbye everywhere, which takes CLOSE_TIMEOUT seconds at most. With `host`, on that
+    address only.
 
     Trouble on an interface (no multicast, port 5353 taken, it vanished) goes to `on_trouble`, once while the
     interface is there, and the next scan tries again.
@@ -64,24 +87,24 @@ async def keep_stations(
 
 
 class _Stations:
-    """One task per interface."""
+    """One task per place."""
 
-    def __init__(self, serve: Serve, on_trouble: Callable[[Interface, Exception], None]) -> None:
+    def __init__(self, serve: Serve, on_trouble: Callable[[Place, Exception], None]) -> None:
         self._serve = serve
         self._on_trouble = on_trouble
-        self._running: dict[Interface, asyncio.Task[None]] = {}
+        self._running: dict[Place, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._troubled: set[Interface] = set()
+        self._troubled: set[Place] = set()
 
     def reconcile(self, interfaces: Sequence[Interface]) -> None:
-        wanted = set(announceable(interfaces))
+        wanted = set(_places(announceable(interfaces)))
         self._troubled &= wanted
-        for interface, task in list(self._running.items()):
-            if task.done() or interface not in wanted:
-                del self._running[interface]
+        for place, task in list(self._running.items()):
+            if task.done() or place not in wanted:
+                del self._running[place]
                 self._leave(task)
-        for interface in wanted - self._running.keys():
-            self._running[interface] = asyncio.create_task(self._run(interface))
+        for place in wanted - self._running.keys():
+            self._running[place] = asyncio.create_task(self._run(place))
 
     async def close(self) -> None:
         for task in self._running.values():
@@ -95,14 +118,23 @@ class _Stations:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _run(self, interface: Interface) -> None:
+    async def _run(self, place: Place) -> None:
         try:
-            async with _station(interface) as station:
-                await self._serve(station, interface)
+            async with _station(place) as station:
+                await self._serve(station, place)
         except Exception as error:  # sockets, python-zeroconf's own, time-outs: nothing here may stop the program
-            if interface not in self._troubled:
-                self._troubled.add(interface)
-                self._on_trouble(interface, error)
+            if place not in self._troubled:
+                self._troubled.add(place)
+                self._on_trouble(place, error)
+
+
+def _places(interfaces: Sequence[Interface]) -> Iterator[Place]:
+    """Loopback has no IPv6 multicast."""
+    for interface in interfaces:
+        if interface.addresses:
+            yield Place(interface, IPVersion.V4Only)
+        if socket.has_ipv6 and interface.ipv6 and not interface.is_loopback:
+            yield Place(interface, IPVersion.V6Only)
 
 
 class _Answerer(Zeroconf):
@@ -123,8 +155,10 @@ class _Answerer(Zeroconf):
 
 
 @contextlib.asynccontextmanager
-async def _station(interface: Interface) -> AsyncIterator[AsyncZeroconf]:
-    station = AsyncZeroconf(zc=_Answerer(interfaces=[interface.address], ip_version=IPVersion.V4Only))
+async def _station(place: Place) -> AsyncIterator[AsyncZeroconf]:
+    interface = place.interface
+    chosen = [interface.address] if place.version is IPVersion.V4Only else [interface.index]
+    station = AsyncZeroconf(zc=_Answerer(interfaces=chosen, ip_version=place.version))
     try:
         await station.zeroconf.async_wait_for_start()
         _hear_only_own_interface(station.zeroconf)
@@ -143,19 +177,21 @@ def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
     if sys.platform == "linux":
         for reader in zeroconf.engine.readers:
             sock = reader.transport.get_extra_info("socket")
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # also IPv6's, which hears both
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
 
-async def announce(station: AsyncZeroconf, interface: Interface, advert: Advert) -> None:
+async def announce(station: AsyncZeroconf, place: Place, advert: Advert) -> None:
     """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
     info = ServiceInfo(
         SERVICE_TYPE,
         f"{service_label(advert.name)}.{SERVICE_TYPE}",
         port=advert.port,
         properties=encode_txt(advert),
-        server=_host_name(interface, advert),
-        addresses=[own.ip.packed for own in interface.addresses],
+        server=_host_name(place.interface, advert),
+        addresses=[own.ip.packed for own in place.interface.all_addresses],
     )
     announced = await station.async_register_service(info, allow_name_change=True)
     await announced
@@ -164,8 +200,8 @@ async def announce(station: AsyncZeroconf, interface: Interface, advert: Advert)
 
 def _host_name(interface: Interface, advert: Advert) -> str:
     """Not the computer's own name, which belongs to the system's responder; another one on each interface, for two
-    may be on one network."""
-    return f"lanchat-{advert.log_id[:6].hex()}-{interface.addresses[0].ip.packed.hex()}.local."
+    may be on one network. The same over IPv4 and IPv6: many take what they hear over both for one."""
+    return f"lanchat-{advert.log_id[:6].hex()}-{interface.all_addresses[0].ip.packed.hex()}.local."
 
 
 class Watcher(ServiceListener):
@@ -177,11 +213,11 @@ class Watcher(ServiceListener):
 
     def __init__(
         self,
-        interface: Interface,
+        place: Place,
         found: Callable[[Advert, str, Source], None],
         gone: Callable[[Source], None],
     ) -> None:
-        self._interface = interface
+        self._place = place
         self._found = found
         self._gone = gone
         self._lookups: set[asyncio.Task[None]] = set()
@@ -211,7 +247,7 @@ class Watcher(ServiceListener):
         self.add_service(zc, type_, name)
 
     def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        self._gone((self._interface, name))
+        self._gone((self._place, name))
 
     async def _look_up(self, zc: Zeroconf, info: AsyncServiceInfo) -> None:
         with contextlib.suppress(Error, OSError):
@@ -224,14 +260,19 @@ class Watcher(ServiceListener):
             advert = decode_txt(info.properties, info.port, label)
         except ProtocolError:
             return
-        host = _best_address(info, self._interface)
+        host = _best_address(info, self._place.interface)
         if host is not None:
-            self._found(advert, host, (self._interface, info.name))
+            self._found(advert, host, (self._place, info.name))
 
 
 def _best_address(info: ServiceInfo, interface: Interface) -> str | None:
-    """One that this interface reaches by itself, else the first that can be a server's; None when there is none."""
-    hosts = [IPv4Address(packed) for packed in info.addresses_by_version(IPVersion.V4Only)]
+    """One that this interface reaches by itself, IPv4 first, else the first that can be a server's; None when there is
+    none. With the interface as zone when it is link-local."""
+    hosts = [ip_address(packed) for packed in info.addresses_by_version(IPVersion.All)]
     usable = [host for host in hosts if is_host(host) and (interface.is_loopback or not host.is_loopback)]
-    usable.sort(key=lambda host: not interface.reaches(host))
-    return str(usable[0]) if usable else None
+    usable.sort(key=lambda host: (not interface.reaches(host), host.version == 6, host.is_link_local))
+    return next((_reachable(host, interface) for host in usable), None)
+
+
+def _reachable(host: IPv4Address | IPv6Address, interface: Interface) -> str:
+    return with_zone(str(host), interface.index) if host.version == 6 and host.is_link_local else str(host)

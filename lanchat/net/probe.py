@@ -19,6 +19,8 @@ from lanchat.net.interfaces import (
     broadcast_addresses,
     ignore_port_unreachable,
     ipv6_indexes,
+    numeric_ipv6,
+    zoned,
 )
 from lanchat.protocol.beacon import (
     DISCOVERY_GROUP,
@@ -51,14 +53,18 @@ class Prober:
         self._probe = encode_probe(self._token)
         self._paths: list[tuple[asyncio.DatagramTransport, list[str]]] = []
         self._ipv6: asyncio.DatagramTransport | None = None
+        self._ipv6_hosts: list[str] = []
 
     async def open(self, interfaces: Sequence[Interface], hosts: Sequence[str]) -> None:
         """Opens sockets, and sends from each as soon as it is open.
 
-        `hosts`, IPv4 addresses, are asked first, by unicast. Without interfaces the default one has to do.
+        `hosts`, IP addresses, are asked first, by unicast. Without interfaces the default one has to do.
         """
+        hosts = hosts[:UNICAST_MAX]
+        self._ipv6_hosts = [*dict.fromkeys([*(host for host in hosts if ":" in host), "::1"])]
+        ipv4 = [host for host in hosts if ":" not in host]
         anywhere = [] if interfaces else [LIMITED_BROADCAST, DISCOVERY_GROUP]
-        await self._add(_ANY, [*dict.fromkeys([*hosts[:UNICAST_MAX], "127.0.0.1"]), *anywhere])
+        await self._add(_ANY, [*dict.fromkeys([*ipv4, "127.0.0.1"]), *anywhere])
         for interface in interfaces:
             for own in interface.addresses:
                 await self._add(str(own.ip), [*broadcast_addresses(own), DISCOVERY_GROUP])
@@ -66,6 +72,7 @@ class Prober:
             sock = _ipv6_socket()
             loop = asyncio.get_running_loop()
             self._ipv6, _ = await loop.create_datagram_endpoint(lambda: _Receiver(self._receive), sock=sock)
+            self._ask_ipv6_hosts(self._ipv6)
 
     async def _add(self, address: str, hosts: list[str]) -> None:
         with contextlib.suppress(OSError):
@@ -76,13 +83,19 @@ class Prober:
             self._send_from(transport, hosts)
 
     def send(self) -> None:
-        """One more round. From the second on it goes to IPv6 as well: where both are spoken, the address of IPv4, which
-        is the same on all computers, shall be the first."""
+        """One more round. From the second on it goes to the group of IPv6 as well: where both are spoken, the address
+        of IPv4, which is the same on all computers, shall be the first."""
         for transport, hosts in self._paths:
             self._send_from(transport, hosts)
         if self._ipv6 is not None:
+            self._ask_ipv6_hosts(self._ipv6)
             for index in ipv6_indexes():
                 self._ipv6.sendto(self._probe, (DISCOVERY_GROUP_IPV6, self._port, 0, index))
+
+    def _ask_ipv6_hosts(self, transport: asyncio.DatagramTransport) -> None:
+        for host in self._ipv6_hosts:
+            with contextlib.suppress(OSError):  # its zone is no interface of this computer
+                transport.sendto(self._probe, numeric_ipv6(host, self._port))
 
     def _send_from(self, transport: asyncio.DatagramTransport, hosts: list[str]) -> None:
         for host in hosts:
@@ -114,18 +127,7 @@ class _Receiver(asyncio.DatagramProtocol):
         self._receive = receive
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        self._receive(data, _host(addr))
-
-
-def _host(address: tuple[Any, ...]) -> str:
-    """With the zone of a link-local address, by which it is reached again."""
-    host = str(address[0]).partition("%")[0]
-    if len(address) < 4 or not address[3]:
-        return host
-    try:
-        return f"{host}%{socket.if_indextoname(address[3])}"
-    except OSError:
-        return f"{host}%{address[3]}"
+        self._receive(data, zoned(addr))
 
 
 def _ipv6_socket() -> socket.socket:

@@ -27,6 +27,7 @@ from lanchat.net.interfaces import (
     ignore_port_unreachable,
     ipv6_indexes,
     is_host,
+    numeric_ipv6,
     serving,
 )
 from lanchat.protocol.beacon import DISCOVERY_GROUP, DISCOVERY_GROUP_IPV6, Advert, decode_probe, encode_answer
@@ -107,19 +108,19 @@ class Beacon(asyncio.DatagramProtocol):
 
     def speak_ipv6(self) -> None:
         """Call before `reconcile` when the server listens on IPv6 as well."""
-        self._ipv6 = _BeaconIpv6(self._advert, self._port, self._limiter, self.dropped)
+        self._ipv6 = _BeaconIpv6(self._advert, self._port, self._host, self._limiter, self.dropped)
 
     async def reconcile(self, interfaces: Sequence[Interface]) -> None:
         """Call with each scan: opens the port when it is not open, joins the group on each interface."""
         self._interfaces = serving(interfaces, self._host)
         addresses = [own for interface in interfaces for own in interface.addresses]
         self._broadcasts = {host for own in addresses for host in broadcast_addresses(own)}
-        if self._transport is None:
+        if self._transport is None and ":" not in (self._host or ""):
             await self._open()
         if self._transport is not None:
             self._join(self._transport.get_extra_info("socket"))
         if self._ipv6 is not None:
-            await self._ipv6.reconcile()
+            await self._ipv6.reconcile(self._interfaces)
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -132,7 +133,7 @@ class Beacon(asyncio.DatagramProtocol):
             self._warned = True
 
     def _join(self, sock: socket.socket) -> None:
-        wanted = {(interface.index, interface.address) for interface in self._interfaces}
+        wanted = {(interface.index, interface.address) for interface in self._interfaces if interface.addresses}
         for gone in self._joined - wanted:
             with contextlib.suppress(OSError):  # it vanished, and its membership with it
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, _membership(gone[1]))
@@ -178,24 +179,39 @@ class Beacon(asyncio.DatagramProtocol):
 
 
 class _BeaconIpv6(asyncio.DatagramProtocol):
-    """The same on IPv6: it answers computers on the same cable, which is as far as its group reaches."""
+    """The same on IPv6. It answers computers on the same cable and in private networks: a server may have an address
+    that the whole world reaches. A server on one address answers from that one, for a client takes the address that
+    an answer came from."""
 
-    def __init__(self, advert: Advert, port: int, limiter: AnswerLimiter, dropped: Counter[str]) -> None:
+    def __init__(
+        self, advert: Advert, port: int, host: str | None, limiter: AnswerLimiter, dropped: Counter[str]
+    ) -> None:
         self._advert = advert
         self._port = port
+        self._host = host
         self._limiter = limiter
         self._dropped = dropped
         self._transport: asyncio.DatagramTransport | None = None
+        self._sender: socket.socket | None = None
+        self._interfaces: Sequence[Interface] = ()
         self._joined: set[int] = set()
 
-    async def reconcile(self) -> None:
-        if self._transport is None:
-            with contextlib.suppress(OSError):  # no IPv6 here
+    async def reconcile(self, interfaces: Sequence[Interface]) -> None:
+        """`interfaces`: those where the server is reached."""
+        self._interfaces = interfaces
+        with contextlib.suppress(OSError):  # no IPv6 here, or the address is away
+            if self._host and self._sender is None:
+                self._sender = _ipv6_socket(self._host, 0)
+            if self._transport is None:
                 loop = asyncio.get_running_loop()
-                await loop.create_datagram_endpoint(lambda: self, sock=_ipv6_socket(self._port))
-        if self._transport is None:
-            return
-        sock, indexes = self._transport.get_extra_info("socket"), set(ipv6_indexes())
+                await loop.create_datagram_endpoint(lambda: self, sock=_ipv6_socket("::", self._port))
+        if self._transport is not None:
+            self._join(self._transport.get_extra_info("socket"))
+
+    def _join(self, sock: socket.socket) -> None:
+        indexes = set(ipv6_indexes())
+        if self._host:
+            indexes &= {interface.index for interface in self._interfaces}
         self._joined &= indexes
         for index in indexes - self._joined:
             with contextlib.suppress(OSError):  # no IPv6 there, perhaps not yet
@@ -207,6 +223,9 @@ class _BeaconIpv6(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
@@ -218,18 +237,33 @@ class _BeaconIpv6(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         try:
             token = decode_probe(data)
-            if addr[1] == 0 or not IPv6Address(addr[0].partition("%")[0]).is_link_local:
-                raise ProtocolError("source is on another network")
+            self._check_source(addr)
             if not self._limiter.admit(addr[0], token, asyncio.get_running_loop().time()):
                 raise ProtocolError("too many probes")
         except ProtocolError as error:
             self._dropped[str(error)] += 1
             return
-        if self._transport is not None:
-            self._transport.sendto(encode_answer(token, self._advert), addr)
+        answer = encode_answer(token, self._advert)
+        if self._sender is not None:
+            with contextlib.suppress(OSError):
+                self._sender.sendto(answer, addr)
+        elif self._transport is not None and not self._host:
+            self._transport.sendto(answer, addr)
+
+    def _check_source(self, addr: tuple[Any, ...]) -> None:
+        address = IPv6Address(str(addr[0]).partition("%")[0])
+        if addr[1] == 0 or not is_host(address):
+            raise ProtocolError("source is no single computer")
+        near = any(interface.reaches(address) for interface in self._interfaces)
+        if self._host:
+            near = near or (address.is_link_local and addr[3] in {each.index for each in self._interfaces})
+        else:
+            near = near or address.is_private
+        if not near:
+            raise ProtocolError("source is on another network")
 
 
-def _ipv6_socket(port: int) -> socket.socket:
+def _ipv6_socket(host: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -238,7 +272,7 @@ def _ipv6_socket(port: int) -> socket.socket:
         if sys.platform == "darwin":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         ignore_port_unreachable(sock)
-        sock.bind(("::", port))
+        sock.bind(numeric_ipv6(host, port))
     except OSError:
         sock.close()
         raise

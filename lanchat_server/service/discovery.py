@@ -8,7 +8,7 @@ import contextlib
 import importlib
 import logging
 import socket
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from lanchat.net.interfaces import RESCAN_INTERVAL, list_interfaces
@@ -18,7 +18,7 @@ from lanchat_server.service.beacon import Beacon
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncZeroconf
 
-    from lanchat.net.interfaces import Interface
+    from lanchat.net.mdns import Place
 
 # Goodbyes go out three times within 0.25 s; after this the server goes on with its own end.
 STOP_TIMEOUT = 1.0
@@ -28,7 +28,7 @@ class DiscoveryService:
     """Announces from `start` to `stop`, both in one event loop; neither raises for network trouble.
 
     `port` is the control port, `fingerprint` 64 hex digits. `host` is the one address that the server listens on, and
-    the only one that is announced then; None, "" and "0.0.0.0" are all.
+    the only one that is announced then; None, "", "0.0.0.0" and "::" are all.
     """
 
     def __init__(
@@ -77,18 +77,18 @@ class DiscoveryService:
         await asyncio.to_thread(importlib.import_module, "lanchat.net.mdns")
         from lanchat.net import mdns
 
-        async def announce(station: "AsyncZeroconf", interface: "Interface") -> None:
-            await mdns.announce(station, interface, self._advert)
+        async def announce(station: "AsyncZeroconf", place: "Place") -> None:
+            await mdns.announce(station, place, self._advert)
 
-        def warn(interface: "Interface", error: Exception) -> None:
-            self._log.warning("no zeroconf announcement on %s: %s", interface.name, error or type(error).__name__)
+        def warn(place: "Place", error: Exception) -> None:
+            self._log.warning("no zeroconf announcement on %s: %s", place, error or type(error).__name__)
 
         await mdns.keep_stations(announce, warn, self._host, self._rescan_interval)
 
 
 def _single_address(host: str | None) -> str | None:
-    """`host` when it is one IPv4 address of this computer; a name or an IPv6 address is treated as all of them."""
-    with contextlib.suppress(AddressValueError):
-        address = IPv4Address(host or "")
+    """`host` when it is one address of this computer, with its zone; a name is treated as all of them."""
+    with contextlib.suppress(ValueError):
+        address = ip_address(host or "")
         return None if address.is_unspecified else str(address)
     return None

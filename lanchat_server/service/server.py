@@ -41,6 +41,8 @@ from lanchat_server.store.sqlstore import this_process
 
 T = TypeVar("T")
 BACKLOG = 256
+# All addresses, of both families where IPv6 works.
+_EVERYWHERE = ("", "::")
 # Tries to get the same free number for TCP and UDP when any port will do.
 PORT_TRIES = 32
 BACKUPS_WAITING_MAX = 2
@@ -200,7 +202,7 @@ def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
 def _addresses(config: ServerConfig) -> tuple[str, ...]:
     """Where others can reach the server, the likeliest first. In no network the computer's name has to do: it may come
     into one. An address that it was told to listen on stands alone, as there is no other."""
-    if config.host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+    if config.host not in (*_EVERYWHERE, "0.0.0.0"):  # noqa: S104 - compared, not bound
         return (config.host,)
     found = outside_addresses()
     if config.host == "0.0.0.0" or not socket.has_dualstack_ipv6():  # noqa: S104
@@ -258,15 +260,22 @@ def _bind_error(config: ServerConfig, error: OSError) -> str:
 
 def _family(host: str) -> socket.AddressFamily:
     """IPv6 when that is what the address is; every address of both kinds where nothing is said and IPv6 works."""
-    if not host:
+    if host in _EVERYWHERE:
         return socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     return socket.getaddrinfo(host, None)[0][0]
 
 
+def _place(host: str, port: int, family: socket.AddressFamily) -> tuple[Any, ...]:
+    """What a socket is bound to; a link-local address keeps its zone."""
+    if host in _EVERYWHERE:
+        return ("", port)
+    return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+
+
 def _tcp_socket(host: str, port: int) -> socket.socket:
     family = _family(host)
-    dual = family == socket.AF_INET6 and not host
-    sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+    dual = family == socket.AF_INET6 and host in _EVERYWHERE
+    sock = socket.create_server(_place(host, port, family), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     sock.setblocking(False)
     return sock
 
@@ -275,9 +284,9 @@ def _udp_socket(host: str, port: int) -> socket.socket:
     family = _family(host)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        if family == socket.AF_INET6 and not host:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        sock.bind((host, port))
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host not in _EVERYWHERE)
+        sock.bind(_place(host, port, family))
     except OSError:
         sock.close()
         raise

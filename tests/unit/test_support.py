@@ -44,7 +44,7 @@ def test_free_ports_differ_and_can_be_bound_both_ways() -> None:
 @pytest.mark.lab
 def test_nobody_is_on_the_network_but_this_worker() -> None:
     # Were it the computer's own, a test's client would find the servers of tests that run beside it.
-    assert sorted(interface.name for interface in list_interfaces()) == ["lan0", "lo"]
+    assert {interface.name for interface in list_interfaces()} - {"far0"} == {"lan0", "lo"}
 
 
 def test_a_child_is_read_line_by_line() -> None:
