@@ -94,11 +94,11 @@ def zoned(address: tuple[Any, ...]) -> str:
 
 
 def with_zone(host: str, index: int) -> str:
-    """A link-local IPv6 address with the zone that names an interface of this computer."""
-    try:
-        return f"{host}%{socket.if_indextoname(index)}"
-    except OSError:
-        return f"{host}%{index}"
+    """A link-local IPv6 address with the zone that names an interface of this computer; Windows knows numbers only."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            return f"{host}%{socket.if_indextoname(index)}"
+    return f"{host}%{index}"
 
 
 def ipv6_indexes() -> list[int]:

@@ -41,6 +41,12 @@ LOOKUP_TIMEOUT = 3.0
 # bring the address along. A waiting one holds about 5 KiB.
 LOOKUPS_MAX = 32
 
+# A registration takes 1.2 s; where IPv4 is not announced, IPv6 goes on alone.
+_NAME_TIMEOUT = 5.0
+# A new IPv6 address is usable after two seconds at most (RFC 4862, section 5.4).
+_USABLE_TIMEOUT = 5.0
+_USABLE_PAUSE = 0.1
+
 _PORT = 5353
 # From linux/in.h and linux/in6.h; Python has no names for them.
 _IP_MULTICAST_ALL = 49
@@ -157,14 +163,34 @@ class _Answerer(Zeroconf):
 @contextlib.asynccontextmanager
 async def _station(place: Place) -> AsyncIterator[AsyncZeroconf]:
     interface = place.interface
+    if place.version is IPVersion.V6Only:
+        await _wait_until_usable(interface)
     chosen = [interface.address] if place.version is IPVersion.V4Only else [interface.index]
     station = AsyncZeroconf(zc=_Answerer(interfaces=chosen, ip_version=place.version))
     try:
-        await station.zeroconf.async_wait_for_start()
         _hear_only_own_interface(station.zeroconf)
+        await station.zeroconf.async_wait_for_start()
         yield station
     finally:
         await station.async_close()
+
+
+async def _wait_until_usable(interface: Interface) -> None:
+    """A new IPv6 address cannot be used until nobody else on the cable is known to have it, and python-zeroconf goes on
+    without. Raises OSError after _USABLE_TIMEOUT seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _USABLE_TIMEOUT
+    while True:
+        try:
+            for own in interface.ipv6:
+                with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                    sock.bind((str(own.ip), 0, 0, interface.index if own.is_link_local else 0))
+        except OSError:
+            if loop.time() > end:
+                raise
+        else:
+            return
+        await asyncio.sleep(_USABLE_PAUSE)
 
 
 def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
@@ -173,29 +199,55 @@ def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
 
     SO_REUSEPORT, which the library needs for binding on other systems, goes as well: when only one socket wants a
     multicast datagram, Linux gives it to any of those with this option.
+
+    Call at once: what is read before would pass for heard on this interface.
     """
     if sys.platform == "linux":
-        for reader in zeroconf.engine.readers:
-            sock = reader.transport.get_extra_info("socket")
+        engine = zeroconf.engine
+        for sock in filter(None, [engine._listen_socket, *engine._respond_sockets]):
             sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # also IPv6's, which hears both
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
 
-async def announce(station: AsyncZeroconf, place: Place, advert: Advert) -> None:
-    """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
-    info = ServiceInfo(
-        SERVICE_TYPE,
-        f"{service_label(advert.name)}.{SERVICE_TYPE}",
-        port=advert.port,
-        properties=encode_txt(advert),
-        server=_host_name(place.interface, advert),
-        addresses=[own.ip.packed for own in place.interface.all_addresses],
-    )
-    announced = await station.async_register_service(info, allow_name_change=True)
-    await announced
-    await asyncio.Event().wait()
+class Announcer:
+    """Registers one server at every place. Over IPv6 it has the name that it got over IPv4 on the same interface."""
+
+    def __init__(self, advert: Advert) -> None:
+        self._advert = advert
+        self._names: dict[int, asyncio.Future[str]] = {}
+
+    async def announce(self, station: AsyncZeroconf, place: Place) -> None:
+        """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
+        info = ServiceInfo(
+            SERVICE_TYPE,
+            await self._name(place),
+            port=self._advert.port,
+            properties=encode_txt(self._advert),
+            server=_host_name(place.interface, self._advert),
+            addresses=[own.ip.packed for own in place.interface.all_addresses],
+        )
+        announced = await station.async_register_service(info, allow_name_change=True)
+        if place.version is IPVersion.V4Only:
+            self._note(place.interface, info.name)
+        await announced
+        await asyncio.Event().wait()
+
+    async def _name(self, place: Place) -> str:
+        if place.version is IPVersion.V6Only and place.interface.addresses:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_NAME_TIMEOUT):
+                    return await asyncio.shield(self._named(place.interface))
+        return f"{service_label(self._advert.name)}.{SERVICE_TYPE}"
+
+    def _named(self, interface: Interface) -> asyncio.Future[str]:
+        return self._names.setdefault(interface.index, asyncio.get_running_loop().create_future())
+
+    def _note(self, interface: Interface, name: str) -> None:
+        if self._named(interface).done():
+            del self._names[interface.index]
+        self._named(interface).set_result(name)
 
 
 def _host_name(interface: Interface, advert: Advert) -> str:

@@ -16,8 +16,6 @@ from lanchat.protocol.beacon import DISCOVERY_PORT, Advert
 from lanchat_server.service.beacon import Beacon
 
 if TYPE_CHECKING:
-    from zeroconf.asyncio import AsyncZeroconf
-
     from lanchat.net.mdns import Place
 
 # Goodbyes go out three times within 0.25 s; after this the server goes on with its own end.
@@ -77,13 +75,10 @@ class DiscoveryService:
         await asyncio.to_thread(importlib.import_module, "lanchat.net.mdns")
         from lanchat.net import mdns
 
-        async def announce(station: "AsyncZeroconf", place: "Place") -> None:
-            await mdns.announce(station, place, self._advert)
-
         def warn(place: "Place", error: Exception) -> None:
             self._log.warning("no zeroconf announcement on %s: %s", place, error or type(error).__name__)
 
-        await mdns.keep_stations(announce, warn, self._host, self._rescan_interval)
+        await mdns.keep_stations(mdns.Announcer(self._advert).announce, warn, self._host, self._rescan_interval)
 
 
 def _single_address(host: str | None) -> str | None:
