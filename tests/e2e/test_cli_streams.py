@@ -83,7 +83,7 @@ def test_usage_errors(argv: tuple[str, ...], streams: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-@pytest.mark.parametrize("command", ["rooms", "history general", "listen general --for 0.1 --json"])
+@pytest.mark.parametrize("command", ["rooms", "history general", "listen general --history 1 --count 1 --json"])
 def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, tmp_path: Path) -> None:
     done = shell((*CLIENT, *anna, *command.split()), STREAMS[streams], tmp_path)
     text = said(done)
@@ -122,7 +122,7 @@ def test_no_password_from_a_closed_input(command: str, tmp_path: Path) -> None:
     assert done.returncode in (2, 3)
 
 
-@pytest.mark.parametrize("octets", [b"\xff\xfe\xfa", b"caf\xe9", b"\xed\xa0\x80", b"a\0b", b"\0", bytes(range(256))])
+@pytest.mark.parametrize("octets", [b"\xff\xfe\xfa", b"caf\xe9", b"\xed\xa0\x80", b"\0", bytes(range(256))])
 @pytest.mark.parametrize("command", ["send general -", "edit general 1 -"])
 def test_input_that_is_no_text(anna: tuple[str, ...], command: str, octets: bytes, tmp_path: Path) -> None:
     done = shell((*CLIENT, *anna, *command.split()), "", tmp_path, octets)

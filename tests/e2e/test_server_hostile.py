@@ -271,4 +271,5 @@ def test_rooms_of_others_do_not_exist(server: ServerProcess, witness: RawClient)
         assert outsider.say(room, "let me in").code == Code.NOT_A_MEMBER
         outsider.send(wire.Nack(room, [1]))
         outsider.send(wire.Ping(1))
-        assert outsider.receive() == wire.Pong(1)
+        assert outsider.wait_for(wire.Pong) == wire.Pong(1)
+        assert not [event for event in outsider.events if isinstance(event, wire.Records)]
