@@ -159,12 +159,21 @@ class RoomBook:
         if room.kind is not RoomKind.DIRECT:
             return inert(room.name)
         partner = self._core.directory.users.get(room.partner)
-        return inert(partner.display_name or partner.name) if partner is not None else f"@{room.partner}"
+        return self._shown(partner) if partner is not None else f"@{room.partner}"
 
     def person(self, user: User, *, connected: bool) -> Person:
         state = user.state if connected else PresenceState.OFFLINE
-        name, shown = inert(user.name), inert(user.display_name or user.name)
-        return Person(user.id, name, shown, state, user.last_seen_ms / 1000, user.role)
+        return Person(user.id, inert(user.name), self._shown(user), state, user.last_seen_ms / 1000, user.role)
+
+    def _shown(self, user: User) -> str:
+        return self._marked(user.display_name, user.id, user.name)
+
+    def _marked(self, display_name: str, user: int, user_name: str) -> str:
+        """The name that people see; with the user name, when somebody else has that name."""
+        shown = display_name or user_name
+        if self._core.directory.is_alike(shown, user, user_name):
+            return f"{inert(shown)} (@{inert(user_name)})"
+        return inert(shown)
 
     def find_room(self, name: str) -> Room | None:
         """By its name, with or without `#`."""
@@ -185,8 +194,9 @@ class RoomBook:
         """The name of today; of somebody who is gone, the name in the certificate."""
         user = self._core.directory.users.get(folded.author.user)
         if user is not None:
-            return inert(user.display_name or user.name)
-        return inert(folded.author.display_name or folded.author.user_name)
+            return self._shown(user)
+        author = folded.author
+        return self._marked(author.display_name, author.user, author.user_name)
 
     # --- Lines ----------------------------------------------------------------------------------------------------
 
@@ -234,14 +244,14 @@ class RoomBook:
         """One's own text that is not in the local copy of the log yet."""
         header = decode(item)
         me = self._core.directory.users.get(self.me)
-        name, shown = (me.name, me.display_name or me.name) if me is not None else ("", "")
+        name, shown = (inert(me.name), self._shown(me)) if me is not None else ("", "")
         line = Line(
             message_id(item.key),
             item.key.room,
             seq,
             self.me,
-            inert(name),
-            inert(shown),
+            name,
+            shown,
             mine=True,
             text=item.message.body.decode(),
             sent_at=header.sent_ms / 1000,

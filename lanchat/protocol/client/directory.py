@@ -3,11 +3,16 @@ has read each room, which the server may not know yet.
 """
 
 from collections.abc import Container, Iterable
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.names import name_key
 from lanchat.protocol.wire import Room, User
+
+# The names of 10,000 people, 200 octets each: 4 MiB.
+_key = lru_cache(maxsize=20_000)(name_key)
 
 
 class Directory:
@@ -22,6 +27,8 @@ class Directory:
         self._rooms_changed = False
         self._marks_changed = False
         self._users_changed: dict[int, User] = {}
+        # Key of a name to those who have it, as user name or for others to see; made when it is asked for.
+        self._named: dict[str, set[int]] | None = None
 
     def drop_unlisted(self, listed: Container[int]) -> list[int]:
         """The server told of all rooms of this user; returns those that the user is no longer in."""
@@ -50,8 +57,29 @@ class Directory:
 
     def put_users(self, users: Iterable[User]) -> None:
         fresh = {user.id: user for user in users}
+        for user in fresh.values():
+            self._rename(self.users.get(user.id), user)
         self.users.update(fresh)
         self._users_changed.update(fresh)
+
+    def _rename(self, before: User | None, after: User) -> None:
+        if self._named is None or (before is not None and _names(before) == _names(after)):
+            return
+        for name in _names(before) if before is not None else ():
+            self._named.get(name, set()).discard(after.id)
+        for name in _names(after):
+            self._named.setdefault(name, set()).add(after.id)
+
+    def is_alike(self, shown: str, user: int, user_name: str) -> bool:
+        """Whether people may take `shown`, by which this user is known to others, for somebody else's name."""
+        if _key(shown) == _key(user_name):
+            return False
+        if self._named is None:
+            self._named = {}
+            for known in self.users.values():
+                self._rename(None, known)
+        # With a sign of what marks such names it would look like a marked one.
+        return "@" in shown or bool(self._named.get(_key(shown), set()) - {user})
 
     def save(self) -> None:
         """Write what changed. Raises LocalStoreError; the next call tries again."""
@@ -73,3 +101,7 @@ class Directory:
         rooms = self.rooms.values()
         self._store.save_rooms([replace(room, read=max(room.read, self.marks.get(room.id, 0))) for room in rooms])
         self._rooms_changed = self._marks_changed = False
+
+
+def _names(user: User) -> set[str]:
+    return {_key(user.name), _key(user.display_name or user.name)}
