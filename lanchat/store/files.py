@@ -34,9 +34,17 @@ _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 def make_private_folder(folder: Path, *, strict: bool = True) -> None:
     """Create it for this user alone, and what is above it; check one that exists. Raises OSError."""
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(folder)
     check_private_folder(folder, strict=strict)
+
+
+def make_folders(folder: Path) -> None:
+    """Create it and what is above it, for this user alone whatever the umask is; leave what exists. Raises OSError."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def check_private_folder(folder: Path, *, strict: bool = True) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
-from lanchat.store.files import open_private
+from lanchat.store.files import make_folders, open_private
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connector import HexConverter, connect
 from lanchat_server.store.driver import begin
@@ -72,7 +72,7 @@ def _sqlite_engine(address: Address) -> Engine:
 def _make_file(address: Address) -> None:
     assert address.path is not None
     try:
-        address.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(address.path.parent)
         if address.path.exists():
             os.close(os.open(address.path, os.O_RDWR))
         else:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat.protocol.records import genesis_hash
 from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat.store.files import make_folders
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import migrate as migration
@@ -68,7 +69,7 @@ def _lock(address: Address, may_create: bool) -> FileLock | None:
     if not may_create and not address.path.exists():
         raise StoreError(_("There is no database {path}").format(path=address.path))
     try:
-        address.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(address.path.parent)
     except OSError as error:
         message = _("Cannot make the folder {path}: {reason}")
         raise StoreError(message.format(path=address.path.parent, reason=error.strerror)) from error

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -319,3 +319,35 @@ class TestWhatIsReadIsAFile:
         put(tmp_path / "admin.json")
         with pytest.raises(AdminError, match="admin"):
             run_admin(load({"data_dir": tmp_path}, environment={}), "users.list", {})
+
+
+class TestFoldersThatAreMade:
+    """An open umask lets nobody else replace what is below them."""
+
+    @pytest.fixture(autouse=True)
+    def open_umask(self) -> Iterator[None]:
+        old = os.umask(0)
+        yield
+        os.umask(old)
+
+    def made(self, folder: Path) -> set[int]:
+        return {mode(path) for path in folder.rglob("*") if path.is_dir()}
+
+    def test_of_a_profile(self, tmp_path: Path) -> None:
+        Profile.open(tmp_path / "one" / "two" / "profile")
+        assert self.made(tmp_path) == {0o700}
+
+    def test_of_a_data_directory_by_a_command(self, tmp_path: Path) -> None:
+        assert server_command(["init-db", "--data-dir", str(tmp_path / "one" / "data")]) == 0
+        assert self.made(tmp_path) == {0o700}
+        load_or_create(tmp_path / "one" / "data")
+
+    def test_of_a_database(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/one/two/chat.db"
+        assert server_command(["init-db", "--data-dir", str(tmp_path / "data"), "--database", url]) == 0
+        assert self.made(tmp_path) == {0o700}
+
+    def test_what_is_there_already_keeps_its_mode(self, tmp_path: Path) -> None:
+        (tmp_path / "shared").mkdir(mode=0o755)
+        Profile.open(tmp_path / "shared" / "profile")
+        assert mode(tmp_path / "shared") == 0o755
