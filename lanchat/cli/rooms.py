@@ -10,10 +10,11 @@ from lanchat.protocol.wire import HistoryPolicy, PresenceState
 
 async def rooms(session: Session) -> None:
     """This user's rooms and public ones; while the server is away those that this computer knows."""
-    if not await session.go_live_or_away():
+    live = await session.go_live_or_away()
+    if not live:
         session.note_away()
     people = await session.people()
-    for room in await session.call(api.ListRooms(counted=True)):
+    for room in await session.call(api.ListRooms(counted=True, certain=live)):
         session.output.row(room_row(room, people), room_text(room, people))
 
 
@@ -70,6 +71,6 @@ def _user(session: Session) -> str:
 async def online(session: Session) -> None:
     """Who is at a computer now."""
     await session.go_live()
-    for person in await session.call(api.ListPeople()):
+    for person in await session.call(api.ListPeople(certain=True)):
         if session.options.all or person.state is not PresenceState.OFFLINE:
             session.output.row(person_row(person), person_text(person))

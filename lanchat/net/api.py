@@ -281,11 +281,12 @@ class Disconnect(msgspec.Struct, frozen=True):
 
 
 class ListRooms(msgspec.Struct, frozen=True):
-    """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away. `counted`: only when
-    what is unread is counted to its end, also in rooms of which this computer has only the newest part; else
-    `RoomUpdated` follows."""
+    """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away, unless `certain`: then
+    OFFLINE. `counted`: only when what is unread is counted to its end, also in rooms of which this computer has only
+    the newest part; else `RoomUpdated` follows."""
 
     counted: bool = False
+    certain: bool = False
 
 
 class FindRoom(msgspec.Struct, frozen=True):
@@ -336,7 +337,9 @@ class SetHistoryPolicy(msgspec.Struct, frozen=True):
 
 
 class ListPeople(msgspec.Struct, frozen=True):
-    """-> list[Person]; from memory when the server is away."""
+    """-> list[Person]; from memory when the server is away, unless `certain`: then OFFLINE."""
+
+    certain: bool = False
 
 
 class ListMembers(msgspec.Struct, frozen=True):

@@ -33,7 +33,9 @@ def joined_room(member: "Member", room: int) -> wire.Room:
 
 async def list_rooms(client: "Client", command: api.ListRooms) -> list[api.RoomView]:
     member = client.logged_in()
-    if member.in_session:
+    if command.certain:
+        await member.ask(wire.ListRooms())
+    elif member.in_session:
         await _refresh_rooms(member)
     if command.counted:
         await member.count_unread()
@@ -123,7 +125,9 @@ async def set_history_policy(client: "Client", command: api.SetHistoryPolicy) ->
 
 async def list_people(client: "Client", command: api.ListPeople) -> list[api.Person]:
     member = client.logged_in()
-    if member.in_session:
+    if command.certain:
+        await member.ask(wire.ListUsers())
+    elif member.in_session:
         await _refresh_people(member)
     users = member.core.directory.users.values()
     return [member.book.person(user, connected=member.in_session) for user in users]

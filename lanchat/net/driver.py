@@ -26,6 +26,7 @@ from lanchat.protocol.client.events import (
     SearchDue,
 )
 from lanchat.protocol.client.packer import pack_datagrams
+from lanchat.protocol.client.states import Reason
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.wire import decode_from_server_untrusted
 
@@ -210,7 +211,7 @@ class Driver:
             return
         log.info("the connection ended: %s", error or "closed by the server")
         self._drop_connection()
-        self.core.disconnected(self.now())
+        self.core.disconnected(self.now(), Reason.BROKEN if isinstance(error, ProtocolError) else None)
         self.pump()
 
     def begin_again(self) -> None:

@@ -87,6 +87,7 @@ def reason_text(reason: Reason) -> str:
             "The server has lost messages that this computer still has: they stay here, nothing is sent"
         ),
         Reason.OVERTAXED: _("Messages come faster than this connection takes them"),
+        Reason.BROKEN: _("The server sends what this program does not understand"),
         Reason.LOCAL: _("The local copy cannot be written"),
     }
     return texts[reason]

@@ -87,6 +87,9 @@ class Session(asyncio.Protocol):
     def send(self, frame: Any) -> None:
         self._transport.write(pack_frame(frame))
 
+    def send_raw(self, octets: bytes) -> None:
+        self._transport.write(octets)
+
     def send_live(self, frame: Any) -> None:
         """By UDP when the client was heard there."""
         if self.address is None or self._sealer is None:

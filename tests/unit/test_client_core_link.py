@@ -103,10 +103,12 @@ def test_tries_are_drawn_from_a_doubling_range_a_small_one_in_the_first_minute()
     assert waits == [0.5, 1, *[2] * 30, 30, 30, 30]
 
 
-def test_a_session_that_went_live_makes_the_next_try_quick_again() -> None:
+def test_a_session_that_held_makes_the_next_try_quick_again() -> None:
     client = live_wire()
     client.core._link._random = lambda: 1.0
+    client.beat_every(5.0)
     for _ in range(5):
+        client.run_for(ClientConfig().session_steady)
         client.cut()
         start = client.now
         client.run_until(lambda: client.core.state is LinkState.LIVE, 60)

@@ -11,8 +11,10 @@ from lanchat.net import api, commands_entry, dial
 from lanchat.net.client import Client
 from lanchat.net.listing import FoundServer
 from lanchat.net.thread import ClientThread
+from lanchat.net.words import reason_text
 from lanchat.protocol import wire
 from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.client.states import Reason
 from lanchat.protocol.messages import Kind, decode_header_untrusted
 from lanchat.store.profile import Profile
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
@@ -763,3 +765,34 @@ def test_every_command_has_a_handler() -> None:
 
     assert set(HANDLERS) == set(get_args(api.Command))
     assert commands_entry.device_name()
+
+
+# --- A server that breaks the protocol --------------------------------------------------------------------------------
+
+
+def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        server.answers[wire.ListUsers] = lambda operation: server.sessions[-1].send_raw(b"\x7f\xff\xff\xff")
+
+        def is_told() -> bool:
+            told = [event for event in anna.of(api.StateChanged) if event.reason == reason_text(Reason.BROKEN)]
+            return any(event.retry_in > 0.04 for event in told[1:])
+
+        error = await anna.fails(api.ListPeople(certain=True))
+        assert error.trouble is api.Trouble.OFFLINE
+        await until(is_told)
+
+    run(scenario)
+
+
+def test_people_are_listed_from_memory_unless_it_must_be_certain(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        await anna.call(api.ListPeople(certain=True))
+        await server.stop()
+        await until(lambda: anna.events[-1] and not anna.client.logged_in().in_session)
+        assert [person.name for person in await anna.call(api.ListPeople())] == ["anna"]
+        assert (await anna.fails(api.ListPeople(certain=True))).trouble is api.Trouble.OFFLINE
+
+    run(scenario)

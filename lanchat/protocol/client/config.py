@@ -85,6 +85,10 @@ class ClientConfig(msgspec.Struct, frozen=True):
     reconnect_early: float = 2.0
     reconnect_early_time: float = 60.0
     reconnect_longest: float = 30.0
+    # A session that ends sooner counts as one more failure in a row.
+    session_steady: float = 10.0
+    # The server sent for the second time in a row what breaks the protocol: at most this long, then twice as much.
+    broken_first: float = 4.0
     away_after: float = 3.0
     # Part of a session key's lifetime after which fresh keys are asked for.
     renew_part: float = 0.75

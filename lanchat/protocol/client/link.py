@@ -52,6 +52,8 @@ class Link:
         self.udp_open = False
         self._use_udp = True
         self._failures = 0
+        self._session_since = 0.0
+        self._broken = 0
         self._down_since: float | None = None
         self._away_at: float | None = None
         self._heard = 0.0
@@ -103,7 +105,7 @@ class Link:
         """A session begins."""
         self.move(Move.LOGGED_IN)
         self.retry_at = None
-        self._down_since = None
+        self._session_since = now
         self._away_at = None
         self._use_udp = use_udp
         self.udp_open = False
@@ -117,19 +119,30 @@ class Link:
         if after(self.state, move) is self.state and reason is self.reason:
             return False
         self.move(move, reason)
-        if move is Move.COMPLETE:
-            self._failures = 0
         return True
 
     def lost(self, now: float, reason: Reason, detail: str) -> None:
         """The connection ended or a try failed; the next try is drawn."""
+        if self.up and now - self._session_since >= self._config.session_steady:
+            self._failures = self._broken = 0
+            self._down_since = None
+        self._broken = self._broken + 1 if reason is Reason.BROKEN else 0
         silent = self.up and reason is Reason.SILENT
         self.move(Move.SILENT if silent else Move.LOST, reason, detail)
-        self.retry_at = now + self._random() * self._longest_wait(now)
+        self.retry_at = now + self._wait(now)
         self._failures += 1
         if self._away_at is None and not silent:
             self._away_at = now + self._config.away_after
         self._stop_session()
+
+    def _wait(self, now: float) -> float:
+        """Until the next try. What broke the protocol twice in a row is likely to do so again: that is not tried at
+        once."""
+        if self._broken > 1:
+            config = self._config
+            longest = min(config.reconnect_longest, config.broken_first * 2.0 ** min(self._broken - 2, 16))
+            return longest * (0.5 + 0.5 * self._random())
+        return self._random() * self._longest_wait(now)
 
     def _longest_wait(self, now: float) -> float:
         """Before the next try, after as many failures as there were."""

@@ -50,6 +50,7 @@ class Reason(enum.Enum):
     SHORTER_HISTORY = "shorter_history"
     OVERTAXED = "overtaxed"
     LOCAL = "local"
+    BROKEN = "broken"
 
 
 S, M = LinkState, Move
