@@ -9,6 +9,8 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from lanchat.cli.exits import REFUSED, CliError
 from lanchat.cli.lines import room_name, state_name
 from lanchat.cli.messages import newest_lines
@@ -163,10 +165,11 @@ class Follower:
 
     def _state(self, view: View, event: api.StateChanged) -> None:
         state = (state_name(event.state), event.peers)
+        in_session = event.state in (api.State.SYNCING, api.State.LIVE)
         if state != self._last_state:
             self._last_state = state
-            view.state(event)
-        if event.state in (api.State.SYNCING, api.State.LIVE):
+            view.state(replace(event, reason="") if in_session else event)
+        if in_session:
             self._tell_trouble(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
         if event.state is api.State.REFUSED and self._room:

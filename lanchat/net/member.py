@@ -83,7 +83,7 @@ class Member:
         self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
         self._stopped = False
         self._recovered_told = False
-        self._unwritten = False  # the local copy could not be written, and nothing was since then
+        self._unwritten = ""  # why the local copy could not be written, until something is
         self._activity = wire.PresenceState.ONLINE
         self._fetching_unread = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -267,7 +267,8 @@ class Member:
                 self._state_moved(event)
             case core_events.RecordsStored():
                 if self._unwritten:
-                    self._unwritten = False
+                    self._unwritten = ""
+                    self.state = replace(self.state, reason="")
                     self._emit(self.state)
                 await self._records_stored(event)
             case core_events.CertificatesLearned():
@@ -296,7 +297,7 @@ class Member:
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
             case core_events.LocalTrouble():
                 log.error("the local copy cannot be written: %s", event.text)
-                self._unwritten = True
+                self._unwritten = event.text
                 self._emit(replace(self.state, reason=event.text))
                 self._tell_recovered()
 
@@ -312,6 +313,8 @@ class Member:
         self.refusal = known_code(event.code) if event.code else None
         retry_in = max(0.0, event.retry_at - self.now()) if event.retry_at is not None else 0.0
         reason = event.detail or (code_text(event.code) if event.code else reason_text(event.reason))
+        if event.state in (LinkState.SYNCING, LinkState.LIVE):
+            reason = reason or self._unwritten
         self.state = api.StateChanged(api.State(event.state.value), reason, 0, retry_in)
         if event.state is LinkState.SYNCING and before is not api.State.SYNCING:
             self._session_began()

@@ -74,6 +74,11 @@ class EntryFlow:
         elif self.model.page is Page.CHAT:
             self._later(_RETRY_MS, self._try_again)
 
+    def _not_live(self, error: CommandError) -> None:
+        # Nothing new can be stored here: what is there is shown, and the state of the link says why.
+        if error.trouble is not Trouble.LOCAL:
+            self._not_returned(error)
+
     def _try_again(self) -> None:
         if self.model.page is Page.CHAT and self.model.offer is None:
             self._return()
@@ -191,7 +196,7 @@ class EntryFlow:
         if offer.remembered and (not wanted or wanted == offer.remembered):
             self.model.user = offer.remembered
             self._go(Page.CHAT)
-            self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_returned)
+            self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_live)
         else:
             self._go(Page.REGISTER if self.is_first else Page.LOGIN)
 

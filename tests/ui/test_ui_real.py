@@ -30,8 +30,8 @@ def open_window(
     """A window on the profile in `folder`; without discovery unless a port is named. `probe`: its socket, else in the
     folder."""
     folder.mkdir(exist_ok=True)
-    folder.chmod(0o700)
     if not (folder / "settings.toml").exists():
+        folder.chmod(0o700)
         chosen = {"language": "en", "theme": "light"} | settings
         (folder / "settings.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in chosen.items()))
     probe = probe or folder / "probe"

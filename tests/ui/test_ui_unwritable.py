@@ -30,7 +30,7 @@ def test_window_shows_what_is_there_and_says_why_nothing_is_sent(
         with open_window(display, folder, geometry="", probe=tmp_path / "probe") as window:
             window.see("said before", "item", timeout=15)
             window.send("kept here")
-            window.see_part(reason)
+            window.see(reason)
             window.see("said before", "item")
             make_room(disk)
             window.keys("Return")
