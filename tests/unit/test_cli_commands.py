@@ -10,7 +10,7 @@ import pytest
 
 from lanchat.cli import terminal
 from lanchat.net import api
-from lanchat.protocol.wire import Code, Device, HistoryPolicy, Registration, Setup
+from lanchat.protocol.wire import Code, Device, HistoryPolicy, Invite, Registration, Setup
 from tests.support.fake_client import (
     ACCOUNT,
     FINGERPRINT,
@@ -303,6 +303,28 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.RevokeDevice: None})
     assert run(client, "--json", "devices", "revoke", "00010203", "--user", "anna") == 0
     assert client.commands(api.RevokeDevice) == [api.RevokeDevice("00010203")]
+
+
+def test_revoking_a_device_asks_for_the_password_where_the_server_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LANCHAT_PASSWORD", "correct horse")
+    client = fake({api.RevokeDevice: refusal(api.Trouble.REFUSED, code=Code.PASSWORD_NEEDED)})
+    assert run(client, "devices", "revoke", "00010203", "--user", "anna") != 0
+    assert client.commands(api.RevokeDevice) == [
+        api.RevokeDevice("00010203"),
+        api.RevokeDevice("00010203", "correct horse"),
+    ]
+
+
+def test_registration_codes_are_listed_and_voided(capsys: pytest.CaptureFixture[str]) -> None:
+    invite = Invite(bytes(range(16)), 7, 3, 2000)
+    assert run(fake({api.ListInvites: [invite]}), "invite-codes", "--json") == 0
+    (row,) = rows(capsys.readouterr().out)
+    assert (row["id"], row["uses_left"], row["creator"]) == (bytes(range(16)).hex(), 3, 7)
+    client = fake({api.VoidInvite: None})
+    assert run(client, "invite-codes", "void", "00010203") == 0
+    assert client.commands(api.VoidInvite) == [api.VoidInvite("00010203")]
 
 
 # --- Rooms and people -------------------------------------------------------------------------------------------------
