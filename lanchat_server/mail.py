@@ -170,13 +170,16 @@ def _compose(sender: str, address: str, subject: str, text: str) -> EmailMessage
     if not _ADDRESS.fullmatch(address):
         raise ValueError("not an e-mail address")
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = subject
+    # As it is: what looks like an encoded word (RFC 2047) would be decoded, line breaks and all.
+    message["Subject"] = subject.replace("=?", "= ?")
     message["From"] = sender
     message["To"] = Address(addr_spec=address)
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost")
     # RFC 3834: no out-of-office answer comes back.
     message["Auto-Submitted"] = "auto-generated"
+    if any(char in value for value in message.values() for char in "\r\n"):
+        raise ValueError("a line break in a header")
     message.set_content(text)
     return message
 

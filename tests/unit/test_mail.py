@@ -259,3 +259,39 @@ def test_one_bad_mail_does_not_stop_the_next(box: Box, post_office: Start, caplo
     asyncio.run(both())
     mailer.close()
     assert box.envelopes[-1].rcpt_tos == ["ann@example.org"]
+
+
+INJECTED = "Büro =?utf-8?q?x=0D=0ABcc:_thief@example.net?="
+
+
+def headers_of(message: EmailMessage) -> list[str]:
+    """The names of all headers as they go over the wire."""
+    head = message.as_bytes().partition(b"\r\n\r\n")[0]
+    return [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
+
+
+@pytest.mark.parametrize(
+    "name", [INJECTED, INJECTED.replace("=0D", ""), "=?utf-8?b?eA0KQmNjOiB0QHgueQ==?=", "=?=?x?=?="]
+)
+def test_name_of_the_server_writes_no_header(name: str) -> None:
+    message = mail._compose(SENDER, "anna@example.org", f"{name}: your code", "text")
+    assert "bcc" not in headers_of(message)
+    assert not any(char in str(message["Subject"]) for char in "\r\n")
+    assert len(headers_of(message)) == len(set(headers_of(message)))
+
+
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        ("=?utf-8?q?x=0D=0ABcc:_thief@example.net?= <chat@example.org>", "anna@example.org"),
+        ("Chat\r\nBcc: thief@example.net <chat@example.org>", "anna@example.org"),
+        (SENDER, "=?utf-8?q?a=0D=0ABcc=3Athief?=@example.net"),
+        (SENDER, "anna@=?utf-8?q?b=0D=0ABcc=3Athief?="),
+    ],
+)
+def test_addresses_write_no_header(sender: str, address: str) -> None:
+    try:
+        message = mail._compose(sender, address, "Office: your code", "text")
+    except ValueError:
+        return
+    assert "bcc" not in headers_of(message)
