@@ -119,3 +119,24 @@ def test_nobody_can_fill_a_mailbox(server: ServerProcess, box: Box) -> None:
     assert answers[5].code == Code.TOO_MANY_TRIES
     # A request counts like a wrong password, or five more would be free after half a minute.
     assert answers[5].retry_ms > 3_000
+
+
+def test_another_address_waits_and_the_old_one_is_told(server: ServerProcess, box: Box) -> None:
+    with RawClient(server.port) as client:
+        client.log_in("ann")
+        assert ask(client, wire.SetProfile(None, "new@example.org", "wrong password")) is Code.BAD_CREDENTIALS
+        assert ask(client, wire.SetProfile(None, "new@example.org", "correct horse")) == wire.Done()
+        wait_until(lambda: box.mails, 10, "the mail")
+        assert box.mails[0][0] == "ann@example.org"
+        assert "new@example.org" in box.mails[0][1]
+        profile = client.request(wire.GetProfile())
+        assert (profile.email, profile.pending_email) == ("ann@example.org", "new@example.org")
+    with RawClient(server.port) as client:
+        client.hello()
+        assert ask(client, wire.Recover("ann")) == wire.Done()
+        code = box.code(2)
+        assert box.mails[1][0] == "ann@example.org"
+        assert ask(client, wire.RecoverConfirm("ann", code, NEW, revoke_devices=True)) == wire.Done()
+        client.log_in("ann", NEW)
+        assert client.request(wire.GetProfile()).pending_email == ""
+        assert [device.revoked for device in client.request(wire.ListDevices()).devices] == [True, True, False]

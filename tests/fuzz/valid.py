@@ -22,7 +22,9 @@ LIVE = members(wire.LiveFromClient)
 BEFORE_LOGIN = members(wire.BeforeLogin)
 AFTER_LOGIN = members(wire.AfterLogin)
 # What costs the server a password hash, 30 ms each, comes less often than the rest.
-DEAR = frozenset({wire.Register, wire.LoginPassword, wire.RecoverConfirm, wire.ChangePassword})
+DEAR = frozenset(
+    {wire.Register, wire.LoginPassword, wire.RecoverConfirm, wire.ChangePassword, wire.SetProfile, wire.RevokeDevice}
+)
 # What ends the session: of 80 frames at once one would, and nothing would follow it.
 ENDING = frozenset({wire.Logout, wire.RevokeDevice})
 PASSWORD = "correct horse"
