@@ -1,7 +1,11 @@
 """`lanchat export`: a whole room in a file, which is there complete or not at all."""
 
+import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from lanchat.cli.exits import FAILED, CliError
 from lanchat.cli.lines import history_row, message_text, room_name
@@ -24,9 +28,29 @@ async def export(session: Session) -> None:
     except OSError as error:
         raise _unwritable(name, error) from None
     try:
-        await _export(session, destination)
+        with _abandoned_when_terminated(destination):
+            await _export(session, destination)
     finally:
         destination.abandon()
+
+
+@contextlib.contextmanager
+def _abandoned_when_terminated(destination: Destination) -> Iterator[None]:
+    """SIGTERM ends the program at once, as it does otherwise, but leaves no draft."""
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        destination.abandon()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+        loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _export(session: Session, destination: Destination) -> None:
