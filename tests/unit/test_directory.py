@@ -116,3 +116,10 @@ def test_names_are_found_however_they_are_written_and_others_are_nobody() -> Non
     assert directory.room_named("secret") is None
     assert directory.user_named("nobody") is None
     assert directory.room_named("nowhere") is None
+
+
+def test_a_room_name_is_seen_by_everybody_if_public_and_by_members_if_private() -> None:
+    directory = Rig().directory
+    seen = {user: [directory.sees_room_named(user, name) for name in ("GENERAL", "Secret")] for user in (1, 3)}
+    assert seen == {1: [True, True], 3: [True, False]}
+    assert not directory.sees_room_named(1, "nowhere")
