@@ -1,7 +1,7 @@
 """Rooms that a client keeps for the time when the server is away: written when something changed, and only then."""
 
 from lanchat.protocol.client.directory import Directory
-from lanchat.protocol.wire import HistoryPolicy, Room, RoomKind
+from lanchat.protocol.wire import HistoryPolicy, PresenceState, Room, RoomKind, User
 from tests.support.memory_local import MemoryLocalStore
 
 
@@ -42,3 +42,19 @@ def test_nothing_is_written_while_nothing_changed() -> None:
     directory.save()
     assert store.saves == 1
     assert [kept.read for kept in store.rooms()] == [5]
+
+
+def person(number: int, name: str, display_name: str = "") -> User:
+    return User(number, name, display_name, PresenceState.ONLINE, 0)
+
+
+def test_a_display_name_is_alike_to_names_that_others_have_and_had_no_longer() -> None:
+    store = MemoryLocalStore()
+    store.save_users([person(1, "anna", "Anna Berg"), person(2, "boris")])
+    directory = Directory(store)
+    shown = ("anna", "ANNA BERG", "Boris", "Clara", "Anna@home")
+    assert [directory.is_alike(name, 2, "boris") for name in shown] == [True, True, False, False, True]
+    assert not directory.is_alike("Anna Berg", 1, "anna")
+    directory.put_users([person(1, "anna", "Anna Stein"), person(3, "clara")])
+    assert [directory.is_alike(name, 2, "boris") for name in shown] == [True, False, False, True, True]
+    assert directory.is_alike("Anna Stein", 2, "boris")
