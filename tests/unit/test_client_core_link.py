@@ -546,3 +546,15 @@ def test_a_stranger_key_proves_nothing() -> None:
     certificate = stranger.enrol(key_of(51), 3, "mallory")
     client.core.authors.learn_untrusted([certificate])
     assert client.core.authors.owner(next(iter(stranger.devices))) is None
+
+
+def test_a_state_is_told_when_it_or_its_reason_changes_and_only_then() -> None:
+    client = live_wire()
+    for _ in range(3):
+        client.relay(client.log.say())
+        client.run_for(1)
+    client.cut()
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
+    told = [(event.state, event.reason) for event in client.of_kind(StateMoved)]
+    assert [one for before, one in itertools.pairwise(told) if one == before] == []
+    assert [state for state, _reason in told].count(LinkState.LIVE) == 2
