@@ -59,6 +59,7 @@ _table(
     "lease",
     _key("id", sa.Integer()),
     _required("incarnation", _big),
+    _required("changes", _big),
     _required("holder", sa.String(255)),
     _required("taken_ms", _big),
     _required("renewed_ms", _big),
@@ -66,7 +67,7 @@ _table(
 
 _table(
     "users",
-    _serial_key(),
+    _key("id", _serial),
     _required("name", sa.String(64)),
     _required("name_key", _octets(3072)),
     _required("display_name", sa.String(128)),
@@ -79,7 +80,6 @@ _table(
     _required("pending_email", sa.String(320)),
     _required("email_from_ms", _big),
     sa.UniqueConstraint("name_key", name="users_name_key"),
-    sqlite_autoincrement=True,
 )
 
 _table(

@@ -47,7 +47,8 @@ class CommitUnknown(StoreError):
 
 
 class Fenced(StoreError):
-    """A newer server took the lease of this database: this one must stop for good."""
+    """A newer server took the lease of this database, or it is not as this server left it: this one must stop for
+    good. The message is a line without a full stop."""
 
 
 class Transaction(Protocol):

@@ -67,10 +67,10 @@ class Ready(msgspec.Struct, frozen=True):
 async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event | None = None) -> None:
     """Run until SIGTERM, Ctrl-C or `stop`. Raises StartError with one line for a person."""
     stopped = stop or asyncio.Event()
-    fenced: list[bool] = []
+    fenced: list[str] = []
 
-    def on_fenced() -> None:
-        fenced.append(True)
+    def on_fenced(reason: str) -> None:
+        fenced.append(reason)
         stopped.set()
 
     # Ports first: a second server by mistake must not touch the database's lease.
@@ -82,7 +82,7 @@ async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop
         stack.callback(store.close)
         await _run(config, store, listeners, datagrams, port, stopped, on_ready, on_fenced)
     if fenced:
-        raise StartError(_("A newer server has taken this database over; this one has stopped."))
+        raise StartError(_("{reason}: this server has stopped").format(reason=fenced[0]))
 
 
 def _open(config: ServerConfig) -> SqlStore:
@@ -104,7 +104,7 @@ async def _run(
     port: int,
     stopped: asyncio.Event,
     on_ready: Callable[[Ready], None],
-    on_fenced: Callable[[], None],
+    on_fenced: Callable[[str], None],
 ) -> None:
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)

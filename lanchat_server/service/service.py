@@ -84,7 +84,7 @@ class Service:
         keys: ServerKeys,
         directory: Directory,
         shown_database: str,
-        on_fenced: Callable[[], None],
+        on_fenced: Callable[[str], None],
     ) -> None:
         self.config = config
         self.shown_database = shown_database

@@ -30,15 +30,15 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Owns the store's writing side. `on_fenced` and `on_reloaded` are called on the event loop; `wall_ms` is the time
-    that records get, in milliseconds UTC. `latency`: seconds that the last job took."""
+    """Owns the store's writing side. `on_fenced` (with one line for a person) and `on_reloaded` are called on the event
+    loop; `wall_ms` is the time that records get, in milliseconds UTC. `latency`: seconds that the last job took."""
 
     def __init__(
         self,
         store: Store,
         directory: Directory,
         sequencer: Sequencer,
-        on_fenced: Callable[[], None],
+        on_fenced: Callable[[str], None],
         on_reloaded: Callable[[dict[int, Head], Differences], None],
         wall_ms: Callable[[], int],
     ) -> None:
@@ -114,7 +114,7 @@ class Writer:
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Fenced):
-            self._call(self._on_fenced)
+            self._call(self._on_fenced, str(error))
         elif isinstance(error, CommitUnknown):
             self._stale = True
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Column, Table, bindparam, case, delete, insert, select, update
+from sqlalchemy import Column, Table, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.certificates import Certificate
@@ -37,9 +37,12 @@ class Accounts(UnderLease):
         key = rows.key_octets(user.name)
         if self._connection.execute(select(_users.id).where(_users.name_key == key)).first():
             raise KeyError(user.name)
-        result = self._connection.execute(insert(schema.users).values(rows.user_values(user)))
-        assert result.inserted_primary_key
-        return replace(user, id=int(result.inserted_primary_key[0]))
+        # A counter in the database would go back with an older copy of it, and the next account would be taken for the
+        # one that had its number; time goes on.
+        last = self._connection.execute(select(func.max(_users.id))).scalar_one() or 0
+        user = replace(user, id=max(last + 1, user.created_ms))
+        self._connection.execute(insert(schema.users).values(id=user.id, **rows.user_values(user)))
+        return user
 
     def update_user(
         self,

@@ -17,10 +17,12 @@ Row = tuple[Any, ...]
 
 
 class Guard(NamedTuple):
-    """A query before changes, and what looks at its rows: when that raises, the changes are not to be kept."""
+    """A query before changes, and what looks at its rows: when that raises, the changes are not to be kept. `change` is
+    made right after it."""
 
     question: str
     look: Callable[[list[Row]], None]
+    change: str
 
 
 # Of a statement that failed, as an error shows it.
@@ -65,13 +67,13 @@ def _raw(connection: Connection) -> Any:
 
 def change_all(connection: Connection, statements: Sequence[str], guard: Guard | None = None) -> list[int]:
     """MySQL and MariaDB: how many rows each of these statements changed. They have their values in them and are sent
-    as one question, after that of `guard`; after one that fails, none is executed. Raises SQLAlchemyError, and what
+    as one question, after those of `guard`; after one that fails, none is executed. Raises SQLAlchemyError, and what
     the guard raises.
 
     Past the cursor too: it looks through all of a statement, values included, for a second one."""
     _begin_if_needed(connection)
     raw = _raw(connection)
-    question = ";".join([guard.question, *statements] if guard else statements)
+    question = ";".join([guard.question, guard.change, *statements] if guard else statements)
     with _told(connection, None, question, (), many=False):
         answers = raw.cmd_query_iter(question.encode())
         if guard is not None:
@@ -84,6 +86,7 @@ def change_all(connection: Connection, statements: Sequence[str], guard: Guard |
                 with suppress(DBAPIError):
                     _checked(connection, question, deque, answers, 0)
                 raise
+            _checked(connection, guard.change, next, answers)
         return [int(_checked(connection, one, next, answers)["affected_rows"]) for one in statements]
 
 

@@ -5,6 +5,7 @@ returns after the log is on the disk. MySQL and MariaDB: the pure Python connect
 everywhere), InnoDB's own durability defaults, REPEATABLE READ, so that a read of several statements sees one state.
 """
 
+import errno
 import os
 from typing import Any
 
@@ -74,7 +75,10 @@ def _make_file(address: Address) -> None:
     try:
         make_folders(address.path.parent)
         if address.path.exists():
-            os.close(os.open(address.path, os.O_RDWR))
+            # Never opened here: where this process has the database open, closing another descriptor of the file frees
+            # SQLite's locks on it, and any program that looks into the database takes its log away.
+            if not os.access(address.path, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(address.path))
         else:
             os.close(open_private(address.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     except OSError as error:

@@ -12,17 +12,58 @@ from lanchat.i18n import _
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
 from lanchat_server.store.url import Address
 
-# Numbers of MySQL and MariaDB servers (1000 and up) and of the client (2000 to 2999; 3024: no answer in time).
-_NO_DATABASE = 1049
+# Numbers of MySQL and MariaDB servers (1000 to 1999, and from 3000) and of clients (2000 to 2999). Their names and
+# meanings: "Server Error Message Reference" and "Client Error Message Reference" in the MySQL 8.4 manual, "MariaDB
+# Error Code Reference" in MariaDB's.
+_NO_DATABASE = 1049  # ER_BAD_DB_ERROR
+# ER_NO_DB_ERROR, ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE
+_GONE = frozenset({1046, 1049, 1146})
+# ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
 _DUPLICATES = frozenset({1022, 1062, 1586})
-_WRONG_PASSWORD = frozenset({1045, 1698, 1524, 1862})
+# ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+_WRONG_PASSWORD = frozenset({1045, 1698})
+# ER_…ACCESS_DENIED_ERROR: database, table, column, specific, procedure; ER_CANT_CREATE_USER_WITH_GRANT
 _NO_RIGHTS = frozenset({1044, 1142, 1143, 1227, 1370, 1410})
+# CR_SOCKET_CREATE_ERROR, CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_IPSOCK_ERROR, CR_UNKNOWN_HOST, CR_WRONG_HOST_INFO
 _UNREACHABLE = frozenset({2001, 2002, 2003, 2004, 2005, 2009})
+# ER_CON_COUNT_ERROR, ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
 _NOT_LET_IN = frozenset({1040, 1129, 1130, 1203, 1226})
-_LOST = frozenset({1053, 1077, 1079, 1152, 1184, 1927, 2006, 2013, 2014, 2027, 2045, 2048, 2055, 3024, 4031})
-# The server rolled back, or refused, and says so: nothing of the transaction is there.
-_ROLLED_BACK = frozenset({1180, 1205, 1213, 1290, 1836, 3100, 3101, 3572})
-_DISK = frozenset({1021, 1114, 1030, 1290, 1836})
+_LOST = frozenset(
+    {
+        # ER_UNKNOWN_COM_ERROR: also what a node of a cluster says that has lost the others ("WSREP has not yet prepared
+        # node for application use"); a new connection may lead to another node.
+        1047,
+        # ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN, ER_SHUTDOWN_COMPLETE
+        *(1053, 1077, 1079),
+        # ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION
+        *(1152, 1184),
+        # ER_NET_READ_ERROR, ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED
+        *(1158, 1159, 1160, 1161),
+        # ER_CONNECTION_KILLED, of MariaDB
+        1927,
+        # CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_COMMANDS_OUT_OF_SYNC, CR_MALFORMED_PACKET, CR_INVALID_CONN_HANDLE,
+        # CR_SERVER_LOST_EXTENDED
+        *(2006, 2013, 2014, 2027, 2048, 2055),
+        # What the connector calls an answer that did not come in time; ER_CLIENT_INTERACTION_TIMEOUT
+        *(3024, 4031),
+    }
+)
+# After COMMIT: nothing of the transaction is there. Everything else is taken as unknown, which costs a look.
+_ROLLED_BACK = frozenset(
+    {
+        # ER_LOCK_WAIT_TIMEOUT: a lock on all commits, as of a backup (tests/unit/test_store_commit_errors.py)
+        1205,
+        # ER_LOCK_DEADLOCK: "InnoDB rolls back the entire transaction" (MySQL manual, "InnoDB Error Handling"); in a
+        # Galera cluster what certification refused (MariaDB manual, "MariaDB Galera Cluster - Known Limitations")
+        1213,
+        # ER_OPTION_PREVENTS_STATEMENT: read_only was set meanwhile (tests/unit/test_store_commit_errors.py)
+        1290,
+        # Not ER_ERROR_DURING_COMMIT (1180): in a cluster cut in two, the other part may have it and commit. Nor what
+        # Group Replication says (3100, 3101), for the same reason.
+    }
+)
+# ER_DISK_FULL, ER_RECORD_FILE_FULL, ER_OPTION_PREVENTS_STATEMENT (read_only), ER_READ_ONLY_MODE
+_DISK = frozenset({1021, 1114, 1290, 1836})
 
 
 def error_number(error: BaseException) -> int:
@@ -46,6 +87,18 @@ def is_duplicate(error: SQLAlchemyError) -> bool:
 def is_missing_database(error: SQLAlchemyError) -> bool:
     """The server is there, the database is not."""
     return error_number(error) == _NO_DATABASE
+
+
+def is_missing_table(error: SQLAlchemyError) -> bool:
+    """A table of ours, or the whole database, is not there."""
+    return not _is_sqlite(error) and error_number(error) in _GONE
+
+
+def is_rolled_back(error: SQLAlchemyError) -> bool:
+    """For COMMIT itself: the database says that nothing was stored. SQLite: "Response To Errors Within A Transaction"
+    (lang_transaction.html) and sqlite3_busy_handler's page; what is left of the transaction is rolled back by us."""
+    number = error_number(error)
+    return number in (SQLITE_BUSY, SQLITE_FULL) if _is_sqlite(error) else number in _ROLLED_BACK
 
 
 def is_lost(error: SQLAlchemyError) -> bool:
@@ -72,9 +125,7 @@ def statement_error(error: SQLAlchemyError, address: Address) -> CommitFailed:
 
 def commit_error(error: SQLAlchemyError, address: Address) -> CommitFailed | CommitUnknown:
     """For COMMIT itself. Without the database's own word that nothing was stored, nobody knows."""
-    number = error_number(error)
-    failed = number in (SQLITE_BUSY, SQLITE_FULL) if _is_sqlite(error) else number in _ROLLED_BACK
-    return (CommitFailed if failed else CommitUnknown)(explain(error, address))
+    return (CommitFailed if is_rolled_back(error) else CommitUnknown)(explain(error, address))
 
 
 def explain(error: SQLAlchemyError, address: Address, secret: str = "") -> str:

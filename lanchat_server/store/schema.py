@@ -58,20 +58,23 @@ log = Table(
     _required("epoch", _big),
 )
 
+# `changes`: counts transactions since the lease was taken, from a random number.
 lease = Table(
     "lease",
     metadata,
     Column("id", Integer(), primary_key=True, autoincrement=False),
     _required("incarnation", _big),
+    _required("changes", _big),
     _required("holder", String(255)),
     _required("taken_ms", _big),
     _required("renewed_ms", _big),
 )
 
+# `id`: see Accounts.add_user.
 users = Table(
     "users",
     metadata,
-    Column("id", _serial, primary_key=True, autoincrement=True),
+    Column("id", _serial, primary_key=True, autoincrement=False),
     _required("name", String(64)),
     _required("name_key", _octets(NAME_KEY_OCTETS)),
     _required("display_name", String(128)),
@@ -84,7 +87,6 @@ users = Table(
     _required("pending_email", String(320)),
     _required("email_from_ms", _big),
     UniqueConstraint("name_key", name="users_name_key"),
-    sqlite_autoincrement=True,
 )
 
 devices = Table(

@@ -123,8 +123,8 @@ class SqlStore:
         engine = make_engine(self.address, answer_timeout=LONG_ANSWER_TIMEOUT)
         try:
             with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-                held = connection.execute(select(schema.lease.c.incarnation).with_for_update()).scalar_one()
-                self._writing.check(held)
+                connection.execute(select(schema.lease.c.id).with_for_update())
+                self._writing.check(connection)
                 yield connection
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
@@ -132,7 +132,9 @@ class SqlStore:
             engine.dispose()
 
     def snapshot(self) -> Snapshot:
+        """For the thread that writes. Raises Fenced when the database is not as this store left it."""
         with self.reading() as connection:
+            self._writing.check(connection)
             return reads.snapshot(connection, self.log)
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
@@ -174,9 +176,9 @@ class SqlStore:
         if self._abandoned:
             return
         self._writing.give_back()
-        self._writing.close()
         self._asking.close()
         self._engine.dispose()
+        self._writing.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -8,9 +8,15 @@ A transaction asks for the lease with the first thing that it does, and locks it
 as the newest server, and nobody takes the lease before it ended. MySQL and MariaDB are asked together with what a batch
 of messages writes, so that it costs no answer of its own; SQLite, where asking costs next to nothing, at once.
 
+The lease counts transactions, from a random number that is drawn when it is taken. An older copy of the database that
+came back has the incarnation but not the count (a commit of unknown outcome leaves two counts possible), and whoever
+meets it stops for good: what it has in memory and told others is not there. Of a SQLite database the file is looked at
+as well (same_file.py). In a cluster, where locks are known to one server only, the count makes transactions collide.
+
 A connection that broke while nobody wrote is replaced, once, when a transaction has done nothing else yet.
 """
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -24,14 +30,16 @@ from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.store import schema
 from lanchat_server.store.bulk import Changes
 from lanchat_server.store.claiming import Holding, Verdict
-from lanchat_server.store.driver import Guard, Row, ask
+from lanchat_server.store.driver import Guard, Row, ask, change_all, change_many
 from lanchat_server.store.engine import WRITES
-from lanchat_server.store.errors import is_lost
+from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
+from lanchat_server.store.same_file import SameFile
 from lanchat_server.store.url import Address
 
 T = TypeVar("T")
 
-_LEASE = "SELECT incarnation FROM lease"
+_LEASE = "SELECT incarnation, changes FROM lease"
+_COUNT = "UPDATE lease SET changes = changes + 1"
 _NOW_SQLITE: ColumnElement[int] = literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
 _NOW_MYSQL: ColumnElement[int] = literal_column("CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)")
 
@@ -43,8 +51,15 @@ class Writing:
         self._engine = engine
         self._is_sqlite = address.is_sqlite
         self._now_ms = _NOW_SQLITE if self._is_sqlite else _NOW_MYSQL
-        self._guard = Guard(_LEASE if self._is_sqlite else _LEASE + " FOR UPDATE", self._check)
+        self._guard = Guard(_LEASE if self._is_sqlite else _LEASE + " FOR UPDATE", self._check, _COUNT)
+        self._file = None if address.path is None else SameFile(address.path)
         self._incarnation: int | None = None
+        # Counts of transactions that the lease may have: one, or more after commits of unknown outcome.
+        self._counts: frozenset[int] = frozenset()
+        # The one that the present transaction found.
+        self._count = 0
+        # Why nothing is written any more.
+        self._fenced: Fenced | None = None
         self._connection: Connection | None = None
         # Of the present transaction: it has the lease; its connection was made for it.
         self._held = False
@@ -54,31 +69,43 @@ class Writing:
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         """See lanchat_server.core.ports.Store."""
-        with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-            incarnation = self._take(connection, holder, now_ms)
-        self._incarnation = incarnation
+        with self._engine.connect().execution_options(**{WRITES: True}) as connection:
+            with connection.begin():
+                incarnation, count = self._take(connection, holder, now_ms)
+            self._taken(incarnation, count)
         return incarnation
 
     def claim(self, holder: str, now_ms: int, judge: Callable[[Holding], Verdict]) -> tuple[Holding, Verdict]:
         """Take the lease if it is free; what was found, and the judgement of it."""
-        lease, incarnation = schema.lease.c, None
+        lease, taken = schema.lease.c, None
         look = select(lease.incarnation, lease.renewed_ms, lease.holder, self._now_ms - lease.renewed_ms)
-        with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-            found = Holding(*connection.execute(look.with_for_update()).one())
-            verdict = judge(found)
-            if verdict is Verdict.FREE:
-                incarnation = self._take(connection, holder, now_ms)
-        self._incarnation = incarnation
+        with self._engine.connect().execution_options(**{WRITES: True}) as connection:
+            with connection.begin():
+                found = Holding(*connection.execute(look.with_for_update()).one())
+                verdict = judge(found)
+                if verdict is Verdict.FREE:
+                    taken = self._take(connection, holder, now_ms)
+            if taken is not None:
+                self._taken(*taken)
         return found, verdict
 
-    def _take(self, connection: Connection, holder: str, now_ms: int) -> int:
-        lease = schema.lease.c
+    def _take(self, connection: Connection, holder: str, now_ms: int) -> tuple[int, int]:
+        lease, count = schema.lease.c, secrets.randbits(62)
         connection.execute(
             update(schema.lease).values(
-                incarnation=lease.incarnation + 1, holder=holder[:255], taken_ms=now_ms, renewed_ms=self._now_ms
+                incarnation=lease.incarnation + 1,
+                changes=count,
+                holder=holder[:255],
+                taken_ms=now_ms,
+                renewed_ms=self._now_ms,
             )
         )
-        return int(connection.execute(select(lease.incarnation)).scalar_one())
+        return int(connection.execute(select(lease.incarnation)).scalar_one()), count
+
+    def _taken(self, incarnation: int, count: int) -> None:
+        self._incarnation, self._counts, self._fenced = incarnation, frozenset([count]), None
+        if self._file is not None:
+            self._file.remember()
 
     def renew(self) -> None:
         """In a transaction: who has the lease lives."""
@@ -86,7 +113,7 @@ class Writing:
 
     def give_back(self) -> None:
         """Nobody needs to wait for it. Not tried when the database was away last."""
-        if self._incarnation is None or self._broken:
+        if self._incarnation is None or self._broken or self._fenced is not None:
             return
         mine = schema.lease.c.incarnation == self._incarnation
         with suppress(SQLAlchemyError), self._engine.connect() as connection:
@@ -97,13 +124,25 @@ class Writing:
     def begin(self) -> None:
         if self._incarnation is None:
             raise StoreError(_("Nothing is written without the lease of the database"))
+        if self._fenced is not None:
+            raise self._fenced
         self._held = False
         self._fresh = self._connection is None
+        if self._file is not None:
+            self._guarded(self._file.check)
         if self._connection is None:
-            self._connection = self._engine.connect().execution_options(**{WRITES: True})
+            self._connection = self._connect()
         self._connection.begin()
         if self._is_sqlite:
             self.connection()
+
+    def _connect(self) -> Connection:
+        try:
+            return self._engine.connect().execution_options(**{WRITES: True})
+        except SQLAlchemyError as error:
+            if is_missing_table(error):
+                self._check([])
+            raise
 
     def connection(self) -> Connection:
         """In a transaction that has the lease."""
@@ -121,8 +160,17 @@ class Writing:
         return found
 
     def commit(self) -> None:
-        self._present.commit()
-        self._broken = False
+        """Raises SQLAlchemyError; then it may have been carried out all the same."""
+        before, self._counts = self._counts, self._counts | {self._count + 1}
+        try:
+            self._present.commit()
+        except SQLAlchemyError as error:
+            if is_rolled_back(error):
+                self._counts = before
+            raise
+        self._counts, self._broken = frozenset([self._count + 1]), False
+        if self._file is not None:
+            self._guarded(self._file.settle)
 
     def give_up(self, error: SQLAlchemyError | None) -> None:
         """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
@@ -132,16 +180,30 @@ class Writing:
         with suppress(SQLAlchemyError):
             if error is None or not is_lost(error):
                 connection.rollback()
+                # What did not fit into memory has grown the files.
+                if self._file is not None and self._fenced is None:
+                    with suppress(StoreError):
+                        self._guarded(self._file.settle)
                 return
         self._connection, self._broken = None, True
         with suppress(SQLAlchemyError):
             connection.invalidate()
             connection.close()
+        if self._file is not None and self._fenced is None:
+            with suppress(StoreError):
+                self._file.remember()
 
     def close(self) -> None:
+        """After all other connections: of SQLite's the last one moves the log into the database that it has open, and
+        one that was opened late may have a file that came in its place."""
         if self._connection is not None:
+            with suppress(SQLAlchemyError):
+                self._connection.detach()
             self._connection.close()
             self._connection = None
+        if self._file is not None:
+            with suppress(OSError, StoreError):
+                self._file.leave()
 
     @property
     def _present(self) -> Connection:
@@ -152,6 +214,8 @@ class Writing:
         try:
             return work()
         except SQLAlchemyError as error:
+            if is_missing_table(error):
+                self._check([])
             if self._fresh or not is_lost(error):
                 raise
             self.give_up(error)
@@ -159,7 +223,11 @@ class Writing:
         return work()
 
     def _ask(self) -> None:
-        self._check(ask(self._present, self._guard.question))
+        if self._is_sqlite:
+            self._check(ask(self._present, self._guard.question))
+            change_many(self._present, self._guard.change, [()])
+        else:
+            change_all(self._present, [], self._guard)
 
     def _write(self, fill: Callable[[Changes], None], guard: Guard | None) -> int:
         changes = Changes(self._present, guard)
@@ -167,13 +235,35 @@ class Writing:
         changes.send()
         return changes.found
 
-    def check(self, incarnation: int) -> None:
-        """Raises Fenced unless this is the incarnation of the lease that was taken here."""
-        self._check([(incarnation,)])
+    def check(self, connection: Connection) -> None:
+        """Raises Fenced unless the lease is as it was left here. Where none was taken, nothing is known of it."""
+        if self._incarnation is None:
+            return
+        if self._file is not None:
+            self._guarded(self._file.check)
+        lease = schema.lease.c
+        self._check([tuple(row) for row in connection.execute(select(lease.incarnation, lease.changes))])
 
     def _check(self, held: list[Row]) -> None:
-        if held != [(self._incarnation,)]:
-            raise Fenced(_("A newer server has taken over the database: this one stops"))
+        self._guarded(lambda: self._compare(held))
+
+    def _compare(self, held: list[Row]) -> None:
+        incarnation, count = held[0] if len(held) == 1 else (0, 0)
+        assert self._incarnation is not None
+        if incarnation > self._incarnation:
+            raise Fenced(_("A newer server has taken over the database"))
+        if incarnation != self._incarnation or count not in self._counts:
+            raise Fenced(
+                _("The database is not as this server left it: an older copy or another one came in its place")
+            )
+        self._count = count
+
+    def _guarded(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except Fenced as error:
+            self._fenced = error
+            raise
 
 
 class UnderLease:

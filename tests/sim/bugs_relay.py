@@ -35,7 +35,7 @@ def heads_are_not_read_anew() -> list[Change]:
 
     def failed(self: Writer, error: BaseException) -> None:
         if isinstance(error, Fenced):
-            self._call(self._on_fenced)
+            self._call(self._on_fenced, str(error))
 
     return [(Writer, "_failed", failed)]
 

@@ -415,7 +415,7 @@ class SimServer:
     def _error(self, context: dict[str, Any]) -> None:
         self.world.fail(context.get("exception") or AssertionError(context["message"]))
 
-    def _fenced(self) -> None:
+    def _fenced(self, _reason: str) -> None:
         self.world.counters["fenced server"] += 1
         self.crash()
 

@@ -33,7 +33,7 @@ def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
     rig = Rig()
 
     async def commit() -> None:
-        writer = Writer(rig.store, rig.directory, rig.sequencer, lambda: None, lambda *_: None, lambda: WALL_MS)
+        writer = Writer(rig.store, rig.directory, rig.sequencer, lambda _reason: None, lambda *_: None, lambda: WALL_MS)
         await writer.commit([rig.submission(rig.authors[1].message("hello"))])
         assert await writer.close(60.0)
 

@@ -1,0 +1,96 @@
+"""The database is exchanged under a server that runs: it stops with one sentence, and acknowledges nothing before."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.protocol import wire
+from tests.support.mariadb import MariaDB
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient
+from tests.support.waiting import patient
+
+
+@pytest.fixture
+def mariadb_own() -> Iterator[MariaDB]:
+    """A database server that the test may kill."""
+    with MariaDB() as own:
+        yield own
+
+
+def assert_stopped(server: ServerProcess, said: str) -> None:
+    assert server.wait(patient(20)) == 1
+    assert said in server.stderr[-1]
+    assert "stopped" in server.stderr[-1]
+
+
+def assert_refused(client: RawClient, room: int) -> None:
+    """A message to a server whose database is another one."""
+    client.send(wire.Submit([client.message(room, "into the void")]))
+    try:
+        while not isinstance(frame := client.receive(patient(20)), wire.Decided):
+            pass
+    except (OSError, EOFError):
+        return
+    raise AssertionError(f"acknowledged: {frame}")
+
+
+def test_sqlite_file_is_replaced(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(data) as server, RawClient(server.port) as client:
+        client.register("anna")
+        (file,) = data.glob("*.sqlite3")
+        source, copy = sqlite3.connect(file), sqlite3.connect(tmp_path / "copy")
+        source.backup(copy)
+        source.close()
+        copy.close()
+        assert client.say(client.rooms["general"], "kept").seq == 1
+        (tmp_path / "copy").rename(file)
+        assert_refused(client, client.rooms["general"])
+        assert_stopped(server, "replaced or changed by another program")
+
+
+def test_program_that_looks_into_the_database_leaves_it_as_it_is(tmp_path: Path) -> None:
+    """Also right after the tables were made: SQLite's locks are held, so the other one is not the last to close it."""
+    data = tmp_path / "data"
+    with ServerProcess(data) as server, RawClient(server.port) as client:
+        client.register("anna")
+        (file,) = data.glob("*.sqlite3")
+        for number in (1, 2):
+            other = sqlite3.connect(file)
+            assert other.execute("SELECT count(*) FROM records").fetchone() == (number - 1,)
+            other.close()
+            assert file.with_name(file.name + "-wal").exists()
+            assert client.say(client.rooms["general"], "kept").seq == number
+
+
+def test_sqlite_file_is_removed_while_nobody_writes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(data) as server:
+        (file,) = data.glob("*.sqlite3")
+        file.unlink()
+        assert_stopped(server, "replaced or changed by another program")
+
+
+@pytest.mark.mariadb
+def test_mariadb_comes_back_as_an_older_copy(tmp_path: Path, mariadb_own: MariaDB) -> None:
+    """Nobody becomes somebody else: an account made meanwhile is not in the copy, nor is its number given away."""
+    mariadb_own.create_database("older")
+    with ServerProcess(tmp_path / "data", database=mariadb_own.url("older")) as server:
+        with RawClient(server.port) as first:
+            first.register("anna")
+        mariadb_own.stop()
+        shutil.copytree(mariadb_own.folder / "data", tmp_path / "copy")
+        mariadb_own.start()
+        with RawClient(server.port) as client:
+            client.register("boris")
+            assert client.say(client.rooms["general"], "kept").seq == 1
+            mariadb_own.kill()
+            shutil.rmtree(mariadb_own.folder / "data")
+            (tmp_path / "copy").rename(mariadb_own.folder / "data")
+            mariadb_own.start()
+            assert_refused(client, client.rooms["general"])
+            assert_stopped(server, "older copy")
