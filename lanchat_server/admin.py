@@ -7,6 +7,7 @@ data either, nor one on another computer. Whatever else happens ends the command
 
 import asyncio
 import json
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -29,7 +30,11 @@ from lanchat_server.service.admin_channel import (
     ANSWER_TIMEOUT,
     BACKUP_TIMEOUT,
     MISUNDERSTOOD,
+    NONCE,
     SILENCE_MAX,
+    is_nonce,
+    is_proof,
+    prove,
 )
 from lanchat_server.store import open_store
 
@@ -57,7 +62,7 @@ def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -
             raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
         if operation == "backup":
             file = config.data_dir / BACKUP_FILE
-            return describe_backup(file, backup_at_rest(file, config.database, config.data_dir))
+            return describe_backup(backup_at_rest(file, config.database, config.data_dir))
         return asyncio.run(_at_rest(config, operation, arguments))
     except Fenced as error:
         raise AdminError(_("A server started meanwhile: give the command again")) from error
@@ -88,11 +93,11 @@ def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> d
     sock = _connect(data_dir, place[0]) if place is not None else None
     if place is None or sock is None:
         return None
-    request = {"token": place[1], "operation": operation, "arguments": arguments}
     timeout = BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT
     try:
         with sock:
-            answer = json.loads(_exchange(sock, json.dumps(request, ensure_ascii=False).encode() + b"\n", timeout))
+            request = {"proof": _introduce(sock, data_dir, place[1]), "operation": operation, "arguments": arguments}
+            answer = _exchange(sock, request, timeout)
     except (OSError, ValueError, RecursionError):
         answer = None
     usable = isinstance(answer, dict) and ("result" in answer or answer.get("error") not in (None, *MISUNDERSTOOD))
@@ -133,12 +138,32 @@ def _connect(data_dir: Path, port: int) -> socket.socket | None:
         raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE)) from error
 
 
-def _exchange(sock: socket.socket, question: bytes, timeout: float) -> bytes:
-    """The line that answers. Raises OSError, also when it is not complete within `timeout` seconds, or when nothing at
-    all comes for SILENCE_MAX: a server that works on it sends blanks."""
+def _introduce(sock: socket.socket, data_dir: Path, token: str) -> str:
+    """What proves to the server that this command may read its data directory. Raises AdminError unless the other end
+    has shown the same first: anybody may have got the port of a server that was killed."""
+    nonce = secrets.token_hex(NONCE)
+    try:
+        answer = _exchange(sock, {"nonce": nonce}, SILENCE_MAX)
+    except (OSError, ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict) and is_nonce(theirs := answer.get("nonce")):
+        known = is_proof(answer.get("proof"), prove(token, "server", nonce, theirs))
+        if known:
+            return prove(token, "command", nonce, theirs)
+    text = _(
+        "What listens for the server with the data in {path} did not show that it is this server, so nothing was sent"
+        " to it. If none is running there, remove {file}"
+    )
+    raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+
+
+def _exchange(sock: socket.socket, question: dict[str, Any], timeout: float) -> Any:
+    """What answers, of any type. Raises OSError, also when the line is not complete within `timeout` seconds, or when
+    nothing at all comes for SILENCE_MAX (a server that works on it sends blanks); ValueError and RecursionError when it
+    is no JSON."""
     end = time.monotonic() + timeout
     sock.settimeout(SILENCE_MAX)
-    sock.sendall(question)
+    sock.sendall(json.dumps(question, ensure_ascii=False).encode() + b"\n")
     answer = bytearray()
     while not answer.endswith(b"\n"):
         sock.settimeout(max(0.01, min(SILENCE_MAX, end - time.monotonic())))
@@ -146,7 +171,7 @@ def _exchange(sock: socket.socket, question: bytes, timeout: float) -> bytes:
         if not octets or len(answer) > ANSWER_MAX or time.monotonic() > end:
             raise TimeoutError
         answer += octets
-    return bytes(answer)
+    return json.loads(bytes(answer))
 
 
 # --- A database that no server has ------------------------------------------------------------------------------------

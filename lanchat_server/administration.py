@@ -249,14 +249,13 @@ def make_backup(store: SqlStore, data_dir: Path) -> dict[str, Any]:
     """Write a backup into the data directory, for whoever asked to move it away: a server that runs as another user
     could not write where that one wants it. Raises StoreError."""
     file = data_dir / BACKUP_FILE
-    return describe_backup(file, backup(file, store, data_dir / "keys"))
+    return describe_backup(backup(file, store, data_dir / "keys"))
 
 
-def describe_backup(file: Path, summary: Summary) -> dict[str, Any]:
+def describe_backup(summary: Summary) -> dict[str, Any]:
     """The result of the operation `backup`."""
     log = summary.log
     return {
-        "file": str(file),
         "log_id": log.log_id.hex(),
         "log_epoch": log.epoch,
         "users": summary.users,

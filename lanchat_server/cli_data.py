@@ -1,6 +1,7 @@
 """Commands on keys and database as a whole: init-db, backup, restore."""
 
 import argparse
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 from lanchat.cli.exits import DONE, FAILED, CliError
 from lanchat.cli.output import Output, shown
 from lanchat.i18n import _, ngettext
-from lanchat.store.files import Destination
+from lanchat.store.files import Destination, open_private
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 
@@ -38,6 +39,7 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: Output)
 def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     """Write keys and database to a file."""
     from lanchat_server.admin import AdminError, run_admin
+    from lanchat_server.administration import BACKUP_FILE
 
     try:
         # Before the work: whatever cannot be written to is known at once.
@@ -47,7 +49,8 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     to_stdout = destination.is_standard_output
     try:
         made = run_admin(settings, "backup", {})
-        _claim(Path(made["file"]), destination, options.file)
+        # Never a path from the answer.
+        _claim(settings.data_dir / BACKUP_FILE, destination, options.file)
     except AdminError as error:
         raise CliError(FAILED, str(error)) from None
     finally:
@@ -60,7 +63,7 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) 
 def _claim(made: Path, destination: Destination, file: Path) -> None:
     """Copy the server's backup to where the administrator wants it; other disks included, never half of it."""
     try:
-        with made.open("rb") as source:
+        with open(open_private(made, os.O_RDONLY), "rb") as source:
             shutil.copyfileobj(source, destination.stream, 1 << 20)
         destination.finish()
     except OSError as error:

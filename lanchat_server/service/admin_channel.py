@@ -1,8 +1,16 @@
 """The administrator's local channel: how `lanchat-server users …` and `status` reach the running server.
 
-A JSON line in, a JSON line out, over TCP on the loopback address. The file `admin.json` in the data directory (mode
-0600) holds port and token: whoever can read it could read the database as well. The token is compared before anything
-else, and a line is bounded.
+JSON lines over TCP on the loopback address. The file `admin.json` in the data directory (mode 0600) holds port and
+token: whoever can read it could read the database as well. The token itself is never sent: a server that was killed
+leaves the file, and anybody on the computer may get its port then. So each end shows that it knows the token, by an
+HMAC over two numbers that are drawn for this connection, the server first:
+
+    command  {"nonce": …}
+    server   {"nonce": …, "proof": …}
+    command  {"proof": …, "operation": …, "arguments": …}
+    server   {"result": …} or {"error": …}
+
+The proof is compared before anything else, and a line is bounded.
 """
 
 import asyncio
@@ -13,7 +21,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from lanchat.store.files import replace_file
 from lanchat_server.core.ports import StoreError
@@ -22,13 +30,16 @@ from lanchat_server.service.errors import Refused
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
 # What whoever is not of this server's data directory hears.
-MISUNDERSTOOD = ("not a request", "wrong token")
+MISUNDERSTOOD = ("not a request", "wrong proof")
 ANSWER_TIMEOUT = 30.0
 # A server that works on a command shows so; one that is silent for longer has stopped, or hangs.
 SIGN_OF_LIFE = 2.0
 SILENCE_MAX = 10.0
 # A backup reads everything: 10 million messages are some 5 GB, which a slow disk takes half an hour for.
 BACKUP_TIMEOUT = 3600.0
+
+# Octets of the number that an end draws.
+NONCE = 32
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -51,6 +62,25 @@ async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.Stre
         return task.result()
     finally:
         task.cancel()
+
+
+def _line(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
+def prove(token: str, who: str, command_nonce: str, server_nonce: str) -> str:
+    """What shows that `who` ("server" or "command") of a connection knows the token."""
+    return hmac.digest(token.encode(), f"{who} {command_nonce} {server_nonce}".encode(), "sha256").hex()
+
+
+def is_proof(found: object, expected: str) -> bool:
+    """Compared in constant time; whatever else is found is none."""
+    return isinstance(found, str) and hmac.compare_digest(found.encode(errors="replace"), expected.encode())
+
+
+def is_nonce(found: object) -> TypeGuard[str]:
+    """Whether an end may have drawn this."""
+    return isinstance(found, str) and len(found) == 2 * NONCE and found.isascii()
 
 
 class AdminChannel:
@@ -77,28 +107,47 @@ class AdminChannel:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
+                expected = await self._introduce(reader, writer)
                 line = await reader.readline()
             if await _hung_up(reader):
                 # As after a moment in which this process was stopped: the person was told that nothing is known of it.
                 log.warning("the administrator's channel: nobody waits for an answer any more")
                 return
             async with asyncio.timeout(BACKUP_TIMEOUT):
-                answer = await _with_signs_of_life(self._answer(line), writer)
-            writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                answer = await _with_signs_of_life(self._answer(line, expected), writer)
+            writer.write(_line(answer))
             await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
             log.warning("the administrator's channel: %s", error)
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """Show whoever connected that this is the server; what proves the same of him. Raises ValueError."""
+        nonce = self._nonce_in(await reader.readline())
+        if nonce is None:
+            writer.write(_line({"error": MISUNDERSTOOD[0]}))
+            raise ValueError(MISUNDERSTOOD[0])
+        mine = secrets.token_hex(NONCE)
+        writer.write(_line({"nonce": mine, "proof": prove(self._token, "server", nonce, mine)}))
+        return prove(self._token, "command", nonce, mine)
+
+    @staticmethod
+    def _nonce_in(line: bytes) -> str | None:
+        try:
+            nonce = json.loads(line)["nonce"]
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+            return None
+        return nonce if is_nonce(nonce) else None
+
+    async def _answer(self, line: bytes, expected: str) -> dict[str, Any]:
+        """`expected`: the proof of a command on this connection."""
         try:
             request = json.loads(line)
-            token, operation, arguments = request["token"], request["operation"], request["arguments"]
-            right = hmac.compare_digest(token.encode(), self._token.encode())
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            proof, operation, arguments = request["proof"], request["operation"], request["arguments"]
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {"error": MISUNDERSTOOD[0]}
-        if not right:
+        if not is_proof(proof, expected):
             return {"error": MISUNDERSTOOD[1]}
         try:
             return {"result": await self._operate(operation, arguments)}

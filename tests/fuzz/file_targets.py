@@ -256,7 +256,9 @@ def _admin_line(octets: bytes) -> None:
         return None
 
     async def answer() -> dict[str, Any]:
-        return await AdminChannel(Path("/nowhere"), operate)._answer(octets)
+        channel = AdminChannel(Path("/nowhere"), operate)
+        channel._nonce_in(octets)
+        return await channel._answer(octets, "1" * 64)
 
     answered = asyncio.run(answer())
     assert json.dumps(answered)
@@ -266,7 +268,10 @@ def _admin_line(octets: bytes) -> None:
 
 def _admin_lines() -> list[bytes]:
     token = "0" * 64
-    return [json.dumps({"token": token, "operation": name, "arguments": {}}).encode() for name in ("status", "users")]
+    return [
+        json.dumps({"proof": token, "nonce": token, "operation": name, "arguments": {}}).encode()
+        for name in ("status", "users")
+    ]
 
 
 _SETTINGS = b'language = "ru"\ntheme = "light"\n[last_rooms]\n' + b"6c" * 16 + b" = 3\n"

@@ -79,6 +79,14 @@ def _read(sock: socket.socket) -> None:
         pass
 
 
+def _introduce(sock: socket.socket) -> None:
+    line = sock.makefile("rb").readline()
+    if line:
+        nonce, mine = json.loads(line)["nonce"], "1" * 64
+        proof = admin_channel.prove(TOKEN, "server", nonce, mine)
+        sock.sendall(json.dumps({"nonce": mine, "proof": proof}).encode() + b"\n")
+
+
 def _send(octets: bytes) -> Behaviour:
     def behave(sock: socket.socket) -> None:
         _read(sock)
@@ -97,6 +105,7 @@ def _half_a_line_and_hang(sock: socket.socket) -> None:
     _hang(sock)
 
 
+TOKEN = "0" * 64
 BEHAVIOURS: dict[str, Behaviour] = {
     "hangs": _hang,
     "closes at once": lambda sock: None,
@@ -108,17 +117,18 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "no object": _send(b"[1, 2]\n"),
     "an object that is no answer": _send(b'{"event": "ready"}\n'),
     "busy": _send(b'{"error": "too much waits for the database"}\n'),
-    "another server": _send(b'{"error": "wrong token"}\n'),
+    "another server": _send(b'{"error": "wrong proof"}\n'),
     "endless": lambda sock: [sock.sendall(b"x" * 65536) for _ in range(1000)] and None,
 }
 
 
 class Channel:
-    """Listens where admin.json says, and behaves."""
+    """Listens where admin.json says, and behaves, once it has shown that it knows the token if `proven`."""
 
-    def __init__(self, folder: Path, behave: Behaviour) -> None:
+    def __init__(self, folder: Path, behave: Behaviour, *, proven: bool = True) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._behave = behave
+        self._proven = proven
         point_at(folder, self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -131,6 +141,8 @@ class Channel:
                 return
             with sock:
                 try:
+                    if self._proven:
+                        _introduce(sock)
                     self._behave(sock)
                 except OSError:
                     continue
@@ -142,7 +154,7 @@ class Channel:
 
 
 def point_at(folder: Path, port: int) -> None:
-    (folder / ADMIN_FILE).write_text(json.dumps({"port": port, "token": "0" * 64}))
+    (folder / ADMIN_FILE).write_text(json.dumps({"port": port, "token": TOKEN}))
 
 
 def refused(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> str:
@@ -154,10 +166,13 @@ def refused(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> 
     return text
 
 
+@pytest.mark.parametrize("proven", [True, False], ids=["proven", "unproven"])
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_without_a_definite_answer_nothing_is_written(config: ServerConfig, database: Database, behaviour: str) -> None:
+def test_without_a_definite_answer_nothing_is_written(
+    config: ServerConfig, database: Database, behaviour: str, proven: bool
+) -> None:
     before = everything(database)
-    channel = Channel(database.folder, BEHAVIOURS[behaviour])
+    channel = Channel(database.folder, BEHAVIOURS[behaviour], proven=proven)
     try:
         refused(config, "users.disable", {"user": "Carla"})
         with pytest.raises(StoreError, match="stop it first"):
@@ -207,7 +222,8 @@ def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database
     rows = {row["name"]: row for row in run_admin(config, "users.list", {})}
     assert rows["boris"]["role"] == "member"
     assert (rows["Carla"]["role"], rows["Carla"]["disabled"]) == ("moderator", False)
-    assert Path(run_admin(config, "backup", {})["file"]).exists()
+    assert run_admin(config, "backup", {})["users"] == len(rows)
+    assert (database.folder / "unclaimed.backup").exists()
 
 
 # --- A server that holds the database ---------------------------------------------------------------------------------
@@ -430,7 +446,10 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
         try:
             where = json.loads((tmp_path / ADMIN_FILE).read_text())
             reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
-            request = {"token": where["token"], "operation": "backup", "arguments": {}}
+            writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
+            mine = json.loads(await reader.readline())["nonce"]
+            proof = admin_channel.prove(where["token"], "command", "2" * 64, mine)
+            request = {"proof": proof, "operation": "backup", "arguments": {}}
             writer.write(json.dumps(request).encode() + b"\n")
             assert await reader.readexactly(3) == b"   "
             released.set()
