@@ -105,6 +105,8 @@ class Writing:
     def _taken(self, incarnation: int, count: int) -> None:
         self._incarnation, self._counts, self._fenced = incarnation, frozenset([count]), None
         if self._file is not None:
+            # From now on one connection is open: the last one that is closed takes the write-ahead log away.
+            self._connection = self._connection or self._connect()
             self._file.remember()
 
     def renew(self) -> None:

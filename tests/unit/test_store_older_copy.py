@@ -219,6 +219,11 @@ TROUBLES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture
+def sqlite_unused(tmp_path: Path) -> SqlStore:
+    return Database(tmp_path, None).open()
+
+
+@pytest.fixture
 def sqlite(tmp_path: Path) -> SqlStore:
     database = Database(tmp_path, None)
     store = database.open()
@@ -270,6 +275,15 @@ def test_copy_that_came_in_its_place_does_not_get_the_old_log(tmp_path: Path) ->
     assert [row.name for row in again.snapshot().users] == ["Anna"]
     assert (tmp_path / "lanchat.sqlite3-wal.left").exists()
     database.close()
+
+
+def test_reader_that_is_closed_is_no_change_by_another_program(sqlite_unused: SqlStore) -> None:
+    """Nothing was written yet, so no other connection needs to be open."""
+    general(sqlite_unused)
+    sqlite_unused._engine.dispose()
+    assert general(sqlite_unused).name == "general"
+    added(sqlite_unused, "Anna")
+    sqlite_unused.close()
 
 
 def give_up_much(store: SqlStore, log: Log) -> None:
