@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from lanchat.cli.exits import NOT_STORED, USAGE, CliError
+from lanchat.cli.exits import DONE, NOT_STORED, USAGE, CliError, code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
 from lanchat.cli.output import Output
 from lanchat.cli.session import Session
-from lanchat.cli.terminal import TypedLines, terminal_kept
+from lanchat.cli.terminal import TypedLines, has_terminal, terminal_kept
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.protocol.text import clean_text
@@ -29,7 +29,8 @@ LAST_WORDS = 10.0  # seconds for the last messages to be stored when the person 
 
 
 async def chat(session: Session) -> None:
-    """Until /quit or the end of input. Exit code 6 when the last messages were not stored in time."""
+    """Until /quit or the end of input. Exit code 6 when the last messages were not stored in time, not 0 when a line
+    from a pipe could not be sent."""
     if sys.stdin is None:
         raise CliError(USAGE, _("Standard input is closed"))
     with terminal_kept():
@@ -105,6 +106,7 @@ class Conversation:
         self._follower = Follower(session, HISTORY)
         self._view = ConversationView(self._follower, self._output)
         self._last_sent = ""
+        self._failed = DONE  # exit code of the last line that a script wrote and that could not be sent
 
     async def run(self) -> None:
         """Both directions at once, until the person leaves."""
@@ -121,6 +123,8 @@ class Conversation:
             self._output.typed = None
             typed.close()
             await self._last_words()
+            if self._failed:
+                raise CliError(self._failed, _("Not everything could be done"))
         finally:
             following.cancel()
             typing.cancel()
@@ -147,6 +151,8 @@ class Conversation:
                 if not await self._take(line):
                     return
             except api.CommandError as error:
+                if not has_terminal():
+                    self._failed = code_of(error)
                 self._output.warn(error.text)
 
     async def _take(self, line: str) -> bool:

@@ -1,5 +1,6 @@
 """Commands about messages: send, edit, delete, react, history, receipts."""
 
+import contextlib
 import sys
 from typing import Any
 
@@ -53,10 +54,11 @@ def _typed_text(text: str) -> str:
         return text
     if sys.stdin is None:
         raise CliError(USAGE, _("Standard input is closed"))
-    try:
-        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise CliError(FAILED, _("Standard input is not UTF-8 text")) from None
+    with contextlib.suppress(UnicodeDecodeError):
+        text = sys.stdin.read()
+        if "\0" not in text:  # no mark that was copied along: only what is no text has it
+            return text.removesuffix("\n").removesuffix("\r")
+    raise CliError(FAILED, _("Standard input is not UTF-8 text"))
 
 
 async def _room_to_write(session: Session) -> api.RoomView:

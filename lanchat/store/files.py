@@ -25,7 +25,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -197,9 +197,11 @@ class Destination:
 
     def _open(self, name: str) -> int:
         inherited = _STREAMS.get(name)
-        if inherited is None and (found := _DESCRIPTOR.fullmatch(name)):
-            inherited = int(found[1])
+        found = _DESCRIPTOR.fullmatch(name)
+        if inherited is None and found and found[1] in (None, "self", "thread-self", str(os.getpid())):
+            inherited = int(found[2])
         if inherited is not None:
+            _check_open(inherited, name)
             return os.dup(inherited)
         if not name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
@@ -229,6 +231,16 @@ class Destination:
         if old is not None and sys.platform != "win32":
             _take_owner_and_mode(descriptor, old)
         return descriptor
+
+
+def _check_open(descriptor: int, name: str | Path) -> None:
+    """Raises OSError for a standard stream that was closed when this program began: something else has its number."""
+    if sys.platform == "win32":  # a program without a console
+        return
+    reasons = (_("Standard input is closed"), _("standard output is closed"), os.strerror(errno.EBADF))
+    for stream, number, reason in zip((sys.__stdin__, sys.__stdout__, sys.__stderr__), range(3), reasons, strict=True):
+        if stream is None and number == descriptor:
+            raise OSError(errno.EBADF, reason, str(name))
 
 
 def _take_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
@@ -264,6 +276,8 @@ def reading(name: str | Path) -> Iterator[IO[bytes]]:
     """What a person named ("-": standard input), in a form that can be read from any place: of a pipe a private copy.
     Raises OSError."""
     number = 0 if str(name) == "-" else None
+    if number is not None:
+        _check_open(number, name)
     with open(os.dup(number) if number is not None else name, "rb") as source:
         if source.seekable():
             yield source

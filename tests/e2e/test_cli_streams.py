@@ -33,12 +33,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def anna(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Options of a profile that is logged in."""
+    """Options of a profile that is logged in, in a room with one message."""
     profile = tmp_path_factory.mktemp("anna")
     options = ("--server", f"127.0.0.1:{server.port}", "--profile", str(profile))
-    argv = [*options[:2], "register", "--user", "anna", "--accept-new"]
-    done = run_client(argv, profile, env={"LANCHAT_PASSWORD": "correct horse"})
-    assert done.returncode == 0, done.stderr
+    for command in (["register", "--user", "anna", "--accept-new"], ["send", "general", "first"]):
+        done = run_client([*options[:2], *command], profile, env={"LANCHAT_PASSWORD": "correct horse"})
+        assert done.returncode == 0, done.stderr
     return options
 
 
@@ -87,7 +87,7 @@ def test_usage_errors(argv: tuple[str, ...], streams: str, tmp_path: Path) -> No
 def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, tmp_path: Path) -> None:
     done = shell((*CLIENT, *anna, *command.split()), STREAMS[streams], tmp_path)
     text = said(done)
-    lost = command != "history general" and ("output" in streams or streams == "all closed")
+    lost = "output" in streams or streams == "all closed"
     assert done.returncode == int(lost), text
     assert not lost or "error" in streams or streams == "all closed" or text.splitlines()[-1].startswith("lanchat: ")
 
@@ -99,6 +99,27 @@ def test_commands_of_the_server(server: ServerProcess, command: str, streams: st
     text = said(done)
     assert done.returncode == int("output" in streams or streams == "all closed"), text
     assert text.count("\n") <= 1
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("program", ["client", "server"])
+def test_a_named_stream_that_is_closed_is_an_error(
+    server: ServerProcess, anna: tuple[str, ...], program: str, file: str, tmp_path: Path
+) -> None:
+    argv: tuple[str, ...] = (*CLIENT, *anna, "export", "general", file)
+    if program == "server":
+        argv = (*SERVER, "--data-dir", str(server.data_dir), "backup", file)
+    done = shell(argv, ">&-", tmp_path)
+    assert said(done).endswith(": standard output is closed\n")
+    assert said(done).count("\n") == 1
+    assert done.returncode == 1
+
+
+def test_restore_from_a_closed_input(tmp_path: Path) -> None:
+    done = shell((*SERVER, "--data-dir", str(tmp_path / "data"), "restore", "-"), "<&-", tmp_path)
+    assert said(done) == "lanchat-server: -: Standard input is closed\n"
+    assert done.returncode == 1
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("streams", [">&-", "> /dev/full"])

@@ -279,10 +279,24 @@ def test_chat_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 def test_chat_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     talk = Talk(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.Trouble.INVALID, "not yours"))
+    monkeypatch.setattr("lanchat.cli.chat.has_terminal", lambda: True)
     assert run(talk.client, "chat", "general") == 0
     captured = capsys.readouterr()
     assert "not yours\n" in captured.err
     assert "still here" in captured.out
+
+
+@pytest.mark.parametrize(("trouble", "code"), [(api.Trouble.LOCAL, 1), (api.Trouble.REFUSED, 4)])
+@pytest.mark.parametrize("failing", ["one", "/edit 10 better", "/delete 10", "/react 3 👍"])
+def test_chat_ends_with_a_code_when_a_line_from_a_pipe_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, trouble: api.Trouble, code: int
+) -> None:
+    fails = refusal(trouble, "the disk is full")
+    talk = Talk(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
+    assert run(talk.client, "chat", "general") == code
+    said = capsys.readouterr().err
+    assert "the disk is full\n" in said
+    assert said.endswith("lanchat: Not everything could be done\n")
 
 
 def test_chat_ends_with_6_when_the_last_words_are_not_stored(

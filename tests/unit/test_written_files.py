@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -88,6 +89,17 @@ class TestWhatAPersonNamed:
         assert "2 messages written" in err
         after = os.lstat("/dev/stdout")
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    def test_another_process_output_is_not_ours(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        other = tmp_path / "other.txt"
+        with other.open("wb") as file, subprocess.Popen(["sleep", "60"], stdout=file) as process:
+            try:
+                assert exported(f"/proc/{process.pid}/fd/1") == 0
+            finally:
+                process.kill()
+        assert "two" in other.read_text()
+        assert "two" not in capfd.readouterr().out
 
     def test_standard_output_as_json(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert exported("-", "--json") == 0
