@@ -20,9 +20,10 @@ class CoreConfig(msgspec.Struct, frozen=True):
     gather_enough: int = 128
     # While a batch is being written, so many make the next one, whose signatures are checked meanwhile.
     ahead_enough: int = 128
-    # Messages waiting for the writer, all sessions together: 2 s of work at 2,000 messages/s; 4,096 × 17 KiB = 70 MiB
-    # at the very worst. Beyond it: Busy.
+    # Messages waiting for the writer, all sessions together, and their octets: 2 s of work at 2,000 messages/s. Beyond
+    # either: Busy.
     queue_max: int = 4096
+    queue_octets: int = 16 << 20
     # Of one session, so that one client cannot fill the queue; as many again may wait for their predecessors.
     session_queue_max: int = 256
     message_rate: float = 10.0
@@ -39,6 +40,7 @@ class CoreConfig(msgspec.Struct, frozen=True):
     # Messages of one run that came before their predecessor; as many as a client has under way.
     hold_per_run: int = 64
     hold_max: int = 4096
+    hold_octets: int = 8 << 20
     # How long the predecessor is waited for before a gap is accepted: when somebody else handed the message in and its
     # author is away, and when the author's own session offers it all the time, the last time within `hold_fresh`.
     hold_time: float = 10.0
@@ -53,9 +55,9 @@ class CoreConfig(msgspec.Struct, frozen=True):
     udp_fresh: float = 60.0
     # Octets queued on one session's TLS channel before it counts as lagging: a page and some.
     lag_octets: int = 1 << 20
-    # Records kept in memory for repair, per room and in all rooms (a record is 0.2 to 17 KiB).
+    # Records kept in memory for repair, per room, and the memory that they take in all rooms (0.7 to 17 KiB each).
     recent_per_room: int = 512
-    recent_octets: int = 32 << 20
+    recent_octets: int = 16 << 20
     # Repairs that are being read from the database at a time: in all, and for one session. The rest is asked for again.
     fetches_max: int = 128
     fetches_per_session: int = 4

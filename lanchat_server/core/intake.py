@@ -15,6 +15,9 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import RunKey
 from lanchat_server.core.sequencer import Submission
 
+# The values around a message and its signature.
+SUBMISSION_OCTETS = 1000
+
 
 class Intake:
     """Bounded: the queue in all (by the caller), what one run, one session and all together may hold."""
@@ -26,6 +29,7 @@ class Intake:
         self._held_for: Counter[int] = Counter()
         self._held: dict[RunKey, dict[int, _Held]] = {}
         self._held_count = 0
+        self._octets = self._held_octets = 0
         # When each in the queue that has `force` was put there.
         self._forced: dict[MessageKey, float] = {}
 
@@ -39,7 +43,7 @@ class Intake:
 
     @property
     def full(self) -> bool:
-        return len(self._queue) >= self._config.queue_max
+        return len(self._queue) >= self._config.queue_max or self._octets >= self._config.queue_octets
 
     def queued(self, session: int) -> int:
         """How many in the queue this session handed in."""
@@ -47,6 +51,7 @@ class Intake:
 
     def put(self, submission: Submission) -> None:
         self._queue.append(submission)
+        self._octets += _size(submission)
         self._queued[submission.session] += 1
 
     def take(self, now: float) -> list[Submission]:
@@ -54,6 +59,7 @@ class Intake:
         longer forced: its author may have come meanwhile."""
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
         for number, submission in enumerate(batch):
+            self._octets -= _size(submission)
             _count_down(self._queued, submission.session)
             if submission.force and now - self._forced.pop(submission.header.key, now) > self._config.hold_fresh:
                 batch[number] = replace(submission, force=False)
@@ -73,6 +79,7 @@ class Intake:
             return False
         self._held.setdefault(submission.run, {})[n] = _Held(submission, now, now)
         self._held_count += 1
+        self._held_octets += _size(submission)
         self._held_for[session] += 1
         return True
 
@@ -80,7 +87,8 @@ class Intake:
         config = self._config
         held, session = self._held.get(submission.run, {}), submission.session
         session_full = self._held_for[session] >= config.session_queue_max
-        if not session_full and len(held) < config.hold_per_run and self._held_count < config.hold_max:
+        few = self._held_count < config.hold_max and self._held_octets < config.hold_octets
+        if not session_full and len(held) < config.hold_per_run and few:
             return True
         # A session that is full gives up one of its own.
         mine = (n for n, item in held.items() if not session_full or item.submission.session == session)
@@ -161,10 +169,16 @@ class Intake:
         if item is None:
             return None
         self._held_count -= 1
+        self._held_octets -= _size(item.submission)
         _count_down(self._held_for, item.submission.session)
         if not held:
             del self._held[run]
         return item.submission
+
+
+def _size(submission: Submission) -> int:
+    """Octets that this holds, with what Python needs around them."""
+    return SUBMISSION_OCTETS + len(submission.message.header) + len(submission.message.body)
 
 
 def _count_down(counts: Counter[int], session: int) -> None:

@@ -8,6 +8,9 @@ from lanchat.protocol.records import Record, blanked
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import record_size
 
+# What Python needs around a record's octets.
+RECORD_OCTETS = 500
+
 
 class RecentRecords:
     """Bounded per room and in octets; the room that was quiet longest gives way first."""
@@ -24,21 +27,21 @@ class RecentRecords:
         for record in records:
             if kept and record.seq != kept[-1].seq + 1:
                 # A commit of unknown outcome was stored after all: what is here counts places, so no hole may be in it.
-                self._octets -= sum(record_size(old) for old in kept)
+                self._octets -= sum(_size(old) for old in kept)
                 kept.clear()
             kept.append(record)
-            self._octets += record_size(record)
+            self._octets += _size(record)
             if len(kept) > self._config.recent_per_room:
-                self._octets -= record_size(kept.popleft())
+                self._octets -= _size(kept.popleft())
         while self._octets > self._config.recent_octets:
             oldest = next(iter(self._rooms))
-            self._octets -= record_size(self._rooms[oldest].popleft())
+            self._octets -= _size(self._rooms[oldest].popleft())
             if not self._rooms[oldest]:
                 del self._rooms[oldest]
 
     def forget(self, room: int) -> None:
         """Nobody knows whether these are still as they were."""
-        self._octets -= sum(record_size(old) for old in self._rooms.pop(room, ()))
+        self._octets -= sum(_size(old) for old in self._rooms.pop(room, ()))
 
     def erase(self, room: int, seqs: Collection[int]) -> None:
         """These were deleted: whoever repairs now gets them, and their edits, without bodies."""
@@ -49,7 +52,7 @@ class RecentRecords:
             header: Header = decode_header_untrusted(old.header)
             if old.seq in seqs or (header.kind is Kind.EDIT and header.ref in seqs):
                 kept[index] = blanked(old)
-                self._octets += record_size(kept[index]) - record_size(old)
+                self._octets += _size(kept[index]) - _size(old)
 
     def find(self, room: int, seqs: Iterable[int]) -> tuple[list[Record], list[int]]:
         """The records that are here, ascending, and the numbers that are not."""
@@ -60,3 +63,8 @@ class RecentRecords:
         first = kept[0].seq
         found = [kept[seq - first] for seq in wanted if 0 <= seq - first < len(kept)]
         return found, [seq for seq in wanted if not 0 <= seq - first < len(kept)]
+
+
+def _size(record: Record) -> int:
+    """Octets of memory that a record takes."""
+    return RECORD_OCTETS + record_size(record)

@@ -30,6 +30,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.outgoing import waiting_octets
 from lanchat_server.setup import is_own_computer
 
 if TYPE_CHECKING:
@@ -41,9 +42,11 @@ REQUESTS_MAX = 64
 # No request is answered while more than this waits to be written: who asks without reading gets no more pages.
 WRITE_BUFFER_BUSY = 512 * 1024
 # A reader slower than this loses its connection: a page beyond WRITE_BUFFER_BUSY, what the relay sends before it calls
-# the session lagging (1 MiB), and events. A thousand sessions that never read hold 3 GiB at worst.
+# the session lagging (1 MiB), and events. What all of them together may hold is in outgoing.py.
 WRITE_BUFFER_MAX = 3 << 20
 
+# How often a connection with much to read is looked at.
+_LOOK = 0.02
 # Reading goes on after this at the earliest: going to sleep for single frames would cost more than they do.
 _PAUSE_MIN = 0.05
 
@@ -83,8 +86,10 @@ class Connection(asyncio.Protocol):
         self._unhandled: deque[bytes] = deque()
         self._paused: asyncio.TimerHandle | None = None
         self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self.read_at = 0.0
+        self._sent = self._read = 0
+        self._looked = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._worker: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
@@ -94,11 +99,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BUFFER_BUSY)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.local = bool(peer and own) and is_own_computer(peer[0], own[0])
         loop = asyncio.get_running_loop()
-        self.heard = self._service.now()
+        self.heard = self.read_at = self._service.now()
         self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)
         self._worker = loop.create_task(self._answer_requests())
         self._service.connected(self)
@@ -139,14 +143,23 @@ class Connection(asyncio.Protocol):
         self._unhandled.clear()
         self.abort()
 
-    def pause_writing(self) -> None:
-        """asyncio: too much waits to be written."""
-        self._writable.clear()
-
     def resume_writing(self) -> None:
-        """asyncio: it was written."""
-        self._writable.set()
+        """asyncio: much of what waited was written."""
+        self._looked.set()
         self._service.drained(self)
+
+    def _look(self) -> None:
+        """See what was read meanwhile; asyncio tells only what TLS has not sealed yet."""
+        self._looking = None
+        if self._transport is not None:
+            self._looked.set()
+            self._service.drained(self)
+            if self.queued > WRITE_BUFFER_BUSY:
+                self._look_later()
+
+    def _look_later(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -156,6 +169,9 @@ class Connection(asyncio.Protocol):
             self._worker.cancel()
         if self._paused:
             self._paused.cancel()
+        if self._looking:
+            self._looking.cancel()
+        self._service.outgoing.note(self, 0)
         self._unhandled.clear()
         self._service.disconnected(self)
 
@@ -181,7 +197,10 @@ class Connection(asyncio.Protocol):
     async def _answer_requests(self) -> None:
         while True:
             request = await self._requests.get()
-            await self._writable.wait()
+            while self.queued > WRITE_BUFFER_BUSY or self._service.outgoing.busy:
+                self._looked.clear()
+                self._look_later()
+                await self._looked.wait()
             self.asking = True
             # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
             # told to everybody whom it concerns.
@@ -213,16 +232,28 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return 0
         transport.write(octets)
-        waiting = transport.get_write_buffer_size()
+        self._sent += len(octets)
+        waiting = self.queued
+        self._service.outgoing.note(self, waiting)
         if waiting > WRITE_BUFFER_MAX:
-            self._service.count("tls_too_slow")
-            self.abort()
+            self.too_slow()
+        elif waiting > WRITE_BUFFER_BUSY:
+            self._look_later()
         return waiting
+
+    def too_slow(self) -> None:
+        """What waits for this client is too much: it ends."""
+        self._service.count("tls_too_slow")
+        self.abort()
 
     @property
     def queued(self) -> int:
         """Octets that wait to be written."""
-        return self._transport.get_write_buffer_size() if self._transport else 0
+        waiting = waiting_octets(self._transport) if self._transport else 0
+        if self._sent - waiting > self._read:
+            self._read = self._sent - waiting
+            self.read_at = self._service.now()
+        return waiting
 
     @property
     def open(self) -> bool:

@@ -53,6 +53,7 @@ from lanchat_server.service.housekeeping import keep_house, save
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
+from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.threads import Threads
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
@@ -108,6 +109,7 @@ class Service:
         argon2 = config.argon2
         self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
+        self.outgoing: Outgoing[Connection] = Outgoing()
         self.throttle = LoginThrottle()
         # Accounts by address; rooms and registration codes by user (in the writer's thread).
         self.accounts_made = Daily[str](config.accounts_per_day)

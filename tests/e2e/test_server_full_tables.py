@@ -50,8 +50,11 @@ def fill(database: Path, user: int, general: int) -> None:
     members += [(general, 1000 + n, 1, 1, 0, 0) for n in range(USERS)]
     with connection:
         for table, rows in [("rooms", rooms), ("users", users), ("devices", devices), ("memberships", members)]:
-            places = ", ".join("?" * len(rows[0]))
-            connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+            # Columns that stand behind those of the rows: numbers.
+            width = len(connection.execute(f"PRAGMA table_info({table})").fetchall())
+            places = ", ".join("?" * width)
+            full = [(*row, *[0] * (width - len(row))) for row in rows]
+            connection.executemany(f"INSERT INTO {table} VALUES ({places})", full)
     connection.close()
 
 

@@ -1,0 +1,72 @@
+"""What waits to be written to clients: measured where it lies, and one budget for all of them together.
+
+A session that does not read may hold some MiB (connection.py); a thousand of them may not hold a thousand times as
+much. Above half of the budget no request is answered until something was read; above all of it the sessions that have
+not read for longest end.
+"""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+# A page for each of 300 sessions at once.
+OUTGOING_MAX = 256 << 20
+
+
+def waiting_octets(transport: asyncio.Transport) -> int:
+    """Octets that were handed to a transport and not to the kernel. What TLS has sealed waits in a transport below,
+    which asyncio's own figure for a TLS connection leaves out."""
+    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    sealed: int = below.get_write_buffer_size() if below is not None else 0
+    return transport.get_write_buffer_size() + sealed
+
+
+class Reader(Hashable, Protocol):
+    """A connection. `read_at`: when something that waited was last read, in seconds of any steady clock."""
+
+    read_at: float
+
+    @property
+    def queued(self) -> int: ...
+
+    def too_slow(self) -> None:
+        """End it."""
+
+
+R = TypeVar("R", bound=Reader)
+
+
+class Outgoing(Generic[R]):
+    """What waits for each connection, as far as it was told; looked at anew when the sum seems too large."""
+
+    def __init__(self, most: int = OUTGOING_MAX) -> None:
+        self._most = most
+        self._waiting: dict[R, int] = {}
+        self.total = 0
+
+    def note(self, connection: R, waiting: int) -> None:
+        """So many octets wait for this connection now; 0 when it ended."""
+        self.total += waiting - self._waiting.pop(connection, 0)
+        if waiting:
+            self._waiting[connection] = waiting
+        if self.total > self._most:
+            self._relieve()
+
+    @property
+    def busy(self) -> bool:
+        """Whether answers must wait."""
+        if self.total > self._most // 2:
+            self._look()
+        return self.total > self._most // 2
+
+    def _look(self) -> None:
+        self._waiting = {connection: queued for connection in self._waiting if (queued := connection.queued)}
+        self.total = sum(self._waiting.values())
+
+    def _relieve(self) -> None:
+        self._look()
+        for connection in sorted(self._waiting, key=lambda connection: connection.read_at):
+            if self.total <= self._most:
+                return
+            self.total -= self._waiting.pop(connection)
+            connection.too_slow()
