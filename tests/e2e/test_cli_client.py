@@ -156,7 +156,8 @@ def test_a_device_is_shut_out(server: ServerProcess, anna: Person, tmp_path: Pat
     second = Person("anna", tmp_path, server.address, PASSWORD)
     second.call("login", "--user", "anna", "--accept-new")
     (new,) = {device["id"] for device in anna.call("devices")} - before
-    anna.call("devices", "revoke", new[:8])
+    assert "password" in anna.refused(2, "devices", "revoke", new[:8])
+    Person("anna", anna.profile, server.address, PASSWORD).call("devices", "revoke", new[:8])
     Person("anna", tmp_path, server.address).refused(4, "devices")
     second.call("login", "--user", "anna")
     second.call("devices")
