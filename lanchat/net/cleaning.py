@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Trouble
-from lanchat.net.words import bad_character
+from lanchat.net.words import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
 from lanchat.protocol import names
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import tidy_address, tidy_fingerprint
 from lanchat.protocol.reactions import BACK, normal_reaction
 from lanchat.protocol.text import SURROGATE, TextError, check_surrogates, clean_line, clean_text
+from lanchat.protocol.wire import Code
 
 Cleaner = Callable[[str], str]
 
@@ -63,8 +64,8 @@ def _plain(name: str) -> str:
     return names.tidy_name(name, joiners=False)
 
 
-def _new(clean: Cleaner, tidy: Cleaner) -> Cleaner:
-    """A name that is being chosen: what it cannot have is said here. Whatever else is wrong is judged later."""
+def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Code.NAME_INVALID) -> Cleaner:
+    """A name that is being chosen: what is wrong with it is said here. One that is left out is judged later."""
 
     def read(name: str) -> str:
         tidied = tidy(name)
@@ -73,7 +74,8 @@ def _new(clean: Cleaner, tidy: Cleaner) -> Cleaner:
         except TextError as error:
             raise TextError(error.char, name.find(error.char) + 1) from None
         except ProtocolError:
-            pass
+            if tidied:
+                raise CommandError(Trouble.INVALID, rule().removesuffix("."), code) from None
         return tidied
 
     return read
@@ -87,15 +89,15 @@ def _password(password: str) -> str:
     return password
 
 
-_new_display_name = _new(names.clean_display_name, _name)
-_new_email = _new(names.clean_email, _plain)
+_new_display_name = _new(names.clean_display_name, _name, display_name_rule)
+_new_email = _new(names.clean_email, _plain, email_rule, Code.EMAIL_INVALID)
 
 _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.Connect: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
     api.AcceptIdentity: {"fingerprint": tidy_fingerprint},
     api.Login: {"user": _plain, "password": _password},
     api.Register: {
-        "user": _new(names.clean_user_name, _plain),
+        "user": _new(names.clean_user_name, _plain, user_name_rule),
         "password": _password,
         "email": _new_email,
         "display_name": _new_display_name,
@@ -105,7 +107,7 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.Recover: {"user": _plain},
     api.RecoverConfirm: {"user": _plain, "code": _plain, "new_password": _password},
     api.FindRoom: {"name": _name},
-    api.CreateRoom: {"name": _new(names.clean_room_name, _name)},
+    api.CreateRoom: {"name": _new(names.clean_room_name, _name, room_name_rule)},
     api.InviteUser: {"user": _plain},
     api.RemoveUser: {"user": _plain},
     api.Send: {"text": _text},

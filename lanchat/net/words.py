@@ -112,6 +112,26 @@ def bad_character(error: TextError) -> str:
     return text.format(character=character_name(error.char), position=error.position)
 
 
+def user_name_rule() -> str:
+    """What a user name may be."""
+    return _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
+
+
+def display_name_rule() -> str:
+    """What a display name may be."""
+    return _("The display name may have up to 64 characters.")
+
+
+def room_name_rule() -> str:
+    """What a room's name may be."""
+    return _("A room's name has up to 64 characters and does not begin with # or @.")
+
+
+def email_rule() -> str:
+    """What is said of an address that is none."""
+    return _("This does not look like an e-mail address.")
+
+
 def not_text(error: ProtocolError) -> str:
     """Why octets are no text, from the words of ProtocolError."""
     if str(error) == "text is UTF-16":

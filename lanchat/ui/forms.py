@@ -6,7 +6,7 @@ The rules are those of lanchat.protocol.names; the server judges again.
 from collections.abc import Callable
 
 from lanchat.i18n import _
-from lanchat.net.words import bad_character
+from lanchat.net.words import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import parse_address, parse_invite_untrusted, tidy_address
@@ -52,11 +52,11 @@ class NewAccount(Concealing, frozen=True):
 def profile_problem(display_name: str, email: str) -> str:
     """What is wrong with optional name and address; empty: nothing."""
     if tidy_name(display_name):
-        problem = _name_problem(clean_display_name, display_name, _("The display name may have up to 64 characters."))
+        problem = _name_problem(clean_display_name, display_name, display_name_rule())
         if problem:
             return problem
     if _plain(email):
-        return _name_problem(clean_email, _plain(email), _("This does not look like an e-mail address."))
+        return _name_problem(clean_email, _plain(email), email_rule())
     return ""
 
 
@@ -78,7 +78,7 @@ def user_problem(user: str) -> str:
     user = _plain(user)
     if not user:
         return _("Please type your user name.")
-    rule = _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
+    rule = user_name_rule()
     problem = _name_problem(clean_user_name, user, rule)
     return problem if problem in ("", rule) else f"{rule} {problem}."
 
@@ -121,5 +121,5 @@ def room_problem(name: str) -> str:
     """What is wrong with the name of a new room; empty: nothing."""
     if not tidy_name(name):
         return _("Please type a name for the room.")
-    rule = _("A room's name has up to 64 characters and does not begin with # or @.")
+    rule = room_name_rule()
     return _name_problem(clean_room_name, name, rule)

@@ -161,3 +161,22 @@ def test_the_window_cleans_what_it_sends() -> None:
     desk.ask(api.Send(1, WRAPPED))
     desk.ask(api.Send(1, "\udcff"))
     assert asked == [api.Send(1, "1,234.50")]
+
+
+@pytest.mark.parametrize(
+    ("command", "rule"),
+    [
+        (api.CreateRoom("#news"), "does not begin with # or @"),
+        (api.CreateRoom("@anna"), "does not begin with # or @"),
+        (api.CreateRoom("x" * 65), "up to 64 characters"),
+        (api.Register("x" * 33, "long password"), "up to 32 letters"),
+        (api.Register("anna", "long password", display_name="x" * 65), "up to 64 characters"),
+        (api.SetProfile("x" * 65, ""), "up to 64 characters"),
+        (api.SetProfile("", "not an address"), "e-mail address"),
+    ],
+)
+def test_names_the_rule_that_a_new_name_breaks(command: api.Command, rule: str) -> None:
+    with pytest.raises(api.CommandError) as caught:
+        cleaned(command)
+    assert rule in caught.value.text
+    assert caught.value.trouble is api.Trouble.INVALID
