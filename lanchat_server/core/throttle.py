@@ -25,6 +25,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from lanchat.protocol.keys import sha256
 from lanchat_server.core.bucket import TokenBucket
 
 # 2**20 × 5 s is far above every cap; a higher power gains nothing and would overflow in the end.
@@ -159,6 +160,7 @@ class LoginThrottle:
 
     def delay(self, user_key: str, address: str, now: float) -> float:
         """Seconds until this try is allowed. 0: it is, and it counts from now on."""
+        user_key = _digest(user_key)
         address, network = _place(address)
         buckets = self._buckets(address, network, now)
         rows = self._rows(user_key, address)
@@ -176,6 +178,7 @@ class LoginThrottle:
 
     def failed(self, user_key: str, address: str, now: float) -> None:
         """The password was wrong, or there is no such user."""
+        user_key = _digest(user_key)
         address, _ = _place(address)
         for table, key, limit in self._rows(user_key, address):
             entry = table.get(key) or _Failures()
@@ -184,16 +187,20 @@ class LoginThrottle:
 
     def succeeded(self, user_key: str, address: str, now: float) -> None:
         """The password was right: this address is forgiven and known for this account from now on."""
+        user_key = _digest(user_key)
         address, _ = _place(address)
         for table, key, _ in self._rows(user_key, address):
             if entry := table.get(key):
                 entry.answered()
         self._pairs.drop(_pair(user_key, address))
-        self.seen(user_key, address)
+        self._seen(user_key, address)
 
     def seen(self, user_key: str, address: str) -> None:
         """The owner of the account proved by other means (device key, recovery code) that he is at this address."""
-        address, _ = _place(address)
+        user_key = _digest(user_key)
+        self._seen(user_key, _place(address)[0])
+
+    def _seen(self, user_key: str, address: str) -> None:
         known = self._known.setdefault(user_key, OrderedDict())
         self._known.move_to_end(user_key)
         known[address] = None
@@ -220,6 +227,11 @@ class LoginThrottle:
         bucket = self._addresses.get(key) or TokenBucket(tries / self._config.address_period, tries)
         self._addresses.put(key, bucket, now)
         return bucket
+
+
+def _digest(user_key: str) -> str:
+    """A name's key as it is kept: normalisation makes a name of a stranger up to eighteen times as long."""
+    return sha256(user_key.encode()).hex()[:32]
 
 
 def _pair(user_key: str, address: str) -> str:

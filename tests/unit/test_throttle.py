@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from lanchat_server.core.throttle import LoginThrottle, ThrottleConfig
+from lanchat_server.core.throttle import LoginThrottle, ThrottleConfig, _digest
 
 HOME = "192.0.2.1"
 
@@ -242,4 +242,4 @@ def test_accounts_whose_addresses_are_known_are_bounded_and_the_longest_unseen_i
         throttle.seen(user, HOME)
     assert len(throttle._known) == 2
     throttle.seen("cid", HOME)
-    assert list(throttle._known) == ["ann", "cid"]
+    assert list(throttle._known) == [_digest("ann"), _digest("cid")]
