@@ -24,7 +24,7 @@ from lanchat.i18n import _, ngettext
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.store import rescue
 from lanchat.store.filelock import FileLock
-from lanchat.store.files import make_private_folder, refuse_link
+from lanchat.store.files import make_private_folder, refuse_no_file
 from lanchat.store.rows import Damaged
 from lanchat.store.schema import migrate, refuse_newer, version
 
@@ -175,7 +175,8 @@ class Database:
 
     def _open_existing(self) -> sqlite3.Connection | None:
         """None when there is no sound file; a damaged one is set aside then."""
-        refuse_link(self._path)
+        for suffix in ("", "-journal", "-wal", "-shm"):  # SQLite would wait for a pipe
+            refuse_no_file(self._path.with_name(self._path.name + suffix))
         if not self._path.exists():
             return None
         if rescue.is_foreign(self._path):

@@ -66,6 +66,13 @@ def refuse_link(path: Path) -> None:
         raise OSError(errno.ELOOP, _("it is a symbolic link"), str(path))
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raises OSError when something other than a file has the name of a private file; there may be nothing."""
+    refuse_link(path)
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+
+
 def open_private(path: Path, flags: int) -> int:
     """A descriptor of a private file (mode 0600 when `flags` create it). Raises OSError, also for a symbolic link and
     for what is no file."""

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
-from lanchat.store.files import make_folders, open_private
+from lanchat.i18n import _
+from lanchat.store.files import make_folders, open_private, refuse_no_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connector import HexConverter, connect
 from lanchat_server.store.driver import begin
@@ -74,6 +75,10 @@ def _make_file(address: Address) -> None:
     assert address.path is not None
     try:
         make_folders(address.path.parent)
+        for suffix in ("-journal", "-wal", "-shm"):  # SQLite would wait for a pipe
+            refuse_no_file(address.path.with_name(address.path.name + suffix))
+        if address.path.exists() and not address.path.is_file():
+            raise OSError(errno.EINVAL, _("it is not a file"), str(address.path))
         if address.path.exists():
             # Never opened here: where this process has the database open, closing another descriptor of the file frees
             # SQLite's locks on it, and any program that looks into the database takes its log away.

@@ -14,6 +14,7 @@ from lanchat.net import api
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.store.filelock import FileLock
 from lanchat.store.files import Destination, close_to_others, create_private, make_private_folder, replace_file, writing
+from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import Profile
 from lanchat_server.admin import AdminError, run_admin
 from lanchat_server.cli import run as server_command
@@ -21,6 +22,7 @@ from lanchat_server.config import load
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
+from lanchat_server.store import open_store
 from lanchat_server.store.lockfile import FileLock as DatabaseLock
 from tests.support.fake_client import fake, line, run
 
@@ -326,6 +328,21 @@ class TestWhatIsReadIsAFile:
         put(tmp_path / "keys" / name)
         with pytest.raises(StartError):
             load_or_create(tmp_path)
+
+    @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+    def test_local_copy(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+        copy = tmp_path / "copy.sqlite"
+        SqliteLocalStore(copy).close()
+        put(tmp_path / f"copy.sqlite{suffix}")
+        with pytest.raises(LocalStoreError):
+            SqliteLocalStore(copy)
+
+    @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+    def test_database(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+        open_store(None, tmp_path).close()
+        put(tmp_path / f"lanchat.sqlite3{suffix}")
+        with pytest.raises(StoreError):
+            open_store(None, tmp_path)
 
     def test_place_of_the_administrators_channel(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
         put(tmp_path / "admin.json")
