@@ -124,7 +124,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def add_user(self, name: str) -> None:
-        self.both(lambda tx: tx.add_user(user(name)))
+        self.both(lambda tx: tx.add_user(user(name, created_ms=0)))
 
     @precondition(lambda self: self.people())
     @rule(pick=PICK, role=st.sampled_from(Role), disabled=st.booleans(), label=st.sampled_from("xyz"))
