@@ -176,7 +176,7 @@ class Follower:
             raise CliError(REFUSED, shown(event.reason) or _("The server refused"))
 
     def _tell_trouble(self, view: View, reason: str) -> None:
-        if reason and reason != self._trouble:
+        if reason and reason != self._trouble and reason not in self.session.notices:
             self._trouble = reason
             view.trouble(reason)
 

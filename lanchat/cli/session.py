@@ -75,6 +75,8 @@ class Session:
     def __init__(self, options: Namespace, output: Output, make_client: ClientFactory) -> None:
         # Why nothing new can be stored here, when that is so.
         self.trouble = ""
+        # What has been told about the local copy: a state may give the same text as its reason.
+        self.notices: set[str] = set()
         self.options = options
         self.output = output
         self.deadline = Deadline(options.timeout)
@@ -86,7 +88,8 @@ class Session:
     def _heard(self, event: api.Event) -> None:
         if isinstance(event, api.RoomLive):
             self.live_heads[event.room] = event.head
-        elif isinstance(event, api.Notice):
+        elif isinstance(event, api.Notice) and event.text not in self.notices:
+            self.notices.add(event.text)
             self.output.warn(event.text)
         self.events.put_nowait(event)
 

@@ -16,7 +16,13 @@ from tests.support.procs import ServerProcess
 TESTS = Path(__file__).parents[1]
 KEY = bytes(range(200, 232))
 # They start processes that nobody watches: other people's servers, and a search that is no test.
-UNWATCHED = {"benchmarks/peers.py", "fuzz/__main__.py", "support/xvfb.py", "unit/test_support.py"}
+UNWATCHED = {
+    "benchmarks/peers.py",
+    "fuzz/__main__.py",
+    "support/xvfb.py",
+    "unit/test_support.py",
+    "unit/test_written_files.py",
+}
 
 
 @pytest.mark.parametrize(

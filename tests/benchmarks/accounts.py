@@ -107,7 +107,8 @@ def _fill(
             tx.add_room(RoomRow(room, f"room {room}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, now_ms, head))
         for account in accounts:
             role = Role.ADMINISTRATOR if account.user == 1 else Role.MEMBER
-            row = UserRow(0, account.name, account.name, "", password_hash, role, False, now_ms, now_ms)
+            # The id of an account is the time of its creation, or the next free one.
+            row = UserRow(0, account.name, account.name, "", password_hash, role, False, account.user, now_ms)
             added = tx.add_user(row)
             assert added.id == account.user, "the database was not empty"
             body = CertificateBody(log_id, added.id, account.public, account.name, account.name, not_after, now_ms)
