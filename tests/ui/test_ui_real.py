@@ -210,7 +210,8 @@ def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerPro
         window.see("Everything is up to date", timeout=15)
         devices = json_lines(run_client(["devices", "--json"], other).stdout)
         first = min(devices, key=lambda device: str(device["created_at"]))
-        assert run_client(["devices", "revoke", first["id"]], other).returncode == 0
+        revoked = run_client(["devices", "revoke", first["id"]], other, env={"LANCHAT_PASSWORD": PASSWORD})
+        assert revoked.returncode == 0, revoked.stderr
         window.see("Log in", "TButton", timeout=15)
         window.write(PASSWORD)
         window.keys("Return")

@@ -14,6 +14,7 @@ import pytest
 from lanchat import i18n
 from lanchat_server import admin
 from lanchat_server.admin import AdminError, run_admin
+from lanchat_server.administration import BACKUP_FILE
 from lanchat_server.backup import backup, restore
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.core.ports import Fenced, StoreError
@@ -320,7 +321,8 @@ def test_older_database_is_brought_up_to_date_by_a_command_and_the_lease_given_b
         run_admin(config, "backup", {})
     assert len(run_admin(config, "users.list", {})) == 2
     run_admin(config, "users.disable", {"user": "Carla"})
-    assert Path(run_admin(config, "backup", {})["file"]).exists()
+    run_admin(config, "backup", {})
+    assert (database.folder / BACKUP_FILE).exists()
 
 
 def test_running_server_is_not_fenced_by_restore(config: ServerConfig, database: Database, tmp_path: Path) -> None:
