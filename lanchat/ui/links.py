@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 from lanchat.protocol.emoji import PICTURES, SELECTORS, ZWJ
 
-_BEGIN = re.compile(r"(?<![a-z0-9+.-])(?:https?|lanchat)://(?=[\w\[])", re.IGNORECASE)
+_BEGIN = re.compile(rf"(?<![a-z0-9+.-])(?:https?|lanchat)://(?=[\w\[{PICTURES}])", re.IGNORECASE)
+# Emoji end a link, but for those in the first label of a host's name (https://i\u2764.example).
+_LABEL = re.compile(rf"(?:www\.)?[\w{PICTURES}{SELECTORS}{ZWJ}-]+(?=\.\w)")
 # Blanks, what no address has, quotation marks, ellipsis, full-width and other scripts' punctuation, emoji.
 _END = re.compile(
-    r"[\s<>\"`\\^|\u00ab\u00bb\u201a\u201c-\u201f\u2026\u2039\u203a\u060c\u061b\u061f\u06d4\u0964\u0965\u3001\u3002"
-    r"\u3008-\u3011\u3014-\u301b\u301d-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d"
-    rf"\uff5f-\uff64{PICTURES}{SELECTORS}{ZWJ}]"
+    r"[\s<>\"`\\^|\u00ab\u00bb\u201a\u201c-\u201f\u2025\u2026\u2039\u203a\u203d\u2047\u2048\u22ef"
+    r"\u27e6-\u27ef\u275b-\u2760\u0589\u05c3\u060c\u060d\u061b\u061e\u061f\u066c\u06d4"
+    r"\u0700-\u070d\u0964\u0965\u0e5a\u0e5b\u0f0d-\u0f12\u104a\u104b\u1362-\u1368\u17d4-\u17d6\u1801-\u1805\u1808"
+    r"\u1809\u3001\u3002\u3008-\u3011\u3014-\u301b\u301d-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b"
+    rf"\uff5d\uff5f-\uff64\ufe10-\ufe19\ufe35-\ufe44\ufe50-\ufe52\ufe54-\ufe5e{PICTURES}{SELECTORS}{ZWJ}]"
 )
 _OPENING = {"(": ")", "[": "]", "{": "}"}
-_PUNCTUATION = ".,;:!?'\u2018\u2019"
+# At a link's end; within it they are letters of a title. With Armenian's, dashes, and Spanish marks of what follows.
+_PUNCTUATION = ".,;:!?'\u2018\u2019\u00a1\u00b7\u00bf\u037e\u0387\u055a\u055b\u055c\u055d\u055e\u055f\u2013\u2014\u2015"
 # Marks of emphasis and quotation that end a link when they stand before it as well.
 _PAIRED = {"*": "*", "_": "_", "~": "~", "'": "'", "\u2018": "\u2019"}
 _IDEOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
@@ -46,7 +51,8 @@ def links(text: str) -> Iterator[Link]:
 
 def _end(text: str, start: int, host: int) -> int:
     """Where the link ends whose host begins at `host`; there, when it is none."""
-    stop = _END.search(text, host)
+    label = _LABEL.match(text, host)
+    stop = _END.search(text, label.end() if label else host)
     end = _balanced(text, host, stop.start() if stop else len(text))
     around = _PAIRED.get(text[start - 1 : start])
     if around in ("'", "\u2019") and (closing := text.find(around, host, end)) > 0:
