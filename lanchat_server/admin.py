@@ -48,6 +48,8 @@ ANSWER_MAX = 64 << 20
 # Octets of the file that says where a server listens; it has some hundred.
 PLACE_MAX = 64 << 10
 READING = ("users.list", "users.devices")
+# What makes sense before the server's first start. Anything else where no database is means a mistyped path.
+MAKING = ("users.add", "users.invite")
 
 
 def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
@@ -178,7 +180,7 @@ def _exchange(sock: socket.socket, question: dict[str, Any], timeout: float) -> 
 
 
 async def _at_rest(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> Any:
-    store = open_store(config.database, config.data_dir, command=True)
+    store = open_store(config.database, config.data_dir, command=True, may_create=operation in MAKING)
     try:
         if operation not in READING:
             store.claim_lease()

@@ -33,6 +33,7 @@ def open_store(
     *,
     migrate: bool = True,
     command: bool = False,
+    may_create: bool = True,
     random_octets: Callable[[int], bytes] = secrets.token_bytes,
     now_ms: int | None = None,
 ) -> SqlStore:
@@ -40,12 +41,12 @@ def open_store(
 
     `migrate=False` changes nothing and refuses a database that is not at this version's revision. Tables of an older
     revision are changed under the lease, which a server that starts takes, and a `command` gets when no server has it.
-    `random_octets`
-    draws the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. Raises
-    StoreError with one line for a person: unreachable, refused, locked, missing, too new.
+    `may_create=False` makes no database file. `random_octets` draws the log's id (16) and the first room's (8) of a new
+    database; `now_ms` is when that room begins. Raises StoreError with one line for a person: unreachable, refused,
+    locked, missing, too new.
     """
     address = parse_url(url, data_dir)
-    lock = _lock(address, may_create=migrate)
+    lock = _lock(address, may_create=migrate and may_create)
     engine: Engine | None = None
     try:
         engine = make_engine(address)
@@ -63,10 +64,21 @@ def open_store(
     return SqlStore(engine, address, log, lock)
 
 
+def _is_absent(path: Path) -> bool:
+    """Not when the system does not let it be looked at: opening it says so."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def _lock(address: Address, may_create: bool) -> FileLock | None:
     if address.path is None:
         return None
-    if not may_create and not address.path.exists():
+    if not may_create and _is_absent(address.path):
         raise StoreError(_("There is no database {path}").format(path=address.path))
     try:
         make_folders(address.path.parent)

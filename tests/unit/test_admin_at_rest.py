@@ -461,3 +461,24 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
             await channel.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [("users.list", {}), ("users.devices", {"user": "Carla"}), *WRITING[1:5], ("users.invites", {}), ("backup", {})],
+)
+def test_a_mistyped_data_directory_is_said_and_stays_absent(
+    operation: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    config = load({"data_dir": tmp_path / "mistyped"}, environment={})
+    with pytest.raises(AdminError, match=r"There is no database .*mistyped"):
+        run_admin(config, operation, arguments)
+    assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize(("operation", "arguments"), [WRITING[0], WRITING[5]])
+def test_accounts_and_codes_can_be_made_before_the_first_start(
+    operation: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    run_admin(load({"data_dir": tmp_path / "new"}, environment={}), operation, arguments)
+    assert (tmp_path / "new" / "lanchat.sqlite3").exists()
