@@ -11,6 +11,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -32,6 +33,8 @@ from lanchat.protocol.wire import Registration
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
 DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+# Stricter than RFC 5322: no quoting, no comments, no lists, so that one address is one recipient.
+MAIL_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+")
 SMTP_PORTS = {"starttls": 587, "tls": 465, "plain": 25}
 # RFC 9106 with the memory that a small office PC can spare; a file may raise the cost, never lower it.
 ARGON2_MEMORY_KIB = 19456
@@ -118,6 +121,15 @@ def _text(value: object) -> str:
 
 def _host(value: object) -> str:
     return tidy_address(_secret(value))
+
+
+def _sender(value: object) -> str:
+    """What stands in From: an address, or a name and an address in angle brackets."""
+    text = _text(value)
+    addresses = [address for _name, address in getaddresses([text])]
+    if text and not (len(addresses) == 1 and MAIL_ADDRESS.fullmatch(addresses[0])):
+        raise ValueError(_("an e-mail address such as chat@example.org"))
+    return text
 
 
 def _flag(value: object) -> bool:
@@ -238,7 +250,7 @@ SETTINGS = (
     Setting("smtp.port", "smtp.port", _integer(1, 65535)),
     Setting("smtp.user", "smtp.user", _text),
     Setting("smtp.password", "smtp.password", _secret),
-    Setting("smtp.sender", "smtp.sender", _text),
+    Setting("smtp.sender", "smtp.sender", _sender),
     Setting("smtp.security", "smtp.security", _choice(*SMTP_PORTS)),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}

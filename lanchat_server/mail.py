@@ -9,7 +9,6 @@ server does not know the reader's.
 import contextlib
 import logging
 import queue
-import re
 import smtplib
 import socket
 import ssl
@@ -21,7 +20,7 @@ from email.policy import SMTP
 from email.utils import formatdate, make_msgid, parseaddr
 
 from lanchat.protocol.names import inert
-from lanchat_server.config import Smtp
+from lanchat_server.config import MAIL_ADDRESS, Smtp
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +29,6 @@ STEP_TIMEOUT = 10.0
 # Attacker: asks for codes in other people's names (the throttle lets few through). Honest need: a handful a day.
 # Memory: some 2 KiB each.
 QUEUE_MAX = 64
-# Stricter than RFC 5322: no quoting, no comments, no lists, so that one address is one recipient.
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+")
 
 _SUBJECT = "{server}: your code / ваш код"
 _TEXT = """\
@@ -167,7 +164,7 @@ class Mailer:
 
 def _compose(sender: str, address: str, subject: str, text: str) -> EmailMessage:
     """The mail; raises ValueError or MessageError when an address is none."""
-    if not _ADDRESS.fullmatch(address):
+    if not MAIL_ADDRESS.fullmatch(address):
         raise ValueError("not an e-mail address")
     message = EmailMessage(policy=SMTP)
     # As it is: what looks like an encoded word (RFC 2047) would be decoded, line breaks and all.

@@ -10,6 +10,7 @@ from lanchat.cli.output import shown
 from lanchat.cli.session import Session
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.protocol.words import query_words
 
 STORED_TIMEOUT = 10.0  # seconds: a server that is there answers in milliseconds
 PENDING_TIMEOUT = 4.0  # seconds for peers to get a message before its author ends, with the server away
@@ -87,6 +88,9 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
 
 async def history(session: Session) -> None:
     """Earlier messages, or those that were searched for; oldest first."""
+    search = session.options.search
+    if search is not None and not query_words(search):
+        raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(search))))
     if not await session.go_live_or_away():
         session.note_away()
     room = await session.room(session.options.room)

@@ -47,7 +47,7 @@ def code_text(code: int) -> str:
         Code.UNKNOWN_DEVICE: _("The server does not know this device"),
         Code.BAD_TEXT: _("The text has characters that are not allowed"),
         Code.TOO_LARGE: _("The text is too long"),
-        Code.NO_SUCH_TARGET: _("The message is no longer there"),
+        Code.NO_SUCH_TARGET: _("There is no such message, or it was deleted"),
         Code.TARGET_NOT_YOURS: _("This is somebody else's message"),
         Code.AUTHOR_DISABLED: _("This account is disabled"),
         Code.TOO_MANY_CHANGES: _("This message was edited, or reacted to, as often as this server allows"),

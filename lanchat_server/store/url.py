@@ -99,6 +99,11 @@ def _usage() -> str:
     )
 
 
+def _options_usage() -> str:
+    text = _("A database address has these options only, each once: {options}")
+    return text.format(options=", ".join(sorted(_MYSQL_OPTIONS)))
+
+
 def _parse_sqlite(url: str) -> Address:
     try:
         parsed = make_url(url)
@@ -112,13 +117,17 @@ def _parse_sqlite(url: str) -> Address:
 def _parse_mysql(rest: str, name_required: bool) -> Address:
     """What follows `mysql://`. Passwords hold any character, and people do not encode them: the account ends at the @
     where a URL says so, else at the last one after which there is nothing but a host, a port, a name and options."""
+    complaint = _usage()
     for account, place in _splits(rest):
         found = _PLACE.fullmatch(place)
         if found is None or (name_required and not found["name"]):
             continue
         options = _options(found["options"] or "")
         user, colon, password = account.partition(":")
-        if options is None or not user or int(found["port"] or 1) not in range(1, 65536):
+        if not user or int(found["port"] or 1) not in range(1, 65536):
+            continue
+        if options is None:
+            complaint = _options_usage()
             continue
         url = URL.create(
             "mysql+mysqlconnector",
@@ -131,7 +140,7 @@ def _parse_mysql(rest: str, name_required: bool) -> Address:
         if any(len(part) > _NAME_MAX or "\0" in part for part in (url.username or "", url.database or "")):
             raise StoreError(_("The names of database and user have at most 64 characters"))
         return Address(url, None, options)
-    raise StoreError(_usage())
+    raise StoreError(complaint)
 
 
 def _splits(rest: str) -> Iterator[tuple[str, str]]:
@@ -145,7 +154,7 @@ def _splits(rest: str) -> Iterator[tuple[str, str]]:
 
 
 def _options(query: str) -> dict[str, str | bool] | None:
-    """None when one of them is not known."""
+    """None when one of them is not known or stands there twice."""
     options: dict[str, str | bool] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _MYSQL_OPTIONS or name in options:

@@ -641,3 +641,9 @@ def test_names_of_strangers_cannot_write_to_the_terminal(capsys: pytest.CaptureF
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert out.count("\n") == 1
+
+
+@pytest.mark.parametrize("search", ["!!!", "", " ", "?", "\u2026", "\ufe0f"])
+def test_a_search_without_words_is_said(search: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(fake(), "history", "general", "--search", search) == 2
+    assert capsys.readouterr().err.startswith("lanchat: There is no word to search for in ")

@@ -163,6 +163,11 @@ def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, 
         ("name = ", "is not valid TOML"),
         ('[smtp]\nsender = "a@b"', "smtp.host is missing"),
         ('[smtp]\nhost = "mail.example"', "smtp.sender is missing"),
+        ('[smtp]\nhost = "mail.example"\nsender = ""', "smtp.sender is missing"),
+        *(
+            (f"[smtp]\nhost = 'mail.example'\nsender = '{sender}'", "smtp.sender must be an e-mail address such as")
+            for sender in ("bad", "@mail.example", "chat@", "a@b, c@d", "Chat <chat>", "a b@mail.example <")
+        ),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text: str, complaint: str) -> None:
@@ -174,6 +179,13 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
     assert complaint in said
     assert "\n" not in said
     assert "hush" not in said
+
+
+def test_a_mail_sender_may_have_a_name(tmp_path: Path) -> None:
+    text = '[smtp]\nhost = "mail.example"\nsender = "LAN Chat <chat@mail.example>"'
+    smtp = load({}, written(tmp_path, text), {}).smtp
+    assert smtp is not None
+    assert smtp.sender == "LAN Chat <chat@mail.example>"
 
 
 def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:

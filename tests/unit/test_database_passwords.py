@@ -60,6 +60,15 @@ def test_separators_need_no_encoding(separator: str, tmp_path: Path) -> None:
     assert (address.url.port, address.name, address.options) == (3307, "chat", {"ssl_ca": "/ca.pem"})
 
 
+@pytest.mark.parametrize("options", ["foo=bar", "charset=utf8", "ssl_ca=/a&ssl_disabled=1", "ssl_ca=a&ssl_ca=b"])
+@pytest.mark.parametrize("password", ["secret", "a@b/c"])
+def test_unknown_options_are_what_is_complained_about(password: str, options: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as refused:
+        parse_url(f"mysql://user:{password}@db.example/chat?{options}", tmp_path)
+    assert "has these options only, each once: ssl_ca, ssl_cert" in str(refused.value)
+    assert "foo" not in str(refused.value)
+
+
 @given(password=PASSWORDS)
 @example(password="a@b/c?d#e")
 def test_any_password_is_read_as_it_is_written_or_refused(password: str) -> None:
