@@ -14,7 +14,7 @@ from lanchat.cli.session import Session
 from lanchat.cli.terminal import in_daemon_thread
 from lanchat.i18n import _, ngettext
 from lanchat.net import api
-from lanchat.store.files import Destination
+from lanchat.store.files import Destination, remove_drafts
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PAGE = 200
@@ -23,24 +23,24 @@ PAGE = 200
 async def export(session: Session) -> None:
     """All messages that this person may read, oldest first, with edits, deletions and reactions folded in."""
     name = session.options.file
-    try:
-        destination = await in_daemon_thread(lambda: Destination(name))
-    except OSError as error:
-        raise _unwritable(name, error) from None
-    try:
-        with _abandoned_when_terminated(destination):
+    with _no_draft_when_terminated():
+        try:
+            destination = await in_daemon_thread(lambda: Destination(name))
+        except OSError as error:
+            raise _unwritable(name, error) from None
+        try:
             await _export(session, destination)
-    finally:
-        destination.abandon()
+        finally:
+            destination.abandon()
 
 
 @contextlib.contextmanager
-def _abandoned_when_terminated(destination: Destination) -> Iterator[None]:
+def _no_draft_when_terminated() -> Iterator[None]:
     """SIGTERM ends the program at once, as it does otherwise, but leaves no draft."""
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        destination.abandon()
+        remove_drafts()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -2,6 +2,7 @@
 the octets. What is private (keys, settings, copies, locks) is never written through a link, nor where others may write.
 """
 
+import atexit
 import contextlib
 import errno
 import glob
@@ -27,6 +28,8 @@ _NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+# Of destinations that are neither finished nor abandoned.
+_drafts: set[Path] = set()
 
 
 # --- What is private --------------------------------------------------------------------------------------------------
@@ -185,6 +188,7 @@ class Destination:
                 os.fsync(self.stream.fileno())
                 self.stream.close()
                 os.replace(self._draft, self._target)
+                _drafts.discard(self._draft)
                 self._draft = None
                 with contextlib.suppress(OSError):  # some network file systems
                     sync_folder(self._target.parent)
@@ -200,6 +204,7 @@ class Destination:
         if self._draft is not None:
             with contextlib.suppress(OSError):
                 self._draft.unlink(missing_ok=True)
+            _drafts.discard(self._draft)
             self._draft = None
 
     def _open(self, name: str) -> int:
@@ -233,11 +238,21 @@ class Destination:
         if not target.name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
         draft = _beside(target, "part")
+        _drafts.add(draft)
         descriptor = open_private(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._target, self._draft = target, draft
         if old is not None and sys.platform != "win32":
             _take_owner_and_mode(descriptor, old)
         return descriptor
+
+
+@atexit.register
+def remove_drafts() -> None:
+    """Remove what no `Destination` will finish: for a program that ends while one is being opened or written."""
+    for draft in list(_drafts):
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        _drafts.discard(draft)
 
 
 def _check_open(descriptor: int, name: str | Path) -> None:
