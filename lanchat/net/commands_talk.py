@@ -16,6 +16,7 @@ from lanchat.protocol.client.core import message_id
 from lanchat.protocol.client.finding import Found, find
 from lanchat.protocol.client.fold import Note, fold, is_shown
 from lanchat.protocol.client.ports import OutboxItem
+from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.messages import Kind, MessageKey
@@ -211,6 +212,9 @@ async def set_activity(client: "Client", command: api.SetActivity) -> None:
 async def receipts(client: "Client", command: api.Receipts) -> list[api.MemberReceipt]:
     member = client.logged_in()
     members = await room_members(member, command.room)
+    span = member.store.span(command.room)
+    if member.core.state is LinkState.LIVE and command.seq > (span.cursor if span else 0):
+        raise CommandError(Trouble.REFUSED, code_text(wire.Code.NO_SUCH_TARGET), wire.Code.NO_SUCH_TARGET)
     await member.learn_cursors(command.room)
     cursors = member.book.state(command.room).cursors or {}
     found = []

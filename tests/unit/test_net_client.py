@@ -556,6 +556,8 @@ def test_receipts_of_a_message(run: Any) -> None:
         )
         receipts = await anna.call(api.Receipts(ROOM, 1))
         assert [(r.name, r.received, r.read) for r in receipts] == [("bob", True, False), ("carl", False, False)]
+        failure = await anna.fails(api.Receipts(ROOM, 2))
+        assert (failure.trouble, failure.code) == (api.Trouble.REFUSED, wire.Code.NO_SUCH_TARGET)
 
     run(scenario)
 
