@@ -35,6 +35,8 @@ DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # Stricter than RFC 5322: no quoting, no comments, no lists, so that one address is one recipient.
 MAIL_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+")
+# Characters of a sender with its name.
+_SENDER_MAX = 320
 SMTP_PORTS = {"starttls": 587, "tls": 465, "plain": 25}
 # RFC 9106 with the memory that a small office PC can spare; a file may raise the cost, never lower it.
 ARGON2_MEMORY_KIB = 19456
@@ -126,7 +128,8 @@ def _host(value: object) -> str:
 def _sender(value: object) -> str:
     """What stands in From: an address, or a name and an address in angle brackets."""
     text = _text(value)
-    addresses = [address for _name, address in getaddresses([text])]
+    # `getaddresses` calls itself for each bracket.
+    addresses = [address for _name, address in getaddresses([text])] if len(text) <= _SENDER_MAX else []
     if text and not (len(addresses) == 1 and MAIL_ADDRESS.fullmatch(addresses[0])):
         raise ValueError(_("an e-mail address such as chat@example.org"))
     return text
