@@ -160,8 +160,13 @@ class Visit:
         self._next = rng.getrandbits(31)
 
     def enter(self) -> None:
-        """Log in as one should; refusals (too many sessions, a revoked device) leave it outside."""
-        self.logged_in = isinstance(self.client.log_in_by_key(), wire.LoggedIn)
+        """Log in as one should; refusals (too many sessions, a revoked device) leave it outside. Another connection of
+        the same account may end this one meanwhile, by a new password or by its own log-in."""
+        try:
+            self.logged_in = isinstance(self.client.log_in_by_key(), wire.LoggedIn)
+        except (EOFError, ConnectionError):
+            self.alive = False
+            return
         self._greeted(self.client.welcome)
 
     def _greeted(self, welcome: wire.Welcome) -> None:

@@ -12,7 +12,7 @@ from lanchat_server.core.sessions import Path
 from lanchat_server.service.notices import Notices
 from tests.support.rig import GENERAL, LOG_ID, Rig
 
-NOTHING = Differences((), (), (), (), (), frozenset(), frozenset())
+NOTHING = Differences((), (), (), (), (), frozenset(), frozenset(), frozenset())
 
 
 def of(rig: Rig) -> Snapshot:
@@ -37,6 +37,7 @@ def test_every_kind_of_change_is_seen() -> None:
     device = rig.authors[3].device
     database.devices[device] = replace(database.devices[device], revoked_ms=5)
     database.users[2] = replace(database.users[2], disabled=True)
+    database.users[3] = replace(database.users[3], password_hash="another")
     changes = differences(before, of(rig))
     assert changes == Differences(
         rooms=((room, (1,)),),
@@ -46,6 +47,7 @@ def test_every_kind_of_change_is_seen() -> None:
         keys=(),
         revoked=frozenset({device}),
         disabled=frozenset({2}),
+        passwords=frozenset({3}),
     )
 
 
