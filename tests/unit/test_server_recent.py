@@ -8,7 +8,7 @@ from lanchat.protocol.messages import Header, Kind
 from lanchat.protocol.records import Record, blanked
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.outbound import record_size
-from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.recent import RECORD_OCTETS, RecentRecords
 
 PER_ROOM = 4
 
@@ -18,7 +18,11 @@ def record(seq: int, size: int = 10, *, kind: Kind = Kind.TEXT, ref: int = 0) ->
     return Record(seq, 2**40, header, bytes(64), b"x" * size)
 
 
-SIZE = record_size(record(1))
+def memory(kept: Record) -> int:
+    return RECORD_OCTETS + record_size(kept)
+
+
+SIZE = memory(record(1))
 
 
 def recent(rooms: int = 100) -> RecentRecords:
@@ -111,7 +115,7 @@ def test_octets_are_counted_and_bounded(steps: list[tuple[str, int, int, int]]) 
         else:
             kept.forget(room)
         held = [one for records in kept._rooms.values() for one in records]
-        assert kept._octets == sum(map(record_size, held))
+        assert kept._octets == sum(map(memory, held))
         assert kept._octets <= 2 * PER_ROOM * SIZE
         assert all(0 < len(records) <= PER_ROOM for records in kept._rooms.values())
         for name, records in kept._rooms.items():

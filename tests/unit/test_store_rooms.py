@@ -86,7 +86,7 @@ def test_receipts_never_go_down(store: SqlStore) -> None:
         tx.add_members([member(lobby, id_) for id_ in people])
         tx.add_members([member(5, people[0])])
     with store.transaction() as tx:
-        tx.set_cursors({id_: [Cursor(lobby, 10 + id_, id_)] for id_ in people})
+        tx.set_cursors({id_: [Cursor(lobby, 10 + place, place)] for place, id_ in enumerate(people, 1)})
         tx.set_cursors({})
     with store.transaction() as tx:
         tx.set_cursors({people[0]: [Cursor(lobby, 3, 500), Cursor(5, 8, 2)], people[1]: [Cursor(lobby, 900, 0)]})
@@ -94,11 +94,11 @@ def test_receipts_never_go_down(store: SqlStore) -> None:
     found = members(store)
     assert len(found) == 301
     assert [(row.received, row.read) for row in (found[lobby, id_] for id_ in people[3:])] == [
-        (10 + id_, id_) for id_ in people[3:]
+        (10 + place, place) for place in range(4, 301)
     ]
     first, second = found[lobby, people[0]], found[lobby, people[1]]
-    assert (first.received, first.read) == (10 + people[0], 500)
-    assert (second.received, second.read) == (900, people[1])
+    assert (first.received, first.read) == (11, 500)
+    assert (second.received, second.read) == (900, 2)
     assert replace(first, received=0, read=0) == member(lobby, people[0])
     assert (found[5, people[0]].received, found[5, people[0]].read) == (8, 2)
 
