@@ -53,7 +53,13 @@ def _serial_key() -> sa.Column[int]:
     return sa.Column("id", _serial, primary_key=True, autoincrement=True)
 
 
-_table("log", _key("id", sa.Integer()), _required("log_id", _fixed(16)), _required("epoch", _big))
+_table(
+    "log",
+    _key("id", sa.Integer()),
+    _required("log_id", _fixed(16)),
+    _required("epoch", _big),
+    _required("octets", _big),
+)
 
 _table(
     "lease",
@@ -170,6 +176,8 @@ _table(
     _required("not_after_ms", _big),
     _required("creator_id", _big),
 )
+
+_table("allowances", _key("what", sa.SmallInteger()), _key("name", _octets(64)), _required("free_us", _big))
 
 _table(
     "room_keys",

@@ -13,6 +13,7 @@ from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.messages import MessageKey
 from lanchat.protocol.records import Record
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
+from lanchat_server.core.allowance import Spender
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
@@ -85,6 +86,22 @@ class Transaction(Protocol):
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refusals for ever. A key that was decided before is left as it is."""
+
+    # What is used
+
+    def log_octets(self) -> int:
+        """What is stored of records and refusals takes so much (core/usage.py)."""
+
+    def add_log_octets(self, octets: int) -> None:
+        """So much more, or less, than `append` and `reject` count by themselves."""
+
+    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+        """When all of what each may take a day is free again (core/allowance.py); 0: nobody knows of anything."""
+
+    def set_allowances(self, free_us: Mapping[Spender, int]) -> None: ...
+
+    def forget_allowances(self, now_ms: int) -> None:
+        """Remove those of which nothing is used."""
 
     # Accounts
 

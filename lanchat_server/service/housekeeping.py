@@ -19,6 +19,8 @@ INTERVAL = 2.0
 # Its lease is renewed this often, for commands that would change the database behind its back (store/sqlstore.py); an
 # idle server sees by it whether a newer one has taken the database.
 LEASE_RENEWAL = 4.0
+# How often those who used nothing of their allowances for a day are forgotten.
+FORGETTING = 3600.0
 # A session that was silent for this long on both ways is dead: a client pings when it heard nothing for 7.5 s.
 SILENCE_MAX = 75.0
 # Keys are renewed when this much of their life or of their packets is used.
@@ -31,7 +33,7 @@ async def keep_house(service: "Service") -> None:
     """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
     which must not wait when the database hangs."""
     written: asyncio.Task[None] | None = None
-    renewed = service.now()
+    renewed = forgotten = service.now()
     compare_with_log(service)
     while True:
         await asyncio.sleep(INTERVAL)
@@ -47,17 +49,22 @@ async def keep_house(service: "Service") -> None:
             renew = service.now() - renewed >= LEASE_RENEWAL
             if renew:
                 renewed = service.now()
-            written = service.background(_write(service, renew_lease=renew))
+            forget = service.now() - forgotten >= FORGETTING
+            if forget:
+                forgotten = service.now()
+            written = service.background(_write(service, renew_lease=renew, forget=forget))
         service.wake()
 
 
-async def _write(service: "Service", *, renew_lease: bool) -> None:
+async def _write(service: "Service", *, renew_lease: bool, forget: bool) -> None:
     try:
         if renew_lease:
             await service.writer.transact(_renew_lease)
         await save(service)
         await settle_clock(service)
         await settle_emails(service)
+        if forget:
+            await service.writer.transact(partial(_forget_allowances, service.wall_ms()))
     except StoreError as error:
         log.warning("the database is away: %s", error)
 
@@ -105,6 +112,11 @@ def compare_with_log(service: "Service") -> None:
 
 def _renew_lease(tx: Transaction) -> Change[None]:
     tx.renew_lease()
+    return together(None)
+
+
+def _forget_allowances(now_ms: int, tx: Transaction) -> Change[None]:
+    tx.forget_allowances(now_ms)
     return together(None)
 
 

@@ -111,10 +111,8 @@ class Service:
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         self.outgoing: Outgoing[Connection] = Outgoing()
         self.throttle = LoginThrottle()
-        # Accounts by address; rooms and registration codes by user (in the writer's thread).
-        self.accounts_made = Daily[str](config.accounts_per_day)
-        self.rooms_made = Daily[int](config.rooms_per_day)
-        self.invites_made = Daily[int](config.invites_per_day)
+        # By network; those that were made are in the database.
+        self.accounts_tried = Daily[str](config.accounts_per_day)
         self.mailer = Mailer(config.smtp)
         self.metrics = Metrics()
         self.counters: Counter[str] = Counter()

@@ -74,6 +74,15 @@ class Changes:
             else:
                 self._add(_mysql_update(table, key, columns, chunk), update=True)
 
+    def put(self, table: Table, rows: Collection[Sequence[Any]]) -> None:
+        """As `insert`; where there is a row under the same primary key, it is replaced. The keys differ."""
+        for chunk in chunks(rows):
+            if self.connection.dialect.name == "sqlite":
+                change_many(self.connection, _sqlite_put(table), chunk)
+            else:
+                values = ",".join([f"({','.join(map(literal, row))})" for row in chunk])
+                self._add(_mysql_put(table, values), update=False)
+
     def send(self) -> None:
         """Execute what waits; `found` is complete then."""
         waiting, self._waiting, self._octets = self._waiting, [], 0
@@ -102,6 +111,23 @@ def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[
 def _insert_into(table: Table) -> str:
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608
+
+
+@cache
+def _sqlite_put(table: Table) -> str:
+    keys = ", ".join(column.name for column in table.primary_key)
+    new = ", ".join(f"{name} = excluded.{name}" for name in _others(table))
+    marks = ", ".join("?" * len(table.columns))
+    return f"{_insert_into(table)}({marks}) ON CONFLICT ({keys}) DO UPDATE SET {new}"
+
+
+def _mysql_put(table: Table, values: str) -> str:
+    new = ", ".join(f"{name} = VALUES({name})" for name in _others(table))
+    return f"{_insert_into(table)}{values} ON DUPLICATE KEY UPDATE {new}"
+
+
+def _others(table: Table) -> list[str]:
+    return [column.name for column in table.columns if not column.primary_key]
 
 
 @cache

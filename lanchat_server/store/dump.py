@@ -12,11 +12,13 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.messages import Kind
+from lanchat_server.core import usage
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, reindexing, schema
 from lanchat_server.store.bulk import Changes, chunks, insert_rows
 
-# In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`.
+# In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
+# `allowances` say nothing about another time.
 TABLES: tuple[Table, ...] = (
     schema.users,
     schema.devices,
@@ -77,8 +79,9 @@ def _column_type(column: Column[Any]) -> Any:
 
 def clear(connection: Connection) -> None:
     """Empty every table but `log` and `lease`."""
-    for table in (schema.search, *reversed(TABLES)):
+    for table in (schema.search, schema.allowances, *reversed(TABLES)):
         connection.execute(delete(table))
+    connection.execute(update(schema.log).values(octets=0))
 
 
 def set_log(connection: Connection, log: LogState) -> None:
@@ -88,17 +91,23 @@ def set_log(connection: Connection, log: LogState) -> None:
 
 
 def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
-    """Insert rows into an empty table; for `records` fills the search as well."""
+    """Insert rows into an empty table; for `records` fills the search as well. What they take is added to the log's."""
     times: dict[int, int] = {}
+    octets = 0
     for chunk in chunks(rows):
         insert_rows(connection, table, chunk)
         if table is schema.records:
-            _index(connection, chunk, times)
+            named = [dict(zip(schema.records.columns.keys(), row, strict=True)) for row in chunk]
+            _index(connection, named, times)
+            octets += sum(usage.message_octets(len(row["header"]), len((row["body"] or "").encode())) for row in named)
+        elif table is schema.rejections:
+            octets += len(chunk) * usage.REJECTION_OCTETS
+    if octets:
+        connection.execute(update(schema.log).values(octets=schema.log.c.octets + octets))
 
 
-def _index(connection: Connection, records: list[Row], times: dict[int, int]) -> None:
+def _index(connection: Connection, named: list[dict[str, Any]], times: dict[int, int]) -> None:
     """`times`: of the last record of each room so far."""
-    named = [dict(zip(schema.records.columns.keys(), row, strict=True)) for row in records]
     changes = Changes(connection)
     for room, group in groupby(named, key=itemgetter("room_id")):
         said = [

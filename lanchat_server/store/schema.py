@@ -50,12 +50,14 @@ def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
+# `octets`: what records and refusals take, as core/usage.py counts it.
 log = Table(
     "log",
     metadata,
     Column("id", Integer(), primary_key=True, autoincrement=False),
     _required("log_id", _fixed(16)),
     _required("epoch", _big),
+    _required("octets", _big),
 )
 
 # `changes`: counts transactions since the lease was taken, from a random number.
@@ -186,6 +188,15 @@ invites = Table(
     _required("uses_left", Integer()),
     _required("not_after_ms", _big),
     _required("creator_id", _big),
+)
+
+# What is used of allowances by the day (core/allowance.py).
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("what", SmallInteger(), primary_key=True, autoincrement=False),
+    Column("name", _octets(64), primary_key=True),
+    _required("free_us", _big),
 )
 
 room_keys = Table(

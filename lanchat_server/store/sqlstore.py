@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.protocol.records import Record
-from lanchat_server.core.model import LogState, RoomHead, Snapshot, StoredPage
+from lanchat_server.core.model import LogState, Snapshot, StoredPage
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import claiming, reads, schema
 from lanchat_server.store.asking import Asking
@@ -21,7 +21,7 @@ from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.search import find
-from lanchat_server.store.transaction import SqlTransaction
+from lanchat_server.store.transaction import Known, SqlTransaction
 from lanchat_server.store.url import Address
 from lanchat_server.store.writing import Writing
 
@@ -67,8 +67,8 @@ class SqlStore:
         self._writing = Writing(engine, address)
         self._asking = Asking(engine)
         self._abandoned = False
-        # Where rooms stood after the last transaction; empty after one that failed.
-        self._heads: dict[int, RoomHead] = {}
+        # As of the last transaction; nothing after one that failed.
+        self._known = Known()
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         try:
@@ -83,10 +83,10 @@ class SqlStore:
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
         writing = self._writing
-        heads, self._heads = self._heads, {}
+        known, self._known = self._known, Known()
         try:
             writing.begin()
-            transaction = SqlTransaction(writing, self.address, heads)
+            transaction = SqlTransaction(writing, self.address, known)
             yield transaction
             transaction.flush()
             writing.connection()
@@ -101,7 +101,7 @@ class SqlStore:
         except SQLAlchemyError as error:
             writing.give_up(error)
             raise commit_error(error, self.address) from error
-        self._heads = transaction.known_heads
+        self._known = transaction.known
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

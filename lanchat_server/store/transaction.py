@@ -5,14 +5,18 @@ go in slices), and rows are inserted many at a time. So what is appended to seve
 `flush` for all of them together: at the end, or before the log is read again.
 """
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+import msgspec
+from sqlalchemy import LargeBinary, bindparam, cast, delete, func, or_, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.protocol.messages import Kind, MessageKey
+from lanchat_server.core import allowance, usage
+from lanchat_server.core.allowance import Spender, What
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
@@ -50,19 +54,26 @@ _ERASE = (
     .values(body=None)
 )
 # Why a range and a list: see `reads.py`.
-_ERASE_EDITS = (
-    update(schema.records)
-    .where(
-        _records.room_id == bindparam("room"),
-        _records.ref_seq.between(bindparam("low"), bindparam("high")),
-        REF_AS_FILTER.in_(bindparam("seqs", expanding=True)),
-        _records.kind == int(Kind.EDIT),
-    )
-    .values(body=None)
+_EDITS = (
+    _records.room_id == bindparam("room"),
+    _records.ref_seq.between(bindparam("low"), bindparam("high")),
+    REF_AS_FILTER.in_(bindparam("seqs", expanding=True)),
+    _records.kind == int(Kind.EDIT),
 )
+_ERASE_EDITS = update(schema.records).where(*_EDITS).values(body=None)
+# Characters of a text count as octets only where it is cast.
+_BODY_OCTETS = select(func.coalesce(func.sum(func.length(cast(_records.body, LargeBinary()))), 0))
+_TO_ERASE = (
+    _BODY_OCTETS.where(_records.room_id == bindparam("room"), _records.seq.in_(bindparam("seqs", expanding=True))),
+    _BODY_OCTETS.where(*_EDITS),
+)
+# Spenders that are remembered: 16,384 × 200 octets = 3 MiB.
+_SPENDERS_MAX = 16_384
 # All of it is in the index.
 _COUNT_CHANGES = "(SELECT COUNT(*) FROM records r WHERE r.room_id = k.a AND r.ref_seq = k.b AND r.kind = k.c)"
 _HEAD = ("head_seq", "head_hash", "head_ms")
+# The id of its only row.
+_LOG = 1
 
 
 class _Appended(NamedTuple):
@@ -74,25 +85,36 @@ class _Appended(NamedTuple):
     before: RoomHead | None
 
 
+class Known(msgspec.Struct):
+    """What this process committed last, so that it need not be looked at. `heads`: each is compared with its row when
+    it is moved on, so they decide nothing. `octets` of the log; None: not known."""
+
+    heads: dict[int, RoomHead] = {}
+    octets: int | None = None
+    free_us: dict[Spender, int] = {}
+
+
 class SqlTransaction(Accounts, Rooms):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
-    def __init__(self, writing: Writing, address: Address, heads: dict[int, RoomHead]) -> None:
-        """`heads`: those that this process committed last. Each is compared with its row when it is moved on, so they
-        save a look and decide nothing."""
+    def __init__(self, writing: Writing, address: Address, known: Known) -> None:
         super().__init__(writing)
         self._address = address
         self._appended: dict[int, _Appended] = {}
-        self.known_heads = heads
+        # What is more in the log than its row says, and allowances that are not written yet.
+        self._more_octets = 0
+        self._spent: dict[Spender, int] = {}
+        self.known = known
 
     def renew_lease(self) -> None:
         self._writing.renew()
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
-        unknown = [(room,) for room in rooms if room not in self.known_heads]
+        heads = self.known.heads
+        unknown = [(room,) for room in rooms if room not in heads]
         for (room,), *head in find_rows(self._connection, "rooms", ("id",), _HEAD, unknown):
-            self.known_heads[room] = RoomHead(*head)
-        return {room: self.known_heads[room] for room in rooms if room in self.known_heads}
+            heads[room] = RoomHead(*head)
+        return {room: heads[room] for room in rooms if room in heads}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
         self.flush()
@@ -124,15 +146,19 @@ class SqlTransaction(Accounts, Rooms):
         if room in self._appended:
             self.flush()
         if records:
-            self._appended[room] = _Appended(room, records, head, self.known_heads.get(room))
-            self.known_heads[room] = head
+            self._appended[room] = _Appended(room, records, head, self.known.heads.get(room))
+            self.known.heads[room] = head
+            self.add_log_octets(usage.records_octets(records))
 
     def flush(self) -> None:
         """Write what was appended. Raises CommitFailed."""
         appended = list(self._appended.values())
-        if not appended:
+        if not (appended or self._spent or self._more_octets):
             return
         self._appended.clear()
+        spent, self._spent = [(*spender, free_us) for spender, free_us in self._spent.items()], {}
+        total, self._more_octets = self.log_octets(), 0
+        self.known.octets = total
         heads = [(one.room, one.records[0].record.seq - 1, *one.head) for one in appended]
         values = [rows.record_values(one.room, new) for one in appended for new in one.records]
         before = {one.room: one.before.time_ms for one in appended if one.before is not None}
@@ -141,6 +167,8 @@ class SqlTransaction(Accounts, Rooms):
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
             indexing.index(changes, [(one.room, map(_said, one.records)) for one in appended], before)
+            changes.put(schema.allowances, spent)
+            changes.update("log", ("id",), ("octets",), [(_LOG, total)])
 
         try:
             found = self._writing.write(fill)
@@ -148,10 +176,12 @@ class SqlTransaction(Accounts, Rooms):
             if is_duplicate(error):
                 raise CommitFailed(_("A message was stored twice")) from error
             raise statement_error(error, self._address) from error
-        if found != len(heads):
+        if found != len(heads) + 1:
             raise CommitFailed(_("The log of a room is not where it should be"))
         for one in appended:
             self._erase(one.room, one.records)
+        if self._more_octets:
+            self.flush()
 
     def index_more(self, messages: int) -> IndexProgress | None:
         self.flush()
@@ -161,9 +191,11 @@ class SqlTransaction(Accounts, Rooms):
         """Blank what deletions among these records speak of."""
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
         for chunk in chunks(deleted):
-            self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
             edits = {"room": room, "seqs": chunk, "low": chunk[0], "high": chunk[-1]}
+            freed = _octets_to_erase(self._connection, edits)
+            self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
             self._connection.execute(_ERASE_EDITS, edits)
+            self.add_log_octets(-usage.body_octets(freed))
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         first: dict[MessageKey, Rejection] = {}
@@ -172,6 +204,44 @@ class SqlTransaction(Accounts, Rooms):
         decided = self.decisions(first)
         new = [(*key, int(row.code), row.time_ms) for key, row in first.items() if key not in decided]
         insert_rows(self._connection, schema.rejections, new)
+        self.add_log_octets(len(new) * usage.REJECTION_OCTETS)
+
+    # What is used
+
+    def log_octets(self) -> int:
+        if self.known.octets is None:
+            self.known.octets = self._connection.execute(select(schema.log.c.octets)).scalar_one()
+        return self.known.octets + self._more_octets
+
+    def add_log_octets(self, octets: int) -> None:
+        """So much more is in the log, or less."""
+        self._more_octets += max(octets, -self.log_octets())
+
+    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+        known = self.known.free_us
+        if len(known) > _SPENDERS_MAX:
+            known.clear()
+        unknown = [spender for spender in spenders if spender not in known]
+        known.update(dict.fromkeys(unknown, 0))
+        found = find_rows(self._connection, "allowances", ("what", "name"), ("free_us",), unknown)
+        known.update({Spender(What(key[0]), key[1]): free_us for key, free_us in found})
+        return {spender: self._spent.get(spender, known[spender]) for spender in spenders}
+
+    def set_allowances(self, free_us: Mapping[Spender, int]) -> None:
+        self._spent.update(free_us)
+        self.known.free_us.update(free_us)
+
+    def forget_allowances(self, now_ms: int) -> None:
+        self.flush()
+        self.known.free_us.clear()
+        free = schema.allowances.c.free_us
+        least, most = allowance.used_between(now_ms)
+        self._connection.execute(delete(schema.allowances).where(or_(free <= least, free > most)))
+
+
+def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
+    """Of the bodies of these records and of their edits."""
+    return sum(int(connection.execute(statement, edits).scalar_one()) for statement in _TO_ERASE)
 
 
 def _said(new: NewRecord) -> indexing.Said:

@@ -13,7 +13,6 @@ from lanchat.protocol.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.keys import public_octets
 from lanchat.protocol.wire import Role
 from lanchat_server import recovery
-from lanchat_server.core.daily import Daily
 from lanchat_server.core.model import DeviceRow
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.handlers import login
@@ -28,6 +27,8 @@ ROOM = Rig.PRIVATE
 # MEMBER's second device; one that is to be enrolled.
 PHONE, NEWCOMER = make_author(8), make_author(9)
 CODE = "12345678"
+
+DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
 
 
 class Stage:
@@ -69,9 +70,7 @@ class Stage:
             hasher=hasher,
             mailer=SimpleNamespace(enabled=False),
             keys=SimpleNamespace(log_key=LOG_KEY),
-            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, rooms_total=100),
-            rooms_made=Daily[int](100),
-            invites_made=Daily[int](100),
+            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
             metrics=SimpleNamespace(login_failures=0),
             throttle=throttle,
             notices=notices,

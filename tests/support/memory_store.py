@@ -17,6 +17,8 @@ from lanchat.protocol.messages import Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.names import name_key
 from lanchat.protocol.records import Record, blanked, genesis_hash
 from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
+from lanchat_server.core import usage
+from lanchat_server.core.allowance import Spender, used_between
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
@@ -73,6 +75,8 @@ class MemoryDatabase:
     room_keys: dict[int, RoomKeyRow] = field(default_factory=dict)
     recoveries: dict[int, RecoveryRow] = field(default_factory=dict)
     invites: dict[bytes, list[int]] = field(default_factory=dict)
+    allowances: dict[Spender, int] = field(default_factory=dict)
+    octets: int = 0
 
     def __post_init__(self) -> None:
         head = RoomHead(0, genesis_hash(self.log.log_id, self.general), 0)
@@ -168,6 +172,7 @@ class MemoryTransaction:
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
         self.changes: list[Callable[[], Any]] = []
+        self._more_octets = 0
 
     def renew_lease(self) -> None:
         """Nobody looks at it from outside."""
@@ -213,6 +218,7 @@ class MemoryTransaction:
             if new.record.seq != len(stored) + 1 + offset or new.header.key in self._db.decisions:
                 raise CommitFailed("duplicate")
         self.changes.append(lambda: self._append(room, records, head))
+        self.add_log_octets(usage.records_octets(records))
 
     def _append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
         stored = self._db.records[room]
@@ -223,6 +229,7 @@ class MemoryTransaction:
         for item in stored if gone else ():
             header = decode_header_untrusted(item.record.header)
             if item.record.seq in gone or (header.kind is Kind.EDIT and header.ref in gone):
+                self._db.octets -= usage.body_octets(len(item.record.body or b""))
                 item.record = blanked(item.record)
         self._db.rooms[room] = replace(self._db.rooms[room], head=head)
 
@@ -234,6 +241,37 @@ class MemoryTransaction:
         def apply() -> None:
             for rejection in rejections:
                 self._db.decisions.setdefault(rejection.key, Decision(0, rejection.code))
+
+        self.changes.append(apply)
+        new = {rejection.key for rejection in rejections} - self._db.decisions.keys()
+        self.add_log_octets(len(new) * usage.REJECTION_OCTETS)
+
+    # What is used
+
+    def log_octets(self) -> int:
+        return self._db.octets + self._more_octets
+
+    def add_log_octets(self, octets: int) -> None:
+        self._more_octets += octets
+
+        def apply() -> None:
+            self._db.octets += octets
+
+        self.changes.append(apply)
+
+    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+        return {spender: self._db.allowances.get(spender, 0) for spender in spenders}
+
+    def set_allowances(self, free_us: Mapping[Spender, int]) -> None:
+        self.changes.append(lambda: self._db.allowances.update(free_us))
+
+    def forget_allowances(self, now_ms: int) -> None:
+        least, most = used_between(now_ms)
+
+        def apply() -> None:
+            for spender, free_us in list(self._db.allowances.items()):
+                if not least < free_us <= most:
+                    del self._db.allowances[spender]
 
         self.changes.append(apply)
 

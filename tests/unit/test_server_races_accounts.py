@@ -13,7 +13,6 @@ from lanchat.protocol.keys import public_octets
 from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change
-from lanchat_server.core.daily import Daily
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.errors import Refused
@@ -25,6 +24,8 @@ from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
 OWNER, MEMBER = 1, 2
 ROOM = Rig.PRIVATE
 Job = Callable[[Transaction], Change[Any]]
+
+DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
 
 
 class LateWriter:
@@ -97,9 +98,7 @@ class World:
             hasher=self.hasher,
             mailer=self.mailer,
             keys=SimpleNamespace(log_key=LOG_KEY),
-            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, rooms_total=100),
-            rooms_made=Daily[int](100),
-            invites_made=Daily[int](100),
+            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
             metrics=SimpleNamespace(login_failures=0),
             throttle=throttle,
             notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0),

@@ -141,6 +141,32 @@ def test_registration_codes_of_one_user_are_bounded(server: ServerProcess) -> No
     assert answers[-1].code == Code.LIMIT_REACHED
 
 
+def test_a_restart_forgives_nobody_what_he_made_today(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text(SOME)
+
+    def tries(process: ServerProcess, number: int) -> list[type]:
+        with RawClient(process.port) as admin, RawClient(process.port, source="127.9.9.9") as newcomer:
+            admin.log_in("admin")
+            room = wire.CreateRoom(f"r{number}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)
+            return [
+                type(admin.request(room)),
+                type(admin.request(wire.CreateInvite(1, 60))),
+                type(newcomer.register(f"newcomer{number}")),
+            ]
+
+    made = [wire.RoomResult, wire.InviteCode, wire.LoggedIn]
+    process = ServerProcess(tmp_path, extra=["--config", str(config)])
+    process.add_account("admin")
+    for number in range(5):
+        with process:
+            expected = [made[kind] if number < most else wire.Failure for kind, most in enumerate((3, 2, 4))]
+            assert tries(process, number) == expected
+        process = process.restart()
+    with process:
+        assert tries(process, 5) == [wire.Failure] * 3
+
+
 @pytest.mark.parametrize("code", [Code.LIMIT_REACHED, Code.TOO_MANY_CHANGES])
 def test_a_person_reads_which_bound_it_is(code: Code) -> None:
     assert code_text(code) != code_text(9999)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 from lanchat.protocol.names import name_key
 from lanchat.protocol.wire import Code
 from lanchat_server.accounts import Change
-from lanchat_server.core.daily import Daily
+from lanchat_server.core import allowance
+from lanchat_server.core.allowance import Spender
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 T = TypeVar("T")
-K = TypeVar("K")
 # Seconds after a log-in by password in which it need not be given again.
 FRESH_LOGIN = 300.0
 
@@ -33,11 +33,13 @@ async def transact(service: "Service", connection: "Connection", job: Callable[[
     return await service.writer.transact(checked)
 
 
-def spend_daily(made: Daily[K], key: K, what: str, now: float) -> None:
+def spend_daily(tx: Transaction, spender: Spender, most: int, now_ms: int) -> None:
     """One more of today's. Raises Refused when there were as many as may be."""
-    wait = made.take(key, now)
+    free_us = tx.allowances([spender])[spender]
+    wait = allowance.wait(free_us, most, 1, now_ms)
     if wait:
-        raise Refused(Code.LIMIT_REACHED, f"too many {what}", wait)
+        raise Refused(Code.LIMIT_REACHED, f"too many {spender.what.name.lower()} today", wait)
+    tx.set_allowances({spender: allowance.after(free_us, most, 1, now_ms)})
 
 
 def check_session(directory: Directory, connection: "Connection") -> None:

@@ -21,6 +21,7 @@ from lanchat.protocol.names import (
 from lanchat.protocol.wire import Code, Registration, Role, Setup
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
+from lanchat_server.core.allowance import Spender, What
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.throttle import network_of
@@ -85,14 +86,17 @@ async def register(service: "Service", connection: "Connection", operation: wire
     if service.config.registration is not Registration.INVITE and service.directory.user_named(name) is not None:
         raise Refused(Code.NAME_TAKEN, "name taken")
     service.check_place(0)
-    # It counts before the password is hashed: else many at once would all find room.
-    spend_daily(service.accounts_made, network_of(connection.address), "accounts from there today", service.now())
+    # Counted here too, before the password is hashed: else many at once would all find room.
+    network = network_of(connection.address)
+    if wait := service.accounts_tried.take(network, service.now()):
+        raise Refused(Code.LIMIT_REACHED, "too many accounts today", wait)
     new = accounts.NewUser(name, display_name, email, await _hash(service, operation.password), Role.MEMBER)
 
     def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
         _check_registration(service, connection, operation)
         now_ms = service.wall_ms()
         _use_invite(service, tx, operation.invite_code, now_ms)
+        spend_daily(tx, Spender(What.ACCOUNTS, network.encode()), service.config.accounts_per_day, now_ms)
         added = accounts.add_user(tx, service.directory, new, now_ms)
         enrolled = _enrol(service, tx, added.value, operation.enrolment, now_ms)
         return together((added.value, enrolled.value), added, enrolled)

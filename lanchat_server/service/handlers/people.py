@@ -10,6 +10,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.wire import Code, Role
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
+from lanchat_server.core.allowance import What, by_user
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.ports import Transaction
@@ -65,7 +66,7 @@ async def create_invite(service: "Service", connection: "Connection", operation:
 
     def job(tx: Transaction) -> Change[None]:
         _check_role(service, connection, Role.MODERATOR)
-        spend_daily(service.invites_made, user, "registration codes of this user today", service.now())
+        spend_daily(tx, by_user(What.INVITES, user), service.config.invites_per_day, service.wall_ms())
         return accounts.add_invite(tx, service.directory, code, operation.uses, not_after, user)
 
     await transact(service, connection, job)

@@ -16,6 +16,7 @@ from lanchat.protocol.wire import Code, Role, RoomKind
 from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.core import pages
+from lanchat_server.core.allowance import What, by_user
 from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.model import MembershipRow, RoomRow
 from lanchat_server.core.ports import Transaction
@@ -93,7 +94,7 @@ async def create_room(service: "Service", connection: "Connection", operation: w
         added = accounts.add_room(
             tx, service.directory, room_id, name, operation.kind, operation.history, [user], now_ms
         )
-        _count_room(service, added.value)
+        _count_room(service, tx, added.value)
         return added
 
     room = await transact(service, connection, job)
@@ -101,12 +102,12 @@ async def create_room(service: "Service", connection: "Connection", operation: w
     return wire.RoomResult(service.notices.room_view(room.id, user))
 
 
-def _count_room(service: "Service", room: RoomRow) -> None:
+def _count_room(service: "Service", tx: Transaction, room: RoomRow) -> None:
     """Raise Refused when there are too many, or this user made too many today. Nothing of the room stays then."""
     others = sum(known.kind is not RoomKind.DIRECT for known in service.directory.rooms.values())
     if room.kind is not RoomKind.DIRECT and others >= service.config.rooms_total:
         raise Refused(Code.LIMIT_REACHED, "too many rooms on this server")
-    spend_daily(service.rooms_made, room.creator, "rooms of this user today", service.now())
+    spend_daily(tx, by_user(What.ROOMS, room.creator), service.config.rooms_per_day, room.created_ms)
 
 
 async def open_direct(service: "Service", connection: "Connection", operation: wire.OpenDirect) -> wire.RoomResult:
@@ -119,7 +120,7 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     def job(tx: Transaction) -> Change[RoomRow]:
         opened = accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
         if opened.value.id == room_id:
-            _count_room(service, opened.value)
+            _count_room(service, tx, opened.value)
         return opened
 
     room = await transact(service, connection, job)

@@ -1,0 +1,61 @@
+"""How much somebody may take within a day: so much at once, and then as evenly as the day goes on.
+
+What is used is kept as one number, which lasts beyond a restart: the time at which all of it is free again, in
+microseconds UTC, as if each unit took its part of a day. A clock that is set forgives at most what was used: a time
+that lies further ahead than a day can reach was written while the clock was ahead.
+"""
+
+import enum
+from typing import NamedTuple
+
+DAY_US = 86_400_000_000
+_TOLERANCE_US = 60_000_000
+
+
+class What(enum.IntEnum):
+    """Of what there is so much a day, and for whom."""
+
+    OCTETS = 1  # of records and refusals, by user
+    ROOMS = 2  # by user
+    ACCOUNTS = 3  # by network
+    INVITES = 4  # registration codes, by user
+
+
+class Spender(NamedTuple):
+    """Whose allowance; `name` at most 64 octets."""
+
+    what: What
+    name: bytes
+
+
+def by_user(what: What, user: int) -> Spender:
+    return Spender(what, user.to_bytes(8, "big"))
+
+
+def after(free_us: int, most: int, cost: int, now_ms: int) -> int:
+    """When all is free again after `cost` more of `most` a day was taken."""
+    return now_ms * 1000 + min(DAY_US, _used(free_us, now_ms) + _cost(cost, most))
+
+
+def wait(free_us: int, most: int, cost: int, now_ms: int) -> float:
+    """Seconds until `cost` more may be taken; 0: now."""
+    return max(0, _used(free_us, now_ms) + _cost(cost, most) - DAY_US) / 1e6
+
+
+def share(free_us: int, now_ms: int) -> float:
+    """The part of a day's allowance that is used, 0 to 1."""
+    return _used(free_us, now_ms) / DAY_US
+
+
+def used_between(now_ms: int) -> tuple[int, int]:
+    """Times above the first, up to the second, say that something is used; all others that nothing is."""
+    return now_ms * 1000, now_ms * 1000 + DAY_US + _TOLERANCE_US
+
+
+def _used(free_us: int, now_ms: int) -> int:
+    left = free_us - now_ms * 1000
+    return 0 if left > DAY_US + _TOLERANCE_US else max(0, min(left, DAY_US))
+
+
+def _cost(cost: int, most: int) -> int:
+    return min(DAY_US, cost * DAY_US // most)
