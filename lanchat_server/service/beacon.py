@@ -85,7 +85,50 @@ class AnswerLimiter:
         return True
 
 
-class Beacon(asyncio.DatagramProtocol):
+class _Answering(asyncio.DatagramProtocol):
+    """What is the same on both kinds of addresses: a probe of a single computer within the limits gets an answer."""
+
+    def __init__(self, advert: Advert, port: int, host: str | None, limiter: AnswerLimiter) -> None:
+        self.dropped: Counter[str] = Counter()
+        self._advert = advert
+        self._port = port
+        self._host = host
+        self._limiter = limiter
+        self._transport: asyncio.DatagramTransport | None = None
+        self._interfaces: Sequence[Interface] = ()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        try:
+            token = decode_probe(data)
+            self._check_source(addr)
+            if not self._limiter.admit(addr[0], token, asyncio.get_running_loop().time()):
+                raise ProtocolError("too many probes")
+        except ProtocolError as error:
+            self.dropped[str(error)] += 1
+            return
+        self._send(encode_answer(token, self._advert), addr)
+
+    def _check_source(self, addr: tuple[Any, ...]) -> None:
+        """Raises ProtocolError for an address that gets no answer."""
+        raise NotImplementedError
+
+    def _send(self, answer: bytes, addr: tuple[Any, ...]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(answer, addr)
+
+
+class Beacon(_Answering):
     """Answers from `reconcile` until `close`. All of it in one event loop; never raises for network trouble.
 
     `host` is the address that the server listens on, None for all: a server on one address answers the computers on
@@ -93,14 +136,8 @@ class Beacon(asyncio.DatagramProtocol):
     """
 
     def __init__(self, advert: Advert, discovery_port: int, host: str | None, logger: logging.Logger) -> None:
-        self.dropped: Counter[str] = Counter()
-        self._advert = advert
-        self._port = discovery_port
-        self._host = host
+        super().__init__(advert, discovery_port, host, AnswerLimiter())
         self._log = logger
-        self._limiter = AnswerLimiter()
-        self._transport: asyncio.DatagramTransport | None = None
-        self._interfaces: list[Interface] = []
         self._joined: set[tuple[int, str]] = set()
         self._broadcasts: set[str] = set()
         self._warned = False
@@ -125,7 +162,7 @@ class Beacon(asyncio.DatagramProtocol):
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            sock = _beacon_socket(self._port)
+            sock = _bound_socket(socket.AF_INET, ("", self._port))
             await loop.create_datagram_endpoint(lambda: self, sock=sock)
         except OSError as error:
             if not self._warned:
@@ -144,33 +181,16 @@ class Beacon(asyncio.DatagramProtocol):
                 self._joined.add(new)
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
+        super().close()
         if self._ipv6 is not None:
             self._ipv6.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        super().connection_lost(exc)
         self._joined = set()
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        try:
-            token = decode_probe(data)
-            self._check_source(addr)
-            if not self._limiter.admit(addr[0], token, asyncio.get_running_loop().time()):
-                raise ProtocolError("too many probes")
-        except ProtocolError as error:
-            self.dropped[str(error)] += 1
-            return
-        if self._transport is not None:
-            self._transport.sendto(encode_answer(token, self._advert), addr)
-
-    def _check_source(self, addr: tuple[str, int]) -> None:
-        host, port = addr
+    def _check_source(self, addr: tuple[Any, ...]) -> None:
+        host, port = addr[:2]
         address = IPv4Address(host)
         if port == 0 or not is_host(address) or host in self._broadcasts:
             raise ProtocolError("source is no single computer")
@@ -178,7 +198,7 @@ class Beacon(asyncio.DatagramProtocol):
             raise ProtocolError("source is on another network")
 
 
-class _BeaconIpv6(asyncio.DatagramProtocol):
+class _BeaconIpv6(_Answering):
     """The same on IPv6. It answers computers on the same cable and in private networks: a server may have an address
     that the whole world reaches. A server on one address answers from that one, for a client takes the address that
     an answer came from."""
@@ -186,14 +206,9 @@ class _BeaconIpv6(asyncio.DatagramProtocol):
     def __init__(
         self, advert: Advert, port: int, host: str | None, limiter: AnswerLimiter, dropped: Counter[str]
     ) -> None:
-        self._advert = advert
-        self._port = port
-        self._host = host
-        self._limiter = limiter
-        self._dropped = dropped
-        self._transport: asyncio.DatagramTransport | None = None
+        super().__init__(advert, port, host, limiter)
+        self.dropped = dropped
         self._sender: socket.socket | None = None
-        self._interfaces: Sequence[Interface] = ()
         self._joined: set[int] = set()
 
     async def reconcile(self, interfaces: Sequence[Interface]) -> None:
@@ -220,35 +235,21 @@ class _BeaconIpv6(asyncio.DatagramProtocol):
                 self._joined.add(index)
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
+        super().close()
         if self._sender is not None:
             self._sender.close()
             self._sender = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        super().connection_lost(exc)
         self._joined = set()
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        try:
-            token = decode_probe(data)
-            self._check_source(addr)
-            if not self._limiter.admit(addr[0], token, asyncio.get_running_loop().time()):
-                raise ProtocolError("too many probes")
-        except ProtocolError as error:
-            self._dropped[str(error)] += 1
-            return
-        answer = encode_answer(token, self._advert)
+    def _send(self, answer: bytes, addr: tuple[Any, ...]) -> None:
         if self._sender is not None:
             with contextlib.suppress(OSError):
                 self._sender.sendto(answer, addr)
-        elif self._transport is not None and not self._host:
-            self._transport.sendto(answer, addr)
+        elif not self._host:
+            super()._send(answer, addr)
 
     def _check_source(self, addr: tuple[Any, ...]) -> None:
         address = IPv6Address(str(addr[0]).partition("%")[0])
@@ -264,31 +265,21 @@ class _BeaconIpv6(asyncio.DatagramProtocol):
 
 
 def _ipv6_socket(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sys.platform == "darwin":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        ignore_port_unreachable(sock)
-        sock.bind(numeric_ipv6(host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    return _bound_socket(socket.AF_INET6, numeric_ipv6(host, port))
 
 
-def _beacon_socket(port: int) -> socket.socket:
+def _bound_socket(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     # Without SO_BROADCAST: the system itself refuses to send an answer to a broadcast address.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sys.platform == "darwin":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         ignore_port_unreachable(sock)
-        sock.bind(("", port))
+        sock.bind(address)
     except OSError:
         sock.close()
         raise
