@@ -8,22 +8,14 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.wire import Code, Role, RoomKind
 from tests.support.procs import ServerProcess
-from tests.support.raw import RawClient
+from tests.support.raw import RawClient, refusal, server_with_admin
 
 NEW = "battery staple"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("server")) as process:
-        with RawClient(process.port) as admin:
-            assert isinstance(admin.register("admin"), wire.LoggedIn)
-        yield process
-
-
-def code(result: object) -> Code:
-    assert isinstance(result, wire.Failure), result
-    return Code(result.code)
+    yield from server_with_admin(tmp_path_factory.mktemp("server"))
 
 
 def finder_of(server: ServerProcess, lost: RawClient) -> RawClient:
@@ -40,10 +32,10 @@ def test_address_and_other_devices_need_the_password(server: ServerProcess) -> N
         with finder_of(server, lost) as finder:
             for password, answer in (("", Code.PASSWORD_NEEDED), ("not the password", Code.BAD_CREDENTIALS)):
                 change = wire.SetProfile(None, "finder@example.org", password)
-                assert code(finder.request(change)) is answer
-                assert code(finder.request(wire.RevokeDevice(desk.device, password))) is answer
+                assert refusal(finder.request(change)) is answer
+                assert refusal(finder.request(wire.RevokeDevice(desk.device, password))) is answer
                 # Nothing is learnt of a device that does not exist.
-                assert code(finder.request(wire.RevokeDevice(bytes(16), password))) is answer
+                assert refusal(finder.request(wire.RevokeDevice(bytes(16), password))) is answer
             assert finder.request(wire.GetProfile()).email == "paula@example.org"
             assert finder.request(wire.SetProfile("Paula", None)) == wire.Done()
             right = wire.SetProfile(None, "new@example.org", "correct horse")
@@ -56,7 +48,7 @@ def test_owner_logs_in_by_password_although_all_places_are_taken(server: ServerP
         lost.register("quentin")
         finders = [finder_of(server, lost) for _ in range(4)]
         with RawClient(server.port, key=lost.key) as sixth:
-            assert code(sixth.log_in_by_key()) is Code.TOO_MANY_SESSIONS
+            assert refusal(sixth.log_in_by_key()) is Code.TOO_MANY_SESSIONS
         with RawClient(server.port) as owner:
             assert isinstance(owner.log_in("quentin"), wire.LoggedIn)
             assert lost.wait_for(wire.Goodbye).code == Code.TOO_MANY_SESSIONS
@@ -74,15 +66,15 @@ def test_new_password_shuts_out_all_other_devices_when_asked_to(server: ServerPr
         assert owner.request(wire.ChangePassword("correct horse", NEW, revoke_others=True)) == wire.Done()
         assert owner.request(wire.SetProfile("Rachel", None)) == wire.Done()
         with RawClient(server.port, key=lost.key) as finder:
-            assert code(finder.log_in_by_key()) is Code.DEVICE_REVOKED
+            assert refusal(finder.log_in_by_key()) is Code.DEVICE_REVOKED
 
 
 def test_administrator_lists_and_revokes_devices_of_anybody(server: ServerProcess) -> None:
     with RawClient(server.port) as lost, RawClient(server.port) as admin:
         user = lost.register("sybil").user.id
         admin.log_in("admin")
-        assert code(lost.request(wire.ListDevices(user=admin.user_id))) is Code.NOT_ALLOWED
-        assert code(lost.request(wire.RevokeDevice(admin.device))) is Code.NOT_FOUND
+        assert refusal(lost.request(wire.ListDevices(user=admin.user_id))) is Code.NOT_ALLOWED
+        assert refusal(lost.request(wire.RevokeDevice(admin.device))) is Code.NOT_FOUND
         assert [device.id for device in admin.request(wire.ListDevices(user=user)).devices] == [lost.device]
         assert admin.request(wire.RevokeDevice(lost.device)) == wire.Done()
         assert lost.wait_for(wire.Goodbye).code == Code.DEVICE_REVOKED
@@ -94,13 +86,13 @@ def test_name_of_a_private_room_is_not_told(server: ServerProcess) -> None:
         other.register("ursula")
         create = wire.CreateRoom("Mergers", RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)
         assert isinstance(owner.request(create), wire.RoomResult)
-        assert code(owner.request(create)) is Code.NAME_TAKEN
+        assert refusal(owner.request(create)) is Code.NAME_TAKEN
         assert isinstance(other.request(create), wire.RoomResult)
         public = wire.CreateRoom("mergers", RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING)
         with RawClient(server.port) as third:
             third.register("victor")
             assert isinstance(third.request(public), wire.RoomResult)
-            assert code(third.request(public)) is Code.NAME_TAKEN
+            assert refusal(third.request(public)) is Code.NAME_TAKEN
 
 
 def test_registration_codes_are_listed_and_voided(tmp_path: Path) -> None:
@@ -119,8 +111,8 @@ def test_registration_codes_are_listed_and_voided(tmp_path: Path) -> None:
         ends = {one.id for one in listed}
         for one in listed:
             assert admin.request(wire.VoidInvite(one.id)) == wire.Done()
-            assert code(admin.request(wire.VoidInvite(one.id))) is Code.NOT_FOUND
+            assert refusal(admin.request(wire.VoidInvite(one.id))) is Code.NOT_FOUND
         assert len(ends) == 2
         assert admin.request(wire.ListInvites()).invites == []
-        assert code(guest.register("guest", invite_code=kept)) is Code.INVITE_INVALID
-        assert code(late.register("late", invite_code=gone)) is Code.INVITE_INVALID
+        assert refusal(guest.register("guest", invite_code=kept)) is Code.INVITE_INVALID
+        assert refusal(late.register("late", invite_code=gone)) is Code.INVITE_INVALID

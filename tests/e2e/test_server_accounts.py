@@ -11,21 +11,13 @@ from lanchat.protocol import keys, wire
 from lanchat.protocol.certificates import open_certificate_untrusted
 from lanchat.protocol.wire import Code, Role
 from tests.support.procs import ServerProcess
-from tests.support.raw import RawClient
+from tests.support.raw import RawClient, refusal, server_with_admin
 from tests.support.waiting import patient
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("server")) as process:
-        with RawClient(process.port) as admin:
-            assert isinstance(admin.register("admin"), wire.LoggedIn)
-        yield process
-
-
-def code(result: object) -> Code:
-    assert isinstance(result, wire.Failure), result
-    return Code(result.code)
+    yield from server_with_admin(tmp_path_factory.mktemp("server"))
 
 
 def test_the_first_account_is_administrator_and_the_next_is_not(tmp_path: Path) -> None:
@@ -61,7 +53,7 @@ def test_bad_registrations_are_refused(
     server: ServerProcess, user: str, password: str, more: dict[str, str], expected: Code
 ) -> None:
     with RawClient(server.port) as client:
-        assert code(client.register(user, password, **more)) is expected
+        assert refusal(client.register(user, password, **more)) is expected
 
 
 def test_wrong_passwords_and_unknown_names_get_the_same_answer(server: ServerProcess) -> None:
@@ -77,7 +69,7 @@ def test_a_failed_try_leaves_the_connection_for_another(server: ServerProcess) -
     with RawClient(server.port) as client:
         client.register("erin")
     with RawClient(server.port) as client:
-        assert code(client.log_in("erin", "not this one")) is Code.BAD_CREDENTIALS
+        assert refusal(client.log_in("erin", "not this one")) is Code.BAD_CREDENTIALS
         assert isinstance(client.log_in("Erin"), wire.LoggedIn)
 
 
@@ -85,7 +77,7 @@ def test_guessing_is_slowed_down(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server, RawClient(server.port) as client:
         client.register("victim")
         with RawClient(server.port) as guesser:
-            codes = [code(guesser.log_in("victim", f"guess {i:05}")) for i in range(7)]
+            codes = [refusal(guesser.log_in("victim", f"guess {i:05}")) for i in range(7)]
         assert codes[:5] == [Code.BAD_CREDENTIALS] * 5
         assert Code.TOO_MANY_TRIES in codes[5:]
         # Her device key is not slowed down by it.
@@ -102,21 +94,21 @@ def test_a_device_key_logs_in_without_password_and_a_stolen_signature_does_not(s
     with RawClient(server.port, key=client.key) as replay:
         replay.hello()
         # A signature over another connection's challenge.
-        assert code(replay.request(wire.LoginDevice(replay.device, proof))) is Code.BAD_CREDENTIALS
+        assert refusal(replay.request(wire.LoginDevice(replay.device, proof))) is Code.BAD_CREDENTIALS
     with RawClient(server.port) as stranger:
         stranger.hello()
         other = wire.LoginDevice(client.device, stranger.proof(keys.LOGIN_CONTEXT))
-        assert code(stranger.request(other)) is Code.BAD_CREDENTIALS
-        assert code(stranger.log_in_by_key()) is Code.DEVICE_REVOKED
+        assert refusal(stranger.request(other)) is Code.BAD_CREDENTIALS
+        assert refusal(stranger.log_in_by_key()) is Code.DEVICE_REVOKED
 
 
 def test_a_challenge_serves_once(server: ServerProcess) -> None:
     with RawClient(server.port) as client:
         client.hello()
         enrolment = client.enrolment()
-        assert code(client.request(wire.LoginPassword("admin", "wrong password", enrolment))) is Code.BAD_CREDENTIALS
+        assert refusal(client.request(wire.LoginPassword("admin", "wrong password", enrolment))) is Code.BAD_CREDENTIALS
         again = wire.LoginPassword("admin", "correct horse", enrolment)
-        assert code(client.request(again)) is Code.BAD_REQUEST
+        assert refusal(client.request(again)) is Code.BAD_REQUEST
 
 
 def test_devices_are_listed_and_a_revoked_one_is_out_at_once(server: ServerProcess) -> None:
@@ -132,22 +124,22 @@ def test_devices_are_listed_and_a_revoked_one_is_out_at_once(server: ServerProce
         with pytest.raises(EOFError):
             phone.receive()
         with RawClient(server.port, key=phone.key) as again:
-            assert code(again.log_in_by_key()) is Code.DEVICE_REVOKED
+            assert refusal(again.log_in_by_key()) is Code.DEVICE_REVOKED
             # Its key is burnt: not even the password enrols it again.
-            assert code(again.log_in("grace")) is Code.DEVICE_REVOKED
-        assert code(laptop.request(wire.RevokeDevice(bytes(16)))) is Code.NOT_FOUND
+            assert refusal(again.log_in("grace")) is Code.DEVICE_REVOKED
+        assert refusal(laptop.request(wire.RevokeDevice(bytes(16)))) is Code.NOT_FOUND
 
 
 def test_a_new_password_ends_other_sessions(server: ServerProcess) -> None:
     with RawClient(server.port) as here, RawClient(server.port) as there:
         here.register("heidi")
         there.log_in("heidi")
-        assert code(here.request(wire.ChangePassword("not it at all", "another one"))) is Code.BAD_CREDENTIALS
-        assert code(here.request(wire.ChangePassword("correct horse", "short"))) is Code.PASSWORD_INVALID
+        assert refusal(here.request(wire.ChangePassword("not it at all", "another one"))) is Code.BAD_CREDENTIALS
+        assert refusal(here.request(wire.ChangePassword("correct horse", "short"))) is Code.PASSWORD_INVALID
         assert isinstance(here.request(wire.ChangePassword("correct horse", "another one")), wire.Done)
         assert there.wait_for(wire.Goodbye).code == 0
     with RawClient(server.port) as client:
-        assert code(client.log_in("heidi")) is Code.BAD_CREDENTIALS
+        assert refusal(client.log_in("heidi")) is Code.BAD_CREDENTIALS
         assert isinstance(client.log_in("heidi", "another one"), wire.LoggedIn)
 
 
@@ -170,8 +162,8 @@ def test_a_display_name_is_seen_by_others_and_in_the_certificate(server: ServerP
 def test_figures_and_invitations_are_for_those_in_charge(server: ServerProcess) -> None:
     with RawClient(server.port) as member:
         member.register("mallory")
-        assert code(member.request(wire.Status())) is Code.NOT_ALLOWED
-        assert code(member.request(wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+        assert refusal(member.request(wire.Status())) is Code.NOT_ALLOWED
+        assert refusal(member.request(wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
     with RawClient(server.port) as admin:
         admin.log_in("admin")
         status = json.loads(admin.request(wire.Status()).json)
@@ -186,11 +178,11 @@ def test_registration_by_invitation(tmp_path: Path) -> None:
         with RawClient(server.port) as admin, RawClient(server.port) as guest:
             admin.register("admin")
             invite = admin.request(wire.CreateInvite(1, 3600)).code
-            assert code(guest.register("guest")) is Code.INVITE_INVALID
-            assert code(guest.register("guest", invite_code="0000-0000-0000-0000")) is Code.INVITE_INVALID
+            assert refusal(guest.register("guest")) is Code.INVITE_INVALID
+            assert refusal(guest.register("guest", invite_code="0000-0000-0000-0000")) is Code.INVITE_INVALID
             assert isinstance(guest.register("guest", invite_code=invite.lower()), wire.LoggedIn)
         with RawClient(server.port) as late:
-            assert code(late.register("late", invite_code=invite)) is Code.INVITE_INVALID
+            assert refusal(late.register("late", invite_code=invite)) is Code.INVITE_INVALID
 
 
 def test_closed_registration_lets_only_the_first_in(tmp_path: Path) -> None:
@@ -202,7 +194,7 @@ def test_closed_registration_lets_only_the_first_in(tmp_path: Path) -> None:
         RawClient(server.port) as guest,
     ):
         assert isinstance(admin.register("admin"), wire.LoggedIn)
-        assert code(guest.register("guest")) is Code.REGISTRATION_CLOSED
+        assert refusal(guest.register("guest")) is Code.REGISTRATION_CLOSED
 
 
 def test_too_many_sessions_of_a_user_are_refused(server: ServerProcess) -> None:
@@ -212,7 +204,7 @@ def test_too_many_sessions_of_a_user_are_refused(server: ServerProcess) -> None:
         clients += [RawClient(server.port, key=clients[0].key) for _ in range(5)]
         results = [client.log_in_by_key() for client in clients[1:]]
         assert all(isinstance(result, wire.LoggedIn) for result in results[:4])
-        assert code(results[4]) is Code.TOO_MANY_SESSIONS
+        assert refusal(results[4]) is Code.TOO_MANY_SESSIONS
     finally:
         for client in clients:
             client.close()

@@ -13,7 +13,7 @@ from lanchat.protocol.records import chain_hash, check_head, genesis_hash
 from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
-from tests.support.raw import RawClient
+from tests.support.raw import RawClient, refusal
 from tests.support.waiting import patient
 
 Join = Callable[[str], RawClient]
@@ -49,11 +49,6 @@ def room_of(client: RawClient, kind: RoomKind, history: HistoryPolicy = HistoryP
     result = client.request(wire.CreateRoom(f"Room {random.getrandbits(40):x}", kind, history))
     assert isinstance(result, wire.RoomResult), result
     return result.room.id
-
-
-def code(result: object) -> Code:
-    assert isinstance(result, wire.Failure), result
-    return Code(result.code)
 
 
 def changes_of(client: RawClient, room: int) -> wire.MembersChanged:
@@ -111,21 +106,21 @@ def test_a_public_room_is_seen_joined_and_left(join: Join) -> None:
 
 def test_general_and_direct_rooms_are_not_left(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
-    assert code(anna.request(wire.LeaveRoom(anna.rooms["general"]))) is Code.NOT_ALLOWED
+    assert refusal(anna.request(wire.LeaveRoom(anna.rooms["general"]))) is Code.NOT_ALLOWED
     direct = anna.request(wire.OpenDirect(bob.user_id)).room
     assert (direct.kind, direct.partner, direct.members) == (RoomKind.DIRECT, bob.user_id, 2)
     assert bob.request(wire.OpenDirect(anna.user_id)).room.id == direct.id
-    assert code(anna.request(wire.LeaveRoom(direct.id))) is Code.NOT_ALLOWED
-    assert code(anna.request(wire.InviteUser(direct.id, join("carl").user_id))) is Code.NOT_ALLOWED
+    assert refusal(anna.request(wire.LeaveRoom(direct.id))) is Code.NOT_ALLOWED
+    assert refusal(anna.request(wire.InviteUser(direct.id, join("carl").user_id))) is Code.NOT_ALLOWED
     low, high = sorted((anna.user_id, bob.user_id))
     squatter = anna.request(wire.CreateRoom(f"Direct:{low}:{high}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING))
-    assert code(squatter) is Code.NAME_INVALID
+    assert refusal(squatter) is Code.NAME_INVALID
 
 
 def test_a_private_room_by_invitation_and_removal(join: Join) -> None:
     anna, bob, carl = join("anna"), join("bob"), join("carl")
     room = room_of(anna, RoomKind.PRIVATE)
-    assert code(bob.request(wire.JoinRoom(room))) is Code.NOT_FOUND
+    assert refusal(bob.request(wire.JoinRoom(room))) is Code.NOT_FOUND
     assert isinstance(anna.request(wire.InviteUser(room, bob.user_id)), wire.Done)
     while (changed := bob.wait_for(wire.RoomChanged).room).id != room:
         pass
@@ -133,7 +128,7 @@ def test_a_private_room_by_invitation_and_removal(join: Join) -> None:
     assert isinstance(bob.request(wire.InviteUser(room, carl.user_id)), wire.Done)
     first = bob.request(wire.Subscribe([room])).keys[0]
     # Only who made the room, or somebody with a role, removes people.
-    assert code(bob.request(wire.RemoveUser(room, carl.user_id))) is Code.NOT_ALLOWED
+    assert refusal(bob.request(wire.RemoveUser(room, carl.user_id))) is Code.NOT_ALLOWED
     assert isinstance(anna.request(wire.RemoveUser(room, carl.user_id)), wire.Done)
     assert carl.wait_for(wire.RoomGone).room == room
     renewed = bob.wait_for(wire.RoomKey)
@@ -232,10 +227,10 @@ def test_names_of_rooms_are_unique_and_clean(join: Join) -> None:
     name = f"Кухня {random.getrandbits(40):x}"
     everything = HistoryPolicy.EVERYTHING
     assert isinstance(anna.request(wire.CreateRoom(name, RoomKind.PUBLIC, everything)), wire.RoomResult)
-    assert code(anna.request(wire.CreateRoom(name.upper(), RoomKind.PRIVATE, everything))) is Code.NAME_TAKEN
+    assert refusal(anna.request(wire.CreateRoom(name.upper(), RoomKind.PRIVATE, everything))) is Code.NAME_TAKEN
     for bad in ("", " ", "a\nb", "\u202e", "#x", "@x", "y" * 65):
-        assert code(anna.request(wire.CreateRoom(bad, RoomKind.PUBLIC, everything))) is Code.NAME_INVALID
-    assert code(anna.request(wire.CreateRoom("direct", RoomKind.DIRECT, everything))) is Code.NAME_INVALID
+        assert refusal(anna.request(wire.CreateRoom(bad, RoomKind.PUBLIC, everything))) is Code.NAME_INVALID
+    assert refusal(anna.request(wire.CreateRoom("direct", RoomKind.DIRECT, everything))) is Code.NAME_INVALID
 
 
 def test_certificates_of_authors_come_with_pages_and_on_request(join: Join) -> None:

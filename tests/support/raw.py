@@ -6,6 +6,8 @@ import secrets
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from types import UnionType
 from typing import Any, Self
 
@@ -17,6 +19,7 @@ from lanchat.protocol.limits import ALPN
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
 from tests.support.leaks import guard
+from tests.support.procs import ServerProcess
 from tests.support.waiting import patient
 
 _sources = itertools.count(1)
@@ -39,6 +42,12 @@ def tls_connect(port: int, *, alpn: str | None = ALPN, timeout: float = ANSWER_M
         context.set_alpn_protocols([alpn])
     raw = socket.create_connection(("127.0.0.1", port), timeout, (source or another_address(), 0))
     return context.wrap_socket(raw)
+
+
+def refusal(result: object) -> wire.Code:
+    """The code of an answer that must be a Failure."""
+    assert isinstance(result, wire.Failure), result
+    return wire.Code(result.code)
 
 
 def _guard_keys_of(result: Any) -> None:
@@ -188,3 +197,11 @@ class RawClient:
         self.send(wire.Submit([self.message(room, text, kind=kind, ref=ref)]))
         decided: wire.Decided = self.wait_for(wire.Decided)
         return decided.receipts[0]
+
+
+def server_with_admin(folder: Path) -> Iterator[ServerProcess]:
+    """A server process whose first account is "admin"; ended when the iterator goes on."""
+    with ServerProcess(folder) as process:
+        with RawClient(process.port) as admin:
+            assert isinstance(admin.register("admin"), wire.LoggedIn)
+        yield process

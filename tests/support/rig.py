@@ -1,6 +1,7 @@
 """A server core with a few users, for unit tests: keys from fixed octets, time and store under the test's control."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -115,3 +116,16 @@ def check_chain(room: int, records: list[Record], head: Head) -> None:
         assert record.seq == seq
         before = chain_hash(LOG_ID, room, before, record)
     assert (head.seq, head.hash) == (len(records), before)
+
+
+class ImmediateWriter:
+    """A writer without a thread."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def transact(self, job: Any) -> Any:
+        with self._rig.store.transaction() as tx:
+            change = job(tx)
+        change.apply()
+        return change.value

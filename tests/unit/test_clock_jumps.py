@@ -18,7 +18,7 @@ from lanchat_server.service.service import Service
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.store import SqlStore, schema
 from tests.support.fake_log import key_of
-from tests.support.rig import GENERAL, Rig
+from tests.support.rig import GENERAL, ImmediateWriter, Rig
 from tests.support.stores import added
 
 NOW_MS = 1_800_000_000_000
@@ -183,23 +183,10 @@ def test_a_code_outlives_a_clock_that_is_set_back_a_little(store: SqlStore) -> N
     assert recovery.is_right(code, b"l" * 16, "12345678", NOW_MS - TOLERANCE_MS)
 
 
-class Immediate:
-    """A writer without a thread."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-
-    async def transact(self, job: Any) -> Any:
-        with self._rig.store.transaction() as tx:
-            change = job(tx)
-        change.apply()
-        return change.value
-
-
 def test_room_keys_made_while_the_clock_was_ahead_are_replaced() -> None:
     rig = Rig()
     clock = Clock()
-    keys = RoomKeys(rig.directory, Immediate(rig), SimpleNamespace(room_keys_changed=list), lambda: clock.wall)  # type: ignore[arg-type]
+    keys = RoomKeys(rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: clock.wall)  # type: ignore[arg-type]
 
     def present() -> tuple[int, int]:
         (key,) = asyncio.run(keys.present([GENERAL]))

@@ -8,7 +8,7 @@ from lanchat_server.service import figures
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.writer import Writer
-from tests.support.rig import GENERAL, Rig
+from tests.support.rig import GENERAL, ImmediateWriter, Rig
 
 # Far from every clock of the computer.
 NOW = 5e9
@@ -24,7 +24,7 @@ def test_presence_is_due_by_the_clock_of_the_core() -> None:
 
 def test_room_keys_end_by_the_wall_clock_that_was_handed_in() -> None:
     rig = Rig()
-    keys = RoomKeys(rig.directory, Immediate(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS)  # type: ignore[arg-type]
+    keys = RoomKeys(rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS)  # type: ignore[arg-type]
     (key,) = asyncio.run(keys.present([GENERAL]))
     assert WALL_MS < key.not_after_ms < WALL_MS + 2 * 86_400_000
 
@@ -44,16 +44,3 @@ def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
 def test_uptime_does_not_jump_with_the_wall_clock() -> None:
     service: Any = SimpleNamespace(started=NOW - 12, now=lambda: NOW)
     assert figures._uptime(service) == 12
-
-
-class Immediate:
-    """A writer without a thread."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-
-    async def transact(self, job: Any) -> Any:
-        with self._rig.store.transaction() as tx:
-            change = job(tx)
-        change.apply()
-        return change.value
