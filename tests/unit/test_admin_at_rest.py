@@ -23,6 +23,7 @@ from lanchat_server.service import admin_channel
 from lanchat_server.service.admin_channel import ADMIN_FILE
 from lanchat_server.store import SqlStore, claiming, open_store
 from lanchat_server.store.migrate import current_revision
+from tests.support.admin_port import AdminPort, point_at
 from tests.support.ports import free_port
 from tests.support.stores import KINDS, Database, added, databases
 
@@ -76,8 +77,7 @@ Behaviour = Callable[[socket.socket], None]
 
 
 def _read(sock: socket.socket) -> None:
-    while not sock.recv(65536).endswith(b"\n"):
-        pass
+    sock.makefile("rb").readline()
 
 
 def _introduce(sock: socket.socket) -> None:
@@ -123,39 +123,15 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
-class Channel:
+def channel_of(folder: Path, behave: Behaviour, *, proven: bool = True) -> AdminPort:
     """Listens where admin.json says, and behaves, once it has shown that it knows the token if `proven`."""
 
-    def __init__(self, folder: Path, behave: Behaviour, *, proven: bool = True) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._behave = behave
-        self._proven = proven
-        point_at(folder, self._listener.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+    def serve(sock: socket.socket) -> None:
+        if proven:
+            _introduce(sock)
+        behave(sock)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                sock, _address = self._listener.accept()
-            except OSError:
-                return
-            with sock:
-                try:
-                    if self._proven:
-                        _introduce(sock)
-                    self._behave(sock)
-                except OSError:
-                    continue
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(10)
-
-
-def point_at(folder: Path, port: int) -> None:
-    (folder / ADMIN_FILE).write_text(json.dumps({"port": port, "token": TOKEN}))
+    return AdminPort(folder, TOKEN, serve)
 
 
 def refused(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> str:
@@ -173,7 +149,7 @@ def test_without_a_definite_answer_nothing_is_written(
     config: ServerConfig, database: Database, behaviour: str, proven: bool
 ) -> None:
     before = everything(database)
-    channel = Channel(database.folder, BEHAVIOURS[behaviour], proven=proven)
+    channel = channel_of(database.folder, BEHAVIOURS[behaviour], proven=proven)
     try:
         refused(config, "users.disable", {"user": "Carla"})
         with pytest.raises(StoreError, match="stop it first"):
@@ -188,7 +164,7 @@ def test_without_a_definite_answer_nothing_is_written(
 def test_no_command_takes_an_unusable_answer_for_none(
     config: ServerConfig, database: Database, operation: str, arguments: dict[str, Any]
 ) -> None:
-    channel = Channel(database.folder, _read)
+    channel = channel_of(database.folder, _read)
     try:
         refused(config, operation, arguments)
     finally:
@@ -201,7 +177,7 @@ def test_a_full_backlog_is_no_definite_answer(config: ServerConfig, database: Da
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        point_at(database.folder, listener.getsockname()[1])
+        point_at(database.folder, listener.getsockname()[1], TOKEN)
         for _ in range(2):
             refused(config, "users.disable", {"user": "Carla"})
     assert everything(database) == before
@@ -215,7 +191,7 @@ def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database
     contents = {"no JSON": "{", "no port": "{}", "a port too high": '{"port": 70000, "token": "x"}'}
     contents["an endless port"] = '{"port": Infinity, "token": "x"}'
     if left == "a port where nobody listens":
-        point_at(database.folder, free_port())
+        point_at(database.folder, free_port(), TOKEN)
     elif left in contents:
         file.write_text(contents[left])
     for operation, arguments in WRITING:
@@ -426,7 +402,7 @@ def test_server_that_works_long_is_waited_for(config: ServerConfig, database: Da
             threading.Event().wait(0.1)
         sock.sendall(b'{"result": [1]}\n')
 
-    channel = Channel(database.folder, behave)
+    channel = channel_of(database.folder, behave)
     try:
         assert run_admin(config, "users.list", {}) == [1]
     finally:

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from lanchat_server.admin import AdminError, run_admin
 from lanchat_server.config import ServerConfig
 from lanchat_server.service import admin_channel
 from lanchat_server.service.admin_channel import ADMIN_FILE, AdminChannel, prove
-from tests.support.waiting import patient
+from tests.support.admin_port import AdminPort
 
 TOKEN = "5ec2e7" * 10 + "abcd"
 PASSWORD = "a-password-that-stays-here"
@@ -30,37 +29,20 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-class Impostor:
+class Impostor(AdminPort):
     """Listens at the port that a killed server left in admin.json. `reply` makes an answer to each line; all that is
     received is kept."""
 
     def __init__(self, folder: Path, reply: Callable[[bytes], bytes]) -> None:
         self.received = b""
         self._reply = reply
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        port = self._listener.getsockname()[1]
-        (folder / ADMIN_FILE).write_text(json.dumps({"port": port, "token": TOKEN}))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        super().__init__(folder, TOKEN, self._answer)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                sock, _address = self._listener.accept()
-            except OSError:
-                return
-            with sock, sock.makefile("rb") as lines:
-                try:
-                    for line in lines:
-                        self.received += line
-                        sock.sendall(self._reply(line) + b"\n")
-                except OSError:
-                    continue
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(patient(10))
+    def _answer(self, sock: socket.socket) -> None:
+        with sock.makefile("rb") as lines:
+            for line in lines:
+                self.received += line
+                sock.sendall(self._reply(line) + b"\n")
 
 
 def _guess(line: bytes) -> bytes:
