@@ -29,6 +29,7 @@ from lanchat_server.service.admin_channel import (
     ADMIN_FILE,
     ANSWER_TIMEOUT,
     BACKUP_TIMEOUT,
+    BUSY,
     MISUNDERSTOOD,
     NONCE,
     SILENCE_MAX,
@@ -43,6 +44,9 @@ __all__ = ["AdminError", "check_nobody_listens", "run_admin"]
 T = TypeVar("T")
 # Seconds. Windows knocks for two before it says that nobody listens.
 CONNECT_TIMEOUT = 5.0
+# Others on this computer may hold all places of the channel: a command that lost its own tries again for so long.
+PLACE_TIMEOUT = 3.0
+PLACE_PAUSE = 0.02
 # A list of 10,000 accounts is 2 MB.
 ANSWER_MAX = 64 << 20
 # Octets of the file that says where a server listens; it has some hundred.
@@ -92,14 +96,13 @@ def check_nobody_listens(data_dir: Path) -> None:
 def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """The running server's answer; None when for certain none listens. Raises AdminError when nobody can say."""
     place = _place(data_dir)
-    sock = _connect(data_dir, place[0]) if place is not None else None
-    if place is None or sock is None:
+    sock = _admitted(data_dir, *place) if place is not None else None
+    if sock is None:
         return None
     timeout = BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT
     try:
         with sock:
-            request = {"proof": _introduce(sock, data_dir, place[1]), "operation": operation, "arguments": arguments}
-            answer = _exchange(sock, request, timeout)
+            answer = _exchange(sock, {"operation": operation, "arguments": arguments}, timeout)
     except (OSError, ValueError, RecursionError):
         answer = None
     usable = isinstance(answer, dict) and ("result" in answer or answer.get("error") not in (None, *MISUNDERSTOOD))
@@ -110,6 +113,24 @@ def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> d
         " If none is running there, remove {file}"
     )
     raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+
+
+def _admitted(data_dir: Path, port: int, token: str) -> socket.socket | None:
+    """A connection on which commands may be given; None when for certain nobody listens. Raises AdminError."""
+    end = time.monotonic() + PLACE_TIMEOUT
+    while (sock := _connect(data_dir, port)) is not None:
+        try:
+            _introduce(sock, data_dir, token)
+            return sock
+        except ConnectionError as error:
+            sock.close()
+            if time.monotonic() > end:
+                raise _stranger(data_dir) from error
+            time.sleep(PLACE_PAUSE)
+        except BaseException:
+            sock.close()
+            raise
+    return None
 
 
 def _place(data_dir: Path) -> tuple[int, str] | None:
@@ -140,23 +161,39 @@ def _connect(data_dir: Path, port: int) -> socket.socket | None:
         raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE)) from error
 
 
-def _introduce(sock: socket.socket, data_dir: Path, token: str) -> str:
-    """What proves to the server that this command may read its data directory. Raises AdminError unless the other end
-    has shown the same first: anybody may have got the port of a server that was killed."""
+def _introduce(sock: socket.socket, data_dir: Path, token: str) -> None:
+    """Prove to the server that this command may read its data directory. Raises AdminError unless the other end has
+    shown the same first: anybody may have got the port of a server that was killed; ConnectionError when it hangs up,
+    as a server does while others hold all places."""
     nonce = secrets.token_hex(NONCE)
-    try:
-        answer = _exchange(sock, {"nonce": nonce}, SILENCE_MAX)
-    except (OSError, ValueError, RecursionError):
-        answer = None
+    answer = _heard(sock, {"nonce": nonce})
     if isinstance(answer, dict) and is_nonce(theirs := answer.get("nonce")):
         known = is_proof(answer.get("proof"), prove(token, "server", nonce, theirs))
         if known:
-            return prove(token, "command", nonce, theirs)
+            answer = _heard(sock, {"proof": prove(token, "command", nonce, theirs)})
+            if isinstance(answer, dict) and answer.get("admitted") is True:
+                return
+            if isinstance(answer, dict) and answer.get("error") == BUSY:
+                raise AdminError(_("The server is busy with other commands: give the command again"))
+    raise _stranger(data_dir)
+
+
+def _heard(sock: socket.socket, question: dict[str, Any]) -> Any:
+    """What the other end says of itself; None for what is of no use. Raises ConnectionError when it hangs up."""
+    try:
+        return _exchange(sock, question, SILENCE_MAX)
+    except ConnectionError:
+        raise
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _stranger(data_dir: Path) -> AdminError:
     text = _(
         "What listens for the server with the data in {path} did not show that it is this server, so nothing was sent"
         " to it. If none is running there, remove {file}"
     )
-    raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+    return AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
 
 
 def _exchange(sock: socket.socket, question: dict[str, Any], timeout: float) -> Any:
@@ -170,7 +207,9 @@ def _exchange(sock: socket.socket, question: dict[str, Any], timeout: float) -> 
     while not answer.endswith(b"\n"):
         sock.settimeout(max(0.01, min(SILENCE_MAX, end - time.monotonic())))
         octets = sock.recv(1 << 16)
-        if not octets or len(answer) > ANSWER_MAX or time.monotonic() > end:
+        if not octets:
+            raise ConnectionResetError
+        if len(answer) > ANSWER_MAX or time.monotonic() > end:
             raise TimeoutError
         answer += octets
     return json.loads(bytes(answer))

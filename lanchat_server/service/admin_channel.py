@@ -7,10 +7,13 @@ HMAC over two numbers that are drawn for this connection, the server first:
 
     command  {"nonce": …}
     server   {"nonce": …, "proof": …}
-    command  {"proof": …, "operation": …, "arguments": …}
+    command  {"proof": …}
+    server   {"admitted": true} or {"error": …}
+    command  {"operation": …, "arguments": …}
     server   {"result": …} or {"error": …}
 
-The proof is compared before anything else, and a line is bounded.
+The proof is compared before anything else, a line is bounded, and so are the places and the time of those who have not
+shown it (local_port.py). A command that loses its place has not said what it wants yet, and connects again.
 """
 
 import asyncio
@@ -26,11 +29,16 @@ from typing import Any, TypeGuard, TypeVar
 from lanchat.store.files import replace_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import Refused
+from lanchat_server.service.local_port import LocalPort, Visitor
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
 # What whoever is not of this server's data directory hears.
 MISUNDERSTOOD = ("not a request", "wrong proof")
+# What the channel says instead of working when as many commands as it takes are under way.
+BUSY = "too many commands at once"
+# Until a connection has shown that it may give commands.
+INTRODUCTION_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 30.0
 # A server that works on a command shows so; one that is silent for longer has stopped, or hangs.
 SIGN_OF_LIFE = 2.0
@@ -90,47 +98,52 @@ class AdminChannel:
         self._file = data_dir / ADMIN_FILE
         self._operate = operate
         self._token = secrets.token_hex(32)
-        self._server: asyncio.Server | None = None
+        self._port = LocalPort("the administrator's channel", self._serve, LINE_MAX)
 
     async def start(self) -> None:
         """Listen, and say where."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LINE_MAX)
-        port = self._server.sockets[0].getsockname()[1]
-        replace_file(self._file, json.dumps({"port": port, "token": self._token}).encode())
+        await self._port.start()
+        replace_file(self._file, json.dumps({"port": self._port.port, "token": self._token}).encode())
 
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            with contextlib.suppress(OSError):
-                self._file.unlink()
+    def close(self) -> None:
+        self._port.close()
+        with contextlib.suppress(OSError):
+            self._file.unlink()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                expected = await self._introduce(reader, writer)
-                line = await reader.readline()
-            if await _hung_up(reader):
-                # As after a moment in which this process was stopped: the person was told that nothing is known of it.
-                log.warning("the administrator's channel: nobody waits for an answer any more")
-                return
-            async with asyncio.timeout(BACKUP_TIMEOUT):
-                answer = await _with_signs_of_life(self._answer(line, expected), writer)
-            writer.write(_line(answer))
+    async def _serve(self, visitor: Visitor) -> None:
+        reader, writer = visitor.reader, visitor.writer
+        async with asyncio.timeout(INTRODUCTION_TIMEOUT):
+            if (error := await self._introduce(reader, writer)) is None and not self._port.admit(visitor):
+                error = BUSY
+            writer.write(_line({"admitted": True} if error is None else {"error": error}))
             await writer.drain()
-        except (OSError, ValueError, TimeoutError) as error:
-            log.warning("the administrator's channel: %s", error)
-        finally:
-            writer.close()
+        if error is not None:
+            raise ValueError(error)
+        try:
+            await self._obey(reader, writer)
+        except (OSError, ValueError, TimeoutError) as trouble:
+            log.warning("the administrator's channel: %s", trouble)
 
-    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-        """Show whoever connected that this is the server; what proves the same of him. Raises ValueError."""
+    async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            line = await reader.readline()
+        if await _hung_up(reader):
+            # As after a moment in which this process was stopped: the person was told that nothing is known of it.
+            log.warning("the administrator's channel: nobody waits for an answer any more")
+            return
+        async with asyncio.timeout(BACKUP_TIMEOUT):
+            answer = await _with_signs_of_life(self._answer(line), writer)
+        writer.write(_line(answer))
+
+    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
+        """Show whoever connected that this is the server; what is wrong with how he shows the same of himself."""
         nonce = self._nonce_in(await reader.readline())
         if nonce is None:
-            writer.write(_line({"error": MISUNDERSTOOD[0]}))
-            raise ValueError(MISUNDERSTOOD[0])
+            return MISUNDERSTOOD[0]
         mine = secrets.token_hex(NONCE)
         writer.write(_line({"nonce": mine, "proof": prove(self._token, "server", nonce, mine)}))
-        return prove(self._token, "command", nonce, mine)
+        expected = prove(self._token, "command", nonce, mine)
+        return None if is_proof(self._proof_in(await reader.readline()), expected) else MISUNDERSTOOD[1]
 
     @staticmethod
     def _nonce_in(line: bytes) -> str | None:
@@ -140,15 +153,20 @@ class AdminChannel:
             return None
         return nonce if is_nonce(nonce) else None
 
-    async def _answer(self, line: bytes, expected: str) -> dict[str, Any]:
-        """`expected`: the proof of a command on this connection."""
+    @staticmethod
+    def _proof_in(line: bytes) -> object:
+        try:
+            return json.loads(line)["proof"]
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+            return None
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        """Of an admitted connection."""
         try:
             request = json.loads(line)
-            proof, operation, arguments = request["proof"], request["operation"], request["arguments"]
+            operation, arguments = request["operation"], request["arguments"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return {"error": MISUNDERSTOOD[0]}
-        if not is_proof(proof, expected):
-            return {"error": MISUNDERSTOOD[1]}
         try:
             return {"result": await self._operate(operation, arguments)}
         except (Refused, StoreError, LookupError) as error:

@@ -4,10 +4,13 @@ The service counts in plain attributes of `Metrics` (an addition each, whether s
 them when somebody does. The figures name no user and no room.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from lanchat_server.service.local_port import LocalPort, Visitor
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import CounterMetricFamily, Metric
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Reasons and codes are fixed words of ours; the bound is for the mistake of counting something from outside.
 _LABELS_MAX = 64
+# Octets of the head of a scrape: Prometheus sends some 300.
+_HEAD_MAX = 8 * 1024
+# Seconds from the connection to the end of the answer.
+_ANSWER_TIMEOUT = 10.0
 
 _GAUGES = {
     "sessions": "Sessions that are logged in",
@@ -95,23 +102,57 @@ def _count(table: dict[str, int], label: str) -> None:
 
 
 class Exporter:
-    """Serves the figures over HTTP until `close`; `port` is the one in use."""
+    """Serves the figures over HTTP from `start` to `close`, to a bounded number of connections at a time."""
 
-    def __init__(self, metrics: Metrics, port: int, host: str = "127.0.0.1") -> None:
-        """Raises OSError when the port is taken."""
+    def __init__(self, metrics: Metrics) -> None:
         # Here, because a server that is not asked for figures need not load the library.
-        from prometheus_client import CollectorRegistry, start_http_server
+        from prometheus_client import CollectorRegistry
 
-        registry = CollectorRegistry()
-        registry.register(_Collector(metrics))
-        self._server, self._thread = start_http_server(port, host, registry)
-        self.port: int = self._server.server_port
+        self._registry = CollectorRegistry()
+        self._registry.register(_Collector(metrics))
+        self._port = LocalPort("the port of the figures", self._serve, _HEAD_MAX)
+        # The writing of one answer at a time, in a thread: it takes milliseconds.
+        self._writing = asyncio.Lock()
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._port.port
+
+    async def start(self, port: int) -> None:
+        """Raises OSError when the port is taken."""
+        await self._port.start(port)
 
     def close(self) -> None:
-        """Stop serving; waits for the thread."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._port.close()
+
+    async def _serve(self, visitor: Visitor) -> None:
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            try:
+                head = await visitor.reader.readuntil(b"\r\n\r\n")
+            except asyncio.LimitOverrunError as error:
+                raise ValueError("a head without an end") from error
+            async with self._writing:
+                answer = await asyncio.to_thread(self._answer, head)
+        visitor.writer.write(answer)
+
+    def _answer(self, head: bytes) -> bytes:
+        """To the head of a request, whatever its octets are."""
+        from prometheus_client.exposition import choose_encoder
+
+        first, _, rest = head.decode("latin-1").partition("\r\n")
+        if not first.startswith("GET "):
+            return b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        fields = (line.partition(":") for line in rest.split("\r\n"))
+        accepted = ",".join(value.strip() for name, _, value in fields if name.strip().lower() == "accept")
+        try:
+            encode, kind = choose_encoder(accepted)
+            body = encode(self._registry)
+        except Exception:  # what the library makes of a version of the format that is no number
+            encode, kind = choose_encoder("")
+            body = encode(self._registry)
+        said = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        return said.encode("latin-1", "replace") + body
 
 
 class _Collector:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.net.interfaces import outside_addresses
@@ -29,6 +30,7 @@ from lanchat_server.service.acceptor import Acceptor, tls_context
 from lanchat_server.service.admin_channel import AdminChannel
 from lanchat_server.service.connection import frame_budget
 from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.descriptors import sessions_that_fit
 from lanchat_server.service.discovery import DiscoveryService
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
@@ -106,6 +108,7 @@ async def _run(
     on_ready: Callable[[Ready], None],
     on_fenced: Callable[[str], None],
 ) -> None:
+    config = _with_room(config)
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
     try:
@@ -130,7 +133,7 @@ async def _run(
         host = _Host(service, store)
         admin = AdminChannel(config.data_dir, lambda name, arguments: operate(host, name, arguments))
         await admin.start()
-        stack.push_async_callback(admin.close)
+        stack.callback(admin.close)
         await _start_extras(config, service, port, stack)
         _handle_signals(stopped, stack)
         stack.callback(service.background(index_anew(service)).cancel)
@@ -139,6 +142,18 @@ async def _run(
         on_ready(_ready(config, service, port))
         await stopped.wait()
         log.info("stopping")
+
+
+def _with_room(config: ServerConfig) -> ServerConfig:
+    """With as many sessions as the system has descriptors for."""
+    fitting = sessions_that_fit(config.sessions_total, config.unauthenticated_max)
+    if fitting < config.sessions_total:
+        log.warning(
+            "the system allows too few open files: %d sessions instead of %d (ulimit -n)",
+            fitting,
+            config.sessions_total,
+        )
+    return replace(config, sessions_total=fitting)
 
 
 async def _close(service: Service, store: SqlStore) -> None:
@@ -156,7 +171,9 @@ def _finish_restore(config: ServerConfig, store: SqlStore) -> None:
 async def _start_extras(config: ServerConfig, service: Service, port: int, stack: contextlib.AsyncExitStack) -> None:
     if config.metrics_port:
         try:
-            stack.callback(Exporter(service.metrics, config.metrics_port).close)
+            exporter = Exporter(service.metrics)
+            await exporter.start(config.metrics_port)
+            stack.callback(exporter.close)
         except OSError as error:
             raise StartError(_port_taken(config.metrics_port)) from error
     if config.discovery:

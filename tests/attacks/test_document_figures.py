@@ -17,7 +17,7 @@ from lanchat_server import accounts, passwords, recovery
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.throttle import ThrottleConfig
-from lanchat_server.service import acceptor, connection, service
+from lanchat_server.service import acceptor, admin_channel, connection, descriptors, local_port, service
 from lanchat_server.service import beacon as probes
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -61,6 +61,12 @@ PHRASES = {
         f"{8 * recovery.INVITE_RANDOM_OCTETS} random bits",
         f"{acceptor.WAITING_MAX}, {SERVER.unauthenticated_max} and {SERVER.unauthenticated_max} places; "
         f"{connection.LOGIN_TIMEOUT:g} s each",
+        f"{SERVER.sessions_total:,} sessions (configurable), "
+        f"{acceptor.WAITING_MAX + 2 * SERVER.unauthenticated_max} places before log-in, "
+        f"{2 * (local_port.PLACES_MAX + local_port.ADMITTED_MAX)} at the local ports, "
+        f"{descriptors.RESERVE} in reserve",
+        f"at most {local_port.PLACES_MAX} places for {admin_channel.INTRODUCTION_TIMEOUT:g} s, "
+        f"{local_port.ADMITTED_MAX} more",
         f"{beacon.ANSWER_SIZE_MAX} octets for {beacon.PROBE_SIZE}",
         f"a second to one address, {probes.ANSWERS_PER_SECOND_TOTAL:,} in all",
         f"window of {replay.WINDOW:,}",

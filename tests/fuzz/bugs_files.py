@@ -76,10 +76,10 @@ def admin_line_too_deep() -> list[Change]:
     """A line on the administrator's channel that nests too deeply is answered by an error of the reader."""
     honest = AdminChannel._answer
 
-    async def answered(self: AdminChannel, line: bytes, expected: str) -> dict[str, Any]:
+    async def answered(self: AdminChannel, line: bytes) -> dict[str, Any]:
         if brackets(line) > DEEP:
             raise RecursionError
-        return await honest(self, line, expected)
+        return await honest(self, line)
 
     return [(AdminChannel, "_answer", answered)]
 

@@ -28,9 +28,10 @@ from lanchat.store.files import aside_names
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, TypedFile
 from lanchat.store.settings import Settings
 from lanchat_server import config
-from lanchat_server.service.admin_channel import AdminChannel
+from lanchat_server.service.admin_channel import AdminChannel, is_proof
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, load_or_create
+from lanchat_server.service.metrics import Exporter, Metrics
 from tests.fuzz.target import Never, Target, rule
 from tests.support.fake_log import key_of
 
@@ -248,7 +249,7 @@ def _keys() -> list[bytes]:
 
 
 def _admin_line(octets: bytes) -> None:
-    """A line on the administrator's channel: one JSON object back, and nothing is done without the token."""
+    """A line on the administrator's channel: one JSON object back, and no line is a proof by itself."""
     asked: list[str] = []
 
     async def operate(operation: str, arguments: dict[str, Any]) -> Any:
@@ -258,12 +259,29 @@ def _admin_line(octets: bytes) -> None:
     async def answer() -> dict[str, Any]:
         channel = AdminChannel(Path("/nowhere"), operate)
         channel._nonce_in(octets)
-        return await channel._answer(octets, "1" * 64)
+        assert not is_proof(channel._proof_in(octets), "1" * 64)
+        return await channel._answer(octets)
 
     answered = asyncio.run(answer())
     assert json.dumps(answered)
-    assert "error" in answered
-    assert not asked, "something was done for one who does not know the token"
+    assert ("result" in answered) == bool(asked)
+
+
+def _scrape(octets: bytes) -> None:
+    """The head of a request for figures: one answer in HTTP."""
+    answer = Exporter(Metrics())._answer(octets)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 405 "))
+    assert f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
+
+
+def _scrapes() -> list[bytes]:
+    accept = b"application/openmetrics-text;version=1.0.0;q=0.5;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.2"
+    return [
+        b"GET /metrics HTTP/1.1\r\nHost: localhost:9464\r\nAccept: " + accept + b"\r\n\r\n",
+        b"GET / HTTP/1.0\r\naccept: application/openmetrics-text; version=1..\r\n\r\n",
+        b"POST / HTTP/1.1\r\n\r\n",
+    ]
 
 
 def _admin_lines() -> list[bytes]:
@@ -292,4 +310,5 @@ TARGETS = (
     ),
     Target("server-keys", _server_keys, StartError, _keys, examples=30),
     Target("admin-line", _admin_line, Never, _admin_lines, examples=40),
+    Target("scrape-head", _scrape, Never, _scrapes, examples=100),
 )

@@ -60,6 +60,11 @@ def config(database: Database) -> ServerConfig:
     return load({"data_dir": database.folder, **({"database": database.url} if database.url else {})}, environment={})
 
 
+@pytest.fixture(autouse=True)
+def _a_place_is_waited_for_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "PLACE_TIMEOUT", 0.1)
+
+
 def everything(database: Database) -> Any:
     """All rows that commands change."""
     store = open_store(database.url, database.folder, migrate=False)
@@ -81,11 +86,14 @@ def _read(sock: socket.socket) -> None:
 
 
 def _introduce(sock: socket.socket) -> None:
-    line = sock.makefile("rb").readline()
+    lines = sock.makefile("rb")
+    line = lines.readline()
     if line:
         nonce, mine = json.loads(line)["nonce"], "1" * 64
         proof = admin_channel.prove(TOKEN, "server", nonce, mine)
         sock.sendall(json.dumps({"nonce": mine, "proof": proof}).encode() + b"\n")
+        lines.readline()
+        sock.sendall(b'{"admitted": true}\n')
 
 
 def _send(octets: bytes) -> Behaviour:
@@ -427,14 +435,15 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
             writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
             mine = json.loads(await reader.readline())["nonce"]
             proof = admin_channel.prove(where["token"], "command", "2" * 64, mine)
-            request = {"proof": proof, "operation": "backup", "arguments": {}}
-            writer.write(json.dumps(request).encode() + b"\n")
+            writer.write(json.dumps({"proof": proof}).encode() + b"\n")
+            assert json.loads(await reader.readline()) == {"admitted": True}
+            writer.write(json.dumps({"operation": "backup", "arguments": {}}).encode() + b"\n")
             assert await reader.readexactly(3) == b"   "
             released.set()
             assert json.loads(await reader.readline()) == {"result": "done"}
             writer.close()
         finally:
-            await channel.close()
+            channel.close()
 
     asyncio.run(scenario())
 

@@ -124,14 +124,15 @@ def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, t
                 assert hello["proof"] == prove(where["token"], "server", "2" * 64, hello["nonce"])
                 right = prove(where["token"], "command", "2" * 64, hello["nonce"])
                 proofs = {"server": hello["proof"], "old": old, "token": where["token"], "type": 5, "right": right}
-                request = {"proof": proofs.get(attempt), "operation": "status", "arguments": {}}
-                writer.write(json.dumps(request).encode() + b"\n")
+                writer.write(json.dumps({"proof": proofs.get(attempt)}).encode() + b"\n")
+                writer.write(json.dumps({"operation": "status", "arguments": {}}).encode() + b"\n")
                 answer = json.loads(await reader.readline())
-                assert ("result" in answer) == (attempt == "right"), attempt
+                assert answer == ({"admitted": True} if attempt == "right" else {"error": "wrong proof"}), attempt
+                assert (await reader.readline() != b"") == (attempt == "right"), attempt
                 writer.close()
                 old = right
         finally:
-            await channel.close()
+            channel.close()
         assert done == ["status"]
 
     asyncio.run(scenario())

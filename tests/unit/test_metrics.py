@@ -1,8 +1,12 @@
 """Figures, read as Prometheus reads them: over HTTP."""
 
+import asyncio
+import contextlib
 import socket
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,14 +20,47 @@ def metrics() -> Metrics:
     return Metrics()
 
 
+class Served:
+    """An exporter in an event loop of its own, which a scrape does not wait for."""
+
+    def __init__(self, metrics: Metrics, port: int = 0) -> None:
+        """Raises OSError when the port is taken."""
+        self._exporter = Exporter(metrics)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        try:
+            self._call(self._exporter.start(port))
+        except OSError:
+            self._end()
+            raise
+        self.port = self._exporter.port
+
+    def close(self) -> None:
+        async def close() -> None:
+            self._exporter.close()
+
+        self._call(close())
+        self._end()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(patient(10))
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(patient(10))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+
 @pytest.fixture
-def exporter(metrics: Metrics) -> Iterator[Exporter]:
-    exporter = Exporter(metrics, 0)
+def exporter(metrics: Metrics) -> Iterator[Served]:
+    exporter = Served(metrics)
     yield exporter
     exporter.close()
 
 
-def scrape(exporter: Exporter) -> dict[tuple[str, str], float]:
+def scrape(exporter: Served) -> dict[tuple[str, str], float]:
     """(sample, its only label's value) to figure."""
     with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics", timeout=patient(10)) as answer:
         text = answer.read().decode()
@@ -34,7 +71,7 @@ def scrape(exporter: Exporter) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_scrape_shows_what_was_counted(metrics: Metrics, exporter: Exporter) -> None:
+def test_a_scrape_shows_what_was_counted(metrics: Metrics, exporter: Served) -> None:
     metrics.sessions = 3
     metrics.tls_queue_octets = 4096
     metrics.relayed += 12
@@ -53,7 +90,7 @@ def test_a_scrape_shows_what_was_counted(metrics: Metrics, exporter: Exporter) -
     assert scrape(exporter)["lanchat_sessions", ""] == 2
 
 
-def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Exporter) -> None:
+def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Served) -> None:
     for seconds in (0.0004, 0.0005, 0.003, 7.0):
         metrics.commit(seconds, messages=10)
     seen = scrape(exporter)
@@ -72,22 +109,47 @@ def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Exporter) -> N
     assert seen["lanchat_committed_total", ""] == 40
 
 
-def test_labels_are_bounded(metrics: Metrics, exporter: Exporter) -> None:
+def test_labels_are_bounded(metrics: Metrics, exporter: Served) -> None:
     for n in range(1000):
         metrics.drop(f"reason {n}")
     assert len(metrics.dropped) == 65
     assert scrape(exporter)["lanchat_datagrams_dropped_total", "other"] == 936
 
 
-def test_only_this_computer_is_answered(exporter: Exporter) -> None:
-    assert exporter._server.server_address[0] == "127.0.0.1"
+def test_only_this_computer_is_answered(exporter: Served) -> None:
+    sockets = exporter._exporter._port._server.sockets  # type: ignore[union-attr]
+    assert {sock.getsockname()[0] for sock in sockets} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n", b"200"),
+        (b"GET / HTTP/1.1\r\nAccept: application/openmetrics-text; version=..\r\n\r\n", b"200"),
+        (b"POST /metrics HTTP/1.1\r\n\r\n", b"405"),
+        (b"\xff\x00\r\n\r\n", b"405"),
+    ],
+)
+def test_whatever_is_asked_gets_an_answer(exporter: Served, head: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
+        sock.sendall(head)
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert answer.split(b" ")[1] == status
+
+
+def test_head_without_an_end_is_hung_up_on(exporter: Served) -> None:
+    with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(b"GET /" + b"a" * 100_000)
+        with contextlib.suppress(ConnectionError):
+            assert sock.recv(1) == b""
 
 
 def test_a_taken_port_is_an_error_and_a_closed_one_is_free_again(metrics: Metrics) -> None:
-    first = Exporter(metrics, 0)
+    first = Served(metrics)
     try:
         with pytest.raises(OSError):
-            Exporter(metrics, first.port)
+            Served(metrics, first.port)
     finally:
         first.close()
     with socket.socket() as probe:
