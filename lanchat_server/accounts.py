@@ -72,6 +72,8 @@ class NewUser(msgspec.Struct, frozen=True):
 def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> Change[UserRow]:
     """The account, a member of `general`. The first account of all is an administrator."""
     role = new.role if directory.users else Role.ADMINISTRATOR
+    if directory.is_like_a_user(new.name):
+        raise Refused(Code.NAME_TAKEN, "name taken")
     try:
         user = tx.add_user(UserRow(0, new.name, new.display_name, new.email, new.password_hash, role, False, now_ms, 0))
     except KeyError as error:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from lanchat.protocol.names import name_key
+from lanchat.protocol.names import name_key, shape_key
 from lanchat.protocol.wire import Role, RoomKind
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomKeyRow, RoomRow, Snapshot, UserRow
 
@@ -54,6 +54,7 @@ class Directory:
                 self.password_changed(user.id)
         self.users = {user.id: user for user in snapshot.users}
         self._user_names = {name_key(user.name): user.id for user in snapshot.users}
+        self._user_shapes = {shape_key(user.name) for user in snapshot.users}
         self.devices: dict[bytes, DeviceRow] = {device.id: device for device in snapshot.devices}
         self.rooms: dict[int, RoomRow] = {room.id: room for room in snapshot.rooms}
         self._room_names = {
@@ -79,6 +80,10 @@ class Directory:
     def user_named(self, name: str) -> UserRow | None:
         """The account with this name, however it is written."""
         return self.users.get(self._user_names.get(name_key(name), 0))
+
+    def is_like_a_user(self, name: str) -> bool:
+        """Whether an account has this name or one that people may take for it."""
+        return self.user_named(name) is not None or shape_key(name) in self._user_shapes
 
     def password_number(self, user: int) -> int:
         """How often this account's password was changed since the start of the process."""
@@ -123,6 +128,7 @@ class Directory:
     def put_user(self, user: UserRow) -> None:
         self.users = _put(self.users, user.id, user)
         self._user_names[name_key(user.name)] = user.id
+        self._user_shapes.add(shape_key(user.name))
 
     def password_changed(self, user: int) -> None:
         """Sessions that began before have no right to act any more."""

@@ -40,6 +40,8 @@ def test_registering_gives_general_and_a_certificate_of_the_log(server: ServerPr
     ("user", "password", "more", "expected"),
     [
         ("ADMIN", "correct horse", {}, Code.NAME_TAKEN),
+        ("\u0430dmin", "correct horse", {}, Code.NAME_TAKEN),  # Cyrillic a
+        ("adm\u0456n", "correct horse", {}, Code.NAME_TAKEN),  # Ukrainian i
         ("with space", "correct horse", {}, Code.NAME_INVALID),
         ("", "correct horse", {}, Code.NAME_INVALID),
         ("x" * 33, "correct horse", {}, Code.NAME_INVALID),

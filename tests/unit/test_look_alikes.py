@@ -28,6 +28,9 @@ def shown(book: Book, number: int) -> str:
         ((("anna", "Anna Lind"), ("mallory", "anna")), ("Anna Lind", "anna (@mallory)")),
         ((("anna", "Anna Lind"), ("boris", "Boris")), ("Anna Lind", "Boris")),
         ((("anna", "Anna"), ("mallory", "Anna (@anna)")), ("Anna", "Anna (@anna) (@mallory)")),
+        ((("tom", "Tom"), ("mallory", "\u0422\u043em")), ("Tom", "\u0422\u043em (@mallory)")),
+        ((("lena", "\u041b\u0451\u043b\u044f"), ("ivan", "Ivan")), ("\u041b\u0451\u043b\u044f", "Ivan")),
+        ((("ivan", "Ivan Lind"), ("m", "lvan Lind")), ("Ivan Lind (@ivan)", "lvan Lind (@m)")),
     ],
 )
 def test_names_of_others_are_marked(names: Any, expected: tuple[str, str]) -> None:

@@ -255,3 +255,30 @@ def test_no_name_begins_with_a_mark(clean: Callable[[str], str], mark: str) -> N
 def test_the_key_of_a_key_is_itself(text: str) -> None:
     key = names.name_key(text)
     assert names.name_key(key) == key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("anna", "\u0430nna"),  # Cyrillic a
+        ("Boris", "\u0412\u043er\u0456s"),
+        ("COPE", "\u0421\u041e\u0420\u0415"),
+        ("Niko", "\u039di\u03ba\u03bf"),  # Greek
+        ("Ivan", "lvan"),
+        ("Ivan", "1van"),
+        ("Olga", "0lga"),
+        ("Zo\u00eb", "Zo\u0451"),
+        ("Zo\u00eb", "Zo\u0435\u0308"),
+        ("anna", "\uff41nn\u0430"),
+    ],
+)
+def test_shape_key_is_equal_for_names_that_look_the_same(one: str, other: str) -> None:
+    assert names.name_key(one) != names.name_key(other)
+    assert names.shape_key(one) == names.shape_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("anna", "anne"), ("\u0432\u0430", "ba"), ("Ольга", "Olga"), ("Пётр", "Петр")]
+)
+def test_shape_key_differs_for_names_that_look_different(one: str, other: str) -> None:
+    assert names.shape_key(one) != names.shape_key(other)

@@ -8,11 +8,14 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from lanchat.protocol.client.ports import LocalStore
-from lanchat.protocol.names import name_key
+from lanchat.protocol.names import name_key, shape_key
 from lanchat.protocol.wire import Room, User
 
-# The names of 10,000 people, 200 octets each: 4 MiB.
-_key = lru_cache(maxsize=20_000)(name_key)
+
+@lru_cache(maxsize=20_000)  # the names of 10,000 people, 400 octets each: 8 MiB
+def _keys(name: str) -> frozenset[str]:
+    """Names that have one of these in common are one, or look the same."""
+    return frozenset((name_key(name), shape_key(name)))
 
 
 class Directory:
@@ -27,7 +30,7 @@ class Directory:
         self._rooms_changed = False
         self._marks_changed = False
         self._users_changed: dict[int, User] = {}
-        # Key of a name to those who have it, as user name or for others to see; made when it is asked for.
+        # Keys of names to those who have it, as user name or for others to see; made when it is asked for.
         self._named: dict[str, set[int]] | None = None
 
     def drop_unlisted(self, listed: Container[int]) -> list[int]:
@@ -72,14 +75,14 @@ class Directory:
 
     def is_alike(self, shown: str, user: int, user_name: str) -> bool:
         """Whether people may take `shown`, by which this user is known to others, for somebody else's name."""
-        if _key(shown) == _key(user_name):
+        if name_key(shown) == name_key(user_name):
             return False
         if self._named is None:
             self._named = {}
             for known in self.users.values():
                 self._rename(None, known)
         # With a sign of what marks such names it would look like a marked one.
-        return "@" in shown or bool(self._named.get(_key(shown), set()) - {user})
+        return "@" in shown or any(self._named.get(key, set()) - {user} for key in _keys(shown))
 
     def save(self) -> None:
         """Write what changed. Raises LocalStoreError; the next call tries again."""
@@ -103,5 +106,5 @@ class Directory:
         self._rooms_changed = self._marks_changed = False
 
 
-def _names(user: User) -> set[str]:
-    return {_key(user.name), _key(user.display_name or user.name)}
+def _names(user: User) -> frozenset[str]:
+    return _keys(user.name) | _keys(user.display_name or user.name)

@@ -83,7 +83,7 @@ async def register(service: "Service", connection: "Connection", operation: wire
             service.metrics.login_failures += 1
         raise
     # Where a code is needed, only who has one learns which names exist: there the transaction looks, after the code.
-    if service.config.registration is not Registration.INVITE and service.directory.user_named(name) is not None:
+    if service.config.registration is not Registration.INVITE and service.directory.is_like_a_user(name):
         raise Refused(Code.NAME_TAKEN, "name taken")
     service.check_place(0)
     # Counted here too, before the password is hashed: else many at once would all find room.
