@@ -81,9 +81,8 @@ class Client:
 
     async def call(self, command: api.Command) -> Any:
         """The command's result; raises CommandError and nothing else."""
-        handler = HANDLERS[type(command)]
         try:
-            return await handler(self, command)
+            return await HANDLERS[type(command)](self, command)
         except Refusal as refused:
             raise refusal(refused.failure) from refused
         except LocalStoreError as error:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.net.api import Command, CommandError, Event
+from lanchat.net.api import Command, Event
 from lanchat.net.client import Client
 from lanchat.net.words import ending
 from lanchat.store.profile import Profile
@@ -80,13 +80,10 @@ class ClientThread:
         assert self._client is not None
         try:
             result = await self._client.call(command)
-        except CommandError as error:
-            self._finish(future, error)
         except asyncio.CancelledError:
             self._finish(future, ending())
             raise
         except Exception as error:
-            log.exception("a command failed unexpectedly: %s", type(command).__name__)
             self._finish(future, error)
         else:
             self._finish(future, None, result)

@@ -16,9 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from lanchat.i18n import _, language, set_language
+from lanchat.i18n import language, set_language
 from lanchat.net import api
 from lanchat.net.api import State
+from lanchat.net.words import broken
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.ui import glyphs, pages, shortcuts, words
 from lanchat.ui.chat import Chat
@@ -373,7 +374,7 @@ class Window:
 
     def _callback_failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log.error("an error in the window", exc_info=(kind, error, trace))
-        self.changed(self._model.notice(_("Something went wrong inside the program.")))
+        self.changed(self._model.notice(broken().text))
 
 
 def _make_root() -> tk.Tk:

@@ -17,6 +17,7 @@ from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import Command, CommandError, Event, Trouble
 from lanchat.net.cleaning import cleaned
+from lanchat.net.words import broken, ending
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Desk:
         try:
             future = self._engine.call(cleaned(command))
         except Exception as error:
-            problem = error if isinstance(error, CommandError) else CommandError(Trouble.LOCAL, str(error))
+            problem = _as_command_error(error)
             self._post(Answer(lambda: self._fail(problem, failed)))
             return
         future.add_done_callback(lambda done: self._post(Answer(lambda: self._deliver(done, then, failed))))
@@ -89,11 +90,8 @@ class Desk:
         if error is None:
             if self._open and then:
                 then(done.result())
-        elif isinstance(error, CommandError):
-            self._fail(error, failed)
         else:
-            log.error("a command failed unexpectedly", exc_info=error)
-            self._fail(CommandError(Trouble.LOCAL, _("Something went wrong inside the program.")), failed)
+            self._fail(_as_command_error(error), failed)
 
     def _fail(self, error: CommandError, failed: Failed | None) -> None:
         if not self._open:
@@ -170,17 +168,21 @@ class LateEngine:
         with self._lock:
             engine = self._engine
             if engine is None:
-                self._give_up(_ending())
+                self._give_up(ending())
         if engine is not None:
             engine.stop(timeout)
 
 
+def _as_command_error(error: BaseException) -> CommandError:
+    """The error itself, or what is said of a mistake of this program, which goes to the log."""
+    if isinstance(error, CommandError):
+        return error
+    log.error("a command failed unexpectedly", exc_info=error)
+    return broken()
+
+
 def _no_network(error: Exception) -> CommandError:
     return CommandError(Trouble.LOCAL, _("The network could not be started: {reason}").format(reason=error))
-
-
-def _ending() -> CommandError:
-    return CommandError(Trouble.OFFLINE, _("The program is ending"))
 
 
 def _hand_on(engine: Engine, command: Command, future: "concurrent.futures.Future[Any]") -> None:

@@ -179,9 +179,9 @@ def test_a_command_that_cannot_be_given_has_failed(
         raise ValueError("closed")
 
     recorder.call = closed  # type: ignore[method-assign]
-    table.ask(api.ListRooms(), got.append, lambda error: got.append(error.trouble))
+    table.ask(api.ListRooms(), got.append, lambda error: got.append((error.trouble, error.text)))
     deliver()
-    assert got == [Trouble.LOCAL]
+    assert got == [(Trouble.LOCAL, "Something went wrong inside the program.")]
 
 
 def test_nobody_hears_after_closing(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:
