@@ -110,6 +110,7 @@ def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claim
     finally:
         patient.dispose()
         writing.give_back()
+        writing.close()
 
 
 def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now_ms: int, may_make: bool) -> LogState:

@@ -1,5 +1,6 @@
 """Opening a database: what is made, what is refused, and that every refusal is one line without a password."""
 
+import gc
 import os
 import sqlite3
 import stat
@@ -140,6 +141,22 @@ def test_start_that_changes_the_tables_fences_the_older_server_first(mariadb_url
     with pytest.raises(Fenced), older.transaction():
         pass
     older.close()
+
+
+def test_changing_the_tables_leaves_no_connection_open(database: Database) -> None:
+    store = database.open()
+    store.take_lease("host:1", 1)
+    with store.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    gc.collect()
+    gc.disable()
+    try:
+        again = database.open(lease=False)
+        assert again._engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        again.close()
+    finally:
+        gc.enable()
 
 
 def test_without_migrating_nothing_is_made(database: Database) -> None:
