@@ -24,7 +24,7 @@ from lanchat.protocol.text import IGNORED, OTHER, UNASSIGNED, WORD, TextError
 # Explicit embeddings, overrides and isolates (Unicode Standard Annex 9).
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # What no text may hold: C0 and C1 controls other than tab and newline, bidi controls, lone surrogates.
-_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORBIDDEN_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{''.join(BIDI_CONTROLS)}]")
 # What may do something in a text and does nothing for a name: bidi marks, the zero width space, U+034F, the fillers of
 # old Hangul syllables.
 _NOT_IN_NAME = re.compile("[\u034f\u061c\u115f\u1160\u200b\u200e\u200f]")

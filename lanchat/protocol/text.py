@@ -119,6 +119,13 @@ def _runs() -> tuple[list[int], list[int]]:
     return starts, kinds
 
 
+def unassigned_ranges() -> list[tuple[int, int]]:
+    """First and last code point of each run of which Unicode 14.0 has no character, ascending."""
+    starts, kinds = _runs()
+    ends = [*starts[1:], 0x110000]
+    return [(start, end - 1) for start, end, found in zip(starts, ends, kinds, strict=True) if found == UNASSIGNED]
+
+
 def kind(char: str) -> int:
     """UNASSIGNED, WORD (letter, mark, number), VISIBLE (punctuation, symbol, blank) or OTHER, in Unicode 14.0. Pictures
     and ideographs of later versions count as what they will be: they stand in ranges that are kept for them, and no

@@ -30,8 +30,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
-from lanchat.protocol.assigned import RUNS
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
+from lanchat.protocol.text import unassigned_ranges
 
 # Of these rules. Whoever keeps an index makes it anew when it was made by others.
 VERSION = 2
@@ -169,13 +169,8 @@ def fold(text: str) -> str:
 @cache
 def _newer() -> re.Pattern[str]:
     """One or more characters that Unicode 14.0 does not have."""
-    ranges, start = [], 0
-    for length, kind in re.findall("([0-9a-z]+)([.,;:])", RUNS):
-        end = start + int(length, 36)
-        if kind == ".":
-            ranges.append(f"\\U{start:08x}-\\U{end - 1:08x}")
-        start = end
-    return re.compile(f"([{''.join(ranges)}]+)")
+    ranges = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in unassigned_ranges())
+    return re.compile(f"([{ranges}]+)")
 
 
 def _fold(text: str) -> str:

@@ -185,9 +185,6 @@ class Editor:
             last = "end - 1 char"
         return int(self.text.tk.call(self.text, "count", "-displaylines", "1.0", last)) + 1
 
-    def at_start_row(self) -> bool:
-        return self.text.compare("insert", "<", "2.0")
-
     # Changes
 
     def _modified(self, event: "tk.Event[tk.Misc]") -> None:

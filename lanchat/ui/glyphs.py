@@ -16,10 +16,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from lanchat.protocol.emoji import BMP_PICTURES, SELECTORS, ZWJ
+from lanchat.protocol.emoji import BMP_PICTURES, SELECTORS, SKIN_TONES, ZWJ
 from lanchat.protocol.text import WORD, kind
 
-_ONE = f"(?:(?:[\U00010000-\U0010ffff{BMP_PICTURES}][{SELECTORS}]?|[^\\s][{SELECTORS}])[\U0001f3fb-\U0001f3ff]?)"
+_ONE = f"(?:(?:[\U00010000-\U0010ffff{BMP_PICTURES}][{SELECTORS}]?|[^\\s][{SELECTORS}])[{SKIN_TONES}]?)"
 _FLAG = "(?:[\U0001f1e6-\U0001f1ff]{2})"
 _KEYCAP = f"(?:[0-9#*][{SELECTORS}]?\u20e3)"
 _CLUSTER = re.compile(f"{_FLAG}|{_KEYCAP}|{_ONE}(?:{ZWJ}{_ONE})*|[{SELECTORS}\ud800-\udfff]+")

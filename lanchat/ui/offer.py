@@ -1,18 +1,19 @@
 """A line beside a field that says what does not fit and offers a part of it."""
 
+import re
 import tkinter as tk
 import tkinter.ttk as ttk
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lanchat.protocol.emoji import SELECTORS, SKIN_TONES, ZWJ
 from lanchat.ui.styles import Look
 
 if TYPE_CHECKING:
     from lanchat.ui.toolkit import Toolkit
 
-_JOINER = "\u200d"
-_JOINED = "\u200c\u200d\ufe0e\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
+_JOINED = re.compile(f"[\u200c{ZWJ}{SELECTORS}{SKIN_TONES}]")
 _FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
 
@@ -84,7 +85,7 @@ def first_part(text: str, characters: int, octets: int) -> str:
 def _together(text: str, at: int) -> bool:
     """Whether the characters before and after a place are one for people."""
     before, after = text[at - 1], text[at]
-    if before == _JOINER or after in _JOINED or unicodedata.category(after).startswith("M") or before + after == "\r\n":
+    if before == ZWJ or _JOINED.match(after) or unicodedata.category(after).startswith("M") or before + after == "\r\n":
         return True
     if not all(_FLAGS[0] <= char <= _FLAGS[1] for char in (before, after)):
         return False
