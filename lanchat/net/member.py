@@ -103,7 +103,7 @@ class Member:
         return self._driver
 
     async def stop(self) -> None:
-        """End the session. The outbox stays. Who waits for an answer, or asks from now on, hears that none comes."""
+        """End the session; open and later requests fail with OFFLINE. The outbox stays."""
         self._stopped = True
         self.driver.stop()
         try:

@@ -1,4 +1,6 @@
-"""How much somebody may make within a day: so much at once, and then as evenly as the day goes on."""
+"""Tries within a day, counted in memory: so many at once, then as evenly as the day goes on. What was made is counted
+in the database (allowance.py).
+"""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -7,7 +9,7 @@ from lanchat_server.core.bucket import TokenBucket
 
 K = TypeVar("K")
 DAY = 24 * 3600.0
-# Users or addresses that made something within the last day, 300 octets each: 5 MiB. Beyond it the longest unused is
+# Users or addresses that tried something within the last day, 300 octets each: 5 MiB. Beyond it the longest unused is
 # forgotten, which takes as many other users or addresses.
 KEYS_MAX = 16_384
 

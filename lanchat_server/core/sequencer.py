@@ -178,8 +178,8 @@ class _Draft:
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
         header = submission.header
-        # First: else whoever knows somebody's device and run could ask by forgeries what it wrote into rooms that he
-        # may not read.
+        # First: the answer to a forgery under another device's run and number would tell what that device wrote into
+        # rooms that the forger may not read.
         code = self._check_author(submission)
         if code is not None:
             self._outcome.decided.append((submission, Decision(0, code)))
@@ -235,7 +235,7 @@ class _Draft:
     def _check_target(self, header: Header, author: UserRow, first_seq: int) -> Code | None:
         if header.kind is Kind.TEXT and not header.ref:
             return None
-        # What the author may not read is not there for him, or the answer told what it is.
+        # A target below the author's first number counts as none: another answer would tell its kind.
         target = self._targets.get(header.room, {}).get(header.ref) if header.ref >= first_seq else None
         if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):
             return Code.NO_SUCH_TARGET

@@ -26,6 +26,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
+from lanchat.i18n import _
 from lanchat.store.files import replace_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import Refused
@@ -33,7 +34,7 @@ from lanchat_server.service.local_port import LocalPort, Visitor
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
-# What whoever is not of this server's data directory hears.
+# Answers to a connection that has not proved itself: they say nothing about the server.
 MISUNDERSTOOD = ("not a request", "wrong proof")
 # What the channel says instead of working when as many commands as it takes are under way.
 BUSY = "too many commands at once"
@@ -55,7 +56,7 @@ log = logging.getLogger(__name__)
 
 async def _hung_up(reader: asyncio.StreamReader) -> bool:
     """Whether the end of the connection is there already; it is read a turn of the event loop after the last octets."""
-    for _ in range(3):
+    for _turn in range(3):
         await asyncio.sleep(0)
     return reader.at_eof()
 
@@ -128,7 +129,7 @@ class AdminChannel:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             line = await reader.readline()
         if await _hung_up(reader):
-            # As after a moment in which this process was stopped: the person was told that nothing is known of it.
+            # As after a pause of this process: the command has said already that the outcome is not known.
             log.warning("the administrator's channel: nobody waits for an answer any more")
             return
         async with asyncio.timeout(BACKUP_TIMEOUT):
@@ -136,7 +137,7 @@ class AdminChannel:
         writer.write(_line(answer))
 
     async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
-        """Show whoever connected that this is the server; what is wrong with how he shows the same of himself."""
+        """Prove to the other end that this is the server; returns what is wrong with the proof of that one, or None."""
         nonce = self._nonce_in(await reader.readline())
         if nonce is None:
             return MISUNDERSTOOD[0]
@@ -173,4 +174,4 @@ class AdminChannel:
             return {"error": str(error)}
         except Exception:
             log.exception("an operation failed: %s", operation)
-            return {"error": "internal error: see the server's log"}
+            return {"error": _("Something went wrong inside the server: see its log")}

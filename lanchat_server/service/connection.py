@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
     def end(self, code: Code | None, text: str) -> None:
         """Say goodbye and close; the session is over with it, whenever the client hangs up."""
         self.send(pack_frame(Goodbye(code or 0, text)))
-        # What waits unanswered is no longer wanted by anybody who may.
+        # Requests that wait belong to a session that has no right from here on.
         self._unhandled.clear()
         while not self._requests.empty():
             self._requests.get_nowait()

@@ -1,6 +1,8 @@
 """Errors of the service."""
 
+from lanchat.i18n import _
 from lanchat.protocol.wire import Code
+from lanchat_server.core.ports import StoreError
 
 
 class StartError(Exception):
@@ -15,3 +17,8 @@ class Refused(Exception):
         self.code = code
         self.text = text
         self.retry = retry
+
+
+def overloaded() -> StoreError:
+    """The bounded line before the database is full."""
+    return StoreError(_("Too much waits for the database: try again later"))

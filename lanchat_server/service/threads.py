@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import overloaded
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Threads:
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`. Raises what it raises, and StoreError when too much waits already."""
         if self._unfinished >= self._waiting_max + self._count:
-            raise StoreError("too much waits for the database")
+            raise overloaded()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._unfinished += 1
         if len(self._threads) < min(self._count, self._unfinished):
@@ -64,7 +64,7 @@ class Threads:
                 result = work()
             except BaseException as error:  # the waiting caller gets whatever it was
                 failure = error
-            with contextlib.suppress(RuntimeError):  # the event loop is gone
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
                 future.get_loop().call_soon_threadsafe(self._finished, future, result, failure)
 
     def _finished(self, future: "asyncio.Future[Any]", result: Any, failure: BaseException | None) -> None:

@@ -17,9 +17,10 @@ from lanchat.protocol.records import Head
 from lanchat_server.accounts import Change
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.ports import CommitUnknown, Fenced, Store, StoreError, Transaction
+from lanchat_server.core.ports import CommitUnknown, Fenced, Store, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
 from lanchat_server.service.checking import Checker
+from lanchat_server.service.errors import overloaded
 
 T = TypeVar("T")
 Job = Callable[[], Any]
@@ -83,7 +84,7 @@ class Writer:
     def _submit(self, work: Callable[[], T], batch: Sequence[Submission] = ()) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self._loop.create_future()
         if self._jobs.qsize() >= JOBS_MAX:
-            future.set_exception(StoreError("too much waits for the database"))
+            future.set_exception(overloaded())
         elif batch:
             self._checker.check(batch, lambda: self._jobs.put((work, future)))
         else:

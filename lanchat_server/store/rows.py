@@ -31,8 +31,8 @@ RECORD_COLUMNS = (
 
 
 def room_name_key(room: int, name: str, kind: int) -> bytes:
-    """What is unique among rooms. A private room's name is in nobody's way, or those who may not know of the room
-    learnt its name."""
+    """What is unique among rooms. A private room takes its name from nobody: a refusal would tell the name to users who
+    may not know of the room."""
     return key_octets(name) + (b"\0" + room.to_bytes(8) if kind == RoomKind.PRIVATE else b"")
 
 

@@ -1,7 +1,7 @@
 """Writes lanchat/protocol/assigned.py: which characters Unicode 14.0 has, in three classes.
 
 Run it with a Python whose unicodedata is 14.0 (3.11, the oldest that is supported); any other version is refused,
-because names that were valid yesterday must be valid tomorrow.
+because a name that one version takes must be valid with all others.
 """
 
 import sys

@@ -158,7 +158,7 @@ def test_what_waits_for_a_reader_is_bounded() -> None:
         threads = Threads(2, "reader", 3)
         waiting = [asyncio.create_task(threads.run(lambda: go.wait(LONG))) for _ in range(5)]
         await asyncio.sleep(0)
-        with pytest.raises(StoreError, match="too much waits"):
+        with pytest.raises(StoreError, match="Too much waits"):
             await threads.run(lambda: True)
         go.set()
         assert await asyncio.gather(*waiting) == [True] * 5

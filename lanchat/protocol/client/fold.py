@@ -137,7 +137,7 @@ class RoomFold:
         self._top = top
         self._low = top + 1
         self._about: dict[int, Changes] = {}
-        # Ascending: all texts, those of other people, and those of nobody knows whom by their devices.
+        # Ascending: all texts; those by other users; by device, those whose author is not known yet.
         self._texts: list[int] = []
         self._others: list[int] = []
         self._unknown: dict[bytes, list[int]] = {}

@@ -1,4 +1,4 @@
-"""Changes for somebody who is logged in: whether he still may is looked at within the transaction."""
+"""Changes that a session asks for: its right is checked within the transaction that makes them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
