@@ -31,7 +31,6 @@ BACKUP_FILE = "unclaimed.backup"
 INVITE_USES_MAX = 1000
 # Of an id, as people type it.
 ID_DIGITS_MIN = 8
-INVITE_DAYS_MAX = 90
 ROLES = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "administrator": Role.ADMINISTRATOR}
 
 
@@ -173,7 +172,7 @@ async def _reset_password(host: Host, arguments: dict[str, Any]) -> dict[str, An
 
 async def _invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     uses, days = int(arguments.get("uses") or 1), int(arguments.get("days") or 7)
-    if not 1 <= uses <= INVITE_USES_MAX or not 1 <= days <= INVITE_DAYS_MAX:
+    if not 1 <= uses <= INVITE_USES_MAX or not 1 <= days <= recovery.INVITE_DAYS_MAX:
         raise AdminError(_("A code is for 1 to 1,000 people and 1 to 90 days"))
     code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
     not_after_ms = host.wall_ms() + days * 86_400_000

@@ -12,11 +12,9 @@ from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.names import tidy_name
 from lanchat_server.config import ServerConfig
+from lanchat_server.service.wall_clock import TOLERANCE_MS
 
 Operation = Callable[[str, dict[str, Any]], Any]
-
-# Seconds; see lanchat_server/service/wall_clock.py.
-CLOCK_TOLERANCE = 5.0
 
 
 def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
@@ -202,7 +200,7 @@ def clock_lines(report: Mapping[str, Any]) -> list[str]:
         by = _("{time} ahead") if seconds > 0 else _("{time} back")
         last = _("the last time {by}").format(by=by.format(time=duration(abs(seconds))))
         lines.append(f"{times.format(number=report['jumps'])}, {last}")
-    if report.get("behind_newest_s", 0) > CLOCK_TOLERANCE:
+    if report.get("behind_newest_s", 0) > TOLERANCE_MS / 1000:
         text = _("The clock is {time} behind the newest message")
         lines.append(text.format(time=duration(report["behind_newest_s"])))
     return lines

@@ -17,7 +17,8 @@ CODE_MINUTES = 15
 LIFETIME_MS = CODE_MINUTES * 60_000
 # Clocks are set back by as much without notice.
 CLOCK_TOLERANCE_MS = 60_000
-INVITE_LIFETIME_MAX = 90 * 86400
+INVITE_DAYS_MAX = 90
+INVITE_LIFETIME_MAX = INVITE_DAYS_MAX * 86400  # seconds
 CODE_TRIES = 5
 # 10^8 out of 2^128: the bias of the remainder is below 2^-100.
 CODE_RANDOM_OCTETS = 16

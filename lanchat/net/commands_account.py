@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lanchat.net.client import Client
 
 # Of an id, as people type it.
-DEVICE_DIGITS_MIN = 8
+ID_DIGITS_MIN = 8
 
 
 async def list_devices(client: "Client", command: api.ListDevices) -> list[wire.Device]:
@@ -33,7 +33,7 @@ async def revoke_device(client: "Client", command: api.RevokeDevice) -> None:
 
 def _digits(typed: str, otherwise: str) -> str:
     wanted = typed.strip().lower()
-    if len(wanted) < DEVICE_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
+    if len(wanted) < ID_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
         raise CommandError(Trouble.INVALID, otherwise)
     return wanted
 
