@@ -25,7 +25,7 @@ from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import DEFAULT_PORT, tidy_address
-from lanchat.protocol.limits import SERVER_NAME_MAX, Limits
+from lanchat.protocol.limits import MESSAGE_RATE_MAX, SERVER_NAME_MAX, Limits
 from lanchat.protocol.names import clean_display_name, inert, tidy_name
 from lanchat.protocol.text import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
 from lanchat.protocol.wire import Registration
@@ -151,7 +151,7 @@ def _integer(low: int, high: int) -> Callable[[object], int]:
 
 
 def _rate(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1e6:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MESSAGE_RATE_MAX:
         raise ValueError(_("a number above 0"))
     return float(value)
 

@@ -27,7 +27,7 @@ from lanchat.net.handshake import Greeted, Refusal
 from lanchat.net.member import Member
 from lanchat.net.tls import ChannelClosed
 from lanchat.net.trust import known_candidate, server_view
-from lanchat.net.words import broken, not_logged_in, offline, refusal
+from lanchat.net.words import broken, not_logged_in, offline, refusal, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.beacon import DISCOVERY_PORT
 from lanchat.protocol.certificates import Certificate
@@ -87,7 +87,11 @@ class Client:
             raise refusal(refused.failure) from refused
         except LocalStoreError as error:
             raise api.CommandError(api.Trouble.LOCAL, str(error)) from error
-        except (ChannelClosed, OSError, TimeoutError, ProtocolError) as error:
+        except ChannelClosed as error:
+            raise (unreadable() if isinstance(error.__cause__, ProtocolError) else offline()) from error
+        except ProtocolError as error:
+            raise unreadable() from error
+        except (OSError, TimeoutError) as error:
             raise offline() from error
         except api.CommandError:
             raise
@@ -177,7 +181,7 @@ class Client:
             if member is self.member:
                 self._greeted(member, reached, greeted)
 
-        dialer = Dialer(self.profile, known, device.device_id, key, self.options, greeted, first)
+        dialer = Dialer(self.profile, known, device, key, self.options, greeted, first)
         return member, dialer
 
     def _greeted(self, member: Member, known: KnownServer, greeted: Greeted) -> None:

@@ -78,7 +78,7 @@ async def get_status(client: "Client", command: api.GetStatus) -> dict[str, Any]
     report = await client.logged_in().ask(wire.Status())
     try:
         figures = json.loads(report.json)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise unreadable() from error
     return figures if isinstance(figures, dict) else {}
 

@@ -14,7 +14,7 @@ from lanchat.net.api import CommandError, Trouble
 from lanchat.net.driver import Established
 from lanchat.net.handshake import Greeted, Refusal
 from lanchat.net.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
-from lanchat.net.words import code_text, no_server, unreadable
+from lanchat.net.words import code_text, no_server, not_all_loaded, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.identity import clean_fingerprint
@@ -261,7 +261,7 @@ async def wait_live(client: "Client", command: api.WaitLive) -> api.Account:
         raise CommandError(Trouble.LOCAL, client.unwritable)
     if not done:
         if member.in_session:
-            raise CommandError(Trouble.TIMEOUT, _("Not everything could be loaded in time"))
+            raise CommandError(Trouble.TIMEOUT, not_all_loaded())
         raise no_server(f"{member.server.host}:{member.server.port}")
     if crowded():
         raise CommandError(Trouble.REFUSED, code_text(wire.Code.TOO_MANY_SESSIONS), wire.Code.TOO_MANY_SESSIONS)

@@ -10,7 +10,8 @@ from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Trouble
 from lanchat.net.commands_rooms import joined_room, room_members
-from lanchat.net.words import code_text, text_problem
+from lanchat.net.member import OLDER_PAGES_MAX
+from lanchat.net.words import code_text, not_all_loaded, text_problem
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import message_id
 from lanchat.protocol.client.finding import Found, find
@@ -93,8 +94,13 @@ async def load_lines(client: "Client", command: api.LoadLines) -> list[Line]:
         # None must mean that there are none.
         await member.session_decided()
     try:
-        while len(found) < command.limit and await member.fetch_older(room):
+        for _ in range(OLDER_PAGES_MAX):
+            if len(found) >= command.limit or not await member.fetch_older(room):
+                break
             found = state.fold.below(command.before, command.limit)
+        else:
+            if not found:
+                raise CommandError(Trouble.TIMEOUT, not_all_loaded())
     except CommandError:
         # What is here is better than nothing; whoever asks for what is below it hears why it did not come.
         if not found:
@@ -149,12 +155,12 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
         if error.trouble is not Trouble.OFFLINE:
             raise
         return await _search_here(member, command, limit)
-    lines = [_hit_line(member, hit) for hit in hits]
+    lines = [_hit_line(member, command.room, hit) for hit in hits]
     if missing := member.core.authors.take_missing():
         # An answer has the certificates of some hundred authors.
         member.ask_for_certificates(missing)
         await member.certificates_here(CERTIFICATE_PATIENCE)
-        lines = [_hit_line(member, hit) for hit in hits]
+        lines = [_hit_line(member, command.room, hit) for hit in hits]
     return [line for line in lines if line is not None]
 
 
@@ -172,10 +178,11 @@ async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hi
         question = replace(question, before=lowest, limit=left)
 
 
-def _hit_line(member: "Member", hit: wire.Hit) -> Line | None:
+def _hit_line(member: "Member", asked: int, hit: wire.Hit) -> Line | None:
+    """None for what cannot be shown; `asked`: the room that was searched, 0 for all."""
     try:
         note = Note(hit.record)
-        if note.header.room != hit.room or not is_shown(note.header.kind):
+        if note.header.room != hit.room or asked not in (0, hit.room) or not is_shown(note.header.kind):
             return None
         folded = fold(member.core.authors, note, [Note(record) for record in hit.changes])
     except ProtocolError:

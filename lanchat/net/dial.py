@@ -20,15 +20,16 @@ from lanchat.net.api import CommandError
 from lanchat.net.connecting import first_of
 from lanchat.net.discovery import discover
 from lanchat.net.driver import DialFailed, Established
-from lanchat.net.handshake import Greeted, Refusal, greet
+from lanchat.net.handshake import Greeted, OtherVersion, Refusal, greet
 from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel, ChannelClosed, open_channel
 from lanchat.net.trust import Candidate, pin
 from lanchat.net.words import code_text
 from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.protocol.client.states import Reason
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.wire import Code
-from lanchat.store.identities import KnownServer
+from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.profile import Profile
 
 CONNECT_TIMEOUT = 4.0
@@ -62,7 +63,7 @@ class Dialer:
         self,
         profile: Profile,
         known: KnownServer,
-        device: bytes,
+        device: StoredDevice,
         key: Ed25519PrivateKey,
         options: Options,
         on_greeted: Callable[[KnownServer, Greeted], None],
@@ -70,7 +71,8 @@ class Dialer:
     ) -> None:
         self.known = known
         self._profile = profile
-        self._device = device
+        self._device = device.device_id
+        self._user = device.user_id
         self._key = key
         self._options = options
         self._on_greeted = on_greeted
@@ -100,6 +102,8 @@ class Dialer:
                 self._check_log(greeted)
                 self._on_greeted(self.known, greeted)
                 logged_in = await greeted.log_in_device(self._device, self._key)
+                if logged_in.user.id != self._user:
+                    raise ProtocolError("logged in as somebody else")
         except BaseException as error:
             channel.abort()
             failed = _failed(error)
@@ -191,8 +195,10 @@ def _failed(error: BaseException) -> DialFailed | None:
         case Refusal():
             code = error.failure.code
             return DialFailed(code_text(code), final=code in FINAL, code=code)
-        case ProtocolError():
-            return DialFailed(_("The server speaks another version: update this program or the server"))
+        case OtherVersion():
+            return DialFailed(code_text(Code.VERSION))
+        case ProtocolError() | ChannelClosed(__cause__=ProtocolError()):
+            return DialFailed(reason=Reason.BROKEN)
         case ChannelClosed() | OSError() | TimeoutError():
             return DialFailed()
         case _:

@@ -6,6 +6,7 @@ or says why not.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -33,6 +34,8 @@ from lanchat.protocol.wire import decode_from_server_untrusted
 # The core's state changes in a few rounds at most; more means that it asks for the same thing without end.
 _ROUNDS_MAX = 1000
 _FAILURE_PAUSE = 1.0
+# Frames that are taken between two turns of the event loop. A read may bring thousands of small ones.
+_FRAMES_AT_ONCE = 500
 # How late it is seen that this computer has lost an address; a look takes 10 µs.
 _ADDRESS_INTERVAL = 1.0
 
@@ -49,13 +52,14 @@ class Established(msgspec.Struct, frozen=True):
 
 class DialFailed(Exception):
     """No session this time. `final`: the server refuses this device for good, with `code`. `text` is for people, or
-    empty."""
+    empty; `reason` None: nobody answered."""
 
-    def __init__(self, text: str = "", *, final: bool = False, code: int = 0) -> None:
+    def __init__(self, text: str = "", *, final: bool = False, code: int = 0, reason: Reason | None = None) -> None:
         super().__init__(text)
         self.text = text
         self.final = final
         self.code = code
+        self.reason = reason
 
 
 class Dials(Protocol):
@@ -86,6 +90,10 @@ class Driver:
         self._dialing: asyncio.Task[None] | None = None
         self._pumping = False
         self._stopped = False
+        # Frames that came and are not taken, while the channel rests; `_held`: nobody takes what would come of them.
+        self._frames: deque[bytes] = deque()
+        self._resting = False
+        self._held = False
 
     def now(self) -> float:
         return self._loop.time()
@@ -142,13 +150,13 @@ class Driver:
             log.exception("a try to connect failed")
             self._failed(DialFailed(str(error)))
         else:
-            self._take(established)
+            self._take_over(established)
 
     def _opened(self) -> None:
         self.core.opened(self.now())
         self.pump()
 
-    def _take(self, established: Established) -> None:
+    def _take_over(self, established: Established) -> None:
         """Logged in. A session that lives and was heard meanwhile is kept, a silent one gives way."""
         if self.core.in_session:
             if not self.core.silent:
@@ -166,7 +174,7 @@ class Driver:
         if failed.final:
             self.core.refused(self.now(), failed.text, failed.code)
         else:
-            self.core.disconnected(self.now(), detail=failed.text)
+            self.core.disconnected(self.now(), failed.reason, failed.text)
         self.pump()
 
     def _adopt(self, established: Established) -> None:
@@ -175,13 +183,17 @@ class Driver:
         self._channel = channel
         if self._use_udp:
             self._udp = self._open_udp(channel, welcome)
-        self.core.connected(
-            established.logged_in,
-            self.now(),
-            epoch=welcome.log_epoch,
-            limits=welcome.limits,
-            use_udp=self._udp is not None,
-        )
+        try:
+            self.core.connected(
+                established.logged_in,
+                self.now(),
+                epoch=welcome.log_epoch,
+                limits=welcome.limits,
+                use_udp=self._udp is not None,
+            )
+        except ProtocolError as error:
+            self._lost(channel, error)
+            return
         channel.attach(self._take_frames, lambda error: self._lost(channel, error))
         self._watch_address(channel)
         self.pump()
@@ -210,6 +222,8 @@ class Driver:
         if channel is not self._channel or self._stopped:
             return
         log.info("the connection ended: %s", error or "closed by the server")
+        if self._frames:
+            error = self._take(len(self._frames)) or error
         self._drop_connection()
         self.core.disconnected(self.now(), Reason.BROKEN if isinstance(error, ProtocolError) else None)
         self.pump()
@@ -222,6 +236,8 @@ class Driver:
     def _drop_connection(self) -> None:
         channel, self._channel = self._channel, None
         udp, self._udp = self._udp, None
+        self._frames.clear()
+        self._resting = False
         if udp is not None:
             udp.close()
         if channel is not None:
@@ -230,18 +246,58 @@ class Driver:
     # --- Feeding --------------------------------------------------------------------------------------------------
 
     def _take_frames(self, frames: list[bytes]) -> None:
+        self._frames.extend(frames)
+        if not self._resting:
+            self._feed()
+
+    def _feed(self) -> None:
+        """Take frames, as many as one turn of the event loop bears; the rest in the next ones."""
         channel = self._channel
+        if channel is None or self._held:
+            return
+        error = self._take(_FRAMES_AT_ONCE)
+        if error is not None:
+            channel.abort(error)
+        self.pump()
+        if channel is self._channel:
+            self._go_on(channel)
+
+    def _take(self, most: int) -> ProtocolError | None:
+        """Returns what breaks the protocol; then nothing more of this connection is taken."""
         try:
-            for octets in frames:
+            for _ in range(min(most, len(self._frames))):
+                octets = self._frames.popleft()
                 self.core.receive(decode_from_server_untrusted(octets), Path.TLS, self.now())
         except ProtocolError as error:
             log.warning("the server breaks the protocol: %s", error)
-            if channel is not None:
-                channel.abort(error)
-        self.pump()
+            self._frames.clear()
+            return error
+        return None
+
+    def _go_on(self, channel: Channel) -> None:
+        """Rest while there is more than can be taken now."""
+        rest = self._held or bool(self._frames)
+        if rest and not self._resting:
+            channel.pause()
+        elif self._resting and not rest:
+            channel.resume()
+        self._resting = rest
+        if rest and not self._held:
+            self._loop.call_soon(self._feed)
+
+    def hold(self, held: bool) -> None:
+        """Whether what comes is left where it is: on the channel; datagrams are lost, as they may be."""
+        if held is self._held:
+            return
+        self._held = held
+        if self._channel is not None:
+            self._go_on(self._channel)
 
     def _take_datagram(self, frames: list[wire.LiveFromServer]) -> None:
         """The relay pumps when it has read everything that is there."""
+        if self._held:
+            self.core.drop("not taken in time")
+            return
         try:
             for frame in frames:
                 self.core.receive(frame, Path.UDP, self.now())

@@ -26,6 +26,10 @@ class Refusal(Exception):
         self.failure = failure
 
 
+class OtherVersion(ProtocolError):
+    """The server does not speak ours."""
+
+
 class Greeted(msgspec.Struct):
     """A channel to a server whose identity was accepted, and what it said of itself."""
 
@@ -52,18 +56,21 @@ class Greeted(msgspec.Struct):
         """Shows that we have this new device key."""
         return wire.Enrolment(keys.public_octets(key), name, key.sign(self.bound(keys.ENROL_CONTEXT)))
 
-    async def log_in(self, operation: wire.BeforeLogin) -> wire.LoggedIn:
-        """Register or log in. Raises as `ask`."""
+    async def log_in(self, operation: wire.Register | wire.LoginPassword) -> wire.LoggedIn:
+        """Register or log in with a new device. Raises as `ask`."""
+        return await self._log_in(operation, keys.device_id(operation.enrolment.public_key))
+
+    async def _log_in(self, operation: wire.BeforeLogin, device: bytes) -> wire.LoggedIn:
         self.channel.raise_limit()
         result = await self.ask(operation)
-        if not isinstance(result, wire.LoggedIn):
+        if not isinstance(result, wire.LoggedIn) or result.device != device:
             raise ProtocolError("another answer than to a log-in")
         return result
 
     async def log_in_device(self, device: bytes, key: Ed25519PrivateKey) -> wire.LoggedIn:
         """Log in by possession of an enrolled key. Raises as `ask`."""
         signature = key.sign(self.bound(keys.LOGIN_CONTEXT))
-        return await self.log_in(wire.LoginDevice(device, signature))
+        return await self._log_in(wire.LoginDevice(device, signature), device)
 
 
 async def greet(channel: Channel) -> Greeted:
@@ -77,7 +84,7 @@ def _hello() -> wire.Hello:
 
 def _check_welcome(result: Any) -> wire.Welcome:
     if not isinstance(result, wire.Welcome) or result.version != PROTOCOL_VERSION:
-        raise ProtocolError("another protocol version")
+        raise OtherVersion("another protocol version")
     return result
 
 

@@ -4,11 +4,13 @@ That takes a round trip, or as long as the way to the server is cut. They keep t
 after them in the same room waits behind them.
 """
 
+from lanchat.protocol.client.chain import record_octets
 from lanchat.protocol.client.core import ClientCore
 from lanchat.protocol.client.events import RecordsStored
 
-# Batches that wait, over all rooms. Against a server that never says; a cut connection ends after ten seconds.
+# What waits, over all rooms. Against a server that never says; a cut connection ends after ten seconds.
 WAITING_MAX = 1000
+WAITING_OCTETS_MAX = 16 << 20
 
 
 class LateRecords:
@@ -17,16 +19,24 @@ class LateRecords:
     def __init__(self, core: ClientCore) -> None:
         self._core = core
         self._rooms: dict[int, list[RecordsStored]] = {}
+        self._batches = 0
+        self._octets = 0
 
     def __contains__(self, room: int) -> bool:
         return room in self._rooms
 
     def add(self, event: RecordsStored) -> None:
         self._rooms.setdefault(event.room, []).append(event)
+        self._count(event, 1)
+
+    def _count(self, event: RecordsStored, sign: int) -> None:
+        self._batches += sign
+        self._octets += sign * sum(record_octets(held.record) for held in event.held)
 
     def forget(self, room: int) -> None:
         """The user is no longer in it."""
-        self._rooms.pop(room, None)
+        for event in self._rooms.pop(room, []):
+            self._count(event, -1)
 
     def take_ready(self) -> list[RecordsStored]:
         """What waits no longer: everything is known, or the server does not know it either."""
@@ -34,6 +44,7 @@ class LateRecords:
         for room, events in list(self._rooms.items()):
             while events and (not self.waits(events[0]) or self._too_many):
                 ready.append(events.pop(0))
+                self._count(ready[-1], -1)
             if not events:
                 del self._rooms[room]
         return ready
@@ -44,4 +55,4 @@ class LateRecords:
 
     @property
     def _too_many(self) -> bool:
-        return sum(map(len, self._rooms.values())) > WAITING_MAX
+        return self._batches > WAITING_MAX or self._octets > WAITING_OCTETS_MAX

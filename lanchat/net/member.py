@@ -22,6 +22,7 @@ from lanchat.net.words import code_text, known_code, offline, reason_text, refus
 from lanchat.protocol import wire
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client import events as core_events
+from lanchat.protocol.client.chain import record_octets
 from lanchat.protocol.client.core import ClientCore, message_id
 from lanchat.protocol.client.fold import Note, is_shown, readable_change
 from lanchat.protocol.client.ports import LocalStore, LocalStoreError, OutboxItem
@@ -42,6 +43,10 @@ DECIDED_MAX = 10_000
 REQUEST_TIMEOUT = 30.0
 # A page of 200 records takes some milliseconds, a thousand unread messages in each of 60 rooms a few seconds.
 COUNT_PATIENCE = 10.0
+# Pages that one command, or counting, fetches below what is here: 20,000 records without enough texts among them.
+OLDER_PAGES_MAX = 100
+# Events that wait to be told, in octets: a fast catch-up has some MiB. A server is not read above it.
+BACKLOG_OCTETS_MAX = 16 << 20
 _UNDER_WAY = frozenset((LinkState.CONNECTING, LinkState.AUTHENTICATING))
 _CAUSES = {Kind.EDIT: "edit", Kind.DELETE: "delete", Kind.REACTION: "reaction"}
 
@@ -73,6 +78,7 @@ class Member:
         self._keep_certificate = keep_certificate
         self._driver: Driver | None = None
         self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
+        self._backlog = 0
         self._worker: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._certificates = asyncio.Event()
@@ -240,18 +246,27 @@ class Member:
                     future.set_result(event.result)
             case core_events.CertificatesLearned():
                 self._certificates.set()
-                self._queue.put_nowait(event)
+                self._put(event)
             case core_events.OlderStored():
                 for waiter in self._older.pop(event.room, []):
                     if not waiter.done():
                         waiter.set_result(event)
             case _:
-                self._queue.put_nowait(event)
+                self._put(event)
         self._changed.set()
+
+    def _put(self, event: core_events.Event) -> None:
+        self._queue.put_nowait(event)
+        self._backlog += _octets(event)
+        if self._backlog > BACKLOG_OCTETS_MAX:
+            self.driver.hold(True)
 
     async def _work(self) -> None:
         while True:
             event = await self._queue.get()
+            self._backlog -= _octets(event)
+            if self._queue.empty():
+                self.driver.hold(False)
             try:
                 await self._tell(event)
             except LocalStoreError as error:
@@ -345,7 +360,9 @@ class Member:
     async def _fetch_unread(self, room: int) -> None:
         """What is unread is counted from records: those that are not here are fetched, of one room after the other."""
         async with self._fetching_unread:
-            while self.book.misses_unread(room) and await self.fetch_older(room):
+            for _ in range(OLDER_PAGES_MAX):
+                if not self.book.misses_unread(room) or not await self.fetch_older(room):
+                    return
                 self._room_updated(room)
 
     async def count_unread(self) -> None:
@@ -468,6 +485,21 @@ class Member:
             line = self.book.line(room, target)
             cause = _CAUSES[change.kind]
             self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))
+
+
+def _octets(event: core_events.Event) -> int:
+    """About what an event takes in memory."""
+    match event:
+        case core_events.RecordsStored():
+            return sum(record_octets(held.record) for held in event.held)
+        case core_events.UsersChanged():
+            return 300 * (1 + len(event.users))
+        case core_events.CursorsChanged():
+            return 100 * (1 + len(event.cursors))
+        case core_events.MembersChanged():
+            return 50 * (2 + len(event.joined) + len(event.left))
+        case _:
+            return 300
 
 
 async def _quietly(work: Callable[[], Awaitable[None]]) -> None:

@@ -5,6 +5,7 @@ received what, and one's own refused messages. How many messages are unread is n
 records and the reading position, whichever of the two comes first.
 """
 
+import itertools
 from collections.abc import Iterable
 from heapq import merge
 
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from lanchat.net.api import Line, Person, Reaction, RoomView
 from lanchat.net.words import known_code
 from lanchat.protocol.client.core import ClientCore, message_id
+from lanchat.protocol.client.directory import USERS_MAX
 from lanchat.protocol.client.fold import Folded, RoomFold, is_shown
 from lanchat.protocol.client.ports import LocalStore, OutboxItem
 from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted
@@ -108,6 +110,8 @@ class RoomBook:
         if state.cursors is None:
             return
         for cursor in cursors:
+            if cursor.user not in state.cursors and len(state.cursors) >= USERS_MAX:
+                continue
             received, read = state.cursors.get(cursor.user, (0, 0))
             state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
 
@@ -117,7 +121,8 @@ class RoomBook:
             return
         gone = set(left)
         if state.members is not None:
-            state.members = tuple(dict.fromkeys([*(user for user in state.members if user not in gone), *joined]))
+            stayed = (user for user in state.members if user not in gone)
+            state.members = tuple(itertools.islice(dict.fromkeys([*stayed, *joined]), USERS_MAX))
         for user in gone:
             (state.cursors or {}).pop(user, None)
 

@@ -22,6 +22,11 @@ from lanchat.protocol.wire import FrameReader, pack_frame
 # What may wait to be written: a server that stops reading must not fill our memory. The outbox sends 256 KiB at a time.
 WRITE_BUFFER_MAX = 4 << 20
 
+# Frames that nobody has read yet, in octets. Before log-in there is one answer at a time, and nothing comes unasked.
+UNREAD_MAX = 64 * 1024
+# Behind the answer to a log-in what is said to everybody may follow before it is taken.
+UNREAD_MAX_LOGGED_IN = 4 << 20
+
 Receiver = Callable[[list[bytes]], None]
 # None: ended in good order, or broken off by us.
 Closed = Callable[[Exception | None], None]
@@ -66,6 +71,8 @@ class Channel(asyncio.Protocol):
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._transport: asyncio.Transport | None = None
         self._frames: deque[bytes] = deque()
+        self._unread = 0
+        self._unread_max = UNREAD_MAX
         self._arrival: asyncio.Future[None] | None = None
         self._receiver: Receiver | None = None
         self._on_closed: Closed | None = None
@@ -91,6 +98,12 @@ class Channel(asyncio.Protocol):
         except ProtocolError as error:
             self.abort(error)
             return
+        if self._receiver is None:
+            # A frame of nothing costs memory as well.
+            self._unread += sum(len(frame) + 64 for frame in frames)
+            if self._unread > self._unread_max:
+                self.abort(ProtocolError("more than was asked for"))
+                return
         self._frames.extend(frames)
         self._hand_on()
 
@@ -119,14 +132,17 @@ class Channel(asyncio.Protocol):
         """The next frame, while no receiver is attached. Raises ChannelClosed."""
         while not self._frames:
             if self._closed:
-                raise ChannelClosed(str(self._error or ""))
+                raise ChannelClosed(str(self._error or "")) from self._error
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
-        return self._frames.popleft()
+        frame = self._frames.popleft()
+        self._unread -= len(frame) + 64
+        return frame
 
     def raise_limit(self) -> None:
         """Log-in is under way: the answer, and what follows it, may be large."""
         self._reader.limit = FRAME_MAX
+        self._unread_max = UNREAD_MAX_LOGGED_IN
 
     def attach(self, receiver: Receiver, on_closed: Closed) -> None:
         """From now on frames go to `receiver`, those that are here already at once. `on_closed` is called once, later
@@ -136,6 +152,16 @@ class Channel(asyncio.Protocol):
         self._hand_on()
         if self._closed:
             on_closed(self._error)
+
+    def pause(self) -> None:
+        """Hand nothing more on; the kernel, and then the server, keeps what follows."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """After `pause`."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     # Writing
 

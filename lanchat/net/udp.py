@@ -30,6 +30,9 @@ PACKETS_RESERVE = 1 << 16
 # How late a receiving thread notices that the socket was closed.
 _READ_TIMEOUT = 0.5
 _ERROR_PAUSE = 0.02
+# Keys that open datagrams: the present ones and those before. A server that sends new ones without end makes the oldest
+# useless before their time.
+_OPENERS_MAX = 4
 
 OnFrames = Callable[[list[Any]], None]
 
@@ -72,14 +75,19 @@ class UdpRelay:
 
     def use_keys(self, keys: SessionKeys) -> None:
         """Seal with these from now on; the old ones open for half a minute more."""
+        self._forget(keys.key_id)
         for key_id in self._openers:
             if key_id not in self._old:
                 self._old[key_id] = self._loop.call_later(seal.OLD_KEY_GRACE, self._forget, key_id)
         self._sealer = seal.Sealer(keys.to_server, keys.key_id, self._log_id, self._epoch)
         self._openers[keys.key_id] = seal.Opener(keys.to_client, keys.key_id, self._log_id, self._epoch)
+        while len(self._openers) > _OPENERS_MAX:
+            self._forget(next(iter(self._openers)))
 
     def _forget(self, key_id: int) -> None:
-        self._old.pop(key_id, None)
+        timer = self._old.pop(key_id, None)
+        if timer is not None:
+            timer.cancel()
         self._openers.pop(key_id, None)
 
     @property

@@ -143,6 +143,11 @@ def offline() -> CommandError:
     return CommandError(Trouble.OFFLINE, _("The server is away, and this needs it"))
 
 
+def not_all_loaded() -> str:
+    """Of what takes too long to come."""
+    return _("Not everything could be loaded in time")
+
+
 def unreadable() -> CommandError:
     return CommandError(Trouble.REFUSED, _("The server's answer cannot be read"))
 

@@ -26,10 +26,15 @@ FRAME_MAX = 1 << 20
 PAGE_OCTETS_MAX = 512 * 1024
 # A page of a list (rooms, users, members, devices, receipts): some 1,000 entries with the longest names.
 LIST_OCTETS_MAX = 256 * 1024
+# Entries of such a page, and whatever else one frame lists of rooms, people or devices: with the shortest names 256 KiB
+# are as many.
+LIST_ENTRIES_MAX = 10_000
 # Where a list goes on: what its entries are sorted by.
 PLACE_OCTETS_MAX = 32
 # A client that was away for 100,000 messages asks a hundred times, and waits for its disk as often.
 PAGE_RECORDS_MAX = 1000
+# One subscription, one heartbeat, one frame of receipts.
+ROOMS_PER_SUBSCRIPTION = 256
 # Those of a page's authors; a client asks for the others.
 PAGE_CERTIFICATES_MAX = 256
 # Records in a live frame, hits of a search.
@@ -58,6 +63,9 @@ SEARCH_CHARACTERS_MAX = 200
 SEARCH_HITS_MAX = 50
 
 
+# More than any server takes; no number of a second would be without end.
+MESSAGE_RATE_MAX = 1e6
+
 _Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
@@ -67,7 +75,7 @@ class Limits(msgspec.Struct, array_like=True, frozen=True):
     body_characters: _Count = BODY_CHARACTERS_MAX
     body_octets: _Count = BODY_OCTETS_MAX
     inline_body: Annotated[int, msgspec.Meta(ge=0, le=DATAGRAM_MAX)] = INLINE_BODY_MAX
-    message_rate: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    message_rate: Annotated[float, msgspec.Meta(gt=0, le=MESSAGE_RATE_MAX)] = 10.0
     message_burst: _Count = 30
     page_records: _Count = PAGE_RECORDS_MAX
     # What one text may collect, what a server may hold, and what one user or address may make within a day.

@@ -24,11 +24,15 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import (
     DATAGRAM_FRAMES_MAX,
     FRAME_MAX,
+    LIST_ENTRIES_MAX,
     NACK_MAX,
     NOT_TAKEN_MAX,
+    PAGE_CERTIFICATES_MAX,
     PAGE_RECORDS_MAX,
     PLACE_OCTETS_MAX,
     RECORDS_MAX,
+    ROOMS_PER_SUBSCRIPTION,
+    SEARCH_HITS_MAX,
     SUBMIT_MAX,
     Limits,
 )
@@ -38,6 +42,10 @@ from lanchat.protocol.records import Head, Record
 # A text that a person typed into a form; names.py judges it, this bound only keeps memory small.
 Short = Annotated[str, msgspec.Meta(max_length=256)]
 Password = Annotated[str, msgspec.Meta(max_length=512)]
+# Of lists: entries in one frame.
+_Many = msgspec.Meta(max_length=LIST_ENTRIES_MAX)
+_Rooms = msgspec.Meta(max_length=ROOMS_PER_SUBSCRIPTION)
+_Authors = msgspec.Meta(max_length=PAGE_CERTIFICATES_MAX)
 # Where a list that comes in pages goes on: what the page before said as `next`. Empty: from its beginning, or its end.
 Place = Annotated[bytes, msgspec.Meta(max_length=PLACE_OCTETS_MAX)]
 
@@ -159,7 +167,7 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
 class Cursors(_Frame, frozen=True, tag=4):
     """Receipts; numbers only grow, so a repeated or late frame does no harm."""
 
-    cursors: Annotated[list[Cursor], msgspec.Meta(max_length=256)]
+    cursors: Annotated[list[Cursor], _Rooms]
 
 
 class Activity(_Frame, frozen=True, tag=5):
@@ -184,7 +192,7 @@ class Records(_Frame, frozen=True, tag=16):
 class Heads(_Frame, frozen=True, tag=17):
     """Where rooms stand: the heartbeat that reveals a lost last message."""
 
-    heads: Annotated[list[Head], msgspec.Meta(max_length=256)]
+    heads: Annotated[list[Head], _Rooms]
 
 
 class Receipt(msgspec.Struct, array_like=True, frozen=True):
@@ -274,7 +282,7 @@ class User(msgspec.Struct, array_like=True, frozen=True):
 class Users(_Frame, frozen=True, tag=32):
     """Accounts that are new or whose name, role or presence changed."""
 
-    users: list[User]
+    users: Annotated[list[User], _Many]
 
 
 class Room(msgspec.Struct, array_like=True, frozen=True):
@@ -307,8 +315,8 @@ class RoomGone(_Frame, frozen=True, tag=34):
 
 class MembersChanged(_Frame, frozen=True, tag=35):
     room: U63
-    joined: list[Positive]
-    left: list[Positive]
+    joined: Annotated[list[Positive], _Many]
+    left: Annotated[list[Positive], _Many]
 
 
 class RoomKey(_Frame, frozen=True, tag=36):
@@ -402,7 +410,7 @@ class RecoverConfirm(_Frame, frozen=True, tag=6):
 class Subscribe(_Frame, frozen=True, tag=16):
     """Register for live records of rooms; answered with each room's head: live begins at head + 1."""
 
-    rooms: Annotated[list[U63], msgspec.Meta(max_length=256)]
+    rooms: Annotated[list[U63], _Rooms]
 
 
 class History(_Frame, frozen=True, tag=17):
@@ -483,7 +491,7 @@ class ListMembers(_Frame, frozen=True, tag=28):
 class GetCertificates(_Frame, frozen=True, tag=29):
     """Certificates of devices, also of revoked ones: needed to check who signed."""
 
-    devices: Annotated[list[Key16], msgspec.Meta(max_length=256)]
+    devices: Annotated[list[Key16], _Authors]
 
 
 class ListDevices(_Frame, frozen=True, tag=30):
@@ -600,15 +608,15 @@ class LoggedIn(_Frame, frozen=True, tag=3):
     device: Key16
     certificate: Certificate
     keys: SessionKeys
-    rooms: list[Room]
+    rooms: Annotated[list[Room], _Many]
     next: Place = b""
 
 
 class Subscribed(_Frame, frozen=True, tag=4):
     """Heads of the rooms that were subscribed, and their peer keys; rooms that the user may not read are left out."""
 
-    heads: list[Head]
-    keys: list[RoomKey]
+    heads: Annotated[list[Head], _Rooms]
+    keys: Annotated[list[RoomKey], _Rooms]
 
 
 class Page(_Frame, frozen=True, tag=5):
@@ -617,10 +625,10 @@ class Page(_Frame, frozen=True, tag=5):
     that is not `head`, so that a client far behind can keep each page as it comes."""
 
     room: U63
-    records: list[Record]
+    records: Annotated[list[Record], msgspec.Meta(max_length=PAGE_RECORDS_MAX)]
     before_hash: Key32
     head: Head
-    certificates: list[Certificate]
+    certificates: Annotated[list[Certificate], _Authors]
     proof: Head | None = None
 
 
@@ -628,19 +636,19 @@ class Found(_Frame, frozen=True, tag=6):
     """Search hits, newest first, and what edits, deletes or reacts to one of them and was not replaced since. Fewer
     than were asked for when more would not fit a frame: `more` says so."""
 
-    hits: list["Hit"]
-    certificates: list[Certificate]
+    hits: Annotated[list["Hit"], msgspec.Meta(max_length=SEARCH_HITS_MAX)]
+    certificates: Annotated[list[Certificate], _Authors]
     more: bool = False
 
 
 class Hit(msgspec.Struct, array_like=True, frozen=True):
     room: U63
     record: Record
-    changes: list[Record]
+    changes: Annotated[list[Record], _Many]
 
 
 class RoomList(_Frame, frozen=True, tag=7):
-    rooms: list[Room]
+    rooms: Annotated[list[Room], _Many]
     next: Place = b""
 
 
@@ -649,17 +657,17 @@ class RoomResult(_Frame, frozen=True, tag=8):
 
 
 class UserList(_Frame, frozen=True, tag=9):
-    users: list[User]
+    users: Annotated[list[User], _Many]
     next: Place = b""
 
 
 class MemberList(_Frame, frozen=True, tag=10):
-    users: list[Positive]
+    users: Annotated[list[Positive], _Many]
     next: Place = b""
 
 
 class Certificates(_Frame, frozen=True, tag=11):
-    certificates: list[Certificate]
+    certificates: Annotated[list[Certificate], _Authors]
 
 
 class Device(msgspec.Struct, array_like=True, frozen=True):
@@ -672,12 +680,12 @@ class Device(msgspec.Struct, array_like=True, frozen=True):
 
 
 class DeviceList(_Frame, frozen=True, tag=12):
-    devices: list[Device]
+    devices: Annotated[list[Device], _Many]
     next: Place = b""
 
 
 class CursorList(_Frame, frozen=True, tag=13):
-    cursors: list[MemberCursor]
+    cursors: Annotated[list[MemberCursor], _Many]
     next: Place = b""
 
 
@@ -691,7 +699,7 @@ class Profile(_Frame, frozen=True, tag=14):
 
 
 class StatusReport(_Frame, frozen=True, tag=15):
-    json: str
+    json: Annotated[str, msgspec.Meta(max_length=FRAME_MAX)]
 
 
 class InviteCode(_Frame, frozen=True, tag=16):
@@ -709,7 +717,7 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
 
 
 class InviteList(_Frame, frozen=True, tag=17):
-    invites: list[Invite]
+    invites: Annotated[list[Invite], _Many]
 
 
 Result = (

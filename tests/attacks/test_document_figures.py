@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.net import connecting, dial
+from lanchat.net import connecting, dial, member, tls
 from lanchat.protocol import beacon, certificates, limits, replay, seal
+from lanchat.protocol.client import directory, roomset
 from lanchat.protocol.client.config import ClientConfig
 from lanchat_server import accounts, passwords, recovery
 from lanchat_server.config import ServerConfig
@@ -51,6 +52,9 @@ _BUDGET = connection.frame_budget(CORE)
 
 PHRASES = {
     "THREATS.md": [
+        f"({directory.USERS_MAX:,} people, {directory.ROOMS_MAX:,} rooms, {mib(roomset.ASIDE_OCTETS_MAX)} MiB of",
+        f"{mib(member.BACKLOG_OCTETS_MAX)} MiB of events and as much of lines",
+        f"{kib(tls.UNREAD_MAX)} KiB unread before log-in",
         f"{THROTTLE.failures} failures free, then {delays()}",
         f"An address: {THROTTLE.address_tries} tries a minute for all names together; a /64: {THROTTLE.network_tries}",
         f"{THROTTLE.account_failures} failures free, then the same delays",

@@ -18,6 +18,7 @@ from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.core import ClientCore, LogIdentity
 from lanchat.protocol.client.events import ConnectionGivenUp, Event, Output, Path, ReconnectDue
 from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.limits import PAGE_OCTETS_MAX
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
 from lanchat.protocol.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
 
@@ -108,6 +109,9 @@ class FakeLog:
         low, high = (anchor, anchor + limit - 1) if request.forward else (anchor - limit + 1, anchor)
         low = max(low, self.first_seq)
         page = records[low - 1 : min(high, len(records))]
+        while sum(len(record.body or b"") for record in page) > PAGE_OCTETS_MAX:
+            page = page[:-1] if request.forward else page[1:]
+        low = page[0].seq if page else low
         before = self.hashes[room][low - 1] if low <= len(records) + 1 else self.hashes[room][-1]
         proof = self.head(room, page[-1].seq) if page and self.proofs and page[-1].seq < len(records) else None
         return wire.Page(room, page, before, self.head(room), [], proof)

@@ -184,7 +184,8 @@ class Session(asyncio.Protocol):
             case wire.Ping():
                 reply(wire.Pong(frame.token))
             case wire.Nack():
-                records = [self.server.log.records[frame.room][seq - 1] for seq in frame.missing]
+                there = self.server.log.records[frame.room]
+                records = [there[seq - 1] for seq in frame.missing if seq <= len(there)]
                 reply(wire.Records(frame.room, records, self.server.log.head(frame.room)))
             case wire.Submit():
                 for message in frame.messages:
@@ -193,6 +194,8 @@ class Session(asyncio.Protocol):
 
 class FakeServer:
     """`async with FakeServer() as server`: host 127.0.0.1, one port for TCP and UDP. `heard`: all frames, in order."""
+
+    session_type = Session
 
     def __init__(
         self, log: FakeLog | None = None, *, identity: int = 40, alpn: str = ALPN, newest: bool = True, port: int = 0
@@ -217,7 +220,7 @@ class FakeServer:
         loop = asyncio.get_running_loop()
         for _ in range(20):
             self._server = await loop.create_server(
-                lambda: Session(self), self.host, self.port, ssl=self.context, reuse_address=True
+                lambda: self.session_type(self), self.host, self.port, ssl=self.context, reuse_address=True
             )
             port = self._server.sockets[0].getsockname()[1]
             try:

@@ -29,7 +29,7 @@ async def enrolled(folder: Path, server: FakeServer) -> Dialer:
     assert known is not None
     assert device is not None
     options = Options(free_port(), use_zeroconf=False)
-    return Dialer(profile, known, device.device_id, private_key(device.private_key), options, lambda *_: None)
+    return Dialer(profile, known, device, private_key(device.private_key), options, lambda *_: None)
 
 
 def test_a_server_that_comes_back_while_it_is_searched_for_is_not_passed_over(

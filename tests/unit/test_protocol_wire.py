@@ -231,6 +231,7 @@ def test_each_side_refuses_the_other_s_frames() -> None:
         [4000, 16384, -1],
         [1, 1, 1, 0.0],
         [1, 1, 1, float("nan")],
+        [1, 1, 1, float("inf")],
         [1, 1, 1, 1.0, 0],
         [1, 1, 1, 1.0, 1, 0],
     ],

@@ -51,6 +51,18 @@ class Authors:
                 self._unsaved[body.device] = certificate
                 self._remember(body)
 
+    def learn_own_untrusted(self, device: bytes, certificate: Certificate) -> bool:
+        """Keep a certificate that the log signed for this very device; False when it is another, or an older one."""
+        try:
+            body = open_certificate_untrusted(self._log_key, self._log_id, certificate)
+        except ProtocolError:
+            return False
+        known = self._devices.get(device)
+        if body.device != device or (known is not None and body.serial < known.serial):
+            return False
+        self.learn_untrusted([certificate])
+        return True
+
     def save(self) -> None:
         """Write what was learned. Raises LocalStoreError; the next call tries again."""
         if self._unsaved:
@@ -94,6 +106,8 @@ class Authors:
         owner = self.owner(header.device)
         if owner is None:
             self._missing[header.device] = None
+            if len(self._missing) > DEVICES_MAX:
+                del self._missing[next(iter(self._missing))]
             raise UnknownDevice("unknown device")
         if self._checked.get(signature) != octets + body_hash:
             check_author(owner.public_key, self._log_id, octets, body_hash, signature)

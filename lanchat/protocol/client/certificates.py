@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from lanchat.protocol import wire
-from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.client.authors import DEVICES_MAX, Authors
 from lanchat.protocol.client.desk import Desk
 from lanchat.protocol.client.events import CertificatesLearned
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.client.requests import Answer
-
-_DEVICES_PER_REQUEST = 256
+from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX
 
 
 class CertificateQuestions:
@@ -38,17 +37,19 @@ class CertificateQuestions:
             self._desk.trouble(error)
             return
         for device in unknown:
-            if device not in self._asked:
+            if device not in self._asked and len(self._unknown) < DEVICES_MAX:
                 self._unknown[device] = None
 
     def ask(self) -> None:
         """Send what is to be asked."""
         if not self._unknown:
             return
-        devices = tuple(self._unknown)[:_DEVICES_PER_REQUEST]
+        devices = tuple(self._unknown)[:PAGE_CERTIFICATES_MAX]
         for device in devices:
             del self._unknown[device]
             self._asked[device] = self._under_way[device] = None
+            if len(self._asked) > DEVICES_MAX:
+                del self._asked[next(iter(self._asked))]
         self._desk.ask(wire.GetCertificates(list(devices)), partial(self._answered, devices))
 
     def _answered(self, devices: tuple[bytes, ...], answer: Answer) -> None:

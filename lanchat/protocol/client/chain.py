@@ -12,6 +12,9 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import Header, decode_header_untrusted
 from lanchat.protocol.records import Record, chain_hash
 
+# Of a record without its body.
+_RECORD_OCTETS = 500
+
 
 class Contradiction(Exception):
     """A record has another hash than the one that is here already under its number."""
@@ -37,6 +40,11 @@ def check_untrusted(room: int, record: Record) -> Header:
     return header
 
 
+def record_octets(record: Record) -> int:
+    """About what a record takes in memory."""
+    return _RECORD_OCTETS + len(record.body or b"")
+
+
 class Chain:
     """Begins at a stored span; `end` is the last linked number."""
 
@@ -52,6 +60,12 @@ class Chain:
     @property
     def end(self) -> int:
         return self.cursor + len(self.linked)
+
+    @property
+    def octets(self) -> int:
+        """What is held above the cursor, as `record_octets` counts it."""
+        linked = sum(record_octets(held.record) for held in self.linked)
+        return linked + sum(map(record_octets, self.waiting.values()))
 
     def hash_at(self, seq: int) -> bytes | None:
         """The chain hash at a number, when it is linked or still remembered."""

@@ -35,7 +35,7 @@ from lanchat.protocol.client.certificates import CertificateQuestions
 from lanchat.protocol.client.composer import Composer
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.desk import Desk
-from lanchat.protocol.client.directory import Directory
+from lanchat.protocol.client.directory import USERS_MAX, Directory
 from lanchat.protocol.client.events import (
     Answered,
     CertificateRenewed,
@@ -387,7 +387,7 @@ class ClientCore:
     def _on_members_changed(self, frame: wire.MembersChanged) -> None:
         room = self.directory.rooms.get(frame.room)
         if room is not None:
-            count = max(0, room.members + len(frame.joined) - len(frame.left))
+            count = min(max(0, room.members + len(frame.joined) - len(frame.left)), USERS_MAX)
             self.directory.put_room(msgspec.structs.replace(room, members=count))
         self._desk.tell(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
@@ -420,7 +420,9 @@ class ClientCore:
         self._link.probe(self._desk.now)
 
     def _take_keys(self, session_keys: wire.SessionKeys) -> None:
-        self._renew_at = self._desk.now + session_keys.lifetime_ms / 1000 * self.config.renew_part
+        lifetime = session_keys.lifetime_ms / 1000 * self.config.renew_part
+        # Keys that are said to end at once would be renewed without end.
+        self._renew_at = self._desk.now + max(lifetime, self.config.renew_retry)
         self._desk.tell(KeysChanged(session_keys))
 
     def renew(self, now: float) -> None:
@@ -436,8 +438,9 @@ class ClientCore:
             self._renew_at = self._desk.now + self.config.renew_retry
 
     def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
-        self.authors.learn_untrusted([frame.certificate])
-        self._desk.tell(CertificateRenewed(frame.certificate))
+        """This device's own, which the profile keeps when it is news."""
+        if self.authors.learn_own_untrusted(self.device, frame.certificate):
+            self._desk.tell(CertificateRenewed(frame.certificate))
 
     def want_certificates(self, devices: Sequence[bytes], now: float) -> None:
         """The shell will show something that these devices signed."""

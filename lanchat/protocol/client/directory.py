@@ -8,8 +8,13 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from lanchat.protocol.client.ports import LocalStore
+from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.names import name_key, shape_key
 from lanchat.protocol.wire import Room, User
+
+# People and rooms of one log. A server that has more, or makes them up, is not followed.
+USERS_MAX = 100_000
+ROOMS_MAX = 10_000
 
 
 @lru_cache(maxsize=20_000)  # the names of 10,000 people, 400 octets each: 8 MiB
@@ -42,6 +47,9 @@ class Directory:
         return gone
 
     def put_room(self, room: Room) -> None:
+        """Raises ProtocolError when there are too many."""
+        if room.id not in self.rooms and len(self.rooms) >= ROOMS_MAX:
+            raise ProtocolError("more rooms than a client takes")
         self.rooms[room.id] = room
         self._rooms_changed = True
 
@@ -59,7 +67,10 @@ class Directory:
         return self.rooms.pop(room, None) is not None
 
     def put_users(self, users: Iterable[User]) -> None:
+        """Raises ProtocolError when there are too many."""
         fresh = {user.id: user for user in users}
+        if len(self.users) + len(fresh) > USERS_MAX and len(self.users.keys() | fresh.keys()) > USERS_MAX:
+            raise ProtocolError("more people than a client takes")
         for user in fresh.values():
             self._rename(self.users.get(user.id), user)
         self.users.update(fresh)

@@ -17,8 +17,10 @@ _ENTRIES: dict[type, str] = {
     wire.DeviceList: "devices",
     wire.CursorList: "cursors",
 }
-# Pages of one list, 256 KiB each: 100,000 entries. A server that has more, or whose list never ends, is refused.
+# Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names. A server that has more, or whose list
+# never ends, is refused.
 PAGES_MAX = 100
+ENTRIES_MAX = 100_000
 
 
 class Pages:
@@ -32,6 +34,7 @@ class Pages:
         self._note = note
         self._handler = handler
         self._pages: list[Any] = []
+        self._count = 0
 
     def begin(self) -> int:
         """The number of the first request."""
@@ -49,7 +52,9 @@ class Pages:
             return
         page: Any = answer
         after: bytes = page.next
-        if after and (len(self._pages) + 1 == PAGES_MAX or after <= self._operation.after):
+        self._count += len(getattr(page, entries))
+        endless = len(self._pages) + 1 == PAGES_MAX or self._count > ENTRIES_MAX or after <= self._operation.after
+        if after and endless:
             self._handler(None)
             raise ProtocolError("a list without end")
         self._pages.append(page)

@@ -8,10 +8,9 @@ differ; in a room of n members, of whom each hears of each, they grow with n, as
 from collections.abc import Callable
 
 from lanchat.protocol.client.config import ClientConfig
+from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 from lanchat.protocol.wire import Cursor, Room
 
-# One frame; more rooms follow at once.
-_CURSORS_MAX = 256
 # A room of more members is told of less often, so that the sum for all of them stays the same.
 _CROWD = 100
 
@@ -72,7 +71,7 @@ class Receipts:
 
     def take_due(self, now: float) -> list[Cursor]:
         """What to tell now."""
-        rooms = [room for room in self._dirty if self._next.get(room, 0.0) <= now][:_CURSORS_MAX]
+        rooms = [room for room in self._dirty if self._next.get(room, 0.0) <= now][:ROOMS_PER_SUBSCRIPTION]
         cursors = [Cursor(room, *self._position(room)) for room in rooms]
         for cursor in cursors:
             self._told[cursor.room] = (cursor.received, cursor.read)

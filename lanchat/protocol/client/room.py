@@ -21,7 +21,7 @@ from contextlib import suppress
 
 import msgspec
 
-from lanchat.protocol.client.chain import Chain, Contradiction, link_untrusted
+from lanchat.protocol.client.chain import Chain, Contradiction, link_untrusted, record_octets
 from lanchat.protocol.client.config import ClientConfig
 from lanchat.protocol.client.events import (
     Event,
@@ -99,6 +99,22 @@ class RoomReceiver:
     def joined(self) -> bool:
         """The subscription was answered."""
         return self._join is not None
+
+    @property
+    def aside_octets(self) -> int:
+        """What waits in memory for records before it, for a signed head, or for the local copy."""
+        octets = self._chain.octets if self._chain is not None else 0
+        for records in (self._early.values(), self._base.records if self._base is not None else ()):
+            octets += sum(map(record_octets, records))
+        return octets
+
+    def drop_aside(self, now: float) -> None:
+        """Forget it. It comes again with a page, which is not asked for at once."""
+        if self._chain is not None:
+            self._chain.drop()
+        self._early.clear()
+        self._base = None
+        self._pull_at = max(self._pull_at, now + self._context.config.pull_retry)
 
     def _adopt(self, span: Span) -> Chain:
         self._span = span

@@ -18,8 +18,11 @@ from lanchat.protocol.client.room import RoomContext, RoomReceiver
 from lanchat.protocol.client.tokens import Tokens
 from lanchat.protocol.client.told import Told
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 
-_ROOMS_PER_SUBSCRIPTION = 256
+# Octets of all rooms' records that wait above a gap, or for a signed head: a page of each of four rooms and what came
+# live meanwhile takes a tenth. Beyond it the room that brought more begins again at its cursor.
+ASIDE_OCTETS_MAX = 64 << 20
 
 
 class RoomSet:
@@ -48,6 +51,8 @@ class RoomSet:
         self._wanted: dict[int, wire.Room] = {}
         self._dirty: dict[int, None] = {}
         self._older: dict[int, None] = {}
+        # Rooms to the octets that wait in them.
+        self._aside: dict[int, int] = {}
         self._pulls = 0
         self._doubtful = False
 
@@ -57,6 +62,7 @@ class RoomSet:
         self._wanted.clear()
         self._dirty.clear()
         self._older.clear()
+        self._aside.clear()
         self._pulls = 0
 
     def get(self, room: int) -> RoomReceiver | None:
@@ -72,11 +78,12 @@ class RoomSet:
     def leave(self, room: int) -> None:
         self._rooms.pop(room, None)
         self._wanted.pop(room, None)
+        self._aside.pop(room, None)
 
     def subscribe(self, context: RoomContext) -> None:
         """Rooms that are wanted. Raises LocalStoreError; then they are still wanted."""
         while self._wanted:
-            part = list(self._wanted.values())[:_ROOMS_PER_SUBSCRIPTION]
+            part = list(self._wanted.values())[:ROOMS_PER_SUBSCRIPTION]
             receivers = [RoomReceiver(room.id, room.first_seq, context) for room in part]
             for receiver in receivers:
                 for missed in self._told.missed(receiver.room, receiver.span):
@@ -116,6 +123,7 @@ class RoomSet:
             raise ProtocolError("head of another room")
         self._dirty[frame.room] = None
         receiver.take_records(frame.records, frame.head)
+        self._bound(receiver)
 
     def take_heads(self, frame: wire.Heads) -> None:
         for head in frame.heads:
@@ -144,6 +152,21 @@ class RoomSet:
             else:
                 self._desk.tell(event)
         self._on_cursor(receiver.room, receiver.cursor)
+        self._measure(receiver)
+
+    def _measure(self, receiver: RoomReceiver) -> None:
+        octets = receiver.aside_octets
+        if octets:
+            self._aside[receiver.room] = octets
+        else:
+            self._aside.pop(receiver.room, None)
+
+    def _bound(self, receiver: RoomReceiver) -> None:
+        """Keep what waits within its bound."""
+        self._measure(receiver)
+        if sum(self._aside.values()) > ASIDE_OCTETS_MAX:
+            receiver.drop_aside(self._desk.now)
+            self._measure(receiver)
 
     def _tell_stored(self, event: RecordsStored) -> None:
         self._told.note(event)
@@ -196,6 +219,7 @@ class RoomSet:
         if isinstance(answer, wire.Page):
             self._authors.learn_untrusted(answer.certificates)
             receiver.page(answer, self._desk.now)
+            self._bound(receiver)
         else:
             retry = answer.retry_ms / 1000 if isinstance(answer, wire.Failure) else 0.0
             receiver.pull_failed(self._desk.now, max(retry, self._config.pull_retry))

@@ -1,0 +1,181 @@
+"""A server that was honest and turns hostile: the client lives, stays within its bounds, says why in one sentence,
+keeps what it has, and goes on when the server is honest again. The scripts are in hostile.py.
+"""
+
+import asyncio
+import logging
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.net import api, dial, late, member, rooms
+from lanchat.protocol.client import directory, roomset
+from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
+from tests.support.fake_log import FakeLog, key_of
+from tests.support.waiting import patient
+from tests.unit.test_net_client import QUICK, ROOM, Person, until
+
+CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, request_timeout=1.0)
+KEPT = ("servers.toml", "devices.toml")
+
+
+def kept(folder: File) -> dict[str, str]:
+    """What must not change: which servers are trusted, and this device's key."""
+    return {name: (folder / name).read_text() for name in KEPT}
+
+
+def held(anna: Person) -> dict[str, int]:
+    """How much the client holds of what a server said."""
+    assert anna.client.member is not None
+    account, core = anna.client.member, anna.client.member.core
+    driver = account.driver
+    receivers = core._rooms._rooms.values()
+    states = account.book._states.values()
+    chains = [receiver._chain for receiver in receivers if receiver._chain is not None]
+    aside = [record for chain in chains for record in chain.waiting.values()]
+    aside += [item.record for chain in chains for item in chain.linked]
+    aside += [record for receiver in receivers for record in receiver._early.values()]
+    late = [held.record for events in account._late._rooms.values() for event in events for held in event.held]
+    return {
+        "people": len(core.directory.users),
+        "rooms": len(core.directory.rooms),
+        "receipts": max((len(state.cursors or ()) for state in states), default=0),
+        "members": max((len(state.members or ()) for state in states), default=0),
+        "records aside, octets": sum(len(record.body or b"") for record in aside),
+        "late lines, octets": sum(len(record.body or b"") for record in late),
+        "events, octets": account._backlog,
+        "keys": len(driver._udp._openers) if driver._udp is not None else 0,
+        "requests": len(core._desk.requests._waiting),
+        "unknown devices": max(len(core._certificates._asked), len(core.authors._missing)),
+    }
+
+
+# The product's bounds are larger by this, which would only take longer to reach.
+SMALLER = 16
+PEOPLE = directory.USERS_MAX // SMALLER
+ROOMS = directory.ROOMS_MAX // SMALLER
+ASIDE = roomset.ASIDE_OCTETS_MAX // SMALLER
+BACKLOG = member.BACKLOG_OCTETS_MAX // SMALLER
+LATE = late.WAITING_OCTETS_MAX // SMALLER
+# What is read at once comes to it before it is seen.
+FRAMES = 2 << 20
+BOUNDS = {
+    "people": PEOPLE,
+    "rooms": ROOMS,
+    "receipts": PEOPLE,
+    "members": PEOPLE,
+    "records aside, octets": ASIDE + FRAMES,
+    "late lines, octets": LATE + FRAMES,
+    "events, octets": BACKLOG + FRAMES,
+    "keys": 4,
+    "requests": 500,
+    "unknown devices": 8192,
+}
+
+
+class Watch(logging.Handler):
+    """Everything that went wrong unforeseen, in logs and in tasks that nobody waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.faults: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("lanchat"):
+            self.faults.append(self.format(record))
+
+    def on_loop(self, loop: Any, context: dict[str, Any]) -> None:
+        self.faults.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+@pytest.fixture
+def watch() -> Any:
+    handler = Watch()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "_"))
+def test_the_client_outlives_it(
+    tmp_path: File, scenario: Scenario, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", 0.5)
+    for module, name, value in (
+        (directory, "USERS_MAX", PEOPLE),
+        (rooms, "USERS_MAX", PEOPLE),
+        (directory, "ROOMS_MAX", ROOMS),
+        (roomset, "ASIDE_OCTETS_MAX", ASIDE),
+        (late, "WAITING_OCTETS_MAX", LATE),
+        (member, "BACKLOG_OCTETS_MAX", BACKLOG),
+        (member, "CERTIFICATE_PATIENCE", 0.5),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+    async def everything() -> None:
+        asyncio.get_running_loop().set_exception_handler(watch.on_loop)
+        log = FakeLog(rooms=30)
+        log.enrol(key_of(9), 99, "other")
+        async with HostileServer(log) as server:
+            anna = Person(tmp_path / "anna", config=CONFIG)
+            try:
+                await anna.register(server)
+                await anna.call(api.ListMembers(ROOM))
+                await anna.call(api.LoadLines(ROOM, 0, 10))
+                await meet(server, anna, scenario, tmp_path / "anna")
+            finally:
+                await anna.client.close()
+
+    asyncio.run(everything())
+    assert watch.faults == []
+
+
+async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: File) -> None:
+    assert await anna.say("before") == 1
+    before, heard, most = kept(folder), len(anna.events), held(anna)
+    server.turn(scenario.make())
+    server.log.say()
+    await until(lambda: server.met >= (2 if scenario.end is End.FAILS else 1), 20)
+    for turn in range(500):
+        await asyncio.sleep(0.01)
+        most = {name: max(most[name], number) for name, number in held(anna).items()}
+        if turn > 20 and not any(session.unsent for session in server.sessions if isinstance(session, HostileSession)):
+            break
+    assert {name: number for name, number in most.items() if number > BOUNDS[name]} == {}
+    # The loop turns, and what is here can be read.
+    async with asyncio.timeout(patient(2)):
+        assert [line.text for line in await anna.call(api.LoadLines(ROOM, 2, 10))] == ["before"]
+    moved = [event for event in anna.events[heard:] if isinstance(event, api.StateChanged)]
+    reasons = {event.reason for event in moved if event.reason}
+    assert all(reason.isprintable() and len(reason) < 200 for reason in reasons)
+    if scenario.end is not End.LIVES:
+        assert reasons
+    assert (moved[-1].state is api.State.REFUSED) is (scenario.end is End.STOPS)
+    assert kept(folder) == before
+    server.turn(None)
+    await anna.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+    await anna.call(api.WaitLive(patient(8)))
+    assert await anna.say("after") == len(server.log.records[ROOM])
+
+
+def test_nothing_is_kept_for_somebody_who_has_not_logged_in(tmp_path: File, watch: Watch) -> None:
+    """Small frames without end while a person looks at the log-in."""
+
+    async def everything() -> None:
+        async with HostileServer() as server:
+            server.script = FloodBeforeLogIn()
+            anna = Person(tmp_path / "anna", config=CONFIG)
+            await anna.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+            greeted = anna.client.entry._greeted
+            assert greeted is not None
+            await until(lambda: not greeted.channel.open)
+            assert len(greeted.channel._frames) < 2000
+            server.script = Script()
+            await anna.call(api.Register("anna", "a password"))
+            await anna.call(api.WaitLive(patient(8)))
+            await anna.client.close()
+
+    asyncio.run(everything())
+    assert watch.faults == []
