@@ -25,7 +25,16 @@ from lanchat.protocol.records import genesis_hash
 from lanchat.protocol.wire import Code, Enrolment, HistoryPolicy, Role, RoomKind
 from lanchat_server import recovery
 from lanchat_server.core.directory import Directory, direct_name
-from lanchat_server.core.model import DeviceRow, InviteRow, MembershipRow, RoomHead, RoomKeyRow, RoomRow, UserRow
+from lanchat_server.core.model import (
+    DeletedRoom,
+    DeviceRow,
+    InviteRow,
+    MembershipRow,
+    RoomHead,
+    RoomKeyRow,
+    RoomRow,
+    UserRow,
+)
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
 
@@ -325,6 +334,27 @@ def set_history(tx: Transaction, directory: Directory, room: int, history: Histo
     tx.update_room(room, history=history)
     changed = replace(directory.rooms[room], history=history)
     return Change(changed, lambda: directory.put_room(changed))
+
+
+def set_archived(tx: Transaction, directory: Directory, room: int, archived: bool) -> Change[bool]:
+    """Whether this is another state than before. An archived room can be read by its members, and nothing else."""
+    row = directory.rooms[room]
+    if room == directory.general().id or row.kind is RoomKind.DIRECT:
+        raise Refused(Code.NOT_ALLOWED, "this room cannot be archived")
+    if row.archived == archived:
+        return Change(False, _nothing)
+    tx.update_room(room, archived=archived)
+    changed = replace(row, archived=archived)
+    return Change(True, lambda: directory.put_room(changed))
+
+
+def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) -> Change[list[DeletedRoom]]:
+    """Rooms that are gone for good. What they held is erased later (`Transaction.erase_more`)."""
+    if directory.general().id in rooms:
+        raise Refused(Code.NOT_ALLOWED, "this room cannot be deleted")
+    tx.delete_rooms(rooms)
+    deleted = [DeletedRoom(directory.rooms[room], tuple(directory.members(room))) for room in rooms]
+    return Change(deleted, lambda: directory.drop_rooms(rooms))
 
 
 def rotate_room_keys(

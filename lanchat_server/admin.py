@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 from lanchat.i18n import _
 from lanchat.store.files import read_private
 from lanchat_server import accounts
-from lanchat_server.accounts import Change
+from lanchat_server.accounts import Change, together
 from lanchat_server.administration import BACKUP_FILE, AdminError, describe_backup, operate
 from lanchat_server.backup import backup_at_rest
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import UserRow
+from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.admin_channel import (
@@ -51,7 +51,9 @@ PLACE_PAUSE = 0.02
 ANSWER_MAX = 64 << 20
 # Octets of the file that says where a server listens; it has some hundred.
 PLACE_MAX = 64 << 10
-READING = ("users.list", "users.devices")
+READING = ("users.list", "users.devices", "rooms.list")
+# Records of a deleted room in one transaction.
+ERASED_AT_ONCE = 10_000
 # What makes sense before the server's first start. Anything else where no database is means a mistyped path.
 MAKING = ("users.add", "users.invite")
 
@@ -252,6 +254,16 @@ class _DatabaseAtRest:
 
     async def revoke(self, user: int, device: bytes) -> None:
         await self.transact(lambda tx: accounts.revoke_devices(tx, self.directory, [device], self.wall_ms()))
+
+    def archived(self, room: int) -> None:
+        """Nobody is connected."""
+
+    async def deleted(self, rooms: list[DeletedRoom]) -> None:
+        while await self.transact(lambda tx: together(tx.erase_more(ERASED_AT_ONCE))):
+            pass
+
+    def messages(self, room: RoomRow) -> int:
+        return room.head.seq
 
     def added(self, user: UserRow) -> None:
         """Nobody is connected."""

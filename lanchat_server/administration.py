@@ -13,14 +13,14 @@ from typing import Any, Protocol, TypeVar
 from lanchat.i18n import _
 from lanchat.net.words import bad_character
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name, tidy_name
+from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name, name_key, tidy_name
 from lanchat.protocol.text import TextError
-from lanchat.protocol.wire import Code, Role
+from lanchat.protocol.wire import Code, Role, RoomKind
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
 from lanchat_server.backup import Summary, backup
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeviceRow, InviteRow, UserRow
+from lanchat_server.core.model import DeletedRoom, DeviceRow, InviteRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.errors import Refused
@@ -49,6 +49,14 @@ class Host(Protocol):
     async def disable(self, user: int, disabled: bool) -> None: ...
 
     async def revoke(self, user: int, device: bytes) -> None: ...
+
+    def archived(self, room: int) -> None:
+        """It was archived, or taken back."""
+
+    async def deleted(self, rooms: list[DeletedRoom]) -> None: ...
+
+    def messages(self, room: RoomRow) -> int:
+        """The number of its newest record."""
 
     def added(self, user: UserRow) -> None: ...
 
@@ -79,6 +87,8 @@ async def operate(host: Host, operation: str, arguments: dict[str, Any]) -> Any:
 def _refusal(refused: Refused, arguments: dict[str, Any]) -> str:
     if refused.code is Code.NAME_TAKEN:
         return _("There is a user {name} already").format(name=arguments.get("user", ""))
+    if refused.code is Code.NOT_ALLOWED:
+        return _("The general room is never archived or deleted, and a direct conversation never archived")
     if refused.code is Code.LAST_ADMINISTRATOR:
         return _("{name} is the last administrator").format(name=arguments.get("user", ""))
     return refused.text
@@ -236,6 +246,87 @@ async def _void_invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     return await host.transact(job)
 
 
+async def _list_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    rooms: Iterable[RoomRow] = host.directory.rooms.values()
+    if makers := _texts(arguments, "made_by"):
+        rooms = _made_by(host, makers)
+    return [_room_row(host, room) for room in sorted(rooms, key=lambda room: (room.created_ms, room.id))]
+
+
+def _room_row(host: Host, room: RoomRow) -> dict[str, Any]:
+    creator = host.directory.users.get(room.creator)
+    return {
+        "id": room.id,
+        "name": room.name,
+        "kind": room.kind.name.lower(),
+        "creator": creator.name if creator else None,
+        "created_at": _time(room.created_ms),
+        "members": len(host.directory.members(room.id)),
+        "messages": host.messages(room),
+        "archived": room.archived,
+    }
+
+
+def _texts(arguments: dict[str, Any], name: str) -> list[str]:
+    given = arguments.get(name) or []
+    return [str(text) for text in given] if isinstance(given, list) else [str(given)]
+
+
+def _made_by(host: Host, makers: list[str]) -> list[RoomRow]:
+    """Rooms that these users made, direct ones aside: those have somebody else in them."""
+    ids = {_user(host, {"user": name}).id for name in makers}
+    return [room for room in host.directory.rooms.values() if room.creator in ids and room.kind is not RoomKind.DIRECT]
+
+
+def _rooms(host: Host, arguments: dict[str, Any]) -> list[RoomRow]:
+    """Those that were named or are somebody's, each once."""
+    named = [_room(host, name) for name in _texts(arguments, "rooms")]
+    return list({room.id: room for room in [*named, *_made_by(host, _texts(arguments, "made_by"))]}.values())
+
+
+def _room(host: Host, name: str) -> RoomRow:
+    """By its name, or by its id where no room has that name. Raises AdminError."""
+    wanted = name_key(name.removeprefix("#").strip())
+    others = [room for room in host.directory.rooms.values() if room.kind is not RoomKind.DIRECT]
+    found = [room for room in others if name_key(room.name) == wanted]
+    if not found and name.isascii() and name.isdecimal():
+        found = [room for room in [host.directory.rooms.get(int(name))] if room is not None]
+    if len(found) > 1:
+        text = _("Several rooms are called {name}: give the id of one of them ({ids})")
+        raise AdminError(text.format(name=name, ids=", ".join(str(room.id) for room in found[:5])))
+    if not found:
+        raise AdminError(_("Room {name} does not exist").format(name=name))
+    return found[0]
+
+
+async def _archive_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    archived = bool(arguments.get("archived", True))
+
+    def job(tx: Transaction) -> Change[list[tuple[int, bool]]]:
+        rooms = [room.id for room in _rooms(host, arguments)]
+        changes = [accounts.set_archived(tx, host.directory, room, archived) for room in rooms]
+        return together([(room, change.value) for room, change in zip(rooms, changes, strict=True)], *changes)
+
+    done = await host.transact(job)
+    for room, changed in done:
+        if changed:
+            host.archived(room)
+    there = [host.directory.rooms.get(room) for room, _ in done]
+    return [_room_row(host, room) for room in there if room is not None]
+
+
+async def _delete_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+
+    def job(tx: Transaction) -> Change[list[DeletedRoom]]:
+        rooms = _rooms(host, arguments)
+        rows.extend(_room_row(host, room) for room in rooms)
+        return accounts.delete_rooms(tx, host.directory, [room.id for room in rooms])
+
+    await host.deleted(await host.transact(job))
+    return rows
+
+
 async def _status(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return host.status()
 
@@ -274,6 +365,9 @@ OPERATIONS: dict[str, Callable[[Host, dict[str, Any]], Awaitable[Any]]] = {
     "users.revoke_device": _revoke_device,
     "users.invites": _invites,
     "users.void_invite": _void_invite,
+    "rooms.list": _list_rooms,
+    "rooms.archive": _archive_rooms,
+    "rooms.delete": _delete_rooms,
     "status": _status,
     "backup": _backup,
 }

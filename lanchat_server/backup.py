@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import Table, func, select
@@ -161,10 +161,11 @@ def _read_keys(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def _summary(connection: Connection, log: LogState) -> Summary:
-    def count(table: Table) -> int:
-        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+    def count(table: Table, *which: Any) -> int:
+        return int(connection.execute(select(func.count()).select_from(table).where(*which)).scalar_one())
 
-    return Summary(log, count(schema.users), count(schema.records))
+    present = schema.records.c.room_id.not_in(reads.DELETED_ROOMS)
+    return Summary(log, count(schema.users), count(schema.records, present))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -127,6 +127,27 @@ def _users(parser: Parser) -> None:
     revoke.add_argument("id", metavar="ID", help=_("the device's id, at least its first eight digits"))
 
 
+def _rooms(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+
+    def add(name: str, help: str, model: str, synopsis: str = "ROOM…") -> None:
+        added = add_command(actions, f"{parser.prog} {name}", help, synopsis, model)
+        if name != "list":
+            text = _("a room's name; its id where several have that name, or for a direct conversation")
+            added.add_argument("rooms", metavar="ROOM", nargs="*", help=text)
+        text = _("the rooms that this user made, direct conversations aside; may be given again")
+        added.add_argument("--made-by", metavar="USER", action="append", help=text)
+        _common(added)
+
+    add("list", _("list all rooms"), f"{PROGRAM} rooms list --made-by mallory", "[--made-by USER]")
+    add("archive", _("let rooms be read and nothing else"), f"{PROGRAM} rooms archive kitchen")
+    add("unarchive", _("take archived rooms back"), f"{PROGRAM} rooms unarchive kitchen")
+    text = _("delete rooms, for everybody and for good")
+    add("delete", text, f"{PROGRAM} rooms delete --made-by mallory", "ROOM… | --made-by USER")
+
+
 def _window_options(parser: Parser) -> None:
     _run_options(parser)
     parser.add_argument("--hidden", action="store_true", help=_("begin as an icon"))
@@ -151,6 +172,13 @@ COMMANDS = {
     ),
     "users": Command(
         N_("list and change accounts"), "ACTION", "lanchat-server users list", "lanchat_server.cli_users:users", _users
+    ),
+    "rooms": Command(
+        N_("list, archive and delete rooms"),
+        "ACTION",
+        "lanchat-server rooms list",
+        "lanchat_server.cli_rooms:rooms",
+        _rooms,
     ),
     "status": Command(
         N_("show how the running server is doing"),

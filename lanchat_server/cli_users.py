@@ -34,13 +34,13 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -
     }
     if given := getattr(options, "user", ""):
         options.user = tidy_name(given, joiners=False)
-    actions[options.action](options, _operation(settings), output)
+    actions[options.action](options, administer(settings), output)
     return DONE
 
 
 def status(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     """Figures of the running server."""
-    report = _operation(settings)("status", {})
+    report = administer(settings)("status", {})
     if output.as_json:
         output.row(report, "")
     else:
@@ -49,7 +49,9 @@ def status(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     return DONE
 
 
-def _operation(settings: ServerConfig) -> Operation:
+def administer(settings: ServerConfig) -> Operation:
+    """Runs an administrator's operations. Raises CliError."""
+
     def operate(operation: str, arguments: dict[str, Any]) -> Any:
         from lanchat_server.admin import AdminError, run_admin
 

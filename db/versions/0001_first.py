@@ -115,6 +115,7 @@ _table(
     _required("head_seq", _big),
     _required("head_hash", _fixed(32)),
     _required("head_ms", _big),
+    _required("state", sa.SmallInteger()),
     sa.UniqueConstraint("name_key", name="rooms_name_key"),
 )
 
@@ -205,7 +206,7 @@ _VIEW = """
                              WHEN 4 THEN 'reaction' WHEN 5 THEN 'file' ELSE 'notice' END AS kind,
            records.ref_seq AS refers_to, records.body AS body
     FROM records
-    JOIN rooms ON rooms.id = records.room_id
+    JOIN rooms ON rooms.id = records.room_id AND rooms.state < 2
     LEFT JOIN users ON users.id = records.author_id
 """
 _TIME_SQLITE = "strftime('%Y-%m-%d %H:%M:%f', records.time_ms / 1000.0, 'unixepoch')"

@@ -160,6 +160,8 @@ class Follower:
             case api.RoomLive(room, head) if room == self.room:
                 self.head = max(self.head, head)
                 self._say_live(view)
+            case api.RoomRemoved(room, True) if room == self.room:
+                raise CliError(REFUSED, _("Room {room} was deleted").format(room=shown(self.name)))
             case api.RoomRemoved(room) if room == self.room:
                 raise CliError(REFUSED, _("You are no longer in {room}").format(room=shown(self.name)))
 

@@ -89,6 +89,7 @@ def room_row(room: api.RoomView, people: People) -> dict[str, Any]:
         "members": room.members,
         "head": room.head,
         "unread": room.unread,
+        **({"archived": True} if room.archived else {}),
     }
 
 
@@ -96,6 +97,8 @@ def room_text(room: api.RoomView, people: People) -> str:
     """A room as a person reads it."""
     kinds = {RoomKind.PUBLIC: _("public"), RoomKind.PRIVATE: _("private"), RoomKind.DIRECT: _("direct")}
     details = [kinds[room.kind], ngettext("{number} member", "{number} members", room.members)]
+    if room.archived:
+        details.append(_("archived"))
     if not room.joined:
         details.append(_("not joined"))
     elif room.unread:

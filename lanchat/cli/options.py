@@ -142,6 +142,19 @@ def _create_room(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since-joining", action="store_true", help=help)
 
 
+def _rooms(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser)
+    for action, text in (
+        ("archive", _("let a room be read and nothing else (its maker, moderators)")),
+        ("unarchive", _("take an archived room back")),
+        ("delete", _("delete a room, for everybody and for good (its maker, moderators)")),
+    ):
+        command = add_command(actions, f"{parser.prog} {action}", text, "ROOM…", f"lanchat rooms {action} kitchen")
+        help = _("the room's name, or its id, which administrators may give for any room")
+        command.add_argument("rooms", metavar="ROOM", nargs="+", help=help)
+        _common(command)
+
+
 def _online(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help=_("those who are not online as well"))
 
@@ -226,7 +239,13 @@ COMMANDS = {
         "lanchat.cli.account:recover",
         _recover,
     ),
-    "rooms": Command(N_("list rooms"), "", "lanchat rooms --json", "lanchat.cli.rooms:rooms"),
+    "rooms": Command(
+        N_("list rooms, or archive or delete some"),
+        "[archive|unarchive|delete ROOM…]",
+        "lanchat rooms --json",
+        "lanchat.cli.rooms:rooms",
+        _rooms,
+    ),
     "create-room": Command(
         N_("create a room"),
         "NAME [--private]",

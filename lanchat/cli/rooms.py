@@ -1,15 +1,59 @@
 """Commands about rooms and people: rooms, create-room, join, leave, invite, remove, online."""
 
+from collections.abc import Awaitable, Callable
+
 from lanchat.cli.lines import person_row, person_text, room_name, room_row, room_text
 from lanchat.cli.output import shown
 from lanchat.cli.session import Session
+from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _
 from lanchat.net import api
-from lanchat.protocol.wire import HistoryPolicy, PresenceState
+from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState
 
 
 async def rooms(session: Session) -> None:
-    """This user's rooms and public ones; while the server is away those that this computer knows."""
+    """This user's rooms and public ones, while the server is away those that this computer knows; or archive or delete
+    some."""
+    action = session.options.action
+    if action == "delete":
+        await _each(session, Deletion(session).delete, {"deleted": True}, _("Room {room} was deleted"))
+        return
+    if action in ("archive", "unarchive"):
+        archived = action == "archive"
+        text = _("Room {room} is archived") if archived else _("Room {room} is no longer archived")
+        await _each(session, lambda room: session.call(api.ArchiveRoom(room, archived)), {"archived": archived}, text)
+        return
+    await _list(session)
+
+
+async def _each(
+    session: Session, act: Callable[[int], Awaitable[object]], values: dict[str, object], text: str
+) -> None:
+    """Find each room that was named, do it, say so."""
+    await session.go_live()
+    for name in session.options.rooms:
+        await act(await session.call(api.FindAnyRoom(name)))
+        session.output.row({"room": name.removeprefix("#"), **values}, text.format(room=shown(name)))
+
+
+class Deletion:
+    """Deletes rooms; asks for the password once, when it is needed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._password = ""
+
+    async def delete(self, room: int) -> None:
+        try:
+            await self._session.call(api.DeleteRoom(room, self._password))
+        except api.CommandError as error:
+            if error.code is not Code.PASSWORD_NEEDED or self._password:
+                raise
+            self._password = await PasswordSource(self._session.options.password_file).password()
+            await self._session.call(api.DeleteRoom(room, self._password))
+
+
+async def _list(session: Session) -> None:
     live = await session.go_live_or_away()
     if not live:
         session.note_away()

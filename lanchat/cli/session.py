@@ -91,6 +91,8 @@ class Session:
         elif isinstance(event, api.Notice) and event.text not in self.notices:
             self.notices.add(event.text)
             self.output.warn(event.text)
+        elif isinstance(event, api.LineRefused) and not event.made_here:
+            self.output.warn(_("A message that waited was not sent: {reason}").format(reason=event.text))
         self.events.put_nowait(event)
 
     async def call(self, command: api.Command) -> Any:

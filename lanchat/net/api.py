@@ -121,7 +121,8 @@ class Person(msgspec.Struct, frozen=True):
 
 class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
-    messages by others above the read cursor. `last_text`, `last_author`: for a preview line."""
+    messages by others above the read cursor. `last_text`, `last_author`: for a preview line. `archived`: nothing can be
+    written there. `mine`: this user made it."""
 
     room: int
     name: str
@@ -137,6 +138,8 @@ class RoomView(msgspec.Struct, frozen=True):
     last_text: str = ""
     last_author: str = ""
     last_time: float = 0.0
+    archived: bool = False
+    mine: bool = False
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -336,6 +339,29 @@ class SetHistoryPolicy(msgspec.Struct, frozen=True):
     history: HistoryPolicy
 
 
+class ArchiveRoom(msgspec.Struct, frozen=True):
+    """-> None. From now on the room can be read and nothing else, or (`archived` False) again everything."""
+
+    room: int
+    archived: bool = True
+
+
+class DeleteRoom(Concealing, frozen=True):
+    """-> None. The room is gone for everybody and for good. Without the `password` the server answers PASSWORD_NEEDED,
+    but for some minutes after a log-in by password."""
+
+    concealed = frozenset({"password"})
+
+    room: int
+    password: str = ""
+
+
+class FindAnyRoom(msgspec.Struct, frozen=True):
+    """-> int, the room with this name or id; for administrators also one that they are not in."""
+
+    name: str
+
+
 class ListPeople(msgspec.Struct, frozen=True):
     """-> list[Person]; from memory when the server is away, unless `certain`: then OFFLINE."""
 
@@ -503,7 +529,8 @@ class GetStatus(msgspec.Struct, frozen=True):
 Command = (
     Discover | Connect | AcceptIdentity | GetOffer | Login | Register | Recover | RecoverConfirm | WaitLive | Logout
     | Disconnect | ListRooms | FindRoom | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
-    | SetHistoryPolicy | ListPeople | ListMembers | Send | Edit | Delete | React | WaitDecided | LoadLines
+    | SetHistoryPolicy | ArchiveRoom | DeleteRoom | FindAnyRoom
+    | ListPeople | ListMembers | Send | Edit | Delete | React | WaitDecided | LoadLines
     | LoadLinesFrom | Search | MarkRead | SetActivity | Receipts | ListDevices | RevokeDevice | ChangePassword
     | GetProfile | SetProfile | CreateInvite | ListInvites | VoidInvite | GetStatus
 )  # fmt: skip
@@ -541,7 +568,10 @@ class RoomUpdated(msgspec.Struct, frozen=True):
 
 
 class RoomRemoved(msgspec.Struct, frozen=True):
+    """This user is no longer in the room, or cannot join it. `deleted`: nor is anybody else."""
+
     room: int
+    deleted: bool = False
 
 
 class RoomLive(msgspec.Struct, frozen=True):
@@ -587,10 +617,13 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class LineRefused(msgspec.Struct, frozen=True):
+    """`made_here` False: by an earlier run, or another process of this profile."""
+
     id: str
     room: int
     code: Code
     text: str
+    made_here: bool = True
 
 
 class PeopleChanged(msgspec.Struct, frozen=True):

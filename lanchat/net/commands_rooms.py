@@ -1,5 +1,6 @@
 """Commands about rooms and people."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from lanchat.i18n import _
@@ -8,7 +9,7 @@ from lanchat.net.api import CommandError, Trouble
 from lanchat.net.words import offline
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.names import clean_room_name, inert
+from lanchat.protocol.names import clean_room_name, inert, name_key
 
 if TYPE_CHECKING:
     from lanchat.net.client import Client
@@ -123,6 +124,48 @@ async def set_history_policy(client: "Client", command: api.SetHistoryPolicy) ->
     return await _room_result(client.logged_in(), wire.SetHistoryPolicy(command.room, command.history))
 
 
+async def archive_room(client: "Client", command: api.ArchiveRoom) -> None:
+    await client.logged_in().ask(wire.ArchiveRoom(command.room, command.archived))
+
+
+async def delete_room(client: "Client", command: api.DeleteRoom) -> None:
+    member = client.logged_in()
+    # Whoever deletes a room need not be told that it was deleted.
+    member.deletes.add(command.room)
+    try:
+        await member.ask(wire.DeleteRoom(command.room, command.password))
+    except CommandError:
+        member.deletes.discard(command.room)
+        raise
+
+
+async def find_any_room(client: "Client", command: api.FindAnyRoom) -> int:
+    member = client.logged_in()
+    await _refresh_rooms(member)
+    name, rooms = command.name, member.core.directory.rooms.values()
+    known = [(room.id, room.name) for room in rooms if room.kind is not wire.RoomKind.DIRECT]
+    found = _called(name, known)
+    rules = member.account().role is wire.Role.ADMINISTRATOR
+    if not found and name.isascii() and name.isdecimal() and (rules or int(name) in member.core.directory.rooms):
+        return min(int(name), 2**63 - 1)
+    if not found and rules:
+        report = json.loads((await member.ask(wire.Status())).json)
+        found = _called(name, [(int(room["id"]), str(room["name"])) for room in report["rooms"]])
+    if len(found) > 1:
+        text = _("Several rooms are called {name}: give the id of one of them ({ids})")
+        ids = ", ".join(map(str, found[:5]))
+        raise CommandError(Trouble.INVALID, text.format(name=inert(name), ids=ids))
+    if not found:
+        raise _unknown_room(name)
+    return found[0]
+
+
+def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:
+    """Those of these rooms (id and name) that have this name."""
+    wanted = name_key(name.removeprefix("#").strip())
+    return [room for room, called in rooms if name_key(called) == wanted]
+
+
 async def list_people(client: "Client", command: api.ListPeople) -> list[api.Person]:
     member = client.logged_in()
     if command.certain:
@@ -168,6 +211,9 @@ HANDLERS: dict[type, Any] = {
     api.InviteUser: invite_user,
     api.RemoveUser: remove_user,
     api.SetHistoryPolicy: set_history_policy,
+    api.ArchiveRoom: archive_room,
+    api.DeleteRoom: delete_room,
+    api.FindAnyRoom: find_any_room,
     api.ListPeople: list_people,
     api.ListMembers: list_members,
 }

@@ -53,7 +53,8 @@ async def react(client: "Client", command: api.React) -> str:
 
 
 def _send(member: "Member", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
-    joined_room(member, room)
+    if joined_room(member, room).archived:
+        raise CommandError(Trouble.REFUSED, code_text(wire.Code.ROOM_ARCHIVED), wire.Code.ROOM_ARCHIVED)
     try:
         return member.send(room, kind, body, ref)
     except ProtocolError as error:

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.driver import Driver
 from lanchat.net.late import LateRecords
@@ -88,6 +89,8 @@ class Member:
         self._made: dict[MessageKey, OutboxItem] = {}
         self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
         self._stopped = False
+        # Rooms that a command of this process deletes.
+        self.deletes: set[int] = set()
         self._recovered_told = False
         self._unwritten = ""  # why the local copy could not be written, until something is
         self._activity = wire.PresenceState.ONLINE
@@ -297,9 +300,7 @@ class Member:
             case core_events.RoomUpdated():
                 self._room_updated(event.room.id)
             case core_events.RoomRemoved():
-                self.book.forget(event.room)
-                self._late.forget(event.room)
-                self._emit(api.RoomRemoved(event.room))
+                self._room_removed(event)
             case core_events.UsersChanged():
                 self._users_changed(event.users)
             case core_events.MembersChanged():
@@ -315,6 +316,15 @@ class Member:
                 self._unwritten = event.text
                 self._emit(replace(self.state, reason=event.text))
                 self._tell_recovered()
+
+    def _room_removed(self, event: core_events.RoomRemoved) -> None:
+        self.book.forget(event.room)
+        self._late.forget(event.room)
+        self._emit(api.RoomRemoved(event.room, event.deleted))
+        known = event.known
+        if known is not None and known.joined and event.room not in self.deletes:
+            title = self.book.title(known)
+            self._emit(api.Notice(_("Room {name} was deleted, for everybody and for good").format(name=title)))
 
     def _tell_recovered(self) -> None:
         """A damaged copy was replaced: say so once, and begin again with the new one."""
@@ -436,7 +446,8 @@ class Member:
             self._decided[key] = known_code(event.code)
             self.book.refused(key, item, event.code)
             text = code_text(event.code)
-            self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text))
+            made_here = item is not None
+            self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text, made_here))
 
     async def _records_stored(self, event: core_events.RecordsStored) -> None:
         if event.room not in self._late:

@@ -141,7 +141,7 @@ class RoomBook:
         view = RoomView(
             room.id,
             inert(room.name),
-            self._title(room),
+            self.title(room),
             room.kind,
             room.history,
             room.joined,
@@ -150,6 +150,8 @@ class RoomBook:
             head=0,
             unread=0,
             read=self._core.read_up_to(room.id),
+            archived=room.archived,
+            mine=room.creator == self.me,
         )
         if not room.joined:
             return view
@@ -160,7 +162,8 @@ class RoomBook:
             return view
         return replace(view, last_text=last.text, last_author=self.display_name(last), last_time=last.stored_ms / 1000)
 
-    def _title(self, room: Room) -> str:
+    def title(self, room: Room) -> str:
+        """What people call it; a direct room as the partner."""
         if room.kind is not RoomKind.DIRECT:
             return inert(room.name)
         partner = self._core.directory.users.get(room.partner)

@@ -41,6 +41,7 @@ def code_text(code: int) -> str:
         ),
         Code.SETUP_INVALID: _("The set-up code is wrong, or no longer good: look at what the server shows now"),
         Code.LIMIT_REACHED: _("There are as many as this server allows: try again tomorrow, or ask its administrator"),
+        Code.ARCHIVED: _("The room is archived: nobody can join it, and nothing in it can be changed"),
         Code.PASSWORD_NEEDED: _("Your password is needed for this"),
         Code.NOT_A_MEMBER: _("You are not a member of this room"),
         Code.BAD_SIGNATURE: _("The signature of the message does not hold"),
@@ -51,6 +52,8 @@ def code_text(code: int) -> str:
         Code.TARGET_NOT_YOURS: _("This is somebody else's message"),
         Code.AUTHOR_DISABLED: _("This account is disabled"),
         Code.TOO_MANY_CHANGES: _("This message was edited, or reacted to, as often as this server allows"),
+        Code.ROOM_ARCHIVED: _("The room is archived: it can be read, and nothing can be sent there"),
+        Code.ROOM_DELETED: _("The room was deleted: nothing can be sent there any more"),
         Code.UNSUPPORTED_KIND: _("The server does not take messages of this kind"),
     }
     return texts.get(code) or _("The server refused")

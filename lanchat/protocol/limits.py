@@ -37,6 +37,8 @@ PAGE_RECORDS_MAX = 1000
 ROOMS_PER_SUBSCRIPTION = 256
 # Those of a page's authors; a client asks for the others.
 PAGE_CERTIFICATES_MAX = 256
+# Rooms that one event tells of as deleted: 10 KiB.
+ROOMS_DELETED_MAX = 1000
 # Records in a live frame, hits of a search.
 RECORDS_MAX = 200
 # One datagram of missing numbers; more than this and a history page is cheaper.

@@ -31,6 +31,7 @@ from lanchat.protocol.limits import (
     PAGE_RECORDS_MAX,
     PLACE_OCTETS_MAX,
     RECORDS_MAX,
+    ROOMS_DELETED_MAX,
     ROOMS_PER_SUBSCRIPTION,
     SEARCH_HITS_MAX,
     SUBMIT_MAX,
@@ -76,6 +77,7 @@ class Code(enum.IntEnum):
     SETUP_INVALID = 21
     PASSWORD_NEEDED = 22
     LIMIT_REACHED = 23
+    ARCHIVED = 24
 
     NOT_A_MEMBER = 100
     BAD_SIGNATURE = 101
@@ -87,6 +89,8 @@ class Code(enum.IntEnum):
     AUTHOR_DISABLED = 107
     UNSUPPORTED_KIND = 108
     TOO_MANY_CHANGES = 109
+    ROOM_ARCHIVED = 110
+    ROOM_DELETED = 111
 
 
 class RoomKind(enum.IntEnum):
@@ -287,7 +291,8 @@ class Users(_Frame, frozen=True, tag=32):
 
 class Room(msgspec.Struct, array_like=True, frozen=True):
     """A room as one user sees it. `first_seq`: the lowest number this user may read. `partner`: the other user of a
-    direct room, else 0. `joined`: False for a public room that the user may join."""
+    direct room, else 0. `joined`: False for a public room that the user may join. `creator`: who made it, told to its
+    members, 0: the server. `archived`: it can be read and nothing else."""
 
     id: U63
     name: Short
@@ -299,6 +304,8 @@ class Room(msgspec.Struct, array_like=True, frozen=True):
     partner: U63 = 0
     received: U63 = 0
     read: U63 = 0
+    creator: U63 = 0
+    archived: bool = False
 
 
 class RoomChanged(_Frame, frozen=True, tag=33):
@@ -308,7 +315,7 @@ class RoomChanged(_Frame, frozen=True, tag=33):
 
 
 class RoomGone(_Frame, frozen=True, tag=34):
-    """This user is no longer a member, or the room no longer exists."""
+    """This user is no longer a member, or the room is no longer one to join."""
 
     room: U63
 
@@ -346,6 +353,12 @@ class Goodbye(_Frame, frozen=True, tag=39):
 
     code: U32
     text: Short
+
+
+class RoomsDeleted(_Frame, frozen=True, tag=40):
+    """Rooms that this user was in, or could join, were deleted, for everybody and for good."""
+
+    rooms: Annotated[list[U63], msgspec.Meta(max_length=ROOMS_DELETED_MAX)]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -567,12 +580,28 @@ class VoidInvite(_Frame, frozen=True, tag=41):
     id: Key16
 
 
+class ArchiveRoom(_Frame, frozen=True, tag=42):
+    """From now on the room can be read by its members and nothing else, or (`archived` False) again everything. For its
+    creator and moderators in it, and administrators."""
+
+    room: U63
+    archived: bool
+
+
+class DeleteRoom(_Frame, frozen=True, tag=43):
+    """For everybody and for good. For whom ArchiveRoom is, with the `password` as in RevokeDevice; a direct room for
+    administrators only, `general` for nobody."""
+
+    room: U63
+    password: Password = ""
+
+
 BeforeLogin = Hello | Register | LoginPassword | LoginDevice | Recover | RecoverConfirm
 AfterLogin = (
     Subscribe | History | Search | ListRooms | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
-    | ListInvites | VoidInvite
+    | ListInvites | VoidInvite | ArchiveRoom | DeleteRoom
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -613,10 +642,12 @@ class LoggedIn(_Frame, frozen=True, tag=3):
 
 
 class Subscribed(_Frame, frozen=True, tag=4):
-    """Heads of the rooms that were subscribed, and their peer keys; rooms that the user may not read are left out."""
+    """Heads of the rooms that were subscribed, and their peer keys; rooms that the user may not read are left out.
+    `deleted`: those that were deleted while the user was a member."""
 
     heads: Annotated[list[Head], _Rooms]
     keys: Annotated[list[RoomKey], _Rooms]
+    deleted: Annotated[list[U63], _Rooms] = []
 
 
 class Page(_Frame, frozen=True, tag=5):
@@ -749,7 +780,7 @@ class Failure(_Frame, frozen=True, tag=66):
 LiveFromClient = Submit | Nack | Ping | Cursors | Activity
 LiveFromServer = Records | Heads | Decided | Expect | Busy | Pong | RoomCursors | Lagging
 EventFromServer = (
-    Users | RoomChanged | RoomGone | MembersChanged | RoomKey | SessionKeys | NewCertificate | Goodbye
+    Users | RoomChanged | RoomGone | MembersChanged | RoomKey | SessionKeys | NewCertificate | Goodbye | RoomsDeleted
 )  # fmt: skip
 FromClient = LiveFromClient | Request
 FromServer = LiveFromServer | EventFromServer | Response | Failure

@@ -32,6 +32,13 @@ _decode_certificate_body = decoder(CertificateBody)
 _SELECT_RECORDS = "SELECT seq, data FROM records WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 _INSERT_RECORD = "INSERT INTO records (room, seq, data) VALUES (?, ?, ?)"
 _UPDATE_RECORD = "UPDATE records SET data = ? WHERE room = ? AND seq = ?"
+_SOME_RECORDS = "SELECT seq FROM records WHERE room = ? ORDER BY seq LIMIT ?"
+_DELETE_UP_TO = "DELETE FROM records WHERE room = ? AND seq <= ?"
+_FORGET_ROOM = (
+    "DELETE FROM edits WHERE room = ?",
+    "DELETE FROM erasures WHERE room = ?",
+    "DELETE FROM spans WHERE room = ?",
+)
 _SET_SPAN = "INSERT INTO spans VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET data = excluded.data"
 _SET_USER = (
     "INSERT INTO users VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE data != excluded.data"
@@ -129,6 +136,23 @@ class SqliteLocalStore:
         span = self.span(room)
         records = self.records(room, span.cursor, span.cursor) if span else []
         return records[0] if records else None
+
+    def held_rooms(self) -> list[int]:
+        return self._database.read(
+            lambda connection: [room for (room,) in connection.execute("SELECT room FROM spans")]
+        )
+
+    def erase_room(self, room: int, count: int) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(_SOME_RECORDS, (room, count)).fetchall()
+            if found:
+                connection.execute(_DELETE_UP_TO, (room, found[-1][0]))
+                return True
+            for statement in _FORGET_ROOM:
+                connection.execute(statement, (room,))
+            return False
+
+        return self._database.write(work)
 
     # Outbox. Repair keeps it, so a call that met damage is simply done again.
 

@@ -259,7 +259,7 @@ class Chat:
 
     def edit_last(self) -> bool:
         """Edits the last own message; returns whether there is one."""
-        line = self.model.timeline.last_own() if self.model.timeline else None
+        line = self.model.timeline.last_own() if self.model.timeline and not self.model.archived else None
         if line is None:
             return False
         self.edit(line)

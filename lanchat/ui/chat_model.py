@@ -87,9 +87,14 @@ class ChatModel:
         """Whether the open room takes messages from this person at all."""
         return self.room is not None and self.room.joined and self.can_write()
 
+    @property
+    def archived(self) -> bool:
+        """Whether the open room can only be read."""
+        return self.room is not None and self.room.archived
+
     def can_write(self) -> bool:
         """Whether something may be typed: also before the first room is open."""
-        return self.link.state not in (State.FORKED, State.REFUSED)
+        return self.link.state not in (State.FORKED, State.REFUSED) and not self.archived
 
     def entries(self) -> list[Entry]:
         """What the conversation shows."""
@@ -132,6 +137,8 @@ class ChatModel:
                 return self._room_updated(event.room)
             case api.RoomRemoved():
                 self.rooms.pop(event.room, None)
+                if event.deleted:
+                    self.drafts.pop(event.room, None)
                 return Part.ROOMS | Part.ROOM
             case api.PeopleChanged():
                 self.people.update((person.user_id, person) for person in event.people)
@@ -149,13 +156,7 @@ class ChatModel:
         self.rooms[room.room] = room
         if room.room != self.current:
             return Part.ROOMS
-        same = before is not None and (before.title, before.joined, before.members, before.kind, before.history) == (
-            room.title,
-            room.joined,
-            room.members,
-            room.kind,
-            room.history,
-        )
+        same = before is not None and _header(before) == _header(room)
         return Part.ROOMS if same else Part.ROOMS | Part.ROOM
 
     def _line_event(self, event: api.Event) -> Part:
@@ -251,3 +252,8 @@ class ChatModel:
     def presence_of(self, user: int) -> PresenceState:
         person = self.people.get(user)
         return person.state if person else PresenceState.OFFLINE
+
+
+def _header(room: RoomView) -> tuple[object, ...]:
+    """What the page shows of the open room beside its messages."""
+    return room.title, room.joined, room.members, room.kind, room.history, room.archived

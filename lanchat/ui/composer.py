@@ -144,6 +144,9 @@ class Composer:
         problem = self._chat.too_long(stripped)
         left = BODY_CHARACTERS_MAX - len(stripped)
         hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""
+        if text and self._chat.model.archived:
+            # The field shows what was written before; why it does not go out is said above it.
+            problem, hint = "", _("Archived: it can only be read")
         if self._asked != text:
             self._asked = None
             self._say(problem, hint, text)
@@ -219,6 +222,8 @@ class Composer:
 
     def _hint(self) -> str:
         model = self._chat.model
+        if model.archived:
+            return _("Archived: it can only be read")
         if not model.can_write():
             return _("Nothing can be written here now")
         if model.room is None:

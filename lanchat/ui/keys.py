@@ -27,6 +27,8 @@ class Action(enum.Enum):
     PEOPLE_PANEL = enum.auto()
     ROOM_DETAILS = enum.auto()
     LEAVE_ROOM = enum.auto()
+    ARCHIVE_ROOM = enum.auto()
+    DELETE_ROOM = enum.auto()
     SHORTCUTS = enum.auto()
     LARGER = enum.auto()
     SMALLER = enum.auto()

@@ -81,6 +81,8 @@ class MainPage:
             Action.PEOPLE_PANEL: self._toggle_people,
             Action.ROOM_DETAILS: lambda: self._about_room(dialogs.room_details),
             Action.LEAVE_ROOM: lambda: self._about_room(dialogs.leave_room),
+            Action.ARCHIVE_ROOM: lambda: self._about_room(dialogs.archive_room),
+            Action.DELETE_ROOM: lambda: self._about_room(dialogs.delete_room),
             Action.SHORTCUTS: lambda: dialogs.shortcuts(tools, chat),
             Action.LARGER: lambda: shell.resize_text(1),
             Action.SMALLER: lambda: shell.resize_text(-1),

@@ -54,10 +54,18 @@ class Verb(enum.Enum):
 
 
 def message_menu(
-    line: Line, me: int, may_delete: bool, selected: bool, do: Callable[[Verb], None], react: Callable[[str], None]
+    line: Line,
+    me: int,
+    may_delete: bool,
+    selected: bool,
+    do: Callable[[Verb], None],
+    react: Callable[[str], None],
+    *,
+    archived: bool = False,
 ) -> list[Entry]:
-    """The menu of one message. `may_delete`: also when somebody else wrote it. `selected`: some text is selected."""
-    stored = line.seq is not None and not line.deleted
+    """The menu of one message. `may_delete`: also when somebody else wrote it. `selected`: some text is selected.
+    `archived`: nothing in its room can be changed."""
+    stored = line.seq is not None and not line.deleted and not archived
     entries: list[Entry] = []
     if selected:
         entries.append(Item(_("Copy selected text"), lambda: do(Verb.COPY_SELECTION), "Ctrl+C", icon="copy"))
@@ -116,8 +124,15 @@ def may_moderate(account: Account | None) -> bool:
     return account is not None and account.role is not Role.MEMBER
 
 
-def room_menu(room: RoomView, run: Callable[[Action], None]) -> list[Entry]:
-    """The menu of the open room."""
+def may_govern(account: Account | None, room: RoomView | None) -> bool:
+    """Whether somebody may archive and delete a room."""
+    if room is None or room.kind is RoomKind.DIRECT or room.name == "general":
+        return False
+    return room.mine or may_moderate(account)
+
+
+def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = False) -> list[Entry]:
+    """The menu of the open room. `governs`: this person may archive and delete it."""
     entries: list[Entry] = [
         Item(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F", icon="search"),
         Item(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P", icon="people"),
@@ -132,6 +147,13 @@ def room_menu(room: RoomView, run: Callable[[Action], None]) -> list[Entry]:
                 enabled=room.name != "general",
                 icon="box-arrow-left",
             ),
+        ]
+    if governs:
+        label = _("Take out of the archive…") if room.archived else _("Archive the room…")
+        entries += [
+            Separator(),
+            Item(label, lambda: run(Action.ARCHIVE_ROOM), icon="archive"),
+            Item(_("Delete the room…"), lambda: run(Action.DELETE_ROOM), icon="trash", role="red"),
         ]
     return entries
 

@@ -71,7 +71,8 @@ class Messages:
     def _room_menu(self) -> None:
         room = self._chat.model.room
         if room:
-            below(self._tools, self._menu, menus.room_menu(room, self._run))
+            governs = menus.may_govern(self._chat.model.account, room)
+            below(self._tools, self._menu, menus.room_menu(room, self._run, governs=governs))
 
     # Showing
 
@@ -210,6 +211,7 @@ class Messages:
             bool(self.pane.selection.spans()),
             lambda verb: self._do(message, verb),
             lambda emoji: self._chat.react(message.line, emoji),
+            archived=model.archived,
         )
         if entries:
             popup(self._tools, entries, x, y)

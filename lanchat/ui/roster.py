@@ -40,11 +40,13 @@ def room_rows(model: ChatModel, wanted: str) -> list[Row]:
     """The list at the left. `wanted` (what was typed into the search field) also brings up rooms that can be joined and
     people without a conversation yet."""
     joined = [room for room in model.rooms.values() if room.joined and _matches(wanted, room.title, room.name)]
-    rooms = [room for room in joined if room.kind is not RoomKind.DIRECT]
+    rooms = [room for room in joined if room.kind is not RoomKind.DIRECT and not room.archived]
+    archived = [room for room in joined if room.archived]
     direct = [room for room in joined if room.kind is RoomKind.DIRECT]
     rows: list[Row] = []
     rows += _section(_("Rooms"), [_room_row(model, room) for room in sorted(rooms, key=_room_order)])
     rows += _section(_("Direct conversations"), [_room_row(model, room) for room in sorted(direct, key=_recent)])
+    rows += _section(_("Archived"), [_room_row(model, room) for room in sorted(archived, key=_room_order)])
     if wanted:
         rows += _section(_("People"), _new_partners(model, wanted))
         rows += _section(_("Rooms to join"), joinable_rows(model, wanted))
@@ -84,6 +86,7 @@ def _room_row(model: ChatModel, room: RoomView) -> Row:
         initials=initials(words.room_title(room)),
         index=avatar_index(room.partner if direct else room.room),
         presence=model.presence_of(room.partner) if direct else None,
+        dim=room.archived,
     )
 
 

@@ -12,7 +12,7 @@ from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Avatar, avatar_index, initials
 from lanchat.ui.keys import Action
 from lanchat.ui.parts import Part
-from lanchat.ui.popup import above, below
+from lanchat.ui.popup import above, below, popup
 from lanchat.ui.roster import PersonKey, RoomKey, room_rows
 from lanchat.ui.rowlist import RowList
 from lanchat.ui.styles import Look
@@ -38,6 +38,7 @@ class Sidebar:
         self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._list.frame.pack(fill="both", expand=True, pady=(px(4), 0))
         self._list.choose = self._choose
+        self._list.menu = self._menu
 
     def _build_search(self) -> None:
         tools, px = self._tools, self._tools.px
@@ -110,6 +111,17 @@ class Sidebar:
         elif isinstance(key, PersonKey) and (person := model.people.get(key.user)):
             self._chat.open_direct(person.name)
         self.clear()
+
+    def _menu(self, key: Hashable, x: int, y: int) -> None:
+        """The menu of a room, which opens first: what the menu offers is about the open one."""
+        model = self._chat.model
+        room = model.rooms.get(key.room) if isinstance(key, RoomKey) else None
+        if room is None or not room.joined:
+            return
+        if room.room != model.current:
+            self._chat.open_room(room.room)
+        governs = menus.may_govern(model.account, room)
+        popup(self._tools, menus.room_menu(room, self._run, governs=governs), x, y)
 
     def update(self, part: Part) -> None:
         """Draws what changed."""

@@ -60,6 +60,8 @@ def refusal(code: Code) -> str:
         Code.AUTHOR_DISABLED: _("your account is disabled"),
         Code.ACCOUNT_DISABLED: _("your account is disabled"),
         Code.NOT_ALLOWED: _("you may not do that here"),
+        Code.ROOM_ARCHIVED: _("the room is archived"),
+        Code.ROOM_DELETED: _("the room was deleted"),
     }.get(code, _("the server did not take it (code {code})").format(code=int(code)))
 
 
@@ -164,8 +166,8 @@ def room_kind(room: RoomView) -> str:
     if room.kind is RoomKind.DIRECT:
         return _("Direct conversation")
     if room.kind is RoomKind.PRIVATE:
-        return _("Private room")
-    return _("Public room")
+        return _("Private room, archived") if room.archived else _("Private room")
+    return _("Public room, archived") if room.archived else _("Public room")
 
 
 def history_policy(policy: HistoryPolicy) -> str:

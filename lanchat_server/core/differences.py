@@ -8,15 +8,18 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lanchat_server.core.model import RoomRow, Snapshot
+from lanchat_server.core.model import DeletedRoom, RoomRow, Snapshot
 
 
 class Differences(msgspec.Struct, frozen=True):
-    """`joined`, `left`: (room, user), new rooms aside. `rooms`: new ones with their members. `changed`: rooms with
-    another name or policy. `keys`: rooms with another key for peers. `passwords`: users with another one."""
+    """`joined`, `left`: (room, user), new and deleted rooms aside. `rooms`: new ones with their members. `deleted`:
+    rooms that are no more, with theirs. `changed`: rooms with another name or policy, `archived`: those that were
+    archived or taken back. `keys`: rooms with another key for peers. `passwords`: users with another one."""
 
     rooms: tuple[tuple[RoomRow, tuple[int, ...]], ...]
+    deleted: tuple[DeletedRoom, ...]
     changed: tuple[int, ...]
+    archived: tuple[int, ...]
     joined: tuple[tuple[int, int], ...]
     left: tuple[tuple[int, int], ...]
     keys: tuple[int, ...]
@@ -31,11 +34,17 @@ def differences(before: Snapshot, after: Snapshot) -> Differences:
     new_rooms = [room for room in after.rooms if room.id not in old_rooms]
     old_members, members = _members(before), _members(after)
     created = {room.id for room in new_rooms}
+    rooms = {room.id for room in after.rooms}
+    deleted = [room for room in before.rooms if room.id not in rooms]
     return Differences(
         rooms=tuple((room, tuple(user for of, user in members if of == room.id)) for room in new_rooms),
+        deleted=tuple(DeletedRoom(room, tuple(user for of, user in old_members if of == room.id)) for room in deleted),
+        archived=tuple(
+            room.id for room in after.rooms if room.id in old_rooms and room.archived != old_rooms[room.id].archived
+        ),
         changed=tuple(room.id for room in after.rooms if room.id in old_rooms and _looks(room, old_rooms[room.id])),
         joined=tuple(place for place in members if place not in old_members and place[0] not in created),
-        left=tuple(place for place in old_members if place not in members),
+        left=tuple(place for place in old_members if place not in members and place[0] in rooms),
         keys=_other_keys(before, after),
         revoked=_revoked(after) - _revoked(before),
         disabled=_disabled(after) - _disabled(before),

@@ -5,7 +5,7 @@ judged by it. Other threads only read. Values are immutable, and no map that a r
 one that grows is replaced by a larger copy. So a reader sees the state before or after, nothing between.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -145,6 +145,16 @@ class Directory:
         self.rooms = _put(self.rooms, room.id, room)
         if room.kind is not RoomKind.PRIVATE:
             self._room_names[name_key(room.name)] = room.id
+
+    def drop_rooms(self, rooms: Collection[int]) -> None:
+        """They were deleted."""
+        gone = set(rooms)
+        for user in {user for room in gone for user in self.members(room)}:
+            self._rooms_of[user] = self.rooms_of(user) - gone
+        self.rooms = {room: row for room, row in self.rooms.items() if room not in gone}
+        self._room_names = {name: room for name, room in self._room_names.items() if room not in gone}
+        self.room_keys = {room: key for room, key in self.room_keys.items() if room not in gone}
+        self._members = {room: members for room, members in self._members.items() if room not in gone}
 
     def put_members(self, members: Iterable[MembershipRow]) -> None:
         for row in members:

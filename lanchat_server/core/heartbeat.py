@@ -27,6 +27,11 @@ class Heartbeat:
         if self._entry.get(room, due + 1.0) > due:
             self._put(room, due, 0)
 
+    def forget(self, room: int) -> None:
+        """A room was deleted."""
+        self._last.pop(room, None)
+        self._entry.pop(room, None)
+
     def _put(self, room: int, due: float, step: int) -> None:
         self._entry[room] = due
         heapq.heappush(self._due, (due, room, step))

@@ -107,6 +107,16 @@ class ServerCore:
         """A room was created."""
         self.heads[head.room] = head
 
+    def drop_rooms(self, rooms: Iterable[int]) -> None:
+        """Rooms were deleted: nothing of them goes to anybody from now on."""
+        for room in rooms:
+            self.heads.pop(room, None)
+            for session in list(self.sessions.subscribers(room)):
+                self.sessions.unsubscribe(session, room)
+            self.receipts.forget_room(room)
+            self._recent.forget(room)
+            self._heartbeat.forget(room)
+
     def pulled(self, session_id: int, room: int) -> None:
         """A session asked for a page of a room: it is catching up, so live records may go there again."""
         session = self.sessions.get(session_id)

@@ -3,6 +3,7 @@
 Times are int milliseconds UTC (`…_ms`), as on the wire and in the database.
 """
 
+import enum
 from typing import NamedTuple
 
 import msgspec
@@ -113,8 +114,18 @@ class DeviceRow(msgspec.Struct, frozen=True):
     certificate: Certificate
 
 
+class RoomState(enum.IntEnum):
+    """DELETED: its contents are still to be erased; ERASED: only its id is left."""
+
+    OPEN = 0
+    ARCHIVED = 1
+    DELETED = 2
+    ERASED = 3
+
+
 class RoomRow(msgspec.Struct, frozen=True):
-    """`creator` 0: the server made it (`general`). A direct room has the name `direct:<low id>:<high id>`."""
+    """A room that is not deleted. `creator` 0: the server made it (`general`). A direct room has the name
+    `direct:<low id>:<high id>`. `archived`: it can be read and nothing else."""
 
     id: int
     name: str
@@ -123,6 +134,7 @@ class RoomRow(msgspec.Struct, frozen=True):
     creator: int
     created_ms: int
     head: RoomHead
+    archived: bool = False
 
 
 class MembershipRow(msgspec.Struct, frozen=True):
@@ -134,6 +146,13 @@ class MembershipRow(msgspec.Struct, frozen=True):
     first_seq: int
     received: int
     read: int
+
+
+class DeletedRoom(NamedTuple):
+    """A room as it was, and who was in it."""
+
+    room: RoomRow
+    members: tuple[int, ...]
 
 
 class RoomKeyRow(msgspec.Struct, frozen=True):

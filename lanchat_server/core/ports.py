@@ -164,7 +164,18 @@ class Transaction(Protocol):
         history: HistoryPolicy | None = None,
         name: str | None = None,
         kind: RoomKind | None = None,
+        archived: bool | None = None,
     ) -> None: ...
+
+    def delete_rooms(self, rooms: Collection[int]) -> None:
+        """Nothing of these rooms is found any more but by `were_members`; their names are free, their ids are not.
+        `erase_more` takes away what is left."""
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Which of these (room, user) of deleted rooms were members at the end."""
+
+    def erase_more(self, records: int) -> bool:
+        """Take away so many records, refusals or words of deleted rooms; False when nothing is left."""
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         """Insert or, for somebody who was a member before, renew."""
@@ -202,6 +213,9 @@ class Store(Protocol):
         """Newest first: text messages of `rooms` (room to first_seq) below `before` (0: no bound) whose present text
         has what `words` asks for (see lanchat/protocol/words.py); no words: nothing. Within a room by
         number; among rooms by the server's time, or that of the earliest later record, then room and number."""
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """See Transaction."""
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         """Reactions to these records, and of the edits and deletions of each the newest one, ascending."""

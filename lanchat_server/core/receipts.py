@@ -49,6 +49,13 @@ class Receipts:
         self._changed.get(room, set()).discard(user)
         self._unsaved.get(user, {}).pop(room, None)
 
+    def forget_room(self, room: int) -> None:
+        """It was deleted."""
+        for places in (self._cursors, self._changed, self._due):
+            places.pop(room, None)
+        for unsaved in self._unsaved.values():
+            unsaved.pop(room, None)
+
     def timer(self) -> float | None:
         return min(self._due.values()) if self._due else None
 

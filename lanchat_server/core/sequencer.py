@@ -3,7 +3,8 @@
 Runs on the writer thread, one batch at a time. Numbers come from the rooms' rows inside the transaction, so a rollback
 leaves no hole and a second server cannot number in parallel (the store's lease check would raise first).
 
-What is decided is decided for ever: a message that was stored or refused before gets that answer again. A refusal is
+What is decided is decided for ever: a message that was stored or refused before gets that answer again, until its room
+is deleted: then whoever was a member hears that of each. A refusal is
 kept only when the author's signature holds; otherwise a member could have other people's future messages refused by
 handing in forgeries under their names first. For the same reason nothing is answered for a forgery but to whoever
 handed it in.
@@ -152,6 +153,8 @@ class _Draft:
         self._targets: dict[int, dict[int, Target]] = {}
         self._new: dict[int, list[NewRecord]] = {}
         self._rejections: list[Rejection] = []
+        # (room, user) of deleted rooms.
+        self._were_members: set[tuple[int, int]] = set()
         self._outcome = Outcome()
         self.last: dict[RunKey, int] = {}
 
@@ -166,6 +169,9 @@ class _Draft:
         old = [item.header.key for item in batch if item.header.n <= self.last.get(item.run, 0)]
         if old:
             self._known = tx.decisions(old)
+        nowhere = {place for item in batch if (place := self._place_in_no_room(item.header)) is not None}
+        if nowhere:
+            self._were_members = tx.were_members(nowhere)
         refs: dict[int, set[int]] = {}
         for item in batch:
             if item.header.ref:
@@ -175,6 +181,11 @@ class _Draft:
         if changes:
             self._changes = tx.count_changes(changes)
 
+    def _place_in_no_room(self, header: Header) -> tuple[int, int] | None:
+        """Room and author of a message for a room that is not there."""
+        device = self._directory.devices.get(header.device)
+        return None if device is None or header.room in self._directory.rooms else (header.room, device.user)
+
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
         header = submission.header
@@ -183,6 +194,10 @@ class _Draft:
         code = self._check_author(submission)
         if code is not None:
             self._outcome.decided.append((submission, Decision(0, code)))
+            return
+        if self._place_in_no_room(header) in self._were_members:
+            # Whatever was decided about it went with the room; this answer stays.
+            self._outcome.decided.append((submission, Decision(0, Code.ROOM_DELETED)))
             return
         known = self._known.get(header.key)
         if known is not None:
@@ -228,6 +243,8 @@ class _Draft:
         member = self._directory.membership(header.room, author.id)
         if header.room not in self._heads or member is None:
             return Code.NOT_A_MEMBER
+        if self._directory.rooms[header.room].archived:
+            return Code.ROOM_ARCHIVED
         if header.kind not in _TAKEN_KINDS:
             return Code.UNSUPPORTED_KIND
         return self._check_target(header, author, member.first_seq)

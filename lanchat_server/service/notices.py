@@ -1,15 +1,21 @@
 """What sessions are told when rooms, members or people change, and how a room looks to one user."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from lanchat.protocol import wire
+from lanchat.protocol.limits import ROOMS_DELETED_MAX
 from lanchat.protocol.wire import RoomKind
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.lists import listed, place_of
-from lanchat_server.core.model import RoomRow
+from lanchat_server.core.model import DeletedRoom, RoomRow
 from lanchat_server.core.sequencer import Sequencer
+
+
+def is_open_to_all(room: RoomRow) -> bool:
+    """Whether everybody sees it and may join."""
+    return room.kind is RoomKind.PUBLIC and not room.archived
 
 
 class Notices:
@@ -22,15 +28,14 @@ class Notices:
         self._sequencer = sequencer
         self._now = now
 
-    def room_view(self, room_id: int, user: int) -> wire.Room:
+    def room_view(self, room: RoomRow, user: int) -> wire.Room:
         """A room as this user sees it."""
-        room = self._directory.rooms[room_id]
-        members = self._directory.members(room_id)
+        members = self._directory.members(room.id)
         member = members.get(user)
         partner = 0
         if room.kind is RoomKind.DIRECT:
             partner = next((other for other in members if other != user), user)
-        received, read = self._core.receipts.cursor(room_id, user) if member else (0, 0)
+        received, read = self._core.receipts.cursor(room.id, user) if member else (0, 0)
         return wire.Room(
             room.id,
             "" if room.kind is RoomKind.DIRECT else room.name,
@@ -42,20 +47,24 @@ class Notices:
             partner,
             received,
             read,
+            room.creator if member else 0,
+            room.archived,
         )
 
     def rooms_for(self, user: int, after: bytes = b"") -> tuple[list[wire.Room], bytes]:
         """A page: the user's rooms, then public ones, oldest first; and where the next page begins."""
         mine = self._directory.rooms_of(user)
-        shown = [room for room in self._directory.rooms.values() if room.id in mine or room.kind is RoomKind.PUBLIC]
+        shown = [room for room in self._directory.rooms.values() if room.id in mine or is_open_to_all(room)]
 
         def place(room: RoomRow) -> bytes:
             return bytes([room.id not in mine]) + place_of(room.created_ms) + place_of(room.id)
 
-        return listed(shown, place, lambda room: self.room_view(room.id, user), after)
+        return listed(shown, place, lambda room: self.room_view(room, user), after)
 
     def room_created(self, room: RoomRow, members: Iterable[int]) -> None:
         """A new room: its head begins, its members (of a public one: everybody) see it."""
+        if room.id not in self._directory.rooms:
+            return
         self._core.add_room(self._sequencer.sign(room.id, room.head))
         everybody = self._core.sessions.online_users() if room.kind is RoomKind.PUBLIC else members
         self._tell_room(room.id, everybody)
@@ -63,6 +72,35 @@ class Notices:
     def room_changed(self, room: int) -> None:
         """Policy or name: members see it."""
         self._tell_room(room, self._directory.members(room))
+
+    def room_archived(self, room: int) -> None:
+        """Archived or taken back: members see it, for others it is no longer a room to join, or is one again."""
+        row = self._directory.rooms.get(room)
+        if row is None:
+            return
+        members = self._directory.members(room)
+        others = [user for user in self._core.sessions.online_users() if user not in members]
+        self._tell_room(room, members)
+        if is_open_to_all(row):
+            self._tell_room(room, others)
+        elif row.kind is RoomKind.PUBLIC:
+            self._core.announce(wire.RoomGone(room), others)
+
+    def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
+        """Nothing of these rooms goes to anybody any more; who saw them hears why."""
+        self._core.drop_rooms(gone.room.id for gone in deleted)
+        concerned: dict[int, list[int]] = {}
+        everybody = self._core.sessions.online_users()
+        for gone in deleted:
+            for user in everybody if is_open_to_all(gone.room) else gone.members:
+                concerned.setdefault(user, []).append(gone.room.id)
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for user, rooms in concerned.items():
+            alike.setdefault(tuple(rooms), []).append(user)
+        for gone_for_these, users in alike.items():
+            for start in range(0, len(gone_for_these), ROOMS_DELETED_MAX):
+                part = gone_for_these[start : start + ROOMS_DELETED_MAX]
+                self._core.announce(wire.RoomsDeleted(list(part)), users)
 
     def member_joined(self, room: int, user: int) -> None:
         """The newcomer sees the room, the members see the newcomer."""
@@ -73,7 +111,8 @@ class Notices:
         """No record of the room goes to this user any more."""
         self._core.drop_member(room, user)
         self._core.announce(wire.RoomGone(room), [user])
-        if self._directory.rooms[room].kind is RoomKind.PUBLIC:
+        row = self._directory.rooms.get(room)
+        if row is not None and is_open_to_all(row):
             self._tell_room(room, [user])
         self._core.announce(wire.MembersChanged(room, [], [user]), self._directory.members(room))
 
@@ -81,8 +120,12 @@ class Notices:
         """The database has changes that nobody was told of: their commit had looked lost."""
         for room, user in changes.left:
             self.member_left(room, user)
+        if changes.deleted:
+            self.rooms_deleted(changes.deleted)
         for new, members in changes.rooms:
             self.room_created(new, members)
+        for room in changes.archived:
+            self.room_archived(room)
         for room, user in changes.joined:
             self.member_joined(room, user)
         for room in changes.changed:
@@ -92,7 +135,9 @@ class Notices:
     def room_keys_changed(self, rooms: Iterable[int]) -> None:
         """New keys to the members."""
         for room in rooms:
-            key = self._directory.room_keys[room]
+            key = self._directory.room_keys.get(room)
+            if key is None:
+                continue
             event = wire.RoomKey(room, key.number, key.key, key.not_after_ms)
             self._core.announce(event, self._directory.members(room))
 
@@ -101,6 +146,10 @@ class Notices:
         self._core.touch_user(user, self._now())
 
     def _tell_room(self, room: int, users: Iterable[int]) -> None:
+        """Nobody, when it was deleted meanwhile."""
+        row = self._directory.rooms.get(room)
+        if row is None:
+            return
         for user in users:
             if self._core.sessions.of_user(user):
-                self._core.announce(wire.RoomChanged(self.room_view(room, user)), [user])
+                self._core.announce(wire.RoomChanged(self.room_view(row, user)), [user])

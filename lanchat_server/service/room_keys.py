@@ -46,7 +46,8 @@ class RoomKeys:
         # One that ends later was made while the clock was ahead.
         latest = self._wall_ms() + int(accounts.ROOM_KEY_LIFETIME * 1000) + TOLERANCE_MS
         present = self._directory.room_keys
-        return [room for room in rooms if room not in present or not soon <= present[room].not_after_ms <= latest]
+        there = [room for room in rooms if room in self._directory.rooms]
+        return [room for room in there if room not in present or not soon <= present[room].not_after_ms <= latest]
 
     def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> Change[list[RoomKeyRow]]:
         fresh = {room: secrets.token_bytes(32) for room in rooms}

@@ -24,7 +24,7 @@ from lanchat_server.accounts import Change
 from lanchat_server.administration import make_backup, operate
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import UserRow
+from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service.acceptor import Acceptor, tls_context
 from lanchat_server.service.admin_channel import AdminChannel
@@ -32,6 +32,7 @@ from lanchat_server.service.connection import frame_budget
 from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.descriptors import sessions_that_fit
 from lanchat_server.service.discovery import DiscoveryService
+from lanchat_server.service.erasing import erase_deleted
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
@@ -137,6 +138,7 @@ async def _run(
         await _start_extras(config, service, port, stack)
         _handle_signals(stopped, stack)
         stack.callback(service.background(index_anew(service)).cancel)
+        stack.callback(service.background(erase_deleted(service)).cancel)
         service.wake()
         _spare_collections()
         on_ready(_ready(config, service, port))
@@ -329,6 +331,16 @@ class _Host:
 
     async def revoke(self, user: int, device: bytes) -> None:
         await self._service.revoke([device], user)
+
+    def archived(self, room: int) -> None:
+        self._service.notices.room_archived(room)
+
+    async def deleted(self, rooms: list[DeletedRoom]) -> None:
+        self._service.rooms_deleted(rooms)
+
+    def messages(self, room: RoomRow) -> int:
+        head = self._service.core.heads.get(room.id)
+        return head.seq if head is not None else 0
 
     def added(self, user: UserRow) -> None:
         self._service.notices.member_joined(self.directory.general().id, user.id)

@@ -35,7 +35,7 @@ from lanchat_server.core.daily import Daily
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.model import DeviceRow, IndexProgress, RoomKeyRow, UserRow
+from lanchat_server.core.model import DeletedRoom, DeviceRow, IndexProgress, RoomKeyRow, UserRow
 from lanchat_server.core.outbound import Fetch, Output, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
@@ -121,6 +121,8 @@ class Service:
         self.setup = SetupCode(secrets.token_bytes(SETUP_RANDOM_OCTETS))
         # While the search is indexed anew.
         self.indexing: IndexProgress | None = None
+        # Rooms were deleted whose contents are still there.
+        self.to_erase = asyncio.Event()
         self.clock = ClockWatch(self.wall_ms, self.steady_ms)
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[Connection], None] = lambda connection: None
@@ -281,6 +283,8 @@ class Service:
     def _reloaded(self, heads: dict[int, Head], changes: Differences) -> None:
         """The database was read anew: what it has and nobody was told."""
         self.notices.reloaded(changes)
+        if changes.deleted:
+            self.to_erase.set()
         for session in list(self.core.sessions.all()):
             connection = self._connections.get(session.id)
             if connection is not None and session.device in changes.revoked:
@@ -472,6 +476,11 @@ class Service:
         if disabled:
             self.end_sessions(user, Code.ACCOUNT_DISABLED, "account disabled")
             self.notices.room_keys_changed(key.room for key in rotated)
+
+    def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
+        """Tell whom it concerns, erase what they held."""
+        self.notices.rooms_deleted(deleted)
+        self.to_erase.set()
 
     def _touch(self, connection: Connection) -> None:
         """The user and the device are here now."""

@@ -16,6 +16,7 @@ from lanchat_server.core import usage
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, reindexing, schema
 from lanchat_server.store.bulk import Changes, chunks, insert_rows
+from lanchat_server.store.reads import DELETED_ROOMS
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
 # `allowances` say nothing about another time.
@@ -36,11 +37,12 @@ Row = tuple[Any, ...]
 
 
 def read_rows(connection: Connection, table: Table) -> Iterator[Row]:
-    """All rows in the order of the primary key, a few at a time; the caller's transaction makes them one state."""
+    """All rows in the order of the primary key, a few at a time; the caller's transaction makes them one state. What is
+    still to be erased of deleted rooms is left out."""
     key = list(table.primary_key)
     last: Row | None = None
     while True:
-        statement = select(table).order_by(*key).limit(_ROWS)
+        statement = select(table).where(*_present(table)).order_by(*key).limit(_ROWS)
         if last is not None:
             statement = statement.where(_after(key, [last[list(table.columns).index(column)] for column in key]))
         found = connection.execute(statement).all()
@@ -48,6 +50,10 @@ def read_rows(connection: Connection, table: Table) -> Iterator[Row]:
         if len(found) < _ROWS:
             return
         last = tuple(found[-1])
+
+
+def _present(table: Table) -> list[Any]:
+    return [table.c.room_id.not_in(DELETED_ROOMS)] if table in (schema.records, schema.rejections) else []
 
 
 def _after(key: Sequence[Column[Any]], values: Sequence[Any]) -> Any:

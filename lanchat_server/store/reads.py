@@ -8,12 +8,14 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.records import Record, genesis_hash
-from lanchat_server.core.model import LogState, Snapshot, StoredPage
+from lanchat_server.core.model import LogState, RoomState, Snapshot, StoredPage
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import chunks
+from lanchat_server.store.bulk import chunks, find_rows
 from lanchat_server.store.driver import Row, ask
 
 _records = schema.records.c
+# Of a table with a column `room_id`.
+DELETED_ROOMS = select(schema.rooms.c.id).where(schema.rooms.c.state >= int(RoomState.DELETED))
 
 # A page and the hash of the record before it in one step down the index: scrolling asks for one after the other.
 _PAGE_COLUMNS = ", ".join(column.name for column in (*rows.RECORD_COLUMNS, _records.hash))
@@ -48,16 +50,18 @@ def read_log(connection: Connection) -> LogState | None:
 def snapshot(connection: Connection, log: LogState) -> Snapshot:
     """The directory, as one state: the caller's transaction reads a single one."""
 
-    def load(table: Any, make: Any) -> list[Any]:
-        statement = select(table).order_by(*table.primary_key)
+    def load(table: Any, make: Any, *which: ColumnElement[bool]) -> list[Any]:
+        statement = select(table).where(*which).order_by(*table.primary_key)
         return [make(row) for row in connection.execute(statement)]
+
+    present = schema.rooms.c.state < int(RoomState.DELETED)
 
     return Snapshot(
         log,
         load(schema.users, rows.user),
         load(schema.devices, rows.device),
-        load(schema.rooms, rows.room),
-        load(schema.memberships, rows.membership),
+        load(schema.rooms, rows.room, present),
+        load(schema.memberships, rows.membership, schema.memberships.c.room_id.not_in(DELETED_ROOMS)),
         load(schema.room_keys, rows.room_key),
     )
 
@@ -105,6 +109,12 @@ def _within(octets: int, records: list[Record]) -> list[Record]:
         if index and total > octets:
             return records[:index]
     return records
+
+
+def were_members(connection: Connection, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """See lanchat_server.core.ports.Transaction."""
+    found = find_rows(connection, "memberships", ("room_id", "user_id"), ["room_id"], places)
+    return {(room, user) for (room, user), _ in found}
 
 
 def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:

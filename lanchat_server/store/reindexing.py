@@ -52,7 +52,8 @@ def _progress(connection: Connection, room: int, low: int) -> IndexProgress:
         statement = select(func.coalesce(func.sum(_rooms.head_seq), 0)).where(*which)
         return int(connection.execute(statement).scalar_one())
 
-    return IndexProgress(heads(_rooms.id <= room) - low + 1, heads())
+    # A room that was deleted while it was indexed counts no messages.
+    return IndexProgress(max(0, heads(_rooms.id <= room) - low + 1), heads())
 
 
 def _index(connection: Connection, room: int, low: int, high: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
-from lanchat_server.store import rows, schema
+from lanchat_server.store import reads, rows, schema
 from lanchat_server.store.bulk import chunks, find_rows
 from lanchat_server.store.writing import UnderLease
 
@@ -36,8 +36,11 @@ class Rooms(UnderLease):
         history: HistoryPolicy | None = None,
         name: str | None = None,
         kind: RoomKind | None = None,
+        archived: bool | None = None,
     ) -> None:
         values: rows.Values = {}
+        if archived is not None:
+            values["state"] = int(rows.room_state(archived))
         if name is not None or kind is not None:
             known = self._connection.execute(select(_rooms.name, _rooms.kind).where(_rooms.id == room)).one()
             values["name_key"] = rows.room_name_key(room, name or known.name, kind or known.kind)
@@ -62,6 +65,9 @@ class Rooms(UnderLease):
     def remove_members(self, room: int, users: Collection[int]) -> None:
         for chunk in chunks(users):
             self._connection.execute(_REMOVE, {"room": room, "users": chunk})
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        return reads.were_members(self._connection, places)
 
     def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
         """Receipts of somebody who is no member are dropped."""

@@ -14,6 +14,7 @@ from lanchat_server.core.model import (
     RoomHead,
     RoomKeyRow,
     RoomRow,
+    RoomState,
     UserRow,
 )
 from lanchat_server.store.schema import memberships, records
@@ -135,7 +136,8 @@ def certificate_values(certificate: Certificate) -> Values:
 def room(row: Any) -> RoomRow:
     head = RoomHead(row.head_seq, row.head_hash, row.head_ms)
     kind, history = RoomKind(row.kind), HistoryPolicy(row.history)
-    return RoomRow(row.id, row.name, kind, history, row.creator_id, row.created_ms, head)
+    archived = row.state == RoomState.ARCHIVED
+    return RoomRow(row.id, row.name, kind, history, row.creator_id, row.created_ms, head, archived)
 
 
 def room_values(row: RoomRow) -> Values:
@@ -147,8 +149,14 @@ def room_values(row: RoomRow) -> Values:
         "history": int(row.history),
         "creator_id": row.creator,
         "created_ms": row.created_ms,
+        "state": int(room_state(row.archived)),
         **head_values(row.head),
     }
+
+
+def room_state(archived: bool) -> RoomState:
+    """Of a room that is not deleted."""
+    return RoomState.ARCHIVED if archived else RoomState.OPEN
 
 
 def head_values(head: RoomHead) -> Values:

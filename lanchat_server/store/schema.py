@@ -107,6 +107,8 @@ devices = Table(
     Index("devices_user_id", "user_id"),
 )
 
+# `state`: see core.model.RoomState. The row of a deleted room stays, without its name, so that its id is not used
+# again, and with its memberships, so that messages for it are answered.
 rooms = Table(
     "rooms",
     metadata,
@@ -120,6 +122,7 @@ rooms = Table(
     _required("head_seq", _big),
     _required("head_hash", _fixed(32)),
     _required("head_ms", _big),
+    _required("state", SmallInteger()),
     UniqueConstraint("name_key", name="rooms_name_key"),
 )
 
@@ -135,7 +138,8 @@ memberships = Table(
     Index("memberships_user_id", "user_id"),
 )
 
-# Never loses a row; a deletion sets `body` to NULL. `ref_seq`: the record that this one speaks of, 0 for none.
+# Loses rows with their room alone; a deletion sets `body` to NULL. `ref_seq`: the record that this one speaks of, 0 for
+# none.
 records = Table(
     "records",
     metadata,

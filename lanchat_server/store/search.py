@@ -138,4 +138,5 @@ def _load(connection: Connection, hits: list[Hit]) -> list[tuple[int, Record]]:
         these = (schema.records.c.room_id == room) & schema.records.c.seq.in_(seqs)
         for row in connection.execute(select(*rows.RECORD_COLUMNS).where(these)):
             found[room, row.seq] = rows.record(row)
-    return [(room, found[room, seq]) for room, seq in hits]
+    # Of a room that is being deleted some may be erased already.
+    return [(room, found[room, seq]) for room, seq in hits if (room, seq) in found]

@@ -13,6 +13,7 @@ from lanchat.protocol.keys import device_id
 from lanchat.protocol.messages import Header, decode_header_untrusted
 from lanchat.protocol.records import Record, chain_hash, genesis_hash
 from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat_server.core.model import RoomState
 from lanchat_server.store import rows, schema
 
 Values = dict[str, Any]
@@ -52,6 +53,8 @@ class Soundness:
     def _room(self, row: Values) -> None:
         RoomKind(row["kind"])
         HistoryPolicy(row["history"])
+        if RoomState(row["state"]) >= RoomState.DELETED and row["head_seq"]:
+            raise ValueError("records of a deleted room")
         _check_name(row)
         self._heads[row["id"]] = (row["head_seq"], row["head_hash"])
         self._reached[row["id"]] = (0, genesis_hash(self._log_id, row["id"]))

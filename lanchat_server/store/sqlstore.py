@@ -86,7 +86,7 @@ class SqlStore:
         known, self._known = self._known, Known()
         try:
             writing.begin()
-            transaction = SqlTransaction(writing, self.address, known)
+            transaction = SqlTransaction(writing, self.address, self.log.log_id, known)
             yield transaction
             transaction.flush()
             writing.connection()
@@ -154,6 +154,10 @@ class SqlStore:
             return self._asking.ask(question)
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        with self.reading() as connection:
+            return reads.were_members(connection, places)
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         with self.reading() as connection:

@@ -24,11 +24,12 @@ from lanchat_server.core.model import (
     NewRecord,
     Rejection,
     RoomHead,
+    RoomState,
     RunKey,
     Target,
 )
 from lanchat_server.core.ports import CommitFailed
-from lanchat_server.store import indexing, reindexing, rows, schema
+from lanchat_server.store import deleting, indexing, reindexing, rows, schema
 from lanchat_server.store.accounts import Accounts
 from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows
 from lanchat_server.store.errors import is_duplicate, statement_error
@@ -97,9 +98,10 @@ class Known(msgspec.Struct):
 class SqlTransaction(Accounts, Rooms):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
-    def __init__(self, writing: Writing, address: Address, known: Known) -> None:
+    def __init__(self, writing: Writing, address: Address, log_id: bytes, known: Known) -> None:
         super().__init__(writing)
         self._address = address
+        self._log_id = log_id
         self._appended: dict[int, _Appended] = {}
         # What is more in the log than its row says, and allowances that are not written yet.
         self._more_octets = 0
@@ -112,8 +114,9 @@ class SqlTransaction(Accounts, Rooms):
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
         heads = self.known.heads
         unknown = [(room,) for room in rooms if room not in heads]
-        for (room,), *head in find_rows(self._connection, "rooms", ("id",), _HEAD, unknown):
-            heads[room] = RoomHead(*head)
+        for (room,), *head, state in find_rows(self._connection, "rooms", ("id",), (*_HEAD, "state"), unknown):
+            if state < RoomState.DELETED:
+                heads[room] = RoomHead(*head)
         return {room: heads[room] for room in rooms if room in heads}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
@@ -182,6 +185,18 @@ class SqlTransaction(Accounts, Rooms):
             self._erase(one.room, one.records)
         if self._more_octets:
             self.flush()
+
+    def delete_rooms(self, rooms: Collection[int]) -> None:
+        self.flush()
+        for room in rooms:
+            self.known.heads.pop(room, None)
+        deleting.delete_rooms(self._connection, self._log_id, rooms)
+
+    def erase_more(self, records: int) -> bool:
+        self.flush()
+        freed = deleting.erase_more(self._connection, records)
+        self.add_log_octets(-(freed or 0))
+        return freed is not None
 
     def index_more(self, messages: int) -> IndexProgress | None:
         self.flush()

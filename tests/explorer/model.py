@@ -45,13 +45,19 @@ _ENROLMENT = wire.Enrolment(public_octets(NEWCOMER.key), "new", bytes(64))
 REQUESTS = {
     "create_room": _acts(rooms.create_room, wire.CreateRoom("new", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)),
     "open_direct": _acts(rooms.open_direct, wire.OpenDirect(OTHER)),
-    "invite_user": _acts(rooms.invite_user, wire.InviteUser(ROOM, OTHER), "member"),
+    "invite_user": _acts(rooms.invite_user, wire.InviteUser(ROOM, OTHER), "member", "open"),
     "leave_room": _acts(rooms.leave_room, wire.LeaveRoom(ROOM), "member"),
     "join_private": _acts(rooms.join_room, wire.JoinRoom(ROOM), "member"),
     "remove_user": _acts(rooms.remove_user, wire.RemoveUser(ROOM, OWNER), "member", "moderator"),
     "set_history": _acts(
-        rooms.set_history_policy, wire.SetHistoryPolicy(ROOM, HistoryPolicy.SINCE_JOINING), "member", "moderator"
+        rooms.set_history_policy,
+        wire.SetHistoryPolicy(ROOM, HistoryPolicy.SINCE_JOINING),
+        "member",
+        "moderator",
+        "open",
     ),
+    "archive_room": _acts(rooms.archive_room, wire.ArchiveRoom(ROOM, True), "member", "moderator"),
+    "delete_room": _acts(rooms.delete_room, wire.DeleteRoom(ROOM, "right"), "member", "moderator"),
     "set_profile": _acts(account.set_profile, wire.SetProfile("Name", "new@example.org", "right")),
     "fresh_profile": _acts(account.set_profile, wire.SetProfile(None, "new@example.org")),
     "change_password": _acts(account.change_password, wire.ChangePassword("right", "a new password", True)),
@@ -95,6 +101,14 @@ ENDINGS = {
     "remove": Ending(
         lambda stage: rooms.remove_user(stage.service, stage.connection(OWNER), wire.RemoveUser(ROOM, MEMBER)),
         frozenset({"member"}),
+    ),
+    "delete room": Ending(
+        lambda stage: rooms.delete_room(stage.service, stage.connection(OWNER), wire.DeleteRoom(ROOM)),
+        frozenset({"member"}),
+    ),
+    "archive": Ending(
+        lambda stage: rooms.archive_room(stage.service, stage.connection(OWNER), wire.ArchiveRoom(ROOM, True)),
+        frozenset({"open"}),
     ),
     "leave": Ending(_second(rooms.leave_room, wire.LeaveRoom(ROOM)), frozenset({"member"})),
     "revoke": Ending(_second(account.revoke_device, wire.RevokeDevice(DEVICE, "right")), frozenset({"device"})),

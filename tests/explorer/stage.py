@@ -84,8 +84,9 @@ class Stage:
             _connections={},
             open_session=lambda _connection, user, _device: user,
             read=lambda work: Gate(work, in_turn=False),
+            to_erase=SimpleNamespace(set=_nothing),
         )
-        for name in ("revoke", "revocation", "set_disabled"):
+        for name in ("revoke", "revocation", "set_disabled", "rooms_deleted"):
             setattr(service, name, getattr(Service, name).__get__(service))
         return service
 

@@ -245,6 +245,7 @@ def _frames_to_client() -> list[bytes]:
         wire.Users([user]),
         wire.RoomChanged(log.rooms()[1]),
         wire.RoomGone(2),
+        wire.RoomsDeleted([2]),
         wire.MembersChanged(1, [3], [4]),
         wire.NewCertificate(log.devices[device_of(key_of(7))]),
         wire.SessionKeys(8, b"x" * 32, b"y" * 32, 60_000),

@@ -361,6 +361,15 @@ class FakeEngine:
         self.world.renewed(command.room, joined=False)
         self.emit(api.RoomRemoved(command.room))
 
+    def _do_ArchiveRoom(self, command: api.ArchiveRoom) -> None:
+        self.emit(api.RoomUpdated(self.world.renewed(command.room, archived=command.archived)))
+
+    def _do_DeleteRoom(self, command: api.DeleteRoom) -> None:
+        if command.password == "wrong":
+            raise CommandError(Trouble.REFUSED, "Wrong name or password", Code.BAD_CREDENTIALS)
+        del self.world.rooms[command.room]
+        self.emit(api.RoomRemoved(command.room, deleted=True))
+
     def _do_InviteUser(self, command: api.InviteUser) -> None:
         for person in self.world.people.values():
             if person.name == command.user:

@@ -46,6 +46,7 @@ class FakeLog:
         self.page_of_rooms = 1 << 30
         self.records: dict[int, list[Record]] = {room: [] for room in range(1, rooms + 1)}
         self.hashes: dict[int, list[bytes]] = {room: [genesis_hash(LOG_ID, room)] for room in self.records}
+        self.deleted: set[int] = set()
         self.decisions: dict[MessageKey, tuple[int, int]] = {}
         self.last: dict[tuple[int, bytes, int], int] = {}
         self.devices: dict[bytes, Certificate] = {}
@@ -94,6 +95,8 @@ class FakeLog:
         """In the author's order; a repetition gets its first answer."""
         header: Header = decode_header_untrusted(message.header)
         run = (header.room, header.device, header.run)
+        if header.room in self.deleted:
+            return wire.Decided([wire.Receipt(*header.key, 0, wire.Code.ROOM_DELETED)])
         last = self.last.get(run, 0)
         if header.n > last + 1:
             return wire.Expect(*run, last + 1)
@@ -102,6 +105,11 @@ class FakeLog:
         self.last[run] = max(last, header.n)
         seq, code = self.decisions[header.key]
         return wire.Decided([wire.Receipt(*header.key, seq, code)])
+
+    def delete(self, room: int) -> None:
+        """Members hear of it only when they are told or ask."""
+        del self.records[room], self.hashes[room]
+        self.deleted.add(room)
 
     def page(self, request: wire.History) -> wire.Page:
         room, anchor, limit = request.room, request.anchor, request.limit
@@ -120,7 +128,8 @@ class FakeLog:
         """The result of a request."""
         match operation:
             case wire.Subscribe():
-                return wire.Subscribed([self.head(room) for room in operation.rooms if room in self.records], [])
+                heads = [self.head(room) for room in operation.rooms if room in self.records]
+                return wire.Subscribed(heads, [], [room for room in operation.rooms if room in self.deleted])
             case wire.History():
                 return self.page(operation)
             case wire.GetCertificates():
@@ -302,9 +311,9 @@ class Wire:
     def _take(self, path: Path, messages: list[Message]) -> None:
         for message in messages:
             header: Header = decode_header_untrusted(message.header)
-            before = len(self.log.records[header.room])
+            before = len(self.log.records.get(header.room, ()))
             self.to_client(path, self.log.submit(message))
-            if len(self.log.records[header.room]) > before:
+            if len(self.log.records.get(header.room, ())) > before:
                 self.relay(self.log.records[header.room][-1])
 
     def of_kind(self, kind: type[Any]) -> list[Any]:

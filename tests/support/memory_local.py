@@ -126,6 +126,18 @@ class MemoryLocalStore:
         known = self._rooms.get(room)
         return known.head if known else None
 
+    def held_rooms(self) -> list[int]:
+        return list(self._rooms)
+
+    def erase_room(self, room: int, count: int) -> bool:
+        self._write()
+        links = self._rooms[room].links if room in self._rooms else {}
+        for seq in sorted(links)[:count]:
+            del links[seq]
+        if not links:
+            self._rooms.pop(room, None)
+        return bool(links)
+
     # Outbox
 
     def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:

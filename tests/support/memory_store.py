@@ -77,6 +77,8 @@ class MemoryDatabase:
     invites: dict[bytes, list[int]] = field(default_factory=dict)
     allowances: dict[Spender, int] = field(default_factory=dict)
     octets: int = 0
+    # Rooms that were deleted; their memberships stay.
+    deleted: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         head = RoomHead(0, genesis_hash(self.log.log_id, self.general), 0)
@@ -120,7 +122,7 @@ class MemoryStore:
             list(db.users.values()),
             list(db.devices.values()),
             list(db.rooms.values()),
-            list(db.memberships.values()),
+            [row for row in db.memberships.values() if row.room not in db.deleted],
             list(db.room_keys.values()),
         )
 
@@ -143,6 +145,9 @@ class MemoryStore:
 
     def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
         raise NotImplementedError("search is tested on real databases")
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        return MemoryTransaction(self.database).were_members(places)
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         headers = [(item.record, decode_header_untrusted(item.record.header)) for item in self.database.records[room]]
@@ -385,10 +390,38 @@ class MemoryTransaction:
         history: HistoryPolicy | None = None,
         name: str | None = None,
         kind: RoomKind | None = None,
+        archived: bool | None = None,
     ) -> None:
-        given = {"history": history, "name": name, "kind": kind}
+        given = {"history": history, "name": name, "kind": kind, "archived": archived}
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         self.changes.append(lambda: self._db.rooms.__setitem__(room, replace(self._db.rooms[room], **values)))
+
+    def delete_rooms(self, rooms: Collection[int]) -> None:
+        def apply() -> None:
+            for room in rooms:
+                del self._db.rooms[room]
+                self._db.room_keys.pop(room, None)
+                self._db.deleted.add(room)
+
+        self.changes.append(apply)
+
+    def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        return {place for place in places if place in self._db.memberships}
+
+    def erase_more(self, records: int) -> bool:
+        unerased = [room for room in self._db.deleted if room in self._db.records]
+        if unerased:
+            self.changes.append(lambda: self._erase(unerased[0]))
+        return bool(unerased)
+
+    def _erase(self, room: int) -> None:
+        records = self._db.records.pop(room)
+        self._db.octets -= sum(
+            usage.message_octets(len(item.record.header), len(item.record.body or b"")) for item in records
+        )
+        refused = [key for key, value in self._db.decisions.items() if key.room == room and value.code]
+        self._db.octets -= len(refused) * usage.REJECTION_OCTETS
+        self._db.decisions = {key: value for key, value in self._db.decisions.items() if key.room != room}
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         self.changes.append(lambda: self._db.memberships.update({(row.room, row.user): row for row in members}))

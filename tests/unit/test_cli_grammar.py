@@ -15,7 +15,7 @@ CLIENT_COMMANDS = (
     *("remove", "online", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
-SERVER_COMMANDS = ["run", "init-db", "users", "status", "backup", "restore", "window"]
+SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tests.explorer.orders import Gate, Run, every_order
 from tests.explorer.stage import MEMBER
 
 # The others are of the same kinds: some seconds less.
-QUICK = ("disable", "demote", "remove", "revoke", "new password", "code")
+QUICK = ("disable", "demote", "remove", "delete room", "archive", "revoke", "new password", "code")
 
 
 @pytest.mark.parametrize("ending", QUICK)

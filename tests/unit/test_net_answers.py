@@ -39,6 +39,9 @@ ASKING: list[api.Command] = [
     api.InviteUser(ROOM, "other"),
     api.RemoveUser(ROOM, "other"),
     api.SetHistoryPolicy(ROOM, wire.HistoryPolicy.EVERYTHING),
+    api.ArchiveRoom(ROOM),
+    api.DeleteRoom(ROOM, "password"),
+    api.FindAnyRoom("nowhere"),
     api.ListPeople(),
     api.ListMembers(ROOM),
     api.LoadLines(ROOM, before=20, limit=200),
@@ -136,7 +139,7 @@ OPERATIONS = (
     wire.ListRooms, wire.ListUsers, wire.OpenDirect, wire.CreateRoom, wire.JoinRoom, wire.LeaveRoom, wire.InviteUser,
     wire.RemoveUser, wire.SetHistoryPolicy, wire.ListMembers, wire.ListCursors, wire.History, wire.Search,
     wire.ListDevices, wire.RevokeDevice, wire.ChangePassword, wire.GetProfile, wire.SetProfile, wire.CreateInvite,
-    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout,
+    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRoom, wire.DeleteRoom,
 )  # fmt: skip
 
 

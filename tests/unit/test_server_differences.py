@@ -12,7 +12,7 @@ from lanchat_server.core.sessions import Path
 from lanchat_server.service.notices import Notices
 from tests.support.rig import GENERAL, LOG_ID, Rig
 
-NOTHING = Differences((), (), (), (), (), frozenset(), frozenset(), frozenset())
+NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset())
 
 
 def of(rig: Rig) -> Snapshot:
@@ -41,7 +41,9 @@ def test_every_kind_of_change_is_seen() -> None:
     changes = differences(before, of(rig))
     assert changes == Differences(
         rooms=((room, (1,)),),
+        deleted=(),
         changed=(GENERAL,),
+        archived=(),
         joined=((Rig.PRIVATE, 3),),
         left=((Rig.PRIVATE, 2),),
         keys=(),
@@ -86,3 +88,25 @@ def test_a_deletion_that_was_not_seen_is_not_undone_by_repair() -> None:
     newer = rig.sequencer.sign(GENERAL, RoomHead(head.seq + 1, bytes(32), head.time_ms))
     rig.core.reload_heads({GENERAL: newer}, 2.0)
     assert rig.core._recent.find(GENERAL, [1, 2]) == ([], [1, 2])
+
+
+def test_deleted_and_archived_rooms_are_seen_and_told() -> None:
+    rig = Rig()
+    for user in (1, 2, 3):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+    rig.core.subscribe(2, [Rig.PRIVATE])
+    before = of(rig)
+    rig.database.rooms[GENERAL] = replace(rig.database.rooms[GENERAL], archived=True)
+    gone = rig.database.rooms.pop(Rig.PRIVATE)
+    rig.database.deleted.add(Rig.PRIVATE)
+    changes = differences(before, of(rig))
+    assert changes.deleted == ((gone, (1, 2)),)
+    assert (changes.archived, changes.left) == ((GENERAL,), ())
+    rig.directory.load(of(rig))
+    rig.core.take_outputs()
+    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
+    told = [out for out in rig.core.take_outputs() if isinstance(out, Send) and out.path is Path.TLS]
+    frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in told]
+    assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames
+    assert [frame.room.archived for _, frame in frames if isinstance(frame, wire.RoomChanged)] == [True] * 3
+    assert Rig.PRIVATE not in rig.core.heads

@@ -55,6 +55,7 @@ from lanchat.protocol.client.events import (
     Stop,
     UsersChanged,
 )
+from lanchat.protocol.client.gone import GoneRooms
 from lanchat.protocol.client.link import Due, Link
 from lanchat.protocol.client.outbox import Outbox, Run, StoredItem
 from lanchat.protocol.client.pages import Pages
@@ -126,6 +127,9 @@ class ClientCore:
         )
         for room, read in self.directory.marks.items():
             self._receipts.read(room, read)
+        self._gone = GoneRooms(self._desk, store, self._room_deleted)
+        # Rooms as they were when they went from the list, until it is known whether they were deleted.
+        self._last_seen: dict[int, wire.Room] = {}
         self._adopt_at: float | None = None
         self._save_marks_at: float | None = None
         self._fresh_session = True
@@ -152,6 +156,7 @@ class ClientCore:
             wire.Users: lambda frame: self._take_users(frame.users),
             wire.RoomChanged: lambda frame: self._take_room(frame.room),
             wire.RoomGone: self._on_room_gone,
+            wire.RoomsDeleted: self._on_rooms_deleted,
             wire.MembersChanged: self._on_members_changed,
             # For traffic between peers; a client that only knows the server has no use for it.
             wire.RoomKey: lambda frame: None,
@@ -250,6 +255,7 @@ class ClientCore:
 
     def _end_session(self) -> None:
         self._rooms.clear()
+        self._gone.end_session()
         self._desk.requests.abandon()
         self._desk.take_outputs()
         self._certificates.begin_session()
@@ -315,6 +321,7 @@ class ClientCore:
     def _take_session_rooms(self, rooms: Sequence[wire.Room], after: bytes) -> None:
         """Those that log-in told; when there are more pages, the rooms that were left meanwhile show at the end."""
         self._receipts.forget_told()
+        self._last_seen.clear()
         self._listed = {room.id for room in rooms}
         if not after:
             self._drop_unlisted()
@@ -339,8 +346,10 @@ class ClientCore:
 
     def _drop_unlisted(self) -> None:
         for gone in self.directory.drop_unlisted(self._listed):
-            self._rooms.leave(gone)
-            self._desk.tell(RoomRemoved(gone))
+            self._last_seen[gone.id] = gone
+            self._rooms.leave(gone.id)
+            self._desk.tell(RoomRemoved(gone.id))
+        self._gone.begin_session()
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
@@ -356,6 +365,17 @@ class ClientCore:
         self._rooms.leave(frame.room)
         if self.directory.drop_room(frame.room):
             self._desk.tell(RoomRemoved(frame.room))
+
+    def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
+        for room in frame.rooms:
+            self._room_deleted(room)
+
+    def _room_deleted(self, room: int) -> None:
+        known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)
+        self._rooms.leave(room)
+        self.directory.drop_room(room)
+        self._gone.erase(room)
+        self._desk.tell(RoomRemoved(room, deleted=True, known=known))
 
     def _note(self, answer: Answer) -> None:
         """What an answer to the shell tells of rooms and people. Here and not in the shell, which would come to it
@@ -572,6 +592,7 @@ class ClientCore:
             self._adopt()
             self._rooms.settle()
             self._outbox.clean_up()
+            self._gone.settle(self._rooms_in())
             self.directory.save()
             self.authors.save()
         except LocalStoreError as error:
@@ -588,6 +609,9 @@ class ClientCore:
         self._outbox.adopt(self._store.outgoing(), self.run, now, at_once=self._fresh_session)
         self._adopt_at = now + self.config.adopt_every
         self._fresh_session = False
+
+    def _rooms_in(self) -> set[int]:
+        return {room.id for room in self.directory.rooms.values() if room.joined}
 
     def _note_stored(self, event: RecordsStored) -> None:
         for held in event.held:
@@ -611,7 +635,7 @@ class ClientCore:
             return Move.SERVER_BEHIND, Reason.SHORTER_HISTORY
         if self._rooms.lagging():
             return Move.LAGGED, Reason.OVERTAXED
-        if self._rooms.all_live() and not self._listing:
+        if self._rooms.all_live() and not self._listing and not self._gone.asking:
             return Move.COMPLETE, Reason.NONE
         return None, Reason.NONE
 
@@ -623,7 +647,8 @@ class ClientCore:
         if self._link.up:
             desk = self._desk
             times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
-            times.append(self._adopt_at if desk.store_retry_at is None else desk.store_retry_at)
+            store_works = desk.store_retry_at is None
+            times += [self._adopt_at, self._gone.timer()] if store_works else [desk.store_retry_at]
             times.append(self._outbox.timer(desk.now, self._rooms.held()))
         return min((when for when in times if when is not None), default=None)
 

@@ -38,11 +38,11 @@ class Directory:
         # Keys of names to those who have it, as user name or for others to see; made when it is asked for.
         self._named: dict[str, set[int]] | None = None
 
-    def drop_unlisted(self, listed: Container[int]) -> list[int]:
-        """The server told of all rooms of this user; returns those that the user is no longer in."""
-        gone = [room.id for room in self.rooms.values() if room.joined and room.id not in listed]
+    def drop_unlisted(self, listed: Container[int]) -> list[Room]:
+        """The server told of all rooms that this user is in or may join; returns the others that were known."""
+        gone = [room for room in self.rooms.values() if room.id not in listed]
         for room in gone:
-            del self.rooms[room]
+            del self.rooms[room.id]
         self._rooms_changed = True
         return gone
 

@@ -103,7 +103,12 @@ class RoomUpdated(msgspec.Struct, frozen=True):
 
 
 class RoomRemoved(msgspec.Struct, frozen=True):
+    """This user is no longer in the room, or cannot join it. `deleted`: it is no more, which may be told a little later
+    than that it went; then with what was last known of it, if anything was."""
+
     room: int
+    deleted: bool = False
+    known: Room | None = None
 
 
 class UsersChanged(msgspec.Struct, frozen=True):

@@ -81,6 +81,13 @@ class LocalStore(Protocol):
     def head(self, room: int) -> Head | None:
         """The newest signed head that was stored."""
 
+    def held_rooms(self) -> list[int]:
+        """Rooms of which there is a span."""
+
+    def erase_room(self, room: int, count: int) -> bool:
+        """Take away so many records of a room that was deleted, at last the rest; False when nothing is left. What
+        waits in the outbox stays."""
+
     # Outbox
 
     def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:

@@ -49,6 +49,20 @@ def leave_room(tools: Toolkit, chat: Chat, room: RoomView) -> None:
     confirm_leave(tools, chat, room)
 
 
+def archive_room(tools: Toolkit, chat: Chat, room: RoomView) -> None:
+    """Asks before a room is archived, or taken back."""
+    from lanchat.ui.dialogs.rooms import confirm_archive
+
+    confirm_archive(tools, chat, room)
+
+
+def delete_room(tools: Toolkit, chat: Chat, room: RoomView) -> None:
+    """Asks before a room is deleted, and for the password."""
+    from lanchat.ui.dialogs.rooms import DeleteRoomDialog
+
+    DeleteRoomDialog(tools, chat, room)
+
+
 def remove_member(tools: Toolkit, chat: Chat, person: Person) -> None:
     """Asks before somebody is removed from the open room."""
     from lanchat.ui.dialogs.rooms import confirm_remove

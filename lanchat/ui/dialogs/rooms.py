@@ -221,3 +221,45 @@ def confirm_leave(tools: Toolkit, chat: Chat, room: RoomView) -> None:
         _("Leave"),
         lambda: chat.leave(room.room),
     )
+
+
+def confirm_archive(tools: Toolkit, chat: Chat, room: RoomView) -> None:
+    """Asks before a room is archived, or taken back."""
+    title = words.room_title(room)
+    question, text = (
+        _("Archive {room}?"),
+        _("Its members can still read it, and nobody can write, join or invite there."),
+    )
+    button = _("Archive")
+    if room.archived:
+        question, text = _("Take {room} out of the archive?"), _("Its members can write there again.")
+        button = _("Take out")
+    do = api.ArchiveRoom(room.room, not room.archived)
+    Confirm(tools, chat, question.format(room=title), text, button, lambda: chat.ask(do))
+
+
+class DeleteRoomDialog(Dialog):
+    """Asks for the password: whoever found a computer of this person must not delete anything."""
+
+    def __init__(self, tools: Toolkit, chat: Chat, room: RoomView) -> None:
+        self.title = _("Delete {room}?").format(room=words.room_title(room))
+        self._room = room
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        self.text(self.title, Look.TITLE)
+        self.text(
+            _(
+                "All its messages are gone for everybody, for good. To keep them and only stop the conversation,"
+                " archive the room instead."
+            )
+        )
+        self._password = self.field(_("Your password"), secret=True)
+        self.main_button(_("Delete the room"), self._delete, Look.DANGER)
+
+    def _delete(self) -> None:
+        self.ask(api.DeleteRoom(self._room.room, self._password.get()), lambda nothing: self._gone())
+
+    def _gone(self) -> None:
+        self.close()
+        self.chat.tell(_("{room} is deleted.").format(room=words.room_title(self._room)))

@@ -33,6 +33,8 @@ HANDLERS: dict[type, Handler] = {
     wire.RemoveUser: rooms.remove_user,
     wire.OpenDirect: rooms.open_direct,
     wire.SetHistoryPolicy: rooms.set_history_policy,
+    wire.ArchiveRoom: rooms.archive_room,
+    wire.DeleteRoom: rooms.delete_room,
     wire.ListUsers: people.list_users,
     wire.ListMembers: people.list_members,
     wire.GetCertificates: people.get_certificates,

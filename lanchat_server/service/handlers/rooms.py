@@ -18,10 +18,10 @@ from lanchat_server.accounts import Change, together
 from lanchat_server.core import pages
 from lanchat_server.core.allowance import What, by_user
 from lanchat_server.core.directory import DIRECT_PREFIX
-from lanchat_server.core.model import MembershipRow, RoomRow
+from lanchat_server.core.model import DeletedRoom, MembershipRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers.acting import spend_daily, transact
+from lanchat_server.service.handlers.acting import check_owner, spend_daily, transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
@@ -34,12 +34,22 @@ async def subscribe(service: "Service", connection: "Connection", operation: wir
     def mine() -> list[int]:
         return [room for room in operation.rooms if service.directory.membership(room, _user(connection)) is not None]
 
+    deleted = await _deleted(service, _user(connection), operation.rooms)
     keys = await service.room_keys.present(mine())
     # A membership that ended meanwhile has neither. In one step with the answer: nothing awaits between registering
     # and the heads.
     rooms = mine()
     heads = service.core.subscribe(connection.session, rooms)
-    return wire.Subscribed(heads, [key for key in keys if key.room in rooms])
+    return wire.Subscribed(heads, [key for key in keys if key.room in rooms], deleted)
+
+
+async def _deleted(service: "Service", user: int, rooms: list[int]) -> list[int]:
+    """Those of `rooms` that were deleted while the user was a member."""
+    unknown = {(room, user) for room in rooms if room not in service.directory.rooms}
+    if not unknown:
+        return []
+    found = await service.read(lambda: service.store.were_members(unknown))
+    return sorted(room for room, _ in found)
 
 
 async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
@@ -99,7 +109,19 @@ async def create_room(service: "Service", connection: "Connection", operation: w
 
     room = await transact(service, connection, job)
     service.notices.room_created(room, [user])
-    return wire.RoomResult(service.notices.room_view(room.id, user))
+    return _result(service, room.id, user)
+
+
+def _result(service: "Service", room: int, user: int) -> wire.RoomResult:
+    """The room as it is now. Raises Refused when it was deleted meanwhile."""
+    return wire.RoomResult(service.notices.room_view(_row(service, room), user))
+
+
+def _row(service: "Service", room: int) -> RoomRow:
+    row = service.directory.rooms.get(room)
+    if row is None:
+        raise Refused(Code.NOT_FOUND, "no such room")
+    return row
 
 
 def _count_room(service: "Service", tx: Transaction, room: RoomRow) -> None:
@@ -126,34 +148,37 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     room = await transact(service, connection, job)
     if room.id == room_id:
         service.notices.room_created(room, [user, partner])
-    return wire.RoomResult(service.notices.room_view(room.id, user))
+    return _result(service, room.id, user)
 
 
 async def join_room(service: "Service", connection: "Connection", operation: wire.JoinRoom) -> wire.RoomResult:
     """Join a public room."""
-    room = service.directory.rooms.get(operation.room)
     user = _user(connection)
-    if room is None:
-        raise Refused(Code.NOT_FOUND, "no such room")
 
     def check() -> None:
-        if service.directory.rooms[room.id].kind is not RoomKind.PUBLIC:
-            _member(service, connection, room.id)
+        if service.directory.membership(operation.room, user) is not None:
+            return
+        if _row(service, operation.room).kind is not RoomKind.PUBLIC:
+            raise Refused(Code.NOT_FOUND, "no such room")
+        _check_open(service, operation.room)
 
-    await _add(service, connection, room.id, user, check)
-    return wire.RoomResult(service.notices.room_view(room.id, user))
+    await _add(service, connection, operation.room, user, check)
+    return _result(service, operation.room, user)
 
 
 async def invite_user(service: "Service", connection: "Connection", operation: wire.InviteUser) -> wire.Done:
     """Make somebody a member; any member may."""
     _member(service, connection, operation.room)
-    if service.directory.rooms[operation.room].kind is RoomKind.DIRECT:
+    if _row(service, operation.room).kind is RoomKind.DIRECT:
         raise Refused(Code.NOT_ALLOWED, "a direct room has two members")
     if operation.user not in service.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
-    await _add(
-        service, connection, operation.room, operation.user, lambda: _member(service, connection, operation.room)
-    )
+
+    def check() -> None:
+        _member(service, connection, operation.room)
+        _check_open(service, operation.room)
+
+    await _add(service, connection, operation.room, operation.user, check)
     return wire.Done()
 
 
@@ -183,11 +208,46 @@ async def set_history_policy(
 
     def job(tx: Transaction) -> Change[RoomRow]:
         _check_manages(service, connection, operation.room)
+        _check_open(service, operation.room)
         return accounts.set_history(tx, service.directory, operation.room, operation.history)
 
     await transact(service, connection, job)
     service.notices.room_changed(operation.room)
-    return wire.RoomResult(service.notices.room_view(operation.room, _user(connection)))
+    return _result(service, operation.room, _user(connection))
+
+
+async def archive_room(service: "Service", connection: "Connection", operation: wire.ArchiveRoom) -> wire.Done:
+    """Let a room be read and nothing else, or take it back."""
+    _check_governs(service, connection, operation.room)
+
+    def job(tx: Transaction) -> Change[bool]:
+        _check_governs(service, connection, operation.room)
+        return accounts.set_archived(tx, service.directory, operation.room, operation.archived)
+
+    if await transact(service, connection, job):
+        service.notices.room_archived(operation.room)
+    return wire.Done()
+
+
+async def delete_room(service: "Service", connection: "Connection", operation: wire.DeleteRoom) -> wire.Done:
+    """End a room, for everybody and for good."""
+
+    def check() -> None:
+        user = _check_governs(service, connection, operation.room)
+        direct = _row(service, operation.room).kind is RoomKind.DIRECT
+        if operation.room == service.directory.general().id or (direct and user.role is not Role.ADMINISTRATOR):
+            raise Refused(Code.NOT_ALLOWED, "this room cannot be deleted")
+
+    check()
+    await check_owner(service, connection, operation.password)
+
+    def job(tx: Transaction) -> Change[list[DeletedRoom]]:
+        check()
+        return accounts.delete_rooms(tx, service.directory, [operation.room])
+
+    deleted = await transact(service, connection, job)
+    service.rooms_deleted(deleted)
+    return wire.Done()
 
 
 async def _add(service: "Service", connection: "Connection", room: int, user: int, check: Callable[[], object]) -> None:
@@ -209,7 +269,7 @@ async def _remove(
 ) -> None:
     """As `_add`."""
     check()
-    row = service.directory.rooms[room]
+    row = _row(service, room)
     if row.kind is RoomKind.DIRECT or room == service.directory.general().id:
         raise Refused(Code.NOT_ALLOWED, "nobody leaves this room")
     fresh, now_ms = {room: secrets.token_bytes(32)}, service.wall_ms()
@@ -227,8 +287,23 @@ async def _remove(
 def _check_manages(service: "Service", connection: "Connection", room: int) -> None:
     _member(service, connection, room)
     user = service.directory.users[_user(connection)]
-    if service.directory.rooms[room].creator != user.id and user.role < Role.MODERATOR:
+    if _row(service, room).creator != user.id and user.role < Role.MODERATOR:
         raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
+
+
+def _check_governs(service: "Service", connection: "Connection", room: int) -> UserRow:
+    """As `_check_manages`; administrators also where they are no members."""
+    user = service.directory.users[_user(connection)]
+    if user.role is not Role.ADMINISTRATOR:
+        _check_manages(service, connection, room)
+    else:
+        _row(service, room)
+    return user
+
+
+def _check_open(service: "Service", room: int) -> None:
+    if _row(service, room).archived:
+        raise Refused(Code.ARCHIVED, "the room is archived")
 
 
 def _user(connection: "Connection") -> int:
