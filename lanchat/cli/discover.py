@@ -17,7 +17,7 @@ async def discover(session: Session) -> None:
     search = asyncio.ensure_future(session.call(api.Discover(session.options.timeout or DISCOVER_TIMEOUT)))
     known: set[tuple[str, str, int]] = set()
     try:
-        while not search.done():
+        while not search.done() or not session.events.empty():
             await _show_next(session, search, known)
         for server in search.result():
             _show(session.output, server, known)
@@ -30,10 +30,21 @@ async def discover(session: Session) -> None:
 async def _show_next(session: Session, search: "asyncio.Future[Any]", known: set[tuple[str, str, int]]) -> None:
     event = asyncio.ensure_future(session.events.get())
     await asyncio.wait((event, search), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.sleep(0)
     if not event.done():
         event.cancel()
     elif isinstance(found := event.result(), api.ServerFound):
         _show(session.output, found.server, known)
+    elif isinstance(found, api.ServersLeftOut):
+        session.output.warn(crowded())
+
+
+def crowded() -> str:
+    """What is said when the list does not show all."""
+    return _(
+        "More servers answer than the list shows; some may be invented. If yours is missing, give its address or an"
+        " invite link"
+    )
 
 
 def _show(output: Output, server: api.Server, known: set[tuple[str, str, int]]) -> None:

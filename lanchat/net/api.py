@@ -191,7 +191,8 @@ class MemberReceipt(msgspec.Struct, frozen=True):
 
 
 class Discover(msgspec.Struct, frozen=True):
-    """-> list[Server]; `ServerFound` events come as they are found."""
+    """-> list[Server]; `ServerFound` events come as they are found, `ServersLeftOut` when there are too many. Known
+    servers are in the list whatever others say."""
 
     timeout: float = 2.0
 
@@ -553,6 +554,10 @@ class ServerFound(msgspec.Struct, frozen=True):
     server: Server
 
 
+class ServersLeftOut(msgspec.Struct, frozen=True):
+    """More servers were heard of than a list takes: those that nobody knows may be missing."""
+
+
 class LoggedIn(msgspec.Struct, frozen=True):
     """Whose session begins. Also said at the start for an account that this profile remembers: from then on commands
     work with what the local copy knows, whether or not the server is there."""
@@ -639,6 +644,6 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
 
 
 Event = (
-    StateChanged | ServerFound | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded | LineChanged
-    | LineStored | LineRefused | PeopleChanged | ReceiptsChanged | Notice
+    StateChanged | ServerFound | ServersLeftOut | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
+    | LineChanged | LineStored | LineRefused | PeopleChanged | ReceiptsChanged | Notice
 )  # fmt: skip

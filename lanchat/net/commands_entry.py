@@ -13,6 +13,7 @@ from lanchat.net import api
 from lanchat.net.api import CommandError, Trouble
 from lanchat.net.driver import Established
 from lanchat.net.handshake import Greeted, Refusal
+from lanchat.net.listing import FoundServer, Key
 from lanchat.net.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
 from lanchat.net.words import code_text, no_server, not_all_loaded, unreadable
 from lanchat.protocol import wire
@@ -34,7 +35,14 @@ SEARCH_TIME = 2.0
 
 async def discover(client: "Client", command: api.Discover) -> list[api.Server]:
     entry = client.entry
-    found = await entry.discover(command.timeout, lambda server: client.emit(api.ServerFound(entry.view(server))))
+    told: set[Key] = set()
+
+    def tell(server: FoundServer) -> None:
+        if server.key not in told:
+            told.add(server.key)
+            client.emit(api.ServerFound(entry.view(server)))
+
+    found = await entry.discover(command.timeout, tell, on_left_out=lambda: client.emit(api.ServersLeftOut()))
     return [entry.view(server) for server in found]
 
 
@@ -70,13 +78,16 @@ async def _look(client: "Client", candidate: Candidate, command: api.Connect) ->
 
 
 async def _moved(client: "Client", candidate: Candidate, timeout: float) -> Candidate | None:
-    """Another address of a known server."""
-    if candidate.via != "known":
+    """The other addresses of a known server."""
+    known = client.profile.known_by_fingerprint(candidate.expected) if candidate.expected else None
+    if known is None or candidate.via == "invite":
         return None
     for found in await client.entry.discover(min(timeout, SEARCH_TIME)):
-        here = (found.host, found.port) == (candidate.host, candidate.port)
-        if not here and found.fingerprint == candidate.expected and found.log_id == candidate.log_id:
-            return replace(candidate, host=found.host, port=found.port, via=found.via)
+        if found.key == (known.log_id, known.fingerprint):
+            others = [at for at in (found.address, *found.also) if at != (candidate.host, candidate.port)]
+            if others:
+                host, port = others[0]
+                return replace(candidate, host=host, port=port, via=found.via, also=tuple(others[1:]))
     return None
 
 

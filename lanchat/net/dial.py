@@ -21,7 +21,7 @@ from lanchat.net.connecting import first_of
 from lanchat.net.discovery import discover
 from lanchat.net.driver import DialFailed, Established
 from lanchat.net.handshake import Greeted, OtherVersion, Refusal, greet
-from lanchat.net.listing import FoundServer
+from lanchat.net.listing import Address, FoundServer
 from lanchat.net.tls import Channel, ChannelClosed, open_channel
 from lanchat.net.trust import Candidate, pin
 from lanchat.net.words import code_text
@@ -34,6 +34,8 @@ from lanchat.store.profile import Profile
 
 CONNECT_TIMEOUT = 4.0
 LOGIN_TIMEOUT = 10.0
+# Addresses that are tried in one search. Honest need: one per interface of the server; others may say to be it.
+TRIES_MAX = 64
 # Three rounds of probes.
 DISCOVERY_TIME = 0.6
 # Tries that failed at the last address, this one included, before it is searched for.
@@ -144,24 +146,33 @@ class Dialer:
         return await self._search(here)
 
     async def _search(self, here: "asyncio.Future[Channel]") -> Channel:
-        """Where discovery sees the server. At the old address, too: it may have come back meanwhile."""
+        """Where discovery sees the server; at the old address, too, for it may have come back meanwhile. Anybody can
+        claim to be it, so each address is tried as soon as it is heard, beside the others."""
+        tries = _Tries(self._open)
+
+        def hear(found: FoundServer) -> None:
+            here_again = found.address == (self.known.host, self.known.port) and self._answered and not here.done()
+            if self._is_ours(found) and not here_again:
+                tries.begin(found.address)
+
+        try:
+            address, channel = await tries.first(self._seek(hear))
+        finally:
+            await tries.close()
+        self._moved(*address)
+        return channel
+
+    async def _seek(self, hear: Callable[[FoundServer], None]) -> None:
         options = self._options
         for found in await discover(
             DISCOVERY_TIME,
             discovery_port=options.discovery_port,
             last_known=[(self.known.host, self.known.port)],
             use_zeroconf=options.use_zeroconf,
-            stop_after_first=True,
+            on_found=hear,
             wanted=self._is_ours,
         ):
-            if self._answered and not here.done() and (found.host, found.port) == (self.known.host, self.known.port):
-                return await here
-            if self._is_ours(found):
-                with contextlib.suppress(DialFailed):
-                    channel = await self._open(found.host, found.port)
-                    self._moved(found.host, found.port)
-                    return channel
-        raise DialFailed
+            hear(found)
 
     def _is_ours(self, found: FoundServer) -> bool:
         return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)
@@ -187,6 +198,47 @@ class Dialer:
         self.known = replace(self.known, host=host, port=port)
         with contextlib.suppress(LocalStoreError):
             self._profile.pin(self.known)
+
+
+class _Tries:
+    """Connections to several addresses at the same time, TRIES_MAX in all; `close` ends those that nobody took."""
+
+    def __init__(self, open_at: Callable[[str, int], Awaitable[Channel]]) -> None:
+        self._open_at = open_at
+        self._tasks: dict[Address, asyncio.Future[Channel]] = {}
+        self._ended = asyncio.Event()
+        self._taken: Channel | None = None
+
+    def begin(self, address: Address) -> None:
+        if address not in self._tasks and len(self._tasks) < TRIES_MAX:
+            self._tasks[address] = task = asyncio.ensure_future(self._open_at(*address))
+            task.add_done_callback(lambda _: self._ended.set())
+
+    async def first(self, search: Awaitable[object]) -> tuple[Address, Channel]:
+        """The first connection that stands, of those that `search` begins. Raises DialFailed."""
+        searching = asyncio.ensure_future(search)
+        searching.add_done_callback(lambda _: self._ended.set())
+        try:
+            while True:
+                self._ended.clear()
+                for address, task in self._tasks.items():
+                    if task.done() and not task.exception():
+                        self._taken = task.result()
+                        return address, self._taken
+                if searching.done() and all(task.done() for task in self._tasks.values()):
+                    searching.result()
+                    raise DialFailed
+                await self._ended.wait()
+        finally:
+            searching.cancel()
+            await asyncio.gather(searching, return_exceptions=True)
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        for channel in await asyncio.gather(*self._tasks.values(), return_exceptions=True):
+            if isinstance(channel, Channel) and channel is not self._taken:
+                channel.abort()
 
 
 def _failed(error: BaseException) -> DialFailed | None:

@@ -61,14 +61,17 @@ async def discover(
     use_zeroconf: bool = True,
     on_found: OnFound | None = None,
     stop_after_first: bool = False,
-    wanted: Callable[[FoundServer], bool] = lambda server: True,
+    wanted: Callable[[FoundServer], bool] | None = None,
+    on_left_out: Callable[[], None] = lambda: None,
 ) -> list[FoundServer]:
     """The servers that were heard within `timeout` seconds, in the order of their first sign of life.
 
     `last_known` are addresses (host, control port) of earlier days; those in numbers are asked directly and first.
-    `on_found` is called once for each server. With `stop_after_first` it returns as soon as a `wanted` one is found.
+    `wanted` ones are known: they are listed however many others there are, with all addresses that claim to be them.
+    `on_found` is called once for each server, of wanted ones for each of their addresses; `on_left_out` when there are
+    more than one list takes. With `stop_after_first` it returns as soon as one (when said, a wanted one) is found.
     """
-    search = _Search(on_found, wanted)
+    search = _Search(on_found, on_left_out, wanted)
     tasks = [asyncio.create_task(search.probe(discovery_port, _numeric_hosts(last_known)))]
     if use_zeroconf:
         delay = BROWSE_HEAD_START if stop_after_first else 0.0
@@ -85,11 +88,18 @@ async def discover(
 class _Search:
     """One call of `discover`."""
 
-    def __init__(self, on_found: OnFound | None, wanted: Callable[[FoundServer], bool]) -> None:
-        self.listing = Listing()
+    def __init__(
+        self,
+        on_found: OnFound | None,
+        on_left_out: Callable[[], None],
+        wanted: Callable[[FoundServer], bool] | None,
+    ) -> None:
+        self.listing = Listing(is_known=wanted or (lambda server: False))
+        self._wanted = wanted or (lambda server: True)
         self.first = asyncio.Event()
         self._on_found = on_found
-        self._wanted = wanted
+        self._on_left_out = on_left_out
+        self._told_left_out = False
 
     async def probe(self, discovery_port: int, hosts: Sequence[str]) -> None:
         async with _prober(self._answered, discovery_port, hosts) as prober:
@@ -102,18 +112,20 @@ class _Search:
         await _browse(self._announced, lambda source: None)
 
     def _answered(self, server: FoundServer) -> None:
-        if self.listing.answered(server, asyncio.get_running_loop().time()):
-            self._report(server)
+        self._report(server, self.listing.answered(server, asyncio.get_running_loop().time()))
 
     def _announced(self, server: FoundServer, source: Source) -> None:
-        if self.listing.announced(server, source):
-            self._report(server)
+        self._report(server, self.listing.announced(server, source, asyncio.get_running_loop().time()))
 
-    def _report(self, server: FoundServer) -> None:
-        if self._wanted(server):
-            self.first.set()
-        if self._on_found:
-            self._on_found(server)
+    def _report(self, server: FoundServer, is_new: bool) -> None:
+        if self.listing.left_out and not self._told_left_out:
+            self._told_left_out = True
+            self._on_left_out()
+        if is_new:
+            if self._wanted(server):
+                self.first.set()
+            if self._on_found:
+                self._on_found(server)
 
 
 class Browser:
@@ -131,12 +143,13 @@ class Browser:
         use_zeroconf: bool = True,
         interval: float = BROWSER_INTERVAL,
         lifetime: float = ANSWER_LIFETIME,
+        is_known: Callable[[FoundServer], bool] = lambda server: False,
     ) -> None:
         self._discovery_port = discovery_port
         self._last_known = _numeric_hosts(last_known)
         self._use_zeroconf = use_zeroconf
         self._interval = interval
-        self._listing = Listing(lifetime)
+        self._listing = Listing(lifetime, is_known)
         self._shown: list[FoundServer] = []
         self._on_change: Callable[[list[FoundServer]], None] = lambda servers: None
         self._prober: Prober | None = None
@@ -188,7 +201,7 @@ class Browser:
         self._update()
 
     def _announced(self, server: FoundServer, source: Source) -> None:
-        if self._listing.announced(server, source):
+        if self._listing.announced(server, source, asyncio.get_running_loop().time()):
             self._ask_again()
         self._update()
 

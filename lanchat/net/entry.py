@@ -25,6 +25,8 @@ from lanchat.store.profile import Profile
 
 # After the first answer: the others of the same network answer within milliseconds, too.
 MORE_SERVERS_TIME = 0.4
+# Servers that one sentence names.
+NAMED_MAX = 8
 
 
 class Entry:
@@ -44,9 +46,17 @@ class Entry:
     # --- Looking ----------------------------------------------------------------------------------------------------
 
     async def discover(
-        self, timeout: float, on_found: Callable[[FoundServer], None] | None = None, *, first_only: bool = False
+        self,
+        timeout: float,
+        on_found: Callable[[FoundServer], None] | None = None,
+        *,
+        first_only: bool = False,
+        expected: str = "",
+        on_left_out: Callable[[], None] = lambda: None,
     ) -> list[FoundServer]:
-        """Servers on this network; the known ones are asked directly, too. Raises LocalStoreError."""
+        """Servers on this network; the known ones, and those with the `expected` fingerprint, before all others, and
+        asked directly, too. Raises LocalStoreError."""
+        known = {(server.log_id, server.fingerprint) for server in self._profile.servers()}
         return await discover(
             timeout,
             discovery_port=self._options.discovery_port,
@@ -54,22 +64,37 @@ class Entry:
             use_zeroconf=self._options.use_zeroconf,
             on_found=on_found,
             stop_after_first=first_only,
+            wanted=None if first_only else lambda server: server.key in known or server.fingerprint == expected,
+            on_left_out=on_left_out,
         )
 
     async def search(self, timeout: float, expected: str) -> Candidate:
         """The one server of this network, or the expected one. Raises CommandError."""
-        found = await self.discover(timeout, first_only=not expected)
-        if found and not expected:
+        if expected:
+            return self._one_of(await self.discover(timeout, expected=expected), expected)
+        found = await self.discover(timeout, first_only=True)
+        if found:
             more = await self.discover(min(timeout, MORE_SERVERS_TIME))
             found = list({server.key: server for server in (*found, *more)}.values())
-        if expected:
-            found = [server for server in found if server.fingerprint == expected]
+        if len(found) > 1:
+            names = ", ".join(f"{server.name} ({server.host}:{server.port})" for server in found[:NAMED_MAX])
+            if len(found) > NAMED_MAX:
+                names += ", …"
+            raise CommandError(Trouble.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
         if not found:
             raise no_server()
-        if len(found) > 1:
-            names = ", ".join(f"{server.name} ({server.host}:{server.port})" for server in found)
-            raise CommandError(Trouble.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
-        return found_candidate(found[0], expected)
+        return found_candidate(found[0])
+
+    @staticmethod
+    def _one_of(found: list[FoundServer], expected: str) -> Candidate:
+        """The server with this fingerprint, at all addresses that claim to be it: what else they claim is not proven.
+        Raises CommandError."""
+        claims = [server for server in found if server.fingerprint == expected]
+        if not claims:
+            raise no_server()
+        addresses = dict.fromkeys(address for server in claims for address in (server.address, *server.also))
+        first, *also = addresses
+        return Candidate(*first, claims[0].name, claims[0].via, expected, None, tuple(also))
 
     def view(self, found: FoundServer) -> Server:
         return found_view(self._profile, found)

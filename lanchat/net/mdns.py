@@ -18,7 +18,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import msgspec
-from zeroconf import Error, IPVersion, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf import (
+    Error,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+    ServiceInfo,
+    ServiceListener,
+    Zeroconf,
+)
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from lanchat.net.interfaces import (
@@ -40,6 +48,11 @@ LOOKUP_TIMEOUT = 3.0
 # Names that are asked for at once. A stranger can announce thousands; honest networks have a few, and their answers
 # bring the address along. A waiting one holds about 5 KiB.
 LOOKUPS_MAX = 32
+
+# What strangers announce is remembered by the library for as long as they say. Honest need: some 20 records of each
+# computer on the network, 300 octets each. Beyond, all of it is forgotten, and what is still there is heard again.
+REMEMBERED_OCTETS_MAX = 2 << 20
+_RECORD_OCTETS = 600
 
 # A registration takes 1.2 s; where IPv4 is not announced, IPv6 goes on alone.
 _NAME_TIMEOUT = 5.0
@@ -160,6 +173,29 @@ class _Answerer(Zeroconf):
             super().async_send(out)
 
 
+class _Forgetter(RecordUpdateListener):
+    """Keeps what the library remembers of others within REMEMBERED_OCTETS_MAX."""
+
+    def __init__(self, zeroconf: Zeroconf) -> None:
+        self._zeroconf = zeroconf
+        self._octets = 0
+
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+        """Records that came; they are remembered right after."""
+        for record in (update.new for update in records if update.old is None):
+            self._octets += _RECORD_OCTETS + len(getattr(record, "text", b""))
+
+    def async_update_records_complete(self) -> None:
+        """Not before the others have read what came."""
+        if self._octets > REMEMBERED_OCTETS_MAX:
+            self._octets = 0
+            asyncio.get_running_loop().call_soon(self._forget)
+
+    def _forget(self) -> None:
+        cache = self._zeroconf.cache
+        cache.async_remove_records([record for of_name in cache.cache.values() for record in of_name])
+
+
 @contextlib.asynccontextmanager
 async def _station(place: Place) -> AsyncIterator[AsyncZeroconf]:
     interface = place.interface
@@ -170,6 +206,7 @@ async def _station(place: Place) -> AsyncIterator[AsyncZeroconf]:
     try:
         _hear_only_own_interface(station.zeroconf)
         await station.zeroconf.async_wait_for_start()
+        station.zeroconf.async_add_listener(_Forgetter(station.zeroconf), None)
         yield station
     finally:
         await station.async_close()

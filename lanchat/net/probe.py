@@ -34,6 +34,8 @@ from lanchat.protocol.errors import ProtocolError
 
 # Last known addresses that are asked directly, each round. Honest need: the servers this profile knows.
 UNICAST_MAX = 16
+# Asked of the kernel for each socket, which may give less: what a neighbour sends must not crowd out the others.
+BUFFER_OCTETS = 1 << 20
 _MULTICAST_TTL = 1
 _ANY = "0.0.0.0"  # noqa: S104  (a client's socket for unicast: the route decides the source address)
 
@@ -134,6 +136,7 @@ def _ipv6_socket() -> socket.socket:
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _MULTICAST_TTL)
         ignore_port_unreachable(sock)
@@ -148,6 +151,7 @@ def _probe_socket(address: str) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _MULTICAST_TTL)
         if address != _ANY:

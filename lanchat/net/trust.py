@@ -139,4 +139,5 @@ def server_view(candidate: Candidate, fingerprint: str, trust: Trust, name: str 
 def found_view(profile: Profile, found: FoundServer) -> Server:
     """A discovered server; what it says of its fingerprint is compared with what is pinned, and proves nothing."""
     trust = Trust(profile.trust(found.host, found.port, found.name, found.fingerprint, found.log_id))
-    return server_view(found_candidate(found), found.fingerprint, trust)
+    known = profile.known_by_fingerprint(found.fingerprint)
+    return server_view(found_candidate(found), found.fingerprint, trust, known.name if known is not None else "")

@@ -256,6 +256,8 @@ class Window:
     def _apply(self, event: api.Event) -> Part:
         if isinstance(event, api.ServerFound):
             return self._flow.found(event.server)
+        if isinstance(event, api.ServersLeftOut):
+            return self._flow.servers_left_out()
         part = self._chat.apply(event)
         if isinstance(event, api.LoggedIn) and not self._model.current:
             self._chat.want_room(self._memory.last_room())

@@ -21,7 +21,7 @@ _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
 _RETRY_MS = 3000
 _ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
-_SERVERS_MAX = 200  # anybody on the network can announce servers
+_SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
 
 
 class EntryFlow:
@@ -38,6 +38,7 @@ class EntryFlow:
         self._new_desk = new_desk
         self._desk = new_desk()
         self._searching = False
+        self._left_out = False
         self._changed = changed
         self._later = later
         self._wishes = Wishes()
@@ -125,23 +126,34 @@ class EntryFlow:
         for key in [key for key, seen in model.seen.items() if model.round - seen >= _ROUNDS_KEPT]:
             del model.servers[key], model.seen[key]
         model.searched = True
+        model.left_out, self._left_out = self._left_out, False
         self._searching = False
         self._changed(Part.ENTRY)
         self._later(_SEARCH_AGAIN_MS, self._search)
 
     def found(self, server: Server) -> Part:
-        """A search found a server."""
-        key = (server.fingerprint, server.host, server.port)
-        if key not in self.model.servers and len(self.model.servers) >= _SERVERS_MAX:
-            return Part.NONE
-        self.model.servers[key] = server
-        self.model.seen[key] = self.model.round
+        """A search found a server. A known one is always listed; of the others the one that was not found for longest
+        gives way."""
+        model, key = self.model, (server.fingerprint, server.host, server.port)
+        if key not in model.servers and server.trust is not Trust.PINNED:
+            strangers = [other for other, shown in model.servers.items() if shown.trust is not Trust.PINNED]
+            if len(strangers) >= _SERVERS_MAX:
+                loser = min(strangers, key=lambda other: model.seen[other])
+                del model.servers[loser], model.seen[loser]
+        model.servers[key] = server
+        model.seen[key] = model.round
+        return Part.ENTRY
+
+    def servers_left_out(self) -> Part:
+        """The search that goes on heard of more servers than it lists."""
+        self.model.left_out, self._left_out = True, True
         return Part.ENTRY
 
     def choose(self, server: Server) -> None:
-        """A server of the list."""
+        """A server of the list. A known one is looked for elsewhere when somebody else has the address."""
         host = f"[{server.host}]" if ":" in server.host else server.host
-        self.connect(f"{host}:{server.port}", name=server.name)
+        fingerprint = server.fingerprint if server.trust is Trust.PINNED else ""
+        self.connect(f"{host}:{server.port}", fingerprint, name=server.name)
 
     def connect(self, address: str, fingerprint: str = "", name: str = "") -> None:
         """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the

@@ -40,6 +40,7 @@ class EntryModel(msgspec.Struct):
     page: Page = Page.SERVERS
     servers: dict[tuple[str, str, int], Server] = {}
     searched: bool = False  # one search has ended
+    left_out: bool = False  # more servers were heard of than are listed
     server: Server | None = None
     offer: ServerOffer | None = None
     user: str = ""

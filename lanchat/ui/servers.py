@@ -56,6 +56,11 @@ class ServersPage(Card):
         self._found.configure(text=self._search_text())
 
     def _search_text(self) -> str:
+        if self.model.left_out:
+            return _(
+                "More servers answer than fit into this list; some may be invented. If yours is missing, type its"
+                " address or paste an invite link."
+            )
         if self.model.servers:
             return _("Click the server that you want. The search goes on.")
         if not self.model.searched:

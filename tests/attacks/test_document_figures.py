@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.net import connecting, dial, member, tls
+from lanchat.net import connecting, dial, listing, mdns, member, tls
 from lanchat.protocol import beacon, certificates, limits, replay, seal
 from lanchat.protocol.client import directory, roomset
 from lanchat.protocol.client.config import ClientConfig
@@ -69,6 +69,8 @@ PHRASES = {
         f"{acceptor.WAITING_MAX + 2 * SERVER.unauthenticated_max} places before log-in, "
         f"{2 * (local_port.PLACES_MAX + local_port.ADMITTED_MAX)} at the local ports, "
         f"{descriptors.RESERVE} in reserve",
+        f"{listing.SERVERS_MAX} unknown servers in a list, {listing.ADDRESSES_MAX} addresses of a known one",
+        f"{mib(mdns.REMEMBERED_OCTETS_MAX)} MiB for each interface",
         f"at most {local_port.PLACES_MAX} places for {admin_channel.INTRODUCTION_TIMEOUT:g} s, "
         f"{local_port.ADMITTED_MAX} more",
         f"{beacon.ANSWER_SIZE_MAX} octets for {beacon.PROBE_SIZE}",

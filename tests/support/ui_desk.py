@@ -81,6 +81,8 @@ class Workbench:
                 self.chat.read_again()
             elif isinstance(item, api.ServerFound):
                 self.parts |= self.flow.found(item.server)
+            elif isinstance(item, api.ServersLeftOut):
+                self.parts |= self.flow.servers_left_out()
             else:
                 self.parts |= self.chat.apply(item)
         parts, self.parts = self.parts, Part.NONE

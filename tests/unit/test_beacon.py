@@ -358,9 +358,9 @@ def server(number: int = 1, host: str = "10.0.0.1", via: str = "probe", key: str
 class TestListing:
     def test_one_entry_for_a_server_and_the_answering_address_wins(self) -> None:
         listing = Listing()
-        assert listing.announced(server(host="10.9.9.9", via="zeroconf"), "a")
+        assert listing.announced(server(host="10.9.9.9", via="zeroconf"), "a", 0.0)
         assert not listing.answered(server(), 0.0)
-        assert not listing.announced(server(host="10.9.9.8", via="zeroconf"), "b")
+        assert not listing.announced(server(host="10.9.9.8", via="zeroconf"), "b", 0.0)
         assert listing.servers == [server()]
 
     def test_the_first_address_that_answers_stays(self) -> None:
@@ -381,13 +381,13 @@ class TestListing:
         listing = Listing()
         for number in range(1, 5 * SERVERS_MAX):
             listing.answered(server(number), 0.0)
-            listing.announced(server(number, via="zeroconf"), number)
+            listing.announced(server(number, via="zeroconf"), number, 0.0)
         assert len(listing.servers) == SERVERS_MAX
 
     def test_silence_ends_an_entry(self) -> None:
         listing = Listing()
         listing.answered(server(), 0.0)
-        listing.announced(server(via="zeroconf"), "a")  # records that outlive the server
+        listing.announced(server(via="zeroconf"), "a", 0.0)  # records that outlive the server
         listing.expire(ANSWER_LIFETIME - 0.1)
         assert listing.servers
         assert listing.is_missing(since=1.0)
@@ -397,10 +397,10 @@ class TestListing:
 
     def test_a_goodbye_ends_what_dns_sd_alone_knew(self) -> None:
         listing = Listing()
-        listing.announced(server(via="zeroconf"), "a")
-        listing.announced(server(via="zeroconf"), "b")
+        listing.announced(server(via="zeroconf"), "a", 0.0)
+        listing.announced(server(via="zeroconf"), "b", 0.0)
         listing.withdrawn("a", 5.0)
-        listing.expire(1e9)
+        listing.expire(1000.0)
         assert listing.servers
         listing.withdrawn("b", 6.0)
         assert not listing.servers
@@ -409,7 +409,7 @@ class TestListing:
         listing = Listing()
         for answer in (None, 5.5):
             listing.answered(server(), 4.0)
-            listing.announced(server(via="zeroconf"), "a")
+            listing.announced(server(via="zeroconf"), "a", 0.0)
             assert listing.withdrawn("a", 5.0)
             if answer:
                 listing.answered(server(), answer)
@@ -421,6 +421,6 @@ class TestListing:
 
     def test_a_name_that_now_means_another_server_leaves_the_first(self) -> None:
         listing = Listing()
-        listing.announced(server(1, via="zeroconf"), "a")
-        listing.announced(server(2, via="zeroconf"), "a")
+        listing.announced(server(1, via="zeroconf"), "a", 0.0)
+        listing.announced(server(2, via="zeroconf"), "a", 0.0)
         assert listing.servers == [server(2, via="zeroconf")]
