@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lanchat.protocol.client import fold
 from lanchat.protocol.client.authors import Authors
 from lanchat.protocol.client.finding import find
 from lanchat.protocol.client.fold import CHUNK, Note, RoomFold
@@ -182,6 +183,29 @@ def test_new_records_are_noted_and_those_of_another_process_found(talk: Talk) ->
     talk.add("me", "👍", Kind.REACTION, target)
     assert talk.one(target).reactions == (("👍", (9, 7)),)
     assert talk.fold.note([talk.log.records[1][noted - 1]]) == []
+
+
+def test_numbers_of_what_was_looked_at_are_bounded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a room that lives on for weeks: what is forgotten is read again from the copy when it is shown."""
+    monkeypatch.setattr(fold, "LOOKED_MAX", 2 * CHUNK)
+    target = talk.add("anna", "cake!")
+    talk.fold.note(talk.log.records[1])
+    talk.add("bob", "👍", Kind.REACTION, target)
+    talk.add("me", "👍", Kind.REACTION, target)
+    most, wanted = 0, ["cake!"]
+    for number in range(5 * CHUNK):
+        talk.add("anna", f"{number}")
+        wanted.append(f"{number}")
+        talk.fold.note(talk.log.records[1][-1:])
+        most = max(most, len(talk.fold._texts))
+        assert talk.fold.newest().text == f"{number}"
+    talk.add("bob", "-👍", Kind.REACTION, target)
+    talk.fold.note(talk.log.records[1][-3:])
+    assert most <= 2 * CHUNK
+    assert len(talk.fold._about) <= 1
+    assert talk.one(target).reactions == (("👍", (7,)),)
+    assert talk.texts(limit=10**6) == wanted
+    assert talk.fold.unread(0, 10**6) == len(wanted)
 
 
 def test_unread_counts_texts_by_others_above_the_reading_position(talk: Talk) -> None:

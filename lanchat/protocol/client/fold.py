@@ -26,6 +26,9 @@ from lanchat.protocol.records import Record
 
 # Records that are read at a time: a few milliseconds.
 CHUNK = 256
+# Records whose numbers are kept, some 100 octets each, and 700 for a text with reactions. Beyond it the fold begins
+# anew at the newest ones: a room that is looked at for weeks takes no more memory than one for an hour.
+LOOKED_MAX = 4096
 # Texts that lie so close together are read together with what is between them.
 _NEAR = 4
 # Texts of unknown authors that are passed over to find one for a preview.
@@ -153,7 +156,16 @@ class RoomFold:
         for note in fresh:
             self._look_at(note)
             self._top = note.record.seq
+        if fresh and self._top - self._low >= LOOKED_MAX:
+            self._forget()
         return fresh
+
+    def _forget(self) -> None:
+        """All but the newest records were not looked at."""
+        self._begin_at(self._top)
+        bounds = self._bounds()
+        if bounds is not None and bounds[1] >= self._top:
+            self._cover_chunk(bounds[0])
 
     def _look_at(self, note: Note) -> None:
         seq, kind = note.record.seq, note.header.kind
