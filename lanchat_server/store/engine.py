@@ -33,6 +33,11 @@ RECYCLE = 1800
 POOL_SIZE = 5
 POOL_OVERFLOW = 5
 
+# Pages of a SQLite database that a connection keeps. The one that writes reads indexes at random places; what the other
+# ones read a second time lies in the kernel's cache, and each of them would keep a copy of its own.
+READER_CACHE_KIB = 1024
+WRITER_CACHE_KIB = 8192
+
 # An execution option: this transaction writes. SQLite must know at BEGIN, else an upgrade in the middle can fail.
 WRITES = "lanchat_writes"
 # An isolation level: each statement sees a state of its own, and nothing is begun.
@@ -42,7 +47,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    "PRAGMA cache_size=-32768",  # KiB; the index over (room, device, run, n) is read at random places
+    f"PRAGMA cache_size={-READER_CACHE_KIB}",
     "PRAGMA wal_autocheckpoint=2000",
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA secure_delete=FAST",  # a blanked body leaves the page, where that costs no extra write
@@ -93,6 +98,13 @@ def _make_file(address: Address) -> None:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     for statement in _SQLITE_PRAGMAS:
         connection.execute(statement)
+
+
+def keep_more(connection: Connection) -> None:
+    """It is the one that writes to a SQLite database."""
+    made = connection.connection.driver_connection
+    assert made is not None
+    made.execute(f"PRAGMA cache_size={-WRITER_CACHE_KIB}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

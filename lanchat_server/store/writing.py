@@ -31,7 +31,7 @@ from lanchat_server.store import schema
 from lanchat_server.store.bulk import Changes
 from lanchat_server.store.claiming import Holding, Verdict
 from lanchat_server.store.driver import Guard, Row, ask, change_all, change_many
-from lanchat_server.store.engine import WRITES
+from lanchat_server.store.engine import WRITES, keep_more
 from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
 from lanchat_server.store.same_file import SameFile
 from lanchat_server.store.url import Address
@@ -140,11 +140,14 @@ class Writing:
 
     def _connect(self) -> Connection:
         try:
-            return self._engine.connect().execution_options(**{WRITES: True})
+            connection = self._engine.connect().execution_options(**{WRITES: True})
         except SQLAlchemyError as error:
             if is_missing_table(error):
                 self._check([])
             raise
+        if self._is_sqlite:
+            keep_more(connection)
+        return connection
 
     def connection(self) -> Connection:
         """In a transaction that has the lease."""
