@@ -20,8 +20,10 @@ from lanchat.protocol.wire import (
     FrameReader,
     FrameTooLong,
     Goodbye,
+    History,
     Request,
     Response,
+    Search,
     decode_from_client_untrusted,
     pack_frame,
 )
@@ -45,10 +47,18 @@ WRITE_BUFFER_BUSY = 512 * 1024
 # the session lagging (1 MiB), and events. What all of them together may hold is in outgoing.py.
 WRITE_BUFFER_MAX = 3 << 20
 
-# How often a connection with much to read is looked at.
+# Who reads nothing for so long while more than WRITE_BUFFER_BUSY or an answer waits has gone, or never means to: the
+# session ends. A slow line has passed some of it on by then.
+READ_PATIENCE = 30.0
+
+# How often a connection with much to read is looked at, and one that reads nothing.
 _LOOK = 0.02
+_LOOK_MAX = 0.32
 # Reading goes on after this at the earliest: going to sleep for single frames would cost more than they do.
 _PAUSE_MIN = 0.05
+
+# Answers of half a mebioctet and more.
+_PAGES = (History, Search)
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +100,7 @@ class Connection(asyncio.Protocol):
         self._sent = self._read = 0
         self._looked = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
+        self._look_pause = _LOOK
         self._transport: asyncio.Transport | None = None
         self._worker: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
@@ -151,15 +162,20 @@ class Connection(asyncio.Protocol):
     def _look(self) -> None:
         """See what was read meanwhile; asyncio tells only what TLS has not sealed yet."""
         self._looking = None
-        if self._transport is not None:
-            self._looked.set()
-            self._service.drained(self)
-            if self.queued > WRITE_BUFFER_BUSY:
-                self._look_later()
+        if self._transport is None:
+            return
+        before, waiting = self.read_at, self.queued
+        self._look_pause = _LOOK if self.read_at > before else min(2 * self._look_pause, _LOOK_MAX)
+        self._looked.set()
+        self._service.drained(self)
+        if waiting and self._service.now() - self.read_at > READ_PATIENCE:
+            self.too_slow()
+        elif waiting > WRITE_BUFFER_BUSY:
+            self._look_later()
 
     def _look_later(self) -> None:
         if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
+            self._looking = asyncio.get_running_loop().call_later(self._look_pause, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -197,7 +213,7 @@ class Connection(asyncio.Protocol):
     async def _answer_requests(self) -> None:
         while True:
             request = await self._requests.get()
-            while self.queued > WRITE_BUFFER_BUSY or self._service.outgoing.busy:
+            while self._held_back():
                 self._looked.clear()
                 self._look_later()
                 await self._looked.wait()
@@ -206,12 +222,28 @@ class Connection(asyncio.Protocol):
             # told to everybody whom it concerns.
             answer = await asyncio.shield(self._service.background(self._answer(request)))
             self.asking = False
-            self.send(_packed(answer))
+            self.send(answer)
             if self._end_with is not None:
                 self.end(*self._end_with)
             self._service.wake()
 
-    async def _answer(self, request: Request) -> Response | Failure:
+    def _held_back(self) -> bool:
+        """Whether what was asked before must be read before the next answer."""
+        waiting = self.queued
+        return waiting > WRITE_BUFFER_BUSY or (waiting > 0 and self._service.outgoing.busy)
+
+    async def _answer(self, request: Request) -> bytes:
+        if not isinstance(request.operation, _PAGES):
+            return _packed(await self._result(request))
+        try:
+            async with self._service.pages:
+                if self.open:
+                    return _packed(await self._result(request))
+        except StoreError as error:
+            log.warning("a page could not be read: %s", error)
+        return _packed(Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000))
+
+    async def _result(self, request: Request) -> Response | Failure:
         try:
             return Response(request.id, await self._service.answer(self, request.operation))
         except Refused as refused:

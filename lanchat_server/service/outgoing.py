@@ -1,16 +1,19 @@
 """What waits to be written to clients: measured where it lies, and one budget for all of them together.
 
 A session that does not read may hold some MiB (connection.py); a thousand of them may not hold a thousand times as
-much. Above half of the budget no request is answered until something was read; above all of it the sessions that have
-not read for longest end.
+much. Above half of the budget nobody for whom something waits gets a further answer until he has read it; above all of
+it the sessions that have not read for longest end.
 """
 
 import asyncio
-from collections.abc import Hashable
+import time
+from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 # A page for each of 300 sessions at once.
 OUTGOING_MAX = 256 << 20
+# How often all connections for which something waits are looked at, in seconds.
+_LOOK = 0.05
 
 
 def waiting_octets(transport: asyncio.Transport) -> int:
@@ -39,8 +42,10 @@ R = TypeVar("R", bound=Reader)
 class Outgoing(Generic[R]):
     """What waits for each connection, as far as it was told; looked at anew when the sum seems too large."""
 
-    def __init__(self, most: int = OUTGOING_MAX) -> None:
+    def __init__(self, most: int = OUTGOING_MAX, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._now = now
+        self._looked_at = -_LOOK
         self._waiting: dict[R, int] = {}
         self.total = 0
 
@@ -54,12 +59,14 @@ class Outgoing(Generic[R]):
 
     @property
     def busy(self) -> bool:
-        """Whether answers must wait."""
-        if self.total > self._most // 2:
+        """Whether who has not read everything must wait for further answers. Others get theirs: sessions that read
+        nothing must not keep them out."""
+        if self.total > self._most // 2 and self._now() - self._looked_at >= _LOOK:
             self._look()
         return self.total > self._most // 2
 
     def _look(self) -> None:
+        self._looked_at = self._now()
         self._waiting = {connection: queued for connection in self._waiting if (queued := connection.queued)}
         self.total = sum(self._waiting.values())
 

@@ -55,7 +55,7 @@ from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.threads import Threads
+from lanchat_server.service.threads import Threads, Turns
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.service.writer import Writer
 from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
@@ -65,6 +65,9 @@ READERS = 3
 # Pages, searches and repairs that wait for a reader: a page for everybody of a full server, some seconds of work. Each
 # holds a request of up to 1 MiB that somebody sent (a search of 200 characters, in truth).
 READS_MAX = 1024
+# Pages and searches that are read, made into records and packed at a time: some MiB each until they are handed to their
+# connection. More than READERS, as packing takes the event loop as long as reading takes a reader.
+PAGES_MAX = 8
 # A stop waits so long for the database. A container is killed after 10 s, so that the rest comes to its end before.
 CLOSE_PATIENCE = 8.0
 # A session silent for this long gives way when its user's places are all taken.
@@ -129,6 +132,7 @@ class Service:
         self._connections: dict[int, Connection] = {}
         self._next_session = 0
         self._readers = Threads(READERS, "reader", READS_MAX)
+        self.pages = Turns(PAGES_MAX, READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
         self.seen_users: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Threads that wait for the database beside the writer: few, with a bounded line before them.
+"""Threads that wait for the database beside the writer, and turns to hold its large answers: few, with bounded lines.
 
 They are daemons: a database that hangs must not keep the process from ending, as the threads of the standard library's
 pools would.
@@ -75,3 +75,25 @@ class Threads:
             future.set_exception(failure)
         else:
             future.set_result(result)
+
+
+class Turns:
+    """`async with`: at most `count` are within at a time, the others wait in the order in which they came. Raises
+    StoreError when `waiting_max` wait already. For one event loop."""
+
+    def __init__(self, count: int, waiting_max: int) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._waiting_max = waiting_max
+        self._waiting = 0
+
+    async def __aenter__(self) -> None:
+        if self._waiting >= self._waiting_max:
+            raise StoreError("too much waits for the database")
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()

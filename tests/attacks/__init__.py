@@ -6,6 +6,7 @@ honest.py    people who chat meanwhile, and how long a message of theirs takes
 cable.py victims.py                 real clients at cables in which somebody sits
 forge.py forgeries.py replays.py    datagrams and messages that nobody sealed, signed, or sent now
 members.py rowdy.py                 a member who breaks every rule, and those who are no longer one
+unread.py                           a member, or many, whose sessions ask and read nothing
 guessing.py                         passwords and names
 floods.py strangers.py              noise, half-open connections, slow writers and readers
 reflection.py handshakes.py         answers to strangers by UDP; TLS

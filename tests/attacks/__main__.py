@@ -2,7 +2,7 @@
 
     python -m tests.attacks [PART …] [--quick] [--write]
 
-Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow; without any all of them, which takes a
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread; without any all of them, which takes a
 quarter of an hour.
 `--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
 cost others more than it may. testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.attacks import floods, forgeries, guessing, handshakes, members, reflection, replays
+from tests.attacks import floods, forgeries, guessing, handshakes, members, reflection, replays, unread
 from tests.attacks.outcome import Outcome, faults, publish, table
 from tests.attacks.tapped import Tapped, watched
 from tests.support.marked import RELIABILITY
@@ -100,6 +100,18 @@ def slow(folder: Path, quick: bool) -> Iterator[Outcome]:
     yield from _of_members(folder, ("dawdlers", "readless"), quick)
 
 
+def not_read(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """From inside: whose sessions ask and read nothing."""
+    contents = unread.Contents.few() if quick else unread.Contents()
+    with unread.full(folder, contents) as (server, watcher):
+        for draw in unread.DRAWS:
+            yield unread.of_one_member(server, watcher, draw, 2.0 if quick else 15.0)
+        for one in (True, False):
+            yield unread.edits(server, watcher, 5.0 if quick else 120.0, one)
+    with unread.full(folder / "crowd", unread.Contents.few()) as (server, watcher):
+        yield unread.of_a_crowd(server, watcher, 40, 5.0 if quick else 40.0)
+
+
 def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
     seconds, rounds = (2.0, 1) if quick else (4.0, 2)
     for kind in kinds:
@@ -115,6 +127,7 @@ PARTS: dict[str, Part] = {
     "floods": flooded,
     "rowdy": rowdy,
     "slow": slow,
+    "unread": not_read,
 }
 
 

@@ -1,6 +1,7 @@
 """Bounds of memory: what waits for clients, what waits for the writer, what is kept for repair, filled to the end."""
 
 import asyncio
+import itertools
 import ssl
 import tracemalloc
 from typing import Any
@@ -43,7 +44,7 @@ def test_who_has_not_read_for_longest_ends_when_the_budget_is_used_up() -> None:
 
 
 def test_what_was_read_meanwhile_does_not_count() -> None:
-    outgoing: Outgoing[Client] = Outgoing(100)
+    outgoing: Outgoing[Client] = Outgoing(100, itertools.count().__next__)
     readers = [Client(40) for _ in range(10)]
     for client in readers:
         outgoing.note(client, client.queued)
