@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos soak mutants attacks lab fuzz bench build locks format catalog clean
+.PHONY: help run test lint chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -29,6 +29,10 @@ fuzz: ## hostile octets for every reader, guided by coverage (half a minute each
 soak: ## 100,000 simulated runs full of faults (two hours; Ctrl+C ends it, the next one goes on); ARGS="--seeds 1000"
 	@$(SETUP) test
 	@.venv/bin/python -m tests.sim --soak $(ARGS)
+
+office: ## fifty people for two hours: memory and descriptors stay (Ctrl+C ends it with a verdict); ARGS="--minutes 10"
+	@$(SETUP) test
+	@.venv/bin/python -m tests.office $(ARGS)
 
 mutants: ## 200 small changes of the cores, which tests must notice (half an hour; Ctrl+C, then it goes on); ARGS="--only NAME"
 	@$(SETUP) dev
