@@ -88,7 +88,7 @@ class Turns:
 
     async def __aenter__(self) -> None:
         if self._waiting >= self._waiting_max:
-            raise StoreError("too much waits for the database")
+            raise overloaded()
         self._waiting += 1
         try:
             await self._free.acquire()
