@@ -6,7 +6,6 @@ it the sessions that have not read for longest end.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -42,7 +41,8 @@ R = TypeVar("R", bound=Reader)
 class Outgoing(Generic[R]):
     """What waits for each connection, as far as it was told; looked at anew when the sum seems too large."""
 
-    def __init__(self, most: int = OUTGOING_MAX, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float], most: int = OUTGOING_MAX) -> None:
+        """`now`: any steady clock, in seconds."""
         self._most = most
         self._now = now
         self._looked_at = -_LOOK

@@ -112,7 +112,7 @@ class Service:
         argon2 = config.argon2
         self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
-        self.outgoing: Outgoing[Connection] = Outgoing()
+        self.outgoing: Outgoing[Connection] = Outgoing(self.now)
         self.throttle = LoginThrottle()
         # By network; those that were made are in the database.
         self.accounts_tried = Daily[str](config.accounts_per_day)

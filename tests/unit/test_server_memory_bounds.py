@@ -35,7 +35,7 @@ class Client:
 
 
 def test_who_has_not_read_for_longest_ends_when_the_budget_is_used_up() -> None:
-    outgoing: Outgoing[Client] = Outgoing(100)
+    outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     stuck, slow, quick = Client(40, 1.0), Client(40, 2.0), Client(40, 3.0)
     for client in (quick, slow, stuck):
         outgoing.note(client, client.queued)
@@ -44,7 +44,7 @@ def test_who_has_not_read_for_longest_ends_when_the_budget_is_used_up() -> None:
 
 
 def test_what_was_read_meanwhile_does_not_count() -> None:
-    outgoing: Outgoing[Client] = Outgoing(100, itertools.count().__next__)
+    outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     readers = [Client(40) for _ in range(10)]
     for client in readers:
         outgoing.note(client, client.queued)
@@ -54,7 +54,7 @@ def test_what_was_read_meanwhile_does_not_count() -> None:
 
 
 def test_answers_wait_while_half_of_the_budget_is_used() -> None:
-    outgoing: Outgoing[Client] = Outgoing(100)
+    outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     client = Client(60)
     outgoing.note(client, 60)
     assert outgoing.busy

@@ -51,7 +51,7 @@ class Service:
     def __init__(self) -> None:
         self.core: Any = type("Core", (), {"config": CoreConfig(), "sessions": {}})()
         self.clock = 0.0
-        self.outgoing: Outgoing[Any] = Outgoing(1 << 20, self.now)
+        self.outgoing: Outgoing[Any] = Outgoing(self.now, 1 << 20)
         self.pages = Turns(1, 1)
         self.counters: Counter[str] = Counter()
         self.answered = 0
@@ -172,7 +172,7 @@ def test_session_that_reads_nothing_is_looked_at_ever_less_often() -> None:
 
 def test_all_who_wait_are_looked_at_once_in_a_while_however_often_somebody_asks() -> None:
     clock = [0.0]
-    outgoing: Outgoing[Any] = Outgoing(1000, lambda: clock[0])
+    outgoing: Outgoing[Any] = Outgoing(lambda: clock[0], 1000)
 
     class Counted(Other):
         @property
