@@ -25,6 +25,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
 from lanchat_server.passwords import PasswordHasher
+from lanchat_server.reserve import MIB, Reserve
 from lanchat_server.service.admin_channel import (
     ADMIN_FILE,
     ANSWER_TIMEOUT,
@@ -70,7 +71,8 @@ def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -
             raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
         if operation == "backup":
             file = config.data_dir / BACKUP_FILE
-            return describe_backup(backup_at_rest(file, config.database, config.data_dir))
+            reserve = Reserve(config.data_dir, config.disk_reserve_mib * MIB)
+            return describe_backup(backup_at_rest(file, config.database, config.data_dir, reserve))
         return asyncio.run(_at_rest(config, operation, arguments))
     except Fenced as error:
         raise AdminError(_("A server started meanwhile: give the command again")) from error

@@ -23,6 +23,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, InviteRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.passwords import PasswordHasher
+from lanchat_server.reserve import Reserve
 from lanchat_server.service.errors import Refused
 from lanchat_server.store import SqlStore
 
@@ -335,11 +336,11 @@ async def _backup(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return await host.backup()
 
 
-def make_backup(store: SqlStore, data_dir: Path) -> dict[str, Any]:
+def make_backup(store: SqlStore, data_dir: Path, reserve: Reserve) -> dict[str, Any]:
     """Write a backup into the data directory, for whoever asked to move it away: a server that runs as another user
     could not write where that one wants it. Raises StoreError."""
     file = data_dir / BACKUP_FILE
-    return describe_backup(backup(file, store, data_dir / "keys"))
+    return describe_backup(backup(file, store, data_dir / "keys", reserve))
 
 
 def describe_backup(summary: Summary) -> dict[str, Any]:

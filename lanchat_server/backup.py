@@ -31,6 +31,7 @@ from lanchat.store.files import make_private_folder, read_private, reading, repl
 from lanchat_server import key_swap
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
+from lanchat_server.reserve import Reserve
 from lanchat_server.store import SqlStore, dump, open_store, reads, schema
 from lanchat_server.store.soundness import Soundness
 
@@ -67,28 +68,28 @@ class Summary(msgspec.Struct, frozen=True):
     messages: int
 
 
-def backup(file: Path, store: SqlStore, keys: Path) -> Summary:
+def backup(file: Path, store: SqlStore, keys: Path, reserve: Reserve | None = None) -> Summary:
     """Write a backup of the store, as it is at this moment, and of the files in the folder `keys`.
 
     Safe beside the writer, from any thread. `file` is replaced when all of it is written, and only then; mode 0600.
-    Raises StoreError.
+    Raises StoreError, also when the `reserve` would be used.
     """
     try:
         with replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            return _write(archive, store, keys)
+            return _write(archive, store, keys, reserve or Reserve(file.parent, 0))
     except OSError as error:
         raise StoreError(
             _("Cannot write {file}: {reason}").format(file=file, reason=error.strerror or error)
         ) from error
 
 
-def backup_at_rest(file: Path, url: str | None, data_dir: Path) -> Summary:
+def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: Reserve | None = None) -> Summary:
     """`backup` of a server that does not run. Raises StoreError, also when it does run."""
     store = open_store(url, data_dir, migrate=False)
     try:
         store.claim_lease()
         key_swap.settle(data_dir / "keys", store.log)
-        return backup(file, store, data_dir / "keys")
+        return backup(file, store, data_dir / "keys", reserve)
     finally:
         store.close()
 
@@ -127,13 +128,13 @@ def _file_problem(error: OSError, file: Path) -> str:
 # Writing
 
 
-def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path) -> Summary:
-    digests = {f"keys/{name}": _add(archive, f"keys/{name}", [content]) for name, content in _read_keys(keys)}
+def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path, reserve: Reserve) -> Summary:
+    digests = {f"keys/{name}": _add(archive, f"keys/{name}", [content], reserve) for name, content in _read_keys(keys)}
     with store.reading() as connection:
         log = reads.read_log(connection)
         assert log is not None
         for table in dump.TABLES:
-            digests[f"tables/{table.name}"] = _add(archive, f"tables/{table.name}", _lines(connection, table))
+            digests[f"tables/{table.name}"] = _add(archive, f"tables/{table.name}", _lines(connection, table), reserve)
         summary = _summary(connection, log)
     manifest = Manifest(FORMAT, schema.REVISION, time.time_ns() // 1_000_000, log.log_id, log.epoch, digests)
     archive.writestr(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
@@ -146,10 +147,11 @@ def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
         yield encode(row) + b"\n"
 
 
-def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[bytes]) -> bytes:
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[bytes], reserve: Reserve) -> bytes:
     digest = hashlib.sha256()
     with archive.open(name, "w", force_zip64=True) as member:
         for part in parts:
+            reserve.wrote(len(part))
             digest.update(part)
             member.write(part)
     return digest.digest()

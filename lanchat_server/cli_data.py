@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from lanchat.i18n import _, ngettext
 from lanchat.store.files import Destination, open_private
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
+from lanchat_server.reserve import EVERY, MIB, Reserve
 
 
 @contextmanager
@@ -50,8 +50,9 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     try:
         made = run_admin(settings, "backup", {})
         # Never a path from the answer.
-        _claim(settings.data_dir / BACKUP_FILE, destination, options.file)
-    except AdminError as error:
+        reserve = Reserve(settings.data_dir, settings.disk_reserve_mib * MIB)
+        _claim(settings.data_dir / BACKUP_FILE, destination, options.file, reserve)
+    except (AdminError, StoreError) as error:
         raise CliError(FAILED, str(error)) from None
     finally:
         destination.abandon()
@@ -60,11 +61,14 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) 
     return DONE
 
 
-def _claim(made: Path, destination: Destination, file: Path) -> None:
-    """Copy the server's backup to where the administrator wants it; other disks included, never half of it."""
+def _claim(made: Path, destination: Destination, file: Path, reserve: Reserve) -> None:
+    """Copy the server's backup to where the administrator wants it; other disks included, never half of it. Raises
+    StoreError when that uses the reserve."""
     try:
         with open(open_private(made, os.O_RDONLY), "rb") as source:
-            shutil.copyfileobj(source, destination.stream, 1 << 20)
+            while octets := source.read(EVERY):
+                reserve.wrote(len(octets))
+                destination.stream.write(octets)
         destination.finish()
     except OSError as error:
         raise _unwritable(file, error) from None

@@ -185,12 +185,52 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     if search := report.get("search"):
         text = _("The search is being indexed anew: {done} of {all} messages")
         lines.append(text.format(done=search["indexed"], all=search["of"]))
+    lines += storage_lines(report.get("storage", {}))
     lines += clock_lines(report.get("clock", {}))
     for room in report["rooms"]:
         members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
         lines.append(f"  {shown(room['name'])}: {messages}, {members}")
     return lines
+
+
+def storage_lines(report: Mapping[str, Any]) -> list[str]:
+    """What is stored, and how much more there is room for."""
+    if report.get("log_octets") is None:
+        return []
+    taken, most = size_text(report["log_octets"]), report["log_octets_max"]
+    text = _("Messages take {size} of {most}") if most else _("Messages take {size}")
+    parts = [text.format(size=taken, most=size_text(most))]
+    if report["disk_free_octets"] is not None:
+        text = _("{free} free on the disk, {reserve} of it a reserve")
+        sizes = {"free": size_text(report["disk_free_octets"]), "reserve": size_text(report["disk_reserve_octets"])}
+        parts.append(text.format(**sizes))
+    if not report["database_disk_known"]:
+        parts.append(_("the disk of the database server is not known here"))
+    lines = [", ".join(parts)]
+    if warning := storage_warning(report):
+        lines.append(warning)
+    if names := report["users_over_quota"]:
+        text = _("Have used up what one person may store a day: {names}")
+        lines.append(text.format(names=shown(", ".join(names))))
+    return lines
+
+
+def storage_warning(report: Mapping[str, Any]) -> str:
+    """What to say of too little room; empty while there is enough."""
+    return {
+        "near": _("Warning: room for new messages is getting short"),
+        "close": _("Warning: there is hardly any room for new messages"),
+        "full": _("No room: nothing new is stored until there is some"),
+    }.get(report.get("state", ""), "")
+
+
+def size_text(octets: int) -> str:
+    """Octets for a person."""
+    for limit, text in ((1e9, _("{number} GB")), (1e6, _("{number} MB"))):
+        if octets >= limit:
+            return text.format(number=f"{octets / limit:.1f}")
+    return _("{number} KB").format(number=f"{octets / 1e3:.1f}")
 
 
 def clock_lines(report: Mapping[str, Any]) -> list[str]:

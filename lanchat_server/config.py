@@ -73,7 +73,8 @@ class Smtp(Concealing, frozen=True):
 class ServerConfig(Concealing, frozen=True):
     """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port`
     0: any free one. `public_host` empty: invite links name the address that the server finds by itself. `metrics_port`
-    0: none; it is served on the loopback address only. Rates are per second. `json_output`: the ready line is JSON."""
+    0: none; it is served on the loopback address only. Rates are per second. `user_octets_per_day`, `log_octets`,
+    `disk_reserve_mib` 0: no such bound. `json_output`: the ready line is JSON."""
 
     concealed = frozenset({"database"})  # a password is in it
 
@@ -102,6 +103,9 @@ class ServerConfig(Concealing, frozen=True):
     rooms_per_day: int = Limits().rooms_per_day
     accounts_per_day: int = Limits().accounts_per_day
     invites_per_day: int = Limits().invites_per_day
+    user_octets_per_day: int = Limits().user_octets_per_day
+    log_octets: int = Limits().log_octets
+    disk_reserve_mib: int = 256
     smtp: Smtp | None = None
     metrics_port: int = 0
 
@@ -207,6 +211,7 @@ def secrets_of(url: str | None) -> list[str]:
 
 _PORT = _integer(0, 65535)
 _COUNT = _integer(1, 1_000_000)
+_OCTETS = _integer(0, 1 << 60)
 
 
 class Setting(NamedTuple):
@@ -245,6 +250,9 @@ SETTINGS = (
     Setting("limits.rooms_per_day", "rooms_per_day", _COUNT),
     Setting("limits.accounts_per_day", "accounts_per_day", _COUNT),
     Setting("limits.invites_per_day", "invites_per_day", _COUNT),
+    Setting("limits.user_octets_per_day", "user_octets_per_day", _OCTETS),
+    Setting("limits.log_octets", "log_octets", _OCTETS),
+    Setting("limits.disk_reserve_mib", "disk_reserve_mib", _integer(0, 1 << 30)),
     Setting("passwords.memory_kib", "argon2.memory_kib", _integer(ARGON2_MEMORY_KIB, 4 << 20)),
     Setting("passwords.time_cost", "argon2.time_cost", _integer(ARGON2_TIME_COST, 100)),
     Setting("passwords.parallelism", "argon2.parallelism", _integer(1, 64)),

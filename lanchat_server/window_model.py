@@ -13,6 +13,7 @@ import msgspec
 
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.identity import parse_invite_untrusted
+from lanchat_server.cli_users import storage_lines, storage_warning
 from lanchat_server.service.server import Ready
 from lanchat_server.window_thread import Ended, Event, Figures, Running
 
@@ -98,6 +99,12 @@ class Model(msgspec.Struct):
         if latency:  # 0: nothing was committed yet
             parts.append(_("database {time} ms").format(time=f"{latency:.1f}"))
         return " · ".join(parts)
+
+    def storage_line(self) -> str:
+        """Too little room, and of what; empty while all is well."""
+        report = self.status.get("storage", {})
+        warning = storage_warning(report)
+        return ". ".join([warning, *storage_lines(report)[:1]]) if warning else ""
 
     def setup_line(self) -> str:
         """How the first account is made; empty when there is one."""

@@ -103,7 +103,7 @@ class ServerView:
         _set(self._state, model.state_line())
         self._dot.configure(foreground=self._dot_colour(model.state))
         self._show_button(model.state)
-        self._show_problem(model.problem)
+        self._show_problem(model.problem or model.storage_line())
         if model.identity != self._identity:
             self._show_identity(model.identity)
         self._show_online(model)

@@ -43,6 +43,9 @@ class View(Protocol):
     def refused(self, event: api.LineRefused) -> None:
         """A message that was shown as not stored yet will never be stored."""
 
+    def waits(self, event: api.LineWaits) -> None:
+        """The server has no room for a message that was shown as not stored yet."""
+
     def trouble(self, text: str) -> None:
         """Why what comes cannot be stored on this computer."""
 
@@ -157,6 +160,8 @@ class Follower:
             case api.LineRefused(id, room) if room == self.room and id in self._pending:
                 self._pending.discard(id)
                 view.refused(event)
+            case api.LineWaits(id, room) if room == self.room and id in self._pending and not event.again:
+                view.waits(event)
             case api.RoomLive(room, head) if room == self.room:
                 self.head = max(self.head, head)
                 self._say_live(view)

@@ -62,6 +62,10 @@ class EventView:
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
 
+    def waits(self, event: api.LineWaits) -> None:
+        values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
+        self._aside(values, _("A message waits: {reason}").format(reason=shown(event.text)))
+
     def trouble(self, text: str) -> None:
         self._output.warn(shown(text))
 

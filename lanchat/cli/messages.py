@@ -77,9 +77,12 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
     except api.CommandError as error:
         if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
             raise
+        # With a code it says what the message waits for.
+        waits = shown(error.text) if error.code is not None else ""
         if not pending_allowed:
-            raise CliError(NOT_STORED, _("Not stored in time: the message is kept and sent later")) from error
-        text = _("Not stored yet: the message is kept and sent later")
+            text = waits or _("Not stored in time: the message is kept and sent later")
+            raise CliError(NOT_STORED, text) from error
+        text = waits or _("Not stored yet: the message is kept and sent later")
         session.output.row({"id": id, "room": name, "stored": False} | more, text)
         return
     text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=seq)

@@ -154,6 +154,7 @@ class Line(msgspec.Struct, frozen=True):
     server refused it. Times are seconds since the epoch: `sent_at` by the author's clock, `stored_at` by the server's.
     `verified`: the author's signature was checked (a line whose signature fails is never shown).
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
+    `waits`: why the server has no room for it now, in the person's language.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Line(msgspec.Struct, frozen=True):
     read: int = 0
     members: int = 0
     verified: bool = True
+    waits: str = ""
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):
@@ -412,7 +414,7 @@ class React(msgspec.Struct, frozen=True):
 
 class WaitDecided(msgspec.Struct, frozen=True):
     """-> int, the number under which message `id` was stored; raises REFUSED with its code, or TIMEOUT (it stays in
-    the outbox)."""
+    the outbox), with a code when the server has no room for it."""
 
     id: str
     timeout: float = 10.0
@@ -631,6 +633,17 @@ class LineRefused(msgspec.Struct, frozen=True):
     made_here: bool = True
 
 
+class LineWaits(msgspec.Struct, frozen=True):
+    """The server has no room for a message of this user now: it stays in the outbox and is offered again. `again`: it
+    was told before, and `text` is what is true now."""
+
+    id: str
+    room: int
+    code: Code
+    text: str
+    again: bool = False
+
+
 class PeopleChanged(msgspec.Struct, frozen=True):
     """Accounts that are new or changed (name, role, presence)."""
 
@@ -645,5 +658,5 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
 
 Event = (
     StateChanged | ServerFound | ServersLeftOut | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
-    | LineChanged | LineStored | LineRefused | PeopleChanged | ReceiptsChanged | Notice
+    | LineChanged | LineStored | LineRefused | LineWaits | PeopleChanged | ReceiptsChanged | Notice
 )  # fmt: skip

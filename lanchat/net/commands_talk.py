@@ -64,8 +64,12 @@ def _send(member: "Member", room: int, kind: Kind, body: str, ref: int) -> Outbo
 async def wait_decided(client: "Client", command: api.WaitDecided) -> int:
     member = client.logged_in()
     key = _parse_id(command.id)
-    await member.wait_for(lambda: member.decision(key) is not None, command.timeout)
+    waits = member.book.waits
+    await member.wait_for(lambda: member.decision(key) is not None or key in waits, command.timeout)
     decision = member.decision(key)
+    if decision is None and key in waits:
+        code, text = waits[key]
+        raise CommandError(Trouble.TIMEOUT, text, code)
     if isinstance(decision, wire.Code):
         raise CommandError(Trouble.REFUSED, code_text(decision), decision)
     if decision is None:

@@ -19,7 +19,7 @@ from lanchat.net import api
 from lanchat.net.driver import Driver
 from lanchat.net.late import LateRecords
 from lanchat.net.rooms import RoomBook
-from lanchat.net.words import code_text, known_code, offline, reason_text, refusal, unreadable
+from lanchat.net.words import code_text, known_code, offline, reason_text, refusal, unreadable, waits_text
 from lanchat.protocol import wire
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.client import events as core_events
@@ -295,6 +295,8 @@ class Member:
                 self._emit(api.RoomLive(event.room, event.head))
                 if self.book.misses_unread(event.room):
                     self.in_background(partial(self._fetch_unread, event.room))
+            case core_events.MessagesWait():
+                self._messages_wait(event)
             case core_events.MessageStored() | core_events.MessageRefused():
                 self._message_decided(event)
             case core_events.RoomUpdated():
@@ -437,6 +439,7 @@ class Member:
     def _message_decided(self, event: core_events.MessageStored | core_events.MessageRefused) -> None:
         key = event.key
         item = self._made.pop(key, None)
+        self.book.waits.pop(key, None)
         if len(self._decided) >= DECIDED_MAX:
             del self._decided[next(iter(self._decided))]
         if isinstance(event, core_events.MessageStored):
@@ -448,6 +451,15 @@ class Member:
             text = code_text(event.code)
             made_here = item is not None
             self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text, made_here))
+
+    def _messages_wait(self, event: core_events.MessagesWait) -> None:
+        code, text = known_code(event.code), waits_text(event.code, event.wait)
+        for key in event.keys:
+            before = self.book.waits.get(key)
+            if key not in self._decided and before != (code, text):
+                self.book.waits[key] = code, text
+                again = before is not None and before[0] is code
+                self._emit(api.LineWaits(message_id(key), key.room, code, text, again))
 
     async def _records_stored(self, event: core_events.RecordsStored) -> None:
         if event.room not in self._late:

@@ -21,7 +21,7 @@ from lanchat.protocol.client.ports import LocalStore, OutboxItem
 from lanchat.protocol.messages import Header, Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.names import inert, name_key
 from lanchat.protocol.records import Record
-from lanchat.protocol.wire import MemberCursor, PresenceState, Room, RoomKind, User
+from lanchat.protocol.wire import Code, MemberCursor, PresenceState, Room, RoomKind, User
 
 # More than people read; counting on would read the whole room at each start.
 UNREAD_MAX = 1000
@@ -50,6 +50,8 @@ class RoomBook:
         self._store = store
         self._states: dict[int, RoomState] = {}
         self._watched: set[int] = set()
+        # One's own messages for which the server has no room: why, as code and in words.
+        self.waits: dict[MessageKey, tuple[Code, str]] = {}
 
     def state(self, room: int) -> RoomState:
         """Of a room; read from the local copy the first time."""
@@ -264,6 +266,7 @@ class RoomBook:
             text=item.message.body.decode(),
             sent_at=header.sent_ms / 1000,
             stored_at=0.0,
+            waits=self.waits[item.key][1] if seq is None and item.key in self.waits else "",
         )
         return self._with_receipts(self._with_reply(line, header))
 

@@ -1,5 +1,7 @@
 """What people read when something does not work: one line for each code, reason and kind of trouble."""
 
+import time
+
 from lanchat.i18n import _
 from lanchat.net.api import CommandError, Trouble
 from lanchat.protocol.client.states import Reason
@@ -55,8 +57,20 @@ def code_text(code: int) -> str:
         Code.ROOM_ARCHIVED: _("The room is archived: it can be read, and nothing can be sent there"),
         Code.ROOM_DELETED: _("The room was deleted: nothing can be sent there any more"),
         Code.UNSUPPORTED_KIND: _("The server does not take messages of this kind"),
+        Code.DISK_FULL: _("The server's disk is nearly full, so that it stores nothing new: tell its administrator"),
+        Code.LOG_FULL: _("The server stores as many messages as it is allowed to: tell its administrator"),
+        Code.USER_QUOTA: _("You have written as much as this server stores for one person a day"),
     }
     return texts.get(code) or _("The server refused")
+
+
+def waits_text(code: int, wait: float) -> str:
+    """Why a message waits, and until when."""
+    then = _("The message is kept and goes by itself when there is room")
+    if code == Code.USER_QUOTA:
+        clock = time.strftime("%H:%M", time.localtime(time.time() + wait))
+        then = _("The message is kept and goes by itself, at {time} or a little later").format(time=clock)
+    return f"{code_text(code)}. {then}"
 
 
 def known_code(code: int) -> Code:

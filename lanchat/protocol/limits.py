@@ -69,6 +69,7 @@ SEARCH_HITS_MAX = 50
 MESSAGE_RATE_MAX = 1e6
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_Octets = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Limits(msgspec.Struct, array_like=True, frozen=True):
@@ -87,3 +88,7 @@ class Limits(msgspec.Struct, array_like=True, frozen=True):
     rooms_per_day: _Count = 100
     accounts_per_day: _Count = 200
     invites_per_day: _Count = 100
+    # What messages and refusals of one user may take within a day, and of all users for ever; 0: no bound. A text of a
+    # line takes some 700 octets, so that the first are 150,000 texts.
+    user_octets_per_day: _Octets = 100 << 20
+    log_octets: _Octets = 0

@@ -52,7 +52,8 @@ Place = Annotated[bytes, msgspec.Meta(max_length=PLACE_OCTETS_MAX)]
 
 
 class Code(enum.IntEnum):
-    """Why something was refused; 1–99 a request, 100 and up a message (a decision that never changes)."""
+    """Why something was refused; 1–99 a request, 100–199 a message (a decision that never changes); 200 and up: there
+    is no room for what a request makes, or a message waits for room."""
 
     BAD_REQUEST = 1
     BAD_CREDENTIALS = 2
@@ -91,6 +92,10 @@ class Code(enum.IntEnum):
     TOO_MANY_CHANGES = 109
     ROOM_ARCHIVED = 110
     ROOM_DELETED = 111
+
+    DISK_FULL = 200
+    LOG_FULL = 201
+    USER_QUOTA = 202
 
 
 class RoomKind(enum.IntEnum):
@@ -241,10 +246,12 @@ class NotTaken(msgspec.Struct, array_like=True, frozen=True):
 
 class Busy(_Frame, frozen=True, tag=20):
     """Over the rate, or the server cannot store now: try again after so many milliseconds. One for everything that was
-    not taken at a time; `not_taken` names it, as far as there is room."""
+    not taken at a time; `not_taken` names it, as far as there is room. `code`: these wait for room, other messages need
+    not."""
 
     retry_ms: U32
     not_taken: Annotated[list[NotTaken], msgspec.Meta(max_length=NOT_TAKEN_MAX)]
+    code: U32 = 0
 
 
 class Pong(_Frame, frozen=True, tag=21):

@@ -84,7 +84,9 @@ def message_block(message: Message, width: int, kit: Kit, me: int, named: bool) 
         _quotation(sheet, line)
     _text(sheet, line)
     if line.refused is not None:
-        _reason(sheet, line)
+        _reason(sheet, _("Not sent: {reason}").format(reason=words.refusal(line.refused)))
+    elif line.waits and line.seq is None:
+        _reason(sheet, line.waits)
     if line.reactions and not line.deleted:
         _chips(sheet, line.reactions, me)
     _meta(sheet, line)
@@ -210,10 +212,8 @@ def _emoji(sheet: _Sheet, x: int, y: int, name: str, height: int) -> None:
     sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, palette.on_chip))
 
 
-def _reason(sheet: _Sheet, line: Line) -> None:
-    assert line.refused is not None
+def _reason(sheet: _Sheet, text: str) -> None:
     kit = sheet.kit
-    text = _("Not sent: {reason}").format(reason=words.refusal(line.refused))
     height = kit.height[Font.SMALL_BOLD]
     sheet.y += kit.px(3)
     for row in wrap(text, sheet.limit, sheet.measure(Font.SMALL_BOLD), lambda name: 0):

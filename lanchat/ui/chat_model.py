@@ -172,6 +172,10 @@ class ChatModel:
                 if timeline and event.room == timeline.room and timeline.was_refused(event.id, event.code):
                     return Part.LINES
                 return self.notice(event.text)
+            case api.LineWaits():
+                if timeline and event.room == timeline.room and timeline.now_waits(event.id, event.text):
+                    return Part.LINES
+                return Part.NONE if event.again else self.notice(event.text)
             case _:
                 return Part.NONE
 

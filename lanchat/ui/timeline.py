@@ -106,8 +106,8 @@ class Timeline:
     def _add_unstored(self, line: Line) -> bool:
         for index, other in enumerate(self.unstored):
             if other.id == line.id:
-                # The answer to sending may come after the news that it was refused.
-                kept = replace(line, refused=line.refused or other.refused)
+                # The answer to sending may come after the news that it was refused, or waits.
+                kept = replace(line, refused=line.refused or other.refused, waits=line.waits or other.waits)
                 self.unstored[index] = kept
                 return other != kept
         if any(other.id == line.id for other in self.stored):
@@ -126,13 +126,21 @@ class Timeline:
     def was_stored(self, identity: str, seq: int) -> bool:
         """The server numbered a line of this person."""
         line = next((line for line in self.unstored if line.id == identity), None)
-        return line is not None and self.add(replace(line, seq=seq))
+        return line is not None and self.add(replace(line, seq=seq, waits=""))
 
     def was_refused(self, identity: str, code: Code) -> bool:
         """The server refused a line of this person; it stays, with the reason."""
         for index, line in enumerate(self.unstored):
             if line.id == identity:
                 self.unstored[index] = replace(line, refused=code)
+                return True
+        return False
+
+    def now_waits(self, identity: str, reason: str) -> bool:
+        """The server has no room for a line of this person now; whether it is one of these."""
+        for index, line in enumerate(self.unstored):
+            if line.id == identity:
+                self.unstored[index] = replace(line, waits=reason)
                 return True
         return False
 

@@ -62,6 +62,7 @@ def refusal(code: Code) -> str:
         Code.NOT_ALLOWED: _("you may not do that here"),
         Code.ROOM_ARCHIVED: _("the room is archived"),
         Code.ROOM_DELETED: _("the room was deleted"),
+        Code.TOO_MANY_CHANGES: _("it was edited, or reacted to, as often as this server allows"),
     }.get(code, _("the server did not take it (code {code})").format(code=int(code)))
 
 
@@ -199,6 +200,8 @@ def ticks(line: Line) -> str:
     """What clock and ticks of a message mean."""
     if line.refused is not None:
         return _("Not sent: {reason}").format(reason=refusal(line.refused))
+    if line.seq is None and line.waits:
+        return _sentence(line.waits)
     if line.seq is None:
         return _("Not stored yet. It is kept on this computer and handed in as soon as possible.")
     if not line.members:

@@ -21,19 +21,19 @@ class BusyAnswers:
     """Bounded per session by what one `Busy` names; what is beyond that stays unnamed."""
 
     def __init__(self) -> None:
-        self._sessions: dict[int, _Untaken] = {}
+        self._untaken: dict[tuple[int, int], _Untaken] = {}
 
-    def note(self, session: int, key: MessageKey, wait: float, now: float) -> None:
-        """A message was not taken; the session may come back after `wait` seconds."""
-        untaken = self._sessions.setdefault(session, _Untaken())
+    def note(self, session: int, key: MessageKey, wait: float, now: float, code: int = 0) -> None:
+        """A message was not taken; the session may come back after `wait` seconds. `code`: it waits for room."""
+        untaken = self._untaken.setdefault((session, code), _Untaken(code))
         untaken.wait = max(untaken.wait, wait)
         untaken.now = now
         untaken.add(key)
 
     def take(self) -> list[Answer]:
-        """One answer for each session of which something was noted since the last call."""
-        sessions, self._sessions = self._sessions, {}
-        return [Answer(session, untaken.busy(), untaken.now) for session, untaken in sessions.items()]
+        """One answer for each session and code of which something was noted since the last call."""
+        untaken, self._untaken = self._untaken, {}
+        return [Answer(session, item.busy(), item.now) for (session, _), item in untaken.items()]
 
 
 class _Range(msgspec.Struct):
@@ -48,6 +48,7 @@ class _Range(msgspec.Struct):
 
 
 class _Untaken(msgspec.Struct):
+    code: int
     wait: float = 0.0
     now: float = 0.0
     ranges: list[_Range] = []
@@ -61,4 +62,6 @@ class _Untaken(msgspec.Struct):
             self.ranges.append(_Range(key, key.n))
 
     def busy(self) -> Busy:
-        return Busy(max(1, round(self.wait * 1000)), [NotTaken(*item.first, item.last) for item in self.ranges])
+        return Busy(
+            max(1, round(self.wait * 1000)), [NotTaken(*item.first, item.last) for item in self.ranges], self.code
+        )

@@ -71,5 +71,10 @@ class CoreConfig(msgspec.Struct, frozen=True):
     # What one text may collect: each is looked at when somebody searches or comes back.
     edits_per_message: int = 200
     reactions_per_message: int = 2000
+    # What messages of one user may take within a day, and of all for ever (usage.py); 0: no bound.
+    user_octets_per_day: int = 0
+    log_octets: int = 0
+    # When whoever waits for room comes again, unless it is known when there will be some.
+    room_retry: float = 30.0
     # How long a client waits after a commit failed.
     busy_retry: float = 0.5

@@ -20,6 +20,7 @@ from lanchat.protocol.records import Head, Record
 from lanchat.protocol.wire import PresenceState, Receipt
 from lanchat_server.core.bucket import TokenBucket
 from lanchat_server.core.busy import BusyAnswers
+from lanchat_server.core.closed import Closed
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.fetches import Fetches
@@ -53,6 +54,7 @@ class ServerCore:
         self._intake = Intake(config)
         self._outbox = Outbox(config)
         self._busy = BusyAnswers()
+        self.closed = Closed(config.room_retry)
         self._fetches = Fetches(config)
         self._recent = RecentRecords(config)
         self._heartbeat = Heartbeat(config, now)
@@ -176,6 +178,10 @@ class ServerCore:
         except ProtocolError:
             return "submit_malformed"
         own = header.device == session.device
+        lack = self.closed.reason(session.user, now) if own else self.closed.for_everybody(now)
+        if lack is not None and header.kind is not Kind.DELETE:
+            self._busy.note(session.id, header.key, lack.wait, now, lack.code)
+            return f"waits_{lack.code.name.lower()}"
         if own and self._intake.held:
             self._intake.offered(RunKey(header.room, header.device, header.run), header.n, now)
         config = self.config
@@ -189,7 +195,8 @@ class ServerCore:
             return "submit_over_rate"
         session.messages.spend()
         self._total_rate.spend()
-        self._intake.put(Submission(session.id, message, header, own=own))
+        # A deletion does not wait for those before it that wait for room.
+        self._intake.put(Submission(session.id, message, header, own=own, force=lack is not None))
         return None
 
     def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:
@@ -281,6 +288,10 @@ class ServerCore:
         self._relay(outcome, now)
         for submission, expected in outcome.early:
             self._wait_for_predecessor(submission, expected, now)
+        for submission, author, lack in outcome.waiting:
+            self.counters[f"waits_{lack.code.name.lower()}"] += 1
+            self.closed.note(author, lack, now)
+            self._busy.note(submission.session, submission.header.key, lack.wait, now, lack.code)
         for submission, decision in outcome.decided:
             if decision.code not in FORGERIES:
                 self._intake.release(submission.run, submission.header.n)

@@ -15,7 +15,7 @@ is still stored, after its successors: losing it would be worse.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,8 +25,10 @@ from lanchat.protocol.keys import sha256
 from lanchat.protocol.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.records import Head, Record, blanked, chain_hash, sign_head
 from lanchat.protocol.wire import Code, Role
+from lanchat_server.core import usage
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.meter import Lack, Meter, Near
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
 from lanchat_server.core.ports import Store, Transaction
 
@@ -61,12 +63,16 @@ class Committed(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct):
     """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
-    of which one was taken without its predecessor."""
+    of which one was taken without its predecessor. `waiting`: submissions for which there is no room, with the author.
+    `near`: whose quotas are nearly used up. `log_octets`: what the log takes now."""
 
     decided: list[tuple[Submission, Decision]] = []
     early: list[tuple[Submission, int]] = []
     committed: dict[int, Committed] = {}
     gaps: list[RunKey] = []
+    waiting: list[tuple[Submission, int, Lack]] = []
+    near: list[Near] = []
+    log_octets: int = 0
     repeated: int = 0
 
 
@@ -113,7 +119,7 @@ class Sequencer:
         self._directory = directory
         self._log_key = log_key
         self._progress = Progress(config.progress_max)
-        self._changes_max = {Kind.EDIT: config.edits_per_message, Kind.REACTION: config.reactions_per_message}
+        self._config = config
 
     def commit(self, store: Store, batch: list[Submission], now_ms: int) -> Outcome:
         """Decide and store a batch. `now_ms`: what the clock shows; it may be earlier than at the batch before.
@@ -121,7 +127,7 @@ class Sequencer:
         runs = {submission.run for submission in batch}
         try:
             with store.transaction() as tx:
-                draft = _Draft(self._directory, tx, now_ms, self._changes_max)
+                draft = _Draft(self._directory, tx, now_ms, self._config)
                 draft.look_up(batch, {run: last for run in runs if (last := self._progress.get(run)) is not None})
                 for submission in _author_order(batch):
                     draft.judge(submission)
@@ -142,11 +148,14 @@ class Sequencer:
 class _Draft:
     """One transaction in the making."""
 
-    def __init__(self, directory: Directory, tx: Transaction, now_ms: int, changes_max: Mapping[Kind, int]) -> None:
+    def __init__(self, directory: Directory, tx: Transaction, now_ms: int, config: CoreConfig) -> None:
         self._directory = directory
         self._tx = tx
         self._now_ms = now_ms
-        self._changes_max = changes_max
+        self._changes_max = {Kind.EDIT: config.edits_per_message, Kind.REACTION: config.reactions_per_message}
+        self._meter = Meter(config, tx, now_ms)
+        # Runs of which a message waits for room: what follows waits too.
+        self._full: dict[RunKey, Lack] = {}
         self._changes: dict[ChangesKey, int] = {}
         self._known: dict[MessageKey, Decision] = {}
         self._heads: dict[int, RoomHead] = {}
@@ -180,6 +189,9 @@ class _Draft:
         changes = {changes_key(item.header) for item in batch if item.header.kind in self._changes_max}
         if changes:
             self._changes = tx.count_changes(changes)
+        devices = self._directory.devices
+        authors = {item.header.device for item in batch if item.header.device in devices}
+        self._meter.look_up({devices[device].user for device in authors})
 
     def _place_in_no_room(self, header: Header) -> tuple[int, int] | None:
         """Room and author of a message for a room that is not there."""
@@ -204,14 +216,26 @@ class _Draft:
             self._outcome.repeated += 1
             self._outcome.decided.append((submission, known))
             return
+        author = self._directory.users[self._directory.devices[header.device].user]
+        lack = self._full.get(submission.run) or self._meter.lacks(author.id, _octets(submission.message))
+        # A deletion gives room: it is taken at once, without the predecessors that wait.
+        if lack is not None and header.kind is not Kind.DELETE:
+            self._wait(submission, author, lack)
+            return
         last = self.last.get(submission.run, 0)
-        if header.n > last + 1 and not submission.force:
+        if header.n > last + 1 and not submission.force and lack is None:
             self._outcome.early.append((submission, last + 1))
+            return
+        if not self._decide(submission, author, lack):
             return
         if header.n > last + 1:
             self._outcome.gaps.append(submission.run)
-        self._decide(submission)
         self.last[submission.run] = max(last, header.n)
+
+    def _wait(self, submission: Submission, author: UserRow, lack: Lack) -> None:
+        """There is no room for this message, nor for a refusal of it."""
+        self._full.setdefault(submission.run, lack)
+        self._outcome.waiting.append((submission, author.id, lack))
 
     def _check_author(self, submission: Submission) -> Code | None:
         """A code when this cannot be shown to come from its author; such an answer is not a decision."""
@@ -221,19 +245,22 @@ class _Draft:
             return Code.UNKNOWN_DEVICE
         return None if submission.genuine else Code.BAD_SIGNATURE
 
-    def _decide(self, submission: Submission) -> None:
-        header = submission.header
+    def _decide(self, submission: Submission, author: UserRow, lack: Lack | None) -> bool:
+        """False: it waits. With a `lack` it is a deletion, and nothing but what can be carried out is taken."""
+        header, text = submission.header, ""
         try:
             text = body_text_untrusted(header.kind, submission.message.body)
+            code = self._check_rights(header, author)
         except ProtocolError:
-            self._refuse(submission, Code.BAD_TEXT)
-            return
-        author = self._directory.users[self._directory.devices[header.device].user]
-        code = self._check_rights(header, author)
+            code = Code.BAD_TEXT
+        if code is not None and lack is not None:
+            self._wait(submission, author, lack)
+            return False
         if code is not None:
-            self._refuse(submission, code)
-            return
-        self._store(submission, author, text)
+            self._refuse(submission, author, code)
+        else:
+            self._store(submission, author, text)
+        return True
 
     def _check_rights(self, header: Header, author: UserRow) -> Code | None:
         if author.disabled:
@@ -265,9 +292,10 @@ class _Draft:
             return Code.TOO_MANY_CHANGES
         return None
 
-    def _refuse(self, submission: Submission, code: Code) -> None:
+    def _refuse(self, submission: Submission, author: UserRow, code: Code) -> None:
         key = submission.header.key
         self._rejections.append(Rejection(key, code, self._now_ms))
+        self._meter.take(author.id, usage.REJECTION_OCTETS)
         self._settle(submission, Decision(0, code))
 
     def _store(self, submission: Submission, author: UserRow, text: str) -> None:
@@ -277,6 +305,7 @@ class _Draft:
         chain = chain_hash(self._directory.log.log_id, header.room, head.hash, record)
         self._new.setdefault(header.room, []).append(NewRecord(record, header, author.id, chain, text))
         self._heads[header.room] = RoomHead(record.seq, chain, self._now_ms)
+        self._meter.take(author.id, _octets(message))
         targets = self._targets.setdefault(header.room, {})
         if header.kind in self._changes_max:
             self._changes[changes_key(header)] = self._changes.get(changes_key(header), 0) + 1
@@ -299,7 +328,14 @@ class _Draft:
             self._outcome.committed[room] = Committed(_relayed(new), signed)
         if self._rejections:
             self._tx.reject(self._rejections)
+        self._meter.write()
+        self._outcome.near = self._meter.near
+        self._outcome.log_octets = self._tx.log_octets()
         return self._outcome
+
+
+def _octets(message: Message) -> int:
+    return usage.message_octets(len(message.header), len(message.body))
 
 
 def changes_key(header: Header) -> ChangesKey:

@@ -27,6 +27,10 @@ def publish(service: "Service") -> None:
     metrics.datagrams_in = service.counters["udp_in"]
     metrics.datagrams_out = service.counters["udp_out"]
     dropped = {reason: n for reason, n in service.counters.items() if reason.startswith("udp_")}
+    storage = service.storage
+    metrics.log_octets, metrics.disk_free_octets = storage.octets or 0, storage.free or 0
+    metrics.storage_percent = max(storage.disk_percent, storage.log_percent)
+    metrics.users_over_quota = len(core.closed.users(service.now()))
     metrics.dropped = {reason: n for reason, n in dropped.items() if reason not in ("udp_in", "udp_out")}
     metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
 
@@ -46,9 +50,24 @@ def status(service: "Service") -> dict[str, Any]:
         "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
         "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
         "clock": _clock(service),
+        "storage": _storage(service),
         "search": {"indexed": service.indexing.done, "of": service.indexing.total} if service.indexing else None,
         "counters": {**service.core.counters, **service.counters},
         **({"setup_code": code} if code else {}),
+    }
+
+
+def _storage(service: "Service") -> dict[str, Any]:
+    storage, users = service.storage, service.directory.users
+    return {
+        "state": storage.state,
+        "log_octets": storage.octets,
+        "log_octets_max": storage.most,
+        "disk_free_octets": storage.free,
+        "disk_reserve_octets": storage.reserve,
+        "database_disk_known": storage.knows_database_disk,
+        "user_octets_per_day": service.config.user_octets_per_day,
+        "users_over_quota": [users[user].name for user in service.core.closed.users(service.now())][:LISTED_MAX],
     }
 
 

@@ -10,6 +10,7 @@ from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service import figures
+from lanchat_server.service.storage import free_octets
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ log = logging.getLogger(__name__)
 async def keep_house(service: "Service") -> None:
     """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
     which must not wait when the database hangs."""
-    written: asyncio.Task[None] | None = None
     renewed = forgotten = service.now()
     compare_with_log(service)
+    written = service.background(_write(service, renew_lease=True, forget=True))
+    looked: asyncio.Task[None] | None = None
     while True:
         await asyncio.sleep(INTERVAL)
         try:
@@ -45,7 +47,9 @@ async def keep_house(service: "Service") -> None:
                 figures.publish(service)
         except Exception:
             log.exception("housekeeping failed")
-        if written is None or written.done():
+        if looked is None or looked.done():
+            looked = service.background(_look_at_disk(service))
+        if written.done():
             renew = service.now() - renewed >= LEASE_RENEWAL
             if renew:
                 renewed = service.now()
@@ -59,7 +63,7 @@ async def keep_house(service: "Service") -> None:
 async def _write(service: "Service", *, renew_lease: bool, forget: bool) -> None:
     try:
         if renew_lease:
-            await service.writer.transact(_renew_lease)
+            service.storage.octets = await service.writer.transact(_renew_lease)
         await save(service)
         await settle_clock(service)
         await settle_emails(service)
@@ -110,9 +114,17 @@ def compare_with_log(service: "Service") -> None:
         log.warning(text, behind_ms / 1000)
 
 
-def _renew_lease(tx: Transaction) -> Change[None]:
+async def _look_at_disk(service: "Service") -> None:
+    """A disk that hangs keeps nothing else waiting."""
+    storage = service.storage
+    storage.look_at(await asyncio.to_thread(free_octets, storage.folders))
+    service.core.closed.disk_full = storage.disk_full
+    storage.warn(service.now())
+
+
+def _renew_lease(tx: Transaction) -> Change[int]:
     tx.renew_lease()
-    return together(None)
+    return together(tx.log_octets())
 
 
 def _forget_allowances(now_ms: int, tx: Transaction) -> Change[None]:

@@ -29,6 +29,10 @@ _GAUGES = {
     "users_online": "Users with a session",
     "queued_submissions": "Messages that wait for the writer",
     "tls_queue_octets": "Octets queued on TLS channels",
+    "log_octets": "Octets that messages take",
+    "disk_free_octets": "Octets free on the disk with the data directory",
+    "storage_percent": "How much of what may be stored is used; the disk's reserve counts as 80, 95 or 100",
+    "users_over_quota": "Users who wait because they have used up a day's quota",
 }
 _COUNTERS = {
     "committed": "Messages stored",
@@ -54,6 +58,10 @@ class Metrics:
     users_online: int
     queued_submissions: int
     tls_queue_octets: int
+    log_octets: int
+    disk_free_octets: int
+    storage_percent: int
+    users_over_quota: int
     committed: int
     duplicates: int
     relayed: int

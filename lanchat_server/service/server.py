@@ -26,6 +26,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.reserve import MIB, Reserve
 from lanchat_server.service.acceptor import Acceptor, tls_context
 from lanchat_server.service.admin_channel import AdminChannel
 from lanchat_server.service.connection import frame_budget
@@ -353,7 +354,9 @@ class _Host:
         return self._service.status()
 
     async def backup(self) -> dict[str, Any]:
-        return await self._backups.run(partial(make_backup, self._store, self._service.config.data_dir))
+        config = self._service.config
+        reserve = Reserve(config.data_dir, config.disk_reserve_mib * MIB)
+        return await self._backups.run(partial(make_backup, self._store, config.data_dir, reserve))
 
     def wall_ms(self) -> int:
         return self._service.wall_ms()

@@ -55,6 +55,7 @@ from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
 from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.storage import Storage
 from lanchat_server.service.threads import Threads, Turns
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.service.writer import Writer
@@ -103,6 +104,8 @@ class Service:
             total_rate=config.total_rate,
             edits_per_message=config.edits_per_message,
             reactions_per_message=config.reactions_per_message,
+            user_octets_per_day=config.user_octets_per_day,
+            log_octets=config.log_octets,
         )
         self.sequencer = Sequencer(directory, keys.log_key, core_config)
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
@@ -118,6 +121,8 @@ class Service:
         self.accounts_tried = Daily[str](config.accounts_per_day)
         self.mailer = Mailer(config.smtp)
         self.metrics = Metrics()
+        self.storage = Storage(config)
+        self.core.closed.disk_full = self.storage.disk_full
         self.counters: Counter[str] = Counter()
         self.relay: DatagramRelay | None = None
         self.started = self.now()
@@ -271,6 +276,9 @@ class Service:
         else:
             stored = sum(len(committed.records) for committed in outcome.committed.values())
             self.metrics.commit(self.now() - started, stored)
+            self.storage.octets = outcome.log_octets
+            for user, percent in outcome.near:
+                log.warning("%s has used %d %% of a day's quota", self.directory.users[user].name, percent)
             self.core.committed(outcome, self.now())
         self.step()
 
@@ -333,6 +341,12 @@ class Service:
             self._touch(connection)
             self.core.remove_session(connection.session, self.now())
         self.wake()
+
+    def check_disk(self) -> None:
+        """For what makes something new. Raises Refused when the disk's reserve is reached."""
+        lack = self.core.closed.for_everybody(self.now())
+        if lack is not None and lack.code is Code.DISK_FULL:
+            raise Refused(lack.code, "the disk is nearly full", lack.wait)
 
     def over_rate(self, connection: Connection) -> float:
         """Seconds until this connection may ask again; 0: it may, and it counts."""

@@ -25,7 +25,9 @@ REST = "event loop, threads, timers"
 CLIENTS = 100
 RATES = (1000, 50)
 SECONDS = 6.0
-_LIMITS = "[limits]\nmessage_rate = 1e6\nmessage_burst = 1000000\ntotal_rate = 1e6\n"
+_LIMITS = (
+    "[limits]\nmessage_rate = 1e6\nmessage_burst = 1000000\ntotal_rate = 1e6\nuser_octets_per_day = 1000000000000\n"
+)
 
 
 def measured(rate: float) -> dict[str, float]:

@@ -17,6 +17,7 @@ MARIADB_OPTIONS = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M
 _LIMITS = """
 [limits]
 message_rate = 1000000.0
+user_octets_per_day = 1000000000000
 message_burst = 1000000
 total_rate = 1000000.0
 sessions_per_user = 100

@@ -22,7 +22,14 @@ SIZE = 10
 RATE = 4.0  # messages a second of each person
 PASSWORD = "correct horse"
 # Ten people from one address who write more than people do.
-LIMITS = "[limits]\nmessage_rate = 1000\nmessage_burst = 1000\ntotal_rate = 5000\n"
+LIMITS = """
+[limits]
+message_rate = 1000
+message_burst = 1000
+total_rate = 5000
+user_octets_per_day = 0
+disk_reserve_mib = 0
+"""
 
 
 @dataclass(slots=True)

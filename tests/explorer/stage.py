@@ -81,6 +81,7 @@ class Stage:
             send_session_keys=_nothing,
             end_sessions=_nothing,
             check_place=_nothing,
+            check_disk=_nothing,
             _connections={},
             open_session=lambda _connection, user, _device: user,
             read=lambda work: Gate(work, in_turn=False),

@@ -27,6 +27,7 @@ from tests.support.waiting import patient
 CONFIG = """
 [limits]
 message_rate = 2000
+user_octets_per_day = 0
 message_burst = 2000
 total_rate = 20000
 sessions_per_user = 8

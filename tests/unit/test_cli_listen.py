@@ -130,6 +130,12 @@ def test_a_pending_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -
     assert events[-1] == {"event": "refused", "room": "general", "id": "idwait", "code": 100}
 
 
+def test_a_pending_message_that_waits_for_room_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = [api.LineWaits("idwait", 7, Code.DISK_FULL, "full", again) for again in (False, True)]
+    events = heard(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
+    assert events[2:] == [{"event": "waits", "room": "general", "id": "idwait", "code": 200}]
+
+
 def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
     two = line(2)
     late = [

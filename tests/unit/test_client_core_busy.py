@@ -3,7 +3,7 @@
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.client.events import Path
+from lanchat.protocol.client.events import MessagesWait, Path
 from tests.unit.test_client_core_outbox import deaf_server, live_wire, say, submits
 
 
@@ -65,3 +65,42 @@ def test_a_message_that_was_not_sent_yet_keeps_its_turn() -> None:
     client.sent.clear()
     client.run_for(0.26)
     assert submits(client) == [(Path.UDP, [1, 2])]
+
+
+def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> None:
+    client = live_wire()
+    deaf_server(client)
+    say(client)
+    client.run_for(0.05)
+    known = not_taken(client, 1, 1)
+    client.to_client(Path.UDP, wire.Busy(20_000, [known], wire.Code.USER_QUOTA))
+    client.run_for(0.05)
+    (told,) = client.of_kind(MessagesWait)
+    assert [(key.n, told.code, told.wait) for key in told.keys] == [(1, wire.Code.USER_QUOTA, 20.0)]
+    say(client)
+    client.sent.clear()
+    client.run_for(19.9)
+    assert {n for _, numbers in submits(client) for n in numbers} == {2}
+    client.sent.clear()
+    client.run_for(5.2)
+    assert {n for _, numbers in submits(client) for n in numbers} == {1, 2}
+    assert len(client.core.waiting(1)) == 2
+
+
+def test_no_server_makes_a_message_wait_for_longer_than_some_minutes() -> None:
+    client = live_wire()
+    deaf_server(client)
+    say(client)
+    client.run_for(0.05)
+    client.to_client(Path.UDP, wire.Busy(2**32 - 1, [not_taken(client, 1, 1)], wire.Code.LOG_FULL))
+    client.sent.clear()
+    client.run_for(client.core.config.room_longest * 1.25 + 1)
+    assert submits(client)
+
+
+def test_a_server_that_has_no_room_for_what_nobody_wrote_is_not_heard() -> None:
+    client = live_wire()
+    strange = wire.NotTaken(99, b"x" * 16, 5, 1, 2**62)
+    client.to_client(Path.UDP, wire.Busy(1, [strange], 999))
+    client.run_for(0.05)
+    assert client.of_kind(MessagesWait) == []

@@ -45,6 +45,9 @@ rooms_total = 40
 rooms_per_day = 50
 accounts_per_day = 60
 invites_per_day = 70
+user_octets_per_day = 80
+log_octets = 90
+disk_reserve_mib = 7
 
 [passwords]
 memory_kib = 65536

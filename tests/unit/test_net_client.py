@@ -477,6 +477,31 @@ def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None
     run(scenario)
 
 
+def test_messages_that_wait_for_room_say_why_and_go_when_there_is_some(run: Any) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.register(server)
+        taken, full = server.log.submit, [True]
+
+        def submit(message: Any) -> Any:
+            key = decode_header_untrusted(message.header).key
+            if not full[0]:
+                return taken(message)
+            return wire.Busy(300, [wire.NotTaken(*key, key.n)], wire.Code.DISK_FULL)
+
+        server.log.submit = submit  # type: ignore[method-assign]
+        line = await anna.call(api.Send(ROOM, "hello?"))
+        error = await anna.fails(api.WaitDecided(line.id, patient(5)))
+        assert (error.trouble, error.code) == (api.Trouble.TIMEOUT, wire.Code.DISK_FULL)
+        (shown,) = await anna.call(api.LoadLines(ROOM))
+        assert (shown.waits, shown.refused, shown.seq) == (error.text, None, None)
+        full[0] = False
+        await until(lambda: anna.of(api.LineStored))
+        (shown,) = await anna.call(api.LoadLines(ROOM))
+        assert (shown.waits, shown.seq) == ("", 1)
+
+    run(scenario)
+
+
 def test_what_cannot_be_sent_is_said_at_once(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)

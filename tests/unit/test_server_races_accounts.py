@@ -108,6 +108,7 @@ class World:
             send_event=_nothing,
             end_sessions=_nothing,
             check_place=_nothing,
+            check_disk=_nothing,
             open_session=lambda _connection, user, _device: user,
             read=self.read,
         )

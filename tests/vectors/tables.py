@@ -158,7 +158,8 @@ def _members(kind: type[enum.IntEnum]) -> str:
 def _codes() -> str:
     lines = [_row("code", "name", "refuses"), _row("---", "---", "---")]
     for code in wire.Code:
-        lines.append(_row(str(code.value), f"`{code.name}`", "a request" if code < 100 else "a message, for ever"))
+        refused = "a request" if code < 100 else "a message, for ever" if code < 200 else "a request; a message waits"
+        lines.append(_row(str(code.value), f"`{code.name}`", refused))
     return "\n".join(lines)
 
 

@@ -46,6 +46,8 @@ class ClientConfig(msgspec.Struct, frozen=True):
     tls_try: int = 3
     submit_octets: int = 256 * 1024
     busy_longest: float = 60.0
+    # How long a message waits for room before it is offered again, whatever the server says.
+    room_longest: float = 600.0
     # What another process of the profile left behind is handed in when it has been seen waiting for this long.
     adopt_after: float = 5.0
     adopt_every: float = 5.0

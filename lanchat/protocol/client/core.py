@@ -44,6 +44,7 @@ from lanchat.protocol.client.events import (
     Event,
     KeysChanged,
     MembersChanged,
+    MessagesWait,
     Output,
     Path,
     ReconnectDue,
@@ -530,8 +531,14 @@ class ClientCore:
         self._outbox.expected(Run(frame.room, frame.device, frame.run), frame.n, self._desk.now)
 
     def _on_busy(self, frame: wire.Busy) -> None:
-        wait = min(frame.retry_ms / 1000, self.config.busy_longest)
-        self._outbox.busy(frame.not_taken, self._desk.now + wait * (1 + 0.25 * self._random()))
+        wait = min(frame.retry_ms / 1000, self.config.room_longest if frame.code else self.config.busy_longest)
+        until = self._desk.now + wait * (1 + 0.25 * self._random())
+        if not frame.code:
+            self._outbox.busy(frame.not_taken, until)
+            return
+        keys = self._outbox.put_off(frame.not_taken, until)
+        if keys:
+            self._desk.tell(MessagesWait(tuple(keys), frame.code, frame.retry_ms / 1000))
 
     # --- Requests of the shell --------------------------------------------------------------------------------------
 

@@ -98,6 +98,15 @@ class MessageRefused(msgspec.Struct, frozen=True):
     code: int
 
 
+class MessagesWait(msgspec.Struct, frozen=True):
+    """The server has no room for these now, for the reason `code`, for `wait` seconds as it says; they are offered
+    again."""
+
+    keys: tuple[MessageKey, ...]
+    code: int
+    wait: float
+
+
 class RoomUpdated(msgspec.Struct, frozen=True):
     room: Room
 
@@ -171,7 +180,7 @@ class LocalTrouble(msgspec.Struct, frozen=True):
 
 
 Event = (
-    StateMoved | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused | RoomUpdated
-    | RoomRemoved | UsersChanged | MembersChanged | CursorsChanged | CertificatesLearned | Answered | KeysChanged
-    | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalTrouble
+    StateMoved | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
+    | MessagesWait | RoomUpdated | RoomRemoved | UsersChanged | MembersChanged | CursorsChanged | CertificatesLearned
+    | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalTrouble
 )  # fmt: skip

@@ -183,11 +183,19 @@ class Outbox:
         """The server took none of these messages: nothing goes out before `until`, then these at once. Their try does
         not count: it was answered."""
         self._pause_until = max(self._pause_until, until)
+        self.put_off(not_taken, until)
+
+    def put_off(self, not_taken: Iterable[NotTaken], until: float) -> list[MessageKey]:
+        """These go out again at `until`, and their try does not count; which of them wait here."""
+        keys = []
         for item in not_taken:
-            for n, waiting in self._runs.get(Run(item.room, item.device, item.run), {}).items():
+            run = Run(item.room, item.device, item.run)
+            for n, waiting in self._runs.get(run, {}).items():
                 if item.n <= n <= item.last and waiting.tries:
                     waiting.due, waiting.wait = until, self._config.retry_first
                     waiting.tries -= 1
+                    keys.append(MessageKey(*run, n))
+        return keys
 
     def _window(self, held: frozenset[int]) -> Iterable[tuple[Run, list[_Waiting]]]:
         for run_key, run in self._runs.items():

@@ -118,6 +118,7 @@ async def get_profile(service: "Service", connection: "Connection", _operation: 
 
 async def set_profile(service: "Service", connection: "Connection", operation: wire.SetProfile) -> wire.Done:
     """Another display name or address; the device's certificate is renewed to carry the name."""
+    service.check_disk()
     user = _user(service, connection)
     display_name, email = operation.display_name, operation.email
     try:

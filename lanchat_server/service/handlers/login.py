@@ -86,6 +86,7 @@ async def register(service: "Service", connection: "Connection", operation: wire
     if service.config.registration is not Registration.INVITE and service.directory.is_like_a_user(name):
         raise Refused(Code.NAME_TAKEN, "name taken")
     service.check_place(0)
+    service.check_disk()
     # Counted here too, before the password is hashed: else many at once would all find room.
     network = network_of(connection.address)
     if wait := service.accounts_tried.take(network, service.now()):

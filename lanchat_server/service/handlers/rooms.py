@@ -98,6 +98,7 @@ async def create_room(service: "Service", connection: "Connection", operation: w
         raise Refused(Code.NAME_INVALID, str(error)) from error
     if operation.kind is RoomKind.DIRECT or name.casefold().startswith(DIRECT_PREFIX):
         raise Refused(Code.NAME_INVALID, "this name is for direct rooms")
+    service.check_disk()
     user, now_ms, room_id = _user(connection), service.wall_ms(), secrets.randbits(62) + 1
 
     def job(tx: Transaction) -> Change[RoomRow]:
@@ -142,6 +143,7 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     def job(tx: Transaction) -> Change[RoomRow]:
         opened = accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
         if opened.value.id == room_id:
+            service.check_disk()
             _count_room(service, tx, opened.value)
         return opened
 
