@@ -1,7 +1,8 @@
 """Fixtures for every test folder, and the rules that hold for every test.
 
 * No secret reaches a log (support/leaks.py).
-* A test leaves no thread behind that would keep the program from ending.
+* A test leaves no thread behind that would keep the program from ending, a file's tests none of their own that would
+  take time from the tests after them.
 * Nobody is on the network but the tests of the same worker (support/own_network.py).
 * The same examples in every run: hypothesis draws from fixed seeds and keeps no memory of earlier failures
   (`HYPOTHESIS_PROFILE=explore` searches with new ones).
@@ -23,13 +24,14 @@ import pytest
 from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
 from tests.support.own_network import leave_for_own_network
+from tests.support.waiting import patient
 from tests.support.xvfb import Screen, xvfb_available
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-_THREAD_GRACE = 2.0  # seconds that a test's threads may take to end after it
+_THREAD_GRACE = patient(2.0)  # seconds that a test's threads may take to end after it
 _database_number = itertools.count(1)
 
 
@@ -100,6 +102,23 @@ def no_leaked_threads() -> Iterator[None]:
             thread.join(max(0.0, deadline - time.monotonic()))
     leaked = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
     assert not leaked, f"the test left threads running: {leaked}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_threads_of_tests_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    ours = [thread for thread in set(threading.enumerate()) - before if _is_of_tests(thread)]
+    deadline = time.monotonic() + _THREAD_GRACE
+    for thread in ours:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    leaked = [thread for thread in ours if thread.is_alive()]
+    assert not leaked, f"the file's tests left threads running: {leaked}"
+
+
+def _is_of_tests(thread: threading.Thread) -> bool:
+    target = getattr(thread, "_target", None)
+    return str(getattr(target, "__module__", "")).startswith("tests.")
 
 
 @pytest.fixture(scope="session", autouse=True)
