@@ -60,6 +60,9 @@ class Directory:
         self._room_names = {
             name_key(room.name): room.id for room in snapshot.rooms if room.kind is not RoomKind.PRIVATE
         }
+        self._room_shapes = {
+            shape_key(room.name): room.id for room in snapshot.rooms if room.kind is not RoomKind.PRIVATE
+        }
         self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
         self._members: dict[int, Mapping[int, MembershipRow]] = dict(grouped)
         self._rooms_of: dict[int, frozenset[int]] = {user: frozenset(rooms) for user, rooms in rooms_of.items()}
@@ -98,9 +101,14 @@ class Directory:
         return self._members.get(room, _NOBODY)
 
     def sees_room_named(self, user: int, name: str) -> bool:
-        """Whether a room has this name of those that the user is in or may join."""
-        key = name_key(name)
-        return key in self._room_names or any(name_key(self.rooms[room].name) == key for room in self.rooms_of(user))
+        """Whether a room that the user is in or may join has this name, or one that people may take for it."""
+        key, shape = name_key(name), shape_key(name)
+        own = [self.rooms[room].name for room in self.rooms_of(user)]
+        return (
+            key in self._room_names
+            or shape in self._room_shapes
+            or any(name_key(other) == key or shape_key(other) == shape for other in own)
+        )
 
     def membership(self, room: int, user: int) -> MembershipRow | None:
         return self.members(room).get(user)
@@ -145,6 +153,7 @@ class Directory:
         self.rooms = _put(self.rooms, room.id, room)
         if room.kind is not RoomKind.PRIVATE:
             self._room_names[name_key(room.name)] = room.id
+            self._room_shapes[shape_key(room.name)] = room.id
 
     def drop_rooms(self, rooms: Collection[int]) -> None:
         """They were deleted."""
@@ -153,6 +162,7 @@ class Directory:
             self._rooms_of[user] = self.rooms_of(user) - gone
         self.rooms = {room: row for room, row in self.rooms.items() if room not in gone}
         self._room_names = {name: room for name, room in self._room_names.items() if room not in gone}
+        self._room_shapes = {name: room for name, room in self._room_shapes.items() if room not in gone}
         self.room_keys = {room: key for room, key in self.room_keys.items() if room not in gone}
         self._members = {room: members for room, members in self._members.items() if room not in gone}
 

@@ -228,6 +228,8 @@ def test_names_of_rooms_are_unique_and_clean(join: Join) -> None:
     everything = HistoryPolicy.EVERYTHING
     assert isinstance(anna.request(wire.CreateRoom(name, RoomKind.PUBLIC, everything)), wire.RoomResult)
     assert refusal(anna.request(wire.CreateRoom(name.upper(), RoomKind.PRIVATE, everything))) is Code.NAME_TAKEN
+    looks_the_same = name.replace("Кух", "Kyx")
+    assert refusal(anna.request(wire.CreateRoom(looks_the_same, RoomKind.PUBLIC, everything))) is Code.NAME_TAKEN
     for bad in ("", " ", "a\nb", "\u202e", "#x", "@x", "y" * 65):
         assert refusal(anna.request(wire.CreateRoom(bad, RoomKind.PUBLIC, everything))) is Code.NAME_INVALID
     assert refusal(anna.request(wire.CreateRoom("direct", RoomKind.DIRECT, everything))) is Code.NAME_INVALID
