@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lanchat.i18n import _
-from lanchat.net.words import bad_character
+from lanchat.net.words import bad_character, display_name_rule, email_rule, password_rule, user_name_rule
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.names import check_password, clean_display_name, clean_email, clean_user_name, name_key, tidy_name
 from lanchat.protocol.text import TextError
@@ -137,16 +137,34 @@ async def _list(host: Host, _arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _add(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
-    name = clean_user_name(tidy_name(str(arguments.get("user", "")), joiners=False))
-    display_name = clean_display_name(tidy_name(str(arguments.get("display_name") or name)))
+    name = _chosen(clean_user_name, tidy_name(str(arguments.get("user", "")), joiners=False), user_name_rule)
+    display_name = tidy_name(str(arguments.get("display_name") or name))
+    display_name = _chosen(clean_display_name, display_name, display_name_rule)
     email = tidy_name(str(arguments.get("email") or ""), joiners=False)
-    email = clean_email(email) if email else ""
-    password = str(arguments.get("password", ""))
-    check_password(password)
+    email = _chosen(clean_email, email, email_rule) if email else ""
+    password = _new_password(str(arguments.get("password", "")))
     new = accounts.NewUser(name, display_name, email, await host.hasher.hash(password), _role(arguments))
     user = await host.transact(lambda tx: accounts.add_user(tx, host.directory, new, host.wall_ms()))
     host.added(user)
     return _row(host, user)
+
+
+def _chosen(clean: Callable[[str], str], name: str, rule: Callable[[], str]) -> str:
+    """The name as it is stored. Raises TextError, and AdminError with the rule that the name breaks."""
+    try:
+        return clean(name)
+    except TextError:
+        raise
+    except ProtocolError as error:
+        raise AdminError(rule().removesuffix(".")) from error
+
+
+def _new_password(password: str) -> str:
+    try:
+        check_password(password)
+    except ProtocolError as error:
+        raise AdminError(password_rule(error).removesuffix(".")) from error
+    return password
 
 
 async def _disable(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:

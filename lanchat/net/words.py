@@ -6,6 +6,7 @@ from lanchat.i18n import _
 from lanchat.net.api import CommandError, Trouble
 from lanchat.protocol.client.states import Reason
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
 from lanchat.protocol.text import SURROGATE, TextError, character_name
 from lanchat.protocol.wire import Code, Failure
 
@@ -147,6 +148,13 @@ def room_name_rule() -> str:
 def email_rule() -> str:
     """What is said of an address that is none."""
     return _("This does not look like an e-mail address.")
+
+
+def password_rule(error: ProtocolError) -> str:
+    """What is wrong with a new password, from the words of ProtocolError."""
+    if str(error) == "password too long":
+        return _("The password is too long.")
+    return _("The password needs {n} characters or more.").format(n=PASSWORD_MIN_CHARACTERS)
 
 
 def not_text(error: ProtocolError) -> str:

@@ -6,11 +6,17 @@ The rules are those of lanchat.protocol.names; the server judges again.
 from collections.abc import Callable
 
 from lanchat.i18n import _
-from lanchat.net.words import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
+from lanchat.net.words import (
+    bad_character,
+    display_name_rule,
+    email_rule,
+    password_rule,
+    room_name_rule,
+    user_name_rule,
+)
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.identity import parse_address, parse_invite_untrusted, tidy_address
-from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
 from lanchat.protocol.names import (
     check_password,
     clean_display_name,
@@ -65,9 +71,7 @@ def password_problem(password: str, again: str) -> str:
     try:
         check_password(password)
     except ProtocolError as error:
-        if str(error) == "password too long":
-            return _("The password is too long.")
-        return _("The password needs {n} characters or more.").format(n=PASSWORD_MIN_CHARACTERS)
+        return password_rule(error)
     if password != again:
         return _("The two passwords differ.")
     return ""

@@ -1,10 +1,13 @@
-"""An administrator's commands about devices and registration codes, on a database that no server has, and in words."""
+"""An administrator's commands about accounts, devices and registration codes, on a database that no server has, and in
+words."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lanchat.i18n import set_language
 from lanchat.protocol.keys import device_id
 from lanchat_server.admin import AdminError, run_admin
 from lanchat_server.cli import run
@@ -28,6 +31,13 @@ def config(tmp_path: Path) -> ServerConfig:
         tx.add_device(DeviceRow(bytes.fromhex(DEVICE), anna.id, KEY, "laptop", 1000, 2000, 0, certificate))
     store.close()
     return load({"data_dir": tmp_path}, environment={})
+
+
+@pytest.fixture
+def russian() -> Iterator[None]:
+    set_language("ru")
+    yield
+    set_language("en")
 
 
 def test_devices_are_listed_and_revoked(config: ServerConfig) -> None:
@@ -66,3 +76,21 @@ def test_commands_say_what_they_did(config: ServerConfig, capsys: pytest.Capture
     assert "  2 uses left, until " in said("invite-codes")
     assert said("void-code", listed["id"][:8]) == f"The code {listed['id']} is void\n"
     assert said("invite-codes") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"user": "x" * 33}, "Имя пользователя"),
+        ({"user": ""}, "Имя пользователя"),
+        ({"display_name": "x" * 65}, "64"),
+        ({"email": "nowhere"}, "адрес почты"),
+        ({"password": "short"}, "не меньше 8"),
+        ({"password": "x" * 600}, "Пароль слишком длинный"),
+    ],
+)
+def test_says_in_the_readers_language_what_is_wrong_with_a_new_account(
+    config: ServerConfig, russian: None, arguments: dict[str, str], said: str
+) -> None:
+    with pytest.raises(AdminError, match=said):
+        run_admin(config, "users.add", {"user": "olga", "password": "long enough", "role": "member"} | arguments)
