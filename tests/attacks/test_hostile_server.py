@@ -4,6 +4,7 @@ keeps what it has, and goes on when the server is honest again. The scripts are 
 
 import asyncio
 import logging
+import re
 from pathlib import Path as File
 from typing import Any
 
@@ -22,8 +23,9 @@ KEPT = ("servers.toml", "devices.toml")
 
 
 def kept(folder: File) -> dict[str, str]:
-    """What must not change: which servers are trusted, and this device's key."""
-    return {name: (folder / name).read_text() for name in KEPT}
+    """What must not change: which servers are trusted, and this device's key. A server's name is its own matter."""
+    texts = {name: (folder / name).read_text() for name in KEPT}
+    return {name: re.sub(r"(?m)^(# |name = ).*$", "", text) for name, text in texts.items()}
 
 
 def held(anna: Person) -> dict[str, int]:

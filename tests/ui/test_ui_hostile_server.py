@@ -1,0 +1,51 @@
+"""The real window beside a server that turned hostile: it goes on answering, says why in one line, and is live again
+when the server is honest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.hostile import SCENARIOS
+from tests.attacks.test_hostile_server_cli import Host
+from tests.support.waiting import wait_until
+from tests.ui.test_ui_real import open_window
+
+pytestmark = pytest.mark.display
+
+NAMES = {
+    "people by the million, unasked": "",
+    "people: more than a page has": "The server sends what this program does not understand",
+    "rooms by the ten thousand, unasked": "",
+    "times at the end of all numbers": "",
+    "names that command a terminal": "",
+    "log-in as somebody else": "The server sends what this program does not understand",
+}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    host = Host(tmp_path_factory.mktemp("hostile"))
+    yield host
+    host.close()
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.replace(" ", "_"))
+def test_the_window_goes_on(display: str, host: Host, tmp_path: Path, name: str) -> None:
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.name == name)
+    folder = host.copy(tmp_path)
+    host.turn(None)
+    with open_window(display, folder) as window:
+        window.see("Everything is up to date", timeout=15)
+        window.click("room1")
+        window.see("before", "item", timeout=15)
+        host.turn(scenario)
+        wait_until(lambda: host.server.met >= 1, 15, "the server did its harm")
+        if NAMES[name]:
+            window.see(NAMES[name], timeout=15)
+        window.see("before", "item")
+        host.turn(None)
+        window.see("Everything is up to date", timeout=20)
+        number = f"and on {len(host.server.log.records[1])}"
+        window.send(number)
+        window.see(number, "item", timeout=15)
