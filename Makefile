@@ -38,7 +38,7 @@ mutants: ## 200 small changes of the cores, which tests must notice (half an hou
 	@$(SETUP) dev
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
-attacks: ## forgers, guessers, floods against a real server (a quarter of an hour); ARGS="floods --quick" for a part
+attacks: ## forgers, guessers, floods, members against a real server (45 min); ARGS="floods --quick" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.attacks $(ARGS)
 

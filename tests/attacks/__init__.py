@@ -7,6 +7,8 @@ cable.py victims.py                 real clients at cables in which somebody sit
 forge.py forgeries.py replays.py    datagrams and messages that nobody sealed, signed, or sent now
 members.py rowdy.py                 a member who breaks every rule, and those who are no longer one
 unread.py                           a member, or many, whose sessions ask and read nothing
+piles.py rights.py                  members who pile things up; rights that ended, devices that were found, answers
+ground.py skewed.py local.py        another database or time; other users of the computer, neighbours, figures
 guessing.py                         passwords and names
 floods.py strangers.py              noise, half-open connections, slow writers and readers
 reflection.py handshakes.py         answers to strangers by UDP; TLS

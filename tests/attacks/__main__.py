@@ -1,11 +1,12 @@
 """All attacks in full size, and their tables for docs/RELIABILITY.md:
 
-    python -m tests.attacks [PART …] [--quick] [--write]
+    python -m tests.attacks [PART …] [--quick] [--write] [--database mariadb]
 
-Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread; without any all of them, which takes a
-quarter of an hour.
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread, piles, rights, ground, neighbours;
+without any all of them, which takes three quarters of an hour.
 `--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
-cost others more than it may. testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
+cost others more than it may. `--database mariadb`: the servers are on a MariaDB server of the attackers' own.
+testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
 """
 
 import argparse
@@ -16,7 +17,21 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.attacks import floods, forgeries, guessing, handshakes, members, reflection, replays, unread
+from tests.attacks import (
+    databases,
+    floods,
+    forgeries,
+    ground,
+    guessing,
+    handshakes,
+    local,
+    members,
+    piles,
+    reflection,
+    replays,
+    rights,
+    unread,
+)
 from tests.attacks.outcome import Outcome, faults, publish, table
 from tests.attacks.tapped import Tapped, watched
 from tests.support.marked import RELIABILITY
@@ -112,6 +127,44 @@ def not_read(folder: Path, quick: bool) -> Iterator[Outcome]:
         yield unread.of_a_crowd(server, watcher, 40, 5.0 if quick else 40.0)
 
 
+def piled(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Rooms, accounts, names without end."""
+    with watched(folder / "rooms") as (server, watcher):
+        yield piles.rooms(server, watcher, *(3, 40) if quick else (21, 200))
+    with watched(folder / "names") as (server, watcher):
+        yield piles.names(server, watcher, folder / "reader", 30 if quick else 500)
+        yield piles.growing_names(server, 50 if quick else 1_000)
+
+
+def righted(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Rights that ended, devices that were found, and what answers tell."""
+    with watched(folder / "server") as (server, watcher):
+        yield rights.waiting_requests(server, watcher, 3 if quick else 30)
+        yield rights.finder(server)
+        yield rights.old_codes(server)
+        yield rights.private_names(server, 10 if quick else 90, times=not quick)
+        yield rights.numbers_before_joining(server, 10 if quick else 100, times=not quick)
+    yield rights.moderators_codes(folder / "codes")
+    yield local.same_display_name(folder / "display")
+
+
+def moved(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """The ground moves: another database, another time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yield ground.replaced_file(folder)
+    yield ground.older_copy(folder)
+    yield ground.clock_ahead(folder / "clock")
+
+
+def neighboured(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Other users of the computer, neighbours on the network."""
+    yield local.held_connections(folder / "held")
+    yield local.impostor(folder / "impostor" / "server")
+    yield local.links_and_modes(folder / "links")
+    yield local.invented_servers(folder / "invented", 64 if quick else 1_000)
+    yield local.scrapes(folder / "figures", 2.0 if quick else 10.0, 100, 200)
+
+
 def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
     seconds, rounds = (2.0, 1) if quick else (4.0, 2)
     for kind in kinds:
@@ -128,7 +181,22 @@ PARTS: dict[str, Part] = {
     "rowdy": rowdy,
     "slow": slow,
     "unread": not_read,
+    "piles": piled,
+    "rights": righted,
+    "ground": moved,
+    "neighbours": neighboured,
 }
+
+
+def _run(name: str, quick: bool) -> list[Outcome]:
+    """What a part came to; told as it comes."""
+    print(f"\n#### {name}", flush=True)
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="lanchat-attacks-") as folder:
+        for outcome in PARTS[name](Path(folder), quick):
+            print("| " + " | ".join(outcome.row()) + " |", flush=True)
+            outcomes.append(outcome)
+    return outcomes
 
 
 def main() -> int:
@@ -136,19 +204,16 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="in a small form")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/RELIABILITY.md")
+    parser.add_argument("--database", choices=databases.KINDS, default=databases.KINDS[0])
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(unknown)}")
     tables, found, began = {}, [], time.monotonic()
-    for name in options.parts or PARTS:
-        print(f"\n#### {name}", flush=True)
-        outcomes = []
-        with tempfile.TemporaryDirectory(prefix="lanchat-attacks-") as folder:
-            for outcome in PARTS[name](Path(folder), options.quick):
-                print("| " + " | ".join(outcome.row()) + " |", flush=True)
-                outcomes.append(outcome)
-        tables[name] = table(outcomes)
-        found += faults(outcomes)
+    with databases.on(options.database):
+        for name in options.parts or PARTS:
+            outcomes = _run(name, options.quick)
+            tables[name] = table(outcomes)
+            found += faults(outcomes)
     if options.write:
         publish(RELIABILITY, list(PARTS), tables)
     print(f"\n{time.monotonic() - began:.0f} s, {len(found)} faults")

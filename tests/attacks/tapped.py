@@ -16,6 +16,7 @@ from lanchat.protocol import seal, wire
 from lanchat.protocol.limits import INLINE_BODY_MAX
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datagram
+from tests.attacks import databases
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
@@ -149,6 +150,7 @@ def few_of_each_kind(tape: Tape) -> list[bytes]:
 @contextlib.contextmanager
 def watched(data_dir: Path, **options: Any) -> Iterator[tuple[ServerProcess, Tapped]]:
     """A real server with its administrator, who sees its figures."""
+    options = {"database": databases.fresh()} | options
     with ServerProcess(data_dir, **options) as server, Tapped(server.port) as watcher:
         watcher.register("watcher")
         yield server, watcher

@@ -249,12 +249,12 @@ def _ended(watcher: Tapped, sessions: int) -> int:
 
 
 @contextlib.contextmanager
-def full(folder: Path, contents: Contents, database: str | None = None) -> Iterator[tuple[ServerProcess, Tapped]]:
+def full(folder: Path, contents: Contents) -> Iterator[tuple[ServerProcess, Tapped]]:
     """A server with these contents and the limits of everybody's, and its administrator."""
     fast = folder / "fast.toml"
     folder.mkdir(parents=True, exist_ok=True)
     fast.write_text(_FAST)
-    with watched(folder / "server", database=database, extra=("--config", str(fast))) as (server, watcher):
+    with watched(folder / "server", extra=("--config", str(fast))) as (server, watcher):
         fill(server, contents)
         server.stop()
         key = watcher.key
