@@ -61,6 +61,8 @@ _USABLE_TIMEOUT = 5.0
 _USABLE_PAUSE = 0.1
 
 _PORT = 5353
+# More than the datagrams that a socket's buffer holds; a flood does not keep this loop going.
+_DISCARDED_MAX = 10_000
 # From linux/in.h and linux/in6.h; Python has no names for them.
 _IP_MULTICAST_ALL = 49
 _IPV6_MULTICAST_ALL = 29
@@ -237,7 +239,8 @@ def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
     SO_REUSEPORT, which the library needs for binding on other systems, goes as well: when only one socket wants a
     multicast datagram, Linux gives it to any of those with this option.
 
-    Call at once: what is read before would pass for heard on this interface.
+    Call before anything is read. What came in since the sockets were made is discarded: nobody can say on which
+    interface it was heard, and it is repeated.
     """
     if sys.platform == "linux":
         engine = zeroconf.engine
@@ -246,6 +249,14 @@ def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+            _discard_received(sock)
+
+
+def _discard_received(sock: socket.socket) -> None:
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
+        for _ in range(_DISCARDED_MAX):
+            sock.recv(1)
 
 
 class Announcer:
