@@ -145,6 +145,27 @@ async def newest_lines(session: Session, room: int, limit: int, before: int = 0)
     return lines
 
 
+async def search(session: Session) -> None:
+    """Messages of all rooms with these words, oldest first."""
+    options, found = session.options, list[api.Line]()
+    if not query_words(options.words):
+        raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(options.words))))
+    if not await session.go_live_or_away():
+        session.note_away()
+    before, before_room = 0, 0
+    while len(found) < options.limit:
+        page = await session.call(api.Search(0, options.words, before, options.limit - len(found), before_room))
+        found += page
+        if not page or not page[-1].seq:
+            break
+        before, before_room = page[-1].seq, page[-1].room
+    people = await session.people()
+    rooms = {room.room: room_name(room, people) for room in await session.call(api.ListRooms())}
+    for line in reversed(found):
+        name = rooms.get(line.room, "")
+        session.output.row(history_row(line, name, people), f"{shown(name)}  {message_text(line)}")
+
+
 async def receipts(session: Session) -> None:
     """Who has a message, who has not."""
     await session.go_live()

@@ -209,6 +209,12 @@ def _history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--search", metavar="WORDS", help=_("only those with all these words or beginnings of words"))
 
 
+def _search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", metavar="WORDS", help=_("all these words or beginnings of words"))
+    limit = whole_number(1, 1_000_000)
+    parser.add_argument("--limit", metavar="N", type=limit, default=50, help=_("at most so many messages (50)"))
+
+
 def _export(parser: argparse.ArgumentParser) -> None:
     _room(parser)
     parser.add_argument("file", metavar="FILE", help=_("JSON Lines for .jsonl, .ndjson and .json, else text"))
@@ -333,6 +339,13 @@ COMMANDS = {
         "lanchat history general --search 'lunch noon'",
         "lanchat.cli.messages:history",
         _history,
+    ),
+    "search": Command(
+        N_("search the messages of all rooms"),
+        "WORDS [--limit N]",
+        "lanchat search 'lunch noon' --limit 200",
+        "lanchat.cli.messages:search",
+        _search,
     ),
     "receipts": Command(
         N_("show who has received and read a message, and who has not"),

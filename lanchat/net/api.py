@@ -438,12 +438,14 @@ class LoadLinesFrom(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """-> list[Line], newest first. `room` 0: all rooms."""
+    """-> list[Line], newest first, at most 50. `room` 0: all rooms. What follows a hit is found `before` its number, in
+    all rooms with its room as `before_room`."""
 
     room: int
     words: str
     before: int = 0
     limit: int = 50
+    before_room: int = 0
 
 
 class MarkRead(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from lanchat.net.member import OLDER_PAGES_MAX
 from lanchat.net.words import code_text, not_all_loaded, text_problem
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import message_id
-from lanchat.protocol.client.finding import Found, find
+from lanchat.protocol.client.finding import Found, find, place_of
 from lanchat.protocol.client.fold import Note, fold, is_shown
 from lanchat.protocol.client.ports import OutboxItem
 from lanchat.protocol.client.states import LinkState
@@ -155,7 +155,8 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
     limit = max(1, min(command.limit, SEARCH_HITS_MAX))
     words = command.words[:SEARCH_CHARACTERS_MAX]
     try:
-        hits = await _search_there(member, wire.Search(command.room, words, command.before, limit))
+        question = wire.Search(command.room, words, command.before, limit, command.before_room)
+        hits = await _search_there(member, question)
     except CommandError as error:
         if error.trouble is not Trouble.OFFLINE:
             raise
@@ -170,17 +171,18 @@ async def search(client: "Client", command: api.Search) -> list[Line]:
 
 
 async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hit]:
-    """On the server. Of one room the hits that did not fit an answer are asked for as well. Raises CommandError."""
+    """On the server. Hits that did not fit an answer are asked for as well. Raises CommandError."""
     hits: list[wire.Hit] = []
     while True:
         found: wire.Found = await member.ask(question)
         member.core.authors.learn_untrusted(found.certificates)
         hits += found.hits
-        lowest = min((hit.record.seq for hit in found.hits), default=0)
         left = question.limit - len(found.hits)
-        if not (found.more and question.room and left > 0 and 0 < lowest < (question.before or lowest + 1)):
+        if not (found.more and found.hits and left > 0):
             return hits
-        question = replace(question, before=lowest, limit=left)
+        last = found.hits[-1]
+        before_room = 0 if question.room else last.room
+        question = replace(question, before=last.record.seq, before_room=before_room, limit=left)
 
 
 def _hit_line(member: "Member", asked: int, hit: wire.Hit) -> Line | None:
@@ -199,11 +201,13 @@ async def _search_here(member: "Member", command: api.Search, limit: int) -> lis
     """In the local copy, while the server is away. The event loop goes on after each part."""
     rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
     before = command.before if command.room else 0
+    everywhere = not command.room and command.before_room and command.before
+    behind = place_of(member.store, command.before_room, command.before) if everywhere else None
     hits: list[tuple[int, Found]] = []
     for room in rooms:
         fold = member.book.state(room.id).fold
-        parts = find(member.store, fold, room.id, command.words, first_seq=room.first_seq, before=before, limit=limit)
-        for part in parts:
+        bounds = {"first_seq": room.first_seq, "before": before, "limit": limit}
+        for part in find(member.store, fold, room.id, command.words, behind=behind, **bounds):
             hits += [(room.id, found) for found in part]
             await asyncio.sleep(0)
     hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)

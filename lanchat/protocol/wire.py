@@ -443,13 +443,15 @@ class History(_Frame, frozen=True, tag=17):
 
 
 class Search(_Frame, frozen=True, tag=18):
-    """Newest first: messages of `room` (0: every room of this user) below `before` (0: no bound; only with a room)
-    whose present text has every word, or a word that begins so. At most 50."""
+    """Newest first: messages of `room` (0: every room of this user) below `before` (0: no bound) whose present text has
+    every word, or a word that begins so. At most 50. In every room: those that follow the hit `before` of the room
+    `before_room`."""
 
     room: U63
     words: Annotated[str, msgspec.Meta(max_length=200)]
     before: U63
     limit: Annotated[int, msgspec.Meta(ge=1, le=RECORDS_MAX)]
+    before_room: U63 = 0
 
 
 class ListRooms(_Frame, frozen=True, tag=19):

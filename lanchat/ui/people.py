@@ -4,6 +4,8 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable
 
+from msgspec.structs import replace
+
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Line
@@ -85,6 +87,7 @@ class SearchPanel:
         self._job = ""
         self._asked = 0
         self._lines: list[Line] = []
+        self._question = api.Search(0, "")
         px = tools.px
         self.frame = ttk.Frame(master, style=Look.SIDE.value)
         top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(10), px(10), px(6), px(2)))
@@ -114,6 +117,7 @@ class SearchPanel:
         entry.bind("<Escape>", lambda event: self._leave())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._list.canvas.bind("<Escape>", lambda event: self._leave())
+        self._more = tools.button(self.frame, _("Show more"), self._ask_more, Look.QUIET_SIDE)
         self._words.on_return(self._search)
         self._last = ""
 
@@ -139,24 +143,41 @@ class SearchPanel:
         self._last = wanted = self._words.get().strip()[:SEARCH_CHARACTERS_MAX]
         self._asked += 1
         if not wanted:
-            self._found(self._asked, [])
+            self._found(self._asked, [], [])
             self._says.configure(text="")
             return
-        turn = self._asked
         room = 0 if self._everywhere.get() else self._chat.model.current
+        self._question = api.Search(room, wanted, limit=_HITS)
+        self._ask([])
+
+    def _ask_more(self) -> None:
+        """What follows the last hit."""
+        last = self._lines[-1]
+        if last.seq:
+            self._asked += 1
+            everywhere = not self._question.room
+            self._question = replace(self._question, before=last.seq, before_room=last.room if everywhere else 0)
+            self._ask(self._lines)
+
+    def _ask(self, shown: list[Line]) -> None:
+        turn = self._asked
         self._says.configure(text=_("Searching…"))
         self._chat.ask(
-            api.Search(room, wanted, limit=_HITS),
-            lambda lines: self._found(turn, lines),
+            self._question,
+            lambda lines: self._found(turn, shown, lines),
             lambda error: self._failed(turn, error),
         )
 
-    def _found(self, turn: int, lines: list[Line]) -> None:
+    def _found(self, turn: int, shown: list[Line], lines: list[Line]) -> None:
         if turn != self._asked or not self.frame.winfo_exists():
             return
-        self._lines = lines
-        self._list.show(result_rows(self._chat.model, lines))
-        self._says.configure(text="" if lines else _("Nothing found"))
+        self._lines = shown + lines
+        self._list.show(result_rows(self._chat.model, self._lines))
+        self._says.configure(text="" if self._lines else _("Nothing found"))
+        if len(lines) >= _HITS:
+            self._more.pack(fill="x", before=self._list.frame, side="bottom")
+        else:
+            self._more.pack_forget()
 
     def _failed(self, turn: int, error: CommandError) -> None:
         if turn == self._asked and self.frame.winfo_exists():

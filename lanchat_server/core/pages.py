@@ -51,8 +51,13 @@ def search_rooms(store: Store, directory: Directory, user: int, request: Search)
         if (member := directory.membership(room, user)) is not None
     }
     limit = min(request.limit, SEARCH_HITS_MAX)
-    before = request.before if request.room else 0
-    found = store.search(rooms, request.words, before=before, limit=limit) if rooms else []
+    # In all rooms a number alone says nothing.
+    before_room = 0 if request.room else request.before_room
+    before = request.before if request.room or before_room else 0
+    words = request.words
+    if before_room and (before_room not in rooms or before < rooms[before_room]):
+        rooms = {}
+    found = store.search(rooms, words, before=before, limit=limit, before_room=before_room) if rooms else []
     by_room: dict[int, list[int]] = {}
     for room, record in found:
         by_room.setdefault(room, []).append(record.seq)

@@ -209,10 +209,13 @@ class Store(Protocol):
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         """These records, ascending; those that do not exist are left out."""
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+    def search(
+        self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+    ) -> list[tuple[int, Record]]:
         """Newest first: text messages of `rooms` (room to first_seq) below `before` (0: no bound) whose present text
         has what `words` asks for (see lanchat/protocol/words.py); no words: nothing. Within a room by
-        number; among rooms by the server's time, or that of the earliest later record, then room and number."""
+        number; among rooms by the server's time, or that of the earliest later record, then room and number. With
+        `before_room`: what follows the hit `before` of that room in this order."""
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         """See Transaction."""

@@ -8,7 +8,7 @@ The times in the search table never go down within a room (see schema.py), so it
 highest numbers, whatever the clock did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select, text
@@ -42,12 +42,14 @@ class _Span(NamedTuple):
 
 
 def find(
-    connection: Connection, rooms: dict[int, int], words: str, *, before: int, limit: int
+    connection: Connection, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
 ) -> list[tuple[int, Record]]:
     """See lanchat_server.core.ports.Store."""
     wanted = query_words(words)
-    high = before - 1 if before else _NO_BOUND
+    high = before - 1 if before and not before_room else _NO_BOUND
     spans = [_Span(room, first, high) for room, first in rooms.items() if first <= high]
+    if before_room and wanted:
+        spans = _behind(connection, spans, before_room, before)
     if not wanted or not spans or limit <= 0:
         return []
     found: list[Any] = []
@@ -55,6 +57,52 @@ def find(
         found += _find_some(connection, spans[start : start + ROOMS_MAX], wanted, limit)
     found.sort(key=lambda hit: (hit[2], hit[0], hit[1]), reverse=True)
     return _load(connection, [(room, seq) for room, seq, _ in found[:limit]])
+
+
+def _behind(connection: Connection, spans: list[_Span], room: int, seq: int) -> list[_Span]:
+    """What follows this hit in the order of hits."""
+    time_ms = _time_of(connection, room, seq)
+    # Of rooms with lower numbers also what has the same time.
+    ends = {span.room: time_ms if span.room < room else time_ms - 1 for span in spans}
+    cut = [span._replace(high=min(span.high, seq - 1)) for span in spans if span.room == room]
+    cut += _up_to(connection, [span for span in spans if span.room != room], ends)
+    return [span for span in cut if span.low <= span.high]
+
+
+def _time_of(connection: Connection, room: int, seq: int) -> int:
+    """Of a hit; when it was deleted meanwhile, of the next one: better some hits twice than any left out."""
+    above = select(_search.time_ms).where(_search.room_id == room, _search.seq >= seq)
+    found = connection.execute(above.order_by(_search.seq).limit(1)).scalar()
+    return _NO_BOUND if found is None else int(found)
+
+
+def _up_to(connection: Connection, spans: list[_Span], ends: dict[int, int]) -> list[_Span]:
+    """The part of each span whose times are not later than what `ends` has for its room. The times never go down within
+    a room, so each question halves what is left, for all rooms together; most are quiet and need one."""
+    nearest = "FROM search s WHERE s.room_id = k.a AND s.seq <= k.b ORDER BY s.seq DESC LIMIT 1"
+    newest = dict(_ask_spans(connection, f"(SELECT s.seq {nearest})", [(span.room, span.high) for span in spans]))
+    open_ = {span.room: [span.low - 1, newest[span.room] or 0] for span in spans}
+    middle = {room: high for room, (_, high) in open_.items()}
+    done: dict[int, int] = {}
+    while open_:
+        times = _ask_spans(connection, f"(SELECT s.time_ms {nearest})", [(room, middle[room]) for room in open_])
+        for room, time_ms in times:
+            part = open_[room]
+            if time_ms is None or time_ms <= ends[room]:
+                part[0] = middle[room]
+            else:
+                part[1] = middle[room] - 1
+            if part[0] >= part[1]:
+                done[room] = part[1]
+                del open_[room]
+            else:
+                middle[room] = (part[0] + part[1] + 1) // 2
+    return [span._replace(high=done[span.room]) for span in spans]
+
+
+def _ask_spans(connection: Connection, column: str, keys: list[tuple[int, int]]) -> Iterator[tuple[int, Any]]:
+    """(room, value) for each (room, number)."""
+    return ((room, value) for (room, _), value in list(ask_each(connection, column, keys)))
 
 
 def _find_some(connection: Connection, spans: list[_Span], wanted: list[str], limit: int) -> Sequence[Any]:

@@ -163,9 +163,11 @@ class SqlStore:
         with self.reading() as connection:
             return reads.records(connection, room, seqs)
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+    def search(
+        self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+    ) -> list[tuple[int, Record]]:
         with self.reading() as connection:
-            return find(connection, rooms, words, before=before, limit=limit)
+            return find(connection, rooms, words, before=before, limit=limit, before_room=before_room)
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         with self.reading() as connection:

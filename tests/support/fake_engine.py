@@ -405,7 +405,12 @@ class FakeEngine:
             for line in self.world.lines[room]
             if all(word in line.text.casefold() for word in words)
         ]
-        return sorted(hits, key=lambda line: -line.stored_at)[: command.limit]
+        hits.sort(key=lambda line: (line.stored_at, line.room, line.seq or 0), reverse=True)
+        if command.before:
+            wanted = command.before_room or command.room
+            place = next(n for n, line in enumerate(hits, 1) if (line.room, line.seq) == (wanted, command.before))
+            hits = hits[place:]
+        return hits[: command.limit]
 
     def _do_Send(self, command: api.Send) -> Line:
         line = self.world.line(command.room, ME, command.text, None, time.time(), command.reply_to)

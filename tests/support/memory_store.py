@@ -143,7 +143,9 @@ class MemoryStore:
         stored = self.database.records[room]
         return [stored[seq - 1].record for seq in sorted(set(seqs)) if 1 <= seq <= len(stored)]
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Record]]:
+    def search(
+        self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+    ) -> list[tuple[int, Record]]:
         raise NotImplementedError("search is tested on real databases")
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

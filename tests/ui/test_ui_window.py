@@ -189,6 +189,17 @@ def test_search_and_jump(display: str, tmp_path: Path) -> None:
         window.keys("Escape")
 
 
+def test_a_search_goes_on_behind_its_first_fifty_hits(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", lines=1000) as window:
+        window.see("Everything is up to date")
+        window.keys("ctrl+f")
+        window.see("Search in messages")
+        window.write("Repair")
+        window.click("Show more")
+        more = window.wait_command("Search", 2)
+        assert (int(more["before"]) > 0, more["words"]) == (True, "Repair")
+
+
 def test_scrolling_up_loads_history_and_the_button_leads_back(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", lines=600) as window:
         window.see("Everything is up to date")

@@ -13,6 +13,7 @@ from lanchat_server import cli as server_cli
 CLIENT_COMMANDS = (
     *("discover", "register", "login", "logout", "recover", "rooms", "create-room", "join", "leave", "invite"),
     *("remove", "online", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
+    *("search",),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
 SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window"]

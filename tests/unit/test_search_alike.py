@@ -1,16 +1,19 @@
 """The same search finds the same on SQLite, on MariaDB and in a client's own copy, whatever the clocks did."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
+from sqlalchemy.event import listen
 
 from lanchat.protocol.client.authors import Authors
-from lanchat.protocol.client.finding import Found, find
+from lanchat.protocol.client.finding import Found, find, place_of
 from lanchat.protocol.client.fold import RoomFold
 from lanchat.protocol.client.ports import Link
 from lanchat.protocol.messages import Header, Kind, decode_header_untrusted, make_message
@@ -100,18 +103,35 @@ class Copy:
                 self._store.append(number, links, log.head(number))
             self._folds[number] = RoomFold(number, self._store, authors, 7)
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, int]]:
+    def search(
+        self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+    ) -> list[tuple[int, int]]:
         hits: list[tuple[int, Found]] = []
+        behind = place_of(self._store, before_room, before) if before_room else None
+        before = 0 if before_room else before
         for number, first in rooms.items():
             fold = self._folds[number]
-            parts = find(self._store, fold, number, words, first_seq=first, before=before, limit=limit)
+            parts = find(self._store, fold, number, words, first_seq=first, before=before, limit=limit, behind=behind)
             hits += [(number, found) for part in parts for found in part]
         hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)
         return [(number, found.folded.seq) for number, found in hits[:limit]]
 
 
-def on(store: SqlStore, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, int]]:
-    return [(number, record.seq) for number, record in store.search(rooms, words, before=before, limit=limit)]
+def on(
+    store: SqlStore, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+) -> list[tuple[int, int]]:
+    found = store.search(rooms, words, before=before, limit=limit, before_room=before_room)
+    return [(number, record.seq) for number, record in found]
+
+
+def in_pages(ask: Callable[..., list[tuple[int, int]]], rooms: dict[int, int], words: str, size: int) -> list[Any]:
+    """All hits of several rooms, so many at a time."""
+    hits: list[tuple[int, int]] = []
+    room_, seq = 0, 0
+    while page := ask(rooms, words, before=seq, limit=size, before_room=room_):
+        hits += page
+        room_, seq = page[-1]
+    return hits
 
 
 def drawn(random: Random, count: int) -> Conversation:
@@ -160,6 +180,53 @@ def test_a_corpus_is_found_alike(store: SqlStore, window: int, monkeypatch: pyte
             assert copy.search(rooms, query, before=before, limit=limit) == answer, query
             found += len(answer)
     assert found > 1000
+
+
+@pytest.mark.parametrize("window", [64, search.WINDOW])
+def test_hits_of_all_rooms_come_in_pages(store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the clock did: each hit once, in the same order as in one answer."""
+    monkeypatch.setattr(search, "WINDOW", window)
+    talk = drawn(Random(12), 300)
+    talk.on_server(store, 16)
+    rooms = {talk.first: 20, talk.first + 1: 1}
+    copy = talk.here()
+    for query in QUERIES[:4]:
+        whole = on(store, rooms, query, before=0, limit=1000)
+        for size in (1, 7):
+            assert in_pages(partial(on, store), rooms, query, size) == whole, query
+        assert in_pages(copy.search, rooms, query, 7) == whole, query
+
+
+def test_pages_go_on_behind_a_hit_that_was_deleted(store: SqlStore) -> None:
+    talk = Conversation()
+    here, there = talk.rooms
+    for time_ms in range(100, 200, 10):
+        talk.say(here if time_ms % 20 else there, "apple", time_ms)
+    talk.on_server(store, 5)
+    rooms = dict.fromkeys(talk.rooms, 1)
+    whole = on(store, rooms, "apple", before=0, limit=99)
+    room_, seq = whole[3]
+    with store.transaction() as tx:
+        head = tx.heads([room_])[room_]
+        count = len(talk.stored)
+        talk.say(room_, "", 500, Kind.DELETE, seq)
+        last = talk.stored[count]
+        assert last.record.seq == head.seq + 1
+        tx.append(room_, [last], RoomHead(last.record.seq, last.hash, last.record.time_ms))
+    rest = on(store, rooms, "apple", before=seq, limit=99, before_room=room_)
+    assert rest[-len(whole[4:]) :] == whole[4:]
+
+
+def test_a_page_asks_a_bounded_number_of_questions(store: SqlStore) -> None:
+    """However many messages are newer than where it goes on, and however many rooms there are."""
+    talk = Conversation()
+    for time_ms in range(1, 400):
+        talk.say(talk.rooms[time_ms % 2], "apple", time_ms)
+    talk.on_server(store, 64)
+    asked: list[str] = []
+    listen(store._engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
+    on(store, dict.fromkeys(talk.rooms, 1), "apple", before=2, limit=5, before_room=talk.first)
+    assert len(asked) <= 20
 
 
 said = st.tuples(st.sampled_from([0, 1]), st.sampled_from(SAYINGS), st.integers(1, 9))

@@ -21,8 +21,9 @@ class FoundStore:
         self._count = count
         self.asked: list[tuple[dict[int, int], str, int, int]] = []
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> Any:
+    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0) -> Any:
         self.asked.append((rooms, words, before, limit))
+        self.behind = before_room
         return [(GENERAL, record) for record in self._records[: self._count]]
 
     def changes(self, _room: int, seqs: list[int]) -> Any:
@@ -58,6 +59,20 @@ def test_rooms_are_those_of_the_user_from_his_first_record_on() -> None:
         ({GENERAL: 1}, "one", 9, 5),
         ({Rig.PRIVATE: 7}, "one", 0, 5),
     ]
+
+
+def test_who_goes_on_behind_a_hit_may_read_it() -> None:
+    rig = filled(Rig())
+    rig.directory.put_members([MembershipRow(Rig.PRIVATE, 2, 0, 7, 0, 0)])
+
+    def behind(room: int, seq: int, user: int = 2) -> tuple[int, int] | None:
+        store = FoundStore(rig, 2)
+        search_rooms(store, rig.directory, user, wire.Search(0, "one", seq, 5, room))  # type: ignore[arg-type]
+        return (store.behind, store.asked[0][2]) if store.asked else None
+
+    assert behind(Rig.PRIVATE, 7) == (Rig.PRIVATE, 7)
+    # Where it stands would tell when it was stored.
+    assert [behind(Rig.PRIVATE, 6), behind(99, 1), behind(Rig.PRIVATE, 9, user=3)] == [None] * 3
 
 
 def test_a_hit_brings_its_changes_and_certificates() -> None:

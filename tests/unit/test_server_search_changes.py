@@ -99,7 +99,7 @@ def test_a_number_bounds_a_search_in_one_room_only(rig: Rig) -> None:
     """In several it would mean another moment in each."""
     bounds: list[int] = []
 
-    def found(*what: Any, before: int, limit: int) -> list[Any]:
+    def found(*what: Any, before: int, limit: int, before_room: int) -> list[Any]:
         bounds.append(before)
         return []
 

@@ -9,6 +9,9 @@ from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.words import has_words, query_words, tokens
 
+# Time, room and number of a hit: what hits of several rooms are sorted by.
+Place = tuple[int, int, int]
+
 
 class Found(msgspec.Struct, frozen=True):
     """`time_ms` never goes down from one number to the next: the server's time of the text, or of the earliest later
@@ -18,11 +21,31 @@ class Found(msgspec.Struct, frozen=True):
     time_ms: int
 
 
+def place_of(store: LocalStore, room: int, seq: int) -> Place:
+    """Where a hit stands among those of all rooms. Raises LocalStoreError."""
+    span, earliest = store.span(room), 1 << 63
+    top = span.cursor if span is not None else 0
+    while top >= seq:
+        bottom = max(seq, top - CHUNK + 1)
+        earliest = min([earliest, *(record.time_ms for record in store.records(room, bottom, top))])
+        top = bottom - 1
+    return earliest, room, seq
+
+
 def find(
-    store: LocalStore, fold: RoomFold, room: int, words: str, *, first_seq: int, before: int, limit: int
+    store: LocalStore,
+    fold: RoomFold,
+    room: int,
+    words: str,
+    *,
+    first_seq: int,
+    before: int,
+    limit: int,
+    behind: Place | None = None,
 ) -> Iterator[list[Found]]:
     """Up to `limit` texts from `first_seq` up and below `before` (0: no bound), newest first, a list for each part of
-    the room that was looked through. Raises LocalStoreError."""
+    the room that was looked through; of those only what follows `behind` in the order of hits. Raises
+    LocalStoreError."""
     wanted, span = query_words(words), store.span(room)
     if not wanted or span is None:
         return
@@ -38,6 +61,7 @@ def find(
             Found(folded, times.get(folded.seq, folded.stored_ms))
             for folded in reversed(fold.between(bottom, top))
             if folded.header.kind is Kind.TEXT and not folded.deleted and has_words(tokens(folded.text), wanted)
+            if behind is None or (times.get(folded.seq, folded.stored_ms), room, folded.seq) < behind
         ][:limit]
         limit -= len(found)
         yield found

@@ -75,6 +75,11 @@ async def search(service: "Service", connection: "Connection", operation: wire.S
     user = _user(connection)
     if operation.room:
         _member(service, connection, operation.room)
+    elif operation.before_room:
+        # Where a hit stands tells when it was stored.
+        member = _member(service, connection, operation.before_room)
+        if operation.before < member.first_seq:
+            raise Refused(Code.NOT_FOUND, "no such message")
     found = await service.read(lambda: pages.search_rooms(service.store, service.directory, user, operation))
 
     def may_read(hit: wire.Hit) -> bool:
