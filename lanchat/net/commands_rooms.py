@@ -1,12 +1,12 @@
 """Commands about rooms and people."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Trouble
-from lanchat.net.words import offline
+from lanchat.net.commands_account import get_status
+from lanchat.net.words import offline, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.names import clean_room_name, inert, name_key
@@ -149,8 +149,7 @@ async def find_any_room(client: "Client", command: api.FindAnyRoom) -> int:
     if not found and name.isascii() and name.isdecimal() and (rules or int(name) in member.core.directory.rooms):
         return min(int(name), 2**63 - 1)
     if not found and rules:
-        report = json.loads((await member.ask(wire.Status())).json)
-        found = _called(name, [(int(room["id"]), str(room["name"])) for room in report["rooms"]])
+        found = _called(name, _listed(await get_status(client, api.GetStatus())))
     if len(found) > 1:
         text = _("Several rooms are called {name}: give the id of one of them ({ids})")
         ids = ", ".join(map(str, found[:5]))
@@ -158,6 +157,14 @@ async def find_any_room(client: "Client", command: api.FindAnyRoom) -> int:
     if not found:
         raise _unknown_room(name)
     return found[0]
+
+
+def _listed(figures: dict[str, Any]) -> list[tuple[int, str]]:
+    """The rooms (id and name) of a report; raises CommandError."""
+    try:
+        return [(int(room["id"]), str(room["name"])) for room in figures["rooms"]]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise unreadable() from error
 
 
 def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:

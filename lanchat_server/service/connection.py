@@ -47,8 +47,8 @@ WRITE_BUFFER_BUSY = 512 * 1024
 # the session lagging (1 MiB), and events. What all of them together may hold is in outgoing.py.
 WRITE_BUFFER_MAX = 3 << 20
 
-# Who reads nothing for so long while more than WRITE_BUFFER_BUSY or an answer waits has gone, or never means to: the
-# session ends. A slow line has passed some of it on by then.
+# A session that reads nothing for so long, while more than WRITE_BUFFER_BUSY or an answer waits, ends. A slow line has
+# passed some of it on by then.
 READ_PATIENCE = 30.0
 
 # How often a connection with much to read is looked at, and one that reads nothing.

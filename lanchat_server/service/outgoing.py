@@ -1,8 +1,8 @@
 """What waits to be written to clients: measured where it lies, and one budget for all of them together.
 
 A session that does not read may hold some MiB (connection.py); a thousand of them may not hold a thousand times as
-much. Above half of the budget nobody for whom something waits gets a further answer until he has read it; above all of
-it the sessions that have not read for longest end.
+much. Above half of the budget a session for which something waits gets no further answer until that was read; above all
+of it the sessions that have not read for longest end.
 """
 
 import asyncio

@@ -65,3 +65,18 @@ def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str
         assert await anna.call(api.GetStatus()) == {}
 
     play(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "[1]", "{}", '{"rooms": [{"id": "x", "name": ""}]}', '{"rooms": 7}'])
+def test_rooms_in_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        ruling = replace(server.user("anna"), role=wire.Role.ADMINISTRATOR)
+        server.answers[wire.ListUsers] = lambda _: wire.UserList([ruling])
+        await anna.call(api.ListPeople())
+        server.answers[wire.Status] = lambda _: wire.StatusReport(text)
+        error = await anna.fails(api.FindAnyRoom("nowhere"))
+        assert (error.trouble, error.text) == (api.Trouble.REFUSED, "The server's answer cannot be read")
+        server.answers[wire.Status] = lambda _: wire.StatusReport('{"rooms": [{"id": 77, "name": "Nowhere"}]}')
+        assert await anna.call(api.FindAnyRoom("nowhere")) == 77
+
+    play(scenario, tmp_path)
