@@ -220,12 +220,17 @@ class Connection(asyncio.Protocol):
             self.asking = True
             # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
             # told to everybody whom it concerns.
-            answer = await asyncio.shield(self._service.background(self._answer(request)))
+            await asyncio.shield(self._service.background(self.carry_out(request)))
             self.asking = False
-            self.send(answer)
-            if self._end_with is not None:
-                self.end(*self._end_with)
-            self._service.wake()
+
+    async def carry_out(self, request: Request) -> None:
+        """Do what is asked and answer. Nothing comes between the two: an event that followed would else arrive before
+        the answer, and the client take the older for the newer."""
+        answer = await self._answer(request)
+        self.send(answer)
+        if self._end_with is not None:
+            self.end(*self._end_with)
+        self._service.wake()
 
     def _held_back(self) -> bool:
         """Whether what was asked before must be read before the next answer."""

@@ -1,6 +1,7 @@
 """This account: devices, password, profile, fresh keys."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
@@ -135,13 +136,15 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
     if email is not None and email != user.email:
         await check_owner(service, connection, operation.password)
 
-    def job(tx: Transaction) -> Change[UserRow]:
+    def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
         if operation.password:
             check_password_unchanged(service, user)
-        return _change_profile(service, tx, user.id, display_name, email)
+        changed = _change_profile(service, tx, user.id, display_name, email)
+        renewed = _renew_certificate(service, connection, tx, changed.value)
+        return together((changed.value, renewed.value), changed, renewed)
 
-    changed = await transact(service, connection, job)
-    await _renew_certificate(service, connection)
+    changed, device = await transact(service, connection, job)
+    service.send_event(connection, wire.NewCertificate(device.certificate))
     service.notices.user_changed(user.id)
     if changed.pending_email and changed.pending_email == email and user.pending_email != email:
         hours = accounts.EMAIL_WAIT_MS // 3_600_000
@@ -165,21 +168,21 @@ def _change_profile(
 
 async def renew(service: "Service", connection: "Connection", _operation: wire.Renew) -> wire.Done:
     """Fresh session keys and a fresh certificate; they come as events before this answer."""
-    await _renew_certificate(service, connection)
+    device = await transact(service, connection, partial(_renew_certificate, service, connection))
+    service.send_event(connection, wire.NewCertificate(device.certificate))
     if connection.open:
         service.send_session_keys(connection)
     return wire.Done()
 
 
-async def _renew_certificate(service: "Service", connection: "Connection") -> None:
-    def job(tx: Transaction) -> Change[DeviceRow]:
-        device, now_ms = service.directory.devices[connection.device], service.wall_ms()
-        user = service.directory.users[device.user]
-        certificate = accounts.certify(service.directory, service.keys.log_key, user, device.public_key, now_ms)
-        return accounts.renew_device(tx, service.directory, device, certificate)
-
-    device = await transact(service, connection, job)
-    service.send_event(connection, wire.NewCertificate(device.certificate))
+def _renew_certificate(
+    service: "Service", connection: "Connection", tx: Transaction, user: UserRow | None = None
+) -> Change[DeviceRow]:
+    """A fresh one for this session's device. `user`: its owner as this transaction makes him."""
+    directory, device = service.directory, service.directory.devices[connection.device]
+    owner = user or directory.users[device.user]
+    certificate = accounts.certify(directory, service.keys.log_key, owner, device.public_key, service.wall_ms())
+    return accounts.renew_device(tx, directory, device, certificate)
 
 
 def _nothing() -> None:

@@ -76,6 +76,8 @@ async def create_invite(service: "Service", connection: "Connection", operation:
 async def list_invites(service: "Service", connection: "Connection", _operation: wire.ListInvites) -> wire.InviteList:
     """Registration codes that are good: a moderator's own, for administrators everybody's."""
     rows = await transact(service, connection, lambda tx: together(_invites_for(service, connection, tx)))
+    # The role may have been taken meanwhile.
+    _check_role(service, connection, Role.MODERATOR)
     return wire.InviteList(
         [wire.Invite(accounts.invite_id(row), row.creator, row.uses_left, row.not_after_ms) for row in rows]
     )
