@@ -1,21 +1,33 @@
-"""`python -m tests.explorer`: every pair, with the number of its orders; 1 when something was found."""
+"""`python -m tests.explorer`: every pair of requests in every order, with progress; 1 when something was found.
+
+`python -m tests.explorer NAME …`: the pairs with these requests alone. Ctrl+C ends it and says how far it came."""
 
 import sys
+import time
 
-from tests.explorer.model import explore
+from tests.explorer.explore import ALL, Explorer, all_pairs
 
 
-def main() -> int:
-    orders, wrong = 0, 0
-    for request, ending, count, found in explore():
-        orders += count
-        wrong += len(found)
-        print(f"{request:16} {ending:24} {count:5} orders, {len(found)} findings", flush=True)
-        for one in found[:1]:
-            print("   ", ", ".join(f"{name} {what}" for name, what in one.trace))
-    print(f"{orders} orders, {wrong} findings")
-    return 1 if wrong else 0
+def main(wanted: list[str]) -> int:
+    unknown = [name for name in wanted if name not in ALL]
+    if unknown:
+        print(f"no request is called {', '.join(unknown)}; there are: {', '.join(ALL)}")
+        return 2
+    pairs = [pair for pair in all_pairs() if not wanted or {pair.first, pair.second} & set(wanted)]
+    explorer, wrong, done, said = Explorer(), 0, 0, time.monotonic()
+    try:
+        for done, pair in enumerate(pairs, 1):
+            for finding in explorer.explore(pair):
+                wrong += 1
+                print(finding, flush=True)
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                print(f"{done} of {len(pairs)} pairs, {explorer.orders} orders, {wrong} findings", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", end=": ")
+    print(f"{done} of {len(pairs)} pairs, {explorer.orders} orders, {wrong} findings")
+    return 1 if wrong or done < len(pairs) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,140 +1,488 @@
-"""The server's handlers around a memory store: a moderator with two devices, an administrator, a private room."""
+"""The running server around a memory store, driven by hand: its own service, connections and handlers.
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+Two administrators, a moderator (MEMBER) with two devices and sessions, a member; a private room of OWNER and MEMBER, a
+public one that MEMBER may join. What sessions are sent is decoded and kept by `Watch`; what is committed and what is
+sent is shown to a judge at that moment.
+"""
+
+import asyncio
+import functools
+import secrets
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import fields
+from pathlib import Path as FilePath
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.codec import decoder, encode
 from lanchat.protocol.keys import public_octets
-from lanchat.protocol.wire import Role
-from lanchat_server import recovery
-from lanchat_server.core.model import DeviceRow
+from lanchat.protocol.messages import Kind as MessageKind
+from lanchat.protocol.names import name_key, shape_key
+from lanchat.protocol.records import sign_head
+from lanchat.protocol.wire import Registration, Role, RoomKind
+from lanchat_server import accounts, recovery
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.daily import Daily
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
+from lanchat_server.core.outbound import Output, Send
+from lanchat_server.core.sequencer import Sequencer, Submission
 from lanchat_server.core.sessions import Path
+from lanchat_server.service.connection import Connection
 from lanchat_server.service.handlers import login
+from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.notices import Notices
+from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.server import _Host
 from lanchat_server.service.service import Service
-from tests.explorer.orders import Gate, Run
-from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, Author, Rig, make_author
+from lanchat_server.service.storage import Storage
+from lanchat_server.service.threads import Turns
+from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
+from tests.explorer.orders import Gate, Kind, Run
+from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
+from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author
 
-OWNER, MEMBER, OTHER = 1, 2, 3
-ROOM = Rig.PRIVATE
-# MEMBER's second device; one that is to be enrolled.
-PHONE, NEWCOMER = make_author(8), make_author(9)
-CODE = "12345678"
+OWNER, MEMBER, THIRD, CHIEF = 1, 2, 3, 4
+GENERAL, ROOM, LOUNGE = 1, Rig.PRIVATE, 10
+# MEMBER's second device, and one of which the certificate has run out; one that is to be enrolled.
+PHONE, TABLET, NEWCOMER = make_author(8), make_author(10), make_author(9)
+CHIEFS = Author(CHIEF, make_author(11).key)
+# Sessions by number: OWNER's, MEMBER's on his first and second device.
+SESSIONS = {1: (OWNER, make_author(OWNER)), 2: (MEMBER, make_author(MEMBER)), 4: (MEMBER, PHONE)}
+CODE, INVITE = "12345678", "ABCD-EFGH-JKMN-PQRS"
+NOW, WALL_MS = 1.0, 1000
 
-DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
+
+class Setting(NamedTuple):
+    """`scarce`: of everything that is bounded one is left."""
+
+    scarce: bool = False
+    registration: Registration = Registration.INVITE
+
+
+def password_of(user: int) -> str:
+    return f"right{user}"
+
+
+def typed(stored: str) -> str:
+    """The password that this "hash" stands for."""
+    return stored.removeprefix("again:")
+
+
+@functools.cache
+def _message(user: int, text: str, room: int, n: int, kind: MessageKind, ref: int) -> wire.Message:
+    return make_author(user).message(text, room=room, n=n, kind=kind, ref=ref)
+
+
+def message(user: int, text: str, room: int, kind: MessageKind = MessageKind.TEXT, ref: int = 0) -> wire.Message:
+    """The next one of the user's first device."""
+    return _message(user, text, room, 2, kind, ref)
+
+
+@functools.cache
+def _template() -> MemoryDatabase:
+    """The database before anything happens."""
+    rig = Rig()
+    database = rig.database
+    database.users[MEMBER] = replace(database.users[MEMBER], role=Role.MODERATOR, email="old@example.org")
+    database.users[CHIEF] = UserRow(CHIEF, "user4", "user4", "", "", Role.ADMINISTRATOR, False, 0, 0)
+    for user in database.users.values():
+        database.users[user.id] = replace(user, password_hash=password_of(user.id))
+    for author, user, days in ((PHONE, MEMBER, 3), (TABLET, MEMBER, 0), (CHIEFS, CHIEF, 3)):
+        database.devices[author.device] = _device(author, user, days)
+    for device in database.devices.values():
+        database.devices[device.id] = replace(device, certificate=_certificate(device.public_key, device.user, 3))
+    database.devices[TABLET.device] = _device(TABLET, MEMBER, 0)
+    head = RoomHead(0, database.rooms[GENERAL].head.hash, 0)
+    since_joining = wire.HistoryPolicy.SINCE_JOINING
+    database.rooms[LOUNGE] = RoomRow(LOUNGE, "lounge", RoomKind.PUBLIC, since_joining, OWNER, 0, head)
+    database.records[LOUNGE] = []
+    for room, user in ((GENERAL, CHIEF), (LOUNGE, OWNER), (LOUNGE, THIRD)):
+        database.memberships[(room, user)] = MembershipRow(room, user, 0, 1, 0, 0)
+    rig.start()
+    rig.sequencer.commit(rig.store, [rig.submission(_said(room, user)) for room in (ROOM, LOUNGE) for user in (1,)], 1)
+    rig.sequencer.commit(rig.store, [rig.submission(_said(ROOM, MEMBER), MEMBER)], 1)
+    with rig.store.transaction() as tx:
+        tx.set_recovery(recovery.new_recovery(LOG_ID, MEMBER, CODE, WALL_MS), MEMBER)
+        tx.add_invite(recovery.invite_hash(LOG_ID, INVITE), 1, 10**9, MEMBER)
+    return database
+
+
+def _said(room: int, user: int) -> wire.Message:
+    return _message(user, "needle", room, 1, MessageKind.TEXT, 0)
+
+
+def _device(author: Author, user: int, days: int) -> DeviceRow:
+    public = public_octets(author.key)
+    return DeviceRow(author.device, user, public, "device", 0, 0, 0, _certificate(public, user, days))
+
+
+def _certificate(public: bytes, user: int, days: int) -> Certificate:
+    name = f"user{user}"
+    return issue_certificate(LOG_KEY, CertificateBody(LOG_ID, user, public, name, name, WALL_MS + days * DAY_MS, 1))
+
+
+def _copy(database: MemoryDatabase) -> MemoryDatabase:
+    """Rows are immutable, but for records, which deletions blank, and what is left of codes."""
+    tables = {field.name: copy(getattr(database, field.name)) for field in fields(database)}
+    tables["records"] = {room: list(map(copy, rows)) for room, rows in database.records.items()}
+    tables["invites"] = {code: list(values) for code, values in database.invites.items()}
+    return MemoryDatabase(**tables)
+
+
+class _Recorder:
+    """A transaction; `touched` holds the names of what was called."""
+
+    def __init__(self, tx: MemoryTransaction) -> None:
+        self.tx = tx
+        self.touched: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.touched.add(name)
+        return getattr(self.tx, name)
+
+
+class _Store(MemoryStore):
+    """With a search, and a judge who sees each transaction before it is committed."""
+
+    def __init__(self, database: MemoryDatabase, committing: Callable[[set[str]], None]) -> None:
+        super().__init__(database)
+        self._committing = committing
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with super().transaction() as tx:
+            recorder = _Recorder(tx)
+            yield recorder
+            if tx.changes:
+                self._committing(recorder.touched)
+
+    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Any]]:
+        return [
+            (room, item.record)
+            for room, first_seq in rooms.items()
+            for item in self.database.records[room]
+            if item.record.seq >= first_seq and words in (item.record.body or b"").decode()
+        ]
+
+
+class Transport:
+    """A client's end: `taken` gets the octets; closed, it takes no more."""
+
+    def __init__(self, taken: Callable[[bytes], None]) -> None:
+        self.write = taken
+        self._closing = False
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self._closing = True
+
+    abort = close
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+_decode = functools.lru_cache(1024)(wire.decode_from_server_untrusted)
+
+
+class Client(Connection):
+    """A connection with what its client knows. `rooms`: those it believes to be in (True) or may join (False).
+    `password`: the one at the log-in."""
+
+    def __init__(self, stage: "Stage", number: int) -> None:
+        super().__init__(stage.service, number, "10.0.0.9")
+        self._frames = wire.FrameReader()
+        self._stage = stage
+        self._transport = Transport(self._take)  # type: ignore[assignment]
+        self.challenge = b"c"
+        self.password = ""
+        self.rooms: dict[int, bool] = {}
+        stage.service._connections[number] = self
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server said goodbye."""
+        return bool(self._transport and self._transport.is_closing())
+
+    def _take(self, octets: bytes) -> None:
+        for encoded in self._frames.feed_untrusted(octets):
+            self._stage.hear(self, _decode(encoded))
+
+
+@functools.cache
+def _config(setting: Setting, rooms: int) -> ServerConfig:
+    made = 1 if setting.scarce else 100
+    return ServerConfig(
+        name="Test",
+        data_dir=FilePath(),
+        registration=setting.registration,
+        sessions_per_user=3 if setting.scarce else 5,
+        rooms_total=rooms + 1 if setting.scarce else 100,
+        rooms_per_day=made,
+        disk_reserve_mib=0,
+        accounts_per_day=made,
+        invites_per_day=made,
+    )
+
+
+_storage = functools.cache(Storage)
+# Nobody looks at what is counted.
+_METRICS = Metrics()
+_CORE = CoreConfig()
+
+
+class _Service(Service):
+    """Without threads and sockets; time stands still."""
+
+    def __init__(self, stage: "Stage", setting: Setting) -> None:
+        self.config = _config(setting, len(stage.database.rooms))
+        self.shown_database = "memory"
+        self.store = stage.store
+        self.keys = SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32)  # type: ignore[assignment]
+        self.directory = Directory(stage.store.snapshot())
+        self.log_public_key = LOG_PUBLIC
+        self.sequencer = Sequencer(self.directory, LOG_KEY, _CORE)
+        heads = [self.sequencer.sign(room.id, room.head) for room in self.directory.rooms.values()]
+        self.core = ServerCore(_CORE, self.directory, heads, 0.0)
+        self.notices = Notices(self.core, self.directory, self.sequencer, self.now)
+        self.writer = SimpleNamespace(transact=stage.transact, latency=0.0)  # type: ignore[assignment]
+        self.room_keys = RoomKeys(self.directory, self.writer, self.notices, self.wall_ms)
+        self.hasher = _Hasher(setting.scarce)  # type: ignore[assignment]
+        self.outgoing = Outgoing(self.now)
+        self.storage = _storage(self.config)
+        self.pages = Turns(100, 100)
+        self.to_erase = asyncio.Event()
+        nothing = lambda *_: None  # noqa: E731
+        self.throttle = SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing)  # type: ignore[assignment]
+        self.accounts_tried = Daily(self.config.accounts_per_day)
+        self.mailer = _Mailer()  # type: ignore[assignment]
+        self.metrics = _METRICS
+        self.counters = Counter()
+        self.relay = None
+        self.started = 0.0
+        self.setup = SetupCode(bytes(SETUP_RANDOM_OCTETS))
+        self.indexing = None
+        self.clock = SimpleNamespace(report=SimpleNamespace(jumps=0, last_jump_ms=0))  # type: ignore[assignment]
+        self.on_settled = nothing
+        self._connections = {}
+        self.seen_users, self.seen_devices, self.keys_given = {}, {}, {}
+        self._closing = self._woken = False
+        self._stage = stage
+
+    def now(self) -> float:
+        return NOW
+
+    @staticmethod
+    def wall_ms() -> int:
+        return WALL_MS
+
+    async def read(self, work: Callable[[], Any]) -> Any:
+        return await Gate(work, Kind.READ)
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> Any:
+        self._stage.beside(work)
+
+    def wake(self) -> None:
+        """Each step of a run is followed by `flush`."""
+
+    def flush(self) -> None:
+        """As `step`."""
+        while outputs := self.core.take_outputs():
+            for output in outputs:
+                self._put_out(output)
+
+    def _put_out(self, output: Output) -> None:
+        if not isinstance(output, Send):
+            self.background(self._fetch(output))
+            return
+        for number in output.sessions:
+            if number in self._connections:
+                self._connections[number].send(output.payload)
+
+    def certificate_is_fresh(self, device: DeviceRow) -> bool:
+        body = certified(device)
+        return body.not_after_ms > WALL_MS and body.display_name == self.directory.users[device.user].display_name
+
+    async def submit(self, session: int, messages: list[wire.Message]) -> None:
+        """Messages come in and are stored. Signatures are checked first, beside what else goes on."""
+        self.core.receive(session, wire.Submit(messages), Path.TLS, NOW)
+        batch = self.core.next_batch(NOW) or []
+        await Gate(lambda: None, Kind.HASH)
+        await self._store_batch(batch)
+
+    async def _store_batch(self, batch: list[Submission]) -> None:
+        outcome = await Gate(lambda: self.sequencer.commit(self.store, batch, WALL_MS), Kind.WRITE)
+        self.core.committed(outcome, NOW)
+
+
+_body = functools.lru_cache(4096)(decoder(CertificateBody))
+
+
+def certified(device: DeviceRow) -> CertificateBody:
+    """What its certificate says."""
+    body: CertificateBody = _body(device.certificate.octets)
+    return body
+
+
+class _Hasher:
+    """A "hash" is the password. `again`: each is to be hashed anew at a log-in."""
+
+    def __init__(self, again: bool) -> None:
+        self._again = again
+
+    def verify(self, password: str, stored: str | None) -> Gate:
+        return Gate(lambda: stored is not None and password == typed(stored), Kind.HASH)
+
+    def hash(self, password: str) -> Gate:
+        return Gate(lambda: "again:" + password if self._again else password, Kind.HASH)
+
+    def needs_rehash(self, stored: str) -> bool:
+        return self._again and not stored.startswith("again:")
+
+
+class _Mailer:
+    enabled = True
+
+    async def send_code(self, *_: object) -> None:
+        """Nobody reads it."""
+
+    async def send_change(self, *_: object) -> None:
+        """Nobody reads it."""
 
 
 class Stage:
-    """`commits`: who committed, in order; with `ended`, the length of `commits` when the first of a name was."""
+    """One run. `committing(who, touched)` is called before each commit that changes something, `heard(who, client,
+    frame)` when a client gets a frame; `who` is the one of the run's requests that did it."""
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Setting) -> None:
+        self.committing: Callable[[str, set[str]], None] = lambda *_: None
+        self.heard: Callable[[str, Client, Any], None] = lambda *_: None
         self.run = Run({})
-        self.commits: list[str] = []
-        rig = self.rig = Rig()
-        database = rig.database
-        database.users[MEMBER] = replace(database.users[MEMBER], role=Role.MODERATOR, password_hash="right")
-        database.devices[PHONE.device] = _device(PHONE)
-        rig.start()
-        for session, author in ((OWNER, rig.authors[OWNER]), (MEMBER, rig.authors[MEMBER]), (4, PHONE)):
-            rig.core.add_session(session, OWNER if session == OWNER else MEMBER, author.device, 0.0)
-        said = rig.authors[OWNER].message("needle", room=ROOM)
-        rig.core.receive(OWNER, wire.Submit([said]), Path.TLS, 0.5)
-        rig.run_batches(0.5)
-        with rig.store.transaction() as tx:
-            tx.set_recovery(recovery.new_recovery(LOG_ID, MEMBER, CODE, 1000), MEMBER)
-        self.service: Any = self._service()
+        self._second: dict[str, str] = {}
+        self.drawn: Counter[str] = Counter()
+        self.database = _copy(_template())
+        self.store = _Store(self.database, lambda touched: self.committing(self.who, touched))
+        self.service = _Service(self, setting)
+        self.host: Any = _Host.__new__(_Host)
+        self.host._service, self.host.directory, self.host.hasher = (
+            self.service,
+            self.service.directory,
+            self.service.hasher,
+        )
+        self.clients: dict[int, Client] = {number: self._logged_in(number) for number in SESSIONS}
+        self.service.core.take_outputs()
 
-    def _service(self) -> Any:
-        rig = self.rig
-        notices = Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0)
-        throttle = SimpleNamespace(delay=lambda *_: 0.0, failed=_nothing, succeeded=_nothing, seen=_nothing)
-        hasher = SimpleNamespace(
-            verify=lambda password, stored: Gate(lambda: password == stored, in_turn=False),
-            hash=lambda password: Gate(lambda: password, in_turn=False),
-            needs_rehash=lambda _stored: False,
-        )
-        service: Any = SimpleNamespace(
-            directory=rig.directory,
-            core=rig.core,
-            store=rig.store,
-            sequencer=rig.sequencer,
-            writer=self,
-            room_keys=RoomKeys(rig.directory, self, notices, lambda: 1000),  # type: ignore[arg-type]
-            hasher=hasher,
-            mailer=SimpleNamespace(enabled=False),
-            keys=SimpleNamespace(log_key=LOG_KEY),
-            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
-            metrics=SimpleNamespace(login_failures=0),
-            throttle=throttle,
-            notices=notices,
-            now=lambda: 1.0,
-            wall_ms=lambda: 1000,
-            certificate_is_fresh=lambda _device: False,
-            send_event=_nothing,
-            send_session_keys=_nothing,
-            end_sessions=_nothing,
-            check_place=_nothing,
-            check_disk=_nothing,
-            _connections={},
-            open_session=lambda _connection, user, _device: user,
-            read=lambda work: Gate(work, in_turn=False),
-            to_erase=SimpleNamespace(set=_nothing),
-        )
-        for name in ("revoke", "revocation", "set_disabled", "rooms_deleted"):
-            setattr(service, name, getattr(Service, name).__get__(service))
-        return service
+    def _logged_in(self, number: int) -> Client:
+        user, author = SESSIONS[number]
+        client = Client(self, number)
+        client.logged_in(user, author.device)
+        client.password = password_of(user)
+        client.rooms = {
+            room.id: room.id in self.service.directory.rooms_of(user)
+            for room in self.database.rooms.values()
+            if room.kind is RoomKind.PUBLIC or room.id in self.service.directory.rooms_of(user)
+        }
+        self.service.core.add_session(number, user, author.device, 0.0)
+        self.service.core.subscribe(number, [room for room, joined in client.rooms.items() if joined])
+        return client
+
+    def stranger(self, number: int) -> Client:
+        """A connection that is not logged in."""
+        self.clients[number] = client = Client(self, number)
+        return client
+
+    @property
+    def who(self) -> str:
+        """The request whose step this is, also for what it began beside itself."""
+        name, beside, _ = self.run.current.partition("+")
+        return name if beside else self._second.get(name, name)
+
+    @who.setter
+    def who(self, name: str) -> None:
+        """From now on the running one does this request, the next one in its line."""
+        self._second[self.run.current] = name
 
     def transact(self, job: Callable[[Any], Any]) -> Gate:
         """As `Writer.transact`."""
-        name = self.run.current
 
         def work() -> Any:
-            with self.rig.store.transaction() as tx:
+            with self.store.transaction() as tx:
                 change = job(tx)
             change.apply()
-            self.commits.append(name)
             return change.value
 
-        return Gate(work, in_turn=True)
+        return Gate(work, Kind.WRITE)
 
-    def connection(self, session: int) -> Any:
-        """A session: OWNER's, or MEMBER's on the first (MEMBER) or second device (4)."""
-        user = OWNER if session == OWNER else MEMBER
-        device = PHONE.device if session == 4 else make_author(user).device
-        return _connection(user, session, device)
+    def beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Something that the present request began."""
+        self.run.add(f"{self.who}+", lambda: work)
 
+    def hear(self, client: Client, frame: Any) -> None:
+        _note_rooms(client, frame)
+        self.heard(self.who, client, frame)
 
-def stranger() -> Any:
-    """Nobody yet."""
-    return _connection(None, 77, b"")
-
-
-def _connection(user: int | None, session: int, device: bytes) -> Any:
-    known = {"user": user, "session": session, "device": device, "address": "10.0.0.9", "challenge": b"c"}
-    return SimpleNamespace(**known, open=True, proven=1.0, password_number=0, end_after_answer=_nothing)
+    def draw(self, octets: int) -> bytes:
+        """Random octets: others for each, the same in every order."""
+        self.drawn[self.who] += 1
+        return f"{self.who} {self.drawn[self.who]}".encode().ljust(octets, b".")[:octets]
 
 
-def _device(author: Author) -> DeviceRow:
-    public = public_octets(author.key)
-    certificate = issue_certificate(LOG_KEY, CertificateBody(LOG_ID, MEMBER, public, "user2", "user2", DAY_MS, 1))
-    return DeviceRow(author.device, MEMBER, public, "phone", 0, 0, 0, certificate)
+def _note_rooms(client: Client, frame: Any) -> None:
+    """As the client core does."""
+    result = frame.result if isinstance(frame, wire.Response) else None
+    if isinstance(frame, wire.RoomGone):
+        client.rooms.pop(frame.room, None)
+    elif isinstance(frame, wire.RoomChanged):
+        client.rooms[frame.room.id] = frame.room.joined
+    elif isinstance(frame, wire.RoomsDeleted):
+        client.rooms = {room: joined for room, joined in client.rooms.items() if room not in frame.rooms}
+    elif isinstance(result, wire.RoomResult):
+        client.rooms[result.room.id] = result.room.joined
+    elif isinstance(result, (wire.RoomList, wire.LoggedIn)):
+        client.rooms.update({room.id: room.joined for room in result.rooms})
 
 
-def _nothing(*_arguments: object, **_named: object) -> None:
-    """For what does not matter here."""
+_name_key, _shape_key = functools.lru_cache(4096)(name_key), functools.lru_cache(4096)(shape_key)
+_sign_head = functools.lru_cache(4096)(sign_head)
 
 
-def without_proofs() -> AbstractContextManager[Any]:
-    """Signatures and throttles of a log-in are not the subject."""
-    stack = ExitStack()
-    for name in ("_challenge", "_check_enrolment", "_throttle", "_bound"):
-        stack.enter_context(patch.object(login, name, lambda *_: b""))
-    stack.enter_context(patch("lanchat.protocol.keys.check_signature", _nothing))
-    return stack
+@contextmanager
+def staged(now: Callable[[], Stage | None]) -> Iterator[None]:
+    """Signatures are not the subject: proofs are taken as given, certificates are not signed. Random octets come from
+    `Stage.draw` of the stage that `now` returns."""
+
+    def draw(octets: int = 32) -> bytes:
+        stage = now()
+        return stage.draw(octets) if stage is not None else bytes(octets)
+
+    def bits(count: int) -> int:
+        return int.from_bytes(draw(16)[::-1], "big") % (1 << count)
+
+    unsigned = lambda _key, body: Certificate(encode(body), bytes(64))  # noqa: E731
+    with ExitStack() as stack:
+        _template()
+        stack.enter_context(patch.object(login, "_check_enrolment", lambda *_: None))
+        stack.enter_context(patch("lanchat.protocol.keys.check_signature", lambda *_: None))
+        stack.enter_context(patch.object(accounts, "issue_certificate", unsigned))
+        stack.enter_context(patch("lanchat_server.core.sequencer.sign_head", _sign_head))
+        stack.enter_context(patch("lanchat_server.core.directory.name_key", _name_key))
+        stack.enter_context(patch("lanchat_server.core.directory.shape_key", _shape_key))
+        stack.enter_context(patch("tests.support.memory_store.name_key", _name_key))
+        stack.enter_context(patch("tests.explorer.explore.name_key", _name_key))
+        stack.enter_context(patch.object(secrets, "token_bytes", draw))
+        stack.enter_context(patch.object(secrets, "randbits", bits))
+        yield

@@ -1,6 +1,7 @@
 """A server core with a few users, for unit tests: keys from fixed octets, time and store under the test's control."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,7 +34,7 @@ class Author:
     run: int = 77
     counters: dict[int, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def device(self) -> bytes:
         return device_id(public_octets(self.key))
 

@@ -1,105 +1,129 @@
-"""Pairs of requests in every order of their awaits and transactions: no right outlives its end. Planted faults show
-that the explorer looks. All pairs: `python -m tests.explorer`."""
+"""Pairs of requests in every order of their awaits and transactions, against a small model of who may what. Planted
+faults show that the explorer looks. With all variants: `python -m tests.explorer`."""
 
-from typing import Any
-from unittest.mock import patch
+import asyncio
+from typing import Any, get_args
 
 import pytest
 
-from lanchat_server.service.handlers import acting, login, people, rooms
-from tests.explorer.model import ENDINGS, REQUESTS, explore
-from tests.explorer.orders import Gate, Run, every_order
-from tests.explorer.stage import MEMBER
+from lanchat.protocol import wire
+from lanchat_server.accounts import Change
+from lanchat_server.administration import OPERATIONS
+from lanchat_server.service.handlers import HANDLERS
+from lanchat_server.service.writer import Writer
+from tests.explorer.cases import CASES, COMMANDS, NOT_HERE
+from tests.explorer.explore import Explorer, Relation, all_pairs
+from tests.explorer.orders import Gate, Kind, Run, every_order
+from tests.explorer.planted import PLANTED
+from tests.explorer.rights import RULES
+from tests.support.rig import Rig
 
+<<<<<<< HEAD
 # The others are of the same kinds: some seconds less.
 QUICK = ("disable", "demote", "remove", "delete room", "archive", "revoke", "new password", "code")
+=======
+PAIRS = list(all_pairs(variants=False))
+>>>>>>> 6621eb3 (tests: explore all pairs of requests against a model of rights)
 
 
-@pytest.mark.parametrize("ending", QUICK)
-def test_no_request_outlives_the_right_that_it_rests_on(ending: str) -> None:
-    # Where both wait for hashes there are hundreds of orders; `python -m tests.explorer` goes through them.
-    long = {"change_password"} if ending in ("new password", "code") else set()
-    found = [one for *_, findings in explore(REQUESTS.keys() - long, [ending]) for one in findings]
-    assert not found
+@pytest.mark.parametrize("first", dict.fromkeys(pair.first for pair in PAIRS))
+def test_nothing_outlives_the_right_that_it_rests_on(first: str) -> None:
+    explorer = Explorer()
+    found = [finding for pair in PAIRS if pair.first == first for finding in explorer.explore(pair)]
+    assert not found, "\n".join(map(str, found))
 
 
-@pytest.mark.parametrize("ending", sorted(ENDINGS.keys() - set(QUICK)))
-def test_no_invitation_outlives_the_right_that_it_rests_on(ending: str) -> None:
-    found = [one for *_, findings in explore(["invite_user", "search"], [ending]) for one in findings]
-    assert not found
+# --- Nothing is forgotten ---------------------------------------------------------------------------------------------
 
 
-def _nothing(*_arguments: Any) -> None:
-    """A check that looks at nothing."""
+def test_every_request_of_the_wire_has_a_case_and_a_rule() -> None:
+    """A new request: add it to tests/explorer/cases.py, and to tests/explorer/rights.py who may."""
+    taken = {*get_args(wire.Operation), *get_args(wire.LiveFromClient)}
+    assert set(get_args(wire.Operation)) == set(HANDLERS)
+    assert {case.type for case in CASES.values()} == taken
+    assert set(RULES) == taken
+    assert {case.type for case in COMMANDS.values()} >= OPERATIONS.keys() - NOT_HERE
+    # The part that is run here has all of them too.
+    assert {CASES[pair.first].type for pair in PAIRS} == taken
 
 
-class _First:
-    """As `check`, but only for the first call of each run: before the transaction, not within."""
-
-    def __init__(self, check: Any, answer: Any) -> None:
-        self._check = check
-        self._answer = answer
-        self._seen: set[int] = set()
-
-    def __call__(self, service: Any, *arguments: Any) -> Any:
-        if id(service) in self._seen:
-            return self._answer
-        self._seen.add(id(service))
-        return self._check(service, *arguments)
+def test_every_pair_of_requests_stands_in_every_relation() -> None:
+    requests = set(get_args(wire.Operation))
+    types: dict[Relation, set[frozenset[Any]]] = {relation: set() for relation in Relation}
+    for pair in PAIRS:
+        if pair.second in CASES:
+            types[pair.relation].add(frozenset((CASES[pair.first].type, CASES[pair.second].type)))
+    wanted = {frozenset((one, other)) for one in requests for other in requests}
+    assert all(wanted <= types[relation] for relation in Relation)
 
 
-PLANTED: dict[str, tuple[Any, str, Any, str, str]] = {
-    "session not looked at": (acting, "check_session", _nothing, "create_room", "revoke"),
-    "password not looked at": (acting, "check_session", _nothing, "renew", "new password"),
-    "log-in behind a new password": (
-        login,
-        "check_password_unchanged",
-        lambda service, user: service.directory.users[user.id],
-        "login_password",
-        "new password",
-    ),
-    "role before the transaction alone": (
-        people,
-        "_check_role",
-        _First(people._check_role, MEMBER),
-        "create_invite",
-        "demote",
-    ),
-    "membership before the transaction alone": (
-        rooms,
-        "_check_manages",
-        _First(rooms._check_manages, None),
-        "remove_user",
-        "demote",
-    ),
-    "device of a log-in not looked at": (
-        login,
-        "check_active",
-        lambda directory, user, device: (directory.users[user], directory.devices[device]),
-        "login_device",
-        "revoke",
-    ),
-}
+# --- The explorer looks -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_fault_is_found(name: str) -> None:
-    module, function, instead, request, ending = PLANTED[name]
-    with patch.object(module, function, instead):
-        assert any(findings for *_, findings in explore([request], [ending]))
+    planted, explorer = PLANTED[name], Explorer()
+    pairs = [pair for pair in PAIRS if planted.request in (pair.first, pair.second)]
+    with planted.plant():
+        assert any(explorer.explore(pair) for pair in pairs)
+
+
+# --- Orders -----------------------------------------------------------------------------------------------------------
+
+
+def _traces(*kinds: Kind) -> set[tuple[tuple[str, str], ...]]:
+    """Of two requests that wait for these, one after the other."""
+
+    async def request() -> None:
+        for kind in kinds:
+            await Gate(lambda: None, kind)
+
+    runs: list[Run] = []
+
+    def make() -> tuple[Run, None]:
+        runs.append(Run({"one": request, "other": request}))
+        return runs[-1], None
+
+    count = sum(1 for _ in every_order(make))
+    traces = {tuple(run.trace) for run in runs}
+    assert len(traces) == count
+    return traces
 
 
 def test_every_order_of_two_requests_with_a_transaction_each() -> None:
-    """Each starts, is done, goes on: 6! / (3! 3!) orders, but for those in which the writer would turn two around."""
-
-    def make() -> tuple[Run, None]:
-        async def request() -> None:
-            await Gate(lambda: None, in_turn=True)
-
-        return Run({"one": request, "other": request}), None
-
-    traces = {tuple(run.trace) for run, _ in every_order(make)}
-    assert len(traces) == 14
+    """Each starts, is done, goes on: the transactions, and who goes on behind them, keep the order of the starts. That
+    leaves 5 orders for each who may be first."""
+    traces = _traces(Kind.WRITE)
+    assert len(traces) == 10
     for trace in traces:
-        starts = [name for name, what in trace if what == "start"]
-        assert starts == [name for name, what in trace if what == "do"]
+        orders = [[name for name, what in trace if what == step] for step in ("start", "do", "go on")]
+        assert orders[0] == orders[1] == orders[2]
+
+
+def test_every_order_of_two_requests_that_read() -> None:
+    """Start, read, go on, of both in any order: 6! / (3! 3!)."""
+    assert len(_traces(Kind.READ)) == 20
+
+
+def test_hash_is_done_when_its_request_goes_on() -> None:
+    """Start and go on, of both in any order: 4! / (2! 2!)."""
+    assert len(_traces(Kind.HASH)) == 6
+
+
+def test_writer_resumes_requests_in_the_order_of_their_commits() -> None:
+    """What the explorer takes as given of the event loop and the writer's thread."""
+
+    async def run() -> list[int]:
+        rig = Rig()
+        writer = Writer(rig.store, rig.directory, rig.sequencer, print, lambda *_: None, lambda: 1)
+        resumed: list[int] = []
+
+        async def request(number: int) -> None:
+            await writer.transact(lambda tx: Change(None, lambda: None))
+            resumed.append(number)
+
+        await asyncio.gather(*(request(number) for number in range(200)))
+        await writer.close(5.0)
+        return resumed
+
+    assert asyncio.run(run()) == list(range(200))

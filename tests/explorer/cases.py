@@ -1,0 +1,202 @@
+"""Every request that the server takes, as somebody makes it: those of the wire, live frames, commands.
+
+`tests/unit/test_explorer.py::test_every_request_of_the_wire_has_a_case_and_a_rule` fails when one is missing here.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from lanchat.protocol import wire
+from lanchat.protocol.keys import public_octets
+from lanchat.protocol.limits import PROTOCOL_VERSION
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.wire import HistoryPolicy, PresenceState, RoomKind
+from lanchat_server.accounts import invite_id
+from lanchat_server.administration import operate
+from lanchat_server.core.model import InviteRow
+from lanchat_server.core.sessions import Path
+from lanchat_server.recovery import invite_hash
+from lanchat_server.service.housekeeping import save
+from tests.explorer.stage import (
+    CODE,
+    GENERAL,
+    INVITE,
+    LOUNGE,
+    MEMBER,
+    NEWCOMER,
+    NOW,
+    OWNER,
+    ROOM,
+    TABLET,
+    THIRD,
+    Client,
+    Stage,
+    message,
+    password_of,
+)
+from tests.support.rig import LOG_ID, make_author
+
+
+class Actor:
+    """Who makes a request: `user` with `device`, and against whom. `fresh`: the password was given at the log-in just
+    now. `coded`: people register with a code."""
+
+    def __init__(self, client: Client, user: int, device: bytes, other: int, other_device: bytes) -> None:
+        self.client = client
+        self.user = user
+        self.device = device
+        self.other = other
+        self.other_device = other_device
+        self.fresh = False
+        self.coded = True
+
+
+class Case(NamedTuple):
+    """`type`: of the operation or frame, or the name of a command. `make` gives the operation, the frame, or the
+    command's arguments. `enters`: it is made by who is not logged in. Names with a comma are variants of another case:
+    pairs with them are left to the whole run."""
+
+    name: str
+    type: Any
+    make: Callable[[Actor], Any]
+    enters: bool = False
+
+
+def _enrol(number: int = 0) -> wire.Enrolment:
+    author = make_author(number) if number else NEWCOMER
+    return wire.Enrolment(public_octets(author.key), "new", bytes(64))
+
+
+def _own(actor: Actor) -> str:
+    return password_of(actor.user)
+
+
+def _name(user: int) -> str:
+    return f"user{user}"
+
+
+_INVITE_ID = invite_id(InviteRow(invite_hash(LOG_ID, INVITE), 1, 10**9, MEMBER))
+_REGISTER = wire.Register("new", "a password", _enrol(), "", "", INVITE)
+_OTHER = replace(_REGISTER, user="nova", enrolment=_enrol(12))
+_CONFIRM = wire.RecoverConfirm(_name(MEMBER), CODE, "of the code")
+_EVERYTHING, _SINCE_JOINING = HistoryPolicy.EVERYTHING, HistoryPolicy.SINCE_JOINING
+
+_WIRE = (
+    # Before log-in.
+    Case("hello", wire.Hello, lambda _: wire.Hello([PROTOCOL_VERSION], "test"), True),
+    Case("register", wire.Register, lambda _: _REGISTER, True),
+    Case("register, other", wire.Register, lambda _: _OTHER, True),
+    Case("log in", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), _own(a), _enrol()), True),
+    Case(
+        "log in again", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), _own(a), _enrol(a.user)), True
+    ),
+    Case("log in, wrongly", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), "wrong", _enrol()), True),
+    Case("log in by key", wire.LoginDevice, lambda a: wire.LoginDevice(make_author(a.user).device, bytes(64)), True),
+    Case("log in by old key", wire.LoginDevice, lambda _: wire.LoginDevice(TABLET.device, bytes(64)), True),
+    Case("recover", wire.Recover, lambda _: wire.Recover(_name(MEMBER)), True),
+    Case("confirm", wire.RecoverConfirm, lambda _: _CONFIRM, True),
+    Case(
+        "confirm, wrongly", wire.RecoverConfirm, lambda _: wire.RecoverConfirm(_name(MEMBER), "1", "a password"), True
+    ),
+    Case("confirm alone", wire.RecoverConfirm, lambda _: replace(_CONFIRM, revoke_devices=True), True),
+    # Rooms.
+    Case("subscribe", wire.Subscribe, lambda _: wire.Subscribe([GENERAL, ROOM])),
+    Case("history", wire.History, lambda _: wire.History(ROOM, 1, True, 10)),
+    Case("search", wire.Search, lambda _: wire.Search(0, "needle", 0, 10)),
+    Case("search, one room", wire.Search, lambda _: wire.Search(ROOM, "needle", 0, 10)),
+    Case("list rooms", wire.ListRooms, lambda _: wire.ListRooms()),
+    Case("create room", wire.CreateRoom, lambda _: wire.CreateRoom("new", RoomKind.PUBLIC, _EVERYTHING)),
+    Case("create room, private", wire.CreateRoom, lambda _: wire.CreateRoom("new", RoomKind.PRIVATE, _EVERYTHING)),
+    Case("join room, public", wire.JoinRoom, lambda _: wire.JoinRoom(LOUNGE)),
+    Case("join room", wire.JoinRoom, lambda _: wire.JoinRoom(ROOM)),
+    Case("leave room, public", wire.LeaveRoom, lambda _: wire.LeaveRoom(LOUNGE)),
+    Case("leave room", wire.LeaveRoom, lambda _: wire.LeaveRoom(ROOM)),
+    Case("invite, third", wire.InviteUser, lambda _: wire.InviteUser(ROOM, THIRD)),
+    Case("invite", wire.InviteUser, lambda a: wire.InviteUser(ROOM, a.other)),
+    Case("remove other", wire.RemoveUser, lambda a: wire.RemoveUser(ROOM, a.other)),
+    Case("open direct", wire.OpenDirect, lambda a: wire.OpenDirect(a.other)),
+    Case("open direct, third", wire.OpenDirect, lambda _: wire.OpenDirect(THIRD)),
+    Case("set history", wire.SetHistoryPolicy, lambda _: wire.SetHistoryPolicy(ROOM, _SINCE_JOINING)),
+    Case("archive", wire.ArchiveRoom, lambda _: wire.ArchiveRoom(ROOM, True)),
+    Case("archive, public", wire.ArchiveRoom, lambda _: wire.ArchiveRoom(LOUNGE, True)),
+    Case("delete room", wire.DeleteRoom, lambda a: wire.DeleteRoom(ROOM, _own(a))),
+    Case("delete room, public", wire.DeleteRoom, lambda a: wire.DeleteRoom(LOUNGE, _own(a))),
+    Case("delete room, unproven", wire.DeleteRoom, lambda _: wire.DeleteRoom(ROOM)),
+    # People.
+    Case("list users", wire.ListUsers, lambda _: wire.ListUsers()),
+    Case("list members", wire.ListMembers, lambda _: wire.ListMembers(ROOM)),
+    Case("list cursors", wire.ListCursors, lambda _: wire.ListCursors(ROOM)),
+    Case("certificates", wire.GetCertificates, lambda a: wire.GetCertificates([a.device, a.other_device])),
+    Case("status", wire.Status, lambda _: wire.Status()),
+    Case("create invite", wire.CreateInvite, lambda _: wire.CreateInvite(1, 60)),
+    Case("list invites", wire.ListInvites, lambda _: wire.ListInvites()),
+    Case("void invite", wire.VoidInvite, lambda _: wire.VoidInvite(_INVITE_ID)),
+    # The account.
+    Case("list devices", wire.ListDevices, lambda _: wire.ListDevices()),
+    Case("list devices, other", wire.ListDevices, lambda a: wire.ListDevices(user=a.other)),
+    Case("revoke own", wire.RevokeDevice, lambda a: wire.RevokeDevice(a.device)),
+    Case("revoke other", wire.RevokeDevice, lambda a: wire.RevokeDevice(a.other_device, _own(a))),
+    Case("revoke other, unproven", wire.RevokeDevice, lambda a: wire.RevokeDevice(a.other_device)),
+    Case("revoke other, third", wire.RevokeDevice, lambda a: wire.RevokeDevice(TABLET.device, _own(a))),
+    Case("log out", wire.Logout, lambda _: wire.Logout()),
+    Case("new password", wire.ChangePassword, lambda a: wire.ChangePassword(_own(a), "of the owner")),
+    Case("new password alone", wire.ChangePassword, lambda a: wire.ChangePassword(_own(a), "of the owner", True)),
+    Case("profile", wire.GetProfile, lambda _: wire.GetProfile()),
+    Case("set name", wire.SetProfile, lambda _: wire.SetProfile("New Name")),
+    Case("set email", wire.SetProfile, lambda a: wire.SetProfile(None, "new@example.org", _own(a))),
+    Case("set email, none", wire.SetProfile, lambda a: wire.SetProfile(None, "", _own(a))),
+    Case("set email, unproven", wire.SetProfile, lambda _: wire.SetProfile(None, "new@example.org")),
+    Case("renew", wire.Renew, lambda _: wire.Renew()),
+)
+_LIVE = (
+    Case("say", wire.Submit, lambda a: wire.Submit([message(a.user, "hay", ROOM)])),
+    Case("say, reaction", wire.Submit, lambda a: wire.Submit([message(a.user, "👍", ROOM, Kind.REACTION, 1)])),
+    Case("delete", wire.Submit, lambda a: wire.Submit([message(a.user, "", ROOM, Kind.DELETE, 1)])),
+    Case("repair", wire.Nack, lambda _: wire.Nack(ROOM, [1])),
+    Case("ping", wire.Ping, lambda _: wire.Ping(1)),
+    Case("cursors", wire.Cursors, lambda _: wire.Cursors([wire.Cursor(ROOM, 1, 1)])),
+    Case("activity", wire.Activity, lambda _: wire.Activity(PresenceState.AWAY)),
+)
+# Of the administrator on the server's computer, and of the server itself; against the other.
+_COMMANDS = (
+    Case("users.list", "users.list", lambda _: {}),
+    Case("users.add", "users.add", lambda _: {"user": "new", "password": "a password"}),
+    Case("users.disable", "users.disable", lambda a: {"user": _name(a.other)}),
+    Case("users.disable, owner", "users.disable", lambda _: {"user": _name(OWNER)}),
+    Case("users.enable", "users.enable", lambda a: {"user": _name(a.other)}),
+    Case("users.set_role", "users.set_role", lambda a: {"user": _name(a.other), "role": "member"}),
+    Case("users.set_role, chief", "users.set_role", lambda _: {"user": "user4", "role": "member"}),
+    Case("users.reset_password", "users.reset_password", lambda a: {"user": _name(a.other)}),
+    Case("users.invite", "users.invite", lambda _: {}),
+    Case("users.devices", "users.devices", lambda a: {"user": _name(a.other)}),
+    Case("users.revoke_device", "users.revoke_device", lambda a: {"user": _name(a.other), "id": a.other_device.hex()}),
+    Case("users.invites", "users.invites", lambda _: {}),
+    Case("users.void_invite", "users.void_invite", lambda _: {"id": _INVITE_ID.hex()}),
+    Case("rooms.list", "rooms.list", lambda _: {}),
+    Case("rooms.archive", "rooms.archive", lambda _: {"rooms": ["secret"]}),
+    Case("rooms.archive, public", "rooms.archive", lambda _: {"rooms": ["lounge"]}),
+    Case("rooms.delete", "rooms.delete", lambda _: {"rooms": ["secret"]}),
+    Case("rooms.delete, public", "rooms.delete", lambda _: {"rooms": ["lounge"]}),
+    Case("status", "status", lambda _: {}),
+    Case("save", "save", lambda _: {}),
+)
+CASES: dict[str, Case] = {case.name: case for case in (*_WIRE, *_LIVE)}
+COMMANDS: dict[str, Case] = {f"command {case.name}": case for case in _COMMANDS}
+# Copies the database to a file by a connection of its own: it changes nothing and tells nobody.
+NOT_HERE = {"backup"}
+
+
+async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
+    """Make the request; what a command came to, of others None: the client hears it."""
+    made = case.make(actor)
+    if isinstance(case.type, str):
+        if case.type == "save":
+            return await save(stage.service)
+        return await operate(stage.host, case.type, made)
+    if case.type is wire.Submit:
+        return await stage.service.submit(actor.client.session, made.messages)
+    if issubclass(case.type, wire.LiveFromClient):
+        return stage.service.core.receive(actor.client.session, made, Path.TLS, NOW)
+    return await actor.client.carry_out(wire.Request(1, made))
