@@ -218,7 +218,7 @@ class Scene:
 
 
 def _rows(table: Any) -> Hashable:
-    return frozenset(table.items()) if isinstance(table, dict) else table
+    return frozenset(table.items() if isinstance(table, dict) else table) if isinstance(table, (dict, set)) else table
 
 
 # Of these tables what makes a difference: not when a certificate ends, what a room key is, how records are chained, or

@@ -12,7 +12,7 @@ from lanchat_server.accounts import Change, together
 from lanchat_server.core import pages
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.service.connection import Connection, _packed
+from lanchat_server.service.connection import Connection
 from lanchat_server.service.errors import Refused
 from lanchat_server.service.handlers import HANDLERS, acting, login, people, rooms
 from lanchat_server.service.service import Service
@@ -75,7 +75,7 @@ async def _code_looked_at_before(service: Any, user: Any, operation: Any, passwo
 async def _answer_put_off(self: Any, request: wire.Request) -> None:
     answer = await self._answer(request)
     await Gate(lambda: None, Kind.HASH)
-    self.send(_packed(answer))
+    self.send(answer)
 
 
 def _invite_not_looked_at(service: Any, tx: Any, code: str, now_ms: int) -> None:

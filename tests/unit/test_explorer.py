@@ -18,12 +18,7 @@ from tests.explorer.planted import PLANTED
 from tests.explorer.rights import RULES
 from tests.support.rig import Rig
 
-<<<<<<< HEAD
-# The others are of the same kinds: some seconds less.
-QUICK = ("disable", "demote", "remove", "delete room", "archive", "revoke", "new password", "code")
-=======
 PAIRS = list(all_pairs(variants=False))
->>>>>>> 6621eb3 (tests: explore all pairs of requests against a model of rights)
 
 
 @pytest.mark.parametrize("first", dict.fromkeys(pair.first for pair in PAIRS))
