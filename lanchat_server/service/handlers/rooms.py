@@ -119,7 +119,7 @@ async def create_room(service: "Service", connection: "Connection", operation: w
 
 
 def _result(service: "Service", room: int, user: int) -> wire.RoomResult:
-    """The room as it is now. Raises Refused when it was deleted meanwhile, or is not public and the membership ended."""
+    """The room as it is now. Raises Refused when it was deleted meanwhile, or is private and the membership ended."""
     row = _row(service, room)
     if row.kind is not RoomKind.PUBLIC and service.directory.membership(room, user) is None:
         raise Refused(Code.NOT_FOUND, "no such room")
