@@ -48,8 +48,10 @@ CONNECT_TIMEOUT = 5.0
 # Others on this computer may hold all places of the channel: a command that lost its own tries again for so long.
 PLACE_TIMEOUT = 3.0
 PLACE_PAUSE = 0.02
-# A list of 10,000 accounts is 2 MB.
-ANSWER_MAX = 64 << 20
+# Octets of one line: a part of a list, the longest entry.
+ANSWER_MAX = 4 << 20
+# Of one list: accounts, rooms.
+ROWS_MAX = 1_000_000
 # Octets of the file that says where a server listens; it has some hundred.
 PLACE_MAX = 64 << 10
 READING = ("users.list", "users.devices", "rooms.list")
@@ -106,8 +108,8 @@ def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> d
     timeout = BACKUP_TIMEOUT if operation == "backup" else ANSWER_TIMEOUT
     try:
         with sock:
-            answer = _exchange(sock, {"operation": operation, "arguments": arguments}, timeout)
-    except (OSError, ValueError, RecursionError):
+            answer = _whole(sock, _exchange(sock, {"operation": operation, "arguments": arguments}, timeout))
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         answer = None
     usable = isinstance(answer, dict) and ("result" in answer or answer.get("error") not in (None, *MISUNDERSTOOD))
     if usable:
@@ -117,6 +119,19 @@ def _ask_running(data_dir: Path, operation: str, arguments: dict[str, Any]) -> d
         " If none is running there, remove {file}"
     )
     raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE))
+
+
+def _whole(sock: socket.socket, answer: Any) -> Any:
+    """The answer with all pages of its list. Raises as `_exchange`."""
+    rows: list[Any] = []
+    while isinstance(answer, dict) and answer.get("more") is True:
+        rows += answer["result"]
+        if len(rows) > ROWS_MAX:
+            raise ValueError("a list without end")
+        answer = _exchange(sock, {"next": True}, ANSWER_TIMEOUT)
+    if rows:
+        answer = {"result": rows + answer["result"]}
+    return answer
 
 
 def _admitted(data_dir: Path, port: int, token: str) -> socket.socket | None:

@@ -580,7 +580,10 @@ class CreateInvite(_Frame, frozen=True, tag=39):
 
 
 class ListInvites(_Frame, frozen=True, tag=40):
-    """Moderators: their own registration codes that are good; administrators: everybody's. The newest 1,000."""
+    """Moderators: their own registration codes that are good; administrators: everybody's. Those that are good for
+    longest come first."""
+
+    after: Place = b""
 
 
 class VoidInvite(_Frame, frozen=True, tag=41):
@@ -758,6 +761,7 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
 
 class InviteList(_Frame, frozen=True, tag=17):
     invites: Annotated[list[Invite], _Many]
+    next: Place = b""
 
 
 Result = (

@@ -12,6 +12,9 @@ HMAC over two numbers that are drawn for this connection, the server first:
     command  {"operation": …, "arguments": …}
     server   {"result": …} or {"error": …}
 
+A list that is longer than PAGE_OCTETS comes in pages, {"result": […], "more": true}; the command asks for the next one
+with {"next": true}.
+
 The proof is compared before anything else, a line is bounded, and so are the places and the time of those who have not
 shown it (local_port.py). A command that loses its place has not said what it wants yet, and connects again.
 """
@@ -22,7 +25,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
@@ -34,6 +37,8 @@ from lanchat_server.service.local_port import LocalPort, Visitor
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
+# Of a list's part in one line.
+PAGE_OCTETS = 256 * 1024
 # Answers to a connection that has not proved itself: they say nothing about the server.
 MISUNDERSTOOD = ("not a request", "wrong proof")
 # What the channel says instead of working when as many commands as it takes are under way.
@@ -75,6 +80,33 @@ async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.Stre
 
 def _line(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
+async def _send_pages(answer: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    for number, page in enumerate(_pages(answer)):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            if number and not await reader.readline():
+                return
+            writer.write(_line(page))
+            await writer.drain()
+
+
+def _pages(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answer as it is sent: a list in parts of at most PAGE_OCTETS, or of one entry."""
+    rows = answer.get("result")
+    if not isinstance(rows, list):
+        yield answer
+        return
+    page: list[Any] = []
+    octets = 0
+    for row in rows:
+        size = len(json.dumps(row, ensure_ascii=False).encode())
+        if page and octets + size > PAGE_OCTETS:
+            yield {"result": page, "more": True}
+            page, octets = [], 0
+        page.append(row)
+        octets += size + 2
+    yield {"result": page}
 
 
 def prove(token: str, who: str, command_nonce: str, server_nonce: str) -> str:
@@ -134,7 +166,7 @@ class AdminChannel:
             return
         async with asyncio.timeout(BACKUP_TIMEOUT):
             answer = await _with_signs_of_life(self._answer(line), writer)
-        writer.write(_line(answer))
+        await _send_pages(answer, reader, writer)
 
     async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
         """Prove to the other end that this is the server; returns what is wrong with the proof of that one, or None."""

@@ -16,6 +16,7 @@ _ENTRIES: dict[type, str] = {
     wire.MemberList: "users",
     wire.DeviceList: "devices",
     wire.CursorList: "cursors",
+    wire.InviteList: "invites",
 }
 # Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names. A server that has more, or whose list
 # never ends, is refused.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lanchat_server.service.connection import Connection
     from lanchat_server.service.service import Service
 
-# 50 octets each.
-INVITES_LISTED_MAX = 1000
+# Later than any time of the clock (`Invite.not_after_ms`).
+_LATEST_MS = 2**63 - 1
 
 
 async def list_users(service: "Service", _connection: "Connection", operation: wire.ListUsers) -> wire.UserList:
@@ -73,14 +73,20 @@ async def create_invite(service: "Service", connection: "Connection", operation:
     return wire.InviteCode(code, not_after)
 
 
-async def list_invites(service: "Service", connection: "Connection", _operation: wire.ListInvites) -> wire.InviteList:
+async def list_invites(service: "Service", connection: "Connection", operation: wire.ListInvites) -> wire.InviteList:
     """Registration codes that are good: a moderator's own, for administrators everybody's."""
     rows = await transact(service, connection, lambda tx: together(_invites_for(service, connection, tx)))
     # The role may have been taken meanwhile.
     _check_role(service, connection, Role.MODERATOR)
-    return wire.InviteList(
-        [wire.Invite(accounts.invite_id(row), row.creator, row.uses_left, row.not_after_ms) for row in rows]
-    )
+    return wire.InviteList(*listed(rows, _place_of_invite, _invite, operation.after))
+
+
+def _place_of_invite(row: InviteRow) -> bytes:
+    return place_of(_LATEST_MS - row.not_after_ms) + accounts.invite_id(row)
+
+
+def _invite(row: InviteRow) -> wire.Invite:
+    return wire.Invite(accounts.invite_id(row), row.creator, row.uses_left, row.not_after_ms)
 
 
 async def void_invite(service: "Service", connection: "Connection", operation: wire.VoidInvite) -> wire.Done:
@@ -100,8 +106,7 @@ async def void_invite(service: "Service", connection: "Connection", operation: w
 def _invites_for(service: "Service", connection: "Connection", tx: Transaction) -> list[InviteRow]:
     user = _check_role(service, connection, Role.MODERATOR)
     everybody = service.directory.users[user].role is Role.ADMINISTRATOR
-    rows = [row for row in tx.invites(service.wall_ms()) if everybody or row.creator == user]
-    return rows[:INVITES_LISTED_MAX]
+    return [row for row in tx.invites(service.wall_ms()) if everybody or row.creator == user]
 
 
 def _check_member(service: "Service", connection: "Connection", room: int) -> None:
