@@ -91,9 +91,8 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
 
 async def history(session: Session) -> None:
     """Earlier messages, or those that were searched for; oldest first."""
-    search = session.options.search
-    if search is not None and not query_words(search):
-        raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(search))))
+    if session.options.search is not None:
+        _check_words(session.options.search)
     if not await session.go_live_or_away():
         session.note_away()
     room = await session.room(session.options.room)
@@ -106,22 +105,26 @@ async def history(session: Session) -> None:
 async def _chosen_lines(session: Session, room: int) -> list[api.Line]:
     options = session.options
     if options.search is not None:
-        return list(reversed(await _found_lines(session, room)))
+        return await _found_lines(session, room, options.search, options.before)
     return await newest_lines(session, room, options.limit, options.before)
 
 
-async def _found_lines(session: Session, room: int) -> list[api.Line]:
-    """Newest first."""
-    before, limit = session.options.before, session.options.limit
-    found: list[api.Line] = []
+def _check_words(words: str) -> None:
+    if not query_words(words):
+        raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(words))))
+
+
+async def _found_lines(session: Session, room: int, words: str, before: int = 0) -> list[api.Line]:
+    """The newest ones with these words, in this room below `before` (0: no bound), or in all rooms (`room` 0); oldest
+    first."""
+    found, before_room, limit = list[api.Line](), 0, session.options.limit
     while len(found) < limit:
-        wanted = min(PAGE, limit - len(found))
-        page = await session.call(api.Search(room, session.options.search, before, wanted))
+        page = await session.call(api.Search(room, words, before, limit - len(found), before_room))
         found += page
         if not page or not page[-1].seq:
             break
-        before = page[-1].seq
-    return found
+        before, before_room = page[-1].seq, 0 if room else page[-1].room
+    return found[::-1]
 
 
 async def newest_lines(session: Session, room: int, limit: int, before: int = 0) -> list[api.Line]:
@@ -147,21 +150,14 @@ async def newest_lines(session: Session, room: int, limit: int, before: int = 0)
 
 async def search(session: Session) -> None:
     """Messages of all rooms with these words, oldest first."""
-    options, found = session.options, list[api.Line]()
-    if not query_words(options.words):
-        raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(options.words))))
+    words = session.options.words
+    _check_words(words)
     if not await session.go_live_or_away():
         session.note_away()
-    before, before_room = 0, 0
-    while len(found) < options.limit:
-        page = await session.call(api.Search(0, options.words, before, options.limit - len(found), before_room))
-        found += page
-        if not page or not page[-1].seq:
-            break
-        before, before_room = page[-1].seq, page[-1].room
+    found = await _found_lines(session, 0, words)
     people = await session.people()
     rooms = {room.room: room_name(room, people) for room in await session.call(api.ListRooms())}
-    for line in reversed(found):
+    for line in found:
         name = rooms.get(line.room, "")
         session.output.row(history_row(line, name, people), f"{shown(name)}  {message_text(line)}")
 

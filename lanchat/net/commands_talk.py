@@ -14,7 +14,7 @@ from lanchat.net.member import OLDER_PAGES_MAX
 from lanchat.net.words import code_text, not_all_loaded, text_problem
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import message_id
-from lanchat.protocol.client.finding import Found, find, place_of
+from lanchat.protocol.client.finding import Found, Place, find, place_of
 from lanchat.protocol.client.fold import Note, fold, is_shown
 from lanchat.protocol.client.ports import OutboxItem
 from lanchat.protocol.client.states import LinkState
@@ -201,8 +201,11 @@ async def _search_here(member: "Member", command: api.Search, limit: int) -> lis
     """In the local copy, while the server is away. The event loop goes on after each part."""
     rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
     before = command.before if command.room else 0
-    everywhere = not command.room and command.before_room and command.before
-    behind = place_of(member.store, command.before_room, command.before) if everywhere else None
+    behind: Place | None = None
+    if not command.room and command.before_room and command.before:
+        for place in place_of(member.store, command.before_room, command.before):
+            behind = place
+            await asyncio.sleep(0)
     hits: list[tuple[int, Found]] = []
     for room in rooms:
         fold = member.book.state(room.id).fold

@@ -142,6 +142,7 @@ class SearchPanel:
         self._job = ""
         self._last = wanted = self._words.get().strip()[:SEARCH_CHARACTERS_MAX]
         self._asked += 1
+        self._more.pack_forget()
         if not wanted:
             self._found(self._asked, [], [])
             self._says.configure(text="")

@@ -107,7 +107,7 @@ class Copy:
         self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
     ) -> list[tuple[int, int]]:
         hits: list[tuple[int, Found]] = []
-        behind = place_of(self._store, before_room, before) if before_room else None
+        *_, behind = place_of(self._store, before_room, before) if before_room else [None]
         before = 0 if before_room else before
         for number, first in rooms.items():
             fold = self._folds[number]

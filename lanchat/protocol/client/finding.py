@@ -21,15 +21,17 @@ class Found(msgspec.Struct, frozen=True):
     time_ms: int
 
 
-def place_of(store: LocalStore, room: int, seq: int) -> Place:
-    """Where a hit stands among those of all rooms. Raises LocalStoreError."""
+def place_of(store: LocalStore, room: int, seq: int) -> Iterator[Place]:
+    """Where a hit stands among those of all rooms: an estimate for each part of the room that was looked through, the
+    last one is exact. Raises LocalStoreError."""
     span, earliest = store.span(room), 1 << 63
     top = span.cursor if span is not None else 0
+    yield earliest, room, seq
     while top >= seq:
         bottom = max(seq, top - CHUNK + 1)
         earliest = min([earliest, *(record.time_ms for record in store.records(room, bottom, top))])
         top = bottom - 1
-    return earliest, room, seq
+        yield earliest, room, seq
 
 
 def find(
