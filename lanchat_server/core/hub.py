@@ -9,7 +9,7 @@ the same call, so whoever subscribes between two calls gets everything after the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from lanchat.protocol import wire
@@ -109,13 +109,13 @@ class ServerCore:
         """A room was created."""
         self.heads[head.room] = head
 
-    def drop_rooms(self, rooms: Iterable[int]) -> None:
+    def drop_rooms(self, rooms: Set[int]) -> None:
         """Rooms were deleted: nothing of them goes to anybody from now on."""
+        self.receipts.forget_rooms(rooms)
         for room in rooms:
             self.heads.pop(room, None)
             for session in list(self.sessions.subscribers(room)):
                 self.sessions.unsubscribe(session, room)
-            self.receipts.forget_room(room)
             self._recent.forget(room)
             self._heartbeat.forget(room)
 

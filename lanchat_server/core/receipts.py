@@ -1,5 +1,7 @@
 """Receipts: how far each member has received and read each room; told to the room and to the store in batches."""
 
+from collections.abc import Set
+
 from lanchat.protocol.wire import Cursor, MemberCursor
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
@@ -49,12 +51,14 @@ class Receipts:
         self._changed.get(room, set()).discard(user)
         self._unsaved.get(user, {}).pop(room, None)
 
-    def forget_room(self, room: int) -> None:
-        """It was deleted."""
-        for places in (self._cursors, self._changed, self._due):
-            places.pop(room, None)
+    def forget_rooms(self, rooms: Set[int]) -> None:
+        """They were deleted."""
+        for room in rooms:
+            for places in (self._cursors, self._changed, self._due):
+                places.pop(room, None)
         for unsaved in self._unsaved.values():
-            unsaved.pop(room, None)
+            for room in unsaved.keys() & rooms:
+                del unsaved[room]
 
     def timer(self) -> float | None:
         return min(self._due.values()) if self._due else None

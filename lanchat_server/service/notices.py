@@ -1,6 +1,6 @@
 """What sessions are told when rooms, members or people change, and how a room looks to one user."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from lanchat.protocol import wire
 from lanchat.protocol.limits import ROOMS_DELETED_MAX
@@ -88,19 +88,19 @@ class Notices:
 
     def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
         """Nothing of these rooms goes to anybody any more; who saw them hears why."""
-        self._core.drop_rooms(gone.room.id for gone in deleted)
-        concerned: dict[int, list[int]] = {}
-        everybody = self._core.sessions.online_users()
+        self._core.drop_rooms({gone.room.id for gone in deleted})
+        self._tell_deleted([gone.room.id for gone in deleted if is_open_to_all(gone.room)], None)
+        concerned: dict[tuple[int, ...], list[int]] = {}
         for gone in deleted:
-            for user in everybody if is_open_to_all(gone.room) else gone.members:
-                concerned.setdefault(user, []).append(gone.room.id)
-        alike: dict[tuple[int, ...], list[int]] = {}
-        for user, rooms in concerned.items():
-            alike.setdefault(tuple(rooms), []).append(user)
-        for gone_for_these, users in alike.items():
-            for start in range(0, len(gone_for_these), ROOMS_DELETED_MAX):
-                part = gone_for_these[start : start + ROOMS_DELETED_MAX]
-                self._core.announce(wire.RoomsDeleted(list(part)), users)
+            if not is_open_to_all(gone.room):
+                concerned.setdefault(gone.members, []).append(gone.room.id)
+        for members, rooms in concerned.items():
+            self._tell_deleted(rooms, members)
+
+    def _tell_deleted(self, rooms: Sequence[int], users: Iterable[int] | None) -> None:
+        """`users` None: everybody."""
+        for start in range(0, len(rooms), ROOMS_DELETED_MAX):
+            self._core.announce(wire.RoomsDeleted(list(rooms[start : start + ROOMS_DELETED_MAX])), users)
 
     def member_joined(self, room: int, user: int) -> None:
         """The newcomer sees the room, the members see the newcomer."""

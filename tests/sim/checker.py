@@ -10,7 +10,7 @@ from lanchat.protocol.client.events import Stop
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.messages import MessageKey, decode_header_untrusted
-from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
+from lanchat.protocol.wire import Code, FrameReader, decode_from_server_untrusted
 from lanchat_server.core.model import Decision
 from lanchat_server.core.sequencer import FORGERIES
 from tests.sim.bounds import client_bounds, server_bounds
@@ -31,6 +31,8 @@ class Checker:
         self._disclosure = Disclosure(world)
         self._telling = Telling(world)
         self._answers: dict[MessageKey, Decision] = {}
+        # Messages that were answered with the deletion of their room.
+        self._went: set[MessageKey] = set()
         self._shown: dict[tuple[int, int], int] = {}
         # Store, room, and the hashes from the first record on that its copy had when the log was put back.
         self._kept: list[tuple[Any, int, list[bytes]]] = []
@@ -112,7 +114,7 @@ class Checker:
             for message in frame.messages:
                 key: MessageKey = decode_header_untrusted(message.header).key
                 kept = process.profile.store.has(key) or key in process.profile.store.damaged
-                if not kept and not self._world.ledger.was_decided(key):
+                if not kept and not self._world.ledger.was_decided(key) and key not in self._went:
                     self._fail("I6", f"{process.name} sends {key}, which it does not keep")
 
     def started(self, process: Any) -> None:
@@ -122,12 +124,15 @@ class Checker:
 
     def decided(self, process: Any, event: Any) -> None:
         answer = Decision(getattr(event, "seq", 0), getattr(event, "code", 0))
+        if event.key in self._went and self._answers.get(event.key) == answer:
+            return  # Said before the room was deleted, and late on its way.
         self.told(event.key, answer)
 
     def log_put_back(self, old: Ledger) -> None:
         """The log is another one: what it said before does not bind it. What somebody holds of it stays his, and may be
         shown when its room comes back."""
         self._answers.clear()
+        self._went.clear()
         self._shown.clear()
         for profile in self._world.profiles:
             for room, truth in old.rooms.items():
@@ -145,6 +150,13 @@ class Checker:
     def told(self, key: MessageKey, answer: Decision) -> None:
         """I1, I14: what somebody is told was decided, and stays so."""
         if answer.code in FORGERIES:
+            return
+        if answer.code == Code.ROOM_DELETED or key in self._went:
+            require(answer == Decision(0, Code.ROOM_DELETED), "I14", f"{key} went with its room, then {answer}")
+            require(
+                key.room in self._world.database.deleted or self._world.may_fork, "I14", f"{key}: its room is there"
+            )
+            self._went.add(key)
             return
         truth = self._world.ledger.decisions.get(key)
         if truth != answer:
@@ -214,7 +226,9 @@ class Checker:
             self._fail("I12", wrong)
         for room, receiver in process.core._rooms._rooms.items():
             span = process.profile.store.span(room)
-            if receiver.cursor > (span.cursor if span is not None else 0):
+            # Another process of the profile may have heard sooner that a room was deleted.
+            erased = span is None and room in self._world.database.deleted
+            if receiver.cursor > (span.cursor if span is not None else 0) and not erased:
                 self._fail("I9", f"{process.name} stands at {receiver.cursor} of room {room}, stored is {span}")
 
     # --- At the end --------------------------------------------------------------------------------------------------
@@ -266,7 +280,7 @@ class Checker:
             if profile.lives:
                 for key in ledger.made:
                     if key.device == profile.device and key not in profile.store.damaged:
-                        require(key in ledger.decisions, "I6", f"{key} was never decided")
+                        require(key in ledger.decisions or key in self._went, "I6", f"{key} was never decided")
         for key, answer in self._answers.items():
             require(ledger.decisions.get(key) == answer, "I1", f"{key} was told {answer}")
 

@@ -111,6 +111,8 @@ class Ledger:
                 changed = True
                 if not told:
                     mine.unannounced.add(item.record.seq)
+            if room in self.database.deleted:
+                continue
             head = self.database.rooms[room].head
             require((head.seq, head.hash) == (mine.head, mine.hashes[-1]), "I2", f"head of room {room} is {head}")
         return changed
@@ -188,7 +190,8 @@ class Ledger:
         return fresh > 0
 
     def _observe_members(self) -> bool:
-        present = self.database.memberships
+        deleted = self.database.deleted
+        present = {place: row for place, row in self.database.memberships.items() if place[0] not in deleted}
         changed = False
         for place, row in present.items():
             known = self.memberships.get(place)

@@ -67,7 +67,9 @@ class People:
 
     def _say(self, process: Process, room: int) -> None:
         random = self._random
-        head = self._world.database.rooms[room].head.seq
+        # Somebody may not have heard yet that a room was deleted.
+        known = self._world.database.rooms.get(room)
+        head = known.head.seq if known is not None else 0
         ref = random.randint(1, head) if head else 0
         roll = random.random()
         if roll < 0.7 or not ref:
@@ -135,7 +137,7 @@ class People:
 
     def _some_closed_room(self) -> int:
         rooms = [room for room in self._world.database.rooms if room != GENERAL]
-        return self._random.choice(rooms) if self._random.random() < 0.9 else GENERAL
+        return self._random.choice(rooms or [GENERAL]) if self._random.random() < 0.9 else GENERAL
 
     def _new_room(self) -> wire.CreateRoom:
         random = self._random
@@ -249,6 +251,8 @@ class People:
         session's keys must not be able to say where a room stands."""
         world, random = self._world, self._random
         room = random.choice([GENERAL, PRIVATE, SINCE_JOINING])
+        if room not in world.database.rooms:
+            return
         head = world.database.rooms[room].head
         seq, chain = head.seq + random.randint(0, 3), random.randbytes(32)
         key, epoch = (LOG_KEY, world.epoch + 1) if random.random() < 0.5 else (process.profile.author.key, world.epoch)

@@ -27,7 +27,7 @@ def copied(database: MemoryDatabase) -> MemoryDatabase:
     values = {field.name: getattr(database, field.name) for field in fields(database)}
     copy = MemoryDatabase(database.log, database.general)
     for name, value in values.items():
-        setattr(copy, name, dict(value) if isinstance(value, dict) else value)
+        setattr(copy, name, value.copy() if isinstance(value, (dict, set)) else value)
     copy.records = {room: [replace(item) for item in stored] for room, stored in database.records.items()}
     return copy
 

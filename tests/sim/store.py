@@ -93,6 +93,13 @@ class SimLocalStore(MemoryLocalStore):
         super().prepend(room, links, base_hash)
 
     @_may_be_torn
+    def erase_room(self, room: int, count: int) -> bool:
+        deleted = room in self._world.database.deleted or self._world.may_fork
+        require(deleted, "I4", f"the copy of room {room} is erased, which was not deleted")
+        self._world.counters["copy of a deleted room erased"] += 1
+        return super().erase_room(room, count)
+
+    @_may_be_torn
     def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
         item = super().add_outgoing(key, message, made_ms)
         self._world.ledger.was_made(key, message)

@@ -15,6 +15,7 @@ from lanchat_server.service.handlers import rooms as rooms_module
 from tests.sim.checker import Checker
 from tests.sim.client import Process
 from tests.sim.clock import Clock
+from tests.sim.endings import Endings
 from tests.sim.faults import Faults
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.network import Network, Way, Weather
@@ -109,6 +110,7 @@ class World:
         self._people = People(self)
         self._faults = Faults(self)
         self._restore = Restore(self)
+        self._endings = Endings(self)
 
     # --- Failing -----------------------------------------------------------------------------------------------------
 
@@ -273,6 +275,7 @@ class World:
         self.clock.after(0.5, self._act)
         self.clock.after(self.random.uniform(0.5, 2.0), self._strike)
         self._restore.plan()
+        self._endings.plan()
         self._run_until(self.scene.duration)
         self._calm()
         self._converge()

@@ -71,7 +71,7 @@ class MemoryLocalStore:
 
     def append(self, room: int, links: Sequence[Link], head: Head) -> None:
         self._write()
-        known = self._rooms[room]
+        known = self._started(room)
         for link in links:
             mine = known.links.get(link.record.seq)
             if mine is not None and mine.hash != link.hash:
@@ -85,9 +85,14 @@ class MemoryLocalStore:
         if known.head is None or head.seq >= known.head.seq:
             known.head = head
 
+    def _started(self, room: int) -> _Room:
+        if room not in self._rooms:
+            raise LocalStoreError("another process has erased it")
+        return self._rooms[room]
+
     def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
         self._write()
-        known = self._rooms[room]
+        known = self._started(room)
         fresh = [link for link in links if link.record.seq <= known.base]
         if not fresh:
             return

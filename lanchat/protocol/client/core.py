@@ -346,11 +346,12 @@ class ClientCore:
             self._give_up(Reason.LOST)
 
     def _drop_unlisted(self) -> None:
-        for gone in self.directory.drop_unlisted(self._listed):
+        unlisted = self.directory.drop_unlisted(self._listed)
+        for gone in unlisted:
             self._last_seen[gone.id] = gone
             self._rooms.leave(gone.id)
             self._desk.tell(RoomRemoved(gone.id))
-        self._gone.begin_session()
+        self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
@@ -369,7 +370,13 @@ class ClientCore:
 
     def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
         for room in frame.rooms:
-            self._room_deleted(room)
+            known = self.directory.rooms.get(room)
+            if known is not None and known.joined:
+                self._room_deleted(room)
+            elif known is not None:
+                # A copy from an earlier membership is asked about in the next session.
+                self.directory.drop_room(room)
+                self._desk.tell(RoomRemoved(room, deleted=True, known=known))
 
     def _room_deleted(self, room: int) -> None:
         known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)

@@ -5,6 +5,7 @@ Only the server's explicit word erases anything: a room that a server does not l
 """
 
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 from lanchat.protocol import wire
 from lanchat.protocol.client.desk import Desk
@@ -24,17 +25,19 @@ class GoneRooms:
         self._desk = desk
         self._store = store
         self._on_deleted = on_deleted
-        self._to_ask = False
+        # Rooms that went from the list, to be asked about with those of which there is a copy; None: nothing to ask.
+        self._to_ask: list[int] | None = None
         self._questions = 0
         self._erasing: dict[int, None] = {}
         self._erase_at = 0.0
 
-    def begin_session(self) -> None:
-        """All rooms of the user are known: ask about the others of which there is a local copy."""
-        self._to_ask = True
+    def begin_session(self, gone: list[int]) -> None:
+        """All rooms of the user are known, `gone` are not among them any more: ask about these and about others of
+        which there is a local copy."""
+        self._to_ask = gone
 
     def end_session(self) -> None:
-        self._to_ask = False
+        self._to_ask = None
 
     @property
     def asking(self) -> bool:
@@ -47,9 +50,10 @@ class GoneRooms:
 
     def settle(self, listed: Container[int]) -> None:
         """Ask and erase what is due. Raises LocalStoreError; then it is still due."""
-        if self._to_ask:
-            self._ask([room for room in self._store.held_rooms() if room not in listed])
-            self._to_ask = False
+        if self._to_ask is not None:
+            wanted = dict.fromkeys([*self._to_ask, *self._store.held_rooms()])
+            self._ask([room for room in wanted if room not in listed])
+            self._to_ask = None
         room = next(iter(self._erasing), None)
         if room is not None and self._desk.now >= self._erase_at:
             if not self._store.erase_room(room, _PART):
@@ -58,14 +62,16 @@ class GoneRooms:
 
     def _ask(self, rooms: list[int]) -> None:
         for start in range(0, len(rooms), ROOMS_PER_SUBSCRIPTION):
+            part = rooms[start : start + ROOMS_PER_SUBSCRIPTION]
             self._questions += 1
-            self._desk.ask(wire.Subscribe(rooms[start : start + ROOMS_PER_SUBSCRIPTION]), self._answered)
+            self._desk.ask(wire.Subscribe(part), partial(self._answered, part))
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, asked: list[int], answer: Answer) -> None:
         self._questions -= 1
         deleted: Iterable[int] = answer.deleted if isinstance(answer, wire.Subscribed) else ()
-        for room in deleted:
-            self._on_deleted(room)
+        for room in asked:
+            if room in set(deleted):
+                self._on_deleted(room)
 
     def timer(self) -> float | None:
         """When `settle` has something to erase."""
