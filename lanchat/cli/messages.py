@@ -119,7 +119,8 @@ async def _found_lines(session: Session, room: int, words: str, before: int = 0)
     first."""
     found, before_room, limit = list[api.Line](), 0, session.options.limit
     while len(found) < limit:
-        page = await session.call(api.Search(room, words, before, limit - len(found), before_room))
+        wanted = min(PAGE, limit - len(found))
+        page = await session.call(api.Search(room, words, before, wanted, before_room))
         found += page
         if not page or not page[-1].seq:
             break
