@@ -58,7 +58,6 @@ _table(
     _key("id", sa.Integer()),
     _required("log_id", _fixed(16)),
     _required("epoch", _big),
-    _required("octets", _big),
 )
 
 _table(
@@ -178,7 +177,7 @@ _table(
     _required("creator_id", _big),
 )
 
-_table("allowances", _key("what", sa.SmallInteger()), _key("name", _octets(64)), _required("free_us", _big))
+_table("used", _key("what", sa.SmallInteger()), _key("name", _octets(64)), _required("amount", _big))
 
 _table(
     "room_keys",

@@ -13,8 +13,9 @@ _TOLERANCE_US = 60_000_000
 
 
 class What(enum.IntEnum):
-    """Of what there is so much a day, and for whom."""
+    """Of what there is so much a day, and for whom; the log has so much for ever."""
 
+    LOG = 0
     OCTETS = 1  # of records and refusals, by user
     ROOMS = 2  # by user
     ACCOUNTS = 3  # by network

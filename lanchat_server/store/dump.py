@@ -13,13 +13,14 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.messages import Kind
 from lanchat_server.core import usage
+from lanchat_server.core.allowance import What
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, reindexing, schema
 from lanchat_server.store.bulk import Changes, chunks, insert_rows
 from lanchat_server.store.reads import DELETED_ROOMS
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
-# `allowances` say nothing about another time.
+# of `used` what the log takes is counted.
 TABLES: tuple[Table, ...] = (
     schema.users,
     schema.devices,
@@ -85,9 +86,8 @@ def _column_type(column: Column[Any]) -> Any:
 
 def clear(connection: Connection) -> None:
     """Empty every table but `log` and `lease`."""
-    for table in (schema.search, schema.allowances, *reversed(TABLES)):
+    for table in (schema.search, schema.used, *reversed(TABLES)):
         connection.execute(delete(table))
-    connection.execute(update(schema.log).values(octets=0))
 
 
 def set_log(connection: Connection, log: LogState) -> None:
@@ -109,7 +109,16 @@ def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> Non
         elif table is schema.rejections:
             octets += len(chunk) * usage.REJECTION_OCTETS
     if octets:
-        connection.execute(update(schema.log).values(octets=schema.log.c.octets + octets))
+        _add_log_octets(connection, octets)
+
+
+def _add_log_octets(connection: Connection, octets: int) -> None:
+    """To what a database that is being filled has of them."""
+    table = schema.used
+    before = connection.execute(select(table.c.amount).where(table.c.what == What.LOG)).scalar() or 0
+    changes = Changes(connection)
+    changes.put(table, [(int(What.LOG), b"", before + octets)])
+    changes.send()
 
 
 def _index(connection: Connection, named: list[dict[str, Any]], times: dict[int, int]) -> None:

@@ -140,7 +140,7 @@ def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms:
         now_ms,
         RoomHead(0, genesis_hash(log.log_id, room), now_ms),
     )
-    connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch, octets=0))
+    connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
     connection.execute(
         insert(schema.lease).values(id=1, incarnation=0, changes=0, holder="", taken_ms=now_ms, renewed_ms=0)
     )

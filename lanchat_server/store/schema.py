@@ -50,14 +50,12 @@ def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
-# `octets`: what records and refusals take, as core/usage.py counts it.
 log = Table(
     "log",
     metadata,
     Column("id", Integer(), primary_key=True, autoincrement=False),
     _required("log_id", _fixed(16)),
     _required("epoch", _big),
-    _required("octets", _big),
 )
 
 # `changes`: counts transactions since the lease was taken, from a random number.
@@ -194,13 +192,14 @@ invites = Table(
     _required("creator_id", _big),
 )
 
-# What is used of allowances by the day (core/allowance.py).
-allowances = Table(
-    "allowances",
+# What is used of the room for messages, and of what somebody may make within a day: `amount` is octets of the log
+# (core/usage.py), else the time at which all is free again, in microseconds (core/allowance.py).
+used = Table(
+    "used",
     metadata,
     Column("what", SmallInteger(), primary_key=True, autoincrement=False),
     Column("name", _octets(64), primary_key=True),
-    _required("free_us", _big),
+    _required("amount", _big),
 )
 
 room_keys = Table(

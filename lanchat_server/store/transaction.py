@@ -73,8 +73,8 @@ _SPENDERS_MAX = 16_384
 # All of it is in the index.
 _COUNT_CHANGES = "(SELECT COUNT(*) FROM records r WHERE r.room_id = k.a AND r.ref_seq = k.b AND r.kind = k.c)"
 _HEAD = ("head_seq", "head_hash", "head_ms")
-# The id of its only row.
-_LOG = 1
+_USED = ("what", "name")
+_LOG = Spender(What.LOG, b"")
 
 
 class _Appended(NamedTuple):
@@ -159,9 +159,10 @@ class SqlTransaction(Accounts, Rooms):
         if not (appended or self._spent or self._more_octets):
             return
         self._appended.clear()
-        spent, self._spent = [(*spender, free_us) for spender, free_us in self._spent.items()], {}
-        total, self._more_octets = self.log_octets(), 0
-        self.known.octets = total
+        used, self._spent = [(*spender, free_us) for spender, free_us in self._spent.items()], {}
+        if self._more_octets:
+            self.known.octets, self._more_octets = self.log_octets(), 0
+            used.append((*_LOG, self.known.octets))
         heads = [(one.room, one.records[0].record.seq - 1, *one.head) for one in appended]
         values = [rows.record_values(one.room, new) for one in appended for new in one.records]
         before = {one.room: one.before.time_ms for one in appended if one.before is not None}
@@ -170,8 +171,7 @@ class SqlTransaction(Accounts, Rooms):
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
             indexing.index(changes, [(one.room, map(_said, one.records)) for one in appended], before)
-            changes.put(schema.allowances, spent)
-            changes.update("log", ("id",), ("octets",), [(_LOG, total)])
+            changes.put(schema.used, used)
 
         try:
             found = self._writing.write(fill)
@@ -179,7 +179,7 @@ class SqlTransaction(Accounts, Rooms):
             if is_duplicate(error):
                 raise CommitFailed(_("A message was stored twice")) from error
             raise statement_error(error, self._address) from error
-        if found != len(heads) + 1:
+        if found != len(heads):
             raise CommitFailed(_("The log of a room is not where it should be"))
         for one in appended:
             self._erase(one.room, one.records)
@@ -225,7 +225,8 @@ class SqlTransaction(Accounts, Rooms):
 
     def log_octets(self) -> int:
         if self.known.octets is None:
-            self.known.octets = self._connection.execute(select(schema.log.c.octets)).scalar_one()
+            found = find_rows(self._connection, "used", _USED, ("amount",), [_LOG])
+            self.known.octets = next((amount for _key, amount in found), 0)
         return self.known.octets + self._more_octets
 
     def add_log_octets(self, octets: int) -> None:
@@ -238,7 +239,7 @@ class SqlTransaction(Accounts, Rooms):
             known.clear()
         unknown = [spender for spender in spenders if spender not in known]
         known.update(dict.fromkeys(unknown, 0))
-        found = find_rows(self._connection, "allowances", ("what", "name"), ("free_us",), unknown)
+        found = find_rows(self._connection, "used", _USED, ("amount",), unknown)
         known.update({Spender(What(key[0]), key[1]): free_us for key, free_us in found})
         return {spender: self._spent.get(spender, known[spender]) for spender in spenders}
 
@@ -249,9 +250,10 @@ class SqlTransaction(Accounts, Rooms):
     def forget_allowances(self, now_ms: int) -> None:
         self.flush()
         self.known.free_us.clear()
-        free = schema.allowances.c.free_us
+        table = schema.used
+        free = table.c.amount
         least, most = allowance.used_between(now_ms)
-        self._connection.execute(delete(schema.allowances).where(or_(free <= least, free > most)))
+        self._connection.execute(delete(table).where(table.c.what != What.LOG, or_(free <= least, free > most)))
 
 
 def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:

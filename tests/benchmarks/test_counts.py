@@ -36,7 +36,7 @@ BATCH = 21
 ROUNDS = 5
 TEXT = "x" * 200
 # Begin and commit are the driver's own calls; nothing else may be asked for each message.
-STATEMENTS_A_BATCH = 8
+STATEMENTS_A_BATCH = 9
 # What carries records is longer than heads, presence and answers are.
 CARRIER_MIN = 330
 
