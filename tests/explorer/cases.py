@@ -90,7 +90,7 @@ _WIRE = (
     Case("register, other", wire.Register, lambda _: _OTHER, True),
     Case("log in", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), _own(a), _enrol()), True),
     Case(
-        "log in again", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), _own(a), _enrol(a.user)), True
+        "log in, again", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), _own(a), _enrol(a.user)), True
     ),
     Case("log in, wrongly", wire.LoginPassword, lambda a: wire.LoginPassword(_name(a.user), "wrong", _enrol()), True),
     Case("log in by key", wire.LoginDevice, lambda a: wire.LoginDevice(make_author(a.user).device, bytes(64)), True),
@@ -100,7 +100,7 @@ _WIRE = (
     Case(
         "confirm, wrongly", wire.RecoverConfirm, lambda _: wire.RecoverConfirm(_name(MEMBER), "1", "a password"), True
     ),
-    Case("confirm alone", wire.RecoverConfirm, lambda _: replace(_CONFIRM, revoke_devices=True), True),
+    Case("confirm, alone", wire.RecoverConfirm, lambda _: replace(_CONFIRM, revoke_devices=True), True),
     # Rooms.
     Case("subscribe", wire.Subscribe, lambda _: wire.Subscribe([GENERAL, ROOM])),
     Case("history", wire.History, lambda _: wire.History(ROOM, 1, True, 10)),
@@ -142,7 +142,7 @@ _WIRE = (
     Case("revoke other, third", wire.RevokeDevice, lambda a: wire.RevokeDevice(TABLET.device, _own(a))),
     Case("log out", wire.Logout, lambda _: wire.Logout()),
     Case("new password", wire.ChangePassword, lambda a: wire.ChangePassword(_own(a), "of the owner")),
-    Case("new password alone", wire.ChangePassword, lambda a: wire.ChangePassword(_own(a), "of the owner", True)),
+    Case("new password, alone", wire.ChangePassword, lambda a: wire.ChangePassword(_own(a), "of the owner", True)),
     Case("profile", wire.GetProfile, lambda _: wire.GetProfile()),
     Case("set name", wire.SetProfile, lambda _: wire.SetProfile("New Name")),
     Case("set email", wire.SetProfile, lambda a: wire.SetProfile(None, "new@example.org", _own(a))),
@@ -153,7 +153,7 @@ _WIRE = (
 _LIVE = (
     Case("say", wire.Submit, lambda a: wire.Submit([message(a.user, "hay", ROOM)])),
     Case("say, reaction", wire.Submit, lambda a: wire.Submit([message(a.user, "👍", ROOM, Kind.REACTION, 1)])),
-    Case("delete", wire.Submit, lambda a: wire.Submit([message(a.user, "", ROOM, Kind.DELETE, 1)])),
+    Case("say, deletion", wire.Submit, lambda a: wire.Submit([message(a.user, "", ROOM, Kind.DELETE, 1)])),
     Case("repair", wire.Nack, lambda _: wire.Nack(ROOM, [1])),
     Case("ping", wire.Ping, lambda _: wire.Ping(1)),
     Case("cursors", wire.Cursors, lambda _: wire.Cursors([wire.Cursor(ROOM, 1, 1)])),

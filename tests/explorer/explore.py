@@ -379,10 +379,10 @@ def all_pairs(*, variants: bool = True) -> Iterator[Pair]:
 
 # What takes of something that is bounded, or gives it back.
 SPENDING = (
-    "register", "register, other", "log in", "log in again", "log in by key", "log in by old key", "create room",
+    "register", "register, other", "log in", "log in, again", "log in by key", "log in by old key", "create room",
     "create room, private", "open direct", "open direct, third", "create invite", "void invite", "log out",
     "revoke own",
-    "revoke other, third", "new password", "new password alone", "confirm alone", "command users.disable",
+    "revoke other, third", "new password", "new password, alone", "confirm, alone", "command users.disable",
     "command users.set_role", "command users.add",
 )  # fmt: skip
 

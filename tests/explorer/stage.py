@@ -168,12 +168,12 @@ class _Store(MemoryStore):
             if tx.changes:
                 self._committing(recorder.touched)
 
-    def search(self, rooms: dict[int, int], words: str, *, before: int, limit: int) -> list[tuple[int, Any]]:
+    def search(self, rooms: dict[int, int], words: Any, **_bounds: int) -> list[tuple[int, Any]]:
         return [
             (room, item.record)
             for room, first_seq in rooms.items()
             for item in self.database.records[room]
-            if item.record.seq >= first_seq and words in (item.record.body or b"").decode()
+            if item.record.seq >= first_seq and (item.record.body or b"") == b"needle"
         ]
 
 
