@@ -3,16 +3,15 @@
 import argparse
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from lanchat.cli.exits import DONE, FAILED, CliError
-from lanchat.cli.output import Output, clock, shown
+from lanchat.cli.output import Output, shown
 from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.names import tidy_name
 from lanchat_server.config import ServerConfig
-from lanchat_server.service.wall_clock import TOLERANCE_MS
+from lanchat_server.figures_text import local_time, status_lines
 
 Operation = Callable[[str, dict[str, Any]], Any]
 
@@ -160,106 +159,3 @@ def _revoke_device(options: argparse.Namespace, operate: Operation, output: Outp
     revoked = operate("users.revoke_device", {"user": options.user, "id": options.id})
     text = _("The device {id} is shut out").format(id=revoked["id"])
     output.row({"user": options.user, "id": revoked["id"], "revoked": True}, text)
-
-
-def status_lines(report: Mapping[str, Any]) -> list[str]:
-    """The figures as an administrator reads them."""
-    database, queues = report["database"], report["queues"]
-    online = report["users_online"]
-    lines = [
-        _("{name}, version {version}, running for {time}").format(
-            name=shown(report["name"]), version=report["version"], time=duration(report["uptime_s"])
-        ),
-        _("Online: {number} in {sessions} sessions: {names}").format(
-            number=len(online), sessions=report["sessions"], names=shown(", ".join(online)) or "-"
-        ),
-        _("Database: {url}, {latency:.1f} ms").format(
-            url=database["url"], latency=float(database["latency_ms"] or 0.0)
-        ),
-        _("Waiting: {submissions} messages, {octets} octets to clients").format(
-            submissions=queues["submissions"], octets=queues["tls_octets"]
-        ),
-    ]
-    if code := report.get("setup_code"):
-        lines.append(_("No account yet. Set-up code for the first one: {code}").format(code=code))
-    if search := report.get("search"):
-        text = _("The search is being indexed anew: {done} of {all} messages")
-        lines.append(text.format(done=search["indexed"], all=search["of"]))
-    lines += storage_lines(report.get("storage", {}))
-    lines += clock_lines(report.get("clock", {}))
-    for room in report["rooms"]:
-        members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
-        messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
-        lines.append(f"  {shown(room['name'])}: {messages}, {members}")
-    return lines
-
-
-def storage_lines(report: Mapping[str, Any]) -> list[str]:
-    """What is stored, and how much more there is room for."""
-    if report.get("log_octets") is None:
-        return []
-    taken, most = size_text(report["log_octets"]), report["log_octets_max"]
-    text = _("Messages take {size} of {most}") if most else _("Messages take {size}")
-    parts = [text.format(size=taken, most=size_text(most))]
-    if report["disk_free_octets"] is not None:
-        text = _("{free} free on the disk, {reserve} of it a reserve")
-        sizes = {"free": size_text(report["disk_free_octets"]), "reserve": size_text(report["disk_reserve_octets"])}
-        parts.append(text.format(**sizes))
-    if not report["database_disk_known"]:
-        parts.append(_("the disk of the database server is not known here"))
-    lines = [", ".join(parts)]
-    if warning := storage_warning(report):
-        lines.append(warning)
-    if names := report["users_over_quota"]:
-        text = _("Have used up what one person may store a day: {names}")
-        lines.append(text.format(names=shown(", ".join(names))))
-    return lines
-
-
-def storage_warning(report: Mapping[str, Any]) -> str:
-    """What to say of too little room; empty while there is enough."""
-    return {
-        "near": _("Warning: room for new messages is getting short"),
-        "close": _("Warning: there is hardly any room for new messages"),
-        "full": _("No room: nothing new is stored until there is some"),
-    }.get(report.get("state", ""), "")
-
-
-def size_text(octets: int) -> str:
-    """Octets for a person."""
-    for limit, text in ((1e9, _("{number} GB")), (1e6, _("{number} MB"))):
-        if octets >= limit:
-            return text.format(number=f"{octets / limit:.1f}")
-    return _("{number} KB").format(number=f"{octets / 1e3:.1f}")
-
-
-def clock_lines(report: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the clock of the server's computer; nothing when it was never set."""
-    lines = []
-    if report.get("jumps"):
-        seconds = report["last_jump_s"]
-        times = ngettext("Clock set {number} time", "Clock set {number} times", report["jumps"])
-        by = _("{time} ahead") if seconds > 0 else _("{time} back")
-        last = _("the last time {by}").format(by=by.format(time=duration(abs(seconds))))
-        lines.append(f"{times.format(number=report['jumps'])}, {last}")
-    if report.get("behind_newest_s", 0) > TOLERANCE_MS / 1000:
-        text = _("The clock is {time} behind the newest message")
-        lines.append(text.format(time=duration(report["behind_newest_s"])))
-    return lines
-
-
-def local_time(moment: str | None) -> str:
-    """A time in RFC 3339 as a person reads it; None: never."""
-    return clock(datetime.fromisoformat(moment).timestamp()) if moment else _("never")
-
-
-def duration(seconds: float) -> str:
-    """A time span for a person: the two largest units."""
-    days, rest = divmod(int(seconds), 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    if days:
-        return _("{days} d {hours} h").format(days=days, hours=hours)
-    if hours:
-        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
-    return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)

@@ -13,7 +13,7 @@ import msgspec
 
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.identity import parse_invite_untrusted
-from lanchat_server.cli_users import storage_lines, storage_warning
+from lanchat_server.figures_text import storage_lines, storage_warning
 from lanchat_server.service.server import Ready
 from lanchat_server.window_thread import Ended, Event, Figures, Running
 

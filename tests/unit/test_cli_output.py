@@ -15,7 +15,8 @@ from lanchat.cli.lines import message_row, message_text
 from lanchat.cli.output import Output, OutputClosed, clock, rfc3339, shown
 from lanchat.i18n import set_language
 from lanchat_server import logs
-from lanchat_server.cli_users import clock_lines, duration, local_time, status_lines, user_text
+from lanchat_server.cli_users import user_text
+from lanchat_server.figures_text import clock_lines, duration, local_time, status_lines
 from lanchat_server.logs import redact
 from tests.support.fake_client import line
 
