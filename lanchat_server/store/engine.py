@@ -36,7 +36,7 @@ POOL_OVERFLOW = 5
 # Pages of a SQLite database that a connection keeps. The one that writes reads indexes at random places; what the other
 # ones read a second time lies in the kernel's cache, and each of them would keep a copy of its own.
 READER_CACHE_KIB = 1024
-WRITER_CACHE_KIB = 8192
+WRITER_CACHE_KIB = 4096
 
 # An execution option: this transaction writes. SQLite must know at BEGIN, else an upgrade in the middle can fail.
 WRITES = "lanchat_writes"
