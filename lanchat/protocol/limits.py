@@ -21,7 +21,12 @@ INLINE_BODY_MAX = 900
 # A frame before log-in: the largest honest one is a registration (names, password, keys: < 1 KiB). A stranger
 # with 64 open connections can make the server hold 256 KiB.
 FRAME_MAX_UNAUTHENTICATED = 4096
-# A frame after log-in: a history page of PAGE_OCTETS_MAX plus one body, headers and certificates.
+# A frame of a client after log-in: SUBMIT_OCTETS_MAX and what is around them. A thousand sessions that send half of one
+# and stop make the server hold 80 MiB.
+FRAME_MAX_TO_SERVER = 80 * 1024
+# Messages that a client hands in with one frame; a single one always fits.
+SUBMIT_OCTETS_MAX = 64 * 1024
+# A frame of the server after log-in: a history page of PAGE_OCTETS_MAX plus one body, headers and certificates.
 FRAME_MAX = 1 << 20
 PAGE_OCTETS_MAX = 512 * 1024
 # A page of a list (rooms, users, members, devices, receipts): some 1,000 entries with the longest names.

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.wire import (
     BeforeLogin,
     Code,
@@ -302,7 +302,7 @@ class Connection(asyncio.Protocol):
         if not self.open:
             raise Refused(Code.UNAVAILABLE, "the connection is gone")
         self.user, self.device, self.challenge = user, device, None
-        self._reader.limit = FRAME_MAX
+        self._reader.limit = FRAME_MAX_TO_SERVER
         if self._login_timer:
             self._login_timer.cancel()
 

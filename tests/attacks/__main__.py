@@ -125,6 +125,7 @@ def not_read(folder: Path, quick: bool) -> Iterator[Outcome]:
             yield unread.edits(server, watcher, 5.0 if quick else 120.0, one)
     with unread.full(folder / "crowd", unread.Contents.few()) as (server, watcher):
         yield unread.of_a_crowd(server, watcher, 40, 5.0 if quick else 40.0)
+        yield unread.half_frames(server, watcher, 20 if quick else 100)
 
 
 def piled(folder: Path, quick: bool) -> Iterator[Outcome]:

@@ -9,7 +9,7 @@ pages       requests for pages of the whole room
 searches    searches of everything
 pings       pings, over TLS and by datagram
 mixture     all of the above
-dawdlers    a frame of a mebioctet each, octet by octet
+dawdlers    a frame of the greatest length each, octet by octet
 readless    requests for pages whose answers they never read
 
 Prints `ready` when it has been under way for a second, so that what it may send at once is over, and a
@@ -26,7 +26,7 @@ from collections import Counter
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.limits import FRAME_MAX
+from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
 from lanchat.protocol.wire import decode_from_server_untrusted, pack_frame
 from tests.attacks.tapped import Tapped
 
@@ -55,7 +55,7 @@ class Rowdy(Tapped):
 
     def turn(self, kind: str, reading: bool = True) -> None:
         if kind == "dawdlers":
-            self._unsent = self._unsent or struct.pack(">I", FRAME_MAX) + b"\xc4" * 64
+            self._unsent = self._unsent or struct.pack(">I", FRAME_MAX_TO_SERVER) + b"\xc4" * 64
             self._put(1)
             figures["frames"] += 1
             return

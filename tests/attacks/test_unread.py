@@ -43,3 +43,7 @@ def test_who_reads_is_served_beside_sessions_that_do_not(full: Full) -> None:
     """More sessions than half of the budget has room for."""
     outcome = unread.of_a_crowd(*full, accounts=32, seconds=2.0)
     assert not outcome.faults
+
+
+def test_frames_without_their_end_take_little_memory(full: Full) -> None:
+    assert unread.half_frames(*full, accounts=20).faults == []

@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol import wire
+from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_TO_SERVER
 from lanchat.protocol.messages import Kind
 from lanchat.protocol.wire import HistoryPolicy, RoomKind, pack_frame
 from tests.attacks.honest import memory_of
@@ -106,6 +107,12 @@ class Mute(Tapped):
         self._unsent = b""
         self._number = 1000
         return self
+
+    def push(self, octets: bytes) -> None:
+        """Send this, unless the server hangs up meanwhile."""
+        self.sock.settimeout(30)
+        with contextlib.suppress(OSError):
+            self.sock.sendall(octets)
 
     def ask(self, operation: Any) -> None:
         """One more request, or live frame; never blocks."""
@@ -205,6 +212,28 @@ def of_a_crowd(server: ServerProcess, watcher: Tapped, accounts: int, seconds: f
     outcome.expect(max(slowest, entered) < LOG_IN_MAX, f"others waited {slowest:.1f} s, for a log-in {entered:.1f} s")
     outcome.seen = f"+{growth / (1 << 20):.1f} MiB; {ended} of {sessions} ended; "
     outcome.seen += f"another's slowest answer {slowest:.2f} s, a registration {entered:.2f} s"
+    return outcome
+
+
+def half_frames(server: ServerProcess, watcher: Tapped, accounts: int) -> Outcome:
+    """Sessions that send all of the longest frame but its end: what the server holds of them."""
+    sessions = accounts * SESSIONS
+    outcome = Outcome(f"{sessions} sessions that send a frame without its end", sessions)
+    with contextlib.ExitStack() as stack, memory_of(server) as memory:
+        name = f"half{time.time_ns():x}"
+        mutes = list[Mute]()
+        for number in range(accounts):
+            mutes += _enter(server, stack, SESSIONS, f"{name}-{number}")
+            watcher.request(wire.GetProfile(), 30)
+        for octets in (FRAME_MAX, FRAME_MAX_TO_SERVER):
+            for mute in mutes:
+                mute.push(octets.to_bytes(4, "big") + bytes(octets - 1))
+                watcher.request(wire.GetProfile(), 30)
+    outcome.memory = memory[0], memory[1]
+    growth = memory[1] - memory[0]
+    # Each session's own objects and buffers of TLS besides.
+    outcome.expect(growth <= sessions * 2 * FRAME_MAX_TO_SERVER + (200 << 10) * sessions, f"+{growth >> 20} MiB")
+    outcome.seen = f"+{growth / (1 << 20):.1f} MiB"
     return outcome
 
 

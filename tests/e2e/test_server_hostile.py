@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.messages import Header, Kind, Message
 from lanchat.protocol.wire import Code, decode_server_datagram_untrusted, encode_datagram, pack_frame
 from tests.support.procs import ServerProcess
@@ -113,7 +113,7 @@ def test_random_frames_after_login_end_that_connection_only(server: ServerProces
 def test_a_frame_above_the_limit_ends_the_connection(server: ServerProcess, witness: RawClient) -> None:
     with RawClient(server.port) as client:
         client.register("large")
-        client.sock.sendall(struct.pack(">I", FRAME_MAX + 1))
+        client.sock.sendall(struct.pack(">I", FRAME_MAX_TO_SERVER + 1))
         assert closed(client.sock)
 
 

@@ -13,7 +13,7 @@ from lanchat.protocol.client.packer import PAYLOAD_MAX, SUBMIT_PAYLOAD_MAX, mess
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.client.states import LinkState
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX, SUBMIT_MAX
+from lanchat.protocol.limits import DATAGRAM_MAX, FRAME_MAX_TO_SERVER, INLINE_BODY_MAX, SUBMIT_MAX
 from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
 from lanchat.protocol.seal import OVERHEAD, Sealer
 from tests.support.fake_log import FakeLog, Wire
@@ -95,6 +95,17 @@ def test_tries_double_up_to_two_seconds_and_every_third_goes_over_tls() -> None:
     # After a try over TLS, which loses nothing, the longest wait.
     assert waits == [0.1, 0.2, 2.0, 0.8, 1.6, 2.0, 2.0, 2.0]
     assert [path for path, _ in times] == [*[Path.UDP, Path.UDP, Path.TLS] * 3]
+
+
+def test_frames_of_the_longest_messages_fit_what_the_server_reads() -> None:
+    client = live_wire()
+    for _ in range(SUBMIT_MAX):
+        say(client, "\U00020bb7" * 4000)
+    client.run_for(20)
+    frames = [output.frame for output in client.sent if isinstance(output.frame, wire.Submit)]
+    assert sum(len(frame.messages) for frame in frames) >= SUBMIT_MAX
+    assert max(len(wire.pack_frame(frame)) - 4 for frame in frames) <= FRAME_MAX_TO_SERVER
+    assert max(len(frame.messages) for frame in frames) > 1
 
 
 def test_without_udp_everything_goes_over_tls() -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lanchat.protocol.limits import PAGE_RECORDS_MAX, RECORDS_MAX, REORDER_MAX, SUBMIT_MAX
+from lanchat.protocol.limits import PAGE_RECORDS_MAX, RECORDS_MAX, REORDER_MAX, SUBMIT_MAX, SUBMIT_OCTETS_MAX
 
 
 class ClientConfig(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     retry_first: float = 0.1
     retry_longest: float = 2.0
     tls_try: int = 3
-    submit_octets: int = 256 * 1024
+    submit_octets: int = SUBMIT_OCTETS_MAX
     busy_longest: float = 60.0
     # How long a message waits for room before it is offered again, whatever the server says.
     room_longest: float = 600.0
