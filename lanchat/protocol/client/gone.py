@@ -4,7 +4,7 @@ are erased, a part at a time. What was only left is kept, for when somebody come
 Only the server's explicit word erases anything: a room that a server does not list may have been lost by it.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from functools import partial
 
 from lanchat.protocol import wire
@@ -68,9 +68,9 @@ class GoneRooms:
 
     def _answered(self, asked: list[int], answer: Answer) -> None:
         self._questions -= 1
-        deleted: Iterable[int] = answer.deleted if isinstance(answer, wire.Subscribed) else ()
+        deleted = set(answer.deleted) if isinstance(answer, wire.Subscribed) else set()
         for room in asked:
-            if room in set(deleted):
+            if room in deleted:
                 self._on_deleted(room)
 
     def timer(self) -> float | None:
