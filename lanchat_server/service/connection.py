@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 LOGIN_TIMEOUT = 10.0
 # Requests of one connection that wait for their turn; a client has a handful under way.
 REQUESTS_MAX = 64
+# And their octets as they came, unless it is a single one: a list of 256 devices has 5 KiB, and three times as much in
+# memory. What others ask has some hundred.
+REQUESTS_OCTETS_MAX = 32 * 1024
 # No request is answered while more than this waits to be written: who asks without reading gets no more pages.
 WRITE_BUFFER_BUSY = 512 * 1024
 # A reader slower than this loses its connection: a page beyond WRITE_BUFFER_BUSY, what the relay sends before it calls
@@ -95,7 +98,9 @@ class Connection(asyncio.Protocol):
         # Frames over the budget: at most what one read brings (256 KiB), as then no more is read.
         self._unhandled: deque[bytes] = deque()
         self._paused: asyncio.TimerHandle | None = None
-        self._requests: asyncio.Queue[Request] = asyncio.Queue(REQUESTS_MAX)
+        # With their octets, and the sum of those.
+        self._requests: asyncio.Queue[tuple[Request, int]] = asyncio.Queue(REQUESTS_MAX)
+        self._asked = 0
         self.read_at = 0.0
         self._sent = self._read = 0
         self._looked = asyncio.Event()
@@ -136,7 +141,8 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
                 self._paused = asyncio.get_running_loop().call_later(max(wait, _PAUSE_MIN), self._read_on)
                 return
-            self._handle(decode_from_client_untrusted(self._unhandled.popleft()))
+            octets = self._unhandled.popleft()
+            self._handle(decode_from_client_untrusted(octets), len(octets))
 
     def _read_on(self) -> None:
         self._paused = None
@@ -193,7 +199,7 @@ class Connection(asyncio.Protocol):
 
     # --- In ------------------------------------------------------------------------------------------------------
 
-    def _handle(self, frame: Any) -> None:
+    def _handle(self, frame: Any, size: int) -> None:
         if not isinstance(frame, Request):
             if self.user is None:
                 raise ProtocolError("live frame before login")
@@ -205,14 +211,16 @@ class Connection(asyncio.Protocol):
         if wait:
             self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests", round(wait * 1000))))
             return
-        try:
-            self._requests.put_nowait(frame)
-        except asyncio.QueueFull:
+        if self._requests.full() or (self._asked and self._asked + size > REQUESTS_OCTETS_MAX):
             self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests at once", 200)))
+            return
+        self._asked += size
+        self._requests.put_nowait((frame, size))
 
     async def _answer_requests(self) -> None:
         while True:
-            request = await self._requests.get()
+            request, size = await self._requests.get()
+            self._asked -= size
             while self._held_back():
                 self._looked.clear()
                 self._look_later()

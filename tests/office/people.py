@@ -156,6 +156,9 @@ class Person:
         await self.client.call(api.SetProfile(display_name=f"{self.name} {self._random.randint(1, 99)}"))
 
     async def _move(self) -> None:
+        if len(self._rooms) == 1:  # the last time nobody could join
+            await self._join(self._random.choice(ROOMS))
+            return
         left = self._rooms.pop()
         await self.client.call(api.LeaveRoom(left))
         for places in (self._mine, self._others):

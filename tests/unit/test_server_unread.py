@@ -13,7 +13,7 @@ from lanchat.protocol.wire import pack_frame
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service import connection
-from lanchat_server.service.connection import READ_PATIENCE, WRITE_BUFFER_BUSY, Connection
+from lanchat_server.service.connection import READ_PATIENCE, REQUESTS_OCTETS_MAX, WRITE_BUFFER_BUSY, Connection
 from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.threads import Turns
 from lanchat_server.store import open_store
@@ -93,7 +93,7 @@ def play(scenario: Callable[[Service, Connection, Wire], Awaitable[None]]) -> No
         service, line = Service(), Wire()
         session = Connection(service, 1, "127.0.0.1")  # type: ignore[arg-type]
         session.connection_made(line)
-        session.user = 1
+        session.logged_in(1, b"")
         try:
             await scenario(service, session, line)
         finally:
@@ -214,6 +214,23 @@ def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
         assert [type(result) for result in results] == [type(None)] * 3 + [StoreError]
 
     asyncio.run(scenario())
+
+
+def test_requests_that_wait_are_bounded_in_octets() -> None:
+    """The size of one is not: a list of devices is as long as a frame may be."""
+
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        large = pack_frame(wire.Request(1, wire.GetCertificates([bytes([n]) * 16 for n in range(256)])))
+        room = REQUESTS_OCTETS_MAX // (len(large) - 4)
+        for _ in range(30):
+            session.data_received(large)
+            await turns(3)
+        # The first one has left the queue and waits for what is to be read.
+        assert line.sent - 1 == 30 - 1 - room
+        assert service.answered == 0
+
+    play(scenario)
 
 
 def test_page_is_not_read_for_who_has_hung_up() -> None:
