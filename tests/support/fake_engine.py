@@ -178,6 +178,7 @@ class FakeEngine:
         self._thread = threading.Thread(target=self._run, name="fake-net", daemon=True)
         self._held: list[Line] | None = None
         self._refuse_next = False
+        self._full = False
         self._outbox: list[Line] = []
         self._live = False
         self.calls: list[api.Command] = []
@@ -426,6 +427,8 @@ class FakeEngine:
             self.emit(api.LineRefused(line.id, line.room, Code.NOT_A_MEMBER, "You are no longer a member"))
         elif self._held is None:
             self._store_all()
+        elif self._full:
+            self.emit(api.LineWaits(line.id, line.room, Code.DISK_FULL, "The disk is full"))
         return line
 
     def _store_all(self) -> None:
@@ -440,8 +443,8 @@ class FakeEngine:
         match name:
             case "say":
                 self.say(room, rest[0], rest[1])
-            case "hold":
-                self._held = []
+            case "hold" | "full":
+                self._held, self._full = [], name == "full"
             case "release":
                 self._held = None
                 self._store_all()

@@ -42,7 +42,9 @@ Facts = dict[str, Any]
 class Window:
     """One running window and what it says about itself."""
 
-    def __init__(self, display: str, port: int, data: Path, *more: str, **env: str) -> None:
+    def __init__(
+        self, display: str, port: int, data: Path, *more: str, settings: Facts | None = None, **env: str
+    ) -> None:
         self.display = display
         options = {
             "name": "Office",
@@ -50,6 +52,7 @@ class Window:
             "port": port,
             "data_dir": str(data),
             "discovery": False,
+            **(settings or {}),
         }
         environment = screen_environment(display, {"LANCHAT_LANGUAGE": "en", **env})
         self.child = Child([*PROGRAM, json.dumps(options), *more], env=environment, cwd=ROOT)
@@ -85,8 +88,8 @@ Open = Callable[..., Window]
 def open_window(display: str, tmp_path: Path) -> Iterator[Open]:
     opened: list[Window] = []
 
-    def start(*more: str, port: int | None = None, **env: str) -> Window:
-        opened.append(Window(display, port or free_port(), tmp_path / "data", *more, **env))
+    def start(*more: str, port: int | None = None, settings: Facts | None = None, **env: str) -> Window:
+        opened.append(Window(display, port or free_port(), tmp_path / "data", *more, settings=settings, **env))
         return opened[-1]
 
     yield start
@@ -277,3 +280,14 @@ def test_the_clipboard_works_with_caps_lock_and_without_latin_letters(tmp_path: 
             window.wait(lambda facts: "ΑΣΑΣ" in facts["entries"], "cut, and pasted twice")
         finally:
             window.child.stop()
+
+
+def test_too_little_room_is_said_below_the_state(open_window: Open, display: str, tmp_path: Path) -> None:
+    # No disk has so much.
+    window = open_window(settings={"disk_reserve_mib": 1 << 30})
+    facts = window.wait(running, "the server runs")
+    window.wait(
+        lambda facts: any("No room: nothing new is stored" in label for label in facts["labels"]), "the warning"
+    )
+    assert facts["title"] == "Office – LAN Chat server"
+    assert has_colour(display, tmp_path, LIGHT.online, 30)

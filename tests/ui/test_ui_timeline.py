@@ -101,6 +101,20 @@ def test_a_refusal_that_overtakes_the_answer_stays() -> None:
     assert timeline.unstored[0].refused is Code.NOT_A_MEMBER
 
 
+def test_why_a_line_waits_stays_until_it_is_stored() -> None:
+    timeline = loaded(1, 3)
+    sent = line(None, author=1, id="mine")
+    timeline.add(sent)
+    assert timeline.now_waits("mine", "no room")
+    timeline.add(sent)
+    assert timeline.unstored[0].waits == "no room"
+    assert not timeline.now_waits("another", "no room")
+    assert timeline.was_stored("mine", 4)
+    stored = timeline.find(4)
+    assert stored is not None
+    assert stored.waits == ""
+
+
 def test_refused_lines_survive_a_reload_and_stored_ones_do_not_come_back() -> None:
     timeline = loaded(1, 3)
     timeline.add(line(None, author=1, id="refused", sent_at=1.0))

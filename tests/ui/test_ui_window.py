@@ -227,6 +227,16 @@ def test_only_what_was_seen_is_marked_as_read(window: UiWindow) -> None:
     window.wait_command("MarkRead", seen + 1)
 
 
+def test_what_waits_for_room_says_why_until_it_is_stored(window: UiWindow) -> None:
+    window.send("!full")
+    window.send("Keep this for me")
+    window.see("The disk is full", "item")
+    window.see("Not stored yet: kept on this computer", "item")
+    window.send("!release")
+    window.probe.wait_gone("The disk is full", "item")
+    window.see("Keep this for me", "item")
+
+
 def test_not_stored_and_refused(window: UiWindow) -> None:
     window.send("!hold")
     window.send("Nobody has this yet")
