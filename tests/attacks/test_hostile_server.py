@@ -19,6 +19,7 @@ from tests.support.waiting import patient
 from tests.unit.test_net_client import QUICK, ROOM, Person, until
 
 CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, request_timeout=1.0)
+HONEST_LOGIN_TIMEOUT = dial.LOGIN_TIMEOUT
 KEPT = ("servers.toml", "devices.toml")
 
 
@@ -127,6 +128,8 @@ def test_the_client_outlives_it(
                 await anna.call(api.ListMembers(ROOM))
                 await anna.call(api.LoadLines(ROOM, 0, 10))
                 await meet(server, anna, scenario, tmp_path / "anna")
+                monkeypatch.setattr(dial, "LOGIN_TIMEOUT", HONEST_LOGIN_TIMEOUT)
+                await go_on(server, anna)
             finally:
                 await anna.client.close()
 
@@ -156,6 +159,10 @@ async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: 
         assert reasons
     assert (moved[-1].state is api.State.REFUSED) is (scenario.end is End.STOPS)
     assert kept(folder) == before
+
+
+async def go_on(server: HostileServer, anna: Person) -> None:
+    """The server is honest again."""
     server.turn(None)
     await anna.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
     await anna.call(api.WaitLive(patient(8)))

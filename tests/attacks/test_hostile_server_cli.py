@@ -55,6 +55,7 @@ class Host:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        self.hostile = False
         self._run(self._begin())
 
     def _run(self, work: object) -> None:
@@ -73,6 +74,7 @@ class Host:
             self.server.turn(scenario.make() if scenario else None)
 
         self._run(turn())
+        self.hostile = scenario is not None
 
     def copy(self, folder: File) -> File:
         """A copy of the profile, to be spoilt."""
@@ -97,7 +99,8 @@ def command(host: Host, tmp_path: File) -> Callable[[list[str]], tuple[int, str,
     profile = host.copy(tmp_path)
 
     def run(args: list[str]) -> tuple[int, str, str]:
-        options = ["--timeout", "2", "--discovery-port", "1", "--server", host.server.address]
+        timeout = "2" if host.hostile else "60"
+        options = ["--timeout", timeout, "--discovery-port", "1", "--server", host.server.address]
         done = run_client([*args, *options], profile)
         return done.returncode, done.stdout, done.stderr
 
