@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lanchat.i18n import set_language
-from lanchat_server.cli_users import size_text, storage_lines, storage_warning
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
+from lanchat_server.figures_text import size_text, storage_lines, storage_warning
 from lanchat_server.reserve import EVERY, MIB, Reserve
 from lanchat_server.service.storage import REPEATED, Storage, folders_of
 from lanchat_server.window_model import Model, State
