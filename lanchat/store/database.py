@@ -26,7 +26,7 @@ from lanchat.store import rescue
 from lanchat.store.filelock import FileLock
 from lanchat.store.files import make_private_folder, refuse_no_file
 from lanchat.store.rows import Damaged
-from lanchat.store.schema import migrate, refuse_newer, version
+from lanchat.store.schema import is_ours, migrate, refuse_newer, version
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -167,6 +167,8 @@ class Database:
             if version(connection) == 0:
                 raise Damaged
             refuse_newer(connection)
+            if not is_ours(connection):
+                raise Damaged
         except (OSError, *_FILE_ERRORS):
             raise trouble from error
         self._file = self._file_now()
@@ -264,6 +266,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if version(connection) == 0:
         raise Damaged
     migrate(connection)
+    if not is_ours(connection):
+        raise Damaged
     for table in _CHECKED_AT_OPEN:
         if connection.execute(f"PRAGMA quick_check({table})").fetchone() != ("ok",):
             raise Damaged

@@ -22,7 +22,7 @@ from lanchat.protocol.codec import U63, decoder
 from lanchat.protocol.messages import Message
 from lanchat.store.files import aside_names, next_aside_name, sync_file, sync_folder
 from lanchat.store.rows import Damaged, unpack
-from lanchat.store.schema import PAGE_SIZE, migrate
+from lanchat.store.schema import PAGE_SIZE, is_ours, migrate
 
 # item, room, device, run, n, data
 OutboxRow = tuple[int, int, bytes, int, int, bytes]
@@ -53,8 +53,14 @@ def connect(path: Path, busy_timeout: float = 5.0) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.text_factory = lambda octets: octets.decode(errors="replace")
+    _distrust(connection)
     return connection
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """Nobody knows who wrote what is in the file."""
+    connection.text_factory = lambda octets: octets.decode(errors="replace")
+    connection.execute("PRAGMA trusted_schema = OFF")
 
 
 def connect_without_writing(path: Path) -> sqlite3.Connection:
@@ -68,7 +74,7 @@ def connect_without_writing(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
     )
-    connection.text_factory = lambda octets: octets.decode(errors="replace")
+    _distrust(connection)
     return connection
 
 
@@ -148,6 +154,8 @@ def _scan(path: Path, found: dict[int, OutboxRow]) -> bool:
         with contextlib.closing(connect(path)) as connection:
             # Lets SQLite open a file that is shorter than its header says.
             connection.execute("PRAGMA writable_schema = ON")
+            if not is_ours(connection, "outgoing"):
+                return False
             for order in ("ASC", "DESC"):
                 sound &= _scan_in_order(connection, order, found)
     except _READ_ERRORS:

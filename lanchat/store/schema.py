@@ -6,6 +6,7 @@ version stands in `PRAGMA user_version`; `STEPS[i]` turns version i into i + 1 a
 """
 
 import sqlite3
+from functools import cache
 
 from lanchat.i18n import _
 from lanchat.protocol.client.ports import LocalStoreError
@@ -13,6 +14,7 @@ from lanchat.protocol.client.ports import LocalStoreError
 Step = tuple[str, ...]
 
 PAGE_SIZE = 4096
+_TABLES = "SELECT type, name, ifnull(sql, '') FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*'"
 
 STEPS: tuple[Step, ...] = (
     (
@@ -46,6 +48,24 @@ STEPS: tuple[Step, ...] = (
 def version(connection: sqlite3.Connection) -> int:
     """The version of a file; 0 for an empty one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def is_ours(connection: sqlite3.Connection, name: str = "") -> bool:
+    """Whether the file has exactly the tables of the newest version, or at least its table `name`: nothing that others
+    put there would be carried out. Raises sqlite3.Error."""
+    found = set(connection.execute(_TABLES))
+    if not name:
+        return found == _expected()
+    return {row for row in found if row[1] == name} == {row for row in _expected() if row[1] == name}
+
+
+@cache
+def _expected() -> frozenset[tuple[str, str, str]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    found = frozenset(connection.execute(_TABLES))
+    connection.close()
+    return found
 
 
 def refuse_newer(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

@@ -3,6 +3,7 @@
 A database at the right revision costs one query; Alembic is loaded only when there is something to do.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,17 @@ from lanchat_server.store.url import Address
 
 # Seconds to wait for another server that is at the same work.
 _MIGRATION_WAIT = 60
+_CARRIED_OUT = (
+    "SELECT name, coalesce(sql, '') FROM sqlite_master"
+    " WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+)
+# What the revisions make of that, by the digests of the statements.
+_OURS = {
+    "search_words": "d94d298b19362d9a2d538eb7bd880302",
+    "search_deleted": "098ff4dee5ef6667adac58cf0b37db11",
+    "search_updated": "905d72e79f59d5a18afc4f46c250ba0c",
+    "messages": "6f5f781c5e829c3ee100c45b69fd95de",
+}
 _PACKAGED = Path(__file__).parents[1] / "_db"
 _CHECKOUT = Path(__file__).parents[2] / "db"
 
@@ -27,8 +39,9 @@ def script_folder() -> Path:
     return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 
-def current_revision(connection: Connection) -> str | None:
-    """The revision that the tables are at; None: there are none."""
+def current_revision(connection: Connection, address: Address) -> str | None:
+    """The revision that the tables are at; None: there are none. Raises StoreError as `check_statements`."""
+    _check_revision_table(connection, address)
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -37,7 +50,7 @@ def current_revision(connection: Connection) -> str | None:
 def migrate(connection: Connection, address: Address) -> None:
     """Bring the tables to REVISION and commit. Raises StoreError when they are too new, or another program's."""
     with alone(connection):
-        found = current_revision(connection)
+        found = current_revision(connection, address)
         if found is None:
             _check_empty(connection, address)
         if found != REVISION:
@@ -52,9 +65,33 @@ def _check_empty(connection: Connection, address: Address) -> None:
         raise StoreError(message.format(database=address))
 
 
+def check_statements(connection: Connection, address: Address) -> None:
+    """Raise StoreError when a SQLite file would carry out what somebody else put into it, as triggers and views are."""
+    if address.is_sqlite:
+        rows = connection.execute(text(_CARRIED_OUT)).all()
+        _refuse_unless(all(_digest(sql) == _OURS.get(name) for name, sql in rows), address)
+
+
+def _check_revision_table(connection: Connection, address: Address) -> None:
+    """The same of what is read before anything else."""
+    if address.is_sqlite:
+        kinds = connection.execute(text("SELECT type FROM sqlite_master WHERE name = 'alembic_version'")).scalars()
+        _refuse_unless(all(kind == "table" for kind in kinds), address)
+
+
+def _refuse_unless(ours: bool, address: Address) -> None:
+    if not ours:
+        message = _("{database} has triggers, views or tables that LAN Chat did not make: it is not used")
+        raise StoreError(message.format(database=address))
+
+
+def _digest(sql: str) -> str:
+    return hashlib.sha256(" ".join(sql.split()).encode()).hexdigest()[:32]
+
+
 def check_revision(connection: Connection, address: Address) -> None:
     """Raise StoreError unless the tables are at REVISION."""
-    found = current_revision(connection)
+    found = current_revision(connection, address)
     if found is None:
         message = _("{database} holds no LAN Chat tables: create them with `lanchat-server init-db`")
         raise StoreError(message.format(database=address))

@@ -90,13 +90,15 @@ def _lock(address: Address, may_create: bool) -> FileLock | None:
 
 def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claims: bool) -> None:
     with engine.connect() as connection:
-        found = migration.current_revision(connection)
+        found = migration.current_revision(connection, address)
         if found == schema.REVISION:
+            migration.check_statements(connection, address)
             return
         if not may_migrate:
             migration.check_revision(connection, address)
         if found is not None:
             migration.check_known(found, address)
+            migration.check_statements(connection, address)
         has_lease = found is not None and connection.execute(select(schema.lease.c.id)).first() is not None
     writing = Writing(engine, address)
     patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)

@@ -287,7 +287,7 @@ def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
         with pytest.raises((AdminError, StoreError), match="server"):
             commands.get(command, lambda: run_admin(config, command, {"user": "Carla"}))()
         with store.reading() as connection:
-            assert current_revision(connection) == "0001"
+            assert current_revision(connection, store.address) == "0001"
     finally:
         living.end()
         store.close()
