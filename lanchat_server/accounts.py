@@ -254,9 +254,14 @@ def renew_device(
     return Change(renewed, lambda: directory.put_device(renewed))
 
 
-def revoke_devices(tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int) -> Change[None]:
-    """These log in and sign no more."""
+def revoke_devices(
+    tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int, *, keep_codes: bool = False
+) -> Change[None]:
+    """These log in and sign no more. Registration codes of their owners end, as whoever had found a device may have made
+    them; `keep_codes`: who had it has left it."""
     tx.revoke_devices(devices, now_ms)
+    for owner in set() if keep_codes else {directory.devices[device].user for device in devices}:
+        tx.void_invites(creator=owner)
     return Change(None, lambda: directory.revoke_devices(devices, now_ms))
 
 

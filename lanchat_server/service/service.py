@@ -463,13 +463,14 @@ class Service:
         keep: Connection | None = None,
         check: Callable[[], object] = lambda: None,
     ) -> None:
-        """Revoke devices of a user, end their sessions, give the user's rooms new peer keys. `check` raises Refused
-        within the transaction."""
+        """Revoke devices of a user, end their sessions, give the user's rooms new peer keys. `keep`: the session that
+        leaves its own device. `check` raises Refused within the transaction."""
         now_ms = self.wall_ms()
 
         def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
             check()
-            revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms)
+            left = keep is not None
+            revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms, keep_codes=left)
             rotated = self.room_keys.rotation(tx, user)
             return together(rotated.value, revoked, rotated)
 

@@ -54,6 +54,23 @@ def test_codes_of_a_moderator_end_with_the_right_to_make_them(server: ServerProc
         assert refusal(late.register(f"late-{how}", invite_code=code)) is Code.INVITE_INVALID
 
 
+def test_codes_of_an_account_end_with_a_device_that_is_shut_out(server: ServerProcess) -> None:
+    """Whoever has found the device may have made them. Who leaves a device by logging out made them all himself."""
+    with RawClient(server.port) as lost, RawClient(server.port) as owner, RawClient(server.port) as desk:
+        register(server, lost, "xenia")
+        users(server, "set-role", "xenia", "moderator")
+        desk.log_in("xenia")
+        kept = lost.request(wire.CreateInvite(5, 3600)).code
+        assert desk.request(wire.Logout()) == wire.Done()
+        with RawClient(server.port) as guest:
+            assert isinstance(guest.register("guest-of-xenia", invite_code=kept), wire.LoggedIn)
+        owner.log_in("xenia")
+        assert owner.request(wire.RevokeDevice(lost.device)) == wire.Done()
+        assert owner.request(wire.ListInvites()).invites == []
+        with RawClient(server.port) as accomplice:
+            assert refusal(accomplice.register("accomplice", invite_code=kept)) is Code.INVITE_INVALID
+
+
 def test_code_made_before_a_new_password_is_void(server: ServerProcess) -> None:
     with RawClient(server.port) as owner, RawClient(server.port) as finder:
         register(server, owner, "walter")
