@@ -257,8 +257,8 @@ def renew_device(
 def revoke_devices(
     tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int, *, keep_codes: bool = False
 ) -> Change[None]:
-    """These log in and sign no more. Registration codes of their owners end, as whoever had found a device may have made
-    them; `keep_codes`: who had it has left it."""
+    """These log in and sign no more. Registration codes of their owners end, as whoever found a device may have made
+    them; `keep_codes`: its owner has left it."""
     tx.revoke_devices(devices, now_ms)
     for owner in set() if keep_codes else {directory.devices[device].user for device in devices}:
         tx.void_invites(creator=owner)

@@ -525,7 +525,7 @@ class ListDevices(_Frame, frozen=True, tag=30):
 
 class RevokeDevice(_Frame, frozen=True, tag=31):
     """A device of this account, an administrator: of any. Another one than this session's needs the `password` of this
-    account, unless the session began with it less than five minutes ago."""
+    account, unless the session began with it less than five minutes ago; its owner's registration codes end with it."""
 
     device: Key16
     password: Password = ""
