@@ -20,10 +20,12 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.throttle import ThrottleConfig
 from lanchat_server.service import acceptor, admin_channel, connection, descriptors, local_port, service
 from lanchat_server.service import beacon as probes
+from lanchat_server.service.handlers import acting
 
 DOCS = Path(__file__).parents[2] / "docs"
 CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()
 SERVER = ServerConfig("x", Path("x"))
+IN_WORDS = {3: "three", 5: "five"}
 
 
 def ms(seconds: float) -> str:
@@ -86,11 +88,19 @@ PHRASES = {
         f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
         f"{CORE.fetches_max} in all",
         f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user",
+        f"or a log-in with it less than {IN_WORDS[acting.FRESH_LOGIN / 60]} minutes ago",
+        f"of a new one, which waits for {IN_WORDS[accounts.EMAIL_WAIT_MS / 86_400_000]} days",
+        f"{SERVER.edits_per_message} edits and {SERVER.reactions_per_message:,} reactions a message; "
+        f"{SERVER.rooms_total:,} rooms in all, {SERVER.rooms_per_day} a user and day; "
+        f"{SERVER.accounts_per_day} accounts an address (IPv6: /64) and day; "
+        f"{SERVER.invites_per_day} codes a moderator and day",
+        f"{THROTTLE.address_tries} accounts a minute and {SERVER.accounts_per_day} a day",
         f"valid for up to {certificates.CERTIFICATE_LIFETIME / 3600:g} h",
         f"good for up to {accounts.ROOM_KEY_LIFETIME / 3600:g} h",
     ],
     "PROTOCOL.md": [
-        f"At most {limits.FRAME_MAX_UNAUTHENTICATED:,} octets before log-in, {mib(limits.FRAME_MAX)} MiB after",
+        f"At most {limits.FRAME_MAX_UNAUTHENTICATED:,} octets before log-in; after it "
+        f"{kib(limits.FRAME_MAX_TO_SERVER)} KiB to the server, {mib(limits.FRAME_MAX)} MiB to the client",
         f"at most {limits.DATAGRAM_FRAMES_MAX} live frames, the datagram at most {limits.DATAGRAM_MAX:,} octets",
         f"at most {limits.BODY_CHARACTERS_MAX:,} characters and {kib(limits.BODY_OCTETS_MAX)} KiB",
         f"A reaction is at most {limits.REACTION_CHARACTERS_MAX} characters",
