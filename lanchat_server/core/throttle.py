@@ -30,6 +30,9 @@ from lanchat_server.core.bucket import TokenBucket
 
 # 2**20 × 5 s is far above every cap; a higher power gains nothing and would overflow in the end.
 _DOUBLINGS_MAX = 20
+# A full map of 65,536 is empty after some minutes of calls two seconds apart.
+EXPIRED_AT_ONCE = 512
+_MARK = 8
 
 
 class ThrottleConfig(msgspec.Struct, frozen=True):
@@ -92,6 +95,11 @@ class _Failures:
         self._forget(now, limit, config)
         return self.count >= limit
 
+    def as_new(self, now: float, limit: int, config: ThrottleConfig) -> bool:
+        """Whether forgetting it changes nothing."""
+        self._forget(now, limit, config)
+        return not self.count and not self.pending
+
     def _blocked_until(self, limit: int, config: ThrottleConfig) -> float:
         if self.count < limit:
             return self.last
@@ -114,9 +122,10 @@ class _Bounded(Generic[E]):
     Delaying ones get half of it at most, so that new entries always find room.
     """
 
-    def __init__(self, size: int, delays: Callable[[E, float], bool]) -> None:
+    def __init__(self, size: int, delays: Callable[[E, float], bool], as_new: Callable[[E, float], bool]) -> None:
         self._size = size
         self._delays = delays
+        self._as_new = as_new
         self._light: OrderedDict[str, E] = OrderedDict()
         self._heavy: OrderedDict[str, E] = OrderedDict()
 
@@ -137,6 +146,14 @@ class _Bounded(Generic[E]):
     def __len__(self) -> int:
         return len(self._light) + len(self._heavy)
 
+    def expire(self, now: float) -> None:
+        """Forget the longest unused of those that are as good as new ones, EXPIRED_AT_ONCE of each kind at most."""
+        for table in (self._light, self._heavy):
+            for _ in range(min(EXPIRED_AT_ONCE, len(table))):
+                if not self._as_new(next(iter(table.values())), now):
+                    break
+                table.popitem(last=False)
+
     def _forget_one(self, now: float) -> None:
         if self._heavy:
             oldest = next(iter(self._heavy.values()))
@@ -151,12 +168,25 @@ class LoginThrottle:
 
     def __init__(self, config: ThrottleConfig | None = None) -> None:
         self._config = config = config or ThrottleConfig()
-        self._pairs = _Bounded[_Failures](config.entries, lambda e, now: e.delays(now, config.failures, config))
-        self._accounts = _Bounded[_Failures](
-            config.entries, lambda e, now: e.delays(now, config.account_failures, config)
+        self._pairs = self._failures(config.failures)
+        self._accounts = self._failures(config.account_failures)
+        self._addresses = _Bounded[TokenBucket](
+            config.entries, lambda e, now: not e.full(now), lambda e, now: e.full(now)
         )
-        self._addresses = _Bounded[TokenBucket](config.entries, lambda e, now: not e.full(now))
-        self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
+        # Marks of addresses one behind the other, the one that was seen last at the end.
+        self._known: OrderedDict[str, bytes] = OrderedDict()
+
+    def _failures(self, limit: int) -> _Bounded[_Failures]:
+        config = self._config
+        return _Bounded[_Failures](
+            config.entries, lambda e, now: e.delays(now, limit, config), lambda e, now: e.as_new(now, limit, config)
+        )
+
+    def expire(self, now: float) -> None:
+        """Call now and then: what delays nobody any more is forgotten."""
+        self._pairs.expire(now)
+        self._accounts.expire(now)
+        self._addresses.expire(now)
 
     def delay(self, user_key: str, address: str, now: float) -> float:
         """Seconds until this try is allowed. 0: it is, and it counts from now on."""
@@ -201,19 +231,17 @@ class LoginThrottle:
         self._seen(user_key, _place(address)[0])
 
     def _seen(self, user_key: str, address: str) -> None:
-        known = self._known.setdefault(user_key, OrderedDict())
+        mark = _mark(address)
+        known = [other for other in _marks(self._known.get(user_key, b"")) if other != mark]
+        self._known[user_key] = b"".join([*known, mark][-self._config.known_addresses :])
         self._known.move_to_end(user_key)
-        known[address] = None
-        known.move_to_end(address)
-        if len(known) > self._config.known_addresses:
-            known.popitem(last=False)
         if len(self._known) > self._config.entries:
             self._known.popitem(last=False)
 
     def _rows(self, user_key: str, address: str) -> list[tuple[_Bounded[_Failures], str, int]]:
         """The failures that this try is measured by: table, key, how many are free of delay."""
         rows = [(self._pairs, _pair(user_key, address), self._config.failures)]
-        if address not in self._known.get(user_key, ()):
+        if _mark(address) not in _marks(self._known.get(user_key, b"")):
             rows.append((self._accounts, user_key, self._config.account_failures))
         return rows
 
@@ -232,6 +260,15 @@ class LoginThrottle:
 def _digest(user_key: str) -> str:
     """A name's key as it is kept: normalisation makes a name of a stranger up to eighteen times as long."""
     return sha256(user_key.encode()).hex()[:32]
+
+
+def _mark(address: str) -> bytes:
+    """An address as it is kept where an account logged in."""
+    return sha256(address.encode())[:_MARK]
+
+
+def _marks(known: bytes) -> list[bytes]:
+    return [known[start : start + _MARK] for start in range(0, len(known), _MARK)]
 
 
 def _pair(user_key: str, address: str) -> str:

@@ -43,6 +43,7 @@ async def keep_house(service: "Service") -> None:
             watch_clock(service)
             _end_silent(service)
             _renew_keys(service)
+            service.throttle.expire(service.now())
             if service.config.metrics_port:
                 figures.publish(service)
         except Exception:
