@@ -17,7 +17,7 @@ _X11_FAMILIES = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "Open Sans", "Libe
 _BASE = {"x11": 10, "win32": 10, "aqua": 13}
 _BASELINE = {"x11": 4 / 3, "win32": 4 / 3, "aqua": 1.0}  # `tk scaling` of a display without scaling
 SIZES = (-2, -1, 0, 1, 2, 4, 6)  # steps that a person may choose, points more or less
-_MEASURED_MAX = 20_000  # words of one font whose width is remembered: about 2 MiB
+_MEASURED_MAX = 20_000  # words of one font whose width is remembered: 2 MiB of common ones, 10 at most
 _WORD_MAX = 64  # longer ones are parts of words without a break and do not come again
 # Letters that stand beside each other without changing: Latin, Greek, Cyrillic, punctuation; no marks that combine.
 _LETTERS = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0370-\u0482\u048a-\u052f]+")

@@ -9,7 +9,7 @@ Values are None, int, str and bytes; on MySQL and MariaDB they are written as li
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -184,7 +184,8 @@ def _ask_sqlite(connection: Connection, columns: str, join: str, keys: list[Any]
     return [row for row in ask(connection, statement, values) if row[0] < len(keys)]
 
 
-@cache
+# One for each number of keys that is asked for: 5 KB on average.
+@lru_cache(maxsize=256)
 def _sqlite_statement(columns: str, join: str, width: int, count: int) -> str:
     names = ", ".join("iabcd"[: width + 1])
     marks = f"({', '.join('?' * (width + 1))})"

@@ -1,0 +1,558 @@
+"""Every constant that names a memory bounds it: the real structure is filled beyond it and measured.
+
+MEMORIES names each bound of what is kept, with what fills it: a function of this file, or the test elsewhere that
+does. OTHERS are those that nothing fills, with the reason. A constant or a cache that stands in neither fails
+`test_no_constant_is_forgotten`.
+"""
+
+import ast
+import asyncio
+import logging
+import queue
+import re
+import struct
+import tracemalloc
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from lanchat.net import listing
+from lanchat.net.discovery import FoundServer
+from lanchat.protocol import words
+from lanchat.protocol.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.client import authors
+from lanchat.protocol.client import directory as people
+from lanchat.protocol.client.authors import Authors
+from lanchat.protocol.keys import public_octets, sha256
+from lanchat.protocol.messages import Header, Kind, make_message
+from lanchat.protocol.records import Record
+from lanchat.ui import undo, wakeup
+from lanchat.ui.chat_model import NOTICES_MAX, ChatModel
+from lanchat_server import mail, passwords, window_log
+from lanchat_server.core import daily
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.sequencer import Progress
+from lanchat_server.core.throttle import LoginThrottle, ThrottleConfig
+from lanchat_server.service import beacon, metrics, threads
+from lanchat_server.service.places import Places
+from lanchat_server.service.service import _certified
+from tests.support.fake_log import LOG_ID, key_of
+from tests.support.memory_local import MemoryLocalStore
+from tests.support.stores import octets
+
+ROOT = Path(__file__).parents[2]
+KIB, MIB = 1 << 10, 1 << 20
+# What normalisation makes longest: a letter becomes eighteen.
+LONG = "\ufdfa"
+
+
+def taken(fill: Callable[[], object]) -> int:
+    """Octets that stay taken when `fill` has run, as long as what it returned lives."""
+    tracemalloc.start()
+    try:
+        kept = fill()
+        octets_taken, _peak = tracemalloc.get_traced_memory()
+        del kept
+    finally:
+        tracemalloc.stop()
+    return octets_taken
+
+
+# --- The server -------------------------------------------------------------------------------------------------------
+
+
+def throttle_entries() -> None:
+    """0.5 KiB an entry in each of the four maps, whatever names and addresses are tried."""
+    config = ThrottleConfig(entries=100)
+
+    def fill() -> LoginThrottle:
+        throttle = LoginThrottle(config)
+        for number in range(200):
+            name, address = f"{number}{LONG * 40}", f"2001:db8:{number >> 8:x}:{number & 255:x}:1111:2222:3333:4444"
+            for _ in range(7):
+                if not throttle.delay(name, address, 0.0):
+                    throttle.failed(name, address, 0.0)
+            for place in range(2 * config.known_addresses):
+                throttle.seen(name, f"{address[:-4]}{place:04x}")
+        assert len(throttle._pairs) == len(throttle._addresses) == len(throttle._known) == config.entries
+        return throttle
+
+    assert taken(fill) < 4 * config.entries * 512
+
+
+def progress() -> None:
+    def fill() -> Progress:
+        kept = Progress(4_000)
+        for number in range(20_000):
+            kept.advance((number, octets(number, 16), 1 << 62), 1 << 40)
+        assert len(kept._last) == 4_000
+        return kept
+
+    assert taken(fill) < 4_000 * 400
+
+
+def daily_keys() -> None:
+    def fill() -> daily.Daily[str]:
+        kept: daily.Daily[str] = daily.Daily(5)
+        for number in range(daily.KEYS_MAX + 5_000):
+            kept.take(f"2001:db8:{number:x}::/64", 1.0)
+        assert len(kept) == daily.KEYS_MAX
+        return kept
+
+    assert taken(fill) < 8 * MIB
+
+
+def recent() -> None:
+    config = CoreConfig(recent_per_room=50, recent_octets=MIB)
+
+    def fill() -> RecentRecords:
+        kept = RecentRecords(config)
+        for seq in range(1, 400):
+            for room in range(4):
+                kept.add(room, [Record(seq, seq, bytes([seq % 256]) * 70, bytes(64), bytes(2_000 + seq % 7))])
+        assert all(len(rows) <= config.recent_per_room for rows in kept._rooms.values())
+        return kept
+
+    assert taken(fill) < 1.3 * MIB
+
+
+def probe_sources() -> None:
+    def fill() -> beacon.AnswerLimiter:
+        limiter = beacon.AnswerLimiter()
+        for number in range(3 * beacon.SOURCES_MAX):
+            limiter.admit(f"fe80::{number:x}%interface", octets(number, 16), number / 900)
+        assert len(limiter) == beacon.SOURCES_MAX
+        return limiter
+
+    assert taken(fill) < 1.5 * MIB
+
+
+def metric_labels() -> None:
+    figures = metrics.Metrics()
+    for number in range(10_000):
+        figures.drop(f"reason {number}")
+        figures.refuse(f"code {number}")
+    assert len(figures.dropped) == len(figures.refused) == metrics._LABELS_MAX + 1
+
+
+def window_lines() -> None:
+    def fill() -> window_log.WindowLog:
+        kept = window_log.WindowLog()
+        for number in range(window_log.LINES_MAX + 50):
+            kept.emit(logging.LogRecord("x", logging.INFO, "x", 1, f"{number} " + LONG * 1_500, (), None))
+        assert len(kept.after(0)) == window_log.LINES_MAX
+        return kept
+
+    assert taken(fill) < window_log.LINES_MAX * (4 * window_log._LINE_MAX + 512)
+
+
+def certified() -> None:
+    def fill() -> object:
+        _certified.cache_clear()
+        for number in range(2 * 2048):
+            body = CertificateBody(LOG_ID, number + 1, public_octets(key_of(2)), LONG * 10, LONG * 10, 1, number + 1)
+            assert _certified(public_octets(key_of(1)), LOG_ID, issue_certificate(key_of(1), body))
+        assert _certified.cache_info().currsize == 2048
+        return None
+
+    assert taken(fill) < 2048 * 2 * KIB
+    _certified.cache_clear()
+
+
+def waiting_places() -> None:
+    class Guest:
+        address = "198.51.100.7"
+
+    places: Places[Guest] = Places(50)
+    for _ in range(1_000):
+        places.add(Guest())
+    assert len(places) == 50
+
+
+def waiting_threads() -> None:
+    async def fill() -> None:
+        few = threads.Threads(1, "few", 5)
+        release = queue.SimpleQueue[None]()
+        running = [asyncio.ensure_future(few.run(release.get)) for _ in range(50)]
+        await asyncio.sleep(0)
+        refused = [task for task in running if task.done()]
+        assert len(running) - len(refused) == 6
+        for _ in range(6):
+            release.put(None)
+        await asyncio.gather(*running, return_exceptions=True)
+        assert await few.close(60.0)
+
+    asyncio.run(fill())
+
+
+def waiting_passwords() -> None:
+    async def fill() -> None:
+        hasher = passwords.PasswordHasher(64, 1, 1, 1, waiting=5)
+        done = await asyncio.gather(*[hasher.hash("correct horse") for _ in range(50)], return_exceptions=True)
+        assert any(isinstance(answer, passwords.Busy) for answer in done)
+        assert sum(isinstance(answer, str) for answer in done) <= 5 + 2
+        hasher.close()
+
+    asyncio.run(fill())
+
+
+def mails() -> None:
+    assert mail.Mailer(None)._queue.maxsize == mail.QUEUE_MAX
+
+
+# --- The client -------------------------------------------------------------------------------------------------------
+
+
+def devices() -> None:
+    """500 octets a device, as many for its certificate."""
+
+    def fill() -> Authors:
+        kept = Authors(LOG_ID, public_octets(key_of(1)), MemoryLocalStore())
+        name = LONG * 20
+        for number in range(500):
+            key = octets(("key", number), 32)
+            kept.learn_untrusted(
+                [issue_certificate(key_of(1), CertificateBody(LOG_ID, 1, key, name, name, 1, number + 1))]
+            )
+            kept._unsaved.clear()
+        return kept
+
+    assert authors.DEVICES_MAX * taken(fill) / 500 < 16 * MIB
+
+
+def listed_servers() -> None:
+    def fill() -> listing.Listing:
+        kept = listing.Listing(is_known=lambda server: server.log_id[0] == 1)
+        for number in range(1_000):
+            key = struct.pack(">QQ", (number % 2) << 56, number)
+            server = FoundServer(LONG * 21, f"10.0.{number}.1", 1, f"{number:064x}", key, "zeroconf")
+            for source in range(2):
+                kept.announced(server, (number, source), 0.0)
+            for host in range(3):
+                kept.answered(FoundServer(server.name, f"{host}.{number}", 1, server.fingerprint, key, "probe"), 0.0)
+        assert len(kept.servers) == 2 * listing.SERVERS_MAX
+        return kept
+
+    assert taken(fill) < 2 * listing.SERVERS_MAX * 4 * KIB
+
+
+def sources_of_a_server() -> None:
+    kept = listing.Listing(is_known=lambda server: True)
+    for number in range(2_000):
+        server = FoundServer("Office", f"10.0.0.{number}", 1, "a" * 64, bytes(16), "zeroconf")
+        kept.announced(server, ("interface", number), 0.0)
+    (entry,) = kept._entries.values()
+    assert len(entry.sources) == listing.SOURCES_MAX
+    assert len(entry.addresses) == listing.ADDRESSES_MAX
+
+
+def names_of_people() -> None:
+    def fill() -> object:
+        people._keys.cache_clear()
+        for number in range(500):
+            people._keys(f"{number}{LONG * 59}")
+        return None
+
+    assert 40 * taken(fill) < 16 * MIB
+    people._keys.cache_clear()
+
+
+def words_of_texts() -> None:
+    def fill() -> object:
+        words._runs_of_short.cache_clear()
+        for number in range(3 * 4096):
+            words.tokens(f"{number}{'wörd' * 4} {LONG}{number}")
+        return None
+
+    assert taken(fill) < 8 * MIB
+    words._runs_of_short.cache_clear()
+
+
+def undo_steps() -> None:
+    def fill() -> undo.History:
+        history = undo.History()
+        for number in range(3 * undo._STEPS_MAX):
+            history.changed(undo.Snapshot(f"{number}" + "я" * (7_000 + 40 * number), 0))
+        assert len(history._past) <= undo._STEPS_MAX
+        return history
+
+    assert taken(fill) < 2 * undo._CHARACTERS_MAX + 200 * KIB
+
+
+def events_of_the_window() -> None:
+    lost = ("lost", False)
+    waiting: wakeup.Queue[tuple[str, bool]] = wakeup.Queue(lambda item: item[1], lost)
+    for number in range(5 * wakeup.QUEUE_MAX):
+        waiting.put((f"{number}", True))
+        assert len(waiting) <= wakeup.QUEUE_MAX + 1
+
+
+def notices() -> None:
+    model = ChatModel(lambda: 0.0)
+    for number in range(10 * NOTICES_MAX):
+        model.notices = [*model.notices[-NOTICES_MAX + 1 :], f"{number}"]
+    assert len(model.notices) == NOTICES_MAX
+
+
+def signatures() -> None:
+    def fill() -> Authors:
+        kept = Authors(LOG_ID, public_octets(key_of(1)), MemoryLocalStore())
+        body = CertificateBody(LOG_ID, 1, public_octets(key_of(2)), "anna", "laptop", 1, 1)
+        kept.learn_untrusted([issue_certificate(key_of(1), body)])
+        for number in range(3_000):
+            header = Header(1, body.device, 7, number + 1, Kind.TEXT, 0, 1, number + 1)
+            message = make_message(key_of(2), LOG_ID, header, "hello")
+            kept.check(header, message.header, sha256(message.body), message.signature)
+        assert len(kept._checked) == authors.SIGNATURES_MAX
+        return kept
+
+    with patch.object(authors, "SIGNATURES_MAX", 2_000):
+        assert taken(fill) < 2_000 * 512
+
+
+MEMORIES: dict[str, Callable[[], None] | str] = {
+    # The server
+    "ThrottleConfig.entries": throttle_entries,
+    "ThrottleConfig.known_addresses": throttle_entries,
+    "CoreConfig.progress_max": progress,
+    "CoreConfig.recent_per_room": recent,
+    "CoreConfig.recent_octets": recent,
+    "CoreConfig.queue_octets": "tests/unit/test_server_memory_bounds.py::test_the_queue_of_messages",
+    "lanchat_server/core/daily.py:KEYS_MAX": daily_keys,
+    "lanchat_server/service/beacon.py:SOURCES_MAX": probe_sources,
+    "lanchat_server/service/metrics.py:_LABELS_MAX": metric_labels,
+    "lanchat_server/window_log.py:LINES_MAX": window_lines,
+    "lanchat_server/window_log.py:_LINE_MAX": window_lines,
+    "lanchat_server/service/service.py:_certified": certified,
+    "lanchat_server/service/acceptor.py:WAITING_MAX": waiting_places,
+    "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
+    "lanchat_server/mail.py:QUEUE_MAX": mails,
+    # The client
+    "lanchat/protocol/client/authors.py:DEVICES_MAX": devices,
+    "lanchat/protocol/client/authors.py:SIGNATURES_MAX": signatures,
+    "lanchat/net/listing.py:SERVERS_MAX": listed_servers,
+    "lanchat/net/listing.py:SOURCES_MAX": sources_of_a_server,
+    "lanchat/net/listing.py:ADDRESSES_MAX": sources_of_a_server,
+    "lanchat/protocol/client/directory.py:_keys": names_of_people,
+    "lanchat/protocol/words.py:_runs_of_short": words_of_texts,
+    "lanchat/ui/undo.py:_STEPS_MAX": undo_steps,
+    "lanchat/ui/undo.py:_CHARACTERS_MAX": undo_steps,
+    "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,
+    # Filled elsewhere
+    "ClientConfig.reorder_max": "tests/unit/test_client_core_chain.py",
+    "CoreConfig.fetches_max": "tests/unit/test_server_hanging_database.py",
+    "CoreConfig.hold_max": "tests/unit/test_server_memory_bounds.py",
+    "CoreConfig.hold_per_run": "tests/unit/test_server_intake.py",
+    "CoreConfig.lag_octets": "tests/unit/test_server_core.py",
+    "CoreConfig.log_octets": "tests/unit/test_quotas.py",
+    "CoreConfig.queue_max": "tests/unit/test_server_core.py",
+    "CoreConfig.session_queue_max": "tests/unit/test_server_intake.py",
+    "lanchat/cli/editor.py:TEXT_MAX": "tests/unit/test_cli_editor.py",
+    "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py",
+    "lanchat/protocol/client/fold.py:LOOKED_MAX": "tests/unit/test_client_core_fold.py",
+    "lanchat/ui/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py",
+    "lanchat_server/service/connection.py:WRITE_BUFFER_BUSY": "tests/unit/test_server_unread.py",
+    "lanchat/net/late.py:WAITING_MAX": "tests/unit/test_net_late.py",
+    "lanchat/net/late.py:WAITING_OCTETS_MAX": "tests/unit/test_net_backlog.py",
+    "lanchat/net/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/test_discovery_strangers.py",
+    "lanchat/net/member.py:BACKLOG_OCTETS_MAX": "tests/unit/test_net_backlog.py",
+    "lanchat/net/tls.py:UNREAD_MAX": "tests/attacks/test_hostile_server.py",
+    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/attacks/test_hostile_server.py",
+    "lanchat/protocol/client/changes.py:PENDING_MAX": "tests/unit/test_client_core_changes.py",
+    "lanchat/protocol/client/changes.py:EMOJI_MAX": "tests/unit/test_client_core_changes.py",
+    "lanchat/protocol/client/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py",
+    "lanchat/protocol/client/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py",
+    "lanchat/protocol/client/pages.py:ENTRIES_MAX": "tests/unit/test_client_core_pages.py",
+    "lanchat/protocol/client/pages.py:PAGES_MAX": "tests/unit/test_client_core_pages.py",
+    "lanchat/protocol/client/roomset.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py",
+    "lanchat_server/service/connection.py:WRITE_BUFFER_MAX": "tests/unit/test_server_memory_bounds.py",
+    "lanchat_server/service/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py",
+    "lanchat_server/service/local_port.py:ADMITTED_MAX": "tests/e2e/test_local_ports.py",
+    "lanchat_server/service/outgoing.py:OUTGOING_MAX": "tests/unit/test_server_memory_bounds.py",
+    "lanchat_server/service/server.py:BACKUPS_WAITING_MAX": waiting_threads,
+    "lanchat_server/service/service.py:READS_MAX": waiting_threads,
+    "CoreConfig.hold_octets": "tests/unit/test_server_memory_bounds.py",
+}
+
+OTHERS: dict[str, dict[str, str]] = {
+    "a bound of one value, octets or characters, that a reader or writer checks": {
+        "lanchat/cli/editor.py": "_SEQUENCE_MAX",
+        "lanchat/cli/terminal.py": "PASSWORD_FILE_MAX",
+        "lanchat/net/segments.py": "TOGETHER_MAX",
+        "lanchat/protocol/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
+        "lanchat/protocol/certificates.py": "CERTIFICATE_MAX",
+        "lanchat/protocol/client/composer.py": "_LAMPORT_MAX",
+        "lanchat/protocol/client/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
+        "lanchat/protocol/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX",
+        "lanchat/protocol/messages.py": "HEADER_MAX",
+        "lanchat/protocol/names.py": "_UNTIDY_MAX",
+        "lanchat/protocol/words.py": "WORD_MAX _MARKS_MAX _QUERY_WORDS_MAX _TOKENS_MAX",
+        "lanchat/store/identities.py": "FILE_MAX",
+        "lanchat/store/settings.py": "_SETTINGS_MAX",
+        "lanchat/ui/editor.py": "CHARACTERS_MAX",
+        "lanchat/ui/entry_text.py": "PASTED_MAX",
+        "lanchat/ui/fonts.py": "_WORD_MAX",
+        "lanchat/ui/memory.py": "_DRAFT_MAX _ROOM_MAX",
+        "lanchat/ui/toolkit.py": "_FIELD_OCTETS_MAX",
+        "lanchat/ui/xlib.py": "_SELECTION_MAX",
+        "lanchat_server/admin.py": "ANSWER_MAX PLACE_MAX ROWS_MAX",
+        "lanchat_server/administration.py": "INVITE_USES_MAX",
+        "lanchat_server/backup.py": "_KEYS_MAX _KEY_OCTETS_MAX _LINE_MAX _MANIFEST_OCTETS_MAX",
+        "lanchat_server/config.py": "_SENDER_MAX",
+        "lanchat_server/core/outbound.py": "PAYLOAD_MAX",
+        "lanchat_server/logs.py": "LINE_MAX",
+        "lanchat_server/recovery.py": "_TYPED_MAX",
+        "lanchat_server/service/admin_channel.py": "LINE_MAX",
+        "lanchat_server/service/keys.py": "_FILE_MAX",
+        "lanchat_server/service/metrics.py": "_HEAD_MAX",
+        "lanchat_server/service/places.py": "GREETING_MAX",
+        "lanchat_server/store/url.py": "_NAME_MAX",
+        "lanchat_server/store/search.py": "_NO_BOUND",
+    },
+    "an amount of work, or of what one answer or screen shows; nothing is kept": {
+        "ClientConfig": "submit_octets",
+        "CoreConfig": "batch_max",
+        "lanchat/net/connecting.py": "ZONES_MAX",
+        "lanchat/net/dial.py": "TRIES_MAX",
+        "lanchat/net/driver.py": "_ROUNDS_MAX",
+        "lanchat/net/entry.py": "NAMED_MAX",
+        "lanchat/net/interfaces.py": "INTERFACES_MAX",
+        "lanchat/net/mdns.py": "_DISCARDED_MAX",
+        "lanchat/net/member.py": "OLDER_PAGES_MAX",
+        "lanchat/net/probe.py": "UNICAST_MAX",
+        "lanchat/net/rooms.py": "UNREAD_MAX",
+        "lanchat/net/segments.py": "SEGMENTS_MAX",
+        "lanchat/net/udp.py": "DRAIN_MAX",
+        "lanchat/store/database.py": "_REPAIRS_MAX",
+        "lanchat/ui/bubbles.py": "_CHIPS_MAX",
+        "lanchat/ui/composer.py": "ROWS_MAX",
+        "lanchat/ui/entry.py": "_ROUNDS_KEPT",
+        "lanchat/ui/wakeup.py": "BATCH_MAX",
+        "lanchat_server/core/hub.py": "BATCHES_MAX",
+        "lanchat_server/core/throttle.py": "_DOUBLINGS_MAX",
+        "lanchat_server/passwords.py": "WORKERS_MAX",
+        "lanchat_server/service/acceptor.py": "ACCEPT_MAX HANDSHAKES_MAX",
+        "lanchat_server/service/datagrams.py": "DRAIN_MAX",
+        "lanchat_server/service/figures.py": "LISTED_MAX",
+        "lanchat_server/service/local_port.py": "ACCEPT_MAX",
+        "lanchat_server/store/claiming.py": "_LIFETIMES_MAX",
+        "lanchat_server/store/search.py": "ROOMS_MAX",
+        "lanchat_server/window_view.py": "_ADDRESSES_MAX",
+    },
+    "a time": {
+        "ClientConfig": "silence_max tls_silence_max",
+        "ThrottleConfig": "delay_max",
+        "lanchat/net/connecting.py": "_TCP_RTO_MAX_MS",
+        "lanchat/ui/xlib.py": "_ANSWER_MAX",
+        "lanchat_server/recovery.py": "INVITE_DAYS_MAX INVITE_LIFETIME_MAX",
+        "lanchat_server/service/admin_channel.py": "SILENCE_MAX",
+        "lanchat_server/service/connection.py": "_LOOK_MAX",
+        "lanchat_server/service/housekeeping.py": "SILENCE_MAX",
+        "lanchat_server/window.py": "_GOODBYE_MAX",
+    },
+    "a cache whose arguments are names of our own tables, or that has none": {
+        "lanchat/protocol/text.py": "_runs",
+        "lanchat/protocol/words.py": "_newer",
+        "lanchat_server/store/bulk.py": "_insert_into _sqlite_put _sqlite_update",
+        "lanchat_server/store/dump.py": "row_type",
+    },
+    "names of columns": {
+        "lanchat_server/store/rooms.py": "_KEPT",
+    },
+    "cut in the line in which it grows, or a place is refused there": {
+        "ClientConfig": "heads_max recent_max stored_max unproven_max",
+        "lanchat/cli/chat.py": "PRINTED_MAX",
+        "lanchat/cli/editor.py": "HISTORY_MAX",
+        "lanchat/cli/follow.py": "SHOWN_MAX",
+        "lanchat/net/mdns.py": "LOOKUPS_MAX",
+        "lanchat/net/member.py": "DECIDED_MAX",
+        "lanchat/net/rooms.py": "REFUSED_MAX",
+        "lanchat/net/udp.py": "_OPENERS_MAX",
+        "lanchat/ui/chat_model.py": "NOTICES_MAX",
+        "lanchat/ui/editor.py": "_PICTURES_MAX",
+        "lanchat/ui/fonts.py": "_MEASURED_MAX",
+        "lanchat/ui/glyphs.py": "_LETTERS_MAX",
+        "lanchat/ui/memory.py": "_DRAFTS_MAX",
+        "lanchat_server/core/closed.py": "_USERS_MAX",
+        "lanchat_server/service/connection.py": "REQUESTS_MAX",
+        "lanchat_server/service/service.py": "PAGES_MAX",
+        "lanchat_server/service/writer.py": "JOBS_MAX",
+        "lanchat_server/store/bulk.py": "_sqlite_statement",
+        "lanchat_server/store/transaction.py": "_SPENDERS_MAX",
+    },
+    "a bound of the wire, which a decoder checks": {
+        "lanchat/protocol/limits.py": "*",
+    },
+}
+
+
+# What names a bound, and what names a cache.
+_BOUND = re.compile(r"(_MAX|_BOUND|_BUSY|_KEPT)(_|$)")
+_FIELD = re.compile(r"(_max|_octets|_addresses|_per_run|_per_room|^entries)$")
+_CONFIGS = {
+    "CoreConfig": "lanchat_server/core/config.py",
+    "ThrottleConfig": "lanchat_server/core/throttle.py",
+    "ClientConfig": "lanchat/protocol/client/config.py",
+}
+
+
+@cache
+def bounds() -> set[str]:
+    """Every constant, field of a configuration and cache in the product whose name says that it bounds something."""
+    found = set()
+    for package in ("lanchat", "lanchat_server"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            name = file.relative_to(ROOT).as_posix()
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                found |= {f"{name}:{each}" for each in _assigned(node) if _BOUND.search(each)}
+                found |= {f"{name}:{each}" for each in _cached(node)}
+                if isinstance(node, ast.ClassDef) and _CONFIGS.get(node.name) == name:
+                    fields = [each for line in node.body for each in _assigned(line)]
+                    found |= {f"{node.name}.{each}" for each in fields if _FIELD.search(each)}
+    return found
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _cached(node: ast.stmt) -> list[str]:
+    """The function or name that a cache of the standard library keeps results of."""
+    marks = ("lru_cache", "cache(")
+    if isinstance(node, ast.FunctionDef):
+        return [node.name] if any("cache" in ast.unparse(mark) for mark in node.decorator_list) else []
+    return _assigned(node) if any(mark in ast.unparse(node) for mark in marks) and _assigned(node) else []
+
+
+def explained() -> set[str]:
+    """All that stands in OTHERS; "*": whatever the module has."""
+    found = set()
+    for place, names in [pair for places in OTHERS.values() for pair in places.items()]:
+        start = f"{place}{':' if '/' in place else '.'}"
+        listed = [start + name for name in names.split()]
+        assert not found & set(listed)
+        found |= {name for name in bounds() if name.startswith(start)} if names == "*" else set(listed)
+    return found
+
+
+def test_no_constant_is_forgotten() -> None:
+    assert not explained() & MEMORIES.keys()
+    assert bounds() == explained() | MEMORIES.keys()
+
+
+def test_tests_elsewhere_exist() -> None:
+    for reference in MEMORIES.values():
+        if isinstance(reference, str):
+            file, _, name = reference.partition("::")
+            assert (ROOT / file).is_file(), reference
+            assert name in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fill", {each: None for each in MEMORIES.values() if callable(each)})
+def test_memory_stays_within_what_its_constant_says(fill: Callable[[], None]) -> None:
+    fill()
