@@ -355,6 +355,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py",
     "lanchat/protocol/client/fold.py:LOOKED_MAX": "tests/unit/test_client_core_fold.py",
     "lanchat/ui/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py",
+    "lanchat_server/service/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/test_server_unread.py",
     "lanchat_server/service/connection.py:WRITE_BUFFER_BUSY": "tests/unit/test_server_unread.py",
     "lanchat/net/late.py:WAITING_MAX": "tests/unit/test_net_late.py",
     "lanchat/net/late.py:WAITING_OCTETS_MAX": "tests/unit/test_net_backlog.py",
@@ -457,6 +458,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "a cache whose arguments are names of our own tables, or that has none": {
         "lanchat/protocol/text.py": "_runs",
         "lanchat/protocol/words.py": "_newer",
+        "lanchat/store/schema.py": "_expected",
         "lanchat_server/store/bulk.py": "_insert_into _sqlite_put _sqlite_update",
         "lanchat_server/store/dump.py": "row_type",
     },
