@@ -30,15 +30,22 @@ Address = tuple[Any, ...]
 async def connect(host: str, port: int) -> socket.socket:
     """A connected socket, non-blocking. Goes on until it is cancelled while nobody answers; raises OSError when all
     addresses refuse or the name is unknown."""
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await _look_up(host, port)
     except socket.gaierror:
         if not _is_link_local(host):
             raise
         # The zone of a link is an interface of whoever made it.
-        found = await loop.getaddrinfo(host.partition("%")[0], port, type=socket.SOCK_STREAM)
+        found = await _look_up(host.partition("%")[0], port)
     return await _knock([place for family, _, _, _, address in found for place in _zoned(family, address)])
+
+
+async def _look_up(host: str, port: int) -> list[Any]:
+    """Raises socket.gaierror, also for what no resolver can be asked: a part of the name is empty or too long."""
+    try:
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except ValueError as error:  # UnicodeError is one
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
 
 
 def _is_link_local(host: str) -> bool:

@@ -20,11 +20,16 @@ INVITE_MAX = 2048
 # Of one server. Honest need: one for each network that it is in, twice with IPv6.
 ADDRESSES_MAX = 8
 HOST_MAX = 253
+LABEL_MAX = 63
 # Where a server listens, TCP and UDP, unless it is told otherwise: an address that is typed without a port means it.
 DEFAULT_PORT = 47400
 
 # An interface's name or number. IFNAMSIZ of Linux is 16, BSD's too; Windows has numbers.
 _ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
+
+
+# Signs that no name or address has; at its beginning a hyphen, which commands take for an option.
+_NO_HOST = re.compile(r"^-|[\x00-\x20\x7f!\"#$&'()*+,/;<=>?@\[\\\]^`{|}~]")
 
 
 class Invite(NamedTuple):
@@ -131,9 +136,16 @@ def _split(text: str, complaint: str) -> tuple[SplitResult, str, int | None]:
         if not _ZONE.fullmatch(zone) or ":" not in host:
             raise ProtocolError(complaint)
         host = f"{host}%{zone}"
-    if not _is_plain(text) or not host or len(host) > HOST_MAX or "@" in parts.netloc or "?" in text:
+    if not _is_plain(text) or not _is_host(host) or "@" in parts.netloc or "?" in text:
         raise ProtocolError(complaint)
     return parts, host, port
+
+
+def _is_host(host: str) -> bool:
+    """Whether it may be a name in DNS, with letters of any script, or an IP address with its zone."""
+    if len(host) > HOST_MAX or _NO_HOST.search(host):
+        return False
+    return ":" in host or all(0 < len(label) <= LABEL_MAX for label in host.removesuffix(".").split("."))
 
 
 def _is_plain(text: str) -> bool:

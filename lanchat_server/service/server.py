@@ -282,14 +282,24 @@ def _family(host: str) -> socket.AddressFamily:
     """IPv6 when that is what the address is; every address of both kinds where nothing is said and IPv6 works."""
     if host in _EVERYWHERE:
         return socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
-    return socket.getaddrinfo(host, None)[0][0]
+    family: socket.AddressFamily = _look_up(host, None)[0][0]
+    return family
 
 
 def _place(host: str, port: int, family: socket.AddressFamily) -> tuple[Any, ...]:
     """What a socket is bound to; a link-local address keeps its zone."""
     if host in _EVERYWHERE:
         return ("", port)
-    return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+    place: tuple[Any, ...] = _look_up(host, port, family, socket.SOCK_STREAM)[0][4]
+    return place
+
+
+def _look_up(host: str, *question: Any) -> list[Any]:
+    """Raises OSError, also for what no resolver can be asked."""
+    try:
+        return socket.getaddrinfo(host, *question)
+    except ValueError as error:  # UnicodeError: a part of the name is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
 
 
 def _tcp_socket(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.conversion import MySQLConverter
+from mysql.connector.errors import InterfaceError
 from mysql.connector.network import NetworkBrokerPlain
 
 from lanchat_server.store.literals import literal
@@ -104,9 +105,16 @@ class HexConverter(MySQLConverter):
         return buf
 
 
+# CR_UNKNOWN_HOST
+_UNKNOWN_HOST = 2005
+
+
 def connect(arguments: dict[str, Any]) -> Connection:
     """With arguments as for `mysql.connector.connect`."""
-    connection = Connection(**arguments)
+    try:
+        connection = Connection(**arguments)
+    except UnicodeError as error:  # no resolver can be asked for such a name
+        raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
     channel: Any = connection._socket
     channel.sock = ReadAhead(channel.sock)
     if type(channel._netbroker) is NetworkBrokerPlain:
