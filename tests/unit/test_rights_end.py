@@ -51,6 +51,21 @@ def test_registration_codes_end_with_the_right_to_make_them(world: World, how: d
     assert len(world.rig.database.invites) == 1
 
 
+def test_codes_of_others_are_not_told_when_the_role_is_taken_meanwhile(world: World) -> None:
+    world.writer.transact_now(world.change(role=Role.ADMINISTRATOR))
+    of_others = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**12, OWNER)  # noqa: E731
+    world.writer.transact_now(of_others)
+    transact = world.writer.transact
+
+    async def then_demoted(job: Any) -> Any:
+        result = await transact(job)
+        world.writer.transact_now(world.change(role=Role.MODERATOR))
+        return result
+
+    world.writer.transact = then_demoted  # type: ignore[method-assign]
+    assert asyncio.run(people.list_invites(world.service, visitor(), wire.ListInvites())).invites == []
+
+
 def test_disabled_account_has_no_recovery_code_left(world: World) -> None:
     code_for(world)
     world.writer.transact_now(world.change(disabled=True))

@@ -77,8 +77,7 @@ async def list_invites(service: "Service", connection: "Connection", operation: 
     """Registration codes that are good: a moderator's own, for administrators everybody's."""
     rows = await transact(service, connection, lambda tx: together(_invites_for(service, connection, tx)))
     # The role may have been taken meanwhile.
-    _check_role(service, connection, Role.MODERATOR)
-    return wire.InviteList(*listed(rows, _place_of_invite, _invite, operation.after))
+    return wire.InviteList(*listed(_seen_by(service, connection, rows), _place_of_invite, _invite, operation.after))
 
 
 def _place_of_invite(row: InviteRow) -> bytes:
@@ -104,9 +103,13 @@ async def void_invite(service: "Service", connection: "Connection", operation: w
 
 
 def _invites_for(service: "Service", connection: "Connection", tx: Transaction) -> list[InviteRow]:
+    return _seen_by(service, connection, tx.invites(service.wall_ms()))
+
+
+def _seen_by(service: "Service", connection: "Connection", rows: list[InviteRow]) -> list[InviteRow]:
     user = _check_role(service, connection, Role.MODERATOR)
     everybody = service.directory.users[user].role is Role.ADMINISTRATOR
-    return [row for row in tx.invites(service.wall_ms()) if everybody or row.creator == user]
+    return [row for row in rows if everybody or row.creator == user]
 
 
 def _check_member(service: "Service", connection: "Connection", room: int) -> None:
