@@ -137,6 +137,7 @@ class Service:
         self._connections: dict[int, Connection] = {}
         self._next_session = 0
         self._readers = Threads(READERS, "reader", READS_MAX)
+        self.disk_looks = Threads(1, "disk", 1)
         self.pages = Turns(PAGES_MAX, READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
@@ -550,6 +551,7 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         ended = [await threads.close(left()) for threads in (self.writer, self._readers)]
+        await self.disk_looks.close(min(0.1, left()))
         self.hasher.close()
         await asyncio.to_thread(self.mailer.close, 2.0)
         for connection in list(self._connections.values()):
