@@ -388,7 +388,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/protocol/certificates.py": "CERTIFICATE_MAX",
         "lanchat/protocol/client/composer.py": "_LAMPORT_MAX",
         "lanchat/protocol/client/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
-        "lanchat/protocol/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX",
+        "lanchat/protocol/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX LABEL_MAX",
         "lanchat/protocol/messages.py": "HEADER_MAX",
         "lanchat/protocol/names.py": "_UNTIDY_MAX",
         "lanchat/protocol/words.py": "WORD_MAX _MARKS_MAX _QUERY_WORDS_MAX _TOKENS_MAX",
