@@ -305,7 +305,7 @@ def edits(server: ServerProcess, watcher: Tapped, seconds: float, one: bool) -> 
             answer = editor.register(name) if editor is editors[0] else editor.log_in(name)
             assert isinstance(answer, wire.LoggedIn), answer
         with memory_of(server) as memory:
-            outcome.attempts, stored, targets = _edit(editors, seconds, one)
+            outcome.attempts, stored, targets = _edit(editors, watcher, seconds, one)
             for editor in editors:
                 editor.close()
             mutes = list(_enter(server, stack, SESSIONS, "", editors[0].key))
@@ -321,7 +321,7 @@ def edits(server: ServerProcess, watcher: Tapped, seconds: float, one: bool) -> 
     return outcome
 
 
-def _edit(editors: list[Tapped], seconds: float, one: bool) -> tuple[int, int, int]:
+def _edit(editors: list[Tapped], watcher: Tapped, seconds: float, one: bool) -> tuple[int, int, int]:
     """How many edits were handed in, how many were stored, and of how many messages."""
     attempts = stored = 0
     first, room = editors[0], editors[0].rooms["general"]
@@ -332,6 +332,8 @@ def _edit(editors: list[Tapped], seconds: float, one: bool) -> tuple[int, int, i
         for editor, message in zip(editors, messages, strict=True):
             editor.send(wire.Submit([message]))
         receipts = [_decided(editor, message) for editor, message in zip(editors, messages, strict=True)]
+        watcher.request(wire.GetProfile(), 30)
+        watcher.events.clear()
         attempts += len(receipts)
         stored += sum(receipt.seq > 0 for receipt in receipts)
         if not one and any(receipt.code == wire.Code.TOO_MANY_CHANGES for receipt in receipts):
