@@ -169,14 +169,24 @@ class Person:
     async def _reconnect(self) -> None:
         await self.client.call(api.Disconnect())
         await asyncio.sleep(self._random.uniform(0, 20))
-        await self._connect()
-        await self.client.call(api.WaitLive(120))
+        await self._come_back()
 
     async def _log_in_again(self) -> None:
         await self.client.call(api.Logout())
-        await self._connect()
-        await self._patiently(api.Login(self.name, PASSWORD))
-        await self.client.call(api.WaitLive(120))
+        await self._come_back(api.Login(self.name, PASSWORD))
+
+    async def _come_back(self, log_in: api.Command | None = None) -> None:
+        """Also when it does not work at once."""
+        while True:
+            try:
+                await self._connect()
+                if log_in is not None:
+                    await self._patiently(log_in)
+                await self.client.call(api.WaitLive(120))
+                return
+            except api.CommandError as error:
+                self._counts[f"came back later: {error.trouble.value}"] += 1
+                await asyncio.sleep(5)
 
     async def _mistype(self) -> None:
         port = int(self._address.rpartition(":")[2])
