@@ -649,9 +649,7 @@ def test_a_server_that_moved_is_found_again(run: Any, monkeypatch: pytest.Monkey
             await server.stop()
             await anna.state(api.State.LIVE)
             await until(lambda: moved.sessions)
-            known = anna.profile.last_server()
-            assert known is not None
-            assert known.port == moved.port
+            await until(lambda: (known := anna.profile.last_server()) is not None and known.port == moved.port)
 
     run(scenario)
 

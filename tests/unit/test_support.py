@@ -217,7 +217,7 @@ def test_the_same_examples_are_drawn_in_every_run() -> None:
 LEAK = """
 import threading, time
 def test_leak():
-    threading.Thread(target=time.sleep, args=(3,)).start()
+    threading.Thread(target=time.sleep, args=(9,)).start()
 def test_tidy():
     thread = threading.Thread(target=time.sleep, args=(0.2,))
     thread.start()
@@ -226,7 +226,8 @@ def test_tidy():
 
 def test_a_leaked_thread_fails_its_test(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    (tmp_path / "conftest.py").write_text("from tests.conftest import no_leaked_threads\n")
+    grace = "import tests.conftest\ntests.conftest._THREAD_GRACE = 2.0\n"
+    (tmp_path / "conftest.py").write_text(f"from tests.conftest import no_leaked_threads\n{grace}")
     (tmp_path / "test_leak.py").write_text(LEAK)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     done = subprocess.run([*command, str(tmp_path)], cwd=root, capture_output=True, text=True, timeout=60)
