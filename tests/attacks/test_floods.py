@@ -21,11 +21,11 @@ def limits_for_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("kind", "count"), [("noise", 10_000), ("mute", 2_000)])
 def test_a_flood_from_outside_leaves_chat_and_doors_open(tmp_path: Path, kind: str, count: int) -> None:
     outcome = floods.by_strangers(tmp_path, kind, count, seconds=0.8, rounds=1, log_in=2)
-    assert outcome.attempts > 1000
+    assert outcome.attempts > 100
     assert not outcome.faults
 
 
 def test_a_member_who_floods_slows_nobody_down(tmp_path: Path) -> None:
     outcome = floods.by_a_member(tmp_path, "mixture", 5, seconds=1.0, rounds=1)
-    assert outcome.attempts > 1000
+    assert outcome.attempts > 100
     assert not outcome.faults
