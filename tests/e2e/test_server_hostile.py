@@ -221,7 +221,9 @@ def test_a_message_of_a_million_characters_is_refused(server: ServerProcess, wit
     with RawClient(server.port) as client:
         client.register(f"loud{random.getrandbits(40):x}")
         message = client.message(client.rooms["general"], "x")
-        client.send(wire.Submit([Message(message.header, b"x" * 1_000_000, message.signature)]))
+        # The server hangs up as soon as it has read how long the frame is.
+        with contextlib.suppress(OSError):
+            client.send(wire.Submit([Message(message.header, b"x" * 1_000_000, message.signature)]))
         assert closed(client.sock)
 
 
