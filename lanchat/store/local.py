@@ -147,6 +147,7 @@ class SqliteLocalStore:
             found = connection.execute(_SOME_RECORDS, (room, count)).fetchall()
             if found:
                 connection.execute(_DELETE_UP_TO, (room, found[-1][0]))
+            if len(found) == count:
                 return True
             for statement in _FORGET_ROOM:
                 connection.execute(statement, (room,))
