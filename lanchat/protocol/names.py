@@ -10,6 +10,7 @@ name. Which characters there are, and their normal forms, are those of Unicode 1
 import re
 
 from lanchat.protocol import text as texts
+from lanchat.protocol.alike import DRAWN_AS
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import (
     DISPLAY_NAME_MAX,
@@ -39,53 +40,6 @@ _DOTTED = re.compile(
     "[\u0316-\u0319\u031c-\u0320\u0323-\u0328\u032d-\u0333]*)\u0307+"
 )
 _DOTLESS = str.maketrans("\u0131\u0237", "ij")
-# Cyrillic and Greek letters and digits that are drawn as Latin letters, or so much like them that people take them for
-# those (Unicode TR 39). Before folding, because some are alike in one case only: В is drawn as B, в is not drawn as b.
-_DRAWN_AS = {
-    ord(char): latin
-    for latin, alike in {
-        "A": "\u0391\u0410",
-        "B": "\u0392\u0412",
-        "C": "\u0421",
-        "E": "\u0395\u0415",
-        "H": "\u0397\u041d",
-        "J": "\u0408",
-        "K": "\u039a\u041a",
-        "M": "\u039c\u041c",
-        "N": "\u039d",
-        "O": "0\u039f\u041e",
-        "P": "\u03a1\u0420",
-        "Q": "\u051a",
-        "S": "\u0405",
-        "T": "\u03a4\u0422",
-        "W": "\u051c",
-        "X": "\u03a7\u0425",
-        "Y": "\u03a5\u0423\u04ae",
-        "Z": "\u0396",
-        "\u00cb": "\u0401",
-        "\u00cf": "\u03aa\u0407",
-        "a": "\u03b1\u0430",
-        "c": "\u0441\u03f2",
-        "d": "\u0501",
-        "e": "\u0435",
-        "h": "\u04bb",
-        "i": "\u03b9\u0456",
-        "j": "\u03f3\u0458",
-        "k": "\u03ba\u043a",
-        "l": "1I|\u0399\u0406\u04c0\u04cf",
-        "o": "\u03bf\u043e",
-        "p": "\u03c1\u0440",
-        "q": "\u051b",
-        "s": "\u0455",
-        "v": "\u03bd\u0475",
-        "w": "\u051d",
-        "x": "\u03c7\u0445",
-        "y": "\u03b3\u0443\u04af",
-        "\u00eb": "\u0451",
-        "\u00ef": "\u03ca\u0457",
-    }.items()
-    for char in alike
-}
 # What is longer is no name, whatever is left out of it.
 _UNTIDY_MAX = 4096
 _USER_PUNCTUATION = frozenset("._-")
@@ -184,7 +138,7 @@ def name_key(name: str) -> str:
 
 def shape_key(name: str) -> str:
     """Two names with the same key look the same, or nearly so, although `name_key` may tell them apart."""
-    return name_key(texts.normal("NFKC", name).translate(_DRAWN_AS))
+    return name_key(texts.normal("NFKC", name).translate(DRAWN_AS))
 
 
 def inert(text: str, limit: int = 64) -> str:

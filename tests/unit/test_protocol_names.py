@@ -270,6 +270,15 @@ def test_the_key_of_a_key_is_itself(text: str) -> None:
         ("Zo\u00eb", "Zo\u0451"),
         ("Zo\u00eb", "Zo\u0435\u0308"),
         ("anna", "\uff41nn\u0430"),
+        ("maria", "mar\u0131a"),  # dotless i
+        ("anna", "\u0251nn\u0251"),  # Latin alpha
+        ("tom", "t\u0585m"),  # Armenian
+        ("susi", "s\u057ds\u0456"),
+        ("Tom", "\ua4d4om"),  # Lisu
+        ("Tom", "\u13a2om"),  # Cherokee
+        ("olga", "\u2c9flga"),  # Coptic
+        ("tom", "t\u09e6m"),  # Bengali zero
+        ("\u2c9elga", "\u0555lga"),  # neither of them Latin
     ],
 )
 def test_shape_key_is_equal_for_names_that_look_the_same(one: str, other: str) -> None:
