@@ -219,7 +219,9 @@ async def _search_here(member: "Member", command: api.Search, limit: int) -> lis
 
 async def mark_read(client: "Client", command: api.MarkRead) -> None:
     member = client.logged_in()
-    member.mark_read(joined_room(member, command.room).id, command.seq)
+    room = joined_room(member, command.room).id
+    # What is not here yet was not read: it would count as read when it comes.
+    member.mark_read(room, min(command.seq, member.core.cursor(room)))
 
 
 async def set_activity(client: "Client", command: api.SetActivity) -> None:

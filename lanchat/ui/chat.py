@@ -273,9 +273,10 @@ class Chat:
 
     # Attention
 
-    def seen(self, seq: int) -> None:
-        """The person has the window before them and message `seq` is visible."""
-        view = self.model.room
+    def seen(self, room: int, seq: int) -> None:
+        """The person has the window before them and message `seq` of a room is visible. Of the room that was open until
+        now when another was chosen and is not drawn yet: nothing follows from that."""
+        view = self.model.room if room == self.model.current else None
         if not seq or view is None or not view.joined or seq <= max(view.read, self._marked.get(view.room, 0)):
             return
         self._marked[view.room] = seq

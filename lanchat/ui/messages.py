@@ -158,7 +158,7 @@ class Messages:
     def attend(self) -> None:
         """What is visible has been seen, when the person looks at this window."""
         if self._chat.model.focused:
-            self._chat.seen(self.pane.last_seen())
+            self._chat.seen(self._shown_room, self.pane.last_seen())
 
     def typed(self, text: str) -> None:
         self.composer.type(text)

@@ -371,14 +371,20 @@ def test_what_others_say_is_counted_while_it_is_not_seen(bench: Workbench) -> No
     assert bench.model.missed == 1
     assert bench.model.rooms[2].unread == 1
     before = bench.model.unread
-    bench.chat.seen(301)
+    bench.chat.seen(1, 301)
     bench.run()
     assert bench.engine.called(api.MarkRead)[-1] == api.MarkRead(1, 301)
     assert bench.model.unread == before - 1
     asked = len(bench.engine.called(api.MarkRead))
-    bench.chat.seen(301)
-    bench.chat.seen(299)
+    bench.chat.seen(1, 301)
+    bench.chat.seen(1, 299)
     assert len(bench.engine.called(api.MarkRead)) == asked
+
+
+def test_what_is_seen_of_the_room_before_is_not_read_in_the_next(bench: Workbench) -> None:
+    bench.chat.open_room(2)
+    bench.chat.seen(1, 300)
+    assert bench.engine.called(api.MarkRead) == []
 
 
 def test_a_line_marks_what_came_while_nobody_looked(bench: Workbench) -> None:

@@ -227,6 +227,16 @@ def test_only_what_was_seen_is_marked_as_read(window: UiWindow) -> None:
     window.wait_command("MarkRead", seen + 1)
 
 
+def test_focus_that_comes_back_before_a_chosen_room_is_drawn_reads_nothing_in_it(window: UiWindow) -> None:
+    """The number of the last message of the room before would be marked as read in the chosen one."""
+    for name in ("ops", "general", "ops", "general"):
+        window.keys("ctrl+k")
+        window.write(name)
+        window.keys("Return")
+        window.see(f"Message to {name}")
+    assert window.commands("MarkRead") == []
+
+
 def test_what_waits_for_room_says_why_until_it_is_stored(window: UiWindow) -> None:
     window.send("!full")
     window.send("Keep this for me")

@@ -240,6 +240,18 @@ def test_what_was_read_here_is_known_at_a_start_without_the_server(tmp_path: Fil
     play(scenario, tmp_path)
 
 
+def test_what_has_not_come_yet_cannot_be_read(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        server.relay(ROOM, server.log.say())
+        await until(lambda: unread(anna) == 1)
+        await anna.call(api.MarkRead(ROOM, 5))
+        await until(lambda: unread(anna) == 0)
+        server.relay(ROOM, server.log.say())
+        await until(lambda: unread(anna) == 1)
+
+    play(scenario, tmp_path)
+
+
 def test_a_device_that_is_new_to_the_account_counts_what_it_has_not_got_yet(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
