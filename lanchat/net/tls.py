@@ -53,8 +53,13 @@ async def open_channel(host: str, port: int, timeout: float, on_answer: Callable
     async with asyncio.timeout(timeout):
         sock = await connect(host, port)
         on_answer()
-        # An empty server name: no SNI, for it says nothing here.
-        _, channel = await loop.create_connection(Channel, sock=sock, ssl=client_context(), server_hostname="")
+        try:
+            # An empty server name: no SNI, for it says nothing here.
+            _, channel = await loop.create_connection(Channel, sock=sock, ssl=client_context(), server_hostname="")
+        except OSError as error:
+            # The frames in it hold the transport and what it waits for, and that the error: with 256 KiB of buffers
+            # they would stay until somebody looks for cycles.
+            raise error.with_traceback(None)  # noqa: B904
     if channel.fingerprint is None:
         channel.abort()
         raise ProtocolError("not a LAN Chat server")

@@ -214,6 +214,8 @@ class Acceptor:
             )
         except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
             log.debug("no TLS with %s: %s", stranger.address, error)
+            # The frames in it hold the transport and what it waits for, and that the error: nobody would free them.
+            error.__traceback__ = None
             self._greeting.discard(stranger)
             stranger.sock.close()
             return

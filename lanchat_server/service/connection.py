@@ -187,8 +187,10 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._login_timer:
             self._login_timer.cancel()
-        if self._worker:
-            self._worker.cancel()
+        # What it ends with holds this connection: together they would stay until somebody looks for cycles.
+        worker, self._worker = self._worker, None
+        if worker:
+            worker.cancel()
         if self._paused:
             self._paused.cancel()
         if self._looking:

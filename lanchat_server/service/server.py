@@ -195,7 +195,7 @@ async def _start_extras(config: ServerConfig, service: Service, port: int, stack
 
 def _spare_collections() -> None:
     """What was made so far stays until the end, and what comes is freed by counting references; looking for cycles
-    after every 700 new objects took a fifth of the writer's time (docs/PERFORMANCE.md)."""
+    after every 700 new objects took a fifth of the writer's time (docs/PERFORMANCE.md). Housekeeping does it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
