@@ -1,10 +1,12 @@
 """The part of a transaction that writes rooms, memberships, receipts and room keys."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
@@ -90,14 +92,17 @@ class Rooms(UnderLease):
 
 def _put(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
     """Insert rows, or replace what stands under the same primary key."""
-    if not values:
-        return
+    if values:
+        connection.execute(_putting(table, sqlite=connection.dialect.name == "sqlite"), values)
+
+
+# Receipts are stored every two seconds, and each new statement is a cycle of some 200 objects.
+@cache
+def _putting(table: Table, *, sqlite: bool) -> Any:
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if not column.primary_key]
-    if connection.dialect.name == "sqlite":
-        into = sqlite.insert(table)
-        statement: Any = into.on_conflict_do_update(keys, set_={name: into.excluded[name] for name in others})
-    else:
-        put = mysql.insert(table)
-        statement = put.on_duplicate_key_update({name: put.inserted[name] for name in others})
-    connection.execute(statement, values)
+    if sqlite:
+        into = sqlite_insert(table)
+        return into.on_conflict_do_update(keys, set_={name: into.excluded[name] for name in others})
+    put = mysql_insert(table)
+    return put.on_duplicate_key_update({name: put.inserted[name] for name in others})

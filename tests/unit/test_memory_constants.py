@@ -460,6 +460,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/protocol/words.py": "_newer",
         "lanchat/store/schema.py": "_expected",
         "lanchat_server/store/bulk.py": "_insert_into _sqlite_put _sqlite_update",
+        "lanchat_server/store/rooms.py": "_putting",
         "lanchat_server/store/dump.py": "row_type",
     },
     "names of columns": {

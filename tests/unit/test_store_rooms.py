@@ -1,5 +1,7 @@
 """The store's contract: rooms, memberships, receipts, room keys. Every test runs on SQLite and on MariaDB."""
 
+import gc
+
 import pytest
 from msgspec.structs import replace
 
@@ -119,3 +121,26 @@ def test_a_new_room_key_replaces_the_one_before(store: SqlStore) -> None:
         with store.transaction() as tx:
             tx.set_room_key(key)
         assert store.snapshot().room_keys == [key]
+
+
+def test_receipts_leave_no_cycles_of_objects(store: SqlStore) -> None:
+    lobby = general(store).id
+    [anna] = (row.id for row in added(store, "Anna"))
+    with store.transaction() as tx:
+        tx.add_members([member(lobby, anna)])
+
+    def receive(*numbers: int) -> int:
+        """How many objects are left that only hold each other."""
+        gc.collect()
+        gc.disable()
+        try:
+            for number in numbers:
+                with store.transaction() as tx:
+                    tx.set_cursors({anna: [Cursor(lobby, number, number)]})
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    receive(1)
+    assert receive(2, 3, 4, 5, 6) < 50
+    assert members(store)[lobby, anna].read == 6
