@@ -68,6 +68,8 @@ def _sqlite_engine(address: Address) -> Engine:
         address.url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
+        # The one that was used last: each keeps pages and statements of its own.
+        pool_use_lifo=True,
         connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False, "isolation_level": None},
         hide_parameters=True,
     )

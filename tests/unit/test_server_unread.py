@@ -260,3 +260,18 @@ def test_connections_to_sqlite_keep_few_pages_and_the_writer_more(tmp_path: Path
     finally:
         store.close()
     assert sizes == [-READER_CACHE_KIB, -WRITER_CACHE_KIB]
+
+
+def test_readers_of_sqlite_one_after_the_other_share_a_connection(tmp_path: Path) -> None:
+    """Else all fill caches of their own in the course of hours."""
+    store = open_store(None, tmp_path)
+    used = set()
+    try:
+        with store.reading(), store.reading(), store.reading():
+            pass
+        for _ in range(10):
+            with store.reading() as connection:
+                used.add(id(connection.connection.driver_connection))
+    finally:
+        store.close()
+    assert len(used) == 1
