@@ -311,7 +311,7 @@ def signatures() -> None:
         return kept
 
     with patch.object(authors, "SIGNATURES_MAX", 2_000):
-        assert taken(fill) < 2_000 * 512
+        assert taken(fill) < 2_000 * 192
 
 
 MEMORIES: dict[str, Callable[[], None] | str] = {

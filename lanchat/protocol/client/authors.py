@@ -1,7 +1,7 @@
 """Who signed: certificates of devices and authors' signatures, each checked once.
 
 A record that the log has is proven by the chain; that its author signed it is checked when it is shown. The caches
-are bounded: a device takes about 500 octets, its certificate as many, a checked signature about 150.
+are bounded: a device takes about 500 octets, its certificate as many, a checked signature about 180.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterable
 from lanchat.protocol.certificates import Certificate, CertificateBody, open_certificate_untrusted
 from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.keys import sha256
 from lanchat.protocol.messages import Header, check_author
 
 # 1,000 people with a few devices each; beyond it the store is asked again.
 DEVICES_MAX = 8192
-# What one window and its scrolling show.
-SIGNATURES_MAX = 16384
+# What one window and its scrolling show: two rooms as far as a fold looks at them. 1.5 MiB.
+SIGNATURES_MAX = 8192
 
 
 class UnknownDevice(ProtocolError):
@@ -29,7 +30,8 @@ class Authors:
         self._log_key = log_key
         self._store = store
         self._devices: dict[bytes, CertificateBody] = {}
-        self._checked: dict[bytes, bytes] = {}
+        # Digests of signatures with what they sign.
+        self._checked: dict[bytes, None] = {}
         self._learned: dict[bytes, bytes] = {}
         self._unsaved: dict[bytes, Certificate] = {}
         self._missing: dict[bytes, None] = {}
@@ -109,9 +111,11 @@ class Authors:
             if len(self._missing) > DEVICES_MAX:
                 del self._missing[next(iter(self._missing))]
             raise UnknownDevice("unknown device")
-        if self._checked.get(signature) != octets + body_hash:
+        # Of the three only the header may have any length.
+        digest = sha256(signature, body_hash, octets)
+        if digest not in self._checked:
             check_author(owner.public_key, self._log_id, octets, body_hash, signature)
-            self._checked[signature] = octets + body_hash
+            self._checked[digest] = None
             if len(self._checked) > SIGNATURES_MAX:
                 del self._checked[next(iter(self._checked))]
         return owner
