@@ -6,8 +6,8 @@ Everything that people do, within the announced rates (people.py), besides disco
 Every 30 seconds memory, descriptors, threads and objects of the server and of the clients' processes go into a file in
 `.cache/office`, one JSON line each. The verdict is about the second half of the time: the server's memory grows by at
 most 2 MiB an hour, its descriptors and threads do not. Ctrl+C ends it early, with the verdict on what there is. The
-exit code is 1 when something grew. `--write` puts the figures into docs/RELIABILITY.md; `--trace N` has the server
-trace its allocations, N frames each, which makes it slow.
+exit code is 1 when something grew. `--write` puts the figures into docs/RELIABILITY.md; `--trace N` has the processes
+trace their allocations, N frames each, which makes them slow.
 """
 
 import argparse
@@ -29,7 +29,8 @@ from typing import Any
 from lanchat.protocol import wire
 from lanchat.protocol.beacon import encode_probe
 from tests.benchmarks.measure import cpu_seconds
-from tests.office.launcher import TRACE, VARIABLE
+from tests.office.holdings import TRACE
+from tests.office.launcher import VARIABLE
 from tests.office.people import ROOMS
 from tests.office.watch import Sample, growth, sample, second_half
 from tests.support.child import Child
@@ -62,14 +63,14 @@ class Office:
         self._holdings = folder / "holdings.json"
         config = folder / "server.toml"
         config.write_text(f"[metrics]\nport = {self._metrics}\n")
-        env = {VARIABLE: str(self._holdings)} | ({TRACE: str(options.trace)} if options.trace else {})
+        self._traced = {TRACE: str(options.trace)} if options.trace else {}
         self.server = ServerProcess(
             folder / "server",
             module="tests.office.launcher",
             database=database,
             discovery_port=self._discovery,
             extra=("--config", str(config)),
-            env=env,
+            env={VARIABLE: str(self._holdings)} | self._traced,
             timeout=60.0,
         )
         self.people: list[Child] = []
@@ -95,7 +96,7 @@ class Office:
     def _start(self, first: int, count: int) -> Child:
         argv = [sys.executable, "-m", "tests.office.people", str(self._folder / "people")]
         argv += [self.server.address, self.server.fingerprint, str(first), str(count), str(self._options.pace)]
-        return Child(argv, env=plain_environment(self._folder), cwd=ROOT)
+        return Child(argv, env=plain_environment(self._folder) | self._traced, cwd=ROOT)
 
     def look(self) -> None:
         """Take a sample, and keep it."""

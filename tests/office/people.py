@@ -22,7 +22,7 @@ from lanchat.net import api
 from lanchat.net.client import Client
 from lanchat.protocol import wire
 from lanchat.store.profile import Profile
-from tests.office.holdings import holdings
+from tests.office.holdings import holdings, trace
 from tests.support.ports import free_port
 from tests.support.raw import RawClient
 
@@ -64,9 +64,7 @@ class Person:
 
     async def enter(self) -> None:
         """Into the office for the first time."""
-        await self._connect()
-        await self._patiently(api.Register(self.name, PASSWORD))
-        await self.client.call(api.WaitLive(120))
+        await self._come_back(api.Register(self.name, PASSWORD))
         self._rooms = [(await self.client.call(api.FindRoom("general"))).room]
         for name in self._random.sample(ROOMS, _ROOMS_EACH):
             await self._join(name)
@@ -227,6 +225,7 @@ def _tell(counts: Counter[str]) -> None:
 
 
 def main() -> None:
+    trace()
     folder, address, fingerprint = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     first, count, pace = int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])
     asyncio.run(run(folder, address, fingerprint, range(first, first + count), pace))
