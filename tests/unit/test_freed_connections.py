@@ -1,5 +1,5 @@
 """Connections that ended are freed by the count of their references: the server hardly ever looks for cycles, and each
-connection of TLS has buffers of its own."""
+connection of TLS has buffers of its own. What is not freed so is looked for in time."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from lanchat.net import api
 from lanchat.net.tls import client_context, open_channel
 from lanchat_server.service import housekeeping
 from lanchat_server.service.acceptor import Acceptor, tls_context
 from lanchat_server.service.connection import Connection
 from lanchat_server.service.keys import load_or_create
+from tests.support.fake_server import FakeServer
 from tests.support.waiting import patient
+from tests.unit.test_net_client import Person
 from tests.unit.test_server_unread import Service, Wire, turns
 
 RESET = struct.pack("ii", 1, 0)
@@ -155,5 +158,19 @@ def test_housekeeping_frees_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
         await until(lambda: ended() is None)
         house.cancel()
         await asyncio.gather(house, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_what_the_last_account_had_is_freed_when_the_next_one_begins(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FakeServer() as server:
+            person = await Person(tmp_path).register(server)
+            ended = weakref.ref(person.client.logged_in())
+            await person.call(api.Disconnect())
+            await person.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+            assert person.client.logged_in() is not ended()
+            assert ended() is None
+            await person.client.close()
 
     asyncio.run(run())
