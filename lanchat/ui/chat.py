@@ -151,7 +151,9 @@ class Chat:
             self._reader.load_newest()
 
     def jump_to(self, room: int, seq: int) -> None:
-        """Shows one message, in whatever room."""
+        """Shows one message, in whatever room. Of a room that was deleted just now there is none."""
+        if room not in self.model.rooms:
+            return
         if room != self.model.current or not self._reader:
             self.open_room(room, around=seq)
         else:

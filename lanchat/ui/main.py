@@ -233,6 +233,8 @@ class MainPage:
         self._sidebar.update(part)
         self._messages.update(part)
         self._people.update(part)
+        if self._search:
+            self._search.update(part)
         self._status.update(part)
 
     def kept(self) -> list[str]:

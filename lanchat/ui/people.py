@@ -15,7 +15,7 @@ from lanchat.ui import dialogs, glyphs, menus
 from lanchat.ui.chat import Chat
 from lanchat.ui.parts import Part
 from lanchat.ui.popup import popup
-from lanchat.ui.roster import LineKey, PersonKey, people_rows, result_rows
+from lanchat.ui.roster import LineKey, PersonKey, found_in_rooms, people_rows, result_rows
 from lanchat.ui.rowlist import RowList
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Field, Toolkit
@@ -172,13 +172,24 @@ class SearchPanel:
     def _found(self, turn: int, shown: list[Line], lines: list[Line]) -> None:
         if turn != self._asked or not self.frame.winfo_exists():
             return
-        self._lines = shown + lines
+        self._lines = found_in_rooms(self._chat.model, shown + lines)
         self._list.show(result_rows(self._chat.model, self._lines))
         self._says.configure(text="" if self._lines else _("Nothing found"))
         if len(lines) >= _HITS:
             self._more.pack(fill="x", before=self._list.frame, side="bottom")
         else:
             self._more.pack_forget()
+
+    def update(self, part: Part) -> None:
+        """What was found in a room that this user is no longer in goes with it."""
+        kept = found_in_rooms(self._chat.model, self._lines) if part & Part.ROOMS else self._lines
+        if len(kept) == len(self._lines):
+            return
+        if kept:
+            self._lines = kept
+            self._list.show(result_rows(self._chat.model, kept))
+        else:
+            self._search()
 
     def _failed(self, turn: int, error: CommandError) -> None:
         if turn == self._asked and self.frame.winfo_exists():

@@ -195,6 +195,11 @@ def server_rows(servers: Iterable[Server]) -> list[Row]:
     ]
 
 
+def found_in_rooms(model: ChatModel, lines: Iterable[Line]) -> list[Line]:
+    """Those of rooms that this user is in."""
+    return [line for line in lines if line.room in model.rooms and model.rooms[line.room].joined]
+
+
 def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[Row]:
     """Messages that a search found: author, place, time, and how they begin."""
     rows = []

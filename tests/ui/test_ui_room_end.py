@@ -96,6 +96,15 @@ def test_deleted_room_makes_way_for_another_and_takes_its_draft_along() -> None:
     assert 4 not in bench.model.drafts
 
 
+def test_message_of_a_deleted_room_is_not_jumped_to() -> None:
+    bench = bench_in(1)
+    bench.engine.emit(api.RoomRemoved(4, deleted=True))
+    bench.run()
+    bench.chat.jump_to(4, 2)
+    bench.run()
+    assert bench.model.current == 1
+
+
 def test_refusal_says_why() -> None:
     bench = bench_in(4)
     bench.chat.submit("too late")
@@ -148,3 +157,22 @@ def test_a_room_is_archived_taken_back_and_deleted_by_hand(
         other.see("Room kitchen was deleted, for everybody and for good")
         other.see("Message to general")
         screenshot(display, tmp_path / "deleted.png")
+
+
+@pytest.mark.display
+def test_what_was_found_in_a_deleted_room_goes_with_it(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    anna = enrol(server, tmp_path / "anna", "anna", "Anna")
+    assert run_client(["create-room", "kitchen"], anna).returncode == 0
+    assert run_client(["send", "kitchen", "soup with dumplings"], anna).returncode == 0
+    assert run_client(["send", "general", "soup in the yard"], anna).returncode == 0
+    with open_window(display, anna) as one:
+        one.take_keyboard()
+        one.see("soup in the yard", "item")
+        one.keys("ctrl+f")
+        one.click("In all rooms")
+        one.keys("ctrl+f")
+        one.write("soup")
+        one.see("Anna · kitchen", "item")
+        assert run_client(["rooms", "delete", "kitchen"], anna, env={"LANCHAT_PASSWORD": PASSWORD}).returncode == 0
+        one.probe.wait_gone("Anna · kitchen", "item")
+        one.see("soup in the yard", "item")
