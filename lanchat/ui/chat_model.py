@@ -164,8 +164,9 @@ class ChatModel:
         match event:
             case api.LineAdded(line=line, live=live):
                 return self._line_added(line, live)
-            case api.LineChanged(line=line) if timeline and line.room == timeline.room:
-                return Part.LINES if timeline.change(line) else Part.NONE
+            case api.LineChanged(line=line):
+                shown = timeline and line.room == timeline.room and timeline.change(line)
+                return self._renew_reply(line) | (Part.LINES if shown else Part.NONE)
             case api.LineStored() if timeline and event.room == timeline.room:
                 return Part.LINES if timeline.was_stored(event.id, event.seq) else Part.NONE
             case api.LineRefused():
@@ -178,6 +179,14 @@ class ChatModel:
                 return Part.NONE if event.again else self.notice(event.text)
             case _:
                 return Part.NONE
+
+    def _renew_reply(self, line: Line) -> Part:
+        """What is being answered was edited or deleted: its text as it was must not stay above the composer."""
+        draft = self.drafts.get(line.room)
+        if draft is None or draft.reply is None or draft.reply.id != line.id:
+            return Part.NONE
+        draft.reply = line
+        return Part.DRAFT if line.room == self.current else Part.NONE
 
     def _line_added(self, line: Line, live: bool) -> Part:
         timeline = self.timeline

@@ -298,6 +298,24 @@ def test_reply(bench: Workbench) -> None:
     assert bench.model.draft.reply is None
 
 
+def test_text_of_the_message_that_is_answered_goes_when_it_is_deleted(bench: Workbench) -> None:
+    line = timeline(bench).stored[-1]
+    bench.chat.reply_to(line)
+    bench.run()
+    bench.chat.ask(api.Edit(1, 300, "said better"))
+    assert Part.DRAFT in bench.run()
+    reply = bench.model.draft.reply
+    assert reply
+    assert reply.text == "said better"
+    bench.chat.open_room(2)
+    bench.run()
+    bench.chat.ask(api.Delete(1, 300))
+    assert Part.DRAFT not in bench.run()
+    reply = bench.model.drafts[1].reply
+    assert reply
+    assert (reply.text, reply.deleted) == ("", True)
+
+
 def test_editing_puts_the_draft_aside_and_brings_it_back(bench: Workbench) -> None:
     bench.chat.submit("mistaek")
     bench.run()
