@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from lanchat.protocol import wire
+from lanchat.protocol.limits import SUBMIT_OCTETS_MAX
 from tests.support.raw import RawClient
 
-BATCH = 32
-PAUSE = 0.03
 TEXT = "\N{RABBIT FACE}" * 3000  # 12,000 octets
+BATCH = SUBMIT_OCTETS_MAX // (len(TEXT.encode()) + 500)
+PAUSE = 0.005
 
 
 class Flood:
