@@ -20,6 +20,19 @@ def _unknown_room(name: str) -> CommandError:
     return CommandError(Trouble.INVALID, _("Room {name} does not exist").format(name=inert(name)))
 
 
+def _several_rooms(member: "Member", name: str, rooms: list[wire.Room]) -> CommandError:
+    """None of them is taken: what is meant for one must not be said in another, which somebody may have named so."""
+    users = member.core.directory.users
+    told = [
+        _("{number} (made by {name})").format(number=room.id, name=inert(users[room.creator].name))
+        if room.creator in users
+        else str(room.id)
+        for room in rooms[:8]
+    ]
+    text = _("Several rooms are named {name}. Give the number of the one that is meant: {rooms}")
+    return CommandError(Trouble.INVALID, text.format(name=inert(name), rooms=", ".join(told)))
+
+
 def _unknown_user(name: str) -> CommandError:
     return CommandError(Trouble.INVALID, _("There is nobody called {name}").format(name=inert(name)))
 
@@ -57,12 +70,15 @@ async def find_room(client: "Client", command: api.FindRoom) -> api.RoomView:
     name = command.name.strip()
     if name.startswith("@"):
         return await _find_direct(member, name)
-    room = member.book.find_room(name)
-    if room is None and member.in_session:
+    rooms = member.book.rooms_named(name)
+    if not rooms and member.in_session:
         await _refresh_rooms(member)
-        room = member.book.find_room(name)
-    if room is None:
+        rooms = member.book.rooms_named(name)
+    if not rooms:
         raise _unknown_room(name)
+    if len(rooms) > 1:
+        raise _several_rooms(member, name, rooms)
+    room = rooms[0]
     member.book.watch(room.id)
     return member.book.view(room)
 

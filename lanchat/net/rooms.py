@@ -185,11 +185,13 @@ class RoomBook:
             return f"{inert(shown)} (@{inert(user_name)})"
         return inert(shown)
 
-    def find_room(self, name: str) -> Room | None:
-        """By its name, with or without `#`."""
+    def rooms_named(self, name: str) -> list[Room]:
+        """Those with a name, with or without `#`, or with a number; of rooms that this user is in when there are any.
+        A private room may be named as any other: whoever makes one is not told of others' private rooms."""
         wanted = name_key(name.removeprefix("#").strip())
         rooms = (room for room in self._core.directory.rooms.values() if room.kind is not RoomKind.DIRECT)
-        return next((room for room in rooms if name_key(room.name) == wanted), None)
+        found = [room for room in rooms if name_key(room.name) == wanted or str(room.id) == wanted]
+        return [room for room in found if room.joined] or found
 
     def find_user(self, name: str) -> User | None:
         """By the log-in name, with or without `@`."""

@@ -1,6 +1,7 @@
 """Archived and deleted rooms on a real server process, on both databases: over the wire and by the commands."""
 
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -339,3 +340,23 @@ def test_queued_message_for_a_deleted_room_is_refused_in_words(tmp_path: Path) -
             assert "was not sent" in said
         finally:
             server.stop()
+
+
+def test_command_takes_none_of_two_rooms_of_one_name(server: ServerProcess, tmp_path: Path) -> None:
+    """Somebody who guesses the name of a private room makes another, and invites its members."""
+    anna, boris = tmp_path / "anna", tmp_path / "boris"
+    users = {profile: f"{profile.name}{random.getrandbits(40):x}" for profile in (anna, boris)}
+    for profile, user in users.items():
+        client_call(server, profile, "register", "--user", user, "--accept-new")
+    name = f"board{random.getrandbits(40):x}"
+    client_call(server, anna, "create-room", name, "--private")
+    client_call(server, boris, "create-room", name)
+    client_call(server, anna, "send", name, "in one's own room before a public one")
+    assert client_call(server, boris, "history", name)[0] == []
+    client_call(server, boris, "invite", name, users[anna])
+    said = client_call(server, anna, "send", name, "between us", code=1)[1]
+    own = re.search(rf"(\d+) \(made by {users[anna]}\)", said)
+    assert own
+    client_call(server, anna, "send", own[1], "between us")
+    assert [row["text"] for row in client_call(server, anna, "history", own[1])[0]][-1] == "between us"
+    assert client_call(server, boris, "history", name)[0] == []
