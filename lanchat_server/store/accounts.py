@@ -4,18 +4,16 @@ The writer is alone, so a look before the insert tells whether a name is taken; 
 """
 
 from collections.abc import Collection
-from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Column, Table, bindparam, case, delete, func, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.wire import Role
 from lanchat_server import recovery
 from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import chunks, find_rows, insert_rows
+from lanchat_server.store.bulk import Changes, chunks, find_rows, insert_rows
 from lanchat_server.store.writing import UnderLease
 
 _users = schema.users.c
@@ -85,8 +83,10 @@ class Accounts(UnderLease):
         self._connection.execute(update(schema.devices).where(_devices.id == device).values(values))
 
     def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
-        _set_last_seen(self._connection, schema.users, users)
-        _set_last_seen(self._connection, schema.devices, devices)
+        changes = Changes(self._connection)
+        changes.update("users", ("id",), ("last_seen_ms",), list(users.items()))
+        changes.update("devices", ("id",), ("last_seen_ms",), list(devices.items()))
+        changes.send()
 
     def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
         self._connection.execute(delete(schema.recovery_codes).where(_recovery.user_id == user))
@@ -129,10 +129,3 @@ class Accounts(UnderLease):
             moved = case((ends + by_ms < 0, 0), (ends + by_ms > latest, latest), else_=ends + by_ms)
             late = ends > latest if not by_ms else ends > 0
             self._connection.execute(update(table).where(late).values(not_after_ms=moved))
-
-
-def _set_last_seen(connection: Connection, table: Table, times: dict[Any, int]) -> None:
-    key: Column[Any] = table.c.id
-    for chunk in chunks(times):
-        seen = case({name: times[name] for name in chunk}, value=key)
-        connection.execute(update(table).where(key.in_(chunk)).values(last_seen_ms=seen))

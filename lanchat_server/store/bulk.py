@@ -26,7 +26,8 @@ T = TypeVar("T")
 CHUNK = 256
 # Octets of statements sent together, but for the last of them.
 _TOGETHER = 1 << 20
-# Lists of keys are filled up to one of these lengths, so that SQLite prepares few different statements.
+# Lists of keys are filled up to one of these lengths, so that there are few different statements: each connection to
+# SQLite keeps 128, of up to 100 KiB.
 _LENGTHS = (1, 4, 16, 64, CHUNK)
 
 
@@ -35,6 +36,12 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     left = iter(items)
     while chunk := list(islice(left, size)):
         yield chunk
+
+
+def padded(keys: list[T]) -> list[T]:
+    """One to CHUNK keys, the last one repeated up to one of a few lengths."""
+    length = next(length for length in _LENGTHS if length >= len(keys))
+    return keys + keys[-1:] * (length - len(keys))
 
 
 class Changes:
@@ -177,10 +184,9 @@ def ask_each(connection: Connection, columns: str, keys: Collection[Sequence[Any
 
 
 def _ask_sqlite(connection: Connection, columns: str, join: str, keys: list[Any]) -> list[Row]:
-    length = next(length for length in _LENGTHS if length >= len(keys))
-    padded = keys + keys[-1:] * (length - len(keys))
-    values = tuple(value for i, key in enumerate(padded) for value in (i, *key))
-    statement = _sqlite_statement(columns, join, len(keys[0]), length)
+    filled = padded(keys)
+    values = tuple(value for i, key in enumerate(filled) for value in (i, *key))
+    statement = _sqlite_statement(columns, join, len(keys[0]), len(filled))
     return [row for row in ask(connection, statement, values) if row[0] < len(keys)]
 
 

@@ -10,7 +10,7 @@ from lanchat.protocol.messages import Kind
 from lanchat.protocol.records import Record, genesis_hash
 from lanchat_server.core.model import LogState, RoomState, Snapshot, StoredPage
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import chunks, find_rows
+from lanchat_server.store.bulk import chunks, find_rows, padded
 from lanchat_server.store.driver import Row, ask
 
 _records = schema.records.c
@@ -138,4 +138,4 @@ def _select(connection: Connection, statement: Any, room: int, seqs: Collection[
 
 def _ranges(room: int, seqs: Collection[int]) -> Iterator[dict[str, Any]]:
     for chunk in chunks(seqs):
-        yield {"room": room, "seqs": chunk, "low": min(chunk), "high": max(chunk)}
+        yield {"room": room, "seqs": padded(chunk), "low": min(chunk), "high": max(chunk)}

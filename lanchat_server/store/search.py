@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.records import Record
 from lanchat.protocol.words import query_words
-from lanchat_server.store import rows, schema
+from lanchat_server.store import reads, schema
 from lanchat_server.store.bulk import ask_each
 
 # So many of the newest messages are looked through. A word that is in one of a hundred is found 40 times among them;
@@ -183,8 +183,6 @@ def _load(connection: Connection, hits: list[Hit]) -> list[tuple[int, Record]]:
         by_room.setdefault(room, []).append(seq)
     found: dict[Hit, Record] = {}
     for room, seqs in by_room.items():
-        these = (schema.records.c.room_id == room) & schema.records.c.seq.in_(seqs)
-        for row in connection.execute(select(*rows.RECORD_COLUMNS).where(these)):
-            found[room, row.seq] = rows.record(row)
+        found |= {(room, record.seq): record for record in reads.records(connection, room, seqs)}
     # Of a room that is being deleted some may be erased already.
     return [(room, found[room, seq]) for room, seq in hits if (room, seq) in found]

@@ -31,7 +31,7 @@ from lanchat_server.core.model import (
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import deleting, indexing, reindexing, rows, schema
 from lanchat_server.store.accounts import Accounts
-from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows
+from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows, padded
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.reads import REF_AS_FILTER
 from lanchat_server.store.rooms import Rooms
@@ -135,7 +135,7 @@ class SqlTransaction(Accounts, Rooms):
         self.flush()
         found = {}
         for chunk in chunks(seqs):
-            for seq, kind, author, erased in self._connection.execute(_TARGETS, {"room": room, "seqs": chunk}):
+            for seq, kind, author, erased in self._connection.execute(_TARGETS, {"room": room, "seqs": padded(chunk)}):
                 found[seq] = Target(Kind(kind), author, bool(erased))
         return found
 

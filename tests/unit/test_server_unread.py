@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from lanchat.protocol import wire
 from lanchat.protocol.wire import pack_frame
@@ -275,3 +276,21 @@ def test_readers_of_sqlite_one_after_the_other_share_a_connection(tmp_path: Path
     finally:
         store.close()
     assert len(used) == 1
+
+
+def test_connections_to_sqlite_keep_few_statements(tmp_path: Path) -> None:
+    """Not one for each number of records that somebody asks for."""
+    asked: set[str] = set()
+    store = open_store(None, tmp_path)
+    event.listen(store._engine, "before_cursor_execute", lambda *arguments: asked.add(arguments[2]))
+    try:
+        store.take_lease("test", 1)
+        for count in range(1, 120):
+            store.records(1, range(1, count + 1))
+            store.changes(1, range(1, count + 1))
+            with store.transaction() as tx:
+                tx.targets(1, range(1, count + 1))
+                tx.touch(dict.fromkeys(range(count), 1), {bytes([user]): 1 for user in range(count)})
+    finally:
+        store.close()
+    assert len(asked) < 40
