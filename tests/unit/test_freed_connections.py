@@ -7,6 +7,7 @@ import gc
 import socket
 import ssl
 import struct
+import threading
 import weakref
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Iterator
@@ -136,7 +137,7 @@ def test_a_try_that_was_given_up_is_freed() -> None:
     asyncio.run(run())
 
 
-def test_housekeeping_frees_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_housekeeping_frees_cycles_and_gives_pages_back(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cycle:
         def __init__(self) -> None:
             self.itself = self
@@ -151,11 +152,14 @@ def test_housekeeping_frees_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(housekeeping, name, lambda *_, **__: asyncio.sleep(0))
         service.throttle = type("Throttle", (), {"expire": service.nothing})
         monkeypatch.setattr(housekeeping, "INTERVAL", 0.0)
+        given_back = threading.Event()
+        monkeypatch.setattr(housekeeping, "free_pages", given_back.set)
         house = asyncio.create_task(housekeeping.keep_house(service))
         await turns()
         assert ended() is not None
+        assert not given_back.is_set()
         service.clock += housekeeping.COLLECTION
-        await until(lambda: ended() is None)
+        await until(lambda: ended() is None and given_back.is_set())
         house.cancel()
         await asyncio.gather(house, return_exceptions=True)
 
