@@ -90,7 +90,7 @@ def rows(anna: int, general: int, now_ms: int) -> dict[str, list[dict[str, Any]]
             {"room_id": general, "device_id": octets("a", 16), "run": 9, "n": n + 1, "code": 3, "time_ms": n + 1}
             for n in range(4_000)
         ],
-        "allowances": [{"what": 2, "name": user["id"].to_bytes(8, "big"), "free_us": 1} for user in users],
+        "used": [{"what": 2, "name": user["id"].to_bytes(8, "big"), "amount": 1} for user in users],
         "room_keys": [
             {"room_id": room["id"], "number": 1, "room_key": bytes(32), "not_after_ms": later} for room in rooms
         ],
