@@ -121,8 +121,10 @@ def test_a_channel_that_did_not_come_about_is_freed(answer: bytes | None) -> Non
 def test_a_try_that_was_given_up_is_freed() -> None:
     async def run() -> None:
         reached = asyncio.Event()
+        # Kept: a writer that nobody has closes its connection.
+        kept: list[asyncio.StreamWriter] = []
 
-        async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0) as server:
+        async with await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0) as server:
             address = server.sockets[0].getsockname()
             tried = asyncio.create_task(open_channel(*address, 10, reached.set))
             await reached.wait()
@@ -133,6 +135,8 @@ def test_a_try_that_was_given_up_is_freed() -> None:
             await turns()
             assert living(SSLProtocol) == 0
             assert tried.cancelled()
+            for writer in kept:
+                writer.close()
 
     asyncio.run(run())
 
