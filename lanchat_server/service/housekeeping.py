@@ -136,9 +136,8 @@ def compare_with_log(service: "Service") -> None:
 
 
 async def _look_at_disk(service: "Service") -> None:
-    """A disk that hangs keeps nothing else waiting, nor the process from ending."""
     storage = service.storage
-    storage.look_at(await service.disk_looks.run(lambda: free_octets(storage.folders)))
+    storage.look_at(await service.ask_disk(lambda: free_octets(storage.folders)))
     service.core.closed.disk_full = storage.disk_full
     storage.warn(service.now())
 

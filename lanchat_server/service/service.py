@@ -137,7 +137,7 @@ class Service:
         self._connections: dict[int, Connection] = {}
         self._next_session = 0
         self._readers = Threads(READERS, "reader", READS_MAX)
-        self.disk_looks = Threads(1, "disk", 1)
+        self._disk_looks = Threads(1, "disk", 1)
         self.pages = Turns(PAGES_MAX, READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
@@ -187,6 +187,11 @@ class Service:
     async def read(self, work: Callable[[], T]) -> T:
         """Run a reading query on a reader thread. Raises StoreError, also when too many wait."""
         return await self._readers.run(work)
+
+    async def ask_disk(self, work: Callable[[], T]) -> T:
+        """`work` that a disk may keep waiting, on a thread of its own: then nothing else waits, nor the process when it
+        ends."""
+        return await self._disk_looks.run(work)
 
     # --- Driving the core ----------------------------------------------------------------------------------------
 
@@ -551,7 +556,7 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         ended = [await threads.close(left()) for threads in (self.writer, self._readers)]
-        await self.disk_looks.close(min(0.1, left()))
+        await self._disk_looks.close(min(0.1, left()))
         self.hasher.close()
         await asyncio.to_thread(self.mailer.close, 2.0)
         for connection in list(self._connections.values()):

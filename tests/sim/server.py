@@ -328,6 +328,9 @@ class SimService(Service):
     async def read(self, work: Any) -> Any:
         return await self._loop.run_in_executor(None, work)
 
+    async def ask_disk(self, work: Any) -> Any:
+        return await self._loop.run_in_executor(None, work)
+
     async def _fetch(self, fetch: Any) -> None:
         self.world.counters["NACK answered from the store"] += 1
         await super()._fetch(fetch)

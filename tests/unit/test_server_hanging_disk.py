@@ -23,13 +23,14 @@ def test_process_ends_while_a_look_at_the_disk_hangs(monkeypatch: pytest.MonkeyP
 
     async def look() -> None:
         storage = SimpleNamespace(folders=[], look_at=list)
-        service: Any = SimpleNamespace(disk_looks=Threads(1, "disk", 1), storage=storage)
+        threads = Threads(1, "disk", 1)
+        service: Any = SimpleNamespace(ask_disk=threads.run, storage=storage)
         looking = asyncio.create_task(housekeeping._look_at_disk(service))
         while not entered.is_set():
             assert not looking.done()
             await asyncio.sleep(0.001)
         looking.cancel()
-        await service.disk_looks.close(0.0)
+        await threads.close(0.0)
 
     running = threading.Thread(target=lambda: asyncio.run(look()), daemon=True)
     running.start()
