@@ -31,7 +31,7 @@ def relay_before_commit() -> list[Change]:
 def _telling_early(tell: str) -> Any:
     def commit(self: Sequencer, store: SimStore, batch: list[Submission], now_ms: int) -> Outcome:
         with store.transaction() as tx:
-            draft = _Draft(self._directory, tx, now_ms)
+            draft = _Draft(self._directory, tx, now_ms, self._config)
             draft.look_up(batch, {})
             for submission in batch:
                 draft.judge(submission)
@@ -124,7 +124,7 @@ def retry_after_unknown_commit() -> list[Change]:
             return honest(self, store, batch, now_ms)
         except CommitUnknown:
             with store.transaction() as tx:
-                draft = _Draft(self._directory, tx, now_ms)
+                draft = _Draft(self._directory, tx, now_ms, self._config)
                 draft.look_up(batch, {})
                 draft._known, draft.last = known, last
                 for submission in batch:
@@ -191,8 +191,8 @@ def anybody_edits() -> list[Change]:
     """A message may be edited by somebody else."""
     honest = _Draft._check_target
 
-    def check(self: _Draft, header: Any, author: Any) -> Any:
-        code = honest(self, header, author)
+    def check(self: _Draft, header: Any, author: Any, first_seq: int) -> Any:
+        code = honest(self, header, author, first_seq)
         return None if code is Code.TARGET_NOT_YOURS else code
 
     return [(_Draft, "_check_target", check)]

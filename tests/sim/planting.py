@@ -7,6 +7,9 @@ from pathlib import Path
 from tests.sim.running import run_seed
 from tests.support.planting import Plant, patched
 
+# A fault that does not fit the code any more fails by these at once, and shows nothing.
+_MISFITS = ("AttributeError", "NameError", "TypeError")
+
 # Where each was caught first; written by `python -m tests.sim.planted --table`.
 CATCHES = Path(__file__).with_name("planted.json")
 
@@ -20,12 +23,16 @@ class Catch:
 
 
 def hunt(plant: Plant, first: int, seeds: int) -> Catch | None:
-    """The first of some seeds that fails with the bug; None: it was not caught."""
+    """The first of some seeds that fails with the bug; None: it was not caught. Raises ValueError when the bug does not
+    fit the code."""
     with patched(*plant()):
         for seed in range(first, first + seeds):
             report = run_seed(seed)
             if report.failure:
-                return Catch(seed, report.failure.split(":")[0])
+                by = report.failure.split(":")[0]
+                if by in _MISFITS:
+                    raise ValueError(f"{plant.__name__} has to be written anew: {report.failure}")
+                return Catch(seed, by)
     return None
 
 
