@@ -229,6 +229,8 @@ class RoomReceiver:
             return
         self.take_head(join)
         for record in self._early.values():
+            if self._strict:  # one of them did not fit: none is believed
+                break
             with suppress(ProtocolError):
                 self._take_record(record)
         self._early.clear()
