@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.client.config import ClientConfig
@@ -148,6 +149,32 @@ def test_what_is_said_while_joining_is_neither_lost_nor_shown_twice() -> None:
     first = shown(client)[0]
     assert shown(client) == list(range(first, len(log.records[1]) + 1))
     assert client.of_kind(RoomWentLive) == [RoomWentLive(1, 450)]
+
+
+def test_false_records_before_the_first_page_do_not_stop_the_room() -> None:
+    log = FakeLog()
+    for _ in range(3):
+        log.say()
+    client = Wire(log, MemoryLocalStore())
+    false = [replace(log.records[1][seq - 1], body=b"never said") for seq in (2, 1)]
+
+    def lie_at_the_first_page(direction: str, path: Path, frame: Any) -> bool:
+        if (
+            false
+            and direction == "up"
+            and isinstance(frame, wire.Request)
+            and isinstance(frame.operation, wire.History)
+        ):
+            client.to_client(Path.UDP, wire.Records(1, [false.pop(0)], None))
+            client.to_client(Path.UDP, wire.Records(1, [false.pop(0)], None))
+        return True
+
+    client.hook = lie_at_the_first_page
+    client.connect()
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
+    assert not false
+    assert client.of_kind(RoomStopped) == []
+    assert copy_is_the_log(client)
 
 
 def test_live_records_may_overtake_the_answer_to_the_subscription() -> None:
