@@ -6,10 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.support import xvfb
+from tests.support.ui_probe import Seen
 from tests.support.ui_window import UiWindow, fake_window
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.display
+
+
+def gear(window: UiWindow) -> Seen:
+    """The button of the settings; it is made anew with the theme."""
+
+    def look() -> list[Seen]:
+        return [seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300]
+
+    return wait_until(look, 5, "the button of the settings")[0]
 
 
 @pytest.fixture
@@ -21,8 +31,8 @@ def window(display: str, tmp_path: Path) -> Iterator[UiWindow]:
 
 
 def composer(window: UiWindow) -> str:
-    """What stands in the composer."""
-    return next(seen.text for seen in window.probe.seen("Text"))
+    """What stands in the composer; nothing while the window is made anew."""
+    return next((seen.text for seen in window.probe.seen("Text")), "")
 
 
 # The main page
@@ -289,7 +299,6 @@ def test_a_revoked_computer_asks_for_the_password(window: UiWindow) -> None:
 
 
 def test_account_dialogs(window: UiWindow) -> None:
-    gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
 
     for entry, words in (
         ("Name and e-mail…", "nobody else sees it"),
@@ -299,7 +308,7 @@ def test_account_dialogs(window: UiWindow) -> None:
         ("Keyboard shortcuts", "send the message"),
         ("Log out…", "will need the password"),
     ):
-        window.click_at(gear)
+        window.click_at(gear(window))
         window.choose(entry)
         window.see(words)
         window.keys("Escape")
@@ -309,9 +318,8 @@ def test_account_dialogs(window: UiWindow) -> None:
 
 
 def test_changing_the_password(window: UiWindow) -> None:
-    gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
 
-    window.click_at(gear)
+    window.click_at(gear(window))
     window.choose("Change password…")
     window.see("Present password")
     for word in ("wrong one", "new password", "new password"):
@@ -325,13 +333,10 @@ def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.write("a draft")
-        gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
-
-        window.click_at(gear)
+        window.click_at(gear(window))
         window.choose("Dark theme")
         wait_until(lambda: composer(window) == "a draft", 5, "the draft is still there")
-        gear = next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300)
-        window.click_at(gear)
+        window.click_at(gear(window))
         window.choose("Русский")
         wait_until(lambda: 'language = "ru"' in (tmp_path / "profile" / "settings.toml").read_text(), 5, "saved")
         assert 'theme = "dark"' in (tmp_path / "profile" / "settings.toml").read_text()
