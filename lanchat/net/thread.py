@@ -29,8 +29,10 @@ class ClientThread:
         self._profile = profile
         self._on_event = on_event
         self._options = options
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
+        self._stopping = asyncio.Event()
+        self._main_task: asyncio.Task[None] | None = None
         self._ready = threading.Event()
         self._lock = threading.Lock()
         # Commands that are not answered; None once no command is taken any more.
@@ -44,18 +46,22 @@ class ClientThread:
         self._ready.wait()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.call_soon(self._begin)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._end_commands()
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
+        # The runner's end cancels the tasks that are left, in whichever state `stop` interrupted them.
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    runner.run(self._main())
+            finally:
+                self._end_commands()
+                self._ready.set()
 
-    def _begin(self) -> None:
+    async def _main(self) -> None:
+        self._main_task = asyncio.current_task()
         self._client = Client(self._profile, self._on_event, **self._options)
         self._ready.set()
+        await self._stopping.wait()
+        await self._client.close()
 
     # --- Commands -------------------------------------------------------------------------------------------------
 
@@ -63,7 +69,7 @@ class ClientThread:
         """The command's result, later; the future's exception is a CommandError. Any thread."""
         future: Future = concurrent.futures.Future()
         with self._lock:
-            if self._client is not None and self._open is not None:
+            if self._loop is not None and self._client is not None and self._open is not None:
                 self._open.add(future)
                 self._loop.call_soon_threadsafe(self._begin_command, command, future)
                 return future
@@ -71,7 +77,7 @@ class ClientThread:
         return future
 
     def _begin_command(self, command: Command, future: Future) -> None:
-        task = self._loop.create_task(self._answer(command, future))
+        task = asyncio.get_running_loop().create_task(self._answer(command, future))
         # The loop itself holds tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -109,24 +115,21 @@ class ClientThread:
     # --- The end --------------------------------------------------------------------------------------------------
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the session and the thread; after `timeout` seconds without waiting for them. Commands that are under
-        way fail."""
-        if not self._thread.is_alive():
+        """End the session and the thread. What is not done after `timeout` seconds is cancelled, and after as much
+        again it is left behind. Commands that are under way fail."""
+        if self._loop is None or not self._thread.is_alive():
             return
-        done = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
-        try:
-            done.result(timeout)
-        except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
-            log.warning("the network did not end in time")
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._call_soon(self._stopping.set)
         self._thread.join(timeout)
+        if self._thread.is_alive():
+            log.warning("the network did not end in time")
+            assert self._main_task is not None
+            self._call_soon(self._main_task.cancel)
+            self._thread.join(timeout)
         self._end_commands()
 
-    async def _close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-        current = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not current]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+    def _call_soon(self, callback: Callable[[], object]) -> None:
+        assert self._loop is not None
+        # The loop may be closed by now: the thread has ended, or is about to.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
