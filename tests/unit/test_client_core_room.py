@@ -393,6 +393,34 @@ def test_few_pages_are_under_way_at_once_and_all_rooms_get_theirs() -> None:
     assert most == ClientConfig().pulls_at_once
 
 
+def test_no_room_asks_for_pages_while_the_server_is_busy() -> None:
+    log = FakeLog(rooms=200)
+    for room in log.records:
+        log.say(room)
+    client = Wire(log, MemoryLocalStore())
+    begin = client.now
+    granted = refused = 0
+
+    def answer(direction: str, path: Path, frame: Any) -> bool:
+        """As a server that allows 20 pages a second."""
+        nonlocal granted, refused
+        if direction != "up" or not isinstance(frame, wire.Request) or not isinstance(frame.operation, wire.History):
+            return True
+        if granted < 20 * (client.now - begin):
+            granted += 1
+            return True
+        refused += 1
+        client.to_client(Path.TLS, wire.Failure(frame.id, wire.Code.BUSY, "too many requests", 50))
+        return False
+
+    client.hook = answer
+    client.connect()
+    client.beat_every(1.0)
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 60)
+    assert granted == 200
+    assert 0 < refused < 100
+
+
 def test_what_waits_above_a_gap_is_bounded() -> None:
     config = ClientConfig(reorder_max=16)
     log = FakeLog()

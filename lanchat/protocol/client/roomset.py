@@ -1,7 +1,8 @@
 """The rooms of a session: who is subscribed, what came for which room, pages and NACKs within their bounds.
 
 A room is wanted (told by log-in or RoomChanged), then subscribed as soon as the local copy could be read. Pages of at
-most `pulls_at_once` rooms are under way at a time, and NACKs keep to the server's rate over all rooms.
+most `pulls_at_once` rooms are under way at a time, none while the server is busy, and NACKs keep to the server's rate
+over all rooms.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,6 +55,8 @@ class RoomSet:
         # Rooms to the octets that wait in them.
         self._aside: dict[int, int] = {}
         self._pulls = 0
+        # No page is asked for before: the server was busy.
+        self._pulls_at = 0.0
         self._doubtful = False
 
     def clear(self) -> None:
@@ -64,6 +67,7 @@ class RoomSet:
         self._older.clear()
         self._aside.clear()
         self._pulls = 0
+        self._pulls_at = 0.0
 
     def get(self, room: int) -> RoomReceiver | None:
         return self._rooms.get(room)
@@ -206,11 +210,12 @@ class RoomSet:
         return doubtful
 
     def _pull(self, receiver: RoomReceiver, request: wire.History) -> None:
-        if self._pulls >= self._config.pulls_at_once:
-            receiver.postpone(self._desk.now + self._config.gap_wait)
+        now = self._desk.now
+        if self._pulls >= self._config.pulls_at_once or now < self._pulls_at:
+            receiver.postpone(max(now + self._config.gap_wait, self._pulls_at))
             return
         self._pulls += 1
-        receiver.pulling(request, self._desk.now)
+        receiver.pulling(request, now)
         self._desk.ask(request, partial(self._pulled, receiver))
 
     def _pulled(self, receiver: RoomReceiver, answer: Answer) -> None:
@@ -221,8 +226,13 @@ class RoomSet:
             receiver.page(answer, self._desk.now)
             self._bound(receiver)
         else:
-            retry = answer.retry_ms / 1000 if isinstance(answer, wire.Failure) else 0.0
-            receiver.pull_failed(self._desk.now, max(retry, self._config.pull_retry))
+            now = self._desk.now
+            refusal = answer if isinstance(answer, wire.Failure) else None
+            retry = max(refusal.retry_ms / 1000 if refusal is not None else 0.0, self._config.pull_retry)
+            receiver.pull_failed(now, retry)
+            if refusal is not None and refusal.code == wire.Code.BUSY:
+                # The rates are the account's: another room would be refused too.
+                self._pulls_at = max(self._pulls_at, now + retry)
 
     def fetch_older(self, room: int) -> bool:
         """See ClientCore.fetch_older."""
@@ -273,5 +283,7 @@ class RoomSet:
     def timer(self) -> float | None:
         """When `ask` has something."""
         allowed = self._pulls < self._config.pulls_at_once
-        times = [receiver.timer(allowed) for receiver in self._rooms.values()]
+        pages_at = self._pulls_at if allowed and self._desk.now < self._pulls_at else None
+        times = [receiver.timer(allowed and pages_at is None) for receiver in self._rooms.values()]
+        times.append(pages_at)
         return min((when for when in times if when is not None), default=None)
