@@ -36,12 +36,17 @@ class Endings:
     def _archive(self) -> None:
         room, archived = self._room(), self._random.random() < 0.6
         for server in self._world.servers[-1:]:
-            server.run(server.service.background, _archive(self._world, server.service, room, archived))
+            server.run(_begin, _archive, self._world, server.service, room, archived)
 
     def _delete(self) -> None:
         room = self._room()
         for server in self._world.servers[-1:]:
-            server.run(server.service.background, _delete(self._world, server.service, room))
+            server.run(_begin, _delete, self._world, server.service, room)
+
+
+def _begin(act: Callable[..., Any], world: Any, service: Any, *arguments: Any) -> None:
+    """The coroutine is made where it begins: a server that was killed before leaves none behind."""
+    service.background(act(world, service, *arguments))
 
 
 async def _archive(world: Any, service: Any, room: int, archived: bool) -> None:
