@@ -41,6 +41,8 @@ SMTP_PORTS = {"starttls": 587, "tls": 465, "plain": 25}
 # RFC 9106 with the memory that a small office PC can spare; a file may raise the cost, never lower it.
 ARGON2_MEMORY_KIB = 19456
 ARGON2_TIME_COST = 2
+# Messages a second. One in a quarter of an hour: with less the time to wait would not fit `Busy.retry_ms`.
+_RATE_MIN = 0.001
 
 
 class ConfigError(Exception):
@@ -155,8 +157,8 @@ def _integer(low: int, high: int) -> Callable[[object], int]:
 
 
 def _rate(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MESSAGE_RATE_MAX:
-        raise ValueError(_("a number above 0"))
+    if not isinstance(value, int | float) or isinstance(value, bool) or not _RATE_MIN <= value <= MESSAGE_RATE_MAX:
+        raise ValueError(_("a number from {low} to {high}").format(low=_RATE_MIN, high=f"{MESSAGE_RATE_MAX:.0f}"))
     return float(value)
 
 
@@ -212,6 +214,8 @@ def secrets_of(url: str | None) -> list[str]:
 _PORT = _integer(0, 65535)
 _COUNT = _integer(1, 1_000_000)
 _OCTETS = _integer(0, 1 << 60)
+# Two rooms of so many connections, each of which takes a descriptor and up to 256 KiB.
+_STRANGERS = _integer(1, 4096)
 
 
 class Setting(NamedTuple):
@@ -243,7 +247,7 @@ SETTINGS = (
     Setting("limits.total_rate", "total_rate", _rate),
     Setting("limits.sessions_per_user", "sessions_per_user", _COUNT),
     Setting("limits.sessions_total", "sessions_total", _COUNT),
-    Setting("limits.unauthenticated_max", "unauthenticated_max", _COUNT),
+    Setting("limits.unauthenticated_max", "unauthenticated_max", _STRANGERS),
     Setting("limits.edits_per_message", "edits_per_message", _COUNT),
     Setting("limits.reactions_per_message", "reactions_per_message", _COUNT),
     Setting("limits.rooms_total", "rooms_total", _COUNT),

@@ -16,7 +16,7 @@ def sessions_that_fit(wanted: int, unauthenticated_max: int) -> int:
     """Raises the process's own limit as far as that many sessions need and the system allows; how many then fit beside
     all who are not logged in."""
     others = WAITING_MAX + 2 * unauthenticated_max + _LOCAL_PORTS * (PLACES_MAX + ADMITTED_MAX) + RESERVE
-    return max(_SESSIONS_MIN, min(wanted, _raised_limit(wanted + others) - others))
+    return min(wanted, max(_SESSIONS_MIN, _raised_limit(wanted + others) - others))
 
 
 if sys.platform == "win32":

@@ -1,5 +1,6 @@
 """The server's configuration: where each value comes from, which wins, and what is said about a wrong one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -155,8 +156,12 @@ def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, 
         ("port = true", "port must be a whole number from 0 to 65535"),
         ("port = 65536", "port must be a whole number from 0 to 65535"),
         ("discovery = 1", "discovery.enabled must be true or false"),
-        ("[limits]\nmessage_rate = 0", "limits.message_rate must be a number above 0"),
-        ("[limits]\nmessage_rate = nan", "limits.message_rate must be a number above 0"),
+        *(
+            (f"[limits]\n{name} = {value}", f"limits.{name} must be a number from 0.001 to 1000000")
+            for name in ("message_rate", "total_rate")
+            for value in ("0", "-1", "nan", "inf", "-inf", "1e-9", "1000001", "1e300", "1" + 400 * "0", "'5'", "true")
+        ),
+        ("[limits]\nunauthenticated_max = 4097", "limits.unauthenticated_max must be a whole number from 1 to 4096"),
         ("[limits]\nsessions_total = 0", "limits.sessions_total must be a whole number from 1 to 1000000"),
         ("[passwords]\nmemory_kib = 1024", "passwords.memory_kib must be a whole number from 19456 to"),
         ('[logging]\nlevel = "loud"', "logging.level must be one of debug, info, warning, error"),
@@ -182,6 +187,36 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
     assert complaint in said
     assert "\n" not in said
     assert "hush" not in said
+
+
+COUNTS = """edits_per_message reactions_per_message rooms_total rooms_per_day accounts_per_day invites_per_day
+message_burst sessions_per_user sessions_total unauthenticated_max user_octets_per_day log_octets disk_reserve_mib"""
+
+ODD = ["-1", "1.5", "1e3", "inf", "nan", "'7'", "''", "true", "[1]", "{}", "1979-05-27", "1" + 40 * "0", "9" * 5000]
+
+
+@pytest.mark.parametrize("name", COUNTS.split())
+@pytest.mark.parametrize("value", ODD)
+def test_an_odd_count_is_refused_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({}, written(tmp_path, f"[limits]\n{name} = {value}"), {})
+    said = str(refused.value).replace(str(tmp_path), "")
+    # A number that no reader takes is refused by its place.
+    assert f"limits.{name} must be a whole number from" in said or "is not valid TOML: " in said
+    assert len(said) < 120
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("guide", ["USER_GUIDE.md", "USER_GUIDE.ru.md"])
+def test_the_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
+    """Limits, costs and logging as they stand in its example are those of a server without a file."""
+    text = (Path(__file__).parents[2] / "docs" / guide).read_text(encoding="utf-8")
+    (example,) = (block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[limits]" in block)
+    config, plain = load({}, written(tmp_path, example), {}), load({}, None, {})
+    made_up = {"name", "data_dir", "database", "smtp"}
+    assert {name for name in ServerConfig.__slots__ if getattr(config, name) != getattr(plain, name)} == made_up
+    shown = set(read_file(written(tmp_path, example)))
+    assert shown == {setting.field for setting in SETTINGS}
 
 
 def test_a_mail_sender_may_have_a_name(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ OTHERS = WAITING_MAX + 2 * 64 + 2 * (PLACES_MAX + ADMITTED_MAX) + RESERVE
 PROGRAM = """
 import resource, sys
 from lanchat_server.service.descriptors import sessions_that_fit
-soft, hard = map(int, sys.argv[1:])
+soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-print(sessions_that_fit(1000, 64), *resource.getrlimit(resource.RLIMIT_NOFILE))
+print(sessions_that_fit(wanted, 64), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
@@ -33,6 +33,15 @@ print(sessions_that_fit(1000, 64), *resource.getrlimit(resource.RLIMIT_NOFILE))
     ],
 )
 def test_as_many_sessions_as_fit_beside_all_places(soft: int, hard: int, sessions: int, raised: int) -> None:
-    argv = [sys.executable, "-c", PROGRAM, str(soft), str(hard)]
+    assert fitting(soft, hard, 1000) == [sessions, raised, hard]
+
+
+def test_never_more_than_are_wanted() -> None:
+    assert fitting(4096, 4096, 3)[0] == fitting(256, 256, 3)[0] == 3
+
+
+def fitting(soft: int, hard: int, wanted: int) -> list[int]:
+    """How many sessions fit, and the process's limits afterwards."""
+    argv = [sys.executable, "-c", PROGRAM, str(soft), str(hard), str(wanted)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=patient(20))
-    assert [int(word) for word in done.stdout.split()] == [sessions, raised, hard]
+    return [int(word) for word in done.stdout.split()]

@@ -16,8 +16,8 @@ DOCUMENT = DOCS / "PROTOCOL.md"
 
 _NOTATION = """\
 Types: `u63` is an integer from 0 to 2^63 − 1, `text ≤ 256` counts characters, `octets` without a sign are exactly so
-many, `[x]` is an array, `?` after a name marks an element that may be missing at the end. A type with a capital is one
-of the structures or enumerations below."""
+many, `[x]` is an array, `?` after a name marks an element that may be missing at the end. It is then what stands behind
+`=`, else 0, false, empty or nil. A type with a capital is one of the structures or enumerations below."""
 _ENUMS = (wire.RoomKind, wire.HistoryPolicy, wire.Role, wire.PresenceState, wire.Registration, wire.Setup)
 
 
@@ -73,7 +73,19 @@ def _without_third(line: str) -> str:
 def _fields(kind: type) -> str:
     info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)
-    return ", ".join(f"`{field.name}`{'' if field.required else '?'} {_type(field.type)}" for field in info.fields)
+    return ", ".join(
+        f"`{field.name}`{'' if field.required else '?'} {_type(field.type)}{_default(field)}" for field in info.fields
+    )
+
+
+def _default(field: inspect.Field) -> str:
+    """What stands for an element that is missing, unless it is 0, false, empty or nil."""
+    value = field.default
+    if field.required or value in (inspect.NODEFAULT, 0, b"", "", None):
+        return ""
+    if isinstance(value, enum.Enum):
+        return f" = {value.name}"
+    return f" = {value:g}" if isinstance(value, float) else f" = {value}"
 
 
 def _type(kind: inspect.Type) -> str:

@@ -1,0 +1,96 @@
+"""Limits that an administrator sets to other values than their defaults are those that the server keeps."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.messages import Kind
+from lanchat.protocol.wire import Code
+from tests.support.procs import ServerProcess
+from tests.support.raw import RawClient, refusal, tls_connect
+from tests.support.waiting import patient
+
+# Rates of a message in 100 s: no computer is so slow that the next one is due within a test.
+SCARCE = """
+[limits]
+message_rate = 0.01
+message_burst = 6
+sessions_per_user = 2
+sessions_total = 3
+unauthenticated_max = 2
+edits_per_message = 1
+reactions_per_message = 2
+"""
+
+
+def started(folder: Path, settings: str) -> ServerProcess:
+    config = folder / "server.toml"
+    config.write_text(settings)
+    return ServerProcess(folder / "server", extra=["--config", str(config)])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with started(tmp_path_factory.mktemp("settings"), SCARCE) as process:
+        for name in ("anna", "boris", "clara"):
+            process.add_account(name)
+        yield process
+
+
+def test_messages_of_a_device_and_their_changes(server: ServerProcess) -> None:
+    with RawClient(server.port) as anna:
+        anna.log_in("anna")
+        general = anna.rooms["general"]
+        text = anna.say(general, "one").seq
+        changes = [(Kind.EDIT, "a"), (Kind.EDIT, "b"), (Kind.REACTION, "x"), (Kind.REACTION, "y"), (Kind.REACTION, "z")]
+        codes = [anna.say(general, body, kind=kind, ref=text).code for kind, body in changes]
+        assert codes == [0, Code.TOO_MANY_CHANGES, 0, 0, Code.TOO_MANY_CHANGES]
+        anna.say_without_waiting(general, "the seventh")
+        assert 50_000 < anna.wait_for(wire.Busy).retry_ms <= 100_000
+        limits = anna.welcome.limits
+        assert (limits.message_rate, limits.message_burst) == (0.01, 6)
+        assert (limits.edits_per_message, limits.reactions_per_message) == (1, 2)
+
+
+def test_sessions_of_a_user_and_in_all(server: ServerProcess) -> None:
+    with ExitStack() as opened:
+        key = opened.enter_context(RawClient(server.port))
+        key.log_in("anna")
+        other = opened.enter_context(RawClient(server.port))
+        other.log_in("anna")
+        third = opened.enter_context(RawClient(server.port, key=key.key))
+        assert refusal(third.log_in_by_key()) is Code.TOO_MANY_SESSIONS
+        boris = opened.enter_context(RawClient(server.port))
+        assert isinstance(boris.log_in("boris"), wire.LoggedIn)
+        clara = opened.enter_context(RawClient(server.port))
+        assert refusal(clara.log_in("clara")) is Code.TOO_MANY_SESSIONS
+
+
+def test_places_before_log_in(server: ServerProcess) -> None:
+    with ExitStack() as opened:
+        strangers = [opened.enter_context(tls_connect(server.port)) for _ in range(3)]
+        first = strangers[0]
+        first.settimeout(patient(5.0))
+        # The first of three gave way long before the ten seconds that each of them has.
+        with suppress(ssl.SSLError, ConnectionError):
+            assert first.recv(1) == b""
+        for kept in strangers[1:]:
+            kept.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                kept.recv(1)
+
+
+def test_messages_of_all_together(tmp_path: Path) -> None:
+    with started(tmp_path, "[limits]\ntotal_rate = 0.01\n") as server:
+        for name in ("anna", "boris"):
+            server.add_account(name)
+        with RawClient(server.port) as anna, RawClient(server.port) as boris:
+            anna.log_in("anna")
+            boris.log_in("boris")
+            anna.say(anna.rooms["general"], "one")
+            boris.say_without_waiting(boris.rooms["general"], "two")
+            assert 50_000 < boris.wait_for(wire.Busy).retry_ms <= 100_000
