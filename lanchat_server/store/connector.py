@@ -21,7 +21,7 @@ class Connection(MySQLConnection):
         return self._socket is not None
 
 
-def _clear_tls_errors() -> None:
+def clear_tls_errors() -> None:
     """Empties this thread's list of OpenSSL's errors: a handshake begins with that. This one has nobody to talk to."""
     nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="-")
     with contextlib.suppress(OSError):
@@ -55,7 +55,7 @@ class ReadAhead:
         except ConnectionError:
             # OpenSSL lists errors per thread. From 3.13 on Python takes one that the end of another connection left
             # there for this one's when there is nothing to read yet. A connection that is broken says so again.
-            _clear_tls_errors()
+            clear_tls_errors()
             count = self._sock.recv_into(self._buffer)
         return count
 

@@ -18,6 +18,7 @@ from lanchat.protocol import keys, seal, wire
 from lanchat.protocol.limits import ALPN
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
+from lanchat_server.store.connector import clear_tls_errors
 from tests.support.leaks import guard
 from tests.support.procs import ServerProcess
 from tests.support.waiting import patient
@@ -95,11 +96,19 @@ class RawClient:
         """The next frame; raises EOFError when the server closed, TimeoutError when nothing came."""
         self.sock.settimeout(timeout)
         while not self._frames:
-            octets = self.sock.recv(65536)
+            octets = self._read()
             if not octets:
                 raise EOFError
             self._frames += [decode_from_server_untrusted(frame) for frame in self._reader.feed_untrusted(octets)]
         return self._frames.pop(0)
+
+    def _read(self) -> bytes:
+        try:
+            return self.sock.recv(65536)
+        except ConnectionError:
+            # It may be the error of another connection that has ended.
+            clear_tls_errors()
+            return self.sock.recv(65536)
 
     def wait_for(self, kind: type | UnionType, timeout: float = ANSWER_MAX) -> Any:
         """The next frame of a kind; others are kept in `events`."""
