@@ -131,12 +131,6 @@ class SqliteLocalStore:
     def records(self, room: int, first: int, last: int) -> list[Record]:
         return self._database.read(lambda connection: [link.record for link in _links(connection, room, first, last)])
 
-    def last_record(self, room: int) -> Record | None:
-        """The record at the cursor; None when nothing is stored of this room."""
-        span = self.span(room)
-        records = self.records(room, span.cursor, span.cursor) if span else []
-        return records[0] if records else None
-
     def held_rooms(self) -> list[int]:
         return self._database.read(
             lambda connection: [room for (room,) in connection.execute("SELECT room FROM spans")]

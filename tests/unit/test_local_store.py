@@ -66,7 +66,6 @@ def test_a_room_is_unknown_before_its_span_is_started(store: SqliteLocalStore) -
     log = Log().fill(1)
     assert store.span(1) is None
     assert store.head(1) is None
-    assert store.last_record(1) is None
     with pytest.raises(LocalStoreError):
         store.append(1, log.links, log.head())
     with pytest.raises(LocalStoreError):
@@ -78,7 +77,6 @@ def test_the_first_span_started_holds(store: SqliteLocalStore, other: SqliteLoca
     assert first == Span(0, GENESIS, 0, GENESIS)
     assert other.start_span(1, 50, b"x" * 32) == first
     assert store.span(1) == first
-    assert store.last_record(1) is None
 
 
 def test_records_come_back_as_they_went_in(store: SqliteLocalStore) -> None:
@@ -94,7 +92,6 @@ def test_records_come_back_as_they_went_in(store: SqliteLocalStore) -> None:
     store.append(1, links, log.head())
     assert [encode(record) for record in store.records(1, 1, 6)] == [encode(link.record) for link in links]
     assert store.span(1) == Span(0, GENESIS, 6, b"\6" * 32)
-    assert store.last_record(1) == odd[-1]
     assert store.records(1, 2, 3) == [links[1].record, links[2].record]
     assert store.records(1, 7, 9) == store.records(2, 1, 6) == store.records(1, 3, 2) == []
 
@@ -198,7 +195,6 @@ def test_a_span_begins_anew_above_a_hole(store: SqliteLocalStore, other: SqliteL
     store.append(1, log.span(3, 5), log.head(6))
     assert store.restart_span(1, 8, log.hash_at(8)) == Span(8, log.hash_at(8), 8, log.hash_at(8))
     assert store.records(1, 1, 12) == []
-    assert store.last_record(1) is None
     assert store.head(1) == log.head(6)
     other.append(1, log.span(9, 10), log.head(10))
     assert store.records(1, 1, 12) == [link.record for link in log.span(9, 10)]

@@ -373,7 +373,6 @@ def use(store: SqliteLocalStore) -> None:
         lambda: [record in true or pytest.fail("a false record") for record in store.records(1, 1, 200)],
         lambda: store.span(1),
         lambda: store.head(1) in (None, *(LOG.head(n) for n in range(151))) or pytest.fail("a false head"),
-        lambda: store.last_record(1),
         lambda: store.append(1, LOG.span(118, 123), LOG.head(123)),
         lambda: store.prepend(1, LOG.span(1, 2), GENESIS),
         lambda: store.restart_span(1, 5, LOG.hash_at(5)),

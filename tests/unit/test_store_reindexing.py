@@ -12,7 +12,7 @@ from lanchat.protocol.messages import Kind
 from lanchat.protocol.words import VERSION
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.core.ports import StoreError
-from lanchat_server.service import reindexing
+from lanchat_server.service import parts, reindexing
 from lanchat_server.store import SqlStore, schema
 from tests.support.stores import Database, Log, room
 from tests.unit.test_store_search import corpus, expected, queries, seqs
@@ -165,28 +165,35 @@ class Parts:
         return job(SimpleNamespace(index_more=lambda messages: answer)).value
 
 
-def test_progress_is_told_and_a_database_that_was_away_is_asked_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of the pauses, which take no time."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(reindexing.asyncio, "sleep", sleep)
-    parts: Any = Parts(
+    monkeypatch.setattr(parts.asyncio, "sleep", sleep)
+    return slept
+
+
+def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
+    slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    service: Any = Parts(
         [IndexProgress(200, 500), StoreError("away"), IndexProgress(400, 500), IndexProgress(500, 500), None]
     )
     with caplog.at_level(logging.INFO):
-        asyncio.run(reindexing.index_anew(parts))
-    assert parts.seen == [None, (200, 500), (200, 500), (400, 500), (500, 500)]
-    assert parts.indexing is None
-    assert slept == [pytest.approx(slept[0]), reindexing.RETRY, *slept[2:]]
+        asyncio.run(reindexing.index_anew(service))
+    assert service.seen == [None, (200, 500), (200, 500), (400, 500), (500, 500)]
+    assert service.indexing is None
+    assert slept == [pytest.approx(slept[0]), parts.RETRY, *slept[2:]]
     assert "indexing the search anew: 200 of 500 messages" in caplog.messages
     assert "the search could not be indexed: away" in caplog.messages
     assert caplog.messages[-1] == "the search is indexed: 500 messages"
 
 
+@pytest.mark.usefixtures("slept")
 def test_an_index_that_is_current_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         asyncio.run(reindexing.index_anew(Parts([None])))  # type: ignore[arg-type]
