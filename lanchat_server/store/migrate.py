@@ -95,8 +95,8 @@ def check_revision(connection: Connection, address: Address) -> None:
     if found is None:
         message = _("{database} holds no LAN Chat tables: create them with `lanchat-server init-db`")
         raise StoreError(message.format(database=address))
-    check_known(found, address)
     if found != REVISION:
+        check_known(found, address)
         message = _("{database} is of an older LAN Chat: bring it up to date with `lanchat-server init-db`")
         raise StoreError(message.format(database=address))
 
