@@ -4,8 +4,9 @@
 
 Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread, piles, rights, ground, neighbours;
 without any all of them, which takes three quarters of an hour.
-`--write` puts the tables of the parts that were run into the document. The exit code is 1 when an attack succeeded, or
-cost others more than it may. `--database mariadb`: the servers are on a MariaDB server of the attackers' own.
+`--write` puts the tables of the parts that were run into the document, those on MariaDB beside those on SQLite. The
+exit code is 1 when an attack succeeded, or cost others more than it may. `--database mariadb`: the servers are on a
+MariaDB server of the attackers' own.
 testssl.sh is needed for `ports` (Debian: apt-get install testssl.sh).
 """
 
@@ -32,7 +33,7 @@ from tests.attacks import (
     rights,
     unread,
 )
-from tests.attacks.outcome import Outcome, faults, publish, table
+from tests.attacks.outcome import Outcome, faults, made_by, publish, table, title
 from tests.attacks.tapped import Tapped, watched
 from tests.support.marked import RELIABILITY
 from tests.support.ports import free_port
@@ -213,7 +214,8 @@ def main() -> int:
     with databases.on(options.database):
         for name in options.parts or PARTS:
             outcomes = _run(name, options.quick)
-            tables[name] = table(outcomes)
+            made = made_by(name, options.database, options.quick)
+            tables[title(name, options.database)] = f"{made}\n\n{table(outcomes)}"
             found += faults(outcomes)
     if options.write:
         publish(RELIABILITY, list(PARTS), tables)

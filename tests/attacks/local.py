@@ -15,6 +15,7 @@ import psutil
 from lanchat.protocol import wire
 from lanchat.protocol.beacon import Advert
 from lanchat_server.service.admin_channel import ADMIN_FILE
+from tests.attacks import databases
 from tests.attacks.honest import memory_of
 from tests.attacks.outcome import Outcome
 from tests.attacks.rights import command
@@ -48,7 +49,7 @@ def _held(port: int, octets: bytes, count: int = CROWD) -> Iterator[None]:
 def held_connections(folder: Path) -> Outcome:
     """Somebody holds connections to the port of commands; people log in and commands are answered all the same."""
     outcome = Outcome(f"{CROWD:,} connections to the port of the administrator's commands", 0)
-    with ServerProcess(folder) as server:
+    with ServerProcess(folder, database=databases.fresh()) as server:
         process = psutil.Process(server.pid)
         process.rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         server.add_account("anna")
@@ -93,7 +94,7 @@ def impostor(folder: Path) -> Outcome:
     """A server is killed; another user of the computer binds its port, and the administrator gives commands: what the
     impostor hears, and what becomes of the file that its answer names."""
     outcome = Outcome("an impostor at the port of a killed server; a path in its answer", 0)
-    with ServerProcess(folder) as server:
+    with ServerProcess(folder, database=databases.fresh()) as server:
         server.add_account("anna")
         where = json.loads((folder / ADMIN_FILE).read_text())
         server.kill()
@@ -121,7 +122,7 @@ def links_and_modes(folder: Path) -> Outcome:
     outcome = Outcome("links in a profile's folder; the mode of an export", 0)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {"LANCHAT_PASSWORD": PASSWORD}
-    with ServerProcess(folder / "server") as server:
+    with ServerProcess(folder / "server", database=databases.fresh()) as server:
         server.add_account("anna")
         trust = ["--server", server.address, "--fingerprint", server.fingerprint]
         for suffix in (".new", ".draft", ".tmp", ""):
@@ -149,13 +150,13 @@ def invented_servers(folder: Path, crowd: int) -> Outcome:
     real one looks for it, and somebody who does follows it to a new port."""
     outcome = Outcome(f"a neighbour who invents {crowd} servers", crowd)
     environment = {"LANCHAT_PASSWORD": PASSWORD}
-    with ServerProcess(folder / "server", name="The real one") as server:
+    with ServerProcess(folder / "server", database=databases.fresh(), name="The real one") as server:
         server.add_account("anna")
         trust = ["--server", server.address, "--fingerprint", server.fingerprint]
         profile = folder / "anna"
         assert run_client(["login", "--user", "anna", *trust], profile, env=environment).returncode == 0
         assert server.stop() == 0
-    with ServerProcess(folder / "server", name="The real one", port=free_port()) as moved:
+    with server.restart(port=free_port()) as moved:
         with RawClient(moved.port) as visitor:
             visitor.hello()
             advert = Advert(visitor.welcome.log_id, visitor.fingerprint.hex(), moved.port, "The real one")
@@ -178,7 +179,7 @@ def same_display_name(folder: Path) -> Outcome:
     """A second account takes somebody's display name, in several spellings: whether others see which is which."""
     outcome = Outcome("a second account with somebody's display name", 0)
     folder.mkdir(parents=True, exist_ok=True)
-    with ServerProcess(folder / "server") as server, RawClient(server.port) as anna:
+    with ServerProcess(folder / "server", database=databases.fresh()) as server, RawClient(server.port) as anna:
         anna.register("anna", display_name="Anna Lind")
         for number, taken in enumerate(("Anna Lind", "anna lind", "ＡＮＮＡ　ＬＩＮＤ", "Аnna Lind")):
             with RawClient(server.port) as liar:

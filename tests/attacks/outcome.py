@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.attacks.databases import KINDS
 from tests.support.marked import write
 
 NAME = "attacks"
@@ -58,17 +59,30 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def publish(document: Path, parts: Sequence[str], run: dict[str, str]) -> None:
-    """Put the tables of the parts that were run into the document; the other parts keep theirs."""
+    """Put the tables of the parts that were run into the document; the other parts keep theirs. The keys of
+    `run` are titles."""
     kept = _sections(document.read_text(encoding="utf-8"))
-    sections = [(part, run.get(part) or kept.get(part)) for part in parts]
-    text = "\n\n".join(f"#### {part.capitalize()}\n\n{content.strip()}" for part, content in sections if content)
+    titles = [title(part, kind) for part in parts for kind in KINDS]
+    sections = [(each, run.get(each) or kept.get(each)) for each in titles]
+    text = "\n\n".join(f"#### {each}\n\n{content.strip()}" for each, content in sections if content)
     write(document, NAME, f"\n{text}\n")
+
+
+def title(part: str, kind: str) -> str:
+    """Of a part's section: the figures on each kind of database stand beside each other."""
+    return part.capitalize() + ("" if kind == KINDS[0] else " on MariaDB")
+
+
+def made_by(part: str, kind: str, quick: bool) -> str:
+    """The command whose figures these are."""
+    options = [part, *(["--database", kind] if kind != KINDS[0] else []), *(["--quick"] if quick else [])]
+    return f'`make attacks ARGS="{" ".join(options)}"`'
 
 
 def _sections(text: str) -> dict[str, str]:
     found = re.search(rf"<!-- {NAME}: written by .*?-->\n(.*?)<!-- end of {NAME} -->", text, re.DOTALL)
     parts = re.split(r"^#### (.+)$", found[1], flags=re.MULTILINE)[1:] if found else []
-    return {name.lower(): content for name, content in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: content for name, content in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _ms(seconds: float) -> str:

@@ -38,6 +38,7 @@ def refused(result: Any, *codes: Code) -> bool:
 def command(server: ServerProcess, *words: str, password: str = "") -> "subprocess.CompletedProcess[str]":
     """A command of the administrator on the server's computer."""
     argv = [sys.executable, "-m", "lanchat_server", *words, "--data-dir", str(server.data_dir), "--json"]
+    argv += ["--database", server.database] if server.database else []
     env = plain_environment(server.data_dir, {"LANCHAT_PASSWORD": password} if password else None)
     return subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 

@@ -97,6 +97,12 @@ class ServerProcess(Child):
         return int(self.ready["port"])
 
     @property
+    def database(self) -> str | None:
+        """Its URL; None: SQLite in the data directory."""
+        url: str | None = self._settings["database"]
+        return url
+
+    @property
     def address(self) -> str:
         """`127.0.0.1:port`, as `--server` takes it."""
         return f"127.0.0.1:{self.port}"
