@@ -178,9 +178,11 @@ class _Draft:
         old = [item.header.key for item in batch if item.header.n <= self.last.get(item.run, 0)]
         if old:
             self._known = tx.decisions(old)
-        nowhere = {place for item in batch if (place := self._place_in_no_room(item.header)) is not None}
-        if nowhere:
-            self._were_members = tx.were_members(nowhere)
+        # Rooms of others are looked up too: the time of the answer must not tell which there are.
+        foreign = {place for item in batch if (place := self._foreign_place(item.header)) is not None}
+        if foreign:
+            found = tx.were_members(foreign)
+            self._were_members = {place for place in found if place[0] not in self._directory.rooms}
         refs: dict[int, set[int]] = {}
         for item in batch:
             if item.header.ref:
@@ -193,10 +195,12 @@ class _Draft:
         authors = {item.header.device for item in batch if item.header.device in devices}
         self._meter.look_up({devices[device].user for device in authors})
 
-    def _place_in_no_room(self, header: Header) -> tuple[int, int] | None:
-        """Room and author of a message for a room that is not there."""
+    def _foreign_place(self, header: Header) -> tuple[int, int] | None:
+        """Room and author of a message whose author is no member of the room, whether or not it is there."""
         device = self._directory.devices.get(header.device)
-        return None if device is None or header.room in self._directory.rooms else (header.room, device.user)
+        if device is None or self._directory.membership(header.room, device.user) is not None:
+            return None
+        return header.room, device.user
 
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
@@ -207,7 +211,7 @@ class _Draft:
         if code is not None:
             self._outcome.decided.append((submission, Decision(0, code)))
             return
-        if self._place_in_no_room(header) in self._were_members:
+        if self._foreign_place(header) in self._were_members:
             # Whatever was decided about it went with the room; this answer stays.
             self._outcome.decided.append((submission, Decision(0, Code.ROOM_DELETED)))
             return

@@ -31,6 +31,7 @@ from tests.attacks import (
     reflection,
     replays,
     rights,
+    timing,
     unread,
 )
 from tests.attacks.outcome import Outcome, faults, made_by, publish, table, title
@@ -144,10 +145,14 @@ def righted(folder: Path, quick: bool) -> Iterator[Outcome]:
         yield rights.waiting_requests(server, watcher, 3 if quick else 30)
         yield rights.finder(server)
         yield rights.old_codes(server)
-        yield rights.private_names(server, 10 if quick else 90, times=not quick)
-        yield rights.numbers_before_joining(server, 10 if quick else 100, times=not quick)
+        yield rights.private_names(server, 10 if quick else 90)
+        yield rights.numbers_before_joining(server, 10 if quick else 100)
     yield rights.moderators_codes(folder / "codes")
     yield local.same_display_name(folder / "display")
+    pairs = 200 if quick else 2_000
+    yield from timing.rooms(folder / "rooms", pairs)
+    yield from timing.numbers(folder / "numbers", pairs)
+    yield from timing.codes(folder / "registration", pairs)
 
 
 def moved(folder: Path, quick: bool) -> Iterator[Outcome]:

@@ -82,7 +82,7 @@ def made_by(part: str, kind: str, quick: bool) -> str:
 def _sections(text: str) -> dict[str, str]:
     found = re.search(rf"<!-- {NAME}: written by .*?-->\n(.*?)<!-- end of {NAME} -->", text, re.DOTALL)
     parts = re.split(r"^#### (.+)$", found[1], flags=re.MULTILINE)[1:] if found else []
-    return {name: content for name, content in zip(parts[::2], parts[1::2], strict=True)}
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _ms(seconds: float) -> str:

@@ -4,7 +4,6 @@ Each attacker tries everything that needs the right he no longer has, from outsi
 effect.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -147,8 +146,8 @@ def moderators_codes(folder: Path) -> Outcome:
 # --- What answers tell ------------------------------------------------------------------------------------------------
 
 
-def private_names(server: ServerProcess, tries: int, *, times: bool) -> Outcome:
-    """Whether `CreateRoom` tells, by its answer or its time, which private rooms there are."""
+def private_names(server: ServerProcess, tries: int) -> Outcome:
+    """Whether `CreateRoom` tells which private rooms there are; by its time: timing.py."""
     outcome = Outcome("names of private rooms, asked for with CreateRoom", 0)
     with RawClient(server.port) as owner, RawClient(server.port) as other:
         owner.register(name("owner"))
@@ -161,7 +160,7 @@ def private_names(server: ServerProcess, tries: int, *, times: bool) -> Outcome:
             return other.request(_create(what))
 
         pairs = [(each, name("Nothing")) for each in taken]
-        _compare(outcome, ask, pairs, lambda answer: answer.code if refused(answer) else "made", times)
+        _compare(outcome, ask, pairs, lambda answer: answer.code if refused(answer) else "made")
     return outcome
 
 
@@ -169,7 +168,7 @@ def _create(room: str) -> wire.CreateRoom:
     return wire.CreateRoom(room, RoomKind.PRIVATE, HistoryPolicy.EVERYTHING)
 
 
-def numbers_before_joining(server: ServerProcess, tries: int, *, times: bool) -> Outcome:
+def numbers_before_joining(server: ServerProcess, tries: int) -> Outcome:
     """Whether reactions, replies, edits and deletions tell which numbers below `first_seq` live."""
     outcome = Outcome("messages from before one's joining, asked for with reactions to them", 0)
     with RawClient(server.port) as owner, RawClient(server.port) as late:
@@ -190,7 +189,7 @@ def numbers_before_joining(server: ServerProcess, tries: int, *, times: bool) ->
                 time.sleep(answer.retry_ms / 1000)
 
         pairs = [(1 + n % 9, 1000 + n) for n in range(tries)]
-        _compare(outcome, ask, pairs, lambda receipt: receipt.code or "stored", times)
+        _compare(outcome, ask, pairs, lambda receipt: receipt.code or "stored")
     return outcome
 
 
@@ -199,26 +198,11 @@ def _compare(
     ask: Callable[[Any], Any],
     pairs: list[tuple[Any, Any]],
     told: Callable[[Any], object],
-    times: bool,
 ) -> None:
-    """Ask about what there is and what there is not, by turns; a difference in the answers is a success. `times`: they
-    are judged, too; they differ when the medians are further apart than half of all are from each other."""
-    spent: tuple[list[float], list[float]] = ([], [])
+    """Ask about what there is and what there is not, by turns; a difference in the answers is a success."""
     for number, pair in enumerate(pairs):
         answers: list[object] = [None, None]
         for side in (0, 1) if number % 2 else (1, 0):
-            began = time.perf_counter()
             answers[side] = told(ask(pair[side]))
-            spent[side].append((time.perf_counter() - began) * 1000)
         outcome.attempts += 1
         outcome.accepted += answers[0] != answers[1]
-    medians = [statistics.median(each) for each in spent]
-    outcome.seen = f"one answer; medians {medians[0]:.2f} and {medians[1]:.2f} ms"
-    if times:
-        spread = max(_spread(each) for each in spent)
-        outcome.expect(abs(medians[0] - medians[1]) <= max(0.5, spread), f"times differ: {medians}, spread {spread}")
-
-
-def _spread(values: list[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) * 3 // 4] - ordered[len(ordered) // 4]

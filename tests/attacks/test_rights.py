@@ -38,11 +38,11 @@ def test_recovery_code_ends_with_the_password(house: Watched) -> None:
 
 
 def test_answers_do_not_tell_private_rooms(house: Watched) -> None:
-    assert_in_vain(rights.private_names(house[0], 5, times=False), 5)
+    assert_in_vain(rights.private_names(house[0], 5), 5)
 
 
 def test_answers_do_not_tell_messages_from_before_joining(house: Watched) -> None:
-    assert_in_vain(rights.numbers_before_joining(house[0], 5, times=False), 5)
+    assert_in_vain(rights.numbers_before_joining(house[0], 5), 5)
 
 
 def test_rooms_with_long_names_keep_nobody_out(house: Watched) -> None:

@@ -45,11 +45,13 @@ async def subscribe(service: "Service", connection: "Connection", operation: wir
 
 async def _deleted(service: "Service", user: int, rooms: list[int]) -> list[int]:
     """Those of `rooms` that were deleted while the user was a member."""
-    unknown = {(room, user) for room in rooms if room not in service.directory.rooms}
-    if not unknown:
+    # Rooms of others are looked up too: the time of the answer must not tell which there are.
+    foreign = {(room, user) for room in rooms if service.directory.membership(room, user) is None}
+    if not foreign:
         return []
-    found = await service.read(lambda: service.store.were_members(unknown))
-    return sorted(room for room, _ in found)
+    found = await service.read(lambda: service.store.were_members(foreign))
+    # In one that is there the membership began meanwhile.
+    return sorted(room for room, _ in found if room not in service.directory.rooms)
 
 
 async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
