@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Any, Self
@@ -58,16 +59,15 @@ def _guard_keys_of(result: Any) -> None:
 
 
 class RawClient:
-    """Connects and says hello; everything else on request. `events` collects frames that answer nothing."""
+    """Connects when it is first used, as the server gives nobody long to log in. `events` collects frames that answer
+    nothing."""
 
     def __init__(
         self, port: int, *, timeout: float = ANSWER_MAX, key: Ed25519PrivateKey | None = None, source: str = ""
     ) -> None:
         self.port = port
-        self.sock = tls_connect(port, timeout=timeout, source=source)
-        certificate = self.sock.getpeercert(binary_form=True)
-        assert certificate is not None
-        self.fingerprint = hashlib.sha256(certificate).digest()
+        self._sock: ssl.SSLSocket | None = None
+        self._connect = partial(tls_connect, port, timeout=timeout, source=source)
         self.key = key or Ed25519PrivateKey.generate()
         self.device = keys.device_id(keys.public_octets(self.key))
         guard.key(self.key.private_bytes_raw(), "device key")
@@ -78,8 +78,23 @@ class RawClient:
         self.run = secrets.randbits(62)
         self._n: dict[int, int] = {}
 
+    @property
+    def sock(self) -> ssl.SSLSocket:
+        """The connection."""
+        if self._sock is None:
+            self._sock = self._connect()
+        return self._sock
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the server's certificate."""
+        certificate = self.sock.getpeercert(binary_form=True)
+        assert certificate is not None
+        return hashlib.sha256(certificate).digest()
+
     def close(self) -> None:
-        self.sock.close()
+        if self._sock is not None:
+            self._sock.close()
 
     def __enter__(self) -> Self:
         return self
