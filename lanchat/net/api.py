@@ -49,6 +49,13 @@ class CommandError(Exception):
         self.retry_s = retry_s
 
 
+class ChangedIdentity(CommandError):
+    """A known server, or its address, shows another key than before."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Trouble.IDENTITY, text)
+
+
 class State(enum.Enum):
     """The state of the link, each shown to people in plain words."""
 

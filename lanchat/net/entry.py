@@ -14,6 +14,7 @@ from lanchat.net.connecting import NEXT_ADDRESS, first_of
 from lanchat.net.dial import Options, greet_candidate
 from lanchat.net.discovery import discover
 from lanchat.net.handshake import Greeted
+from lanchat.net.interfaces import is_own
 from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel, open_channel
 from lanchat.net.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
@@ -143,7 +144,7 @@ class Entry:
         try:
             return await open_channel(candidate.host, candidate.port, min(timeout, self._options.connect_timeout))
         except (OSError, TimeoutError) as error:
-            raise no_server(candidate.address) from error
+            raise no_server(candidate.address, own=is_own(candidate.host)) from error
         except ProtocolError as error:
             text = _("What answers at {address} is no LAN Chat server").format(address=candidate.address)
             raise CommandError(Trouble.NO_SERVER, text) from error

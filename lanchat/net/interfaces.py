@@ -155,13 +155,18 @@ def outside_addresses() -> list[str]:
     return list(dict.fromkeys(text for _order, text in usable))
 
 
+def is_own(host: str) -> bool:
+    """Whether a host is the computer itself on every computer."""
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".").endswith("localhost")
+
+
 def invited_hosts(host: str) -> list[str]:
     """What to write into an invite link for a server that this computer reaches at `host`."""
     host = host.partition("%")[0]
-    with contextlib.suppress(ValueError):
-        if ip_address(host).is_loopback:  # the server is on this computer
-            return outside_addresses() or [socket.gethostname()]
-    return [host]
+    return (outside_addresses() or [socket.gethostname()]) if is_own(host) else [host]
 
 
 def _towards(host: str, family: socket.AddressFamily) -> str:

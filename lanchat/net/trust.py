@@ -9,12 +9,11 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.i18n import _
 from lanchat.net.api import CommandError, Server, Trouble, Trust
 from lanchat.net.interfaces import invited_hosts
 from lanchat.net.listing import FoundServer
 from lanchat.net.tls import Channel
-from lanchat.net.words import changed_identity, other_identity
+from lanchat.net.words import address_rule, changed_identity, other_identity
 from lanchat.protocol import wire
 from lanchat.protocol.client.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
@@ -72,12 +71,7 @@ def invited_candidate(link: str) -> Candidate:
 
 
 def _invalid(error: ProtocolError) -> CommandError:
-    texts = {
-        "not an invite link": _("This is not an invite link"),
-        "not an address": _("This is not an address"),
-        "a fingerprint has 64 hex digits": _("A fingerprint has 64 hexadecimal digits"),
-    }
-    return CommandError(Trouble.INVALID, texts.get(str(error), str(error)))
+    return CommandError(Trouble.INVALID, address_rule(error).removesuffix("."))
 
 
 def known_candidate(known: KnownServer) -> Candidate:

@@ -3,7 +3,7 @@
 import time
 
 from lanchat.i18n import _
-from lanchat.net.api import CommandError, Trouble
+from lanchat.net.api import ChangedIdentity, CommandError, Trouble
 from lanchat.protocol.client.states import Reason
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
@@ -157,6 +157,22 @@ def password_rule(error: ProtocolError) -> str:
     return _("The password needs {n} characters or more.").format(n=PASSWORD_MIN_CHARACTERS)
 
 
+def address_rule(error: ProtocolError) -> str:
+    """What is wrong with an address or invite link, from the words of ProtocolError."""
+    texts = {
+        "not an invite link": _("This invite link is damaged. Copy it again, from lanchat:// to its end."),
+        "invite link cut short": _("This invite link is not complete. Copy it again, from lanchat:// to its end."),
+        "invite link too long": _("This is too long for an invite link. Copy it again, from lanchat:// to its end."),
+        "several invite links": _("These are several invite links. Paste one of them."),
+        "invite link of another version": _(
+            "This invite link was made by another version of LAN Chat. Update this program."
+        ),
+        "not an address": _("This is not an address. Type it like 192.168.1.10 or server.example:45454."),
+        "a fingerprint has 64 hex digits": _("A fingerprint has 64 hexadecimal digits."),
+    }
+    return texts.get(str(error), str(error))
+
+
 def not_text(error: ProtocolError) -> str:
     """Why octets are no text, from the words of ProtocolError."""
     if str(error) == "text is UTF-16":
@@ -190,15 +206,19 @@ def not_logged_in() -> CommandError:
     return CommandError(Trouble.REFUSED, _("Not logged in"))
 
 
-def no_server(host: str = "") -> CommandError:
+def no_server(host: str = "", *, own: bool = False) -> CommandError:
+    """`own`: the address leads to this computer itself, on every computer."""
     if host:
-        return CommandError(Trouble.NO_SERVER, _("No server answers at {address}").format(address=host))
+        text = _("No server answers at {address}")
+        if own:
+            text = _("No server answers at {address}, which is always this computer itself")
+        return CommandError(Trouble.NO_SERVER, text.format(address=host))
     return CommandError(Trouble.NO_SERVER, _("No server was found on this network"))
 
 
-def changed_identity(name: str) -> CommandError:
+def changed_identity(name: str) -> ChangedIdentity:
     text = _("The server {name} shows another identity than before. Do not go on; ask whoever runs it")
-    return CommandError(Trouble.IDENTITY, text.format(name=name))
+    return ChangedIdentity(text.format(name=name))
 
 
 def other_identity(name: str) -> CommandError:

@@ -19,6 +19,8 @@ WORD_COUNT = 8
 INVITE_MAX = 2048
 # Of one server. Honest need: one for each network that it is in, twice with IPv6.
 ADDRESSES_MAX = 8
+# Of a fingerprint in hex.
+DIGITS = 64
 HOST_MAX = 253
 LABEL_MAX = 63
 # Where a server listens, TCP and UDP, unless it is told otherwise: an address that is typed without a port means it.
@@ -46,11 +48,38 @@ _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3002: ord
 _AROUND_A_LINK = " <>\"'\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 
+# A scheme that only begins like ours is another version's.
+_BEGIN = r"lanchat[a-z0-9+.-]{0,16}:\s*/\s*/"
+_LINK_BEGIN = re.compile(_BEGIN, re.IGNORECASE)
+# Up to the last digit of the fingerprint; directly behind it may stand another link, and no letter or digit.
+_WHOLE_LINK = re.compile(
+    rf"{_BEGIN}(?:(?!{_BEGIN})[^#])*#(?:[\s:]*[0-9a-f]){{{DIGITS}}}(?!(?!lanchat)[0-9a-z])", re.IGNORECASE
+)
+
+
 def tidy_address(text: str) -> str:
     """An address or invite link that somebody typed or pasted, without what was copied along: unseen marks, quotation
-    marks, the line breaks of a mail in a link. Whether it is one is for the readers below."""
+    marks, the words around a link, the line breaks of a mail in it. Links that differ stay together. Whether it is one
+    is for the readers below."""
     text = IGNORED.sub("", clean_line(text)).translate(_NARROW).strip(_AROUND_A_LINK)
-    return "".join(text.split()) if text.startswith("lanchat:") else text
+    begin = _LINK_BEGIN.search(text)
+    if begin is None:
+        return text
+    whole = (_joined(found.group()) for found in _WHOLE_LINK.finditer(text))
+    if links := {link.lower(): link for link in whole}:
+        return "".join(links.values())
+    return _joined(begin.group()) + "".join(text[begin.end() :].split(maxsplit=1)[:1])
+
+
+def _joined(link: str) -> str:
+    """Without blanks, its scheme in lower case."""
+    scheme, colon, rest = "".join(link.split()).partition(":")
+    return f"{scheme.lower()}{colon}{rest}"
+
+
+def is_invite(text: str) -> bool:
+    """Whether a tidied text is meant as an invite link, also a broken one or another version's."""
+    return _LINK_BEGIN.match(text) is not None
 
 
 def tidy_fingerprint(text: str) -> str:
@@ -66,7 +95,7 @@ def fingerprint_words(fingerprint: str) -> str:
 def clean_fingerprint(text: str) -> str:
     """64 lower-case hex digits; colons and blanks between them are dropped; raises ProtocolError."""
     digits = text.replace(":", "").replace(" ", "").strip().lower()
-    if len(digits) != 64 or any(char not in "0123456789abcdef" for char in digits):
+    if len(digits) != DIGITS or any(char not in "0123456789abcdef" for char in digits):
         raise ProtocolError("a fingerprint has 64 hex digits")
     return digits
 
@@ -82,16 +111,25 @@ def _in_link(host: str) -> str:
 
 
 def parse_invite_untrusted(link: str) -> Invite:
-    """Take an invite link apart; raises ProtocolError."""
+    """Take an invite link apart; raises ProtocolError, whose text says what is wrong."""
     link = link.strip()
     if len(link) > INVITE_MAX:
-        raise ProtocolError("not an invite link")
+        raise ProtocolError("invite link too long" if is_invite(link) else "not an invite link")
+    if len(_LINK_BEGIN.findall(link)) > 1:
+        raise ProtocolError("several invite links")
     place, _hash, fragment = link.partition("#")
     place, _mark, query = place.partition("?")
+    if is_invite(link) and len(fragment) < DIGITS:
+        raise ProtocolError("invite link cut short")
     parts, host, port = _split(place, "not an invite link")
-    if parts.scheme != "lanchat" or not port or parts.path not in ("", "/") or not _is_plain(link):
+    if is_invite(link) and (parts.scheme != "lanchat" or parts.path not in ("", "/")):
+        raise ProtocolError("invite link of another version")
+    if parts.scheme != "lanchat" or not port or not _is_plain(link):
         raise ProtocolError("not an invite link")
-    return Invite(host, port, clean_fingerprint(fragment), _others(query, (host, port)))
+    try:
+        return Invite(host, port, clean_fingerprint(fragment), _others(query, (host, port)))
+    except ProtocolError:
+        raise ProtocolError("not an invite link") from None
 
 
 def _others(query: str, first: tuple[str, int]) -> tuple[tuple[str, int], ...]:

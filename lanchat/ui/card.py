@@ -9,7 +9,7 @@ from typing import Protocol
 from lanchat.i18n import _, language
 from lanchat.ui import glyphs
 from lanchat.ui.entry import EntryFlow
-from lanchat.ui.entry_model import EntryModel
+from lanchat.ui.entry_model import EntryModel, FieldName
 from lanchat.ui.parts import Part
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Field, Toolkit
@@ -47,6 +47,8 @@ class Card:
         self.body.pack(fill="both", expand=True)
         self._says = tools.label(self.body, "", Look.ERROR, self.width)
         self._fields: list[Field] = []
+        self._by_name: dict[FieldName, Field] = {}
+        self._complained: tuple[str, FieldName | None] = ("", None)
         self._buttons: list[ttk.Button] = []
         self.build()
         self.update()
@@ -97,12 +99,21 @@ class Card:
             tools.label(self.body, below, Look.MUTED, self.width).pack(anchor="w", pady=(0, px(14)))
 
     def field(
-        self, name: str, value: str = "", *, secret: bool = False, hint: str = "", master: tk.Misc | None = None
+        self,
+        name: str,
+        value: str = "",
+        *,
+        about: FieldName,
+        secret: bool = False,
+        hint: str = "",
+        master: tk.Misc | None = None,
     ) -> Field:
+        """`about`: whose problems are shown below it."""
         field = Field(self.tools, master or self.body, name, value, secret=secret, hint=hint)
         if master is None:
             field.frame.pack(fill="x", pady=(0, self.tools.px(10)))
         self._fields.append(field)
+        self._by_name[about] = field
         return field
 
     def submit(self, text: str, command: Callable[[], None], icon: str = "") -> ttk.Button:
@@ -151,7 +162,8 @@ class Card:
     def update(self, part: Part = Part.ENTRY) -> None:
         """Shows errors, results and what is being waited for."""
         model = self.model
-        text = model.busy or model.error or model.done
+        at = self._by_name.get(model.field) if model.error and model.field else None
+        text = model.busy or ("" if at else model.error) or model.done
         look = Look.MUTED if model.busy else Look.ERROR if model.error else Look.DONE
         self._says.configure(text=glyphs.inline(text), style=look.value)
         if not self._says.winfo_manager():
@@ -160,3 +172,9 @@ class Card:
             field.enable(not model.busy)
         for button in self._buttons:
             button.state(["disabled" if model.busy else "!disabled"])
+        for field in self._fields:
+            field.complain(model.error if field is at else "")
+        complained = (model.error, model.field)
+        if at and complained != self._complained:
+            at.focus()
+        self._complained = complained

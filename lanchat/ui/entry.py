@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from lanchat.i18n import _
 from lanchat.net import api
-from lanchat.net.api import CommandError, Server, ServerOffer, Trouble, Trust
-from lanchat.protocol.identity import parse_invite_untrusted, tidy_address
+from lanchat.net.api import ChangedIdentity, CommandError, Server, ServerOffer, Trouble, Trust
+from lanchat.protocol.identity import is_invite, parse_invite_untrusted, tidy_address
 from lanchat.protocol.names import tidy_name
-from lanchat.protocol.wire import Registration, Setup
+from lanchat.protocol.wire import Code, Registration, Setup
 from lanchat.ui.engine import Desk
-from lanchat.ui.entry_model import EntryModel, Page, Wishes
+from lanchat.ui.entry_model import EntryModel, FieldName, Page, Wishes
 from lanchat.ui.forms import NewAccount, address_problem, password_problem, user_problem
 from lanchat.ui.parts import Part
 
@@ -22,6 +22,18 @@ _SEARCH_AGAIN_MS = 1500
 _RETRY_MS = 3000
 _ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
 _SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
+# Which field a refusal is about.
+_FIELDS = {
+    Code.BAD_CREDENTIALS: FieldName.PASSWORD,
+    Code.NAME_TAKEN: FieldName.USER,
+    Code.NAME_INVALID: FieldName.USER,
+    Code.PASSWORD_INVALID: FieldName.PASSWORD,
+    Code.EMAIL_INVALID: FieldName.EMAIL,
+    Code.INVITE_INVALID: FieldName.INVITE_CODE,
+    Code.SETUP_INVALID: FieldName.SETUP_CODE,
+    Code.SETUP_NEEDED: FieldName.SETUP_CODE,
+    Code.RECOVERY_INVALID: FieldName.RECOVERY_CODE,
+}
 
 
 class EntryFlow:
@@ -39,6 +51,7 @@ class EntryFlow:
         self._desk = new_desk()
         self._searching = False
         self._left_out = False
+        self._typed = False  # what is connected to was typed or pasted, not found
         self._changed = changed
         self._later = later
         self._wishes = Wishes()
@@ -104,13 +117,13 @@ class EntryFlow:
 
     # Servers
 
-    def show_servers(self, error: str = "") -> None:
+    def show_servers(self, error: str = "", field: FieldName | None = None) -> None:
         """The list, and a search that goes on while it is shown."""
         self._desk.close()
         self._desk = self._new_desk()
         self._searching = False
         self.model.offer = self.model.server = None
-        self._go(Page.SERVERS, error=error)
+        self._go(Page.SERVERS, error=error, field=field)
         self._search()
 
     def _search(self) -> None:
@@ -159,10 +172,13 @@ class EntryFlow:
         """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the
         search said that it is called."""
         address = tidy_address(address)
+        self._typed = bool(address) and not name
+        if self._typed:
+            self.model.address = address
         if problem := address_problem(address):
-            self._go(Page.SERVERS, error=problem)
+            self._go(Page.SERVERS, error=problem, field=FieldName.ADDRESS)
             return
-        invite = address if address.startswith("lanchat:") else ""
+        invite = address if is_invite(address) else ""
         wishes = self._wishes
         command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
         shown = name or (parse_invite_untrusted(invite).host if invite else address)
@@ -170,12 +186,15 @@ class EntryFlow:
         self._desk.ask(command, self._connected, self._not_connected)
 
     def _not_connected(self, error: CommandError) -> None:
-        if error.trouble is Trouble.IDENTITY:
+        # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
+        linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
+        if error.trouble is Trouble.IDENTITY and not linked:
             self._stop_here(error)
             return
-        self._failed(error)
+        field = FieldName.ADDRESS if self._typed else None
+        self._failed(error, field)
         if self.model.page is not Page.SERVERS:
-            self.show_servers(error.text)
+            self.show_servers(error.text, field)
         else:
             self._search()
 
@@ -204,6 +223,7 @@ class EntryFlow:
 
     def _offered(self, offer: ServerOffer) -> None:
         self.model.offer, self.model.server = offer, offer.server
+        self.model.address = ""
         wanted = self._wishes.user
         if offer.remembered and (not wanted or wanted == offer.remembered):
             self.model.user = offer.remembered
@@ -224,8 +244,10 @@ class EntryFlow:
         self._go(page)
 
     def log_in(self, user: str, password: str, remember: bool) -> None:
-        if problem := user_problem(user) or ("" if password else _("Please type your password.")):
-            self._problem(problem)
+        if not self._is_user(user):
+            return
+        if not password:
+            self._problem(_("Please type your password."), FieldName.PASSWORD)
             return
         self.model.user = user = tidy_name(user, joiners=False)
         self._busy(_("Logging in…"))
@@ -233,7 +255,7 @@ class EntryFlow:
 
     def register(self, form: NewAccount) -> None:
         if problem := form.problem(self.needs_invite, self.needs_setup_code):
-            self._problem(problem)
+            self._problem(*problem)
             return
         self.model.user = tidy_name(form.user, joiners=False)
         self._busy(_("Creating the account…"))
@@ -252,8 +274,7 @@ class EntryFlow:
         self._go(Page.CHAT)
 
     def recover(self, user: str) -> None:
-        if problem := user_problem(user):
-            self._problem(problem)
+        if not self._is_user(user):
             return
         self.model.user = tidy_name(user, joiners=False)
         self._busy(_("Asking the server for a code…"))
@@ -265,16 +286,18 @@ class EntryFlow:
 
     def have_code(self, user: str) -> None:
         """The code came another way, or earlier."""
-        if problem := user_problem(user):
-            self._problem(problem)
+        if not self._is_user(user):
             return
         self.model.user = tidy_name(user, joiners=False)
         self._go(Page.RECOVER_CODE)
 
     def recover_with(self, code: str, password: str, again: str) -> None:
-        problem = "" if code.strip() else _("Please type the code from the e-mail.")
-        if problem := problem or password_problem(password, again):
-            self._problem(problem)
+        if not code.strip():
+            self._problem(_("Please type the code from the e-mail."), FieldName.RECOVERY_CODE)
+            return
+        if problem := password_problem(password, again):
+            alone = password_problem(password, password)
+            self._problem(problem, FieldName.PASSWORD if alone else FieldName.AGAIN)
             return
         self._busy(_("Setting the new password…"))
         command = api.RecoverConfirm(self.model.user, code.strip(), password)
@@ -282,6 +305,13 @@ class EntryFlow:
 
     def _recovered(self) -> None:
         self._go(Page.LOGIN, done=_("The new password is set. Log in with it."))
+
+    def _is_user(self, user: str) -> bool:
+        """Whether it may be a user name; says what is wrong with it."""
+        problem = user_problem(user)
+        if problem:
+            self._problem(problem, FieldName.USER)
+        return not problem
 
     @property
     def needs_invite(self) -> bool:
@@ -307,24 +337,25 @@ class EntryFlow:
 
     # The model
 
-    def _go(self, page: Page, error: str = "", done: str = "") -> None:
+    def _go(self, page: Page, error: str = "", done: str = "", field: FieldName | None = None) -> None:
         self.model.page, self.model.busy, self.model.error, self.model.done = page, "", error, done
+        self.model.field = field
         self._changed(Part.PAGE | Part.ENTRY)
 
     def _busy(self, text: str) -> None:
-        self.model.busy, self.model.error, self.model.done = text, "", ""
+        self.model.busy, self.model.error, self.model.done, self.model.field = text, "", "", None
         self._changed(Part.ENTRY)
 
-    def _problem(self, text: str) -> None:
-        self.model.error, self.model.done = text, ""
+    def _problem(self, text: str, field: FieldName | None = None) -> None:
+        self.model.error, self.model.done, self.model.field = text, "", field
         self._changed(Part.ENTRY)
 
-    def _failed(self, error: CommandError) -> None:
+    def _failed(self, error: CommandError, field: FieldName | None = None) -> None:
         text = error.text
         if error.retry_s >= 1:
             text = _("{problem} Try again in {n} s.").format(problem=text, n=round(error.retry_s))
         self.model.busy = ""
-        self._problem(text)
+        self._problem(text, field or (_FIELDS.get(error.code) if error.code else None))
 
     def close(self) -> None:
         """Answers that are still under way change nothing any more."""

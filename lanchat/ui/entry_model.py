@@ -1,6 +1,7 @@
 """What the pages before the conversation show. No Tk, no network."""
 
 import enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,27 @@ class Page(enum.Enum):
     CHAT = enum.auto()
 
 
+class FieldName(enum.Enum):
+    """A field of a form, for what is wrong with what stands in it."""
+
+    ADDRESS = enum.auto()
+    USER = enum.auto()
+    DISPLAY_NAME = enum.auto()
+    PASSWORD = enum.auto()
+    AGAIN = enum.auto()
+    EMAIL = enum.auto()
+    INVITE_CODE = enum.auto()
+    SETUP_CODE = enum.auto()
+    RECOVERY_CODE = enum.auto()
+
+
+class Problem(NamedTuple):
+    """What is wrong, in plain words, and the field that it is about."""
+
+    text: str
+    field: FieldName
+
+
 class Wishes(msgspec.Struct, frozen=True):
     """What the command line asked for."""
 
@@ -35,7 +57,8 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 class EntryModel(msgspec.Struct):
-    """What the pages before the conversation show. `busy`: what is being waited for; `error`, `done`: how it ended."""
+    """What the pages before the conversation show. `busy`: what is being waited for; `error`, `done`: how it ended;
+    `field`: what the error is about; `address`: the address or link that was tried last."""
 
     page: Page = Page.SERVERS
     servers: dict[tuple[str, str, int], Server] = {}
@@ -47,6 +70,8 @@ class EntryModel(msgspec.Struct):
     busy: str = ""
     error: str = ""
     done: str = ""
+    field: FieldName | None = None
+    address: str = ""
     seen: dict[tuple[str, str, int], int] = {}
     round: int = 0
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lanchat.i18n import _
 from lanchat.net.words import (
+    address_rule,
     bad_character,
     display_name_rule,
     email_rule,
@@ -16,7 +17,7 @@ from lanchat.net.words import (
 )
 from lanchat.protocol.concealed import Concealing
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import parse_address, parse_invite_untrusted, tidy_address
+from lanchat.protocol.identity import DEFAULT_PORT, is_invite, parse_address, parse_invite_untrusted, tidy_address
 from lanchat.protocol.names import (
     check_password,
     clean_display_name,
@@ -26,6 +27,7 @@ from lanchat.protocol.names import (
     tidy_name,
 )
 from lanchat.protocol.text import TextError
+from lanchat.ui.entry_model import FieldName, Problem
 
 
 class NewAccount(Concealing, frozen=True):
@@ -42,17 +44,20 @@ class NewAccount(Concealing, frozen=True):
     remember: bool = True
     setup_code: str = ""
 
-    def problem(self, needs_invite: bool, needs_setup: bool = False) -> str:
-        """What is wrong with it, in plain words; empty: nothing."""
-        if problem := user_problem(self.user) or password_problem(self.password, self.again):
-            return problem
-        if problem := profile_problem(self.display_name, self.email):
-            return problem
+    def problem(self, needs_invite: bool, needs_setup: bool = False) -> Problem | None:
+        """The first thing that is wrong with it."""
+        problems = {
+            FieldName.USER: user_problem(self.user),
+            FieldName.PASSWORD: password_problem(self.password, self.password),
+            FieldName.AGAIN: password_problem(self.password, self.again),
+            FieldName.DISPLAY_NAME: profile_problem(self.display_name, ""),
+            FieldName.EMAIL: profile_problem("", self.email),
+        }
         if needs_invite and not _plain(self.invite_code):
-            return _("This server needs an invite code. Ask the person who runs it.")
+            problems[FieldName.INVITE_CODE] = _("This server needs an invite code. Ask the person who runs it.")
         if needs_setup and not self.setup_code.strip():
-            return _("Please type the set-up code that the server shows.")
-        return ""
+            problems[FieldName.SETUP_CODE] = _("Please type the set-up code that the server shows.")
+        return next((Problem(text, field) for field, text in problems.items() if text), None)
 
 
 def profile_problem(display_name: str, email: str) -> str:
@@ -102,22 +107,16 @@ def _name_problem(clean: Callable[[str], str], name: str, rule: str) -> str:
     return ""
 
 
-def _fails(check: Callable[[str], object], text: str) -> bool:
-    try:
-        check(text)
-    except ProtocolError:
-        return True
-    return False
-
-
 def address_problem(address: str) -> str:
     """What is wrong with a typed address or link; empty: nothing, also for no address at all."""
     address = tidy_address(address)
-    if address.startswith("lanchat:"):
-        if _fails(parse_invite_untrusted, address):
-            return _("This invite link is not complete. Copy it again, from lanchat:// to its end.")
-    elif address and _fails(lambda text: parse_address(text, 1), address):
-        return _("This is not an address. Type it like 192.168.1.10 or server.example:45454.")
+    try:
+        if is_invite(address):
+            parse_invite_untrusted(address)
+        elif address:
+            parse_address(address, DEFAULT_PORT)
+    except ProtocolError as error:
+        return address_rule(error)
     return ""
 
 

@@ -5,7 +5,7 @@ import tkinter.ttk as ttk
 
 from lanchat.i18n import _
 from lanchat.ui.card import Card
-from lanchat.ui.entry_model import Page
+from lanchat.ui.entry_model import FieldName, Page
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Toolkit
 
@@ -14,8 +14,8 @@ class LoginPage(Card):
     def build(self) -> None:
         self.heading(_("Log in"))
         self.server_line()
-        self._user = self.field(_("User name"), self.model.user)
-        self._password = self.field(_("Password"), secret=True)
+        self._user = self.field(_("User name"), self.model.user, about=FieldName.USER)
+        self._password = self.field(_("Password"), secret=True, about=FieldName.PASSWORD)
         self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
         self.submit(_("Log in"), self._log_in)
         self._links()

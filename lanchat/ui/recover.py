@@ -2,7 +2,7 @@
 
 from lanchat.i18n import _
 from lanchat.ui.card import Card
-from lanchat.ui.entry_model import Page
+from lanchat.ui.entry_model import FieldName, Page
 from lanchat.ui.styles import Look
 
 
@@ -16,7 +16,7 @@ class RecoverPage(Card):
         else:
             below = _("This server sends no e-mail. Ask the person who runs it for a code.")
         self.heading(_("Forgot password?"), below)
-        self._user = self.field(_("User name"), self.model.user)
+        self._user = self.field(_("User name"), self.model.user, about=FieldName.USER)
         if mail:
             self.submit(_("Send me a code"), lambda: self.flow.recover(self._user.get()))
             self.link(self.body, _("I have a code already"), self._have_code).pack(anchor="w")
@@ -33,9 +33,9 @@ class RecoverCodePage(Card):
 
     def build(self) -> None:
         self.heading(_("A new password"), _("for {user}").format(user=self.model.user))
-        self._code = self.field(_("Code"))
-        self._password = self.field(_("New password, 8 characters or more"), secret=True)
-        self._again = self.field(_("The password again"), secret=True)
+        self._code = self.field(_("Code"), about=FieldName.RECOVERY_CODE)
+        self._password = self.field(_("New password, 8 characters or more"), secret=True, about=FieldName.PASSWORD)
+        self._again = self.field(_("The password again"), secret=True, about=FieldName.AGAIN)
         self.submit(_("Set the new password"), self._set)
         self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.RECOVER), Look.LINK).pack(anchor="w")
 

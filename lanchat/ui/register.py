@@ -5,7 +5,7 @@ import tkinter.ttk as ttk
 from lanchat.i18n import _
 from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.ui.card import Card
-from lanchat.ui.entry_model import Page
+from lanchat.ui.entry_model import FieldName, Page
 from lanchat.ui.forms import NewAccount
 from lanchat.ui.login import checkbox
 from lanchat.ui.styles import Look
@@ -25,18 +25,23 @@ class RegisterPage(Card):
         grid = ttk.Frame(self.body)
         grid.pack(fill="x")
         grid.columnconfigure((0, 1), weight=1, uniform="fields")
-        self._user = self.field(_("User name"), self.model.user, master=grid)
-        self._display = self.field(_("Name that others see (optional)"), master=grid)
+        self._user = self.field(_("User name"), self.model.user, about=FieldName.USER, master=grid)
+        self._display = self.field(_("Name that others see (optional)"), about=FieldName.DISPLAY_NAME, master=grid)
         self._display.limit = DISPLAY_NAME_MAX
-        self._password = self.field(_("Password, 8 characters or more"), secret=True, master=grid)
-        self._again = self.field(_("The password again"), secret=True, master=grid)
-        self._email = self.field(_("E-mail (optional)"), master=grid)
-        self._invite: Field | None = self.field(_("Invite code"), master=grid) if self.flow.needs_invite else None
-        needs_code = self.flow.needs_setup_code
-        self._setup: Field | None = self.field(_("Set-up code"), master=grid) if needs_code else None
+        self._password = self.field(
+            _("Password, 8 characters or more"), about=FieldName.PASSWORD, secret=True, master=grid
+        )
+        self._again = self.field(_("The password again"), about=FieldName.AGAIN, secret=True, master=grid)
+        self._email = self.field(_("E-mail (optional)"), about=FieldName.EMAIL, master=grid)
+        self._invite: Field | None = None
+        self._setup: Field | None = None
+        if self.flow.needs_invite:
+            self._invite = self.field(_("Invite code"), about=FieldName.INVITE_CODE, master=grid)
+        if self.flow.needs_setup_code:
+            self._setup = self.field(_("Set-up code"), about=FieldName.SETUP_CODE, master=grid)
         for number, field in enumerate(self._fields):
             side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
-            field.frame.grid(row=number // 2, column=number % 2, sticky="ew", padx=side, pady=(0, px(10)))
+            field.frame.grid(row=number // 2, column=number % 2, sticky="new", padx=side, pady=(0, px(10)))
         hint = _("The e-mail address is only used when you forget your password.")
         self.tools.label(self.body, hint, Look.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
         self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)

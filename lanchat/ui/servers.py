@@ -5,6 +5,7 @@ from collections.abc import Hashable
 
 from lanchat.i18n import _
 from lanchat.ui.card import Card
+from lanchat.ui.entry_model import FieldName
 from lanchat.ui.parts import Part
 from lanchat.ui.roster import ServerKey, server_rows
 from lanchat.ui.rowlist import RowList
@@ -24,12 +25,16 @@ class ServersPage(Card):
         self._found = tools.label(self.body, "", Look.SMALL, 400)
         self._found.pack(anchor="w", pady=(px(6), px(16)))
         self._address = self.field(
-            _("Another server"), hint=_("An address like 192.168.1.10, or an invite link that begins with lanchat://")
+            _("Another server"),
+            self.model.address,
+            about=FieldName.ADDRESS,
+            hint=_("An address like 192.168.1.10, or an invite link that begins with lanchat://"),
         )
+        self._tried = self.model.address
         self.submit(_("Connect"), self._connect)
 
     def focus(self) -> None:
-        if self.model.servers:
+        if self.model.servers and self.model.field is not FieldName.ADDRESS:
             self._list.canvas.focus_set()
         else:
             self._address.focus()
@@ -51,6 +56,10 @@ class ServersPage(Card):
             self._address.focus()
 
     def update(self, part: Part = Part.ENTRY) -> None:
+        if self.model.address != self._tried:  # named on the command line
+            self._tried = self.model.address
+            if not self._address.get():
+                self._address.set(self._tried)
         super().update(part)
         self._list.show(server_rows(self.model.listed()))
         self._found.configure(text=self._search_text())

@@ -106,6 +106,8 @@ class Field:
         self.limit = PASTED_MAX  # of what is offered then
         self._offer: Offer | None = None
         self._tools = tools
+        self._complaint = tools.label(self.frame, "", Look.ERROR)
+        self.frame.bind("<Configure>", self._wrap)
         self._text = EntryText(self.entry, secret=secret, too_long=self._too_long)
         self.set(value)
 
@@ -119,6 +121,19 @@ class Field:
     def focus(self) -> None:
         self.entry.focus_set()
         self.entry.icursor("end")
+
+    def complain(self, text: str) -> None:
+        """Says below the entry what is wrong with what stands in it; empty: nothing."""
+        if glyphs.inline(text) == str(self._complaint.cget("text")):
+            return
+        self._complaint.configure(text=glyphs.inline(text))
+        if text:
+            self._complaint.pack(anchor="w", after=self.entry, pady=(self._tools.px(3), 0))
+        else:
+            self._complaint.pack_forget()
+
+    def _wrap(self, event: "tk.Event[tk.Misc]") -> None:
+        self._complaint.configure(wraplength=max(event.width - self._tools.px(4), 1))
 
     def _too_long(self, pasted: str) -> None:
         part = first_part(pasted, self.limit - len(self.get()), _FIELD_OCTETS_MAX)

@@ -25,6 +25,7 @@ from msgspec.structs import asdict, replace
 from lanchat.net import api
 from lanchat.net.api import (
     Account,
+    ChangedIdentity,
     CommandError,
     Line,
     MemberReceipt,
@@ -250,7 +251,7 @@ class FakeEngine:
         if command.address.startswith("10.0.0.99"):
             raise CommandError(Trouble.NO_SERVER, "Nobody answers at 10.0.0.99")
         if self.scenario.trust is Trust.CHANGED:
-            raise CommandError(Trouble.IDENTITY, "The server's key is another one than before")
+            raise ChangedIdentity("The server's key is another one than before")
         self.emit(StateChanged(State.CONNECTING))
         if self.scenario.remembered:
             return replace(self._server(), trust=Trust.PINNED)
