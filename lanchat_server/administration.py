@@ -90,6 +90,8 @@ def _refusal(refused: Refused, arguments: dict[str, Any]) -> str:
         return _("There is a user {name} already").format(name=arguments.get("user", ""))
     if refused.code is Code.NOT_ALLOWED:
         return _("The general room is never archived or deleted, and a direct conversation never archived")
+    if refused.code is Code.SETUP_INVALID:
+        return _("The first account was made already, and is the administrator's")
     if refused.code is Code.LAST_ADMINISTRATOR:
         return _("{name} is the last administrator").format(name=arguments.get("user", ""))
     return refused.text
@@ -144,7 +146,13 @@ async def _add(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     email = _chosen(clean_email, email, email_rule) if email else ""
     password = _new_password(str(arguments.get("password", "")))
     new = accounts.NewUser(name, display_name, email, await host.hasher.hash(password), _role(arguments))
-    user = await host.transact(lambda tx: accounts.add_user(tx, host.directory, new, host.wall_ms()))
+
+    def job(tx: Transaction) -> Change[UserRow]:
+        if arguments.get("only_first") and host.directory.users:
+            raise Refused(Code.SETUP_INVALID, "there is an account")
+        return accounts.add_user(tx, host.directory, new, host.wall_ms())
+
+    user = await host.transact(job)
     host.added(user)
     return _row(host, user)
 

@@ -60,7 +60,9 @@ class _Window:
         self._model = Model(config.name)
         self._closing_until = 0.0
         self._close_asked = False
-        self._view = ServerView(root, dark, log, Actions(self._start, self._stop, self._close_by_hand))
+        self._view = ServerView(
+            root, dark, log, Actions(self._start, self._stop, self._close_by_hand, self._make_first)
+        )
 
     @property
     def failed(self) -> bool:
@@ -91,6 +93,11 @@ class _Window:
             self._model.ask_stop()
             self._thread.stop()
             self._view.show(self._model)
+
+    def _make_first(self, user: str, password: str, again: str) -> None:
+        if self._model.ask_first(user, password, again):
+            self._thread.make_first(user, password)
+        self._view.show(self._model)
 
     def _may_stop(self) -> bool:
         """Asks when somebody is connected."""

@@ -13,9 +13,13 @@ import msgspec
 
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.identity import parse_invite_untrusted
+from lanchat.protocol.limits import USER_NAME_MAX
+from lanchat.protocol.names import inert
+from lanchat.ui.entry_model import FieldName, Problem
+from lanchat.ui.forms import NewAccount
 from lanchat_server.figures_text import storage_lines, storage_warning
 from lanchat_server.service.server import Ready
-from lanchat_server.window_thread import Ended, Event, Figures, Running
+from lanchat_server.window_thread import Ended, Event, Figures, FirstAccount, Running
 
 
 class State(enum.Enum):
@@ -45,9 +49,13 @@ class Model(msgspec.Struct):
     problem: str = ""
     identity: Identity | None = None
     status: Mapping[str, Any] = {}
+    making_first: bool = False
+    first_problem: Problem | None = None
+    first_line: str = ""  # how the making of the first account ended
 
     def start(self) -> None:
         self.state, self.problem, self.identity, self.status = State.STARTING, "", None, {}
+        self.making_first, self.first_problem, self.first_line = False, None, ""
 
     def ask_stop(self) -> None:
         self.state = State.STOPPING
@@ -62,6 +70,31 @@ class Model(msgspec.Struct):
                 self.state = State.RUNNING
         elif isinstance(event, Figures):
             self.status = event.status
+        else:
+            self._take_first(event)
+
+    def _take_first(self, event: FirstAccount) -> None:
+        self.making_first = False
+        if event.problem and event.open:
+            self.first_problem = Problem(event.problem, FieldName.USER)
+            return
+        text = _("{user} is the administrator of this server.")
+        if event.problem:
+            text = _("The account {user} was not made: somebody else made the first one, and is the administrator.")
+        self.first_line = text.format(user=inert(event.user, USER_NAME_MAX))
+
+    def ask_first(self, user: str, password: str, again: str) -> bool:
+        """Whether the first account may be asked for like this; says what is wrong."""
+        if self.making_first or not self.needs_first:
+            return False
+        self.first_problem = NewAccount(user, password, again).problem(needs_invite=False)
+        self.making_first = self.first_problem is None
+        return self.making_first
+
+    @property
+    def needs_first(self) -> bool:
+        """Whether there is no account yet."""
+        return self.state is State.RUNNING and bool(self.status.get("setup_code")) and not self.first_line
 
     @property
     def title(self) -> str:
@@ -107,13 +140,15 @@ class Model(msgspec.Struct):
         return ". ".join([warning, *storage_lines(report)[:1]]) if warning else ""
 
     def setup_line(self) -> str:
-        """How the first account is made; empty when there is one."""
+        """How the first account is made, or who has it since; empty when there was one before."""
+        if self.first_line:
+            return self.first_line
         code = self.status.get("setup_code", "")
         if not code:
             return ""
         text = _(
-            "There is no account yet, and the first one is the administrator's. Make it with LAN Chat on this computer,"
-            " or on another one with this set-up code: {code}"
+            "There is no account yet, and the first one is the administrator's. Make it here or with LAN Chat on this"
+            " computer, or on another one with this set-up code: {code}"
         )
         return text.format(code=code)
 

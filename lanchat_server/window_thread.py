@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lanchat.i18n import _
+from lanchat_server.administration import AdminError
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import StartError
@@ -45,13 +46,22 @@ class Figures(msgspec.Struct, frozen=True):
     status: Mapping[str, Any]
 
 
+class FirstAccount(msgspec.Struct, frozen=True):
+    """How the making of the first account ended. `problem`: one line for a person; empty when `user` is the
+    administrator now. `open`: there is still no account."""
+
+    user: str
+    problem: str = ""
+    open: bool = False
+
+
 class Ended(msgspec.Struct, frozen=True):
     """It does not serve any more. `problem`: one line for a person; empty after an orderly stop."""
 
     problem: str = ""
 
 
-Event = Running | Figures | Ended
+Event = Running | Figures | FirstAccount | Ended
 
 
 class ServerThread:
@@ -65,6 +75,7 @@ class ServerThread:
         self._stop_asked = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._ready: Ready | None = None
         # A daemon: should the goodbye hang, the window may still be closed.
         self._thread = threading.Thread(target=self._main, name="service", daemon=True)
 
@@ -78,6 +89,31 @@ class ServerThread:
             if self._loop is not None and self._stop is not None:
                 with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                     self._loop.call_soon_threadsafe(self._stop.set)
+
+    def make_first(self, user: str, password: str) -> None:
+        """Ask it to make the administrator's account, while there is none: FirstAccount tells how that ended. Returns
+        at once, from any thread."""
+        with self._lock:
+            if self._loop is not None and self._ready is not None:
+                work = self._make_first(self._ready, user, password)
+                try:
+                    asyncio.run_coroutine_threadsafe(work, self._loop)
+                except RuntimeError:  # the loop ended meanwhile
+                    work.close()
+
+    async def _make_first(self, ready: Ready, user: str, password: str) -> None:
+        arguments = {"user": user, "password": password, "role": "administrator", "only_first": True}
+        try:
+            made = await ready.operate("users.add", arguments)
+        except (AdminError, StoreError) as error:
+            problem = str(error)
+        except Exception:
+            _log.exception("the first account was not made")
+            problem = _("The account was not made because of an error in the server. The log below says where.")
+        else:
+            self._events.put(FirstAccount(made["name"]))
+            return
+        self._events.put(FirstAccount(user, problem, bool(ready.status().get("setup_code"))))
 
     def join(self, timeout: float) -> bool:
         """Whether it ended within `timeout` seconds."""
@@ -109,6 +145,8 @@ class ServerThread:
         looking: list[asyncio.Task[None]] = []
 
         def on_ready(ready: Ready) -> None:
+            with self._lock:
+                self._ready = ready
             self._events.put(Running(ready))
             looking.append(asyncio.create_task(self._look(ready)))
 

@@ -20,6 +20,7 @@ from lanchat.ui import shortcuts
 from lanchat.ui.entry_text import EntryText
 from lanchat.ui.glyphs import inline, one_line
 from lanchat.ui.theme import DARK, LIGHT, Palette
+from lanchat_server.window_first import FirstAccountForm
 from lanchat_server.window_log import LINES_MAX, Line, WindowLog
 from lanchat_server.window_model import Identity, Model, State
 
@@ -50,6 +51,7 @@ class Actions(msgspec.Struct, frozen=True):
     start: Callable[[], None]
     stop: Callable[[], None]
     close: Callable[[], None]
+    make_first: Callable[[str, str, str], None]
 
 
 def make_root(dark: bool) -> Any:
@@ -109,6 +111,11 @@ class ServerView:
         self._show_online(model)
         _set(self._figures, model.figures_line())
         self._show_setup(model.setup_line())
+        self._first.show(model.needs_first, model.making_first, model.first_problem)
+        if model.needs_first:
+            self._first.frame.grid(row=9, column=0, columnspan=2, sticky="ew", pady=(_GAP, 0))
+        else:
+            self._first.frame.grid_remove()
         self._log.refresh()
 
     # --- Header ------------------------------------------------------------------------------------------------------
@@ -176,6 +183,7 @@ class ServerView:
         self._copy.grid(row=0, column=1)
 
         self._setup = _wrapping(ttk.Label(box, font=_font(11, bold=True), justify="left"))
+        self._first = FirstAccountForm(box, self._actions.make_first)
 
     def _show_setup(self, line: str) -> None:
         _set(self._setup, line)
@@ -267,6 +275,7 @@ class ServerView:
             selectbackground=palette.row_selected,
             selectforeground=palette.on_row_selected,
         )
+        self._first.paint(palette)
         self._log.paint(palette)
 
 

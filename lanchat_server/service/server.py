@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.sqlstore import this_process
 
 T = TypeVar("T")
+Operate = Callable[[str, dict[str, Any]], Awaitable[Any]]
 BACKLOG = 256
 # All addresses, of both families where IPv6 works.
 _EVERYWHERE = ("", "::")
@@ -55,7 +56,8 @@ log = logging.getLogger(__name__)
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What a server says when it serves. `status` is for the thread of the service. `setup_code`: what the first
+    """What a server says when it serves. `status` and `operate`, which runs an administrator's operation, are for the
+    thread of the service. `setup_code`: what the first
     account can be made with from other computers; empty when there are accounts."""
 
     name: str
@@ -65,6 +67,7 @@ class Ready(msgspec.Struct, frozen=True):
     invite: str
     addresses: tuple[str, ...]
     status: Callable[[], dict[str, Any]]
+    operate: Operate
     setup_code: str = ""
 
 
@@ -133,7 +136,8 @@ async def _run(
         acceptor.start()
         stack.push_async_callback(acceptor.close)
         host = _Host(service, store)
-        admin = AdminChannel(config.data_dir, lambda name, arguments: operate(host, name, arguments))
+        operation = partial(operate, host)
+        admin = AdminChannel(config.data_dir, operation)
         await admin.start()
         stack.callback(admin.close)
         await _start_extras(config, service, port, stack)
@@ -142,7 +146,7 @@ async def _run(
         stack.callback(service.background(erase_deleted(service)).cancel)
         service.wake()
         _spare_collections()
-        on_ready(_ready(config, service, port))
+        on_ready(_ready(config, service, port, operation))
         await stopped.wait()
         log.info("stopping")
 
@@ -208,7 +212,7 @@ def _context(keys: Any) -> ssl.SSLContext:
         raise StartError(_("The server's key cannot be used: {error}").format(error=error)) from error
 
 
-def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
+def _ready(config: ServerConfig, service: Service, port: int, operation: Operate) -> Ready:
     fingerprint = service.keys.fingerprint
     addresses = _addresses(config)
     hosts = (config.public_host,) if config.public_host else addresses
@@ -216,7 +220,7 @@ def _ready(config: ServerConfig, service: Service, port: int) -> Ready:
     words, code = fingerprint_words(fingerprint), service.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
-    return Ready(config.name, port, fingerprint, words, invite, addresses, service.status, code)
+    return Ready(config.name, port, fingerprint, words, invite, addresses, service.status, operation, code)
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:

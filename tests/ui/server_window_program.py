@@ -44,7 +44,7 @@ def facts(root: tk.Misc) -> dict[str, Any]:
         elif kind == "TButton":
             seen["buttons"][str(widget.cget("text"))] = str(widget.cget("state"))
         elif kind == "TEntry":
-            seen["entries"].append(widget.get())
+            seen["entries"].append(str(widget.cget("show")) * len(widget.get()) or widget.get())
         elif kind == "Listbox":
             seen["people"] = [name.strip() for name in widget.get(0, "end")]
         elif kind == "Text":

@@ -20,6 +20,12 @@ from lanchat_server.window_thread import Ended, Event, Figures, Running, ServerT
 from tests.support.waiting import patient
 
 FINGERPRINT = "0a" * 32
+
+
+async def unasked(operation: str, arguments: dict[str, Any]) -> Any:
+    raise AssertionError(operation)
+
+
 READY = Ready(
     name="Office",
     port=47400,
@@ -28,6 +34,7 @@ READY = Ready(
     invite=f"lanchat://192.0.2.7:47400/#{FINGERPRINT}",
     addresses=("10.0.0.1", "192.0.2.7"),
     status=lambda: {"users_online": ["ann"]},
+    operate=unasked,
 )
 Body = Callable[[Callable[[Ready], None], asyncio.Event], Awaitable[None]]
 
