@@ -201,7 +201,9 @@ class Follower:
     def _message(self, view: View, line: api.Line) -> None:
         self._shown[line.id] = None
         if len(self._shown) > SHOWN_MAX:
-            del self._shown[next(iter(self._shown))]
+            oldest = next(iter(self._shown))
+            del self._shown[oldest]
+            self._pending.discard(oldest)
         if line.seq is None:
             self._pending.add(line.id)
         view.message(line)

@@ -4,6 +4,7 @@ The profile may be in use by other processes; settings.py merges what each of th
 """
 
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from lanchat.i18n import LANGUAGES
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 _TEXT_SIZE = "text_size"
 _MAXIMISED = "maximised"
 _DRAFTS = "drafts_"
-_DRAFTS_MAX = 100  # rooms with an unsent text; 16 KiB each at most
+# Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
+# than 1 MiB would not be read again.
+_DRAFTS_MAX = 100
+_DRAFTS_OCTETS_MAX = 128 * 1024
 _DRAFT_MAX = 2 * BODY_CHARACTERS_MAX
 _ROOM_MAX = 1 << 63
 
@@ -132,7 +136,7 @@ class Memory:
         if not user:
             return
         gone = {str(room): "" for room in self.drafts(user)}
-        kept = {str(room): text for room, text in list(drafts.items())[-_DRAFTS_MAX:]}
+        kept = {str(room): text for room, text in _newest(drafts)}
         if gone or kept:
             self._set(self._drafts_key(user), gone | kept)
 
@@ -144,6 +148,14 @@ class Memory:
         if self._changed:
             self._settings.save()
             self._changed = False
+
+
+def _newest(drafts: Mapping[int, str]) -> list[tuple[int, str]]:
+    """As many of the last ones as may be kept, in their order."""
+    last = list(drafts.items())[-_DRAFTS_MAX:]
+    totals = accumulate(len(text.encode("utf-8", "replace")) for _, text in reversed(last))
+    fitting = sum(total <= _DRAFTS_OCTETS_MAX for total in totals)
+    return last[len(last) - fitting :]
 
 
 def _is_usable(key: str, value: object, entry: str | None) -> bool:

@@ -3,7 +3,8 @@
 from lanchat.protocol.wire import Code
 from lanchat_server.core.meter import Lack
 
-# Users who are remembered, 200 octets each; for others the database is asked.
+# Users who are remembered, 250 octets each; when there are more, those of whom nothing was heard for longest are
+# forgotten: for them the database is asked.
 _USERS_MAX = 4096
 
 
@@ -23,10 +24,10 @@ class Closed:
         if lack.code is Code.LOG_FULL:
             self._everybody_until = now + lack.wait
             return
-        if len(self._users) >= _USERS_MAX:
-            self._users = {known: end for known, end in self._users.items() if end[1] > now}
-        if len(self._users) < _USERS_MAX:
-            self._users[user] = (lack.code, now + lack.wait)
+        self._users.pop(user, None)
+        self._users[user] = (lack.code, now + lack.wait)
+        if len(self._users) > _USERS_MAX:
+            del self._users[next(iter(self._users))]
 
     def reason(self, user: int, now: float) -> Lack | None:
         """Why nothing more of this user is stored; None: as far as is known here it is."""

@@ -3,6 +3,7 @@
 import pytest
 
 from lanchat.protocol import wire
+from lanchat.protocol.client import pages
 from lanchat.protocol.client.events import Answered, Path, RoomRemoved
 from lanchat.protocol.client.pages import PAGES_MAX
 from lanchat.protocol.client.states import LinkState
@@ -99,6 +100,24 @@ def test_a_list_without_end_breaks_the_protocol() -> None:
     client.hook = lambda direction, path, frame: False
     with pytest.raises(ProtocolError, match="without end"):
         answer_with(client, [number.to_bytes(2, "big") for number in range(1, PAGES_MAX + 1)])
+
+
+def test_a_list_of_too_many_entries_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "ENTRIES_MAX", 100)
+    client = live(FakeLog())
+    client.core.request(wire.ListMembers(1), client.now)
+    client.hook = lambda direction, path, frame: False
+    for page in range(1, 6):
+        answer_members(client, page)
+    with pytest.raises(ProtocolError, match="without end"):
+        answer_members(client, 6)
+
+
+def answer_members(client: Wire, page: int) -> None:
+    client.pump()
+    last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
+    answer = wire.MemberList(list(range(20 * page, 20 * page + 20)), bytes([page]))
+    client.core.receive(wire.Response(last.id, answer), Path.TLS, client.now)
 
 
 def answer_with(client: Wire, places: list[bytes]) -> None:

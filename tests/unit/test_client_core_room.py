@@ -794,3 +794,18 @@ def test_rooms_that_wait_for_a_full_disk_do_not_keep_the_core_busy() -> None:
     assert calls < 500
     store.fail = False
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
+
+
+def test_what_comes_live_before_the_first_page_is_bounded() -> None:
+    """A server that never gives the page, and tells without end."""
+    client = Wire(FakeLog(), MemoryLocalStore(), config=ClientConfig(reorder_max=20))
+    client.hook = lambda direction, path, frame: not isinstance(getattr(frame, "result", None), wire.Page)
+    client.log.say(text="before")
+    client.connect()
+    assert client.run_until(lambda: 1 in client.core._rooms._rooms, 5)
+    receiver = client.core._rooms._rooms[1]
+    for number in range(100):
+        client.to_client(Path.TLS, wire.Records(1, [client.log.say(text=f"live {number}")]))
+    client.run_for(0.1)
+    assert receiver._chain is None
+    assert len(receiver._early) == 20

@@ -11,7 +11,6 @@ import logging
 import queue
 import re
 import struct
-import tracemalloc
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -30,7 +29,6 @@ from lanchat.protocol.keys import public_octets, sha256
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.records import Record
 from lanchat.ui import undo, wakeup
-from lanchat.ui.chat_model import NOTICES_MAX, ChatModel
 from lanchat_server import mail, passwords, window_log
 from lanchat_server.core import daily
 from lanchat_server.core.config import CoreConfig
@@ -40,6 +38,7 @@ from lanchat_server.core.throttle import LoginThrottle, ThrottleConfig
 from lanchat_server.service import beacon, metrics, threads
 from lanchat_server.service.places import Places
 from lanchat_server.service.service import _certified
+from tests.support.allocated import taken
 from tests.support.fake_log import LOG_ID, key_of
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.stores import octets
@@ -48,18 +47,6 @@ ROOT = Path(__file__).parents[2]
 KIB, MIB = 1 << 10, 1 << 20
 # What normalisation makes longest: a letter becomes eighteen.
 LONG = "\ufdfa"
-
-
-def taken(fill: Callable[[], object]) -> int:
-    """Octets that stay taken when `fill` has run, as long as what it returned lives."""
-    tracemalloc.start()
-    try:
-        kept = fill()
-        octets_taken, _peak = tracemalloc.get_traced_memory()
-        del kept
-    finally:
-        tracemalloc.stop()
-    return octets_taken
 
 
 # --- The server -------------------------------------------------------------------------------------------------------
@@ -291,13 +278,6 @@ def events_of_the_window() -> None:
         assert len(waiting) <= wakeup.QUEUE_MAX + 1
 
 
-def notices() -> None:
-    model = ChatModel(lambda: 0.0)
-    for number in range(10 * NOTICES_MAX):
-        model.notices = [*model.notices[-NOTICES_MAX + 1 :], f"{number}"]
-    assert len(model.notices) == NOTICES_MAX
-
-
 def signatures() -> None:
     def fill() -> Authors:
         kept = Authors(LOG_ID, public_octets(key_of(1)), MemoryLocalStore())
@@ -321,7 +301,6 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.progress_max": progress,
     "CoreConfig.recent_per_room": recent,
     "CoreConfig.recent_octets": recent,
-    "CoreConfig.queue_octets": "tests/unit/test_server_memory_bounds.py::test_the_queue_of_messages",
     "lanchat_server/core/daily.py:KEYS_MAX": daily_keys,
     "lanchat_server/service/beacon.py:SOURCES_MAX": probe_sources,
     "lanchat_server/service/metrics.py:_LABELS_MAX": metric_labels,
@@ -343,40 +322,99 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/undo.py:_CHARACTERS_MAX": undo_steps,
     "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,
     # Filled elsewhere
-    "ClientConfig.reorder_max": "tests/unit/test_client_core_chain.py",
-    "CoreConfig.fetches_max": "tests/unit/test_server_hanging_database.py",
-    "CoreConfig.hold_max": "tests/unit/test_server_memory_bounds.py",
-    "CoreConfig.hold_per_run": "tests/unit/test_server_intake.py",
-    "CoreConfig.lag_octets": "tests/unit/test_server_core.py",
-    "CoreConfig.log_octets": "tests/unit/test_quotas.py",
-    "CoreConfig.queue_max": "tests/unit/test_server_core.py",
-    "CoreConfig.session_queue_max": "tests/unit/test_server_intake.py",
-    "lanchat/cli/editor.py:TEXT_MAX": "tests/unit/test_cli_editor.py",
-    "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py",
-    "lanchat/protocol/client/fold.py:LOOKED_MAX": "tests/unit/test_client_core_fold.py",
-    "lanchat/ui/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py",
-    "lanchat_server/service/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/test_server_unread.py",
-    "lanchat_server/service/connection.py:WRITE_BUFFER_BUSY": "tests/unit/test_server_unread.py",
-    "lanchat/net/late.py:WAITING_MAX": "tests/unit/test_net_late.py",
-    "lanchat/net/late.py:WAITING_OCTETS_MAX": "tests/unit/test_net_backlog.py",
-    "lanchat/net/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/test_discovery_strangers.py",
-    "lanchat/net/member.py:BACKLOG_OCTETS_MAX": "tests/unit/test_net_backlog.py",
-    "lanchat/net/tls.py:UNREAD_MAX": "tests/attacks/test_hostile_server.py",
-    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/attacks/test_hostile_server.py",
-    "lanchat/protocol/client/changes.py:PENDING_MAX": "tests/unit/test_client_core_changes.py",
-    "lanchat/protocol/client/changes.py:EMOJI_MAX": "tests/unit/test_client_core_changes.py",
-    "lanchat/protocol/client/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py",
-    "lanchat/protocol/client/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py",
-    "lanchat/protocol/client/pages.py:ENTRIES_MAX": "tests/unit/test_client_core_pages.py",
-    "lanchat/protocol/client/pages.py:PAGES_MAX": "tests/unit/test_client_core_pages.py",
-    "lanchat/protocol/client/roomset.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py",
-    "lanchat_server/service/connection.py:WRITE_BUFFER_MAX": "tests/unit/test_server_memory_bounds.py",
-    "lanchat_server/service/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py",
-    "lanchat_server/service/local_port.py:ADMITTED_MAX": "tests/e2e/test_local_ports.py",
-    "lanchat_server/service/outgoing.py:OUTGOING_MAX": "tests/unit/test_server_memory_bounds.py",
+    "ClientConfig.heads_max": "tests/unit/test_memory_of_clients.py::test_heads_of_a_room",
+    "ClientConfig.recent_max": "tests/unit/test_memory_of_clients.py::test_chain_hashes_below_the_cursor",
+    "ClientConfig.reorder_max": "tests/unit/test_memory_of_clients.py"
+    "::test_records_that_came_live_above_a_gap_or_without_a_head",
+    "ClientConfig.stored_max": "tests/unit/test_memory_of_clients.py::test_stored_messages_whose_record_is_not_here",
+    "ClientConfig.unproven_max": "tests/unit/test_memory_of_clients.py::test_records_of_pages_that_nothing_proves",
+    "CoreConfig.fetches_max": "tests/unit/test_server_hanging_database.py::test_repairs_of_all_are_bounded",
+    "CoreConfig.hold_max": "tests/unit/test_server_intake.py::test_early_messages_of_all_runs_are_bounded_in_number",
+    "CoreConfig.hold_octets": "tests/unit/test_server_memory_bounds.py"
+    "::test_messages_that_wait_for_their_predecessor_are_bounded_in_octets",
+    "CoreConfig.hold_per_run": "tests/unit/test_server_intake.py"
+    "::test_what_a_session_before_left_gives_way_to_lower_numbers",
+    "CoreConfig.lag_octets": "tests/unit/test_server_core.py"
+    "::test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls",
+    "CoreConfig.log_octets": "tests/unit/test_quotas.py"
+    "::test_a_full_log_takes_nothing_of_anybody_until_something_is_deleted",
+    "CoreConfig.queue_max": "tests/unit/test_server_core.py::test_the_queue_is_bounded",
+    "CoreConfig.queue_octets": "tests/unit/test_server_memory_bounds.py"
+    "::test_the_queue_of_messages_is_bounded_in_octets",
+    "CoreConfig.session_queue_max": "tests/unit/test_server_intake.py"
+    "::test_a_session_fills_its_own_part_of_the_queue_alone",
+    "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_memory_of_clients.py"
+    "::test_lines_on_the_screen_of_a_conversation",
+    "lanchat/cli/editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",
+    "lanchat/cli/editor.py:TEXT_MAX": "tests/unit/test_cli_editor.py::test_a_megabyte_is_cut_and_takes_no_time",
+    "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_memory_of_clients.py::test_messages_that_were_shown",
+    "lanchat/net/late.py:WAITING_MAX": "tests/unit/test_net_late.py::test_what_waits_is_bounded",
+    "lanchat/net/late.py:WAITING_OCTETS_MAX": "tests/unit/test_net_backlog.py"
+    "::test_lines_without_authors_are_bounded_in_octets",
+    "lanchat/net/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py::test_names_that_are_looked_up_at_once",
+    "lanchat/net/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/test_discovery_strangers.py"
+    "::test_forged_announcements_neither_hide_a_known_server_nor_fill_memory",
+    "lanchat/net/member.py:BACKLOG_OCTETS_MAX": "tests/unit/test_net_backlog.py"
+    "::test_a_server_is_not_read_while_what_it_said_waits_to_be_told",
+    "lanchat/net/member.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
+    "::test_decisions_that_somebody_may_ask_for",
+    "lanchat/net/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
+    "lanchat/net/tls.py:UNREAD_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_nothing_is_kept_for_somebody_who_has_not_logged_in",
+    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
+    "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py"
+    "::test_a_server_that_does_not_read_loses_us_before_our_memory_is_full",
+    "lanchat/net/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",
+    "lanchat/protocol/client/changes.py:EMOJI_MAX": "tests/unit/test_client_core_changes.py"
+    "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
+    "lanchat/protocol/client/changes.py:PENDING_MAX": "tests/unit/test_client_core_changes.py"
+    "::test_the_first_look_checks_the_newest_edit_only",
+    "lanchat/protocol/client/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_the_client_outlives_it",
+    "lanchat/protocol/client/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_the_client_outlives_it",
+    "lanchat/protocol/client/fold.py:LOOKED_MAX": "tests/unit/test_client_core_fold.py"
+    "::test_numbers_of_what_was_looked_at_are_bounded",
+    "lanchat/protocol/client/pages.py:ENTRIES_MAX": "tests/unit/test_client_core_pages.py"
+    "::test_a_list_of_too_many_entries_breaks_the_protocol",
+    "lanchat/protocol/client/pages.py:PAGES_MAX": "tests/unit/test_client_core_pages.py"
+    "::test_a_list_without_end_breaks_the_protocol",
+    "lanchat/protocol/client/roomset.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_the_client_outlives_it",
+    "lanchat/ui/chat_model.py:NOTICES_MAX": "tests/unit/test_memory_of_clients.py::test_notices",
+    "lanchat/ui/editor.py:_PICTURES_MAX": "tests/unit/test_memory_of_clients.py::test_pictures_in_a_text",
+    "lanchat/ui/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
+    "::test_known_servers_stay_and_strangers_give_way_to_newer_ones",
+    "lanchat/ui/fonts.py:_MEASURED_MAX": "tests/unit/test_memory_of_clients.py::test_widths_of_words",
+    "lanchat/ui/glyphs.py:_LETTERS_MAX": "tests/unit/test_memory_of_clients.py::test_letters_whose_fonts_are_known",
+    "lanchat/ui/memory.py:_DRAFTS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
+    "lanchat/ui/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
+    "lanchat_server/core/closed.py:_USERS_MAX": "tests/unit/test_memory_of_servers.py::test_users_without_room",
+    "lanchat_server/service/connection.py:REQUESTS_MAX": "tests/unit/test_server_unread.py"
+    "::test_small_requests_that_wait_are_bounded_in_number",
+    "lanchat_server/service/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/test_server_unread.py"
+    "::test_requests_that_wait_are_bounded_in_octets",
+    "lanchat_server/service/connection.py:WRITE_BUFFER_BUSY": "tests/unit/test_server_unread.py"
+    "::test_no_further_answer_is_made_while_much_is_unread",
+    "lanchat_server/service/connection.py:WRITE_BUFFER_MAX": "tests/unit/test_server_unread.py"
+    "::test_session_ends_when_more_waits_than_it_may_hold",
+    "lanchat_server/service/local_port.py:ADMITTED_MAX": "tests/unit/test_memory_of_servers.py"
+    "::test_commands_that_are_let_in_at_a_time",
+    "lanchat_server/service/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
+    "::test_crowd_at_the_port_of_commands_keeps_nobody_out",
+    "lanchat_server/service/outgoing.py:OUTGOING_MAX": "tests/unit/test_server_memory_bounds.py"
+    "::test_budget_of_a_server_is_256_mib",
     "lanchat_server/service/server.py:BACKUPS_WAITING_MAX": waiting_threads,
-    "lanchat_server/service/service.py:READS_MAX": waiting_threads,
-    "CoreConfig.hold_octets": "tests/unit/test_server_memory_bounds.py",
+    "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_memory_of_servers.py"
+    "::test_large_answers_at_a_time_and_those_who_wait",
+    "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_memory_of_servers.py"
+    "::test_large_answers_at_a_time_and_those_who_wait",
+    "lanchat_server/service/writer.py:JOBS_MAX": "tests/unit/test_memory_of_servers.py"
+    "::test_changes_that_wait_for_the_writer",
+    "lanchat_server/store/bulk.py:_sqlite_statement": "tests/unit/test_memory_of_servers.py"
+    "::test_statements_for_many_keys",
+    "lanchat_server/store/transaction.py:_SPENDERS_MAX": "tests/unit/test_memory_of_servers.py"
+    "::test_spenders_that_are_remembered",
 }
 
 OTHERS: dict[str, dict[str, str]] = {
@@ -466,27 +504,6 @@ OTHERS: dict[str, dict[str, str]] = {
     "names of columns": {
         "lanchat_server/store/rooms.py": "_KEPT",
     },
-    "cut in the line in which it grows, or a place is refused there": {
-        "ClientConfig": "heads_max recent_max stored_max unproven_max",
-        "lanchat/cli/chat.py": "PRINTED_MAX",
-        "lanchat/cli/editor.py": "HISTORY_MAX",
-        "lanchat/cli/follow.py": "SHOWN_MAX",
-        "lanchat/net/mdns.py": "LOOKUPS_MAX",
-        "lanchat/net/member.py": "DECIDED_MAX",
-        "lanchat/net/rooms.py": "REFUSED_MAX",
-        "lanchat/net/udp.py": "_OPENERS_MAX",
-        "lanchat/ui/chat_model.py": "NOTICES_MAX",
-        "lanchat/ui/editor.py": "_PICTURES_MAX",
-        "lanchat/ui/fonts.py": "_MEASURED_MAX",
-        "lanchat/ui/glyphs.py": "_LETTERS_MAX",
-        "lanchat/ui/memory.py": "_DRAFTS_MAX",
-        "lanchat_server/core/closed.py": "_USERS_MAX",
-        "lanchat_server/service/connection.py": "REQUESTS_MAX",
-        "lanchat_server/service/service.py": "PAGES_MAX",
-        "lanchat_server/service/writer.py": "JOBS_MAX",
-        "lanchat_server/store/bulk.py": "_sqlite_statement",
-        "lanchat_server/store/transaction.py": "_SPENDERS_MAX",
-    },
     "a bound of the wire, which a decoder checks": {
         "lanchat/protocol/limits.py": "*",
     },
@@ -553,7 +570,7 @@ def test_tests_elsewhere_exist() -> None:
         if isinstance(reference, str):
             file, _, name = reference.partition("::")
             assert (ROOT / file).is_file(), reference
-            assert name in (ROOT / file).read_text(encoding="utf-8")
+            assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8"), reference
 
 
 @pytest.mark.parametrize("fill", {each: None for each in MEMORIES.values() if callable(each)})

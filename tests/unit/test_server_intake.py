@@ -200,3 +200,29 @@ def test_others_do_not_offer_in_the_place_of_the_author() -> None:
     rig.core.handle_timer(12.0)
     rig.run_batches(12.0)
     assert rig.texts() == []
+
+
+def test_early_messages_of_all_runs_are_bounded_in_number() -> None:
+    rig = Rig(CoreConfig(hold_max=5, hold_per_run=100, session_queue_max=100))
+    for user in (1, 2):
+        author = rig.authors[user]
+        for run in range(1, 11):
+            author.run = run
+            author.counters.clear()
+            author.message("lost")
+            for _ in range(3):
+                rig.core._intake.hold(rig.submission(author.message("early")), 0.0)
+    assert sum(len(held) for held in rig.core._intake._held.values()) == 5
+
+
+def test_runs_whose_predecessor_was_asked_for_are_bounded() -> None:
+    rig = Rig(CoreConfig(hold_max=5, message_rate=1e6, message_burst=1_000))
+    author = rig.authors[1]
+    rig.core.add_session(1, 1, author.device, 0.0)
+    for run in range(1, 101):
+        author.run = run
+        author.counters.clear()
+        author.message("lost")
+        submit(rig, author.message("early"))
+        rig.run_batches(1.0)
+    assert 1 <= len(rig.core._expected) <= 6

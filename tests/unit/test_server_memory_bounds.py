@@ -43,6 +43,14 @@ def test_who_has_not_read_for_longest_ends_when_the_budget_is_used_up() -> None:
     assert outgoing.total == 80
 
 
+def test_budget_of_a_server_is_256_mib() -> None:
+    outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__)
+    stuck = [Client(3 * MIB, read_at) for read_at in range(200)]
+    for client in stuck:
+        outgoing.note(client, client.queued)
+    assert 250 * MIB < sum(client.queued for client in stuck) <= 256 * MIB
+
+
 def test_what_was_read_meanwhile_does_not_count() -> None:
     outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     readers = [Client(40) for _ in range(10)]

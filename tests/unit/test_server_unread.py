@@ -14,7 +14,14 @@ from lanchat.protocol.wire import pack_frame
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service import connection
-from lanchat_server.service.connection import READ_PATIENCE, REQUESTS_OCTETS_MAX, WRITE_BUFFER_BUSY, Connection
+from lanchat_server.service.connection import (
+    READ_PATIENCE,
+    REQUESTS_MAX,
+    REQUESTS_OCTETS_MAX,
+    WRITE_BUFFER_BUSY,
+    WRITE_BUFFER_MAX,
+    Connection,
+)
 from lanchat_server.service.outgoing import Outgoing
 from lanchat_server.service.threads import Turns
 from lanchat_server.store import open_store
@@ -230,6 +237,50 @@ def test_requests_that_wait_are_bounded_in_octets() -> None:
         # The first one has left the queue and waits for what is to be read.
         assert line.sent - 1 == 30 - 1 - room
         assert service.answered == 0
+
+    play(scenario)
+
+
+def test_small_requests_that_wait_are_bounded_in_number() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        for _ in range(400):
+            ask(session)
+            await turns(2)
+        assert line.sent - 1 == 400 - 1 - REQUESTS_MAX
+        assert service.answered == 0
+
+    play(scenario)
+
+
+def test_no_further_answer_is_made_while_much_is_unread() -> None:
+    """Also while nobody else uses up the budget of all."""
+
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        service.outgoing = Outgoing(service.now)
+        page = wire.StatusReport("x" * 100_000)
+
+        async def answer(_connection: Connection, _operation: object) -> wire.StatusReport:
+            return page
+
+        service.answer = answer  # type: ignore[assignment,method-assign]
+        for _ in range(50):
+            ask(session)
+            await turns()
+        assert WRITE_BUFFER_BUSY < line.waiting < WRITE_BUFFER_BUSY + 101_000
+        assert not line.aborted
+
+    play(scenario)
+
+
+def test_session_ends_when_more_waits_than_it_may_hold() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        service.outgoing = Outgoing(service.now)
+        for _ in range(100):
+            session.send(b"x" * 100_000)
+        assert line.aborted
+        assert line.waiting < WRITE_BUFFER_MAX + 100_001
+        assert service.counters["tls_too_slow"] == 1
 
     play(scenario)
 

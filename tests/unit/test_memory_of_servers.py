@@ -1,0 +1,169 @@
+"""What a server keeps and cuts in the line in which it grows: filled far beyond its bound, and measured."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat.protocol.wire import Code
+from lanchat_server.accounts import Change
+from lanchat_server.config import load
+from lanchat_server.core.allowance import What, by_user
+from lanchat_server.core.closed import _USERS_MAX, Closed
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.meter import Lack
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.local_port import ADMITTED_MAX, LocalPort, Visitor
+from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
+from lanchat_server.service.writer import JOBS_MAX
+from lanchat_server.store import bulk, open_store, transaction
+from tests.support.allocated import taken
+
+KIB = 1 << 10
+
+
+def test_users_without_room() -> None:
+    def fill() -> Closed:
+        closed = Closed(30.0)
+        for user in range(5 * _USERS_MAX):
+            closed.note((1 << 40) + user, Lack(Code.USER_QUOTA, 60.0 + user), 0.0)
+        assert closed.reason((1 << 40) + 5 * _USERS_MAX - 1, 1.0) is not None
+        return closed
+
+    assert taken(fill) < _USERS_MAX * 256
+
+
+def with_service(folder: Path, scenario: Callable[[Service], Awaitable[None]]) -> None:
+    """Plays with a service without sockets."""
+
+    async def play() -> None:
+        store = open_store(None, folder)
+        store.take_lease("test", 0)
+        keys, directory = load_or_create(folder), Directory(store.snapshot())
+        service = Service(load({"data_dir": folder}), store, keys, directory, "", lambda: None)  # type: ignore[arg-type]
+        try:
+            await scenario(service)
+        finally:
+            await service.close()
+            store.close()
+
+    asyncio.run(asyncio.wait_for(play(), 60))
+
+
+def test_large_answers_at_a_time_and_those_who_wait(tmp_path: Path) -> None:
+    async def scenario(service: Service) -> None:
+        within, go_on = 0, asyncio.Event()
+
+        async def page() -> None:
+            nonlocal within
+            async with service.pages:
+                within += 1
+                await go_on.wait()
+
+        tasks = [asyncio.create_task(page()) for _ in range(READS_MAX + 100)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert within == PAGES_MAX == 8
+        refused = [task for task in tasks if task.done() and isinstance(task.exception(), StoreError)]
+        assert len(tasks) - len(refused) == PAGES_MAX + READS_MAX
+        go_on.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with_service(tmp_path, scenario)
+
+
+def test_changes_that_wait_for_the_writer(tmp_path: Path) -> None:
+    async def scenario(service: Service) -> None:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hang(_: object) -> Change[None]:
+            begun.set()
+            go_on.wait(60)
+            return Change(None, lambda: None)
+
+        first = asyncio.create_task(service.writer.transact(hang))
+        await asyncio.to_thread(begun.wait, 60)
+        waiting: list[asyncio.Future[Any]] = []
+
+        def fill() -> None:
+            for number in range(3 * JOBS_MAX):
+                future = service.writer._submit(lambda: None)
+                if future.done():
+                    assert isinstance(future.exception(), StoreError), number
+                else:
+                    waiting.append(future)
+
+        held = taken(fill)
+        go_on.set()
+        await asyncio.gather(first, *waiting)
+        # The service itself may have handed in something.
+        assert JOBS_MAX - 10 <= len(waiting) <= JOBS_MAX
+        assert held < JOBS_MAX * KIB
+
+    with_service(tmp_path, scenario)
+
+
+def test_statements_for_many_keys() -> None:
+    """As many kinds of questions as no program has, each for every length."""
+
+    def fill() -> None:
+        bulk._sqlite_statement.cache_clear()
+        for number in range(100):
+            for count in bulk._LENGTHS:
+                bulk._sqlite_statement(f"t.column_{number}", "CROSS JOIN t ON t.a = k.a", 4, count)
+
+    assert taken(fill) < 256 * 8 * KIB
+    bulk._sqlite_statement.cache_clear()
+
+
+def test_spenders_that_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction, "_SPENDERS_MAX", 1_000)
+    store = open_store(None, tmp_path)
+    store.take_lease("test", 0)
+    try:
+
+        def ask(first: int, count: int) -> None:
+            for start in range(first, first + count, 100):
+                with store.transaction() as tx:
+                    asked = [by_user(What.OCTETS, user) for user in range(start, start + 100)]
+                    assert set(tx.allowances(asked).values()) == {0}
+                    tx.set_allowances(dict.fromkeys(asked, 0))
+
+        # What the statements and the library keep is there before.
+        ask(0, 2_000)
+        assert taken(lambda: ask(10_000, 4_000)) < (1_000 + 200) * 256
+    finally:
+        store.close()
+
+
+def test_commands_that_are_let_in_at_a_time() -> None:
+    async def play() -> None:
+        admitted: list[bool] = []
+        go_on = asyncio.Event()
+
+        async def serve(visitor: Visitor) -> None:
+            admitted.append(port.admit(visitor))
+            await go_on.wait()
+
+        port = LocalPort("commands", serve, KIB)
+        await port.start()
+        try:
+            # No more at once than have places before they are let in.
+            for number in range(3 * ADMITTED_MAX):
+                _reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
+                while len(admitted) <= number:
+                    await asyncio.sleep(0.001)
+                writers.append(writer)
+            assert admitted.count(True) == ADMITTED_MAX
+        finally:
+            go_on.set()
+            for writer in writers:
+                writer.close()
+            port.close()
+
+    writers: list[asyncio.StreamWriter] = []
+    asyncio.run(asyncio.wait_for(play(), 60))
