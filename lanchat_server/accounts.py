@@ -41,7 +41,9 @@ from lanchat_server.service.errors import Refused
 ROOM_KEY_LIFETIME = 24 * 3600.0
 # Rooms that one user made; a member cannot fill the directory.
 ROOMS_PER_USER = 200
+# Devices that are not revoked. Those that are stay for ever, as they say who signed: hence a bound for a day besides.
 DEVICES_PER_USER = 50
+DEVICES_PER_DAY = 100
 # A new address waits so long while the old one is told: time to notice, and to set a new password, which drops it.
 EMAIL_WAIT_MS = 3 * 86_400_000
 T = TypeVar("T")

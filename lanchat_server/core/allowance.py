@@ -20,6 +20,7 @@ class What(enum.IntEnum):
     ROOMS = 2  # by user
     ACCOUNTS = 3  # by network
     INVITES = 4  # registration codes, by user
+    DEVICES = 5  # by user
 
 
 class Spender(NamedTuple):

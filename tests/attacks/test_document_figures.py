@@ -132,6 +132,7 @@ PHRASES = {
         f"Nothing for {CLIENT.search_after:g} s: it searches",
         f"asks for {CLIENT.page} records, and for twice as many, up to {CLIENT.page_most:,}",
         f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
+        f"more than {accounts.DEVICES_PER_DAY} new devices of one user within a day",
         f"UDP port {beacon.DISCOVERY_PORT}",
         f"exactly {beacon.PROBE_SIZE} octets",
         f"at most {beacon.ANSWER_SIZE_MAX} octets",

@@ -21,7 +21,7 @@ from lanchat.protocol.names import (
 from lanchat.protocol.wire import Code, Registration, Role, Setup
 from lanchat_server import accounts, recovery
 from lanchat_server.accounts import Change, together
-from lanchat_server.core.allowance import Spender, What
+from lanchat_server.core.allowance import Spender, What, by_user
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.throttle import network_of
@@ -189,6 +189,8 @@ def _enrol(
     service: "Service", tx: Transaction, user: UserRow, enrolment: wire.Enrolment, now_ms: int
 ) -> Change[DeviceRow]:
     directory = service.directory
+    if keys.device_id(enrolment.public_key) not in directory.devices:
+        spend_daily(tx, by_user(What.DEVICES, user.id), accounts.DEVICES_PER_DAY, now_ms)
     certificate = accounts.certify(directory, service.keys.log_key, user, enrolment.public_key, now_ms)
     return accounts.enrol_device(tx, directory, user, enrolment, certificate, now_ms)
 
