@@ -111,6 +111,10 @@ class SessionTable:
     def of_user(self, user: int) -> list[Session]:
         return list(self._by_user.get(user, {}).values())
 
+    def most_of_one_user(self) -> list[Session]:
+        """The sessions of whoever has most."""
+        return list(max(self._by_user.values(), key=len, default={}).values())
+
     def subscribers(self, room: int) -> Collection[Session]:
         return self._subscribers.get(room, {}).values()
 

@@ -389,9 +389,10 @@ class Service:
         )
 
     def check_place(self, user: int, *, by_password: bool = False) -> int | None:
-        """Raise Refused when there is no place for another session. The session of the same user that gives way: one
+        """Raise Refused when there is no place for another session. The session that gives way: of the same user one
         that was silent for long, for a log-in by password the oldest: else whoever found a device could hold all
-        places, and its owner not come in to revoke it."""
+        places, and its owner not come in to revoke it. When the server is full, the oldest of whoever has most: else
+        few people with many sessions could keep everybody out."""
         mine = self.core.sessions.of_user(user)
         oldest = None
         full = len(mine) >= self.config.sessions_per_user or len(self.core.sessions) >= self.config.sessions_total
@@ -402,16 +403,23 @@ class Service:
             oldest = min(heard, key=lambda session: heard[session])
             if self.now() - heard[oldest] < SILENCE_YIELDS:
                 raise Refused(Code.TOO_MANY_SESSIONS, "too many sessions of this user")
-        elif len(self.core.sessions) >= self.config.sessions_total:
-            raise Refused(Code.TOO_MANY_SESSIONS, "the server is full", 10.0)
+        elif full:
+            crowd = self.core.sessions.most_of_one_user()
+            # With one less that user would have as many as this one: the two would push each other out for ever.
+            if len(crowd) < len(mine) + 2:
+                raise Refused(Code.TOO_MANY_SESSIONS, "the server is full", 10.0)
+            oldest = min(session.id for session in crowd)
         return oldest
 
     def _make_place(self, user: int, *, by_password: bool) -> None:
         oldest = self.check_place(user, by_password=by_password)
-        if oldest is not None and by_password:
-            self._connections[oldest].end(Code.TOO_MANY_SESSIONS, "another log-in took the place")
-        elif oldest is not None:
-            self._connections[oldest].abort()
+        if oldest is None:
+            return
+        connection = self._connections[oldest]
+        if by_password or connection.user != user:
+            connection.end(Code.TOO_MANY_SESSIONS, "another log-in took the place")
+        else:
+            connection.abort()
 
     def _new_keys(self, session: int) -> wire.SessionKeys:
         keys = wire.SessionKeys(

@@ -36,7 +36,7 @@ def started(folder: Path, settings: str) -> ServerProcess:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with started(tmp_path_factory.mktemp("settings"), SCARCE) as process:
-        for name in ("anna", "boris", "clara"):
+        for name in ("anna", "boris", "clara", "dora"):
             process.add_account(name)
         yield process
 
@@ -64,10 +64,12 @@ def test_sessions_of_a_user_and_in_all(server: ServerProcess) -> None:
         other.log_in("anna")
         third = opened.enter_context(RawClient(server.port, key=key.key))
         assert refusal(third.log_in_by_key()) is Code.TOO_MANY_SESSIONS
-        boris = opened.enter_context(RawClient(server.port))
-        assert isinstance(boris.log_in("boris"), wire.LoggedIn)
-        clara = opened.enter_context(RawClient(server.port))
-        assert refusal(clara.log_in("clara")) is Code.TOO_MANY_SESSIONS
+        # The third of all takes the last place, the fourth that of whoever has two, and then all have one.
+        for name in ("boris", "clara"):
+            assert isinstance(opened.enter_context(RawClient(server.port)).log_in(name), wire.LoggedIn)
+        assert key.wait_for(wire.Goodbye).code == Code.TOO_MANY_SESSIONS
+        assert isinstance(other.request(wire.GetProfile()), wire.Profile)
+        assert refusal(opened.enter_context(RawClient(server.port)).log_in("dora")) is Code.TOO_MANY_SESSIONS
 
 
 def test_places_before_log_in(server: ServerProcess) -> None:

@@ -223,6 +223,7 @@ def test_runs_whose_predecessor_was_asked_for_are_bounded() -> None:
         author.run = run
         author.counters.clear()
         author.message("lost")
-        submit(rig, author.message("early"))
-        rig.run_batches(1.0)
-    assert 1 <= len(rig.core._expected) <= 6
+        submit(rig, author.message("early"), now=float(run))
+        rig.run_batches(float(run))
+        assert (1, author.device, run) in rig.core._expected
+    assert len(rig.core._expected) <= 6

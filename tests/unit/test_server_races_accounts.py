@@ -225,11 +225,30 @@ def test_check_place_counts_sessions_of_user_and_server() -> None:
     heard = {number: SimpleNamespace(heard=100.0) for number in (1, 2)}
     config = SimpleNamespace(sessions_per_user=2, sessions_total=2)
     service: Any = SimpleNamespace(core=rig.core, config=config, _connections=heard, now=lambda: 101.0)
-    for user in (0, MEMBER):
-        with pytest.raises(Refused):
-            Service.check_place(service, user)
+    with pytest.raises(Refused):
+        Service.check_place(service, MEMBER)
     heard[1].heard = 0.0
     assert Service.check_place(service, MEMBER) == 1
+
+
+def test_full_server_takes_a_place_from_whoever_has_most() -> None:
+    rig = Rig()
+    for session, user in ((1, OWNER), (2, MEMBER), (3, MEMBER), (4, MEMBER)):
+        rig.core.add_session(session, user, rig.authors[user].device, 0.0)
+    config = SimpleNamespace(sessions_per_user=5, sessions_total=4)
+    service: Any = SimpleNamespace(core=rig.core, config=config, _connections={}, now=lambda: 101.0)
+    assert Service.check_place(service, 0) == Service.check_place(service, OWNER) == 2
+    # Nobody takes one of whoever would then have fewer than he, nor a second one of his own.
+    with pytest.raises(Refused):
+        Service.check_place(service, MEMBER)
+    rig.core.remove_session(2, 1.0)
+    config.sessions_total = 3
+    with pytest.raises(Refused):
+        Service.check_place(service, OWNER)
+    rig.core.remove_session(3, 1.0)
+    config.sessions_total = 2
+    with pytest.raises(Refused):
+        Service.check_place(service, 0)
 
 
 # --- Recovery codes ---------------------------------------------------------------------------------------------------
