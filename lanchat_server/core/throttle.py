@@ -13,8 +13,8 @@ A try counts from the moment it is allowed, not when its answer is known: 64 log
 
 An attacker must not push the entry that slows him out of a full map. An entry exists because of a try, and a try costs
 him a place in the address limit and the server an Argon2 hash (some 30 ms, few at a time). A full map forgets the
-entries that delay nobody first; delaying ones have half of it, and take 5 failures each: 32,768 × 5 × 30 ms / 4 workers
-is 20 minutes, longer than the longest delay that he could get rid of. Where an account logged in before is kept per
+entries that delay nobody first; delaying ones have half of it, and take 5 failures each: 32,768 × 5 × 30 ms / 2 workers
+is 40 minutes, longer than the longest delay that he could get rid of. Where an account logged in before is kept per
 account, so that nobody's entries displace another's.
 """
 

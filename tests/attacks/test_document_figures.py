@@ -12,13 +12,22 @@ import pytest
 
 from lanchat.net import connecting, dial, listing, mdns, member, tls
 from lanchat.protocol import beacon, certificates, limits, replay, seal
-from lanchat.protocol.client import directory, roomset
+from lanchat.protocol.client import changes, directory, roomset
 from lanchat.protocol.client.config import ClientConfig
-from lanchat_server import accounts, passwords, recovery
+from lanchat_server import accounts, mail, passwords, recovery
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.throttle import ThrottleConfig
-from lanchat_server.service import acceptor, admin_channel, connection, descriptors, local_port, service
+from lanchat_server.service import (
+    acceptor,
+    admin_channel,
+    connection,
+    datagrams,
+    descriptors,
+    local_port,
+    outgoing,
+    service,
+)
 from lanchat_server.service import beacon as probes
 from lanchat_server.service.handlers import acting
 
@@ -87,7 +96,27 @@ PHRASES = {
         f"{CORE.request_rate:g}/s and burst {CORE.request_burst}; NACKs {CORE.nack_rate:g}/s × {limits.NACK_MAX} "
         f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
         f"{CORE.fetches_max} in all",
-        f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user",
+        f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user are bounded, and "
+        f"{accounts.DEVICES_PER_DAY} new devices a day",
+        f"one member the {SERVER.reactions_per_message:,} reactions of a text",
+        f"ten accounts with five sessions the {CORE.total_rate:g} messages a second",
+        f"twenty accounts the {SERVER.rooms_total:,} rooms in a day",
+        f"a client takes {directory.USERS_MAX:,}",
+        f"at more than {listing.ADDRESSES_MAX} addresses",
+        f"more than {listing.SERVERS_MAX} servers",
+        f"the line of {mail.QUEUE_MAX} mails",
+        f"At most {mail.QUEUE_MAX} mails wait",
+        f"up to {changes.PENDING_MAX} that nobody has looked at, of its reactions one entry per user and emoji, for "
+        f"{changes.EMOJI_MAX} emoji",
+        f"{mib(SERVER.user_octets_per_day)} MiB a user and day, then "
+        f"{SERVER.user_octets_per_day / 86_400 / 1024:.1f} KiB a second; "
+        f"{SERVER.disk_reserve_mib} MiB of the disk stay free",
+        f"{mib(outgoing.OUTGOING_MAX)} MiB in all; {service.PAGES_MAX} pages are made at a time",
+        f"when nothing of what waits was read for {connection.READ_PATIENCE:g} s",
+        f"pages of at most {kib(limits.LIST_OCTETS_MAX)} KiB, a search's answer holds "
+        f"{kib(limits.PAGE_OCTETS_MAX)} KiB, and a frame over {mib(limits.FRAME_MAX)} MiB",
+        f"a frame to the server has {kib(limits.FRAME_MAX_TO_SERVER)} KiB at most",
+        f"the socket is read {datagrams.DRAIN_MAX} datagrams at a time",
         f"or a log-in with it less than {IN_WORDS[acting.FRESH_LOGIN / 60]} minutes ago",
         f"of a new one, which waits for {IN_WORDS[accounts.EMAIL_WAIT_MS / 86_400_000]} days",
         f"{SERVER.edits_per_message} edits and {SERVER.reactions_per_message:,} reactions a message; "
@@ -164,6 +193,9 @@ def test_figures_in_words_are_those_of_the_code() -> None:
     assert words == [60.0, 10.0, 3600.0, 1 << 20, 600.0]
     assert [CLIENT.nacks_in_a_row, CLIENT.tls_try, CLIENT.doubt_nacks, dial.SEARCH_AFTER] == [8, 3, 3, 3]
     assert [probes.ANSWERS_PER_SECOND, connecting.NEXT_ROUND, CLIENT.ping_times[-1] + CLIENT.ping_patience] == [5, 1, 1]
+    # Twenty accounts make all rooms of a server in a day, ten with all their sessions all messages.
+    assert [SERVER.rooms_total / SERVER.rooms_per_day, CORE.total_rate / CORE.message_rate] == [20, 10 * 5]
+    assert (SERVER.sessions_per_user, SERVER.sessions_total) == (5, 1000)
     assert [recovery.CODE_DIGITS, recovery.CODE_TRIES, acceptor.HANDSHAKES_MAX] == [8, 5, 4]
 
 

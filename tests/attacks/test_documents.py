@@ -6,18 +6,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# `tests/folder/test_file.py` or `tests/folder/test_file.py::test_name`, or a folder.
-_NAMED = re.compile(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`")
+# `tests/folder/test_file.py` or `tests/folder/test_file.py::test_name` (with its class before, if it has one), or a
+# folder.
+_NAMED = re.compile(r"`(tests/[\w/]+(?:\.py)?)(?:::(?:(\w+)::)?(\w+))?`")
+_SEEMS_NAMED = re.compile(r"`tests/[^`]*`")
 
 
 def missing(text: str) -> list[str]:
     """What is named and is not there."""
     found = []
-    for path, function in _NAMED.findall(text):
+    for path, owner, function in _NAMED.findall(text):
         file = ROOT / path
-        exists = file.exists() and (not function or f"\ndef {function}(" in file.read_text(encoding="utf-8"))
+        exists = file.exists() and (not function or _defines(file.read_text(encoding="utf-8"), owner, function))
         found += [] if exists else [f"{path}::{function}"]
-    return found
+    return found + [name for name in _SEEMS_NAMED.findall(text) if not _NAMED.fullmatch(name)]
+
+
+def _defines(text: str, owner: str, function: str) -> bool:
+    if not owner:
+        return f"\ndef {function}(" in text
+    _, begins, body = text.partition(f"\nclass {owner}")
+    return bool(begins) and re.search(rf"\n    (?:async )?def {function}\(", re.split(r"\n(?=\S)", body)[0]) is not None
 
 
 @pytest.mark.parametrize("document", ["docs/THREATS.md", "docs/ARCHITECTURE.md", "SECURITY.md"])
@@ -32,6 +41,14 @@ def test_one_that_does_not_exist_is_seen() -> None:
         "tests/attacks/test_documents.py::test_nothing",
         "tests/none/test_x.py::",
     ]
+
+
+def test_one_of_a_class_that_does_not_exist_is_seen() -> None:
+    there = "`tests/unit/test_written_files.py::TestWhatIsPrivate::test_links_are_refused`"
+    assert not missing(there)
+    assert missing(there.replace("links", "chains"))
+    assert missing(there.replace("WhatIsPrivate", "WhatIsNot"))
+    assert missing("`tests/unit/test_written_files.py:test_links_are_refused`")
 
 
 def test_each_attacker_has_a_test() -> None:

@@ -15,6 +15,7 @@ def limits_for_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience of the people is 20 s: a message that nobody gets is seen."""
     monkeypatch.setattr(floods, "CHAT_P99", 15.0)
     monkeypatch.setattr(floods, "SLOWDOWN", 1000.0)
+    monkeypatch.setattr(floods, "SLOWDOWN_BY_ALL", 1000.0)
     monkeypatch.setattr(floods, "LOG_IN_MAX", 30.0)
 
 

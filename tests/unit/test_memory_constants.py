@@ -359,9 +359,9 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/net/member.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_decisions_that_somebody_may_ask_for",
     "lanchat/net/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
-    "lanchat/net/tls.py:UNREAD_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_nothing_is_kept_for_somebody_who_has_not_logged_in",
-    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
+    "lanchat/net/tls.py:UNREAD_MAX": "tests/unit/test_net_tls.py::test_frames_that_nobody_reads_are_bounded_in_octets",
+    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/unit/test_net_tls.py"
+    "::test_frames_that_nobody_reads_are_bounded_in_octets",
     "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py"
     "::test_a_server_that_does_not_read_loses_us_before_our_memory_is_full",
     "lanchat/net/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -177,5 +178,30 @@ def test_after_close_nothing_is_heard_and_what_was_written_arrives() -> None:
         await channel.wait_closed(2)
         await until(lambda: wire.Ping(7) in server.heard)
         assert heard == []
+
+    with_server(scenario)
+
+
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_frames_that_nobody_reads_are_bounded_in_octets(logged_in: bool) -> None:
+    """Small ones, of which each costs more than its octets."""
+    most = tls.UNREAD_MAX_LOGGED_IN if logged_in else tls.UNREAD_MAX
+
+    async def scenario(server: FakeServer) -> None:
+        channel = await opened(server)
+        if logged_in:
+            channel.raise_limit()
+        some = pack_frame(wire.Pong(1)) * 5_000
+        for _ in range(100):
+            server.sessions[0]._transport.write(some)
+            await asyncio.sleep(0)
+            if not channel.open:
+                break
+        await until(lambda: not channel.open, patient(20))
+        assert 0 < sum(map(sys.getsizeof, channel._frames)) + sys.getsizeof(channel._frames) <= most
+        for _ in range(len(channel._frames)):
+            await channel.read()
+        with pytest.raises(ChannelClosed, match="more than was asked for"):
+            await channel.read()
 
     with_server(scenario)
