@@ -162,6 +162,8 @@ PHRASES = {
         f"asks for {CLIENT.page} records, and for twice as many, up to {CLIENT.page_most:,}",
         f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
         f"more than {accounts.DEVICES_PER_DAY} new devices of one user within a day",
+        f"as many sessions as it may ({SERVER.sessions_per_user}, when nothing else is set)",
+        f"a session of the account that was silent for {service.SILENCE_YIELDS:g} s",
         f"UDP port {beacon.DISCOVERY_PORT}",
         f"exactly {beacon.PROBE_SIZE} octets",
         f"at most {beacon.ANSWER_SIZE_MAX} octets",

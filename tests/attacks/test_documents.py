@@ -36,6 +36,16 @@ def test_every_test_that_is_named_exists(document: str) -> None:
     assert not missing(text)
 
 
+def test_every_module_that_is_named_exists() -> None:
+    text = (ROOT / "docs/THREATS.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert len(named) > 40
+    # Paths without a package are in the server's.
+    assert [
+        name for name in named if not any((place / name).is_file() for place in (ROOT, ROOT / "lanchat_server"))
+    ] == []
+
+
 def test_one_that_does_not_exist_is_seen() -> None:
     assert missing("shown by `tests/attacks/test_documents.py::test_nothing`, `tests/none/test_x.py`") == [
         "tests/attacks/test_documents.py::test_nothing",

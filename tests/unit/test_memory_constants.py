@@ -29,7 +29,7 @@ from lanchat.protocol.keys import public_octets, sha256
 from lanchat.protocol.messages import Header, Kind, make_message
 from lanchat.protocol.records import Record
 from lanchat.ui import undo, wakeup
-from lanchat_server import mail, passwords, window_log
+from lanchat_server import passwords, window_log
 from lanchat_server.core import daily
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.recent import RecentRecords
@@ -187,10 +187,6 @@ def waiting_passwords() -> None:
     asyncio.run(fill())
 
 
-def mails() -> None:
-    assert mail.Mailer(None)._queue.maxsize == mail.QUEUE_MAX
-
-
 # --- The client -------------------------------------------------------------------------------------------------------
 
 
@@ -309,7 +305,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat_server/service/service.py:_certified": certified,
     "lanchat_server/service/acceptor.py:WAITING_MAX": waiting_places,
     "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
-    "lanchat_server/mail.py:QUEUE_MAX": mails,
+    "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/test_mail.py::test_the_line_is_bounded",
     # The client
     "lanchat/protocol/client/authors.py:DEVICES_MAX": devices,
     "lanchat/protocol/client/authors.py:SIGNATURES_MAX": signatures,
