@@ -90,6 +90,7 @@ def room_row(room: api.RoomView, people: People) -> dict[str, Any]:
         "head": room.head,
         "unread": room.unread,
         **({"archived": True} if room.archived else {}),
+        **({"number": room.room} if room.alike else {}),
     }
 
 
@@ -103,7 +104,8 @@ def room_text(room: api.RoomView, people: People) -> str:
         details.append(_("not joined"))
     elif room.unread:
         details.append(ngettext("{unread} unread", "{unread} unread", room.unread))
-    return f"{shown(room_name(room, people))}  " + ", ".join(details).format(number=room.members, unread=room.unread)
+    name = shown(room.title if room.alike else room_name(room, people))
+    return f"{name}  " + ", ".join(details).format(number=room.members, unread=room.unread)
 
 
 def person_row(person: api.Person) -> dict[str, Any]:
@@ -124,7 +126,11 @@ def presence_text(state: PresenceState) -> str:
 
 def person_text(person: api.Person) -> str:
     """An account as a person reads it."""
-    called = f" ({shown(person.display_name)})" if person.display_name not in ("", person.name) else ""
+    display_name = person.display_name
+    # The mark of a name that somebody else has too: the user name stands before it already.
+    while display_name.endswith(mark := f" (@{person.name})"):
+        display_name = display_name.removesuffix(mark)
+    called = f" ({shown(display_name)})" if display_name not in ("", person.name) else ""
     return f"{shown(person.name)}{called}  {presence_text(person.state)}"
 
 

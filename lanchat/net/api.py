@@ -129,7 +129,8 @@ class Person(msgspec.Struct, frozen=True):
 class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
     messages by others above the read cursor. `last_text`, `last_author`: for a preview line. `archived`: nothing can be
-    written there. `mine`: this user made it."""
+    written there. `mine`: this user made it. `general`: everybody is in it. `alike`: another room has this name, or one
+    that looks the same; the title then has the room's number."""
 
     room: int
     name: str
@@ -147,6 +148,8 @@ class RoomView(msgspec.Struct, frozen=True):
     last_time: float = 0.0
     archived: bool = False
     mine: bool = False
+    general: bool = False
+    alike: bool = False
 
 
 class Reaction(msgspec.Struct, frozen=True):

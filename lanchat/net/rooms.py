@@ -154,6 +154,8 @@ class RoomBook:
             read=self._core.read_up_to(room.id),
             archived=room.archived,
             mine=room.creator == self.me,
+            general=room.joined and room.creator == 0 and room.kind is RoomKind.PUBLIC,
+            alike=self._core.directory.is_alike_room(room),
         )
         if not room.joined:
             return view
@@ -165,9 +167,11 @@ class RoomBook:
         return replace(view, last_text=last.text, last_author=self.display_name(last), last_time=last.stored_ms / 1000)
 
     def title(self, room: Room) -> str:
-        """What people call it; a direct room as the partner."""
+        """What people call it; a direct room as the partner, one of several of a name with its number."""
         if room.kind is not RoomKind.DIRECT:
-            return inert(room.name)
+            # With a sign of what marks such names it would look like a marked one.
+            marked = "(#" in room.name or self._core.directory.is_alike_room(room)
+            return numbered(room.name, room.id) if marked else inert(room.name)
         partner = self._core.directory.users.get(room.partner)
         return self._shown(partner) if partner is not None else f"@{room.partner}"
 
@@ -284,6 +288,11 @@ class RoomBook:
             *(line for line in fresh if line.seq is not None and line.seq > cursor),
             *merge(state.refused.values(), waiting, key=lambda line: line.sent_at),
         ]
+
+
+def numbered(name: str, number: int) -> str:
+    """A room's name and number; commands take the number."""
+    return f"{inert(name)} (#{number})"
 
 
 def decode(item: OutboxItem) -> Header:

@@ -110,7 +110,7 @@ class Chat:
         """Opens the wanted room, else general, else the first one."""
         joined = [room for room in self.model.rooms.values() if room.joined]
         wanted = [room for room in joined if room.room == self._wanted_room]
-        general = [room for room in joined if room.name == "general"]
+        general = [room for room in joined if room.general]
         chosen = next(iter([*wanted, *general, *joined]), None)
         self._open(chosen.room if chosen else 0)
 

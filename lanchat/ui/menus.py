@@ -126,7 +126,7 @@ def may_moderate(account: Account | None) -> bool:
 
 def may_govern(account: Account | None, room: RoomView | None) -> bool:
     """Whether somebody may archive and delete a room."""
-    if room is None or room.kind is RoomKind.DIRECT or room.name == "general":
+    if room is None or room.kind is RoomKind.DIRECT or room.general:
         return False
     return room.mine or may_moderate(account)
 
@@ -144,7 +144,7 @@ def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = 
             Item(
                 _("Leave the room…"),
                 lambda: run(Action.LEAVE_ROOM),
-                enabled=room.name != "general",
+                enabled=not room.general,
                 icon="box-arrow-left",
             ),
         ]

@@ -67,7 +67,7 @@ class PeoplePanel:
         if not isinstance(key, PersonKey) or (person := model.people.get(key.user)) is None:
             return
         room = model.room
-        removable = room is not None and room.kind is not RoomKind.DIRECT and room.name != "general"
+        removable = room is not None and room.kind is not RoomKind.DIRECT and not room.general
         entries = menus.person_menu(
             person,
             removable and key.user in model.members,

@@ -65,7 +65,7 @@ def _matches(wanted: str, *names: str) -> bool:
 
 
 def _room_order(room: RoomView) -> tuple[bool, str]:
-    return room.name != "general", name_key(room.title or room.name)
+    return not room.general, name_key(room.title or room.name)
 
 
 def _recent(room: RoomView) -> tuple[float, str]:

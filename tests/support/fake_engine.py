@@ -570,4 +570,5 @@ def _people(scenario: Scenario) -> list[Person]:
 
 
 def _room(number: int, name: str) -> RoomView:
-    return RoomView(number, name, name, RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 1, 0, 0, 0, 0)
+    general = number == 1
+    return RoomView(number, name, name, RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 1, 0, 0, 0, 0, general=general)

@@ -14,7 +14,9 @@ from lanchat.ui.pictures import _PICTURES
 from lanchat.ui.theme import ROLES
 from tests.support.ui_kit import line
 
-GENERAL = RoomView(1, "general", "general", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 3, 0, 5, 0, 5)
+GENERAL = RoomView(
+    1, "general", "general", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 3, 0, 5, 0, 5, general=True
+)
 
 
 def labels(entries: list[Entry]) -> list[str]:

@@ -42,7 +42,7 @@ def test_room_is_archived_and_deleted_by_who_made_it_and_by_moderators() -> None
     assert "Take out of the archive…" in room_menu(replace(ROOM, archived=True), MODERATOR)
 
 
-@pytest.mark.parametrize("room", [replace(ROOM, name="general"), replace(ROOM, kind=RoomKind.DIRECT, mine=True)])
+@pytest.mark.parametrize("room", [replace(ROOM, general=True), replace(ROOM, kind=RoomKind.DIRECT, mine=True)])
 def test_general_and_direct_rooms_stay(room: api.RoomView) -> None:
     assert not menus.may_govern(MODERATOR, room)
 

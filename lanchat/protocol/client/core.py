@@ -351,12 +351,14 @@ class ClientCore:
             self._last_seen[gone.id] = gone
             self._rooms.leave(gone.id)
             self._desk.tell(RoomRemoved(gone.id))
+        self._tell_retitled()
         self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
         self._listed.add(room.id)
         self._desk.tell(RoomUpdated(room))
+        self._tell_retitled()
         if room.joined:
             self._receipts.told(room)
             self._rooms.want(room)
@@ -367,6 +369,11 @@ class ClientCore:
         self._rooms.leave(frame.room)
         if self.directory.drop_room(frame.room):
             self._desk.tell(RoomRemoved(frame.room))
+            self._tell_retitled()
+
+    def _tell_retitled(self) -> None:
+        for room in self.directory.take_retitled():
+            self._desk.tell(RoomUpdated(room))
 
     def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
         for room in frame.rooms:
@@ -377,6 +384,7 @@ class ClientCore:
                 # A copy from an earlier membership is asked about in the next session.
                 self.directory.drop_room(room)
                 self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+                self._tell_retitled()
 
     def _room_deleted(self, room: int) -> None:
         known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)
@@ -384,6 +392,7 @@ class ClientCore:
         self.directory.drop_room(room)
         self._gone.erase(room)
         self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+        self._tell_retitled()
 
     def _note(self, answer: Answer) -> None:
         """What an answer to the shell tells of rooms and people. Here and not in the shell, which would come to it

@@ -11,7 +11,7 @@ from lanchat.protocol.client.ports import LocalStore
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.keys import sha256
 from lanchat.protocol.names import name_key, shape_key
-from lanchat.protocol.wire import Room, User
+from lanchat.protocol.wire import Room, RoomKind, User
 
 # People and rooms of one log. A server that has more, or makes them up, is not followed.
 USERS_MAX = 100_000
@@ -23,6 +23,11 @@ def _keys(name: str) -> frozenset[bytes]:
     """Names that have one of these in common are one, or look the same. Digests, because normalisation makes some names
     eighteen times as long."""
     return frozenset(sha256(key(name).encode())[:16] for key in (name_key, shape_key))
+
+
+def _room_keys(room: Room | None) -> frozenset[bytes]:
+    """Of a room's name; none for a direct room, which is known by the partner."""
+    return frozenset() if room is None or room.kind is RoomKind.DIRECT else _keys(room.name)
 
 
 class Directory:
@@ -39,12 +44,18 @@ class Directory:
         self._users_changed: dict[int, User] = {}
         # Keys of names to those who have it, as user name or for others to see; made when it is asked for.
         self._named: dict[bytes, set[int]] | None = None
+        # Keys of names to the rooms that have it.
+        self._rooms_named: dict[bytes, set[int]] = {}
+        self._retitled: set[int] = set()
+        for room in self.rooms.values():
+            self._rename_room(None, room)
+        self._retitled.clear()
 
     def drop_unlisted(self, listed: Container[int]) -> list[Room]:
         """The server told of all rooms that this user is in or may join; returns the others that were known."""
         gone = [room for room in self.rooms.values() if room.id not in listed]
         for room in gone:
-            del self.rooms[room.id]
+            self._rename_room(self.rooms.pop(room.id), None)
         self._rooms_changed = True
         return gone
 
@@ -52,6 +63,7 @@ class Directory:
         """Raises ProtocolError when there are too many."""
         if room.id not in self.rooms and len(self.rooms) >= ROOMS_MAX:
             raise ProtocolError("more rooms than a client takes")
+        self._rename_room(self.rooms.get(room.id), room)
         self.rooms[room.id] = room
         self._rooms_changed = True
 
@@ -66,7 +78,35 @@ class Directory:
     def drop_room(self, room: int) -> bool:
         """False when it was not known."""
         self._rooms_changed = True
-        return self.rooms.pop(room, None) is not None
+        known = self.rooms.pop(room, None)
+        self._rename_room(known, None)
+        return known is not None
+
+    def _rename_room(self, before: Room | None, after: Room | None) -> None:
+        old, new = _room_keys(before), _room_keys(after)
+        if before is not None and old != new:
+            for key in old:
+                named = self._rooms_named[key]
+                named.discard(before.id)
+                if len(named) == 1:
+                    self._retitled |= named
+                if not named:
+                    del self._rooms_named[key]
+        if after is not None:
+            for key in new - old if before is not None else new:
+                named = self._rooms_named.setdefault(key, set())
+                if len(named) == 1:
+                    self._retitled |= named
+                named.add(after.id)
+
+    def is_alike_room(self, room: Room) -> bool:
+        """Whether another room has the same name, or one that looks the same."""
+        return any(len(self._rooms_named.get(key, ())) > 1 for key in _room_keys(room))
+
+    def take_retitled(self) -> list[Room]:
+        """Rooms that got, or lost, another room with their name since the last time."""
+        retitled, self._retitled = self._retitled, set()
+        return [self.rooms[room] for room in retitled if room in self.rooms]
 
     def put_users(self, users: Iterable[User]) -> None:
         """Raises ProtocolError when there are too many."""
