@@ -61,7 +61,8 @@ class Fonts:
             Font.SMALL_BOLD: {"size": size - 2, "weight": "bold"},
             Font.TITLE: {"size": size + 3, "weight": "bold"},
             Font.HUGE: {"size": size + 10, "weight": "bold"},
-            Font.INITIALS: {"size": max(size - 1, 7), "weight": "bold"},
+            # Their discs keep their size.
+            Font.INITIALS: {"size": min(max(size - 1, 7), self._base + 1), "weight": "bold"},
             Font.MONO_SMALL: {"size": size - 2, "family": fixed},
         }
         for role, wanted in options.items():

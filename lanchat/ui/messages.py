@@ -12,6 +12,7 @@ from lanchat.ui.chat import Chat
 from lanchat.ui.chat_model import Jump
 from lanchat.ui.composer import Composer
 from lanchat.ui.drawing import Font, Spot, Touch
+from lanchat.ui.elided import ElidedLabel
 from lanchat.ui.entries import Message, shown_time
 from lanchat.ui.keys import Action
 from lanchat.ui.menus import Verb
@@ -63,10 +64,10 @@ class Messages:
         self._menu.pack(side="left")
         names = ttk.Frame(header)
         names.pack(side="left", fill="x", expand=True)
-        self._title = tools.label(names, "", Look.TITLE)
-        self._title.pack(anchor="w", fill="x")
-        self._below = tools.label(names, "", Look.SMALL)
-        self._below.pack(anchor="w", fill="x")
+        self._title = ElidedLabel(tools, names, Look.TITLE, Font.TITLE)
+        self._title.label.pack(anchor="w", fill="x")
+        self._below = ElidedLabel(tools, names, Look.SMALL, Font.SMALL)
+        self._below.label.pack(anchor="w", fill="x")
 
     def _room_menu(self) -> None:
         room = self._chat.model.room
@@ -91,16 +92,17 @@ class Messages:
         model = self._chat.model
         room = model.room
         if room is None:
-            self._title.configure(text="LAN Chat")
-            self._below.configure(text="")
+            self._title.show("LAN Chat")
+            self._below.show("")
             return
-        self._title.configure(text=glyphs.one_line(words.room_title(room), 70))
+        self._title.show(glyphs.one_line(words.room_title(room), 100))
         if room.kind is RoomKind.DIRECT:
             person = model.people.get(room.partner)
             about = f"@{glyphs.one_line(person.name, 40)} · {words.presence(person)}" if person else ""
+            self._below.show(about)
         else:
-            about = f"{words.room_kind(room)} · {words.members(room.members, model.online_members())}"
-        self._below.configure(text=about)
+            members = words.members(room.members, model.online_members())
+            self._below.show(f"{words.room_kind(room)} · {members}", members)
 
     def _show_lines(self) -> None:
         model = self._chat.model

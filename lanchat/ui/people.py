@@ -37,12 +37,19 @@ class PeoplePanel:
         top.pack(fill="x")
         self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), Look.PLAIN_SIDE)
         self._all = tools.button(top, _("Everybody"), lambda: self._choose_scope(True), Look.QUIET_SIDE)
-        self._here.pack(side="left", fill="x", expand=True)
-        self._all.pack(side="left", fill="x", expand=True)
+        top.columnconfigure((0, 1), weight=1)
+        top.bind("<Configure>", self._place_scope)
         self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar)
         self._list.frame.pack(fill="both", expand=True)
         self._list.activate = self._open
         self._list.menu = self._menu
+
+    def _place_scope(self, event: "tk.Event[tk.Misc]") -> None:
+        """Beside each other, or one below the other where the words of both have no room."""
+        beside = self._here.winfo_reqwidth() + self._all.winfo_reqwidth() <= event.width - self._tools.px(16)
+        row, column = (0, 1) if beside else (1, 0)
+        self._here.grid(row=0, column=0, columnspan=1 if beside else 2, sticky="ew")
+        self._all.grid(row=row, column=column, columnspan=1 if beside else 2, sticky="ew")
 
     def _choose_scope(self, everybody: bool) -> None:
         self._everybody = everybody

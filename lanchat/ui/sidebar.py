@@ -9,7 +9,8 @@ from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui import glyphs, menus
 from lanchat.ui.brush import Brush
 from lanchat.ui.chat import Chat
-from lanchat.ui.drawing import Avatar, avatar_index, initials
+from lanchat.ui.drawing import Avatar, Font, avatar_index, initials
+from lanchat.ui.elided import ElidedLabel
 from lanchat.ui.keys import Action
 from lanchat.ui.parts import Part
 from lanchat.ui.popup import above, below, popup
@@ -158,10 +159,10 @@ class _AccountStrip:
         gear.pack(side="right")
         names = ttk.Frame(self.frame, style=Look.SIDE.value)
         names.pack(side="left", fill="x", expand=True, padx=px(10))
-        self._name = tools.label(names, "", Look.SIDE_TEXT)
-        self._name.pack(anchor="w", fill="x")
-        self._user = tools.label(names, "", Look.SIDE_SMALL)
-        self._user.pack(anchor="w", fill="x")
+        self._name = ElidedLabel(tools, names, Look.SIDE_TEXT, Font.NAME)
+        self._name.label.pack(anchor="w", fill="x")
+        self._user = ElidedLabel(tools, names, Look.SIDE_SMALL, Font.SMALL)
+        self._user.label.pack(anchor="w", fill="x")
 
     def show(self) -> None:
         account = self._chat.model.account
@@ -171,5 +172,5 @@ class _AccountStrip:
         name = account.display_name or account.name
         size = self._tools.px(32)
         self._brush.draw([Avatar(0, 0, size, initials(name), avatar_index(account.user_id))], 0, "me")
-        self._name.configure(text=glyphs.one_line(name, 60))
-        self._user.configure(text=f"@{glyphs.one_line(account.name, 40)}")
+        self._name.show(glyphs.one_line(name, 60))
+        self._user.show(f"@{glyphs.one_line(account.name, 40)}")

@@ -1,0 +1,44 @@
+"""A label in one line that ends with an ellipsis where its text has no room; the mouse on it shows all of it."""
+
+import tkinter as tk
+
+from lanchat.ui import glyphs, tooltip
+from lanchat.ui.drawing import Font
+from lanchat.ui.styles import Look
+from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.wrap import elide
+
+# Pixels that a label keeps around its text.
+_MARGIN = 2
+
+
+class ElidedLabel:
+    """`look` draws with `font`. Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, look: Look, font: Font) -> None:
+        self.label = tools.label(master, "", look)
+        self.label.bind("<Configure>", lambda event: self._fit())
+        self._measure = tools.kit.measure
+        self._font = font
+        self._texts: tuple[str, ...] = ("",)
+        self._tooltip = tooltip.Tooltip(self.label, tools.palette)
+        self.label.bind("<Motion>", self._explain, add="+")
+        self.label.bind("<Leave>", lambda event: self._tooltip.hide(), add="+")
+
+    def show(self, *texts: str) -> None:
+        """The first of these texts, the longest one, that has room; else the beginning of the last."""
+        self._texts = tuple(glyphs.inline(text) for text in texts)
+        self._fit()
+
+    def _fit(self) -> None:
+        width = self.label.winfo_width() - _MARGIN
+        shown = self._texts[0]
+        if self.label.winfo_ismapped():
+            fitting = (text for text in self._texts if self._measure(self._font, text) <= width)
+            shown = next(fitting, "") or elide(self._texts[-1], width, lambda part: self._measure(self._font, part))
+        if shown != str(self.label.cget("text")):
+            self.label.configure(text=shown)
+
+    def _explain(self, event: "tk.Event[tk.Misc]") -> None:
+        whole = self._texts[0]
+        self._tooltip.offer("" if str(self.label.cget("text")) == whole else whole, event)

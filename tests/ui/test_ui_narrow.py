@@ -1,0 +1,50 @@
+"""Words that have little room: shortened where they may be, never cut in the middle of a letter."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.ui_window import UiWindow, fake_window
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.display
+
+
+def open_window(display: str, folder: Path, language: str, text_size: int = 0, **scenario: object) -> UiWindow:
+    folder.mkdir(mode=0o700)
+    (folder / "settings.toml").write_text(f'language = "{language}"\ntheme = "light"\ntext_size = {text_size}\n')
+    return fake_window(display, folder, geometry="900x640+0+0", **scenario)
+
+
+def header(window: UiWindow, text: str) -> str:
+    """The line below the open room's name."""
+    return next(seen.text for seen in window.probe.seen("TLabel") if text in seen.text)
+
+
+@pytest.mark.parametrize(("language", "word", "whole"), [("en", "member", "online"), ("ru", "участник", "в сети")])
+def test_line_below_the_title_has_whole_words(
+    display: str, tmp_path: Path, language: str, word: str, whole: str
+) -> None:
+    with open_window(display, tmp_path / "profile", language) as window:
+        wait_until(lambda: header(window, word).endswith(whole), 10, "the whole line is shown")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_largest_text_puts_tabs_below_each_other(display: str, tmp_path: Path, language: str) -> None:
+    names = ("This room", "Everybody") if language == "en" else ("В комнате", "Все")
+    for text_size in (0, 6):
+        with open_window(display, tmp_path / f"profile{text_size}", language, text_size) as window:
+            here, everybody = (window.see(name, "TButton") for name in names)
+            assert everybody.x + everybody.width <= 900
+            if language == "en":
+                assert (everybody.y > here.y) == (text_size == 6)
+
+
+def test_long_names_end_with_an_ellipsis(display: str, tmp_path: Path) -> None:
+    with open_window(display, tmp_path / "profile", "en", 6, long_names=True) as window:
+        window.click("разра", "item")
+        wait_until(
+            lambda: [seen for seen in window.probe.seen("TLabel") if seen.text.startswith("раз") and "…" in seen.text],
+            10,
+            "the title is shortened",
+        )
