@@ -189,8 +189,9 @@ class RowList:
         small = self._kit.height[Font.SMALL]
         selected = ground == palette.row_selected
         middle = y + height // 2
+        first, second = self._line_middles(row, height)
         if row.right:
-            at = y + px(7) + small // 2 if self._two_lines else middle
+            at = y + first if self._two_lines else middle
             fill = palette.muted_on_selected if selected else palette.muted
             self.canvas.create_text(edge, at, text=row.right, anchor="e", font=Font.SMALL.value, fill=fill)
         right = edge - (self._kit.measure(Font.SMALL, row.right) + px(6) if row.right and not self._two_lines else 0)
@@ -198,7 +199,7 @@ class RowList:
             text = str(row.badge) if row.badge < 1000 else "999+"
             tall = small + px(2)
             wide = max(self._kit.measure(Font.SMALL_BOLD, text) + px(10), tall)
-            at = y + height - px(8) - tall // 2 if self._two_lines and row.right else middle
+            at = y + second if self._two_lines and row.right else middle
             fill, on_fill = (
                 (palette.accent, palette.on_accent)
                 if row.loud
@@ -212,6 +213,12 @@ class RowList:
             right = edge - wide - px(6)
         return right
 
+    def _line_middles(self, row: Row, height: int) -> tuple[int, int]:
+        """Of a row's two lines, from its top; time and badge stand in them."""
+        title, small = self._kit.height[Font.NAME if row.strong else Font.BODY], self._kit.height[Font.SMALL]
+        top = (height - title - small) // 2
+        return top + title // 2, top + title + small // 2
+
     def _words(self, row: Row, edges: tuple[int, int], y: int, height: int) -> None:
         palette, px, kit = self._kit.palette, self._kit.px, self._kit
         left, right = edges
@@ -220,7 +227,7 @@ class RowList:
         font = Font.NAME if row.strong else Font.BODY
         first = right
         if self._two_lines and row.right:
-            first = min(right, self._size[0] - px(20) - kit.measure(Font.SMALL, row.right))
+            first = self._size[0] - px(20) - kit.measure(Font.SMALL, row.right)
         title = elide(row.title, max(first - left, px(20)), lambda text: kit.measure(font, text))
         if not (self._two_lines and row.subtitle):
             self.canvas.create_text(left, y + height // 2, text=title, anchor="w", font=font.value, fill=colour)
