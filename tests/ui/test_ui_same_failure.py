@@ -1,0 +1,88 @@
+"""A server that breaks the protocol again and again, in the real window: the client waits, says why and when it tries
+again in one line, keeps what is written, and is live again with an honest server."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.protocol.wire import Subscribe
+from tests.attacks.hostile import SCENARIOS, Scenario
+from tests.attacks.test_hostile_server_cli import Host
+from tests.support.ui_window import UiWindow
+from tests.support.waiting import wait_until
+from tests.ui.test_ui_real import open_window
+
+pytestmark = pytest.mark.display
+
+WORDS = {
+    "noise instead of frames": {
+        "en": "The server sends what this program does not understand",
+        "ru": "Сервер передаёт то, чего эта программа не понимает",
+    },
+    "an answer to another question": {
+        "en": "The server sends what this program does not understand",
+        "ru": "Сервер передаёт то, чего эта программа не понимает",
+    },
+    "cut after each log-in": {"en": "The connection was lost", "ru": "Соединение потеряно"},
+}
+NEXT_TRY = re.compile(r"(?:Next try in|Следующая попытка через) (\d+)")
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    host = Host(tmp_path_factory.mktemp("hostile"))
+    yield host
+    host.close()
+
+
+def scenario(name: str) -> Scenario:
+    (found,) = (scenario for scenario in SCENARIOS if scenario.name == name)
+    return found
+
+
+def state(window: UiWindow) -> str:
+    """The line at the bottom."""
+    return max(window.probe.seen("TLabel"), key=lambda seen: seen.y).text
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "theme"),
+    [
+        ("noise instead of frames", "en", "light"),
+        ("an answer to another question", "ru", "dark"),
+        ("cut after each log-in", "ru", "light"),
+    ],
+)
+def test_window_waits_and_says_why(
+    display: str, host: Host, tmp_path: Path, name: str, language: str, theme: str
+) -> None:
+    folder = host.copy(tmp_path)
+    (folder / "settings.toml").write_text(f'language = "{language}"\ntheme = "{theme}"\n')
+    host.turn(None)
+    live = "Everything is up to date" if language == "en" else "Всё получено"
+    with open_window(display, folder) as window:
+        window.see(live, timeout=15)
+        window.click("room1")
+        window.see("before", "item", timeout=15)
+        host.turn(scenario(name))
+
+        def waits() -> bool:
+            said = state(window)
+            found = NEXT_TRY.search(said)
+            return WORDS[name][language] in said and found is not None and int(found[1]) >= 1
+
+        wait_until(waits, 40, "it says why, and when it tries again")
+        assert "\n" not in state(window)
+        tried = len(host.server.requests(Subscribe))
+        assert tried < 40
+        window.send(f"kept {language} {theme}")
+        window.see(f"kept {language} {theme}", "item")
+        host.turn(None)
+        window.see(live, timeout=60)
+        wait_until(lambda: f"kept {language} {theme}" in texts(host), 15, "what was kept is handed in")
+
+
+def texts(host: Host) -> str:
+    return " ".join(record.body.decode(errors="replace") for record in host.server.log.records[1])
