@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,27 @@ from lanchat.store.files import Destination, open_private
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.reserve import EVERY, MIB, Reserve
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _in_order_when_terminated() -> Iterator[None]:
+    """SIGTERM ends the program, as it does otherwise, once everything that is open was given up: no draft stays."""
+
+    def terminate(_number: int, _frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -38,6 +60,12 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: Output)
 
 def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     """Write keys and database to a file."""
+    with _in_order_when_terminated():
+        return _backup(options, settings, output)
+    return FAILED
+
+
+def _backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
     from lanchat_server.admin import AdminError, run_admin
     from lanchat_server.administration import BACKUP_FILE
 
