@@ -73,11 +73,11 @@ def storage_warning(report: Mapping[str, Any]) -> str:
 
 
 def size_text(octets: int) -> str:
-    """Octets for a person."""
-    for limit, text in ((1e9, _("{number} GB")), (1e6, _("{number} MB"))):
+    """Octets for a person, in the units of the configuration and the log."""
+    for limit, text in ((1 << 30, _("{number} GiB")), (1 << 20, _("{number} MiB"))):
         if octets >= limit:
             return text.format(number=f"{octets / limit:.1f}")
-    return _("{number} KB").format(number=f"{octets / 1e3:.1f}")
+    return _("{number} KiB").format(number=f"{octets / 1024:.1f}")
 
 
 def clock_lines(report: Mapping[str, Any]) -> list[str]:

@@ -102,16 +102,21 @@ def report(**changes: Any) -> dict[str, Any]:
 def test_an_administrator_reads_what_is_stored_and_who_waits() -> None:
     assert storage_lines({}) == []
     (line,) = storage_lines(report())
-    assert line == "Messages take 12.3 MB, 3.2 GB free on the disk, 268.4 MB of it a reserve"
+    assert line == "Messages take 11.7 MiB, 3.0 GiB free on the disk, 256.0 MiB of it a reserve"
     near = storage_lines(report(state="near", log_octets_max=15_000_000, users_over_quota=["anna", "tom"]))
-    assert near[0].startswith("Messages take 12.3 MB of 15.0 MB")
+    assert near[0].startswith("Messages take 11.7 MiB of 14.3 MiB")
     assert near[1:] == [
         "Warning: room for new messages is getting short",
         "Have used up what one person may store a day: anna, tom",
     ]
     remote = storage_lines(report(database_disk_known=False, disk_free_octets=None))
-    assert remote == ["Messages take 12.3 MB, the disk of the database server is not known here"]
-    assert [size_text(octets) for octets in (0, 999, 10**6)] == ["0.0 KB", "1.0 KB", "1.0 MB"]
+    assert remote == ["Messages take 11.7 MiB, the disk of the database server is not known here"]
+    assert [size_text(octets) for octets in (0, 999, MIB, 5 << 30)] == [
+        "0.0 KiB",
+        "1.0 KiB",
+        "1.0 MiB",
+        "5.0 GiB",
+    ]
 
 
 def test_the_window_warns_and_is_silent_otherwise() -> None:
@@ -121,7 +126,7 @@ def test_the_window_warns_and_is_silent_otherwise() -> None:
     assert model.storage_line() == ""
     model.status = {"storage": report(state="full", disk_free_octets=200 * MIB)}
     assert model.storage_line().startswith(storage_warning(report(state="full")))
-    assert "209.7 MB free" in model.storage_line()
+    assert "200.0 MiB free" in model.storage_line()
 
 
 def test_a_backup_stops_before_the_reserve(tmp_path: Path) -> None:
