@@ -15,11 +15,12 @@ from lanchat.cli.exits import DONE, NOT_STORED, USAGE, CliError, code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
-from lanchat.cli.output import Output
+from lanchat.cli.output import Output, shown
 from lanchat.cli.session import Session
 from lanchat.cli.terminal import TypedLines, has_terminal, terminal_kept
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.net.words import not_in_time
 from lanchat.protocol.text import clean_text
 from lanchat.protocol.wire import PresenceState
 
@@ -142,7 +143,8 @@ class Conversation:
         except api.CommandError as error:
             if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
                 raise
-            raise CliError(NOT_STORED, _("Not stored in time: the message is kept and sent later")) from error
+            told = error.text if error.trouble is api.Trouble.TIMEOUT else not_in_time()
+            raise CliError(NOT_STORED, shown(told)) from error
         self._follower.catch_up(self._view)
 
     async def _take_lines(self, typed: TypedLines) -> None:

@@ -10,6 +10,7 @@ from lanchat.cli.output import shown
 from lanchat.cli.session import Session
 from lanchat.i18n import _
 from lanchat.net import api
+from lanchat.net.words import not_in_time
 from lanchat.protocol.words import query_words
 
 STORED_TIMEOUT = 10.0  # seconds: a server that is there answers in milliseconds
@@ -77,12 +78,11 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
     except api.CommandError as error:
         if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
             raise
-        # With a code it says what the message waits for.
-        waits = shown(error.text) if error.code is not None else ""
+        told = error.text if error.trouble is api.Trouble.TIMEOUT else not_in_time()
         if not pending_allowed:
-            text = waits or _("Not stored in time: the message is kept and sent later")
-            raise CliError(NOT_STORED, text) from error
-        text = waits or _("Not stored yet: the message is kept and sent later")
+            raise CliError(NOT_STORED, shown(told)) from error
+        # Where nobody waits for it, no time is over.
+        text = _("Not stored yet: the message is kept and sent later") if told == not_in_time() else shown(told)
         session.output.row({"id": id, "room": name, "stored": False} | more, text)
         return
     text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=seq)

@@ -11,7 +11,7 @@ from lanchat.net import api
 from lanchat.net.api import CommandError, Line, Trouble
 from lanchat.net.commands_rooms import joined_room, room_members
 from lanchat.net.member import OLDER_PAGES_MAX
-from lanchat.net.words import code_text, not_all_loaded, text_problem
+from lanchat.net.words import code_text, not_all_loaded, not_in_time, stop_text, text_problem
 from lanchat.protocol import wire
 from lanchat.protocol.client.core import message_id
 from lanchat.protocol.client.finding import Found, Place, find, place_of
@@ -65,7 +65,11 @@ async def wait_decided(client: "Client", command: api.WaitDecided) -> int:
     member = client.logged_in()
     key = _parse_id(command.id)
     waits = member.book.waits
-    await member.wait_for(lambda: member.decision(key) is not None or key in waits, command.timeout)
+
+    def settled() -> bool:
+        return member.decision(key) is not None or key in waits or member.core.stopped(key.room) is not None
+
+    await member.wait_for(settled, command.timeout)
     decision = member.decision(key)
     if decision is None and key in waits:
         code, text = waits[key]
@@ -73,7 +77,8 @@ async def wait_decided(client: "Client", command: api.WaitDecided) -> int:
     if isinstance(decision, wire.Code):
         raise CommandError(Trouble.REFUSED, code_text(decision), decision)
     if decision is None:
-        raise CommandError(Trouble.TIMEOUT, _("Not stored in time: it is kept and sent later"))
+        stop = member.core.stopped(key.room)
+        raise CommandError(Trouble.TIMEOUT, not_in_time(stop_text(stop) if stop else member.state.reason))
     return decision
 
 

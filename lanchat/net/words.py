@@ -4,6 +4,7 @@ import time
 
 from lanchat.i18n import _
 from lanchat.net.api import ChangedIdentity, CommandError, Trouble
+from lanchat.protocol.client.events import Stop
 from lanchat.protocol.client.states import Reason
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
@@ -109,6 +110,18 @@ def reason_text(reason: Reason) -> str:
         Reason.LOCAL: _("The local copy cannot be written"),
     }
     return texts[reason]
+
+
+def stop_text(stop: Stop) -> str:
+    """Why a room takes no messages in this session."""
+    return reason_text({Stop.FORKED: Reason.OTHER_HISTORY, Stop.SERVER_BEHIND: Reason.SHORTER_HISTORY}[stop])
+
+
+def not_in_time(reason: str = "") -> str:
+    """Of a message that waits longer than somebody does."""
+    if reason:
+        return _("{reason}. The message is kept and sent when that is over").format(reason=reason)
+    return _("Not stored in time: the message is kept and sent later")
 
 
 def text_problem(reason: str) -> CommandError:
