@@ -101,8 +101,9 @@ class Messages:
             about = f"@{glyphs.one_line(person.name, 40)} · {words.presence(person)}" if person else ""
             self._below.show(about)
         else:
-            members = words.members(room.members, model.online_members())
-            self._below.show(f"{words.room_kind(room)} · {members}", members)
+            kind, online = words.room_kind(room), model.online_members()
+            parts = (f"{kind} · {words.members(room.members, online)}", f"{kind} · {words.members(room.members)}")
+            self._below.show(*parts, words.members(room.members))
 
     def _show_lines(self) -> None:
         model = self._chat.model

@@ -21,7 +21,7 @@ def header(window: UiWindow, text: str) -> str:
     return next(seen.text for seen in window.probe.seen("TLabel") if text in seen.text)
 
 
-@pytest.mark.parametrize(("language", "word", "whole"), [("en", "member", "online"), ("ru", "участник", "в сети")])
+@pytest.mark.parametrize(("language", "word", "whole"), [("en", "member", "online"), ("ru", "участник", "участников")])
 def test_line_below_the_title_has_whole_words(
     display: str, tmp_path: Path, language: str, word: str, whole: str
 ) -> None:

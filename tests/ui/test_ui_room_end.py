@@ -136,7 +136,7 @@ def test_a_room_is_archived_taken_back_and_deleted_by_hand(
         one.click("Archive", "TButton")
         other.see("Archived: it can only be read")
         other.see("the last word", "item")
-        one.see("Public room, archived · 2 members · 2 online")
+        one.see("Public room, archived · 2 members")
         screenshot(display, tmp_path / "archived.png")
         one.click("kitchen", "item", button=3)
         one.choose("Take out of the archive…")
