@@ -21,6 +21,7 @@ class What(enum.IntEnum):
     ACCOUNTS = 3  # by network
     INVITES = 4  # registration codes, by user
     DEVICES = 5  # by user
+    MEMBERS = 6  # whom a user made members of rooms
 
 
 class Spender(NamedTuple):

@@ -97,7 +97,7 @@ PHRASES = {
         f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
         f"{CORE.fetches_max} in all",
         f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user are bounded, and "
-        f"{accounts.DEVICES_PER_DAY} new devices a day",
+        f"{accounts.DEVICES_PER_DAY} new devices a day, and {accounts.MEMBERS_PER_DAY:,} people a day",
         f"one member the {SERVER.reactions_per_message:,} reactions of a text",
         f"ten accounts with five sessions the {CORE.total_rate:g} messages a second",
         f"twenty accounts the {SERVER.rooms_total:,} rooms in a day",
@@ -161,7 +161,8 @@ PHRASES = {
         f"Nothing for {CLIENT.search_after:g} s: it searches",
         f"asks for {CLIENT.page} records, and for twice as many, up to {CLIENT.page_most:,}",
         f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
-        f"more than {accounts.DEVICES_PER_DAY} new devices of one user within a day",
+        f"more than {accounts.DEVICES_PER_DAY} new devices of one user, and more than {accounts.MEMBERS_PER_DAY:,} "
+        "people whom one user makes members, within a day",
         f"as many sessions as it may ({SERVER.sessions_per_user}, when nothing else is set)",
         f"a session of the account that was silent for {service.SILENCE_YIELDS:g} s",
         f"UDP port {beacon.DISCOVERY_PORT}",

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from lanchat.protocol.wire import Code
-from lanchat_server.accounts import Change
+from lanchat_server.accounts import MEMBERS_PER_DAY, Change
 from lanchat_server.config import load
 from lanchat_server.core.allowance import What, by_user
 from lanchat_server.core.closed import _USERS_MAX, Closed
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.meter import Lack
+from lanchat_server.core.model import MembershipRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.local_port import ADMITTED_MAX, LocalPort, Visitor
@@ -22,6 +23,7 @@ from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
 from lanchat_server.service.writer import JOBS_MAX
 from lanchat_server.store import bulk, open_store, transaction
 from tests.support.allocated import taken
+from tests.support.rig import Rig
 
 KIB = 1 << 10
 
@@ -167,3 +169,16 @@ def test_commands_that_are_let_in_at_a_time() -> None:
 
     writers: list[asyncio.StreamWriter] = []
     asyncio.run(asyncio.wait_for(play(), 60))
+
+
+def test_memberships() -> None:
+    """What somebody can add within a day, in rooms of a hundred."""
+    directory = Rig().directory
+
+    def fill() -> Directory:
+        for number in range(MEMBERS_PER_DAY):
+            room, user = (1 << 62) + number // 100, (1 << 40) + number % 100
+            directory.put_members([MembershipRow(room, user, 1 << 40, 1, 1 << 20, 1 << 20)])
+        return directory
+
+    assert taken(fill) < MEMBERS_PER_DAY * 500

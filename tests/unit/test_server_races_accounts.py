@@ -251,6 +251,28 @@ def test_full_server_takes_a_place_from_whoever_has_most() -> None:
         Service.check_place(service, 0)
 
 
+# --- Memberships ------------------------------------------------------------------------------------------------------
+
+
+def test_user_makes_so_many_people_members_within_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MEMBERS_PER_DAY", 2)
+    world.service.room_keys = SimpleNamespace()
+
+    def invite() -> Any:
+        return rooms.invite_user(world.service, visitor(), wire.InviteUser(ROOM, 3))
+
+    def leave() -> None:
+        world.writer.transact_now(lambda tx: accounts.remove_member(tx, world.rig.directory, ROOM, 3))
+
+    for _ in range(2):
+        asyncio.run(invite())
+        # Who is in it already costs nothing.
+        asyncio.run(invite())
+        leave()
+    assert refusal(invite()) is Code.LIMIT_REACHED
+    assert world.rig.directory.membership(ROOM, 3) is None
+
+
 # --- Recovery codes ---------------------------------------------------------------------------------------------------
 
 

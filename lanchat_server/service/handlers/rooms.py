@@ -16,7 +16,7 @@ from lanchat.protocol.wire import Code, Role, RoomKind
 from lanchat_server import accounts
 from lanchat_server.accounts import Change, together
 from lanchat_server.core import pages
-from lanchat_server.core.allowance import What, by_user
+from lanchat_server.core.allowance import Spender, What, by_user
 from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.model import DeletedRoom, MembershipRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -190,7 +190,9 @@ async def invite_user(service: "Service", connection: "Connection", operation: w
         _member(service, connection, operation.room)
         _check_open(service, operation.room)
 
-    await _add(service, connection, operation.room, operation.user, check)
+    await _add(
+        service, connection, operation.room, operation.user, check, spender=by_user(What.MEMBERS, _user(connection))
+    )
     return wire.Done()
 
 
@@ -262,14 +264,24 @@ async def delete_room(service: "Service", connection: "Connection", operation: w
     return wire.Done()
 
 
-async def _add(service: "Service", connection: "Connection", room: int, user: int, check: Callable[[], object]) -> None:
-    """`check` raises Refused; it is called again when everything before this has been decided."""
+async def _add(
+    service: "Service",
+    connection: "Connection",
+    room: int,
+    user: int,
+    check: Callable[[], object],
+    spender: Spender | None = None,
+) -> None:
+    """`check` raises Refused; it is called again when everything before this has been decided. `spender`: whose
+    allowance for a day this is taken from."""
     check()
     now_ms = service.wall_ms()
 
     def job(tx: Transaction) -> Change[bool]:
         check()
         is_new = service.directory.membership(room, user) is None
+        if is_new and spender is not None:
+            spend_daily(tx, spender, accounts.MEMBERS_PER_DAY, now_ms)
         return together(is_new, accounts.add_member(tx, service.directory, room, user, now_ms))
 
     if await transact(service, connection, job):
