@@ -67,7 +67,7 @@ def make_root(dark: bool) -> Any:
         dark={"background": DARK.surface, "foreground": DARK.text},
     ).register()
     theme = f"{_FAMILY}-{'dark' if dark else 'light'}"
-    root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 560))
+    root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 680))
     # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
     root.event_add("<<Invoke>>", "<Key-space>")
     shortcuts.install(root)

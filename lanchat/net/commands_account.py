@@ -13,6 +13,7 @@ from lanchat.protocol import wire
 
 if TYPE_CHECKING:
     from lanchat.net.client import Client
+    from lanchat.net.member import Member
 
 # Of an id, as people type it.
 ID_DIGITS_MIN = 8
@@ -75,7 +76,12 @@ async def void_invite(client: "Client", command: api.VoidInvite) -> None:
 
 
 async def get_status(client: "Client", command: api.GetStatus) -> dict[str, Any]:
-    report = await client.logged_in().ask(wire.Status())
+    return await read_status(client.logged_in(), wire.Status())
+
+
+async def read_status(member: "Member", request: wire.Status) -> dict[str, Any]:
+    """The server's figures; raises CommandError."""
+    report = await member.ask(request)
     try:
         figures = json.loads(report.json)
     except (ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lanchat.i18n import _
 from lanchat.net import api
 from lanchat.net.api import CommandError, Trouble
-from lanchat.net.commands_account import get_status
+from lanchat.net.commands_account import read_status
 from lanchat.net.words import offline, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -14,6 +14,10 @@ from lanchat.protocol.names import clean_room_name, inert, name_key
 if TYPE_CHECKING:
     from lanchat.net.client import Client
     from lanchat.net.member import Member
+
+
+# Of a server's rooms, a thousand each. Honest need: two.
+ROOM_PAGES_MAX = 100
 
 
 def _unknown_room(name: str) -> CommandError:
@@ -165,7 +169,7 @@ async def find_any_room(client: "Client", command: api.FindAnyRoom) -> int:
     if not found and name.isascii() and name.isdecimal() and (rules or int(name) in member.core.directory.rooms):
         return min(int(name), 2**63 - 1)
     if not found and rules:
-        found = _called(name, _listed(await get_status(client, api.GetStatus())))
+        found = _called(name, await _all_rooms(member))
     if len(found) > 1:
         text = _("Several rooms are called {name}: give the id of one of them ({ids})")
         ids = ", ".join(map(str, found[:5]))
@@ -173,6 +177,19 @@ async def find_any_room(client: "Client", command: api.FindAnyRoom) -> int:
     if not found:
         raise _unknown_room(name)
     return found[0]
+
+
+async def _all_rooms(member: "Member") -> list[tuple[int, str]]:
+    """Id and name of every room of the server that is not direct, for an administrator. Raises CommandError."""
+    found, above = list[tuple[int, str]](), 0
+    for _page in range(ROOM_PAGES_MAX):
+        page = _listed(await read_status(member, wire.Status(above)))
+        fresh = [room for room in page if room[0] > above]
+        if not fresh:
+            return found
+        found += fresh
+        above = max(number for number, _name in fresh)
+    raise unreadable()
 
 
 def _listed(figures: dict[str, Any]) -> list[tuple[int, str]]:

@@ -569,7 +569,10 @@ class Renew(_Frame, frozen=True, tag=37):
 
 
 class Status(_Frame, frozen=True, tag=38):
-    """Administrators: a JSON document of server figures (see docs/PROTOCOL.md)."""
+    """Administrators: a JSON document of server figures (see docs/PROTOCOL.md). `rooms_above`: its rooms are those with
+    higher numbers, the lowest first, without direct ones; else those with the newest messages."""
+
+    rooms_above: U63 | None = None
 
 
 class CreateInvite(_Frame, frozen=True, tag=39):

@@ -1,10 +1,10 @@
 """Figures of a running server: for administrators (`status`) and for Prometheus."""
 
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from lanchat import __version__
-from lanchat.protocol.wire import Code
+from lanchat.protocol.wire import Code, RoomKind
 
 if TYPE_CHECKING:
     from lanchat_server.service.service import Service
@@ -35,8 +35,8 @@ def publish(service: "Service") -> None:
     metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
 
 
-def status(service: "Service") -> dict[str, Any]:
-    """The fields are listed in docs/PROTOCOL.md section 8."""
+def status(service: "Service", rooms_above: int | None = None) -> dict[str, Any]:
+    """`rooms_above`: as in wire.Status. The fields are listed in docs/PROTOCOL.md section 8."""
     publish(service)
     users, code = service.directory.users, service.setup_code
     return {
@@ -46,7 +46,7 @@ def status(service: "Service") -> dict[str, Any]:
         "users_online": sorted(users[user].name for user in service.core.sessions.online_users())[:LISTED_MAX],
         "sessions": len(service.core.sessions),
         "rooms_total": len(service.directory.rooms),
-        "rooms": _rooms(service),
+        "rooms": _rooms(service, rooms_above),
         "queues": {**service.core.queue_lengths(), "tls_octets": service.metrics.tls_queue_octets},
         "database": {"url": service.shown_database, "latency_ms": round(service.writer.latency * 1000, 2)},
         "clock": _clock(service),
@@ -90,11 +90,14 @@ def _uptime(service: "Service") -> float:
     return round(service.now() - service.started, 1)
 
 
-def _rooms(service: "Service") -> list[dict[str, Any]]:
-    """The rooms with the newest records, as many as a report holds."""
+def _rooms(service: "Service", above: int | None) -> list[dict[str, Any]]:
+    """The rooms with the newest records, or those with numbers `above`; as many as a report holds."""
     heads = service.core.heads
     there = [room for room in service.directory.rooms.values() if room.id in heads]
-    if len(there) > LISTED_MAX:
+    if above is not None:
+        rest = (room for room in there if room.id > above and room.kind is not RoomKind.DIRECT)
+        there = nsmallest(LISTED_MAX, rest, key=lambda room: room.id)
+    elif len(there) > LISTED_MAX:
         there = nlargest(LISTED_MAX, there, key=lambda room: heads[room.id].time_ms)
     return [
         {

@@ -532,9 +532,9 @@ class Service:
         """What the first account may be made with; empty when there are accounts."""
         return "" if self.directory.users else self.setup.text
 
-    def status(self) -> dict[str, Any]:
-        """Figures for administrators."""
-        return figures.status(self)
+    def status(self, rooms_above: int | None = None) -> dict[str, Any]:
+        """Figures for administrators; `rooms_above` as in wire.Status."""
+        return figures.status(self, rooms_above)
 
     async def close(self, patience: float = CLOSE_PATIENCE) -> bool:
         """Finish what was taken, say goodbye, save, end the threads. False when the database did not answer within

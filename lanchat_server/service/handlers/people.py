@@ -52,10 +52,10 @@ async def get_certificates(
     return wire.Certificates([devices[device].certificate for device in operation.devices if device in devices])
 
 
-async def status(service: "Service", connection: "Connection", _operation: wire.Status) -> wire.StatusReport:
+async def status(service: "Service", connection: "Connection", operation: wire.Status) -> wire.StatusReport:
     """Figures, for administrators."""
     _check_role(service, connection, Role.ADMINISTRATOR)
-    return wire.StatusReport(json.dumps(service.status(), ensure_ascii=False))
+    return wire.StatusReport(json.dumps(service.status(operation.rooms_above), ensure_ascii=False))
 
 
 async def create_invite(service: "Service", connection: "Connection", operation: wire.CreateInvite) -> wire.InviteCode:
