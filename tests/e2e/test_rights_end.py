@@ -123,7 +123,7 @@ def test_name_of_somebody_else_is_shown_with_the_user_name_by_commands(server: S
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        assert "mallory (Anna Lind (@mallory))" in said("online")
+        assert "mallory (Anna Lind)" in said("online")
         for command in (["history", "general"], ["search", "account"], ["export", "general", "-"]):
             line = next(line for line in said(*command).splitlines() if "pay to my new account" in line)
             assert "mallory" in line
