@@ -86,8 +86,9 @@ def test_places_before_log_in(server: ServerProcess) -> None:
                 kept.recv(1)
 
 
-def test_messages_of_all_together(tmp_path: Path) -> None:
-    with started(tmp_path, "[limits]\ntotal_rate = 0.01\n") as server:
+def test_messages_of_all_together_and_the_cost_of_a_password(tmp_path: Path) -> None:
+    settings = "[limits]\ntotal_rate = 0.01\n[passwords]\nmemory_kib = 20480\ntime_cost = 3\nparallelism = 2\n"
+    with started(tmp_path, settings) as server:
         for name in ("anna", "boris"):
             server.add_account(name)
         with RawClient(server.port) as anna, RawClient(server.port) as boris:
@@ -96,3 +97,5 @@ def test_messages_of_all_together(tmp_path: Path) -> None:
             anna.say(anna.rooms["general"], "one")
             boris.say_without_waiting(boris.rooms["general"], "two")
             assert 50_000 < boris.wait_for(wire.Busy).retry_ms <= 100_000
+    (database,) = (tmp_path / "server").glob("*.sqlite3")
+    assert b"$argon2id$v=19$m=20480,t=3,p=2$" in database.read_bytes()
