@@ -209,7 +209,7 @@ class Connection(asyncio.Protocol):
             return
         if self.user is None and not isinstance(frame.operation, BeforeLogin):
             raise ProtocolError("request before login")
-        wait = self._service.over_rate(self)
+        wait = self._service.over_rate(self, frame.operation)
         if wait:
             self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests", round(wait * 1000))))
             return

@@ -69,6 +69,17 @@ READS_MAX = 1024
 # Pages and searches that are read, made into records and packed at a time: some MiB each until they are handed to their
 # connection. More than READERS, as packing takes the event loop as long as reading takes a reader.
 PAGES_MAX = 8
+# Changes that are told to all members of a room: a member could else make the server send 50 a second to each of a
+# thousand people, which takes all of a processor. So many people as one request.
+TOLD = (
+    wire.ArchiveRoom,
+    wire.InviteUser,
+    wire.JoinRoom,
+    wire.LeaveRoom,
+    wire.RemoveUser,
+    wire.SetHistoryPolicy,
+)
+TOLD_AT_ONCE = 100
 # A stop waits so long for the database. A container is killed after 10 s, so that the rest comes to its end before.
 CLOSE_PATIENCE = 8.0
 # A session silent for this long gives way when its user's places are all taken.
@@ -354,10 +365,24 @@ class Service:
         if lack is not None and lack.code is Code.DISK_FULL:
             raise Refused(lack.code, "the disk is nearly full", lack.wait)
 
-    def over_rate(self, connection: Connection) -> float:
-        """Seconds until this connection may ask again; 0: it may, and it counts."""
+    def over_rate(self, connection: Connection, operation: Any) -> float:
+        """Seconds until this connection may ask for this; 0: it may, and it counts."""
         session = self.core.sessions.get(connection.session)
-        return session.requests.take(self.now()) if session is not None else 0.0
+        return session.requests.take(self.now(), self._cost(session.user, operation)) if session is not None else 0.0
+
+    def _cost(self, user: int, operation: Any) -> int:
+        """What a request counts as: a change of a room as much as there are hundreds of people to tell of it. Nothing
+        that `user` may not know goes into it."""
+        if not isinstance(operation, TOLD):
+            return 1
+        room = self.directory.rooms.get(operation.room)
+        if room is None:
+            return 1
+        members = self.directory.members(room.id)
+        told = len(members) if user in members or room.kind is wire.RoomKind.PUBLIC else 0
+        if isinstance(operation, wire.ArchiveRoom) and told:
+            told = max(told, len(self.core.sessions))
+        return 1 + told // TOLD_AT_ONCE
 
     async def answer(self, connection: Connection, operation: Any) -> wire.Result:
         """The result of a request; raises Refused or StoreError."""

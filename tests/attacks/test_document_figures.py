@@ -196,6 +196,7 @@ def test_figures_in_words_are_those_of_the_code() -> None:
     assert words == [60.0, 10.0, 3600.0, 1 << 20, 600.0]
     assert [CLIENT.nacks_in_a_row, CLIENT.tls_try, CLIENT.doubt_nacks, dial.SEARCH_AFTER] == [8, 3, 3, 3]
     assert [probes.ANSWERS_PER_SECOND, connecting.NEXT_ROUND, CLIENT.ping_times[-1] + CLIENT.ping_patience] == [5, 1, 1]
+    assert service.TOLD_AT_ONCE == 100
     # Twenty accounts make all rooms of a server in a day, ten with all their sessions all messages.
     assert [SERVER.rooms_total / SERVER.rooms_per_day, CORE.total_rate / CORE.message_rate] == [20, 10 * 5]
     assert (SERVER.sessions_per_user, SERVER.sessions_total) == (5, 1000)

@@ -72,7 +72,7 @@ class Service:
         self.answered += 1
         return ANSWER
 
-    def over_rate(self, _connection: Connection) -> float:
+    def over_rate(self, _connection: Connection, _operation: object) -> float:
         return 0.0
 
     def count(self, name: str) -> None:
