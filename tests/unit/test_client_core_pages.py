@@ -1,13 +1,16 @@
 """Lists that come in pages: the core asks for each, and its shell gets the list as a whole."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.client import pages
-from lanchat.protocol.client.events import Answered, Path, RoomRemoved
+from lanchat.protocol.client import directory, pages
+from lanchat.protocol.client.events import Answered, ConnectionGivenUp, Path, RoomRemoved, StateMoved
 from lanchat.protocol.client.pages import PAGES_MAX
-from lanchat.protocol.client.states import LinkState
+from lanchat.protocol.client.states import LinkState, Reason
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import LIST_ENTRIES_MAX
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 
@@ -81,6 +84,27 @@ def test_without_its_further_pages_a_session_ends() -> None:
     ]
     client.to_client(Path.TLS, wire.Failure(asked.id, wire.Code.BUSY, "no"))
     assert client.run_until(lambda: client.core.state is LinkState.CONNECTING, 5)
+
+
+@pytest.mark.parametrize(("rooms", "place"), [([], b"\x00"), (range(2, 2 + LIST_ENTRIES_MAX), b"\xff")])
+def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_ends(
+    rooms: Sequence[int], place: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that the connection was lost, which is tried again at once."""
+    monkeypatch.setattr(directory, "ROOMS_MAX", 100)
+    client = Wire(paged_log(), MemoryLocalStore())
+    client.hook = lambda direction, path, frame: direction == "down"
+    client.connect()
+    client.run_until(lambda: client.up)
+    asked = next(o.frame for o in client.sent if isinstance(getattr(o.frame, "operation", None), wire.ListRooms))
+    told = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
+    with pytest.raises(ProtocolError):
+        client.core.receive(wire.Response(asked.id, wire.RoomList(told, place)), Path.TLS, client.now)
+    client.pump()
+    assert client.of_kind(ConnectionGivenUp) == []
+    client.core.disconnected(client.now, Reason.BROKEN)
+    client.pump()
+    assert client.of_kind(StateMoved)[-1].reason is Reason.BROKEN
 
 
 @pytest.mark.parametrize("places", [[b"\x02", b"\x01"], [b"\x01", b"\x01"]])

@@ -330,7 +330,9 @@ class ClientCore:
             self._take_room(room)
         self._listing = bool(after)
         if after:
-            Pages(wire.ListRooms(after), self._desk.ask, self._note_session_rooms, self._rest_listed).begin()
+            ask, note = self._desk.ask, self._note_session_rooms
+            # What breaks the protocol ends the session with that reason, not with a list that did not come.
+            Pages(wire.ListRooms(after), ask, note, self._rest_listed, broken=lambda: None).begin()
 
     def _note_session_rooms(self, answer: Answer) -> None:
         """Each is told and subscribed, as those of the first page, whatever the local copy knows."""

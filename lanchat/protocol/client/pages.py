@@ -25,15 +25,23 @@ ENTRIES_MAX = 100_000
 
 
 class Pages:
-    """One list being asked for. `ask` sends a request; `handler` gets the whole list, or why it did not come."""
+    """One list being asked for. `ask` sends a request; `handler` gets the whole list, or why it did not come. `broken`
+    is called instead of it before ProtocolError is raised; by default `handler` gets None."""
 
     def __init__(
-        self, operation: Any, ask: Callable[[Any, Handler], int], note: Callable[[Answer], None], handler: Handler
+        self,
+        operation: Any,
+        ask: Callable[[Any, Handler], int],
+        note: Callable[[Answer], None],
+        handler: Handler,
+        *,
+        broken: Callable[[], None] | None = None,
     ) -> None:
         self._operation = operation
         self._ask = ask
         self._note = note
         self._handler = handler
+        self._broken = broken or (lambda: handler(None))
         self._pages: list[Any] = []
         self._count = 0
 
@@ -45,7 +53,7 @@ class Pages:
         try:
             self._note(answer)
         except BaseException:
-            self._handler(None)
+            self._broken()
             raise
         entries = _ENTRIES.get(type(answer))
         if entries is None:
@@ -56,7 +64,7 @@ class Pages:
         self._count += len(getattr(page, entries))
         endless = len(self._pages) + 1 == PAGES_MAX or self._count > ENTRIES_MAX or after <= self._operation.after
         if after and endless:
-            self._handler(None)
+            self._broken()
             raise ProtocolError("a list without end")
         self._pages.append(page)
         if after:
