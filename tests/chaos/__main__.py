@@ -1,9 +1,9 @@
 """The long runs:  python -m tests.chaos [PART …] [--kills N] [--seed N] [--minutes N] [--again]
 
-Parts: kills, starts, outages, troubles, two, typists; without any all of them. They are played in pieces of a minute or
-so; whoever interrupts it, or gives it `--minutes`, goes on with the next start, and the tables in docs/RELIABILITY.md
-count all pieces since the last `--again`. Needs root (small disks) and MariaDB. The exit code is 1 when anything was
-lost, came twice, or took too long.
+Parts: kills, starts, commands, outages, troubles, two, typists; without any all of them. They are played in pieces of a
+minute or so; whoever interrupts it, or gives it `--minutes`, goes on with the next start, and the tables in
+docs/RELIABILITY.md count all pieces since the last `--again`. Needs root (small disks) and MariaDB. The exit code is 1
+when anything was lost, came twice, or took too long.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 
 from tests.chaos.parts import PARTS
 from tests.chaos.pieces import Kept, play
-from tests.chaos.tables import report, slow
+from tests.chaos.tables import report, report_commands, slow
 from tests.support import marked
 
 
@@ -32,11 +32,22 @@ def main() -> int:
     for name in names if options.again else []:
         kept.forget(f"{name}/")
     pieces = (piece for name in names for piece in PARTS[name](options.kills, options.seed, kept))
-    play(pieces, kept, options.minutes, lambda: marked.write(marked.RELIABILITY, "chaos", report(kept)))
-    print(report(kept))
+    play(pieces, kept, options.minutes, lambda: _write(kept))
+    print("\n\n".join(_tables(kept).values()))
     faults = [fault for figures in kept.under("") for fault in figures["faults"]] + slow(kept)
     print("\n".join(faults))
     return 1 if faults else 0
+
+
+def _tables(kept: Kept) -> dict[str, str]:
+    """By their marks in the document; without those of which nothing is kept."""
+    tables = {"chaos": report(kept), "killed commands": report_commands(kept)}
+    return {mark: text for mark, text in tables.items() if text}
+
+
+def _write(kept: Kept) -> None:
+    for mark, text in _tables(kept).items():
+        marked.write(marked.RELIABILITY, mark, text)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lanchat_server.store import open_store
 from tests.chaos.audit import Audit
 from tests.chaos.campaign import Kill, Tally, campaign, draw_kills
+from tests.chaos.commands import COMMANDS, Command
+from tests.chaos.commands import killed as killed_command
 from tests.chaos.crowd import LIMITS
 from tests.chaos.disks import SmallDisk
 from tests.chaos.duel import duel
@@ -123,6 +125,22 @@ def _complaints(data_dir: Path, database: str | None, what: str) -> list[str]:
     return []
 
 
+# --- Commands -------------------------------------------------------------------------------------------------------
+
+
+def commands(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
+    """The administrator's commands, and starts after them, killed at every step."""
+    for command in COMMANDS:
+        for kind in DATABASES:
+            yield Piece(f"commands/{kind}/{command.name}", lambda command=command, kind=kind: _killed(command, kind))
+
+
+def _killed(command: Command, kind: str) -> Figures:
+    with temporary() as folder, MariaDB() if kind == "MariaDB" else nullcontext() as database:
+        result = killed_command(command, folder, database)
+    return {"commands": result.kills, "faults": result.faults}
+
+
 # --- Databases ------------------------------------------------------------------------------------------------------
 
 
@@ -224,4 +242,4 @@ def _type(seed: int) -> Figures:
     return {"deaths": len(deaths), "made": len(typist.memory.made), "faults": audit.faults}
 
 
-PARTS = {part.__name__: part for part in (kills, starts, outages, troubles, two, typists)}
+PARTS = {part.__name__: part for part in (kills, starts, commands, outages, troubles, two, typists)}

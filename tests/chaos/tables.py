@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from tests.chaos.commands import COMMANDS
 from tests.chaos.parts import DATABASES, OUTAGES, RECOVERY_P99
 from tests.chaos.pieces import Figures, Kept, bound
 from tests.support.figures import percentile, table
@@ -37,7 +38,9 @@ def report(kept: Kept) -> str:
 
 
 def _summary(kept: Kept) -> str:
-    pieces = kept.under("")
+    pieces = [piece for piece in kept.under("") if "commands" not in piece]
+    if not pieces:
+        return ""
     made, _, lost, twice, other = judged(pieces)
     servers = sum(sum(piece.get("kills", {}).values()) + piece.get("steps", 0) for piece in pieces)
     clients = sum(piece.get("deaths", 0) for piece in pieces)
@@ -80,6 +83,19 @@ def _starts(kept: Kept) -> str:
                 rows.append([f"{kind}, {point}", sum(piece["steps"] for piece in pieces), unusable])
     text = "A first start killed at every step, then started again:\n\n"
     return text + table(("database, step", "kills", "unusable afterwards"), rows) if rows else ""
+
+
+def report_commands(kept: Kept) -> str:
+    """A table of its own: it says nothing of messages."""
+    rows = []
+    for command in COMMANDS:
+        names = [f"commands/{kind}/{command.name}" for kind in DATABASES]
+        if any(name in kept for name in names):
+            figures = [kept[name]["commands"] if name in kept else "" for name in names]
+            faults = [fault for name in names if name in kept for fault in kept[name]["faults"]]
+            rows.append([command.name, *figures, len(faults)])
+    kinds = [f"kills, {kind}" for kind in DATABASES]
+    return table(("command", *kinds, "lost, half done, or not to be completed"), rows) if rows else ""
 
 
 def _outages(kept: Kept) -> str:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from lanchat_server import key_swap
 from lanchat_server.backup import backup, restore
 from lanchat_server.store import open_store
+from tests.chaos.commands import in_child
 from tests.support.stores import added
 
 KEYS = ("identity.crt", "identity.key", "log.key")
@@ -45,20 +45,6 @@ def kill_at(step: int) -> None:
             left -= 1
 
     sys.addaudithook(count)
-
-
-def in_child(work: Callable[[], Any]) -> bool:
-    """Runs it in a process of its own; False when that was killed. Raises AssertionError when it failed otherwise."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, status
-    return not os.WIFSIGNALED(status)
 
 
 def whose(folder: Path) -> tuple[list[str], dict[str, str]]:
