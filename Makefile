@@ -18,7 +18,7 @@ lint: ## style and types only
 	@$(SETUP) dev
 	@exec sh packaging/dev/check.sh --lint
 
-chaos: ## servers, clients and databases killed some 600 times (40 min, in pieces that add up); ARGS="--minutes 6" for some
+chaos: ## servers, clients, databases and commands killed some 1,800 times (70 min, in pieces that add up); ARGS="--minutes 6" for some
 	@$(SETUP) test
 	@.venv/bin/python -m tests.chaos $(ARGS)
 
@@ -38,7 +38,7 @@ mutants: ## 200 small changes of the cores, which tests must notice (half an hou
 	@$(SETUP) dev
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
-attacks: ## forgers, guessers, floods, members against a real server (45 min); ARGS="floods --quick" for a part
+attacks: ## forgers, guessers, floods, members against a real server, and a hostile one (90 min); ARGS="floods --quick" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.attacks $(ARGS)
 

@@ -2,8 +2,8 @@
 
     python -m tests.attacks [PART …] [--quick] [--write] [--database mariadb]
 
-Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread, piles, rights, ground, neighbours;
-without any all of them, which takes three quarters of an hour.
+Parts: forgeries, replays, members, guessing, ports, floods, rowdy, slow, unread, piles, rights, ground, neighbours,
+hostile; without any all of them, which takes an hour and a half.
 `--write` puts the tables of the parts that were run into the document, those on MariaDB beside those on SQLite. The
 exit code is 1 when an attack succeeded, or cost others more than it may. `--database mariadb`: the servers are on a
 MariaDB server of the attackers' own.
@@ -32,6 +32,7 @@ from tests.attacks import (
     replays,
     rights,
     timing,
+    turned,
     unread,
 )
 from tests.attacks.outcome import Outcome, faults, made_by, publish, table, title
@@ -172,6 +173,11 @@ def neighboured(folder: Path, quick: bool) -> Iterator[Outcome]:
     yield local.scrapes(folder / "figures", 2.0 if quick else 10.0, 100, 200)
 
 
+def hostile(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """A server that people trust and that turns hostile, against a client."""
+    yield from turned.sieges(folder, 0.5 if quick else 5.0)
+
+
 def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
     seconds, rounds = (2.0, 1) if quick else (4.0, 2)
     for kind in kinds:
@@ -192,6 +198,7 @@ PARTS: dict[str, Part] = {
     "rights": righted,
     "ground": moved,
     "neighbours": neighboured,
+    "hostile": hostile,
 }
 
 

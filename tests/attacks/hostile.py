@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from lanchat.protocol import keys, wire
 from lanchat.protocol.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.client.directory import ROOMS_MAX, USERS_MAX
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import LIST_ENTRIES_MAX
 from lanchat.protocol.messages import Header, Kind, make_message
@@ -210,22 +211,22 @@ def _people_by_the_million() -> Script:
 
 
 def _users_told(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 60_000, LIST_ENTRIES_MAX):
+    for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
         yield wire.Users([user(number, "x") for number in range(first, first + LIST_ENTRIES_MAX)])
 
 
 def _rooms_told(session: HostileSession) -> Iterator[Any]:
-    for number in range(100, 3000):
+    for number in range(100, 2 * ROOMS_MAX):
         yield wire.RoomChanged(room(number))
 
 
 def _members_told(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 60_000, LIST_ENTRIES_MAX):
+    for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
         yield wire.MembersChanged(1, list(range(first, first + LIST_ENTRIES_MAX)), [])
 
 
 def _receipts_told(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 60_000, 1000):
+    for first in range(10, 2 * USERS_MAX, 1000):
         yield wire.RoomCursors(1, [wire.MemberCursor(number, LAST, LAST) for number in range(first, first + 1000)])
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from tests.attacks.databases import KINDS
 from tests.support.marked import write
@@ -24,6 +25,7 @@ class Outcome:
     attacked: float | None = None
     memory: tuple[int, int] | None = None
     seen: str = ""
+    columns: ClassVar[tuple[str, ...]] = _COLUMNS
     faults: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, otherwise: str) -> None:
@@ -54,7 +56,8 @@ def faults(outcomes: Iterable[Outcome]) -> list[str]:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """Markdown."""
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(outcome.row() for outcome in outcomes)]
+    columns = outcomes[0].columns
+    rows = [columns, ("---",) * len(columns), *(outcome.row() for outcome in outcomes)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -4,7 +4,6 @@ keeps what it has, and goes on when the server is honest again. The scripts are 
 
 import asyncio
 import logging
-import re
 from pathlib import Path as File
 from typing import Any
 
@@ -14,19 +13,13 @@ from msgspec.structs import replace
 from lanchat.net import api, dial, late, member, rooms
 from lanchat.protocol.client import directory, roomset
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
+from tests.attacks.turned import kept
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.waiting import patient
 from tests.unit.test_net_client import QUICK, ROOM, Person, until
 
 CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, request_timeout=1.0)
 HONEST_LOGIN_TIMEOUT = dial.LOGIN_TIMEOUT
-KEPT = ("servers.toml", "devices.toml")
-
-
-def kept(folder: File) -> dict[str, str]:
-    """What must not change: which servers are trusted, and this device's key. A server's name is its own matter."""
-    texts = {name: (folder / name).read_text() for name in KEPT}
-    return {name: re.sub(r"(?m)^(# |name = ).*$", "", text) for name, text in texts.items()}
 
 
 def held(anna: Person) -> dict[str, int]:

@@ -11,7 +11,7 @@ import pytest
 
 from lanchat.net import api
 from tests.attacks.hostile import SCENARIOS, HostileServer, Scenario
-from tests.attacks.test_hostile_server import kept
+from tests.attacks.turned import kept
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.procs import run_client
 from tests.unit.test_net_client import Person

@@ -1,9 +1,11 @@
 """The figure that tells whether times tell; `python -m tests.attacks rights` measures real ones."""
 
 import itertools
+import re
 
 from tests.attacks.outcome import faults
 from tests.attacks.timing import Question, auc, measured
+from tests.support.marked import DOCS, RELIABILITY
 
 
 def test_auc_is_a_half_for_equal_times_and_one_or_nothing_for_times_apart() -> None:
@@ -24,3 +26,10 @@ def test_times_that_tell_are_a_fault_and_answers_that_tell_are_accepted() -> Non
     assert faults([measured(Question("slower", ask, pairs))])
     assert not faults([measured(Question("alike", lambda number, what: ("no", next(ticks) % 7), pairs))])
     assert measured(Question("another answer", lambda number, what: (what, 1.0), pairs)).accepted == 200
+
+
+def test_threats_tell_the_largest_difference_that_was_measured() -> None:
+    areas = [float(area) for area in re.findall(r"AUC (\d\.\d+); medians", RELIABILITY.read_text(encoding="utf-8"))]
+    told = re.search(r"AUC at most (\d\.\d+) away from 0\.5", (DOCS / "THREATS.md").read_text(encoding="utf-8"))
+    assert told is not None
+    assert max(abs(area - 0.5) for area in areas) <= float(told[1])

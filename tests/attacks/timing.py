@@ -171,7 +171,10 @@ def _by_request(
         # What has come meanwhile is read before, not within the time.
         _patiently(person, wire.GetProfile())
         person.events.clear()
-        return _timed(lambda: person.request(asked, 60), _told)
+        while (answer := _timed(lambda: person.request(asked, 60), _told))[0] == wire.Code.BUSY:
+            # Over the rate of requests: it was not looked at.
+            time.sleep(1)
+        return answer
 
     return Question(title, ask, list(zip(there, missing, strict=True)))
 
