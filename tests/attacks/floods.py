@@ -46,9 +46,9 @@ async def endure(
         outcome.memory = memory[0], memory[1]
 
 
-def log_ins(server: ServerProcess, count: int, patience: float = 5.0) -> tuple[int, list[float]]:
+def log_ins(server: ServerProcess, count: int) -> tuple[int, list[float]]:
     """Log in `count` times by device key: how many tries that took in all, and seconds until each was in."""
-    tries, times = 0, []
+    tries, times, patience = 0, [], LOG_IN_PATIENCE
     with RawClient(server.port, timeout=patience) as first:
         first.register(f"late{time.time_ns():x}")
         key = first.key
@@ -69,6 +69,8 @@ SLOWDOWN = 2.0
 SLOWDOWN_BY_ALL = 4.0
 GROWTH_MAX = 64 << 20
 LOG_IN_MAX = 10.0
+# Of one try; there are as many as fit into ten times that.
+LOG_IN_PATIENCE = 5.0
 
 
 def by_strangers(folder: Path, kind: str, count: int, *, seconds: float, rounds: int, log_in: int) -> Outcome:

@@ -111,13 +111,13 @@ class RawClient:
         """The next frame; raises EOFError when the server closed, TimeoutError when nothing came."""
         self.sock.settimeout(timeout)
         while not self._frames:
-            octets = self._read()
+            octets = self._receive_octets()
             if not octets:
                 raise EOFError
             self._frames += [decode_from_server_untrusted(frame) for frame in self._reader.feed_untrusted(octets)]
         return self._frames.pop(0)
 
-    def _read(self) -> bytes:
+    def _receive_octets(self) -> bytes:
         try:
             return self.sock.recv(65536)
         except ConnectionError:
