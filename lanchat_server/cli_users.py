@@ -90,8 +90,10 @@ def _add(options: argparse.Namespace, operate: Operation, output: Output) -> Non
         "display_name": options.display_name,
     }
     made = operate("users.add", arguments)
-    text = _("The account {user} was created").format(user=shown(made["name"]))
-    # The first of all is an administrator, whatever was asked for.
+    text = _("The account {user} was created")
+    if made["role"] != (options.role or "member"):
+        text = _("The account {user} was created. It is the first one, and so the administrator's")
+    text = text.format(user=shown(made["name"]))
     output.row({"user": made["name"], "role": made["role"]}, text)
 
 

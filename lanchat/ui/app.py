@@ -29,7 +29,8 @@ from lanchat.ui.entry import EntryFlow
 from lanchat.ui.entry_model import EntryModel, Page, Wishes
 from lanchat.ui.fonts import SIZES, Fonts
 from lanchat.ui.images import Images
-from lanchat.ui.keys import shortcut_keys
+from lanchat.ui.keys import KEYS, Action, shortcut_keys
+from lanchat.ui.keys import sequence as key_sequence
 from lanchat.ui.memory import Memory
 from lanchat.ui.parts import Part
 from lanchat.ui.placement import Placement
@@ -144,6 +145,9 @@ class Window:
         root.bind("<FocusIn>", lambda event: self._focus_changed())
         root.bind("<FocusOut>", lambda event: root.after_idle(self._focus_changed))
         shortcuts.install(root, shortcut_keys())
+        for key in KEYS:  # the conversation's page has the others
+            if key.action is Action.QUIT:
+                root.bind(key_sequence(key), lambda event: self.quit())
 
     # Life
 

@@ -11,6 +11,7 @@ from lanchat.ui import glyphs, words
 from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Font
 from lanchat.ui.editor import Editor
+from lanchat.ui.elided import fitted
 from lanchat.ui.offer import Offer, first_part
 from lanchat.ui.styles import Look
 from lanchat.ui.toolkit import Toolkit
@@ -61,6 +62,7 @@ class Composer:
             cursor="xterm",
         )
         self._placeholder.bind("<Button-1>", lambda event: self.focus())
+        self.text.bind("<Configure>", lambda event: self._show_hint(), add="+")
         self._shown_room = -1
         self._bind()
 
@@ -216,9 +218,13 @@ class Composer:
             self._shown_room = model.current
             self._editor.set(draft.text)
         self._editor.enable(model.can_write())
-        self._placeholder.configure(text=self._hint())
+        self._show_hint()
         self._show_banner()
         self._changed()
+
+    def _show_hint(self) -> None:
+        text = fitted(self._tools, Font.BODY, self._hint(), self.text, self._tools.px(10))
+        self._placeholder.configure(text=text)
 
     def _hint(self) -> str:
         model = self._chat.model

@@ -12,12 +12,20 @@ from lanchat.ui.wrap import elide
 _MARGIN = 2
 
 
+def fitted(tools: Toolkit, font: Font, text: str, widget: tk.Misc, beside: int) -> str:
+    """The text as it has room in a widget that uses `beside` pixels for something else; all of it before the widget has
+    a width."""
+    width = widget.winfo_width() - beside
+    return elide(text, width, lambda part: tools.kit.measure(font, part)) if widget.winfo_ismapped() else text
+
+
 class ElidedLabel:
     """`look` draws with `font`. Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, look: Look, font: Font) -> None:
         self.label = tools.label(master, "", look)
-        self.label.bind("<Configure>", lambda event: self._fit())
+        for sequence in ("<Configure>", "<Map>"):
+            self.label.bind(sequence, lambda event: self._fit())
         self._measure = tools.kit.measure
         self._font = font
         self._texts: tuple[str, ...] = ("",)

@@ -10,7 +10,7 @@ from lanchat.ui import glyphs, menus
 from lanchat.ui.brush import Brush
 from lanchat.ui.chat import Chat
 from lanchat.ui.drawing import Avatar, Font, avatar_index, initials
-from lanchat.ui.elided import ElidedLabel
+from lanchat.ui.elided import ElidedLabel, fitted
 from lanchat.ui.keys import Action
 from lanchat.ui.parts import Part
 from lanchat.ui.popup import above, below, popup
@@ -60,7 +60,7 @@ class Sidebar:
         entry = self._search.entry
         self._placeholder = tk.Label(
             entry,
-            text=_("Find a room or person"),
+            font=Font.BODY.value,
             background=tools.palette.field,
             foreground=tools.palette.muted,
             borderwidth=0,
@@ -69,12 +69,20 @@ class Sidebar:
             cursor="xterm",
         )
         self._placeholder.bind("<Button-1>", lambda event: entry.focus_set())
+        for sequence in ("<Configure>", "<Map>"):
+            entry.bind(sequence, lambda event: self._show_hint(), add="+")
+        self._show_hint()
         entry.bind("<KeyRelease>", lambda event: self._filter())
         entry.bind("<<Paste>>", lambda event: entry.after_idle(self._filter), add="+")
         entry.bind("<Escape>", lambda event: self.clear())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._search.on_return(self._open_first)
         self._filter()
+
+    def _show_hint(self) -> None:
+        beside = self._tools.px(22)
+        text = fitted(self._tools, Font.BODY, _("Find a room or person"), self._search.entry, beside)
+        self._placeholder.configure(text=text)
 
     def _filter(self) -> None:
         if self._search.get():

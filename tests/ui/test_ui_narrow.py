@@ -40,6 +40,21 @@ def test_largest_text_puts_tabs_below_each_other(display: str, tmp_path: Path, l
                 assert (everybody.y > here.y) == (text_size == 6)
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_hints_of_fields_end_with_an_ellipsis(display: str, tmp_path: Path, language: str) -> None:
+    beginnings = ("Find a", "Message to r") if language == "en" else ("Комната", "Сообщение в «r")
+    with open_window(display, tmp_path / "profile", language, 6, long_names=True) as window:
+        window.click("rand", "item")
+        for beginning in beginnings:
+            wait_until(
+                lambda beginning=beginning: any(
+                    seen.text.startswith(beginning) and seen.text.endswith("…") for seen in window.probe.seen("Label")
+                ),
+                10,
+                f"{beginning} is shortened",
+            )
+
+
 def test_long_names_end_with_an_ellipsis(display: str, tmp_path: Path) -> None:
     with open_window(display, tmp_path / "profile", "en", 6, long_names=True) as window:
         window.click("разра", "item")

@@ -141,5 +141,6 @@ def test_link_of_another_server_at_start_keeps_the_account(display: str, tmp_pat
             assert window.probe.seen("TEntry")[0].text == cut
             paste(window, server.invite)
             window.see("Log in", "TButton", timeout=20)
+            window.quit()
         with open_window(display, folder, "--invite", home.invite) as window:
             window.see("Everything is up to date", timeout=20)
