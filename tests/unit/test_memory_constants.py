@@ -451,6 +451,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
         "ClientConfig": "submit_octets",
         "CoreConfig": "batch_max",
+        "lanchat/net/commands_rooms.py": "ROOM_PAGES_MAX",
         "lanchat/net/connecting.py": "ZONES_MAX",
         "lanchat/net/dial.py": "TRIES_MAX",
         "lanchat/net/driver.py": "_ROUNDS_MAX",
