@@ -286,6 +286,14 @@ def _of_unknown_devices(session: HostileSession) -> Iterator[Any]:
         yield wire.Records(1, records[-30:], log.head(1))
 
 
+def _edits_without_end(session: HostileSession, frame: Any) -> None:
+    """Good edits of one message; there are always more than were asked for."""
+    log = session.server.log
+    for _ in range(frame.operation.limit + 100):
+        log.say(frame.operation.room, f"edit {len(log.records[1])}", kind=Kind.EDIT, ref=2)
+    session.honestly(frame)
+
+
 def _page_of(**changes: Any) -> Callable[[HostileSession, Any], None]:
     """An honest page that is changed."""
 
@@ -535,6 +543,7 @@ SCENARIOS = (
     Scenario("a head of another chain", lambda: after(wire.Subscribe, _other_chain)),
     Scenario("a subscription forgets the rooms", lambda: instead(wire.Subscribe, lambda _: wire.Subscribed([], []))),
     Scenario("gaps in thirty rooms", lambda: after(wire.Subscribe, _gap)),
+    Scenario("a history of edits without end", lambda: OnRequest(wire.History, _edits_without_end)),
     Scenario("records of a thousand unknown devices", _nobody_knows_them),
     Scenario("a page of another room", lambda: OnRequest(wire.History, _page_of(room=77)), End.FAILS),
     Scenario("a page with another beginning", lambda: OnRequest(wire.History, _page_of(before_hash=bytes(32)))),
