@@ -9,6 +9,8 @@ members.py rowdy.py                 a member who breaks every rule, and those wh
 unread.py                           a member, or many, whose sessions ask and read nothing
 piles.py rights.py                  members who pile things up; rights that ended, devices that were found, answers
 ground.py skewed.py local.py        another database or time; other users of the computer, neighbours, figures
+timing.py                           how long answers take about what there is and what there is not
+hostile.py turned.py                a server that turns hostile, and a client beside it
 guessing.py                         passwords and names
 floods.py strangers.py              noise, half-open connections, slow writers and readers
 reflection.py handshakes.py         answers to strangers by UDP; TLS
