@@ -4,6 +4,7 @@ launcher.py points.py   a real server that kills itself at a named point of its 
 crowd.py                ten real client engines that write and remember what they were told
 audit.py                afterwards: the database and every copy, read offline, against what the clients were told
 campaign.py             kill, start, go on: the loop of both, and the times of recovery
+commands.py             commands on a server's data, killed at each of their steps
 trouble.py              databases that are killed, stopped, read-only, full
 __main__.py             the long runs and their tables
 """
