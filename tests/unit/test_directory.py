@@ -63,7 +63,8 @@ ME: Any = SimpleNamespace(user=1)
 READERS: dict[str, Read] = {
     "list_users": lambda rig: asyncio.run(people.list_users(service_of(rig), ME, wire.ListUsers())),
     "list_rooms": lambda rig: asyncio.run(rooms.list_rooms(service_of(rig), ME, wire.ListRooms())),
-    "rooms of the status": lambda rig: figures._rooms(service_of(rig)),
+    "rooms of the status": lambda rig: figures._rooms(service_of(rig), None),
+    "further rooms of the status": lambda rig: figures._rooms(service_of(rig), 0),
     "general": lambda rig: rig.directory.general(),
     "active_administrators": lambda rig: rig.directory.active_administrators(),
     "devices_of": lambda rig: rig.directory.devices_of(1),
