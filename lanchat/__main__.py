@@ -20,7 +20,7 @@ signal.signal(signal.SIGINT, _leave_at_once)
 def main() -> int:
     """The exit code of this process's command line."""
     try:
-        from lanchat.cli.output import close_streams, hold_descriptors
+        from lanchat.terminal.output import close_streams, hold_descriptors
 
         hold_descriptors()
         from lanchat.cli.main import run

@@ -27,10 +27,10 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> int:
     """The exit code of this process's command line."""
     try:
-        from lanchat.cli.output import close_streams, hold_descriptors
+        from lanchat.terminal.output import close_streams, hold_descriptors
 
         hold_descriptors()
-        from lanchat_server.cli import run
+        from lanchat_server.cli.main import run
 
         signal.signal(signal.SIGINT, _interrupt)
         try:

@@ -20,15 +20,15 @@ import msgspec
 import platformdirs
 
 from lanchat.i18n import _
-from lanchat.net.words import not_text
-from lanchat.protocol.beacon import DEFAULT_NAME, DISCOVERY_PORT
-from lanchat.protocol.concealed import Concealing
+from lanchat.i18n.input_rules import not_text
+from lanchat.protocol.codes import Registration
+from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import DEFAULT_PORT, tidy_address
 from lanchat.protocol.limits import MESSAGE_RATE_MAX, SERVER_NAME_MAX, Limits
-from lanchat.protocol.names import clean_display_name, inert, tidy_name
-from lanchat.protocol.text import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
-from lanchat.protocol.wire import Registration
+from lanchat.protocol.redacted import Concealing
+from lanchat.protocol.text.cleaning import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
+from lanchat.protocol.text.identity import DEFAULT_PORT, tidy_address
+from lanchat.protocol.text.names import clean_display_name, inert, tidy_name
 
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
 DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lanchat.cli.output import clock, shown
 from lanchat.i18n import _, ngettext
+from lanchat.terminal.output import clock, shown
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 
 

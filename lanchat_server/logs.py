@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from lanchat.protocol.names import inert
+from lanchat.protocol.text.names import inert
 
 # user:password@ in a URL, also in one that was taken for a path: there two slashes are one. The password may hold
 # anything but white space; the last @ before the host ends it.

@@ -19,7 +19,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid, parseaddr
 
-from lanchat.protocol.names import inert
+from lanchat.protocol.text.names import inert
 from lanchat_server.config import MAIL_ADDRESS, Smtp
 
 _log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from nacl import bindings
 from nacl.exceptions import InvalidkeyError
 
-from lanchat.protocol.text import normal
+from lanchat.protocol.text.cleaning import normal
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,14 +1,15 @@
 """Commands about the account: register, login, logout, recover, devices, password."""
 
-from lanchat.cli.exits import FAILED, REFUSED, USAGE, CliError
-from lanchat.cli.output import clock, rfc3339, shown
+from lanchat.app import api
+from lanchat.app.error_texts import code_text
 from lanchat.cli.session import Session
-from lanchat.cli.terminal import NEW_PASSWORD_VARIABLE, PasswordSource
 from lanchat.i18n import _, ngettext
-from lanchat.net import api
-from lanchat.net.words import code_text
-from lanchat.protocol.names import name_key
-from lanchat.protocol.wire import Code, Device, Role, Setup
+from lanchat.protocol.codes import Code, Role, Setup
+from lanchat.protocol.text.names import name_key
+from lanchat.protocol.wire import Device
+from lanchat.terminal.exits import FAILED, REFUSED, USAGE, CliError
+from lanchat.terminal.output import clock, rfc3339, shown
+from lanchat.terminal.prompts import NEW_PASSWORD_VARIABLE, PasswordSource
 
 ROLES = {Role.MEMBER: "member", Role.MODERATOR: "moderator", Role.ADMINISTRATOR: "administrator"}
 

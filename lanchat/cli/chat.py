@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from lanchat.cli.exits import DONE, NOT_STORED, USAGE, CliError, code_of
+from lanchat.app import api
+from lanchat.app.error_texts import not_in_time
+from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
-from lanchat.cli.output import Output, shown
 from lanchat.cli.session import Session
-from lanchat.cli.terminal import TypedLines, has_terminal, terminal_kept
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.words import not_in_time
-from lanchat.protocol.text import clean_text
-from lanchat.protocol.wire import PresenceState
+from lanchat.protocol.codes import PresenceState
+from lanchat.protocol.text.cleaning import clean_text
+from lanchat.terminal.exits import DONE, NOT_STORED, USAGE, CliError
+from lanchat.terminal.output import Output, shown
+from lanchat.terminal.prompts import TypedLines, has_terminal, terminal_kept
 
 HISTORY = 20
 PRINTED_MAX = 200  # lines; more than a screen holds

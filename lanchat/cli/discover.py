@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from lanchat.cli.exits import NO_SERVER, CliError
-from lanchat.cli.output import Output, shown
+from lanchat.app import api
 from lanchat.cli.session import Session
 from lanchat.i18n import _
-from lanchat.net import api
+from lanchat.terminal.exits import NO_SERVER, CliError
+from lanchat.terminal.output import Output, shown
 
 DISCOVER_TIMEOUT = 2.0
 

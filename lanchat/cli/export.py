@@ -7,14 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from lanchat.cli.exits import FAILED, CliError
+from lanchat.app import api
 from lanchat.cli.lines import history_row, message_text, room_name
-from lanchat.cli.output import OutputClosed, is_closed_pipe, shown
 from lanchat.cli.session import Session
-from lanchat.cli.terminal import in_daemon_thread
 from lanchat.i18n import _, ngettext
-from lanchat.net import api
-from lanchat.store.files import Destination, remove_drafts
+from lanchat.platform.files import Destination, remove_drafts
+from lanchat.terminal.exits import FAILED, CliError
+from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
+from lanchat.terminal.prompts import in_daemon_thread
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PAGE = 200

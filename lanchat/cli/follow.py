@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from lanchat.cli.exits import REFUSED, CliError
+from lanchat.app import api
 from lanchat.cli.lines import room_name, state_name
 from lanchat.cli.messages import newest_lines
-from lanchat.cli.output import shown
 from lanchat.cli.session import Session
 from lanchat.i18n import _
-from lanchat.net import api
+from lanchat.terminal.exits import REFUSED, CliError
+from lanchat.terminal.output import shown
 
 # Ids that are remembered so that a message which was shown before it was stored is not shown again. The server takes
 # 500 messages a second at most; 4,096 ids are 8 s of that, in 400 KiB.

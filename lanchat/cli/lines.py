@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lanchat.cli.output import clock, rfc3339, shown
+from lanchat.app import api
 from lanchat.i18n import _, ngettext
-from lanchat.net import api
-from lanchat.protocol.wire import PresenceState, RoomKind
+from lanchat.protocol.codes import PresenceState, RoomKind
+from lanchat.terminal.output import clock, rfc3339, shown
 
 People = Mapping[int, api.Person]
 

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
+from lanchat.app import api
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import listen_row, message_text, state_name, state_text, user_name
-from lanchat.cli.output import Output, shown
 from lanchat.cli.session import Session
 from lanchat.i18n import _
-from lanchat.net import api
+from lanchat.terminal.output import Output, shown
 
 
 class Enough(Exception):

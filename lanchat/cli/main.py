@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lanchat.cli.arguments import language_of, one_line
-from lanchat.cli.exits import DONE, FAILED, CliError, code_of
-from lanchat.cli.output import Output, OutputClosed, abandon_stdout, prepare_streams
+from lanchat.cli.exit_codes import code_of
 from lanchat.i18n import _, set_language
+from lanchat.terminal.arguments import language_of, one_line
+from lanchat.terminal.exits import DONE, FAILED, CliError
+from lanchat.terminal.output import Output, OutputClosed, abandon_stdout, prepare_streams
 
 if TYPE_CHECKING:
     from lanchat.cli.session import ClientFactory, Session
@@ -68,8 +69,8 @@ def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None
 async def _with_session(
     options: argparse.Namespace, command: "Callable[[Session], Awaitable[None]]", make_client: "ClientFactory"
 ) -> int:
+    from lanchat.app.api import CommandError
     from lanchat.cli.session import opened
-    from lanchat.net.api import CommandError
 
     try:
         async with opened(options, Output(options.json), make_client) as session:

@@ -4,14 +4,14 @@ import contextlib
 import sys
 from typing import Any
 
-from lanchat.cli.exits import FAILED, NOT_STORED, USAGE, CliError
+from lanchat.app import api
+from lanchat.app.error_texts import not_in_time
 from lanchat.cli.lines import history_row, message_text, room_name
-from lanchat.cli.output import shown
 from lanchat.cli.session import Session
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.words import not_in_time
-from lanchat.protocol.words import query_words
+from lanchat.protocol.text.search_words import query_words
+from lanchat.terminal.exits import FAILED, NOT_STORED, USAGE, CliError
+from lanchat.terminal.output import shown
 
 STORED_TIMEOUT = 10.0  # seconds: a server that is there answers in milliseconds
 PENDING_TIMEOUT = 4.0  # seconds for peers to get a message before its author ends, with the server away

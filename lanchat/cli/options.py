@@ -8,17 +8,26 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lanchat.cli.arguments import N_, Command, Parser, add_command, build_parser, option_group, seconds, whole_number
 from lanchat.i18n import LANGUAGES, _
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.identity import (
+from lanchat.protocol.text.identity import (
     clean_fingerprint,
     parse_address,
     parse_invite_untrusted,
     tidy_address,
     tidy_fingerprint,
 )
-from lanchat.protocol.names import tidy_name
+from lanchat.protocol.text.names import tidy_name
+from lanchat.terminal.arguments import (
+    N_,
+    Command,
+    Parser,
+    add_command,
+    build_parser,
+    option_group,
+    seconds,
+    whole_number,
+)
 
 COMMON_DEFAULTS: dict[str, Any] = {
     "server": "",

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
+from lanchat.app import api
 from lanchat.cli.lines import person_row, person_text, room_name, room_row, room_text
-from lanchat.cli.output import shown
 from lanchat.cli.session import Session
-from lanchat.cli.terminal import PasswordSource
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState
+from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState
+from lanchat.terminal.output import shown
+from lanchat.terminal.prompts import PasswordSource
 
 
 async def rooms(session: Session) -> None:

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from lanchat.cli.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliError
-from lanchat.cli.output import Output, shown
-from lanchat.cli.terminal import PasswordSource, agree, has_terminal
+from lanchat.app import api
+from lanchat.app.cleaning import cleaned
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.cleaning import cleaned
-from lanchat.protocol.beacon import DISCOVERY_PORT
-from lanchat.protocol.names import name_key
+from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
+from lanchat.protocol.text.names import name_key
+from lanchat.terminal.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliError
+from lanchat.terminal.output import Output, shown
+from lanchat.terminal.prompts import PasswordSource, agree, has_terminal
 
 CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
 LIVE_TIMEOUT = 30.0  # seconds until every room is complete: a first start reads history
@@ -27,7 +27,7 @@ CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
 
 
 class Client(Protocol):
-    """The part of `lanchat.net.client.Client` that commands use."""
+    """The part of `lanchat.app.client.Client` that commands use."""
 
     async def call(self, command: api.Command) -> Any: ...
 
@@ -39,8 +39,8 @@ ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], Client]
 
 def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Client:
     """A client on the profile that the options name. Raises CliError."""
-    from lanchat.net.client import Client as NetworkClient
-    from lanchat.protocol.client.ports import LocalStoreError
+    from lanchat.app.client import Client as NetworkClient
+    from lanchat.core.ports import LocalStoreError
     from lanchat.store.profile import Profile
 
     try:

@@ -4,8 +4,8 @@ import argparse
 import os
 import sys
 
-from lanchat.cli.exits import FAILED, CliError
 from lanchat.i18n import _
+from lanchat.terminal.exits import FAILED, CliError
 
 
 def open_window(options: argparse.Namespace) -> int:
@@ -18,7 +18,7 @@ def open_window(options: argparse.Namespace) -> int:
         text = _("The window needs Tk, which is not installed; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text) from None
     from lanchat.cli.session import profile_directory
-    from lanchat.ui.app import run
+    from lanchat.ui.assembly import run
 
     if options.language:
         os.environ["LANCHAT_LANGUAGE"] = options.language

@@ -1,1 +1,1 @@
-"""Pure protocol code: no I/O, no clock, no randomness; imports nothing of ours outside this package."""
+"""Pure formats: what octets and texts mean, for both sides. No I/O, no clock, no randomness."""

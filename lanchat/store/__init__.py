@@ -1,1 +1,1 @@
-"""The profile on disk: local copy of the log, outbox, device key, pinned servers."""
+"""The profile on disk: local copy of the log, outbox, device keys, pinned servers, settings."""

@@ -20,11 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _, ngettext
-from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.platform.files import make_private_folder, refuse_no_file
 from lanchat.store import rescue
-from lanchat.store.filelock import FileLock
-from lanchat.store.files import make_private_folder, refuse_no_file
+from lanchat.store.file_lock import FileLock
 from lanchat.store.rows import Damaged
 from lanchat.store.schema import is_ours, migrate, refuse_newer, version
 

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.platform.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
-from lanchat.protocol.concealed import Concealing
-from lanchat.store.filelock import guarded
-from lanchat.store.files import read_private, replace_file, set_aside
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.redacted import Concealing
+from lanchat.store.file_lock import guarded
 
 F = TypeVar("F", bound=msgspec.Struct)
 # A server or a device is some 500 octets.

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lanchat.core.ports import Forked, Link, LocalStoreError, OutboxItem, Span
 from lanchat.i18n import _
-from lanchat.protocol.certificates import Certificate, CertificateBody
-from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
 from lanchat.protocol.codec import U63, Key32, decoder
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
-from lanchat.protocol.records import Head, Record, blanked
+from lanchat.protocol.log.certificates import Certificate, CertificateBody
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
 from lanchat.store.database import Database
 from lanchat.store.rescue import decode_outgoing

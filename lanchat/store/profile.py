@@ -11,10 +11,10 @@ from typing import Self
 import msgspec
 import platformdirs
 
+from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _
-from lanchat.protocol.client.ports import LocalStoreError
-from lanchat.protocol.names import name_key
-from lanchat.store.files import close_to_others, make_private_folder
+from lanchat.platform.files import close_to_others, make_private_folder
+from lanchat.protocol.text.names import name_key
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, StoredDevice, TypedFile
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.settings import Settings

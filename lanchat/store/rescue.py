@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lanchat.platform.files import aside_names, next_aside_name, sync_file, sync_folder
 from lanchat.protocol.codec import U63, decoder
-from lanchat.protocol.messages import Message
-from lanchat.store.files import aside_names, next_aside_name, sync_file, sync_folder
+from lanchat.protocol.log.messages import Message
 from lanchat.store.rows import Damaged, unpack
 from lanchat.store.schema import PAGE_SIZE, is_ours, migrate
 

@@ -8,8 +8,8 @@ version stands in `PRAGMA user_version`; `STEPS[i]` turns version i into i + 1 a
 import sqlite3
 from functools import cache
 
+from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _
-from lanchat.protocol.client.ports import LocalStoreError
 
 Step = tuple[str, ...]
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import tomli_w
 
 from lanchat.i18n import _
+from lanchat.platform.files import read_private, replace_file, set_aside
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text import decode_text_untrusted
-from lanchat.store.filelock import guarded
-from lanchat.store.files import read_private, replace_file, set_aside
+from lanchat.protocol.text.cleaning import decode_text_untrusted
+from lanchat.store.file_lock import guarded
 
 T = TypeVar("T")
 # Key and value; then for each entry of a table its value and name.

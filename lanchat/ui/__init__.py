@@ -1,1 +1,1 @@
-"""The Tk window: views over a model that knows no Tk."""
+"""The Tk window."""

@@ -1,1 +1,1 @@
-"""Sequencer core: no I/O, no clock, no randomness."""
+"""Pure decisions: sequencer, sessions, accounts. No I/O, no clock, no randomness."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanchat.protocol.limits import NOT_TAKEN_MAX
-from lanchat.protocol.messages import MessageKey
+from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.wire import Busy, NotTaken
 
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from lanchat.protocol.names import name_key, shape_key
-from lanchat.protocol.wire import Role, RoomKind
+from lanchat.protocol.codes import Role, RoomKind
+from lanchat.protocol.text.names import name_key, shape_key
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomKeyRow, RoomRow, Snapshot, UserRow
 
 K = TypeVar("K")

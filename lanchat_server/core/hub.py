@@ -13,23 +13,24 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import INLINE_BODY_MAX, NACK_MAX, SUBMIT_MAX
-from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
-from lanchat.protocol.records import Head, Record
-from lanchat.protocol.wire import PresenceState, Receipt
-from lanchat_server.core.bucket import TokenBucket
+from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
+from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.wire import Receipt
 from lanchat_server.core.busy import BusyAnswers
-from lanchat_server.core.closed import Closed
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.fetches import Fetches
-from lanchat_server.core.heartbeat import Heartbeat
 from lanchat_server.core.intake import Intake
+from lanchat_server.core.limits.closed import Closed
+from lanchat_server.core.limits.token_bucket import TokenBucket
 from lanchat_server.core.model import RunKey
-from lanchat_server.core.outbound import Fetch, Outbox, Output, Packed, merged, pack_frames, pack_records
-from lanchat_server.core.receipts import Receipts
-from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.relay.fetches import Fetches
+from lanchat_server.core.relay.heartbeat import Heartbeat
+from lanchat_server.core.relay.outbound import Fetch, Outbox, Output, Packed, merged, pack_frames, pack_records
+from lanchat_server.core.relay.receipts import Receipts
+from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sequencer import FORGERIES, Outcome, Submission
 from lanchat_server.core.sessions import Path, Session, SessionTable
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.protocol.messages import MessageKey
+from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import RunKey
 from lanchat_server.core.sequencer import Submission

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.messages import Header, Kind, MessageKey
-from lanchat.protocol.records import Record
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Header, Kind, MessageKey
+from lanchat.protocol.log.records import Record
 
 
 class RunKey(NamedTuple):

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.messages import MessageKey
-from lanchat.protocol.records import Record
-from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
-from lanchat_server.core.allowance import Spender
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import MessageKey
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.wire import Cursor
+from lanchat_server.core.limits.allowance import Spender
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
@@ -90,13 +91,14 @@ class Transaction(Protocol):
     # What is used
 
     def log_octets(self) -> int:
-        """What is stored of records and refusals takes so much (core/usage.py)."""
+        """What is stored of records and refusals takes so much (core/limits/usage.py)."""
 
     def add_log_octets(self, octets: int) -> None:
         """So much more, or less, than `append` and `reject` count by themselves."""
 
     def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
-        """When all of what each may take a day is free again (core/allowance.py); 0: nobody knows of anything."""
+        """When all of what each may take a day is free again (core/limits/allowance.py); 0: nobody knows of
+        anything."""
 
     def set_allowances(self, free_us: Mapping[Spender, int]) -> None: ...
 
@@ -213,7 +215,7 @@ class Store(Protocol):
         self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
     ) -> list[tuple[int, Record]]:
         """Newest first: text messages of `rooms` (room to first_seq) below `before` (0: no bound) whose present text
-        has what `words` asks for (see lanchat/protocol/words.py); no words: nothing. Within a room by
+        has what `words` asks for (see lanchat/protocol/text/search_words.py); no words: nothing. Within a room by
         number; among rooms by the server's time, or that of the earliest later record, then room and number. With
         `before_room`: what follows the hit `before` of that room in this order."""
 

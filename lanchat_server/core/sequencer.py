@@ -20,15 +20,15 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import sha256
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
-from lanchat.protocol.records import Head, Record, blanked, chain_hash, sign_head
-from lanchat.protocol.wire import Code, Role
-from lanchat_server.core import usage
+from lanchat.protocol.log.keys import sha256
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
+from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign_head
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.meter import Lack, Meter, Near
+from lanchat_server.core.limits import usage
+from lanchat_server.core.limits.meter import Lack, Meter, Near
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
 from lanchat_server.core.ports import Store, Transaction
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from lanchat.protocol.wire import PresenceState
-from lanchat_server.core.bucket import TokenBucket
+from lanchat.protocol.codes import PresenceState
 from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.limits.token_bucket import TokenBucket
 
 
 class Path(enum.Enum):

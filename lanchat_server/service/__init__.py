@@ -1,1 +1,1 @@
-"""Asyncio shell around the sequencer core."""
+"""The running server: event loop, writer thread, start and stop."""

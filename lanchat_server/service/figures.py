@@ -4,7 +4,7 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from lanchat import __version__
-from lanchat.protocol.wire import Code, RoomKind
+from lanchat.protocol.codes import Code, RoomKind
 
 if TYPE_CHECKING:
     from lanchat_server.service.service import Service

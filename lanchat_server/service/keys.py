@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from lanchat.i18n import _
-from lanchat.store.files import (
+from lanchat.platform.files import (
     check_private_folder,
     close_to_others,
     create_private,

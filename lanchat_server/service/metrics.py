@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from lanchat_server.service.local_port import LocalPort, Visitor
+from lanchat_server.service.net.local_port import LocalPort, Visitor
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import CounterMetricFamily, Metric

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.limits import ROOMS_DELETED_MAX
-from lanchat.protocol.wire import RoomKind
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore

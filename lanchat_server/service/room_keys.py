@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.protocol import wire
-from lanchat_server import accounts
-from lanchat_server.accounts import Change
+from lanchat_server.core import accounts
+from lanchat_server.core.accounts import Change
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction

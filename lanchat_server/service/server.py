@@ -16,30 +16,30 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.i18n import _
-from lanchat.net.interfaces import outside_addresses
-from lanchat.protocol.identity import fingerprint_words, make_invite
-from lanchat.store.files import make_private_folder
-from lanchat_server import key_swap
-from lanchat_server.accounts import Change
-from lanchat_server.administration import make_backup, operate
+from lanchat.platform.files import make_private_folder
+from lanchat.platform.interfaces import outside_addresses
+from lanchat.protocol.text.identity import fingerprint_words, make_invite
+from lanchat_server.admin.channel import AdminChannel
+from lanchat_server.admin.operations import make_backup, operate
 from lanchat_server.config import ServerConfig
+from lanchat_server.core.accounts import Change
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.reserve import MIB, Reserve
-from lanchat_server.service.acceptor import Acceptor, tls_context
-from lanchat_server.service.admin_channel import AdminChannel
-from lanchat_server.service.connection import frame_budget
-from lanchat_server.service.datagrams import DatagramRelay
-from lanchat_server.service.descriptors import sessions_that_fit
-from lanchat_server.service.discovery import DiscoveryService
-from lanchat_server.service.erasing import erase_deleted
+from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance.reserve import MIB, Reserve
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
-from lanchat_server.service.reindexing import index_anew
+from lanchat_server.service.net.acceptor import Acceptor, tls_context
+from lanchat_server.service.net.connection import frame_budget
+from lanchat_server.service.net.datagrams import DatagramRelay
+from lanchat_server.service.net.descriptors import sessions_that_fit
+from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import Threads
+from lanchat_server.service.upkeep.erasing import erase_deleted
+from lanchat_server.service.upkeep.reindexing import index_anew
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.sqlstore import this_process
 

@@ -16,50 +16,52 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, TypeVar
 
-from lanchat.protocol import seal, wire
-from lanchat.protocol.certificates import (
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log.certificates import (
     CERTIFICATE_LIFETIME,
     Certificate,
     CertificateBody,
     open_certificate_untrusted,
 )
-from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import public_octets
-from lanchat.protocol.records import Head, Record
-from lanchat.protocol.wire import Code, pack_frame
-from lanchat_server import accounts
-from lanchat_server.accounts import Change, together
+from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
+from lanchat_server.core import accounts
+from lanchat_server.core.accounts import Change, together
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.daily import Daily
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.limits.daily import Daily
+from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.model import DeletedRoom, DeviceRow, IndexProgress, RoomKeyRow, UserRow
-from lanchat_server.core.outbound import Fetch, Output, Send
 from lanchat_server.core.ports import Store, StoreError, Transaction
+from lanchat_server.core.refusals import Refused
+from lanchat_server.core.relay.outbound import Fetch, Output, Send
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
 from lanchat_server.core.sessions import Path
-from lanchat_server.core.throttle import LoginThrottle
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
-from lanchat_server.service.connection import Connection
-from lanchat_server.service.datagrams import DatagramRelay
-from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers import HANDLERS
-from lanchat_server.service.handlers.acting import check_session
-from lanchat_server.service.housekeeping import keep_house, save
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.datagrams import DatagramRelay
+from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import Notices
-from lanchat_server.service.outgoing import Outgoing
+from lanchat_server.service.requests.acting import check_session
+from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.storage import Storage
 from lanchat_server.service.threads import Threads, Turns
+from lanchat_server.service.upkeep.housekeeping import keep_house, save
+from lanchat_server.service.upkeep.storage import Storage
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.service.writer import Writer
-from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
 
 T = TypeVar("T")
 READERS = 3

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from lanchat.protocol.records import Head
-from lanchat_server.accounts import Change
+from lanchat.protocol.log.records import Head
+from lanchat_server.core.accounts import Change
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, Fenced, Store, Transaction

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from msgspec.structs import replace
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.wire import Role
-from lanchat_server import recovery
+from lanchat.protocol.codes import Role
+from lanchat.protocol.log.certificates import Certificate
+from lanchat_server.core import recovery
 from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import Changes, chunks, find_rows, insert_rows

@@ -1,7 +1,7 @@
 """Whether whoever has the lease of a database still lives: looked at from outside, by commands. Pure.
 
-A server renews its lease every four seconds (service/housekeeping.py) and gives it back when it ends; a command gives
-it back. One that was killed does not: then it takes LEASE_LIFETIME of watching to know. The age by the database's
+A server renews its lease every four seconds (service/upkeep/housekeeping.py) and gives it back when it ends; a command
+gives it back. One that was killed does not: then it takes LEASE_LIFETIME of watching to know. The age by the database's
 clock alone does not tell, as a database that was away for a moment let nobody renew anything.
 """
 

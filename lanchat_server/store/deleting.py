@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import LargeBinary, cast, delete, func, select, update
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.records import genesis_hash
-from lanchat.protocol.wire import RoomKind
-from lanchat_server.core import usage
+from lanchat.protocol.codes import RoomKind
+from lanchat.protocol.log.records import genesis_hash
+from lanchat_server.core.limits import usage
 from lanchat_server.core.model import RoomState
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import Changes, chunks

@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, and_, delete
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.limits import BODY_OCTETS_MAX
-from lanchat.protocol.messages import Kind
-from lanchat_server.core import usage
-from lanchat_server.core.allowance import What
+from lanchat.protocol.log.messages import Kind
+from lanchat_server.core.limits import usage
+from lanchat_server.core.limits.allowance import What
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, reindexing, schema
 from lanchat_server.store.bulk import Changes, chunks, insert_rows

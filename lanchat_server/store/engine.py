@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
 from lanchat.i18n import _
-from lanchat.store.files import make_folders, open_private, refuse_no_file
+from lanchat.platform.files import make_folders, open_private, refuse_no_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.driver import begin
 from lanchat_server.store.errors import file_problem

@@ -51,12 +51,12 @@ _LOST = frozenset(
 # After COMMIT: nothing of the transaction is there. Everything else is taken as unknown, which costs a look.
 _ROLLED_BACK = frozenset(
     {
-        # ER_LOCK_WAIT_TIMEOUT: a lock on all commits, as of a backup (tests/unit/test_store_commit_errors.py)
+        # ER_LOCK_WAIT_TIMEOUT: a lock on all commits, as of a backup (tests/unit/server/store/test_commit_errors.py)
         1205,
         # ER_LOCK_DEADLOCK: "InnoDB rolls back the entire transaction" (MySQL manual, "InnoDB Error Handling"); in a
         # Galera cluster what certification refused (MariaDB manual, "MariaDB Galera Cluster - Known Limitations")
         1213,
-        # ER_OPTION_PREVENTS_STATEMENT: read_only was set meanwhile (tests/unit/test_store_commit_errors.py)
+        # ER_OPTION_PREVENTS_STATEMENT: read_only was set meanwhile (tests/unit/server/store/test_commit_errors.py)
         1290,
         # Not ER_ERROR_DURING_COMMIT (1180): in a cluster cut in two, the other part may have it and commit. Nor what
         # Group Replication says (3100, 3101), for the same reason.

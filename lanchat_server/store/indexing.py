@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.words import tokens
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.text.search_words import tokens
 from lanchat_server.store.bulk import Changes
 from lanchat_server.store.driver import ask, change_many
 from lanchat_server.store.schema import search

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lanchat.i18n import _
-from lanchat.store.files import open_private
+from lanchat.platform.files import open_private
 from lanchat_server.core.ports import StoreError
 
 if sys.platform == "win32":

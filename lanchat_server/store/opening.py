@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
-from lanchat.protocol.records import genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, RoomKind
-from lanchat.store.files import make_folders
+from lanchat.platform.files import make_folders
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import migrate as migration

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.records import Record, genesis_hash
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.records import Record, genesis_hash
 from lanchat_server.core.model import LogState, RoomState, Snapshot, StoredPage
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks, find_rows, padded

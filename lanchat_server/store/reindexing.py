@@ -1,4 +1,4 @@
-"""Indexes the log anew when the rules for words have changed (lanchat/protocol/words.py), a part at a time.
+"""Indexes the log anew when the rules for words have changed (lanchat/protocol/text/search_words.py), a part at a time.
 
 How far it is stands in the database, changed in the same transaction as the part: after a stop it goes on there. Rooms
 come in the order of their ids, each from its newest message down. What is said meanwhile is indexed by the new rules.
@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.words import VERSION, tokens
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.text.search_words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.store import schema
 from lanchat_server.store.bulk import Changes, find_rows

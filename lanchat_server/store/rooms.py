@@ -9,7 +9,8 @@ from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.wire import Cursor, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.wire import Cursor
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import reads, rows, schema
 from lanchat_server.store.bulk import chunks, find_rows

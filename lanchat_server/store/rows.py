@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.names import name_key
-from lanchat.protocol.records import Record
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.text.names import name_key
 from lanchat_server.core.model import (
     DeviceRow,
     MembershipRow,

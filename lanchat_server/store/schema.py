@@ -193,7 +193,7 @@ invites = Table(
 )
 
 # What is used of the room for messages, and of what somebody may make within a day: `amount` is octets of the log
-# (core/usage.py), else the time at which all is free again, in microseconds (core/allowance.py).
+# (core/limits/usage.py), else the time at which all is free again, in microseconds (core/limits/allowance.py).
 used = Table(
     "used",
     metadata,
@@ -211,9 +211,9 @@ room_keys = Table(
     _required("not_after_ms", _big),
 )
 
-# The present words of text messages, encoded by lanchat/protocol/words.py; a full-text index lies over `tokens` in
-# either database. `time_ms`: the server's time of the message, or of the earliest record after it where the clock
-# was set back since; so it never goes down from one number to the next.
+# The present words of text messages, encoded by lanchat/protocol/text/search_words.py; a full-text index lies over
+# `tokens` in either database. `time_ms`: the server's time of the message, or of the earliest record after it where the
+# clock was set back since; so it never goes down from one number to the next.
 search = Table(
     "search",
     metadata,

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, 
 from sqlalchemy.dialects.mysql import match
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.records import Record
-from lanchat.protocol.words import query_words
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.text.search_words import query_words
 from lanchat_server.store import reads, schema
 from lanchat_server.store.bulk import ask_each
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import device_id
-from lanchat.protocol.messages import Header, decode_header_untrusted
-from lanchat.protocol.records import Record, chain_hash, genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.keys import device_id
+from lanchat.protocol.log.messages import Header, decode_header_untrusted
+from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import RoomState
 from lanchat_server.store import rows, schema
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
-from lanchat.protocol.records import Record
+from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import LogState, Snapshot, StoredPage
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import claiming, reads, schema

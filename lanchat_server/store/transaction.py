@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
-from lanchat.protocol.messages import Kind, MessageKey
-from lanchat_server.core import allowance, usage
-from lanchat_server.core.allowance import Spender, What
+from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat_server.core.limits import allowance, usage
+from lanchat_server.core.limits.allowance import Spender, What
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,

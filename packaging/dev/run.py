@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from lanchat.protocol.identity import DEFAULT_PORT
+from lanchat.protocol.text.identity import DEFAULT_PORT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".cache" / "run"

@@ -1,4 +1,4 @@
-"""Writes lanchat/protocol/assigned.py: which characters Unicode 14.0 has, in three classes.
+"""Writes lanchat/protocol/text/assigned.py: which characters Unicode 14.0 has, in three classes.
 
 Run it with a Python whose unicodedata is 14.0 (3.11, the oldest that is supported); any other version is refused,
 because a name that one version takes must be valid with all others.
@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 VERSION = "14.0.0"
-FILE = Path(__file__).parents[2] / "lanchat" / "protocol" / "assigned.py"
+FILE = Path(__file__).parents[2] / "lanchat" / "protocol" / "text" / "assigned.py"
 WIDTH = 110
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KINDS = {"L": 1, "M": 1, "N": 1, "P": 2, "S": 2, "Zs": 2}

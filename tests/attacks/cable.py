@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
-from lanchat.net.udp import UdpRelay
 from lanchat.protocol.wire import SessionKeys
+from lanchat.transport.udp import UdpRelay
 from tests.attacks.tapped import udp_socket
 from tests.support.ports import free_port
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from lanchat.protocol import seal
+from lanchat.protocol.datagram import seal
 from tests.attacks.tapped import Tape
 
 _APPENDED = (1, 2, 15, 16, 17, 64)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from lanchat.protocol import seal, wire
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
 from tests.attacks import forge
 from tests.attacks.outcome import Outcome

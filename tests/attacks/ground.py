@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
-from lanchat.protocol.records import Record
+from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
+from lanchat.protocol.log.records import Record
 from tests.attacks import databases
 from tests.attacks.outcome import Outcome
 from tests.attacks.skewed import VARIABLE

@@ -15,13 +15,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol import keys, wire
-from lanchat.protocol.wire import Code
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat.protocol.log import keys
 from lanchat_server.config import load
 from lanchat_server.core.directory import Directory
-from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers import login
+from lanchat_server.core.refusals import Refused
 from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.requests import login
 from lanchat_server.service.service import Service
 from lanchat_server.store import open_store
 from tests.attacks.outcome import Outcome

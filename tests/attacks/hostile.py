@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.protocol import keys, wire
-from lanchat.protocol.certificates import CertificateBody, issue_certificate
-from lanchat.protocol.client.directory import ROOMS_MAX, USERS_MAX
+from lanchat.core.people.directory import ROOMS_MAX, USERS_MAX
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import LIST_ENTRIES_MAX
-from lanchat.protocol.messages import Header, Kind, make_message
-from lanchat.protocol.records import Head, Record, chain_hash, sign_head
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.log.messages import Header, Kind, make_message
+from lanchat.protocol.log.records import Head, Record, chain_hash, sign_head
 from lanchat.protocol.wire import pack_frame
 from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.fake_server import FakeServer, Session
@@ -355,7 +356,7 @@ def _certificates(session: HostileSession) -> Iterator[Any]:
         yield wire.NewCertificate(issue_certificate(log.key, replace(body, log_id=bytes(16))))
         other = keys.public_octets(key_of(100 + number % 100))
         yield wire.NewCertificate(issue_certificate(log.key, replace(body, public_key=other)))
-        yield wire.NewCertificate(wire.Certificate(bytes([number % 256]) * 640, bytes(64)))
+        yield wire.NewCertificate(Certificate(bytes([number % 256]) * 640, bytes(64)))
 
 
 # --- Floods -----------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from lanchat.protocol import wire
-from lanchat.protocol.beacon import Advert
-from lanchat_server.service.admin_channel import ADMIN_FILE
+from lanchat.protocol.datagram.beacon import Advert
+from lanchat_server.admin.channel import ADMIN_FILE
 from tests.attacks import databases
 from tests.attacks.honest import memory_of
 from tests.attacks.outcome import Outcome

@@ -10,9 +10,9 @@ import msgspec
 
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
+from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted, make_message
-from lanchat.protocol.wire import Code
+from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted, make_message
 from tests.attacks.forgeries import dropped, wait_for_drops
 from tests.attacks.outcome import Outcome
 from tests.attacks.tapped import Tapped, udp_socket

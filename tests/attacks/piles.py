@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from tests.attacks.honest import memory_of
 from tests.attacks.outcome import Outcome
 from tests.attacks.rights import name, refused

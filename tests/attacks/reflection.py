@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lanchat.protocol.beacon import PROBE_SIZE, TOKEN_SIZE, encode_probe
+from lanchat.protocol.datagram.beacon import PROBE_SIZE, TOKEN_SIZE, encode_probe
 from lanchat.protocol.limits import DATAGRAM_MAX
 from tests.attacks.outcome import Outcome
 from tests.attacks.strangers import client_hello, source

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from unittest.mock import patch
 
-from lanchat.protocol import keys, seal, wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.replay import WINDOW
-from lanchat.protocol.wire import Code
+from lanchat.core.config import ClientConfig
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.datagram.replay import WINDOW
+from lanchat.protocol.log import keys
 from tests.attacks.forgeries import dropped, silent, wait_for_drops
 from tests.attacks.outcome import Outcome
 from tests.attacks.tapped import Tape, Tapped, counter_of, record, udp_socket

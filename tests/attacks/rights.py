@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind, pack_frame
+from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.wire import pack_frame
 from tests.attacks import databases
 from tests.attacks.outcome import Outcome
 from tests.attacks.tapped import Tapped

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lanchat.protocol import seal, wire
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.limits import INLINE_BODY_MAX
-from lanchat.protocol.messages import Header, Kind, make_message
+from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datagram
 from tests.attacks import databases
 from tests.support.procs import ServerProcess

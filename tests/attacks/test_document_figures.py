@@ -10,26 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.net import connecting, dial, listing, mdns, member, tls
-from lanchat.protocol import beacon, certificates, limits, replay, seal
-from lanchat.protocol.client import changes, directory, roomset
-from lanchat.protocol.client.config import ClientConfig
-from lanchat_server import accounts, mail, passwords, recovery
+from lanchat.app import account_session
+from lanchat.app.login import dial
+from lanchat.core.config import ClientConfig
+from lanchat.core.people import directory
+from lanchat.core.rooms import room_set
+from lanchat.core.view import changes
+from lanchat.discovery import listing, mdns
+from lanchat.protocol import limits
+from lanchat.protocol.datagram import beacon, replay, seal
+from lanchat.protocol.log import certificates
+from lanchat.transport import connecting, tls
+from lanchat_server import mail, passwords
+from lanchat_server.admin import channel
 from lanchat_server.config import ServerConfig
+from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.throttle import ThrottleConfig
-from lanchat_server.service import (
-    acceptor,
-    admin_channel,
-    connection,
-    datagrams,
-    descriptors,
-    local_port,
-    outgoing,
-    service,
-)
-from lanchat_server.service import beacon as probes
-from lanchat_server.service.handlers import acting
+from lanchat_server.core.limits.throttle import ThrottleConfig
+from lanchat_server.service import service
+from lanchat_server.service.net import acceptor, connection, datagrams, descriptors, local_port, outgoing
+from lanchat_server.service.net import beacon as probes
+from lanchat_server.service.requests import acting
 
 DOCS = Path(__file__).parents[2] / "docs"
 CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()
@@ -63,8 +64,8 @@ _BUDGET = connection.frame_budget(CORE)
 
 PHRASES = {
     "THREATS.md": [
-        f"({directory.USERS_MAX:,} people, {directory.ROOMS_MAX:,} rooms, {mib(roomset.ASIDE_OCTETS_MAX)} MiB of",
-        f"{mib(member.BACKLOG_OCTETS_MAX)} MiB of events and as much of lines",
+        f"({directory.USERS_MAX:,} people, {directory.ROOMS_MAX:,} rooms, {mib(room_set.ASIDE_OCTETS_MAX)} MiB of",
+        f"{mib(account_session.BACKLOG_OCTETS_MAX)} MiB of events and as much of lines",
         f"{kib(tls.UNREAD_MAX)} KiB unread before log-in",
         f"{THROTTLE.failures} failures free, then {delays()}",
         f"An address: {THROTTLE.address_tries} tries a minute for all names together; a /64: {THROTTLE.network_tries}",
@@ -82,7 +83,7 @@ PHRASES = {
         f"{descriptors.RESERVE} in reserve",
         f"{listing.SERVERS_MAX} unknown servers in a list, {listing.ADDRESSES_MAX} addresses of a known one",
         f"{mib(mdns.REMEMBERED_OCTETS_MAX)} MiB for each interface",
-        f"at most {local_port.PLACES_MAX} places for {admin_channel.INTRODUCTION_TIMEOUT:g} s, "
+        f"at most {local_port.PLACES_MAX} places for {channel.INTRODUCTION_TIMEOUT:g} s, "
         f"{local_port.ADMITTED_MAX} more",
         f"{beacon.ANSWER_SIZE_MAX} octets for {beacon.PROBE_SIZE}",
         f"a second to one address, {probes.ANSWERS_PER_SECOND_TOTAL:,} in all",

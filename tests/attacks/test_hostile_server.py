@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from lanchat.net import api, dial, late, member, rooms
-from lanchat.protocol.client import directory, roomset
+from lanchat.app import account_session, api, rooms
+from lanchat.app import deferred_lines as late
+from lanchat.app.login import dial
+from lanchat.core.people import directory
+from lanchat.core.rooms import room_set
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
 from tests.attacks.turned import kept
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.waiting import patient
-from tests.unit.test_net_client import QUICK, ROOM, Person, until
+from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
 CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, request_timeout=1.0)
 HONEST_LOGIN_TIMEOUT = dial.LOGIN_TIMEOUT
@@ -52,8 +55,8 @@ def held(anna: Person) -> dict[str, int]:
 SMALLER = 16
 PEOPLE = directory.USERS_MAX // SMALLER
 ROOMS = directory.ROOMS_MAX // SMALLER
-ASIDE = roomset.ASIDE_OCTETS_MAX // SMALLER
-BACKLOG = member.BACKLOG_OCTETS_MAX // SMALLER
+ASIDE = room_set.ASIDE_OCTETS_MAX // SMALLER
+BACKLOG = account_session.BACKLOG_OCTETS_MAX // SMALLER
 LATE = late.WAITING_OCTETS_MAX // SMALLER
 # What is read at once comes to it before it is seen.
 FRAMES = 2 << 20
@@ -103,10 +106,10 @@ def test_the_client_outlives_it(
         (directory, "USERS_MAX", PEOPLE),
         (rooms, "USERS_MAX", PEOPLE),
         (directory, "ROOMS_MAX", ROOMS),
-        (roomset, "ASIDE_OCTETS_MAX", ASIDE),
+        (room_set, "ASIDE_OCTETS_MAX", ASIDE),
         (late, "WAITING_OCTETS_MAX", LATE),
-        (member, "BACKLOG_OCTETS_MAX", BACKLOG),
-        (member, "CERTIFICATE_PATIENCE", 0.5),
+        (account_session, "BACKLOG_OCTETS_MAX", BACKLOG),
+        (account_session, "CERTIFICATE_PATIENCE", 0.5),
     ):
         monkeypatch.setattr(module, name, value)
 

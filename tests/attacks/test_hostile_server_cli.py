@@ -9,12 +9,12 @@ from pathlib import Path as File
 
 import pytest
 
-from lanchat.net import api
+from lanchat.app import api
 from tests.attacks.hostile import SCENARIOS, HostileServer, Scenario
 from tests.attacks.turned import kept
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.procs import run_client
-from tests.unit.test_net_client import Person
+from tests.unit.app.test_client import Person
 
 CODES = range(7)
 READING = (["online", "--all"], ["history", "room1"])

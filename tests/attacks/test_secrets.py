@@ -21,7 +21,7 @@ UNWATCHED = {
     "fuzz/__main__.py",
     "support/xvfb.py",
     "unit/test_support.py",
-    "unit/test_written_files.py",
+    "unit/platform/test_files.py",
 }
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.log.messages import Kind
 from lanchat_server.core.config import CoreConfig
 from tests.attacks.outcome import Outcome
 from tests.attacks.rights import name, refused

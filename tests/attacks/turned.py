@@ -16,14 +16,14 @@ from typing import Any, ClassVar
 
 import psutil
 
-from lanchat.net import api
-from lanchat.net.commands_talk import CERTIFICATE_PATIENCE
-from lanchat.protocol.client.config import ClientConfig
+from lanchat.app import api
+from lanchat.app.commands.conversation import CERTIFICATE_PATIENCE
+from lanchat.core.config import ClientConfig
 from tests.attacks.hostile import SCENARIOS, End, HostileServer, HostileSession, Scenario
 from tests.attacks.outcome import Outcome
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.waiting import patient
-from tests.unit.test_net_client import ROOM, Person
+from tests.unit.app.test_client import ROOM, Person
 
 # What a client may grow by, in octets: its own bounds (64 MiB of records, 16 of events, 16 of lines, 100,000 people),
 # and what Python needs for them.

@@ -16,9 +16,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_TO_SERVER
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import HistoryPolicy, RoomKind, pack_frame
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.wire import pack_frame
 from tests.attacks.honest import memory_of
 from tests.attacks.outcome import Outcome
 from tests.attacks.tapped import Tapped, watched

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from pathlib import Path
 from unittest.mock import patch
 
-from lanchat.protocol import seal, wire
-from lanchat.protocol.client.config import ClientConfig
+from lanchat.core.config import ClientConfig
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
 from tests.attacks.cable import Cable, CountedRelay
 from tests.attacks.outcome import Outcome
 from tests.attacks.tapped import Tape, kinds_of
@@ -140,7 +141,7 @@ class Conversation:
         crowd = Crowd(folder, size=size)
         crowd.people[-1].client.config = config
         async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(patch("lanchat.net.driver.UdpRelay", CountedRelay))
+            stack.enter_context(patch("lanchat.transport.driver.UdpRelay", CountedRelay))
             cables = [await stack.enter_async_context(Cable(server.port)) for _ in crowd.people]
             stack.push_async_callback(crowd.close)
             for person, cable in zip(crowd.people, cables, strict=True):

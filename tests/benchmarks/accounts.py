@@ -12,11 +12,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol import keys
-from lanchat.protocol.certificates import CERTIFICATE_LIFETIME, CertificateBody, issue_certificate
-from lanchat.protocol.messages import Header, Kind, Message, make_message
-from lanchat.protocol.records import genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, CertificateBody, issue_certificate
+from lanchat.protocol.log.messages import Header, Kind, Message, make_message
+from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.store import SqlStore, open_store

@@ -22,7 +22,7 @@ from typing import Any
 import mysql.connector
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol.keys import check_signature, public_octets
+from lanchat.protocol.log.keys import check_signature, public_octets
 from lanchat_server.core.config import CoreConfig
 from tests.benchmarks.serving import DATABASES, MARIADB_OPTIONS
 from tests.support.mariadb import PASSWORD, MariaDB

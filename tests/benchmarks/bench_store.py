@@ -17,8 +17,8 @@ from pathlib import Path
 
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
-from lanchat.protocol.messages import Header, Kind, MessageKey
-from lanchat.protocol.records import Record
+from lanchat.protocol.log.messages import Header, Kind, MessageKey
+from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import NewRecord, RoomHead, RunKey
 from lanchat_server.store import SqlStore, open_store
 from tests.support.mariadb import MariaDB

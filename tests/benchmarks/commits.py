@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
+from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.messages import Message
+from lanchat.protocol.log.messages import Message
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.bare import rows_a_second
 from tests.benchmarks.figures import Report

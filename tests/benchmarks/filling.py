@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lanchat.protocol.codec import encode
-from lanchat.protocol.messages import Header, Kind, Message
-from lanchat.protocol.records import Record, chain_hash
+from lanchat.protocol.log.messages import Header, Kind, Message
+from lanchat.protocol.log.records import Record, chain_hash
 from lanchat_server.core.model import NewRecord, RoomHead
 from lanchat_server.store import SqlStore, open_store
 from tests.benchmarks.accounts import Account, World

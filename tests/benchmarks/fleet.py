@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from lanchat.net import segments
-from lanchat.protocol import keys, seal, wire
+from lanchat.platform import segmentation
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
-from lanchat.protocol.records import Head
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.records import Head
 from lanchat.protocol.wire import (
     FrameReader,
     decode_from_server_untrusted,
@@ -49,8 +51,8 @@ class Client:
 
     def receive(self) -> list[bytes]:
         """Datagrams that have come; raises BlockingIOError."""
-        octets, ancillary, _flags, _peer = self.udp.recvmsg(segments.TOGETHER_MAX, segments.ANCILLARY_SPACE)
-        return segments.parted(octets, ancillary)
+        octets, ancillary, _flags, _peer = self.udp.recvmsg(segmentation.TOGETHER_MAX, segmentation.ANCILLARY_SPACE)
+        return segmentation.parted(octets, ancillary)
 
     def close(self) -> None:
         self.tls.close()
@@ -137,7 +139,7 @@ def log_in(
 def _udp_socket(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-    segments.leave_together(sock)
+    segmentation.leave_together(sock)
     sock.connect(("127.0.0.1", port))
     return sock
 

@@ -25,15 +25,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.net import segments
-from lanchat.protocol import seal, wire
+from lanchat.platform import segmentation
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.limits import INLINE_BODY_MAX
-from lanchat.protocol.messages import Message, check_author, decode_header_untrusted
-from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.log.messages import Message, check_author, decode_header_untrusted
+from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash, sign_head
 from lanchat.protocol.wire import Receipt, decode_client_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.outbound import pack_records
+from lanchat_server.core.relay.outbound import pack_records
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.fleet import SAMPLE, Client
 from tests.benchmarks.hop_clock import CHECK, COMMIT, FILE, JUDGE, PACK, READ, SEND, STATEMENTS, Clock, Point
@@ -156,11 +157,11 @@ class Floor:
         return answers, pack_records(ROOM, records, head, INLINE_BODY_MAX).datagrams
 
     def _send(self, numbers: Any, payloads: Sequence[bytes]) -> None:
-        ancillary = segments.cut_into(len(payloads[0]) + seal.OVERHEAD)
+        ancillary = segmentation.cut_into(len(payloads[0]) + seal.OVERHEAD)
         for number in numbers:
             seal_one, address = self._sealers[number].seal, self._addresses[number]
-            for start in range(0, len(payloads), segments.SEGMENTS_MAX):
-                part = [seal_one(payload) for payload in payloads[start : start + segments.SEGMENTS_MAX]]
+            for start in range(0, len(payloads), segmentation.SEGMENTS_MAX):
+                part = [seal_one(payload) for payload in payloads[start : start + segmentation.SEGMENTS_MAX]]
                 if len(part) == 1:
                     self.sock.sendto(part[0], address)
                 else:
@@ -235,7 +236,7 @@ def _traffic(command: list[str], more: dict[str, str], clients: int, messages: i
 def _client(number: int, port: int) -> Iterator[Client]:
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    segments.leave_together(udp)
+    segmentation.leave_together(udp)
     udp.connect(("127.0.0.1", port))
     # Nothing comes over TLS here; the traffic looks at it all the same.
     tls: Any

@@ -1,6 +1,6 @@
 """Case j: what nobody's saying anything costs: a server with 500 idle clients, and one real idle client.
 
-The 500 do what real ones do, by the real client's own rules (lanchat.protocol.client.link): they ping after silence and
+The 500 do what real ones do, by the real client's own rules (lanchat.core.session.link): they ping after silence and
 keep their UDP path open. Counted are datagrams both ways together.
 """
 
@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from random import Random
 
+from lanchat.core.config import ClientConfig
+from lanchat.core.events import Path as Way
+from lanchat.core.session.link import Link
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.client.events import Path as Way
-from lanchat.protocol.client.link import Link
 from lanchat.protocol.wire import decode_from_server_untrusted, decode_server_datagram_untrusted, pack_frame
 from tests.benchmarks.figures import Report
 from tests.benchmarks.fleet import Client, log_in_all

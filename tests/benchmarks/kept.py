@@ -26,8 +26,8 @@ _MAKERS = (
     Path(accounts.__file__),
     Path(filling.__file__),
     *(ROOT / "lanchat_server" / "store" / name for name in ("schema.py", "rows.py", "indexing.py")),
-    ROOT / "lanchat" / "protocol" / "words.py",
-    *(ROOT / "lanchat" / "protocol" / name for name in ("records.py", "messages.py", "certificates.py")),
+    ROOT / "lanchat" / "protocol" / "text" / "search_words.py",
+    *(ROOT / "lanchat" / "protocol" / "log" / name for name in ("records.py", "messages.py", "certificates.py")),
 )
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lanchat.net import segments
-from lanchat.protocol import seal, wire
+from lanchat.platform import segmentation
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
-from lanchat.protocol.messages import Header, Kind, Message, check_author, decode_header_untrusted
-from lanchat.protocol.records import Record, chain_hash, sign_head
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.log.messages import Header, Kind, Message, check_author, decode_header_untrusted
+from lanchat.protocol.log.records import Record, chain_hash, sign_head
 from lanchat_server.core.model import NewRecord, RoomHead
 from lanchat_server.store import SqlStore, open_store
 from tests.benchmarks.accounts import Account, World, make_world
@@ -114,10 +115,10 @@ def steps_of_the_kernel() -> Iterator[list[Step]]:
         here, there = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
         there.bind(("127.0.0.1", 0))
         there.setblocking(False)
-        segments.leave_together(there)
+        segmentation.leave_together(there)
         address, octets = there.getsockname(), bytes(_DATAGRAM)
-        buffer = bytearray(segments.TOGETHER_MAX)
-        several, cut = [octets] * _SEGMENTS, segments.cut_into(_DATAGRAM)
+        buffer = bytearray(segmentation.TOGETHER_MAX)
+        several, cut = [octets] * _SEGMENTS, segmentation.cut_into(_DATAGRAM)
 
         def drain() -> None:
             with contextlib.suppress(BlockingIOError):
@@ -137,7 +138,7 @@ def steps_of_the_kernel() -> Iterator[list[Step]]:
             Step(f"sendto, {_DATAGRAM:,} octets", "datagram and receiver", one),
             Step("the same, and recv of it, and one in vain", "datagram and receiver", exchange),
         ]
-        if segments.cuts_up(here):
+        if segmentation.cuts_up(here):
             name = f"sendmsg, {_SEGMENTS} datagrams of {_DATAGRAM:,} octets"
             steps.append(Step(name, "batch and receiver", lambda: here.sendmsg(several, cut, 0, address)))
         yield steps

@@ -22,8 +22,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl import bindings
 
-from lanchat.protocol import keys, wire
+from lanchat.protocol import wire
 from lanchat.protocol.limits import ALPN
+from lanchat.protocol.log import keys
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
 from lanchat_server.config import ARGON2_MEMORY_KIB, ARGON2_TIME_COST
 from tests.benchmarks.accounts import Account

@@ -12,12 +12,12 @@ from typing import Any
 
 import ttkbootstrap
 
-from lanchat.ui.entries import View, arrange
-from lanchat.ui.fonts import Fonts
-from lanchat.ui.images import Images
-from lanchat.ui.pane import Pane
-from lanchat.ui.styles import Styles
-from lanchat.ui.theme import LIGHT
+from lanchat.ui.conversation.pane import Pane
+from lanchat.ui.kit.canvas.images import Images
+from lanchat.ui.kit.fonts import Fonts
+from lanchat.ui.kit.styles import Styles
+from lanchat.ui.kit.theme import LIGHT
+from lanchat.ui.model.entries import View, arrange
 from tests.support.slowness import slowness
 from tests.support.ui_kit import line
 from tests.support.xvfb import Screen

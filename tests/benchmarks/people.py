@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lanchat.net import api
-from lanchat.net.client import Client
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.keys import private_octets, public_octets
+from lanchat.app import api
+from lanchat.app.client import Client
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.keys import private_octets, public_octets
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.profile import Profile
 from lanchat_server.service.keys import load_or_create

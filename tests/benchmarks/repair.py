@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from random import Random
 
+from lanchat.core.config import ClientConfig
+from lanchat.core.rooms.repair import Repair
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.client.repair import Repair
-from lanchat.protocol.client.tokens import Tokens
+from lanchat.protocol.datagram.token_bucket import Tokens
 from lanchat.protocol.limits import NACK_MAX
 
 

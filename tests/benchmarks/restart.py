@@ -11,8 +11,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 
+from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.figures import Report
 from tests.benchmarks.fleet import Client, enter, log_in_all

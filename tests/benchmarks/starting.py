@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat.net.discovery import discover
-from lanchat.protocol.beacon import DISCOVERY_PORT
-from lanchat.protocol.identity import make_invite
-from lanchat_server.service.beacon import ANSWERS_PER_SECOND
+from lanchat.discovery.browse import discover
+from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
+from lanchat.protocol.text.identity import make_invite
 from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.net.beacon import ANSWERS_PER_SECOND
 from tests.benchmarks.figures import Report
 from tests.benchmarks.people import make_profile
 from tests.benchmarks.serving import Serving, serving

@@ -20,9 +20,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from lanchat.net import segments
-from lanchat.protocol import keys, wire
+from lanchat.platform import segmentation
+from lanchat.protocol import wire
 from lanchat.protocol.limits import DATAGRAM_MAX
+from lanchat.protocol.log import keys
 from lanchat.protocol.wire import decode_server_datagram_untrusted, pack_frame
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import sequencer
@@ -183,7 +184,7 @@ def test_a_batch(counted: Counted) -> None:
         # One more is the author's answer, which is as long as a record.
         assert cost["carriers"] == CLIENTS * BATCH / 3 + 1
         assert cost["octets"] <= CLIENTS * BATCH * 400
-        if segments.cuts_up(counted.clients[0].udp):
+        if segmentation.cuts_up(counted.clients[0].udp):
             assert cost["calls"] == CLIENTS + 1
 
 

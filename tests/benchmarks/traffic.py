@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-from lanchat.net import segments
+from lanchat.core.config import ClientConfig
+from lanchat.platform import segmentation
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.messages import Message
+from lanchat.protocol.log.messages import Message
 from lanchat.protocol.wire import decode_from_server_untrusted, decode_server_datagram_untrusted, pack_frame
 from tests.benchmarks.accounts import World
 from tests.benchmarks.fleet import Client, log_in_all
@@ -138,7 +138,7 @@ class ChatTraffic:
     def _udp_reader(self, client: Client) -> Callable[[], None]:
         if client.sampled or client is self.clients[0]:
             return self._opening_reader(client)
-        buffer = bytearray(segments.TOGETHER_MAX)
+        buffer = bytearray(segmentation.TOGETHER_MAX)
         receive = client.udp.recv_into
 
         def read() -> None:

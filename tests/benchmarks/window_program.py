@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.net.api import State
-from lanchat.ui import app
-from lanchat.ui.entry_model import Page
+from lanchat.app.api import State
+from lanchat.ui import assembly
+from lanchat.ui.model.entry_model import Page
 
 OPENED = 9
 _LOOK_MS = 2
@@ -30,7 +30,7 @@ def say(event: str, **more: Any) -> None:
 class Watch:
     """Looks at a window from within its main loop."""
 
-    def __init__(self, window: app.Window, rooms: list[str]) -> None:
+    def __init__(self, window: assembly.Window, rooms: list[str]) -> None:
         self._window = window
         self._rooms = rooms
         self._said: set[str] = set()
@@ -76,10 +76,10 @@ class Watch:
         self._window.root.after(200, self._open)
 
 
-def watched(run: Callable[[app.Window], int], rooms: list[str]) -> Callable[[app.Window], int]:
+def watched(run: Callable[[assembly.Window], int], rooms: list[str]) -> Callable[[assembly.Window], int]:
     """`Window.run` with a watch."""
 
-    def look_on(window: app.Window) -> int:
+    def look_on(window: assembly.Window) -> int:
         window.root.after(1, Watch(window, rooms).look)
         return run(window)
 
@@ -91,7 +91,7 @@ def main() -> None:
     while options[:1] == ["--open-room"]:
         rooms.append(options[1])
         options = options[2:]
-    setattr(app.Window, "run", watched(app.Window.run, rooms))  # noqa: B010  (not assigned: types know it as a method)
+    setattr(assembly.Window, "run", watched(assembly.Window.run, rooms))  # noqa: B010  (not assigned: types know it as a method)
     sys.argv[1:] = options
     from lanchat.__main__ import main as lanchat
 

@@ -23,12 +23,12 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from lanchat.protocol.client.core import message_id
-from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.core.core import message_id
+from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import public_octets, sha256
-from lanchat.protocol.messages import check_author, decode_header_untrusted
-from lanchat.protocol.records import Head, Record, chain_hash, check_head, genesis_hash
+from lanchat.protocol.log.keys import public_octets, sha256
+from lanchat.protocol.log.messages import check_author, decode_header_untrusted
+from lanchat.protocol.log.records import Head, Record, chain_hash, check_head, genesis_hash
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import Profile
 from lanchat_server.core.model import Snapshot

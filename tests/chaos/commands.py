@@ -19,13 +19,13 @@ from unittest.mock import patch
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Engine
 
-from lanchat.protocol.wire import Role
-from lanchat_server import key_swap
-from lanchat_server.admin import AdminError, run_admin
-from lanchat_server.administration import BACKUP_FILE
-from lanchat_server.backup import backup_at_rest, restore
+from lanchat.protocol.codes import Role
+from lanchat_server.admin.operations import BACKUP_FILE
+from lanchat_server.admin.run import AdminError, run_admin
 from lanchat_server.config import ServerConfig
-from lanchat_server.initdb import init_db
+from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance.backup import backup_at_rest, restore
+from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.server import Ready, serve
 from lanchat_server.store import SqlStore, claiming, open_store, schema

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lanchat.net import api
-from lanchat.net.client import Client
+from lanchat.app import api
+from lanchat.app.client import Client
 from lanchat.store.profile import Profile
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess

@@ -79,8 +79,8 @@ def _while_sending(hit: Hit) -> None:
     """Some sessions got their acknowledgement or their records, others did not: every datagram and TLS write that
     follows a batch counts."""
     from lanchat_server.core.hub import ServerCore
-    from lanchat_server.service.connection import Connection
-    from lanchat_server.service.datagrams import DatagramRelay
+    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.datagrams import DatagramRelay
 
     relayed = False
 
@@ -213,7 +213,7 @@ def _copy_not_committed(hit: Hit) -> None:
 
 def _acknowledged_not_removed(hit: Hit) -> None:
     """A message was acknowledged and is still in the outbox."""
-    from lanchat.protocol.client.outbox import Outbox
+    from lanchat.core.session.outbox import Outbox
 
     _after(Outbox, "decided", hit)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.net import api
-from lanchat.protocol.records import Record, chain_hash, genesis_hash
+from lanchat.app import api
+from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat.store.profile import Profile
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import Memory

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 

@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 import pytest
 
-from lanchat.store.files import create_private
-from lanchat_server import key_swap
-from lanchat_server.backup import backup_at_rest, restore
+from lanchat.platform.files import create_private
 from lanchat_server.core.ports import StoreError
+from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.store import open_store
 from tests.chaos.commands import COMMANDS, Command, killed
 from tests.chaos.test_killed_restore import KEYS, make_server

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lanchat_server import key_swap
-from lanchat_server.backup import backup, restore
+from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.store import open_store
 from tests.chaos.commands import in_child
 from tests.support.stores import added

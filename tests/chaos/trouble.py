@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat_server.initdb import init_db
+from lanchat_server.maintenance.initdb import init_db
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import RATE, Crowd
 from tests.chaos.disks import SmallDisk

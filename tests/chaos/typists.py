@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from lanchat.net import api
-from lanchat.net.client import Client
+from lanchat.app import api
+from lanchat.app.client import Client
 from lanchat.store.profile import Profile
 from tests.chaos.crowd import PASSWORD, Memory
 from tests.chaos.launcher import kill_at

@@ -19,9 +19,9 @@ def test_leaves_no_draft(tmp_path: Path, number: int) -> None:
     (target / "old").write_text("what was there")
     # The server takes its time; the draft is open meanwhile.
     program = (
-        "import sys, time, lanchat_server.admin as admin\n"
+        "import sys, time, lanchat_server.admin.run as admin\n"
         "admin.run_admin = lambda *_: (print('waiting', flush=True), time.sleep(600))\n"
-        "from lanchat_server.cli import run\n"
+        "from lanchat_server.cli.main import run\n"
         "sys.exit(run(['backup', sys.argv[1], '--data-dir', sys.argv[2]]))"
     )
     argv = [sys.executable, "-c", program, str(target / "old"), str(tmp_path / "data")]

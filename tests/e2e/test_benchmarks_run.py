@@ -14,8 +14,8 @@ from random import Random
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.keys import public_octets
-from lanchat.protocol.records import Head, Record, chain_hash, check_head, genesis_hash
+from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.log.records import Head, Record, chain_hash, check_head, genesis_hash
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from tests.benchmarks import fanout, floor, limits
 from tests.benchmarks.accounts import Account, make_world

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.cli.editor import picture
+from lanchat.terminal.line_editor import picture
 from tests.support.leaks import guard
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.screen import Screen

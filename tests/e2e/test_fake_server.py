@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.beacon import Advert, decode_probe, encode_answer
+from lanchat.protocol.datagram.beacon import Advert, decode_probe, encode_answer
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN
 from lanchat_server.service.keys import load_or_create

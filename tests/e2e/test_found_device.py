@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, Role, RoomKind
+from lanchat.protocol.codes import Code, Role, RoomKind
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient, refusal, server_with_admin
 

@@ -8,7 +8,7 @@ import mysql.connector
 import pytest
 
 from lanchat_server.core.ports import StoreError
-from lanchat_server.initdb import init_db
+from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.store import open_store
 from lanchat_server.store.migrate import script_folder
 from tests.support.mariadb import PASSWORD, MariaDB

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.beacon import Advert
+from lanchat.protocol.datagram.beacon import Advert
 from lanchat.store.profile import Profile
 from tests.support.neighbours import Neighbours, invented
 from tests.support.ports import free_port

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lanchat.protocol import wire
-from lanchat_server.service.admin_channel import ADMIN_FILE
+from lanchat_server.admin.channel import ADMIN_FILE
 from tests.support.child import Child
 from tests.support.ports import free_port
 from tests.support.procs import ROOT, ServerProcess, plain_environment

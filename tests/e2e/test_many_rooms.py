@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lanchat.net import api
-from lanchat.net.client import Client
+from lanchat.app import api
+from lanchat.app.client import Client
+from lanchat.core.core import ClientCore
 from lanchat.protocol import wire
-from lanchat.protocol.client.core import ClientCore
-from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.store.profile import Profile
-from lanchat_server import accounts
+from lanchat_server.core import accounts
 from lanchat_server.core.directory import Directory
 from lanchat_server.store import open_store
 from tests.support.ports import free_port

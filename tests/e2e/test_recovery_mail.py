@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code
+from lanchat.protocol.codes import Code
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient

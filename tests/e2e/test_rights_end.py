@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from tests.support.procs import ServerProcess, run_client
 from tests.support.raw import RawClient, refusal
 

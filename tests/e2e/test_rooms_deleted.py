@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.raw import RawClient

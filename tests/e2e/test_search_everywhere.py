@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from tests.support.procs import ServerProcess, json_lines, run_client
 from tests.support.raw import RawClient
 

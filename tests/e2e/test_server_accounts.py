@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol import keys, wire
-from lanchat.protocol.certificates import open_certificate_untrusted
-from lanchat.protocol.wire import Code, Role
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, Role
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import open_certificate_untrusted
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient, refusal, server_with_admin
 from tests.support.waiting import patient

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.limits import FRAME_MAX
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import HistoryPolicy, PresenceState, RoomKind
-from lanchat_server.accounts import DEVICES_PER_USER, ROOMS_PER_USER
+from lanchat.protocol.log.messages import Kind
+from lanchat_server.admin import channel
 from lanchat_server.config import ServerConfig
-from lanchat_server.service import admin_channel
+from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
 from lanchat_server.store import schema
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
@@ -280,9 +280,9 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
 
 def test_line_of_the_administrators_channel_is_bounded() -> None:
     long = [{"name": wide(number), "number": number} for number in range(20_000)]
-    pages = list(admin_channel._pages({"result": long}))
+    pages = list(channel._pages({"result": long}))
     assert [row for page in pages for row in page["result"]] == long
-    assert all(len(admin_channel._line(page)) < admin_channel.PAGE_OCTETS + 4096 for page in pages)
+    assert all(len(channel._line(page)) < channel.PAGE_OCTETS + 4096 for page in pages)
     assert [page.get("more", False) for page in pages] == [True] * (len(pages) - 1) + [False]
-    assert list(admin_channel._pages({"error": "x"})) == [{"error": "x"}]
-    assert list(admin_channel._pages({"result": []})) == [{"result": []}]
+    assert list(channel._pages({"error": "x"})) == [{"error": "x"}]
+    assert list(channel._pages({"result": []})) == [{"result": []}]

@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.limits import FRAME_MAX, LIST_OCTETS_MAX
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import HistoryPolicy, RoomKind
+from lanchat.protocol.log.messages import Kind
 from tests.support.procs import ServerProcess, json_lines, run_client
 from tests.support.raw import RawClient
 from tests.support.waiting import patient

@@ -13,9 +13,11 @@ import psutil
 import pytest
 
 from lanchat.protocol import wire
+from lanchat.protocol.codec import encode
+from lanchat.protocol.codes import Code
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
-from lanchat.protocol.messages import Header, Kind, Message
-from lanchat.protocol.wire import Code, decode_server_datagram_untrusted, encode_datagram, pack_frame
+from lanchat.protocol.log.messages import Header, Kind, Message
+from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datagram, pack_frame
 from tests.support.procs import ServerProcess
 from tests.support.raw import ANSWER_MAX, RawClient, another_address, tls_connect
 
@@ -210,7 +212,7 @@ def test_messages_under_other_names(server: ServerProcess, witness: RawClient) -
         assert forger.wait_for(wire.Decided).receipts[0].code == Code.BAD_SIGNATURE
         unknown = forger.message(room, "who?")
         header = Header(room, bytes(16), 1, 1, Kind.TEXT, 0, 1, 1)
-        forger.send(wire.Submit([Message(wire.encode(header), unknown.body, unknown.signature)]))
+        forger.send(wire.Submit([Message(encode(header), unknown.body, unknown.signature)]))
         assert forger.wait_for(wire.Decided).receipts[0].code == Code.UNKNOWN_DEVICE
         # Handing in what the author really signed is what peers do for each other.
         forger.send(wire.Submit([real]))

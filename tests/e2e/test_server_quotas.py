@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.log.messages import Kind
 from tests.chaos.disks import SmallDisk
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.raw import RawClient

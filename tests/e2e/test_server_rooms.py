@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.records import chain_hash, check_head, genesis_hash
-from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.records import chain_hash, check_head, genesis_hash
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient, refusal

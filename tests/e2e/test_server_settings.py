@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import Code
+from lanchat.protocol.codes import Code
+from lanchat.protocol.log.messages import Kind
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient, refusal, tls_connect
 from tests.support.waiting import patient

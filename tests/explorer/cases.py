@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.keys import public_octets
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.limits import PROTOCOL_VERSION
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.wire import HistoryPolicy, PresenceState, RoomKind
-from lanchat_server.accounts import invite_id
-from lanchat_server.administration import operate
+from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.log.messages import Kind
+from lanchat_server.admin.operations import operate
+from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
+from lanchat_server.core.recovery import invite_hash
 from lanchat_server.core.sessions import Path
-from lanchat_server.recovery import invite_hash
-from lanchat_server.service.housekeeping import save
+from lanchat_server.service.upkeep.housekeeping import save
 from tests.explorer.stage import (
     CODE,
     GENERAL,

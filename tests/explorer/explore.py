@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from msgspec.structs import astuple
 
 from lanchat.protocol import wire
-from lanchat.protocol.names import name_key
-from lanchat.protocol.wire import Code, Role, RoomKind
-from lanchat_server.administration import AdminError
-from lanchat_server.core.allowance import What
+from lanchat.protocol.codes import Code, Role, RoomKind
+from lanchat.protocol.text.names import name_key
+from lanchat_server.admin.operations import AdminError
+from lanchat_server.core.limits.allowance import What
 from tests.explorer import rights
 from tests.explorer.cases import CASES, COMMANDS, Actor, Case, carry_out
 from tests.explorer.orders import Run, every_order

@@ -6,15 +6,16 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code, RoomKind
-from lanchat_server import accounts, recovery
-from lanchat_server.accounts import Change, together
-from lanchat_server.core import pages
+from lanchat.protocol.codes import Code, RoomKind
+from lanchat_server.core import accounts, recovery
+from lanchat_server.core.accounts import Change, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.service.connection import Connection
-from lanchat_server.service.errors import Refused
-from lanchat_server.service.handlers import HANDLERS, acting, login, people, rooms
+from lanchat_server.core.refusals import Refused
+from lanchat_server.core.relay import pages
+from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.requests import acting, login, people, rooms
+from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.service import Service
 from tests.explorer.orders import Gate, Kind
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind, decode_header_untrusted
-from lanchat.protocol.wire import Role, RoomKind
-from lanchat_server.accounts import invite_id
+from lanchat.protocol.codes import Role, RoomKind
+from lanchat.protocol.log.messages import Kind, decode_header_untrusted
+from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
-from lanchat_server.recovery import invite_hash, is_right
+from lanchat_server.core.recovery import invite_hash, is_right
 from tests.explorer.cases import Actor
 from tests.explorer.stage import WALL_MS, typed
 from tests.support.memory_store import MemoryDatabase as Db

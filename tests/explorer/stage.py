@@ -21,34 +21,35 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.certificates import Certificate, CertificateBody, issue_certificate
 from lanchat.protocol.codec import decoder, encode
-from lanchat.protocol.keys import public_octets
-from lanchat.protocol.messages import Kind as MessageKind
-from lanchat.protocol.names import name_key, shape_key
-from lanchat.protocol.records import sign_head
-from lanchat.protocol.wire import Registration, Role, RoomKind
-from lanchat_server import accounts, recovery
+from lanchat.protocol.codes import Registration, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.log.messages import Kind as MessageKind
+from lanchat.protocol.log.messages import Message
+from lanchat.protocol.log.records import sign_head
+from lanchat.protocol.text.names import name_key, shape_key
 from lanchat_server.config import ServerConfig
+from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.daily import Daily
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
-from lanchat_server.core.outbound import Output, Send
+from lanchat_server.core.relay.outbound import Output, Send
 from lanchat_server.core.sequencer import Sequencer, Submission
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.connection import Connection
-from lanchat_server.service.handlers import login
 from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import Notices
-from lanchat_server.service.outgoing import Outgoing
+from lanchat_server.service.requests import login
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.server import _Host
 from lanchat_server.service.service import Service
-from lanchat_server.service.storage import Storage
 from lanchat_server.service.threads import Turns
-from lanchat_server.setup import SETUP_RANDOM_OCTETS, SetupCode
+from lanchat_server.service.upkeep.storage import Storage
 from tests.explorer.orders import Gate, Kind, Run
 from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
 from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author
@@ -81,11 +82,11 @@ def typed(stored: str) -> str:
 
 
 @functools.cache
-def _message(user: int, text: str, room: int, n: int, kind: MessageKind, ref: int) -> wire.Message:
+def _message(user: int, text: str, room: int, n: int, kind: MessageKind, ref: int) -> Message:
     return make_author(user).message(text, room=room, n=n, kind=kind, ref=ref)
 
 
-def message(user: int, text: str, room: int, kind: MessageKind = MessageKind.TEXT, ref: int = 0) -> wire.Message:
+def message(user: int, text: str, room: int, kind: MessageKind = MessageKind.TEXT, ref: int = 0) -> Message:
     """The next one of the user's first device."""
     return _message(user, text, room, 2, kind, ref)
 
@@ -119,7 +120,7 @@ def _template() -> MemoryDatabase:
     return database
 
 
-def _said(room: int, user: int) -> wire.Message:
+def _said(room: int, user: int) -> Message:
     return _message(user, "needle", room, 1, MessageKind.TEXT, 0)
 
 
@@ -317,7 +318,7 @@ class _Service(Service):
         body = certified(device)
         return body.not_after_ms > WALL_MS and body.display_name == self.directory.users[device.user].display_name
 
-    async def submit(self, session: int, messages: list[wire.Message]) -> None:
+    async def submit(self, session: int, messages: list[Message]) -> None:
         """Messages come in and are stored. Signatures are checked first, beside what else goes on."""
         self.core.receive(session, wire.Submit(messages), Path.TLS, NOW)
         batch = self.core.next_batch(NOW) or []
@@ -476,7 +477,7 @@ def staged(now: Callable[[], Stage | None]) -> Iterator[None]:
     with ExitStack() as stack:
         _template()
         stack.enter_context(patch.object(login, "_check_enrolment", lambda *_: None))
-        stack.enter_context(patch("lanchat.protocol.keys.check_signature", lambda *_: None))
+        stack.enter_context(patch("lanchat.protocol.log.keys.check_signature", lambda *_: None))
         stack.enter_context(patch.object(accounts, "issue_certificate", unsigned))
         stack.enter_context(patch("lanchat_server.core.sequencer.sign_head", _sign_head))
         stack.enter_context(patch("lanchat_server.core.directory.name_key", _name_key))

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from lanchat.net import udp
-from lanchat.protocol import beacon, seal, wire
+from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder
+from lanchat.protocol.datagram import beacon, seal
+from lanchat.protocol.datagram.replay import ReplayWindow
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
-from lanchat.protocol.replay import ReplayWindow
-from lanchat_server.service import datagrams
+from lanchat.transport import udp
+from lanchat_server.service.net import datagrams
 from tests.fuzz.planting import Plants
 from tests.support.planting import Change
 

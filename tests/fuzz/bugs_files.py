@@ -9,15 +9,16 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from lanchat.protocol import identity
 from lanchat.protocol.codec import Decoder, decoder
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import identity
 from lanchat.store import local, rescue, rows
 from lanchat.store.identities import TypedFile
 from lanchat.store.settings import Settings
-from lanchat_server import backup, config
+from lanchat_server import config
+from lanchat_server.admin.channel import AdminChannel
+from lanchat_server.maintenance import backup
 from lanchat_server.service import keys
-from lanchat_server.service.admin_channel import AdminChannel
 from tests.fuzz.planting import Plants
 from tests.fuzz.scan import DEEP, brackets
 from tests.support.planting import Change

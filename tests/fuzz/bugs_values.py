@@ -8,13 +8,15 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lanchat.protocol import certificates, keys, messages, names, wire
-from lanchat.protocol.certificates import CertificateBody
+from lanchat.protocol import wire
 from lanchat.protocol.codec import Decoder, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
-from lanchat.protocol.messages import Header, Kind
-from lanchat.protocol.text import IGNORED
+from lanchat.protocol.log import certificates, keys, messages
+from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.messages import Header, Kind
+from lanchat.protocol.text import names
+from lanchat.protocol.text.cleaning import IGNORED
 from lanchat.protocol.wire import FrameReader
 from tests.fuzz.planting import Plants
 from tests.fuzz.scan import DEEP, Scan, scan

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from lanchat.net.udp import UdpRelay
+from lanchat.core.config import ClientConfig
+from lanchat.core.events import Path as ClientPath
+from lanchat.core.view.fold import RoomFold
 from lanchat.protocol import wire
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.client.events import Path as ClientPath
-from lanchat.protocol.client.fold import RoomFold
 from lanchat.protocol.codec import encode
+from lanchat.protocol.datagram.seal import Sealer
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.records import Head, Record, sign_head
-from lanchat.protocol.seal import Sealer
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.records import Head, Record, sign_head
+from lanchat.transport.udp import UdpRelay
 from tests.fuzz.picture import FIGURES, picture
 from tests.fuzz.receivers import (
     KEYS,

@@ -15,14 +15,14 @@ from random import Random
 from typing import Any
 from unittest import mock
 
-from lanchat.net import api
-from lanchat.net.client import Client
-from lanchat.protocol.certificates import open_certificate_untrusted
-from lanchat.protocol.client.config import ClientConfig
+from lanchat.app import api
+from lanchat.app.client import Client
+from lanchat.core.config import ClientConfig
 from lanchat.protocol.codec import encode
-from lanchat.protocol.keys import sha256
-from lanchat.protocol.messages import Kind, check_author, decode_header_untrusted
-from lanchat.protocol.records import Record, check_head
+from lanchat.protocol.log.certificates import open_certificate_untrusted
+from lanchat.protocol.log.keys import sha256
+from lanchat.protocol.log.messages import Kind, check_author, decode_header_untrusted
+from lanchat.protocol.log.records import Record, check_head
 from lanchat.protocol.wire import encode_datagram, pack_frame
 from lanchat.store.profile import Profile
 from tests.fuzz.file_targets import folder

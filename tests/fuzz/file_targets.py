@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from lanchat.protocol.client.ports import LocalStoreError
-from lanchat.store.files import aside_names
+from lanchat.core.ports import LocalStoreError
+from lanchat.platform.files import aside_names
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, TypedFile
 from lanchat.store.settings import Settings
 from lanchat_server import config
-from lanchat_server.service.admin_channel import AdminChannel, is_proof
+from lanchat_server.admin.channel import AdminChannel, is_proof
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, load_or_create
 from lanchat_server.service.metrics import Exporter, Metrics

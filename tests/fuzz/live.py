@@ -14,8 +14,8 @@ import psutil
 
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import check_author, decode_header_untrusted
-from lanchat.protocol.records import Record
+from lanchat.protocol.log.messages import check_author, decode_header_untrusted
+from lanchat.protocol.log.records import Record
 from lanchat_server.store.url import SQLITE_FILE
 from tests.chaos.audit import Audit
 from tests.fuzz.file_targets import folder

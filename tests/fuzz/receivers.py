@@ -10,9 +10,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from lanchat.protocol.codec import decoder
+from lanchat.protocol.datagram.seal import HEADER, OVERHEAD
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
-from lanchat.protocol.seal import HEADER, OVERHEAD
 from lanchat.protocol.wire import SessionKeys
 from tests.fuzz.seeds import array, padded
 

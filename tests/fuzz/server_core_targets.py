@@ -9,15 +9,15 @@ from typing import Any
 
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
+from lanchat.protocol.datagram.seal import Sealer
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import MESSAGE_CONTEXT, sha256
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
-from lanchat.protocol.messages import Header, Kind, Message, decode_header_untrusted
-from lanchat.protocol.records import Head
-from lanchat.protocol.seal import Sealer
+from lanchat.protocol.log.keys import MESSAGE_CONTEXT, sha256
+from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
+from lanchat.protocol.log.records import Head
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.net.datagrams import DatagramRelay
 from tests.fuzz.picture import picture
 from tests.fuzz.receivers import (
     KEYS,

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
+from lanchat.protocol.datagram.seal import OVERHEAD
 from lanchat.protocol.limits import DATAGRAM_MAX
-from lanchat.protocol.seal import OVERHEAD
 from lanchat.protocol.wire import pack_frame
 from tests.fuzz.live import Scene, poll, scene
 from tests.fuzz.mutate import blind, mutate

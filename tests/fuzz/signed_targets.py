@@ -5,16 +5,17 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import structs
 
-from lanchat.protocol import keys, messages, wire
-from lanchat.protocol.certificates import Certificate, CertificateBody, open_certificate_untrusted
-from lanchat.protocol.client.chain import link_untrusted
-from lanchat.protocol.client.fold import Note
+from lanchat.core.rooms.chain import link_untrusted
+from lanchat.core.view.fold import Note
+from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder, encode
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.keys import CERTIFICATE_CONTEXT, public_octets, sha256
 from lanchat.protocol.limits import DISPLAY_NAME_MAX, USER_NAME_MAX
-from lanchat.protocol.messages import Header, Kind, check_author, check_body
-from lanchat.protocol.records import Head, Record, check_head
+from lanchat.protocol.log import keys, messages
+from lanchat.protocol.log.certificates import Certificate, CertificateBody, open_certificate_untrusted
+from lanchat.protocol.log.keys import CERTIFICATE_CONTEXT, public_octets, sha256
+from lanchat.protocol.log.messages import Header, Kind, check_author, check_body
+from lanchat.protocol.log.records import Head, Record, check_head
 from tests.fuzz import letter, seeds
 from tests.fuzz.target import Target
 from tests.support.fake_log import LOG_ID, FakeLog, key_of

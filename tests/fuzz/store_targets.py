@@ -13,18 +13,18 @@ from unittest import mock
 
 import msgspec
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.client.ports import Forked, LocalStoreError
+from lanchat.core.ports import Forked, LocalStoreError
 from lanchat.protocol.codec import U63, decoder, encode
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import Message
-from lanchat.protocol.records import Head, Record, genesis_hash
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Message
+from lanchat.protocol.log.records import Head, Record, genesis_hash
 from lanchat.protocol.wire import Room, User
 from lanchat.store import local
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.rows import Damaged, pack, unpack
-from lanchat_server import backup
 from lanchat_server.core.ports import StoreError
+from lanchat_server.maintenance import backup
 from lanchat_server.store import open_store, schema
 from tests.fuzz.file_targets import folder
 from tests.fuzz.target import Target, rule

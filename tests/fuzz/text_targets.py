@@ -9,11 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from lanchat.cli.options import parse
-from lanchat.protocol import identity, limits, names, reactions, words
-from lanchat.protocol import text as texts
+from lanchat.protocol import limits
 from lanchat.protocol.errors import ProtocolError
-from lanchat.ui.links import links
-from lanchat_server import cli, recovery
+from lanchat.protocol.text import cleaning as texts
+from lanchat.protocol.text import identity, names, reactions, search_words
+from lanchat.ui.kit.canvas.links import links
+from lanchat_server.cli import main
+from lanchat_server.core import recovery
 from lanchat_server.core.ports import StoreError
 from lanchat_server.logs import redact
 from lanchat_server.store.url import parse_url
@@ -137,12 +139,14 @@ def _code(octets: bytes) -> None:
 
 def _search_words(octets: bytes) -> None:
     text = octets.decode("utf-8", "replace")[:20_000]
-    found = words.words(text)
+    found = search_words.words(text)
     assert all(word.isascii() and word.isalnum() and word.islower() for word in found)
-    assert all(len(word) <= words.WORD_MAX for word in found)
-    assert len(words.tokens(text)) <= 65_535
+    assert all(len(word) <= search_words.WORD_MAX for word in found)
+    assert len(search_words.tokens(text)) <= 65_535
     query = text[: limits.SEARCH_CHARACTERS_MAX]
-    assert words.has_words(words.tokens(query), words.query_words(query)) == bool(words.query_words(query))
+    assert search_words.has_words(search_words.tokens(query), search_words.query_words(query)) == bool(
+        search_words.query_words(query)
+    )
 
 
 def _log_line(octets: bytes) -> None:
@@ -203,7 +207,7 @@ def _server_line(octets: bytes) -> None:
 
 @cache
 def _server_parser() -> argparse.ArgumentParser:
-    return cli.server_parser()
+    return main.server_parser()
 
 
 def _texts(*texts: str) -> Callable[[], list[bytes]]:

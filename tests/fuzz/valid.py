@@ -11,10 +11,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import inspect
 
-from lanchat.protocol import keys, wire
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import BODY_OCTETS_MAX
-from lanchat.protocol.messages import Header, Kind, Message
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.messages import Header, Kind, Message
 from tests.fuzz.mutate import EXTREMES, TEXTS
 from tests.support.wire_values import members
 

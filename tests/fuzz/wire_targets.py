@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from lanchat.protocol import beacon, wire
+from lanchat.protocol import wire
 from lanchat.protocol.codec import Decoder, decoder, encode
+from lanchat.protocol.datagram import beacon
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, FRAME_MAX, FRAME_MAX_UNAUTHENTICATED
-from lanchat.protocol.names import BIDI_CONTROLS
+from lanchat.protocol.text.names import BIDI_CONTROLS
 from lanchat.protocol.wire import FrameReader
 from tests.fuzz import letter, seeds
 from tests.fuzz.mutate import blind

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lanchat.net.discovery import Browser, FoundServer, discover
-from lanchat_server.service.discovery import DiscoveryService
+from lanchat.discovery.browse import Browser, FoundServer, discover
+from lanchat_server.service.net.discovery import DiscoveryService
 
 
 def log_id(key: str) -> bytes:

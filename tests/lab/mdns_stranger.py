@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-from lanchat.protocol.beacon import SERVICE_TYPE
+from lanchat.protocol.datagram.beacon import SERVICE_TYPE
 
 GROUP, PORT = "224.0.0.251", 5353
 _PTR, _IN, _UNICAST = 12, 1, 0x8000

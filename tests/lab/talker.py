@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lanchat.net import api
-from lanchat.net.client import Client
+from lanchat.app import api
+from lanchat.app.client import Client
 from lanchat.store.profile import Profile
 from tests.support.waiting import patient
 

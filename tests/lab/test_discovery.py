@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from lanchat.net.discovery import Browser, FoundServer, discover
-from lanchat.protocol.beacon import (
+from lanchat.discovery.browse import Browser, FoundServer, discover
+from lanchat.protocol.datagram.beacon import (
     DISCOVERY_PORT,
     PROBE_SIZE,
     TOKEN_SIZE,
@@ -25,7 +25,7 @@ from lanchat.protocol.beacon import (
     encode_answer,
     encode_probe,
 )
-from lanchat_server.service.beacon import ANSWERS_PER_SECOND
+from lanchat_server.service.net.beacon import ANSWERS_PER_SECOND
 from tests.lab.discovery_peer import fingerprint, log_id
 from tests.lab.netns import Computer, Lab
 from tests.support.child import Child

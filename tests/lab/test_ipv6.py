@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.beacon import DISCOVERY_PORT
-from lanchat.protocol.identity import DEFAULT_PORT
+from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
+from lanchat.protocol.text.identity import DEFAULT_PORT
 from tests.lab.netns import Computer, Lab, Lan
 from tests.lab.test_discovery import NOBODY, first_found, seek, seek_until, serve
 from tests.support.procs import ClientProcess, ServerProcess, json_lines, run_client

@@ -19,7 +19,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description="Mutants of the pure cores.")
     parser.add_argument("--sample", type=int, default=200, help="how many (default 200); 0: all")
     parser.add_argument("--seed", type=int, default=1, help="another sample")
-    parser.add_argument("--only", default="", help="mutants whose name has this in it, all of them: core/receipts.py")
+    parser.add_argument(
+        "--only", default="", help="mutants whose name has this in it, all of them: core/relay/receipts.py"
+    )
     parser.add_argument("--seeds", type=int, default=60, help="runs of the simulator for each (default 60)")
     parser.add_argument("--again", action="store_true", help="try those anew that survived")
     parser.add_argument("--list", action="store_true", help="show the mutants and what is known of them")

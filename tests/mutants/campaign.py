@@ -9,7 +9,7 @@ from tests.mutants import reach
 from tests.mutants.operators import Mutant, mutants_of
 from tests.mutants.trial import SURVIVED, forked, run
 
-CORES = ("lanchat/protocol/**/*.py", "lanchat_server/core/**/*.py")
+CORES = ("lanchat/protocol/**/*.py", "lanchat/core/**/*.py", "lanchat_server/core/**/*.py")
 # Seconds of processor time to see what each test calls.
 _RECORDING = 1200
 _RECORDED = "recorded"

@@ -140,9 +140,18 @@ def test_table_counts_explained_survivors_apart(tmp_path: Path) -> None:
 
 
 def test_unit_tests_of_the_cores_are_used_and_those_of_the_shells_are_not() -> None:
-    names = {file.name for file in reach.test_files(ROOT)}
-    assert {"test_client_core_room.py", "test_server_core.py", "test_protocol_wire.py", "test_throttle.py"} <= names
-    assert not names & {"test_cli_commands.py", "test_net_tls.py", "test_store_log.py"}
+    names = {file.relative_to(ROOT).as_posix() for file in reach.test_files(ROOT)}
+    assert {
+        "tests/unit/core/test_room.py",
+        "tests/unit/server/core/test_hub.py",
+        "tests/unit/protocol/test_wire.py",
+        "tests/unit/server/core/test_throttle.py",
+    } <= names
+    assert not names & {
+        "tests/unit/cli/test_commands.py",
+        "tests/unit/transport/test_tls.py",
+        "tests/unit/server/store/test_log.py",
+    }
 
 
 def test_explanations_name_mutants_that_exist() -> None:

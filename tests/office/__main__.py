@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.beacon import encode_probe
+from lanchat.protocol.datagram.beacon import encode_probe
 from tests.benchmarks.measure import cpu_seconds
 from tests.office.holdings import TRACE
 from tests.office.launcher import VARIABLE

@@ -18,8 +18,8 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
-from lanchat.net import api
-from lanchat.net.client import Client
+from lanchat.app import api
+from lanchat.app.client import Client
 from lanchat.protocol import wire
 from lanchat.store.profile import Profile
 from tests.office.holdings import holdings, trace

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lanchat_server.service import connection as connection_module
+from lanchat_server.service.net import connection as connection_module
 
 _PAGE = 600 * 1024
 

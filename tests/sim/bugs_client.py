@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from lanchat.protocol.client.chain import Chain
-from lanchat.protocol.client.core import ClientCore
-from lanchat.protocol.client.events import RoomWentLive
-from lanchat.protocol.client.link import Link
-from lanchat.protocol.client.outbox import Outbox
-from lanchat.protocol.client.receipts import Receipts
-from lanchat.protocol.client.repair import Repair
-from lanchat.protocol.client.room import RoomReceiver
-from lanchat.protocol.client.told import Told
-from lanchat.protocol.messages import Header, decode_header_untrusted
+from lanchat.core.core import ClientCore
+from lanchat.core.events import RoomWentLive
+from lanchat.core.rooms.chain import Chain
+from lanchat.core.rooms.delivery import Told
+from lanchat.core.rooms.repair import Repair
+from lanchat.core.rooms.room import RoomReceiver
+from lanchat.core.session.link import Link
+from lanchat.core.session.outbox import Outbox
+from lanchat.core.session.receipts import Receipts
+from lanchat.protocol.log.messages import Header, decode_header_untrusted
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.planting import Change
 

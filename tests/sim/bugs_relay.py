@@ -6,17 +6,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.wire import Code
-from lanchat_server.core import pages
+from lanchat.protocol.codes import Code
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.heartbeat import Heartbeat
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.ports import Fenced
-from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.relay import pages
+from lanchat_server.core.relay.heartbeat import Heartbeat
+from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service import service as service_module
-from lanchat_server.service.connection import Connection
+from lanchat_server.service.net.connection import Connection
 from lanchat_server.service.writer import Writer
 from tests.support.planting import Change
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lanchat.protocol import replay, seal
+from lanchat.protocol.datagram import replay, seal
+from lanchat.protocol.datagram.replay import ReplayWindow
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.replay import ReplayWindow
-from lanchat_server.service.datagrams import DatagramRelay
+from lanchat_server.service.net.datagrams import DatagramRelay
 from tests.support.planting import Change
 
 

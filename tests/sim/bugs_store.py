@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import structs
 from msgspec.structs import replace
 
-from lanchat.protocol.records import Record, chain_hash
-from lanchat.protocol.wire import Code
+from lanchat.protocol.codes import Code
+from lanchat.protocol.log.records import Record, chain_hash
 from lanchat_server.core import sequencer as sequencer_module
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.core.sequencer import Outcome, Sequencer, Submission, _Draft

@@ -5,12 +5,13 @@ The ledger knows what was committed; here is what somebody was told, shown or se
 
 from typing import Any
 
+from lanchat.core.events import Stop
+from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
-from lanchat.protocol.client.events import Stop
-from lanchat.protocol.client.states import LinkState
+from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import MessageKey, decode_header_untrusted
-from lanchat.protocol.wire import Code, FrameReader, decode_from_server_untrusted
+from lanchat.protocol.log.messages import MessageKey, decode_header_untrusted
+from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
 from lanchat_server.core.model import Decision
 from lanchat_server.core.sequencer import FORGERIES
 from tests.sim.bounds import client_bounds, server_bounds
@@ -19,7 +20,7 @@ from tests.sim.ledger import Broken, Ledger, require
 from tests.sim.telling import Telling
 
 # A server that lost its lease, or does not know what became of a commit, looks after it this often; see
-# lanchat_server/service/housekeeping.py.
+# lanchat_server/service/upkeep/housekeeping.py.
 STALE_MAX = 14.0
 
 

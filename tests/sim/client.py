@@ -1,12 +1,12 @@
-"""A simulated client process: the real client core, driven as lanchat/net/driver.py does, on a store in memory."""
+"""A simulated client process: the real client core, driven as lanchat/transport/driver.py does, on a store in
+memory."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lanchat.protocol import seal, wire
-from lanchat.protocol.client.core import ClientCore, LogIdentity
-from lanchat.protocol.client.events import (
+from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.events import (
     Answered,
     ConnectionGivenUp,
     KeysChanged,
@@ -20,11 +20,13 @@ from lanchat.protocol.client.events import (
     RoomWentLive,
     SearchDue,
 )
-from lanchat.protocol.client.packer import pack_datagrams
-from lanchat.protocol.client.ports import LocalStoreError
-from lanchat.protocol.client.states import LinkState
+from lanchat.core.ports import LocalStoreError
+from lanchat.core.session.states import LinkState
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.messages import Kind
+from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from tests.sim.dialing import Dial
 from tests.sim.server import Link
@@ -208,7 +210,7 @@ class Process:
         self.core.receive(frame, path, self.clock.now)
 
     def datagram(self, datagram: bytes) -> None:
-        """As lanchat/net/udp.py opens it."""
+        """As lanchat/transport/udp.py opens it."""
         if not self.alive or self.sleeps(self.datagram, datagram):
             return
         try:

@@ -1,13 +1,14 @@
 """One connection of a simulated client process: reaching a server, logging in, and the frames of its session.
 
-As in lanchat/net, a try ends with a session or says that it failed; a second try may run beside a session that is
+As in lanchat/app/login, a try ends with a session or says that it failed; a second try may run beside a session that is
 silent.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from lanchat.protocol import keys, wire
+from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log import keys
 from lanchat.protocol.wire import FrameReader, Goodbye, decode_from_server_untrusted, pack_frame
 from tests.sim.network import Way
 from tests.sim.server import FINGERPRINT, Link

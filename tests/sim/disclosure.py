@@ -7,8 +7,8 @@ yet (it lost its lease, or its commit's outcome is unknown) may be late, but nev
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import MessageKey
-from lanchat.protocol.records import Head, Record
+from lanchat.protocol.log.messages import MessageKey
+from lanchat.protocol.log.records import Head, Record
 from lanchat_server.core.model import Decision
 
 # From a commit to the loop that acts on it.

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from lanchat_server import accounts
-from lanchat_server.accounts import Change
+from lanchat_server.core import accounts
+from lanchat_server.core.accounts import Change
 from lanchat_server.core.model import DeletedRoom
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.service.errors import Refused
+from lanchat_server.core.refusals import Refused
 from tests.sim.scene import PRIVATE
 from tests.support.rig import GENERAL
 

@@ -8,8 +8,8 @@ newest lease alone writes), I14 (a decision never changes), and that the log has
 from dataclasses import dataclass, field
 from typing import Any
 
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
-from lanchat.protocol.records import Record, chain_hash, genesis_hash
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import Decision, RunKey
 from tests.sim.clock import Clock
 from tests.support.memory_store import MemoryDatabase, StoredRecord

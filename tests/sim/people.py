@@ -6,9 +6,9 @@ from typing import Any
 from msgspec import structs
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Header, Kind, Message, make_message
-from lanchat.protocol.records import sign_head
-from lanchat.protocol.wire import HistoryPolicy, PresenceState, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
+from lanchat.protocol.log.messages import Header, Kind, Message, make_message
+from lanchat.protocol.log.records import sign_head
 from tests.sim.client import Process
 from tests.sim.profile import Profile
 from tests.sim.scene import PRIVATE, SINCE_JOINING, USERS

@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.messages import Kind
-from lanchat.protocol.records import sign_head
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.records import sign_head
 from lanchat_server.core.model import LogState
 from tests.sim.ledger import Ledger, require
 from tests.sim.network import BOTH

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from lanchat.protocol.certificates import CertificateBody, issue_certificate
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.keys import public_octets
-from lanchat.protocol.records import genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.core.config import ClientConfig
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomHead, RoomRow, UserRow
 from tests.support.memory_store import MemoryDatabase
 from tests.support.rig import DAY_MS, GENERAL, LOG_ID, LOG_KEY, Author, make_author

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from lanchat.protocol import seal
+from lanchat.protocol.datagram import seal
 
 # Between a deadline and the timer that keeps it.
 _SLACK = 0.1
 
 
 class Sealing:
-    """Of one run. `Opener` stands in for lanchat.protocol.seal.Opener."""
+    """Of one run. `Opener` stands in for lanchat.protocol.datagram.seal.Opener."""
 
     def __init__(self, world: Any) -> None:
         self._world = world

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lanchat.protocol import seal
-from lanchat.protocol.records import Record
+from lanchat.protocol.datagram import seal
+from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
@@ -23,9 +23,9 @@ from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.core.sequencer import Outcome, Submission, is_genuine
 from lanchat_server.service import service as service_module
 from lanchat_server.service.checking import WORTH_A_THREAD
-from lanchat_server.service.connection import Connection
-from lanchat_server.service.datagrams import DatagramRelay
 from lanchat_server.service.keys import ServerKeys
+from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.service import Service
 from lanchat_server.service.writer import Writer
 from tests.sim.loop import VirtualLoop

@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lanchat.protocol import keys
+from lanchat.protocol.log import keys
 
 _FORGET_AT = 200_000
 _verify = keys.check_signature
@@ -22,7 +22,7 @@ def _remember(public_key: bytes, signature: bytes, text: bytes) -> None:
 
 
 def check_signature(public_key: bytes, signature: bytes, *parts: bytes) -> None:
-    """As lanchat.protocol.keys.check_signature."""
+    """As lanchat.protocol.log.keys.check_signature."""
     text = b"".join(parts)
     if (public_key, signature, text) not in _good:
         _verify(public_key, signature, text)

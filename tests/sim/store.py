@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from lanchat.protocol.client.ports import Link, OutboxItem, Span
-from lanchat.protocol.messages import Message, MessageKey
-from lanchat.protocol.records import Head
+from lanchat.core.ports import Link, OutboxItem, Span
+from lanchat.protocol.log.messages import Message, MessageKey
+from lanchat.protocol.log.records import Head
 from tests.sim.ledger import require
 from tests.support.memory_local import MemoryLocalStore
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from lanchat.protocol import keys, replay, seal
-from lanchat_server.service import connection as connection_module
+from lanchat.protocol.datagram import replay, seal
+from lanchat.protocol.log import keys
 from lanchat_server.service import room_keys as room_keys_module
 from lanchat_server.service import service as service_module
-from lanchat_server.service.handlers import login as login_module
-from lanchat_server.service.handlers import rooms as rooms_module
+from lanchat_server.service.net import connection as connection_module
+from lanchat_server.service.requests import login as login_module
+from lanchat_server.service.requests import rooms as rooms_module
 from tests.sim.checker import Checker
 from tests.sim.client import Process
 from tests.sim.clock import Clock

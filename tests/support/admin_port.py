@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat_server.service.admin_channel import ADMIN_FILE
+from lanchat_server.admin.channel import ADMIN_FILE
 from tests.support.waiting import patient
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from lanchat.app import api
 from lanchat.cli import main
-from lanchat.net import api
-from lanchat.protocol.wire import HistoryPolicy, PresenceState, Registration, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, Registration, Role, RoomKind
 
 FINGERPRINT = "ab" * 32
 SERVER = api.Server("Office", "192.0.2.1", 47400, FINGERPRINT, "one two three", "typed", api.Trust.PINNED)

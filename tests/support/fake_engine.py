@@ -22,8 +22,8 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from lanchat.net import api
-from lanchat.net.api import (
+from lanchat.app import api
+from lanchat.app.api import (
     Account,
     ChangedIdentity,
     CommandError,
@@ -39,19 +39,9 @@ from lanchat.net.api import (
     Trouble,
     Trust,
 )
-from lanchat.protocol.identity import fingerprint_words
-from lanchat.protocol.wire import (
-    Code,
-    Device,
-    HistoryPolicy,
-    PresenceState,
-    Profile,
-    Registration,
-    Role,
-    RoomKind,
-    Setup,
-    User,
-)
+from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
+from lanchat.protocol.text.identity import fingerprint_words
+from lanchat.protocol.wire import Device, Profile, User
 
 FINGERPRINT = "3fa2" * 16
 ME = 1

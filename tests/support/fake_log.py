@@ -12,15 +12,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol import keys, wire
-from lanchat.protocol.certificates import Certificate, CertificateBody, issue_certificate
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.client.core import ClientCore, LogIdentity
-from lanchat.protocol.client.events import ConnectionGivenUp, Event, Output, Path, ReconnectDue
-from lanchat.protocol.client.ports import LocalStore
+from lanchat.core.config import ClientConfig
+from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.events import ConnectionGivenUp, Event, Output, Path, ReconnectDue
+from lanchat.core.ports import LocalStore
+from lanchat.protocol import wire
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
-from lanchat.protocol.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
+from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
 
 LOG_ID = bytes(range(16))
 

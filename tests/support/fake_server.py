@@ -20,11 +20,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from lanchat.protocol import keys, seal, wire
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN, Limits
-from lanchat.protocol.messages import Header, decode_header_untrusted
-from lanchat.protocol.records import Record
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.messages import Header, decode_header_untrusted
+from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import (
     FrameReader,
     decode_client_datagram_untrusted,

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lanchat.net.api import Trust
-from lanchat.protocol.wire import Registration
+from lanchat.app.api import Trust
+from lanchat.protocol.codes import Registration
 from lanchat.store.profile import Profile
-from lanchat.ui.app import Window
-from lanchat.ui.entry_model import Wishes
-from lanchat.ui.memory import Memory
+from lanchat.ui.assembly import Window
+from lanchat.ui.model.entry_model import Wishes
+from lanchat.ui.settings.memory import Memory
 from tests.support.fake_engine import FakeEngine, Scenario
 from tests.support.ui_probe import serve
 

@@ -1,10 +1,10 @@
 """A made-up log for tests of the local store: real headers and chain hashes, signatures that nobody checks."""
 
-from lanchat.protocol.certificates import Certificate, CertificateBody
-from lanchat.protocol.client.ports import Link
+from lanchat.core.ports import Link
 from lanchat.protocol.codec import encode
-from lanchat.protocol.messages import Header, Kind, Message, MessageKey
-from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash
+from lanchat.protocol.log.certificates import Certificate, CertificateBody
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
+from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash
 
 LOG_ID = b"the log of tests"
 DEVICE = b"device-of-tester"

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from lanchat.protocol.client.ports import LocalStoreError
+from lanchat.core.ports import LocalStoreError
 from lanchat.store.local import SqliteLocalStore
 from tests.support.local_log import Log, key, message
 from tests.support.waiting import patient

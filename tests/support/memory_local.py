@@ -7,10 +7,10 @@ do. What is in here survives the core that wrote it: that is a restart.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.client.ports import Forked, Link, LocalStoreError, OutboxItem, Span
-from lanchat.protocol.messages import Kind, Message, MessageKey, decode_header_untrusted
-from lanchat.protocol.records import Head, Record, blanked
+from lanchat.core.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lanchat.protocol.certificates import Certificate
-from lanchat.protocol.messages import Kind, MessageKey, decode_header_untrusted
-from lanchat.protocol.names import name_key
-from lanchat.protocol.records import Record, blanked, genesis_hash
-from lanchat.protocol.wire import Cursor, HistoryPolicy, Role, RoomKind
-from lanchat_server.core import usage
-from lanchat_server.core.allowance import Spender, used_between
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Kind, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Record, blanked, genesis_hash
+from lanchat.protocol.text.names import name_key
+from lanchat.protocol.wire import Cursor
+from lanchat_server.core.limits import usage
+from lanchat_server.core.limits.allowance import Spender, used_between
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,

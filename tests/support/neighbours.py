@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from lanchat.protocol.beacon import Advert, decode_probe, encode_answer
+from lanchat.protocol.datagram.beacon import Advert, decode_probe, encode_answer
 from lanchat.protocol.errors import ProtocolError
 from tests.support.ports import free_port
 from tests.support.waiting import patient

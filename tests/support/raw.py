@@ -15,9 +15,11 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from lanchat.protocol import keys, seal, wire
+from lanchat.protocol import wire
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.limits import ALPN
-from lanchat.protocol.messages import Header, Kind, make_message
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
 from lanchat_server.store.connector import clear_tls_errors
 from tests.support.leaks import guard

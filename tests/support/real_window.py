@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from lanchat.store.profile import Profile
-from lanchat.ui.app import open_window
-from lanchat.ui.entry_model import Wishes
+from lanchat.ui.assembly import open_window
+from lanchat.ui.model.entry_model import Wishes
 from tests.support.ui_probe import serve
 
 

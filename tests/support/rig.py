@@ -6,11 +6,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.protocol.certificates import CertificateBody, issue_certificate
-from lanchat.protocol.keys import device_id, public_octets
-from lanchat.protocol.messages import Header, Kind, Message, make_message
-from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.log.keys import device_id, public_octets
+from lanchat.protocol.log.messages import Header, Kind, Message, make_message
+from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
@@ -93,7 +93,7 @@ class Rig:
         self.core = ServerCore(self.config, self.directory, heads, now)
 
     def submission(self, message: Message, session: int = 1, *, force: bool = False) -> Submission:
-        from lanchat.protocol.messages import decode_header_untrusted
+        from lanchat.protocol.log.messages import decode_header_untrusted
 
         return Submission(session, message, decode_header_untrusted(message.header), force=force)
 

@@ -6,7 +6,7 @@ a new row. A resized screen keeps its rows as they are, cut off or with blanks (
 
 import re
 
-from lanchat.cli.editor import width_of
+from lanchat.terminal.line_editor import width_of
 
 _PIECE = re.compile(r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<letter>[A-Za-z])|(?P<char>.)", re.DOTALL)
 

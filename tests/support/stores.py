@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.certificates import Certificate
 from lanchat.protocol.codec import encode
-from lanchat.protocol.keys import device_id
-from lanchat.protocol.messages import Header, Kind
-from lanchat.protocol.records import Record, chain_hash, genesis_hash
-from lanchat.protocol.wire import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.keys import device_id
+from lanchat.protocol.log.messages import Header, Kind
+from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import DeviceRow, MembershipRow, NewRecord, RoomHead, RoomRow, UserRow
 from lanchat_server.store import SqlStore, open_store
 

@@ -4,14 +4,14 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.net import api
-from lanchat.net.api import CommandError
-from lanchat.ui.chat import Chat
-from lanchat.ui.chat_model import ChatModel
-from lanchat.ui.engine import Answer, Desk, Item, Lost
-from lanchat.ui.entry import EntryFlow
-from lanchat.ui.entry_model import EntryModel
-from lanchat.ui.parts import Part
+from lanchat.app import api
+from lanchat.app.api import CommandError
+from lanchat.ui.model.chat import Chat
+from lanchat.ui.model.chat_model import ChatModel
+from lanchat.ui.model.engine import Answer, Desk, Item, Lost
+from lanchat.ui.model.entry import EntryFlow
+from lanchat.ui.model.entry_model import EntryModel
+from lanchat.ui.model.parts import Part
 from tests.support.fake_engine import FakeEngine, Scenario
 
 

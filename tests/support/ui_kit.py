@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from lanchat.net.api import Line
-from lanchat.ui.drawing import Font, Kit
-from lanchat.ui.theme import LIGHT
+from lanchat.app.api import Line
+from lanchat.ui.kit.canvas.drawing import Font, Kit
+from lanchat.ui.kit.theme import LIGHT
 
 EPOCH = 1_700_000_000.0
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lanchat import i18n
-from lanchat_server import config, logs, window
+from lanchat_server import config, logs
 from lanchat_server.service.server import Ready, serve
-from lanchat_server.window_view import ServerView
+from lanchat_server.window import main as window
+from lanchat_server.window.view import ServerView
 
 
 def widgets(parent: tk.Misc) -> Iterator[tk.Misc]:

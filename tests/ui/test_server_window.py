@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from lanchat.protocol import wire
-from lanchat.protocol.identity import fingerprint_words, parse_invite_untrusted
-from lanchat.ui.theme import DARK, LIGHT
+from lanchat.protocol.text.identity import fingerprint_words, parse_invite_untrusted
+from lanchat.ui.kit.theme import DARK, LIGHT
 from tests.support.child import Child
 from tests.support.ports import free_port
 from tests.support.raw import RawClient

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol import wire
-from lanchat.protocol.identity import parse_invite_untrusted
+from lanchat.protocol.text.identity import parse_invite_untrusted
 from tests.support.procs import json_lines, plain_environment
 from tests.support.raw import RawClient
 from tests.support.waiting import wait_until

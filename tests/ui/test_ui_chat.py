@@ -5,16 +5,16 @@ import concurrent.futures
 import msgspec
 import pytest
 
-from lanchat.net import api
-from lanchat.net.api import StateChanged, Trust
+from lanchat.app import api
+from lanchat.app.api import StateChanged, Trust
+from lanchat.protocol.codes import Code, Registration, RoomKind, Setup
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
-from lanchat.protocol.wire import Code, Registration, RoomKind, Setup
-from lanchat.ui.chat_model import Jump
-from lanchat.ui.entries import Fresh, Waiting
-from lanchat.ui.entry_model import Page, Wishes
-from lanchat.ui.forms import NewAccount
-from lanchat.ui.parts import Part
-from lanchat.ui.roster import RoomKey, joinable_rows, people_rows, room_rows
+from lanchat.ui.kit.fields.forms import NewAccount
+from lanchat.ui.lists.roster import RoomKey, joinable_rows, people_rows, room_rows
+from lanchat.ui.model.chat_model import Jump
+from lanchat.ui.model.entries import Fresh, Waiting
+from lanchat.ui.model.entry_model import Page, Wishes
+from lanchat.ui.model.parts import Part
 from tests.support.ui_desk import Workbench
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.ui import glyphs
+from lanchat.ui.kit.canvas import glyphs
 from tests.support.child import Child
 from tests.support.ui_window import UiWindow, fake_window
 from tests.support.waiting import patient, wait_until

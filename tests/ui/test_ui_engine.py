@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lanchat.net import api
-from lanchat.net.api import CommandError, Trouble
-from lanchat.ui.engine import Answer, Desk, Item, LateEngine
+from lanchat.app import api
+from lanchat.app.api import CommandError, Trouble
+from lanchat.ui.model.engine import Answer, Desk, Item, LateEngine
 from tests.support.waiting import wait_until
 
 Future = concurrent.futures.Future

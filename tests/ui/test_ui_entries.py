@@ -5,13 +5,13 @@ import itertools
 
 import pytest
 
-from lanchat.net.api import Line
-from lanchat.ui import words
-from lanchat.ui.drawing import Block
-from lanchat.ui.entries import Beginning, Day, Entry, Fresh, Message, View, Waiting, arrange
-from lanchat.ui.marks import entry_block
-from lanchat.ui.scene import Position, Scene
-from lanchat.ui.selection import Selection
+from lanchat.app.api import Line
+from lanchat.ui.conversation.marks import entry_block
+from lanchat.ui.conversation.scene import Position, Scene
+from lanchat.ui.conversation.selection import Selection
+from lanchat.ui.kit.canvas.drawing import Block
+from lanchat.ui.model import words
+from lanchat.ui.model.entries import Beginning, Day, Entry, Fresh, Message, View, Waiting, arrange
 from tests.support.ui_kit import EPOCH, kit, line
 
 TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()

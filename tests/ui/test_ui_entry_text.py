@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui import glyphs
-from lanchat.ui.entry_text import Shown
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields.entry_text import Shown
 
 TEXTS = st.text(st.sampled_from("ab 𠮷🎉❤\ufe0f👨\u200d👩🏽5\u20e3я\u200c"), max_size=12)
 

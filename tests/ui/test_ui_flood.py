@@ -2,9 +2,9 @@
 
 import pytest
 
-from lanchat.net import api
-from lanchat.net.api import State, StateChanged
-from lanchat.ui.engine import Answer, Item, Lost, can_be_read_again
+from lanchat.app import api
+from lanchat.app.api import State, StateChanged
+from lanchat.ui.model.engine import Answer, Item, Lost, can_be_read_again
 from lanchat.ui.wakeup import QUEUE_MAX, Queue
 from tests.support.ui_desk import Workbench
 

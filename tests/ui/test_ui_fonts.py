@@ -13,8 +13,8 @@ pytestmark = pytest.mark.display
 
 PROGRAM = """
 import json, random, tkinter
-from lanchat.ui.drawing import Font
-from lanchat.ui.fonts import Fonts
+from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.fonts import Fonts
 
 root = tkinter.Tk()
 fonts = Fonts(root)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui import glyphs
-from lanchat.ui.pictures import _PICTURES, REACTIONS, picture
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.pictures import _PICTURES, REACTIONS, picture
 
 
 @pytest.mark.parametrize(

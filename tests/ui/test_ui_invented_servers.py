@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.net import api
-from lanchat.net.api import Server, Trust
-from lanchat.protocol.beacon import Advert
-from lanchat.protocol.identity import fingerprint_words
-from lanchat.ui.entry import _SERVERS_MAX
+from lanchat.app import api
+from lanchat.app.api import Server, Trust
+from lanchat.protocol.datagram.beacon import Advert
+from lanchat.protocol.text.identity import fingerprint_words
+from lanchat.ui.model.entry import _SERVERS_MAX
 from tests.support.neighbours import Neighbours, invented
 from tests.support.procs import ServerProcess
 from tests.support.ui_desk import Workbench

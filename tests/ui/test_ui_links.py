@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui.links import links
-from lanchat.ui.wrap import wrap
+from lanchat.ui.kit.canvas.links import links
+from lanchat.ui.kit.canvas.wrap import wrap
 
 WIKI = "https://en.wikipedia.org/wiki/Mercury_(planet)"
 

@@ -7,7 +7,7 @@ import pytest
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import Profile
 from lanchat.store.settings import Settings
-from lanchat.ui.memory import Memory
+from lanchat.ui.settings.memory import Memory
 
 LOG = bytes(range(16))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import ttkbootstrap.style.icons
 
-from lanchat.net.api import Account, Line, Person, RoomView
-from lanchat.protocol.wire import Code, HistoryPolicy, PresenceState, Role, RoomKind
-from lanchat.ui import menus
-from lanchat.ui.menus import Entry, Item, Submenu
-from lanchat.ui.pictures import _PICTURES
-from lanchat.ui.theme import ROLES
+from lanchat.app.api import Account, Line, Person, RoomView
+from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Role, RoomKind
+from lanchat.ui.kit.canvas.pictures import _PICTURES
+from lanchat.ui.kit.theme import ROLES
+from lanchat.ui.menus import menus
+from lanchat.ui.menus.menus import Entry, Item, Submenu
 from tests.support.ui_kit import line
 
 GENERAL = RoomView(

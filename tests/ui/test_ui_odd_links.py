@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.i18n import set_language
-from lanchat.net.words import address_rule
+from lanchat.i18n.input_rules import address_rule
 from lanchat.protocol.errors import ProtocolError
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess, plain_environment

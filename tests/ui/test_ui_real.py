@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.identity import fingerprint_words
+from lanchat.protocol.text.identity import fingerprint_words
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess, json_lines, plain_environment, run_client
 from tests.support.ui_window import UiWindow

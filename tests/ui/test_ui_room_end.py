@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from lanchat.app import api
+from lanchat.app.api import Account
 from lanchat.i18n import set_language
-from lanchat.net import api
-from lanchat.net.api import Account
-from lanchat.protocol.wire import Code, HistoryPolicy, Role, RoomKind
-from lanchat.ui import menus
-from lanchat.ui.menus import Entry, Item
-from lanchat.ui.roster import RoomKey, joinable_rows, room_rows
+from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
+from lanchat.ui.lists.roster import RoomKey, joinable_rows, room_rows
+from lanchat.ui.menus import menus
+from lanchat.ui.menus.menus import Entry, Item
 from tests.support.procs import ServerProcess, run_client
 from tests.support.ui_desk import Workbench
 from tests.support.xvfb import screenshot

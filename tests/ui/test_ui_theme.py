@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lanchat.ui import theme
-from lanchat.ui.theme import CONTRASTS, DARK, LIGHT, TEXT, Palette, contrast
+from lanchat.ui.kit import theme
+from lanchat.ui.kit.theme import CONTRASTS, DARK, LIGHT, TEXT, Palette, contrast
 
 ROOT = Path(__file__).parents[2]
 BOTH = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda palette: palette.name)

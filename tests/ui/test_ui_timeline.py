@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from lanchat.protocol.wire import Code
-from lanchat.ui.timeline import WINDOW, Timeline
+from lanchat.protocol.codes import Code
+from lanchat.ui.model.timeline import WINDOW, Timeline
 from tests.support.ui_kit import line
 
 

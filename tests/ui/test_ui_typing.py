@@ -19,9 +19,9 @@ pytestmark = pytest.mark.display
 TYPING = """
 import json, statistics, sys, time
 from pathlib import Path
-from lanchat.ui.app import Window
-from lanchat.ui.entry_model import Wishes
-from lanchat.ui.memory import Memory
+from lanchat.ui.assembly import Window
+from lanchat.ui.model.entry_model import Wishes
+from lanchat.ui.settings.memory import Memory
 from tests.support.fake_engine import FakeEngine, Scenario
 from tests.support.fake_window import fake_profile
 

@@ -1,6 +1,6 @@
 """Undo in the composer goes back step by step to what was there, and forward again."""
 
-from lanchat.ui.undo import History, Snapshot
+from lanchat.ui.kit.fields.undo import History, Snapshot
 
 
 def typed(history: History, *texts: str) -> None:

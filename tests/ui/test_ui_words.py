@@ -5,13 +5,13 @@ import datetime
 import pytest
 
 from lanchat import i18n
-from lanchat.net.api import Person, State, StateChanged
-from lanchat.protocol.wire import Code, PresenceState, Role
-from lanchat.ui import words
-from lanchat.ui.drawing import initials
-from lanchat.ui.keys import KEYS, help_lines, sequence
-from lanchat.ui.menus import reaction_name
-from lanchat.ui.pictures import REACTIONS
+from lanchat.app.api import Person, State, StateChanged
+from lanchat.protocol.codes import Code, PresenceState, Role
+from lanchat.ui.kit.canvas.drawing import initials
+from lanchat.ui.kit.canvas.pictures import REACTIONS
+from lanchat.ui.menus.keys import KEYS, help_lines, sequence
+from lanchat.ui.menus.menus import reaction_name
+from lanchat.ui.model import words
 from tests.support.ui_kit import line
 
 NOW = datetime.datetime(2024, 11, 22, 15, 30, 12).astimezone().timestamp()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui.wrap import Piece, Row, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
+from lanchat.ui.kit.canvas.wrap import Piece, Row, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
 
 
 def measure(text: str) -> int:

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import pytest
 
 from lanchat.protocol import wire
-from lanchat_server.accounts import Change
-from lanchat_server.administration import OPERATIONS
-from lanchat_server.service.handlers import HANDLERS
+from lanchat_server.admin.operations import OPERATIONS
+from lanchat_server.core.accounts import Change
+from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.writer import Writer
 from tests.explorer.cases import CASES, COMMANDS, NOT_HERE
 from tests.explorer.explore import Explorer, Relation, all_pairs

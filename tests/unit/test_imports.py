@@ -1,11 +1,13 @@
-"""Imports point down only: the pure parts touch no clock, network or randomness, the client knows no server.
+"""Imports point down only and never in a circle: the pure parts touch no clock, network or randomness, the client knows
+no server, the server takes from the client's package only what both share.
 
-The rules stand in `RULES`, one line per folder; the last tests plant violations to see that they are found.
+The rules stand in `RULES`, by folder; what breaks one for now stands in `EXCEPTIONS` and `KNOWN_CIRCLES`, with the
+reason. The last tests plant violations to see that they are found.
 """
 
 import ast
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +57,27 @@ IMPURE = (
 DATABASES = ("sqlalchemy", "alembic", "mysql")
 SCREEN = ("tkinter", "_tkinter", "ttkbootstrap", "lanchat.ui")
 
+# The layers of the client, from below; each may import those that it names.
+PROTOCOL = ("lanchat.protocol",)
+CORE = (*PROTOCOL, "lanchat.core")
+I18N = (*PROTOCOL, "lanchat.i18n")
+PLATFORM = (*I18N, "lanchat.platform")
+TERMINAL = (*PLATFORM, "lanchat.terminal", "lanchat.__version__")
+DISCOVERY = (*PROTOCOL, "lanchat.platform", "lanchat.discovery")
+TRANSPORT = (*CORE, "lanchat.platform", "lanchat.transport")
+STORE = (*CORE, *PLATFORM, "lanchat.store")
+APP = (*STORE, "lanchat.transport", "lanchat.discovery", "lanchat.app")
+CLI = (*CORE, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.cli")
+UI_KIT = (*I18N, "lanchat.ui.kit")
+UI = (*CORE, *PLATFORM, "lanchat.store", "lanchat.app", "lanchat.ui")
+# Those of the server.
+SERVER_CORE = (*PROTOCOL, "lanchat_server.core")
+SERVER_STORE = (*SERVER_CORE, *PLATFORM, "lanchat_server.store")
+MAINTENANCE = (*SERVER_STORE, "lanchat_server.maintenance", "lanchat_server.config", "lanchat_server.passwords")
+SHARED = (*TERMINAL, "lanchat.transport", "lanchat.discovery", "lanchat_server")
+SERVER_FACES = ("lanchat_server.cli", "lanchat_server.window")
+FRAMES = "lanchat.protocol.wire"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -77,15 +100,61 @@ class Rule:
 
 
 RULES = (
-    Rule("lanchat/protocol/*", never=IMPURE, ours=("lanchat.protocol",)),
-    Rule("lanchat_server/core/*", never=IMPURE, ours=("lanchat.protocol", "lanchat_server.core")),
+    Rule("lanchat/protocol/*", never=IMPURE, ours=PROTOCOL),
+    Rule("lanchat/core/*", never=IMPURE, ours=CORE),
+    Rule("lanchat/i18n/*", ours=I18N),
+    Rule("lanchat/platform/*", ours=PLATFORM),
+    Rule("lanchat/terminal/*", never=(FRAMES,), ours=TERMINAL),
+    Rule("lanchat/discovery/*", ours=DISCOVERY),
+    Rule("lanchat/transport/*", ours=TRANSPORT),
+    Rule("lanchat/store/*", ours=STORE),
+    Rule("lanchat/app/*", ours=APP),
+    Rule("lanchat/cli/*", never=(FRAMES,), ours=CLI),
+    Rule("lanchat/ui/*", never=(FRAMES,), ours=UI),
+    Rule("lanchat/ui/kit/*", ours=UI_KIT),
+    Rule("lanchat/ui/model/*", never=("tkinter", "_tkinter", "ttkbootstrap")),
+    Rule("lanchat/*", never=("lanchat_server", *DATABASES)),
+    Rule("lanchat_server/*", ours=SHARED, but="lanchat_server/window/*"),
+    Rule("lanchat_server/window/*", ours=(*SHARED, "lanchat.ui.kit")),
+    Rule("lanchat_server/*", never=SCREEN, but="lanchat_server/window/*"),
+    Rule("lanchat_server/core/*", never=IMPURE, ours=SERVER_CORE),
+    Rule("lanchat_server/store/*", ours=SERVER_STORE),
+    Rule("lanchat_server/maintenance/*", ours=MAINTENANCE),
     # The service has the clocks and hands them to its parts.
     Rule("lanchat_server/service/*", never=("time",), but="lanchat_server/service/service.py"),
-    Rule("lanchat/store/*", ours=("lanchat.protocol", "lanchat.store", "lanchat.i18n")),
-    Rule("lanchat/net/*", ours=("lanchat.protocol", "lanchat.store", "lanchat.net", "lanchat.i18n")),
-    Rule("lanchat/*", never=("lanchat_server", *DATABASES)),
-    Rule("lanchat_server/*", never=SCREEN, but="lanchat_server/window*.py"),
+    Rule("lanchat_server/service/*", never=SERVER_FACES),
+    Rule("lanchat_server/admin/*", never=SERVER_FACES),
+    Rule("lanchat_server/cli/*", never=("lanchat_server.window",)),
+    Rule("lanchat_server/window/*", never=("lanchat_server.cli",)),
 )
+
+# (file, module): why the rules do not hold there yet.
+EXCEPTIONS = {
+    ("lanchat/cli/window.py", "lanchat.ui.assembly.run"): "`lanchat` without a command starts the window",
+    ("lanchat_server/cli/main.py", "lanchat_server.window.main.run"): "`lanchat-server window` starts the window",
+    ("lanchat/cli/account.py", "lanchat.protocol.wire.Device"): "the result of ListDevices is the frame's part itself",
+    ("lanchat/ui/dialogs/account.py", "lanchat.protocol.wire.Device"): "as in cli/account.py",
+    ("lanchat/ui/dialogs/account.py", "lanchat.protocol.wire.Profile"): "the result of GetProfile is the frame itself",
+}
+
+# Modules that import each other, and why.
+KNOWN_CIRCLES = {
+    frozenset(
+        {
+            "lanchat_server.service.figures",
+            "lanchat_server.service.net.connection",
+            "lanchat_server.service.net.datagrams",
+            "lanchat_server.service.requests.account",
+            "lanchat_server.service.requests.acting",
+            "lanchat_server.service.requests.login",
+            "lanchat_server.service.requests.people",
+            "lanchat_server.service.requests.rooms",
+            "lanchat_server.service.requests.table",
+            "lanchat_server.service.service",
+            "lanchat_server.service.upkeep.housekeeping",
+        }
+    ): "requests and sockets name the types of the service and of the connection that they work for",
+}
 
 
 def _inside(module: str, package: str) -> bool:
@@ -133,7 +202,8 @@ def violations(root: Path) -> list[str]:
         path = file.relative_to(root).as_posix()
         package = ".".join(Path(path).parent.parts)
         for line, module in imported_modules(file.read_text(encoding="utf-8"), package):
-            found += [f"{path}:{line}: {reason}" for reason in _objections(path, module)]
+            if (path, module) not in EXCEPTIONS:
+                found += [f"{path}:{line}: {reason}" for reason in _objections(path, module)]
     return found
 
 
@@ -145,8 +215,87 @@ def _objections(path: str, module: str) -> Iterator[str]:
             yield reason
 
 
+def imports_of_ours(root: Path) -> dict[str, set[str]]:
+    """Module to the modules of ours that it imports anywhere in its text, also for types alone."""
+    files = {}
+    for file in sorted(file for package in OURS for file in (root / package).rglob("*.py")):
+        parts = file.relative_to(root).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    graph: dict[str, set[str]] = {}
+    for name, file in files.items():
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        named = {module for _line, module in imported_modules(file.read_text(encoding="utf-8"), package)}
+        graph[name] = {_module(module, files) for module in named if _is_ours(module)} & files.keys() - {name}
+    return graph
+
+
+def _module(name: str, files: Collection[str]) -> str:
+    """`a.b.C` without its last part when that is no module."""
+    return name if name in files else name.rpartition(".")[0]
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The largest sets of modules that can each be reached from each other."""
+    found: set[frozenset[str]] = set()
+    reached = {module: _reachable(graph, module) for module in graph}
+    for module, others in reached.items():
+        if module in others:
+            found.add(frozenset(other for other in others if module in reached[other]))
+    return found
+
+
+def _reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    """What `start` imports, directly or not; itself only when it is in a circle."""
+    found: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += graph[module]
+    return found
+
+
 def test_imports_point_down_only() -> None:
     assert violations(ROOT) == []
+
+
+def test_each_exception_is_needed() -> None:
+    for path, module in EXCEPTIONS:
+        package = ".".join(Path(path).parent.parts)
+        modules = {module for _line, module in imported_modules((ROOT / path).read_text(encoding="utf-8"), package)}
+        assert module in modules
+        assert list(_objections(path, module))
+
+
+def test_no_other_circle_of_imports() -> None:
+    assert circles(imports_of_ours(ROOT)) == KNOWN_CIRCLES.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from lanchat.core import events",
+        "from lanchat.core.events import Event",
+        "from . import events",
+        "def late():\n    from lanchat.core.events import Event",
+        "if TYPE_CHECKING:\n    from lanchat.core.events import Event",
+    ],
+)
+def test_a_planted_circle_is_found(tmp_path: Path, line: str) -> None:
+    plant(tmp_path, "lanchat/core/events.py", "import lanchat.core.ports")
+    (tmp_path / "lanchat/core/ports.py").write_text("from lanchat.core.link import Link\n")
+    (tmp_path / "lanchat/core/link.py").write_text(line + "\n")
+    (tmp_path / "lanchat/core/core.py").write_text("from lanchat.core.link import Link\n")
+    members = {"lanchat.core.events", "lanchat.core.ports", "lanchat.core.link"}
+    assert circles(imports_of_ours(tmp_path)) == {frozenset(members)}
+
+
+def test_imports_without_a_circle_are_none(tmp_path: Path) -> None:
+    plant(tmp_path, "lanchat/core/events.py", "from lanchat.core.ports import Port")
+    (tmp_path / "lanchat/core/ports.py").write_text("import msgspec\n")
+    (tmp_path / "lanchat/core/core.py").write_text("from lanchat.core import events, ports\n")
+    assert circles(imports_of_ours(tmp_path)) == set()
 
 
 def test_the_rules_look_at_real_folders() -> None:
@@ -157,47 +306,75 @@ def test_the_rules_look_at_real_folders() -> None:
 @pytest.mark.parametrize(
     ("path", "line", "expected"),
     [
-        ("lanchat/protocol/wire.py", "import time", "must not import time"),
-        ("lanchat/protocol/wire.py", "from os import urandom", "must not import os.urandom"),
-        ("lanchat/protocol/wire.py", "import asyncio.queues", "must not import asyncio.queues"),
-        ("lanchat/protocol/wire.py", "from datetime import datetime", "must not import datetime.datetime"),
+        ("lanchat/protocol/wire/frames.py", "import time", "must not import time"),
+        ("lanchat/protocol/codec.py", "from os import urandom", "must not import os.urandom"),
+        ("lanchat/protocol/codec.py", "import asyncio.queues", "must not import asyncio.queues"),
+        ("lanchat/protocol/codec.py", "from datetime import datetime", "must not import datetime.datetime"),
         ("lanchat/protocol/deep/er.py", "import random", "must not import random"),
-        ("lanchat/protocol/wire.py", "from lanchat.store import outbox", "not lanchat.store.outbox"),
-        ("lanchat/protocol/wire.py", "from lanchat import i18n", "not lanchat.i18n"),
-        ("lanchat/protocol/wire.py", "from ..net import udp", "not lanchat.net.udp"),
-        ("lanchat/protocol/wire.py", "def late():\n    import socket", "wire.py:2: lanchat/protocol/* must not"),
-        ("lanchat/protocol/wire.py", "__import__('secrets')", "must not import secrets"),
-        ("lanchat_server/core/writer.py", "import threading", "must not import threading"),
-        ("lanchat_server/core/writer.py", "from lanchat_server.store import api", "not lanchat_server.store.api"),
-        ("lanchat_server/core/writer.py", "from lanchat.net import udp", "not lanchat.net.udp"),
-        ("lanchat/store/outbox.py", "import lanchat.net.udp", "not lanchat.net.udp"),
-        ("lanchat/net/udp.py", "from lanchat.ui import theme", "not lanchat.ui.theme"),
+        ("lanchat/protocol/codec.py", "from lanchat.store import outbox", "not lanchat.store.outbox"),
+        ("lanchat/protocol/codec.py", "from lanchat import i18n", "not lanchat.i18n"),
+        ("lanchat/protocol/codec.py", "from ..transport import udp", "not lanchat.transport.udp"),
+        ("lanchat/protocol/codec.py", "from lanchat.core import events", "not lanchat.core.events"),
+        ("lanchat/protocol/codec.py", "def late():\n    import socket", "codec.py:2: lanchat/protocol/* must not"),
+        ("lanchat/protocol/codec.py", "__import__('secrets')", "must not import secrets"),
+        ("lanchat/core/core.py", "import time", "must not import time"),
+        ("lanchat/core/rooms/room.py", "from lanchat.store import local", "not lanchat.store.local"),
+        ("lanchat/i18n/input_rules.py", "from lanchat.app import api", "not lanchat.app.api"),
+        ("lanchat/platform/files.py", "from lanchat.store import local", "not lanchat.store.local"),
+        ("lanchat/terminal/output.py", "from lanchat.app import api", "not lanchat.app.api"),
+        ("lanchat/terminal/output.py", "from lanchat.protocol import wire", "must not import lanchat.protocol.wire"),
+        ("lanchat/discovery/probe.py", "from lanchat.transport import tls", "not lanchat.transport.tls"),
+        ("lanchat/transport/udp.py", "from lanchat.app import api", "not lanchat.app.api"),
+        ("lanchat/transport/udp.py", "from lanchat.ui.kit import theme", "not lanchat.ui.kit.theme"),
+        ("lanchat/store/local.py", "import lanchat.transport.udp", "not lanchat.transport.udp"),
+        ("lanchat/app/api.py", "from lanchat.terminal import output", "not lanchat.terminal.output"),
         ("lanchat/cli/chat.py", "import lanchat_server", "must not import lanchat_server"),
-        ("lanchat/ui/model.py", "import sqlalchemy as sa", "must not import sqlalchemy"),
+        ("lanchat/cli/chat.py", "from lanchat.protocol import wire", "must not import lanchat.protocol.wire"),
+        ("lanchat/cli/chat.py", "from lanchat.ui import assembly", "not lanchat.ui.assembly"),
+        ("lanchat/cli/chat.py", "from lanchat.transport import tls", "not lanchat.transport.tls"),
+        ("lanchat/ui/wakeup.py", "from lanchat.protocol.wire import Page", "must not import lanchat.protocol.wire"),
+        ("lanchat/ui/wakeup.py", "from lanchat.cli import rooms", "not lanchat.cli.rooms"),
+        ("lanchat/ui/kit/theme.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),
+        ("lanchat/ui/model/words.py", "import tkinter as tk", "must not import tkinter"),
+        ("lanchat/ui/model/words.py", "import sqlalchemy as sa", "must not import sqlalchemy"),
         ("lanchat/__main__.py", "from mysql import connector", "must not import mysql.connector"),
+        ("lanchat_server/core/sequencer.py", "import threading", "must not import threading"),
+        ("lanchat_server/core/sequencer.py", "from lanchat_server.store import api", "not lanchat_server.store.api"),
+        ("lanchat_server/core/sequencer.py", "from lanchat.transport import udp", "not lanchat.transport.udp"),
+        ("lanchat_server/store/rows.py", "import lanchat_server.service.keys", "not lanchat_server.service.keys"),
+        ("lanchat_server/maintenance/backup.py", "import lanchat_server.admin.run", "not lanchat_server.admin.run"),
         ("lanchat_server/service/run.py", "import tkinter.ttk", "must not import tkinter.ttk"),
-        ("lanchat_server/__main__.py", "from lanchat.ui import theme", "must not import lanchat.ui.theme"),
         ("lanchat_server/service/run.py", "import time", "must not import time"),
         ("lanchat_server/service/run.py", "from lanchat.protocol.wire import *", "star import of"),
+        ("lanchat_server/service/run.py", "import lanchat_server.cli.main", "must not import lanchat_server.cli.main"),
+        ("lanchat_server/admin/run.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
+        ("lanchat_server/cli/users.py", "from lanchat.cli import rooms", "not lanchat.cli.rooms"),
+        ("lanchat_server/cli/users.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
+        ("lanchat_server/config.py", "from lanchat.app import error_texts", "not lanchat.app.error_texts"),
+        ("lanchat_server/mail.py", "from lanchat.core import core", "not lanchat.core.core"),
+        ("lanchat_server/mail.py", "from lanchat.store import local", "not lanchat.store.local"),
+        ("lanchat_server/window/view.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),
+        ("lanchat_server/window/view.py", "import lanchat_server.cli.main", "must not import lanchat_server.cli.main"),
     ],
 )
 def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expected: str) -> None:
     plant(tmp_path, path, line)
     found = violations(tmp_path)
-    assert len(found) == 1
-    assert expected in found[0]
+    assert any(expected in each for each in found), found
 
 
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("lanchat/protocol/wire.py", "import hashlib, msgspec, urllib.parse"),
-        ("lanchat/protocol/wire.py", "from .limits import MAX_BODY"),
-        ("lanchat/protocol/wire.py", "import timeit_like_name"),
-        ("lanchat_server/core/writer.py", "from lanchat.protocol.records import Record"),
-        ("lanchat/net/udp.py", "from lanchat.store.outbox import Outbox"),
-        ("lanchat/store/outbox.py", "from lanchat.i18n import _"),
-        ("lanchat_server/window.py", "import tkinter\nfrom lanchat.ui import theme"),
+        ("lanchat/protocol/codec.py", "import hashlib, msgspec, urllib.parse"),
+        ("lanchat/protocol/codec.py", "from .limits import MAX_BODY"),
+        ("lanchat/protocol/codec.py", "import timeit_like_name"),
+        ("lanchat/app/api.py", "from lanchat.store.local import SqliteLocalStore"),
+        ("lanchat/store/local.py", "from lanchat.i18n import _"),
+        ("lanchat/cli/chat.py", "from lanchat.protocol.codes import Code"),
+        ("lanchat/ui/kit/theme.py", "import tkinter"),
+        ("lanchat_server/core/sequencer.py", "from lanchat.protocol.log.records import Record"),
+        ("lanchat_server/window/view.py", "import tkinter\nfrom lanchat.ui.kit import theme"),
         ("lanchat_server/store/tables.py", "import sqlalchemy"),
         ("lanchat_server/service/service.py", "import time"),
     ],

@@ -18,26 +18,29 @@ from unittest.mock import patch
 
 import pytest
 
-from lanchat.net import listing
-from lanchat.net.discovery import FoundServer
-from lanchat.protocol import words
-from lanchat.protocol.certificates import CertificateBody, issue_certificate
-from lanchat.protocol.client import authors
-from lanchat.protocol.client import directory as people
-from lanchat.protocol.client.authors import Authors
-from lanchat.protocol.keys import public_octets, sha256
-from lanchat.protocol.messages import Header, Kind, make_message
-from lanchat.protocol.records import Record
-from lanchat.ui import undo, wakeup
-from lanchat_server import passwords, window_log
-from lanchat_server.core import daily
+from lanchat.core.people import authors
+from lanchat.core.people import directory as people
+from lanchat.core.people.authors import Authors
+from lanchat.discovery import listing
+from lanchat.discovery.browse import FoundServer
+from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
+from lanchat.protocol.log.keys import public_octets, sha256
+from lanchat.protocol.log.messages import Header, Kind, make_message
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.text import search_words
+from lanchat.ui import wakeup
+from lanchat.ui.kit.fields import undo
+from lanchat_server import passwords
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.recent import RecentRecords
+from lanchat_server.core.limits import daily
+from lanchat_server.core.limits.throttle import LoginThrottle, ThrottleConfig
+from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sequencer import Progress
-from lanchat_server.core.throttle import LoginThrottle, ThrottleConfig
-from lanchat_server.service import beacon, metrics, threads
-from lanchat_server.service.places import Places
+from lanchat_server.service import metrics, threads
+from lanchat_server.service.net import beacon
+from lanchat_server.service.net.places import Places
 from lanchat_server.service.service import _certified
+from lanchat_server.window import log
 from tests.support.allocated import taken
 from tests.support.fake_log import LOG_ID, key_of
 from tests.support.memory_local import MemoryLocalStore
@@ -127,14 +130,14 @@ def metric_labels() -> None:
 
 
 def window_lines() -> None:
-    def fill() -> window_log.WindowLog:
-        kept = window_log.WindowLog()
-        for number in range(window_log.LINES_MAX + 50):
+    def fill() -> log.WindowLog:
+        kept = log.WindowLog()
+        for number in range(log.LINES_MAX + 50):
             kept.emit(logging.LogRecord("x", logging.INFO, "x", 1, f"{number} " + LONG * 1_500, (), None))
-        assert len(kept.after(0)) == window_log.LINES_MAX
+        assert len(kept.after(0)) == log.LINES_MAX
         return kept
 
-    assert taken(fill) < window_log.LINES_MAX * (4 * window_log._LINE_MAX + 512)
+    assert taken(fill) < log.LINES_MAX * (4 * log._LINE_MAX + 512)
 
 
 def certified() -> None:
@@ -246,13 +249,13 @@ def names_of_people() -> None:
 
 def words_of_texts() -> None:
     def fill() -> object:
-        words._runs_of_short.cache_clear()
+        search_words._runs_of_short.cache_clear()
         for number in range(3 * 4096):
-            words.tokens(f"{number}{'wörd' * 4} {LONG}{number}")
+            search_words.tokens(f"{number}{'wörd' * 4} {LONG}{number}")
         return None
 
     assert taken(fill) < 8 * MIB
-    words._runs_of_short.cache_clear()
+    search_words._runs_of_short.cache_clear()
 
 
 def undo_steps() -> None:
@@ -297,25 +300,25 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.progress_max": progress,
     "CoreConfig.recent_per_room": recent,
     "CoreConfig.recent_octets": recent,
-    "lanchat_server/core/daily.py:KEYS_MAX": daily_keys,
-    "lanchat_server/service/beacon.py:SOURCES_MAX": probe_sources,
+    "lanchat_server/core/limits/daily.py:KEYS_MAX": daily_keys,
+    "lanchat_server/service/net/beacon.py:SOURCES_MAX": probe_sources,
     "lanchat_server/service/metrics.py:_LABELS_MAX": metric_labels,
-    "lanchat_server/window_log.py:LINES_MAX": window_lines,
-    "lanchat_server/window_log.py:_LINE_MAX": window_lines,
+    "lanchat_server/window/log.py:LINES_MAX": window_lines,
+    "lanchat_server/window/log.py:_LINE_MAX": window_lines,
     "lanchat_server/service/service.py:_certified": certified,
-    "lanchat_server/service/acceptor.py:WAITING_MAX": waiting_places,
+    "lanchat_server/service/net/acceptor.py:WAITING_MAX": waiting_places,
     "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
-    "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/test_mail.py::test_the_line_is_bounded",
+    "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/server/test_mail.py::test_the_line_is_bounded",
     # The client
-    "lanchat/protocol/client/authors.py:DEVICES_MAX": devices,
-    "lanchat/protocol/client/authors.py:SIGNATURES_MAX": signatures,
-    "lanchat/net/listing.py:SERVERS_MAX": listed_servers,
-    "lanchat/net/listing.py:SOURCES_MAX": sources_of_a_server,
-    "lanchat/net/listing.py:ADDRESSES_MAX": sources_of_a_server,
-    "lanchat/protocol/client/directory.py:_keys": names_of_people,
-    "lanchat/protocol/words.py:_runs_of_short": words_of_texts,
-    "lanchat/ui/undo.py:_STEPS_MAX": undo_steps,
-    "lanchat/ui/undo.py:_CHARACTERS_MAX": undo_steps,
+    "lanchat/core/people/authors.py:DEVICES_MAX": devices,
+    "lanchat/core/people/authors.py:SIGNATURES_MAX": signatures,
+    "lanchat/discovery/listing.py:SERVERS_MAX": listed_servers,
+    "lanchat/discovery/listing.py:SOURCES_MAX": sources_of_a_server,
+    "lanchat/discovery/listing.py:ADDRESSES_MAX": sources_of_a_server,
+    "lanchat/core/people/directory.py:_keys": names_of_people,
+    "lanchat/protocol/text/search_words.py:_runs_of_short": words_of_texts,
+    "lanchat/ui/kit/fields/undo.py:_STEPS_MAX": undo_steps,
+    "lanchat/ui/kit/fields/undo.py:_CHARACTERS_MAX": undo_steps,
     "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,
     # Filled elsewhere
     "ClientConfig.heads_max": "tests/unit/test_memory_of_clients.py::test_heads_of_a_room",
@@ -324,81 +327,84 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_records_that_came_live_above_a_gap_or_without_a_head",
     "ClientConfig.stored_max": "tests/unit/test_memory_of_clients.py::test_stored_messages_whose_record_is_not_here",
     "ClientConfig.unproven_max": "tests/unit/test_memory_of_clients.py::test_records_of_pages_that_nothing_proves",
-    "CoreConfig.fetches_max": "tests/unit/test_server_hanging_database.py::test_repairs_of_all_are_bounded",
-    "CoreConfig.hold_max": "tests/unit/test_server_intake.py::test_early_messages_of_all_runs_are_bounded_in_number",
-    "CoreConfig.hold_octets": "tests/unit/test_server_memory_bounds.py"
+    "CoreConfig.fetches_max": "tests/unit/server/service/test_hanging_database.py::test_repairs_of_all_are_bounded",
+    "CoreConfig.hold_max": "tests/unit/server/core/test_intake.py"
+    "::test_early_messages_of_all_runs_are_bounded_in_number",
+    "CoreConfig.hold_octets": "tests/unit/server/core/test_memory_bounds.py"
     "::test_messages_that_wait_for_their_predecessor_are_bounded_in_octets",
-    "CoreConfig.hold_per_run": "tests/unit/test_server_intake.py"
+    "CoreConfig.hold_per_run": "tests/unit/server/core/test_intake.py"
     "::test_what_a_session_before_left_gives_way_to_lower_numbers",
-    "CoreConfig.lag_octets": "tests/unit/test_server_core.py"
+    "CoreConfig.lag_octets": "tests/unit/server/core/test_hub.py"
     "::test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls",
-    "CoreConfig.log_octets": "tests/unit/test_quotas.py"
+    "CoreConfig.log_octets": "tests/unit/server/core/test_quotas.py"
     "::test_a_full_log_takes_nothing_of_anybody_until_something_is_deleted",
-    "CoreConfig.queue_max": "tests/unit/test_server_core.py::test_the_queue_is_bounded",
-    "CoreConfig.queue_octets": "tests/unit/test_server_memory_bounds.py"
+    "CoreConfig.queue_max": "tests/unit/server/core/test_hub.py::test_the_queue_is_bounded",
+    "CoreConfig.queue_octets": "tests/unit/server/core/test_memory_bounds.py"
     "::test_the_queue_of_messages_is_bounded_in_octets",
-    "CoreConfig.session_queue_max": "tests/unit/test_server_intake.py"
+    "CoreConfig.session_queue_max": "tests/unit/server/core/test_intake.py"
     "::test_a_session_fills_its_own_part_of_the_queue_alone",
     "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_lines_on_the_screen_of_a_conversation",
-    "lanchat/cli/editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",
-    "lanchat/cli/editor.py:TEXT_MAX": "tests/unit/test_cli_editor.py::test_a_megabyte_is_cut_and_takes_no_time",
+    "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",
+    "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
+    "::test_a_megabyte_is_cut_and_takes_no_time",
     "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_memory_of_clients.py::test_messages_that_were_shown",
-    "lanchat/net/late.py:WAITING_MAX": "tests/unit/test_net_late.py::test_what_waits_is_bounded",
-    "lanchat/net/late.py:WAITING_OCTETS_MAX": "tests/unit/test_net_backlog.py"
+    "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py::test_what_waits_is_bounded",
+    "lanchat/app/deferred_lines.py:WAITING_OCTETS_MAX": "tests/unit/app/test_backlog.py"
     "::test_lines_without_authors_are_bounded_in_octets",
-    "lanchat/net/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py::test_names_that_are_looked_up_at_once",
-    "lanchat/net/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/test_discovery_strangers.py"
+    "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py"
+    "::test_names_that_are_looked_up_at_once",
+    "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_strangers.py"
     "::test_forged_announcements_neither_hide_a_known_server_nor_fill_memory",
-    "lanchat/net/member.py:BACKLOG_OCTETS_MAX": "tests/unit/test_net_backlog.py"
+    "lanchat/app/account_session.py:BACKLOG_OCTETS_MAX": "tests/unit/app/test_backlog.py"
     "::test_a_server_is_not_read_while_what_it_said_waits_to_be_told",
-    "lanchat/net/member.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
+    "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_decisions_that_somebody_may_ask_for",
-    "lanchat/net/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
-    "lanchat/net/tls.py:UNREAD_MAX": "tests/unit/test_net_tls.py::test_frames_that_nobody_reads_are_bounded_in_octets",
-    "lanchat/net/tls.py:UNREAD_MAX_LOGGED_IN": "tests/unit/test_net_tls.py"
+    "lanchat/app/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
+    "lanchat/transport/tls.py:UNREAD_MAX": "tests/unit/transport/test_tls.py"
     "::test_frames_that_nobody_reads_are_bounded_in_octets",
-    "lanchat/net/tls.py:WRITE_BUFFER_MAX": "tests/unit/test_net_tls.py"
+    "lanchat/transport/tls.py:UNREAD_MAX_LOGGED_IN": "tests/unit/transport/test_tls.py"
+    "::test_frames_that_nobody_reads_are_bounded_in_octets",
+    "lanchat/transport/tls.py:WRITE_BUFFER_MAX": "tests/unit/transport/test_tls.py"
     "::test_a_server_that_does_not_read_loses_us_before_our_memory_is_full",
-    "lanchat/net/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",
-    "lanchat/protocol/client/changes.py:EMOJI_MAX": "tests/unit/test_client_core_changes.py"
+    "lanchat/transport/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",
+    "lanchat/core/view/changes.py:EMOJI_MAX": "tests/unit/core/test_changes.py"
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
-    "lanchat/protocol/client/changes.py:PENDING_MAX": "tests/unit/test_client_core_changes.py"
+    "lanchat/core/view/changes.py:PENDING_MAX": "tests/unit/core/test_changes.py"
     "::test_the_first_look_checks_the_newest_edit_only",
-    "lanchat/protocol/client/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_the_client_outlives_it",
-    "lanchat/protocol/client/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_the_client_outlives_it",
-    "lanchat/protocol/client/fold.py:LOOKED_MAX": "tests/unit/test_client_core_fold.py"
+    "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
+    "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
+    "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py"
     "::test_numbers_of_what_was_looked_at_are_bounded",
-    "lanchat/protocol/client/pages.py:ENTRIES_MAX": "tests/unit/test_client_core_pages.py"
+    "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
     "::test_a_list_of_too_many_entries_breaks_the_protocol",
-    "lanchat/protocol/client/pages.py:PAGES_MAX": "tests/unit/test_client_core_pages.py"
+    "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
     "::test_a_list_without_end_breaks_the_protocol",
-    "lanchat/protocol/client/roomset.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
+    "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
     "::test_the_client_outlives_it",
-    "lanchat/ui/chat_model.py:NOTICES_MAX": "tests/unit/test_memory_of_clients.py::test_notices",
-    "lanchat/ui/editor.py:_PICTURES_MAX": "tests/unit/test_memory_of_clients.py::test_pictures_in_a_text",
-    "lanchat/ui/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
+    "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_memory_of_clients.py::test_notices",
+    "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_memory_of_clients.py::test_pictures_in_a_text",
+    "lanchat/ui/model/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
     "::test_known_servers_stay_and_strangers_give_way_to_newer_ones",
-    "lanchat/ui/fonts.py:_MEASURED_MAX": "tests/unit/test_memory_of_clients.py::test_widths_of_words",
-    "lanchat/ui/glyphs.py:_LETTERS_MAX": "tests/unit/test_memory_of_clients.py::test_letters_whose_fonts_are_known",
-    "lanchat/ui/memory.py:_DRAFTS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
-    "lanchat/ui/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
-    "lanchat_server/core/closed.py:_USERS_MAX": "tests/unit/test_memory_of_servers.py::test_users_without_room",
-    "lanchat_server/service/connection.py:REQUESTS_MAX": "tests/unit/test_server_unread.py"
+    "lanchat/ui/kit/fonts.py:_MEASURED_MAX": "tests/unit/test_memory_of_clients.py::test_widths_of_words",
+    "lanchat/ui/kit/canvas/glyphs.py:_LETTERS_MAX": "tests/unit/test_memory_of_clients.py"
+    "::test_letters_whose_fonts_are_known",
+    "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
+    "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
+    "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_memory_of_servers.py::test_users_without_room",
+    "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_unread.py"
     "::test_small_requests_that_wait_are_bounded_in_number",
-    "lanchat_server/service/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/test_server_unread.py"
+    "lanchat_server/service/net/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/server/service/test_unread.py"
     "::test_requests_that_wait_are_bounded_in_octets",
-    "lanchat_server/service/connection.py:WRITE_BUFFER_BUSY": "tests/unit/test_server_unread.py"
+    "lanchat_server/service/net/connection.py:WRITE_BUFFER_BUSY": "tests/unit/server/service/test_unread.py"
     "::test_no_further_answer_is_made_while_much_is_unread",
-    "lanchat_server/service/connection.py:WRITE_BUFFER_MAX": "tests/unit/test_server_unread.py"
+    "lanchat_server/service/net/connection.py:WRITE_BUFFER_MAX": "tests/unit/server/service/test_unread.py"
     "::test_session_ends_when_more_waits_than_it_may_hold",
-    "lanchat_server/service/local_port.py:ADMITTED_MAX": "tests/unit/test_memory_of_servers.py"
+    "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_memory_of_servers.py"
     "::test_commands_that_are_let_in_at_a_time",
-    "lanchat_server/service/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
+    "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
     "::test_crowd_at_the_port_of_commands_keeps_nobody_out",
-    "lanchat_server/service/outgoing.py:OUTGOING_MAX": "tests/unit/test_server_memory_bounds.py"
+    "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
     "::test_budget_of_a_server_is_256_mib",
     "lanchat_server/service/server.py:BACKUPS_WAITING_MAX": waiting_threads,
     "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_memory_of_servers.py"
@@ -415,84 +421,84 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
 
 OTHERS: dict[str, dict[str, str]] = {
     "a bound of one value, octets or characters, that a reader or writer checks": {
-        "lanchat/cli/editor.py": "_SEQUENCE_MAX",
-        "lanchat/cli/terminal.py": "PASSWORD_FILE_MAX",
-        "lanchat/net/segments.py": "TOGETHER_MAX",
-        "lanchat/protocol/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
-        "lanchat/protocol/certificates.py": "CERTIFICATE_MAX",
-        "lanchat/protocol/client/composer.py": "_LAMPORT_MAX",
-        "lanchat/protocol/client/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
-        "lanchat/protocol/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX LABEL_MAX",
-        "lanchat/protocol/messages.py": "HEADER_MAX",
-        "lanchat/protocol/names.py": "_UNTIDY_MAX",
-        "lanchat/protocol/words.py": "WORD_MAX _MARKS_MAX _QUERY_WORDS_MAX _TOKENS_MAX",
+        "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
+        "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
+        "lanchat/platform/segmentation.py": "TOGETHER_MAX",
+        "lanchat/protocol/datagram/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
+        "lanchat/protocol/log/certificates.py": "CERTIFICATE_MAX",
+        "lanchat/core/session/composer.py": "_LAMPORT_MAX",
+        "lanchat/protocol/datagram/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
+        "lanchat/protocol/text/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX LABEL_MAX",
+        "lanchat/protocol/log/messages.py": "HEADER_MAX",
+        "lanchat/protocol/text/names.py": "_UNTIDY_MAX",
+        "lanchat/protocol/text/search_words.py": "WORD_MAX _MARKS_MAX _QUERY_WORDS_MAX _TOKENS_MAX",
         "lanchat/store/identities.py": "FILE_MAX",
         "lanchat/store/settings.py": "_SETTINGS_MAX",
-        "lanchat/ui/editor.py": "CHARACTERS_MAX",
-        "lanchat/ui/entry_text.py": "PASTED_MAX",
-        "lanchat/ui/fonts.py": "_WORD_MAX",
-        "lanchat/ui/memory.py": "_DRAFT_MAX _ROOM_MAX",
-        "lanchat/ui/toolkit.py": "_FIELD_OCTETS_MAX",
-        "lanchat/ui/xlib.py": "_SELECTION_MAX",
-        "lanchat_server/admin.py": "ANSWER_MAX PLACE_MAX ROWS_MAX",
-        "lanchat_server/administration.py": "INVITE_USES_MAX",
-        "lanchat_server/backup.py": "_KEYS_MAX _KEY_OCTETS_MAX _LINE_MAX _MANIFEST_OCTETS_MAX",
+        "lanchat/ui/kit/fields/editor.py": "CHARACTERS_MAX",
+        "lanchat/ui/kit/fields/entry_text.py": "PASTED_MAX",
+        "lanchat/ui/kit/fonts.py": "_WORD_MAX",
+        "lanchat/ui/settings/memory.py": "_DRAFT_MAX _ROOM_MAX",
+        "lanchat/ui/kit/fields/field.py": "_FIELD_OCTETS_MAX",
+        "lanchat/ui/kit/keys/xlib.py": "_SELECTION_MAX",
+        "lanchat_server/admin/run.py": "ANSWER_MAX PLACE_MAX ROWS_MAX",
+        "lanchat_server/admin/operations.py": "INVITE_USES_MAX",
+        "lanchat_server/maintenance/backup.py": "_KEYS_MAX _KEY_OCTETS_MAX _LINE_MAX _MANIFEST_OCTETS_MAX",
         "lanchat_server/config.py": "_SENDER_MAX",
-        "lanchat_server/core/outbound.py": "PAYLOAD_MAX",
+        "lanchat_server/core/relay/outbound.py": "PAYLOAD_MAX",
         "lanchat_server/logs.py": "LINE_MAX",
-        "lanchat_server/recovery.py": "_TYPED_MAX",
-        "lanchat_server/service/admin_channel.py": "LINE_MAX",
+        "lanchat_server/core/recovery.py": "_TYPED_MAX",
+        "lanchat_server/admin/channel.py": "LINE_MAX",
         "lanchat_server/service/keys.py": "_FILE_MAX",
         "lanchat_server/service/metrics.py": "_HEAD_MAX",
-        "lanchat_server/service/places.py": "GREETING_MAX",
+        "lanchat_server/service/net/places.py": "GREETING_MAX",
         "lanchat_server/store/url.py": "_NAME_MAX",
         "lanchat_server/store/search.py": "_NO_BOUND",
     },
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
         "ClientConfig": "submit_octets",
         "CoreConfig": "batch_max",
-        "lanchat/net/commands_rooms.py": "ROOM_PAGES_MAX",
-        "lanchat/net/connecting.py": "ZONES_MAX",
-        "lanchat/net/dial.py": "TRIES_MAX",
-        "lanchat/net/driver.py": "_ROUNDS_MAX",
-        "lanchat/net/entry.py": "NAMED_MAX",
-        "lanchat/net/interfaces.py": "INTERFACES_MAX",
-        "lanchat/net/mdns.py": "_DISCARDED_MAX",
-        "lanchat/net/member.py": "OLDER_PAGES_MAX",
-        "lanchat/net/probe.py": "UNICAST_MAX",
-        "lanchat/net/rooms.py": "UNREAD_MAX",
-        "lanchat/net/segments.py": "SEGMENTS_MAX",
-        "lanchat/net/udp.py": "DRAIN_MAX",
+        "lanchat/app/commands/rooms.py": "ROOM_PAGES_MAX",
+        "lanchat/transport/connecting.py": "ZONES_MAX",
+        "lanchat/app/login/dial.py": "TRIES_MAX",
+        "lanchat/transport/driver.py": "_ROUNDS_MAX",
+        "lanchat/app/login/entry.py": "NAMED_MAX",
+        "lanchat/platform/interfaces.py": "INTERFACES_MAX",
+        "lanchat/discovery/mdns.py": "_DISCARDED_MAX",
+        "lanchat/app/account_session.py": "OLDER_PAGES_MAX",
+        "lanchat/discovery/probe.py": "UNICAST_MAX",
+        "lanchat/app/rooms.py": "UNREAD_MAX",
+        "lanchat/platform/segmentation.py": "SEGMENTS_MAX",
+        "lanchat/transport/udp.py": "DRAIN_MAX",
         "lanchat/store/database.py": "_REPAIRS_MAX",
-        "lanchat/ui/bubbles.py": "_CHIPS_MAX",
-        "lanchat/ui/composer.py": "ROWS_MAX",
-        "lanchat/ui/entry.py": "_ROUNDS_KEPT",
+        "lanchat/ui/conversation/bubbles.py": "_CHIPS_MAX",
+        "lanchat/ui/conversation/composer.py": "ROWS_MAX",
+        "lanchat/ui/model/entry.py": "_ROUNDS_KEPT",
         "lanchat/ui/wakeup.py": "BATCH_MAX",
         "lanchat_server/core/hub.py": "BATCHES_MAX",
-        "lanchat_server/core/throttle.py": "_DOUBLINGS_MAX",
+        "lanchat_server/core/limits/throttle.py": "_DOUBLINGS_MAX",
         "lanchat_server/passwords.py": "WORKERS_MAX",
-        "lanchat_server/service/acceptor.py": "ACCEPT_MAX HANDSHAKES_MAX",
-        "lanchat_server/service/datagrams.py": "DRAIN_MAX",
+        "lanchat_server/service/net/acceptor.py": "ACCEPT_MAX HANDSHAKES_MAX",
+        "lanchat_server/service/net/datagrams.py": "DRAIN_MAX",
         "lanchat_server/service/figures.py": "LISTED_MAX",
-        "lanchat_server/service/local_port.py": "ACCEPT_MAX",
+        "lanchat_server/service/net/local_port.py": "ACCEPT_MAX",
         "lanchat_server/store/claiming.py": "_LIFETIMES_MAX",
         "lanchat_server/store/search.py": "ROOMS_MAX",
-        "lanchat_server/window_view.py": "_ADDRESSES_MAX",
+        "lanchat_server/window/view.py": "_ADDRESSES_MAX",
     },
     "a time": {
         "ClientConfig": "silence_max tls_silence_max",
         "ThrottleConfig": "delay_max",
-        "lanchat/net/connecting.py": "_TCP_RTO_MAX_MS",
-        "lanchat/ui/xlib.py": "_ANSWER_MAX",
-        "lanchat_server/recovery.py": "INVITE_DAYS_MAX INVITE_LIFETIME_MAX",
-        "lanchat_server/service/admin_channel.py": "SILENCE_MAX",
-        "lanchat_server/service/connection.py": "_LOOK_MAX",
-        "lanchat_server/service/housekeeping.py": "SILENCE_MAX",
-        "lanchat_server/window.py": "_GOODBYE_MAX",
+        "lanchat/transport/connecting.py": "_TCP_RTO_MAX_MS",
+        "lanchat/ui/kit/keys/xlib.py": "_ANSWER_MAX",
+        "lanchat_server/core/recovery.py": "INVITE_DAYS_MAX INVITE_LIFETIME_MAX",
+        "lanchat_server/admin/channel.py": "SILENCE_MAX",
+        "lanchat_server/service/net/connection.py": "_LOOK_MAX",
+        "lanchat_server/service/upkeep/housekeeping.py": "SILENCE_MAX",
+        "lanchat_server/window/main.py": "_GOODBYE_MAX",
     },
     "a cache whose arguments are names of our own tables, or that has none": {
-        "lanchat/protocol/text.py": "_runs",
-        "lanchat/protocol/words.py": "_newer",
+        "lanchat/protocol/text/cleaning.py": "_runs",
+        "lanchat/protocol/text/search_words.py": "_newer",
         "lanchat/store/schema.py": "_expected",
         "lanchat_server/store/bulk.py": "_insert_into _sqlite_put _sqlite_update",
         "lanchat_server/store/rooms.py": "_putting",
@@ -512,8 +518,8 @@ _BOUND = re.compile(r"(_MAX|_BOUND|_BUSY|_KEPT)(_|$)")
 _FIELD = re.compile(r"(_max|_octets|_addresses|_per_run|_per_room|^entries)$")
 _CONFIGS = {
     "CoreConfig": "lanchat_server/core/config.py",
-    "ThrottleConfig": "lanchat_server/core/throttle.py",
-    "ClientConfig": "lanchat/protocol/client/config.py",
+    "ThrottleConfig": "lanchat_server/core/limits/throttle.py",
+    "ClientConfig": "lanchat/core/config.py",
 }
 
 

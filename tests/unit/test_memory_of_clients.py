@@ -11,22 +11,28 @@ from typing import Any
 
 import pytest
 
-from lanchat.cli import chat, editor, follow
-from lanchat.net import api, mdns, member, rooms, udp
+from lanchat.app import account_session, api, rooms
+from lanchat.cli import chat, follow
+from lanchat.core import events
+from lanchat.core.config import ClientConfig
+from lanchat.core.ports import OutboxItem, Span
+from lanchat.core.rooms.chain import Chain
+from lanchat.core.rooms.heads import HeadBook
+from lanchat.core.session.outbox import Outbox
+from lanchat.discovery import mdns
 from lanchat.protocol import wire
-from lanchat.protocol.client import events
-from lanchat.protocol.client.chain import Chain
-from lanchat.protocol.client.config import ClientConfig
-from lanchat.protocol.client.heads import HeadBook
-from lanchat.protocol.client.outbox import Outbox
-from lanchat.protocol.client.ports import OutboxItem, Span
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
-from lanchat.protocol.messages import MessageKey
-from lanchat.protocol.records import Head
+from lanchat.protocol.log.messages import MessageKey
+from lanchat.protocol.log.records import Head
 from lanchat.store.profile import Profile
-from lanchat.ui import chat_model, fonts, glyphs, memory
-from lanchat.ui import editor as ui_editor
+from lanchat.terminal import line_editor
+from lanchat.transport import udp
+from lanchat.ui.kit import fonts
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields import editor as ui_editor
+from lanchat.ui.model import chat_model
+from lanchat.ui.settings import memory
 from tests.support import local_log
 from tests.support.allocated import taken
 from tests.support.memory_local import MemoryLocalStore
@@ -76,7 +82,7 @@ def test_chain_hashes_below_the_cursor(log: local_log.Log) -> None:
 
 
 def test_records_of_pages_that_nothing_proves(log: local_log.Log) -> None:
-    """Beside the octets of the records themselves, which roomset.py counts."""
+    """Beside the octets of the records themselves, which rooms/room_set.py counts."""
     config = ClientConfig(unproven_max=1_000)
 
     def fill() -> Chain:
@@ -136,12 +142,12 @@ def test_decisions_that_somebody_may_ask_for() -> None:
     )
 
     def fill() -> object:
-        for n in range(2 * member.DECIDED_MAX):
+        for n in range(2 * account_session.DECIDED_MAX):
             key = MessageKey(1 << 40, octets("device", 16), 1 << 60, n)
-            member.Member._message_decided(account, events.MessageStored(key, n))
+            account_session.Member._message_decided(account, events.MessageStored(key, n))
         return account
 
-    assert taken(fill) < member.DECIDED_MAX * 256
+    assert taken(fill) < account_session.DECIDED_MAX * 256
 
 
 def test_refused_messages_on_the_screen() -> None:
@@ -230,13 +236,13 @@ def test_lines_on_the_screen_of_a_conversation(capsys: pytest.CaptureFixture[str
 
 
 def test_lines_that_were_typed() -> None:
-    def fill() -> editor.Editor:
-        line = editor.Editor()
-        for number in range(3 * editor.HISTORY_MAX):
+    def fill() -> line_editor.Editor:
+        line = line_editor.Editor()
+        for number in range(3 * line_editor.HISTORY_MAX):
             assert line.feed(f"{number} {'x' * 500}\r".encode()) == [f"{number} {'x' * 500}"]
         return line
 
-    assert taken(fill) < editor.HISTORY_MAX * KIB
+    assert taken(fill) < line_editor.HISTORY_MAX * KIB
 
 
 def test_messages_that_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:

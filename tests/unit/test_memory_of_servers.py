@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from lanchat.protocol.wire import Code
-from lanchat_server.accounts import MEMBERS_PER_DAY, Change
+from lanchat.protocol.codes import Code
 from lanchat_server.config import load
-from lanchat_server.core.allowance import What, by_user
-from lanchat_server.core.closed import _USERS_MAX, Closed
+from lanchat_server.core.accounts import MEMBERS_PER_DAY, Change
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.meter import Lack
+from lanchat_server.core.limits.allowance import What, by_user
+from lanchat_server.core.limits.closed import _USERS_MAX, Closed
+from lanchat_server.core.limits.meter import Lack
 from lanchat_server.core.model import MembershipRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.keys import load_or_create
-from lanchat_server.service.local_port import ADMITTED_MAX, LocalPort, Visitor
+from lanchat_server.service.net.local_port import ADMITTED_MAX, LocalPort, Visitor
 from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
 from lanchat_server.service.writer import JOBS_MAX
 from lanchat_server.store import bulk, open_store, transaction

@@ -13,14 +13,15 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import inspect
 
-from lanchat.protocol import keys, wire
-from lanchat.protocol.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
-from lanchat.protocol.identity import fingerprint_words, make_invite
-from lanchat.protocol.messages import Header, Kind, Message, make_message
-from lanchat.protocol.names import name_key
-from lanchat.protocol.records import Head, Record, chain_hash, genesis_hash, sign_head
-from lanchat.protocol.seal import Sealer
+from lanchat.protocol.datagram.seal import Sealer
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.log.messages import Header, Kind, Message, make_message
+from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.text.identity import fingerprint_words, make_invite
+from lanchat.protocol.text.names import name_key
 from tests.vectors.values import plain
 
 FOLDER = Path(__file__).parent

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import inspect
 
 from lanchat.protocol import wire
-from lanchat.protocol.certificates import CertificateBody
-from lanchat.protocol.messages import Header
+from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.messages import Header
 from tests.support.marked import DOCS, replaced
 from tests.vectors.make import structs
 

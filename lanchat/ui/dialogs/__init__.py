@@ -1,9 +1,9 @@
 """Dialogs, each loaded when it is opened first: the window shows sooner without them."""
 
+from lanchat.app.api import Line, Person, RoomView
 from lanchat.i18n import _
-from lanchat.net.api import Line, Person, RoomView
-from lanchat.ui.chat import Chat
-from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.model.chat import Chat
 
 
 def receipts(tools: Toolkit, chat: Chat, line: Line) -> None:

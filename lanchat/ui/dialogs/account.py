@@ -4,18 +4,19 @@ from collections.abc import Hashable
 
 from msgspec.structs import replace
 
+from lanchat.app import api
 from lanchat.i18n import _
-from lanchat.net import api
 from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.protocol.wire import Device, Profile
-from lanchat.ui import glyphs, words
-from lanchat.ui.chat import Chat
 from lanchat.ui.dialogs.base import WIDTH, Dialog
-from lanchat.ui.forms import password_problem, profile_problem
-from lanchat.ui.rowlist import RowList
-from lanchat.ui.rows import Row
-from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields.forms import password_problem, profile_problem
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.row_list import RowList
+from lanchat.ui.lists.rows import Row
+from lanchat.ui.model import words
+from lanchat.ui.model.chat import Chat
 
 
 class ProfileDialog(Dialog):

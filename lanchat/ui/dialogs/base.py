@@ -4,14 +4,15 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
 
+from lanchat.app import api
+from lanchat.app.api import CommandError
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.api import CommandError
-from lanchat.ui import glyphs
-from lanchat.ui.chat import Chat
-from lanchat.ui.drawing import Font
-from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Field, Toolkit
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.model.chat import Chat
 
 WIDTH = 400
 

@@ -1,16 +1,16 @@
 """Dialogs about one message: who has received it, whether to delete it."""
 
+from lanchat.app import api
+from lanchat.app.api import Line, MemberReceipt
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.api import Line, MemberReceipt
-from lanchat.ui import glyphs
-from lanchat.ui.chat import Chat
 from lanchat.ui.dialogs.base import WIDTH, Dialog
-from lanchat.ui.drawing import avatar_index, initials
-from lanchat.ui.rowlist import RowList
-from lanchat.ui.rows import Row
-from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import avatar_index, initials
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.row_list import RowList
+from lanchat.ui.lists.rows import Row
+from lanchat.ui.model.chat import Chat
 
 _AGAIN_MS = 1500
 

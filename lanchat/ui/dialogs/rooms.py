@@ -4,22 +4,24 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Hashable
 
+from lanchat.app import api
+from lanchat.app.api import Person, RoomView
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.net.api import Person, RoomView
+from lanchat.protocol.codes import HistoryPolicy
 from lanchat.protocol.limits import ROOM_NAME_MAX
-from lanchat.protocol.names import name_key
-from lanchat.protocol.wire import HistoryPolicy
-from lanchat.ui import glyphs, words
-from lanchat.ui.chat import Chat
+from lanchat.protocol.text.names import name_key
 from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
-from lanchat.ui.forms import room_problem
-from lanchat.ui.login import checkbox
-from lanchat.ui.roster import PersonKey, RoomKey, joinable_rows, person_row
-from lanchat.ui.rowlist import RowList
-from lanchat.ui.rows import Row
-from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Field, Toolkit
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.fields.forms import room_problem
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.roster import PersonKey, RoomKey, joinable_rows, person_row
+from lanchat.ui.lists.row_list import RowList
+from lanchat.ui.lists.rows import Row
+from lanchat.ui.model import words
+from lanchat.ui.model.chat import Chat
+from lanchat.ui.pages.login import checkbox
 
 
 class NewRoomDialog(Dialog):

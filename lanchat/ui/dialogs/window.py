@@ -2,15 +2,15 @@
 
 import tkinter.ttk as ttk
 
+from lanchat.app import api
 from lanchat.i18n import _
-from lanchat.net import api
-from lanchat.protocol.identity import make_invite
-from lanchat.ui.chat import Chat
+from lanchat.protocol.text.identity import make_invite
 from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
-from lanchat.ui.identity import fingerprint_box
-from lanchat.ui.keys import help_lines
-from lanchat.ui.styles import Look
-from lanchat.ui.toolkit import Toolkit
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.menus.keys import help_lines
+from lanchat.ui.model.chat import Chat
+from lanchat.ui.pages.identity import fingerprint_box
 
 
 class ServerDialog(Dialog):

@@ -1,0 +1,1 @@
+"""The client for window and command line: typed commands in, events out."""

@@ -1,0 +1,534 @@
+"""An account at a log, for as long as this process runs: the core and its driver, and what people are told of it.
+
+Events of the core are worked off one after the other by one task, so that people hear of things in the order in which
+they happened: a line waits until its author's certificate is here, and what comes after it waits, too. Commands read
+the local copy directly.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.deferred_lines import LateRecords
+from lanchat.app.error_texts import code_text, known_code, offline, reason_text, refusal, unreadable, waits_text
+from lanchat.app.rooms import RoomBook
+from lanchat.core import events as core_events
+from lanchat.core.core import ClientCore, message_id
+from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
+from lanchat.core.rooms.chain import record_octets
+from lanchat.core.session.states import IN_SESSION, LinkState
+from lanchat.core.view.fold import Note, is_shown, readable_change
+from lanchat.i18n import _
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.store.identities import StoredDevice
+from lanchat.transport.driver import Driver
+
+# How long everything waits for the certificates of a line's authors; the line itself waits until the server has said
+# whose it is. It answers within a round trip.
+CERTIFICATE_PATIENCE = 1.0
+# Lines that are made between two turns of the event loop: a signature check takes 0.1 ms.
+SLICE = 20
+# How long a command waits for the session while it is being made.
+SESSION_PATIENCE = 10.0
+# Decisions that somebody may still ask for; one takes 200 octets.
+DECIDED_MAX = 10_000
+REQUEST_TIMEOUT = 30.0
+# A page of 200 records takes some milliseconds, a thousand unread messages in each of 60 rooms a few seconds.
+COUNT_PATIENCE = 10.0
+# Pages that one command, or counting, fetches below what is here: 20,000 records without enough texts among them.
+OLDER_PAGES_MAX = 100
+# Events that wait to be told, in octets: a fast catch-up has some MiB. A server is not read above it.
+BACKLOG_OCTETS_MAX = 16 << 20
+_UNDER_WAY = frozenset((LinkState.CONNECTING, LinkState.AUTHENTICATING))
+_CAUSES = {Kind.EDIT: "edit", Kind.DELETE: "delete", Kind.REACTION: "reaction"}
+
+log = logging.getLogger(__name__)
+Emit = Callable[[api.Event], None]
+
+
+class Member:
+    """Event loop's thread only. `server` is where it was last; `keep_certificate` makes this device's own durable."""
+
+    def __init__(
+        self,
+        core: ClientCore,
+        store: LocalStore,
+        device: StoredDevice,
+        server: api.Server,
+        emit: Emit,
+        keep_certificate: Callable[[Certificate], None],
+    ) -> None:
+        self.core = core
+        self.store = store
+        self.device = device
+        self.server = server
+        self.book = RoomBook(core, store, core.user)
+        self.state = api.StateChanged(api.State.CONNECTING)
+        # Why the server refused this device, when it did.
+        self.refusal: wire.Code | None = None
+        self._emit = emit
+        self._keep_certificate = keep_certificate
+        self._driver: Driver | None = None
+        self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
+        self._backlog = 0
+        self._worker: asyncio.Task[None] | None = None
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._certificates = asyncio.Event()
+        self._late = LateRecords(core)
+        self._changed = asyncio.Event()
+        self._decided: dict[MessageKey, int | wire.Code] = {}
+        self._made: dict[MessageKey, OutboxItem] = {}
+        self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
+        self._stopped = False
+        # Rooms that a command of this process deletes.
+        self.deletes: set[int] = set()
+        self._recovered_told = False
+        self._unwritten = ""  # why the local copy could not be written, until something is
+        self._activity = wire.PresenceState.ONLINE
+        self._fetching_unread = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
+
+    # --- Life -----------------------------------------------------------------------------------------------------
+
+    def run(self, driver: Driver) -> None:
+        """The driver is there; `driver.start` follows."""
+        self._driver = driver
+        self._worker = asyncio.get_running_loop().create_task(self._work())
+        self._emit(api.LoggedIn(self.account(), self.server))
+        self._tell_recovered()
+
+    @property
+    def driver(self) -> Driver:
+        assert self._driver is not None
+        return self._driver
+
+    async def stop(self) -> None:
+        """End the session; open and later requests fail with OFFLINE. The outbox stays."""
+        self._stopped = True
+        self.driver.stop()
+        try:
+            self.core.save_marks()
+        except LocalStoreError as error:
+            log.warning("what was read is not kept: %s", error)
+        tasks = [task for task in (self._worker, *self._background) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        waiting = [*self._answers.values(), *(future for futures in self._older.values() for future in futures)]
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        self._changed.set()
+
+    def account(self) -> api.Account:
+        """Who this is, as far as the local copy knows."""
+        user = self.core.directory.users.get(self.core.user)
+        if user is None:
+            return api.Account(self.core.user, self.device.user_name, self.device.display_name, wire.Role.MEMBER)
+        return api.Account(user.id, user.name, user.display_name, user.role)
+
+    @property
+    def in_session(self) -> bool:
+        return self.core.state in IN_SESSION
+
+    def now(self) -> float:
+        return self.driver.now()
+
+    # --- Waiting --------------------------------------------------------------------------------------------------
+
+    async def wait_for(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Until `done`, looked at after every event; False when it took too long."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while not done():
+            left = end - loop.time()
+            if left <= 0 or self._stopped:
+                return False
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
+            except TimeoutError:
+                return done()
+        return True
+
+    async def settle(self, patience: float) -> None:
+        """Until what was acknowledged is in the local copy, or cannot come any more."""
+        await self.wait_for(lambda: not (self.in_session and self.core.awaits_records), patience)
+
+    async def session_decided(self, patience: float = SESSION_PATIENCE) -> None:
+        """Until there is a session, or none is being made."""
+        await self.wait_for(lambda: self.core.state not in _UNDER_WAY, patience)
+
+    async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
+        """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
+        await self.session_decided(min(timeout, SESSION_PATIENCE))
+        number = None if self._stopped else self.core.request(operation, self.now())
+        if number is None:
+            raise offline()
+        future = self._answers[number] = asyncio.get_running_loop().create_future()
+        self.driver.pump()
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await future
+        except TimeoutError:
+            raise offline() from None
+        finally:
+            self._answers.pop(number, None)
+        if answer is None:
+            raise offline()
+        if isinstance(answer, wire.Failure):
+            raise refusal(answer)
+        return answer
+
+    def decision(self, key: MessageKey) -> int | wire.Code | None:
+        """The number of a message, or why it was refused; None while it is undecided."""
+        return self._decided.get(key)
+
+    async def fetch_older(self, room: int) -> bool:
+        """One more page below what is stored; False when there is nothing to get, or no session to get it from. Raises
+        CommandError when the page was asked for and did not come."""
+        if self._stopped or not self.core.fetch_older(room, self.now()):
+            return False
+        future: asyncio.Future[core_events.OlderStored | None] = asyncio.get_running_loop().create_future()
+        self._older.setdefault(room, []).append(future)
+        self.driver.pump()
+        answer = await future
+        if answer is None:
+            raise offline()
+        if answer.refusal is not None:
+            raise refusal(answer.refusal)
+        if answer.failed:
+            raise unreadable() if self.in_session else offline()
+        return bool(answer.records)
+
+    def ask_for_certificates(self, devices: Sequence[bytes]) -> None:
+        """Of devices whose messages are to be shown; while the server is away nobody can be asked."""
+        if devices and self.in_session:
+            self.core.want_certificates(devices, self.now())
+            self.driver.pump()
+
+    async def certificates_here(self, patience: float) -> None:
+        """Wait until the server has said whose the devices are that it is being asked for, at most so long."""
+        await self.wait_for(lambda: not self.core.asks_for_certificates, patience)
+
+    # --- Sending --------------------------------------------------------------------------------------------------
+
+    def send(self, room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
+        """Durable in the outbox. Raises ProtocolError, LocalStoreError."""
+        item = self.core.send(room, kind, body, ref, self.now())
+        self._made[item.key] = item
+        if is_shown(kind):
+            self._emit(api.LineAdded(self.book.waiting_line(item), live=True))
+        self.driver.pump()
+        return item
+
+    def set_activity(self, state: wire.PresenceState) -> None:
+        """At the computer, or not; told again in every session."""
+        self._activity = state
+        self.core.set_activity(state, self.now())
+        self.driver.pump()
+
+    # --- Events of the core -----------------------------------------------------------------------------------------
+
+    def take_event(self, event: core_events.Event) -> None:
+        """From the driver: answers at once, the rest in its turn."""
+        match event:
+            case core_events.Answered():
+                future = self._answers.get(event.id)
+                if future is not None and not future.done():
+                    future.set_result(event.result)
+            case core_events.CertificatesLearned():
+                self._certificates.set()
+                self._put(event)
+            case core_events.OlderStored():
+                for waiter in self._older.pop(event.room, []):
+                    if not waiter.done():
+                        waiter.set_result(event)
+            case _:
+                self._put(event)
+        self._changed.set()
+
+    def _put(self, event: core_events.Event) -> None:
+        self._queue.put_nowait(event)
+        self._backlog += _octets(event)
+        if self._backlog > BACKLOG_OCTETS_MAX:
+            self.driver.hold(True)
+
+    async def _work(self) -> None:
+        while True:
+            event = await self._queue.get()
+            self._backlog -= _octets(event)
+            if self._queue.empty():
+                self.driver.hold(False)
+            try:
+                await self._tell(event)
+            except LocalStoreError as error:
+                log.warning("the local copy cannot be read: %s", error)
+            except Exception:
+                # One event that cannot be told must not silence the rest.
+                log.exception("an event could not be told: %s", type(event).__name__)
+            self._changed.set()
+
+    async def _tell(self, event: core_events.Event) -> None:
+        match event:
+            case core_events.StateMoved():
+                self._state_moved(event)
+            case core_events.RecordsStored():
+                if self._unwritten:
+                    self._unwritten = ""
+                    self.state = replace(self.state, reason="")
+                    self._emit(self.state)
+                await self._records_stored(event)
+            case core_events.CertificatesLearned():
+                await self._tell_late()
+            case core_events.RoomWentLive():
+                self._emit(api.RoomLive(event.room, event.head))
+                if self.book.misses_unread(event.room):
+                    self.in_background(partial(self._fetch_unread, event.room))
+            case core_events.MessagesWait():
+                self._messages_wait(event)
+            case core_events.MessageStored() | core_events.MessageRefused():
+                self._message_decided(event)
+            case core_events.RoomUpdated():
+                self._room_updated(event.room.id)
+            case core_events.RoomRemoved():
+                self._room_removed(event)
+            case core_events.UsersChanged():
+                self._users_changed(event.users)
+            case core_events.MembersChanged():
+                self._members_changed(event)
+            case core_events.CursorsChanged():
+                self._cursors_changed(event)
+            case core_events.CertificateRenewed():
+                self._keep_certificate(event.certificate)
+            case core_events.RoomStopped():
+                log.warning("room %x stopped: %s", event.room, event.stop.value)
+            case core_events.LocalTrouble():
+                log.error("the local copy cannot be written: %s", event.text)
+                self._unwritten = event.text
+                self._emit(replace(self.state, reason=event.text))
+                self._tell_recovered()
+
+    def _room_removed(self, event: core_events.RoomRemoved) -> None:
+        self.book.forget(event.room)
+        self._late.forget(event.room)
+        self._emit(api.RoomRemoved(event.room, event.deleted))
+        known = event.known
+        if known is not None and known.joined and event.room not in self.deletes:
+            title = self.book.title(known)
+            self._emit(api.Notice(_("Room {name} was deleted, for everybody and for good").format(name=title)))
+
+    def _tell_recovered(self) -> None:
+        """A damaged copy was replaced: say so once, and begin again with the new one."""
+        if self.store.recovered and not self._recovered_told:
+            self._recovered_told = True
+            self._emit(api.Notice(self.store.recovered))
+            self.driver.begin_again()
+
+    def _state_moved(self, event: core_events.StateMoved) -> None:
+        before = self.state.state
+        self.refusal = known_code(event.code) if event.code else None
+        retry_in = max(0.0, event.retry_at - self.now()) if event.retry_at is not None else 0.0
+        reason = event.detail or (code_text(event.code) if event.code else reason_text(event.reason))
+        if event.state in (LinkState.SYNCING, LinkState.LIVE):
+            reason = reason or self._unwritten
+        self.state = api.StateChanged(api.State(event.state.value), reason, 0, retry_in)
+        if event.state is LinkState.SYNCING and before is not api.State.SYNCING:
+            self._session_began()
+        self._emit(self.state)
+        if self.state.state is api.State.AWAY and before is not api.State.AWAY:
+            self._nobody_is_seen()
+
+    def _nobody_is_seen(self) -> None:
+        """Without the server nobody knows who is at the computer."""
+        users = [user for user in self.core.directory.users.values() if user.state]
+        people = tuple(self.book.person(user, connected=False) for user in users)
+        if people:
+            self._emit(api.PeopleChanged(people))
+
+    def _session_began(self) -> None:
+        self._emit(api.LoggedIn(self.account(), self.server))
+        if self._activity is not wire.PresenceState.ONLINE:
+            self.set_activity(self._activity)
+        self.in_background(self._learn_people)
+        self.in_background(self._learn_receipts)
+
+    def in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Something that nobody waits for; it may fail quietly when the server goes away."""
+        task = asyncio.get_running_loop().create_task(_quietly(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _fetch_unread(self, room: int) -> None:
+        """What is unread is counted from records: those that are not here are fetched, of one room after the other."""
+        async with self._fetching_unread:
+            for _ in range(OLDER_PAGES_MAX):
+                if not self.book.misses_unread(room) or not await self.fetch_older(room):
+                    return
+                self._room_updated(room)
+
+    async def count_unread(self) -> None:
+        """Fetch what is unread in any room and not here, for a while; as far as the server gives it."""
+        rooms = [room.id for room in self.core.directory.rooms.values() if room.joined]
+        with contextlib.suppress(api.CommandError, TimeoutError):
+            async with asyncio.timeout(COUNT_PATIENCE):
+                for room in rooms:
+                    await self._fetch_unread(room)
+
+    async def _learn_people(self) -> None:
+        await self.ask(wire.ListUsers())
+
+    async def _learn_receipts(self) -> None:
+        """Of the rooms whose receipts were shown before, one after the other."""
+        for room in self.book.looked_at():
+            state = self.book.known(room)
+            if state is not None and state.cursors is not None:
+                await self.learn_cursors(room)
+
+    async def learn_cursors(self, room: int) -> None:
+        """Receipts of a room; from then on changes are told."""
+        cursors = (await self.ask(wire.ListCursors(room))).cursors
+        self.book.cursors_told(room, cursors, all_of_them=True)
+        self._emit(api.ReceiptsChanged(room))
+
+    # Rooms and people
+
+    def _room_updated(self, room: int) -> None:
+        known = self.core.directory.rooms.get(room)
+        if known is not None:
+            self._emit(api.RoomUpdated(self.book.view(known)))
+
+    def _users_changed(self, users: tuple[wire.User, ...]) -> None:
+        self._emit(api.PeopleChanged(tuple(self.book.person(user, connected=True) for user in users)))
+        changed = {user.id for user in users}
+        for room in list(self.core.directory.rooms.values()):
+            if room.partner in changed:
+                self._room_updated(room.id)
+
+    def _members_changed(self, event: core_events.MembersChanged) -> None:
+        self.book.members_changed(event.room, event.joined, event.left)
+        self._room_updated(event.room)
+
+    def _cursors_changed(self, event: core_events.CursorsChanged) -> None:
+        self.book.cursors_told(event.room, event.cursors, all_of_them=False)
+        for cursor in event.cursors:
+            if cursor.user == self.core.user and cursor.read > self.core.read_up_to(event.room):
+                self.mark_read(event.room, cursor.read)
+        self._emit(api.ReceiptsChanged(event.room))
+
+    def mark_read(self, room: int, seq: int) -> None:
+        """This user has read up to `seq`, here or on another device."""
+        if seq <= self.core.read_up_to(room):
+            return
+        self.core.mark_read(room, seq, self.now())
+        self._room_updated(room)
+        self.driver.pump()
+
+    # Lines
+
+    def _message_decided(self, event: core_events.MessageStored | core_events.MessageRefused) -> None:
+        key = event.key
+        item = self._made.pop(key, None)
+        self.book.waits.pop(key, None)
+        if len(self._decided) >= DECIDED_MAX:
+            del self._decided[next(iter(self._decided))]
+        if isinstance(event, core_events.MessageStored):
+            self._decided[key] = event.seq
+            self._emit(api.LineStored(message_id(key), key.room, event.seq))
+        else:
+            self._decided[key] = known_code(event.code)
+            self.book.refused(key, item, event.code)
+            text = code_text(event.code)
+            made_here = item is not None
+            self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text, made_here))
+
+    def _messages_wait(self, event: core_events.MessagesWait) -> None:
+        code, text = known_code(event.code), waits_text(event.code, event.wait)
+        for key in event.keys:
+            before = self.book.waits.get(key)
+            if key not in self._decided and before != (code, text):
+                self.book.waits[key] = code, text
+                again = before is not None and before[0] is code
+                self._emit(api.LineWaits(message_id(key), key.room, code, text, again))
+
+    async def _records_stored(self, event: core_events.RecordsStored) -> None:
+        if event.room not in self._late:
+            await self._wait_for_certificates(event)
+        self._late.add(event)
+        await self._tell_late()
+
+    async def _tell_late(self) -> None:
+        for event in self._late.take_ready():
+            await self._tell_records(event)
+
+    async def _tell_records(self, event: core_events.RecordsStored) -> None:
+        self.book.note(event.room, [held.record for held in event.held])
+        if event.live or self.book.is_watched(event.room):
+            for count, held in enumerate(event.held, 1):
+                self._tell_record(event.room, Note(held.record), event.live)
+                if count % SLICE == 0:
+                    await asyncio.sleep(0)
+        self._room_updated(event.room)
+
+    async def _wait_for_certificates(self, event: core_events.RecordsStored) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + CERTIFICATE_PATIENCE
+        while self.in_session and self._late.waits(event) and (left := end - loop.time()) > 0:
+            self._certificates.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._certificates.wait()
+            except TimeoutError:
+                return
+
+    def _tell_record(self, room: int, note: Note, live: bool) -> None:
+        """A text, or what somebody did to one."""
+        state = self.book.state(room)
+        if is_shown(note.header.kind):
+            folded = state.fold.folded(note.record.seq)
+            if folded is not None:
+                self._emit(api.LineAdded(self.book.line(room, folded), live))
+            return
+        try:
+            change = readable_change(self.core.authors, note)
+        except ProtocolError:
+            return
+        target = state.fold.folded(note.header.ref)
+        if target is not None:
+            line = self.book.line(room, target)
+            cause = _CAUSES[change.kind]
+            self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))
+
+
+def _octets(event: core_events.Event) -> int:
+    """About what an event takes in memory."""
+    match event:
+        case core_events.RecordsStored():
+            return sum(record_octets(held.record) for held in event.held)
+        case core_events.UsersChanged():
+            return 300 * (1 + len(event.users))
+        case core_events.CursorsChanged():
+            return 100 * (1 + len(event.cursors))
+        case core_events.MembersChanged():
+            return 50 * (2 + len(event.joined) + len(event.left))
+        case _:
+            return 300
+
+
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except api.CommandError as error:
+        log.info("not done in the background: %s", error.text)
+    except LocalStoreError as error:
+        log.warning("the local copy: %s", error)

@@ -1,0 +1,123 @@
+"""What people hand in with a command, cleaned: used by the window and the command line before a command is run.
+
+Texts lose what rides along unseen (lanchat.protocol.text.cleaning), names also their double blanks, reactions get their
+one form. What cannot be left out is named with its place. Passwords stay as they are.
+"""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.api import CommandError, Trouble
+from lanchat.i18n import _
+from lanchat.i18n.input_rules import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
+from lanchat.protocol.codes import Code
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text import names
+from lanchat.protocol.text.cleaning import SURROGATE, TextError, check_surrogates, clean_line, clean_text
+from lanchat.protocol.text.identity import tidy_address, tidy_fingerprint
+from lanchat.protocol.text.reactions import BACK, normal_reaction
+
+Cleaner = Callable[[str], str]
+
+
+def cleaned(command: api.Command) -> api.Command:
+    """The command with its texts cleaned. Raises CommandError."""
+    cleaners = _FIELDS.get(type(command))
+    if cleaners is None:
+        return command
+    try:
+        changes = {field: clean(value) for field, clean in cleaners.items() if (value := getattr(command, field))}
+    except TextError as error:
+        raise CommandError(Trouble.INVALID, bad_character(error)) from error
+    changed = {field: value for field, value in changes.items() if value != getattr(command, field)}
+    return replace(command, **changed) if changed else command
+
+
+def _text(text: str) -> str:
+    check_surrogates(text)
+    return clean_text(text)
+
+
+def _words(text: str) -> str:
+    check_surrogates(text)
+    return clean_line(text)
+
+
+def _reaction(text: str) -> str:
+    check_surrogates(text)
+    form = normal_reaction(text)
+    if form.startswith(BACK):
+        raise CommandError(Trouble.INVALID, _("A reaction does not begin with a hyphen"))
+    return form
+
+
+def _name(name: str) -> str:
+    check_surrogates(name)
+    return names.tidy_name(name)
+
+
+def _plain(name: str) -> str:
+    """A user name, a code: nothing in it needs a joiner."""
+    check_surrogates(name)
+    return names.tidy_name(name, joiners=False)
+
+
+def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Code.NAME_INVALID) -> Cleaner:
+    """A name that is being chosen: what is wrong with it is said here. One that is left out is judged later."""
+
+    def read(name: str) -> str:
+        tidied = tidy(name)
+        try:
+            clean(tidied)
+        except TextError as error:
+            raise TextError(error.char, name.find(error.char) + 1) from None
+        except ProtocolError:
+            if tidied:
+                raise CommandError(Trouble.INVALID, rule().removesuffix("."), code) from None
+        return tidied
+
+    return read
+
+
+def _password(password: str) -> str:
+    # The character itself is not said: it is a part of the password.
+    if found := SURROGATE.search(password):
+        text = _("The password is not UTF-8 text: see its character {position}")
+        raise CommandError(Trouble.INVALID, text.format(position=found.start() + 1))
+    return password
+
+
+_new_display_name = _new(names.clean_display_name, _name, display_name_rule)
+_new_email = _new(names.clean_email, _plain, email_rule, Code.EMAIL_INVALID)
+
+_FIELDS: dict[type, dict[str, Cleaner]] = {
+    api.Connect: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
+    api.AcceptIdentity: {"fingerprint": tidy_fingerprint},
+    api.Login: {"user": _plain, "password": _password},
+    api.Register: {
+        "user": _new(names.clean_user_name, _plain, user_name_rule),
+        "password": _password,
+        "email": _new_email,
+        "display_name": _new_display_name,
+        "invite_code": _plain,
+        "setup_code": _plain,
+    },
+    api.Recover: {"user": _plain},
+    api.RecoverConfirm: {"user": _plain, "code": _plain, "new_password": _password},
+    api.FindRoom: {"name": _name},
+    api.FindAnyRoom: {"name": _name},
+    api.CreateRoom: {"name": _new(names.clean_room_name, _name, room_name_rule)},
+    api.InviteUser: {"user": _plain},
+    api.RemoveUser: {"user": _plain},
+    api.Send: {"text": _text},
+    api.Edit: {"text": _text},
+    api.React: {"emoji": _reaction},
+    api.Search: {"words": _words},
+    api.RevokeDevice: {"device": _plain, "password": _password},
+    api.DeleteRoom: {"password": _password},
+    api.VoidInvite: {"id": _plain},
+    api.ChangePassword: {"old": _password, "new": _password},
+    api.SetProfile: {"display_name": _new_display_name, "email": _new_email, "password": _password},
+}

@@ -1,0 +1,271 @@
+"""Commands about the conversation: sending, what is shown, searching, receipts."""
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.account_session import OLDER_PAGES_MAX
+from lanchat.app.api import CommandError, Line, Trouble
+from lanchat.app.commands.rooms import joined_room, room_members
+from lanchat.app.error_texts import code_text, not_all_loaded, not_in_time, stop_text, text_problem
+from lanchat.core.core import message_id
+from lanchat.core.ports import OutboxItem
+from lanchat.core.session.states import LinkState
+from lanchat.core.view.fold import Note, fold, is_shown
+from lanchat.core.view.search import Found, Place, find, place_of
+from lanchat.i18n import _
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
+from lanchat.protocol.log.messages import Kind, MessageKey
+
+if TYPE_CHECKING:
+    from lanchat.app.account_session import Member
+    from lanchat.app.client_state import ClientState
+
+# Certificates of a page just fetched are there; those of records that another process stored are asked for.
+CERTIFICATE_PATIENCE = 2.0
+
+
+# --- Sending -------------------------------------------------------------------------------------------------------
+
+
+async def send(client: "ClientState", command: api.Send) -> Line:
+    member = client.logged_in()
+    item = _send(member, command.room, Kind.TEXT, command.text, command.reply_to)
+    return member.book.waiting_line(item)
+
+
+async def edit(client: "ClientState", command: api.Edit) -> str:
+    return message_id(_send(client.logged_in(), command.room, Kind.EDIT, command.text, command.seq).key)
+
+
+async def delete(client: "ClientState", command: api.Delete) -> str:
+    return message_id(_send(client.logged_in(), command.room, Kind.DELETE, "", command.seq).key)
+
+
+async def react(client: "ClientState", command: api.React) -> str:
+    text = f"-{command.emoji}" if command.remove else command.emoji
+    return message_id(_send(client.logged_in(), command.room, Kind.REACTION, text, command.seq).key)
+
+
+def _send(member: "Member", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
+    if joined_room(member, room).archived:
+        raise CommandError(Trouble.REFUSED, code_text(wire.Code.ROOM_ARCHIVED), wire.Code.ROOM_ARCHIVED)
+    try:
+        return member.send(room, kind, body, ref)
+    except ProtocolError as error:
+        raise text_problem(str(error)) from error
+
+
+async def wait_decided(client: "ClientState", command: api.WaitDecided) -> int:
+    member = client.logged_in()
+    key = _parse_id(command.id)
+    waits = member.book.waits
+
+    def settled() -> bool:
+        return member.decision(key) is not None or key in waits or member.core.stopped(key.room) is not None
+
+    await member.wait_for(settled, command.timeout)
+    decision = member.decision(key)
+    if decision is None and key in waits:
+        code, text = waits[key]
+        raise CommandError(Trouble.TIMEOUT, text, code)
+    if isinstance(decision, wire.Code):
+        raise CommandError(Trouble.REFUSED, code_text(decision), decision)
+    if decision is None:
+        stop = member.core.stopped(key.room)
+        raise CommandError(Trouble.TIMEOUT, not_in_time(stop_text(stop) if stop else member.state.reason))
+    return decision
+
+
+def _parse_id(text: str) -> MessageKey:
+    """The key that `message_id` wrote; raises CommandError."""
+    try:
+        room, device, run, n = text.split(".")
+        return MessageKey(int(room, 16), bytes.fromhex(device), int(run, 16), int(n))
+    except ValueError:
+        raise CommandError(Trouble.INVALID, _("This is not the id of a message")) from None
+
+
+# --- What is shown -------------------------------------------------------------------------------------------------
+
+
+async def load_lines(client: "ClientState", command: api.LoadLines) -> list[Line]:
+    member = client.logged_in()
+    room = joined_room(member, command.room).id
+    member.book.watch(room)
+    state = member.book.state(room)
+    found = state.fold.below(command.before, command.limit)
+    if not found and command.before:
+        # None must mean that there are none.
+        await member.session_decided()
+    try:
+        for _ in range(OLDER_PAGES_MAX):
+            if len(found) >= command.limit or not await member.fetch_older(room):
+                break
+            found = state.fold.below(command.before, command.limit)
+        else:
+            if not found:
+                raise CommandError(Trouble.TIMEOUT, not_all_loaded())
+    except CommandError:
+        # What is here is better than nothing; whoever asks for what is below it hears why it did not come.
+        if not found:
+            raise
+    if await _learn(member, room):
+        found = state.fold.below(command.before, command.limit)
+    lines = [member.book.line(room, folded) for folded in found]
+    return lines if command.before else lines + member.book.not_here_yet(room)
+
+
+async def load_lines_from(client: "ClientState", command: api.LoadLinesFrom) -> list[Line]:
+    member = client.logged_in()
+    known = joined_room(member, command.room)
+    room, lowest = known.id, max(command.first, known.first_seq)
+    member.book.watch(room)
+    span = member.store.span(room)
+    while span is not None and span.base >= lowest:
+        await member.session_decided()
+        if not await member.fetch_older(room):
+            break
+        span = member.store.span(room)
+    fold = member.book.state(room).fold
+    found = fold.above(command.first, command.limit)
+    if await _learn(member, room):
+        found = fold.above(command.first, command.limit)
+    return [member.book.line(room, folded) for folded in found]
+
+
+async def _learn(member: "Member", room: int) -> bool:
+    """What lines need beside the records: the certificates of those authors who were not known when the lines were
+    looked at, and receipts the first time. Whether it was waited for, so that the lines must be looked at again."""
+    state = member.book.state(room)
+    if state.cursors is None and member.in_session:
+        state.cursors = {}
+        member.in_background(partial(member.learn_cursors, room))
+    member.ask_for_certificates(member.core.authors.take_missing())
+    if not member.core.asks_for_certificates:
+        return False
+    await member.certificates_here(CERTIFICATE_PATIENCE)
+    return True
+
+
+async def search(client: "ClientState", command: api.Search) -> list[Line]:
+    member = client.logged_in()
+    if command.room:
+        joined_room(member, command.room)
+    limit = max(1, min(command.limit, SEARCH_HITS_MAX))
+    words = command.words[:SEARCH_CHARACTERS_MAX]
+    try:
+        question = wire.Search(command.room, words, command.before, limit, command.before_room)
+        hits = await _search_there(member, question)
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+        return await _search_here(member, command, limit)
+    lines = [_hit_line(member, command.room, hit) for hit in hits]
+    if missing := member.core.authors.take_missing():
+        # An answer has the certificates of some hundred authors.
+        member.ask_for_certificates(missing)
+        await member.certificates_here(CERTIFICATE_PATIENCE)
+        lines = [_hit_line(member, command.room, hit) for hit in hits]
+    return [line for line in lines if line is not None]
+
+
+async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hit]:
+    """On the server. Hits that did not fit an answer are asked for as well. Raises CommandError."""
+    hits: list[wire.Hit] = []
+    while True:
+        found: wire.Found = await member.ask(question)
+        member.core.authors.learn_untrusted(found.certificates)
+        hits += found.hits
+        left = question.limit - len(found.hits)
+        if not (found.more and found.hits and left > 0):
+            return hits
+        last = found.hits[-1]
+        before_room = 0 if question.room else last.room
+        question = replace(question, before=last.record.seq, before_room=before_room, limit=left)
+
+
+def _hit_line(member: "Member", asked: int, hit: wire.Hit) -> Line | None:
+    """None for what cannot be shown; `asked`: the room that was searched, 0 for all."""
+    try:
+        note = Note(hit.record)
+        if note.header.room != hit.room or asked not in (0, hit.room) or not is_shown(note.header.kind):
+            return None
+        folded = fold(member.core.authors, note, [Note(record) for record in hit.changes])
+    except ProtocolError:
+        return None
+    return member.book.line(hit.room, folded)
+
+
+async def _search_here(member: "Member", command: api.Search, limit: int) -> list[Line]:
+    """In the local copy, while the server is away. The event loop goes on after each part."""
+    rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
+    before = command.before if command.room else 0
+    behind: Place | None = None
+    if not command.room and command.before_room and command.before:
+        for place in place_of(member.store, command.before_room, command.before):
+            behind = place
+            await asyncio.sleep(0)
+    hits: list[tuple[int, Found]] = []
+    for room in rooms:
+        fold = member.book.state(room.id).fold
+        bounds = {"first_seq": room.first_seq, "before": before, "limit": limit}
+        for part in find(member.store, fold, room.id, command.words, behind=behind, **bounds):
+            hits += [(room.id, found) for found in part]
+            await asyncio.sleep(0)
+    hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)
+    return [member.book.line(room, found.folded) for room, found in hits[:limit]]
+
+
+async def mark_read(client: "ClientState", command: api.MarkRead) -> None:
+    member = client.logged_in()
+    room = joined_room(member, command.room).id
+    # What is not here yet was not read: it would count as read when it comes.
+    member.mark_read(room, min(command.seq, member.core.cursor(room)))
+
+
+async def set_activity(client: "ClientState", command: api.SetActivity) -> None:
+    member = client.logged_in()
+    state = wire.PresenceState.ONLINE if command.active else wire.PresenceState.AWAY
+    member.set_activity(state)
+
+
+async def receipts(client: "ClientState", command: api.Receipts) -> list[api.MemberReceipt]:
+    member = client.logged_in()
+    members = await room_members(member, command.room)
+    span = member.store.span(command.room)
+    if member.core.state is LinkState.LIVE and command.seq > (span.cursor if span else 0):
+        raise CommandError(Trouble.REFUSED, code_text(wire.Code.NO_SUCH_TARGET), wire.Code.NO_SUCH_TARGET)
+    await member.learn_cursors(command.room)
+    cursors = member.book.state(command.room).cursors or {}
+    found = []
+    for user_id in members:
+        user = member.core.directory.users.get(user_id)
+        if user is None or user_id == member.core.user:
+            continue
+        received, read = cursors.get(user_id, (0, 0))
+        person = member.book.person(user, connected=True)
+        found.append(
+            api.MemberReceipt(user_id, person.name, person.display_name, received >= command.seq, read >= command.seq)
+        )
+    return found
+
+
+HANDLERS: dict[type, Any] = {
+    api.Send: send,
+    api.Edit: edit,
+    api.Delete: delete,
+    api.React: react,
+    api.WaitDecided: wait_decided,
+    api.LoadLines: load_lines,
+    api.LoadLinesFrom: load_lines_from,
+    api.Search: search,
+    api.MarkRead: mark_read,
+    api.SetActivity: set_activity,
+    api.Receipts: receipts,
+}

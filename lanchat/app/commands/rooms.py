@@ -1,0 +1,259 @@
+"""Commands about rooms and people."""
+
+from typing import TYPE_CHECKING, Any
+
+from lanchat.app import api
+from lanchat.app.api import CommandError, Trouble
+from lanchat.app.commands.account import read_status
+from lanchat.app.error_texts import offline, unreadable
+from lanchat.i18n import _
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text.names import clean_room_name, inert, name_key
+
+if TYPE_CHECKING:
+    from lanchat.app.account_session import Member
+    from lanchat.app.client_state import ClientState
+
+
+# Of a server's rooms, a thousand each. Honest need: two.
+ROOM_PAGES_MAX = 100
+
+
+def _unknown_room(name: str) -> CommandError:
+    return CommandError(Trouble.INVALID, _("Room {name} does not exist").format(name=inert(name)))
+
+
+def _several_rooms(member: "Member", name: str, rooms: list[wire.Room]) -> CommandError:
+    """None of them is taken: what is meant for one must not be said in another, which somebody may have named so."""
+    users = member.core.directory.users
+    told = [
+        _("{number} (made by {name})").format(number=room.id, name=inert(users[room.creator].name))
+        if room.creator in users
+        else str(room.id)
+        for room in rooms[:8]
+    ]
+    text = _("Several rooms are named {name}. Give the number of the one that is meant: {rooms}")
+    return CommandError(Trouble.INVALID, text.format(name=inert(name), rooms=", ".join(told)))
+
+
+def _unknown_user(name: str) -> CommandError:
+    return CommandError(Trouble.INVALID, _("There is nobody called {name}").format(name=inert(name)))
+
+
+def joined_room(member: "Member", room: int) -> wire.Room:
+    """A room that the user is in; raises CommandError."""
+    known = member.core.directory.rooms.get(room)
+    if known is None or not known.joined:
+        raise CommandError(Trouble.INVALID, _("You are not in this room"))
+    return known
+
+
+async def list_rooms(client: "ClientState", command: api.ListRooms) -> list[api.RoomView]:
+    member = client.logged_in()
+    if command.certain:
+        await member.ask(wire.ListRooms())
+    elif member.in_session:
+        await _refresh_rooms(member)
+    if command.counted:
+        await member.count_unread()
+    return [member.book.view(room) for room in member.core.directory.rooms.values()]
+
+
+async def _refresh_rooms(member: "Member") -> None:
+    """Public rooms that others made are told to those who are there; asking is certain."""
+    try:
+        await member.ask(wire.ListRooms())
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+
+
+async def find_room(client: "ClientState", command: api.FindRoom) -> api.RoomView:
+    member = client.logged_in()
+    name = command.name.strip()
+    if name.startswith("@"):
+        return await _find_direct(member, name)
+    rooms = member.book.rooms_named(name)
+    if not rooms and member.in_session:
+        await _refresh_rooms(member)
+        rooms = member.book.rooms_named(name)
+    if not rooms:
+        raise _unknown_room(name)
+    if len(rooms) > 1:
+        raise _several_rooms(member, name, rooms)
+    room = rooms[0]
+    member.book.watch(room.id)
+    return member.book.view(room)
+
+
+async def _find_direct(member: "Member", name: str) -> api.RoomView:
+    user = await _find_user(member, name)
+    room = member.book.direct_room(user.id)
+    if room is not None and room.joined:
+        member.book.watch(room.id)
+        return member.book.view(room)
+    return await _room_result(member, wire.OpenDirect(user.id))
+
+
+async def _find_user(member: "Member", name: str) -> wire.User:
+    """By name; somebody new may not be known here yet. Raises CommandError."""
+    user = member.book.find_user(name)
+    if user is None and member.in_session:
+        await member.ask(wire.ListUsers())
+        user = member.book.find_user(name)
+    if user is None:
+        raise _unknown_user(name)
+    return user
+
+
+async def _room_result(member: "Member", operation: wire.AfterLogin) -> api.RoomView:
+    return member.book.view((await member.ask(operation)).room)
+
+
+async def create_room(client: "ClientState", command: api.CreateRoom) -> api.RoomView:
+    try:
+        name = clean_room_name(command.name)
+    except ProtocolError:
+        raise CommandError(Trouble.INVALID, _("This name cannot be used"), wire.Code.NAME_INVALID) from None
+    kind = wire.RoomKind.PRIVATE if command.private else wire.RoomKind.PUBLIC
+    return await _room_result(client.logged_in(), wire.CreateRoom(name, kind, command.history))
+
+
+async def join_room(client: "ClientState", command: api.JoinRoom) -> api.RoomView:
+    return await _room_result(client.logged_in(), wire.JoinRoom(command.room))
+
+
+async def leave_room(client: "ClientState", command: api.LeaveRoom) -> None:
+    await client.logged_in().ask(wire.LeaveRoom(command.room))
+
+
+async def invite_user(client: "ClientState", command: api.InviteUser) -> None:
+    member = client.logged_in()
+    user = await _find_user(member, command.user)
+    await member.ask(wire.InviteUser(command.room, user.id))
+
+
+async def remove_user(client: "ClientState", command: api.RemoveUser) -> None:
+    member = client.logged_in()
+    user = await _find_user(member, command.user)
+    await member.ask(wire.RemoveUser(command.room, user.id))
+
+
+async def set_history_policy(client: "ClientState", command: api.SetHistoryPolicy) -> api.RoomView:
+    return await _room_result(client.logged_in(), wire.SetHistoryPolicy(command.room, command.history))
+
+
+async def archive_room(client: "ClientState", command: api.ArchiveRoom) -> None:
+    await client.logged_in().ask(wire.ArchiveRoom(command.room, command.archived))
+
+
+async def delete_room(client: "ClientState", command: api.DeleteRoom) -> None:
+    member = client.logged_in()
+    # Whoever deletes a room need not be told that it was deleted.
+    member.deletes.add(command.room)
+    try:
+        await member.ask(wire.DeleteRoom(command.room, command.password))
+    except CommandError:
+        member.deletes.discard(command.room)
+        raise
+
+
+async def find_any_room(client: "ClientState", command: api.FindAnyRoom) -> int:
+    member = client.logged_in()
+    await _refresh_rooms(member)
+    name, rooms = command.name, member.core.directory.rooms.values()
+    known = [(room.id, room.name) for room in rooms if room.kind is not wire.RoomKind.DIRECT]
+    found = _called(name, known)
+    rules = member.account().role is wire.Role.ADMINISTRATOR
+    if not found and name.isascii() and name.isdecimal() and (rules or int(name) in member.core.directory.rooms):
+        return min(int(name), 2**63 - 1)
+    if not found and rules:
+        found = _called(name, await _all_rooms(member))
+    if len(found) > 1:
+        text = _("Several rooms are called {name}: give the id of one of them ({ids})")
+        ids = ", ".join(map(str, found[:5]))
+        raise CommandError(Trouble.INVALID, text.format(name=inert(name), ids=ids))
+    if not found:
+        raise _unknown_room(name)
+    return found[0]
+
+
+async def _all_rooms(member: "Member") -> list[tuple[int, str]]:
+    """Id and name of every room of the server that is not direct, for an administrator. Raises CommandError."""
+    found, above = list[tuple[int, str]](), 0
+    for _page in range(ROOM_PAGES_MAX):
+        page = _listed(await read_status(member, wire.Status(above)))
+        fresh = [room for room in page if room[0] > above]
+        if not fresh:
+            return found
+        found += fresh
+        above = max(number for number, _name in fresh)
+    raise unreadable()
+
+
+def _listed(figures: dict[str, Any]) -> list[tuple[int, str]]:
+    """The rooms (id and name) of a report; raises CommandError."""
+    try:
+        return [(int(room["id"]), str(room["name"])) for room in figures["rooms"]]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise unreadable() from error
+
+
+def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:
+    """Those of these rooms (id and name) that have this name."""
+    wanted = name_key(name.removeprefix("#").strip())
+    return [room for room, called in rooms if name_key(called) == wanted]
+
+
+async def list_people(client: "ClientState", command: api.ListPeople) -> list[api.Person]:
+    member = client.logged_in()
+    if command.certain:
+        await member.ask(wire.ListUsers())
+    elif member.in_session:
+        await _refresh_people(member)
+    users = member.core.directory.users.values()
+    return [member.book.person(user, connected=member.in_session) for user in users]
+
+
+async def _refresh_people(member: "Member") -> None:
+    try:
+        await member.ask(wire.ListUsers())
+    except CommandError as error:
+        if error.trouble is not Trouble.OFFLINE:
+            raise
+
+
+async def list_members(client: "ClientState", command: api.ListMembers) -> list[api.Person]:
+    member = client.logged_in()
+    users = [member.core.directory.users.get(user) for user in await room_members(member, command.room)]
+    return [member.book.person(user, connected=member.in_session) for user in users if user is not None]
+
+
+async def room_members(member: "Member", room: int) -> tuple[int, ...]:
+    """User ids; from memory when the server is away. Raises CommandError."""
+    state = member.book.state(joined_room(member, room).id)
+    if state.members is None:
+        if not member.in_session:
+            raise offline()
+        state.members = tuple((await member.ask(wire.ListMembers(room))).users)
+    if any(user not in member.core.directory.users for user in state.members) and member.in_session:
+        await _refresh_people(member)
+    return state.members
+
+
+HANDLERS: dict[type, Any] = {
+    api.ListRooms: list_rooms,
+    api.FindRoom: find_room,
+    api.CreateRoom: create_room,
+    api.JoinRoom: join_room,
+    api.LeaveRoom: leave_room,
+    api.InviteUser: invite_user,
+    api.RemoveUser: remove_user,
+    api.SetHistoryPolicy: set_history_policy,
+    api.ArchiveRoom: archive_room,
+    api.DeleteRoom: delete_room,
+    api.FindAnyRoom: find_any_room,
+    api.ListPeople: list_people,
+    api.ListMembers: list_members,
+}

@@ -1,0 +1,269 @@
+"""How an enrolled device gets a session: at the last address or wherever discovery sees the same server, then log-in.
+
+The pin holds at every address. A server whose certificate is right and whose log is another one was set up anew.
+
+An address that refuses belongs to a computer that is there while its server is being restarted: it is tried again
+before anything else. When it is silent the server is searched for beside the try. Searches shout at everybody on the
+network, so the distance from one to the next doubles, up to half a minute.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from lanchat.app.api import CommandError
+from lanchat.app.error_texts import code_text
+from lanchat.app.login.handshake import Greeted, OtherVersion, Refusal, greet
+from lanchat.app.login.trust import Candidate, pin
+from lanchat.core.ports import LocalStoreError
+from lanchat.core.session.states import Reason
+from lanchat.discovery.browse import discover
+from lanchat.discovery.listing import Address, FoundServer
+from lanchat.i18n import _
+from lanchat.protocol.codes import Code
+from lanchat.protocol.errors import ProtocolError
+from lanchat.store.identities import KnownServer, StoredDevice
+from lanchat.store.profile import Profile
+from lanchat.transport.connecting import first_of
+from lanchat.transport.driver import DialFailed, Established
+from lanchat.transport.tls import Channel, ChannelClosed, open_channel
+
+CONNECT_TIMEOUT = 4.0
+LOGIN_TIMEOUT = 10.0
+# Addresses that are tried in one search. Honest need: one per interface of the server; others may say to be it.
+TRIES_MAX = 64
+# Three rounds of probes.
+DISCOVERY_TIME = 0.6
+# Tries that failed at the last address, this one included, before it is searched for.
+SEARCH_AFTER = 3
+# Seconds without an answer there after which it is searched for beside the try.
+SILENT_AFTER = 0.5
+SEARCH_FIRST = 1.0
+SEARCH_LONGEST = 30.0
+# Refusals after which a device does not come back by itself.
+FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to look for servers and to speak to them."""
+
+    discovery_port: int
+    use_zeroconf: bool = True
+    use_udp: bool = True
+    connect_timeout: float = CONNECT_TIMEOUT
+
+
+class Dialer:
+    """Of one device at one server. `first`: a channel that is open and greeted already. `on_greeted(known, greeted)`
+    hears of each server that was reached."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        known: KnownServer,
+        device: StoredDevice,
+        key: Ed25519PrivateKey,
+        options: Options,
+        on_greeted: Callable[[KnownServer, Greeted], None],
+        first: Greeted | None = None,
+    ) -> None:
+        self.known = known
+        self._profile = profile
+        self._device = device.device_id
+        self._user = device.user_id
+        self._key = key
+        self._options = options
+        self._on_greeted = on_greeted
+        self._first = first
+        self._failures = 0
+        self._answered = False
+        self._search_at = 0.0
+        self._search_wait = SEARCH_FIRST
+
+    async def dial(self, opened: Callable[[], None]) -> Established:
+        """Raises DialFailed. A channel that does not become a session is closed."""
+        first, self._first = self._first, None
+        if first is not None and first.channel.open:
+            return await self._log_in(first.channel, first, opened)
+        return await self._log_in(await self._reach(), None, opened)
+
+    async def dial_beside(self) -> Established:
+        """A second session, while the server is silent in the first one: wherever it is now. Raises as `dial`. Whoever
+        calls it keeps the distance between searches."""
+        return await self._log_in(await self._race(self._search), None, lambda: None)
+
+    async def _log_in(self, channel: Channel, first: Greeted | None, opened: Callable[[], None]) -> Established:
+        try:
+            async with asyncio.timeout(LOGIN_TIMEOUT):
+                opened()
+                greeted = first or await greet(channel)
+                self._check_log(greeted)
+                self._on_greeted(self.known, greeted)
+                logged_in = await greeted.log_in_device(self._device, self._key)
+                if logged_in.user.id != self._user:
+                    raise ProtocolError("logged in as somebody else")
+        except BaseException as error:
+            channel.abort()
+            failed = _failed(error)
+            if failed is None:
+                raise
+            raise failed from error
+        self._failures = 0
+        self._search_wait = SEARCH_FIRST
+        return Established(channel, greeted.welcome, logged_in)
+
+    def _check_log(self, greeted: Greeted) -> None:
+        welcome = greeted.welcome
+        if welcome.log_id != self.known.log_id or welcome.log_key != self.known.log_key:
+            raise DialFailed(_("The server was set up anew: it does not know this account any more"), final=True)
+
+    async def _reach(self) -> Channel:
+        """A channel to the server with the pinned fingerprint, wherever it is now."""
+        self._failures += 1
+        if asyncio.get_running_loop().time() < self._search_at:
+            return await self._open(self.known.host, self.known.port)
+        return await self._race(self._search_in_turn if self._failures >= SEARCH_AFTER else self._search_if_silent)
+
+    async def _race(self, search: Callable[["asyncio.Future[Channel]"], Awaitable[Channel]]) -> Channel:
+        """At the last address and by the search; the first who proves the pinned key."""
+        self._answered = False
+        here = asyncio.ensure_future(self._open(self.known.host, self.known.port, self._note_answer))
+        return await first_of([here, search(here)], Channel.abort)
+
+    async def _search_if_silent(self, here: "asyncio.Future[Channel]") -> Channel:
+        done, _ = await asyncio.wait([here], timeout=SILENT_AFTER)
+        if done or self._answered:
+            raise DialFailed
+        return await self._search_in_turn(here)
+
+    async def _search_in_turn(self, here: "asyncio.Future[Channel]") -> Channel:
+        self._search_at = asyncio.get_running_loop().time() + self._search_wait
+        self._search_wait = min(2.0 * self._search_wait, SEARCH_LONGEST)
+        return await self._search(here)
+
+    async def _search(self, here: "asyncio.Future[Channel]") -> Channel:
+        """Where discovery sees the server; at the old address, too, for it may have come back meanwhile. Anybody can
+        claim to be it, so each address is tried as soon as it is heard, beside the others."""
+        tries = _Tries(self._open)
+
+        def hear(found: FoundServer) -> None:
+            here_again = found.address == (self.known.host, self.known.port) and self._answered and not here.done()
+            if self._is_ours(found) and not here_again:
+                tries.begin(found.address)
+
+        try:
+            address, channel = await tries.first(self._seek(hear))
+        finally:
+            await tries.close()
+        self._moved(*address)
+        return channel
+
+    async def _seek(self, hear: Callable[[FoundServer], None]) -> None:
+        options = self._options
+        for found in await discover(
+            DISCOVERY_TIME,
+            discovery_port=options.discovery_port,
+            last_known=[(self.known.host, self.known.port)],
+            use_zeroconf=options.use_zeroconf,
+            on_found=hear,
+            wanted=self._is_ours,
+        ):
+            hear(found)
+
+    def _is_ours(self, found: FoundServer) -> bool:
+        return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)
+
+    def _note_answer(self) -> None:
+        """At the last address somebody takes connections, however long the rest takes."""
+        self._answered = True
+
+    async def _open(self, host: str, port: int, on_answer: Callable[[], None] = lambda: None) -> Channel:
+        try:
+            channel = await open_channel(host, port, self._options.connect_timeout, on_answer)
+        except (OSError, TimeoutError, ProtocolError) as error:
+            raise DialFailed from error
+        if channel.fingerprint != self.known.fingerprint:
+            channel.abort()
+            raise DialFailed(_("Another server answers at the known address"))
+        return channel
+
+    def _moved(self, host: str, port: int) -> None:
+        """Next time this address first. A profile that cannot be written only costs a search then."""
+        if (host, port) == (self.known.host, self.known.port):
+            return
+        self.known = replace(self.known, host=host, port=port)
+        with contextlib.suppress(LocalStoreError):
+            self._profile.pin(self.known)
+
+
+class _Tries:
+    """Connections to several addresses at the same time, TRIES_MAX in all; `close` ends those that nobody took."""
+
+    def __init__(self, open_at: Callable[[str, int], Awaitable[Channel]]) -> None:
+        self._open_at = open_at
+        self._tasks: dict[Address, asyncio.Future[Channel]] = {}
+        self._ended = asyncio.Event()
+        self._taken: Channel | None = None
+
+    def begin(self, address: Address) -> None:
+        if address not in self._tasks and len(self._tasks) < TRIES_MAX:
+            self._tasks[address] = task = asyncio.ensure_future(self._open_at(*address))
+            task.add_done_callback(lambda _: self._ended.set())
+
+    async def first(self, search: Awaitable[object]) -> tuple[Address, Channel]:
+        """The first connection that stands, of those that `search` begins. Raises DialFailed."""
+        searching = asyncio.ensure_future(search)
+        searching.add_done_callback(lambda _: self._ended.set())
+        try:
+            while True:
+                self._ended.clear()
+                for address, task in self._tasks.items():
+                    if task.done() and not task.exception():
+                        self._taken = task.result()
+                        return address, self._taken
+                if searching.done() and all(task.done() for task in self._tasks.values()):
+                    searching.result()
+                    raise DialFailed
+                await self._ended.wait()
+        finally:
+            searching.cancel()
+            await asyncio.gather(searching, return_exceptions=True)
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        for channel in await asyncio.gather(*self._tasks.values(), return_exceptions=True):
+            if isinstance(channel, Channel) and channel is not self._taken:
+                channel.abort()
+
+
+def _failed(error: BaseException) -> DialFailed | None:
+    """What a try that got as far as the server died of; None for what is to be raised as it is."""
+    match error:
+        case Refusal():
+            code = error.failure.code
+            return DialFailed(code_text(code), final=code in FINAL, code=code)
+        case OtherVersion():
+            return DialFailed(code_text(Code.VERSION))
+        case ProtocolError() | ChannelClosed(__cause__=ProtocolError()):
+            return DialFailed(reason=Reason.BROKEN)
+        case ChannelClosed() | OSError() | TimeoutError():
+            return DialFailed()
+        case _:
+            return None
+
+
+async def greet_candidate(profile: Profile, candidate: Candidate, channel: Channel) -> tuple[KnownServer, Greeted]:
+    """Say hello to a server that is trusted, and pin it. Raises CommandError, Refusal, ChannelClosed, ProtocolError;
+    then the channel is closed."""
+    try:
+        async with asyncio.timeout(LOGIN_TIMEOUT):
+            greeted = await greet(channel)
+        return pin(profile, candidate, channel, greeted.welcome), greeted
+    except (CommandError, Refusal, ChannelClosed, ProtocolError, OSError, TimeoutError, LocalStoreError):
+        channel.abort()
+        raise

@@ -1,0 +1,105 @@
+"""Before log-in: hello, then one of log in by device, by password, register, recover. Strictly one after the other.
+
+Everything that is signed covers log, certificate and the challenge of this connection, so nobody can use it elsewhere.
+"""
+
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import PROTOCOL_VERSION
+from lanchat.protocol.log import keys
+from lanchat.protocol.wire import Failure, Goodbye, Request, Response, decode_from_server_untrusted
+from lanchat.transport.tls import Channel
+
+# What we are, for the server's log.
+_PROGRAM = "lanchat"
+
+
+class Refusal(Exception):
+    """The server answered a request with a failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
+
+
+class OtherVersion(ProtocolError):
+    """The server does not speak ours."""
+
+
+class Greeted(msgspec.Struct):
+    """A channel to a server whose identity was accepted, and what it said of itself."""
+
+    channel: Channel
+    welcome: wire.Welcome
+    numbers: int
+
+    async def ask(self, operation: wire.BeforeLogin) -> Any:
+        """The result of a request. Raises Refusal, ChannelClosed, ProtocolError."""
+        self.numbers += 1
+        return await _ask(self.channel, self.numbers, operation)
+
+    async def greet_again(self) -> None:
+        """A challenge serves one try. Raises as `ask`."""
+        self.welcome = _check_welcome(await self.ask(_hello()))
+
+    def bound(self, context: bytes) -> bytes:
+        """What a proof of possession covers."""
+        assert self.channel.fingerprint is not None
+        fingerprint = bytes.fromhex(self.channel.fingerprint)
+        return context + self.welcome.log_id + fingerprint + self.welcome.challenge
+
+    def enrolment(self, key: Ed25519PrivateKey, name: str) -> wire.Enrolment:
+        """Shows that we have this new device key."""
+        return wire.Enrolment(keys.public_octets(key), name, key.sign(self.bound(keys.ENROL_CONTEXT)))
+
+    async def log_in(self, operation: wire.Register | wire.LoginPassword) -> wire.LoggedIn:
+        """Register or log in with a new device. Raises as `ask`."""
+        return await self._log_in(operation, keys.device_id(operation.enrolment.public_key))
+
+    async def _log_in(self, operation: wire.BeforeLogin, device: bytes) -> wire.LoggedIn:
+        self.channel.raise_limit()
+        result = await self.ask(operation)
+        if not isinstance(result, wire.LoggedIn) or result.device != device:
+            raise ProtocolError("another answer than to a log-in")
+        return result
+
+    async def log_in_device(self, device: bytes, key: Ed25519PrivateKey) -> wire.LoggedIn:
+        """Log in by possession of an enrolled key. Raises as `ask`."""
+        signature = key.sign(self.bound(keys.LOGIN_CONTEXT))
+        return await self._log_in(wire.LoginDevice(device, signature), device)
+
+
+async def greet(channel: Channel) -> Greeted:
+    """Say hello to a server whose identity was accepted. Raises Refusal, ChannelClosed, ProtocolError."""
+    return Greeted(channel, _check_welcome(await _ask(channel, 1, _hello())), 1)
+
+
+def _hello() -> wire.Hello:
+    return wire.Hello([PROTOCOL_VERSION], _PROGRAM)
+
+
+def _check_welcome(result: Any) -> wire.Welcome:
+    if not isinstance(result, wire.Welcome) or result.version != PROTOCOL_VERSION:
+        raise OtherVersion("another protocol version")
+    return result
+
+
+async def _ask(channel: Channel, number: int, operation: wire.BeforeLogin) -> Any:
+    channel.send(Request(number, operation))
+    while True:
+        frame = decode_from_server_untrusted(await channel.read())
+        match frame:
+            case Response() if frame.id == number:
+                return frame.result
+            case Failure() if frame.id == number:
+                raise Refusal(frame)
+            case Goodbye():
+                raise Refusal(Failure(number, frame.code or wire.Code.UNAVAILABLE, frame.text))
+            case _:
+                # Nothing else is sent before log-in; what a later version may send is passed over.
+                continue

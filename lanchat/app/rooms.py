@@ -1,0 +1,305 @@
+"""Rooms and lines as people see them, made from the local copy, the outbox and what the server told of members.
+
+Works the same while the server is away. `RoomBook` holds a state per room that was looked at: what is folded in, who
+received what, and one's own refused messages. How many messages are unread is nowhere kept: it follows from the room's
+records and the reading position, whichever of the two comes first.
+"""
+
+import itertools
+from collections.abc import Iterable
+from heapq import merge
+
+import msgspec
+from msgspec.structs import replace
+
+from lanchat.app.api import Line, Person, Reaction, RoomView
+from lanchat.app.error_texts import known_code
+from lanchat.core.core import ClientCore, message_id
+from lanchat.core.people.directory import USERS_MAX
+from lanchat.core.ports import LocalStore, OutboxItem
+from lanchat.core.view.fold import Folded, RoomFold, is_shown
+from lanchat.protocol.codes import Code, PresenceState, RoomKind
+from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.text.names import inert, name_key
+from lanchat.protocol.wire import MemberCursor, Room, User
+
+# More than people read; counting on would read the whole room at each start.
+UNREAD_MAX = 1000
+# One's own refused messages stay on the screen for as long as this process runs.
+REFUSED_MAX = 100
+_REPLY_CHARACTERS = 200
+
+
+class RoomState(msgspec.Struct):
+    """What is known of one room beside its records. `cursors`: user to (received, read), None until they were asked
+    for. `members`: user ids, None until they were asked for."""
+
+    fold: RoomFold
+    last: Folded | None
+    cursors: dict[int, tuple[int, int]] | None = None
+    members: tuple[int, ...] | None = None
+    refused: dict[str, Line] = {}
+
+
+class RoomBook:
+    """Event loop's thread only. Raises LocalStoreError."""
+
+    def __init__(self, core: ClientCore, store: LocalStore, me: int) -> None:
+        self.me = me
+        self._core = core
+        self._store = store
+        self._states: dict[int, RoomState] = {}
+        self._watched: set[int] = set()
+        # One's own messages for which the server has no room: why, as code and in words.
+        self.waits: dict[MessageKey, tuple[Code, str]] = {}
+
+    def state(self, room: int) -> RoomState:
+        """Of a room; read from the local copy the first time."""
+        state = self._states.get(room)
+        if state is None:
+            fold = RoomFold(room, self._store, self._core.authors, self.me)
+            newest = fold.below(0, 1)
+            state = self._states[room] = RoomState(fold, newest[-1] if newest else None)
+        return state
+
+    def forget(self, room: int) -> None:
+        """The user is no longer in it."""
+        self._states.pop(room, None)
+        self._watched.discard(room)
+
+    def watch(self, room: int) -> None:
+        """Somebody looks at this room: history that arrives is told line by line."""
+        self._watched.add(room)
+
+    def is_watched(self, room: int) -> bool:
+        return room in self._watched
+
+    def known(self, room: int) -> RoomState | None:
+        """The state of a room that was looked at before."""
+        return self._states.get(room)
+
+    def looked_at(self) -> Iterable[int]:
+        return list(self._states)
+
+    # --- What comes -----------------------------------------------------------------------------------------------
+
+    def note(self, room: int, records: Iterable[Record]) -> None:
+        """New records of a room, stored."""
+        state = self.state(room)
+        state.fold.note(records)
+        # What was read ahead for a command is not fresh any more, but it is no less new.
+        newest = state.fold.newest()
+        if newest is not None and (state.last is None or newest.seq >= state.last.seq):
+            state.last = newest
+
+    def unread(self, room: int) -> int:
+        """Texts by others above what this user has read, here or on any device."""
+        return self.state(room).fold.unread(self._core.read_up_to(room), UNREAD_MAX)
+
+    def misses_unread(self, room: int) -> bool:
+        """Whether more may be unread below what is stored here: on a device that is new to a room or to the account."""
+        known, span = self._core.directory.rooms.get(room), self._store.span(room)
+        if known is None or span is None:
+            return False
+        read = max(self._core.read_up_to(room), known.first_seq - 1)
+        return span.base > read and self.unread(room) < UNREAD_MAX
+
+    def cursors_told(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
+        """How far members are; kept once the whole list was asked for."""
+        state = self.state(room)
+        if all_of_them:
+            state.cursors = {}
+        if state.cursors is None:
+            return
+        for cursor in cursors:
+            if cursor.user not in state.cursors and len(state.cursors) >= USERS_MAX:
+                continue
+            received, read = state.cursors.get(cursor.user, (0, 0))
+            state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
+
+    def members_changed(self, room: int, joined: Iterable[int], left: Iterable[int]) -> None:
+        state = self._states.get(room)
+        if state is None:
+            return
+        gone = set(left)
+        if state.members is not None:
+            stayed = (user for user in state.members if user not in gone)
+            state.members = tuple(itertools.islice(dict.fromkeys([*stayed, *joined]), USERS_MAX))
+        for user in gone:
+            (state.cursors or {}).pop(user, None)
+
+    def refused(self, key: MessageKey, item: OutboxItem | None, code: int) -> None:
+        """One's own message was refused; a text stays on the screen."""
+        if item is not None and is_shown(decode(item).kind):
+            refused = self.state(key.room).refused
+            refused[message_id(key)] = replace(self.waiting_line(item), refused=known_code(code))
+            if len(refused) > REFUSED_MAX:
+                del refused[next(iter(refused))]
+
+    # --- Rooms and people -------------------------------------------------------------------------------------------
+
+    def view(self, room: Room) -> RoomView:
+        """A room for lists. Rooms that the user is not in have no history here."""
+        view = RoomView(
+            room.id,
+            inert(room.name),
+            self.title(room),
+            room.kind,
+            room.history,
+            room.joined,
+            room.members,
+            room.partner,
+            head=0,
+            unread=0,
+            read=self._core.read_up_to(room.id),
+            archived=room.archived,
+            mine=room.creator == self.me,
+            general=room.joined and room.creator == 0 and room.kind is RoomKind.PUBLIC,
+            alike=self._core.directory.is_alike_room(room),
+        )
+        if not room.joined:
+            return view
+        state = self.state(room.id)
+        view = replace(view, head=self._core.cursor(room.id), unread=self.unread(room.id))
+        last = state.last
+        if last is None:
+            return view
+        return replace(view, last_text=last.text, last_author=self.display_name(last), last_time=last.stored_ms / 1000)
+
+    def title(self, room: Room) -> str:
+        """What people call it; a direct room as the partner, one of several of a name with its number."""
+        if room.kind is not RoomKind.DIRECT:
+            # With a sign of what marks such names it would look like a marked one.
+            marked = "(#" in room.name or self._core.directory.is_alike_room(room)
+            return numbered(room.name, room.id) if marked else inert(room.name)
+        partner = self._core.directory.users.get(room.partner)
+        return self._shown(partner) if partner is not None else f"@{room.partner}"
+
+    def person(self, user: User, *, connected: bool) -> Person:
+        state = user.state if connected else PresenceState.OFFLINE
+        return Person(user.id, inert(user.name), self._shown(user), state, user.last_seen_ms / 1000, user.role)
+
+    def _shown(self, user: User) -> str:
+        return self._marked(user.display_name, user.id, user.name)
+
+    def _marked(self, display_name: str, user: int, user_name: str) -> str:
+        """The name that people see; with the user name, when somebody else has that name."""
+        shown = display_name or user_name
+        if self._core.directory.is_alike(shown, user, user_name):
+            return f"{inert(shown)} (@{inert(user_name)})"
+        return inert(shown)
+
+    def rooms_named(self, name: str) -> list[Room]:
+        """Those with a name, with or without `#`, or with a number; of rooms that this user is in when there are any.
+        A private room may be named as any other: whoever makes one is not told of others' private rooms."""
+        wanted = name_key(name.removeprefix("#").strip())
+        rooms = (room for room in self._core.directory.rooms.values() if room.kind is not RoomKind.DIRECT)
+        found = [room for room in rooms if name_key(room.name) == wanted or str(room.id) == wanted]
+        return [room for room in found if room.joined] or found
+
+    def find_user(self, name: str) -> User | None:
+        """By the log-in name, with or without `@`."""
+        wanted = name_key(name.removeprefix("@").strip())
+        return next((user for user in self._core.directory.users.values() if name_key(user.name) == wanted), None)
+
+    def direct_room(self, partner: int) -> Room | None:
+        rooms = self._core.directory.rooms.values()
+        return next((room for room in rooms if room.kind is RoomKind.DIRECT and room.partner == partner), None)
+
+    def display_name(self, folded: Folded) -> str:
+        """The name of today; of somebody who is gone, the name in the certificate."""
+        user = self._core.directory.users.get(folded.author.user)
+        if user is not None:
+            return self._shown(user)
+        author = folded.author
+        return self._marked(author.display_name, author.user, author.user_name)
+
+    # --- Lines ----------------------------------------------------------------------------------------------------
+
+    def line(self, room: int, folded: Folded) -> Line:
+        """A stored text."""
+        user = self._core.directory.users.get(folded.author.user)
+        line = Line(
+            message_id(folded.header.key),
+            room,
+            folded.seq,
+            folded.author.user,
+            inert(user.name if user is not None else folded.author.user_name),
+            self.display_name(folded),
+            folded.author.user == self.me,
+            folded.text,
+            folded.header.sent_ms / 1000,
+            folded.stored_ms / 1000,
+            edited=folded.edited,
+            deleted=folded.deleted,
+            reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
+        )
+        return self._with_receipts(self._with_reply(line, folded.header))
+
+    def _with_reply(self, line: Line, header: Header) -> Line:
+        if header.kind is not Kind.TEXT or not header.ref:
+            return line
+        target = self.state(line.room).fold.folded(header.ref)
+        if target is None:
+            return replace(line, reply_to=header.ref)
+        text = target.text[:_REPLY_CHARACTERS]
+        return replace(line, reply_to=header.ref, reply_text=text, reply_author=self.display_name(target))
+
+    def _with_receipts(self, line: Line) -> Line:
+        room = self._core.directory.rooms.get(line.room)
+        others = max(0, room.members - 1) if room is not None else 0
+        cursors = self.state(line.room).cursors
+        if not cursors or line.seq is None:
+            return replace(line, members=others)
+        places = [place for user, place in cursors.items() if user != line.author]
+        received = sum(1 for place in places if place[0] >= line.seq)
+        read = sum(1 for place in places if place[1] >= line.seq)
+        return replace(line, members=others, received=received, read=read)
+
+    def waiting_line(self, item: OutboxItem, seq: int | None = None) -> Line:
+        """One's own text that is not in the local copy of the log yet."""
+        header = decode(item)
+        me = self._core.directory.users.get(self.me)
+        name, shown = (inert(me.name), self._shown(me)) if me is not None else ("", "")
+        line = Line(
+            message_id(item.key),
+            item.key.room,
+            seq,
+            self.me,
+            name,
+            shown,
+            mine=True,
+            text=item.message.body.decode(),
+            sent_at=header.sent_ms / 1000,
+            stored_at=0.0,
+            waits=self.waits[item.key][1] if seq is None and item.key in self.waits else "",
+        )
+        return self._with_receipts(self._with_reply(line, header))
+
+    def not_here_yet(self, room: int) -> list[Line]:
+        """One's own texts that are refused, wait, or are stored while their record is on its way."""
+        state = self.state(room)
+        stored = {item.key: (item, seq) for item, seq in self._core.stored_unseen(room)}
+        items = {item.key: item for item in self._store.outgoing() if item.key.room == room}
+        waiting = [self.waiting_line(item) for key, item in items.items() if key not in stored and _is_text(item)]
+        fresh = [self.waiting_line(item, seq) for item, seq in stored.values() if _is_text(item)]
+        cursor = self._core.cursor(room)
+        return [
+            *(line for line in fresh if line.seq is not None and line.seq > cursor),
+            *merge(state.refused.values(), waiting, key=lambda line: line.sent_at),
+        ]
+
+
+def numbered(name: str, number: int) -> str:
+    """A room's name and number; commands take the number."""
+    return f"{inert(name)} (#{number})"
+
+
+def decode(item: OutboxItem) -> Header:
+    header: Header = decode_header_untrusted(item.message.header)
+    return header
+
+
+def _is_text(item: OutboxItem) -> bool:
+    return is_shown(decode(item).kind)

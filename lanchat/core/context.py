@@ -1,0 +1,62 @@
+"""What the parts of a core share: the time, what is to be sent, what happened, and the requests under way."""
+
+from typing import Any
+
+from lanchat.core.config import ClientConfig
+from lanchat.core.events import Event, LocalTrouble, Output, Path
+from lanchat.core.ports import LocalStoreError
+from lanchat.core.session.requests import Handler, Requests
+from lanchat.protocol.wire import AfterLogin
+
+
+class Desk:
+    """`now` is the time of the last call from outside, `unsettled` whether there was one since the last settling.
+    `store_retry_at`: the local copy could not be written and is
+    left alone until then; None when all is well."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.now = 0.0
+        self.unsettled = False
+        self.requests = Requests(config.request_timeout)
+        self.store_retry_at: float | None = None
+        self._store_retry = config.store_retry
+        self._outputs: list[Output] = []
+        self._events: list[Event] = []
+
+    def at(self, now: float) -> None:
+        """Something comes from outside."""
+        self.now = now
+        self.unsettled = True
+
+    def send(self, path: Path, frame: Any) -> None:
+        self._outputs.append(Output(path, frame))
+
+    def put(self, outputs: list[Output]) -> None:
+        self._outputs.extend(outputs)
+
+    def ask(self, operation: AfterLogin, handler: Handler) -> int:
+        """Send a request; `handler` is called exactly once, with None when no answer comes."""
+        number, output = self.requests.ask(operation, handler, self.now)
+        self._outputs.append(output)
+        return number
+
+    def tell(self, event: Event) -> None:
+        self._events.append(event)
+
+    def trouble(self, error: LocalStoreError) -> None:
+        """The local copy failed: say it once, try again soon."""
+        if self.store_retry_at is None:
+            self.tell(LocalTrouble(str(error)))
+        self.store_retry_at = self.now + self._store_retry
+
+    @property
+    def store_rests(self) -> bool:
+        return self.store_retry_at is not None and self.now < self.store_retry_at
+
+    def take_outputs(self) -> list[Output]:
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events

@@ -1,0 +1,712 @@
+"""The client core: everything a client decides, without I/O, clock or randomness.
+
+The shell (lanchat/transport, or a simulator) drives it:
+
+    start(now)                          begin; `ReconnectDue` says when to connect
+    opened / connected / disconnected   how the connection fares; `connected` takes the server's LoggedIn
+    cut_off(now)                        the connection's own address is gone; `SearchDue` says when to make a second one
+    receive(frame, path, now)           each decoded frame after log-in; raises ProtocolError: a datagram is then
+                                        dropped, a TLS connection closed
+    timer() / handle_timer(now)         when it wants to be called, and the call
+    take_outputs() / take_events()      what to send and what happened; also settle what `receive` brought
+
+`receive` only takes in; storing, asking and sending are done when outputs or events are taken. So the shell feeds all
+datagrams that are there, then takes once: one transaction and one signature check for all of them.
+
+A trouble with the local store never loses anything: the room stays where it was, `LocalTrouble` says so once, and it
+is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
+
+The parts: link.py (connection, UDP, silence, tries), rooms/room_set.py with room.py, chain.py, heads.py and repair.py
+(receiving), composer.py and outbox.py (sending), certificates.py and authors.py (who signed), directory.py and
+receipts.py (rooms, people, how far everybody is), core/context.py (what the parts share).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from lanchat.core.config import ClientConfig
+from lanchat.core.context import Desk
+from lanchat.core.events import (
+    Answered,
+    CertificateRenewed,
+    ConnectionGivenUp,
+    CursorsChanged,
+    Event,
+    KeysChanged,
+    MembersChanged,
+    MessagesWait,
+    Output,
+    Path,
+    ReconnectDue,
+    RecordsStored,
+    RoomRemoved,
+    RoomUpdated,
+    SearchDue,
+    StateMoved,
+    Stop,
+    UsersChanged,
+)
+from lanchat.core.people.authors import Authors
+from lanchat.core.people.certificates import CertificateQuestions
+from lanchat.core.people.directory import USERS_MAX, Directory
+from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
+from lanchat.core.rooms.deleted import GoneRooms
+from lanchat.core.rooms.delivery import Told
+from lanchat.core.rooms.room import RoomContext
+from lanchat.core.rooms.room_set import RoomSet
+from lanchat.core.session.composer import Composer
+from lanchat.core.session.link import Due, Link
+from lanchat.core.session.outbox import Outbox, Run, StoredItem
+from lanchat.core.session.pages import Pages
+from lanchat.core.session.receipts import Receipts
+from lanchat.core.session.requests import Answer
+from lanchat.core.session.states import LinkState, Move, Reason
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import Limits
+from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.protocol.log.records import Head, check_head
+
+# The refusals after which a client must not come back by itself.
+_FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.Code.DEVICE_REVOKED, wire.Code.VERSION))
+
+
+class LogIdentity(msgspec.Struct, frozen=True):
+    """Which log this is; `epoch` is the server's present one, told at each connection."""
+
+    log_id: bytes
+    epoch: int
+    log_key: bytes
+
+
+class ClientCore:
+    """One device of one user at one log, over all connections of one process. Raises LocalStoreError on creation."""
+
+    def __init__(
+        self,
+        *,
+        config: ClientConfig,
+        identity: LogIdentity,
+        device_key: Ed25519PrivateKey,
+        user: int,
+        store: LocalStore,
+        random: Callable[[], float],
+        run: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.config = config
+        self.identity = identity
+        self.user = user
+        self.run = run
+        self.limits = Limits()
+        # What was dropped, by reason.
+        self.counters: Counter[str] = Counter()
+        self.directory = Directory(store)
+        self.authors = Authors(identity.log_id, identity.log_key, store)
+        self._store = store
+        self._random = random
+        self._now_ms = now_ms
+        self._desk = Desk(config)
+        self._link = Link(config, random)
+        self._composer = Composer(device_key, run, identity.log_id, store)
+        self._outbox = Outbox(config, store, self.limits)
+        self._receipts = Receipts(config, random)
+        self._certificates = CertificateQuestions(self._desk, self.authors)
+        self._rooms = RoomSet(
+            config,
+            self._desk,
+            self.authors,
+            Told(identity.log_id, store, list(self.directory.rooms)),
+            self._note_stored,
+            self._receipts.received,
+            self._not_subscribed,
+        )
+        for room, read in self.directory.marks.items():
+            self._receipts.read(room, read)
+        self._gone = GoneRooms(self._desk, store, self._room_deleted)
+        # Rooms as they were when they went from the list, until it is known whether they were deleted.
+        self._last_seen: dict[int, wire.Room] = {}
+        self._adopt_at: float | None = None
+        self._save_marks_at: float | None = None
+        self._fresh_session = True
+        self._people_told = False
+        # Rooms that the server told of in this session.
+        self._listed: set[int] = set()
+        self._listing = False
+        self._renew_at: float | None = None
+        self._renewing = False
+        self._end_reason = Reason.LOST
+        self._handlers = self._table()
+        self._composer.read_store(list(self.directory.rooms))
+
+    def _table(self) -> dict[type, Callable[[Any], None]]:
+        """What a frame means; Pong alone is handled before."""
+        return {
+            wire.Records: self._rooms.take_records,
+            wire.Heads: self._rooms.take_heads,
+            wire.Lagging: lambda frame: self._rooms.take_lagging(),
+            wire.Decided: self._on_decided,
+            wire.Expect: self._on_expect,
+            wire.Busy: self._on_busy,
+            wire.RoomCursors: self._on_room_cursors,
+            wire.Users: lambda frame: self._take_users(frame.users),
+            wire.RoomChanged: lambda frame: self._take_room(frame.room),
+            wire.RoomGone: self._on_room_gone,
+            wire.RoomsDeleted: self._on_rooms_deleted,
+            wire.MembersChanged: self._on_members_changed,
+            # For traffic between peers; a client that only knows the server has no use for it.
+            wire.RoomKey: lambda frame: None,
+            wire.SessionKeys: self._on_session_keys,
+            wire.NewCertificate: self._on_new_certificate,
+            wire.Goodbye: self._on_goodbye,
+            wire.Response: lambda frame: self._on_answer(frame.id, frame.result),
+            wire.Failure: lambda frame: self._on_answer(frame.id, frame),
+        }
+
+    # --- The connection -------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> LinkState:
+        return self._link.state
+
+    @property
+    def in_session(self) -> bool:
+        return self._link.up
+
+    @property
+    def silent(self) -> bool:
+        """The server was asked for a sign of life and gave none yet: another connection to it is better than this."""
+        return self._link.silent
+
+    @property
+    def udp_open(self) -> bool:
+        return self._link.udp_open
+
+    @property
+    def device(self) -> bytes:
+        return self._composer.device
+
+    def start(self, now: float) -> None:
+        """Begin to connect (again, after a refusal)."""
+        self._desk.at(now)
+        self._link.start(now)
+        self._tell_state()
+
+    def opened(self, now: float) -> None:
+        """The server proved its identity; log-in is under way."""
+        self._desk.at(now)
+        self._link.opened()
+        self._tell_state()
+
+    def connected(
+        self,
+        session: wire.LoggedIn,
+        now: float,
+        *,
+        epoch: int | None = None,
+        limits: Limits | None = None,
+        use_udp: bool = True,
+    ) -> None:
+        """Logged in. `epoch` and `limits` are those of this connection's Welcome."""
+        self._desk.at(now)
+        if epoch is not None:
+            self.identity = replace(self.identity, epoch=epoch)
+        self.limits = limits if limits is not None else self.limits
+        self._link.logged_in(now, use_udp)
+        self._tell_state()
+        self._end_reason = Reason.LOST
+        self._outbox.set_limits(self.limits)
+        self._outbox.reconnected(now)
+        self._adopt_at = now
+        self._fresh_session = True
+        self._people_told = False
+        self._certificates.begin_session()
+        self._take_keys(session.keys)
+        self._on_new_certificate(wire.NewCertificate(session.certificate))
+        self._take_users([session.user])
+        self._take_session_rooms(session.rooms, session.next)
+
+    def disconnected(self, now: float, reason: Reason | None = None, detail: str = "") -> None:
+        """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
+        self._desk.at(now)
+        if reason is None:
+            reason = self._end_reason if self._link.up else Reason.NO_ANSWER
+        self._end_session()
+        if self._link.state is LinkState.REFUSED:
+            return
+        self._link.lost(now, reason, detail)
+        self._tell_state()
+
+    def cut_off(self, now: float) -> None:
+        """This computer no longer has the address that the connection uses; `SearchDue` follows."""
+        self._desk.at(now)
+        self._desk.put(self._link.cut_off(now))
+
+    def refused(self, now: float, detail: str = "", code: int = 0) -> None:
+        """The server refuses this device for good."""
+        self._desk.at(now)
+        self._end_session()
+        self._link.refused(detail, code)
+        self._tell_state()
+
+    def _end_session(self) -> None:
+        self._rooms.clear()
+        self._gone.end_session()
+        self._desk.requests.abandon()
+        self._desk.take_outputs()
+        self._certificates.begin_session()
+        self._renew_at = None
+        self._adopt_at = None
+
+    def _give_up(self, reason: Reason) -> None:
+        self.disconnected(self._desk.now, reason)
+        self._desk.tell(ConnectionGivenUp())
+
+    def _not_subscribed(self) -> None:
+        self._give_up(Reason.LOST)
+
+    def _tell_state(self) -> None:
+        link = self._link
+        self._desk.tell(StateMoved(link.state, link.reason, link.detail, link.retry_at, link.code))
+
+    def _on_goodbye(self, frame: wire.Goodbye) -> None:
+        if frame.code in _FINAL:
+            self.refused(self._desk.now, code=frame.code)
+            self._desk.tell(ConnectionGivenUp())
+        elif not frame.code:
+            self._end_reason = Reason.STOPPING
+
+    # --- Receiving ------------------------------------------------------------------------------------------------
+
+    def receive(self, frame: Any, path: Path, now: float) -> None:
+        """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
+        it stands. What comes without a session is dropped."""
+        self._desk.at(now)
+        if not self._link.up:
+            self.drop("frame without session")
+            return
+        if self._link.heard(now, path):
+            self._outbox.hurry(now)
+            self._rooms.hurry(now)
+        if not isinstance(frame, wire.Pong):
+            self._handlers[type(frame)](frame)
+        elif self._link.ponged(path):
+            self._desk.put([self._link.ping()])
+
+    def drop(self, reason: str) -> None:
+        """The shell dropped a datagram."""
+        self.counters[reason] += 1
+
+    def _check_head(self, head: Head) -> bool:
+        if head.epoch != self.identity.epoch:
+            self.drop("head of another epoch")
+            return False
+        try:
+            check_head(self.identity.log_key, self.identity.log_id, head)
+        except ProtocolError:
+            self.drop("head not signed")
+            return False
+        return True
+
+    def _on_answer(self, number: int, answer: Answer) -> None:
+        if not self._desk.requests.answered(number, answer):
+            self.drop("answer without question")
+
+    # --- Rooms and people -----------------------------------------------------------------------------------------
+
+    def _take_session_rooms(self, rooms: Sequence[wire.Room], after: bytes) -> None:
+        """Those that log-in told; when there are more pages, the rooms that were left meanwhile show at the end."""
+        self._receipts.forget_told()
+        self._last_seen.clear()
+        self._listed = {room.id for room in rooms}
+        if not after:
+            self._drop_unlisted()
+        for room in rooms:
+            self._take_room(room)
+        self._listing = bool(after)
+        if after:
+            ask, note = self._desk.ask, self._note_session_rooms
+            # What breaks the protocol ends the session with that reason, not with a list that did not come.
+            Pages(wire.ListRooms(after), ask, note, self._rest_listed, broken=lambda: None).begin()
+
+    def _note_session_rooms(self, answer: Answer) -> None:
+        """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
+        for room in answer.rooms if isinstance(answer, wire.RoomList) else ():
+            self._take_room(room)
+
+    def _rest_listed(self, answer: Answer) -> None:
+        if isinstance(answer, wire.RoomList):
+            self._listing = False
+            self._drop_unlisted()
+        elif self._link.up:
+            # Without its rooms a session is none.
+            self._give_up(Reason.LOST)
+
+    def _drop_unlisted(self) -> None:
+        unlisted = self.directory.drop_unlisted(self._listed)
+        for gone in unlisted:
+            self._last_seen[gone.id] = gone
+            self._rooms.leave(gone.id)
+            self._desk.tell(RoomRemoved(gone.id))
+        self._tell_retitled()
+        self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
+
+    def _take_room(self, room: wire.Room) -> None:
+        self.directory.put_room(room)
+        self._listed.add(room.id)
+        self._desk.tell(RoomUpdated(room))
+        self._tell_retitled()
+        if room.joined:
+            self._receipts.told(room)
+            self._rooms.want(room)
+        else:
+            self._rooms.leave(room.id)
+
+    def _on_room_gone(self, frame: wire.RoomGone) -> None:
+        self._rooms.leave(frame.room)
+        if self.directory.drop_room(frame.room):
+            self._desk.tell(RoomRemoved(frame.room))
+            self._tell_retitled()
+
+    def _tell_retitled(self) -> None:
+        for room in self.directory.take_retitled():
+            self._desk.tell(RoomUpdated(room))
+
+    def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
+        for room in frame.rooms:
+            known = self.directory.rooms.get(room)
+            if known is not None and known.joined:
+                self._room_deleted(room)
+            elif known is not None:
+                # A copy from an earlier membership is asked about in the next session.
+                self.directory.drop_room(room)
+                self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+                self._tell_retitled()
+
+    def _room_deleted(self, room: int) -> None:
+        known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)
+        self._rooms.leave(room)
+        self.directory.drop_room(room)
+        self._gone.erase(room)
+        self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+        self._tell_retitled()
+
+    def _note(self, answer: Answer) -> None:
+        """What an answer to the shell tells of rooms and people. Here and not in the shell, which would come to it
+        later than to an event that followed, and hold the older of the two for the newer."""
+        match answer:
+            case wire.RoomResult():
+                self._take_other_rooms([answer.room])
+            case wire.RoomList():
+                self._take_other_rooms(answer.rooms)
+            case wire.UserList():
+                self._take_everybody(answer.users)
+
+    def _take_other_rooms(self, rooms: Sequence[wire.Room]) -> None:
+        """What is known already is not told again."""
+        for room in rooms:
+            if self.directory.rooms.get(room.id) != room:
+                self._take_room(room)
+
+    def _take_everybody(self, users: Sequence[wire.User]) -> None:
+        """All of them once per session: whoever watches holds everybody for absent since the last one ended."""
+        known = self.directory.users if self._people_told else {}
+        self._people_told = True
+        self._take_users([user for user in users if known.get(user.id) != user])
+
+    def _take_users(self, users: Sequence[wire.User]) -> None:
+        self.directory.put_users(users)
+        self._desk.tell(UsersChanged(tuple(users)))
+
+    def _on_members_changed(self, frame: wire.MembersChanged) -> None:
+        room = self.directory.rooms.get(frame.room)
+        if room is not None:
+            count = min(max(0, room.members + len(frame.joined) - len(frame.left)), USERS_MAX)
+            self.directory.put_room(msgspec.structs.replace(room, members=count))
+        self._desk.tell(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
+
+    def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
+        self._desk.tell(CursorsChanged(frame.room, tuple(frame.cursors)))
+
+    def cursor(self, room: int) -> int:
+        """The last stored number of a room, also while the server is away. Raises LocalStoreError."""
+        receiver = self._rooms.get(room)
+        if receiver is not None:
+            return receiver.cursor
+        span = self._store.span(room)
+        return span.cursor if span is not None else 0
+
+    def stopped(self, room: int) -> Stop | None:
+        """Why a room takes nothing in this session, when it does not."""
+        receiver = self._rooms.get(room)
+        return receiver.stop if receiver is not None else None
+
+    def fetch_older(self, room: int, now: float) -> bool:
+        """Ask for the page below what is stored; `OlderStored` follows (also when one is under way already). False when
+        there is nothing below or no session."""
+        self._desk.at(now)
+        return self._rooms.fetch_older(room)
+
+    # --- Keys and certificates ------------------------------------------------------------------------------------
+
+    def _on_session_keys(self, frame: wire.SessionKeys) -> None:
+        self._take_keys(frame)
+        self._link.probe(self._desk.now)
+
+    def _take_keys(self, session_keys: wire.SessionKeys) -> None:
+        lifetime = session_keys.lifetime_ms / 1000 * self.config.renew_part
+        # Keys that are said to end at once would be renewed without end.
+        self._renew_at = self._desk.now + max(lifetime, self.config.renew_retry)
+        self._desk.tell(KeysChanged(session_keys))
+
+    def renew(self, now: float) -> None:
+        """Ask for fresh keys now: the shell has nearly used up the packets of these. Once is enough."""
+        self._desk.at(now)
+        if self._link.up and not self._renewing:
+            self._renewing = True
+            self._desk.ask(wire.Renew(), self._on_renewed)
+
+    def _on_renewed(self, answer: Answer) -> None:
+        self._renewing = False
+        if not isinstance(answer, wire.Done):
+            self._renew_at = self._desk.now + self.config.renew_retry
+
+    def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
+        """This device's own, which the profile keeps when it is news."""
+        if self.authors.learn_own_untrusted(self.device, frame.certificate):
+            self._desk.tell(CertificateRenewed(frame.certificate))
+
+    def want_certificates(self, devices: Sequence[bytes], now: float) -> None:
+        """The shell will show something that these devices signed."""
+        self._desk.at(now)
+        if self._link.up:
+            self._certificates.want(devices)
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        return self._link.up and self._certificates.any_open
+
+    def awaits_certificates(self, devices: Sequence[bytes]) -> bool:
+        """Whether the server is still being asked whose some of these are; then `CertificatesLearned` follows."""
+        return self._certificates.open_for(devices)
+
+    # --- Sending --------------------------------------------------------------------------------------------------
+
+    def send(self, room: int, kind: Kind, body: str, ref: int, now: float) -> OutboxItem:
+        """Sign a message and keep it; it goes out as soon as it can. Raises ProtocolError for a body that breaks the
+        limits, LocalStoreError when it cannot be kept: then nothing was sent and no number used."""
+        self._desk.at(now)
+        item = self._composer.compose(room, kind, body, ref, self._now_ms())
+        self._outbox.add(item, now)
+        return item
+
+    def waiting(self, room: int) -> list[OutboxItem]:
+        """Messages of this profile that are not decided, as far as this process has taken them up."""
+        return self._outbox.waiting(room)
+
+    def stored_unseen(self, room: int) -> list[StoredItem]:
+        """Messages that have their number while the record is not here yet."""
+        return self._outbox.stored(room)
+
+    @property
+    def awaits_records(self) -> bool:
+        """Whether acknowledged messages are still to come back as records."""
+        return self._outbox.awaits_records
+
+    def mark_read(self, room: int, seq: int, now: float) -> None:
+        """The person saw everything up to `seq`. Kept for the next start by `save_marks`, or a little later."""
+        self._desk.at(now)
+        self._receipts.read(room, seq)
+        if self.directory.mark(room, seq) and self._save_marks_at is None:
+            self._save_marks_at = now + self.config.marks_after
+
+    def read_up_to(self, room: int) -> int:
+        return self._receipts.read_up_to(room)
+
+    def save_marks(self) -> None:
+        """Write what was read to the local copy now. Raises LocalStoreError."""
+        self._save_marks_at = None
+        self.directory.save_marks()
+
+    def set_activity(self, state: wire.PresenceState, now: float) -> None:
+        """At the computer, or not."""
+        self._desk.at(now)
+        if self._link.up:
+            self._desk.send(Path.TLS, wire.Activity(state))
+
+    def _on_decided(self, frame: wire.Decided) -> None:
+        for receipt in frame.receipts:
+            event = self._outbox.decided(receipt)
+            if event is not None:
+                self._desk.tell(event)
+
+    def _on_expect(self, frame: wire.Expect) -> None:
+        self._outbox.expected(Run(frame.room, frame.device, frame.run), frame.n, self._desk.now)
+
+    def _on_busy(self, frame: wire.Busy) -> None:
+        wait = min(frame.retry_ms / 1000, self.config.room_longest if frame.code else self.config.busy_longest)
+        until = self._desk.now + wait * (1 + 0.25 * self._random())
+        if not frame.code:
+            self._outbox.busy(frame.not_taken, until)
+            return
+        keys = self._outbox.put_off(frame.not_taken, until)
+        if keys:
+            self._desk.tell(MessagesWait(tuple(keys), frame.code, frame.retry_ms / 1000))
+
+    # --- Requests of the shell --------------------------------------------------------------------------------------
+
+    def request(self, operation: wire.AfterLogin, now: float) -> int | None:
+        """Send a request of the shell; `Answered` with this number follows, after what the answer tells of rooms and
+        people was taken in: a list as a whole, however many pages it took. None without a session."""
+        self._desk.at(now)
+        if not self._link.up:
+            return None
+        number = 0
+
+        def answered(answer: Answer) -> None:
+            self._desk.tell(Answered(number, answer))
+
+        number = Pages(operation, self._desk.ask, self._note, answered).begin()
+        return number
+
+    # --- Settling -------------------------------------------------------------------------------------------------
+
+    def take_outputs(self) -> list[Output]:
+        """What to send, in order."""
+        self._settle()
+        outputs = self._desk.take_outputs()
+        for output in outputs:
+            self._link.sent(output.path, self._desk.now)
+        return outputs
+
+    def take_events(self) -> list[Event]:
+        """What happened, in order."""
+        self._settle()
+        return self._desk.take_events()
+
+    def _settle(self) -> None:
+        """Once after everything that came from outside; what follows from it needs no second look."""
+        if not self._desk.unsettled:
+            return
+        self._desk.unsettled = False
+        if not self._link.up:
+            return
+        now = self._desk.now
+        if not self._desk.store_rests:
+            self._settle_store()
+        self._rooms.ask(Path.UDP if self._link.udp_open else Path.TLS)
+        self._certificates.ask()
+        self._judge()
+        self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
+        if self._outbox.take_doubt() or self._rooms.take_doubt():
+            self._desk.put(self._link.doubt(now))
+        cursors = self._receipts.take_due(now)
+        if cursors:
+            self._desk.send(Path.TLS, wire.Cursors(cursors))
+
+    def _settle_store(self) -> None:
+        """Everything that needs the local copy."""
+        context = RoomContext(self.identity.log_id, self.config, self._store, self._random, self._check_head)
+        try:
+            self._rooms.subscribe(context)
+            self._adopt()
+            self._rooms.settle()
+            self._outbox.clean_up()
+            self._gone.settle(self._rooms_in())
+            self.directory.save()
+            self.authors.save()
+        except LocalStoreError as error:
+            self._desk.trouble(error)
+        else:
+            self._desk.store_retry_at = None
+
+    def _adopt(self) -> None:
+        """Messages that other processes of this profile left behind. At the start of a session all of them, so that
+        they come before what is written now; later those whose own process had its chance. Raises LocalStoreError."""
+        now = self._desk.now
+        if self._adopt_at is None or now < self._adopt_at:
+            return
+        self._outbox.adopt(self._store.outgoing(), self.run, now, at_once=self._fresh_session)
+        self._adopt_at = now + self.config.adopt_every
+        self._fresh_session = False
+
+    def _rooms_in(self) -> set[int]:
+        return {room.id for room in self.directory.rooms.values() if room.joined}
+
+    def _note_stored(self, event: RecordsStored) -> None:
+        for held in event.held:
+            self._composer.saw(held.header)
+            known = self._outbox.seen(held.header.key, held.record.seq)
+            if known is not None:
+                self._desk.tell(known)
+        self._certificates.want([held.header.device for held in event.held])
+
+    def _judge(self) -> None:
+        """How the session is doing, worst first."""
+        move, reason = self._judgement()
+        if move is not None and self._link.settled(move, reason):
+            self._tell_state()
+
+    def _judgement(self) -> tuple[Move | None, Reason]:
+        stops = self._rooms.stops()
+        if Stop.FORKED in stops:
+            return Move.FORK, Reason.OTHER_HISTORY
+        if stops:
+            return Move.SERVER_BEHIND, Reason.SHORTER_HISTORY
+        if self._rooms.lagging():
+            return Move.LAGGED, Reason.OVERTAXED
+        if self._rooms.all_live() and not self._listing and not self._gone.asking:
+            return Move.COMPLETE, Reason.NONE
+        return None, Reason.NONE
+
+    # --- Time -----------------------------------------------------------------------------------------------------
+
+    def timer(self) -> float | None:
+        """When `handle_timer` is due; None: never, unless something else happens."""
+        times = [self._link.timer(), self._save_marks_at]
+        if self._link.up:
+            desk = self._desk
+            times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
+            store_works = desk.store_retry_at is None
+            times += [self._adopt_at, self._gone.timer()] if store_works else [desk.store_retry_at]
+            times.append(self._outbox.timer(desk.now, self._rooms.held()))
+        return min((when for when in times if when is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Everything that is due by `now`."""
+        self._desk.at(now)
+        before = self._link.state
+        outputs, due = self._link.handle_timer(now)
+        self._desk.put(outputs)
+        if self._link.state is not before:
+            self._tell_state()
+        if due is Due.RECONNECT:
+            self._desk.tell(ReconnectDue())
+        elif due is Due.SEARCH:
+            self._desk.tell(SearchDue())
+        elif due is Due.GIVE_UP:
+            self._give_up(Reason.SILENT)
+        if self._save_marks_at is not None and now >= self._save_marks_at:
+            self._save_marks_in_time(now)
+        if self._link.up:
+            self._desk.requests.expire(now)
+            if self._renew_at is not None and now >= self._renew_at:
+                self._renew_at = None
+                self.renew(now)
+
+    def _save_marks_in_time(self, now: float) -> None:
+        try:
+            self.save_marks()
+        except LocalStoreError as error:
+            self._desk.trouble(error)
+            self._save_marks_at = now + self.config.marks_after
+
+
+def message_id(key: MessageKey) -> str:
+    """The name of a message as people's programs see it: `<room hex>.<device hex>.<run hex>.<n>`."""
+    return f"{key.room:x}.{key.device.hex()}.{key.run:x}.{key.n}"

@@ -1,0 +1,186 @@
+"""What the client core reports and wants sent. Events are past-tense frozen values, in order."""
+
+import enum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lanchat.core.ports import Link
+from lanchat.core.session.states import LinkState, Reason
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Header, MessageKey
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.wire import Failure, MemberCursor, Result, Room, SessionKeys, User
+
+
+class Path(enum.Enum):
+    """The way a frame came or goes."""
+
+    UDP = "udp"
+    TLS = "tls"
+
+
+class Output(NamedTuple):
+    """A frame to send. Those for UDP that are taken together may share datagrams (packer.py)."""
+
+    path: Path
+    frame: Any
+
+
+class Stop(enum.Enum):
+    """Why a room takes no more records in this session."""
+
+    FORKED = "the server has other records than we have"
+    SERVER_BEHIND = "the server has fewer records than we have"
+
+
+class Held(NamedTuple):
+    """A record that is linked to the chain, and its header."""
+
+    link: Link
+    header: Header
+
+    @property
+    def record(self) -> Record:
+        return self.link.record
+
+
+class StateMoved(msgspec.Struct, frozen=True):
+    """`reason` says why; `detail` is what the shell handed in with it, `code` the server's when it refused. `retry_at`:
+    when the next try is due."""
+
+    state: LinkState
+    reason: Reason
+    detail: str
+    retry_at: float | None
+    code: int = 0
+
+
+class RecordsStored(msgspec.Struct, frozen=True):
+    """Records, durable and proven, in order and without a gap. `live`: they were said after the session's start."""
+
+    room: int
+    held: tuple[Held, ...]
+    live: bool
+
+
+class OlderStored(msgspec.Struct, frozen=True):
+    """An answer to `ClientCore.fetch_older`: records right below what was stored. `failed`: none came, or none that
+    fit; `refusal`: what the server said when it refused."""
+
+    room: int
+    records: tuple[Record, ...]
+    failed: bool
+    refusal: Failure | None = None
+
+
+class RoomWentLive(msgspec.Struct, frozen=True):
+    """History is complete up to `head`; once per room and session."""
+
+    room: int
+    head: int
+
+
+class RoomStopped(msgspec.Struct, frozen=True):
+    room: int
+    stop: Stop
+
+
+class MessageStored(msgspec.Struct, frozen=True):
+    """A message of this profile has its number: acknowledged, or seen in the log. Once per message."""
+
+    key: MessageKey
+    seq: int
+
+
+class MessageRefused(msgspec.Struct, frozen=True):
+    key: MessageKey
+    code: int
+
+
+class MessagesWait(msgspec.Struct, frozen=True):
+    """The server has no room for these now, for the reason `code`, for `wait` seconds as it says; they are offered
+    again."""
+
+    keys: tuple[MessageKey, ...]
+    code: int
+    wait: float
+
+
+class RoomUpdated(msgspec.Struct, frozen=True):
+    room: Room
+
+
+class RoomRemoved(msgspec.Struct, frozen=True):
+    """This user is no longer in the room, or cannot join it. `deleted`: it is no more, which may be told a little later
+    than that it went; then with what was last known of it, if anything was."""
+
+    room: int
+    deleted: bool = False
+    known: Room | None = None
+
+
+class UsersChanged(msgspec.Struct, frozen=True):
+    users: tuple[User, ...]
+
+
+class MembersChanged(msgspec.Struct, frozen=True):
+    room: int
+    joined: tuple[int, ...]
+    left: tuple[int, ...]
+
+
+class CursorsChanged(msgspec.Struct, frozen=True):
+    room: int
+    cursors: tuple[MemberCursor, ...]
+
+
+class CertificatesLearned(msgspec.Struct, frozen=True):
+    """Whose these devices are is known now, or (a server that does not know either) will not be in this session."""
+
+    devices: tuple[bytes, ...]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A request of the shell was answered; None when the connection ended first or nothing came in time."""
+
+    id: int
+    result: Result | Failure | None
+
+
+class KeysChanged(msgspec.Struct, frozen=True):
+    """Seal with these from now on."""
+
+    keys: SessionKeys
+
+
+class CertificateRenewed(msgspec.Struct, frozen=True):
+    """This device's own certificate."""
+
+    certificate: Certificate
+
+
+class ConnectionGivenUp(msgspec.Struct, frozen=True):
+    """The session is over; the shell closes the connection, without calling `disconnected`."""
+
+
+class ReconnectDue(msgspec.Struct, frozen=True):
+    """The shell tries to connect."""
+
+
+class SearchDue(msgspec.Struct, frozen=True):
+    """The server is silent: the shell looks for it everywhere and makes a second connection; when that one is proven
+    and logged in while the first is still silent, it says `disconnected` and `connected` in one go."""
+
+
+class LocalTrouble(msgspec.Struct, frozen=True):
+    """The local copy cannot be read or written; nothing moved, and it is tried again."""
+
+    text: str
+
+
+Event = (
+    StateMoved | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
+    | MessagesWait | RoomUpdated | RoomRemoved | UsersChanged | MembersChanged | CursorsChanged | CertificatesLearned
+    | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalTrouble
+)  # fmt: skip

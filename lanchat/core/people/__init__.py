@@ -1,0 +1,1 @@
+"""Rooms and people as the server described them, and whose signature is whose."""

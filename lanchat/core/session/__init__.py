@@ -1,0 +1,1 @@
+"""One session: the state of its link, what is being sent, and requests under way."""

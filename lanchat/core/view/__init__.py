@@ -1,0 +1,1 @@
+"""What a conversation shows: edits, deletions and reactions folded into lines; search."""

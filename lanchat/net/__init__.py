@@ -1,1 +1,0 @@
-"""Asyncio shells around the protocol core: TLS channel, UDP, discovery."""

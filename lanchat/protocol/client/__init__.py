@@ -1,1 +1,0 @@
-"""The client core: rooms, outbox, link, all without I/O."""

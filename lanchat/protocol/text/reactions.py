@@ -1,0 +1,18 @@
+"""The text of a reaction: an emoji, or a few characters, in one form."""
+
+from lanchat.protocol.text import emoji
+from lanchat.protocol.text.cleaning import clean_line, normal
+
+# Before the reaction that is taken back.
+BACK = "-"
+
+
+def normal_reaction(text: str) -> str:
+    """The form in which reactions are made, counted and shown: ❤ with and without its selector are one. Idempotent;
+    empty when nothing of the text can be seen. A leading "-" stays where it is."""
+    return emoji.qualified(normal("NFC", clean_line(text)))
+
+
+def is_reaction(text: str) -> bool:
+    """Whether the log takes it, with or without the "-" of one that is taken back: something in one line."""
+    return bool(text.removeprefix(BACK).strip()) and not any(char in text for char in "\n\t")

@@ -1,0 +1,1 @@
+"""The command lines of both programs: arguments, prompts, output, exit codes."""

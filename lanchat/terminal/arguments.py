@@ -1,0 +1,206 @@
+"""Argument parsing in the person's language, for both programs: argparse with our catalogue and one-line errors.
+
+argparse looks its texts up in the `gettext` domain of whoever uses it, through two names in its own module. They are
+replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so that they reach our catalogue.
+"""
+
+import argparse
+import contextlib
+import importlib
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from lanchat import __version__, i18n
+from lanchat.i18n import _
+from lanchat.terminal.exits import USAGE
+
+argparse._ = i18n._  # type: ignore[attr-defined]
+argparse.ngettext = i18n.ngettext  # type: ignore[attr-defined]
+
+
+def N_(text: str) -> str:
+    """Marks a text that is translated later, where it is used."""
+    return text
+
+
+# In names of options that people guess.
+_SECRETS = ("pass", "pwd", "secret", "token")
+ARGPARSE = (
+    N_("usage: "),
+    N_("options"),
+    N_("positional arguments"),
+    N_("show this help message and exit"),
+    N_("show program's version number and exit"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("the following arguments are required: %s"),
+    N_("one of the arguments %s is required"),
+    N_("not allowed with argument %s"),
+    N_("unrecognized arguments: %s"),
+    N_("expected one argument"),
+    N_("expected at least one argument"),
+    N_("ignored explicit argument %r"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("unknown parser %(parser_name)r (choices: %(choices)s)"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and ends with exit code 2; takes whole option names only, so that a new option
+    never changes what a script means."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("allow_abbrev", False)
+        self._given: list[str] = []
+        super().__init__(*args, **kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = [str(arg) for arg in (sys.argv[1:] if args is None else args)]
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        message = _without_secrets(message, self._given)
+        hint = _("see {command} --help").format(command=self.prog)
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
+        raise SystemExit(USAGE)
+
+
+def _without_secrets(message: str, arguments: Sequence[str]) -> str:
+    """A complaint that repeats an argument, without what may be account and password of a URL, and without what was
+    given to an option that there is not, such as --password."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        hidden = _hidden(before, argument)
+        if argument and hidden != argument:
+            message = message.replace(repr(argument), repr(hidden))
+            message = hidden.join(re.split(rf"(?<!\S){re.escape(argument)}(?!\S)", message))
+    return message
+
+
+def _hidden(before: str, argument: str) -> str:
+    name, equals, _value = argument.partition("=")
+    if equals and _names_secret(name):
+        return f"{name}=***"
+    if not argument.startswith("-") and _names_secret(before):
+        return "***"
+    head, _colon, rest = argument.partition(":")
+    return f"{head}:***" if "@" in rest else argument
+
+
+def _names_secret(option: str) -> bool:
+    name = option.casefold()
+    return name.startswith("-") and not name.endswith("-file") and any(word in name for word in _SECRETS)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks: an error is one line whatever an argument held."""
+    return " ".join(text.split())
+
+
+# --- Programs with commands -------------------------------------------------------------------------------------------
+
+
+class Command(NamedTuple):
+    """A command: what it is for, its arguments as usage shows them, an example, `module:function` that does it, and how
+    its arguments are read."""
+
+    help: str
+    synopsis: str
+    example: str
+    run: str
+    arguments: Callable[[Parser], None] = lambda parser: None
+
+    def function(self) -> Callable[..., Any]:
+        """What does it, imported now."""
+        module, _colon, name = self.run.partition(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return function
+
+
+def build_parser(
+    program: str, texts: tuple[str, str], commands: Mapping[str, Command], common: Callable[[Parser], None]
+) -> Parser:
+    """The parser of a program, in the language in use. `texts`: what it is and an example; `common` adds the options
+    that stand before and after each command."""
+    description, model = texts
+    usage = program + " [" + _("options") + "] [" + _("command") + "]"
+    parser = Parser(prog=program, description=description, usage=usage, epilog=example(model))
+    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    common(parser)
+    actions = parser.add_subparsers(
+        title=_("commands"), dest="command", metavar=_("COMMAND"), prog=program, parser_class=Parser
+    )
+    for name, command in commands.items():
+        added = add_command(actions, f"{program} {name}", _(command.help), command.synopsis, command.example)
+        command.arguments(added)
+        common(added)
+    return parser
+
+
+def add_command(actions: Any, path: str, help: str, synopsis: str, model: str) -> Parser:
+    """A sub-parser; `path` is the program with the words down to this command. Options that all commands share are
+    named in its usage, not listed: they would hide what is special."""
+    usage = " ".join(filter(None, (path, synopsis, "[" + _("common options") + "]")))
+    description = help[0].upper() + help[1:] + "."
+    name = path.rpartition(" ")[2]
+    parser: Parser = actions.add_parser(name, help=help, description=description, usage=usage, epilog=example(model))
+    return parser
+
+
+def option_group(parser: argparse.ArgumentParser, title: str) -> Callable[..., None]:
+    """A group of options; returns what adds one (name, help, argparse's keywords). They have no default inside
+    argparse: a sub-parser's default would overwrite what stood before the command."""
+    group = parser.add_argument_group(title)
+
+    def add(name: str, help: str, **details: Any) -> None:
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+
+    return add
+
+
+def example(line: str) -> str:
+    """The end of a help page."""
+    return _("Example:") + "\n  " + line
+
+
+def language_of(argv: Sequence[str]) -> str | None:
+    """`--language` before anything is parsed: help and complaints are in it already."""
+    for place, argument in enumerate(argv):
+        if argument == "--language" and place + 1 < len(argv):
+            return argv[place + 1]
+        if argument.startswith("--language="):
+            return argument.partition("=")[2]
+    return None
+
+
+# --- Values -----------------------------------------------------------------------------------------------------------
+
+
+def seconds(text: str) -> float:
+    """A duration above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(_("{value} is not a number of seconds above 0").format(value=repr(text)))
+    return value
+
+
+def whole_number(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
+    """A reader of whole numbers in a range."""
+
+    def read(text: str) -> int:
+        value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        if not low <= value <= high:
+            wanted = _("a whole number from {low} to {high}").format(low=low, high=high)
+            if high == 2**63 - 1:
+                wanted = _("a whole number from {low}").format(low=low)
+            raise argparse.ArgumentTypeError(_("{value} is not {wanted}").format(value=repr(text), wanted=wanted))
+        return value
+
+    return read

@@ -1,0 +1,357 @@
+"""Asking a person: passwords, and yes or no. Never without a terminal: a script gets an error, not a hang.
+
+Questions run in a thread of their own that nobody waits for: a blocked read cannot be cancelled, and Ctrl-C has to
+end the program at once. What the read changed at the terminal (echo) is put back here.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lanchat.i18n import _
+from lanchat.i18n.input_rules import not_text
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text.cleaning import decode_text_untrusted
+from lanchat.terminal.exits import USAGE, CliError
+from lanchat.terminal.line_editor import Editor, Picture, picture, rows_of
+
+PASSWORD_VARIABLE = "LANCHAT_PASSWORD"  # noqa: S105 - the name of a variable
+NEW_PASSWORD_VARIABLE = "LANCHAT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
+PASSWORD_FILE_MAX = 4096
+
+T = TypeVar("T")
+
+
+def has_terminal() -> bool:
+    """A person can be asked."""
+    try:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+async def in_daemon_thread(work: Callable[[], T]) -> T:
+    """The result of blocking `work`; cancelling abandons it, and the program's end does not wait for it."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(setter: Callable[..., None], value: object) -> None:
+        if not future.done():
+            setter(value)
+
+    def run() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            try:
+                result = work()
+            except BaseException as error:
+                loop.call_soon_threadsafe(settle, future.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(settle, future.set_result, result)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await future
+
+
+@contextlib.contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Whatever happens inside, the terminal echoes afterwards as it did before."""
+    if sys.platform == "win32":  # its prompt changes nothing that outlives it
+        yield
+        return
+    import termios
+
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except (termios.error, AttributeError, ValueError, OSError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+async def ask(question: str) -> str:
+    """A line that the person typed; empty at the end of input."""
+
+    def read() -> str:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
+
+    return await in_daemon_thread(read)
+
+
+async def agree(question: str) -> bool:
+    """A yes; anything else is a no."""
+    answer = (await ask(question + " " + _("[yes/no]") + " ")).lower()
+    return answer in {"yes", "y", _("yes"), _("y")}
+
+
+async def _ask_password(question: str) -> str:
+    with terminal_kept():
+        try:
+            return await in_daemon_thread(lambda: getpass.getpass(question + ": "))
+        except EOFError:
+            raise CliError(USAGE, _("No password was given")) from None
+
+
+def read_password_file(file: str) -> str:
+    """The first line of the file, without a byte order mark. Raises CliError."""
+    try:
+        with Path(file).open("rb") as stream:
+            octets = stream.readline(PASSWORD_FILE_MAX)
+        password = decode_text_untrusted(octets).rstrip("\r\n")
+    except (OSError, ValueError, ProtocolError) as error:
+        reason = not_text(error) if isinstance(error, ProtocolError) else getattr(error, "strerror", None) or error
+        raise CliError(
+            USAGE, _("The password file {file} cannot be read: {reason}").format(file=file, reason=reason)
+        ) from None
+    if not password:
+        raise CliError(USAGE, _("The password file {file} is empty").format(file=file))
+    return password
+
+
+def _variable(name: str) -> str:
+    """A password from the environment, without what a file or a program left around it."""
+    return os.environ.get(name, "").removeprefix("\ufeff").rstrip("\r\n")
+
+
+class PasswordSource:
+    """Where a password comes from: a file, a variable, a person. Raises CliError at once when there is none of them, so
+    that a command fails before it has talked to a server."""
+
+    def __init__(self, file: str | None, option: str = "--password-file", variable: str = PASSWORD_VARIABLE) -> None:
+        self._given = read_password_file(file) if file else _variable(variable)
+        if not self._given and not has_terminal():
+            raise CliError(
+                USAGE,
+                _("A password is needed and there is no terminal to ask: use {option} or {variable}").format(
+                    option=option, variable=variable
+                ),
+            )
+
+    async def password(self, question: str = "") -> str:
+        """The password."""
+        return self._given or await _ask_password(question or _("Password"))
+
+    async def new_password(self) -> str:
+        """A password that is being chosen: a person types it twice."""
+        if self._given:
+            return self._given
+        while True:
+            first = await _ask_password(_("New password"))
+            if first == await _ask_password(_("The same once more")):
+                return first
+            print(_("These two differ"), file=sys.stderr)
+
+
+class TypedLines:
+    """Lines from standard input as they come: from a pipe, or from a person who edits them at a terminal while others'
+    lines are printed above. Event loop's thread only."""
+
+    PROMPT = "> "
+
+    def __init__(self, printed: deque[str]) -> None:
+        """`printed`: the newest lines on the screen, kept by whoever prints."""
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        edits = sys.platform != "win32" and has_terminal()
+        self._typing = Typing(self.PROMPT, self._take, printed) if edits else None
+        if self._typing is None:
+            threading.Thread(target=self._read, daemon=True).start()
+
+    async def next(self) -> str | None:
+        """The next line; None at the end of input, and after that for ever."""
+        line = await self._lines.get()
+        if line is None:
+            self._lines.put_nowait(None)
+        return line
+
+    def around(self, line: str) -> str:
+        """`line` (with its end) as it is written while the person types: above what is typed, which is shown again."""
+        return self._typing.above(line) if self._typing else line
+
+    def close(self) -> None:
+        """The terminal as it was before."""
+        if self._typing:
+            self._typing.close()
+
+    def _take(self, line: str | None) -> None:
+        self._lines.put_nowait(line)
+
+    def _read(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            while True:
+                line = self._read_line()
+                self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+                if line is None:
+                    return
+
+    def _read_line(self) -> str | None:
+        try:
+            if has_terminal():
+                return input(self.PROMPT)
+            octets = sys.stdin.buffer.readline()
+        except (EOFError, OSError, ValueError, AttributeError):
+            return None
+        # What is not UTF-8 becomes a mark that people see; a line is never lost because of one octet.
+        return octets.decode("utf-8", "replace").rstrip("\r\n") if octets else None
+
+
+class Typing:
+    """What a person types at a terminal of POSIX, drawn below all that is printed. `take(line)` for each line, None at
+    the end of input.
+
+    The terminal hands over each key and echoes nothing. Ctrl-C and Ctrl-Z stay signals. After a change of its size
+    terminals move what they show each in another way, so all of the screen is drawn anew then.
+    """
+
+    def __init__(self, prompt: str, take: Callable[[str | None], None], printed: deque[str]) -> None:
+        self._prompt = prompt
+        self._take = take
+        self._editor = Editor()
+        self._picture = Picture([""], 0, 0)
+        self._printed = printed
+        self._before: list[Any] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._set_modes()
+        self._loop.add_reader(0, self._read)
+        self._watch()
+        self._write(self._draw())
+
+    def above(self, text: str) -> str:
+        """What prints `text`, which is empty or ends with a line break, above the line."""
+        return self._erase() + text + self._draw()
+
+    def close(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        self._loop.remove_reader(0)
+        for number in (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
+            self._loop.remove_signal_handler(number)
+        self._write(self._leave())
+        self._restore_modes()
+
+    # Drawing
+
+    def _draw(self) -> str:
+        """The line at the cursor, which stands at the beginning of an empty row."""
+        width, height = _size()
+        self._picture = shown = picture(self._prompt, self._editor.text, self._editor.point, width, max(height - 1, 1))
+        below = len(shown.rows) - 1 - shown.row
+        up = f"\x1b[{below}A" if below else ""
+        right = f"\x1b[{shown.column}C" if shown.column else ""
+        return "\r\n".join(shown.rows) + "\r" + up + right
+
+    def _erase(self) -> str:
+        up = f"\x1b[{self._picture.row}A" if self._picture.row else ""
+        return f"\r{up}\x1b[J"
+
+    def _leave(self) -> str:
+        """To the row below the line."""
+        below = len(self._picture.rows) - 1 - self._picture.row
+        return (f"\x1b[{below}B" if below else "") + "\r\n"
+
+    def _draw_screen(self) -> None:
+        """Everything anew, from the top of the screen."""
+        width, height = _size()
+        free = height - len(picture(self._prompt, self._editor.text, 0, width, max(height - 1, 1)).rows)
+        lines: list[str] = []
+        for line in reversed(self._printed):
+            free -= rows_of(line, width)
+            if free < 0:
+                break
+            lines.insert(0, line + "\r\n")
+        self._write("\x1b[H\x1b[J" + "".join(lines) + self._draw())
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    # Keys
+
+    def _read(self) -> None:
+        try:
+            octets = os.read(0, 1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:  # the terminal has gone
+            octets = b""
+        lines = self._editor.feed(octets)
+        for line in lines:
+            self._printed += (self._prompt + line).split("\n")
+            self._take(line)
+        if not octets or self._editor.ended:
+            self._loop.remove_reader(0)
+            self._take(None)
+        self._write(self.above("".join(f"{self._prompt}{line}\n" for line in lines)))
+
+    # The terminal's modes, and being stopped
+
+    def _set_modes(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        import termios
+
+        with contextlib.suppress(termios.error):
+            modes = termios.tcgetattr(0)
+            self._before = self._before or termios.tcgetattr(0)
+            modes[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+            modes[6][termios.VMIN], modes[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)
+        self._write("\x1b[?2004h")
+
+    def _restore_modes(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        import termios
+
+        self._write("\x1b[?2004l")
+        if self._before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, self._before)
+
+    def _watch(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        self._loop.add_signal_handler(signal.SIGWINCH, self._draw_screen)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._loop.add_signal_handler(signal.SIGCONT, self._go_on)
+
+    def _stop(self) -> None:
+        """Ctrl-Z: leave the terminal to the shell, and come back to it."""
+        if sys.platform == "win32":
+            raise NotImplementedError
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            self._loop.remove_signal_handler(number)
+        self._write(self._erase())
+        self._restore_modes()
+        os.kill(os.getpid(), signal.SIGTSTP)
+        self._watch()
+        self._set_modes()
+        self._write("\r" + self._draw())
+
+    def _go_on(self) -> None:
+        """Stopped without being asked: what the terminal shows and how it is set is not known."""
+        self._set_modes()
+        self._draw_screen()
+
+
+def _size() -> tuple[int, int]:
+    """Columns and rows of the terminal."""
+    try:
+        columns, lines = os.get_terminal_size(2)
+    except (OSError, ValueError):
+        columns, lines = 80, 24
+    return columns or 80, lines or 24

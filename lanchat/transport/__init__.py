@@ -1,0 +1,1 @@
+"""TLS and UDP connections, and the driver that feeds a client core."""

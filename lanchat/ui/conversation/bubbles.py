@@ -1,0 +1,310 @@
+"""Laying out one message: where bubble, name, quotation, text, reactions, time and ticks go. Pure.
+
+From top to bottom a bubble has: the author's name (first of a group, not one's own), the quoted message, the text, why
+it was refused, reactions; time and ticks stand at the lower right, beside the last of these when there is room.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from lanchat.app.api import Line, Reaction
+from lanchat.i18n import _
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import (
+    Avatar,
+    Block,
+    Box,
+    Font,
+    Glyph,
+    Kit,
+    Op,
+    Spot,
+    TextRow,
+    Touch,
+    Words,
+    avatar_index,
+    initials,
+)
+from lanchat.ui.kit.canvas.pictures import picture
+from lanchat.ui.kit.canvas.wrap import Row, elide, wrap
+from lanchat.ui.model import words
+from lanchat.ui.model.entries import Message, shown_time
+
+COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one
+BUBBLE = 600  # about 80 characters
+_PAD = 12
+_GUTTER = 58  # at the left of every bubble: the pictures of others stand there
+_CHIPS_MAX = 200  # with a ground of their own in one message: it is seven items on the canvas
+_RIGHT = 20  # at the right of one's own bubbles
+
+
+class _Skin(msgspec.Struct, frozen=True):
+    ground: str
+    text: str
+    muted: str
+    quote: str
+
+
+class _Sheet(msgspec.Struct):
+    """A bubble in the making: coordinates from the upper left corner of its text, moved to their place at the end."""
+
+    kit: Kit
+    skin: _Skin
+    limit: int
+    y: int
+    width: int = 0
+    ops: list[Op] = []
+    spots: list[Spot] = []
+    rows: list[TextRow] = []
+    chips: int = 0  # emoji that are shown by their names
+    last: tuple[int, int] = (0, 0)  # width and height of the lowest row, beside which the time may stand
+
+    def took(self, width: int, height: int) -> None:
+        """A row of this size was put at `y`."""
+        self.width = max(self.width, width)
+        self.last = (width, height)
+        self.y += height
+
+    def measure(self, font: Font) -> Callable[[str], int]:
+        return lambda text: self.kit.measure(font, text)
+
+
+def message_block(message: Message, width: int, kit: Kit, me: int, named: bool) -> Block:
+    """The block of a message in a conversation `width` pixels wide. `named`: whether names are shown (not in a
+    conversation of two)."""
+    line, px = message.line, kit.px
+    column = min(width, px(COLUMN))
+    left = (width - column) // 2
+    free = column - px(_GUTTER) - px(_RIGHT if line.mine else 40)
+    limit = max(min(free, px(BUBBLE)) - 2 * px(_PAD), px(60))
+    sheet = _Sheet(kit, _skin(message, kit), limit, px(6))
+    if named and message.first and not line.mine:
+        _name(sheet, line)
+    if line.reply_to and not line.deleted:
+        _quotation(sheet, line)
+    _text(sheet, line)
+    if line.refused is not None:
+        _reason(sheet, _("Not sent: {reason}").format(reason=words.refusal(line.refused)))
+    elif line.waits and line.seq is None:
+        _reason(sheet, line.waits)
+    if line.reactions and not line.deleted:
+        _chips(sheet, line.reactions, me)
+    _meta(sheet, line)
+    return _finished(sheet, message, left, column)
+
+
+def _skin(message: Message, kit: Kit) -> _Skin:
+    palette, line = kit.palette, message.line
+    if message.flash:
+        text = palette.on_own if line.mine else palette.on_other
+        return _Skin(palette.flash, text, text, palette.flash)
+    if line.refused is not None:
+        return _Skin(palette.danger_soft, palette.on_danger_soft, palette.on_danger_soft, palette.danger_soft)
+    if line.mine:
+        return _Skin(palette.own, palette.on_own, palette.muted_on_own, palette.quote_own)
+    return _Skin(palette.other, palette.on_other, palette.muted_on_other, palette.quote)
+
+
+def _finished(sheet: _Sheet, message: Message, left: int, column: int) -> Block:
+    """The sheet put in its place, with the bubble below it and the author's picture beside it."""
+    kit, line, px = sheet.kit, message.line, sheet.kit.px
+    top = px(10) if message.first else px(2)
+    inner = max(sheet.width, px(24))
+    width, height = inner + 2 * px(_PAD), sheet.y + px(7)
+    x = left + column - px(_RIGHT) - width if line.mine else left + px(_GUTTER)
+    bubble = Box(x, top, width, height, sheet.skin.ground, kit.palette.surface, px(12))
+    dx = x + px(_PAD)
+    ops: list[Op] = [bubble]
+    for op in sheet.ops:
+        stretched = op._replace(width=inner) if isinstance(op, Box) and not op.width else op
+        ops.append(stretched._replace(x=stretched.x + dx, y=stretched.y + top))
+    spots = [spot._replace(x=spot.x + dx, y=spot.y + top, width=spot.width or inner) for spot in sheet.spots]
+    if message.last and not line.mine:
+        size, name = px(34), words.author(line)
+        at = (left + px(14), top + height - size)
+        ops.append(Avatar(*at, size, initials(name), avatar_index(line.author)))
+        spots.append(Spot(*at, size, size, Touch.AUTHOR))
+    rows = tuple(row._replace(x=row.x + dx, y=row.y + top) for row in sheet.rows)
+    return Block(top + height, tuple(ops), tuple(spots), rows, (x, top, width, height))
+
+
+def _name(sheet: _Sheet, line: Line) -> None:
+    kit, measure = sheet.kit, sheet.measure(Font.NAME)
+    text = elide(glyphs.one_line(words.author(line), 80), sheet.limit, measure)
+    width, height = measure(text), kit.height[Font.NAME]
+    sheet.ops.append(Words(0, sheet.y, text, Font.NAME, kit.palette.names[avatar_index(line.author)]))
+    sheet.spots.append(Spot(0, sheet.y, width, height, Touch.AUTHOR))
+    sheet.took(width, height + kit.px(1))
+
+
+def _quotation(sheet: _Sheet, line: Line) -> None:
+    """Author and beginning of the message that is answered, on a ground of their own with a bar at the left."""
+    kit, px = sheet.kit, sheet.kit.px
+    inset, gap = px(10), px(4)
+    bold, small = sheet.measure(Font.SMALL_BOLD), sheet.measure(Font.SMALL)
+    room = sheet.limit - 2 * inset
+    who = elide(glyphs.one_line(line.reply_author, 80) or _("A message"), room, bold)
+    said = elide(glyphs.one_line(line.reply_text) or "…", room, small)
+    line_height = kit.height[Font.SMALL]
+    height = 2 * line_height + 2 * gap
+    top = sheet.y + px(2)
+    sheet.ops += [
+        Box(0, top, 0, height, sheet.skin.quote, sheet.skin.ground, px(6)),
+        Box(0, top, px(4), height, kit.palette.link, sheet.skin.ground, px(2)),
+        Words(inset, top + gap, who, Font.SMALL_BOLD, sheet.skin.text),
+        Words(inset, top + gap + line_height, said, Font.SMALL, sheet.skin.muted),
+    ]
+    sheet.spots.append(Spot(0, top, 0, height, Touch.QUOTE))
+    sheet.took(max(bold(who), small(said)) + 2 * inset, height + px(6))
+
+
+def _text(sheet: _Sheet, line: Line) -> None:
+    kit = sheet.kit
+    if line.deleted:
+        text = _("This message was deleted")
+        sheet.ops.append(Words(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))
+        sheet.took(kit.measure(Font.ITALIC, text), kit.height[Font.ITALIC])
+        return
+    height = kit.height[Font.BODY]
+    for row in wrap(line.text, sheet.limit, sheet.measure(Font.BODY), lambda name: _picture_width(kit, name)):
+        _row(sheet, row, height)
+        sheet.rows.append(TextRow(0, sheet.y, height, row))
+        sheet.took(row.width, height)
+
+
+def _row(sheet: _Sheet, row: Row, height: int) -> None:
+    palette = sheet.kit.palette
+    for piece in row.pieces:
+        if piece.name:
+            _emoji(sheet, piece.x, sheet.y, piece.name, height)
+        elif piece.link:
+            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.LINK, palette.link))
+            sheet.spots.append(Spot(piece.x, sheet.y, piece.width, height, Touch.LINK, piece.link))
+        elif not piece.text.isspace():
+            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.BODY, sheet.skin.text))
+
+
+def _picture_width(kit: Kit, name: str) -> int:
+    """A picture is as wide as a line is high; an emoji without one becomes a chip with its name."""
+    if picture(name):
+        return kit.px(20)
+    return kit.measure(Font.SMALL, _short(name)) + 2 * kit.px(6)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _emoji(sheet: _Sheet, x: int, y: int, name: str, height: int) -> None:
+    kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
+    if shown := picture(name):
+        sheet.ops.append(Glyph(x + px(1), y + (height - px(18)) // 2, shown.glyph, 18, getattr(palette, shown.role)))
+        return
+    tall = min(kit.height[Font.SMALL] + px(2), height)
+    at = y + (height - tall) // 2
+    sheet.chips += 1
+    if sheet.chips > _CHIPS_MAX:
+        sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, sheet.skin.muted))
+        return
+    sheet.ops.append(
+        Box(x + px(1), at, _picture_width(kit, name) - px(2), tall, palette.chip, sheet.skin.ground, px(6))
+    )
+    sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, palette.on_chip))
+
+
+def _reason(sheet: _Sheet, text: str) -> None:
+    kit = sheet.kit
+    height = kit.height[Font.SMALL_BOLD]
+    sheet.y += kit.px(3)
+    for row in wrap(text, sheet.limit, sheet.measure(Font.SMALL_BOLD), lambda name: 0):
+        for piece in row.pieces:
+            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.SMALL_BOLD, sheet.skin.text))
+        sheet.took(row.width, height)
+
+
+def _chips(sheet: _Sheet, reactions: Sequence[Reaction], me: int) -> None:
+    """A chip for each emoji with the number of people, in as many rows as it takes."""
+    kit, px = sheet.kit, sheet.kit.px
+    gap, tall = px(4), max(kit.height[Font.SMALL] + px(6), px(24))
+    x, sheet.y = 0, sheet.y + px(4)
+    for reaction in reactions:
+        width = _chip_width(kit, reaction)
+        if x and x + width > sheet.limit:
+            sheet.took(x - gap, tall + gap)
+            x = 0
+        _chip(sheet, reaction, (x, width, tall), me in reaction.users)
+        x += width + gap
+    sheet.took(x - gap, tall)
+
+
+def _chip_parts(reaction: Reaction) -> tuple[str, str]:
+    """Name of the picture, and the words beside it."""
+    count = str(len(reaction.users))
+    runs = glyphs.split(reaction.emoji[:40])
+    if len(runs) == 1 and runs[0].name:
+        name = runs[0].name
+        return (name, count) if picture(name) else ("", f"{_short(name)} {count}")
+    return "", f"{glyphs.one_line(reaction.emoji, 40)} {count}"
+
+
+def _chip_width(kit: Kit, reaction: Reaction) -> int:
+    name, text = _chip_parts(reaction)
+    return 2 * kit.px(8) + kit.measure(Font.SMALL, text) + (kit.px(16 + 5) if name else 0)
+
+
+def _chip(sheet: _Sheet, reaction: Reaction, place: tuple[int, int, int], mine: bool) -> None:
+    kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
+    x, width, tall = place
+    name, text = _chip_parts(reaction)
+    ground = palette.chip_own if mine else palette.chip
+    sheet.ops.append(Box(x, sheet.y, width, tall, ground, sheet.skin.ground, tall // 2))
+    sheet.spots.append(Spot(x, sheet.y, width, tall, Touch.CHIP, reaction.emoji))
+    at = x + px(8)
+    if name and (shown := picture(name)):
+        sheet.ops.append(Glyph(at, sheet.y + (tall - px(16)) // 2, shown.glyph, 16, getattr(palette, shown.role)))
+        at += px(16 + 5)
+    middle = sheet.y + (tall - kit.height[Font.SMALL]) // 2
+    sheet.ops.append(Words(at, middle, text, Font.SMALL, palette.on_chip))
+
+
+def _meta(sheet: _Sheet, line: Line) -> None:
+    """Time and ticks: at the right of the lowest row when they fit there, else in a row of their own."""
+    kit, px = sheet.kit, sheet.kit.px
+    text = words.clock(shown_time(line))
+    if line.edited and not line.deleted:
+        text = _("edited {clock}").format(clock=text)
+    tick = _tick(line, kit, sheet.skin)
+    width = kit.measure(Font.SMALL, text) + (px(4 + 16) if tick else 0)
+    height = kit.height[Font.SMALL]
+    last_width, last_height = sheet.last
+    if last_width + px(14) + width <= max(sheet.limit, sheet.width):
+        sheet.width = max(sheet.width, last_width + px(14) + width)
+        y = sheet.y - min(height, last_height) + (px(2) if last_height >= height else 0)
+        if last_height > height + px(6):  # beside chips: on their middle
+            y = sheet.y - (last_height + height) // 2
+    else:
+        y = sheet.y
+        sheet.took(max(width, sheet.width), height)
+    x = sheet.width - width
+    sheet.ops.append(Words(x, y, text, Font.SMALL, sheet.skin.muted))
+    if tick:
+        glyph, fill = tick
+        sheet.ops.append(Glyph(sheet.width - px(16), y + (height - px(16)) // 2, glyph, 16, fill))
+    ticking = line.mine and not line.deleted
+    sheet.spots.append(Spot(x, y, width, height, Touch.TICKS if ticking else Touch.TIME))
+
+
+def _tick(line: Line, kit: Kit, skin: _Skin) -> tuple[str, str] | None:
+    """Glyph and colour: clock, one tick, two ticks (received by all), two bright ticks (read by all)."""
+    if not line.mine or line.deleted:
+        return None
+    if line.refused is not None:
+        return "exclamation-circle-fill", skin.text
+    if line.seq is None:
+        return "clock", skin.muted
+    if line.members and line.read >= line.members:
+        return "check2-all", skin.text if skin.ground == kit.palette.flash else kit.palette.tick_read
+    if line.members and line.received >= line.members:
+        return "check2-all", skin.muted
+    return "check2", skin.muted

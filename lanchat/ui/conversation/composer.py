@@ -1,0 +1,251 @@
+"""Where a message is written: the field, what it answers or changes, and why a text cannot be sent."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from typing import Protocol
+
+from lanchat.i18n import _
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
+from lanchat.protocol.text.cleaning import clean_text
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.elided import fitted
+from lanchat.ui.kit.fields.editor import Editor
+from lanchat.ui.kit.fields.offer import Offer, first_part
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.model import words
+from lanchat.ui.model.chat import Chat
+
+ROWS_MAX = 8
+_PASTE_MS = 20
+_COUNT_FROM = BODY_CHARACTERS_MAX - 400  # from here on the rest is counted
+
+
+class ComposerKeys(Protocol):
+    """Keys of the composer that mean something elsewhere."""
+
+    def scroll_page(self, direction: int) -> None: ...
+
+    def walk_messages(self) -> None: ...
+
+
+class Composer:
+    """Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, elsewhere: ComposerKeys) -> None:
+        self._tools = tools
+        self._chat = chat
+        self._elsewhere = elsewhere
+        px = tools.px
+        self.frame = ttk.Frame(master, padding=(px(14), px(4), px(14), px(12)))
+        self._banner = ttk.Frame(self.frame)
+        self._says = Offer(tools, self.frame, self._answered)
+        self._asked: str | None = None  # the text to which a question belongs that is not answered yet
+        self._build_banner()
+        self._row = ttk.Frame(self.frame)
+        self._row.pack(fill="x", side="bottom")
+        self._send = tools.icon_button(self._row, "send-fill", _("Send (Enter)"), self.send, Look.ACCENT)
+        self._send.pack(side="right", anchor="s", padx=(px(8), 0))
+        self._box = ttk.Frame(self._row, style=Look.FIELD_FRAME.value, padding=(px(9), px(5)))
+        self._box.pack(side="left", fill="x", expand=True)
+        self._editor = Editor(tools, self._box, self._changed, self._too_long)
+        self.text = self._editor.text
+        self.text.pack(fill="x")
+        self._placeholder = tk.Label(
+            self._box,
+            font=Font.BODY.value,
+            background=tools.palette.field,
+            foreground=tools.palette.muted,
+            borderwidth=0,
+            padx=0,
+            pady=0,
+            cursor="xterm",
+        )
+        self._placeholder.bind("<Button-1>", lambda event: self.focus())
+        self.text.bind("<Configure>", lambda event: self._show_hint(), add="+")
+        self._shown_room = -1
+        self._bind()
+
+    def _build_banner(self) -> None:
+        tools, px = self._tools, self._tools.px
+        tk.Frame(self._banner, background=tools.palette.link, width=px(3)).pack(side="left", fill="y", padx=(0, px(8)))
+        close = tools.icon_button(self._banner, "x-lg", _("Cancel (Esc)"), self._chat.cancel)
+        close.pack(side="right")
+        words_ = ttk.Frame(self._banner)
+        words_.pack(side="left", fill="x", expand=True)
+        self._banner_title = tools.label(words_, "", Look.FIELD_NAME)
+        self._banner_title.pack(anchor="w")
+        self._banner_text = tools.label(words_, "", Look.SMALL)
+        self._banner_text.pack(anchor="w")
+
+    def _bind(self) -> None:
+        text = self.text
+        for sequence in ("<Return>", "<KP_Enter>"):
+            text.bind(sequence, lambda event: self._return())
+        for sequence in ("<Shift-Return>", "<Control-Return>", "<Shift-KP_Enter>"):
+            text.bind(sequence, lambda event: self._new_line())
+        text.bind("<Up>", lambda event: self._up())
+        text.bind("<Control-Up>", lambda event: self._walk())
+        text.bind("<Prior>", lambda event: self._page(-1))
+        text.bind("<Next>", lambda event: self._page(1))
+        text.bind("<Tab>", lambda event: self._leave(text.tk_focusNext()))
+        text.bind("<Shift-Tab>", lambda event: self._leave(text.tk_focusPrev()))
+        text.bind("<FocusIn>", lambda event: self._box.state(["focus"]))
+        text.bind("<FocusOut>", lambda event: self._box.state(["!focus"]))
+        text.bind("<Configure>", lambda event: self._grow())
+
+    # Keys
+
+    def _return(self) -> str:
+        if self._editor.pasting:
+            self._tools.root.after(_PASTE_MS, self._return)
+        else:
+            self.send()
+        return "break"
+
+    def _new_line(self) -> str:
+        self._editor.insert("\n")
+        return "break"
+
+    def _up(self) -> str | None:
+        if self._editor.get():
+            return None
+        self._chat.edit_last()
+        return "break"
+
+    def _walk(self) -> str:
+        self._elsewhere.walk_messages()
+        return "break"
+
+    def _page(self, direction: int) -> str:
+        self._elsewhere.scroll_page(direction)
+        return "break"
+
+    def _leave(self, widget: tk.Misc | None) -> str:
+        if widget:
+            widget.focus_set()
+        return "break"
+
+    # What is written
+
+    def _changed(self) -> None:
+        text = self._editor.get()
+        self._chat.model.draft.text = text
+        self._grow()
+        self._judge(text)
+        self._place_placeholder(text)
+
+    def _grow(self) -> None:
+        rows = self._editor.rows(ROWS_MAX)
+        if int(self.text["height"]) != rows:
+            self.text.configure(height=rows)
+
+    def _judge(self, text: str) -> None:
+        """Says while somebody types why the text cannot be sent, or how much room is left."""
+        stripped = clean_text(text).strip()
+        problem = self._chat.too_long(stripped)
+        left = BODY_CHARACTERS_MAX - len(stripped)
+        hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""
+        if text and self._chat.model.archived:
+            # The field shows what was written before; why it does not go out is said above it.
+            problem, hint = "", _("Archived: it can only be read")
+        if self._asked != text:
+            self._asked = None
+            self._say(problem, hint, text)
+        sendable = bool(stripped) and not problem and self._chat.model.can_send()
+        self._send.state(["!disabled" if sendable else "disabled"])
+
+    def _say(self, problem: str, hint: str, text: str) -> None:
+        """Why the text cannot be sent, with the offer to keep what can; else how much room is left."""
+        part = first_part(text, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) if problem else ""
+        button = _("Keep the first {n}").format(n=len(part)) if problem else ""
+        look = Look.ERROR if problem else Look.SMALL
+        if self._says.show(problem or hint, look, button, lambda: self._editor.change_to(part)):
+            self._place_offer()
+        else:
+            self._says.frame.pack_forget()
+
+    def _place_offer(self) -> None:
+        self._says.frame.pack(fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row)
+
+    def _too_long(self, pasted: str) -> None:
+        """Nothing of it is in the field: the part that can be sent with what is there is offered."""
+        rest = self._editor.without_selection()
+        characters, octets = BODY_CHARACTERS_MAX - len(rest), BODY_OCTETS_MAX - len(rest.encode("utf-8", "replace"))
+        part = first_part(clean_text(pasted[: 2 * BODY_CHARACTERS_MAX]), characters, octets)
+        words_ = _("Too long: {count} characters, and a message has {limit} at most.").format(
+            count=len(pasted), limit=BODY_CHARACTERS_MAX
+        )
+        button = _("Insert the first {n}").format(n=len(part)) if part else ""
+        self._asked = self._editor.get()
+        self._place_offer()
+        self._says.ask(words_, button, lambda: self._editor.insert(part))
+
+    def _answered(self) -> None:
+        self._asked = None
+        self.focus()
+        self._changed()
+
+    def _place_placeholder(self, text: str) -> None:
+        if text:
+            self._placeholder.place_forget()
+        else:
+            px = self._tools.px
+            self._placeholder.place(in_=self.text, x=px(5), rely=0.5, anchor="w")
+
+    def send(self) -> None:
+        """Sends the text, when it can be sent; else it stays."""
+        if self._chat.submit(self._editor.get()):
+            self.show()
+        self.focus()
+
+    def type(self, text: str) -> None:
+        """Something was typed elsewhere that is meant for here."""
+        self.focus()
+        self._editor.insert(glyphs.joined(text))
+
+    def focus(self) -> None:
+        self._editor.focus()
+
+    # What is shown
+
+    def show(self) -> None:
+        """The draft of the open room."""
+        model = self._chat.model
+        draft = model.draft
+        self._editor.enable(True)
+        if self._shown_room != model.current or self._editor.get() != draft.text:
+            self._shown_room = model.current
+            self._editor.set(draft.text)
+        self._editor.enable(model.can_write())
+        self._show_hint()
+        self._show_banner()
+        self._changed()
+
+    def _show_hint(self) -> None:
+        text = fitted(self._tools, Font.BODY, self._hint(), self.text, self._tools.px(10))
+        self._placeholder.configure(text=text)
+
+    def _hint(self) -> str:
+        model = self._chat.model
+        if model.archived:
+            return _("Archived: it can only be read")
+        if not model.can_write():
+            return _("Nothing can be written here now")
+        if model.room is None:
+            return _("No room is open")
+        return _("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60))
+
+    def _show_banner(self) -> None:
+        draft = self._chat.model.draft
+        line = draft.editing or draft.reply
+        if line is None:
+            self._banner.pack_forget()
+            return
+        name = glyphs.one_line(words.author(line), 60)
+        title = _("Edit your message") if draft.editing else _("Reply to {name}").format(name=name)
+        self._banner_title.configure(text=title)
+        text = _("This message was deleted") if line.deleted else glyphs.one_line(line.text, 90)
+        self._banner_text.configure(text=text)
+        self._banner.pack(fill="x", side="top", pady=(0, self._tools.px(6)))

@@ -1,0 +1,1 @@
+"""Drawing on a canvas: shapes, pictures, glyphs, breaking text into lines."""

@@ -1,0 +1,53 @@
+"""A label in one line that ends with an ellipsis where its text has no room; the mouse on it shows all of it."""
+
+import tkinter as tk
+
+from lanchat.ui.kit import tooltip
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.canvas.wrap import elide
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+
+# Pixels that a label keeps around its text.
+_MARGIN = 2
+
+
+def fitted(tools: Toolkit, font: Font, text: str, widget: tk.Misc, beside: int) -> str:
+    """The text as it has room in a widget that uses `beside` pixels for something else; all of it before the widget has
+    a width."""
+    width = widget.winfo_width() - beside
+    return elide(text, width, lambda part: tools.kit.measure(font, part)) if widget.winfo_ismapped() else text
+
+
+class ElidedLabel:
+    """`look` draws with `font`. Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, look: Look, font: Font) -> None:
+        self.label = tools.label(master, "", look)
+        for sequence in ("<Configure>", "<Map>"):
+            self.label.bind(sequence, lambda event: self._fit())
+        self._measure = tools.kit.measure
+        self._font = font
+        self._texts: tuple[str, ...] = ("",)
+        self._tooltip = tooltip.Tooltip(self.label, tools.palette)
+        self.label.bind("<Motion>", self._explain, add="+")
+        self.label.bind("<Leave>", lambda event: self._tooltip.hide(), add="+")
+
+    def show(self, *texts: str) -> None:
+        """The first of these texts, the longest one, that has room; else the beginning of the last."""
+        self._texts = tuple(glyphs.inline(text) for text in texts)
+        self._fit()
+
+    def _fit(self) -> None:
+        width = self.label.winfo_width() - _MARGIN
+        shown = self._texts[0]
+        if self.label.winfo_ismapped():
+            fitting = (text for text in self._texts if self._measure(self._font, text) <= width)
+            shown = next(fitting, "") or elide(self._texts[-1], width, lambda part: self._measure(self._font, part))
+        if shown != str(self.label.cget("text")):
+            self.label.configure(text=shown)
+
+    def _explain(self, event: "tk.Event[tk.Misc]") -> None:
+        whole = self._texts[0]
+        self._tooltip.offer("" if str(self.label.cget("text")) == whole else whole, event)

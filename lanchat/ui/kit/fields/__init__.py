@@ -1,0 +1,1 @@
+"""Text fields and forms: logical text, clipboard, undo, judging what was typed."""

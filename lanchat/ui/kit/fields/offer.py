@@ -1,0 +1,95 @@
+"""A line beside a field that says what does not fit and offers a part of it."""
+
+import re
+import tkinter as tk
+import tkinter.ttk as ttk
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lanchat.protocol.text.emoji import SELECTORS, SKIN_TONES, ZWJ
+from lanchat.ui.kit.styles import Look
+
+if TYPE_CHECKING:
+    from lanchat.ui.kit.toolkit import Toolkit
+
+_JOINED = re.compile(f"[\u200c{ZWJ}{SELECTORS}{SKIN_TONES}]")
+_FLAGS = ("\U0001f1e6", "\U0001f1ff")
+
+
+class Offer:
+    """Words and at most one button. `leave` gives the keyboard back; `narrow`: the button is below the words. Main
+    thread."""
+
+    def __init__(self, tools: "Toolkit", master: tk.Misc, leave: Callable[[], None], *, narrow: bool = False) -> None:
+        self._leave = leave
+        self._do: Callable[[], None] = lambda: None
+        self.frame = ttk.Frame(master)
+        self._cancel = tools.icon_button(self.frame, "x-lg", "Esc", self.close)
+        self._button = tools.button(self.frame, "", self._accept, Look.PLAIN)
+        self._words = tools.label(self.frame, "", Look.ERROR, 220)
+        if narrow:
+            self._words.pack(side="top", anchor="w")
+        else:
+            self._words.pack(side="left", fill="x", expand=True)
+            self._words.bind("<Configure>", lambda event: self._words.configure(wraplength=max(event.width - 4, 60)))
+        self._place: Any = {"side": "left"} if narrow else {"side": "right", "before": self._words}
+        for button in (self._button, self._cancel):
+            button.bind("<Escape>", lambda event: self.close())
+        for sequence in ("<Return>", "<KP_Enter>"):
+            self._button.bind(sequence, lambda event: self._accept())
+            self._cancel.bind(sequence, lambda event: self.close())
+        self._shown = ("", "", Look.ERROR)
+
+    def show(self, words: str, look: Look = Look.ERROR, button: str = "", do: Callable[[], None] | None = None) -> bool:
+        """Whether there is something to be shown now; the caller places the frame."""
+        self._do = do or self._do
+        if (words, button, look) == self._shown:
+            return bool(words)
+        self._shown = (words, button, look)
+        self._words.configure(text=words, style=look.value)
+        self._cancel.pack_forget()
+        self._button.pack_forget()
+        if button:
+            self._button.configure(text=button)
+            self._button.pack(padx=(0, 8), **self._place)
+        return bool(words)
+
+    def ask(self, words: str, button: str, do: Callable[[], None]) -> None:
+        """A question that has the keyboard until it is answered."""
+        self.show(words, Look.ERROR, button, do)
+        self._cancel.pack(**self._place)
+        (self._button if button else self._cancel).focus_set()
+
+    def _accept(self) -> str:
+        self._do()
+        return self.close()
+
+    def close(self) -> str:
+        """No; or it is done."""
+        self._leave()
+        return "break"
+
+
+def first_part(text: str, characters: int, octets: int) -> str:
+    """The beginning of a text, at most so many characters and octets of UTF-8; no emoji and no letter with its accents
+    is cut apart, unless it alone is too long."""
+    head = text[: max(characters, 0)]
+    longest = len(head.encode("utf-8", "surrogatepass")[: max(octets, 0)].decode("utf-8", "ignore"))
+    end = longest
+    while 0 < end < len(text) and _together(text, end):
+        end -= 1
+    return text[: end or longest]
+
+
+def _together(text: str, at: int) -> bool:
+    """Whether the characters before and after a place are one for people."""
+    before, after = text[at - 1], text[at]
+    if before == ZWJ or _JOINED.match(after) or unicodedata.category(after).startswith("M") or before + after == "\r\n":
+        return True
+    if not all(_FLAGS[0] <= char <= _FLAGS[1] for char in (before, after)):
+        return False
+    begin = at
+    while begin and _FLAGS[0] <= text[begin - 1] <= _FLAGS[1]:
+        begin -= 1
+    return (at - begin) % 2 == 1

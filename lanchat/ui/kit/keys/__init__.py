@@ -1,0 +1,1 @@
+"""Keyboard shortcuts in every layout."""

@@ -1,0 +1,1 @@
+"""Lists of rooms, people, servers and search results."""

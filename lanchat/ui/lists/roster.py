@@ -1,0 +1,221 @@
+"""Rooms, people, servers and search results as rows of a list. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from lanchat.app.api import Line, Person, RoomView, Server, Trust
+from lanchat.i18n import _
+from lanchat.protocol.codes import PresenceState, Role, RoomKind
+from lanchat.protocol.text.names import name_key
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import avatar_index, initials
+from lanchat.ui.lists.rows import Row
+from lanchat.ui.model import words
+from lanchat.ui.model.chat_model import ChatModel
+
+
+class RoomKey(msgspec.Struct, frozen=True):
+    room: int
+
+
+class PersonKey(msgspec.Struct, frozen=True):
+    user: int
+
+
+class LineKey(msgspec.Struct, frozen=True):
+    room: int
+    seq: int
+
+
+class ServerKey(msgspec.Struct, frozen=True):
+    fingerprint: str
+    host: str
+    port: int
+
+
+# Rooms
+
+
+def room_rows(model: ChatModel, wanted: str) -> list[Row]:
+    """The list at the left. `wanted` (what was typed into the search field) also brings up rooms that can be joined and
+    people without a conversation yet."""
+    joined = [room for room in model.rooms.values() if room.joined and _matches(wanted, room.title, room.name)]
+    rooms = [room for room in joined if room.kind is not RoomKind.DIRECT and not room.archived]
+    archived = [room for room in joined if room.archived]
+    direct = [room for room in joined if room.kind is RoomKind.DIRECT]
+    rows: list[Row] = []
+    rows += _section(_("Rooms"), [_room_row(model, room) for room in sorted(rooms, key=_room_order)])
+    rows += _section(_("Direct conversations"), [_room_row(model, room) for room in sorted(direct, key=_recent)])
+    rows += _section(_("Archived"), [_room_row(model, room) for room in sorted(archived, key=_room_order)])
+    if wanted:
+        rows += _section(_("People"), _new_partners(model, wanted))
+        rows += _section(_("Rooms to join"), joinable_rows(model, wanted))
+        if not rows:
+            rows = [Row("nothing", _("Nothing found"), heading=True)]
+    return rows
+
+
+def _section(title: str, rows: list[Row]) -> list[Row]:
+    return [Row(f"heading {title}", title, heading=True), *rows] if rows else []
+
+
+def _matches(wanted: str, *names: str) -> bool:
+    key = name_key(wanted.strip().lstrip("#@"))
+    return not key or any(key in name_key(name) for name in names)
+
+
+def _room_order(room: RoomView) -> tuple[bool, str]:
+    return not room.general, name_key(room.title or room.name)
+
+
+def _recent(room: RoomView) -> tuple[float, str]:
+    return -room.last_time, name_key(room.title)
+
+
+def _room_row(model: ChatModel, room: RoomView) -> Row:
+    direct = room.kind is RoomKind.DIRECT
+    title = glyphs.one_line(words.room_title(room), 100)
+    return Row(
+        RoomKey(room.room),
+        title,
+        subtitle=preview(model, room),
+        right=words.moment(room.last_time),
+        badge=room.unread,
+        loud=bool(room.unread),
+        strong=bool(room.unread),
+        initials=initials(words.room_title(room)),
+        index=avatar_index(room.partner if direct else room.room),
+        presence=model.presence_of(room.partner) if direct else None,
+        dim=room.archived,
+    )
+
+
+def preview(model: ChatModel, room: RoomView) -> str:
+    """The line below a room's name: the draft, else what was said last."""
+    draft = model.drafts.get(room.room)
+    if draft and draft.text.strip() and not draft.editing and room.room != model.current:
+        return _("Draft: {text}").format(text=glyphs.one_line(draft.text, 80))
+    if not room.last_text:
+        return words.room_kind(room)
+    text = glyphs.one_line(room.last_text, 80)
+    if room.kind is RoomKind.DIRECT or not room.last_author:
+        return text
+    return _("{author}: {text}").format(author=glyphs.one_line(room.last_author, 40), text=text)
+
+
+def _new_partners(model: ChatModel, wanted: str) -> list[Row]:
+    partners = {room.partner for room in model.rooms.values() if room.kind is RoomKind.DIRECT}
+    people = [
+        person
+        for person in model.people.values()
+        if person.user_id not in partners | {model.me} and _matches(wanted, person.name, person.display_name)
+    ]
+    return [person_row(person, True) for person in sorted(people, key=_person_order)]
+
+
+def joinable_rows(model: ChatModel, wanted: str = "") -> list[Row]:
+    """Public rooms that this person is not in."""
+    rooms = [room for room in model.rooms.values() if not room.joined and _matches(wanted, room.title, room.name)]
+    return [
+        Row(
+            RoomKey(room.room),
+            glyphs.one_line(words.room_title(room), 100),
+            subtitle=words.members(room.members),
+            initials=initials(words.room_title(room)),
+            index=avatar_index(room.room),
+            dim=True,
+        )
+        for room in sorted(rooms, key=_room_order)
+    ]
+
+
+# People
+
+
+def people_rows(model: ChatModel, everybody: bool) -> list[Row]:
+    """The list at the right: online, away, offline; of the open room or all."""
+    chosen = [
+        person
+        for person in model.people.values()
+        if person.user_id != model.me and (everybody or person.user_id in model.members)
+    ]
+    rows: list[Row] = []
+    for title, state in (
+        (_("Online"), PresenceState.ONLINE),
+        (_("Away"), PresenceState.AWAY),
+        (_("Offline"), PresenceState.OFFLINE),
+    ):
+        people = sorted((person for person in chosen if person.state is state), key=_person_order)
+        rows += _section(f"{title} — {len(people)}", [person_row(person) for person in people])
+    if not rows:
+        text = _("Nobody else has an account yet") if everybody else _("Nobody else is in this room")
+        rows = [Row("nobody", text, heading=True)]
+    return rows
+
+
+def _person_order(person: Person) -> tuple[str, str]:
+    return name_key(words.person_name(person)), name_key(person.name)
+
+
+def person_row(person: Person, two_lines: bool = False) -> Row:
+    """Somebody in a list; with two lines also the user name and since when they are away."""
+    name = glyphs.one_line(words.person_name(person), 80)
+    state = words.presence(person)
+    about = f"@{glyphs.one_line(person.name, 40)} · {state}"
+    return Row(
+        PersonKey(person.user_id),
+        name,
+        subtitle=about if two_lines else "",
+        initials=initials(words.person_name(person)),
+        index=avatar_index(person.user_id),
+        presence=person.state,
+        dim=person.state is PresenceState.OFFLINE,
+        hint="\n".join(part for part in (name, about, _role(person.role)) if part),
+    )
+
+
+def _role(role: Role) -> str:
+    return {Role.ADMINISTRATOR: _("Administrator"), Role.MODERATOR: _("Moderator")}.get(role, "")
+
+
+# Servers and search results
+
+
+def server_rows(servers: Iterable[Server]) -> list[Row]:
+    """Servers that were found: name, address, how."""
+    return [
+        Row(
+            ServerKey(server.fingerprint, server.host, server.port),
+            glyphs.one_line(server.name, 64) or server.host,
+            subtitle=f"{server.host}:{server.port} · {words.via(server)}",
+            icon={Trust.PINNED: "shield-check", Trust.CHANGED: "shield-exclamation"}.get(server.trust, "hdd-network"),
+            right=_("known") if server.trust is Trust.PINNED else "",
+        )
+        for server in servers
+    ]
+
+
+def found_in_rooms(model: ChatModel, lines: Iterable[Line]) -> list[Line]:
+    """Those of rooms that this user is in."""
+    return [line for line in lines if line.room in model.rooms and model.rooms[line.room].joined]
+
+
+def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[Row]:
+    """Messages that a search found: author, place, time, and how they begin."""
+    rows = []
+    for line in lines:
+        room = model.rooms.get(line.room)
+        place = f" · {glyphs.one_line(words.room_title(room), 40)}" if room and room.room != model.current else ""
+        rows.append(
+            Row(
+                LineKey(line.room, line.seq or 0),
+                glyphs.one_line(words.author(line), 60) + place,
+                subtitle=glyphs.one_line(line.text, 120),
+                right=words.moment(line.stored_at or line.sent_at),
+                initials=initials(words.author(line)),
+                index=avatar_index(line.author),
+                hint=glyphs.inline(line.text[:600]),
+            )
+        )
+    return rows

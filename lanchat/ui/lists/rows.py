@@ -1,0 +1,30 @@
+"""Lines of lists (rooms, people, servers, search results) as values. Pure."""
+
+from collections.abc import Hashable
+
+import msgspec
+
+from lanchat.protocol.codes import PresenceState
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of a list. `key` says what it stands for. A `heading` cannot be chosen.
+
+    `initials` and `index` make the picture at the left, or `icon` names a glyph there; `presence` adds a dot.
+    `strong`: something is unread. `badge`: the number in a pill at the right; `loud`: in the accent colour.
+    """
+
+    key: Hashable
+    title: str
+    subtitle: str = ""
+    right: str = ""
+    badge: int = 0
+    loud: bool = False
+    strong: bool = False
+    initials: str = ""
+    index: int = 0
+    icon: str = ""
+    presence: PresenceState | None = None
+    heading: bool = False
+    dim: bool = False
+    hint: str = ""  # the words of a tooltip

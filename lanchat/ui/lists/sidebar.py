@@ -1,0 +1,186 @@
+"""The left side of the main page: search field, rooms and direct conversations, one's own account."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Callable, Hashable
+
+from lanchat.i18n import _
+from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.brush import Brush
+from lanchat.ui.kit.canvas.drawing import Avatar, Font, avatar_index, initials
+from lanchat.ui.kit.elided import ElidedLabel, fitted
+from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.roster import PersonKey, RoomKey, room_rows
+from lanchat.ui.lists.row_list import RowList
+from lanchat.ui.menus import menus
+from lanchat.ui.menus.keys import Action
+from lanchat.ui.menus.popup import above, below, popup
+from lanchat.ui.model.chat import Chat
+from lanchat.ui.model.parts import Part
+
+
+class Sidebar:
+    """`run` does what a menu asks for; `leave` gives the keyboard back to the composer. Main thread."""
+
+    def __init__(
+        self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None], leave: Callable[[], None]
+    ) -> None:
+        self._tools = tools
+        self._chat = chat
+        self._run = run
+        self._leave = leave
+        px = tools.px
+        self.frame = ttk.Frame(master, style=Look.SIDE.value)
+        self._build_search()
+        self._account = _AccountStrip(tools, self.frame, chat, run)
+        self._account.frame.pack(side="bottom", fill="x")
+        tk.Frame(self.frame, background=tools.palette.line, height=1).pack(side="bottom", fill="x")
+        self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
+        self._list.frame.pack(fill="both", expand=True, pady=(px(4), 0))
+        self._list.choose = self._choose
+        self._list.menu = self._menu
+
+    def _build_search(self) -> None:
+        tools, px = self._tools, self._tools.px
+        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(10), px(10), px(6), px(4)))
+        top.pack(fill="x")
+        plus = tools.icon_button(
+            top,
+            "plus-lg",
+            _("New room, join a room, write to somebody"),
+            lambda: below(tools, plus, menus.add_menu(self._run)),
+            Look.QUIET_SIDE,
+        )
+        plus.pack(side="right", padx=(px(4), 0))
+        self._search = Field(tools, top, "")
+        self._search.limit = SEARCH_CHARACTERS_MAX
+        self._search.frame.configure(style=Look.SIDE.value)
+        self._search.frame.pack(side="left", fill="x", expand=True)
+        entry = self._search.entry
+        self._placeholder = tk.Label(
+            entry,
+            font=Font.BODY.value,
+            background=tools.palette.field,
+            foreground=tools.palette.muted,
+            borderwidth=0,
+            padx=0,
+            pady=0,
+            cursor="xterm",
+        )
+        self._placeholder.bind("<Button-1>", lambda event: entry.focus_set())
+        for sequence in ("<Configure>", "<Map>"):
+            entry.bind(sequence, lambda event: self._show_hint(), add="+")
+        self._show_hint()
+        entry.bind("<KeyRelease>", lambda event: self._filter())
+        entry.bind("<<Paste>>", lambda event: entry.after_idle(self._filter), add="+")
+        entry.bind("<Escape>", lambda event: self.clear())
+        entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._search.on_return(self._open_first)
+        self._filter()
+
+    def _show_hint(self) -> None:
+        beside = self._tools.px(22)
+        text = fitted(self._tools, Font.BODY, _("Find a room or person"), self._search.entry, beside)
+        self._placeholder.configure(text=text)
+
+    def _filter(self) -> None:
+        if self._search.get():
+            self._placeholder.place_forget()
+        else:
+            self._placeholder.place(x=self._tools.px(11), rely=0.5, anchor="w")
+        if hasattr(self, "_list"):
+            self._show_rooms()
+
+    def _open_first(self) -> None:
+        key = self._list.first_key()
+        if self._search.get().strip() and key is not None:
+            self._choose(key)
+
+    def clear(self) -> str:
+        """Ends the search."""
+        self._search.set("")
+        self._filter()
+        self._leave()
+        return "break"
+
+    def focus_search(self) -> None:
+        """The quick switch: type a name, press Return."""
+        self._search.entry.focus_set()
+        self._search.entry.selection_range(0, "end")
+
+    def _choose(self, key: Hashable) -> None:
+        model = self._chat.model
+        if isinstance(key, RoomKey):
+            room = model.rooms.get(key.room)
+            if room and room.joined:
+                self._chat.open_room(key.room)
+            else:
+                self._chat.join(key.room)
+        elif isinstance(key, PersonKey) and (person := model.people.get(key.user)):
+            self._chat.open_direct(person.name)
+        self.clear()
+
+    def _menu(self, key: Hashable, x: int, y: int) -> None:
+        """The menu of a room, which opens first: what the menu offers is about the open one."""
+        model = self._chat.model
+        room = model.rooms.get(key.room) if isinstance(key, RoomKey) else None
+        if room is None or not room.joined:
+            return
+        if room.room != model.current:
+            self._chat.open_room(room.room)
+        governs = menus.may_govern(model.account, room)
+        popup(self._tools, menus.room_menu(room, self._run, governs=governs), x, y)
+
+    def update(self, part: Part) -> None:
+        """Draws what changed."""
+        if part & (Part.ROOMS | Part.ROOM | Part.PEOPLE | Part.DRAFT):
+            self._show_rooms()
+        if part & (Part.ACCOUNT | Part.LINK):
+            self._account.show()
+
+    def _show_rooms(self) -> None:
+        rows = room_rows(self._chat.model, self._search.get().strip())
+        self._list.show(rows, RoomKey(self._chat.model.current))
+
+
+class _AccountStrip:
+    """Who one is, and the menu of account and window."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None]) -> None:
+        self._tools = tools
+        self._chat = chat
+        px, palette = tools.px, tools.palette
+        self.frame = ttk.Frame(master, style=Look.SIDE.value, padding=(px(12), px(8), px(6), px(8)))
+        self._picture = tk.Canvas(
+            self.frame, width=px(32), height=px(32), background=palette.sidebar, highlightthickness=0
+        )
+        self._brush = Brush(self._picture, tools.images, palette, palette.sidebar)
+        self._picture.pack(side="left")
+        gear = tools.icon_button(
+            self.frame,
+            "gear",
+            _("Account and settings"),
+            lambda: above(tools, gear, menus.account_menu(palette.dark, run)),
+            Look.QUIET_SIDE,
+        )
+        gear.pack(side="right")
+        names = ttk.Frame(self.frame, style=Look.SIDE.value)
+        names.pack(side="left", fill="x", expand=True, padx=px(10))
+        self._name = ElidedLabel(tools, names, Look.SIDE_TEXT, Font.NAME)
+        self._name.label.pack(anchor="w", fill="x")
+        self._user = ElidedLabel(tools, names, Look.SIDE_SMALL, Font.SMALL)
+        self._user.label.pack(anchor="w", fill="x")
+
+    def show(self) -> None:
+        account = self._chat.model.account
+        self._picture.delete("all")
+        if account is None:
+            return
+        name = account.display_name or account.name
+        size = self._tools.px(32)
+        self._brush.draw([Avatar(0, 0, size, initials(name), avatar_index(account.user_id))], 0, "me")
+        self._name.show(glyphs.one_line(name, 60))
+        self._user.show(f"@{glyphs.one_line(account.name, 40)}")

@@ -1,0 +1,1 @@
+"""Menus and keys as data, and the popup that shows them."""

@@ -1,0 +1,112 @@
+"""Keys of the main page as data: what they do, and what people read about them."""
+
+import enum
+import sys
+
+import msgspec
+
+from lanchat.i18n import _
+from lanchat.ui.kit.keys.shortcuts import virtual
+
+
+class Action(enum.Enum):
+    """Everything that a key or a menu of the main page can ask for."""
+
+    QUICK_SWITCH = enum.auto()
+    SEARCH = enum.auto()
+    NEXT_ROOM = enum.auto()
+    PREVIOUS_ROOM = enum.auto()
+    NEXT_UNREAD = enum.auto()
+    PAGE_UP = enum.auto()
+    PAGE_DOWN = enum.auto()
+    TO_END = enum.auto()
+    MESSAGES = enum.auto()
+    CANCEL = enum.auto()
+    NEW_ROOM = enum.auto()
+    JOIN_ROOM = enum.auto()
+    PEOPLE_PANEL = enum.auto()
+    ROOM_DETAILS = enum.auto()
+    LEAVE_ROOM = enum.auto()
+    ARCHIVE_ROOM = enum.auto()
+    DELETE_ROOM = enum.auto()
+    SHORTCUTS = enum.auto()
+    LARGER = enum.auto()
+    SMALLER = enum.auto()
+    USUAL_SIZE = enum.auto()
+    PROFILE = enum.auto()
+    PASSWORD = enum.auto()
+    DEVICES = enum.auto()
+    SERVER = enum.auto()
+    LANGUAGE = enum.auto()
+    THEME = enum.auto()
+    LOG_OUT = enum.auto()
+    QUIT = enum.auto()
+
+
+class Key(msgspec.Struct, frozen=True):
+    """`sequence` in Tk's notation, without the angle brackets."""
+
+    sequence: str
+    action: Action
+
+
+KEYS = (
+    Key("Control-k", Action.QUICK_SWITCH),
+    Key("Control-f", Action.SEARCH),
+    Key("Alt-Down", Action.NEXT_ROOM),
+    Key("Alt-Up", Action.PREVIOUS_ROOM),
+    Key("Control-Tab", Action.NEXT_ROOM),
+    Key("Alt-Shift-Down", Action.NEXT_UNREAD),
+    Key("Control-End", Action.TO_END),
+    Key("Control-Up", Action.MESSAGES),
+    Key("Escape", Action.CANCEL),
+    Key("Prior", Action.PAGE_UP),
+    Key("Next", Action.PAGE_DOWN),
+    Key("Control-n", Action.NEW_ROOM),
+    Key("Control-j", Action.JOIN_ROOM),
+    Key("Control-p", Action.PEOPLE_PANEL),
+    Key("Control-plus", Action.LARGER),
+    Key("Control-equal", Action.LARGER),
+    Key("Control-minus", Action.SMALLER),
+    Key("Control-0", Action.USUAL_SIZE),
+    Key("Control-q", Action.QUIT),
+    Key("F1", Action.SHORTCUTS),
+)
+
+_KEYS_OF_SHORTCUTS = frozenset("abcdefghijklmnopqrstuvwxyz0") | {"plus", "minus", "equal"}
+
+
+def sequence(key: Key) -> str:
+    """What to bind: letters and signs by their virtual event (see shortcuts.py), the rest by Tk's own name."""
+    head, _dash, last = key.sequence.rpartition("-")
+    if head == "Control" and last in _KEYS_OF_SHORTCUTS:
+        return virtual(last)
+    plain = key.sequence.replace("Control-", "Command-") if sys.platform == "darwin" else key.sequence
+    return f"<{plain}>"
+
+
+def shortcut_keys() -> frozenset[str]:
+    """The keys that shortcuts.py has to tell of."""
+    return frozenset(key.sequence.rpartition("-")[2] for key in KEYS if sequence(key).startswith("<<"))
+
+
+def help_lines() -> list[tuple[str, str]]:
+    """Keys and what they do, for people."""
+    return [
+        ("Enter", _("send the message")),
+        ("Shift+Enter", _("begin a new line")),
+        ("↑", _("edit the last own message (when the field is empty)")),
+        ("Esc", _("cancel reply, edit or search")),
+        ("Ctrl+K", _("go to a room or person")),
+        ("Ctrl+F", _("search in messages")),
+        ("Alt+↑  Alt+↓", _("previous, next room")),
+        ("Alt+Shift+↓", _("next room with something new")),
+        ("PageUp  PageDown", _("scroll the conversation")),
+        ("Ctrl+End", _("to the newest message")),
+        ("Ctrl+↑", _("walk through the messages; Enter opens the menu")),
+        ("Ctrl+N", _("new room")),
+        ("Ctrl+J", _("join a room")),
+        ("Ctrl+P", _("show or hide the people")),
+        ("Ctrl+Plus  Ctrl+Minus", _("larger, smaller text")),
+        ("F1", _("this list")),
+    ]

@@ -1,0 +1,272 @@
+"""What the window knows once somebody is logged in: account, rooms, people, the open room. No Tk, no network.
+
+Events go in through `apply`, which says what has to be drawn again. Commands and their answers are chat.py's.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.api import Account, Line, Person, RoomView, Server, State, StateChanged
+from lanchat.protocol.codes import PresenceState, RoomKind
+from lanchat.ui.model.entries import Entry, View, arrange
+from lanchat.ui.model.parts import Part
+from lanchat.ui.model.timeline import Timeline
+
+# A line is usually stored within milliseconds: a heading above it that comes and goes would only disturb.
+WAITING_AFTER = 2.0
+NOTICES_MAX = 20
+
+
+class Draft(msgspec.Struct):
+    """What is being written in a room. `before`: the text that an edit displaced."""
+
+    text: str = ""
+    reply: Line | None = None
+    editing: Line | None = None
+    before: str = ""
+
+
+class Jump(msgspec.Struct, frozen=True):
+    """Where the conversation goes when it is drawn next: to an entry by its key, or to the end."""
+
+    key: str = ""
+    end: bool = False
+
+
+class ChatModel:
+    """The state behind the main page. `clock` gives seconds since the epoch. Main thread."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.account: Account | None = None
+        self.server: Server | None = None
+        self.link = StateChanged(State.CONNECTING)
+        self.rooms: dict[int, RoomView] = {}
+        self.people: dict[int, Person] = {}
+        self.members: frozenset[int] = frozenset()  # of the open room, this person among them
+        self.current = 0
+        self.timeline: Timeline | None = None
+        self.drafts: dict[int, Draft] = {}
+        self.fresh_after: int | None = None
+        self.flash = ""
+        self.jump: Jump | None = None
+        self.missed = 0  # messages that came while the end of the conversation was not loaded or not visible
+        self.notices: list[str] = []
+        self.focused = True
+
+    # What the views ask
+
+    @property
+    def me(self) -> int:
+        return self.account.user_id if self.account else 0
+
+    @property
+    def room(self) -> RoomView | None:
+        """The open room."""
+        return self.rooms.get(self.current)
+
+    @property
+    def draft(self) -> Draft:
+        """The draft of the open room."""
+        return self.drafts.setdefault(self.current, Draft())
+
+    @property
+    def unread(self) -> int:
+        """Unread messages in all rooms."""
+        return sum(room.unread for room in self.rooms.values() if room.joined)
+
+    def online_members(self) -> int:
+        """How many members of the open room are at their computers, this person included."""
+        here = (self.people.get(user) for user in self.members)
+        return sum(1 for person in here if person and (person.state or person.user_id == self.me))
+
+    def can_send(self) -> bool:
+        """Whether the open room takes messages from this person at all."""
+        return self.room is not None and self.room.joined and self.can_write()
+
+    @property
+    def archived(self) -> bool:
+        """Whether the open room can only be read."""
+        return self.room is not None and self.room.archived
+
+    def can_write(self) -> bool:
+        """Whether something may be typed: also before the first room is open."""
+        return self.link.state not in (State.FORKED, State.REFUSED) and not self.archived
+
+    def entries(self) -> list[Entry]:
+        """What the conversation shows."""
+        timeline = self.timeline
+        if timeline is None:
+            return []
+        unstored = timeline.unstored if timeline.at_bottom else []
+        view = View(timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash)
+        return arrange(timeline.stored, unstored, view)
+
+    def undecided(self) -> list[Line]:
+        """Lines of the open room that are neither stored nor refused."""
+        return [line for line in self.timeline.unstored if line.refused is None] if self.timeline else []
+
+    def waiting(self) -> bool:
+        """Whether something has not been stored for so long that a heading should say so."""
+        lines = self.undecided()
+        if not lines:
+            return False
+        return self.link.state is not State.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
+
+    def notice(self, text: str) -> Part:
+        """Something to tell in passing."""
+        self.notices = [*self.notices[-NOTICES_MAX + 1 :], text]
+        return Part.NOTICE
+
+    # Events
+
+    def apply(self, event: api.Event) -> Part:
+        """Takes in an event; returns what to draw again."""
+        match event:
+            case api.Notice(text):
+                return self.notice(text)
+            case api.StateChanged():
+                return self._linked(event)
+            case api.LoggedIn():
+                self.account, self.server = event.account, event.server
+                return Part.ACCOUNT | Part.ROOMS | Part.PEOPLE | Part.LINK
+            case api.RoomUpdated():
+                return self._room_updated(event.room)
+            case api.RoomRemoved():
+                self.rooms.pop(event.room, None)
+                if event.deleted:
+                    self.drafts.pop(event.room, None)
+                return Part.ROOMS | Part.ROOM
+            case api.PeopleChanged():
+                self.people.update((person.user_id, person) for person in event.people)
+                return Part.PEOPLE | Part.ROOMS
+            case _:
+                return self._line_event(event)
+
+    def _linked(self, event: StateChanged) -> Part:
+        before, self.link = self.link, event
+        went = (before.state is State.LIVE) != (event.state is State.LIVE)
+        return Part.LINK | (Part.LINES | Part.ROOM if went else Part.NONE)
+
+    def _room_updated(self, room: RoomView) -> Part:
+        before = self.rooms.get(room.room)
+        self.rooms[room.room] = room
+        if room.room != self.current:
+            return Part.ROOMS
+        same = before is not None and _header(before) == _header(room)
+        return Part.ROOMS if same else Part.ROOMS | Part.ROOM
+
+    def _line_event(self, event: api.Event) -> Part:
+        timeline = self.timeline
+        match event:
+            case api.LineAdded(line=line, live=live):
+                return self._line_added(line, live)
+            case api.LineChanged(line=line):
+                shown = timeline and line.room == timeline.room and timeline.change(line)
+                return self._renew_reply(line) | (Part.LINES if shown else Part.NONE)
+            case api.LineStored() if timeline and event.room == timeline.room:
+                return Part.LINES if timeline.was_stored(event.id, event.seq) else Part.NONE
+            case api.LineRefused():
+                if timeline and event.room == timeline.room and timeline.was_refused(event.id, event.code):
+                    return Part.LINES
+                return self.notice(event.text)
+            case api.LineWaits():
+                if timeline and event.room == timeline.room and timeline.now_waits(event.id, event.text):
+                    return Part.LINES
+                return Part.NONE if event.again else self.notice(event.text)
+            case _:
+                return Part.NONE
+
+    def _renew_reply(self, line: Line) -> Part:
+        """What is being answered was edited or deleted: its text as it was must not stay above the composer."""
+        draft = self.drafts.get(line.room)
+        if draft is None or draft.reply is None or draft.reply.id != line.id:
+            return Part.NONE
+        draft.reply = line
+        return Part.DRAFT if line.room == self.current else Part.NONE
+
+    def _line_added(self, line: Line, live: bool) -> Part:
+        timeline = self.timeline
+        if timeline is None or line.room != timeline.room or not timeline.loaded:
+            return Part.NONE
+        if live and not line.mine and line.seq is not None:
+            self._arrived(timeline, line.seq)
+        return Part.LINES if timeline.add(line) else Part.NONE
+
+    def _arrived(self, timeline: Timeline, seq: int) -> None:
+        if seq > timeline.last:
+            self.missed += 1
+            if not self.focused and self.fresh_after is None:
+                self.fresh_after = seq - 1
+
+    # What the person does
+
+    def open(self, room: int) -> None:
+        """Another room (or 0) is shown from now on. What was typed before any room was open is meant for this one."""
+        early = self.drafts.pop(0, None)
+        if room and early and early.text and not self.drafts.setdefault(room, Draft()).text:
+            self.drafts[room].text = early.text
+        self.current = room
+        self.timeline = Timeline(room) if room else None
+        self.members = frozenset()
+        self.flash = ""
+        self.missed = 0
+        self.jump = None
+        view = self.rooms.get(room)
+        self.fresh_after = view.read if view and view.unread else None
+
+    def reply_to(self, line: Line) -> Part:
+        draft = self.draft
+        if draft.editing:
+            self.cancel()
+        draft.reply = line
+        return Part.DRAFT
+
+    def edit(self, line: Line) -> Part:
+        draft = self.draft
+        draft.before = draft.before if draft.editing else draft.text
+        draft.reply, draft.editing, draft.text = None, line, line.text
+        return Part.DRAFT
+
+    def cancel(self) -> Part:
+        """Neither reply nor edit: what was written before is back."""
+        draft = self.draft
+        if not draft.reply and not draft.editing:
+            return Part.NONE
+        if draft.editing:
+            draft.text = draft.before
+        draft.reply = draft.editing = None
+        draft.before = ""
+        return Part.DRAFT
+
+    def give_back(self, room: int, text: str) -> Part:
+        """A text that could not be sent returns into its room's composer, above what was written since."""
+        draft = self.drafts.setdefault(room, Draft())
+        if draft.editing:
+            draft.before = f"{text}\n{draft.before}" if draft.before else text
+        else:
+            draft.text = f"{text}\n{draft.text}" if draft.text else text
+        return Part.DRAFT if room == self.current else Part.NONE
+
+    def read_up_to(self, room: int, seq: int) -> None:
+        """The person saw everything up to `seq`: the counter falls at once, the server's word follows."""
+        view = self.rooms.get(room)
+        if view and seq > view.read:
+            left = 0 if seq >= view.head else view.unread
+            self.rooms[room] = replace(view, read=seq, unread=left)
+
+    def direct_room(self, user: int) -> RoomView | None:
+        """The direct conversation with somebody, when there is one."""
+        return next((r for r in self.rooms.values() if r.kind is RoomKind.DIRECT and r.partner == user), None)
+
+    def presence_of(self, user: int) -> PresenceState:
+        person = self.people.get(user)
+        return person.state if person else PresenceState.OFFLINE
+
+
+def _header(room: RoomView) -> tuple[object, ...]:
+    """What the page shows of the open room beside its messages."""
+    return room.title, room.joined, room.members, room.kind, room.history, room.archived

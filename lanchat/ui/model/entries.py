@@ -1,0 +1,123 @@
+"""What the conversation shows from top to bottom: messages, and the marks between them. Pure.
+
+Grouping is decided here: consecutive messages of one author within five minutes of one day make a group, in which
+only the first bubble has the name and only the last one the picture.
+"""
+
+import datetime
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from lanchat.app.api import Line
+from lanchat.ui.model.today import local
+
+GROUP_SECONDS = 300.0
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """Above the first message: nothing is older."""
+
+    key: str = "beginning"
+
+
+class Day(msgspec.Struct, frozen=True):
+    """Above the first message of a day. `again`: the number of that message when the day stands further up already,
+    as after the server's clock was set back; else 0."""
+
+    day: datetime.date
+    again: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"day {self.day.isoformat()} {self.again}"
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """Above the first message that this person has not read."""
+
+    key: str = "fresh"
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Above the messages that the server has not stored yet."""
+
+    key: str = "waiting"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message; `first` and `last` of its group. `flash`: it was jumped to just now."""
+
+    line: Line
+    first: bool
+    last: bool
+    flash: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.line.id
+
+
+Mark = Beginning | Day | Fresh | Waiting
+Entry = Mark | Message
+
+
+class View(msgspec.Struct, frozen=True):
+    """What decides about the marks. `fresh_after`: the read cursor when the room was opened, None for no mark.
+    `waiting`: whether lines that are not stored get a heading (see chat.py: not in the first moment)."""
+
+    at_top: bool = False
+    fresh_after: int | None = None
+    waiting: bool = False
+    flash: str = ""
+
+
+def day_of(line: Line) -> datetime.date:
+    """The day on which a message is shown, in this computer's time zone."""
+    return local(shown_time(line)).date()
+
+
+def shown_time(line: Line) -> float:
+    """The server's time once there is one: an author's clock may be wrong by years."""
+    return line.stored_at or line.sent_at
+
+
+def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: View) -> list[Entry]:
+    """The entries for these lines, both ascending."""
+    out: list[Entry] = [Beginning()] if view.at_top and (stored or unstored) else []
+    day: datetime.date | None = None
+    days: set[datetime.date] = set()
+    fresh = False
+    for line in stored:
+        if (here := day_of(line)) != day:
+            day = here
+            out.append(Day(here, (line.seq or 0) if here in days else 0))
+            days.add(here)
+        if not fresh and _is_fresh(line, view):
+            fresh = True
+            out.append(Fresh())
+        out.append(Message(line, True, True, line.id == view.flash))
+    if unstored and view.waiting:
+        out.append(Waiting())
+    out += [Message(line, True, True, line.id == view.flash) for line in unstored]
+    return _grouped(out)
+
+
+def _is_fresh(line: Line, view: View) -> bool:
+    return view.fresh_after is not None and line.seq is not None and line.seq > view.fresh_after and not line.mine
+
+
+def _grouped(entries: list[Entry]) -> list[Entry]:
+    grouped = list(entries)
+    for index, (one, two) in enumerate(pairwise(entries)):
+        if isinstance(one, Message) and isinstance(two, Message) and _together(one.line, two.line):
+            above = grouped[index]
+            assert isinstance(above, Message)
+            grouped[index] = Message(above.line, above.first, False, above.flash)
+            grouped[index + 1] = Message(two.line, False, True, two.flash)
+    return grouped
+
+
+def _together(one: Line, two: Line) -> bool:
+    return one.author == two.author and abs(shown_time(two) - shown_time(one)) < GROUP_SECONDS

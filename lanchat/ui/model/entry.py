@@ -1,0 +1,363 @@
+"""From an empty window to a logged-in account: finding a server, judging its identity, log-in. No Tk.
+
+`Page` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a server
+whose key changed ends in `Page.CHANGED`, from which there is only the way back.
+"""
+
+from collections.abc import Callable
+
+from lanchat.app import api
+from lanchat.app.api import ChangedIdentity, CommandError, Server, ServerOffer, Trouble, Trust
+from lanchat.i18n import _
+from lanchat.protocol.codes import Code, Registration, Setup
+from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
+from lanchat.protocol.text.names import tidy_name
+from lanchat.ui.kit.fields.forms import NewAccount, address_problem, password_problem, user_problem
+from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.model.engine import Desk
+from lanchat.ui.model.entry_model import EntryModel, Page, Wishes
+from lanchat.ui.model.parts import Part
+
+_SEARCH_S = 3.0
+_SEARCH_AGAIN_MS = 1500
+_RETRY_MS = 3000
+_ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
+_SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
+# Which field a refusal is about.
+_FIELDS = {
+    Code.BAD_CREDENTIALS: FieldName.PASSWORD,
+    Code.NAME_TAKEN: FieldName.USER,
+    Code.NAME_INVALID: FieldName.USER,
+    Code.PASSWORD_INVALID: FieldName.PASSWORD,
+    Code.EMAIL_INVALID: FieldName.EMAIL,
+    Code.INVITE_INVALID: FieldName.INVITE_CODE,
+    Code.SETUP_INVALID: FieldName.SETUP_CODE,
+    Code.SETUP_NEEDED: FieldName.SETUP_CODE,
+    Code.RECOVERY_INVALID: FieldName.RECOVERY_CODE,
+}
+
+
+class EntryFlow:
+    """The steps between the pages. `changed` is told what to draw; `later` runs something after milliseconds."""
+
+    def __init__(
+        self,
+        model: EntryModel,
+        new_desk: Callable[[], Desk],
+        changed: Callable[[Part], None],
+        later: Callable[[int, Callable[[], None]], object],
+    ) -> None:
+        self.model = model
+        self._new_desk = new_desk
+        self._desk = new_desk()
+        self._searching = False
+        self._left_out = False
+        self._typed = False  # what is connected to was typed or pasted, not found
+        self._changed = changed
+        self._later = later
+        self._wishes = Wishes()
+
+    # Beginning
+
+    def begin(self, wishes: Wishes, remembered: bool) -> None:
+        """The first page: the conversation when this profile is enrolled, the wished server, else the list."""
+        self._wishes = wishes
+        self.model.user = wishes.user
+        if wishes.names_server:
+            self.connect(wishes.address or wishes.invite, wishes.fingerprint)
+        elif remembered:
+            self._go(Page.CHAT)
+            self._return()
+        else:
+            self.show_servers()
+
+    def _return(self) -> None:
+        """Connects to the server used last, for as long as it takes."""
+        self._desk.ask(api.Connect(), self._returned, self._not_returned)
+
+    def _returned(self, server: Server) -> None:
+        self.model.server = server
+        self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_returned)
+
+    def _not_returned(self, error: CommandError) -> None:
+        if error.trouble is Trouble.IDENTITY:
+            self._stop_here(error)
+        elif error.trouble is Trouble.REFUSED:
+            self._refused(error)
+        elif error.trouble is Trouble.LOCAL or error.trouble is Trouble.INVALID:
+            self.show_servers(error.text)
+        elif self.model.page is Page.CHAT:
+            self._later(_RETRY_MS, self._try_again)
+
+    def _not_live(self, error: CommandError) -> None:
+        # Nothing new can be stored here: what is there is shown, and the state of the link says why.
+        if error.trouble is not Trouble.LOCAL:
+            self._not_returned(error)
+
+    def _try_again(self) -> None:
+        if self.model.page is Page.CHAT and self.model.offer is None:
+            self._return()
+
+    def _refused(self, error: CommandError) -> None:
+        """This computer's key is not taken any more: the password is needed again."""
+        self.model.error = error.text
+        self._desk.ask(api.GetOffer(), lambda offer: self._log_in_at(offer, error.text), self._failed)
+
+    def lost(self, reason: str) -> None:
+        """The server ended this log-in for good (device revoked, account disabled)."""
+        self.model.error = reason
+        offer = self.model.offer
+        if offer:
+            self._log_in_at(offer, reason)
+        else:
+            self.show_servers(reason)
+
+    def _log_in_at(self, offer: ServerOffer, reason: str) -> None:
+        self.model.offer, self.model.server = offer, offer.server
+        self._go(Page.LOGIN, error=reason)
+
+    # Servers
+
+    def show_servers(self, error: str = "", field: FieldName | None = None) -> None:
+        """The list, and a search that goes on while it is shown."""
+        self._desk.close()
+        self._desk = self._new_desk()
+        self._searching = False
+        self.model.offer = self.model.server = None
+        self._go(Page.SERVERS, error=error, field=field)
+        self._search()
+
+    def _search(self) -> None:
+        if self.model.page is Page.SERVERS and not self._searching:
+            self._searching = True
+            self._desk.ask(api.Discover(_SEARCH_S), self._searched, lambda error: self._searched([]))
+
+    def _searched(self, servers: list[Server]) -> None:
+        model = self.model
+        model.round += 1
+        for server in servers:
+            self.found(server)
+        for key in [key for key, seen in model.seen.items() if model.round - seen >= _ROUNDS_KEPT]:
+            del model.servers[key], model.seen[key]
+        model.searched = True
+        model.left_out, self._left_out = self._left_out, False
+        self._searching = False
+        self._changed(Part.ENTRY)
+        self._later(_SEARCH_AGAIN_MS, self._search)
+
+    def found(self, server: Server) -> Part:
+        """A search found a server. A known one is always listed; of the others the one that was not found for longest
+        gives way."""
+        model, key = self.model, (server.fingerprint, server.host, server.port)
+        if key not in model.servers and server.trust is not Trust.PINNED:
+            strangers = [other for other, shown in model.servers.items() if shown.trust is not Trust.PINNED]
+            if len(strangers) >= _SERVERS_MAX:
+                loser = min(strangers, key=lambda other: model.seen[other])
+                del model.servers[loser], model.seen[loser]
+        model.servers[key] = server
+        model.seen[key] = model.round
+        return Part.ENTRY
+
+    def servers_left_out(self) -> Part:
+        """The search that goes on heard of more servers than it lists."""
+        self.model.left_out, self._left_out = True, True
+        return Part.ENTRY
+
+    def choose(self, server: Server) -> None:
+        """A server of the list. A known one is looked for elsewhere when somebody else has the address."""
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        fingerprint = server.fingerprint if server.trust is Trust.PINNED else ""
+        self.connect(f"{host}:{server.port}", fingerprint, name=server.name)
+
+    def connect(self, address: str, fingerprint: str = "", name: str = "") -> None:
+        """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the
+        search said that it is called."""
+        address = tidy_address(address)
+        self._typed = bool(address) and not name
+        if self._typed:
+            self.model.address = address
+        if problem := address_problem(address):
+            self._go(Page.SERVERS, error=problem, field=FieldName.ADDRESS)
+            return
+        invite = address if is_invite(address) else ""
+        wishes = self._wishes
+        command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
+        shown = name or (parse_invite_untrusted(invite).host if invite else address)
+        self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
+        self._desk.ask(command, self._connected, self._not_connected)
+
+    def _not_connected(self, error: CommandError) -> None:
+        # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
+        linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
+        if error.trouble is Trouble.IDENTITY and not linked:
+            self._stop_here(error)
+            return
+        field = FieldName.ADDRESS if self._typed else None
+        self._failed(error, field)
+        if self.model.page is not Page.SERVERS:
+            self.show_servers(error.text, field)
+        else:
+            self._search()
+
+    def _connected(self, server: Server) -> None:
+        self.model.server = server
+        if server.trust is Trust.CHANGED:
+            self._stop_here(CommandError(Trouble.IDENTITY, ""))
+        elif server.trust is Trust.NEW:
+            self._go(Page.IDENTITY)
+        else:
+            self._busy(_("Greeting {server}…").format(server=server.name))
+            self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_connected)
+
+    def _stop_here(self, error: CommandError) -> None:
+        """The key is another one than it was: there is no way on from here."""
+        self._desk.ask(api.Disconnect())
+        self._go(Page.CHANGED, error=error.text)
+
+    def accept(self) -> None:
+        """A person compared the words of the server's fingerprint and trusts it."""
+        server = self.model.server
+        if server is None or self.model.busy:
+            return
+        self._busy(_("Greeting {server}…").format(server=server.name))
+        self._desk.ask(api.AcceptIdentity(server.fingerprint), self._offered, self._failed)
+
+    def _offered(self, offer: ServerOffer) -> None:
+        self.model.offer, self.model.server = offer, offer.server
+        self.model.address = ""
+        wanted = self._wishes.user
+        if offer.remembered and (not wanted or wanted == offer.remembered):
+            self.model.user = offer.remembered
+            self._go(Page.CHAT)
+            self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_live)
+        else:
+            self._go(Page.REGISTER if self.is_first else Page.LOGIN)
+
+    def decline(self) -> None:
+        """Back to the list; the connection ends."""
+        self._desk.ask(api.Disconnect())
+        self.show_servers()
+
+    # Log-in and what belongs to it
+
+    def turn_to(self, page: Page) -> None:
+        """Another form of the same server."""
+        self._go(page)
+
+    def log_in(self, user: str, password: str, remember: bool) -> None:
+        if not self._is_user(user):
+            return
+        if not password:
+            self._problem(_("Please type your password."), FieldName.PASSWORD)
+            return
+        self.model.user = user = tidy_name(user, joiners=False)
+        self._busy(_("Logging in…"))
+        self._desk.ask(api.Login(user, password, remember), self._logged_in, self._failed)
+
+    def register(self, form: NewAccount) -> None:
+        if problem := form.problem(self.needs_invite, self.needs_setup_code):
+            self._problem(*problem)
+            return
+        self.model.user = tidy_name(form.user, joiners=False)
+        self._busy(_("Creating the account…"))
+        command = api.Register(
+            form.user.strip(),
+            form.password,
+            form.email.strip(),
+            form.display_name.strip(),
+            form.invite_code.strip(),
+            form.remember,
+            form.setup_code.strip(),
+        )
+        self._desk.ask(command, self._logged_in, self._failed)
+
+    def _logged_in(self, account: api.Account) -> None:
+        self._go(Page.CHAT)
+
+    def recover(self, user: str) -> None:
+        if not self._is_user(user):
+            return
+        self.model.user = tidy_name(user, joiners=False)
+        self._busy(_("Asking the server for a code…"))
+        self._desk.ask(api.Recover(self.model.user), lambda nothing: self._code_sent(), self._failed)
+
+    def _code_sent(self) -> None:
+        text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
+        self._go(Page.RECOVER_CODE, done=text)
+
+    def have_code(self, user: str) -> None:
+        """The code came another way, or earlier."""
+        if not self._is_user(user):
+            return
+        self.model.user = tidy_name(user, joiners=False)
+        self._go(Page.RECOVER_CODE)
+
+    def recover_with(self, code: str, password: str, again: str) -> None:
+        if not code.strip():
+            self._problem(_("Please type the code from the e-mail."), FieldName.RECOVERY_CODE)
+            return
+        if problem := password_problem(password, again):
+            alone = password_problem(password, password)
+            self._problem(problem, FieldName.PASSWORD if alone else FieldName.AGAIN)
+            return
+        self._busy(_("Setting the new password…"))
+        command = api.RecoverConfirm(self.model.user, code.strip(), password)
+        self._desk.ask(command, lambda nothing: self._recovered(), self._failed)
+
+    def _recovered(self) -> None:
+        self._go(Page.LOGIN, done=_("The new password is set. Log in with it."))
+
+    def _is_user(self, user: str) -> bool:
+        """Whether it may be a user name; says what is wrong with it."""
+        problem = user_problem(user)
+        if problem:
+            self._problem(problem, FieldName.USER)
+        return not problem
+
+    @property
+    def needs_invite(self) -> bool:
+        """Whether the server registers people only with a code."""
+        offer = self.model.offer
+        return offer is not None and offer.registration is Registration.INVITE and not self.is_first
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the server has no account yet: the first one is its administrator's."""
+        return self.model.offer is not None and self.model.offer.setup is not Setup.NONE
+
+    @property
+    def needs_setup_code(self) -> bool:
+        """Whether the first account takes the code that the server shows: it runs on another computer."""
+        return self.model.offer is not None and self.model.offer.setup is Setup.CODE
+
+    @property
+    def may_register(self) -> bool:
+        """Whether people make accounts themselves, with a code or without."""
+        offer = self.model.offer
+        return offer is None or offer.registration is not Registration.CLOSED or self.is_first
+
+    # The model
+
+    def _go(self, page: Page, error: str = "", done: str = "", field: FieldName | None = None) -> None:
+        self.model.page, self.model.busy, self.model.error, self.model.done = page, "", error, done
+        self.model.field = field
+        self._changed(Part.PAGE | Part.ENTRY)
+
+    def _busy(self, text: str) -> None:
+        self.model.busy, self.model.error, self.model.done, self.model.field = text, "", "", None
+        self._changed(Part.ENTRY)
+
+    def _problem(self, text: str, field: FieldName | None = None) -> None:
+        self.model.error, self.model.done, self.model.field = text, "", field
+        self._changed(Part.ENTRY)
+
+    def _failed(self, error: CommandError, field: FieldName | None = None) -> None:
+        text = error.text
+        if error.retry_s >= 1:
+            text = _("{problem} Try again in {n} s.").format(problem=text, n=round(error.retry_s))
+        self.model.busy = ""
+        self._problem(text, field or (_FIELDS.get(error.code) if error.code else None))
+
+    def close(self) -> None:
+        """Answers that are still under way change nothing any more."""
+        self._desk.close()

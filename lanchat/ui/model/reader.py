@@ -1,0 +1,182 @@
+"""Reading a room: moving the loaded window over its log, to the end, to one message, up and down. No Tk.
+
+One reader belongs to one opening of a room; when another room is opened it is closed, and what still arrives for it is
+dropped.
+"""
+
+from collections.abc import Callable
+
+from lanchat.app import api
+from lanchat.app.api import CommandError, Line
+from lanchat.ui.model.chat_model import ChatModel, Jump
+from lanchat.ui.model.engine import Desk
+from lanchat.ui.model.parts import Part
+from lanchat.ui.model.timeline import FIRST_PAGE, PAGE, WINDOW, Timeline
+
+Changed = Callable[[Part], None]
+Later = Callable[[int, Callable[[], None]], object]
+
+_BEFORE_JUMP = 30  # lines above the one that is jumped to
+_FLASH_MS = 1600
+_RECEIPTS_MS = 400  # receipts come in bursts
+
+
+class Reader:
+    """The commands behind one open room. Main thread."""
+
+    def __init__(self, model: ChatModel, timeline: Timeline, desk: Desk, changed: Changed, later: Later) -> None:
+        self._model = model
+        self._timeline = timeline
+        self.desk = desk
+        self._changed = changed
+        self._later = later
+        self._renewing = self._newest = False
+
+    def close(self) -> None:
+        """Another room is open: nothing that arrives is for this one any more."""
+        self.desk.close()
+
+    def load_newest(self) -> None:
+        """The window moves to the end of the log."""
+        timeline = self._timeline
+        self._newest = True
+
+        def loaded(lines: list[Line]) -> None:
+            self._newest = False
+            first = not timeline.loaded
+            timeline.reset(lines, at_bottom=True)
+            self._model.missed = 0
+            fresh = first and self._model.fresh_after is not None
+            self._model.jump = Jump("fresh") if fresh else Jump(end=True)
+            self._changed(Part.LINES)
+
+        # What is new must be among them.
+        enough = FIRST_PAGE if self._model.fresh_after is None else PAGE
+        self.desk.ask(api.LoadLines(timeline.room, 0, enough), loaded, self._no_lines)
+
+    def _no_lines(self, error: CommandError) -> None:
+        """Nothing could be read: the next event that helps tries again, and the state line says why."""
+        self._newest = self._timeline.loading_older = self._timeline.loading_newer = False
+
+    def load_around(self, seq: int, flash: bool = True) -> None:
+        """The window moves to where message `seq` is in it."""
+        timeline = self._timeline
+        start = max(seq - _BEFORE_JUMP, 1)
+
+        def loaded(lines: list[Line]) -> None:
+            timeline.reset(lines, at_bottom=len([line for line in lines if line.seq]) < PAGE)
+            self.show(seq, flash)
+
+        self.desk.ask(api.LoadLinesFrom(timeline.room, start, PAGE), loaded, self._no_lines)
+
+    def show(self, seq: int, flash: bool) -> None:
+        """The view goes to a message of the window, or, without `flash`, to what is new."""
+        timeline = self._timeline
+        line = timeline.find(seq)
+        if line and flash:
+            self._model.flash = line.id
+            self._later(_FLASH_MS, lambda: self._unflash(line.id))
+        self._model.jump = Jump(line.id) if line and flash else Jump("fresh")
+        self._changed(Part.LINES)
+
+    def _unflash(self, identity: str) -> None:
+        if self._model.flash == identity:
+            self._model.flash = ""
+            self._changed(Part.LINES)
+
+    def jump(self, seq: int) -> None:
+        """Shows one message."""
+        if self._timeline.find(seq):
+            self.show(seq, True)
+        else:
+            self.load_around(seq)
+
+    def to_end(self) -> None:
+        """Back to the newest message."""
+        timeline = self._timeline
+        self._model.missed = 0
+        if timeline.at_bottom:
+            self._model.jump = Jump(end=True)
+            self._changed(Part.LINES)
+        else:
+            self.load_newest()
+
+    def load_older(self) -> None:
+        """The view came near the upper end of the window."""
+        timeline = self._timeline
+        if timeline.loading_older or timeline.at_top or not timeline.stored:
+            return
+        timeline.loading_older = True
+
+        def loaded(lines: list[Line]) -> None:
+            timeline.prepend(lines)
+            self._changed(Part.LINES)
+
+        self.desk.ask(api.LoadLines(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
+
+    def load_newer(self) -> None:
+        """The view came near the lower end of the window."""
+        timeline = self._timeline
+        if timeline.loading_newer or timeline.at_bottom or not timeline.stored:
+            return
+        timeline.loading_newer = True
+
+        def loaded(lines: list[Line]) -> None:
+            stored = [line for line in lines if line.seq is not None]
+            timeline.append(stored, at_bottom=len(stored) < PAGE)
+            self._changed(Part.LINES)
+
+        self.desk.ask(api.LoadLinesFrom(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
+
+    def complete(self, head: int) -> None:
+        """History is complete: what could not be read before can be now. What is being read stays where it is."""
+        timeline = self._timeline
+        if not timeline.stored:
+            if not self._newest:
+                self.load_newest()
+            return
+        if timeline.at_top and timeline.first > 1:
+            timeline.at_top = False
+            self._changed(Part.LINES)
+        if timeline.last < head:
+            timeline.at_bottom = False
+            self.load_newer()
+
+    def read_again(self) -> None:
+        """Something may have happened to what is shown, or been said below it. The view stays where it is."""
+        timeline = self._timeline
+        if not timeline.stored:
+            self.load_newest()
+            return
+
+        def newest(lines: list[Line]) -> None:
+            timeline.reset(lines, at_bottom=True)
+            self._changed(Part.LINES)
+
+        def window(lines: list[Line]) -> None:
+            timeline.reset(lines, at_bottom=len(lines) < WINDOW)
+            self._changed(Part.LINES)
+
+        if timeline.at_bottom:
+            self.desk.ask(api.LoadLines(timeline.room, 0, max(PAGE, len(timeline.stored))), newest, self._no_lines)
+        else:
+            self.desk.ask(api.LoadLinesFrom(timeline.room, timeline.first, WINDOW), window, self._no_lines)
+
+    def renew_receipts(self) -> None:
+        """Somebody has received or read more: ticks may change."""
+        if not self._renewing:
+            self._renewing = True
+            self._later(_RECEIPTS_MS, self._read_receipts)
+
+    def _read_receipts(self) -> None:
+        self._renewing = False
+        timeline = self._timeline
+        if not timeline.stored:
+            return
+
+        def loaded(lines: list[Line]) -> None:
+            if timeline.renew(lines):
+                self._changed(Part.LINES)
+
+        first = max(timeline.first, timeline.last - PAGE + 1)
+        self.desk.ask(api.LoadLinesFrom(timeline.room, first, WINDOW), loaded)

@@ -1,0 +1,219 @@
+"""What the window says in plain words beside its labels: states, reasons, times. Pure, in the language in use."""
+
+import datetime
+import time
+
+from lanchat.app.api import Line, Person, RoomView, Server, State, StateChanged
+from lanchat.i18n import _, ngettext
+from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
+from lanchat.ui.model.today import local
+
+# So far may the clocks of two computers be apart without being spoken of.
+MINUTES_APART = 60
+
+
+def state_line(change: StateChanged, server: str) -> str:
+    """What the state line says."""
+    # A connection that was tried and failed is no progress to be told of.
+    state = State.AWAY if change.state is State.CONNECTING and change.reason else change.state
+    text = _state(state).format(server=server or _("the server"))
+    if change.reason:
+        text = f"{text} {_sentence(change.reason)}"
+    if change.state is State.AWAY and change.peers:
+        text += " " + ngettext(
+            "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
+        ).format(n=change.peers)
+    if change.retry_in >= 1:
+        text += " " + _("Next try in {n} s.").format(n=round(change.retry_in))
+    return text
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _state(state: State) -> str:
+    return {
+        State.CONNECTING: _("Connecting to {server}…"),
+        State.AUTHENTICATING: _("Connected to {server}, logging in…"),
+        State.SYNCING: _("Logged in. Fetching what you missed…"),
+        State.LIVE: _("Connected to {server}. Everything is up to date."),
+        State.LAGGING: _("The network is slow: catching up with {server}…"),
+        State.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
+        State.RESYNCING: _("Connected again. Comparing what was said meanwhile…"),
+        State.FORKED: _("The server's log contradicts what this computer has stored. Please tell your administrator."),
+        State.REFUSED: _("{server} does not let this computer in."),
+    }[state]
+
+
+def refusal(code: Code) -> str:
+    """Why the server did not take a message."""
+    return {
+        Code.NOT_A_MEMBER: _("you are no longer a member of this room"),
+        Code.BAD_SIGNATURE: _("its signature does not match; please write it again"),
+        Code.UNKNOWN_DEVICE: _("the server does not know this computer; please log in again"),
+        Code.DEVICE_REVOKED: _("this computer's access was revoked"),
+        Code.BAD_TEXT: _("it holds characters that are not allowed"),
+        Code.TOO_LARGE: _("it is too long"),
+        Code.NO_SUCH_TARGET: _("the message that it refers to is not there"),
+        Code.TARGET_NOT_YOURS: _("only its author may change a message"),
+        Code.AUTHOR_DISABLED: _("your account is disabled"),
+        Code.ACCOUNT_DISABLED: _("your account is disabled"),
+        Code.NOT_ALLOWED: _("you may not do that here"),
+        Code.ROOM_ARCHIVED: _("the room is archived"),
+        Code.ROOM_DELETED: _("the room was deleted"),
+        Code.TOO_MANY_CHANGES: _("it was edited, or reacted to, as often as this server allows"),
+    }.get(code, _("the server did not take it (code {code})").format(code=int(code)))
+
+
+def clock(seconds: float) -> str:
+    """Hours and minutes, local time."""
+    return f"{local(seconds):%H:%M}"
+
+
+def day(date: datetime.date, today: datetime.date) -> str:
+    """`Today`, `Yesterday`, `22 November`, with the year when it is another one."""
+    if date == today:
+        return _("Today")
+    if date == today - datetime.timedelta(days=1):
+        return _("Yesterday")
+    text = _months()[date.month - 1].format(day=date.day)
+    return text if date.year == today.year else _("{date} {year}").format(date=text, year=date.year)
+
+
+def _months() -> tuple[str, ...]:
+    return (
+        _("{day} January"),
+        _("{day} February"),
+        _("{day} March"),
+        _("{day} April"),
+        _("{day} May"),
+        _("{day} June"),
+        _("{day} July"),
+        _("{day} August"),
+        _("{day} September"),
+        _("{day} October"),
+        _("{day} November"),
+        _("{day} December"),
+    )
+
+
+def moment(seconds: float, now: float | None = None) -> str:
+    """A time in a list: the clock today, the day before, the date else; empty for 0."""
+    if not seconds:
+        return ""
+    today = local(time.time() if now is None else now).date()
+    date = local(seconds).date()
+    if date == today:
+        return clock(seconds)
+    if date == today - datetime.timedelta(days=1):
+        return _("Yesterday")
+    if date.year == today.year:
+        return f"{date.day:02}.{date.month:02}"
+    return f"{date.day:02}.{date.month:02}.{date.year % 100:02}"
+
+
+def full_moment(seconds: float) -> str:
+    """Date and time in full, for tooltips and dialogs; empty for 0."""
+    if not seconds:
+        return ""
+    when = local(seconds)
+    date = _months()[when.month - 1].format(day=when.day)
+    return _("{date} {year}, {clock}").format(date=date, year=when.year, clock=when.strftime("%H:%M:%S"))
+
+
+def presence(person: Person, now: float | None = None) -> str:
+    """Online, away, or when somebody was last seen."""
+    if person.state is PresenceState.ONLINE:
+        return _("online")
+    if person.state is PresenceState.AWAY:
+        return _("away")
+    return last_seen(person.last_seen, now)
+
+
+def last_seen(seconds: float, now: float | None = None) -> str:
+    """How long ago, roughly."""
+    if not seconds:
+        return _("never seen")
+    minutes = int(((time.time() if now is None else now) - seconds) // 60)
+    if -MINUTES_APART <= minutes < 1:
+        return _("seen just now")
+    if minutes < 0:
+        return _("seen {when}").format(when=moment(seconds, now))
+    if minutes < 60:
+        return ngettext("seen {n} minute ago", "seen {n} minutes ago", minutes).format(n=minutes)
+    if minutes < 24 * 60:
+        return ngettext("seen {n} hour ago", "seen {n} hours ago", minutes // 60).format(n=minutes // 60)
+    return _("seen {when}").format(when=moment(seconds, now))
+
+
+def person_name(person: Person) -> str:
+    """The name that people read."""
+    return person.display_name or person.name
+
+
+def author(line: Line) -> str:
+    """The name above a message."""
+    return line.display_name or line.author_name
+
+
+def room_title(room: RoomView) -> str:
+    """A room's name as it stands in lists and titles."""
+    return room.title or room.name
+
+
+def room_kind(room: RoomView) -> str:
+    """What kind of room it is, for the line below its name."""
+    if room.kind is RoomKind.DIRECT:
+        return _("Direct conversation")
+    if room.kind is RoomKind.PRIVATE:
+        return _("Private room, archived") if room.archived else _("Private room")
+    return _("Public room, archived") if room.archived else _("Public room")
+
+
+def history_policy(policy: HistoryPolicy) -> str:
+    """Who may read what was said before."""
+    if policy is HistoryPolicy.EVERYTHING:
+        return _("New members read everything")
+    return _("New members read what is said from then on")
+
+
+def members(count: int, online: int = 0) -> str:
+    """How many are in a room, and how many of them are online when somebody is."""
+    people = ngettext("{n} member", "{n} members", count).format(n=count)
+    return _("{members} · {n} online").format(members=people, n=online) if online else people
+
+
+def via(server: Server) -> str:
+    """How a server was found."""
+    return {
+        "zeroconf": _("found on the network"),
+        "probe": _("found on the network"),
+        "peer": _("named by a colleague"),
+        "typed": _("typed address"),
+        "invite": _("invite link"),
+        "known": _("used before"),
+    }.get(server.via, server.via)
+
+
+def ticks(line: Line) -> str:
+    """What clock and ticks of a message mean."""
+    if line.refused is not None:
+        return _("Not sent: {reason}").format(reason=refusal(line.refused))
+    if line.seq is None and line.waits:
+        return _sentence(line.waits)
+    if line.seq is None:
+        return _("Not stored yet. It is kept on this computer and handed in as soon as possible.")
+    if not line.members:
+        return _("Stored on the server")
+    if line.read >= line.members:
+        return _("Stored, read by everybody")
+    return _("Stored, received by {received} of {all}, read by {read}").format(
+        received=line.received, read=line.read, all=line.members
+    )
+
+
+def grouped_hex(fingerprint: str) -> str:
+    """A fingerprint in groups of four digits, eight groups a line."""
+    groups = [fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4)]
+    return "\n".join(" ".join(groups[start : start + 8]) for start in range(0, len(groups), 8))

@@ -1,0 +1,58 @@
+"""Logging in with name and password."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+
+from lanchat.i18n import _
+from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.model.entry_model import Page
+from lanchat.ui.pages.card import Card
+
+
+class LoginPage(Card):
+    def build(self) -> None:
+        self.heading(_("Log in"))
+        self.server_line()
+        self._user = self.field(_("User name"), self.model.user, about=FieldName.USER)
+        self._password = self.field(_("Password"), secret=True, about=FieldName.PASSWORD)
+        self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
+        self.submit(_("Log in"), self._log_in)
+        self._links()
+
+    def _links(self) -> None:
+        links = ttk.Frame(self.body)
+        links.pack(fill="x")
+        if self.flow.may_register:
+            self.link(links, _("Create an account"), lambda: self.flow.turn_to(Page.REGISTER)).pack(side="left")
+        self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
+        self.tools.button(self.body, _("Another server"), self.flow.decline, Look.LINK).pack(anchor="w")
+
+    def _forgot(self) -> None:
+        self.model.user = self._user.get()
+        self.flow.turn_to(Page.RECOVER)
+
+    def _log_in(self) -> None:
+        self.flow.log_in(self._user.get(), self._password.get(), self._remember.get())
+
+
+class Check:
+    """A box that is ticked or not."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
+        self._ticked = tk.BooleanVar(master, ticked)
+        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=Look.CHECK.value)
+
+    def get(self) -> bool:
+        return bool(self._ticked.get())
+
+    def set(self, ticked: bool) -> None:
+        self._ticked.set(ticked)
+
+
+def checkbox(tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> Check:
+    """A box with its words, in a line of its own."""
+    check = Check(tools, master, text, ticked)
+    check.widget.pack(anchor="w", pady=(0, tools.px(6)))
+    return check

@@ -1,0 +1,74 @@
+"""Creating an account."""
+
+import tkinter.ttk as ttk
+
+from lanchat.i18n import _
+from lanchat.protocol.limits import DISPLAY_NAME_MAX
+from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.fields.forms import NewAccount
+from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.model.entry_model import Page
+from lanchat.ui.pages.card import Card
+from lanchat.ui.pages.login import checkbox
+
+
+class RegisterPage(Card):
+    """Two columns, so that the form fits into a small window."""
+
+    width = 580
+
+    def build(self) -> None:
+        server, px = self.model.server, self.tools.px
+        self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
+        if self.flow.is_first:
+            self._tell_first()
+        grid = ttk.Frame(self.body)
+        grid.pack(fill="x")
+        grid.columnconfigure((0, 1), weight=1, uniform="fields")
+        self._user = self.field(_("User name"), self.model.user, about=FieldName.USER, master=grid)
+        self._display = self.field(_("Name that others see (optional)"), about=FieldName.DISPLAY_NAME, master=grid)
+        self._display.limit = DISPLAY_NAME_MAX
+        self._password = self.field(
+            _("Password, 8 characters or more"), about=FieldName.PASSWORD, secret=True, master=grid
+        )
+        self._again = self.field(_("The password again"), about=FieldName.AGAIN, secret=True, master=grid)
+        self._email = self.field(_("E-mail (optional)"), about=FieldName.EMAIL, master=grid)
+        self._invite: Field | None = None
+        self._setup: Field | None = None
+        if self.flow.needs_invite:
+            self._invite = self.field(_("Invite code"), about=FieldName.INVITE_CODE, master=grid)
+        if self.flow.needs_setup_code:
+            self._setup = self.field(_("Set-up code"), about=FieldName.SETUP_CODE, master=grid)
+        for number, field in enumerate(self._fields):
+            side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
+            field.frame.grid(row=number // 2, column=number % 2, sticky="new", padx=side, pady=(0, px(10)))
+        hint = _("The e-mail address is only used when you forget your password.")
+        self.tools.label(self.body, hint, Look.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
+        self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
+        self.submit(_("Create the account"), self._register)
+        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.LOGIN), Look.LINK).pack(anchor="w")
+
+    def _tell_first(self) -> None:
+        text = _("This server has no account yet. The first one is its administrator's.")
+        if self.flow.needs_setup_code:
+            where = _("The set-up code stands in the server's window, and in its log.")
+            text = f"{text} {where}"
+        self.tools.label(self.body, text, Look.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
+
+    def focus(self) -> None:
+        self._user.focus()
+
+    def _register(self) -> None:
+        self.flow.register(
+            NewAccount(
+                self._user.get(),
+                self._password.get(),
+                self._again.get(),
+                self._display.get(),
+                self._email.get(),
+                self._invite.get() if self._invite else "",
+                self._remember.get(),
+                self._setup.get() if self._setup else "",
+            )
+        )

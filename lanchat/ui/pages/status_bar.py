@@ -1,0 +1,69 @@
+"""The state line at the bottom: what the connection is doing, in plain words."""
+
+import tkinter as tk
+import tkinter.ttk as ttk
+from collections.abc import Callable
+
+from lanchat.app.api import State
+from lanchat.i18n import _
+from lanchat.ui.kit import tooltip
+from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.model import words
+from lanchat.ui.model.chat_model import ChatModel
+from lanchat.ui.model.parts import Part
+
+_GOOD = {State.LIVE}
+_BAD = {State.FORKED, State.REFUSED}
+
+
+class StatusBar:
+    """`about` shows the server's identity. Main thread."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, model: ChatModel, about: Callable[[], None]) -> None:
+        self._tools = tools
+        self._model = model
+        px, palette = tools.px, tools.palette
+        self.frame = tk.Frame(master, background=palette.sidebar)
+        tk.Frame(self.frame, background=palette.line, height=1).pack(fill="x")
+        line = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(12), px(3)))
+        line.pack(fill="x")
+        self._server = tk.Label(
+            line,
+            background=palette.sidebar,
+            foreground=palette.muted,
+            font=Font.SMALL.value,
+            compound="left",
+            cursor="hand2",
+        )
+        self._server.bind("<Button-1>", lambda event: about())
+        tooltip.attach(self._server, palette, _("About this server"))
+        self._server.pack(side="right")
+        self._dot = tk.Label(line, background=palette.sidebar, borderwidth=0)
+        self._dot.pack(side="left", padx=(0, px(6)))
+        self._says = tools.label(line, "", Look.SIDE_SMALL)
+        self._says.pack(side="left", fill="x", expand=True)
+        self._says.bind("<Configure>", lambda event: self._says.configure(wraplength=max(event.width, 60)))
+
+    def update(self, part: Part) -> None:
+        """Draws what changed."""
+        if part & (Part.LINK | Part.ACCOUNT):
+            self._show()
+
+    def _show(self) -> None:
+        link, server, palette = self._model.link, self._model.server, self._tools.palette
+        name = glyphs.one_line(server.name, 40) if server else ""
+        state = link.state
+        if state in _GOOD:
+            colour, text_colour = palette.online, palette.success
+        elif state in _BAD:
+            colour, text_colour = palette.danger, palette.on_danger_soft
+        else:
+            colour, text_colour = palette.away, palette.warning
+        dot = self._tools.images.disc(self._tools.px(10), colour, palette.sidebar)
+        self._dot.configure(image=dot)
+        self._says.configure(text=glyphs.inline(words.state_line(link, name)), foreground=text_colour)
+        shield = self._tools.images.icon("shield-check", 12, palette.muted)
+        self._server.configure(text=f" {name}" if name else "", image=shield if name else "")

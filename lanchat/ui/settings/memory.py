@@ -1,0 +1,167 @@
+"""What the window remembers from one run to the next, in the profile: language, theme, size, last room, drafts.
+
+The profile may be in use by other processes; settings.py merges what each of them writes.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from lanchat.app.api import Account
+from lanchat.i18n import LANGUAGES
+from lanchat.protocol.codes import Role
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX
+from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME
+from lanchat.ui.kit.fonts import SIZES
+from lanchat.ui.kit.theme import PALETTES
+from lanchat.ui.settings.place import parse
+
+if TYPE_CHECKING:
+    from lanchat.store.profile import Profile
+
+_TEXT_SIZE = "text_size"
+_MAXIMISED = "maximised"
+_DRAFTS = "drafts_"
+# Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
+# than 1 MiB would not be read again.
+_DRAFTS_MAX = 100
+_DRAFTS_OCTETS_MAX = 128 * 1024
+_DRAFT_MAX = 2 * BODY_CHARACTERS_MAX
+_ROOM_MAX = 1 << 63
+
+
+def _is_room(value: object) -> bool:
+    return type(value) is int and 0 <= value < _ROOM_MAX
+
+
+def _is_draft(room: str, text: object) -> bool:
+    return room.isascii() and room.isdigit() and len(room) < 20 and isinstance(text, str) and len(text) <= _DRAFT_MAX
+
+
+# What a value must be like to be used.
+_USABLE: Mapping[str, Callable[[Any], bool]] = {
+    LANGUAGE: lambda value: value in ("", *LANGUAGES),
+    THEME: lambda value: value == "" or (isinstance(value, str) and value in PALETTES),
+    GEOMETRY: lambda value: value == "" or (isinstance(value, str) and parse(value) is not None),
+    _TEXT_SIZE: lambda value: type(value) is int and SIZES[0] <= value <= SIZES[-1],
+    _MAXIMISED: lambda value: type(value) is bool,
+}
+
+
+class Memory:
+    """Main thread. Every method raises LocalStoreError when the disk fails."""
+
+    def __init__(self, profile: "Profile") -> None:
+        self._profile = profile
+        self._settings = profile.settings
+        self._changed = self._settings.set_aside(_is_usable)
+
+    def _set(self, key: str, value: str | int | dict[str, str]) -> None:
+        if self._settings.get(key, type(value)()) != value:
+            self._settings.set(key, value)
+            self._changed = True
+
+    @property
+    def notice(self) -> str:
+        """What a person should know about the settings' file; else empty."""
+        return self._settings.notice
+
+    @property
+    def language(self) -> str:
+        return self._settings.language
+
+    @language.setter
+    def language(self, code: str) -> None:
+        self._set(LANGUAGE, code)
+
+    @property
+    def theme(self) -> str:
+        return self._settings.theme
+
+    @theme.setter
+    def theme(self, name: str) -> None:
+        self._set(THEME, name)
+
+    @property
+    def geometry(self) -> str:
+        return self._settings.geometry
+
+    @geometry.setter
+    def geometry(self, value: str) -> None:
+        self._set(GEOMETRY, value)
+
+    @property
+    def maximised(self) -> bool:
+        return self._settings.get(_MAXIMISED, False)
+
+    @maximised.setter
+    def maximised(self, value: bool) -> None:
+        self._set(_MAXIMISED, value)
+
+    @property
+    def text_size(self) -> int:
+        """Points more or less than usual."""
+        return self._settings.get(_TEXT_SIZE, 0)
+
+    @text_size.setter
+    def text_size(self, step: int) -> None:
+        self._set(_TEXT_SIZE, step)
+
+    def remembered(self) -> Account | None:
+        """The account that this profile is logged in to on the server used last."""
+        server = self._profile.last_server()
+        device = self._profile.device(server.log_id) if server else None
+        return Account(device.user_id, device.user_name, device.display_name, Role.MEMBER) if device else None
+
+    def _log(self) -> bytes:
+        server = self._profile.last_server()
+        return server.log_id if server else b""
+
+    def last_room(self) -> int:
+        """The room that was open last on this server; 0 for none."""
+        return self._settings.last_room(self._log())
+
+    def keep_room(self, room: int) -> None:
+        log = self._log()
+        if room and log and room != self._settings.last_room(log):
+            self._settings.set_last_room(log, room)
+            self._changed = True
+
+    def drafts(self, user: int) -> dict[int, str]:
+        """Texts that were not sent, by room."""
+        kept = self._settings.get(self._drafts_key(user), dict[str, str]())
+        return {int(room): text for room, text in kept.items() if text}
+
+    def keep_drafts(self, user: int, drafts: Mapping[int, str]) -> None:
+        if not user:
+            return
+        gone = {str(room): "" for room in self.drafts(user)}
+        kept = {str(room): text for room, text in _newest(drafts)}
+        if gone or kept:
+            self._set(self._drafts_key(user), gone | kept)
+
+    def _drafts_key(self, user: int) -> str:
+        return f"{_DRAFTS}{self._log().hex()}_{user}"
+
+    def save(self) -> None:
+        """Writes what changed since the last time, when something did."""
+        if self._changed:
+            self._settings.save()
+            self._changed = False
+
+
+def _newest(drafts: Mapping[int, str]) -> list[tuple[int, str]]:
+    """As many of the last ones as may be kept, in their order."""
+    last = list(drafts.items())[-_DRAFTS_MAX:]
+    totals = accumulate(len(text.encode("utf-8", "replace")) for _, text in reversed(last))
+    fitting = sum(total <= _DRAFTS_OCTETS_MAX for total in totals)
+    return last[len(last) - fitting :]
+
+
+def _is_usable(key: str, value: object, entry: str | None) -> bool:
+    """Whether a setting can be used, or one `entry` of a table of them. Settings of others can."""
+    if key != LAST_ROOMS and not key.startswith(_DRAFTS):
+        return entry is not None or key not in _USABLE or _USABLE[key](value)
+    if entry is None:
+        return isinstance(value, dict)
+    return _is_room(value) if key == LAST_ROOMS else _is_draft(entry, value)

@@ -1,0 +1,143 @@
+"""Commands on keys and database as a whole: init-db, backup, restore."""
+
+import argparse
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lanchat.i18n import _, ngettext
+from lanchat.platform.files import Destination, open_private
+from lanchat.terminal.exits import DONE, FAILED, CliError
+from lanchat.terminal.output import Output, shown
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.ports import StoreError
+from lanchat_server.maintenance.reserve import EVERY, MIB, Reserve
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _in_order_when_terminated() -> Iterator[None]:
+    """SIGTERM ends the program, as it does otherwise, once everything that is open was given up: no draft stays."""
+
+    def terminate(_number: int, _frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise CliError(FAILED, str(error)) from None
+
+
+def init_db(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Make what is missing of database, account and tables."""
+    from lanchat_server.maintenance.initdb import init_db as make_database
+    from lanchat_server.store.url import parse_url
+
+    with _told_in_one_line():
+        make_database(settings.database, options.admin_url, settings.data_dir)
+        address = str(parse_url(settings.database, settings.data_dir))
+    output.row({"database": address, "ready": True}, _("The database {database} is ready").format(database=address))
+    return DONE
+
+
+def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Write keys and database to a file."""
+    with _in_order_when_terminated():
+        return _backup(options, settings, output)
+    return FAILED
+
+
+def _backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    from lanchat_server.admin.operations import BACKUP_FILE
+    from lanchat_server.admin.run import AdminError, run_admin
+
+    try:
+        # Before the work: whatever cannot be written to is known at once.
+        destination = Destination(options.file)
+    except OSError as error:
+        raise _unwritable(options.file, error) from None
+    to_stdout = destination.is_standard_output
+    try:
+        made = run_admin(settings, "backup", {})
+        # Never a path from the answer.
+        reserve = Reserve(settings.data_dir, settings.disk_reserve_mib * MIB)
+        _claim(settings.data_dir / BACKUP_FILE, destination, options.file, reserve)
+    except (AdminError, StoreError) as error:
+        raise CliError(FAILED, str(error)) from None
+    finally:
+        destination.abandon()
+    text = _("Written to {file}: {users}, {messages}. Whoever has this file can pass for the server")
+    _show(options, output, made, text, beside=to_stdout)
+    return DONE
+
+
+def _claim(made: Path, destination: Destination, file: Path, reserve: Reserve) -> None:
+    """Copy the server's backup to where the administrator wants it; other disks included, never half of it. Raises
+    StoreError when that uses the reserve."""
+    try:
+        with open(open_private(made, os.O_RDONLY), "rb") as source:
+            while octets := source.read(EVERY):
+                reserve.wrote(len(octets))
+                destination.stream.write(octets)
+        destination.finish()
+    except OSError as error:
+        raise _unwritable(file, error) from None
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _unwritable(file: Path, error: OSError) -> CliError:
+    text = _("Cannot write {file}: {reason}").format(file=shown(str(file)), reason=error.strerror or error)
+    return CliError(FAILED, text)
+
+
+def restore(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Put a backup in the place of keys and database."""
+    from lanchat_server.admin.run import check_nobody_listens
+    from lanchat_server.maintenance.backup import restore as put_back
+
+    with _told_in_one_line():
+        # Its keys would be taken from under it, whatever database it has.
+        check_nobody_listens(settings.data_dir)
+        summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
+    text = _("Restored from {file}: {users}, {messages}")
+    made = {
+        "log_id": summary.log.log_id.hex(),
+        "log_epoch": summary.log.epoch,
+        "users": summary.users,
+        "messages": summary.messages,
+    }
+    _show(options, output, made, text)
+    return DONE
+
+
+def _show(
+    options: argparse.Namespace, output: Output, made: dict[str, Any], text: str, *, beside: bool = False
+) -> None:
+    """`beside`: the data went to standard output, so this goes to the other stream."""
+    values = made | {"file": str(options.file)}
+    users = ngettext("{number} account", "{number} accounts", made["users"]).format(number=made["users"])
+    messages = ngettext("{number} message", "{number} messages", made["messages"]).format(number=made["messages"])
+    line = text.format(file=shown(str(options.file)), users=users, messages=messages)
+    if beside:
+        output.note(line)
+    else:
+        output.row(values, line)

@@ -1,0 +1,316 @@
+"""`lanchat-server`: its grammar, and from arguments to an exit code. What the commands do stands in the modules beside
+it.
+
+Options of the configuration may stand before or after the command; only what was typed overrides environment and file.
+Without a command the server runs; its options stand before the command then.
+"""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lanchat.i18n import LANGUAGES, _, set_language
+from lanchat.terminal.arguments import (
+    N_,
+    Command,
+    Parser,
+    add_command,
+    build_parser,
+    language_of,
+    one_line,
+    option_group,
+    whole_number,
+)
+from lanchat.terminal.exits import DONE, FAILED, CliError
+from lanchat.terminal.output import Output, OutputClosed, abandon_stdout, prepare_streams, shown
+from lanchat_server import config, logs
+from lanchat_server.config import ConfigError, ServerConfig
+
+if TYPE_CHECKING:
+    from lanchat_server.service.server import Ready
+
+PROGRAM = "lanchat-server"
+
+
+# --- Grammar ----------------------------------------------------------------------------------------------------------
+
+
+def _reader(read: Callable[[object], Any]) -> Callable[[str], Any]:
+    """A reader of the configuration for argparse. Its complaint does not repeat the value: a password may be in it."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(_("must be {expected}").format(expected=error)) from None
+
+    return convert
+
+
+def _common(parser: Parser) -> None:
+    add = option_group(parser, _("common options, before or after the command"))
+    add("--config", _("a TOML file; each option can stand there too"), metavar="FILE", type=Path)
+    database = _reader(config.database_url)
+    text = _("the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name")
+    add("--database", text, metavar="URL", type=database)
+    add("--data-dir", _("where keys and the embedded database are"), metavar="DIR", type=Path)
+    add("--json", _("one JSON object a line on stdout"), action="store_true", dest="json_output")
+    add("--language", _("the language of messages and help"), choices=LANGUAGES)
+
+
+def _run_options(parser: Parser) -> None:
+    add = option_group(parser, _("options of the server"))
+    add("--name", _("the name that people see; else the computer's"), metavar="NAME", type=_reader(config.server_name))
+    add("--host", _("the address to listen on; else all"), metavar="ADDR")
+    port = whole_number(0, 65535)
+    add("--port", _("the port for TCP and UDP; 0: any free one"), metavar="N", type=port)
+    add("--public-host", _("the address in invite links"), metavar="HOST")
+    add("--no-discovery", _("do not let clients find this server"), action="store_false", dest="discovery")
+    add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
+    add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
+
+
+def _init_db(parser: Parser) -> None:
+    text = _("an account that may create databases and users; without it the database exists already")
+    parser.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
+
+
+def _file(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help=_("the backup"))
+
+
+def _restore(parser: Parser) -> None:
+    _file(parser)
+    parser.add_argument("--force", action="store_true", help=_("replace what is there"))
+
+
+def _users(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+
+    def add(name: str, help: str, synopsis: str, model: str) -> Parser:
+        added = add_command(actions, f"{parser.prog} {name}", help, synopsis, model)
+        if synopsis:
+            added.add_argument("user", metavar="USER", help=_("the user name"))
+        _common(added)
+        return added
+
+    add("list", _("list all accounts"), "", f"{PROGRAM} users list --json")
+    adding = add("add", _("create an account"), "USER [--role ROLE]", f"{PROGRAM} users add anna --role administrator")
+    adding.add_argument("--role", choices=ROLES, default="member", help=_("member, moderator or administrator"))
+    adding.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
+    adding.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
+    text = _("the password is this file's first line; else LANCHAT_PASSWORD, else asked")
+    adding.add_argument("--password-file", metavar="FILE", help=text)
+    add("disable", _("shut an account out at once"), "USER", f"{PROGRAM} users disable anna")
+    add("enable", _("let a disabled account in again"), "USER", f"{PROGRAM} users enable anna")
+    role = add("set-role", _("change what an account may do"), "USER ROLE", f"{PROGRAM} users set-role anna moderator")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help=_("member, moderator or administrator"))
+    text = _("print a one-time code with which the user sets a new password")
+    add("reset-password", text, "USER", f"{PROGRAM} users reset-password anna")
+    text = _("print a code with which people register where the server wants one")
+    code = add("invite-code", text, "", f"{PROGRAM} users invite-code --uses 20")
+    code.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))
+    code.add_argument("--days", metavar="N", type=whole_number(1, 90), default=7, help=_("how long it is good"))
+    add("invite-codes", _("list the codes with which people can still register"), "", f"{PROGRAM} users invite-codes")
+    text = _("let nobody register with a code any more")
+    void = add_command(actions, f"{parser.prog} void-code", text, "ID", f"{PROGRAM} users void-code 1f2e3d4c")
+    void.add_argument("id", metavar="ID", help=_("the code's id, at least its first eight digits"))
+    _common(void)
+    add("devices", _("list an account's devices"), "USER", f"{PROGRAM} users devices anna")
+    text = _("shut a device out: it cannot log in any more")
+    revoke = add("revoke-device", text, "USER ID", f"{PROGRAM} users revoke-device anna 1f2e3d4c")
+    revoke.add_argument("id", metavar="ID", help=_("the device's id, at least its first eight digits"))
+
+
+def _rooms(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+
+    def add(name: str, help: str, model: str, synopsis: str = "ROOM…") -> None:
+        added = add_command(actions, f"{parser.prog} {name}", help, synopsis, model)
+        if name != "list":
+            text = _("a room's name; its id where several have that name, or for a direct conversation")
+            added.add_argument("rooms", metavar="ROOM", nargs="*", help=text)
+        text = _("the rooms that this user made, direct conversations aside; may be given again")
+        added.add_argument("--made-by", metavar="USER", action="append", help=text)
+        _common(added)
+
+    add("list", _("list all rooms"), f"{PROGRAM} rooms list --made-by mallory", "[--made-by USER]")
+    add("archive", _("let rooms be read and nothing else"), f"{PROGRAM} rooms archive kitchen")
+    add("unarchive", _("take archived rooms back"), f"{PROGRAM} rooms unarchive kitchen")
+    text = _("delete rooms, for everybody and for good")
+    add("delete", text, f"{PROGRAM} rooms delete --made-by mallory", "ROOM… | --made-by USER")
+
+
+def _window_options(parser: Parser) -> None:
+    _run_options(parser)
+    parser.add_argument("--hidden", action="store_true", help=_("begin as an icon"))
+
+
+ROLES = ("member", "moderator", "administrator")
+COMMANDS = {
+    "run": Command(
+        N_("run the server"),
+        "",
+        "lanchat-server run --name Office --port 47400",
+        "lanchat_server.cli.main:serve",
+        _run_options,
+    ),
+    "init-db": Command(
+        N_("create database, user and tables; safe to repeat"),
+        "--database URL [--admin-url URL]",
+        "lanchat-server init-db --database mysql://lanchat:secret@localhost/lanchat"
+        " --admin-url mysql://root:secret@localhost/",
+        "lanchat_server.cli.data:init_db",
+        _init_db,
+    ),
+    "users": Command(
+        N_("list and change accounts"), "ACTION", "lanchat-server users list", "lanchat_server.cli.users:users", _users
+    ),
+    "rooms": Command(
+        N_("list, archive and delete rooms"),
+        "ACTION",
+        "lanchat-server rooms list",
+        "lanchat_server.cli.rooms:rooms",
+        _rooms,
+    ),
+    "status": Command(
+        N_("show how the running server is doing"),
+        "",
+        "lanchat-server status --json",
+        "lanchat_server.cli.users:status",
+    ),
+    "backup": Command(
+        N_("write keys and database to a file"),
+        "FILE",
+        "lanchat-server backup office.backup",
+        "lanchat_server.cli.data:backup",
+        _file,
+    ),
+    "restore": Command(
+        N_("take keys and database from a file"),
+        "FILE",
+        "lanchat-server restore office.backup",
+        "lanchat_server.cli.data:restore",
+        _restore,
+    ),
+    "window": Command(
+        N_("run the server with its window"),
+        "",
+        "lanchat-server window",
+        "lanchat_server.cli.main:window",
+        _window_options,
+    ),
+}
+
+
+def server_parser() -> Parser:
+    """The parser, in the language in use."""
+    description = _("The server of a chat for the local network. Without a command it runs.")
+    parser = build_parser(PROGRAM, (description, f"{PROGRAM} --name Office"), COMMANDS, _common)
+    _run_options(parser)
+    return parser
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+
+
+def run(argv: Sequence[str]) -> int:
+    """The exit code of one command line. Raises SystemExit for usage errors and help, KeyboardInterrupt."""
+    prepare_streams()
+    set_language(language_of(argv))
+    try:
+        options = server_parser().parse_args(argv)
+        settings = load_config(options)
+        command = COMMANDS[options.command or "run"].function()
+        return int(command(options, settings, Output(settings.json_output)))
+    except CliError as error:
+        return fail(error.text, error.code)
+    except ConfigError as error:
+        return fail(str(error))
+    except OutputClosed:
+        abandon_stdout()
+        return DONE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return fail(f"{place}{error.strerror or error}")
+
+
+def load_config(options: argparse.Namespace) -> ServerConfig:
+    """The configuration that the options, the environment and the file make. Raises ConfigError."""
+    names = set(ServerConfig.__struct_fields__)
+    given = {name: value for name, value in vars(options).items() if name in names}
+    settings = config.load(given, getattr(options, "config", None))
+    urls = (settings.database, getattr(options, "admin_url", None))
+    logs.keep_secret(secret for url in urls for secret in config.secrets_of(url))
+    if settings.smtp is not None:
+        logs.keep_secret([settings.smtp.password])
+    return settings
+
+
+def fail(text: str, code: int = FAILED) -> int:
+    """Say it in one line, without passwords."""
+    Output(False).warn(f"{PROGRAM}: {logs.redact(one_line(text))}")
+    return code
+
+
+def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """Run until SIGTERM or Ctrl-C."""
+    # Until the service has its own handlers nothing is under way: ending is then all that a signal asks for.
+    signal.signal(signal.SIGTERM, _interrupt)
+    from lanchat_server.service.errors import StartError
+    from lanchat_server.service.server import Ready
+    from lanchat_server.service.server import serve as serve_until_told
+
+    logs.configure(settings.json_logs, settings.log_level)
+
+    def on_ready(ready: Ready) -> None:
+        try:
+            output.row(*ready_line(ready))
+        except OutputClosed:  # whoever started the server does not care; the clients do
+            abandon_stdout()
+
+    try:
+        asyncio.run(serve_until_told(settings, on_ready=on_ready))
+    except StartError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return DONE
+    return DONE
+
+
+def ready_line(ready: "Ready") -> tuple[dict[str, Any], str]:
+    """The one line that says where the server is and who it is; and, while it has no account, the set-up code."""
+    code = ready.setup_code
+    values = {
+        "event": "ready",
+        "name": ready.name,
+        "port": ready.port,
+        "fingerprint": ready.fingerprint,
+        "invite": ready.invite,
+        **({"setup_code": code} if code else {}),
+    }
+    text = _("{name} is ready on port {port}. Words: {words}. Invite link: {invite}")
+    if code:
+        text = _("{name} is ready on port {port}. Words: {words}. Set-up code: {code}. Invite link: {invite}")
+    fields = {"port": ready.port, "words": ready.words, "invite": ready.invite, "code": code}
+    return values, text.format(name=shown(ready.name), **fields)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def window(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+    """The server with its window, which says by itself when it cannot be opened."""
+    from lanchat_server.window.main import run as run_window
+
+    logs.configure(settings.json_logs, settings.log_level)
+    return run_window(settings, options.hidden)

@@ -1,0 +1,1 @@
+"""Rates and quotas: who may do how much."""

@@ -1,0 +1,1 @@
+"""What goes out to sessions: live records, repair, pages, receipts."""

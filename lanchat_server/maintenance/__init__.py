@@ -1,0 +1,1 @@
+"""Keys and database as a whole: init-db, backup, restore."""

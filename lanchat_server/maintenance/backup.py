@@ -1,0 +1,285 @@
+"""`backup` and `restore`: one file with the server's keys and its database, of either kind into either kind.
+
+The file is a zip archive with fixed member names, so that nothing in it names a path:
+
+    keys/<name>         the files of the keys folder
+    tables/<table>      JSON Lines: an array per row, in the order of the columns; octets in base64
+    manifest.json       format, revision, log, and SHA-256 of each other member; written last
+
+Reading checks all of it before anything is written: names, sizes, checksums, the type and range of every value, and the
+hash chain of every room from its beginning to its head. The file holds private keys and password hashes, hence mode
+0600; it is not encrypted.
+"""
+
+import hashlib
+import re
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy import Table, func, select
+from sqlalchemy.engine import Connection
+
+from lanchat.i18n import _
+from lanchat.platform.files import make_private_folder, read_private, reading, replacing
+from lanchat.protocol.codec import U63, Key16, Key32
+from lanchat_server.core.model import LogState
+from lanchat_server.core.ports import StoreError
+from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance.reserve import Reserve
+from lanchat_server.store import SqlStore, dump, open_store, reads, schema
+from lanchat_server.store.soundness import Soundness
+
+FORMAT = 1
+# Since the first one only what is made from the rest was added, which is not in a backup.
+_REVISIONS = ("0001", schema.REVISION)
+_MANIFEST = "manifest.json"
+_KEY_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+# A key or certificate is below 4 KiB; a server has three.
+_KEY_OCTETS_MAX = 64 * 1024
+_KEYS_MAX = 32
+_MANIFEST_OCTETS_MAX = 64 * 1024
+# The longest row is a record: 16 KiB of text, a few of its characters written as six, and 600 octets of the rest.
+_LINE_MAX = 256 * 1024
+_BLOCK = 1 << 20
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What stands in manifest.json."""
+
+    format: int
+    revision: Annotated[str, msgspec.Meta(max_length=32)]
+    made_ms: U63
+    log_id: Key16
+    epoch: Annotated[int, msgspec.Meta(ge=1, lt=2**32 - 1)]
+    digests: dict[str, Key32]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What was backed up or restored; `epoch` of the log as it is in the database now."""
+
+    log: LogState
+    users: int
+    messages: int
+
+
+def backup(file: Path, store: SqlStore, keys: Path, reserve: Reserve | None = None) -> Summary:
+    """Write a backup of the store, as it is at this moment, and of the files in the folder `keys`.
+
+    Safe beside the writer, from any thread. `file` is replaced when all of it is written, and only then; mode 0600.
+    Raises StoreError, also when the `reserve` would be used.
+    """
+    try:
+        with replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            return _write(archive, store, keys, reserve or Reserve(file.parent, 0))
+    except OSError as error:
+        raise StoreError(
+            _("Cannot write {file}: {reason}").format(file=file, reason=error.strerror or error)
+        ) from error
+
+
+def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: Reserve | None = None) -> Summary:
+    """`backup` of a server that does not run. Raises StoreError, also when it does run."""
+    store = open_store(url, data_dir, migrate=False)
+    try:
+        store.claim_lease()
+        key_swap.settle(data_dir / "keys", store.log)
+        return backup(file, store, data_dir / "keys", reserve)
+    finally:
+        store.close()
+
+
+def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False) -> Summary:
+    """Put a backup into the database at `url` (None: SQLite in `data_dir`) and the keys into `data_dir`/keys.
+
+    The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Whoever
+    is killed meanwhile leaves all that was there, or all of the backup, once the next start has settled the keys
+    (key_swap.py). Raises StoreError: nothing is written when a server has the database or the backup is damaged, nor
+    when there are users, messages or keys already, unless `force` says to replace them.
+    """
+    with _open(file) as archive:
+        manifest = _check(archive, file)
+        make_private_folder(data_dir, strict=False)
+        keys = data_dir / "keys"
+        if not force and keys.is_dir() and any(keys.iterdir()):
+            raise StoreError(_not_empty(keys))
+        store = open_store(url, data_dir, command=True)
+        try:
+            store.claim_lease()
+            with store.replacing() as connection:
+                summary = _fill(connection, archive, manifest, store, force)
+                key_swap.stage(keys, summary.log, _archived_keys(archive))
+            key_swap.settle(keys, summary.log)
+            return summary
+        finally:
+            store.close()
+
+
+def _file_problem(error: OSError, file: Path) -> str:
+    return _("{file}: {reason}").format(file=error.filename or file, reason=error.strerror or error)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path, reserve: Reserve) -> Summary:
+    digests = {f"keys/{name}": _add(archive, f"keys/{name}", [content], reserve) for name, content in _read_keys(keys)}
+    with store.reading() as connection:
+        log = reads.read_log(connection)
+        assert log is not None
+        for table in dump.TABLES:
+            digests[f"tables/{table.name}"] = _add(archive, f"tables/{table.name}", _lines(connection, table), reserve)
+        summary = _summary(connection, log)
+    manifest = Manifest(FORMAT, schema.REVISION, time.time_ns() // 1_000_000, log.log_id, log.epoch, digests)
+    archive.writestr(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    return summary
+
+
+def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    for row in dump.read_rows(connection, table):
+        yield encode(row) + b"\n"
+
+
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[bytes], reserve: Reserve) -> bytes:
+    digest = hashlib.sha256()
+    with archive.open(name, "w", force_zip64=True) as member:
+        for part in parts:
+            reserve.wrote(len(part))
+            digest.update(part)
+            member.write(part)
+    return digest.digest()
+
+
+def _read_keys(folder: Path) -> list[tuple[str, bytes]]:
+    found = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return [(path.name, read_private(path, _KEY_OCTETS_MAX)) for path in found if _KEY_NAME.fullmatch(path.name)]
+
+
+def _summary(connection: Connection, log: LogState) -> Summary:
+    def count(table: Table, *which: Any) -> int:
+        return int(connection.execute(select(func.count()).select_from(table).where(*which)).scalar_one())
+
+    present = schema.records.c.room_id.not_in(reads.DELETED_ROOMS)
+    return Summary(log, count(schema.users), count(schema.records, present))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; whatever it does wrong becomes one StoreError."""
+    try:
+        with reading(file) as source, zipfile.ZipFile(source) as archive:
+            yield archive
+    except OSError as error:
+        raise StoreError(_file_problem(error, file)) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
+        raise StoreError(_unusable(file, "damaged or cut off")) from error
+
+
+def _check(archive: zipfile.ZipFile, file: Path) -> Manifest:
+    """Everything about an archive from outside; raises StoreError."""
+    try:
+        manifest = _check_manifest(archive)
+        _check_members(archive, manifest)
+        _check_rows(archive, manifest)
+    except (ValueError, UnicodeDecodeError, RecursionError, KeyError) as error:
+        raise StoreError(_unusable(file, str(error))) from error
+    return manifest
+
+
+def _unusable(file: Path, reason: str) -> str:
+    return _("{file} is no usable backup: {reason}").format(file=file, reason=" ".join(reason.split())[:200])
+
+
+def _check_manifest(archive: zipfile.ZipFile) -> Manifest:
+    members = archive.infolist()
+    if any(member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED) for member in members):
+        raise ValueError("not made by this program")
+    names = [member.filename for member in members]
+    if names.count(_MANIFEST) != 1 or archive.getinfo(_MANIFEST).file_size > _MANIFEST_OCTETS_MAX:
+        raise ValueError("no manifest")
+    manifest = msgspec.json.decode(_content(archive, _MANIFEST, _MANIFEST_OCTETS_MAX), type=Manifest)
+    if manifest.format != FORMAT or manifest.revision not in _REVISIONS:
+        raise ValueError(f"made by another version (format {manifest.format}, revision {manifest.revision})")
+    if sorted(names) != sorted([_MANIFEST, *manifest.digests]):
+        raise ValueError("files are missing or too many")
+    return manifest
+
+
+def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
+    tables = {f"tables/{table.name}" for table in dump.TABLES}
+    keys = {name for name in manifest.digests if name not in tables}
+    if not tables <= manifest.digests.keys() or len(keys) > _KEYS_MAX:
+        raise ValueError("files are missing or too many")
+    for name in keys:
+        folder, _slash, rest = name.partition("/")
+        if folder != "keys" or not _KEY_NAME.fullmatch(rest) or archive.getinfo(name).file_size > _KEY_OCTETS_MAX:
+            raise ValueError("a file that does not belong there")
+    for name, expected in manifest.digests.items():
+        digest = hashlib.sha256()
+        with archive.open(name) as member:
+            while block := member.read(_BLOCK):
+                digest.update(block)
+        if digest.digest() != expected:
+            raise ValueError(f"{name} was altered")
+
+
+def _check_rows(archive: zipfile.ZipFile, manifest: Manifest) -> None:
+    soundness = Soundness(manifest.log_id)
+    for table in dump.TABLES:
+        for row in _rows(archive, table):
+            soundness.check(table, row)
+    soundness.finish()
+
+
+def _rows(archive: zipfile.ZipFile, table: Table) -> Iterator[dump.Row]:
+    decode = msgspec.json.Decoder(dump.row_type(table)).decode
+    with archive.open(f"tables/{table.name}") as member:
+        while line := member.readline(_LINE_MAX):
+            if not line.endswith(b"\n"):
+                raise ValueError(f"a row of {table.name} is too long")
+            yield decode(line)
+
+
+def _content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    with archive.open(name) as member:
+        return member.read(most)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Restoring
+
+
+def _not_empty(what: object) -> str:
+    return _("{what} is not empty: use --force to replace what is there").format(what=what)
+
+
+def _fill(
+    connection: Connection, archive: zipfile.ZipFile, manifest: Manifest, store: SqlStore, force: bool
+) -> Summary:
+    there = _summary(connection, store.log)
+    if not force and (there.users or there.messages):
+        raise StoreError(_not_empty(store.address))
+    seen = store.log.epoch if store.log.log_id == manifest.log_id else 0
+    log = LogState(manifest.log_id, max(seen, manifest.epoch) + 1)
+    dump.clear(connection)
+    for table in dump.TABLES:
+        dump.write_rows(connection, table, _rows(archive, table))
+    dump.set_log(connection, log)
+    return _summary(connection, log)
+
+
+def _archived_keys(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    for name in archive.namelist():
+        if name.startswith("keys/"):
+            yield name.removeprefix("keys/"), _content(archive, name, _KEY_OCTETS_MAX)

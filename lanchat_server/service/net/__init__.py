@@ -1,0 +1,1 @@
+"""Sockets of the server: TLS, UDP relay, probe and DNS-SD, local ports."""

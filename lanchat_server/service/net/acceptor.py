@@ -1,0 +1,262 @@
+"""Accepts TCP connections and starts TLS on them, so that strangers hold few places for a short time.
+
+A stranger goes through three rooms, each with places of its own (places.py), and has LOGIN_TIMEOUT for each:
+
+* **waiting**: connected, but his ClientHello is not here in full. Costs a descriptor and nothing else: what came stays
+  in the kernel. Who sends nothing, or an octet now and then, displaces only others of his kind.
+* **greeting**: TLS is under way. That is a millisecond of processor and 50 KiB of buffers, so only a few begin in one
+  turn of the event loop: chat goes on between them.
+* **strangers**: TLS stands, he has not logged in. Whoever waits for an answer (a password is being checked) gives way
+  last.
+
+Somebody who floods one room from many addresses needs as many connections a second as the room has places to push an
+honest client out of it within a second, and the honest one needs some milliseconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import sys
+from asyncio.sslproto import SSLProtocol
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import ALPN
+from lanchat.transport.connecting import resume_soon
+from lanchat_server.service.keys import ServerKeys
+from lanchat_server.service.net.connection import LOGIN_TIMEOUT, Connection
+from lanchat_server.service.net.places import GREETING_HEAD, Places, greeting_size_untrusted
+
+# Connections without a ClientHello: at 10,000 new ones a second an honest one has 50 ms for it. A descriptor each, and
+# what the kernel keeps of the octets that nobody reads (up to 128 KiB).
+WAITING_MAX = 512
+# Connections taken over in one turn of the event loop, and handshakes begun in one: 0.02 and 1 ms each.
+ACCEPT_MAX = 32
+HANDSHAKES_MAX = 4
+_SWEEP_INTERVAL = 1.0
+_PAUSE = 0.05
+
+# What asyncio reads into, for each TLS connection as long as it lives. Its 256 KiB are for few connections with much to
+# say; here are a thousand with little: one TLS record.
+READ_BUFFER = 16 * 1024
+SSLProtocol.max_size = READ_BUFFER
+
+log = logging.getLogger(__name__)
+
+
+class _Stranger(msgspec.Struct, eq=False):
+    address: str
+    sock: socket.socket
+    until: float
+    wanted: int = GREETING_HEAD
+    seen: int = 0
+    task: "asyncio.Task[None] | None" = None
+    connection: Connection | None = None
+    settled: bool = False
+
+
+def tls_context(keys: ServerKeys) -> ssl.SSLContext:
+    """TLS 1.3 with the server's self-signed certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols([ALPN])
+    # Clients come back by device key, not by ticket; a ticket would only be more state.
+    context.num_tickets = 0
+    context.load_cert_chain(keys.certificate_file, keys.identity_file)
+    return context
+
+
+class Acceptor:
+    """Listens until `close`. `make` creates the protocol of a connection from an address; `count` hears of drops."""
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        context: ssl.SSLContext,
+        make: Callable[[str], Connection],
+        unauthenticated_max: int,
+        count: Callable[[str], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sockets = sockets
+        self._context = context
+        self._make = make
+        self._count = count
+        self._waiting: Places[_Stranger] = Places(WAITING_MAX)
+        self._greeting: Places[_Stranger] = Places(unauthenticated_max)
+        self._strangers: Places[_Stranger] = Places(unauthenticated_max, _is_answered)
+        self._ready: deque[_Stranger] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._sweep()
+        for sock in self._sockets:
+            if sys.platform == "win32":  # its event loop has no readers
+                self._tasks.append(asyncio.create_task(self._accept_one_by_one(sock)))
+            else:
+                self._loop.add_reader(sock, self._accept, sock)
+
+    async def close(self) -> None:
+        """Stop listening; connections that have not logged in are dropped."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sock in self._sockets:
+            self._ignore(sock)
+            sock.close()
+        for room in (self._waiting, self._greeting, self._strangers):
+            for stranger in room:
+                self._drop(stranger)
+
+    def knows(self, connection: Connection) -> None:
+        """This connection logged in or ended: its place is free."""
+        for room in (self._strangers, self._greeting):
+            for stranger in room:
+                if stranger.connection is connection:
+                    stranger.settled = True
+                    room.discard(stranger)
+
+    # --- Waiting -------------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPT_MAX):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # Out of descriptors, or the peer was gone already: neither may end the listening.
+                log.warning("a connection could not be accepted: %s", error)
+                self._ignore(listener)
+                self._loop.call_later(_PAUSE, self._listen_again, listener)
+                return
+            stranger = self._stranger(sock, address[0])
+            self._make_place(self._waiting, stranger)
+            self._loop.add_reader(sock, self._look, stranger)
+
+    async def _accept_one_by_one(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, address = await self._loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("a connection could not be accepted: %s", error)
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._greet(self._stranger(sock, address[0]))
+
+    def _listen_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _stranger(self, sock: socket.socket, address: str) -> _Stranger:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        resume_soon(sock)
+        # An IPv4 client of a socket for both kinds of addresses.
+        return _Stranger(address.removeprefix("::ffff:"), sock, self._loop.time() + LOGIN_TIMEOUT)
+
+    def _look(self, stranger: _Stranger) -> None:
+        """Something came, or the connection ended: on to TLS when a ClientHello is there as a whole."""
+        try:
+            seen = stranger.sock.recv(stranger.wanted, socket.MSG_PEEK)
+            if len(seen) <= stranger.seen:
+                raise ProtocolError("no more comes")
+            stranger.seen = len(seen)
+            stranger.wanted = greeting_size_untrusted(seen)
+            # The kernel calls again when so much is there, or when nothing more will come.
+            complete = len(seen) >= stranger.wanted
+            stranger.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if complete else stranger.wanted)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, ProtocolError):
+            self._count("tls_no_greeting")
+            self._drop(stranger)
+            return
+        if complete:
+            self._waiting.discard(stranger)
+            self._loop.remove_reader(stranger.sock)
+            self._greet(stranger)
+
+    # --- Greeting ------------------------------------------------------------------------------------------------
+
+    def _greet(self, stranger: _Stranger) -> None:
+        self._make_place(self._greeting, stranger)
+        stranger.until = self._loop.time() + LOGIN_TIMEOUT
+        self._ready.append(stranger)
+        if len(self._ready) == 1:
+            self._loop.call_soon(self._begin_some)
+
+    def _begin_some(self) -> None:
+        for _ in range(min(HANDSHAKES_MAX, len(self._ready))):
+            stranger = self._ready.popleft()
+            if stranger in self._greeting:
+                stranger.task = self._loop.create_task(self._start_tls(stranger))
+        if self._ready:
+            self._loop.call_soon(self._begin_some)
+
+    async def _start_tls(self, stranger: _Stranger) -> None:
+        def make() -> Connection:
+            stranger.connection = self._make(stranger.address)
+            return stranger.connection
+
+        try:
+            transport, _protocol = await self._loop.connect_accepted_socket(
+                make, stranger.sock, ssl=self._context, ssl_handshake_timeout=LOGIN_TIMEOUT
+            )
+        except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
+            log.debug("no TLS with %s: %s", stranger.address, error)
+            # The frames in it hold the transport and what it waits for, and that the error: nobody would free them.
+            error.__traceback__ = None
+            self._greeting.discard(stranger)
+            stranger.sock.close()
+            return
+        self._greeting.discard(stranger)
+        ssl_object = transport.get_extra_info("ssl_object")
+        if ssl_object is None or ssl_object.selected_alpn_protocol() != ALPN:
+            transport.abort()
+        elif not stranger.settled:
+            self._make_place(self._strangers, stranger)
+
+    # --- Places --------------------------------------------------------------------------------------------------
+
+    def _make_place(self, room: Places[_Stranger], stranger: _Stranger) -> None:
+        loser = room.add(stranger)
+        if loser is not None:
+            self._count("tls_crowded_out")
+            self._drop(loser)
+
+    def _sweep(self) -> None:
+        """Whoever waits without a ClientHello has had his time. The other rooms have timers of their own."""
+        now = self._loop.time()
+        while (stranger := self._waiting.oldest) is not None and stranger.until <= now:
+            self._count("tls_no_greeting")
+            self._drop(stranger)
+        self._sweeper = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
+
+    def _drop(self, stranger: _Stranger) -> None:
+        if self._waiting.discard(stranger) or (stranger.task is None and stranger.connection is None):
+            self._ignore(stranger.sock)
+            stranger.sock.close()
+        for room in (self._greeting, self._strangers):
+            room.discard(stranger)
+        if stranger.connection is not None:
+            stranger.connection.abort()
+        if stranger.task is not None:
+            stranger.task.cancel()
+
+    def _ignore(self, sock: socket.socket) -> None:
+        if sys.platform != "win32" and sock.fileno() >= 0:
+            self._loop.remove_reader(sock)
+
+
+def _is_answered(stranger: _Stranger) -> bool:
+    return stranger.connection is not None and stranger.connection.asking

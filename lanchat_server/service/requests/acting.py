@@ -1,0 +1,86 @@
+"""Changes that a session asks for: its right is checked within the transaction that makes them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from lanchat.protocol.codes import Code
+from lanchat.protocol.text.names import name_key
+from lanchat_server.core.accounts import Change
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.limits import allowance
+from lanchat_server.core.limits.allowance import Spender
+from lanchat_server.core.model import DeviceRow, UserRow
+from lanchat_server.core.ports import Transaction
+from lanchat_server.core.refusals import Refused
+from lanchat_server.passwords import Busy
+
+if TYPE_CHECKING:
+    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.service import Service
+
+T = TypeVar("T")
+# Seconds after a log-in by password in which it need not be given again.
+FRESH_LOGIN = 300.0
+
+
+async def transact(service: "Service", connection: "Connection", job: Callable[[Transaction], Change[T]]) -> T:
+    """As `Writer.transact`. A request that waited while its session lost its right is refused."""
+
+    def checked(tx: Transaction) -> Change[T]:
+        check_session(service.directory, connection)
+        return job(tx)
+
+    return await service.writer.transact(checked)
+
+
+def spend_daily(tx: Transaction, spender: Spender, most: int, now_ms: int) -> None:
+    """One more of today's. Raises Refused when there were as many as may be."""
+    free_us = tx.allowances([spender])[spender]
+    wait = allowance.wait(free_us, most, 1, now_ms)
+    if wait:
+        raise Refused(Code.LIMIT_REACHED, f"too many {spender.what.name.lower()} today", wait)
+    tx.set_allowances({spender: allowance.after(free_us, most, 1, now_ms)})
+
+
+def check_session(directory: Directory, connection: "Connection") -> None:
+    """Raise Refused when the account is disabled, the device revoked or the password changed since the log-in."""
+    assert connection.user is not None
+    check_active(directory, connection.user, connection.device)
+    if directory.password_number(connection.user) != connection.password_number:
+        raise Refused(Code.BUSY, "the password was changed meanwhile", 0.5)
+
+
+def check_active(directory: Directory, user: int, device: bytes) -> tuple[UserRow, DeviceRow]:
+    """Both as they are now. Raises Refused when the account is disabled or the device revoked."""
+    present, enrolled = directory.users[user], directory.devices[device]
+    if present.disabled:
+        raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
+    if enrolled.revoked_ms:
+        raise Refused(Code.DEVICE_REVOKED, "device revoked")
+    return present, enrolled
+
+
+async def check_owner(service: "Service", connection: "Connection", password: str) -> None:
+    """For what whoever found a logged in device must not do. Raises Refused unless `password` is right, or, when it is
+    empty, this session began with it a short time ago."""
+    assert connection.user is not None
+    if password:
+        await check_own_password(service, connection, service.directory.users[connection.user], password)
+    elif connection.proven is None or service.now() - connection.proven > FRESH_LOGIN:
+        raise Refused(Code.PASSWORD_NEEDED, "the password is needed")
+
+
+async def check_own_password(service: "Service", connection: "Connection", user: UserRow, password: str) -> None:
+    """Raise Refused unless this is the password; wrong ones count like those at a log-in."""
+    key = name_key(user.name)
+    wait = service.throttle.delay(key, connection.address, service.now())
+    if wait:
+        raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
+    try:
+        right = await service.hasher.verify(password, user.password_hash)
+    except Busy as busy:
+        raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
+    if not right:
+        service.throttle.failed(key, connection.address, service.now())
+        raise Refused(Code.BAD_CREDENTIALS, "wrong password")
+    service.throttle.succeeded(key, connection.address, service.now())

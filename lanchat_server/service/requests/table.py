@@ -1,0 +1,53 @@
+"""Requests and what answers them: one table, one function per operation.
+
+Each handler takes (service, connection, operation) and returns the result or raises Refused.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from lanchat.protocol import wire
+from lanchat_server.service.requests import account, login, people, rooms
+
+if TYPE_CHECKING:
+    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.service import Service
+
+Handler = Callable[["Service", "Connection", Any], Awaitable[wire.Result]]
+
+HANDLERS: dict[type, Handler] = {
+    wire.Hello: login.hello,
+    wire.Register: login.register,
+    wire.LoginPassword: login.login_password,
+    wire.LoginDevice: login.login_device,
+    wire.Recover: login.recover,
+    wire.RecoverConfirm: login.recover_confirm,
+    wire.Subscribe: rooms.subscribe,
+    wire.History: rooms.history,
+    wire.Search: rooms.search,
+    wire.ListRooms: rooms.list_rooms,
+    wire.CreateRoom: rooms.create_room,
+    wire.JoinRoom: rooms.join_room,
+    wire.LeaveRoom: rooms.leave_room,
+    wire.InviteUser: rooms.invite_user,
+    wire.RemoveUser: rooms.remove_user,
+    wire.OpenDirect: rooms.open_direct,
+    wire.SetHistoryPolicy: rooms.set_history_policy,
+    wire.ArchiveRoom: rooms.archive_room,
+    wire.DeleteRoom: rooms.delete_room,
+    wire.ListUsers: people.list_users,
+    wire.ListMembers: people.list_members,
+    wire.GetCertificates: people.get_certificates,
+    wire.ListCursors: people.list_cursors,
+    wire.Status: people.status,
+    wire.CreateInvite: people.create_invite,
+    wire.ListInvites: people.list_invites,
+    wire.VoidInvite: people.void_invite,
+    wire.ListDevices: account.list_devices,
+    wire.RevokeDevice: account.revoke_device,
+    wire.Logout: account.logout,
+    wire.ChangePassword: account.change_password,
+    wire.GetProfile: account.get_profile,
+    wire.SetProfile: account.set_profile,
+    wire.Renew: account.renew,
+}

@@ -1,0 +1,1 @@
+"""Work beside the serving: cleaning up, indexing, looking after disk and lease."""

@@ -1,0 +1,65 @@
+"""The last lines of the log for the window: collected in any thread, read by the window's own. Knows no Tk."""
+
+import logging
+import threading
+import time
+from collections import deque
+
+import msgspec
+
+from lanchat.protocol.text.names import inert
+from lanchat_server.logs import redact
+
+# What a person may scroll through; 500 × 1 KiB at most.
+LINES_MAX = 500
+_LINE_MAX = 1000
+
+
+class Line(msgspec.Struct, frozen=True):
+    number: int
+    level: int
+    text: str
+
+
+class WindowLog(logging.Handler):
+    """Keeps the last lines. `after` gives those that came since."""
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self._lines: deque[Line] = deque(maxlen=LINES_MAX)
+        self._count = 0
+        self._guard = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self._text(record)
+        except Exception:
+            self.handleError(record)
+            return
+        with self._guard:
+            self._count += 1
+            self._lines.append(Line(self._count, record.levelno, text))
+
+    def after(self, number: int, level: int = logging.NOTSET, words: str = "") -> list[Line]:
+        """Lines with a higher number, of this level at least, that have `words` in them (case does not matter)."""
+        with self._guard:
+            lines = list(self._lines)
+        wanted = words.casefold()
+        return [
+            line for line in lines if line.number > number and line.level >= level and wanted in line.text.casefold()
+        ]
+
+    @property
+    def count(self) -> int:
+        """The number of the newest line."""
+        return self._count
+
+    @staticmethod
+    def _text(record: logging.LogRecord) -> str:
+        moment = time.strftime("%H:%M:%S", time.localtime(record.created))
+        reason = ""
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            reason = f" ({type(error).__name__}: {error})"
+        message = redact(f"{record.getMessage()}{reason}")
+        return inert(f"{moment}  {record.levelname.lower():<8}{message}", _LINE_MAX)

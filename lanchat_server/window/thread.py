@@ -1,0 +1,162 @@
+"""The service beside the window: a thread with an event loop of its own, and the events that it tells the window.
+
+Nothing here knows Tk. The events go into a queue, which the window empties in its own thread.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from lanchat.i18n import _
+from lanchat_server.admin.operations import AdminError
+from lanchat_server.config import ServerConfig
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import StartError
+from lanchat_server.service.server import Ready
+
+_log = logging.getLogger(__name__)
+
+# Seconds between two looks at the figures.
+REFRESH = 1.0
+
+
+class Serve(Protocol):
+    """The service: returns after `stop` was set and everybody was told goodbye."""
+
+    def __call__(
+        self, config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event
+    ) -> Awaitable[None]: ...
+
+
+class Running(msgspec.Struct, frozen=True):
+    """It serves."""
+
+    ready: Ready
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """How it stands now."""
+
+    status: Mapping[str, Any]
+
+
+class FirstAccount(msgspec.Struct, frozen=True):
+    """How the making of the first account ended. `problem`: one line for a person; empty when `user` is the
+    administrator now. `open`: there is still no account."""
+
+    user: str
+    problem: str = ""
+    open: bool = False
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """It does not serve any more. `problem`: one line for a person; empty after an orderly stop."""
+
+    problem: str = ""
+
+
+Event = Running | Figures | FirstAccount | Ended
+
+
+class ServerThread:
+    """One run of the service. `events` gets Running, then Figures each second, and Ended as the last in any case."""
+
+    def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: Serve) -> None:
+        self._config = config
+        self._events = events
+        self._serve = serve
+        self._lock = threading.Lock()
+        self._stop_asked = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready: Ready | None = None
+        # A daemon: should the goodbye hang, the window may still be closed.
+        self._thread = threading.Thread(target=self._main, name="service", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to say goodbye and end; returns at once, safe at any time and from any thread."""
+        with self._lock:
+            self._stop_asked = True
+            if self._loop is not None and self._stop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                    self._loop.call_soon_threadsafe(self._stop.set)
+
+    def make_first(self, user: str, password: str) -> None:
+        """Ask it to make the administrator's account, while there is none: FirstAccount tells how that ended. Returns
+        at once, from any thread."""
+        with self._lock:
+            if self._loop is not None and self._ready is not None:
+                work = self._make_first(self._ready, user, password)
+                try:
+                    asyncio.run_coroutine_threadsafe(work, self._loop)
+                except RuntimeError:  # the loop ended meanwhile
+                    work.close()
+
+    async def _make_first(self, ready: Ready, user: str, password: str) -> None:
+        arguments = {"user": user, "password": password, "role": "administrator", "only_first": True}
+        try:
+            made = await ready.operate("users.add", arguments)
+        except (AdminError, StoreError) as error:
+            problem = str(error)
+        except Exception:
+            _log.exception("the first account was not made")
+            problem = _("The account was not made because of an error in the server. The log below says where.")
+        else:
+            self._events.put(FirstAccount(made["name"]))
+            return
+        self._events.put(FirstAccount(user, problem, bool(ready.status().get("setup_code"))))
+
+    def join(self, timeout: float) -> bool:
+        """Whether it ended within `timeout` seconds."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _main(self) -> None:
+        self._events.put(Ended(self._problem_of_run()))
+
+    def _problem_of_run(self) -> str:
+        try:
+            asyncio.run(self._run())
+        except (StartError, StoreError) as error:
+            return str(error)
+        except OSError as error:
+            _log.exception("the service ended")
+            return _("The operating system refused something: {reason}.").format(reason=error.strerror or error)
+        except Exception:
+            _log.exception("the service ended")
+            return _("The server stopped because of an error in it. The log below says where; please report it.")
+        return ""
+
+    async def _run(self) -> None:
+        stop = asyncio.Event()
+        with self._lock:
+            self._loop, self._stop = asyncio.get_running_loop(), stop
+            if self._stop_asked:
+                stop.set()
+        looking: list[asyncio.Task[None]] = []
+
+        def on_ready(ready: Ready) -> None:
+            with self._lock:
+                self._ready = ready
+            self._events.put(Running(ready))
+            looking.append(asyncio.create_task(self._look(ready)))
+
+        try:
+            await self._serve(self._config, on_ready=on_ready, stop=stop)
+        finally:
+            for task in looking:
+                task.cancel()
+
+    async def _look(self, ready: Ready) -> None:
+        while True:
+            self._events.put(Figures(ready.status()))
+            await asyncio.sleep(REFRESH)

@@ -1,0 +1,424 @@
+"""Every command ends, with its result or with a CommandError, whatever becomes of the server's answer.
+
+The table is commands × faults. A command that stays open fails its test at a deadline that no computer misses.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path as File
+from typing import Any, get_args
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.client import Client
+from lanchat.app.commands import entry
+from lanchat.app.login import dial
+from lanchat.app.thread import ClientThread
+from lanchat.core.config import ClientConfig
+from lanchat.protocol import wire
+from lanchat.protocol.log.records import Record
+from lanchat.store.profile import Profile
+from tests.support.fake_log import FakeLog, key_of
+from tests.support.fake_server import FakeServer
+from tests.support.waiting import wait_until
+from tests.unit.app.test_client import QUICK, ROOM, Person, until
+
+# Far above what any command may take here.
+DEADLINE = 45.0
+# What a client waits for an answer in these tests.
+PATIENT = 2.0
+
+DEVICE = "00112233"
+ASKING: list[api.Command] = [
+    api.ListRooms(),
+    api.FindRoom("#nowhere"),
+    api.FindRoom("@other"),
+    api.CreateRoom("new"),
+    api.JoinRoom(ROOM),
+    api.LeaveRoom(5),
+    api.InviteUser(ROOM, "other"),
+    api.RemoveUser(ROOM, "other"),
+    api.SetHistoryPolicy(ROOM, wire.HistoryPolicy.EVERYTHING),
+    api.ArchiveRoom(ROOM),
+    api.DeleteRoom(ROOM, "password"),
+    api.FindAnyRoom("nowhere"),
+    api.ListPeople(),
+    api.ListMembers(ROOM),
+    api.LoadLines(ROOM, before=20, limit=200),
+    api.LoadLinesFrom(ROOM, 1, 10),
+    api.Search(ROOM, "word"),
+    api.Receipts(ROOM, 1),
+    api.ListDevices(),
+    api.RevokeDevice(DEVICE),
+    api.ChangePassword("old password", "new password"),
+    api.GetProfile(),
+    api.SetProfile("Anna", ""),
+    api.CreateInvite(),
+    api.ListInvites(),
+    api.VoidInvite(DEVICE),
+    api.GetStatus(),
+    api.Logout(),
+]
+# Answered without a question to the server, or by time, or before there is an account.
+OTHERS = {
+    api.Discover,
+    api.Connect,
+    api.AcceptIdentity,
+    api.GetOffer,
+    api.Login,
+    api.Register,
+    api.Recover,
+    api.RecoverConfirm,
+    api.WaitLive,
+    api.Disconnect,
+    api.Send,
+    api.Edit,
+    api.Delete,
+    api.React,
+    api.WaitDecided,
+    api.MarkRead,
+    api.SetActivity,
+}
+
+# What the server does with a request instead of answering it.
+Fault = Callable[[FakeServer], Any]
+
+
+def refuses(server: FakeServer) -> Any:
+    return wire.Failure(0, wire.Code.NOT_ALLOWED, "no")
+
+
+def is_busy(server: FakeServer) -> Any:
+    return wire.Failure(0, wire.Code.BUSY, "", 5000)
+
+
+def answers_with_an_unknown_code(server: FakeServer) -> Any:
+    return wire.Failure(0, 999, "from the future")
+
+
+def answers_another_question(server: FakeServer) -> Any:
+    return wire.CursorList([]) if server.requests(wire.Request) else wire.InviteCode("x")
+
+
+def answers_before_log_in(server: FakeServer) -> Any:
+    return server.welcome(bytes(32))
+
+
+def sends_what_is_no_frame(server: FakeServer) -> Any:
+    for session in server.sessions:
+        session._transport.write(b"\x00\x00\x00\x02\xff\xff")
+
+
+def ends_the_connection(server: FakeServer) -> Any:
+    for session in list(server.sessions):
+        session.cut()
+
+
+def says_goodbye(server: FakeServer) -> Any:
+    for session in list(server.sessions):
+        session.send(wire.Goodbye(0, "stopping"))
+        session._transport.close()
+
+
+def says_nothing(server: FakeServer) -> Any:
+    return None
+
+
+FAULTS: list[Fault] = [
+    refuses,
+    is_busy,
+    answers_with_an_unknown_code,
+    answers_another_question,
+    answers_before_log_in,
+    sends_what_is_no_frame,
+    ends_the_connection,
+    says_goodbye,
+    says_nothing,
+]
+OPERATIONS = (
+    wire.ListRooms, wire.ListUsers, wire.OpenDirect, wire.CreateRoom, wire.JoinRoom, wire.LeaveRoom, wire.InviteUser,
+    wire.RemoveUser, wire.SetHistoryPolicy, wire.ListMembers, wire.ListCursors, wire.History, wire.Search,
+    wire.ListDevices, wire.RevokeDevice, wire.ChangePassword, wire.GetProfile, wire.SetProfile, wire.CreateInvite,
+    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRoom, wire.DeleteRoom,
+)  # fmt: skip
+
+
+def long_log() -> FakeLog:
+    """More than a new device loads, so that lines must be fetched."""
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    for number in range(1300):
+        log.say(text=f"word {number}")
+    return log
+
+
+async def ended(person: Person, command: api.Command) -> Any:
+    """What a command came to; raises TimeoutError when it stays open."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await person.client.call(command)
+    except api.CommandError as error:
+        return error
+
+
+def play(folder: File, scenario: Callable[[FakeServer, Person], Any], log: FakeLog | None = None) -> None:
+    config = replace(QUICK, request_timeout=PATIENT)
+
+    async def everything() -> None:
+        async with FakeServer(log or long_log()) as server:
+            person = Person(folder / "anna", config=config)
+            try:
+                await person.register(server)
+                # The unread ones below the first page are fetched by themselves; then nothing is under way any more.
+                await until(lambda: not person.client.member or not person.client.member._background)
+                await scenario(server, person)
+            finally:
+                await person.client.close()
+
+    asyncio.run(everything())
+
+
+def test_the_table_knows_every_command() -> None:
+    assert {type(command) for command in ASKING} | OTHERS == set(get_args(api.Command))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
+def test_every_command_ends_whatever_the_server_does(tmp_path: File, fault: Fault) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        for operation in OPERATIONS:
+            server.answers[operation] = lambda request: fault(server)
+        if fault is says_nothing:
+            # All at once, so that the test does not take their patience one after the other.
+            outcomes = await asyncio.gather(*(ended(anna, command) for command in ASKING))
+        else:
+            outcomes = []
+            for command in ASKING:
+                await anna.state(api.State.LIVE)
+                outcomes.append(await ended(anna, command))
+        for command, outcome in zip(ASKING, outcomes, strict=True):
+            needs_the_server = not isinstance(command, api.ListRooms | api.ListPeople | api.FindRoom | api.Search)
+            if fault in (refuses, is_busy) and needs_the_server:
+                assert isinstance(outcome, api.CommandError), command
+                assert outcome.trouble is api.Trouble.REFUSED, command
+
+    play(tmp_path, scenario)
+
+
+def other_room(page: wire.Page) -> wire.Page:
+    return wire.Page(77, page.records, page.before_hash, page.head, [])
+
+
+def nothing(page: wire.Page) -> wire.Page:
+    return wire.Page(page.room, [], page.before_hash, page.head, [])
+
+
+def hole(page: wire.Page) -> wire.Page:
+    return wire.Page(page.room, [page.records[0], *page.records[2:]], page.before_hash, page.head, [])
+
+
+def too_low(page: wire.Page) -> wire.Page:
+    return wire.Page(page.room, page.records[:-1], page.before_hash, page.head, [])
+
+
+def other_history(page: wire.Page) -> wire.Page:
+    return wire.Page(page.room, page.records, bytes(32), page.head, [])
+
+
+def broken_header(page: wire.Page) -> wire.Page:
+    first = page.records[0]
+    broken = Record(first.seq, first.time_ms, b"\xc1", first.signature, first.body)  # type: ignore[attr-defined]
+    return wire.Page(page.room, [broken, *page.records[1:]], page.before_hash, page.head, [])
+
+
+@pytest.mark.parametrize("bad", [other_room, nothing, hole, too_low, other_history, broken_header])
+@pytest.mark.parametrize("command", [api.LoadLines(ROOM, before=100), api.LoadLinesFrom(ROOM, 1)], ids=["up", "down"])
+def test_lines_that_cannot_be_fetched_are_said_to_be_missing(
+    tmp_path: File, bad: Callable[[wire.Page], wire.Page], command: api.LoadLines | api.LoadLinesFrom
+) -> None:
+    expected = range(50, 100) if isinstance(command, api.LoadLines) else range(1, 51)
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        server.answers[wire.History] = lambda request: bad(server.log.page(request))
+        outcome = await ended(anna, command)
+        assert isinstance(outcome, api.CommandError)
+        del server.answers[wire.History]
+        if bad is not other_history:
+            # The connection may have ended with that, and is made again.
+            async with asyncio.timeout(DEADLINE):
+                while isinstance(lines := await ended(anna, command), api.CommandError):
+                    await asyncio.sleep(0.01)
+            assert [line.seq for line in lines] == list(expected)
+
+    play(tmp_path, scenario)
+
+
+def test_two_who_ask_for_the_same_page_both_hear_that_it_was_refused(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        server.answers[wire.History] = lambda request: refuses(server)
+        command = api.LoadLinesFrom(ROOM, 1)
+        for outcome in await asyncio.gather(ended(anna, command), ended(anna, command)):
+            assert isinstance(outcome, api.CommandError)
+            assert outcome.code is wire.Code.NOT_ALLOWED
+
+    play(tmp_path, scenario)
+
+
+def test_what_is_here_is_shown_when_the_rest_does_not_come(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        member = anna.client.logged_in()
+        span = member.store.span(ROOM)
+        assert span is not None
+        server.answers[wire.History] = lambda request: refuses(server)
+        lines = await ended(anna, api.LoadLines(ROOM, before=span.base + 11, limit=50))
+        assert len(lines) == 10
+
+    play(tmp_path, scenario)
+
+
+def test_leaving_ends_every_command(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        for operation in OPERATIONS:
+            server.answers[operation] = says_nothing
+        waiting = [command for command in ASKING if not isinstance(command, api.Logout)]
+        waiting += [api.WaitDecided("1.00.1.1", 60)]
+        tasks = [asyncio.create_task(ended(anna, command)) for command in waiting]
+        await until(lambda: len(server.requests(wire.History)) > 0)
+        await anna.call(api.Disconnect())
+        async with asyncio.timeout(PATIENT + 5):
+            await asyncio.gather(*tasks)
+        for command in waiting:
+            assert isinstance(await ended(anna, command), api.CommandError)
+
+    play(tmp_path, scenario)
+
+
+def test_a_command_that_goes_on_after_leaving_ends(tmp_path: File) -> None:
+    """It holds an account that is gone by the time it asks."""
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        member = anna.client.logged_in()
+        await anna.call(api.Disconnect())
+        async with asyncio.timeout(DEADLINE):
+            assert await member.fetch_older(ROOM) is False
+            with pytest.raises(api.CommandError):
+                await member.ask(wire.ListRooms())
+
+    play(tmp_path, scenario)
+
+
+def test_a_mistake_of_this_program_is_said_in_words(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        def fail(*what: Any) -> Any:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(anna.client.logged_in().book, "view", fail)
+        outcome = await ended(anna, api.ListRooms())
+        assert isinstance(outcome, api.CommandError)
+        assert outcome.trouble is api.Trouble.LOCAL
+
+    play(tmp_path, scenario, FakeLog())
+
+
+# --- Before log-in ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
+@pytest.mark.parametrize(
+    "operation", [wire.Hello, wire.Register, wire.LoginPassword, wire.Recover, wire.RecoverConfirm]
+)
+def test_every_command_before_log_in_ends(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch, fault: Fault, operation: type
+) -> None:
+    monkeypatch.setattr(entry, "LOGIN_TIMEOUT", PATIENT)
+    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", PATIENT)
+    commands: dict[type, api.Command] = {
+        wire.Hello: api.GetOffer(PATIENT),
+        wire.Register: api.Register("anna", "a password"),
+        wire.LoginPassword: api.Login("anna", "a password"),
+        wire.Recover: api.Recover("anna"),
+        wire.RecoverConfirm: api.RecoverConfirm("anna", "code", "new password"),
+    }
+
+    async def everything() -> None:
+        async with FakeServer() as server:
+            person = Person(tmp_path / "anna")
+            server.answers[operation] = lambda request: fault(server)
+            try:
+                if operation is wire.Hello and fault is answers_before_log_in:
+                    return
+                connected = await ended(person, api.Connect(address=server.address, accept_new=True))
+                assert isinstance(connected, api.CommandError) == (operation is wire.Hello)
+                assert isinstance(await ended(person, commands[operation]), api.CommandError)
+            finally:
+                await person.client.close()
+
+    asyncio.run(everything())
+
+
+# --- The thread -------------------------------------------------------------------------------------------------------
+
+
+class Stubborn(Client):
+    """Its commands wait for ever, and it does not close in time either."""
+
+    closing = threading.Event()
+
+    async def call(self, command: api.Command) -> Any:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closing.set()
+        await asyncio.Event().wait()
+
+
+def test_commands_end_with_the_thread_even_when_the_network_does_not(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanchat.app.thread.Client", Stubborn)
+    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None)
+    thread.start()
+    open_one = thread.call(api.ListRooms())
+    thread.stop(0.2)
+    for future in (open_one, thread.call(api.ListRooms())):
+        assert isinstance(future.exception(DEADLINE), api.CommandError)
+
+
+def test_commands_given_while_the_thread_ends_are_answered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None)
+    thread.start()
+    futures, stop = [], threading.Event()
+
+    def give() -> None:
+        while not stop.is_set():
+            futures.append(thread.call(api.ListRooms()))
+
+    giver = threading.Thread(target=give)
+    giver.start()
+    wait_until(lambda: len(futures) > 10, DEADLINE, "commands are given")
+    thread.stop(DEADLINE)
+    stop.set()
+    giver.join(DEADLINE)
+    assert all(isinstance(future.exception(DEADLINE), api.CommandError) for future in futures)
+
+
+def test_a_result_is_never_older_than_an_event_that_was_told_before_it(tmp_path: File) -> None:
+    """A list of rooms that is made before an event and heard after it would put the window back."""
+    heard: list[str] = []
+    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: heard.append("event"), config=ClientConfig())
+    thread.start()
+    client = thread._client
+    assert client is not None
+
+    async def call(command: api.Command) -> Any:
+        asyncio.get_running_loop().call_soon(client.emit, api.Notice("after the result"))
+        return "result"
+
+    client.call = call  # type: ignore[method-assign]
+    future = thread.call(api.ListRooms())
+    future.add_done_callback(lambda done: heard.append("result"))
+    wait_until(lambda: len(heard) == 2, DEADLINE, "both are heard")
+    thread.stop(DEADLINE)
+    assert heard == ["result", "event"]

@@ -1,0 +1,90 @@
+"""What a server sends faster than it can be told: it is left on the channel, and nothing of it gets lost."""
+
+import asyncio
+from pathlib import Path as File
+
+import pytest
+
+from lanchat.app import account_session, api, deferred_lines
+from lanchat.core import events as core_events
+from lanchat.core.core import ClientCore
+from lanchat.core.rooms.chain import link_untrusted
+from lanchat.protocol import wire
+from tests.support.fake_log import LOG_ID, FakeLog
+from tests.support.fake_server import FakeServer
+from tests.unit.app.test_client import Person, until
+from tests.unit.app.test_silence import play
+
+ROOMS = 5000
+
+
+def room(number: int) -> wire.Room:
+    return wire.Room(number, f"r{number}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2)
+
+
+def told(anna: Person) -> set[int]:
+    return {event.room.room for event in anna.of(api.RoomUpdated)}
+
+
+def test_a_server_is_not_read_while_what_it_said_waits_to_be_told(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_session, "BACKLOG_OCTETS_MAX", 100_000)
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        account = anna.client.member
+        assert account is not None
+        tell, go_on = account._tell, asyncio.Event()
+
+        async def tell_later(event: core_events.Event) -> None:
+            await go_on.wait()
+            await tell(event)
+
+        monkeypatch.setattr(account, "_tell", tell_later)
+        for number in range(100, 100 + ROOMS):
+            server.sessions[0].send(wire.RoomChanged(room(number)))
+        await until(lambda: account.driver._held)
+        # A while later it still holds no more than that and what one turn of the event loop took.
+        await asyncio.sleep(0.2)
+        assert account._queue.qsize() < 1000
+        go_on.set()
+        await until(lambda: told(anna) >= set(range(100, 100 + ROOMS)))
+        assert not account.driver._held
+        assert await anna.say("and on") == 1
+
+    play(scenario, tmp_path)
+
+
+def test_what_was_sent_before_the_end_of_a_connection_is_taken(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        session = server.sessions[0]
+        for number in range(100, 100 + ROOMS):
+            session.send(wire.RoomChanged(room(number)))
+        session._transport.close()
+        await until(lambda: told(anna) >= set(range(100, 100 + ROOMS)))
+
+    play(scenario, tmp_path)
+
+
+class Asking:
+    """A core that never learns whose a device is."""
+
+    def awaits_certificates(self, devices: list[bytes]) -> bool:
+        return True
+
+
+def test_lines_without_authors_are_bounded_in_octets() -> None:
+    log, waiting = FakeLog(), deferred_lines.LateRecords(Asking())  # type: ignore[arg-type]
+    core: type[ClientCore] = ClientCore
+    assert hasattr(core, "awaits_certificates")
+    given = []
+    while not given:
+        record = log.say(text="x" * 4000)
+        held = link_untrusted(LOG_ID, 1, log.hashes[1][-2], record)
+        waiting.add(core_events.RecordsStored(1, (held,) * 100, live=True))
+        given = waiting.take_ready()
+        assert waiting._octets <= deferred_lines.WAITING_OCTETS_MAX
+    assert [len(event.held) for event in given] == [100]
+    assert waiting._batches * 100 * 4000 < deferred_lines.WAITING_OCTETS_MAX
+    waiting.forget(1)
+    assert (waiting._batches, waiting._octets) == (0, 0)

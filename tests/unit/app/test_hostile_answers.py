@@ -1,0 +1,83 @@
+"""Answers that make sense to nobody: history without a line, hits of another room, figures nested without end."""
+
+import contextlib
+from pathlib import Path as File
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.app import account_session, api
+from lanchat.app.commands import conversation
+from lanchat.protocol import wire
+from lanchat.protocol.log.messages import Kind
+from tests.support.fake_log import FakeLog, key_of
+from tests.support.fake_server import FakeServer
+from tests.unit.app.test_client import ROOM, Person
+from tests.unit.app.test_silence import play
+
+
+def test_one_command_fetches_a_bounded_part_of_a_history_without_lines(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
+    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    log.say(text="the only line")
+    for _ in range(1900):
+        log.say(kind=Kind.EDIT, ref=1, text="x")
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        error = await anna.fails(api.LoadLines(ROOM, 0, 10))
+        assert error.trouble is api.Trouble.TIMEOUT
+        # One page came with the subscription, one to count what is unread.
+        assert len(server.requests(wire.History)) <= 5
+        # Each further one goes on where the last one ended.
+        for _ in range(4):
+            with contextlib.suppress(api.CommandError):
+                lines = await anna.call(api.LoadLines(ROOM, 0, 10))
+        assert [line.text for line in lines] == ["x"]
+
+    play(scenario, tmp_path, log)
+
+
+def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_path: File) -> None:
+    log = FakeLog(rooms=2)
+    log.enrol(key_of(9), 99, "other")
+    hits = [wire.Hit(room, log.say(room, f"in {room}"), []) for room in (1, 2)]
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        server.answers[wire.Search] = lambda _: wire.Found(hits, list(log.devices.values()))
+        assert [line.text for line in await anna.call(api.Search(ROOM, "in", 0, 10))] == ["in 1"]
+        assert [line.text for line in await anna.call(api.Search(0, "in", 0, 10))] == ["in 1", "in 2"]
+        server.answers[wire.Search] = lambda _: wire.Found([replace(hits[1], room=1)], [])
+        assert await anna.call(api.Search(0, "in", 0, 10)) == []
+
+    play(scenario, tmp_path, log)
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "", "{", '{"a": ' + "9" * 5000 + "}", "\x00"])
+def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        server.answers[wire.Status] = lambda _: wire.StatusReport(text)
+        error = await anna.fails(api.GetStatus())
+        assert (error.trouble, error.text) == (api.Trouble.REFUSED, "The server's answer cannot be read")
+        server.answers[wire.Status] = lambda _: wire.StatusReport("[1]")
+        assert await anna.call(api.GetStatus()) == {}
+
+    play(scenario, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "[1]", "{}", '{"rooms": [{"id": "x", "name": ""}]}', '{"rooms": 7}'])
+def test_rooms_in_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        ruling = replace(server.user("anna"), role=wire.Role.ADMINISTRATOR)
+        server.answers[wire.ListUsers] = lambda _: wire.UserList([ruling])
+        await anna.call(api.ListPeople())
+        server.answers[wire.Status] = lambda _: wire.StatusReport(text)
+        error = await anna.fails(api.FindAnyRoom("nowhere"))
+        assert (error.trouble, error.text) == (api.Trouble.REFUSED, "The server's answer cannot be read")
+        server.answers[wire.Status] = lambda _: wire.StatusReport('{"rooms": [{"id": 77, "name": "Nowhere"}]}')
+        assert await anna.call(api.FindAnyRoom("nowhere")) == 77
+
+    play(scenario, tmp_path)

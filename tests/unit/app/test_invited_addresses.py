@@ -1,0 +1,120 @@
+"""Which addresses a server's invite link holds, and how a client tries those of a link."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lanchat.app import api
+from lanchat.app.login.trust import Candidate, server_view
+from lanchat.platform import interfaces
+from lanchat.protocol.text.identity import make_invite, parse_invite_untrusted
+from lanchat.transport import connecting
+from tests.support.fake_server import FakeServer
+from tests.support.ports import free_port
+from tests.unit.app.test_client import Person
+
+
+def adapters(found: dict[str, Sequence[str]]) -> list[Any]:
+    return [
+        SimpleNamespace(
+            name=name,
+            index=number,
+            ips=[
+                SimpleNamespace(
+                    ip=(text, 0, number) if ":" in text else text, is_IPv4=":" not in text, network_prefix=24
+                )
+                for text in texts
+            ],
+        )
+        for number, (name, texts) in enumerate(found.items(), 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"lo": ["127.0.0.1", "::1"]}, []),
+        ({"lo": ["127.0.0.1"], "eth0": ["192.168.1.5"]}, ["192.168.1.5"]),
+        # A VPN has the default route; the colleagues are in the other network.
+        ({"eth0": ["192.168.1.5"], "tun0": ["10.8.0.2"]}, ["10.8.0.2", "192.168.1.5"]),
+        ({"eth0": ["192.168.1.5", "192.168.2.5", "fd00::5", "fe80::5"]}, ["192.168.1.5", "192.168.2.5", "fd00::5"]),
+        (
+            {
+                "docker0": ["172.17.0.1"],
+                "br-0123456789ab": ["172.18.0.1"],
+                "virbr0": ["192.168.122.1"],
+                "veth1": ["fe80::7"],
+                "eth0": ["192.168.1.5", "169.254.3.4"],
+            },
+            ["192.168.1.5"],
+        ),
+        ({"br0": ["192.168.1.5"]}, ["192.168.1.5"]),
+        ({"docker0": ["172.17.0.1"]}, ["172.17.0.1"]),
+        ({"lo": ["::1"], "eth0": ["fe80::5"], "docker0": ["fe80::6"]}, ["fe80::5"]),
+        ({"eth0": ["0.0.0.0", "::", "2001:db8::5"]}, ["2001:db8::5"]),
+    ],
+)
+def test_addresses_that_others_can_use(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Sequence[str]], expected: list[str]
+) -> None:
+    monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters(found))
+    monkeypatch.setattr(interfaces, "_towards", lambda host, family: "10.8.0.2")
+    assert interfaces.outside_addresses() == expected
+
+
+def test_a_client_on_the_servers_computer_invites_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters({"eth0": ["192.168.1.5", "fd00::5"]}))
+    view = server_view(Candidate("127.0.0.1", 47400, "Office", "probe"), "ab" * 32, api.Trust.PINNED)
+    assert view.invite == make_invite("192.168.1.5", 47400, "ab" * 32, ["fd00::5"])
+    view = server_view(Candidate("fe80::1%eth0", 47400, "Office", "probe"), "ab" * 32, api.Trust.PINNED)
+    assert parse_invite_untrusted(view.invite).host == "fe80::1"
+
+
+def test_further_addresses_are_tried(tmp_path: Any) -> None:
+    """None answers at the first, a stranger at the second, the server is at the third."""
+
+    async def scenario() -> None:
+        async with FakeServer() as server, FakeServer(identity=41) as stranger:
+            link = f"lanchat://127.0.0.1:{free_port()}/?also={stranger.address}&also={server.address}"
+            person = Person(tmp_path)
+            try:
+                seen = await person.call(api.Connect(invite=f"{link}#{server.fingerprint}"))
+                assert (seen.host, seen.port) == (server.host, server.port)
+                known = person.profile.servers()[0]
+                assert (known.host, known.port) == (server.host, server.port)
+            finally:
+                await person.client.close()
+
+    asyncio.run(scenario())
+
+
+def test_no_address_of_a_link_answers(tmp_path: Any) -> None:
+    async def scenario() -> None:
+        person = Person(tmp_path)
+        try:
+            link = f"lanchat://127.0.0.1:{free_port()}/?also=127.0.0.1:{free_port()}#{'ab' * 32}"
+            error = await person.fails(api.Connect(invite=link))
+            assert error.trouble is api.Trouble.NO_SERVER
+        finally:
+            await person.client.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interfaces by name")
+@pytest.mark.parametrize("host", ["fe80::1", "fe80::1%absent9"])
+def test_a_link_local_address_is_tried_on_every_interface(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    tried: list[Any] = []
+
+    async def knock(places: Sequence[Any]) -> Any:
+        tried.extend(places)
+
+    monkeypatch.setattr(connecting, "_knock", knock)
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0"), (3, "wlan0")])
+    asyncio.run(connecting.connect(host, 5))
+    assert [address for _family, address in tried] == [("fe80::1", 5, 0, 2), ("fe80::1", 5, 0, 3)]

@@ -1,0 +1,139 @@
+"""What a server offers before log-in is told of the server that was asked for, and of none that was reached before."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path as File
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.app import api
+from lanchat.app.client import Client
+from lanchat.protocol import wire
+from lanchat.store.profile import Profile
+from tests.support.fake_server import FakeServer
+from tests.support.ports import free_port
+from tests.unit.app.test_client import QUICK
+
+Scenario = Callable[[Client, FakeServer, FakeServer], Awaitable[None]]
+
+
+def another_log(server: FakeServer) -> FakeServer:
+    """The same with a log of its own; its registration is closed."""
+
+    def welcome(operation: wire.Hello) -> wire.Welcome:
+        told = server.welcome(bytes(32))
+        return replace(told, log_id=b"x" * 16, server_name="Other", registration=wire.Registration.CLOSED)
+
+    server.answers[wire.Hello] = welcome
+    return server
+
+
+def run(folder: File, scenario: Scenario) -> None:
+    async def everything() -> None:
+        async with FakeServer() as first, FakeServer(identity=41) as second:
+            options = {"use_zeroconf": False, "config": QUICK, "discovery_port": free_port()}
+            client = Client(Profile.open(folder), lambda event: None, **options)  # type: ignore[arg-type]
+            try:
+                await scenario(client, first, another_log(second))
+            finally:
+                await client.close()
+
+    asyncio.run(everything())
+
+
+async def trouble(client: Client, command: api.Command) -> api.Trouble:
+    with pytest.raises(api.CommandError) as caught:
+        await client.call(command)
+    return caught.value.trouble
+
+
+async def accepted(client: Client, server: FakeServer) -> api.ServerOffer:
+    await client.call(api.Connect(address=server.address, accept_new=True))
+    offer: api.ServerOffer = await client.call(api.GetOffer(5))
+    return offer
+
+
+def test_offer_of_previous_server_is_not_given_for_unaccepted_one(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        assert (await accepted(client, first)).registration is wire.Registration.OPEN
+        looked_at = await client.call(api.Connect(address=second.address))
+        assert looked_at.trust is api.Trust.NEW
+        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+        offer = await client.call(api.AcceptIdentity(second.fingerprint))
+        assert (offer.server.fingerprint, offer.registration) == (second.fingerprint, wire.Registration.CLOSED)
+        assert await client.call(api.GetOffer(5)) == offer
+
+    run(tmp_path, scenario)
+
+
+def test_unreachable_server_offers_nothing_and_password_goes_nowhere(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        gone = f"127.0.0.1:{free_port()}"
+        assert await trouble(client, api.Connect(address=gone, accept_new=True, timeout=2)) is api.Trouble.NO_SERVER
+        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+        assert await trouble(client, api.Login("anna", "meant for the other one")) is api.Trouble.INVALID
+        assert not first.requests(wire.LoginPassword)
+
+    run(tmp_path, scenario)
+
+
+def test_password_does_not_go_to_previous_server_after_identity_mismatch(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        command = api.Connect(address=second.address, fingerprint="ab" * 32, timeout=2)
+        assert await trouble(client, command) is api.Trouble.IDENTITY
+        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+        assert await trouble(client, api.Login("anna", "meant for the other one")) is api.Trouble.INVALID
+        assert not first.requests(wire.LoginPassword)
+        assert not second.requests(wire.LoginPassword)
+
+    run(tmp_path, scenario)
+
+
+def test_disconnect_forgets_the_offer(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        await client.call(api.Disconnect())
+        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+        assert await trouble(client, api.Login("anna", "secret secret")) is api.Trouble.INVALID
+
+    run(tmp_path, scenario)
+
+
+def test_remembered_server_that_is_away_does_not_answer_with_another_ones_offer(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        await client.call(api.Register("anna", "a password"))
+        assert (await accepted(client, second)).registration is wire.Registration.CLOSED
+        await first.stop()
+        command = api.Connect(address=first.address, timeout=2)
+        assert await trouble(client, command) is api.Trouble.NO_SERVER
+        assert client.member is not None
+        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+
+    run(tmp_path, scenario)
+
+
+def test_offer_can_be_asked_for_by_fingerprint(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        assert await trouble(client, api.GetOffer(0.2, second.fingerprint)) is api.Trouble.NO_SERVER
+        waiting = asyncio.ensure_future(client.call(api.GetOffer(10, second.fingerprint)))
+        await client.call(api.Connect(address=second.address, accept_new=True))
+        assert (await waiting).server.fingerprint == second.fingerprint
+
+    run(tmp_path, scenario)
+
+
+def test_expected_fingerprint_is_not_replaced_by_known_account_at_the_address(tmp_path: File) -> None:
+    async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
+        await accepted(client, first)
+        await client.call(api.Register("anna", "a password"))
+        await first.stop()
+        command = api.Connect(address=first.address, fingerprint=second.fingerprint, timeout=2)
+        assert await trouble(client, command) is api.Trouble.NO_SERVER
+        assert client.member is None
+
+    run(tmp_path, scenario)

@@ -1,0 +1,132 @@
+"""A connection that fails the same way twice: the client waits, says why, and goes on when the server has changed."""
+
+import asyncio
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat.app import api
+from lanchat.core.config import ClientConfig
+from lanchat.protocol import wire
+from lanchat.protocol.limits import FRAME_MAX
+from tests.support.fake_log import FakeLog
+from tests.support.fake_server import FakeServer, Session
+from tests.unit.app.test_client import Person, until
+
+# A client that does not wait tries again after a hundredth of a second.
+CONFIG = ClientConfig(
+    reconnect_first=0.01, reconnect_early=0.01, reconnect_longest=0.5, broken_first=0.5, away_after=0.01
+)
+FAILURES = 4
+
+
+def too_long(session: Session) -> None:
+    session.send_raw(struct.pack(">I", FRAME_MAX + 1) + bytes(100))
+
+
+def undecodable(session: Session) -> None:
+    session.send_raw(b"\x00\x00\x00\x02\xff\xff")
+
+
+def of_another_way(session: Session) -> None:
+    session.send(wire.Request(1, wire.Hello([1], "server")))
+
+
+BROKEN: dict[str, Callable[[Session], None]] = {
+    "frame too long": too_long,
+    "undecodable": undecodable,
+    "of another way": of_another_way,
+}
+
+
+async def spoil(server: FakeServer, how: Callable[[Session], None]) -> None:
+    """Whatever logs in hears it at once."""
+    spoiled: set[int] = set()
+    while True:
+        for session in list(server.sessions):
+            if session.logged_in and id(session) not in spoiled:
+                spoiled.add(id(session))
+                how(session)
+        await asyncio.sleep(0.002)
+
+
+def waits(person: Person) -> list[api.StateChanged]:
+    """What was said before each further try."""
+    return [event for event in person.of(api.StateChanged) if event.retry_in > 0]
+
+
+@pytest.mark.parametrize("how", BROKEN.values(), ids=BROKEN)
+def test_what_breaks_the_protocol_again_is_tried_later_with_its_reason(
+    tmp_path: Path, how: Callable[[Session], None]
+) -> None:
+    async def scenario() -> None:
+        async with FakeServer(FakeLog()) as server:
+            anna = Person(tmp_path / "anna", config=CONFIG)
+            await anna.register(server)
+            spoiling = asyncio.create_task(spoil(server, how))
+            try:
+                await until(lambda: len({round(e.retry_in, 6) for e in waits(anna)}) >= FAILURES, 20)
+                said = waits(anna)
+                assert all("does not understand" in event.reason for event in said), said
+                # The first time it is tried at once; then half a second at most, a quarter at least.
+                assert sum(event.retry_in < 0.1 for event in said) <= 2
+                assert max(event.retry_in for event in said) > 0.2
+                spoiling.cancel()
+                await anna.state(api.State.LIVE)
+            finally:
+                spoiling.cancel()
+                await anna.client.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("code", [wire.Code.BUSY, wire.Code.UNAVAILABLE, wire.Code.TOO_MANY_SESSIONS])
+def test_refused_log_in_is_tried_later_and_later_with_its_reason(tmp_path: Path, code: wire.Code) -> None:
+    async def scenario() -> None:
+        async with FakeServer(FakeLog()) as server:
+            anna = Person(tmp_path / "anna", config=ClientConfig(reconnect_first=0.02, away_after=0.01))
+            await anna.register(server)
+            server.refuse = code
+            for session in list(server.sessions):
+                session.cut()
+            await until(lambda: len([e for e in waits(anna) if e.reason]) >= FAILURES, 20)
+            reasons = {event.reason for event in waits(anna)[2:]}
+            assert all(reasons)
+            server.refuse = None
+            await anna.state(api.State.LIVE)
+            await anna.client.close()
+
+    asyncio.run(scenario())
+
+
+def test_final_refusal_is_not_tried_again_and_said(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with FakeServer(FakeLog()) as server:
+            anna = Person(tmp_path / "anna", config=CONFIG)
+            await anna.register(server)
+            server.refuse = wire.Code.DEVICE_REVOKED
+            for session in list(server.sessions):
+                session.cut()
+            await anna.state(api.State.REFUSED)
+            last: Any = anna.of(api.StateChanged)[-1]
+            assert last.reason
+            assert last.retry_in == 0
+            await anna.client.close()
+
+    asyncio.run(scenario())
+
+
+def test_another_key_at_the_address_is_tried_later_and_later_with_its_reason(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        server = FakeServer(FakeLog())
+        async with server:
+            anna = Person(tmp_path / "anna", config=ClientConfig(reconnect_first=0.02, away_after=0.01))
+            await anna.register(server)
+        async with FakeServer(FakeLog(), port=server.port, identity=77):
+            await until(lambda: [e for e in waits(anna) if "Another server" in e.reason][FAILURES:], 60)
+            await anna.client.close()
+
+    asyncio.run(scenario())

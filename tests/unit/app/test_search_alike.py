@@ -1,0 +1,262 @@
+"""The same search finds the same on SQLite, on MariaDB and in a client's own copy, whatever the clocks did."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+from sqlalchemy.event import listen
+
+from lanchat.core.people.authors import Authors
+from lanchat.core.ports import Link
+from lanchat.core.view.fold import RoomFold
+from lanchat.core.view.search import Found, find, place_of
+from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted, make_message
+from lanchat.protocol.log.records import genesis_hash
+from lanchat.protocol.text.search_words import has_words, query_words, tokens
+from lanchat_server.core.model import NewRecord, RoomHead
+from lanchat_server.store import SqlStore, search
+from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
+from tests.support.memory_local import MemoryLocalStore
+from tests.support.stores import Database, room
+
+TEXTS = """
+    я живу|Ёлка и елка|ёж|мой чай|Éric était à l'école|eric etait|Ångström|Đà Nẵng|Straße|STRASSE|ΟΔΥΣΣΕΥΣ|οδυσσεύς
+    İstanbul ISPARTA ıspanak|ﬃ ﬁle office|ＬＡＮ lan|ﻣﺮﺣﺒﺎ|مَرْحَبًا|مـــرحبا|می‌خواهم|我家在上海东边|上海|海上
+    東京都|京都から東京|カタカナ ｶﾀｶﾅ|ひらがな|สวัสดีครับ|ສະບາຍດີ|ភាសាខ្មែរ|မြန်မာဘာသာ|한국어 안녕하세요
+    १२३ ١٢٣ 123|don't don’t|well-known snake_case|anna@example.org|https://example.org/a?b=c
+    party 🎉👍🏽 ❤️|the a of|x q|𠮷野家|3.14|nothing at all|été ete
+"""
+SAYINGS = [text.strip() for line in TEXTS.strip().splitlines() for text in line.split("|")]
+QUERIES = sorted(
+    {query for text in SAYINGS for query in (text, text[:1], text[:3], text[1:3], *text.split(), text.upper())}
+    | {"海东", "在上海东边", "都", "東京都", "елк", "e", "example", "i", "?", "", "👍", "🎉 party", "12"}
+)
+
+
+class Conversation:
+    """What was said in two rooms, on the server's time; its copies are compared."""
+
+    _rooms = itertools.count(1000, 2)
+
+    def __init__(self) -> None:
+        self.first = next(self._rooms)
+        self.rooms = (self.first, self.first + 1)
+        self.log = FakeLog()
+        for number in self.rooms:
+            self.log.records[number] = []
+            self.log.hashes[number] = [genesis_hash(LOG_ID, number)]
+        self.texts: dict[tuple[int, int], str] = {}
+        self.stored: list[NewRecord] = []
+        self._n = itertools.count(1)
+
+    def say(self, room: int, text: str, time_ms: int, kind: Kind = Kind.TEXT, ref: int = 0) -> None:
+        key = key_of(8)
+        message = make_message(key, LOG_ID, Header(room, device_of(key), 1, next(self._n), kind, ref, 5, 1), text)
+        self.log.time_ms = time_ms - 1
+        record = self.log.store(message)
+        chain = self.log.hashes[room][-1]
+        self.stored.append(NewRecord(record, decode_header_untrusted(record.header), 1, chain, text))
+        if kind is Kind.DELETE:
+            self.texts.pop((room, ref))
+        elif kind in (Kind.TEXT, Kind.EDIT):
+            self.texts[room, ref or record.seq] = text
+
+    def on_server(self, store: SqlStore, batch: int) -> None:
+        """Store it, so many messages at a time."""
+        with store.transaction() as tx:
+            for number in self.rooms:
+                tx.add_room(room(store, number, f"room {number}"))
+        for start in range(0, len(self.stored), batch):
+            with store.transaction() as tx:
+                tx.heads(self.rooms)
+                by_room: dict[int, list[NewRecord]] = {}
+                for new in self.stored[start : start + batch]:
+                    by_room.setdefault(new.header.room, []).append(new)
+                for number, records in by_room.items():
+                    last = records[-1]
+                    tx.append(number, records, RoomHead(last.record.seq, last.hash, last.record.time_ms))
+
+    def here(self) -> "Copy":
+        return Copy(self)
+
+
+class Copy:
+    """A client's own."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        log = conversation.log
+        self._store = MemoryLocalStore()
+        authors = Authors(LOG_ID, log.log_key, self._store)
+        authors.learn_untrusted([log.enrol(key_of(8), 1, "anna")])
+        self._folds = {}
+        for number in conversation.rooms:
+            hashes = log.hashes[number]
+            self._store.start_span(number, 0, hashes[0])
+            links = [Link(record, hashes[record.seq]) for record in log.records[number]]
+            if links:
+                self._store.append(number, links, log.head(number))
+            self._folds[number] = RoomFold(number, self._store, authors, 7)
+
+    def search(
+        self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+    ) -> list[tuple[int, int]]:
+        hits: list[tuple[int, Found]] = []
+        *_, behind = place_of(self._store, before_room, before) if before_room else [None]
+        before = 0 if before_room else before
+        for number, first in rooms.items():
+            fold = self._folds[number]
+            parts = find(self._store, fold, number, words, first_seq=first, before=before, limit=limit, behind=behind)
+            hits += [(number, found) for part in parts for found in part]
+        hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)
+        return [(number, found.folded.seq) for number, found in hits[:limit]]
+
+
+def on(
+    store: SqlStore, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
+) -> list[tuple[int, int]]:
+    found = store.search(rooms, words, before=before, limit=limit, before_room=before_room)
+    return [(number, record.seq) for number, record in found]
+
+
+def in_pages(ask: Callable[..., list[tuple[int, int]]], rooms: dict[int, int], words: str, size: int) -> list[Any]:
+    """All hits of several rooms, so many at a time."""
+    hits: list[tuple[int, int]] = []
+    room_, seq = 0, 0
+    while page := ask(rooms, words, before=seq, limit=size, before_room=room_):
+        hits += page
+        room_, seq = page[-1]
+    return hits
+
+
+def drawn(random: Random, count: int) -> Conversation:
+    """Texts, edits and deletions while the clock jumps ahead and back."""
+    talk = Conversation()
+    clock = 1_000_000
+    for _ in range(count):
+        clock = max(1, clock + random.choice([0, 1, 7, 40, 40, 40, -30, -500, 86_400_000, -86_400_000]))
+        where, text = random.choice(talk.rooms), random.choice(SAYINGS)
+        known = [seq for number, seq in talk.texts if number == where]
+        action = random.random()
+        if known and action < 0.12:
+            talk.say(where, text, clock, Kind.EDIT, random.choice(known))
+        elif known and action < 0.2:
+            talk.say(where, "", clock, Kind.DELETE, random.choice(known))
+        elif known and action < 0.25:
+            talk.say(where, "👍", clock, Kind.REACTION, random.choice(known))
+        else:
+            talk.say(where, text, clock)
+    return talk
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    database = Database(tmp_path, request.getfixturevalue("mariadb_url") if request.param == "mariadb" else None)
+    yield database.open()
+    database.close()
+
+
+@pytest.mark.parametrize("window", [64, search.WINDOW])
+def test_a_corpus_is_found_alike(store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a small window the full-text index answers most of it, with the large one the newest messages do."""
+    monkeypatch.setattr(search, "WINDOW", window)
+    talk = drawn(Random(11), 400)
+    talk.on_server(store, 16)
+    copy = talk.here()
+    one, both = {talk.first: 1}, {talk.first: 30, talk.first + 1: 1}
+    found = 0
+    for query in QUERIES:
+        wanted = query_words(query)
+        in_first = ((seq, text) for (number, seq), text in talk.texts.items() if number == talk.first)
+        hits = sorted((seq for seq, text in in_first if has_words(tokens(text), wanted)), reverse=True)
+        assert [seq for _, seq in on(store, one, query, before=0, limit=500)] == hits, query
+        for rooms, before, limit in ((one, 0, 500), (one, 120, 5), (both, 0, 7), (both, 0, 500)):
+            answer = on(store, rooms, query, before=before, limit=limit)
+            assert copy.search(rooms, query, before=before, limit=limit) == answer, query
+            found += len(answer)
+    assert found > 1000
+
+
+@pytest.mark.parametrize("window", [64, search.WINDOW])
+def test_hits_of_all_rooms_come_in_pages(store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the clock did: each hit once, in the same order as in one answer."""
+    monkeypatch.setattr(search, "WINDOW", window)
+    talk = drawn(Random(12), 300)
+    talk.on_server(store, 16)
+    rooms = {talk.first: 20, talk.first + 1: 1}
+    copy = talk.here()
+    for query in QUERIES[:4]:
+        whole = on(store, rooms, query, before=0, limit=1000)
+        for size in (1, 7):
+            assert in_pages(partial(on, store), rooms, query, size) == whole, query
+        assert in_pages(copy.search, rooms, query, 7) == whole, query
+
+
+def test_pages_go_on_behind_a_hit_that_was_deleted(store: SqlStore) -> None:
+    talk = Conversation()
+    here, there = talk.rooms
+    for time_ms in range(100, 200, 10):
+        talk.say(here if time_ms % 20 else there, "apple", time_ms)
+    talk.on_server(store, 5)
+    rooms = dict.fromkeys(talk.rooms, 1)
+    whole = on(store, rooms, "apple", before=0, limit=99)
+    room_, seq = whole[3]
+    with store.transaction() as tx:
+        head = tx.heads([room_])[room_]
+        count = len(talk.stored)
+        talk.say(room_, "", 500, Kind.DELETE, seq)
+        last = talk.stored[count]
+        assert last.record.seq == head.seq + 1
+        tx.append(room_, [last], RoomHead(last.record.seq, last.hash, last.record.time_ms))
+    rest = on(store, rooms, "apple", before=seq, limit=99, before_room=room_)
+    assert rest[-len(whole[4:]) :] == whole[4:]
+
+
+def test_a_page_asks_a_bounded_number_of_questions(store: SqlStore) -> None:
+    """However many messages are newer than where it goes on, and however many rooms there are."""
+    talk = Conversation()
+    for time_ms in range(1, 400):
+        talk.say(talk.rooms[time_ms % 2], "apple", time_ms)
+    talk.on_server(store, 64)
+    asked: list[str] = []
+    listen(store._engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
+    on(store, dict.fromkeys(talk.rooms, 1), "apple", before=2, limit=5, before_room=talk.first)
+    assert len(asked) <= 20
+
+
+said = st.tuples(st.sampled_from([0, 1]), st.sampled_from(SAYINGS), st.integers(1, 9))
+
+
+@hypothesis.settings(
+    max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+@hypothesis.given(st.lists(said, min_size=1, max_size=12), st.sampled_from(QUERIES), st.integers(1, 4))
+def test_any_conversation_is_found_alike(
+    store: SqlStore, sayings: list[tuple[int, str, int]], query: str, limit: int
+) -> None:
+    """Each in rooms of its own, which one database holds together."""
+    talk = Conversation()
+    for where, text, time_ms in sayings:
+        talk.say(talk.rooms[where], text, time_ms)
+    rooms = dict.fromkeys(talk.rooms, 1)
+    talk.on_server(store, 3)
+    assert on(store, rooms, query, before=0, limit=limit) == talk.here().search(rooms, query, before=0, limit=limit)
+
+
+def test_a_message_stored_while_the_clock_was_ahead_does_not_stay_the_newest(store: SqlStore) -> None:
+    talk = Conversation()
+    here, there = talk.rooms
+    year = 365 * 86_400_000
+    talk.say(here, "apple before", 100)
+    talk.say(here, "apple in ten years", 10 * year)
+    talk.say(here, "apple after", 200)
+    talk.say(there, "apple last", 300)
+    talk.on_server(store, 1)
+    rooms = dict.fromkeys(talk.rooms, 1)
+    assert on(store, rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
+    assert talk.here().search(rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]

@@ -1,0 +1,49 @@
+"""What answers to the shell tell of rooms and people: taken in at their place among the events."""
+
+import msgspec
+
+from lanchat.core.events import Answered, Path, RoomRemoved, RoomUpdated, UsersChanged
+from lanchat.core.session.states import LinkState
+from lanchat.protocol import wire
+from tests.support.fake_log import FakeLog, Wire
+from tests.support.memory_local import MemoryLocalStore
+
+
+def live_wire() -> Wire:
+    client = Wire(FakeLog(), MemoryLocalStore())
+    client.connect()
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
+    return client
+
+
+def test_what_an_answer_tells_of_a_room_is_older_than_what_follows_it() -> None:
+    client = live_wire()
+    room = client.log.rooms()[0]
+    changed = msgspec.structs.replace(room, name="renamed")
+    client.hook = lambda direction, path, frame: not isinstance(frame, wire.Request)
+    number = client.core.request(wire.SetHistoryPolicy(1, wire.HistoryPolicy.EVERYTHING), client.now)
+    client.pump()
+    assert number is not None
+    # Both in one read, before the shell hears of the first.
+    client.core.receive(wire.Response(number, wire.RoomResult(changed)), Path.TLS, client.now)
+    client.core.receive(wire.RoomGone(1), Path.TLS, client.now)
+    client.pump()
+    told = [type(event) for event in client.events[-3:]]
+    assert told == [RoomUpdated, Answered, RoomRemoved]
+    assert 1 not in client.core.directory.rooms
+
+
+def test_everybody_is_told_once_per_session_then_only_who_changed() -> None:
+    client = live_wire()
+    everybody = [wire.User(7, "me", "Me", wire.PresenceState.ONLINE, 0)]
+    for _ in range(2):
+        told: list[tuple[wire.User, ...]] = []
+        for _ in range(2):
+            number = client.core.request(wire.ListUsers(), client.now)
+            assert number is not None
+            client.core.receive(wire.Response(number, wire.UserList(everybody)), Path.TLS, client.now)
+            client.pump()
+            told.append(client.of_kind(UsersChanged)[-1].users)
+        assert told == [tuple(everybody), ()]
+        client.cut()
+        assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)

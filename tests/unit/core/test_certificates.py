@@ -1,0 +1,50 @@
+"""Whose a device is: asked for once in a session, and again in the next one when there was no answer."""
+
+from typing import Any
+
+from lanchat.core.people.certificates import CertificateQuestions
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+
+DEVICE = b"d" * 16
+
+
+class Authors:
+    """Learns one device from any certificate."""
+
+    def __init__(self) -> None:
+        self.known: set[bytes] = set()
+
+    def unknown(self, devices: list[bytes]) -> list[bytes]:
+        return [device for device in devices if device not in self.known]
+
+    def learn_untrusted(self, certificates: list[Any]) -> None:
+        self.known.add(DEVICE)
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.asked: list[tuple[wire.GetCertificates, Any]] = []
+
+    def ask(self, operation: wire.GetCertificates, handler: Any) -> None:
+        self.asked.append((operation, handler))
+
+    def tell(self, _event: object) -> None: ...
+
+
+def test_a_device_whose_question_was_refused_is_asked_for_again_in_the_next_session_only() -> None:
+    desk = Desk()
+    questions = CertificateQuestions(desk, Authors())  # type: ignore[arg-type]
+    questions.want([DEVICE])
+    questions.ask()
+    desk.asked[0][1](wire.Failure(1, Code.BUSY, "later"))
+    questions.want([DEVICE])
+    questions.ask()
+    assert len(desk.asked) == 1
+    assert questions.open_for([DEVICE])
+    questions.begin_session()
+    questions.ask()
+    assert [operation.devices for operation, _ in desk.asked] == [[DEVICE], [DEVICE]]
+    desk.asked[1][1](wire.Certificates([]))
+    assert not questions.any_open
+    assert not questions.open_for([DEVICE])

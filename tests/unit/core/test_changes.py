@@ -1,0 +1,386 @@
+"""What was said about a text is folded in bounded work and memory, in whatever order it becomes known."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lanchat.core.people.authors import Authors
+from lanchat.core.ports import Link
+from lanchat.core.view.changes import EMOJI_MAX, PENDING_MAX, Change, Changes
+from lanchat.core.view.fold import CHUNK, Folded, Note, RoomFold, fold
+from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.messages import Header, Kind, make_message
+from lanchat.protocol.log.records import Record
+from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
+from tests.support.memory_local import MemoryLocalStore
+
+ME, ANNA, BOB = 7, 8, 9
+EDITS = 2000
+LONG = "x" * 3990
+
+
+class CountingStore(MemoryLocalStore):
+    """`read`: records that were handed out; `answers`: how many at a time, of answers that had any."""
+
+    read = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[int] = []
+
+    def records(self, room: int, first: int, last: int) -> list[Record]:
+        found = super().records(room, first, last)
+        self.read += len(found)
+        if found:
+            self.answers.append(len(found))
+        return found
+
+
+class CountingAuthors(Authors):
+    """`checked`: how many times an author was asked for."""
+
+    checked = 0
+
+    def check(self, *what: Any) -> Any:
+        self.checked += 1
+        return super().check(*what)
+
+
+class Talk:
+    """A room whose log can be stored whole, or from some record up."""
+
+    def __init__(self) -> None:
+        self.log = FakeLog()
+        self.keys = {user: key_of(user) for user in (ME, ANNA, BOB)}
+        self.authors = CountingAuthors(LOG_ID, self.log.log_key, MemoryLocalStore())
+        for user in self.keys:
+            self.know(user)
+        self.store = CountingStore()
+        self.store.start_span(1, 0, self.log.hashes[1][0])
+        self.fold = RoomFold(1, self.store, self.authors, ME)
+        self._n = 0
+
+    def know(self, user: int) -> None:
+        self.authors.learn_untrusted([self.log.enrol(self.keys[user], user, f"user{user}")])
+
+    def log_only(self, user: int, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> Record:
+        self._n += 1
+        header = Header(1, device_of(self.keys[user]), 1, self._n, kind, ref, 1_000, self._n)
+        return self.log.store(make_message(self.keys[user], LOG_ID, header, text))
+
+    def add(self, user: int, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> int:
+        record = self.log_only(user, text, kind, ref)
+        self.store.append(1, [Link(record, self.log.hashes[1][-1])], self.log.head(1))
+        self.fold.note([record])
+        return record.seq
+
+    def copy_from(self, first: int) -> CountingStore:
+        """A local copy that has the log from this record up."""
+        records, hashes = self.log.records[1], self.log.hashes[1]
+        store = CountingStore()
+        store.start_span(1, first - 1, hashes[first - 1])
+        links = [Link(record, hashes[record.seq]) for record in records[first - 1 :]]
+        store.append(1, links, self.log.head(1))
+        return store
+
+    def prepend(self, store: CountingStore, first: int) -> None:
+        span = store.span(1)
+        assert span is not None
+        records, hashes = self.log.records[1], self.log.hashes[1]
+        links = [Link(record, hashes[record.seq]) for record in records[first - 1 : span.base]]
+        store.prepend(1, links, hashes[first - 1])
+
+    def work(self) -> tuple[int, int]:
+        """Records read and authors checked since the last call."""
+        done = self.store.read, self.authors.checked
+        self.store.read = self.authors.checked = 0
+        return done
+
+    def one(self, seq: int) -> Folded:
+        folded = self.fold.folded(seq)
+        assert folded is not None
+        return folded
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+def kept(room_fold: RoomFold) -> int:
+    """Numbers that a fold keeps about texts."""
+    return sum(
+        len(changes._edits) + len(changes._deletions) + len(changes._reactions) + len(changes._reacted)
+        for changes in room_fold._about.values()
+    )
+
+
+# --- Work -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_more_edit_costs_the_same_however_many_there_were(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    talk.one(seq)
+    works = []
+    for number in range(EDITS):
+        talk.add(ANNA, f"{number} {LONG}", Kind.EDIT, seq)
+        talk.work()
+        assert talk.one(seq).text.startswith(f"{number} ")
+        works.append(talk.work())
+    assert works[-1] == works[1]
+    assert max(works) <= (3, 3)
+    assert kept(talk.fold) == 1
+
+
+def test_the_first_look_checks_the_newest_edit_only(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(EDITS):
+        talk.add(ANNA, f"{number}", Kind.EDIT, seq)
+    assert kept(talk.fold) <= PENDING_MAX
+    talk.work()
+    assert talk.one(seq).text == f"{EDITS - 1}"
+    read, checked = talk.work()
+    assert (read, checked) <= (3, 2)
+
+
+def test_texts_that_lie_together_are_read_together_a_chunk_at_a_time(talk: Talk) -> None:
+    for number in range(CHUNK + 20):
+        talk.add(ANNA, f"{number}")
+    talk.store.answers.clear()
+    assert len(talk.fold.below(0, 50)) == 50
+    assert talk.store.answers == [50]
+    talk.store.answers.clear()
+    assert len(talk.fold.below(0, 2 * CHUNK)) == CHUNK + 20
+    assert talk.store.answers == [CHUNK, 20]
+
+
+def test_counting_unread_texts_reads_no_more_than_what_reaches_the_limit(talk: Talk) -> None:
+    for number in range(3 * CHUNK):
+        talk.add(ANNA, f"{number}")
+    fresh = RoomFold(1, talk.store, talk.authors, ME)
+    talk.work()
+    assert fresh.unread(0, CHUNK) == CHUNK
+    assert talk.work() == (CHUNK, 0)
+
+
+@pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
+def test_a_page_above_many_changes_is_read_again_without_them(talk: Talk, kind: Kind) -> None:
+    old = talk.add(ANNA, "old")
+    for number in range(EDITS):
+        talk.add(ANNA, "👍" if number % 2 else "-👍", kind, old)
+    talk.add(BOB, "new")
+    talk.fold = RoomFold(1, talk.store, talk.authors, ME)
+    talk.work()
+    assert [folded.seq for folded in talk.fold.below(0, 50)] == [old, EDITS + 2]
+    first, _checked = talk.work()
+    # Each once, and each reaction once more for its emoji.
+    assert first <= 2 * EDITS + 2 * CHUNK
+    for page in (talk.fold.below(0, 50), talk.fold.above(1, 50)):
+        assert [folded.seq for folded in page] == [old, EDITS + 2]
+        assert talk.work() <= (10, 10)
+
+
+def test_reactions_by_one_user_are_kept_once(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(EDITS):
+        talk.add(BOB, "-👍" if number % 2 else "👍", Kind.REACTION, seq)
+    assert kept(talk.fold) <= PENDING_MAX + 1
+    assert talk.one(seq).reactions == ()
+    assert kept(talk.fold) == 0
+    talk.add(BOB, "👍", Kind.REACTION, seq)
+    talk.work()
+    assert talk.one(seq).reactions == (("👍", (BOB,)),)
+    assert talk.work() <= (4, 2)
+
+
+def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(EMOJI_MAX + 200):
+        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+        if not number % 50:
+            talk.one(seq)
+        talk.add(ME, f"e{number}", Kind.REACTION, seq)
+    assert [emoji for emoji, _users in talk.one(seq).reactions] == [f"e{number}" for number in range(EMOJI_MAX)]
+    assert kept(talk.fold) == 2 * EMOJI_MAX
+
+
+def test_a_deleted_text_keeps_nothing_about_it(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(20):
+        talk.add(ANNA, f"{number}", Kind.EDIT, seq)
+        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert talk.one(seq).reactions
+    talk.add(BOB, "pending", Kind.REACTION, seq)
+    talk.add(ANNA, "", Kind.DELETE, seq)
+    folded = talk.one(seq)
+    assert (folded.text, folded.edited, folded.deleted, folded.reactions) == ("", False, True, ())
+    talk.add(BOB, "late", Kind.REACTION, seq)
+    assert kept(talk.fold) == 0
+
+
+def test_reactions_that_nobody_looks_at_are_all_kept(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for number in range(PENDING_MAX + 30):
+        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert len(talk.one(seq).reactions) == PENDING_MAX + 30
+
+
+def test_what_nobody_signed_is_looked_at_once(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    for kind, body in ((Kind.EDIT, "edited"), (Kind.REACTION, "👍"), (Kind.DELETE, "")):
+        header = Header(1, device_of(talk.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
+        genuine = make_message(talk.keys[BOB], LOG_ID, header, body)
+        record = talk.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
+        talk.fold.note([record])
+        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+    talk.one(seq)
+    talk.work()
+    talk.one(seq)
+    assert talk.work() == (1, 1)
+    assert kept(talk.fold) == 0
+
+
+# --- Whose ------------------------------------------------------------------------------------------------------------
+
+
+def test_edits_by_others_hide_no_edit_of_the_author(talk: Talk) -> None:
+    seq = talk.add(ANNA, "text")
+    talk.add(ANNA, "edited", Kind.EDIT, seq)
+    for number in range(5):
+        talk.add(BOB, f"not mine {number}", Kind.EDIT, seq)
+    assert (talk.one(seq).text, talk.one(seq).edited) == ("edited", True)
+    assert kept(talk.fold) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
+def test_what_a_device_said_counts_as_soon_as_its_owner_is_known(talk: Talk, kind: Kind) -> None:
+    seq = talk.add(ANNA, "text")
+    talk.keys[ANNA] = key_of(99)
+    body = {Kind.EDIT: "edited", Kind.REACTION: "👍"}[kind]
+    talk.add(ANNA, body, kind, seq)
+    before = talk.one(seq)
+    assert (before.text, before.edited, before.deleted, before.reactions) == ("text", False, False, ())
+    talk.know(ANNA)
+    after = talk.one(seq)
+    assert (after.text, after.edited, after.deleted, after.reactions) == {
+        Kind.EDIT: ("edited", True, False, ()),
+        Kind.REACTION: ("text", False, False, (("👍", (ANNA,)),)),
+    }[kind]
+
+
+def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
+    text = talk.log_only(ANNA, "text")
+    older, newer = (talk.log_only(ANNA, body, Kind.EDIT, text.seq) for body in ("older", "newer"))
+    about = [Note(newer), Note(older)]
+    assert fold(talk.authors, Note(text), about).text == "newer"
+    assert fold(talk.authors, Note(text), reversed(about)).text == "newer"
+
+
+def test_a_copy_that_began_anew_above_a_hole_is_looked_at_again(talk: Talk) -> None:
+    """Whoever left a room and came back: what was said meanwhile is not his to read."""
+    for _ in range(3):
+        talk.add(ANNA, "before")
+    talk.fold.below(0, 10)
+    for _ in range(CHUNK + 10):
+        talk.log_only(ANNA, "meanwhile")
+    base = len(talk.log.records[1])
+    talk.store.restart_span(1, base, talk.log.hashes[1][base])
+    for text, kind, ref in (("after", Kind.TEXT, 0), ("edited", Kind.EDIT, base + 1), ("end", Kind.TEXT, 0)):
+        record = talk.log_only(ANNA, text, kind, ref)
+        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+    assert [folded.text for folded in talk.fold.below(0, 10)] == ["edited", "end"]
+    assert talk.fold.unread(0, 100) == 2
+
+
+class Reactions:
+    """Reactions to one text, of which some are not readable until `late` becomes true."""
+
+    def __init__(self, said: dict[int, str], unknown: set[int]) -> None:
+        self.late = False
+        self.changes = Changes()
+        self._said = said
+        self._unknown = unknown
+        self._author = CertificateBody(LOG_ID, BOB, bytes(32), "bob", "Bob", 1, 1)
+        for seq in said:
+            self.changes.note(Kind.REACTION, seq, self._read)
+
+    def _read(self, seq: int) -> Change | None:
+        if seq in self._unknown and not self.late:
+            return None
+        return Change(seq, Kind.REACTION, 1, self._author, self._said[seq])
+
+    def shown(self) -> list[str]:
+        self.changes.settle(self._read)
+        return [emoji for emoji, _users in self.changes.reactions()]
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "after"),
+    [
+        # Numbers of what becomes readable late are those of ✱.
+        ({3: "👍✱", 5: "-👍", 6: "🎂", 7: "👍"}, ["🎂", "👍"], ["🎂", "👍"]),
+        ({3: "-👍✱", 7: "👍", 8: "🎂", 9: "👍"}, ["👍", "🎂"], ["👍", "🎂"]),
+        ({3: "👍", 5: "-👍✱", 8: "🎂", 9: "👍"}, ["👍", "🎂"], ["🎂", "👍"]),
+        ({3: "👍✱", 5: "-👍"}, [], []),
+        ({3: "👍", 5: "-👍✱"}, ["👍"], []),
+        ({3: "👍✱", 5: "👍", 4: "🎂"}, ["🎂", "👍"], ["👍", "🎂"]),
+    ],
+)
+def test_what_becomes_readable_late_takes_its_place(said: dict[int, str], before: list[str], after: list[str]) -> None:
+    unknown = {seq for seq, text in said.items() if text.endswith("✱")}
+    reactions = Reactions({seq: text.removesuffix("✱") for seq, text in said.items()}, unknown)
+    assert reactions.shown() == before
+    reactions.late = True
+    assert reactions.shown() == after
+
+
+# --- Order ------------------------------------------------------------------------------------------------------------
+
+_CHANGES = st.one_of(
+    st.tuples(st.sampled_from((ANNA, BOB)), st.just(Kind.EDIT), st.sampled_from("abc")),
+    st.tuples(st.sampled_from((ME, ANNA, BOB)), st.just(Kind.REACTION), st.sampled_from(("👍", "-👍", "🎂", "-🎂"))),
+)
+
+
+def expected(changes: list[tuple[int, Kind, str]]) -> tuple[str, dict[str, list[int]]]:
+    """Text by Anna and reactions after these changes, in the plainest way."""
+    text, since = "text", dict[tuple[str, int], int]()
+    for number, (user, kind, body) in enumerate(changes):
+        if kind is Kind.EDIT:
+            text = body if user == ANNA else text
+        elif body.startswith("-"):
+            since.pop((body[1:], user), None)
+        else:
+            since.setdefault((body, user), number)
+    shown: dict[str, list[int]] = {}
+    for emoji, user in sorted(since, key=since.__getitem__):
+        shown.setdefault(emoji, []).append(user)
+    return text, shown
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_CHANGES, max_size=24), st.lists(st.integers(0, 24), max_size=6))
+def test_what_is_shown_does_not_depend_on_when_it_became_known(
+    changes: list[tuple[int, Kind, str]], looks: list[int]
+) -> None:
+    """Folded while it is said, folded after a restart, and folded while older pages come."""
+    talk = Talk()
+    seq = talk.add(ANNA, "text")
+    for number, (user, kind, body) in enumerate(changes):
+        talk.add(user, body, kind, seq)
+        if number in looks:
+            talk.one(seq)
+    text, reactions = expected(changes)
+    shown = {emoji: tuple(users) for emoji, users in reactions.items()}
+    restarted = RoomFold(1, talk.store, talk.authors, ME).folded(seq)
+    store = talk.copy_from(len(changes) + 2)
+    scrolled = RoomFold(1, store, talk.authors, ME)
+    for first in sorted({look + 2 for look in looks if look < len(changes)}, reverse=True):
+        talk.prepend(store, first)
+        scrolled.below(0, 10)
+    talk.prepend(store, 1)
+    for folded in (talk.one(seq), restarted, scrolled.folded(seq)):
+        assert folded is not None
+        assert (folded.text, folded.reactions) == (text, tuple(shown.items()))

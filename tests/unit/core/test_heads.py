@@ -1,0 +1,51 @@
+"""The book of signed heads: what is checked, what is kept, and what a full book gives up."""
+
+from lanchat.core.rooms.heads import HeadBook
+from lanchat.protocol.log.records import Head
+
+BOUND = 3
+
+
+def head(seq: int, mark: int = 0) -> Head:
+    return Head(1, 1, seq, bytes([mark]) * 32, 0, bytes(64))
+
+
+def honest(_: Head) -> bool:
+    return True
+
+
+def test_a_low_head_serves_although_the_book_is_full_of_higher_ones() -> None:
+    book = HeadBook(honest, BOUND)
+    for seq in (20, 21, 22):
+        assert book.prove(head(seq))
+    book.offer(head(5))
+    covering = book.covering(0, 10)
+    assert covering is not None
+    assert covering.seq == 5
+    assert book.best() == head(22)
+
+
+def test_the_book_is_bounded_whatever_is_offered() -> None:
+    book = HeadBook(honest, BOUND)
+    for seq in range(1, 100):
+        book.offer(head(seq))
+        book.best()
+    assert book.best() == head(99)
+    book.forget(99)
+    assert book.best() is None
+
+
+def test_two_signed_heads_of_one_number_are_a_conflict() -> None:
+    book = HeadBook(honest, BOUND)
+    book.offer(head(7, 1))
+    book.offer(head(7, 2))
+    assert book.conflict
+
+
+def test_a_false_head_makes_no_conflict_and_leads_nowhere() -> None:
+    book = HeadBook(lambda head: head.hash[0] != 9, BOUND)
+    book.offer(head(7, 9))
+    book.offer(head(7, 1))
+    book.offer(head(8, 9))
+    assert not book.conflict
+    assert book.best() == head(7, 1)

@@ -1,0 +1,152 @@
+"""Lists that come in pages: the core asks for each, and its shell gets the list as a whole."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from lanchat.core.events import Answered, ConnectionGivenUp, Path, RoomRemoved, StateMoved
+from lanchat.core.people import directory
+from lanchat.core.session import pages
+from lanchat.core.session.pages import PAGES_MAX
+from lanchat.core.session.states import LinkState, Reason
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import LIST_ENTRIES_MAX
+from tests.support.fake_log import FakeLog, Wire
+from tests.support.memory_local import MemoryLocalStore
+
+ROOMS = 7
+
+
+def paged_log(rooms: int = ROOMS, page: int = 2) -> FakeLog:
+    log = FakeLog(rooms=rooms)
+    log.page_of_rooms = page
+    return log
+
+
+def live(log: FakeLog, store: MemoryLocalStore | None = None) -> Wire:
+    client = Wire(log, store or MemoryLocalStore())
+    client.connect()
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
+    return client
+
+
+def subscribed(client: Wire) -> set[int]:
+    frames = [output.frame for output in client.sent]
+    asked = [frame.operation for frame in frames if isinstance(frame, wire.Request)]
+    return {room for operation in asked if isinstance(operation, wire.Subscribe) for room in operation.rooms}
+
+
+def test_a_session_is_live_when_the_rooms_of_all_pages_are_complete() -> None:
+    client = live(paged_log())
+    assert subscribed(client) == set(client.log.records) == set(client.core.directory.rooms)
+
+
+def test_rooms_that_the_local_copy_knows_are_subscribed_from_every_page() -> None:
+    store = MemoryLocalStore()
+    live(paged_log(), store)
+    assert subscribed(live(paged_log(), store)) == set(paged_log().records)
+
+
+def test_a_room_that_no_page_names_is_gone() -> None:
+    store = MemoryLocalStore()
+    live(paged_log(), store)
+    client = live(paged_log(ROOMS - 1), store)
+    (gone,) = set(paged_log().records) - set(client.log.records)
+    assert client.of_kind(RoomRemoved) == [RoomRemoved(gone)]
+    assert gone not in client.core.directory.rooms
+
+
+def test_a_room_that_was_told_between_two_pages_stays() -> None:
+    log = paged_log()
+    client = Wire(log, MemoryLocalStore())
+    client.connect()
+    client.run_until(lambda: client.up)
+    new = wire.Room(99, "new", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING, 1, True, 1)
+    client.to_client(Path.TLS, wire.RoomChanged(new))
+    client.run_for(1)
+    assert 99 in client.core.directory.rooms
+
+
+def test_an_answer_holds_the_entries_of_all_pages() -> None:
+    client = live(paged_log())
+    number = client.core.request(wire.ListRooms(), client.now)
+    client.run_for(1)
+    assert client.of_kind(Answered) == [Answered(number, wire.RoomList(client.log.rooms()))]  # type: ignore[arg-type]
+
+
+def test_without_its_further_pages_a_session_ends() -> None:
+    client = Wire(paged_log(), MemoryLocalStore())
+    client.hook = lambda direction, path, frame: direction == "down"
+    client.connect()
+    client.run_until(lambda: client.up)
+    (asked,) = [
+        output.frame for output in client.sent if isinstance(getattr(output.frame, "operation", None), wire.ListRooms)
+    ]
+    client.to_client(Path.TLS, wire.Failure(asked.id, wire.Code.BUSY, "no"))
+    assert client.run_until(lambda: client.core.state is LinkState.CONNECTING, 5)
+
+
+@pytest.mark.parametrize(("rooms", "place"), [([], b"\x00"), (range(2, 2 + LIST_ENTRIES_MAX), b"\xff")])
+def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_ends(
+    rooms: Sequence[int], place: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that the connection was lost, which is tried again at once."""
+    monkeypatch.setattr(directory, "ROOMS_MAX", 100)
+    client = Wire(paged_log(), MemoryLocalStore())
+    client.hook = lambda direction, path, frame: direction == "down"
+    client.connect()
+    client.run_until(lambda: client.up)
+    asked = next(o.frame for o in client.sent if isinstance(getattr(o.frame, "operation", None), wire.ListRooms))
+    told = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
+    with pytest.raises(ProtocolError):
+        client.core.receive(wire.Response(asked.id, wire.RoomList(told, place)), Path.TLS, client.now)
+    client.pump()
+    assert client.of_kind(ConnectionGivenUp) == []
+    client.core.disconnected(client.now, Reason.BROKEN)
+    client.pump()
+    assert client.of_kind(StateMoved)[-1].reason is Reason.BROKEN
+
+
+@pytest.mark.parametrize("places", [[b"\x02", b"\x01"], [b"\x01", b"\x01"]])
+def test_a_list_that_does_not_go_on_breaks_the_protocol(places: list[bytes]) -> None:
+    client = live(FakeLog())
+    client.core.request(wire.ListUsers(), client.now)
+    client.hook = lambda direction, path, frame: False
+    with pytest.raises(ProtocolError, match="without end"):
+        answer_with(client, places)
+    client.pump()
+    assert client.of_kind(Answered)[-1].result is None
+
+
+def test_a_list_without_end_breaks_the_protocol() -> None:
+    client = live(FakeLog())
+    client.core.request(wire.ListUsers(), client.now)
+    client.hook = lambda direction, path, frame: False
+    with pytest.raises(ProtocolError, match="without end"):
+        answer_with(client, [number.to_bytes(2, "big") for number in range(1, PAGES_MAX + 1)])
+
+
+def test_a_list_of_too_many_entries_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "ENTRIES_MAX", 100)
+    client = live(FakeLog())
+    client.core.request(wire.ListMembers(1), client.now)
+    client.hook = lambda direction, path, frame: False
+    for page in range(1, 6):
+        answer_members(client, page)
+    with pytest.raises(ProtocolError, match="without end"):
+        answer_members(client, 6)
+
+
+def answer_members(client: Wire, page: int) -> None:
+    client.pump()
+    last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
+    answer = wire.MemberList(list(range(20 * page, 20 * page + 20)), bytes([page]))
+    client.core.receive(wire.Response(last.id, answer), Path.TLS, client.now)
+
+
+def answer_with(client: Wire, places: list[bytes]) -> None:
+    for place in places:
+        client.pump()
+        last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
+        client.core.receive(wire.Response(last.id, wire.UserList([], place)), Path.TLS, client.now)

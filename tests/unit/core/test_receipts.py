@@ -1,0 +1,99 @@
+"""Receipts: what grew is told, not too often, and not by everybody at once."""
+
+from itertools import pairwise
+from random import Random
+
+from msgspec.structs import replace
+
+from lanchat.core.config import ClientConfig
+from lanchat.core.session.receipts import Receipts
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.wire import Cursor, Room
+
+
+def room(number: int, members: int) -> Room:
+    return Room(number, f"room {number}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, True, members)
+
+
+def receipts(*rooms: Room, random: Random | None = None) -> Receipts:
+    made = Receipts(ClientConfig(), (random or Random(1)).random)
+    for one in rooms:
+        made.told(one)
+    return made
+
+
+def intervals(told: Receipts, number: int, count: int) -> list[float]:
+    """Seconds between what is told of a room in which a message comes every millisecond."""
+    when = []
+    for tick in range(100_000):
+        told.received(number, tick + 1)
+        if told.take_due(tick / 1000):
+            when.append(tick / 1000)
+        if len(when) > count:
+            break
+    return [later - earlier for earlier, later in pairwise(when)]
+
+
+def test_what_grew_is_told_once() -> None:
+    told = receipts(room(1, 2))
+    assert told.timer() is None
+    told.received(1, 5)
+    told.read(1, 9)
+    assert told.timer() == 0.0
+    assert told.take_due(10.0) == [Cursor(1, 5, 5)]
+    assert told.take_due(99.0) == []
+    told.received(1, 4)
+    assert told.timer() is None
+
+
+def test_each_room_has_its_own_interval() -> None:
+    told = receipts(room(1, 2), room(2, 2))
+    told.received(1, 1)
+    assert told.take_due(10.0) == [Cursor(1, 1, 0)]
+    told.received(1, 2)
+    told.received(2, 1)
+    assert told.take_due(10.1) == [Cursor(2, 1, 0)]
+    assert told.take_due(11.6) == [Cursor(1, 2, 0)]
+
+
+def test_a_second_on_average_and_never_the_same() -> None:
+    found = intervals(receipts(room(1, 100)), 1, 60)
+    assert 0.85 < sum(found) / len(found) < 1.15
+    assert min(found) < 0.6
+    assert max(found) > 1.4
+
+
+def test_less_often_in_a_crowd() -> None:
+    found = intervals(receipts(room(1, 400)), 1, 20)
+    assert 3.0 < sum(found) / len(found) < 5.0
+
+
+def test_members_who_heard_the_same_do_not_stay_together() -> None:
+    """A message every 20 ms to a hundred members: after some seconds no 10 ms have more than a tenth of them."""
+    members = [receipts(room(1, 100), random=Random(number)) for number in range(100)]
+    told = []
+    for tick in range(1000):
+        now = tick / 100
+        for member in members:
+            member.received(1, tick // 2 + 1)
+        told.append(sum(bool(member.take_due(now)) for member in members))
+    assert told[0] == 100
+    assert max(told[500:]) <= 10
+
+
+def test_what_another_device_told_in_the_meantime_is_not_told_again() -> None:
+    told = receipts(room(1, 2))
+    told.received(1, 5)
+    told.read(1, 3)
+    assert told.timer() == 0.0
+    told.told(replace(room(1, 2), received=5, read=3))
+    assert told.timer() is None
+    assert told.take_due(99.0) == []
+
+
+def test_what_the_server_knows_less_of_is_told() -> None:
+    told = receipts(room(1, 2))
+    told.received(1, 5)
+    told.told(replace(room(1, 2), received=5, read=2))
+    told.read(1, 4)
+    assert told.take_due(99.0) == [Cursor(1, 5, 4)]

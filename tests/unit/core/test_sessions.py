@@ -1,0 +1,75 @@
+"""What a new session of the client begins with, and what an old one leaves behind."""
+
+from typing import Any
+
+from lanchat.core.config import ClientConfig
+from lanchat.core.events import Path
+from lanchat.protocol import wire
+from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
+
+
+def numbers(client: Any) -> list[int]:
+    return [n for _, some in submits(client) for n in some]
+
+
+def test_what_was_sent_before_goes_again_at_once_in_a_new_session() -> None:
+    client = live_wire()
+    deaf_server(client)
+    say(client)
+    # By now the tries are two seconds apart.
+    client.run_for(12)
+    client.cut()
+    client.sent.clear()
+    assert client.run_until(lambda: client.up, 10)
+    began = client.now
+    assert client.run_until(lambda: bool(submits(client)), 1)
+    assert client.now - began < 0.5
+    # And as if never sent: by UDP as soon as that is open, and again after the first wait.
+    client.run_for(0.35)
+    assert numbers(client) == [1] * len(submits(client))
+    assert len(submits(client)) >= 3
+
+
+def test_an_answer_to_nothing_is_counted_and_one_to_a_question_is_not() -> None:
+    client = live_wire()
+    assert client.core.counters["answer without question"] == 0
+    client.to_client(Path.TLS, wire.Response(4711, wire.Done()))
+    client.run_for(0.1)
+    assert client.core.counters["answer without question"] == 1
+
+
+def test_udp_is_not_tried_again_by_the_clock_of_an_old_session() -> None:
+    client = live_wire()
+    client.hook = lambda direction, path, frame: path is Path.TLS
+    # UDP stops, and is tried again every now and then.
+    assert client.run_until(lambda: client.core._link._udp_retry_at is not None, 120)
+    client.cut()
+    assert client.core._link._udp_retry_at is None
+
+
+def test_sending_over_tls_does_not_keep_the_udp_path_open() -> None:
+    client = live_wire()
+    client.beat_every(5)
+    client.hook = lambda direction, path, frame: not isinstance(frame, wire.Ping) or path is Path.UDP
+    client.sent.clear()
+    for _ in range(30):
+        client.core.set_activity(wire.PresenceState.ONLINE, client.now)
+        client.run_for(1)
+    pings = [output for output in client.sent if isinstance(output.frame, wire.Ping) and output.path is Path.UDP]
+    assert pings
+
+
+def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
+    client = live_wire(config=ClientConfig(page_patience=60.0))
+    client.beat_every(5)
+    client.hook = lambda direction, path, frame: path is Path.TLS
+    assert client.run_until(lambda: not client.core.udp_open, 120)
+    client.run_for(1)
+    client.sent.clear()
+    client.log.say(1, "one")
+    client.log.say(1, "two")
+    client.relay(client.log.records[1][-1])
+    client.run_for(1)
+    nacks = [output.path for output in client.sent if isinstance(output.frame, wire.Nack)]
+    assert nacks
+    assert set(nacks) == {Path.TLS}

@@ -1,0 +1,1 @@
+"""Tests of lanchat.discovery, and of the server's end of it."""

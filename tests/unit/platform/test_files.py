@@ -1,0 +1,389 @@
+"""How files are written: what a person named keeps its kind, what is private is never written through a link."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.app import api
+from lanchat.core.ports import LocalStoreError
+from lanchat.platform.files import (
+    Destination,
+    close_to_others,
+    create_private,
+    make_private_folder,
+    replace_file,
+    writing,
+)
+from lanchat.store.file_lock import FileLock
+from lanchat.store.local import SqliteLocalStore
+from lanchat.store.profile import Profile
+from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.cli.main import run as server_command
+from lanchat_server.config import load
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.errors import StartError
+from lanchat_server.service.keys import load_or_create
+from lanchat_server.store import open_store
+from lanchat_server.store.lockfile import FileLock as DatabaseLock
+from tests.support.fake_client import fake, line, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, devices and modes of POSIX")
+LINES = [line(1, "one"), line(2, "two")]
+
+
+def exported(file: Path | str, *more: str) -> int:
+    return run(
+        fake({api.LoadLinesFrom: lambda command: LINES[command.first - 1 :]}), "export", "general", str(file), *more
+    )
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestWhatAPersonNamed:
+    def test_a_new_file_is_private(self, tmp_path: Path) -> None:
+        assert exported(tmp_path / "new.txt") == 0
+        assert mode(tmp_path / "new.txt") == 0o600
+        assert os.listdir(tmp_path) == ["new.txt"]
+
+    def test_a_file_keeps_its_permission_bits(self, tmp_path: Path) -> None:
+        old = tmp_path / "old.txt"
+        old.write_text("old")
+        old.chmod(0o644)
+        assert exported(old) == 0
+        assert "two" in old.read_text()
+        assert mode(old) == 0o644
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_a_link_stays_one_and_its_target_gets_the_octets(self, tmp_path: Path, there: bool) -> None:
+        (tmp_path / "far").mkdir()
+        target = tmp_path / "far" / "target.txt"
+        if there:
+            target.write_text("old")
+            target.chmod(0o640)
+        (tmp_path / "middle").symlink_to(Path("far") / "target.txt")
+        link = tmp_path / "link.txt"
+        link.symlink_to("middle")
+        assert exported(link) == 0
+        assert link.is_symlink()
+        assert (tmp_path / "middle").is_symlink()
+        assert "two" in target.read_text()
+        assert mode(target) == (0o640 if there else 0o600)
+        assert os.listdir(tmp_path / "far") == ["target.txt"]
+
+    def test_a_pipe_gets_the_octets_and_stays_a_pipe(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        read: list[str] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+        reader.start()
+        assert exported(pipe) == 0
+        reader.join(30)
+        assert "two" in read[0]
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+    @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+    def test_standard_output_gets_the_data_alone(self, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+        before = os.lstat("/dev/stdout")
+        assert exported(name) == 0
+        out, err = capfd.readouterr()
+        assert [text.rpartition(" ")[2] for text in out.splitlines()] == ["one", "two"]
+        assert "2 messages written" in err
+        after = os.lstat("/dev/stdout")
+        assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    def test_another_process_output_is_not_ours(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        other = tmp_path / "other.txt"
+        with other.open("wb") as file, subprocess.Popen(["sleep", "60"], stdout=file) as process:
+            try:
+                assert exported(f"/proc/{process.pid}/fd/1") == 0
+            finally:
+                process.kill()
+        assert "two" in other.read_text()
+        assert "two" not in capfd.readouterr().out
+
+    def test_standard_output_as_json(self, capfd: pytest.CaptureFixture[str]) -> None:
+        assert exported("-", "--json") == 0
+        assert [text[0] for text in capfd.readouterr().out.splitlines()] == ["{", "{"]
+
+    def test_a_device_stays_one(self, tmp_path: Path) -> None:
+        link = tmp_path / "null"
+        link.symlink_to(os.devnull)
+        assert exported(link) == 0
+        assert exported(os.devnull) == 0
+        assert stat.S_ISCHR(os.lstat(os.devnull).st_mode)
+        assert link.is_symlink()
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+    def test_a_full_device_is_one_line(self, capfd: pytest.CaptureFixture[str]) -> None:
+        assert exported("/dev/full") == 1
+        assert (
+            capfd.readouterr().err.splitlines()[-1] == "lanchat: /dev/full cannot be written: No space left on device"
+        )
+
+    @pytest.mark.parametrize("name", ["", "folder", "absent/file.txt", "file/below.txt", "new/", "loop"])
+    def test_what_cannot_be_written_is_said_before_any_work(
+        self, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "file").write_text("old")
+        (tmp_path / "loop").symlink_to("loop")
+        client = fake()
+        place = f"{tmp_path}/{name}" if name else ""
+        assert run(client, "export", "general", place) == 1
+        assert client.asked == []
+        assert capfd.readouterr().err.count("\n") == 1
+        assert sorted(os.listdir(tmp_path)) == ["file", "folder", "loop"]
+
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_an_interrupted_write_leaves_the_old_file(self, tmp_path: Path, error: type[BaseException]) -> None:
+        old = tmp_path / "old.txt"
+        old.write_text("old")
+        destination = Destination(old)
+        destination.stream.write(b"new")
+        with pytest.raises(error), writing(old):
+            raise error
+        destination.abandon()
+        assert old.read_text() == "old"
+        assert os.listdir(tmp_path) == ["old.txt"]
+
+    def test_a_planted_name_beside_is_not_written_through(self, tmp_path: Path) -> None:
+        """The draft's name cannot be foreseen, and is made anew."""
+        first, second = Destination(tmp_path / "a"), Destination(tmp_path / "a")
+        assert len(set(os.listdir(tmp_path))) == 2
+        first.abandon()
+        second.abandon()
+        assert os.listdir(tmp_path) == []
+
+
+def _lock(path: Path) -> None:
+    with FileLock(path):
+        pass
+
+
+class TestWhatIsPrivate:
+    def test_replacing_a_link_leaves_its_target(self, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("precious")
+        link = tmp_path / "settings.toml"
+        link.symlink_to(victim)
+        replace_file(link, b"new")
+        assert victim.read_text() == "precious"
+        assert not link.is_symlink()
+        assert mode(link) == 0o600
+
+    def test_drafts_of_killed_processes_go(self, tmp_path: Path) -> None:
+        (tmp_path / ".devices.toml.0123.new").symlink_to(tmp_path / "victim")
+        replace_file(tmp_path / "devices.toml", b"new")
+        assert os.listdir(tmp_path) == ["devices.toml"]
+
+    @pytest.mark.parametrize(
+        ("make", "errors"),
+        [
+            (_lock, OSError),
+            (lambda path: DatabaseLock(path), StoreError),
+            (lambda path: create_private(path, b"x"), OSError),
+            (close_to_others, OSError),
+        ],
+    )
+    @pytest.mark.parametrize("there", [True, False])
+    def test_links_are_refused(
+        self, tmp_path: Path, make: Callable[[Path], object], errors: type[Exception], there: bool
+    ) -> None:
+        victim = tmp_path / "victim"
+        if there:
+            victim.write_text("precious")
+            victim.chmod(0o644)
+        link = tmp_path / "link"
+        link.symlink_to(victim)
+        with pytest.raises(errors):
+            make(link)
+        assert victim.exists() == there
+        assert not there or (victim.read_text(), mode(victim)) == ("precious", 0o644)
+
+    def test_a_local_copy_is_not_written_through_a_link(self, tmp_path: Path) -> None:
+        profile = Profile.open(tmp_path / "profile")
+        store = profile.local_store(bytes(16), 1)
+        store.close()
+        file = next((tmp_path / "profile" / "logs").glob("*.sqlite"))
+        elsewhere = tmp_path / "elsewhere.sqlite"
+        file.rename(elsewhere)
+        before = elsewhere.read_bytes()
+        file.symlink_to(elsewhere)
+        with pytest.raises(LocalStoreError, match="symbolic link"):
+            profile.local_store(bytes(16), 1)
+        assert elsewhere.read_bytes() == before
+
+    def test_folders_that_everybody_may_write_to_are_refused(self, tmp_path: Path) -> None:
+        folder = tmp_path / "profile"
+        folder.mkdir()
+        folder.chmod(0o777)
+        with pytest.raises(LocalStoreError, match="chmod o-w"):
+            Profile.open(folder)
+        with pytest.raises(OSError, match="chmod o-w"):
+            make_private_folder(folder, strict=False)
+
+    @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives folders away")
+    def test_folders_of_other_users_are_refused(self, tmp_path: Path) -> None:
+        folder = tmp_path / "profile"
+        folder.mkdir()
+        os.chown(folder, 12345, 12345)
+        with pytest.raises(LocalStoreError, match="another user"):
+            Profile.open(folder)
+
+    def test_keys_of_the_server_are_closed_to_others(self, tmp_path: Path) -> None:
+        load_or_create(tmp_path / "data")
+        key = tmp_path / "data" / "keys" / "log.key"
+        key.chmod(0o644)
+        load_or_create(tmp_path / "data")
+        assert mode(key) == 0o600
+        assert sorted(os.listdir(tmp_path / "data")) == ["keys"]
+
+
+class TestBackups:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        assert server_command(["--data-dir", str(tmp_path / "data"), "init-db"]) == 0
+        return tmp_path / "data"
+
+    def test_a_link_stays_one(self, data: Path, tmp_path: Path) -> None:
+        target, link = tmp_path / "target.backup", tmp_path / "link.backup"
+        link.symlink_to(target)
+        assert server_command(["--data-dir", str(data), "backup", str(link)]) == 0
+        assert link.is_symlink()
+        assert mode(target) == 0o600
+        assert server_command(["--data-dir", str(tmp_path / "other"), "restore", str(link)]) == 0
+        assert mode(tmp_path / "other") == 0o700
+
+    def test_through_pipes(self, data: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+        capfdbinary.readouterr()
+        assert server_command(["--data-dir", str(data), "backup", "/dev/stdout"]) == 0
+        octets = capfdbinary.readouterr().out
+        assert octets.startswith(b"PK")
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        feeder = threading.Thread(target=lambda: pipe.write_bytes(octets))
+        feeder.start()
+        assert server_command(["--data-dir", str(tmp_path / "other"), "restore", str(pipe)]) == 0
+        feeder.join(30)
+
+    @pytest.mark.parametrize("name", ["folder", "absent/file", "/dev/full"])
+    def test_what_cannot_be_written_is_one_line(
+        self, data: Path, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "folder").mkdir()
+        capfd.readouterr()
+        assert server_command(["--data-dir", str(data), "backup", str(tmp_path / name)]) == 1
+        assert capfd.readouterr().err.count("\n") == 1
+        assert not list(data.glob("*backup*"))
+
+    @pytest.mark.parametrize("name", ["folder", "absent", "/dev/null"])
+    def test_what_cannot_be_read_is_one_line(
+        self, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "folder").mkdir()
+        assert server_command(["--data-dir", str(tmp_path / "new"), "restore", str(tmp_path / name)]) == 1
+        assert capfd.readouterr().err.count("\n") == 1
+        assert not (tmp_path / "new").exists()
+
+
+class TestWhatIsReadIsAFile:
+    """A pipe in the place of a private file must not be waited for, a device not be read for ever."""
+
+    @pytest.fixture(params=["pipe", "device", "link to a device", "folder"])
+    def put(self, request: pytest.FixtureRequest) -> Callable[[Path], None]:
+        def put(path: Path) -> None:
+            path.unlink(missing_ok=True)
+            match request.param:
+                case "pipe":
+                    os.mkfifo(path)
+                case "device":
+                    try:
+                        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero
+                    except PermissionError:
+                        pytest.skip("only root makes devices")
+                case "link to a device":
+                    path.symlink_to("/dev/zero")
+                case _:
+                    path.mkdir()
+
+        return put
+
+    @pytest.mark.parametrize("name", ["servers.toml", "devices.toml"])
+    def test_identities(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+        profile = Profile.open(tmp_path)
+        put(tmp_path / name)
+        with pytest.raises(LocalStoreError, match=name):
+            profile.servers() if name == "servers.toml" else profile.device(bytes(16))
+
+    def test_settings(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+        put(tmp_path / "settings.toml")
+        with pytest.raises(LocalStoreError, match="settings"):
+            assert Profile.open(tmp_path).settings.language
+
+    @pytest.mark.parametrize("name", ["identity.key", "identity.crt", "log.key"])
+    def test_keys(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+        load_or_create(tmp_path)
+        put(tmp_path / "keys" / name)
+        with pytest.raises(StartError):
+            load_or_create(tmp_path)
+
+    @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+    def test_local_copy(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+        copy = tmp_path / "copy.sqlite"
+        SqliteLocalStore(copy).close()
+        put(tmp_path / f"copy.sqlite{suffix}")
+        with pytest.raises(LocalStoreError):
+            SqliteLocalStore(copy)
+
+    @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+    def test_database(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+        open_store(None, tmp_path).close()
+        put(tmp_path / f"lanchat.sqlite3{suffix}")
+        with pytest.raises(StoreError):
+            open_store(None, tmp_path)
+
+    def test_place_of_the_administrators_channel(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+        put(tmp_path / "admin.json")
+        with pytest.raises(AdminError, match="admin"):
+            run_admin(load({"data_dir": tmp_path}, environment={}), "users.list", {})
+
+
+class TestFoldersThatAreMade:
+    """An open umask lets nobody else replace what is below them."""
+
+    @pytest.fixture(autouse=True)
+    def open_umask(self) -> Iterator[None]:
+        old = os.umask(0)
+        yield
+        os.umask(old)
+
+    def made(self, folder: Path) -> set[int]:
+        return {mode(path) for path in folder.rglob("*") if path.is_dir()}
+
+    def test_of_a_profile(self, tmp_path: Path) -> None:
+        Profile.open(tmp_path / "one" / "two" / "profile")
+        assert self.made(tmp_path) == {0o700}
+
+    def test_of_a_data_directory_by_a_command(self, tmp_path: Path) -> None:
+        assert server_command(["init-db", "--data-dir", str(tmp_path / "one" / "data")]) == 0
+        assert self.made(tmp_path) == {0o700}
+        load_or_create(tmp_path / "one" / "data")
+
+    def test_of_a_database(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/one/two/chat.db"
+        assert server_command(["init-db", "--data-dir", str(tmp_path / "data"), "--database", url]) == 0
+        assert self.made(tmp_path) == {0o700}
+
+    def test_what_is_there_already_keeps_its_mode(self, tmp_path: Path) -> None:
+        (tmp_path / "shared").mkdir(mode=0o755)
+        Profile.open(tmp_path / "shared" / "profile")
+        assert mode(tmp_path / "shared") == 0o755

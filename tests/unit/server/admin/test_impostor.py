@@ -1,0 +1,187 @@
+"""The administrator's channel and somebody else on the computer who got the port of a server that was killed."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat_server.admin import channel as admin_channel
+from lanchat_server.admin import operations, run
+from lanchat_server.admin.channel import ADMIN_FILE, AdminChannel, prove
+from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.cli import data
+from lanchat_server.config import ServerConfig
+from tests.support.admin_port import AdminPort
+
+TOKEN = "5ec2e7" * 10 + "abcd"
+PASSWORD = "a-password-that-stays-here"
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("users.add", {"user": "eve", "password": PASSWORD}),
+    ("users.reset_password", {"user": "anna"}),
+    ("users.list", {}),
+    ("status", {}),
+    ("backup", {}),
+]
+
+
+class Impostor(AdminPort):
+    """Listens at the port that a killed server left in admin.json. `reply` makes an answer to each line; all that is
+    received is kept."""
+
+    def __init__(self, folder: Path, reply: Callable[[bytes], bytes]) -> None:
+        self.received = b""
+        self._reply = reply
+        super().__init__(folder, TOKEN, self._answer)
+
+    def _answer(self, sock: socket.socket) -> None:
+        with sock.makefile("rb") as lines:
+            for line in lines:
+                self.received += line
+                sock.sendall(self._reply(line) + b"\n")
+
+
+def _guess(line: bytes) -> bytes:
+    nonce = json.loads(line).get("nonce", "0" * 64)
+    return json.dumps({"nonce": nonce, "proof": prove("guess", "server", nonce, nonce)}).encode()
+
+
+def _echo(line: bytes) -> bytes:
+    return json.dumps(json.loads(line) | {"proof": json.loads(line).get("nonce")}).encode()
+
+
+REPLIES: dict[str, Callable[[bytes], bytes]] = {
+    "result": lambda line: b'{"result": {"file": "/etc/shadow", "users": 1, "messages": 1}}',
+    "guessed proof": _guess,
+    "echo": _echo,
+    "no proof": lambda line: b'{"nonce": "' + b"0" * 64 + b'"}',
+    "proof of another type": lambda line: b'{"nonce": "' + b"0" * 64 + b'", "proof": [1]}',
+    "proof beyond ASCII": lambda line: ('{"nonce": "' + "0" * 64 + '", "proof": "\u00e9\\ud800"}').encode(),
+    "short nonce": lambda line: b'{"nonce": "", "proof": ""}',
+    "error": lambda line: b'{"error": "There is no user"}',
+    "deep": lambda line: b"[" * 100_000,
+    "no text": lambda line: b"\xff\xfe",
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ServerConfig:
+    return ServerConfig("office", tmp_path)
+
+
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
+def test_impostor_receives_neither_token_nor_password(
+    config: ServerConfig, tmp_path: Path, reply: Callable[[bytes], bytes]
+) -> None:
+    impostor = Impostor(tmp_path, reply)
+    try:
+        for operation, arguments in COMMANDS:
+            with pytest.raises(AdminError, match="did not show that it is this server") as caught:
+                run_admin(config, operation, arguments)
+            assert "\n" not in str(caught.value)
+    finally:
+        impostor.close()
+    assert TOKEN.encode() not in impostor.received
+    assert PASSWORD.encode() not in impostor.received
+    assert all(json.loads(line).keys() == {"nonce"} for line in impostor.received.splitlines())
+
+
+def test_numbers_of_two_connections_differ(config: ServerConfig, tmp_path: Path) -> None:
+    impostor = Impostor(tmp_path, REPLIES["error"])
+    try:
+        for _ in range(2):
+            with pytest.raises(AdminError):
+                run_admin(config, "users.list", {})
+    finally:
+        impostor.close()
+    first, second = impostor.received.splitlines()
+    assert first != second
+
+
+def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, tmp_path: Path) -> None:
+    """Nor does the server's own proof, or one of another connection, serve as the command's."""
+
+    async def scenario() -> None:
+        done: list[str] = []
+
+        async def operate(operation: str, _arguments: dict[str, Any]) -> list[str]:
+            done.append(operation)
+            return done
+
+        channel = AdminChannel(tmp_path, operate)
+        await channel.start()
+        where = json.loads((tmp_path / ADMIN_FILE).read_text())
+        old = ""
+        try:
+            for attempt in ("server", "old", "token", "type", "none", "right"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
+                writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
+                hello = json.loads(await reader.readline())
+                assert hello["proof"] == prove(where["token"], "server", "2" * 64, hello["nonce"])
+                right = prove(where["token"], "command", "2" * 64, hello["nonce"])
+                proofs = {"server": hello["proof"], "old": old, "token": where["token"], "type": 5, "right": right}
+                writer.write(json.dumps({"proof": proofs.get(attempt)}).encode() + b"\n")
+                writer.write(json.dumps({"operation": "status", "arguments": {}}).encode() + b"\n")
+                answer = json.loads(await reader.readline())
+                assert answer == ({"admitted": True} if attempt == "right" else {"error": "wrong proof"}), attempt
+                assert (await reader.readline() != b"") == (attempt == "right"), attempt
+                writer.close()
+                old = right
+        finally:
+            channel.close()
+        assert done == ["status"]
+
+    asyncio.run(scenario())
+
+
+def test_backup_opens_and_deletes_no_path_from_the_answer(
+    config: ServerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the server itself is hostile: the file is the one that the command expects."""
+    precious = tmp_path / "precious"
+    precious.write_text("keep")
+    (tmp_path / operations.BACKUP_FILE).write_bytes(b"backup")
+    os.chmod(tmp_path / operations.BACKUP_FILE, stat.S_IRUSR | stat.S_IWUSR)
+    made = {"file": str(precious), "log_id": "", "log_epoch": 1, "users": 1, "messages": 1}
+    monkeypatch.setattr(run, "run_admin", lambda *_: made)
+
+    class Options:
+        file = str(tmp_path / "wanted")
+
+    class Printed:
+        def row(self, *_: object) -> None: ...
+
+        def note(self, *_: object) -> None: ...
+
+    data.backup(Options(), config, Printed())  # type: ignore[arg-type]
+    assert precious.read_text() == "keep"
+    assert (tmp_path / "wanted").read_bytes() == b"backup"
+    assert not (tmp_path / operations.BACKUP_FILE).exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_backup_does_not_follow_a_link_in_the_place_of_its_file(
+    config: ServerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("secret")
+    (tmp_path / operations.BACKUP_FILE).symlink_to(precious)
+    monkeypatch.setattr(run, "run_admin", lambda *_: {})
+
+    class Options:
+        file = str(tmp_path / "wanted")
+
+    with pytest.raises(Exception, match="symbolic link"):
+        data.backup(Options(), config, None)  # type: ignore[arg-type]
+    assert precious.read_text() == "secret"
+    assert not (tmp_path / "wanted").exists()
+
+
+def test_proofs_of_the_two_ends_differ() -> None:
+    assert prove("a", "server", "x", "y") != prove("a", "command", "x", "y") != prove("b", "command", "x", "y")
+    assert not admin_channel.is_proof(None, prove("a", "server", "x", "y"))

@@ -1,0 +1,112 @@
+"""What differs between two readings of the database, and that whoever it concerns is told."""
+
+from msgspec.structs import replace
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.log.records import genesis_hash
+from lanchat_server.core.differences import Differences, differences
+from lanchat_server.core.model import MembershipRow, RoomHead, RoomKeyRow, RoomRow, Snapshot
+from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.sessions import Path
+from lanchat_server.service.notices import Notices
+from tests.support.rig import GENERAL, LOG_ID, Rig
+
+NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset())
+
+
+def of(rig: Rig) -> Snapshot:
+    return rig.store.snapshot()
+
+
+def test_nothing_differs_when_nothing_was_changed() -> None:
+    rig = Rig()
+    assert differences(of(rig), of(rig)) == NOTHING
+    assert differences(rig.directory.snapshot(), of(rig)) == NOTHING
+
+
+def test_every_kind_of_change_is_seen() -> None:
+    rig = Rig()
+    database, before = rig.database, of(rig)
+    database.memberships.pop((Rig.PRIVATE, 2))
+    rig.join(Rig.PRIVATE, 3)
+    room = RoomRow(20, "new", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, 0, RoomHead(0, genesis_hash(LOG_ID, 20), 0))
+    database.rooms[20] = room
+    database.memberships[20, 1] = MembershipRow(20, 1, 0, 1, 0, 0)
+    database.rooms[GENERAL] = replace(database.rooms[GENERAL], history=HistoryPolicy.SINCE_JOINING)
+    device = rig.authors[3].device
+    database.devices[device] = replace(database.devices[device], revoked_ms=5)
+    database.users[2] = replace(database.users[2], disabled=True)
+    database.users[3] = replace(database.users[3], password_hash="another")
+    changes = differences(before, of(rig))
+    assert changes == Differences(
+        rooms=((room, (1,)),),
+        deleted=(),
+        changed=(GENERAL,),
+        archived=(),
+        joined=((Rig.PRIVATE, 3),),
+        left=((Rig.PRIVATE, 2),),
+        keys=(),
+        revoked=frozenset({device}),
+        disabled=frozenset({2}),
+        passwords=frozenset({3}),
+    )
+
+
+def test_a_room_key_that_was_replaced_is_seen_a_first_one_is_asked_for_anyway() -> None:
+    rig = Rig()
+    rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 1, bytes(32), 0)
+    before = of(rig)
+    rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 2, bytes(32), 0)
+    rig.database.room_keys[Rig.PRIVATE] = RoomKeyRow(Rig.PRIVATE, 1, bytes(32), 0)
+    assert differences(before, of(rig)).keys == (GENERAL,)
+
+
+def test_whoever_turns_out_to_have_been_removed_gets_no_more_records() -> None:
+    rig = Rig()
+    for user in (1, 2):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+        rig.core.subscribe(user, [Rig.PRIVATE])
+    before = rig.directory.snapshot()
+    rig.database.memberships.pop((Rig.PRIVATE, 2))
+    rig.directory.load(of(rig))
+    rig.core.take_outputs()
+    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, of(rig)))
+    assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
+    told = [output for output in rig.core.take_outputs() if isinstance(output, Send) and 2 in output.sessions]
+    assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]
+
+
+def test_a_deletion_that_was_not_seen_is_not_undone_by_repair() -> None:
+    rig = Rig()
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    for text in ("one", "two"):
+        rig.core.receive(1, wire.Submit([rig.authors[1].message(text)]), Path.TLS, 1.0)
+    rig.run_batches(1.0)
+    assert rig.core._recent.find(GENERAL, [1])[0]
+    head = rig.database.rooms[GENERAL].head
+    newer = rig.sequencer.sign(GENERAL, RoomHead(head.seq + 1, bytes(32), head.time_ms))
+    rig.core.reload_heads({GENERAL: newer}, 2.0)
+    assert rig.core._recent.find(GENERAL, [1, 2]) == ([], [1, 2])
+
+
+def test_deleted_and_archived_rooms_are_seen_and_told() -> None:
+    rig = Rig()
+    for user in (1, 2, 3):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+    rig.core.subscribe(2, [Rig.PRIVATE])
+    before = of(rig)
+    rig.database.rooms[GENERAL] = replace(rig.database.rooms[GENERAL], archived=True)
+    gone = rig.database.rooms.pop(Rig.PRIVATE)
+    rig.database.deleted.add(Rig.PRIVATE)
+    changes = differences(before, of(rig))
+    assert changes.deleted == ((gone, (1, 2)),)
+    assert (changes.archived, changes.left) == ((GENERAL,), ())
+    rig.directory.load(of(rig))
+    rig.core.take_outputs()
+    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
+    told = [out for out in rig.core.take_outputs() if isinstance(out, Send) and out.path is Path.TLS]
+    frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in told]
+    assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames
+    assert [frame.room.archived for _, frame in frames if isinstance(frame, wire.RoomChanged)] == [True] * 3
+    assert Rig.PRIVATE not in rig.core.heads

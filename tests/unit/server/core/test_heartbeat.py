@@ -1,0 +1,51 @@
+"""When rooms say again where they stand, against the rule in its plainest form."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.relay.heartbeat import Heartbeat
+
+CONFIG = CoreConfig(heartbeat=1e9)
+
+# Seconds in 64ths, which floats hold exactly.
+times = st.integers(1, 64 * 40).map(lambda n: n / 64)
+
+
+def plain(records: list[tuple[float, int]]) -> set[tuple[float, int]]:
+    """After a room's record at each step, unless a newer record came before."""
+    told = set()
+    for at, room in records:
+        later = [other for other, of in records if of == room and other > at]
+        for step in CONFIG.head_steps:
+            if not later or min(later) >= at + step:
+                told.add((at + step, room))
+    return told
+
+
+def run(records: list[tuple[float, int]]) -> tuple[set[tuple[float, int]], int]:
+    """What was told when, and how often somebody had to wake up for it."""
+    heartbeat = Heartbeat(CONFIG, 0.0)
+    told: set[tuple[float, int]] = set()
+    wakes = 0
+    for at, room in [*sorted(records), (100.0, -1)]:
+        while heartbeat.timer() < at:
+            now = heartbeat.timer()
+            told |= {(now, each) for each in heartbeat.due(now)}
+            wakes += 1
+        if room >= 0:
+            told |= {(at, each) for each in heartbeat.due(at)}
+            heartbeat.recorded(room, at)
+    return told, wakes
+
+
+@given(st.lists(st.tuples(times, st.integers(1, 3)), max_size=30))
+def test_rooms_are_told_at_their_steps(records: list[tuple[float, int]]) -> None:
+    assert run(records)[0] == plain(records)
+
+
+def test_a_busy_room_wakes_nobody_for_each_of_its_records() -> None:
+    records = [(n / 64, 1) for n in range(1, 64 * 10)]
+    told, wakes = run(records)
+    assert len(told) == len(CONFIG.head_steps)
+    assert wakes <= 10 / CONFIG.head_steps[0] + len(CONFIG.head_steps) + 1

@@ -1,0 +1,478 @@
+"""The server core: who is told what, when, on which way, and that everything it keeps is bounded."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, PresenceState
+from lanchat.protocol.datagram.seal import OVERHEAD
+from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
+from lanchat.protocol.log.messages import Message
+from lanchat.protocol.log.records import Record
+from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, decode_server_datagram_untrusted
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.relay.outbound import Fetch, Send, pack_records
+from lanchat_server.core.sessions import Path
+from tests.support.memory_store import Fault
+from tests.support.rig import GENERAL, Rig
+
+
+@pytest.fixture
+def rig() -> Rig:
+    rig = Rig()
+    for user in (1, 2, 3):
+        log_in(rig, user)
+    return rig
+
+
+def log_in(rig: Rig, user: int, session: int = 0, now: float = 0.0) -> None:
+    """Session number = user number, unless given; subscribes every room."""
+    session = session or user
+    rig.core.add_session(session, user, rig.authors[user].device, now)
+    rig.core.subscribe(session, sorted(rig.directory.rooms_of(user)))
+
+
+def sent(rig: Rig) -> dict[int, list[tuple[Path, Any]]]:
+    """Session to the frames that were sent to it, with their way."""
+    frames: dict[int, list[tuple[Path, Any]]] = {}
+    for output in rig.core.take_outputs():
+        assert isinstance(output, Send)
+        for session in output.sessions:
+            frames.setdefault(session, []).extend((output.path, frame) for frame in unpack(output))
+    return frames
+
+
+def unpack(send: Send) -> list[Any]:
+    if send.path is Path.UDP:
+        assert len(send.payload) + OVERHEAD <= DATAGRAM_MAX
+        return list(decode_server_datagram_untrusted(send.payload))
+    return [decode_from_server_untrusted(octets) for octets in FrameReader().feed_untrusted(send.payload)]
+
+
+def of_kind(frames: list[tuple[Path, Any]], kind: type) -> list[Any]:
+    return [frame for _, frame in frames if isinstance(frame, kind)]
+
+
+def submit(rig: Rig, session: int, *messages: Message, path: Path = Path.TLS, now: float = 1.0) -> None:
+    rig.core.receive(session, wire.Submit(list(messages)), path, now)
+
+
+def test_nothing_is_told_before_the_commit_and_everybody_after_it(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("hello"))
+    batch = rig.core.next_batch(1.0)
+    assert batch is not None
+    assert sent(rig) == {}
+    rig.core.committed(rig.sequencer.commit(rig.store, batch, 1_000), 1.0)
+    frames = sent(rig)
+    assert set(frames) == {1, 2, 3}
+    (decided,) = of_kind(frames[2], wire.Decided)
+    assert decided.receipts[0].seq == 1
+    for session in (1, 2, 3):
+        (records,) = of_kind(frames[session], wire.Records)
+        assert records.head.seq == 1
+        assert [record.body for record in records.records] == [b"hello"]
+    assert not of_kind(frames[1], wire.Decided)
+
+
+def test_a_room_is_told_to_its_members_only(rig: Rig) -> None:
+    submit(rig, 1, rig.authors[1].message("psst", room=rig.PRIVATE))
+    rig.run_batches(1.0)
+    assert set(sent(rig)) == {1, 2}
+    rig.core.receive(3, wire.Nack(rig.PRIVATE, [1]), Path.TLS, 2.0)
+    assert rig.core.subscribe(3, [rig.PRIVATE]) == []
+    assert sent(rig) == {}
+
+
+def test_a_removed_member_gets_nothing_more(rig: Rig) -> None:
+    rig.directory.drop_members(rig.PRIVATE, [2])
+    rig.core.drop_member(rig.PRIVATE, 2)
+    submit(rig, 1, rig.authors[1].message("after", room=rig.PRIVATE))
+    rig.run_batches(1.0)
+    assert set(sent(rig)) == {1}
+    rig.core.receive(2, wire.Nack(rig.PRIVATE, [1]), Path.TLS, 2.0)
+    assert sent(rig) == {}
+
+
+def test_a_subscription_begins_right_after_the_head_it_returns(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("before"))
+    batch = rig.core.next_batch(1.0)
+    assert batch is not None
+    outcome = rig.sequencer.commit(rig.store, batch, 1_000)
+    # Committed, but not relayed yet: a newcomer is told head 0 and must then get record 1.
+    rig.core.add_session(9, 3, rig.authors[3].device, 1.0)
+    (head,) = rig.core.subscribe(9, [GENERAL])
+    assert head.seq == 0
+    rig.core.committed(outcome, 1.0)
+    (records,) = of_kind(sent(rig)[9], wire.Records)
+    assert [record.seq for record in records.records] == [1]
+
+
+def test_udp_once_a_datagram_came_and_tls_again_when_it_is_stale(rig: Rig) -> None:
+    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    assert sent(rig) == {3: [(Path.UDP, wire.Pong(5))]}
+    submit(rig, 2, rig.authors[2].message("one"), now=2.0)
+    rig.run_batches(2.0)
+    assert {session: frames[0][0] for session, frames in sent(rig).items()} == {1: Path.TLS, 2: Path.TLS, 3: Path.UDP}
+    late = 2.0 + rig.config.udp_fresh
+    submit(rig, 2, rig.authors[2].message("two"), now=late)
+    rig.run_batches(late)
+    assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
+
+
+@pytest.mark.parametrize("path", [Path.UDP, Path.TLS])
+def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Path) -> None:
+    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    rig.core.receive(3, wire.Ping(0), path, 2.0)
+    assert sent(rig)[3][-1] == (path, wire.Pong(0))
+    submit(rig, 2, rig.authors[2].message("one"), now=2.0)
+    rig.run_batches(2.0)
+    assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
+
+
+def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
+    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    sent(rig)
+    author = rig.authors[2]
+    submit(rig, 2, author.message("small"), author.message("x" * (INLINE_BODY_MAX + 1)))
+    rig.run_batches(1.0)
+    paths = {
+        tuple(r.seq for r in frame.records): path for path, frame in sent(rig)[3] if isinstance(frame, wire.Records)
+    }
+    assert paths == {(1,): Path.UDP, (2,): Path.TLS}
+
+
+@given(st.lists(st.integers(0, 2000), min_size=1, max_size=64))
+def test_packing_loses_nothing_keeps_order_and_fits_datagrams(sizes: list[int]) -> None:
+    rig = Rig()
+    head = rig.core.heads[GENERAL]
+    records = [Record(i, 2**40, b"h" * 80, bytes(64), b"x" * size) for i, size in enumerate(sizes, 1)]
+    packed = pack_records(GENERAL, records, head, INLINE_BODY_MAX)
+    assert all(len(payload) + OVERHEAD <= DATAGRAM_MAX for payload in packed.datagrams)
+    small = [r for payload in packed.datagrams for f in decode_server_datagram_untrusted(payload) for r in f.records]
+    large = _records(packed.large)
+    assert small == [record for record in records if len(record.body or b"") <= INLINE_BODY_MAX]
+    assert large == [record for record in records if len(record.body or b"") > INLINE_BODY_MAX]
+    assert _records(packed.stream) == records
+    (*_, last) = packed.datagrams
+    assert decode_server_datagram_untrusted(last)[-1].head == head
+
+
+def _records(stream: bytes) -> list[Record]:
+    frames = [decode_from_server_untrusted(octets) for octets in FrameReader().feed_untrusted(stream)]
+    return [record for frame in frames for record in frame.records]
+
+
+def test_records_of_one_batch_share_a_datagram(rig: Rig) -> None:
+    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    sent(rig)
+    author = rig.authors[2]
+    submit(rig, 2, *(author.message(f"m{i}") for i in range(4)))
+    rig.run_batches(1.0)
+    to_three = [output for output in rig.core.take_outputs() if isinstance(output, Send) and 3 in output.sessions]
+    assert len(to_three) == 1
+
+
+def test_too_many_messages_are_told_to_come_later_and_lose_nothing(rig: Rig) -> None:
+    author = rig.authors[2]
+    messages = [author.message(f"m{i}") for i in range(40)]
+    submit(rig, 2, *messages, now=1.0)
+    (busy,) = of_kind(sent(rig)[2], wire.Busy)
+    assert 0 < busy.retry_ms <= 100
+    assert busy.not_taken == [wire.NotTaken(GENERAL, author.device, author.run, rig.config.message_burst + 1, 40)]
+    rig.run_batches(1.0)
+    assert len(rig.texts()) == rig.config.message_burst
+    now = 1.0
+    while len(rig.texts()) < 40:
+        now += 1.0
+        submit(rig, 2, *messages[len(rig.texts()) :], now=now)
+        rig.run_batches(now)
+        assert now < 4
+    assert rig.texts() == [f"m{i}" for i in range(40)]
+
+
+def test_the_queue_is_bounded() -> None:
+    config = CoreConfig(queue_max=10, session_queue_max=6, message_burst=1000, message_rate=1000, total_rate=1000)
+    rig = Rig(config)
+    for user in (2, 3):
+        log_in(rig, user)
+        submit(rig, user, *(rig.authors[user].message(f"m{i}") for i in range(20)))
+    assert rig.core.queue_lengths()["submissions"] == 10
+    assert rig.core.counters["submit_busy"] == 30
+    rig.run_batches(1.0)
+    assert len(rig.texts()) == 10
+    # The places are free again.
+    submit(rig, 2, rig.authors[2].message("m6", n=7), now=2.0)
+    rig.run_batches(2.0)
+    assert len(rig.texts()) == 11
+
+
+def test_a_failed_commit_acknowledges_nothing_and_the_retry_is_stored_once(rig: Rig) -> None:
+    message = rig.authors[2].message("again")
+    submit(rig, 2, message)
+    batch = rig.core.next_batch(1.0)
+    assert batch is not None
+    rig.store.fault = lambda: Fault.UNKNOWN_STORED
+    with pytest.raises(Exception, match="planned"):
+        rig.sequencer.commit(rig.store, batch, 1_000)
+    rig.core.commit_failed(batch, 1.0)
+    frames = sent(rig)
+    assert set(frames) == {2}
+    ((_, busy),) = frames[2]
+    author = rig.authors[2]
+    assert busy == wire.Busy(500, [wire.NotTaken(GENERAL, author.device, author.run, 1, 1)])
+    rig.store.fault = lambda: Fault.NONE
+    assert rig.core.next_batch(1.1) is None
+    submit(rig, 2, message, now=2.0)
+    rig.run_batches(2.0)
+    assert rig.texts() == ["again"]
+    (decided,) = of_kind(sent(rig)[2], wire.Decided)
+    assert decided.receipts[0].seq == 1
+
+
+def test_a_second_batch_is_taken_while_the_first_is_written_when_enough_waits() -> None:
+    rig = Rig(CoreConfig(batch_max=4, ahead_enough=3, message_rate=1000.0, message_burst=1000))
+    log_in(rig, 1)
+    messages = [rig.authors[1].message(f"no. {number}") for number in range(9)]
+    submit(rig, 1, *messages[:2])
+    first = rig.core.next_batch(1.0)
+    submit(rig, 1, *messages[2:4])
+    assert rig.core.next_batch(1.0) is None
+    submit(rig, 1, *messages[4:])
+    second = rig.core.next_batch(1.0)
+    assert first is not None
+    assert second is not None
+    assert (len(first), len(second)) == (2, 4)
+    # A third one waits, however much there is.
+    assert rig.core.next_batch(1.0) is None
+    rig.core.committed(rig.sequencer.commit(rig.store, first, 1_000), 1.0)
+    third = rig.core.next_batch(1.0)
+    assert third is not None
+    for batch in (second, third):
+        rig.core.committed(rig.sequencer.commit(rig.store, batch, 1_000), 1.0)
+    assert rig.texts() == [f"no. {number}" for number in range(9)]
+
+
+def test_what_follows_a_failed_batch_waits_for_it() -> None:
+    rig = Rig(CoreConfig(batch_max=2, ahead_enough=2))
+    log_in(rig, 1)
+    messages = [rig.authors[1].message(f"no. {number}") for number in range(4)]
+    submit(rig, 1, *messages)
+    first, second = rig.core.next_batch(1.0), rig.core.next_batch(1.0)
+    assert first is not None
+    assert second is not None
+    rig.core.commit_failed(first, 1.0)
+    rig.core.committed(rig.sequencer.commit(rig.store, second, 1_000), 1.0)
+    assert rig.texts() == []
+    assert of_kind(sent(rig)[1], wire.Expect)[0].n == 1
+    submit(rig, 1, *messages[:2], now=2.0)
+    rig.run_batches(2.0)
+    assert rig.texts() == [f"no. {number}" for number in range(4)]
+
+
+def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("stored, nobody knows"))
+    batch = rig.core.next_batch(1.0)
+    assert batch is not None
+    outcome = rig.sequencer.commit(rig.store, batch, 1_000)
+    rig.core.commit_failed(batch, 1.0)
+    sent(rig)
+    rig.core.reload_heads({GENERAL: outcome.committed[GENERAL].head}, 1.5)
+    frames = sent(rig)
+    assert {session: of_kind(frames[session], wire.Heads)[0].heads[0].seq for session in frames} == {1: 1, 2: 1, 3: 1}
+    rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+    (fetch,) = rig.core.take_outputs()
+    assert fetch == Fetch(3, GENERAL, (1,))
+    rig.core.fetched(fetch, rig.store.records(GENERAL, fetch.seqs), 2.0)
+    assert of_kind(sent(rig)[3], wire.Records)[0].records[0].body == b"stored, nobody knows"
+
+
+def test_early_messages_wait_and_are_asked_for(rig: Rig) -> None:
+    author = rig.authors[2]
+    one, two, three = (author.message(text) for text in ("one", "two", "three"))
+    submit(rig, 2, three, two)
+    rig.run_batches(1.0)
+    (expect,) = of_kind(sent(rig)[2], wire.Expect)
+    assert (expect.room, expect.device, expect.run, expect.n) == (GENERAL, author.device, author.run, 1)
+    assert rig.core.queue_lengths()["held"] == 2
+    submit(rig, 2, one, now=2.0)
+    rig.run_batches(2.0)
+    assert rig.texts() == ["one", "two", "three"]
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
+    assert rig.core._intake.queued(2) == 0
+
+
+def test_a_gap_is_accepted_when_nobody_brings_what_is_missing(rig: Rig) -> None:
+    author = rig.authors[2]
+    author.message("lost for good")
+    submit(rig, 1, author.message("two"), author.message("three"))
+    rig.run_batches(1.0)
+    rig.core.remove_session(2, 1.0)
+    rig.core.handle_timer(1.0 + rig.config.hold_time - 0.1)
+    rig.run_batches(10.9)
+    assert rig.texts() == []
+    rig.core.handle_timer(1.0 + rig.config.hold_time)
+    rig.run_batches(11.0)
+    rig.run_batches(11.5)
+    assert rig.texts() == ["two", "three"]
+    assert rig.core.counters["gaps"] == 1
+
+
+def test_no_gap_while_the_author_is_there_to_bring_what_is_missing(rig: Rig) -> None:
+    author = rig.authors[2]
+    author.message("comes late")
+    second = author.message("two")
+    submit(rig, 1, second)
+    rig.run_batches(1.0)
+    rig.core.handle_timer(100.0)
+    rig.run_batches(100.0)
+    assert rig.texts() == []
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
+    # The author himself: only when he offers it all the time without its predecessor, as with a damaged outbox.
+    for second_of_time in range(200, 262):
+        submit(rig, 2, second, now=float(second_of_time))
+        rig.core.handle_timer(float(second_of_time))
+        rig.run_batches(float(second_of_time))
+    rig.run_batches(300.0)
+    assert rig.texts() == ["two"]
+    assert rig.core._intake.queued(2) == 0
+
+
+def test_repair_comes_from_memory_with_the_head(rig: Rig) -> None:
+    submit(rig, 2, *(rig.authors[2].message(f"m{i}") for i in range(5)))
+    rig.run_batches(1.0)
+    sent(rig)
+    rig.core.receive(3, wire.Nack(GENERAL, [2, 4, 99]), Path.TLS, 2.0)
+    (records,) = of_kind(sent(rig)[3], wire.Records)
+    assert [record.seq for record in records.records] == [2, 4]
+    assert records.head.seq == 5
+    rig.core.receive(3, wire.Nack(GENERAL, []), Path.TLS, 2.0)
+    (heads,) = of_kind(sent(rig)[3], wire.Heads)
+    assert heads.heads[0].seq == 5
+
+
+def test_repairs_are_limited(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("x"))
+    rig.run_batches(1.0)
+    sent(rig)
+    for _ in range(50):
+        rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+    assert len(of_kind(sent(rig)[3], wire.Records)) == rig.config.nack_burst
+    assert rig.core.counters["nack_over_rate"] == 50 - rig.config.nack_burst
+
+
+def test_nobody_gets_what_was_said_before_he_joined_when_the_room_says_so(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("old"), rig.authors[2].message("new"))
+    rig.run_batches(1.0)
+    rig.join(GENERAL, 3, first_seq=2)
+    rig.directory.load(rig.store.snapshot())
+    sent(rig)
+    rig.core.receive(3, wire.Nack(GENERAL, [1, 2]), Path.TLS, 2.0)
+    (records,) = of_kind(sent(rig)[3], wire.Records)
+    assert [record.seq for record in records.records] == [2]
+
+
+def test_a_deleted_body_is_not_repaired(rig: Rig) -> None:
+    from lanchat.protocol.log.messages import Kind
+
+    submit(rig, 2, rig.authors[2].message("secret"))
+    rig.run_batches(1.0)
+    submit(rig, 2, rig.authors[2].message("", kind=Kind.DELETE, ref=1))
+    rig.run_batches(1.5)
+    sent(rig)
+    rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+    (records,) = of_kind(sent(rig)[3], wire.Records)
+    assert records.records[0].body is None
+    assert records.records[0].body_hash == rig.database.records[GENERAL][0].record.body_hash
+
+
+def test_the_head_is_said_again_at_growing_distances_then_with_the_heartbeat(rig: Rig) -> None:
+    submit(rig, 2, rig.authors[2].message("last words"), now=0.5)
+    rig.run_batches(0.5)
+    sent(rig)
+    times: list[float] = []
+    now = 0.5
+    while now < 30:
+        now = rig.core.timer() or 99
+        rig.core.handle_timer(now)
+        if any(frame.heads for frame in of_kind(sent(rig).get(3, []), wire.Heads)):
+            times.append(round(now, 3))
+    assert times == [0.75, 1.0, 1.5, 2.5, 4.5, 8.5, 10.0, 20.0, 30.0]
+
+
+def test_quiet_rooms_leave_the_heartbeat_but_the_heartbeat_goes_on() -> None:
+    rig = Rig(CoreConfig(heartbeat_rooms=5.0))
+    log_in(rig, 2)
+    submit(rig, 2, rig.authors[2].message("x"), now=1.0)
+    rig.run_batches(1.0)
+    rig.core.handle_timer(9.9)
+    sent(rig)
+    rig.core.handle_timer(10.0)
+    (heads,) = of_kind(sent(rig)[2], wire.Heads)
+    assert heads.heads == []
+
+
+def test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls(rig: Rig) -> None:
+    session = rig.core.sessions.get(3)
+    assert session is not None
+    session.tls_queued = rig.config.lag_octets + 1
+    for i in range(3):
+        submit(rig, 2, rig.authors[2].message(f"m{i}"), now=1.0 + i)
+        rig.run_batches(1.0 + i)
+    frames = sent(rig)
+    assert len(of_kind(frames[3], wire.Lagging)) == 1
+    assert not of_kind(frames[3], wire.Records)
+    assert len(of_kind(frames[1], wire.Records)) == 3
+    session.tls_queued = 0
+    rig.core.pulled(3, GENERAL)
+    submit(rig, 2, rig.authors[2].message("m3"), now=5.0)
+    rig.run_batches(5.0)
+    assert [r.seq for f in of_kind(sent(rig)[3], wire.Records) for r in f.records] == [4]
+
+
+def test_presence_is_told_once_and_together(rig: Rig) -> None:
+    rig.core.handle_timer(1.0)
+    sent(rig)
+    rig.core.remove_session(3, 2.0)
+    rig.core.receive(2, wire.Activity(PresenceState.AWAY), Path.TLS, 2.1)
+    rig.core.handle_timer(2.4)
+    assert sent(rig) == {}
+    rig.core.handle_timer(2.5)
+    (users,) = of_kind(sent(rig)[1], wire.Users)
+    assert [(user.id, user.state) for user in users.users] == [(2, PresenceState.AWAY), (3, PresenceState.OFFLINE)]
+
+
+def test_two_sessions_of_a_user_are_online_while_one_is(rig: Rig) -> None:
+    log_in(rig, 3, session=30)
+    rig.core.remove_session(3, 1.0)
+    assert rig.core.sessions.user_state(3) is PresenceState.ONLINE
+    rig.core.receive(30, wire.Activity(PresenceState.AWAY), Path.TLS, 1.0)
+    assert rig.core.sessions.user_state(3) is PresenceState.AWAY
+
+
+def test_receipts_only_grow_never_pass_the_head_and_are_told_together(rig: Rig) -> None:
+    submit(rig, 2, *(rig.authors[2].message(f"m{i}") for i in range(3)), now=1.0)
+    rig.run_batches(1.0)
+    sent(rig)
+    for received, read in ((1, 0), (9, 9), (2, 1)):
+        rig.core.receive(3, wire.Cursors([wire.Cursor(GENERAL, received, read)]), Path.TLS, 1.2)
+    rig.core.receive(3, wire.Cursors([wire.Cursor(rig.PRIVATE, 1, 1)]), Path.TLS, 1.2)
+    rig.core.handle_timer(2.2)
+    (cursors,) = of_kind(sent(rig)[1], wire.RoomCursors)
+    assert cursors == wire.RoomCursors(GENERAL, [wire.MemberCursor(3, 3, 3)])
+    assert rig.core.receipts.take_unsaved() == {3: [wire.Cursor(GENERAL, 3, 3)]}
+    assert rig.core.receipts.take_unsaved() == {}
+
+
+def test_a_forged_message_cannot_end_the_waiting_of_a_held_one(rig: Rig) -> None:
+    author = rig.authors[2]
+    one, two = author.message("one"), author.message("two")
+    submit(rig, 2, two)
+    rig.run_batches(1.0)
+    submit(rig, 3, Message(one.header, b"forged", one.signature), now=2.0)
+    rig.run_batches(2.0)
+    (decided,) = of_kind(sent(rig)[3], wire.Decided)
+    assert decided.receipts[0].code == Code.BAD_SIGNATURE
+    assert rig.core.queue_lengths() == {"submissions": 0, "held": 1, "repairs": 0}

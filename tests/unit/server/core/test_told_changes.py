@@ -1,0 +1,62 @@
+"""What is told to many people counts as many requests."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat_server.core.model import MembershipRow
+from lanchat_server.service.service import TOLD_AT_ONCE, Service
+from tests.support.rig import GENERAL, Rig
+
+MEMBER, STRANGER = 2, 3
+CROWD = 1_000
+
+
+@pytest.fixture
+def service() -> Any:
+    rig = Rig()
+    for room in (GENERAL, Rig.PRIVATE):
+        rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(CROWD)])
+    for user in (MEMBER, STRANGER):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+    made: Any = SimpleNamespace(core=rig.core, directory=rig.directory, now=lambda: 1.0)
+    made._cost = lambda user, operation: Service._cost(made, user, operation)
+    return made
+
+
+def taken(service: Any, session: int, operation: Any) -> int:
+    """How many of these are carried out at once."""
+    connection: Any = SimpleNamespace(session=session)
+    count = 0
+    while not Service.over_rate(service, connection, operation):
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        wire.SetHistoryPolicy(Rig.PRIVATE, HistoryPolicy.EVERYTHING),
+        wire.InviteUser(Rig.PRIVATE, 5),
+        wire.LeaveRoom(Rig.PRIVATE),
+        wire.ArchiveRoom(Rig.PRIVATE, True),
+        wire.JoinRoom(GENERAL),
+    ],
+)
+def test_change_of_a_large_room_counts_as_many_requests(service: Any, operation: Any) -> None:
+    burst = service.core.config.request_burst
+    cost = 1 + CROWD // TOLD_AT_ONCE
+    assert burst // cost <= taken(service, MEMBER, operation) <= burst // cost + 1
+
+
+@pytest.mark.parametrize("room", [Rig.PRIVATE, 12_345])
+def test_size_of_a_room_that_one_may_not_know_is_not_told(service: Any, room: int) -> None:
+    assert service.directory.rooms[Rig.PRIVATE].kind is RoomKind.PRIVATE
+    assert taken(service, STRANGER, wire.JoinRoom(room)) == service.core.config.request_burst
+
+
+def test_others_count_as_one(service: Any) -> None:
+    assert taken(service, MEMBER, wire.ListMembers(Rig.PRIVATE)) == service.core.config.request_burst

@@ -1,0 +1,46 @@
+"""Devices that are enrolled and revoked again and again: they stay for ever, so a day has so many."""
+
+import asyncio
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat.protocol.log import keys
+from lanchat_server.core import accounts
+from tests.attacks.guessing import PASSWORD, Front, Owner
+
+HOME = "198.51.100.1"
+
+
+def test_an_account_enrols_so_many_devices_within_a_day(tmp_path: Path) -> None:
+    async def play() -> None:
+        front = Front(tmp_path)
+        try:
+            anna, boris = Owner(front, "anna"), Owner(front, "boris")
+            await anna.register(HOME)
+            await boris.register(HOME)
+            directory = front._service.directory
+            answers = []
+            for _ in range(accounts.DEVICES_PER_DAY + 5):
+                front.now += 10.0
+                enrolment = front.proof(Ed25519PrivateKey.generate(), keys.ENROL_CONTEXT)
+                answers.append(await front.call(wire.LoginPassword("anna", PASSWORD, enrolment), HOME))
+                device = keys.device_id(enrolment.public_key)
+                if device in directory.devices:
+                    await front._service.writer.transact(
+                        lambda tx, device=device: accounts.revoke_devices(tx, directory, [device], 1)  # type: ignore[misc]
+                    )
+            # The first one came with the account.
+            assert answers == [None] * (accounts.DEVICES_PER_DAY - 1) + [Code.LIMIT_REACHED] * 6
+            assert len(directory.devices_of(directory.user_named("anna").id)) == accounts.DEVICES_PER_DAY  # type: ignore[union-attr]
+            # A device that is there logs in all the same, and others enrol theirs.
+            assert await anna.comes_in_by_key(HOME)
+            front.now += 10.0
+            theirs = front.proof(Ed25519PrivateKey.generate(), keys.ENROL_CONTEXT)
+            assert await front.call(wire.LoginPassword("boris", PASSWORD, theirs), HOME) is None
+        finally:
+            await front.close()
+
+    asyncio.run(asyncio.wait_for(play(), 60))

@@ -1,0 +1,132 @@
+"""The first account, made in the server's window beside other ways to make one."""
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.protocol.codes import Code, Role
+from lanchat.ui.kit.fields.problems import FieldName
+from lanchat_server.admin.operations import AdminError, operate
+from lanchat_server.service.server import _Host
+from lanchat_server.window.model import Model, State
+from lanchat_server.window.thread import Figures, FirstAccount
+from tests.unit.server.service.test_registration import Door, run
+from tests.unit.server.window.test_model import READY, Run, config, english
+
+__all__ = ["config", "english"]
+EMPTY = Figures({"setup_code": "ABCD", "users_online": ()})
+PASSWORD = "long enough"
+
+
+def model() -> Model:
+    made = Model("Office", State.RUNNING)
+    made.take(EMPTY)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        (("", PASSWORD, PASSWORD), FieldName.USER),
+        (("a b", PASSWORD, PASSWORD), FieldName.USER),
+        (("anna", "short", "short"), FieldName.PASSWORD),
+        (("anna", PASSWORD, PASSWORD + "x"), FieldName.AGAIN),
+    ],
+)
+def test_model_says_which_field_is_wrong(typed: tuple[str, str, str], field: FieldName) -> None:
+    shown = model()
+    assert not shown.ask_first(*typed)
+    assert shown.first_problem is not None
+    assert shown.first_problem.field is field
+    assert not shown.making_first
+
+
+def test_model_asks_once_and_tells_the_end() -> None:
+    shown = model()
+    assert shown.ask_first("anna", PASSWORD, PASSWORD)
+    assert not shown.ask_first("anna", PASSWORD, PASSWORD)
+    shown.take(FirstAccount("anna", "Not now", open=True))
+    assert shown.needs_first
+    assert shown.first_problem is not None
+    assert shown.ask_first("anna", PASSWORD, PASSWORD)
+    shown.take(FirstAccount("anna"))
+    assert not shown.needs_first
+    assert shown.setup_line() == "anna is the administrator of this server."
+
+
+def test_model_says_that_somebody_else_was_quicker() -> None:
+    shown = model()
+    assert shown.ask_first("anna", PASSWORD, PASSWORD)
+    shown.take(FirstAccount("anna", "There is one", open=False))
+    assert not shown.needs_first
+    assert "somebody else" in shown.setup_line()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
+    asked = []
+
+    async def operation(name: str, arguments: dict[str, object]) -> object:
+        asked.append((name, arguments))
+        if there:
+            raise AdminError("There is one")
+        return {"name": "anna"}
+
+    async def body(on_ready: object, stop: asyncio.Event) -> None:
+        on_ready(replace(READY, operate=operation, status=dict))  # type: ignore[operator]
+        await stop.wait()
+
+    run = Run(config, body)  # type: ignore[arg-type]
+    run.thread.make_first("anna", PASSWORD)  # too early: nothing happens
+    run.thread.start()
+    run.next()
+    run.next()
+    run.thread.make_first("anna", PASSWORD)
+    assert run.next() == (FirstAccount("anna", "There is one") if there else FirstAccount("anna"))
+    run.thread.stop()
+    assert run.thread.join(10)
+    ((name, arguments),) = asked
+    assert name == "users.add"
+    assert arguments["only_first"]
+
+
+ORDERS = list(itertools.permutations(("window", "command", "guest")))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[str, ...]) -> None:
+    async def scenario(door: Door) -> None:
+        service: Any = door.service
+        host: Any = _Host(service, door._store)
+
+        async def window() -> str:
+            arguments = {"user": "window", "password": PASSWORD, "role": "administrator", "only_first": True}
+            try:
+                await operate(host, "users.add", arguments)
+            except AdminError as error:
+                return str(error)
+            return ""
+
+        async def command() -> str:
+            await operate(host, "users.add", {"user": "command", "password": PASSWORD})
+            return ""
+
+        async def guest() -> str:
+            code = await door.register("guest", setup_code=service.setup_code)
+            assert code in (None, Code.SETUP_INVALID)
+            return "refused" if code else ""
+
+        ways = {"window": window, "command": command, "guest": guest}
+        said = dict(zip(order, await asyncio.gather(*(ways[name]() for name in order)), strict=True))
+        roles = door.roles()
+        (first,) = (name for name, role in roles.items() if role is Role.ADMINISTRATOR)
+        assert {name for name, problem in said.items() if not problem} == {first, "command"}
+        assert set(roles) == {first, "command"}
+        if first != "window":
+            assert said["window"] == "The first account was made already, and is the administrator's"
+
+    run(tmp_path, "open", scenario, hashes=3)

@@ -1,0 +1,184 @@
+"""Connections that ended are freed by the count of their references: the server hardly ever looks for cycles, and each
+connection of TLS has buffers of its own. What is not freed so is looked for in time."""
+
+import asyncio
+import contextlib
+import gc
+import socket
+import ssl
+import struct
+import threading
+import weakref
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat.app import api
+from lanchat.transport.tls import client_context, open_channel
+from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.net.acceptor import Acceptor, tls_context
+from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.upkeep import housekeeping
+from tests.support.fake_server import FakeServer
+from tests.support.waiting import patient
+from tests.unit.app.test_client import Person
+from tests.unit.server.service.test_unread import Service, Wire, turns
+
+RESET = struct.pack("ii", 1, 0)
+
+
+@pytest.fixture(autouse=True)
+def nobody_looks_for_cycles() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def living(kind: type) -> int:
+    return sum(isinstance(each, kind) for each in gc.get_objects())
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(patient(10.0)):
+        while not done():
+            await asyncio.sleep(0.005)
+
+
+def test_a_session_that_ended_is_freed() -> None:
+    async def run() -> None:
+        session = Connection(Service(), 1, "127.0.0.1")  # type: ignore[arg-type]
+        session.connection_made(Wire())
+        session.logged_in(1, b"")
+        await turns()
+        session.connection_lost(None)
+        ended = weakref.ref(session)
+        del session
+        await turns()
+        assert ended() is None
+
+    asyncio.run(run())
+
+
+def greeting() -> bytes:
+    """A ClientHello."""
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client_context().wrap_bio(ssl.MemoryBIO(), hello).do_handshake()
+    return hello.read()
+
+
+@pytest.mark.parametrize("ending", ["reset", "nonsense"])
+def test_a_handshake_that_failed_is_freed(tmp_path: Path, ending: str) -> None:
+    async def run() -> None:
+        made: list[Any] = []
+
+        def make(address: str) -> Connection:
+            session = Connection(Service(), 1, address)  # type: ignore[arg-type]
+            made.append(weakref.ref(session))
+            return session
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        acceptor = Acceptor([listener], tls_context(load_or_create(tmp_path)), make, 8, lambda _name: None)
+        acceptor.start()
+        for _ in range(3):
+            with socket.create_connection(listener.getsockname()) as peer:
+                peer.sendall(greeting())
+                before = len(made)
+                await until(lambda: len(made) > before)  # noqa: B023
+                if ending == "nonsense":
+                    peer.sendall(bytes(100))
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        await until(lambda: not acceptor._greeting)
+        await turns()
+        assert (living(SSLProtocol), [ref() for ref in made]) == (0, [None] * 3)
+        await acceptor.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_channel_that_did_not_come_about_is_freed(answer: bytes | None) -> None:
+    async def run() -> None:
+        async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if answer is not None:
+                writer.write(answer)
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            for _ in range(3):
+                with contextlib.suppress(OSError, TimeoutError):
+                    await open_channel("127.0.0.1", server.sockets[0].getsockname()[1], 0.2)
+            await turns()
+            assert living(SSLProtocol) == 0
+
+    asyncio.run(run())
+
+
+def test_a_try_that_was_given_up_is_freed() -> None:
+    async def run() -> None:
+        reached = asyncio.Event()
+        # Kept: a writer that nobody has closes its connection.
+        kept: list[asyncio.StreamWriter] = []
+
+        async with await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0) as server:
+            address = server.sockets[0].getsockname()
+            tried = asyncio.create_task(open_channel(*address, 10, reached.set))
+            await reached.wait()
+            await turns()
+            tried.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await tried
+            await turns()
+            assert living(SSLProtocol) == 0
+            assert tried.cancelled()
+            for writer in kept:
+                writer.close()
+
+    asyncio.run(run())
+
+
+def test_housekeeping_frees_cycles_and_gives_pages_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    async def run() -> None:
+        service: Any = Service()
+        service.config = type("Config", (), {"metrics_port": 0})
+        ended = weakref.ref(Cycle())
+        for name in ("compare_with_log", "watch_clock", "_end_silent", "_renew_keys"):
+            monkeypatch.setattr(housekeeping, name, service.nothing)
+        for name in ("_write", "_look_at_disk"):
+            monkeypatch.setattr(housekeeping, name, lambda *_, **__: asyncio.sleep(0))
+        service.throttle = type("Throttle", (), {"expire": service.nothing})
+        monkeypatch.setattr(housekeeping, "INTERVAL", 0.0)
+        given_back = threading.Event()
+        monkeypatch.setattr(housekeeping, "free_pages", given_back.set)
+        house = asyncio.create_task(housekeeping.keep_house(service))
+        await turns()
+        assert ended() is not None
+        assert not given_back.is_set()
+        service.clock += housekeeping.COLLECTION
+        await until(lambda: ended() is None and given_back.is_set())
+        house.cancel()
+        await asyncio.gather(house, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_what_the_last_account_had_is_freed_when_the_next_one_begins(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with FakeServer() as server:
+            person = await Person(tmp_path).register(server)
+            ended = weakref.ref(person.client.logged_in())
+            await person.call(api.Disconnect())
+            await person.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+            assert person.client.logged_in() is not ended()
+            assert ended() is None
+            await person.client.close()
+
+    asyncio.run(run())

@@ -1,0 +1,173 @@
+"""Requests that wait for the writer behind a change of the very thing that they rest on: a membership, a password."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat.protocol.log.keys import public_octets
+from lanchat_server.core import accounts
+from lanchat_server.core.accounts import Change
+from lanchat_server.core.refusals import Refused
+from lanchat_server.service.notices import Notices
+from lanchat_server.service.requests import account, login, rooms
+from tests.support.rig import LOG_KEY, Rig, make_author
+
+OWNER, MEMBER, STRANGER = 1, 2, 3
+ROOM = Rig.PRIVATE
+
+
+class BusyWriter:
+    """Before the job that is handed in, MEMBER is removed and gets another password: that was there first."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def transact(self, job: Any) -> Any:
+        rig = self._rig
+        if rig.directory.membership(ROOM, MEMBER) is not None:
+            self._do(lambda tx: accounts.remove_member(tx, rig.directory, ROOM, MEMBER))
+            self._do(lambda tx: accounts.update_user(tx, rig.directory, MEMBER, password_hash="of the new one"))
+        return self._do(job)
+
+    def _do(self, job: Any) -> Any:
+        with self._rig.store.transaction() as tx:
+            change: Change[Any] = job(tx)
+        change.apply()
+        return change.value
+
+
+class Keys:
+    """Peer keys that take a moment, in which MEMBER is removed."""
+
+    def __init__(self, writer: BusyWriter) -> None:
+        self._writer = writer
+
+    async def present(self, wanted: list[int]) -> list[wire.RoomKey]:
+        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        return [wire.RoomKey(room, 1, bytes(32), 0) for room in wanted]
+
+
+@pytest.fixture
+def service() -> Any:
+    rig = Rig()
+    for user in (OWNER, MEMBER):
+        rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+    writer = BusyWriter(rig)
+    return SimpleNamespace(
+        directory=rig.directory,
+        core=rig.core,
+        writer=writer,
+        notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
+        room_keys=Keys(writer),
+        wall_ms=lambda: 1000,
+    )
+
+
+def connection(user: int) -> Any:
+    return SimpleNamespace(user=user, session=user, device=make_author(user).device, password_number=0)
+
+
+def refusal(request: Any) -> Code:
+    with pytest.raises(Refused) as refused:
+        asyncio.run(request)
+    return Code(refused.value.code)
+
+
+def test_who_was_removed_does_not_come_back_by_joining(service: Any) -> None:
+    assert refusal(rooms.join_room(service, connection(MEMBER), wire.JoinRoom(ROOM))) is Code.NOT_FOUND
+    assert service.directory.membership(ROOM, MEMBER) is None
+
+
+def test_who_was_removed_invites_nobody(service: Any) -> None:
+    request = rooms.invite_user(service, connection(MEMBER), wire.InviteUser(ROOM, STRANGER))
+    assert refusal(request) is Code.NOT_FOUND
+    assert service.directory.membership(ROOM, STRANGER) is None
+
+
+def test_who_is_invited_again_while_he_is_removed_is_told_of_the_room(service: Any) -> None:
+    told: list[tuple[int, int]] = []
+    service.notices.member_joined = lambda room, user: told.append((room, user))
+    asyncio.run(rooms.invite_user(service, connection(OWNER), wire.InviteUser(ROOM, MEMBER)))
+    assert service.directory.membership(ROOM, MEMBER) is not None
+    assert told == [(ROOM, MEMBER)]
+
+
+def test_who_was_removed_hears_nothing_and_gets_no_key(service: Any) -> None:
+    answer = asyncio.run(rooms.subscribe(service, connection(MEMBER), wire.Subscribe([1, ROOM])))
+    assert [head.room for head in answer.heads] == [1]
+    assert [key.room for key in answer.keys] == [1]
+
+
+class Hasher:
+    """Every password is right."""
+
+    async def verify(self, _password: str, _stored: str) -> bool:
+        return True
+
+    async def hash(self, _password: str) -> str:
+        return "of his own choice"
+
+    def needs_rehash(self, _stored: str) -> bool:
+        return True
+
+
+class ChangedMeanwhile(Hasher):
+    """MEMBER gets another password while the one that he came with is looked at."""
+
+    def __init__(self, writer: BusyWriter) -> None:
+        self._writer = writer
+
+    async def verify(self, _password: str, _stored: str) -> bool:
+        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        return True
+
+    def needs_rehash(self, _stored: str) -> bool:
+        return False
+
+
+@pytest.fixture
+def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """For who comes with a password: what else is checked there holds."""
+    for name in ("_challenge", "_check_enrolment", "_throttle"):
+        monkeypatch.setattr(login, name, lambda *_: b"")
+    service.hasher = Hasher()
+    service.keys = SimpleNamespace(log_key=LOG_KEY)
+    service.throttle = SimpleNamespace(
+        delay=lambda *_: 0.0, failed=lambda *_: None, succeeded=lambda *_: None, seen=lambda *_: None
+    )
+    service.now = lambda: 1.0
+    service.check_place = lambda _user, **_named: None
+    return service
+
+
+def test_who_logs_in_while_his_password_is_changed_enrols_no_device(entrance: Any) -> None:
+    stranger = make_author(9)
+    enrolment = wire.Enrolment(public_octets(stranger.key), "stolen", bytes(64))
+    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    assert refusal(request) is Code.BUSY
+    assert stranger.device not in entrance.directory.devices
+    assert entrance.directory.users[MEMBER].password_hash == "of the new one"
+
+
+def test_who_logs_in_on_his_device_while_his_password_is_changed_is_turned_away(entrance: Any) -> None:
+    mine = make_author(MEMBER)
+    entrance.certificate_is_fresh = lambda _device: True
+    entrance.hasher = ChangedMeanwhile(entrance.writer)
+    enrolment = wire.Enrolment(public_octets(mine.key), "mine", bytes(64))
+    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    assert mine.device in entrance.directory.devices
+    assert refusal(request) is Code.BUSY
+
+
+def test_who_changes_a_password_that_is_changed_meanwhile_does_not_set_his_own(entrance: Any) -> None:
+    visitor = connection(MEMBER)
+    visitor.address = "10.0.0.9"
+    change = wire.ChangePassword("the old one", "what I would like to have", False)
+    assert refusal(account.change_password(entrance, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
+    assert entrance.directory.users[MEMBER].password_hash == "of the new one"

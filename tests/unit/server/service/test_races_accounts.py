@@ -1,0 +1,361 @@
+"""Requests of an account that is disabled, demoted, moved or shut out while they wait for the hash or the writer."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log.keys import public_octets
+from lanchat_server.core import accounts, recovery
+from lanchat_server.core.accounts import Change
+from lanchat_server.core.ports import Transaction
+from lanchat_server.core.refusals import Refused
+from lanchat_server.core.sessions import Path
+from lanchat_server.service.notices import Notices
+from lanchat_server.service.requests import account, login, people, rooms
+from lanchat_server.service.service import Service
+from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
+
+OWNER, MEMBER = 1, 2
+ROOM = Rig.PRIVATE
+Job = Callable[[Transaction], Change[Any]]
+
+DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
+
+
+class LateWriter:
+    """Whatever is in `first` is done before the next job that is handed in."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self.first: list[Job] = []
+
+    async def transact(self, job: Job) -> Any:
+        return self.transact_now(job)
+
+    def transact_now(self, job: Job) -> Any:
+        while self.first:
+            self._do(self.first.pop(0))
+        return self._do(job)
+
+    def _do(self, job: Job) -> Any:
+        with self._rig.store.transaction() as tx:
+            change = job(tx)
+        change.apply()
+        return change.value
+
+
+class Hasher:
+    """Every password is right, and a hash is the password."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def verify(self, _password: str, _stored: str) -> bool:
+        return True
+
+    async def hash(self, password: str) -> str:
+        self.meanwhile()
+        return password
+
+    def needs_rehash(self, _stored: str) -> bool:
+        return False
+
+
+class Mailer:
+    enabled = True
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send_code(self, email: str, *_more: object) -> None:
+        self.sent.append(email)
+
+
+class World:
+    """The rig's users, a service around them, and what happens to MEMBER meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("_challenge", "_check_enrolment", "_throttle"):
+            monkeypatch.setattr(login, name, lambda *_: b"")
+        rig = self.rig = Rig()
+        for user in (OWNER, MEMBER):
+            rig.core.add_session(user, user, rig.authors[user].device, 0.0)
+        self.writer, self.hasher, self.mailer = LateWriter(rig), Hasher(), Mailer()
+        self.wall = 1000
+        throttle = SimpleNamespace(delay=lambda *_: 0.0, failed=_nothing, succeeded=_nothing, seen=_nothing)
+        self.service: Any = SimpleNamespace(
+            directory=rig.directory,
+            core=rig.core,
+            store=rig.store,
+            sequencer=rig.sequencer,
+            writer=self.writer,
+            hasher=self.hasher,
+            mailer=self.mailer,
+            keys=SimpleNamespace(log_key=LOG_KEY),
+            config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
+            metrics=SimpleNamespace(login_failures=0),
+            throttle=throttle,
+            notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
+            now=lambda: 1.0,
+            wall_ms=lambda: self.wall,
+            certificate_is_fresh=lambda _device: False,
+            send_event=_nothing,
+            end_sessions=_nothing,
+            check_place=_nothing,
+            check_disk=_nothing,
+            open_session=lambda _connection, user, _device: user,
+            read=self.read,
+        )
+        self.while_reading: Callable[[], object] = lambda: None
+
+    async def read(self, work: Callable[[], Any]) -> Any:
+        found = work()
+        self.while_reading()
+        return found
+
+    def change(self, **changes: Any) -> Job:
+        return lambda tx: accounts.update_user(tx, self.rig.directory, MEMBER, **changes)
+
+    def revoke(self) -> Job:
+        return lambda tx: accounts.revoke_devices(tx, self.rig.directory, [make_author(MEMBER).device], 1)
+
+    def remove(self) -> Job:
+        return lambda tx: accounts.remove_member(tx, self.rig.directory, ROOM, MEMBER)
+
+    @property
+    def member(self) -> Any:
+        return self.rig.directory.users[MEMBER]
+
+
+def _nothing(*_arguments: object, **_named: object) -> None:
+    """For what does not matter here."""
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def visitor(user: int | None = MEMBER) -> Any:
+    device = make_author(MEMBER).device
+    known = {"user": user, "session": MEMBER, "device": device, "address": "10.0.0.9", "proven": 1.0}
+    return SimpleNamespace(**known, challenge=b"c", open=True, password_number=0)
+
+
+def refusal(request: Any) -> Code:
+    with pytest.raises(Refused) as refused:
+        asyncio.run(request)
+    return Code(refused.value.code)
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "create_room": lambda s: rooms.create_room(
+        s, visitor(), wire.CreateRoom("new room", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)
+    ),
+    "open_direct": lambda s: rooms.open_direct(s, visitor(), wire.OpenDirect(3)),
+    "invite_user": lambda s: rooms.invite_user(s, visitor(), wire.InviteUser(ROOM, 3)),
+    "leave_room": lambda s: rooms.leave_room(s, visitor(), wire.LeaveRoom(ROOM)),
+    "set_profile": lambda s: account.set_profile(s, visitor(), wire.SetProfile("Thief", "thief@example.org")),
+    "change_password": lambda s: account.change_password(s, visitor(), wire.ChangePassword("old", "new password")),
+    "renew": lambda s: account.renew(s, visitor(), wire.Renew()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(("how", "code"), [("disabled", Code.ACCOUNT_DISABLED), ("revoked", Code.DEVICE_REVOKED)])
+def test_request_behind_disabling_or_revocation_changes_nothing(world: World, name: str, how: str, code: Code) -> None:
+    world.writer.first.append(world.change(disabled=True) if how == "disabled" else world.revoke())
+    before = replace(world.rig.directory.snapshot(), users=[], devices=[])
+    assert refusal(CHANGES[name](world.service)) is code
+    assert replace(world.rig.directory.snapshot(), users=[], devices=[]) == before
+    assert (world.member.email, world.member.display_name, world.member.password_hash) == ("", "user2", "")
+
+
+def test_moderator_demoted_meanwhile_makes_no_invitation(world: World) -> None:
+    world.writer.transact_now(world.change(role=Role.MODERATOR))
+    world.writer.first.append(world.change(role=Role.MEMBER))
+    assert refusal(people.create_invite(world.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+    assert not world.rig.database.invites
+
+
+def test_login_behind_disabling_enrols_no_device(world: World) -> None:
+    stranger = make_author(9)
+    enrolment = wire.Enrolment(public_octets(stranger.key), "new", bytes(64))
+    world.writer.first.append(world.change(disabled=True))
+    request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    assert refusal(request) is Code.ACCOUNT_DISABLED
+    assert stranger.device not in world.rig.directory.devices
+
+
+@pytest.mark.parametrize(("how", "code"), [("disabled", Code.ACCOUNT_DISABLED), ("revoked", Code.DEVICE_REVOKED)])
+def test_device_login_behind_disabling_or_revocation_gets_no_certificate(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str, code: Code
+) -> None:
+    monkeypatch.setattr(login, "_bound", lambda *_: b"")
+    monkeypatch.setattr("lanchat.protocol.log.keys.check_signature", _nothing)
+    device = make_author(MEMBER).device
+    before = world.rig.directory.devices[device].certificate
+    world.writer.first.append(world.change(disabled=True) if how == "disabled" else world.revoke())
+    assert refusal(login.login_device(world.service, visitor(None), wire.LoginDevice(device, bytes(64)))) is code
+    assert world.rig.directory.devices[device].certificate == before
+
+
+def test_login_without_a_place_enrols_no_device(world: World) -> None:
+    def full(_user: int, **_by_password: bool) -> None:
+        raise Refused(Code.TOO_MANY_SESSIONS, "full")
+
+    world.service.check_place = full
+    stranger = make_author(9)
+    enrolment = wire.Enrolment(public_octets(stranger.key), "new", bytes(64))
+    request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    assert refusal(request) is Code.TOO_MANY_SESSIONS
+    assert stranger.device not in world.rig.directory.devices
+
+
+def test_check_place_counts_sessions_of_user_and_server() -> None:
+    rig = Rig()
+    for session in (1, 2):
+        rig.core.add_session(session, MEMBER, rig.authors[MEMBER].device, 0.0)
+    heard = {number: SimpleNamespace(heard=100.0) for number in (1, 2)}
+    config = SimpleNamespace(sessions_per_user=2, sessions_total=2)
+    service: Any = SimpleNamespace(core=rig.core, config=config, _connections=heard, now=lambda: 101.0)
+    with pytest.raises(Refused):
+        Service.check_place(service, MEMBER)
+    heard[1].heard = 0.0
+    assert Service.check_place(service, MEMBER) == 1
+
+
+def test_full_server_takes_a_place_from_whoever_has_most() -> None:
+    rig = Rig()
+    for session, user in ((1, OWNER), (2, MEMBER), (3, MEMBER), (4, MEMBER)):
+        rig.core.add_session(session, user, rig.authors[user].device, 0.0)
+    config = SimpleNamespace(sessions_per_user=5, sessions_total=4)
+    service: Any = SimpleNamespace(core=rig.core, config=config, _connections={}, now=lambda: 101.0)
+    assert Service.check_place(service, 0) == Service.check_place(service, OWNER) == 2
+    # Nobody takes one of whoever would then have fewer than he, nor a second one of his own.
+    with pytest.raises(Refused):
+        Service.check_place(service, MEMBER)
+    rig.core.remove_session(2, 1.0)
+    config.sessions_total = 3
+    with pytest.raises(Refused):
+        Service.check_place(service, OWNER)
+    rig.core.remove_session(3, 1.0)
+    config.sessions_total = 2
+    with pytest.raises(Refused):
+        Service.check_place(service, 0)
+
+
+# --- Memberships ------------------------------------------------------------------------------------------------------
+
+
+def test_user_makes_so_many_people_members_within_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MEMBERS_PER_DAY", 2)
+    world.service.room_keys = SimpleNamespace()
+
+    def invite() -> Any:
+        return rooms.invite_user(world.service, visitor(), wire.InviteUser(ROOM, 3))
+
+    def leave() -> None:
+        world.writer.transact_now(lambda tx: accounts.remove_member(tx, world.rig.directory, ROOM, 3))
+
+    for _ in range(2):
+        asyncio.run(invite())
+        # Who is in it already costs nothing.
+        asyncio.run(invite())
+        leave()
+    assert refusal(invite()) is Code.LIMIT_REACHED
+    assert world.rig.directory.membership(ROOM, 3) is None
+
+
+# --- Recovery codes ---------------------------------------------------------------------------------------------------
+
+
+def code_for(world: World, code: str = "12345678") -> None:
+    row = recovery.new_recovery(LOG_ID, MEMBER, code, world.wall)
+    world.writer.transact_now(lambda tx: Change(tx.set_recovery(row, MEMBER), _nothing))
+
+
+def confirm(world: World, password: str = "a new password") -> Any:
+    return login.recover_confirm(world.service, visitor(None), wire.RecoverConfirm("user2", "1234 5678", password))
+
+
+def test_recovery_code_that_expires_during_the_hash_is_refused(world: World) -> None:
+    code_for(world)
+
+    def late() -> None:
+        world.wall += recovery.CODE_MINUTES * 60_000
+
+    world.hasher.meanwhile = late
+    assert refusal(confirm(world)) is Code.RECOVERY_INVALID
+    assert world.member.password_hash == ""
+
+
+def test_recovery_code_used_twice_at_once_sets_one_password(world: World) -> None:
+    code_for(world)
+    arrived = asyncio.Event()
+    waiting = 0
+
+    async def both() -> list[Any]:
+        async def hash_together(password: str) -> str:
+            nonlocal waiting
+            waiting += 1
+            if waiting == 2:
+                arrived.set()
+            await arrived.wait()
+            return password
+
+        world.hasher.hash = hash_together  # type: ignore[method-assign]
+        tries = (confirm(world, "of the first one"), confirm(world, "of the second one"))
+        return list(await asyncio.gather(*tries, return_exceptions=True))
+
+    answers = asyncio.run(both())
+    assert sum(isinstance(answer, wire.Done) for answer in answers) == 1
+    assert sum(isinstance(answer, Refused) and answer.code is Code.RECOVERY_INVALID for answer in answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "sent"),
+    [({"email": "new@example.org"}, ["new@example.org"]), ({"disabled": True}, []), ({"email": ""}, [])],
+)
+def test_recovery_mail_goes_to_the_address_of_now(world: World, changes: dict[str, Any], sent: list[str]) -> None:
+    world.writer.transact_now(world.change(email="old@example.org"))
+    user = world.member
+    world.writer.first.append(world.change(**changes))
+    asyncio.run(login._send_code(world.service, user))
+    assert world.mailer.sent == sent
+    assert bool(world.rig.database.recoveries) is bool(sent)
+
+
+@pytest.mark.parametrize("name", ["set_profile", "change_password"])
+def test_changed_address_or_password_voids_recovery_code(world: World, name: str) -> None:
+    code_for(world)
+    asyncio.run(CHANGES[name](world.service))
+    assert not world.rig.database.recoveries
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_page_read_while_member_was_removed_is_not_given(world: World) -> None:
+    world.while_reading = lambda: world.writer.transact_now(world.remove())
+    request = wire.History(ROOM, 1, True, 10)
+    assert refusal(rooms.history(world.service, visitor(), request)) is Code.NOT_FOUND
+
+
+def test_search_hits_of_a_room_left_meanwhile_are_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = world.rig.authors[OWNER].message("needle", room=ROOM)
+    world.rig.core.receive(OWNER, wire.Submit([said]), Path.TLS, 1.0)
+    world.rig.run_batches(1.0)
+    record = world.rig.database.records[ROOM][0].record
+    found = wire.Found([wire.Hit(ROOM, record, [])], [])
+    monkeypatch.setattr("lanchat_server.core.relay.pages.search_rooms", lambda *_: found)
+    request = wire.Search(0, "needle", 0, 10)
+    assert asyncio.run(rooms.search(world.service, visitor(), request)).hits
+    world.while_reading = lambda: world.writer.transact_now(world.remove())
+    assert not asyncio.run(rooms.search(world.service, visitor(), request)).hits

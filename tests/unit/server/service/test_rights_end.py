@@ -1,0 +1,187 @@
+"""Rights end when they end: codes with the role, sessions and addresses that wait with the password."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, Role
+from lanchat.protocol.log.messages import Kind, Message
+from lanchat_server.core import accounts
+from lanchat_server.core.model import Decision
+from lanchat_server.service.requests import account, login, people, rooms
+from tests.support.rig import GENERAL, Rig, make_author
+from tests.unit.server.service.test_races_accounts import (
+    CHANGES,
+    MEMBER,
+    OWNER,
+    ROOM,
+    World,
+    code_for,
+    refusal,
+    visitor,
+)
+from tests.unit.server.service.test_races_accounts import world as world
+
+REQUESTS = {
+    **{name: request for name, request in CHANGES.items() if name != "change_password"},
+    "revoke_device": lambda s: account.revoke_device(s, visitor(), wire.RevokeDevice(make_author(MEMBER).device)),
+    "logout": lambda s: account.logout(s, visitor(), wire.Logout()),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_request_behind_a_new_password_changes_nothing(world: World, name: str) -> None:
+    directory = world.rig.directory
+    world.service.revoke = lambda *_, check, **__: _run_check(world, check)
+    world.writer.first.append(lambda tx: accounts.set_password(tx, directory, MEMBER, "of the owner"))
+    assert refusal(REQUESTS[name](world.service)) is Code.BUSY
+    assert world.member.email == ""
+    assert len(directory.rooms) == 2
+
+
+async def _run_check(world: World, check: Any) -> None:
+    world.writer.transact_now(lambda tx: (check(), accounts.revoke_devices(tx, world.rig.directory, [], 1))[1])
+
+
+@pytest.mark.parametrize("how", [{"role": Role.MEMBER}, {"disabled": True}])
+def test_registration_codes_end_with_the_right_to_make_them(world: World, how: dict[str, Any]) -> None:
+    world.writer.transact_now(world.change(role=Role.MODERATOR))
+    code = asyncio.run(people.create_invite(world.service, visitor(), wire.CreateInvite(5, 60))).code
+    kept = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
+    world.writer.transact_now(kept)
+    assert len(world.rig.database.invites) == 2
+    world.writer.transact_now(world.change(**how))
+    assert [values[2] for values in world.rig.database.invites.values()] == [OWNER]
+    assert code
+    # It does not come back with the right.
+    world.writer.transact_now(world.change(role=Role.MODERATOR, disabled=False))
+    assert len(world.rig.database.invites) == 1
+
+
+def test_codes_of_others_are_not_told_when_the_role_is_taken_meanwhile(world: World) -> None:
+    world.writer.transact_now(world.change(role=Role.ADMINISTRATOR))
+    of_others = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**12, OWNER)  # noqa: E731
+    world.writer.transact_now(of_others)
+    transact = world.writer.transact
+
+    async def then_demoted(job: Any) -> Any:
+        result = await transact(job)
+        world.writer.transact_now(world.change(role=Role.MODERATOR))
+        return result
+
+    world.writer.transact = then_demoted  # type: ignore[method-assign]
+    assert asyncio.run(people.list_invites(world.service, visitor(), wire.ListInvites())).invites == []
+
+
+def test_disabled_account_has_no_recovery_code_left(world: World) -> None:
+    code_for(world)
+    world.writer.transact_now(world.change(disabled=True))
+    assert not world.rig.database.recoveries
+
+
+# --- Addresses that wait ----------------------------------------------------------------------------------------------
+
+
+class Told:
+    """A mailer that keeps what it was asked to send."""
+
+    enabled = True
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str]] = []
+        self.codes: list[str] = []
+
+    async def send_change(self, address: str, _user: str, email: str, _server: str, _hours: int) -> None:
+        self.changes.append((address, email))
+
+    async def send_code(self, address: str, *_more: object) -> None:
+        self.codes.append(address)
+
+
+@pytest.fixture
+def told(world: World) -> Told:
+    world.service.mailer = mailer = Told()
+    world.writer.transact_now(world.change(email="old@example.org"))
+    change = wire.SetProfile(None, "new@example.org", "the password")
+    asyncio.run(account.set_profile(world.service, visitor(), change))
+    return mailer
+
+
+def test_new_address_waits_and_the_old_one_is_told(world: World, told: Told) -> None:
+    assert told.changes == [("old@example.org", "new@example.org")]
+    assert (world.member.email, world.member.pending_email) == ("old@example.org", "new@example.org")
+    asyncio.run(login._send_code(world.service, world.member))
+    world.wall += accounts.EMAIL_WAIT_MS
+    asyncio.run(login._send_code(world.service, world.member))
+    assert told.codes == ["old@example.org", "new@example.org"]
+    assert (world.member.email, world.member.pending_email) == ("new@example.org", "")
+
+
+@pytest.mark.parametrize("how", ["password", "recovery", "old address"])
+def test_new_address_that_waits_is_dropped(world: World, told: Told, how: str) -> None:
+    service = world.service
+    if how == "password":
+        change = wire.ChangePassword("old", "a new password")
+        asyncio.run(account.change_password(service, visitor(), change))
+    elif how == "recovery":
+        code_for(world)
+        confirm = wire.RecoverConfirm("user2", "12345678", "a new password")
+        asyncio.run(login.recover_confirm(service, visitor(None), confirm))
+    else:
+        asyncio.run(account.set_profile(service, visitor(), wire.SetProfile(None, "old@example.org")))
+    world.wall += accounts.EMAIL_WAIT_MS
+    asyncio.run(login._send_code(world.service, world.member))
+    assert told.codes == ["old@example.org"]
+    assert world.member.pending_email == ""
+
+
+def test_wait_of_an_address_moves_with_the_clock(world: World, told: Told) -> None:
+    day = 86_400_000
+    ahead = world.wall + 3650 * day
+    world.writer.transact_now(lambda tx: accounts.move_emails(tx, world.rig.directory, 3650 * day, ahead))
+    assert world.member.email_from_ms == ahead + accounts.EMAIL_WAIT_MS
+    world.writer.transact_now(lambda tx: accounts.move_emails(tx, world.rig.directory, -3650 * day, world.wall))
+    assert world.member.email_from_ms == world.wall + accounts.EMAIL_WAIT_MS
+
+
+# --- What one may not know --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION])
+def test_answers_about_messages_before_joining_are_alike(kind: Kind) -> None:
+    rig = Rig()
+    owner, late = rig.authors[OWNER], rig.authors[3]
+    rig.core.add_session(OWNER, OWNER, owner.device, 0.0)
+    said = [owner.message("before", room=ROOM), owner.message("👍", room=ROOM, kind=Kind.REACTION, ref=1)]
+    rig.sequencer.commit(rig.store, [rig.submission(message) for message in said], 1)
+    rig.join(ROOM, 3, first_seq=3)
+    rig.start()
+    codes = []
+    for ref in (1, 2, 99):
+        message = late.message(
+            "👍" if kind is Kind.REACTION else "" if kind is Kind.DELETE else "x", room=ROOM, kind=kind, ref=ref
+        )
+        outcome = rig.sequencer.commit(rig.store, [rig.submission(message)], 2)
+        codes.append(outcome.decided[0][1])
+    assert codes == [Decision(0, Code.NO_SUCH_TARGET)] * 3
+
+
+def test_forgery_does_not_tell_what_was_stored_under_its_name() -> None:
+    rig = Rig()
+    owner, stranger = rig.authors[OWNER], rig.authors[3]
+    message = owner.message("nobody's business", room=ROOM)
+    rig.sequencer.commit(rig.store, [rig.submission(message)], 1)
+    forged = Message(message.header, b"guessed", stranger.message("x", room=GENERAL).signature)
+    outcome = rig.sequencer.commit(rig.store, [rig.submission(forged, session=3)], 2)
+    assert [decision for _, decision in outcome.decided] == [Decision(0, Code.BAD_SIGNATURE)]
+    again = rig.sequencer.commit(rig.store, [rig.submission(message)], 3)
+    assert [decision for _, decision in again.decided] == [Decision(1, 0)]
+
+
+def test_room_names_do_not_collide_with_rooms_unseen(world: World) -> None:
+    create = wire.CreateRoom("Secret", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)
+    assert refusal(rooms.create_room(world.service, visitor(), create)) is Code.NAME_TAKEN
+    world.writer.transact_now(world.remove())
+    assert asyncio.run(rooms.create_room(world.service, visitor(), create)).room.name == "Secret"

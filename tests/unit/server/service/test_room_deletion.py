@@ -1,0 +1,289 @@
+"""Who may archive and delete a room, what it does at once, and what requests do that meet it."""
+
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from msgspec.structs import replace
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
+from lanchat.protocol.log.messages import Message
+from lanchat_server.core.refusals import Refused
+from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.sessions import Path
+from lanchat_server.service.requests import rooms
+from tests.explorer.orders import Run
+from tests.explorer.stage import GENERAL, LOUNGE, MEMBER, OWNER, ROOM, SESSIONS, Setting, Stage, password_of
+from tests.explorer.stage import THIRD as OTHER
+from tests.support.rig import Author, make_author
+
+# Sessions of the stage: an administrator, a moderator with two (both users in ROOM), and somebody who is in `general`.
+WATCHER = 3
+
+
+class Scene(Stage):
+    """With authors who go on after what the stage has stored."""
+
+    def __init__(self) -> None:
+        with patch.dict(SESSIONS, {WATCHER: (OTHER, make_author(OTHER))}):
+            super().__init__(Setting())
+        self.authors = {user: make_author(user) for user in (OWNER, MEMBER, OTHER)}
+        for user in (OWNER, MEMBER):
+            self.authors[user].counters.update({ROOM: 1, LOUNGE: 1})
+        for client in self.clients.values():
+            client.proven = self.service.now()
+
+    def commit(self, session: int, message: Message, now: float) -> None:
+        """A session hands in a message, and it is decided."""
+        core = self.service.core
+        core.receive(session, wire.Submit([message]), Path.TLS, now)
+        batch = core.next_batch(now)
+        assert batch is not None
+        core.committed(self.service.sequencer.commit(self.store, batch, int(now * 1000)), now)
+
+
+@pytest.fixture
+def stage() -> Scene:
+    return Scene()
+
+
+def do(stage: Scene, user: int, handler: Any, operation: Any) -> Any:
+    """The result of one request, or why it was refused."""
+    results: dict[str, Any] = {}
+    run = requests(stage, results, R=(user, handler, operation))
+    while choices := run.choices():
+        run.step(*choices[0])
+    return results["R"]
+
+
+def requests(stage: Scene, results: dict[str, Any], **made: tuple[int, Any, Any]) -> Run:
+    """Requests (user, handler, operation) to be carried out step by step; `results` gets what they come to, or the
+    codes with which they are refused."""
+
+    async def request(name: str) -> None:
+        user, handler, operation = made[name]
+        client = stage.clients[WATCHER if user == OTHER else user]
+        try:
+            results[name] = await handler(stage.service, client, operation)
+        except Refused as refused:
+            results[name] = Code(refused.code)
+
+    stage.run = Run({name: partial(request, name) for name in made})
+    return stage.run
+
+
+def told(stage: Scene) -> dict[int, list[Any]]:
+    """Session to the events that it got."""
+    found: dict[int, list[Any]] = {}
+    for out in stage.service.core.take_outputs():
+        if isinstance(out, Send) and out.path is Path.TLS:
+            for session in out.sessions:
+                found.setdefault(session, []).append(wire.decode_from_server_untrusted(out.payload[4:]))
+    return found
+
+
+def new_room(stage: Scene, user: int, kind: RoomKind = RoomKind.PUBLIC, name: str = "kitchen") -> int:
+    made = do(stage, user, rooms.create_room, wire.CreateRoom(name, kind, HistoryPolicy.EVERYTHING))
+    stage.service.core.take_outputs()
+    return int(made.room.id)
+
+
+def archive(stage: Scene, user: int, room: int, archived: bool = True) -> Any:
+    return do(stage, user, rooms.archive_room, wire.ArchiveRoom(room, archived))
+
+
+def delete(stage: Scene, user: int, room: int, password: str = "") -> Any:
+    return do(stage, user, rooms.delete_room, wire.DeleteRoom(room, password))
+
+
+def say(stage: Scene, user: int, room: int, now: float, author: Author | None = None) -> list[int]:
+    """The codes of what becomes of one more message."""
+    stage.commit(user, (author or stage.authors[user]).message("hello", room=room), now)
+    frames = told(stage).get(user, [])
+    return [receipt.code for frame in frames if isinstance(frame, wire.Decided) for receipt in frame.receipts]
+
+
+@pytest.mark.parametrize("act", [archive, delete])
+def test_who_may(stage: Scene, act: Any) -> None:
+    room = new_room(stage, OTHER)
+    assert act(stage, MEMBER, room) is Code.NOT_FOUND  # a moderator who is not in it
+    do(stage, MEMBER, rooms.join_room, wire.JoinRoom(room))
+    assert act(stage, MEMBER, room) == wire.Done()
+    room = new_room(stage, OTHER, name="another")
+    assert act(stage, OTHER, room) == wire.Done()  # who made it
+    room = new_room(stage, OTHER, RoomKind.PRIVATE, "private")
+    assert act(stage, OWNER, room) == wire.Done()  # an administrator who is not in it
+    room = new_room(stage, MEMBER, name="of a moderator")
+    do(stage, OTHER, rooms.join_room, wire.JoinRoom(room))
+    assert act(stage, OTHER, room) is Code.NOT_ALLOWED
+
+
+@pytest.mark.parametrize("act", [archive, delete])
+@pytest.mark.parametrize("user", [OWNER, MEMBER])
+def test_general_stays(stage: Scene, act: Any, user: int) -> None:
+    assert act(stage, user, GENERAL) is Code.NOT_ALLOWED
+    assert GENERAL in stage.service.directory.rooms
+
+
+def test_direct_rooms_are_never_archived_and_deleted_by_administrators_alone(stage: Scene) -> None:
+    room = do(stage, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id
+    assert archive(stage, MEMBER, room) is Code.NOT_ALLOWED
+    assert archive(stage, OWNER, room) is Code.NOT_ALLOWED
+    assert delete(stage, MEMBER, room) is Code.NOT_ALLOWED
+    assert delete(stage, OWNER, room) == wire.Done()
+    assert do(stage, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id != room
+
+
+def test_deletion_needs_the_password_or_a_fresh_login(stage: Scene) -> None:
+    stage.service.now = lambda: 1000.0
+    assert delete(stage, MEMBER, ROOM) is Code.PASSWORD_NEEDED
+    assert delete(stage, MEMBER, ROOM, "wrong") is Code.BAD_CREDENTIALS
+    assert ROOM in stage.service.directory.rooms
+    assert archive(stage, MEMBER, ROOM) == wire.Done()
+    assert delete(stage, MEMBER, ROOM, password_of(MEMBER)) == wire.Done()
+
+
+def test_room_that_one_may_not_know_is_answered_as_one_that_is_not_there(stage: Scene) -> None:
+    for act in (archive, delete):
+        assert act(stage, OTHER, ROOM) is Code.NOT_FOUND
+        assert act(stage, OTHER, 4711) is Code.NOT_FOUND
+        assert act(stage, OWNER, 4711) is Code.NOT_FOUND
+
+
+def test_who_saw_a_deleted_room_is_told_and_nobody_else(stage: Scene) -> None:
+    assert delete(stage, OWNER, ROOM) == wire.Done()
+    events = told(stage)
+    assert events.keys() == {OWNER, MEMBER, 4}
+    assert all(got == [wire.RoomsDeleted([ROOM])] for got in events.values())
+    public = new_room(stage, OTHER)
+    assert delete(stage, OTHER, public) == wire.Done()
+    assert told(stage).keys() == {OWNER, MEMBER, 4, WATCHER}
+
+
+def test_nothing_of_a_deleted_room_is_left_in_the_core(stage: Scene) -> None:
+    core = stage.service.core
+    say(stage, OWNER, ROOM, 1.0)
+    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 1, 1)]), Path.TLS, 1.0)
+    delete(stage, OWNER, ROOM)
+    core.take_outputs()
+    core.handle_timer(100.0)
+    core.receive(MEMBER, wire.Nack(ROOM, [1]), Path.TLS, 100.0)
+    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 2, 2)]), Path.TLS, 100.0)
+    core.handle_timer(200.0)
+    frames = [frame for got in told(stage).values() for frame in got]
+    assert all(getattr(frame, "room", GENERAL) == GENERAL for frame in frames)
+    assert not any(head.room == ROOM for frame in frames if isinstance(frame, wire.Heads) for head in frame.heads)
+    assert ROOM not in core.heads
+    assert not core.sessions.subscribers(ROOM)
+    assert not any(cursor.room == ROOM for cursors in core.receipts.take_unsaved().values() for cursor in cursors)
+
+
+def test_messages_for_a_deleted_room_are_decided(stage: Scene) -> None:
+    author = stage.authors[MEMBER]
+    first = author.message("stored", room=ROOM)
+    stage.commit(MEMBER, first, 1.0)
+    delete(stage, OWNER, ROOM)
+    stage.service.core.take_outputs()
+    assert say(stage, MEMBER, ROOM, 2.0) == [Code.ROOM_DELETED]
+    # Again, from a number far ahead, and what was stored: the same, before and after the contents are erased.
+    author.counters[ROOM] = 50
+    assert say(stage, MEMBER, ROOM, 3.0) == [Code.ROOM_DELETED]
+    for now in (4.0, 5.0):
+        stage.commit(MEMBER, first, now)
+        decided = [frame for frame in told(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        assert [receipt.code for frame in decided for receipt in frame.receipts] == [Code.ROOM_DELETED]
+        with stage.store.transaction() as tx:
+            tx.erase_more(100)
+    # Nothing of it is kept: whoever writes into deleted rooms fills nothing.
+    assert not any(key.room == ROOM for key in stage.database.decisions)
+
+
+def test_who_was_not_in_a_deleted_room_hears_no_more_than_of_one_that_never_was(stage: Scene) -> None:
+    delete(stage, OWNER, ROOM)
+    assert say(stage, WATCHER, ROOM, 2.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
+    assert say(stage, WATCHER, 4711, 3.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
+
+
+def test_subscription_tells_former_members_of_deleted_rooms(stage: Scene) -> None:
+    delete(stage, OWNER, ROOM)
+    answer = do(stage, MEMBER, rooms.subscribe, wire.Subscribe([ROOM, GENERAL, 4711]))
+    assert ([head.room for head in answer.heads], answer.deleted) == ([GENERAL], [ROOM])
+    assert do(stage, OTHER, rooms.subscribe, wire.Subscribe([ROOM])).deleted == []
+
+
+def test_archived_room_is_read_only(stage: Scene) -> None:
+    assert archive(stage, MEMBER, ROOM) == wire.Done()
+    assert say(stage, OWNER, ROOM, 1.0) == [Code.ROOM_ARCHIVED]
+    assert do(stage, MEMBER, rooms.invite_user, wire.InviteUser(ROOM, OTHER)) is Code.ARCHIVED
+    policy = wire.SetHistoryPolicy(ROOM, HistoryPolicy.SINCE_JOINING)
+    assert do(stage, MEMBER, rooms.set_history_policy, policy) is Code.ARCHIVED
+    page = do(stage, MEMBER, rooms.history, wire.History(ROOM, 1, True, 10))
+    assert len(page.records) == 2
+    assert do(stage, MEMBER, rooms.leave_room, wire.LeaveRoom(ROOM)) == wire.Done()
+
+
+def test_archived_room_is_none_to_join(stage: Scene) -> None:
+    room = new_room(stage, OWNER)
+    archive(stage, OWNER, room)
+    events = told(stage)
+    assert [frame.room.archived for frame in events[OWNER]] == [True]
+    assert events[WATCHER] == [wire.RoomGone(room)]
+    listed = do(stage, OTHER, rooms.list_rooms, wire.ListRooms()).rooms
+    assert room not in [view.id for view in listed]
+    assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)) is Code.ARCHIVED
+    archive(stage, OWNER, room, archived=False)
+    assert [frame.room.archived for frame in told(stage)[WATCHER]] == [False]
+    assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)).room.joined
+
+
+def test_archiving_again_tells_nobody(stage: Scene) -> None:
+    archive(stage, OWNER, ROOM)
+    stage.service.core.take_outputs()
+    assert archive(stage, OWNER, ROOM) == wire.Done()
+    assert told(stage) == {}
+
+
+def test_refusal_of_an_archived_room_stays_after_it_was_taken_back(stage: Scene) -> None:
+    archive(stage, OWNER, ROOM)
+    message = stage.authors[MEMBER].message("too late", room=ROOM)
+    codes = []
+    for now, archived in ((1.0, False), (2.0, False)):
+        stage.commit(MEMBER, message, now)
+        decided = [frame for frame in told(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        codes += [receipt.code for frame in decided for receipt in frame.receipts]
+        archive(stage, OWNER, ROOM, archived)
+    assert codes == [Code.ROOM_ARCHIVED] * 2
+    assert say(stage, MEMBER, ROOM, 3.0) == [0]
+
+
+def test_name_of_a_deleted_room_is_free_and_its_place_in_the_bound_too(stage: Scene) -> None:
+    stage.service.config = replace(stage.service.config, rooms_total=4)
+    room = new_room(stage, OWNER)
+    assert do(stage, OWNER, rooms.create_room, wire.CreateRoom("x", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)) is (
+        Code.LIMIT_REACHED
+    )
+    delete(stage, OWNER, room)
+    assert new_room(stage, MEMBER) != room
+
+
+def test_two_who_delete_at_once_delete_once(stage: Scene) -> None:
+    operation, results = wire.DeleteRoom(ROOM), dict[str, Any]()
+    run = requests(stage, results, A=(OWNER, rooms.delete_room, operation), B=(MEMBER, rooms.delete_room, operation))
+    for name, what in (("A", "start"), ("B", "start"), ("A", "do"), ("B", "do"), ("A", "go on"), ("B", "go on")):
+        run.step(name, what)
+    assert results == {"A": wire.Done(), "B": Code.NOT_FOUND}
+    assert [len(events) for events in told(stage).values()] == [1, 1, 1]
+
+
+def test_room_that_is_deleted_before_its_maker_hears_of_it_is_refused(stage: Scene) -> None:
+    operation, results = wire.CreateRoom("short-lived", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING), dict[str, Any]()
+    run = requests(stage, results, R=(MEMBER, rooms.create_room, operation))
+    run.step("R", "start")
+    run.step("R", "do")
+    room = next(row.id for row in stage.service.directory.rooms.values() if row.name == "short-lived")
+    assert delete(stage, OWNER, room) == wire.Done()
+    run.step("R", "go on")
+    assert results["R"] is Code.NOT_FOUND
+    assert room not in stage.service.core.heads

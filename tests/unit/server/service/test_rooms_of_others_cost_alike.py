@@ -1,0 +1,69 @@
+"""What a request asks the database is the same for a room of others and for a room that is not there: else the time of
+the answer would tell which there are."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
+from lanchat_server.core.model import Decision
+from lanchat_server.service.requests import rooms
+from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.rig import Rig
+from tests.unit.server.service.test_room_deletion import MEMBER, OTHER, OWNER, ROOM, Scene, do
+
+NOWHERE = 4711
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[int, int]]]:
+    """Places about which the database is asked whether somebody was a member there."""
+    found: list[set[tuple[int, int]]] = []
+    for kind in (MemoryStore, MemoryTransaction):
+        original: Any = kind.were_members
+
+        def spy(self: Any, places: Collection[tuple[int, int]], original: Any = original) -> Any:
+            found.append(set(places))
+            return original(self, places)
+
+        monkeypatch.setattr(kind, "were_members", spy)
+    return found
+
+
+@pytest.mark.parametrize("room", [ROOM, NOWHERE])
+def test_subscription_looks_up_rooms_of_others_and_missing_ones_alike(
+    asked: list[set[tuple[int, int]]], room: int
+) -> None:
+    answer = do(Scene(), OTHER, rooms.subscribe, wire.Subscribe([room]))
+    assert answer == wire.Subscribed([], [], [])
+    assert {(room, OTHER)} in asked
+
+
+def test_subscription_of_a_member_asks_nothing(asked: list[set[tuple[int, int]]]) -> None:
+    assert do(Scene(), OWNER, rooms.subscribe, wire.Subscribe([ROOM])).heads
+    assert asked == []
+
+
+def test_subscription_that_a_membership_overtakes_tells_of_no_deleted_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of the database may see a member whom nobody had seen yet when it was asked."""
+    monkeypatch.setattr(MemoryStore, "were_members", lambda self, places: set(places))
+    assert do(Scene(), OTHER, rooms.subscribe, wire.Subscribe([ROOM])).deleted == []
+    assert do(Scene(), MEMBER, rooms.subscribe, wire.Subscribe([NOWHERE])).deleted == [NOWHERE]
+
+
+@pytest.mark.parametrize("room", [Rig.PRIVATE, NOWHERE])
+def test_message_looks_up_rooms_of_others_and_missing_ones_alike(asked: list[set[tuple[int, int]]], room: int) -> None:
+    rig = Rig()
+    batch = [rig.submission(rig.authors[3].message("let me in", room=room))]
+    outcome = rig.sequencer.commit(rig.store, batch, 5_000)
+    assert [decision for _, decision in outcome.decided] == [Decision(0, Code.NOT_A_MEMBER)]
+    assert asked == [{(room, 3)}]
+
+
+def test_message_of_a_member_asks_nothing(asked: list[set[tuple[int, int]]]) -> None:
+    rig = Rig()
+    batch = [rig.submission(rig.authors[2].message("here", room=Rig.PRIVATE))]
+    assert rig.sequencer.commit(rig.store, batch, 5_000).committed
+    assert asked == []

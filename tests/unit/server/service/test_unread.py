@@ -1,0 +1,347 @@
+"""Sessions that do not read: what holds their answers back, what ends them, and that others are served meanwhile."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from lanchat.protocol import wire
+from lanchat.protocol.wire import pack_frame
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.net import connection
+from lanchat_server.service.net.connection import (
+    READ_PATIENCE,
+    REQUESTS_MAX,
+    REQUESTS_OCTETS_MAX,
+    WRITE_BUFFER_BUSY,
+    WRITE_BUFFER_MAX,
+    Connection,
+)
+from lanchat_server.service.net.outgoing import Outgoing
+from lanchat_server.service.threads import Turns
+from lanchat_server.store import open_store
+from lanchat_server.store.engine import READER_CACHE_KIB, WRITER_CACHE_KIB
+
+ANSWER = wire.Done()
+
+
+class Wire(asyncio.Transport):
+    """A transport whose reader takes what the test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.sent = 0
+        self.aborted = False
+
+    def write(self, data: Any) -> None:
+        self.sent += 1
+        self.waiting += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Service:
+    """As much of the service as a connection asks for."""
+
+    def __init__(self) -> None:
+        self.core: Any = type("Core", (), {"config": CoreConfig(), "sessions": {}})()
+        self.clock = 0.0
+        self.outgoing: Outgoing[Any] = Outgoing(self.now, 1 << 20)
+        self.pages = Turns(1, 1)
+        self.counters: Counter[str] = Counter()
+        self.answered = 0
+        self.background = asyncio.ensure_future
+
+    def now(self) -> float:
+        return self.clock
+
+    async def answer(self, _connection: Connection, _operation: Any) -> wire.Done:
+        self.answered += 1
+        return ANSWER
+
+    def over_rate(self, _connection: Connection, _operation: object) -> float:
+        return 0.0
+
+    def count(self, name: str) -> None:
+        self.counters[name] += 1
+
+    def nothing(self, *_: Any) -> None: ...
+
+    connected = disconnected = drained = ended = wake = nothing
+
+
+class Other:
+    """Another connection, for which so much waits; it reads nothing."""
+
+    read_at = 0.0
+
+    def __init__(self, queued: int) -> None:
+        self.queued = queued
+        self.looks = 0
+
+    def too_slow(self) -> None:
+        self.queued = 0
+
+
+def play(scenario: Callable[[Service, Connection, Wire], Awaitable[None]]) -> None:
+    async def run() -> None:
+        service, line = Service(), Wire()
+        session = Connection(service, 1, "127.0.0.1")  # type: ignore[arg-type]
+        session.connection_made(line)
+        session.logged_in(1, b"")
+        try:
+            await scenario(service, session, line)
+        finally:
+            session.connection_lost(None)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def ask(session: Connection) -> None:
+    session.data_received(pack_frame(wire.Request(1, wire.GetProfile())))
+
+
+def test_who_has_read_everything_is_answered_while_others_use_up_the_budget() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        service.outgoing.note(Other(900_000), 900_000)
+        assert service.outgoing.busy
+        ask(session)
+        await turns()
+        assert (service.answered, line.sent) == (1, 1)
+
+    play(scenario)
+
+
+def test_who_has_not_waits_until_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_LOOK", 0.001)
+
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session._look_pause = 0.001
+        service.outgoing.note(Other(900_000), 900_000)
+        session.send(b"x" * 100)
+        ask(session)
+        await turns()
+        assert service.answered == 0
+        line.waiting = 0
+        while not service.answered:
+            await asyncio.sleep(0.001)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_session_that_reads_nothing_for_long_ends(reads: bool) -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        for _ in range(10):
+            service.clock += READ_PATIENCE / 4
+            line.waiting -= 10 if reads else 0
+            if not line.aborted:
+                session._look()
+        assert line.aborted is not reads
+        assert service.counters["tls_too_slow"] == (0 if reads else 1)
+
+    play(scenario)
+
+
+def test_session_that_reads_nothing_is_looked_at_ever_less_often() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        pauses = []
+        for _ in range(6):
+            session._look()
+            pauses.append(session._look_pause)
+        assert pauses == [0.04, 0.08, 0.16, 0.32, 0.32, 0.32]
+        line.waiting -= 1
+        service.clock += 1
+        session._look()
+        assert session._look_pause == 0.02
+
+    play(scenario)
+
+
+def test_all_who_wait_are_looked_at_once_in_a_while_however_often_somebody_asks() -> None:
+    clock = [0.0]
+    outgoing: Outgoing[Any] = Outgoing(lambda: clock[0], 1000)
+
+    class Counted(Other):
+        @property
+        def queued(self) -> int:
+            self.looks += 1
+            return self._queued
+
+        @queued.setter
+        def queued(self, value: int) -> None:
+            self._queued = value
+
+    other = Counted(900)
+    outgoing.note(other, 900)
+    for _ in range(100):
+        clock[0] += 0.001
+        assert outgoing.busy
+    assert other.looks <= 3
+    other.queued = 0
+    clock[0] += 1
+    assert not outgoing.busy
+
+
+def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
+    async def scenario() -> None:
+        line, within, order = Turns(1, 2), [0, 0], list[int]()
+
+        async def one(number: int) -> None:
+            async with line:
+                within[0] += 1
+                within[1] = max(within)
+                order.append(number)
+                await turns()
+                within[0] -= 1
+
+        tasks = [asyncio.create_task(one(number)) for number in range(4)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert within == [0, 1]
+        assert order == [0, 1, 2]
+        assert [type(result) for result in results] == [type(None)] * 3 + [StoreError]
+
+    asyncio.run(scenario())
+
+
+def test_requests_that_wait_are_bounded_in_octets() -> None:
+    """The size of one is not: a list of devices is as long as a frame may be."""
+
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        large = pack_frame(wire.Request(1, wire.GetCertificates([bytes([n]) * 16 for n in range(256)])))
+        room = REQUESTS_OCTETS_MAX // (len(large) - 4)
+        for _ in range(30):
+            session.data_received(large)
+            await turns(3)
+        # The first one has left the queue and waits for what is to be read.
+        assert line.sent - 1 == 30 - 1 - room
+        assert service.answered == 0
+
+    play(scenario)
+
+
+def test_small_requests_that_wait_are_bounded_in_number() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
+        for _ in range(400):
+            ask(session)
+            await turns(2)
+        assert line.sent - 1 == 400 - 1 - REQUESTS_MAX
+        assert service.answered == 0
+
+    play(scenario)
+
+
+def test_no_further_answer_is_made_while_much_is_unread() -> None:
+    """Also while nobody else uses up the budget of all."""
+
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        service.outgoing = Outgoing(service.now)
+        page = wire.StatusReport("x" * 100_000)
+
+        async def answer(_connection: Connection, _operation: object) -> wire.StatusReport:
+            return page
+
+        service.answer = answer  # type: ignore[assignment,method-assign]
+        for _ in range(50):
+            ask(session)
+            await turns()
+        assert WRITE_BUFFER_BUSY < line.waiting < WRITE_BUFFER_BUSY + 101_000
+        assert not line.aborted
+
+    play(scenario)
+
+
+def test_session_ends_when_more_waits_than_it_may_hold() -> None:
+    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+        service.outgoing = Outgoing(service.now)
+        for _ in range(100):
+            session.send(b"x" * 100_000)
+        assert line.aborted
+        assert line.waiting < WRITE_BUFFER_MAX + 100_001
+        assert service.counters["tls_too_slow"] == 1
+
+    play(scenario)
+
+
+def test_page_is_not_read_for_who_has_hung_up() -> None:
+    async def scenario(service: Service, session: Connection, _line: Wire) -> None:
+        async with service.pages:
+            answer = asyncio.create_task(session._answer(wire.Request(1, wire.History(1, 1, True, 1))))
+            await turns()
+            session.connection_lost(None)
+        await answer
+        assert service.answered == 0
+
+    play(scenario)
+
+
+def test_connections_to_sqlite_keep_few_pages_and_the_writer_more(tmp_path: Path) -> None:
+    """Else memory grows with the database, as often as there are connections."""
+    store = open_store(None, tmp_path)
+    try:
+        store.take_lease("test", 1)
+        assert store._writing._connection is not None
+        writer = store._writing._connection.connection.driver_connection
+        with store.reading() as connection:
+            reader = connection.connection.driver_connection
+            assert reader is not None
+            assert writer is not None
+            sizes = [each.execute("PRAGMA cache_size").fetchone()[0] for each in (reader, writer)]
+    finally:
+        store.close()
+    assert sizes == [-READER_CACHE_KIB, -WRITER_CACHE_KIB]
+
+
+def test_readers_of_sqlite_one_after_the_other_share_a_connection(tmp_path: Path) -> None:
+    """Else all fill caches of their own in the course of hours."""
+    store = open_store(None, tmp_path)
+    used = set()
+    try:
+        with store.reading(), store.reading(), store.reading():
+            pass
+        for _ in range(10):
+            with store.reading() as connection:
+                used.add(id(connection.connection.driver_connection))
+    finally:
+        store.close()
+    assert len(used) == 1
+
+
+def test_connections_to_sqlite_keep_few_statements(tmp_path: Path) -> None:
+    """Not one for each number of records that somebody asks for."""
+    asked: set[str] = set()
+    store = open_store(None, tmp_path)
+    event.listen(store._engine, "before_cursor_execute", lambda *arguments: asked.add(arguments[2]))
+    try:
+        store.take_lease("test", 1)
+        for count in range(1, 120):
+            store.records(1, range(1, count + 1))
+            store.changes(1, range(1, count + 1))
+            with store.transaction() as tx:
+                tx.targets(1, range(1, count + 1))
+                tx.touch(dict.fromkeys(range(count), 1), {bytes([user]): 1 for user in range(count)})
+    finally:
+        store.close()
+    assert len(asked) < 40

@@ -1,0 +1,112 @@
+"""SQLite goes to the rows that a statement is about, however many messages the room has: no reading of whole rooms."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, update
+from sqlalchemy.engine import Engine
+
+from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat_server.core.model import RunKey
+from lanchat_server.store import SqlStore, schema
+from tests.support.stores import Database, Log, octets
+
+# What SQLite calls reading all of a room, or all of everything.
+WHOLE = (
+    "PRIMARY KEY (room_id=?)",
+    "INDEX records_ref (room_id=?)",
+    "INDEX records_message (room_id=?)",
+    "SCAN records",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    database = Database(tmp_path, None)
+    yield database.open()
+    database.close()
+
+
+class Plans:
+    """What SQLite does for each statement about a table."""
+
+    def __init__(self, table: str = "records", whole: tuple[str, ...] = WHOLE) -> None:
+        self.steps: list[str] = []
+        self._table = table
+        self._whole = whole
+
+    def __enter__(self) -> "Plans":
+        event.listen(Engine, "before_cursor_execute", self._explain)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", self._explain)
+
+    def _explain(self, _connection: Any, cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+        if self._table in statement and not statement.startswith("INSERT") and not many:
+            for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
+                self.steps.append(f"{row[-1]}   for   {statement}")
+
+    def check(self) -> None:
+        assert self.steps
+        assert [step for step in self.steps if any(sign in step for sign in self._whole)] == []
+
+
+def talk(store: SqlStore) -> Log:
+    log = Log(store)
+    log.say(*(f"said {number}" for number in range(300)))
+    log.say("better", kind=Kind.EDIT, ref=7)
+    log.say("👍", kind=Kind.REACTION, ref=9)
+    return log
+
+
+def test_reading(store: SqlStore) -> None:
+    room = talk(store).room
+    with Plans() as plans:
+        store.page(room, anchor=200, forward=False, limit=50, first_seq=1, octets=1 << 20)
+        store.page(room, anchor=100, forward=True, limit=50, first_seq=1, octets=1 << 20)
+        store.records(room, range(40, 60))
+        store.search({room: 1}, "said", before=0, limit=50)
+        assert [record.seq for record in store.changes(room, range(1, 51))] == [301, 302]
+        assert [record.seq for record in store.changes(room, [9])] == [302]
+    plans.check()
+
+
+def test_deleting(store: SqlStore) -> None:
+    log = talk(store)
+    with Plans() as plans:
+        log.say("", kind=Kind.DELETE, ref=7)
+    plans.check()
+    gone = store.records(log.room, [6, 7, 8, 301])
+    assert [record.body is None for record in gone] == [False, True, False, True]
+
+
+def test_judging(store: SqlStore) -> None:
+    room, device = talk(store).room, octets("a", 16)
+    with Plans() as plans, store.transaction() as tx:
+        assert len(tx.decisions([MessageKey(room, device, 7, n) for n in range(1, 20)])) == 19
+        assert tx.last_numbers([RunKey(room, device, 7)]) == {RunKey(room, device, 7): 302}
+        assert len(tx.targets(room, range(1, 20))) == 19
+    plans.check()
+
+
+def test_indexing_anew(store: SqlStore) -> None:
+    talk(store)
+    with store.replacing() as connection:
+        connection.execute(update(schema.search).values(tokens=" zzold"))
+        connection.execute(update(schema.search_state).values(version=0))
+    with Plans() as plans, store.transaction() as tx:
+        assert tx.index_more(50) is not None
+        assert tx.index_more(50) is not None
+    plans.check()
+
+
+def test_storing_while_the_clock_is_behind(store: SqlStore) -> None:
+    log = talk(store)
+    log.say("later")
+    log.set_clock(5)
+    with Plans("search", ("INDEX search_record (room_id=?)", "SCAN search")) as plans:
+        log.say("earlier")
+    plans.check()

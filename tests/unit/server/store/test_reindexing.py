@@ -1,0 +1,200 @@
+"""A log that was indexed by other rules is indexed anew, part by part, while it grows; a stop loses nothing."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.text.search_words import VERSION
+from lanchat_server.core.model import IndexProgress
+from lanchat_server.core.ports import StoreError
+from lanchat_server.service.upkeep import parts, reindexing
+from lanchat_server.store import SqlStore, schema
+from tests.support.stores import Database, Log, room
+from tests.unit.server.store.test_search import corpus, expected, queries, seqs
+
+
+def index_more(store: SqlStore, messages: int) -> IndexProgress | None:
+    with store.transaction() as tx:
+        return tx.index_more(messages)
+
+
+def index_all(store: SqlStore, messages: int) -> list[IndexProgress]:
+    told = []
+    while progress := index_more(store, messages):
+        told.append(progress)
+    return told
+
+
+def age(store: SqlStore) -> None:
+    """As if it had been indexed by other rules: other words, some messages missing, some too many."""
+    search = schema.search.c
+    with store.replacing() as connection:
+        connection.execute(update(schema.search).where(search.seq % 3 == 0).values(tokens=" zzold zzwords"))
+        connection.execute(delete(schema.search).where(search.seq % 7 == 0))
+        connection.execute(update(schema.search_state).values(version=VERSION - 1))
+
+
+def check(store: SqlStore, present: dict[int, str]) -> None:
+    for query in queries()[::7]:
+        assert seqs(store, query, limit=500) == expected(present, query, 500), query
+    assert seqs(store, "old words") == []
+
+
+def times(store: SqlStore) -> list[int]:
+    with store.reading() as connection:
+        return list(connection.execute(select(schema.search.c.time_ms).order_by(schema.search.c.seq)).scalars())
+
+
+def test_a_new_database_is_current(store: SqlStore) -> None:
+    assert index_more(store, 10) is None
+
+
+def test_an_old_index_is_made_anew_with_progress(store: SqlStore) -> None:
+    present = corpus(Log(store), 200)
+    before = times(store)
+    age(store)
+    assert index_all(store, 60) == [IndexProgress(done, 200) for done in (60, 120, 180, 200)]
+    check(store, present)
+    assert times(store) == before
+    assert index_more(store, 60) is None
+
+
+def test_a_database_without_the_table_is_brought_up_to_date(database: Database) -> None:
+    store = database.open()
+    present = corpus(Log(store), 50)
+    age(store)
+    with store.replacing() as connection:
+        connection.exec_driver_sql("DROP TABLE search_state")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    store = database.open()
+    assert index_all(store, 500) == [IndexProgress(50, 50)]
+    check(store, present)
+
+
+def test_it_goes_on_where_it_was_stopped(database: Database) -> None:
+    store = database.open()
+    log = Log(store)
+    present = corpus(log, 200)
+    age(store)
+    for done in (50, 100, 150):
+        assert index_more(store, 50) == IndexProgress(done, 200)
+        store.close()
+        store = database.open()
+    assert index_more(store, 50) == IndexProgress(200, 200)
+    assert index_more(store, 50) is None
+    check(store, present)
+
+
+def test_a_part_that_is_not_committed_is_done_again(store: SqlStore) -> None:
+    present = corpus(Log(store), 100)
+    age(store)
+
+    def fail() -> None:
+        with store.transaction() as tx:
+            tx.index_more(60)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert index_all(store, 60) == [IndexProgress(60, 100), IndexProgress(100, 100)]
+    check(store, present)
+
+
+def test_what_is_said_meanwhile_is_found(store: SqlStore) -> None:
+    with store.transaction() as tx:
+        tx.add_room(room(store, 5, "five"))
+    other, log = Log(store, 5), Log(store)
+    present = corpus(log, 120)
+    other.say("apple elsewhere", "pear elsewhere")
+    age(store)
+    index_more(store, 50)
+    index_more(store, 50)
+    (new,) = log.say("brand new")
+    first = next(iter(present))
+    log.say("edited meanwhile", kind=Kind.EDIT, ref=first)
+    gone = list(present)[1]
+    log.say("", kind=Kind.DELETE, ref=gone)
+    del present[gone]
+    present |= {new.record.seq: "brand new", first: "edited meanwhile"}
+    assert seqs(store, "brand") == [new.record.seq]
+    index_all(store, 50)
+    check(store, present)
+    assert seqs(store, "edited meanwhile") == [first]
+    assert seqs(store, "elsewhere", rooms={5: 1}) == [2, 1]
+
+
+def test_other_rules_in_the_middle_begin_anew(store: SqlStore) -> None:
+    present = corpus(Log(store), 100)
+    age(store)
+    index_more(store, 60)
+    with store.replacing() as connection:
+        connection.execute(update(schema.search).values(tokens=" zzold"))
+        connection.execute(update(schema.search_state).values(building=VERSION + 7))
+    assert index_all(store, 100) == [IndexProgress(100, 100)]
+    check(store, present)
+
+
+# --- In the server ----------------------------------------------------------------------------------------------------
+
+
+class Parts:
+    """A service whose writer indexes in so many parts, with failures of the database between them."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.writer = self
+        self.indexing: IndexProgress | None = None
+        self.seen: list[IndexProgress | None] = []
+        self._answers = answers
+        self._now = 0.0
+
+    def now(self) -> float:
+        self._now += 3.0
+        return self._now
+
+    async def transact(self, job: Any) -> Any:
+        self.seen.append(self.indexing)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return job(SimpleNamespace(index_more=lambda messages: answer)).value
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of the pauses, which take no time."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(parts.asyncio, "sleep", sleep)
+    return slept
+
+
+def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
+    slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    service: Any = Parts(
+        [IndexProgress(200, 500), StoreError("away"), IndexProgress(400, 500), IndexProgress(500, 500), None]
+    )
+    with caplog.at_level(logging.INFO):
+        asyncio.run(reindexing.index_anew(service))
+    assert service.seen == [None, (200, 500), (200, 500), (400, 500), (500, 500)]
+    assert service.indexing is None
+    assert slept == [pytest.approx(slept[0]), parts.RETRY, *slept[2:]]
+    assert "indexing the search anew: 200 of 500 messages" in caplog.messages
+    assert "the search could not be indexed: away" in caplog.messages
+    assert caplog.messages[-1] == "the search is indexed: 500 messages"
+
+
+@pytest.mark.usefixtures("slept")
+def test_an_index_that_is_current_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        asyncio.run(reindexing.index_anew(Parts([None])))  # type: ignore[arg-type]
+    assert caplog.messages == []

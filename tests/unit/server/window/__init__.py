@@ -1,0 +1,1 @@
+"""Tests of lanchat_server.window that need no display."""

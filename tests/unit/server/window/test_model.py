@@ -1,0 +1,234 @@
+"""What the server's window is made of, apart from Tk: states, log lines, the service's thread."""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat import i18n
+from lanchat_server.config import ServerConfig, load
+from lanchat_server.service.errors import StartError
+from lanchat_server.service.server import Ready
+from lanchat_server.window.log import LINES_MAX, WindowLog
+from lanchat_server.window.model import Model, State, duration, identity
+from lanchat_server.window.thread import Ended, Event, Figures, Running, ServerThread
+from tests.support.waiting import patient
+
+FINGERPRINT = "0a" * 32
+
+
+async def unasked(operation: str, arguments: dict[str, Any]) -> Any:
+    raise AssertionError(operation)
+
+
+READY = Ready(
+    name="Office",
+    port=47400,
+    fingerprint=FINGERPRINT,
+    words="one two",
+    invite=f"lanchat://192.0.2.7:47400/#{FINGERPRINT}",
+    addresses=("10.0.0.1", "192.0.2.7"),
+    status=lambda: {"users_online": ["ann"]},
+    operate=unasked,
+)
+Body = Callable[[Callable[[Ready], None], asyncio.Event], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    i18n.set_language("en")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ServerConfig:
+    return load({"name": "Office", "data_dir": tmp_path}, environment={})
+
+
+class Run:
+    """A service of which the test says what it does, in its thread."""
+
+    def __init__(self, config: ServerConfig, body: Body) -> None:
+        async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+            await body(on_ready, stop)
+
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.thread = ServerThread(config, self.events, serve)
+
+    def next(self) -> Event:
+        return self.events.get(timeout=patient(10))
+
+
+async def obedient(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    on_ready(READY)
+    await stop.wait()
+
+
+def test_a_run_tells_that_it_serves_how_it_stands_and_that_it_ended(config: ServerConfig) -> None:
+    run = Run(config, obedient)
+    run.thread.start()
+    assert run.next() == Running(READY)
+    assert run.next() == Figures({"users_online": ["ann"]})
+    run.thread.stop()
+    assert run.thread.join(10)
+    assert run.next() == Ended()
+    assert run.events.empty()
+    run.thread.stop()  # harmless afterwards
+
+
+def test_stopping_before_it_began_is_not_forgotten(config: ServerConfig) -> None:
+    run = Run(config, obedient)
+    run.thread.stop()
+    run.thread.start()
+    assert run.thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (StartError("Port 1 is taken."), "Port 1 is taken."),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ValueError("secret detail"), "error in it"),
+    ],
+)
+def test_why_it_ended_is_one_line(config: ServerConfig, error: Exception, expected: str) -> None:
+    async def fail(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+        raise error
+
+    run = Run(config, fail)
+    run.thread.start()
+    ended = run.next()
+    assert isinstance(ended, Ended)
+    assert expected in ended.problem
+    assert "\n" not in ended.problem
+    assert "secret detail" not in ended.problem
+
+
+def test_states_follow_what_is_asked_and_what_happens() -> None:
+    model = Model("configured")
+    assert (model.state, model.title) == (State.STARTING, "configured")
+    model.take(Running(READY))
+    assert (model.state, model.title) == (State.RUNNING, "Office")
+    assert not model.asks_before_stop()
+    model.take(Figures({"users_online": ["Zoe", "ann"], "uptime_s": 61.0}))
+    assert model.online == ["ann", "Zoe"]
+    assert model.asks_before_stop()
+    assert model.state_line() == "Running for 1 min"
+    model.ask_stop()
+    model.take(Figures({"users_online": []}))
+    assert model.state is State.STOPPING
+    model.take(Ended())
+    assert (model.state, model.online) == (State.STOPPED, [])
+    assert model.identity is not None, "the invitation stays good"
+    model.start()
+    model.take(Ended("no"))
+    assert (model.state, model.problem) == (State.FAILED, "no")
+    model.start()
+    assert (model.state, model.problem) == (State.STARTING, "")
+
+
+def test_asked_to_stop_while_starting_it_never_looks_as_if_it_ran() -> None:
+    model = Model("configured")
+    model.ask_stop()
+    model.take(Running(READY))
+    assert model.state is State.STOPPING
+
+
+def test_the_address_of_the_invitation_comes_first() -> None:
+    shown = identity(READY)
+    assert shown.addresses == ("192.0.2.7", "10.0.0.1")
+    assert shown.digits == " ".join(["0a0a"] * 16)
+
+
+def test_figures_in_one_line() -> None:
+    model = Model("x")
+    assert model.figures_line() == ""
+    rooms = [{"head": 1200}, {"head": 34}]
+    model.take(Figures({"rooms": rooms, "database": {"latency_ms": 1.26}}))
+    assert model.figures_line() == "2 rooms · 1\u202f234 messages · database 1.3 ms"
+    model.take(Figures({"rooms": rooms[1:], "database": {"latency_ms": 0.0}}))
+    assert model.figures_line() == "1 room · 34 messages"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "less than a minute"),
+        (59.9, "less than a minute"),
+        (60, "1 min"),
+        (3_600, "1 h 0 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d 0 h"),
+        (1_000_000, "11 d 13 h"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.fixture
+def logger() -> tuple[logging.Logger, WindowLog]:
+    log, handler = logging.Logger("test"), WindowLog()
+    log.addHandler(handler)
+    return log, handler
+
+
+def test_the_log_keeps_the_last_lines_from_all_threads(logger: tuple[logging.Logger, WindowLog]) -> None:
+    log, handler = logger
+    writers = [threading.Thread(target=lambda: [log.info("x") for _ in range(300)]) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    lines = handler.after(0)
+    assert len(lines) == LINES_MAX
+    assert [line.number for line in lines] == list(range(701, 1201))
+    assert handler.count == 1200
+    assert handler.after(1198) == lines[-2:]
+
+
+def test_lines_are_found_by_level_and_words(logger: tuple[logging.Logger, WindowLog]) -> None:
+    log, handler = logger
+    log.debug("unseen")
+    log.info("Ann logged in")
+    log.warning("ann fell behind")
+    log.error("disk full")
+    assert [line.level for line in handler.after(0)] == [logging.INFO, logging.WARNING, logging.ERROR]
+    assert len(handler.after(0, words="ANN")) == 2
+    assert len(handler.after(0, logging.WARNING, "ann")) == 1
+
+
+def test_lines_are_one_line_without_secrets(logger: tuple[logging.Logger, WindowLog]) -> None:
+    log, handler = logger
+    log.info("a\nb\x1b[31m\u202e mysql://chat:hidden@db/x %s", "y" * 5000)
+    try:
+        raise RuntimeError("password='hidden'")
+    except RuntimeError:
+        log.exception("it broke")
+    first, second = (line.text for line in handler.after(0))
+    assert not {"\n", "\x1b", "\u202e"} & set(first)
+    assert len(first) <= 1000
+    assert "RuntimeError" in second
+    assert "hidden" not in first + second
+
+
+def test_a_line_that_cannot_be_formatted_breaks_nothing(
+    logger: tuple[logging.Logger, WindowLog], capsys: pytest.CaptureFixture[Any]
+) -> None:
+    log, handler = logger
+    log.info("%d", "not a number")
+    log.info("next")
+    assert [line.text[-4:] for line in handler.after(0)] == ["next"]
+
+
+def test_setup_code_is_shown_while_there_is_no_account() -> None:
+    model = Model("Office")
+    assert model.setup_line() == ""
+    model.take(Figures({"setup_code": "7K2M-Q9XB-04TD"}))
+    assert "7K2M-Q9XB-04TD" in model.setup_line()
+    model.take(Figures({"users_online": ["anna"]}))
+    assert model.setup_line() == ""

@@ -1,0 +1,271 @@
+"""Times, streams and texts as the command line writes them, and the log's hiding of secrets."""
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat.cli.lines import message_row, message_text
+from lanchat.i18n import set_language
+from lanchat.terminal.output import Output, OutputClosed, clock, rfc3339, shown
+from lanchat_server import logs
+from lanchat_server.cli.users import user_text
+from lanchat_server.figures_text import clock_lines, duration, local_time, status_lines
+from lanchat_server.logs import redact
+from tests.support.fake_client import line
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (1700000000.0, "2023-11-14T22:13:20.000Z"),
+        (1700000000.123, "2023-11-14T22:13:20.123Z"),
+        (1700000000.9996, "2023-11-14T22:13:21.000Z"),
+        (0.001, "1970-01-01T00:00:00.001Z"),
+        (0.0, None),
+        (1e30, None),
+        (-1e30, None),
+        (float("nan"), None),
+        (float("inf"), None),
+    ],
+)
+def test_times_have_milliseconds_and_a_zone(moment: float, text: str | None) -> None:
+    assert rfc3339(moment) == text
+
+
+@given(st.integers(1, 4_000_000_000_000))
+def test_each_millisecond_comes_out_as_it_went_in(millis: int) -> None:
+    from datetime import datetime
+
+    text = rfc3339(millis / 1000)
+    assert text is not None
+    assert len(text) == 24
+    assert round(datetime.fromisoformat(text).timestamp() * 1000) == millis
+
+
+def test_a_time_that_no_calendar_holds_is_shown_as_unknown() -> None:
+    assert clock(1e30) == clock(0.0) == "-"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain", "plain"),
+        ("two\nlines\ttab", "two\n    lines\ttab"),
+        ("family 👨\u200d👩\u200d👧", "family 👨\u200d👩\u200d👧"),
+        ("bell\x07", "bell\ufffd"),
+        ("csi \x9b2J", "csi \ufffd2J"),
+        ("over\u202eride", "over\ufffdride"),
+        ("lone \ud800", "lone \ufffd"),
+    ],
+)
+def test_what_somebody_wrote_cannot_command_the_terminal(text: str, written: str) -> None:
+    assert shown(text) == written
+
+
+def test_json_rows_stand_on_one_line_and_keep_letters() -> None:
+    out = io.StringIO()
+    Output(True, out, io.StringIO()).row({"text": "Привет\nмир 👋"}, "not this")
+    assert out.getvalue() == '{"text": "Привет\\nмир 👋"}\n'
+
+
+def test_notes_are_for_people() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    for as_json in (True, False):
+        Output(as_json, out, err).note(f"note {as_json}")
+        Output(as_json, out, err).warn(f"warning {as_json}")
+    assert (out.getvalue(), err.getvalue()) == ("", "warning True\nnote False\nwarning False\n")
+
+
+@pytest.mark.parametrize("number", [32, 22])
+def test_a_closed_pipe_is_told_apart(number: int) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(number, "closed")
+
+    with pytest.raises(OutputClosed):
+        Output(True, Closed(), io.StringIO()).row({}, "")
+
+
+def test_without_a_console_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    output = Output(False)
+    output.write("lost")
+    output.warn("lost")
+
+
+def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OSError, match="closed"):
+        Output(False).write("lost")
+
+
+# --- The server's log -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("mysql://chat:s3cr3t@db:3306/chat", "mysql://chat:***@db:3306/chat"),
+        ("mysql+mysqlconnector://root:s3cr3t/@:x@h/n refused", "mysql+mysqlconnector://root:***@h/n refused"),
+        ("mysql://a:s3cr3t@h/n and mysql://b:s3cr3t@i/m", "mysql://a:***@h/n and mysql://b:***@i/m"),
+        ("{'user': 'chat', 'password': 's3cr3t x'}", "{'user': 'chat', 'password': ***}"),
+        ('password="s3cr3t" host=h', "password=*** host=h"),
+        ("Passwd: s3cr3t, next", "Passwd: ***, next"),
+    ],
+)
+def test_passwords_are_hidden(text: str, hidden: str) -> None:
+    assert redact(text) == hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lanchat://192.0.2.1:47400/#abcdef",
+        "mail to a@b.example",
+        "https://h:443/x",
+        "the password was changed",
+        "12:30",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.fixture
+def root_logger() -> object:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def log_something(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    err = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    logs.configure(as_json, "info")
+    log = logging.getLogger("lanchat_server.test")
+    log.debug("not this")
+    log.info("by %s", "mallory\n2026 ERROR fake\x1b[2J")
+    try:
+        raise ValueError("mysql://u:s3cr3t@h/n")
+    except ValueError:
+        log.exception("it broke")
+    return err.getvalue().splitlines()
+
+
+def test_the_log_as_text(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = log_something(False, monkeypatch)
+    assert lines[0].endswith("Z INFO lanchat_server.test: by mallory\ufffd2026 ERROR fake\ufffd[2J")
+    assert lines[1].endswith("ERROR lanchat_server.test: it broke")
+    assert all(line.startswith("    ") for line in lines[2:])
+    assert "s3cr3t" not in "\n".join(lines)
+
+
+def test_the_log_as_json(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [json.loads(line) for line in log_something(True, monkeypatch)]
+    assert [line["level"] for line in lines] == ["info", "error"]
+    assert set(lines[0]) == {"time", "level", "logger", "message"}
+    assert "mysql://u:***@h/n" in lines[1]["trace"]
+    assert len(lines[0]["time"]) == 24
+
+
+@pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300])
+def test_a_persons_line_has_the_servers_time(sent_at: float) -> None:
+    set_language("en")
+    text = message_text(line(3, sent_at=sent_at, stored_at=1_700_000_000.0))
+    assert text.startswith(f"{clock(1_700_000_000.0)} #3 ")
+    row = message_row(line(3, sent_at=sent_at, stored_at=1_700_000_000.0), "general")
+    assert (row["sent_at"], row["stored_at"]) == (rfc3339(sent_at), "2023-11-14T22:13:20.000Z")
+
+
+def test_a_line_that_is_not_stored_has_the_time_of_this_computer() -> None:
+    set_language("en")
+    waiting = line(None, sent_at=1_700_000_000.0, stored_at=0.0)
+    assert message_text(waiting).startswith(clock(1_700_000_000.0))
+    assert message_row(waiting, "general")["stored_at"] is None
+
+
+# --- What an administrator reads ------------------------------------------------------------------------------------
+
+
+def test_figures_of_a_server_as_text() -> None:
+    set_language("en")
+    report = {
+        "name": "Office",
+        "version": "0.1.0",
+        "uptime_s": 93784.5,
+        "users_online": ["anna", "boris"],
+        "sessions": 3,
+        "rooms": [{"id": 1, "name": "general", "head": 1, "members": 2}],
+        "queues": {"submissions": 4, "tls_octets": 5},
+        "database": {"url": "mysql://chat@h/n", "latency_ms": 1.25},
+        "counters": {},
+    }
+    assert status_lines(report) == [
+        "Office, version 0.1.0, running for 1 d 2 h",
+        "Online: 2 in 3 sessions: anna, boris",
+        "Database: mysql://chat@h/n, 1.2 ms",
+        "Waiting: 4 messages, 5 octets to clients",
+        "  general: 1 message, 2 members",
+    ]
+
+
+def test_a_clock_that_was_set_is_told_with_the_figures() -> None:
+    set_language("en")
+    assert clock_lines({"jumps": 0, "last_jump_s": 0.0, "behind_newest_s": 0.0}) == []
+    assert clock_lines({"jumps": 1, "last_jump_s": 7200.0, "behind_newest_s": 1.0}) == [
+        "Clock set 1 time, the last time 2 h 0 min ahead"
+    ]
+    assert clock_lines({"jumps": 2, "last_jump_s": -86400.0, "behind_newest_s": 86400.0}) == [
+        "Clock set 2 times, the last time 1 d 0 h back",
+        "The clock is 1 d 0 h behind the newest message",
+    ]
+
+
+def test_an_account_as_text() -> None:
+    set_language("en")
+    user = {
+        "name": "anna",
+        "display_name": "Anna P",
+        "email": "a@b",
+        "role": "moderator",
+        "disabled": True,
+        "created_at": "2026-01-31T12:34:56.789Z",
+        "last_seen_at": None,
+        "devices": 1,
+    }
+    assert user_text(user) == "anna (Anna P) <a@b>  moderator, disabled, 1 device, last seen never"
+    assert local_time("2026-01-31T12:34:56.789Z") == clock(1769862896.789)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59, "0 min 59 s"), (3600, "1 h 0 min"), (90000, "1 d 1 h")])
+def test_time_spans(seconds: float, text: str) -> None:
+    set_language("en")
+    assert duration(seconds) == text
+
+
+# --- As processes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_to_help_needs_nothing_heavy() -> None:
+    check = (
+        "import sys; sys.argv = ['lanchat', '--help']\n"
+        "from lanchat.cli.main import run\n"
+        "try: run(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'asyncio', 'cryptography', 'ssl', 'zeroconf', 'sqlite3', 'tkinter', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(repr(sorted(heavy)) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert (done.returncode, done.stderr) == (0, "")

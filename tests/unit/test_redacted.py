@@ -1,0 +1,34 @@
+"""What holds a secret does not show it where it is printed."""
+
+from pathlib import Path
+
+import pytest
+
+from lanchat.app import api
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.store.identities import StoredDevice
+from lanchat.ui.kit.fields.forms import NewAccount
+from lanchat_server.config import ServerConfig, Smtp
+
+SECRET = "correct horse battery"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        api.Login("anna", SECRET),
+        api.Register("anna", SECRET, invite_code=SECRET, setup_code=SECRET),
+        api.RecoverConfirm("anna", SECRET, SECRET),
+        api.ChangePassword(SECRET, SECRET),
+        NewAccount("anna", SECRET, SECRET),
+        StoredDevice(bytes(16), 1, "anna", "Anna", bytes(16), SECRET.encode(), Certificate(b"", bytes(64))),
+        Smtp("mail.example", 25, "anna", SECRET, "chat@example", "tls"),
+        ServerConfig("Office", Path("anna"), f"mysql://anna:{SECRET}@host/chat"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_secret_is_not_shown(value: object) -> None:
+    shown = f"{value!r} {value}"
+    assert SECRET not in shown
+    assert type(value).__name__ in shown
+    assert "anna" in shown or isinstance(value, api.ChangePassword)

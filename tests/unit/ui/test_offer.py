@@ -1,0 +1,47 @@
+"""The part of a text that is offered is as long as it may be and cuts nothing apart that is one for people."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
+from lanchat.ui.kit.fields.offer import first_part
+
+
+@pytest.mark.parametrize(
+    ("text", "characters", "octets", "expected"),
+    [
+        ("hello", 10, 100, "hello"),
+        ("hello", 3, 100, "hel"),
+        ("hello", 10, 2, "he"),
+        ("привет", 10, 5, "пр"),
+        ("hello", 0, 100, ""),
+        ("hello", -5, -5, ""),
+        ("ab👨\u200d👩\u200d👧", 4, 100, "ab"),
+        ("ab👍🏽c", 3, 100, "ab"),
+        ("ab❤\ufe0fc", 3, 100, "ab"),
+        ("abe\u0301c", 3, 100, "ab"),
+        ("ab🇷🇺🇬🇷", 5, 100, "ab🇷🇺"),
+        ("a\r\nb", 2, 100, "a"),
+        ("👍👍👍", 3, 9, "👍👍"),
+        ("e" + "\u0301" * 50, 10, 1000, "e" + "\u0301" * 9),  # one letter, longer than what there is room for
+        ("\ud800" * 3, 2, 100, "\ud800\ud800"),
+    ],
+)
+def test_the_part_that_fits(text: str, characters: int, octets: int, expected: str) -> None:
+    if "\ud800" in text:
+        assert len(first_part(text, characters, octets)) <= characters
+    else:
+        assert first_part(text, characters, octets) == expected
+
+
+@given(st.text(), st.integers(-1, 50), st.integers(-1, 80))
+def test_a_part_is_a_beginning_within_its_bounds(text: str, characters: int, octets: int) -> None:
+    part = first_part(text, characters, octets)
+    assert text.startswith(part)
+    assert len(part) <= max(characters, 0)
+    assert len(part.encode("utf-8", "surrogatepass")) <= max(octets, 0)
+
+
+def test_a_megabyte_of_emoji_fills_a_message() -> None:
+    assert first_part("👍" * 262_144, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) == "👍" * BODY_CHARACTERS_MAX
