@@ -179,7 +179,8 @@ class _Draft:
         if old:
             self._known = tx.decisions(old)
         # Rooms of others are looked up too: the time of the answer must not tell which there are.
-        foreign = {place for item in batch if (place := self._foreign_place(item.header)) is not None}
+        places = {(item.header.room, item.header.device) for item in batch}
+        foreign = {place for pair in places if (place := self._foreign_place(*pair)) is not None}
         if foreign:
             found = tx.were_members(foreign)
             self._were_members = {place for place in found if place[0] not in self._directory.rooms}
@@ -195,12 +196,12 @@ class _Draft:
         authors = {item.header.device for item in batch if item.header.device in devices}
         self._meter.look_up({devices[device].user for device in authors})
 
-    def _foreign_place(self, header: Header) -> tuple[int, int] | None:
-        """Room and author of a message whose author is no member of the room, whether or not it is there."""
-        device = self._directory.devices.get(header.device)
-        if device is None or self._directory.membership(header.room, device.user) is not None:
+    def _foreign_place(self, room: int, author: bytes) -> tuple[int, int] | None:
+        """The room and the author's user, when he is no member of the room, whether or not it is there."""
+        device = self._directory.devices.get(author)
+        if device is None or self._directory.membership(room, device.user) is not None:
             return None
-        return header.room, device.user
+        return room, device.user
 
     def judge(self, submission: Submission) -> None:
         """Decide one message, or hand it back as early."""
@@ -211,7 +212,7 @@ class _Draft:
         if code is not None:
             self._outcome.decided.append((submission, Decision(0, code)))
             return
-        if self._foreign_place(header) in self._were_members:
+        if self._were_members and self._foreign_place(header.room, header.device) in self._were_members:
             # Whatever was decided about it went with the room; this answer stays.
             self._outcome.decided.append((submission, Decision(0, Code.ROOM_DELETED)))
             return
@@ -221,7 +222,8 @@ class _Draft:
             self._outcome.decided.append((submission, known))
             return
         author = self._directory.users[self._directory.devices[header.device].user]
-        lack = self._full.get(submission.run) or self._meter.lacks(author.id, _octets(submission.message))
+        octets = usage.message_octets(len(submission.message.header), len(submission.message.body))
+        lack = self._full.get(submission.run) or self._meter.lacks(author.id, octets)
         # A deletion gives room: it is taken at once, without the predecessors that wait.
         if lack is not None and header.kind is not Kind.DELETE:
             self._wait(submission, author, lack)
@@ -230,7 +232,7 @@ class _Draft:
         if header.n > last + 1 and not submission.force and lack is None:
             self._outcome.early.append((submission, last + 1))
             return
-        if not self._decide(submission, author, lack):
+        if not self._decide(submission, author, octets, lack):
             return
         if header.n > last + 1:
             self._outcome.gaps.append(submission.run)
@@ -249,7 +251,7 @@ class _Draft:
             return Code.UNKNOWN_DEVICE
         return None if submission.genuine else Code.BAD_SIGNATURE
 
-    def _decide(self, submission: Submission, author: UserRow, lack: Lack | None) -> bool:
+    def _decide(self, submission: Submission, author: UserRow, octets: int, lack: Lack | None) -> bool:
         """False: it waits. With a `lack` it is a deletion, and nothing but what can be carried out is taken."""
         header, text = submission.header, ""
         try:
@@ -263,7 +265,7 @@ class _Draft:
         if code is not None:
             self._refuse(submission, author, code)
         else:
-            self._store(submission, author, text)
+            self._store(submission, author, octets, text)
         return True
 
     def _check_rights(self, header: Header, author: UserRow) -> Code | None:
@@ -302,14 +304,14 @@ class _Draft:
         self._meter.take(author.id, usage.REJECTION_OCTETS)
         self._settle(submission, Decision(0, code))
 
-    def _store(self, submission: Submission, author: UserRow, text: str) -> None:
+    def _store(self, submission: Submission, author: UserRow, octets: int, text: str) -> None:
         header, message = submission.header, submission.message
         head = self._heads[header.room]
         record = Record(head.seq + 1, self._now_ms, message.header, message.signature, message.body)
         chain = chain_hash(self._directory.log.log_id, header.room, head.hash, record)
         self._new.setdefault(header.room, []).append(NewRecord(record, header, author.id, chain, text))
         self._heads[header.room] = RoomHead(record.seq, chain, self._now_ms)
-        self._meter.take(author.id, _octets(message))
+        self._meter.take(author.id, octets)
         targets = self._targets.setdefault(header.room, {})
         if header.kind in self._changes_max:
             self._changes[changes_key(header)] = self._changes.get(changes_key(header), 0) + 1
@@ -336,10 +338,6 @@ class _Draft:
         self._outcome.near = self._meter.near
         self._outcome.log_octets = self._tx.log_octets()
         return self._outcome
-
-
-def _octets(message: Message) -> int:
-    return usage.message_octets(len(message.header), len(message.body))
 
 
 def changes_key(header: Header) -> ChangesKey:

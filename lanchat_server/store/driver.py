@@ -104,33 +104,48 @@ def _begin_if_needed(connection: Connection) -> None:
 
 
 def _execute(connection: Connection, statement: str, values: Sequence[Any], *, many: bool) -> tuple[Any, int]:
-    cursor = _checked(connection, statement, connection.connection.cursor)
+    """Plain calls: a batch of one message makes nine statements, and SQLite takes a few microseconds for each."""
+    dbapi = connection.dialect.loaded_dbapi
     try:
-        with _told(connection, cursor, statement, values, many=many):
-            _checked(connection, statement, cursor.executemany if many else cursor.execute, statement, values)
-    except BaseException:
-        cursor.close()
-        raise
+        cursor = _raw(connection).cursor()
+        try:
+            _tell(connection.dispatch.before_cursor_execute, connection, cursor, statement, values, many)
+            (cursor.executemany if many else cursor.execute)(statement, values)
+        except BaseException:
+            cursor.close()
+            raise
+    except dbapi.Error as error:
+        raise _translated(statement, error, dbapi) from error
+    _tell(connection.dispatch.after_cursor_execute, connection, cursor, statement, values, many)
     return cursor, cursor.rowcount
 
 
 @contextmanager
 def _told(connection: Connection, cursor: Any, statement: str, values: Sequence[Any], *, many: bool) -> Iterator[None]:
     """Listeners hear of it, before and, when it went well, after."""
-    listeners = connection.dispatch
-    for tell in listeners.before_cursor_execute:
-        tell(connection, cursor, statement, values, None, many)
+    _tell(connection.dispatch.before_cursor_execute, connection, cursor, statement, values, many)
     yield
-    for tell in listeners.after_cursor_execute:
+    _tell(connection.dispatch.after_cursor_execute, connection, cursor, statement, values, many)
+
+
+def _tell(
+    listeners: Any, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool
+) -> None:
+    for tell in listeners:
         tell(connection, cursor, statement, values, None, many)
 
 
 def _checked(connection: Connection, statement: str, call: Any, *arguments: Any) -> Any:
-    """What `call` returns; the driver's errors as SQLAlchemy has them, without the values, which are somebody's: what
-    is beside a statement, and what is in it."""
+    """What `call` returns; the driver's errors as SQLAlchemy has them."""
     dbapi = connection.dialect.loaded_dbapi
     try:
         return call(*arguments)
     except dbapi.Error as error:
-        shown = _LITERAL.sub("?", statement[:_SHOWN])
-        raise DBAPIError.instance(shown, None, error, dbapi.Error, hide_parameters=True) from error
+        raise _translated(statement, error, dbapi) from error
+
+
+def _translated(statement: str, error: Exception, dbapi: Any) -> BaseException:
+    """SQLAlchemy's form of a driver's error, without the values, which are somebody's: what is beside a statement, and
+    what is in it."""
+    shown = _LITERAL.sub("?", statement[:_SHOWN])
+    return DBAPIError.instance(shown, None, error, dbapi.Error, hide_parameters=True)

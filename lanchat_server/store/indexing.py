@@ -9,7 +9,7 @@ index here, because a trigger makes FTS5 write a segment for each row: 14 µs in
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, select, update
@@ -85,6 +85,8 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mappi
 
 
 def _never_going_down(records: list[Said]) -> list[Said]:
+    if all(before.time_ms <= after.time_ms for before, after in pairwise(records)):
+        return records
     times = list(accumulate((said.time_ms for said in reversed(records)), min))[::-1]
     return [said._replace(time_ms=time_ms) for said, time_ms in zip(records, times, strict=True)]
 

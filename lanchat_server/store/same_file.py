@@ -1,25 +1,19 @@
 """Whether a path still names the SQLite database that this process has open, as this process left it.
 
 SQLite does not look: it goes on in a file that was renamed or removed, and answers from memory what was overwritten. So
-a transaction would be acknowledged that nobody finds again. A few microseconds a transaction (three times `stat`).
+a transaction would be acknowledged that nobody finds again. Some ten microseconds a transaction (six times `stat`).
 """
 
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import CommitFailed, Fenced
 from lanchat_server.store.errors import file_problem
 
-
-class _State(NamedTuple):
-    """`file`: device and inode; `changed_ns`: when its content was changed last."""
-
-    file: tuple[int, int]
-    size: int
-    changed_ns: int
+# Of a file: device, inode, size, and the nanosecond at which its content was changed last.
+_State = tuple[int, int, int, int]
 
 
 class SameFile:
@@ -27,10 +21,11 @@ class SameFile:
     knows what that looks like from outside; another program that adds to the log, as SQLite does it, may."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        # As a string, which is looked up in half the time of a Path.
+        self._path = str(path)
         # The write-ahead log and its index are there as long as a connection is.
-        self._files = (path, _with_suffix(path, "-wal"), _with_suffix(path, "-shm"))
-        self._states: dict[Path, _State] = {}
+        self._files = (self._path, self._path + "-wal", self._path + "-shm")
+        self._states: dict[str, _State] = {}
 
     def remember(self) -> None:
         """What is there now is right: this process has just opened or changed it."""
@@ -40,7 +35,7 @@ class SameFile:
         """Before a transaction. Raises Fenced when anybody else changed, replaced or removed the database."""
         for path, state in self._states.items():
             now = self._look(path)
-            if now is None or now.file != state.file or now.size < state.size:
+            if now is None or not _is(now, state) or now[2] < state[2]:
                 raise self._changed()
             # Windows tells times late.
             if path == self._path and now != state and sys.platform != "win32":
@@ -49,10 +44,11 @@ class SameFile:
     def settle(self) -> None:
         """After the end of a transaction, before anybody is told of it. Raises Fenced when it went into a file that
         the path does not name."""
-        states = {path: self._look(path) for path in self._files}
-        if any(_file(states[path]) != state.file for path, state in self._states.items()):
-            raise self._changed()
-        self._states = {path: state for path, state in states.items() if state is not None}
+        states = {path: state for path in self._files if (state := self._look(path)) is not None}
+        for path, state in self._states.items():
+            if not _is(states.get(path), state):
+                raise self._changed()
+        self._states = states
 
     def leave(self) -> None:
         """After the last connection was closed. A write-ahead log that does not belong to the database beside it is
@@ -61,27 +57,24 @@ class SameFile:
         database, log = self._states.get(self._path), self._states.get(wal)
         if database is None or log is None:
             return
-        if _file(self._look(self._path)) != database.file and _file(self._look(wal)) == log.file:
-            os.replace(wal, _with_suffix(wal, ".left"))
+        if not _is(self._look(self._path), database) and _is(self._look(wal), log):
+            os.replace(wal, wal + ".left")
 
     def _changed(self) -> Fenced:
         text = _("The database file {path} was replaced or changed by another program while the server ran")
         return Fenced(text.format(path=self._path))
 
-    def _look(self, path: Path) -> _State | None:
+    def _look(self, path: str) -> _State | None:
         """None when there is no such file. Raises CommitFailed when nobody can say."""
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise CommitFailed(file_problem(path, error)) from error
-        return _State((found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
+            raise CommitFailed(file_problem(Path(path), error)) from error
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _with_suffix(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _file(state: _State | None) -> tuple[int, int] | None:
-    return None if state is None else state.file
+def _is(now: _State | None, before: _State) -> bool:
+    """Whether this is the same file."""
+    return now is not None and now[:2] == before[:2]

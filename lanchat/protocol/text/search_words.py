@@ -27,7 +27,7 @@ scripts without spaces and emoji are ranges of code points.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
@@ -39,6 +39,7 @@ VERSION = 2
 WORD_MAX = 80
 # Two letters in front of each word: a word of one letter has the three that InnoDB asks for, and none is a stop word.
 PREFIX = "zz"
+_CODE_MAX = WORD_MAX - len(PREFIX)
 # Words beyond this many letters of code in one text are not found; the largest column holds 65,535. 4,000 Chinese
 # characters have 60,000.
 _TOKENS_MAX = 65_000
@@ -110,16 +111,18 @@ def has_words(indexed: str, wanted: list[str]) -> bool:
     return bool(wanted) and all(f" {word}" in indexed for word in wanted)
 
 
-def _codes(text: str, pieces: Callable[[list[str]], list[str]]) -> Iterator[str]:
+def _codes(text: str, pieces: Callable[[list[str]], list[str]]) -> Iterable[str]:
     """Each word of `text`; of each run what `pieces` makes of the codes of its characters."""
     if text.isascii():
-        for word in _ascii_codes(text).split():
-            yield PREFIX + word[: WORD_MAX - len(PREFIX)]
-        return
+        return [PREFIX + word[:_CODE_MAX] for word in _ascii_codes(text).split()]
+    return _codes_of_parts(text, pieces)
+
+
+def _codes_of_parts(text: str, pieces: Callable[[list[str]], list[str]]) -> Iterator[str]:
     for part in text.split():
         for run in _runs_of_short(part) if len(part) <= _SHORT else _runs(part):
             for piece in pieces(run) if len(run) > 1 else run:
-                yield PREFIX + piece[: WORD_MAX - len(PREFIX)]
+                yield PREFIX + piece[:_CODE_MAX]
 
 
 def _indexed(run: list[str]) -> list[str]:

@@ -37,17 +37,12 @@ def by_user(what: What, user: int) -> Spender:
 
 def after(free_us: int, most: int, cost: int, now_ms: int) -> int:
     """When all is free again after `cost` more of `most` a day was taken."""
-    return now_ms * 1000 + min(DAY_US, _used(free_us, now_ms) + _cost(cost, most))
+    return now_ms * 1000 + min(DAY_US, used(free_us, now_ms) + cost_us(cost, most))
 
 
 def wait(free_us: int, most: int, cost: int, now_ms: int) -> float:
     """Seconds until `cost` more may be taken; 0: now."""
-    return max(0, _used(free_us, now_ms) + _cost(cost, most) - DAY_US) / 1e6
-
-
-def share(free_us: int, now_ms: int) -> float:
-    """The part of a day's allowance that is used, 0 to 1."""
-    return _used(free_us, now_ms) / DAY_US
+    return max(0, used(free_us, now_ms) + cost_us(cost, most) - DAY_US) / 1e6
 
 
 def used_between(now_ms: int) -> tuple[int, int]:
@@ -55,10 +50,12 @@ def used_between(now_ms: int) -> tuple[int, int]:
     return now_ms * 1000, now_ms * 1000 + DAY_US + _TOLERANCE_US
 
 
-def _used(free_us: int, now_ms: int) -> int:
+def used(free_us: int, now_ms: int) -> int:
+    """What is used of a day's allowance, as a time: DAY_US is all of it."""
     left = free_us - now_ms * 1000
     return 0 if left > DAY_US + _TOLERANCE_US else max(0, min(left, DAY_US))
 
 
-def _cost(cost: int, most: int) -> int:
+def cost_us(cost: int, most: int) -> int:
+    """How much of DAY_US `cost` takes where `most` may be taken a day."""
     return min(DAY_US, cost * DAY_US // most)

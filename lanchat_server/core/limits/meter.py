@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lanchat.protocol.codes import Code
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import allowance
-from lanchat_server.core.limits.allowance import Spender, What, by_user
+from lanchat_server.core.limits.allowance import DAY_US, What, by_user
 from lanchat_server.core.ports import Transaction
 
 # Parts of a quota, in percent, at which somebody is told that its end is near.
@@ -32,42 +32,44 @@ class Meter:
 
     def __init__(self, config: CoreConfig, tx: Transaction, now_ms: int) -> None:
         self._config = config
+        self._most = config.user_octets_per_day
         self._tx = tx
         self._now_ms = now_ms
-        self._free_us: dict[Spender, int] = {}
-        self._spent: dict[Spender, int] = {}
+        # By user: what is used of a day's quota, of DAY_US; and who took some of it now.
+        self._used: dict[int, int] = {}
+        self._takers: set[int] = set()
         self._taken = 0
         self.near: list[Near] = []
 
     def look_up(self, users: Collection[int]) -> None:
         """Needed before anything else is asked about them."""
-        if self._config.user_octets_per_day:
-            self._free_us = self._tx.allowances([by_user(What.OCTETS, user) for user in users])
+        if self._most:
+            free = self._tx.allowances([by_user(What.OCTETS, user) for user in users])
+            for user in users:
+                self._used[user] = allowance.used(free.get(by_user(What.OCTETS, user), 0), self._now_ms)
 
     def lacks(self, user: int, octets: int) -> Lack | None:
         """Why so much cannot be taken; None: it can."""
-        most = self._config.user_octets_per_day
         if self._config.log_octets and self._tx.log_octets() + self._taken + octets > self._config.log_octets:
             return Lack(Code.LOG_FULL, self._config.room_retry)
-        wait = allowance.wait(self._used(user), most, octets, self._now_ms) if most else 0.0
-        return Lack(Code.USER_QUOTA, max(wait, 1.0)) if wait else None
+        if not self._most:
+            return None
+        over = self._used.get(user, 0) + allowance.cost_us(octets, self._most) - DAY_US
+        return Lack(Code.USER_QUOTA, max(over / 1e6, 1.0)) if over > 0 else None
 
     def take(self, user: int, octets: int) -> None:
         """So much more is stored, whether there was room or not."""
         self._taken += octets
-        most = self._config.user_octets_per_day
-        if not most:
+        if not self._most:
             return
-        before = self._used(user)
-        after = self._spent[by_user(What.OCTETS, user)] = allowance.after(before, most, octets, self._now_ms)
-        low, high = (100 * allowance.share(free_us, self._now_ms) for free_us in (before, after))
-        self.near += [Near(user, step) for step in STEPS if low < step <= high]
+        before = self._used.get(user, 0)
+        after = self._used[user] = min(DAY_US, before + allowance.cost_us(octets, self._most))
+        self._takers.add(user)
+        if 100 * after >= STEPS[0] * DAY_US:
+            self.near += [Near(user, step) for step in STEPS if 100 * before < step * DAY_US <= 100 * after]
 
     def write(self) -> None:
         """What was taken of the days' quotas; that of the log is counted by the transaction itself."""
-        if self._spent:
-            self._tx.set_allowances(self._spent)
-
-    def _used(self, user: int) -> int:
-        spender = by_user(What.OCTETS, user)
-        return self._spent.get(spender, self._free_us.get(spender, 0))
+        if self._takers:
+            now_us = self._now_ms * 1000
+            self._tx.set_allowances({by_user(What.OCTETS, user): now_us + self._used[user] for user in self._takers})

@@ -36,7 +36,7 @@ def test_something_larger_than_a_whole_day_waits_for_all_of_it() -> None:
 def test_a_clock_that_was_years_ahead_keeps_nobody_waiting() -> None:
     free_us, _ = take(0, 3, 3, NOON_MS + 3650 * DAY_MS)
     assert allowance.wait(free_us, 3, 1, NOON_MS) == 0
-    assert allowance.share(free_us, NOON_MS) == 0
+    assert allowance.used(free_us, NOON_MS) == 0
 
 
 def test_a_clock_that_is_set_back_a_little_forgives_nothing() -> None:
