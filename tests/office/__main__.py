@@ -1,6 +1,6 @@
-"""Fifty people at a server for two hours:
+"""Fifty people for two hours at a server with a history of some months:
 
-    python -m tests.office [--minutes N] [--people N] [--pace N] [--database KIND] [--trace N] [--write]
+    python -m tests.office [--minutes N] [--people N] [--pace N] [--history N] [--database KIND] [--trace N] [--write]
 
 Everything that people do, within the announced rates (people.py), besides discovery probes and scrapes of the figures.
 Every 30 seconds memory, descriptors, threads and objects of the server and of the clients' processes go into a file in
@@ -28,6 +28,8 @@ from typing import Any
 
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.beacon import encode_probe
+from tests.benchmarks.accounts import make_world
+from tests.benchmarks.filling import fill
 from tests.benchmarks.measure import cpu_seconds
 from tests.office.holdings import TRACE
 from tests.office.launcher import VARIABLE
@@ -50,6 +52,8 @@ MEMORY_GROWTH_MAX = 2 << 20
 # Connections come and go; a leak of one in a hundred of them would be more.
 DESCRIPTORS_GROWTH_MAX = 5.0
 _NICENESS = 5
+# Who wrote what was there before.
+_AUTHORS = 20
 
 
 class Office:
@@ -63,6 +67,9 @@ class Office:
         self._holdings = folder / "holdings.json"
         config = folder / "server.toml"
         config.write_text(f"[metrics]\nport = {self._metrics}\n")
+        # In an empty database the caches would grow as long as it does.
+        world = make_world(folder / "server", database, _AUTHORS)
+        fill(folder / "server", database, world, [world.general], options.history, signed=True)
         self._traced = {TRACE: str(options.trace)} if options.trace else {}
         self.server = ServerProcess(
             folder / "server",
@@ -232,6 +239,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=120.0)
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--pace", type=float, default=5.0, help="seconds between two things that a person does")
+    parser.add_argument("--history", type=int, default=100_000, help="messages that are there before")
     parser.add_argument("--database", choices=("sqlite", "mariadb"), default="sqlite")
     parser.add_argument("--trace", type=int, default=0, metavar="FRAMES")
     parser.add_argument("--write", action="store_true")
