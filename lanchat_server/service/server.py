@@ -39,6 +39,7 @@ from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import Threads
 from lanchat_server.service.upkeep.erasing import erase_deleted
+from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.sqlstore import this_process
@@ -114,6 +115,7 @@ async def _run(
     on_fenced: Callable[[str], None],
 ) -> None:
     config = _with_room(config)
+    share_arenas()
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
     try:

@@ -162,10 +162,10 @@ def time_never_goes_back() -> list[Change]:
     """A record is never earlier than the one before it, as if the clock could not be set back."""
     honest = _Draft._store
 
-    def store(self: _Draft, submission: Submission, author: Any, text: str) -> None:
+    def store(self: _Draft, submission: Submission, author: Any, octets: int, text: str) -> None:
         clock = self._now_ms
         self._now_ms = max(clock, self._heads[submission.header.room].time_ms)
-        honest(self, submission, author, text)
+        honest(self, submission, author, octets, text)
         self._now_ms = clock
 
     return [(_Draft, "_store", store)]

@@ -1,8 +1,9 @@
 """The window comes back where it was, on a real screen, with a window manager and without one."""
 
+import contextlib
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_ten_restarts_leave_it_where_it_was(tmp_path: Path, managed: bool) -> No
             assert settings(tmp_path)["geometry"] == kept
 
 
+def double_click_its_title(window: UiWindow, until: Callable[[], bool]) -> None:
+    """Again when the second click came too late for the window manager to see a double one."""
+    for _ in range(10):
+        xvfb.xdotool(window.display, "mousemove", "400", "8", "click", "--repeat", "2", "--delay", "50", "1")
+        with contextlib.suppress(TimeoutError):
+            wait_until(until, 1, "the double click takes effect")
+            return
+    pytest.fail("ten double clicks had no effect")
+
+
 def test_a_maximised_window_is_maximised_again_and_remembers_its_other_size(tmp_path: Path) -> None:
     with screen(tmp_path, managed=True) as display:
         (tmp_path / "profile").mkdir(mode=0o700)
@@ -88,8 +99,7 @@ def test_a_maximised_window_is_maximised_again_and_remembers_its_other_size(tmp_
         with open_again(display, tmp_path) as window:
             wait_until(lambda: client_box(window)[2] > 1200, 10, "it fills the screen")
             window.see("Everything is up to date")
-            xvfb.xdotool(display, "mousemove", "400", "8", "click", "--repeat", "2", "--delay", "50", "1")  # its title
-            wait_until(lambda: client_box(window)[2:] == (800, 600), 10, "its usual size")
+            double_click_its_title(window, until=lambda: client_box(window)[2:] == (800, 600))
             window.quit()
         assert settings(tmp_path)["maximised"] is False
         assert settings(tmp_path)["geometry"] == "800x600+200+150"

@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     config = folder / "server.toml"
     config.write_text('registration = "invite"\n')
     with ServerProcess(folder / "data", name="Office", extra=["--config", str(config)]) as server:
+        server.add_account("first")
         yield server
 
 

@@ -39,7 +39,7 @@ VERSION = 2
 WORD_MAX = 80
 # Two letters in front of each word: a word of one letter has the three that InnoDB asks for, and none is a stop word.
 PREFIX = "zz"
-_CODE_MAX = WORD_MAX - len(PREFIX)
+_CODE_LENGTH = WORD_MAX - len(PREFIX)
 # Words beyond this many letters of code in one text are not found; the largest column holds 65,535. 4,000 Chinese
 # characters have 60,000.
 _TOKENS_MAX = 65_000
@@ -114,7 +114,7 @@ def has_words(indexed: str, wanted: list[str]) -> bool:
 def _codes(text: str, pieces: Callable[[list[str]], list[str]]) -> Iterable[str]:
     """Each word of `text`; of each run what `pieces` makes of the codes of its characters."""
     if text.isascii():
-        return [PREFIX + word[:_CODE_MAX] for word in _ascii_codes(text).split()]
+        return [PREFIX + word[:_CODE_LENGTH] for word in _ascii_codes(text).split()]
     return _codes_of_parts(text, pieces)
 
 
@@ -122,7 +122,7 @@ def _codes_of_parts(text: str, pieces: Callable[[list[str]], list[str]]) -> Iter
     for part in text.split():
         for run in _runs_of_short(part) if len(part) <= _SHORT else _runs(part):
             for piece in pieces(run) if len(run) > 1 else run:
-                yield PREFIX + piece[:_CODE_MAX]
+                yield PREFIX + piece[:_CODE_LENGTH]
 
 
 def _indexed(run: list[str]) -> list[str]:

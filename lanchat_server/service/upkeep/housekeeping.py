@@ -1,11 +1,8 @@
 """What the server does every few seconds: ends dead sessions, renews keys, saves receipts, looks after its lease."""
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import logging
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ from lanchat_server.core import accounts
 from lanchat_server.core.accounts import Change, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service import figures
+from lanchat_server.service.upkeep.memory import free_pages
 from lanchat_server.service.upkeep.storage import free_octets
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 
@@ -71,14 +69,6 @@ async def keep_house(service: "Service") -> None:
                 forgotten = service.now()
             written = service.background(_write(service, renew_lease=renew, forget=forget))
         service.wake()
-
-
-def free_pages() -> None:
-    """Give free pages of memory back to the system, in up to 20 ms. glibc keeps those that lie between SQLite's pages
-    and the like, in an arena for each thread: two thirds of what a server still grew by once its caches were full."""
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 async def _write(service: "Service", *, renew_lease: bool, forget: bool) -> None:
