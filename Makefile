@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
+.PHONY: help run test layer lint chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -13,6 +13,10 @@ run: ## a server, and a client that finds it
 test: ## style, types and all tests; ARGS="tests/unit -k name" for some of the tests
 	@$(SETUP) test
 	@exec sh packaging/dev/check.sh $(ARGS)
+
+layer: ## unit tests of one package without the rest; NAME=core, or server/core, a folder of tests/unit
+	@$(SETUP) test
+	@.venv/bin/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup tests/unit/$(NAME) $(ARGS)
 
 lint: ## style and types only
 	@$(SETUP) dev
