@@ -80,7 +80,7 @@ def test_window_names_the_fault_of_each_link_and_takes_the_right_one(
             paste(window, text)
             beside_field(window, words)
         paste(window, f"\u2066\u00ab{link.replace('lanchat', 'LANCHAT')}\u00bb\u2069 \u2014 Bob")
-        window.see("Зарегистрироваться" if language == "ru" else "Create the account", timeout=20)
+        window.see("Войти" if language == "ru" else "Log in", "TButton", timeout=20)
 
 
 def test_link_to_nobody_says_so_in_time_and_stays(display: str, server: ServerProcess, tmp_path: Path) -> None:
