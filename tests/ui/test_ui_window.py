@@ -1,5 +1,6 @@
 """The window with a person in front of it, on the fake network: keys and clicks go through a real X display."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -346,11 +347,20 @@ def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -
 
 
 def test_larger_and_smaller_text(window: UiWindow) -> None:
-    small = next(iter(window.probe.seen("Text"))).height
+    def height() -> int:
+        return next(iter(window.probe.seen("Text"))).height
+
+    small = height()
     window.keys("ctrl+plus", "ctrl+plus", "ctrl+plus")
-    wait_until(lambda: next(iter(window.probe.seen("Text"))).height > small, 5, "the text is larger")
-    window.keys("ctrl+0")
-    wait_until(lambda: next(iter(window.probe.seen("Text"))).height == small, 5, "the text is as usual")
+    wait_until(lambda: height() > small, 5, "the text is larger")
+    for _ in range(10):
+        # Again when it came while the widgets were made anew.
+        window.keys("ctrl+0")
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: height() == small, 1, "the text is as usual")
+            break
+    else:
+        pytest.fail("the text stays large")
     window.send("and I type on")
     window.see("and I type on", "item")
 
