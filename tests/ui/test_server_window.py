@@ -151,7 +151,7 @@ def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display:
         assert "Online now: 1" in there["labels"]
         assert any(label.startswith("1 room · ") for label in there["labels"])
     window.wait(lambda now: now["people"] == [], "the list is empty again")
-    assert has_colour(display, tmp_path, LIGHT.online, 30)
+    wait_until(lambda: has_colour(display, tmp_path, LIGHT.online, 30), 10, "a green sign", interval=0.2)
 
 
 def test_stop_start_and_a_signal(open_window: Open) -> None:
@@ -217,7 +217,7 @@ def test_russian_in_the_dark(open_window: Open, display: str, tmp_path: Path) ->
     texts = [text for text in (*facts["labels"], *facts["buttons"]) if len(text) > 3]
     ours = ["Адрес", "Отпечаток словами", "Сейчас в сети: 0", "Журнал", "Светлая тема", "Копировать"]
     assert set(ours) <= set(texts)
-    assert has_colour(display, tmp_path, DARK.surface, 100_000)
+    wait_until(lambda: has_colour(display, tmp_path, DARK.surface, 100_000), 10, "a dark window", interval=0.2)
     window.press(1)
     window.wait_for_button("Тёмная тема")
     wait_until(lambda: has_colour(display, tmp_path, LIGHT.surface, 100_000), 10, "a light window", interval=0.2)
@@ -290,4 +290,4 @@ def test_too_little_room_is_said_below_the_state(open_window: Open, display: str
         lambda facts: any("No room: nothing new is stored" in label for label in facts["labels"]), "the warning"
     )
     assert facts["title"] == "Office – LAN Chat server"
-    assert has_colour(display, tmp_path, LIGHT.online, 30)
+    wait_until(lambda: has_colour(display, tmp_path, LIGHT.online, 30), 10, "a green sign", interval=0.2)
