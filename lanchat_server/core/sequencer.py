@@ -197,7 +197,7 @@ class _Draft:
         self._meter.look_up({devices[device].user for device in authors})
 
     def _foreign_place(self, room: int, author: bytes) -> tuple[int, int] | None:
-        """The room and the author's user, when he is no member of the room, whether or not it is there."""
+        """The room and the author's user, unless that is a member of the room, whether or not it is there."""
         device = self._directory.devices.get(author)
         if device is None or self._directory.membership(room, device.user) is not None:
             return None

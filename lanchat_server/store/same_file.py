@@ -35,7 +35,7 @@ class SameFile:
         """Before a transaction. Raises Fenced when anybody else changed, replaced or removed the database."""
         for path, state in self._states.items():
             now = self._look(path)
-            if now is None or not _is(now, state) or now[2] < state[2]:
+            if now is None or not _same(now, state) or now[2] < state[2]:
                 raise self._changed()
             # Windows tells times late.
             if path == self._path and now != state and sys.platform != "win32":
@@ -46,7 +46,7 @@ class SameFile:
         the path does not name."""
         states = {path: state for path in self._files if (state := self._look(path)) is not None}
         for path, state in self._states.items():
-            if not _is(states.get(path), state):
+            if not _same(states.get(path), state):
                 raise self._changed()
         self._states = states
 
@@ -57,7 +57,7 @@ class SameFile:
         database, log = self._states.get(self._path), self._states.get(wal)
         if database is None or log is None:
             return
-        if not _is(self._look(self._path), database) and _is(self._look(wal), log):
+        if not _same(self._look(self._path), database) and _same(self._look(wal), log):
             os.replace(wal, wal + ".left")
 
     def _changed(self) -> Fenced:
@@ -75,6 +75,6 @@ class SameFile:
         return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _is(now: _State | None, before: _State) -> bool:
+def _same(now: _State | None, before: _State) -> bool:
     """Whether this is the same file."""
     return now is not None and now[:2] == before[:2]
