@@ -24,7 +24,7 @@ from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _, ngettext
 from lanchat.platform.files import make_private_folder, refuse_no_file
 from lanchat.store import rescue
-from lanchat.store.file_lock import FileLock
+from lanchat.store.file_lock import locked
 from lanchat.store.rows import Damaged
 from lanchat.store.schema import is_ours, migrate, refuse_newer, version
 
@@ -146,7 +146,7 @@ class Database:
         """Under the file lock nobody else opens, repairs or replaces the file."""
         try:
             make_private_folder(self._path.parent)
-            with FileLock(self._path.with_name(self._path.name + ".lock")):
+            with locked(self._path.with_name(self._path.name + ".lock")):
                 connection = self._open_existing() or self._start_over()
                 _refuse_read_only(connection)
                 self._file = self._file_now()
@@ -207,7 +207,7 @@ class Database:
     def _repair(self) -> None:
         """Set the file of this connection aside, unless another process did, and open what is to be used now."""
         try:
-            with FileLock(self._path.with_name(self._path.name + ".lock")):
+            with locked(self._path.with_name(self._path.name + ".lock")):
                 if self._connection is not None and self._is_current():
                     with contextlib.suppress(sqlite3.Error):
                         refuse_newer(self._connection)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.platform.file_lock import FileLock, FileLockedError
 from lanchat.platform.files import make_folders
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
@@ -19,7 +20,6 @@ from lanchat_server.store import migrate as migration
 from lanchat_server.store import reads, reindexing, rows, schema
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import store_error
-from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.sqlstore import SqlStore, claim, this_process
 from lanchat_server.store.url import Address, parse_url
 from lanchat_server.store.writing import Writing
@@ -85,7 +85,21 @@ def _lock(address: Address, may_create: bool) -> FileLock | None:
     except OSError as error:
         message = _("Cannot make the folder {path}: {reason}")
         raise StoreError(message.format(path=address.path.parent, reason=error.strerror)) from error
-    return FileLock(address.path.with_name(address.path.name + ".lock"))
+    return lock_file(address.path.with_name(address.path.name + ".lock"))
+
+
+def lock_file(path: Path) -> FileLock:
+    """One process per SQLite file. SQLite's own exclusive mode would do, but then readers in other threads wait for
+    the writer; with this lock they read the last committed state meanwhile (WAL). Raises StoreError."""
+    try:
+        return FileLock(path)
+    except FileLockedError as error:
+        message = _("Another LAN Chat server uses the data in {folder}: stop it first")
+        raise StoreError(message.format(folder=path.parent)) from error
+    except OSError as error:
+        raise StoreError(
+            _("Cannot write to {path}: {reason}").format(path=path, reason=error.strerror or error)
+        ) from error
 
 
 def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claims: bool) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.platform.file_lock import FileLock
 from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import LogState, Snapshot, StoredPage
 from lanchat_server.core.ports import StoreError
@@ -19,7 +20,6 @@ from lanchat_server.store.asking import Asking
 from lanchat_server.store.claiming import Holding, Verdict, Watch
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
-from lanchat_server.store.lockfile import FileLock
 from lanchat_server.store.search import find
 from lanchat_server.store.transaction import Known, SqlTransaction
 from lanchat_server.store.url import Address

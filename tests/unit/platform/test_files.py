@@ -12,6 +12,7 @@ import pytest
 
 from lanchat.app import api
 from lanchat.core.ports import LocalStoreError
+from lanchat.platform.file_lock import FileLock
 from lanchat.platform.files import (
     Destination,
     close_to_others,
@@ -20,7 +21,6 @@ from lanchat.platform.files import (
     replace_file,
     writing,
 )
-from lanchat.store.file_lock import FileLock
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import Profile
 from lanchat_server.admin.run import AdminError, run_admin
@@ -30,7 +30,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.store import open_store
-from lanchat_server.store.lockfile import FileLock as DatabaseLock
+from lanchat_server.store.opening import lock_file
 from tests.support.fake_client import fake, line, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, devices and modes of POSIX")
@@ -164,11 +164,6 @@ class TestWhatAPersonNamed:
         assert os.listdir(tmp_path) == []
 
 
-def _lock(path: Path) -> None:
-    with FileLock(path):
-        pass
-
-
 class TestWhatIsPrivate:
     def test_replacing_a_link_leaves_its_target(self, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
@@ -188,8 +183,8 @@ class TestWhatIsPrivate:
     @pytest.mark.parametrize(
         ("make", "errors"),
         [
-            (_lock, OSError),
-            (lambda path: DatabaseLock(path), StoreError),
+            (FileLock, OSError),
+            (lock_file, StoreError),
             (lambda path: create_private(path, b"x"), OSError),
             (close_to_others, OSError),
         ],

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
-from lanchat.store.file_lock import FileLock
+from lanchat.store.file_lock import locked
 from lanchat.store.profile import KnownServer, Profile, StoredDevice, default_profile_directory
 from lanchat.store.settings import Settings
 from tests.support.child import Child
@@ -448,28 +448,7 @@ def test_processes_that_write_at_once_lose_nothing(profile: Profile) -> None:
 
 def test_a_lock_that_stays_taken_is_said(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    with FileLock(lock), pytest.raises(LocalStoreError, match="keeps"), FileLock(lock, timeout=0.05):
+    with locked(lock), pytest.raises(LocalStoreError, match="keeps"), locked(lock, timeout=0.05):
         pytest.fail("two holders")
-    with FileLock(lock, timeout=0.05):
-        pass
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from lanchat.store.file_lock import FileLock
-with FileLock(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_killed_holder_leaves_the_lock(tmp_path: Path) -> None:
-    lock = tmp_path / "lock"
-    child = Child([sys.executable, "-c", HOLDER, str(lock)], cwd=ROOT)
-    child.wait_for_line(lambda line: line == "held", 20, "the lock")
-    with pytest.raises(LocalStoreError), FileLock(lock, timeout=0.05):
-        pytest.fail("two holders")
-    child.kill()
-    with FileLock(lock, timeout=5):
+    with locked(lock, timeout=0.05):
         pass
