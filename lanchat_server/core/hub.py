@@ -14,6 +14,7 @@ from typing import Any
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import PresenceState
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import INLINE_BODY_MAX, NACK_MAX, SUBMIT_MAX
 from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
@@ -24,7 +25,6 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.limits.closed import Closed
-from lanchat_server.core.limits.token_bucket import TokenBucket
 from lanchat_server.core.model import RunKey
 from lanchat_server.core.relay.fetches import Fetches
 from lanchat_server.core.relay.heartbeat import Heartbeat

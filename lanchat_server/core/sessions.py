@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from lanchat.protocol.codes import PresenceState
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.limits.token_bucket import TokenBucket
 
 
 class Path(enum.Enum):

@@ -11,7 +11,7 @@ from random import Random
 from lanchat.core.config import ClientConfig
 from lanchat.core.rooms.repair import Repair
 from lanchat.protocol import wire
-from lanchat.protocol.datagram.token_bucket import Tokens
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.limits import NACK_MAX
 
 
@@ -26,7 +26,7 @@ class Gaps:
         self._cursor = cursor
         self._head = cursor
         self._times = Repair(config, random.random)
-        self._tokens = Tokens(config.nack_rate, config.nack_burst)
+        self._tokens = TokenBucket(config.nack_rate, config.nack_burst)
 
     def took(self, seqs: Sequence[int], head: int, now: float) -> None:
         """Records that came, and where the room stands, as far as the datagram said."""
@@ -42,7 +42,7 @@ class Gaps:
         """What to ask for now."""
         if not self._times.due(now):
             return None
-        if not self._tokens.take(now):
+        if self._tokens.take(now):
             self._times.postpone(now + self._tokens.wait(now))
             return None
         self._times.asked(now)

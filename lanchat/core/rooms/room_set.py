@@ -17,7 +17,7 @@ from lanchat.core.rooms.delivery import Told
 from lanchat.core.rooms.room import RoomContext, RoomReceiver
 from lanchat.core.session.requests import Answer
 from lanchat.protocol import wire
-from lanchat.protocol.datagram.token_bucket import Tokens
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 
@@ -47,7 +47,7 @@ class RoomSet:
         self._on_stored = on_stored
         self._on_cursor = on_cursor
         self._on_refused = on_refused
-        self._nacks = Tokens(config.nack_rate, config.nack_burst)
+        self._nacks = TokenBucket(config.nack_rate, config.nack_burst)
         self._rooms: dict[int, RoomReceiver] = {}
         self._wanted: dict[int, wire.Room] = {}
         self._dirty: dict[int, None] = {}

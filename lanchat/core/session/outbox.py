@@ -17,7 +17,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.core.events import MessageRefused, MessageStored, Output, Path
 from lanchat.core.ports import LocalStore, OutboxItem
 from lanchat.protocol.datagram.packer import SUBMIT_PAYLOAD_MAX, message_size
-from lanchat.protocol.datagram.token_bucket import Tokens
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.limits import SUBMIT_MAX, Limits
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.wire import NotTaken, Receipt, Submit
@@ -71,7 +71,7 @@ class Outbox:
     def set_limits(self, limits: Limits) -> None:
         """Keep to what the server announced."""
         self._limits = limits
-        self._tokens = Tokens(limits.message_rate, limits.message_burst)
+        self._tokens = TokenBucket(limits.message_rate, limits.message_burst)
 
     # --- In and out -----------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Outbox:
         for waiting in window:
             if waiting.due > now:
                 continue
-            if not self._tokens.take(now):
+            if self._tokens.take(now):
                 break
             waiting.tries += 1
             # Over TLS nothing is sent twice within two seconds, so that the second try says what the third does by UDP.

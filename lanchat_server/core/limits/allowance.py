@@ -3,6 +3,10 @@
 What is used is kept as one number, which lasts beyond a restart: the time at which all of it is free again, in
 microseconds UTC, as if each unit took its part of a day. A clock that is set forgives at most what was used: a time
 that lies further ahead than a day can reach was written while the clock was ahead.
+
+This is a token bucket (protocol/datagram/token_bucket.py) in another form, for what that class cannot do: one whole
+number of the wall clock that a database keeps, compares and drops, while a bucket is two floats of a steady clock,
+which begins anew with each process.
 """
 
 import enum

@@ -5,7 +5,7 @@ in the database (allowance.py).
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
-from lanchat_server.core.limits.token_bucket import TokenBucket
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 
 K = TypeVar("K")
 DAY = 24 * 3600.0

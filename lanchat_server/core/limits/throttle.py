@@ -25,8 +25,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.log.keys import sha256
-from lanchat_server.core.limits.token_bucket import TokenBucket
 
 # 2**20 × 5 s is far above every cap; a higher power gains nothing and would overflow in the end.
 _DOUBLINGS_MAX = 20

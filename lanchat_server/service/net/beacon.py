@@ -31,6 +31,7 @@ from lanchat.platform.interfaces import (
     serving,
 )
 from lanchat.protocol.datagram.beacon import DISCOVERY_GROUP, DISCOVERY_GROUP_IPV6, Advert, decode_probe, encode_answer
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 
 # A client sends a round after 0, 0.1, 0.3, 0.7 and 1.5 s: five answers a second serve one even when most get lost.
@@ -39,10 +40,10 @@ ANSWERS_PER_SECOND = 5
 # client's next round comes after 100 ms.
 SAME_ROUND = 0.05
 # All addresses together. Honest need: a thousand clients that start after a power cut, spread over a few seconds.
-# What a flood of forged probes can make the server send: 137 kB/s.
+# What a flood of forged probes can make the server send: 137 kB/s, after as much at once.
 ANSWERS_PER_SECOND_TOTAL = 1000
-# Addresses that are remembered. With the bound above an entry stays for a second at least (a second touches two of
-# the counted ones), so that forgetting the oldest never lets an address exceed its share. About 1 MiB.
+# Addresses that are remembered. With the bound above an entry stays for a second at least (a second sees what was
+# saved up and what comes in), so that forgetting the oldest never lets an address exceed its share. About 1 MiB.
 SOURCES_MAX = 2 * ANSWERS_PER_SECOND_TOTAL
 
 
@@ -52,12 +53,16 @@ class _Source(msgspec.Struct):
 
 
 class AnswerLimiter:
-    """Says whether a probe is answered. Times are handed in, seconds of one monotonic clock."""
+    """Says whether a probe is answered. Times are handed in, seconds of one monotonic clock.
+
+    For all addresses together a token bucket; for one address the moments of its answers within the last second: a
+    bucket would give its burst and its rate in one second, twice the share, to whoever's address is forged. A round's
+    copies are told by the last of these moments too.
+    """
 
     def __init__(self) -> None:
         self._sources: OrderedDict[str, _Source] = OrderedDict()
-        self._second = 0.0
-        self._answers = 0
+        self._total = TokenBucket(ANSWERS_PER_SECOND_TOTAL, ANSWERS_PER_SECOND_TOTAL)
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -68,20 +73,12 @@ class AnswerLimiter:
         recent = tuple(moment for moment in source.answers if now - moment < 1.0)
         if recent and token == source.token and now - recent[-1] < SAME_ROUND:
             return False
-        if len(recent) >= ANSWERS_PER_SECOND or not self._admit_in_all(now):
+        if len(recent) >= ANSWERS_PER_SECOND or self._total.take(now):
             return False
         self._sources[host] = _Source((*recent, now), token)
         self._sources.move_to_end(host)
         if len(self._sources) > SOURCES_MAX:
             self._sources.popitem(last=False)
-        return True
-
-    def _admit_in_all(self, now: float) -> bool:
-        if now - self._second >= 1.0:
-            self._second, self._answers = now, 0
-        if self._answers >= ANSWERS_PER_SECOND_TOTAL:
-            return False
-        self._answers += 1
         return True
 
 

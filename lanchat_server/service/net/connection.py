@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from lanchat.protocol.codes import Code
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.wire import (
@@ -29,7 +30,6 @@ from lanchat.protocol.wire import (
 )
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.first_account import is_own_computer
-from lanchat_server.core.limits.token_bucket import TokenBucket
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sessions import Path

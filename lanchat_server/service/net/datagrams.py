@@ -20,10 +20,10 @@ import msgspec
 from lanchat.platform import segmentation
 from lanchat.platform.interfaces import ignore_port_unreachable
 from lanchat.protocol.datagram import seal
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.wire import SessionKeys, decode_client_datagram_untrusted
-from lanchat_server.core.limits.token_bucket import TokenBucket
 from lanchat_server.service.net.connection import frame_budget
 
 # One turn of the event loop reads at most this many, so that a flood cannot starve everything else.

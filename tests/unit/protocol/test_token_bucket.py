@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat_server.core.limits.token_bucket import TokenBucket
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 
 
 def test_a_burst_then_the_rate() -> None:
