@@ -1,20 +1,11 @@
 """`lanchat` and `python -m lanchat`. Ctrl-C ends with 130 and without a traceback, from the first import to the last
 flush: outside the command itself the process just ends."""
 
-# The C part of `signal`: the module itself takes milliseconds to import, in which Ctrl-C would leave a traceback.
-import _signal as signal  # type: ignore[import-not-found]
-import os
 import sys
-from types import FrameType
 
-INTERRUPTED = 130
+from lanchat.platform.interrupts import INTERRUPTED, handle_interrupts, leave_at_once, raise_interrupt
 
-
-def _leave_at_once(number: int, frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)
-
-
-signal.signal(signal.SIGINT, _leave_at_once)
+handle_interrupts(leave_at_once)
 
 
 def main() -> int:
@@ -25,7 +16,7 @@ def main() -> int:
         hold_descriptors()
         from lanchat.cli.main import run
 
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        handle_interrupts(raise_interrupt)
         try:
             code = run(sys.argv[1:])
         except SystemExit as end:
@@ -34,7 +25,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        signal.signal(signal.SIGINT, _leave_at_once)
+        handle_interrupts(leave_at_once)
 
 
 if __name__ == "__main__":

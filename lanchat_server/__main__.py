@@ -1,21 +1,13 @@
 """`lanchat-server` and `python -m lanchat_server`. Ctrl-C ends with 130 and without a traceback; a server that runs
 ends in order, with 0."""
 
-# The C part of `signal`: the module itself takes milliseconds to import, in which Ctrl-C would leave a traceback.
-import _signal as signal  # type: ignore[import-not-found]
-import os
 import sys
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED = 130
+from lanchat.platform.interrupts import INTERRUPTED, handle_interrupts, leave_at_once
 
-
-def _leave_at_once(number: int, frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)
-
-
-signal.signal(signal.SIGINT, _leave_at_once)
+handle_interrupts(leave_at_once)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -32,7 +24,7 @@ def main() -> int:
         hold_descriptors()
         from lanchat_server.cli.main import run
 
-        signal.signal(signal.SIGINT, _interrupt)
+        handle_interrupts(_interrupt)
         try:
             code = run(sys.argv[1:])
         except SystemExit as end:
@@ -41,7 +33,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        signal.signal(signal.SIGINT, _leave_at_once)
+        handle_interrupts(leave_at_once)
 
 
 if __name__ == "__main__":

@@ -243,13 +243,19 @@ def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
     interface it was heard, and it is repeated.
     """
     if sys.platform == "linux":
-        engine = zeroconf.engine
-        for sock in filter(None, [engine._listen_socket, *engine._respond_sockets]):
+        for sock in _sockets(zeroconf):
             sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # also IPv6's, which hears both
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
             _discard_received(sock)
+
+
+def _sockets(zeroconf: Zeroconf) -> list[socket.socket]:
+    """The sockets of an instance that has not read anything yet. The library names them in public only later, when it
+    reads already (`engine.readers`)."""
+    engine = zeroconf.engine
+    return [sock for sock in (engine._listen_socket, *engine._respond_sockets) if sock is not None]
 
 
 def _discard_received(sock: socket.socket) -> None:

@@ -1,7 +1,6 @@
 """Argument parsing in the person's language, for both programs: argparse with our catalogue and one-line errors.
 
-argparse looks its texts up in the `gettext` domain of whoever uses it, through two names in its own module. They are
-replaced by ours here, once; the texts themselves are listed in `ARGPARSE` so that they reach our catalogue.
+The texts of argparse are listed in `ARGPARSE` so that they reach our catalogue.
 """
 
 import argparse
@@ -16,9 +15,6 @@ from typing import Any, NamedTuple, NoReturn
 from lanchat import __version__, i18n
 from lanchat.i18n import _
 from lanchat.terminal.exits import USAGE
-
-argparse._ = i18n._  # type: ignore[attr-defined]
-argparse.ngettext = i18n.ngettext  # type: ignore[attr-defined]
 
 
 def N_(text: str) -> str:
@@ -45,6 +41,17 @@ ARGPARSE = (
     N_("invalid choice: %(value)r (choose from %(choices)s)"),
     N_("unknown parser %(parser_name)r (choices: %(choices)s)"),
 )
+
+
+def _translate_argparse() -> None:
+    """From now on argparse looks its texts up in our catalogue. It does so through two undocumented names of its
+    module; by documented ways (`gettext.textdomain`) the language would be that of the environment, not the chosen one.
+    `tests/unit/cli/test_grammar.py` fails where a version of Python looks them up otherwise."""
+    argparse._ = i18n._  # type: ignore[attr-defined]
+    argparse.ngettext = i18n.ngettext  # type: ignore[attr-defined]
+
+
+_translate_argparse()
 
 
 class Parser(argparse.ArgumentParser):

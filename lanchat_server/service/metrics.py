@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lanchat_server.service.net.local_port import LocalPort, Visitor
 
 if TYPE_CHECKING:
-    from prometheus_client.metrics_core import CounterMetricFamily, Metric
+    from prometheus_client.core import CounterMetricFamily, Metric
 
 # Seconds: an SSD commits in 1 ms, a disk with barriers in 30, a database that hangs in more.
 COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -170,7 +170,7 @@ class _Collector:
         self._metrics = metrics
 
     def collect(self) -> Iterator["Metric"]:
-        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         metrics = self._metrics
         for name, text in _GAUGES.items():

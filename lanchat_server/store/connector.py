@@ -1,5 +1,9 @@
 """What is different here from the MySQL connector as it comes: how it writes values, that it does not ask twice, and
-that it reads all that has come at once."""
+that it reads all that has come at once.
+
+The last two need parts that it does not document: `_channel`, `_read_ahead` and `Broker` have them all, and
+`tests/unit/server/store/test_connector.py` fails where a version has changed them.
+"""
 
 import contextlib
 import ssl
@@ -18,7 +22,20 @@ class Connection(MySQLConnection):
 
     def is_connected(self) -> bool:
         """As far as is known. A statement on a broken connection fails by itself."""
-        return self._socket is not None
+        return _channel(self) is not None
+
+
+def _channel(connection: MySQLConnection) -> Any:
+    """What the connector sends and reads through, with the socket in `sock`; None when it is closed."""
+    return connection._socket
+
+
+def _read_ahead(connection: MySQLConnection) -> None:
+    """Has an open connection read all that has come at once. One that compresses takes packets apart as it comes."""
+    channel = _channel(connection)
+    channel.sock = ReadAhead(channel.sock)
+    if type(channel._netbroker) is NetworkBrokerPlain:
+        channel._netbroker = Broker()
 
 
 def clear_tls_errors() -> None:
@@ -115,8 +132,5 @@ def connect(arguments: dict[str, Any]) -> Connection:
         connection = Connection(**arguments)
     except UnicodeError as error:  # no resolver can be asked for such a name
         raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
-    channel: Any = connection._socket
-    channel.sock = ReadAhead(channel.sock)
-    if type(channel._netbroker) is NetworkBrokerPlain:
-        channel._netbroker = Broker()
+    _read_ahead(connection)
     return connection

@@ -109,29 +109,28 @@ def _execute(connection: Connection, statement: str, values: Sequence[Any], *, m
     try:
         cursor = _raw(connection).cursor()
         try:
-            _tell(connection.dispatch.before_cursor_execute, connection, cursor, statement, values, many)
+            _tell("before_cursor_execute", connection, cursor, statement, values, many)
             (cursor.executemany if many else cursor.execute)(statement, values)
         except BaseException:
             cursor.close()
             raise
     except dbapi.Error as error:
         raise _translated(statement, error, dbapi) from error
-    _tell(connection.dispatch.after_cursor_execute, connection, cursor, statement, values, many)
+    _tell("after_cursor_execute", connection, cursor, statement, values, many)
     return cursor, cursor.rowcount
 
 
 @contextmanager
 def _told(connection: Connection, cursor: Any, statement: str, values: Sequence[Any], *, many: bool) -> Iterator[None]:
     """Listeners hear of it, before and, when it went well, after."""
-    _tell(connection.dispatch.before_cursor_execute, connection, cursor, statement, values, many)
+    _tell("before_cursor_execute", connection, cursor, statement, values, many)
     yield
-    _tell(connection.dispatch.after_cursor_execute, connection, cursor, statement, values, many)
+    _tell("after_cursor_execute", connection, cursor, statement, values, many)
 
 
-def _tell(
-    listeners: Any, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool
-) -> None:
-    for tell in listeners:
+def _tell(event: str, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool) -> None:
+    """Calls who listens to this event of SQLAlchemy's; it has no documented call for it."""
+    for tell in getattr(connection.dispatch, event):
         tell(connection, cursor, statement, values, None, many)
 
 

@@ -19,7 +19,6 @@ import logging
 import socket
 import ssl
 import sys
-from asyncio.sslproto import SSLProtocol
 from collections import deque
 from collections.abc import Callable
 
@@ -31,6 +30,7 @@ from lanchat.transport.connecting import resume_soon
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.connection import LOGIN_TIMEOUT, Connection
 from lanchat_server.service.net.places import GREETING_HEAD, Places, greeting_size_untrusted
+from lanchat_server.service.net.tls_internals import shrink_read_buffers
 
 # Connections without a ClientHello: at 10,000 new ones a second an honest one has 50 ms for it. A descriptor each, and
 # what the kernel keeps of the octets that nobody reads (up to 128 KiB).
@@ -40,11 +40,6 @@ ACCEPT_MAX = 32
 HANDSHAKES_MAX = 4
 _SWEEP_INTERVAL = 1.0
 _PAUSE = 0.05
-
-# What asyncio reads into, for each TLS connection as long as it lives. Its 256 KiB are for few connections with much to
-# say; here are a thousand with little: one TLS record.
-READ_BUFFER = 16 * 1024
-SSLProtocol.max_size = READ_BUFFER
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +77,7 @@ class Acceptor:
         unauthenticated_max: int,
         count: Callable[[str], None],
     ) -> None:
+        shrink_read_buffers()
         self._loop = asyncio.get_running_loop()
         self._sockets = sockets
         self._context = context

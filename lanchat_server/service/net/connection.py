@@ -33,7 +33,7 @@ from lanchat_server.core.first_account import is_own_computer
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.net.outgoing import waiting_octets
+from lanchat_server.service.net.tls_internals import waiting_octets
 
 if TYPE_CHECKING:
     from lanchat_server.service.service import Service

@@ -5,7 +5,6 @@ much. Above half of the budget a session for which something waits gets no furth
 of it the sessions that have not read for longest end.
 """
 
-import asyncio
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -13,14 +12,6 @@ from typing import Generic, Protocol, TypeVar
 OUTGOING_MAX = 256 << 20
 # How often all connections for which something waits are looked at, in seconds.
 _LOOK = 0.05
-
-
-def waiting_octets(transport: asyncio.Transport) -> int:
-    """Octets that were handed to a transport and not to the kernel. What TLS has sealed waits in a transport below,
-    which asyncio's own figure for a TLS connection leaves out."""
-    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
-    sealed: int = below.get_write_buffer_size() if below is not None else 0
-    return transport.get_write_buffer_size() + sealed
 
 
 class Reader(Hashable, Protocol):

@@ -81,7 +81,7 @@ def _corner(radius: int, fill: str, ground: str, which: int) -> Image.Image:
 
 
 def _icon(name: str, size: int, colour: str) -> Image.Image:
-    from ttkbootstrap.style.icons import IconRenderer
+    from ttkbootstrap.style import IconRenderer
 
     image = IconRenderer.render(name, size, colour)  # type: ignore[no-untyped-call]
     assert isinstance(image, Image.Image)

@@ -1,10 +1,7 @@
 """Bounds of memory: what waits for clients, what waits for the writer, what is kept for repair, filled to the end."""
 
-import asyncio
 import itertools
-import ssl
 import tracemalloc
-from typing import Any
 
 import pytest
 
@@ -13,9 +10,7 @@ from lanchat.protocol.wire import Submit
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.net.outgoing import Outgoing, waiting_octets
-from tests.support.fake_log import key_of
-from tests.support.fake_server import server_context
+from lanchat_server.service.net.outgoing import Outgoing
 from tests.support.rig import Rig
 
 MIB = 1 << 20
@@ -68,35 +63,6 @@ def test_answers_wait_while_half_of_the_budget_is_used() -> None:
     assert outgoing.busy
     outgoing.note(client, 0)
     assert (outgoing.busy, outgoing.total) == (False, 0)
-
-
-def test_what_lies_below_tls_is_counted() -> None:
-    async def scenario() -> tuple[int, int]:
-        made: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        class Server(asyncio.Protocol):
-            def connection_made(self, transport: Any) -> None:
-                made.set_result(transport)
-
-        context, _fingerprint = server_context(key_of(40))
-        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0, ssl=context)
-        port = server.sockets[0].getsockname()[1]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
-        transport = await made
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
-        transport.write(bytes(32 * MIB))
-        await asyncio.sleep(0)
-        seen = waiting_octets(transport), transport.get_write_buffer_size()
-        transport.abort()
-        writer.transport.abort()
-        server.close()
-        return seen
-
-    waiting, told = asyncio.run(scenario())
-    # The kernel takes some of it.
-    assert waiting > 16 * MIB > told
 
 
 def test_the_queue_of_messages_is_bounded_in_octets() -> None:

@@ -1,8 +1,5 @@
 """Who gives way when all places are taken, and what is a TLS greeting."""
 
-import asyncio
-import ssl
-from asyncio import sslproto
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +9,6 @@ from hypothesis import strategies as st
 from lanchat.protocol.errors import ProtocolError
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.sessions import SessionTable
-from lanchat_server.service.net.acceptor import READ_BUFFER
 from lanchat_server.service.net.connection import frame_budget
 from lanchat_server.service.net.places import GREETING_HEAD, GREETING_MAX, Places, greeting_size_untrusted
 from tests.attacks.strangers import client_hello
@@ -121,16 +117,6 @@ def test_more_sessions_of_a_user_give_no_more_requests() -> None:
     table.remove(1)
     # Who comes back while another session is there gets no full bucket for it.
     assert table.add(4, 7, b"a").requests.take(0.0) > 0
-
-
-def test_a_connection_has_a_small_buffer_to_read_into() -> None:
-    async def look() -> int:
-        loop = asyncio.get_running_loop()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        protocol = sslproto.SSLProtocol(loop, asyncio.Protocol(), context, None, server_side=True)
-        return len(protocol.get_buffer(-1))
-
-    assert asyncio.run(look()) == READ_BUFFER
 
 
 def test_more_sessions_of_a_user_give_no_more_history() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mysql.connector.errors import InterfaceError, OperationalError
-from mysql.connector.network import NetworkBrokerPlain
+from mysql.connector.network import MySQLTCPSocket, NetworkBrokerPlain
 
-from lanchat_server.store.connector import Broker, ReadAhead
+from lanchat_server.store.connector import Broker, Connection, ReadAhead, _read_ahead
 
 
 class Wire:
@@ -92,3 +92,16 @@ def test_a_connection_that_stays_broken_is_lost() -> None:
     wire.errors = 9
     with pytest.raises(OperationalError):
         numbers(Broker(), ReadAhead(wire), 1)
+
+
+def test_the_connector_itself_reads_from_what_was_read_ahead() -> None:
+    connection, channel = Connection(), MySQLTCPSocket()
+    assert not connection.is_connected()
+    sent = packet(3, b"value") + packet(4, b"more")
+    channel.sock = wire = Wire(sent, [len(sent)])
+    connection._socket = channel
+    assert connection.is_connected()
+    _read_ahead(connection)
+    assert [bytes(channel.recv()[4:]) for _ in range(2)] == [b"value", b"more"]
+    assert type(channel._netbroker) is Broker
+    assert wire._turn == 1

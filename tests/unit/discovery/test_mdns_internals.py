@@ -1,0 +1,24 @@
+"""What is taken from the inside of python-zeroconf is still there and means the same."""
+
+import asyncio
+
+from zeroconf import IPVersion
+from zeroconf.asyncio import AsyncZeroconf
+
+from lanchat.discovery.mdns import _sockets
+
+
+def test_sockets_before_the_start_are_those_that_it_reads_and_sends_through() -> None:
+    async def scenario() -> tuple[set[int], set[int]]:
+        station = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+        try:
+            before = {sock.fileno() for sock in _sockets(station.zeroconf)}
+            await station.zeroconf.async_wait_for_start()
+            engine = station.zeroconf.engine
+            return before, {wrapped.sock.fileno() for wrapped in (*engine.readers, *engine.senders)}
+        finally:
+            await station.async_close()
+
+    before, used = asyncio.run(scenario())
+    assert before == used
+    assert before
