@@ -57,6 +57,8 @@ def code_text(code: int) -> str:
         Code.ROOM_ARCHIVED: _("The room is archived: it can be read, and nothing can be sent there"),
         Code.ROOM_DELETED: _("The room was deleted: nothing can be sent there any more"),
         Code.UNSUPPORTED_KIND: _("The server does not take messages of this kind"),
+        Code.BAD_HEADER: _("The server does not take messages of this kind"),
+        Code.AUTHOR_REVOKED: _("This device was shut out: log in again"),
         Code.DISK_FULL: _("The server's disk is nearly full, so that it stores nothing new: tell its administrator"),
         Code.LOG_FULL: _("The server stores as many messages as it is allowed to: tell its administrator"),
         Code.USER_QUOTA: _("You have written as much as this server stores for one person a day"),

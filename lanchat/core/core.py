@@ -540,8 +540,8 @@ class ClientCore:
             self._desk.send(Path.TLS, wire.Activity(state))
 
     def _on_decided(self, frame: wire.Decided) -> None:
-        for receipt in frame.receipts:
-            event = self._outbox.decided(receipt)
+        for receipt in [*frame.receipts, *map(self._outbox.refusal_of_unreadable, frame.unreadable)]:
+            event = self._outbox.decided(receipt) if receipt is not None else None
             if event is not None:
                 self._desk.tell(event)
 

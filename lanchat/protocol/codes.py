@@ -44,6 +44,8 @@ class Code(enum.IntEnum):
     TOO_MANY_CHANGES = 109
     ROOM_ARCHIVED = 110
     ROOM_DELETED = 111
+    BAD_HEADER = 112
+    AUTHOR_REVOKED = 113
 
     DISK_FULL = 200
     LOG_FULL = 201

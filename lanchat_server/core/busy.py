@@ -1,4 +1,5 @@
-"""What was handed in and not taken: collected over one turn, so that a session gets one `Busy` for all of it."""
+"""What was handed in and not taken: collected over one turn, so that a session gets one `Busy` for all of it, or as
+many as it takes to name all of it."""
 
 from typing import NamedTuple
 
@@ -7,18 +8,19 @@ import msgspec
 from lanchat.protocol.limits import NOT_TAKEN_MAX
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.wire import Busy, NotTaken
+from lanchat_server.core.model import RunKey
 
 
 class Answer(NamedTuple):
     """What is due to a session; `now` is when its last part was noted."""
 
     session: int
-    busy: Busy
+    frames: list[Busy]
     now: float
 
 
 class BusyAnswers:
-    """Bounded per session by what one `Busy` names; what is beyond that stays unnamed."""
+    """Bounded by what a session hands in within one turn: a range takes less than the messages in it."""
 
     def __init__(self) -> None:
         self._untaken: dict[tuple[int, int], _Untaken] = {}
@@ -33,7 +35,7 @@ class BusyAnswers:
     def take(self) -> list[Answer]:
         """One answer for each session and code of which something was noted since the last call."""
         untaken, self._untaken = self._untaken, {}
-        return [Answer(session, item.busy(), item.now) for (session, _), item in untaken.items()]
+        return [Answer(session, item.frames(), item.now) for (session, _), item in untaken.items()]
 
 
 class _Range(msgspec.Struct):
@@ -43,8 +45,8 @@ class _Range(msgspec.Struct):
     last: int
 
     def takes(self, key: MessageKey) -> bool:
-        """Whether this message is in it, or extends it."""
-        return key[:3] == self.first[:3] and self.first.n <= key.n <= self.last + 1
+        """Whether this message of the same run is in it, or extends it."""
+        return self.first.n <= key.n <= self.last + 1
 
 
 class _Untaken(msgspec.Struct):
@@ -52,16 +54,19 @@ class _Untaken(msgspec.Struct):
     wait: float = 0.0
     now: float = 0.0
     ranges: list[_Range] = []
+    # The latest range of each run: what follows in it extends it.
+    latest: dict[RunKey, _Range] = {}
 
     def add(self, key: MessageKey) -> None:
-        for known in self.ranges:
-            if known.takes(key):
-                known.last = max(known.last, key.n)
-                return
-        if len(self.ranges) < NOT_TAKEN_MAX:
-            self.ranges.append(_Range(key, key.n))
+        run = RunKey(key.room, key.device, key.run)
+        known = self.latest.get(run)
+        if known is not None and known.takes(key):
+            known.last = max(known.last, key.n)
+            return
+        self.latest[run] = _Range(key, key.n)
+        self.ranges.append(self.latest[run])
 
-    def busy(self) -> Busy:
-        return Busy(
-            max(1, round(self.wait * 1000)), [NotTaken(*item.first, item.last) for item in self.ranges], self.code
-        )
+    def frames(self) -> list[Busy]:
+        named = [NotTaken(*item.first, item.last) for item in self.ranges]
+        retry_ms = max(1, round(self.wait * 1000))
+        return [Busy(retry_ms, named[i : i + NOT_TAKEN_MAX], self.code) for i in range(0, len(named), NOT_TAKEN_MAX)]

@@ -17,7 +17,15 @@ from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import INLINE_BODY_MAX, NACK_MAX, SUBMIT_MAX
-from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
+from lanchat.protocol.log.keys import sha256
+from lanchat.protocol.log.messages import (
+    Header,
+    Kind,
+    Message,
+    SubmittedHeader,
+    decode_header_untrusted,
+    submitted_header_untrusted,
+)
 from lanchat.protocol.log.records import Head, Record
 from lanchat.protocol.wire import Receipt
 from lanchat_server.core.busy import BusyAnswers
@@ -167,17 +175,23 @@ class ServerCore:
                 self._activity(session, frame.state, now)
 
     def _submit(self, session: Session, messages: list[Message], now: float) -> None:
+        unreadable: list[bytes] = []
         for message in messages:
-            refused = self._admit(session, message, now)
+            try:
+                submitted = submitted_header_untrusted(message.header)
+            except ProtocolError:
+                unreadable.append(sha256(message.header))
+                continue
+            refused = self._admit(session, message, submitted, now)
             if refused is not None:
                 self.counters[refused] += 1
+        if unreadable:
+            self.counters["submit_malformed"] += len(unreadable)
+            self._outbox.send(session, decisions([], unreadable), now)
 
-    def _admit(self, session: Session, message: Message, now: float) -> str | None:
+    def _admit(self, session: Session, message: Message, submitted: SubmittedHeader, now: float) -> str | None:
         """Queue a message; the reason when it is not queued."""
-        try:
-            header: Header = decode_header_untrusted(message.header)
-        except ProtocolError:
-            return "submit_malformed"
+        header, fault = submitted
         own = header.device == session.device
         lack = self.closed.reason(session.user, now) if own else self.closed.for_everybody(now)
         if lack is not None and header.kind is not Kind.DELETE:
@@ -197,7 +211,7 @@ class ServerCore:
         session.messages.spend()
         self._total_rate.spend()
         # A deletion does not wait for those before it that wait for room.
-        self._intake.put(Submission(session.id, message, header, own=own, force=lack is not None))
+        self._intake.put(Submission(session.id, message, header, own=own, force=lack is not None, fault=fault))
         return None
 
     def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:
@@ -327,8 +341,7 @@ class ServerCore:
         for session_id, items in receipts.items():
             session = self.sessions.get(session_id)
             if session is not None:
-                frames = [wire.Decided(items[i : i + SUBMIT_MAX // 8]) for i in range(0, len(items), SUBMIT_MAX // 8)]
-                self._outbox.send(session, frames, now)
+                self._outbox.send(session, decisions(items, []), now)
 
     def _relay(self, outcome: Outcome, now: float) -> None:
         packed: dict[int, Packed] = {}
@@ -442,16 +455,23 @@ class ServerCore:
 
     def take_outputs(self) -> list[Output]:
         """What the shell must send or fetch, in order."""
-        for session_id, busy, now in self._busy.take():
+        for session_id, frames, now in self._busy.take():
             session = self.sessions.get(session_id)
             if session is not None:
-                self.counters["busy"] += 1
-                self._outbox.send(session, [busy], now)
+                self.counters["busy"] += len(frames)
+                self._outbox.send(session, frames, now)
         return self._outbox.take()
 
     def queue_lengths(self) -> dict[str, int]:
         """For status and metrics."""
         return {"submissions": len(self._intake), "held": self._intake.held, "repairs": len(self._fetches)}
+
+
+def decisions(receipts: list[Receipt], unreadable: list[bytes]) -> list[wire.Decided]:
+    """Frames that fit datagrams."""
+    step = SUBMIT_MAX // 8
+    parts = [wire.Decided(receipts[i : i + step]) for i in range(0, len(receipts), step)]
+    return parts + [wire.Decided([], unreadable[i : i + step]) for i in range(0, len(unreadable), step)]
 
 
 def _erased(records: Iterable[Record]) -> list[int]:

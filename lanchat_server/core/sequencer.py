@@ -21,7 +21,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol.codes import Code, Role
-from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.errors import ProtocolError, TooLong
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign_head
@@ -39,7 +39,8 @@ _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 class Submission(msgspec.Struct, eq=False):
     """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
-    enough. `genuine`: whether its author signed it, once that was looked at. `run` follows from the header."""
+    enough. `genuine`: whether its author signed it, once that was looked at. `fault`: why it can only be refused, its
+    header being malformed. `run` follows from the header."""
 
     session: int
     message: Message
@@ -47,6 +48,7 @@ class Submission(msgspec.Struct, eq=False):
     own: bool = True
     force: bool = False
     genuine: bool | None = None
+    fault: Code | None = None
     run: RunKey = RunKey(0, b"", 0)
 
     def __post_init__(self) -> None:
@@ -254,11 +256,15 @@ class _Draft:
     def _decide(self, submission: Submission, author: UserRow, octets: int, lack: Lack | None) -> bool:
         """False: it waits. With a `lack` it is a deletion, and nothing but what can be carried out is taken."""
         header, text = submission.header, ""
-        try:
-            text = body_text_untrusted(header.kind, submission.message.body)
-            code = self._check_rights(header, author)
-        except ProtocolError:
-            code = Code.BAD_TEXT
+        code = self._check_rights(header, author) or submission.fault
+        if code is None:
+            try:
+                text = body_text_untrusted(header.kind, submission.message.body)
+                code = self._check_target(header, author)
+            except TooLong:
+                code = Code.TOO_LARGE
+            except ProtocolError:
+                code = Code.BAD_TEXT
         if code is not None and lack is not None:
             self._wait(submission, author, lack)
             return False
@@ -272,7 +278,7 @@ class _Draft:
         if author.disabled:
             return Code.AUTHOR_DISABLED
         if self._directory.devices[header.device].revoked_ms:
-            return Code.DEVICE_REVOKED
+            return Code.AUTHOR_REVOKED
         member = self._directory.membership(header.room, author.id)
         if header.room not in self._heads or member is None:
             return Code.NOT_A_MEMBER
@@ -280,11 +286,14 @@ class _Draft:
             return Code.ROOM_ARCHIVED
         if header.kind not in _TAKEN_KINDS:
             return Code.UNSUPPORTED_KIND
-        return self._check_target(header, author, member.first_seq)
+        return None
 
-    def _check_target(self, header: Header, author: UserRow, first_seq: int) -> Code | None:
+    def _check_target(self, header: Header, author: UserRow) -> Code | None:
         if header.kind is Kind.TEXT and not header.ref:
             return None
+        member = self._directory.membership(header.room, author.id)
+        assert member is not None
+        first_seq = member.first_seq
         # A target below the author's first number counts as none: another answer would tell its kind.
         target = self._targets.get(header.room, {}).get(header.ref) if header.ref >= first_seq else None
         if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):

@@ -88,8 +88,6 @@ def test_tls_that_is_too_old_or_speaks_another_protocol(server: ServerProcess) -
         struct.pack(">I", 0),
         pack_frame(wire.Submit([])),
         pack_frame(wire.Ping(1)),
-        pack_frame(wire.Request(1, wire.ListUsers())),
-        pack_frame(wire.Request(1, wire.Subscribe([1]))),
         struct.pack(">I", 2000) + b"\x91" * 2000,
     ],
 )
@@ -97,6 +95,14 @@ def test_frames_that_nobody_may_send_before_login(server: ServerProcess, octets:
     with tls_connect(server.port) as sock:
         sock.sendall(octets)
         assert closed(sock)
+
+
+@pytest.mark.usefixtures("witness")
+@pytest.mark.parametrize("operation", [wire.ListUsers(), wire.Subscribe([1])])
+def test_an_operation_before_login_is_refused_and_the_connection_goes_on(server: ServerProcess, operation: Any) -> None:
+    with RawClient(server.port) as client:
+        assert client.request(operation).code == wire.Code.BAD_REQUEST
+        client.register(type(operation).__name__.lower())
 
 
 @pytest.mark.usefixtures("witness")

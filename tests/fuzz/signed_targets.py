@@ -77,6 +77,7 @@ _REAL = {(item.octets, item.signature) for item in _certificates()}
 def _message(octets: bytes) -> None:
     """Header, body and key of a message, as a server takes them apart."""
     header_octets, body, signature = _decode_message(octets)
+    _submitted(header_octets)
     header: Header = messages.decode_header_untrusted(header_octets)
     assert messages.decode_header_untrusted(encode(header)) == header
     letter.check_value(header, header_octets)
@@ -96,6 +97,16 @@ def _message(octets: bytes) -> None:
     public_key, log_id = (bytes.fromhex(seeds.vectors("messages")[name]) for name in ("public_key", "log_id"))
     check_author(public_key, log_id, header_octets, sha256(body), signature)
     assert (header_octets, body) in map(_said_in, _genuine_messages()), "a forged message was taken"
+
+
+def _submitted(octets: bytes) -> None:
+    """What a server makes of the header: whole, or refused under a name that stands in it."""
+    header, fault = messages.submitted_header_untrusted(octets)
+    elements = decoder(list[msgspec.Raw])(octets)
+    assert [decoder(type(part))(raw) for part, raw in zip(header.key, elements, strict=False)] == list(header.key)
+    if fault is None:
+        assert messages.decode_header_untrusted(octets) == header
+        assert len(octets) <= messages.HEADER_MAX
 
 
 _decode_message = decoder(tuple[bytes, bytes, bytes])

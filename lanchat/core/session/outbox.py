@@ -16,9 +16,11 @@ import msgspec
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import MessageRefused, MessageStored, Output, Path
 from lanchat.core.ports import LocalStore, OutboxItem
+from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.packer import SUBMIT_PAYLOAD_MAX, message_size
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.limits import SUBMIT_MAX, Limits
+from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.wire import NotTaken, Receipt, Submit
 
@@ -112,6 +114,14 @@ class Outbox:
         if len(self._stored) > self._config.stored_max:
             del self._stored[next(iter(self._stored))]
         return MessageStored(receipt.key, receipt.seq)
+
+    def refusal_of_unreadable(self, header_hash: bytes) -> Receipt | None:
+        """The decision about the message whose header has this SHA-256 and cannot be read; None when none waits."""
+        for run, entries in self._runs.items():
+            for n, waiting in entries.items():
+                if sha256(waiting.item.message.header) == header_hash:
+                    return Receipt(*run, n, 0, Code.BAD_HEADER)
+        return None
 
     def seen(self, key: MessageKey, seq: int) -> MessageStored | None:
         """Its record was stored here (which took it out of the store's outbox)."""

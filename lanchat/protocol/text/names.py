@@ -9,7 +9,7 @@ name. Which characters there are, and their normal forms, are those of Unicode 1
 
 import re
 
-from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.errors import ProtocolError, TooLong
 from lanchat.protocol.limits import (
     DISPLAY_NAME_MAX,
     EMAIL_MAX,
@@ -46,12 +46,17 @@ _USER_PUNCTUATION = frozenset("._-")
 
 
 def check_text(text: str, limit: int) -> None:
-    """Raise ProtocolError unless `text` has at most `limit` characters and no control or bidi-override character
+    """Raise ProtocolError, TooLong above `limit` characters, unless `text` has no control or bidi-override character
     other than newline and tab."""
     if len(text) > limit:
-        raise ProtocolError("text too long")
+        raise TooLong("text too long")
     if _FORBIDDEN_IN_TEXT.search(text):
         raise ProtocolError("control character in text")
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` can be seen: white space and characters that are drawn as nothing."""
+    return not _BLANK.sub("", IGNORED.sub("", text)).strip()
 
 
 def tidy_name(name: str, *, joiners: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from lanchat.protocol.text import emoji
 from lanchat.protocol.text.cleaning import clean_line, normal
+from lanchat.protocol.text.names import is_blank
 
 # Before the reaction that is taken back.
 BACK = "-"
@@ -15,4 +16,4 @@ def normal_reaction(text: str) -> str:
 
 def is_reaction(text: str) -> bool:
     """Whether the log takes it, with or without the "-" of one that is taken back: something in one line."""
-    return bool(text.removeprefix(BACK).strip()) and not any(char in text for char in "\n\t")
+    return not is_blank(text.removeprefix(BACK)) and not any(char in text for char in "\n\t")

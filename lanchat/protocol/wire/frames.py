@@ -133,9 +133,11 @@ class Receipt(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Decided(_Frame, frozen=True, tag=18):
-    """What became of messages that this session handed in. Sent after the commit, and again on every repeat."""
+    """What became of messages that this session handed in. Sent after the commit, and again on every repeat.
+    `unreadable`: SHA-256 of headers that do not name their message, which is refused as with BAD_HEADER."""
 
     receipts: Annotated[list[Receipt], msgspec.Meta(max_length=SUBMIT_MAX)]
+    unreadable: Annotated[list[Key32], msgspec.Meta(max_length=SUBMIT_MAX)] = []
 
 
 class Expect(_Frame, frozen=True, tag=19):
@@ -159,8 +161,8 @@ class NotTaken(msgspec.Struct, array_like=True, frozen=True):
 
 class Busy(_Frame, frozen=True, tag=20):
     """Over the rate, or the server cannot store now: try again after so many milliseconds. One for everything that was
-    not taken at a time; `not_taken` names it, as far as there is room. `code`: these wait for room, other messages need
-    not."""
+    not taken at a time, which `not_taken` names; where that is more than one frame has room for, more frames follow.
+    `code`: these wait for room, other messages need not."""
 
     retry_ms: U32
     not_taken: Annotated[list[NotTaken], msgspec.Meta(max_length=NOT_TAKEN_MAX)]

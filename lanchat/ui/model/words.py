@@ -52,7 +52,7 @@ def refusal(code: Code) -> str:
         Code.NOT_A_MEMBER: _("you are no longer a member of this room"),
         Code.BAD_SIGNATURE: _("its signature does not match; please write it again"),
         Code.UNKNOWN_DEVICE: _("the server does not know this computer; please log in again"),
-        Code.DEVICE_REVOKED: _("this computer's access was revoked"),
+        Code.AUTHOR_REVOKED: _("this computer's access was revoked"),
         Code.BAD_TEXT: _("it holds characters that are not allowed"),
         Code.TOO_LARGE: _("it is too long"),
         Code.NO_SUCH_TARGET: _("the message that it refers to is not there"),

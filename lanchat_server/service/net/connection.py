@@ -208,7 +208,9 @@ class Connection(asyncio.Protocol):
             self._service.core.receive(self.session, frame, Path.TLS, self.heard)
             return
         if self.user is None and not isinstance(frame.operation, BeforeLogin):
-            raise ProtocolError("request before login")
+            self._service.count("request_before_login")
+            self.send(pack_frame(Failure(frame.id, Code.BAD_REQUEST, "log in first")))
+            return
         wait = self._service.over_rate(self, frame.operation)
         if wait:
             self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests", round(wait * 1000))))

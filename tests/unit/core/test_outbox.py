@@ -15,6 +15,7 @@ from lanchat.protocol.datagram.packer import PAYLOAD_MAX, SUBMIT_PAYLOAD_MAX, me
 from lanchat.protocol.datagram.seal import OVERHEAD, Sealer
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX, FRAME_MAX_TO_SERVER, INLINE_BODY_MAX, SUBMIT_MAX, Limits
+from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
@@ -263,6 +264,17 @@ def test_a_refusal_is_final() -> None:
     client.sent.clear()
     client.run_for(5)
     assert submits(client) == []
+
+
+def test_a_header_that_the_server_cannot_read_is_refused_for_good() -> None:
+    client = live_wire()
+    deaf_server(client)
+    item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
+    client.pump()
+    client.to_client(Path.UDP, wire.Decided([], [b"?" * 32, sha256(item.message.header)]))
+    client.run_for(0.1)
+    assert client.of_kind(MessageRefused) == [MessageRefused(item.key, wire.Code.BAD_HEADER)]
+    assert client.core._store.outgoing() == []
 
 
 def test_a_repeated_decision_is_told_once() -> None:

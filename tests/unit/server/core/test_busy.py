@@ -79,7 +79,7 @@ def test_the_longest_wait_is_told() -> None:
     for wait in (0.1, 0.7, 0.2):
         answers.note(2, MessageKey(1, DEVICE, 5, 1), wait, 1.0)
     (answer,) = answers.take()
-    assert (answer.session, answer.busy.retry_ms) == (2, 700)
+    assert (answer.session, answer.frames[0].retry_ms) == (2, 700)
 
 
 @pytest.mark.parametrize(("numbers", "ranges"), [
@@ -93,7 +93,7 @@ def test_what_follows_one_another_is_one_range(numbers: list[int], ranges: list[
     for n in numbers:
         answers.note(2, MessageKey(1, DEVICE, 5, n), 0.1, 1.0)
     (answer,) = answers.take()
-    assert [(item.n, item.last) for item in answer.busy.not_taken] == ranges
+    assert [(item.n, item.last) for frame in answer.frames for item in frame.not_taken] == ranges
 
 
 def test_rooms_devices_and_runs_are_told_apart() -> None:
@@ -103,18 +103,33 @@ def test_rooms_devices_and_runs_are_told_apart() -> None:
     for key in keys:
         answers.note(2, key, 0.1, 1.0)
     (answer,) = answers.take()
-    assert answer.busy.not_taken == [wire.NotTaken(*key, key.n) for key in keys]
+    assert answer.frames[0].not_taken == [wire.NotTaken(*key, key.n) for key in keys]
 
 
 _HUGE = st.integers(1, 2**63 - 1)
 
 
 @given(st.lists(st.builds(MessageKey, _HUGE, st.just(DEVICE), _HUGE, _HUGE), min_size=1, max_size=100))
-def test_an_answer_is_bounded_and_fits_a_datagram(keys: list[MessageKey]) -> None:
+def test_an_answer_names_each_message_in_frames_that_fit_datagrams(keys: list[MessageKey]) -> None:
     answers = BusyAnswers()
     for key in keys:
         answers.note(2, key, 3600.0, 1.0)
     (answer,) = answers.take()
-    assert 1 <= len(answer.busy.not_taken) <= NOT_TAKEN_MAX
-    (datagram,) = pack_frames([answer.busy]).datagrams
-    assert len(datagram) + OVERHEAD <= DATAGRAM_MAX
+    named = [item for frame in answer.frames for item in frame.not_taken]
+    for room, device, run, n in keys:
+        assert any(
+            (item.room, item.device, item.run) == (room, device, run) and item.n <= n <= item.last for item in named
+        )
+    for frame in answer.frames:
+        assert 1 <= len(frame.not_taken) <= NOT_TAKEN_MAX
+    for datagram in pack_frames(answer.frames).datagrams:
+        assert len(datagram) + OVERHEAD <= DATAGRAM_MAX
+
+
+def test_a_session_that_hands_in_a_hundred_runs_is_told_of_each() -> None:
+    answers = BusyAnswers()
+    for run in range(100):
+        answers.note(2, MessageKey(1, DEVICE, run, 1), 0.1, 1.0)
+    (answer,) = answers.take()
+    assert [len(frame.not_taken) for frame in answer.frames] == [16] * 6 + [4]
+    assert [item.run for frame in answer.frames for item in frame.not_taken] == list(range(100))

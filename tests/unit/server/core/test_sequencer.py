@@ -171,7 +171,7 @@ def test_bad_texts_are_refused_for_good(rig: Rig) -> None:
         signature = key.sign(keys.MESSAGE_CONTEXT + LOG_ID + header + keys.sha256(body))
         return Message(header, body, signature)
 
-    bodies = [b"", b"  ", b"a\x00b", "\u202eevil".encode(), b"\xff\xfe", b"x" * 4001]
+    bodies = [b"", b"  ", b"a\x00b", "\u202eevil".encode(), b"\xff\xfe", "\u200b\u2060".encode(), b"a\rb"]
     outcome = commit(rig, *(signed(rig.authors[2].key, n, body) for n, body in enumerate(bodies, 1)))
     assert [decision.code for decision in decisions(outcome)] == [Code.BAD_TEXT] * len(bodies)
 
@@ -181,7 +181,7 @@ def test_disabled_accounts_and_revoked_devices_store_nothing(rig: Rig) -> None:
     with rig.store.transaction() as tx:
         tx.revoke_devices([author.device], 1)
     rig.start()
-    assert decisions(commit(rig, author.message("x"))) == [Decision(0, Code.DEVICE_REVOKED)]
+    assert decisions(commit(rig, author.message("x"))) == [Decision(0, Code.AUTHOR_REVOKED)]
     with rig.store.transaction() as tx:
         tx.update_user(3, disabled=True)
     rig.start()
