@@ -2,7 +2,8 @@
 
 Precedence, highest first: command line, environment (`LANCHAT_DATABASE`), TOML file, default. The file may hold every
 option of the command line under its own name (`data-dir` or `data_dir`), and the sections that stand in `SETTINGS`.
-A key that is not known, a value of another type or out of its range raises `ConfigError` that names file and key, so
+Types and ranges are those of the fields of `ServerConfig`, and msgspec holds each value to them. A key that is not
+known, a value of another type or out of its range raises `ConfigError` that names file and key, variable or option, so
 that a typing error never turns into a default without a word.
 """
 
@@ -13,11 +14,12 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import getaddresses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import quote, unquote
 
 import msgspec
 import platformdirs
+from msgspec import Meta
 
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text
@@ -32,17 +34,26 @@ from lanchat.protocol.text.names import clean_display_name, inert, tidy_name
 
 DATABASE_VARIABLE = "LANCHAT_DATABASE"
 DATABASE_SCHEMES = ("sqlite", "mysql", "mariadb")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+LogLevel = Literal["debug", "info", "warning", "error"]
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+MailSecurity = Literal["starttls", "tls", "plain"]
 # Stricter than RFC 5322: no quoting, no comments, no lists, so that one address is one recipient.
 MAIL_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+")
 # Characters of a sender with its name.
 _SENDER_MAX = 320
-SMTP_PORTS = {"starttls": 587, "tls": 465, "plain": 25}
+SMTP_PORTS: dict[MailSecurity, int] = {"starttls": 587, "tls": 465, "plain": 25}
 # RFC 9106 with the memory that a small office PC can spare; a file may raise the cost, never lower it.
 ARGON2_MEMORY_KIB = 19456
 ARGON2_TIME_COST = 2
 # Messages a second. One in a quarter of an hour: with less the time to wait would not fit `Busy.retry_ms`.
 _RATE_MIN = 0.001
+
+_AnyPort = Annotated[int, Meta(ge=0, le=65535)]
+_Port = Annotated[int, Meta(ge=1, le=65535)]
+_Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Octets = Annotated[int, Meta(ge=0, le=1 << 60)]
+_Rate = Annotated[float, Meta(ge=_RATE_MIN, le=MESSAGE_RATE_MAX)]
+_Small = Annotated[int, Meta(ge=1, le=64)]
 
 
 class ConfigError(Exception):
@@ -53,23 +64,23 @@ class Argon2(msgspec.Struct, frozen=True):
     """Cost of a password hash and how many are computed at the same time: `workers` ×
     `memory_kib` is what a flood of log-ins can take."""
 
-    memory_kib: int = ARGON2_MEMORY_KIB
-    time_cost: int = ARGON2_TIME_COST
-    parallelism: int = 1
-    workers: int = 2
+    memory_kib: Annotated[int, Meta(ge=ARGON2_MEMORY_KIB, le=4 << 20)] = ARGON2_MEMORY_KIB
+    time_cost: Annotated[int, Meta(ge=ARGON2_TIME_COST, le=100)] = ARGON2_TIME_COST
+    parallelism: _Small = 1
+    workers: _Small = 2
 
 
 class Smtp(Concealing, frozen=True):
-    """Where codes for forgotten passwords are handed in. `security`: starttls, tls or plain. No user: no log-in."""
+    """Where codes for forgotten passwords are handed in. No user: no log-in."""
 
     concealed = frozenset({"password"})
 
     host: str
-    port: int
+    port: _Port
     user: str
     password: str
     sender: str
-    security: str
+    security: MailSecurity
 
 
 class ServerConfig(Concealing, frozen=True):
@@ -84,56 +95,41 @@ class ServerConfig(Concealing, frozen=True):
     data_dir: Path
     database: str | None = None
     host: str = ""
-    port: int = DEFAULT_PORT
+    port: _AnyPort = DEFAULT_PORT
     public_host: str = ""
     discovery: bool = True
-    discovery_port: int = DISCOVERY_PORT
+    discovery_port: _Port = DISCOVERY_PORT
     json_output: bool = False
     json_logs: bool = False
-    log_level: str = "info"
+    log_level: LogLevel = "info"
     registration: Registration = Registration.OPEN
     argon2: Argon2 = Argon2()
-    message_rate: float = 10.0
-    message_burst: int = 30
-    total_rate: float = 500.0
-    sessions_per_user: int = 5
-    sessions_total: int = 1000
-    unauthenticated_max: int = 64
-    edits_per_message: int = Limits().edits_per_message
-    reactions_per_message: int = Limits().reactions_per_message
-    rooms_total: int = Limits().rooms_total
-    rooms_per_day: int = Limits().rooms_per_day
-    accounts_per_day: int = Limits().accounts_per_day
-    invites_per_day: int = Limits().invites_per_day
-    user_octets_per_day: int = Limits().user_octets_per_day
-    log_octets: int = Limits().log_octets
-    disk_reserve_mib: int = 256
+    message_rate: _Rate = 10.0
+    message_burst: _Count = 30
+    total_rate: _Rate = 500.0
+    sessions_per_user: _Count = 5
+    sessions_total: _Count = 1000
+    # Two rooms of so many connections, each of which takes a descriptor and up to 256 KiB.
+    unauthenticated_max: Annotated[int, Meta(ge=1, le=4096)] = 64
+    edits_per_message: _Count = Limits().edits_per_message
+    reactions_per_message: _Count = Limits().reactions_per_message
+    rooms_total: _Count = Limits().rooms_total
+    rooms_per_day: _Count = Limits().rooms_per_day
+    accounts_per_day: _Count = Limits().accounts_per_day
+    invites_per_day: _Count = Limits().invites_per_day
+    user_octets_per_day: _Octets = Limits().user_octets_per_day
+    log_octets: _Octets = Limits().log_octets
+    disk_reserve_mib: Annotated[int, Meta(ge=0, le=1 << 30)] = 256
     smtp: Smtp | None = None
-    metrics_port: int = 0
+    metrics_port: _AnyPort = 0
 
 
-# --- Readers: one value from TOML or the command line; raise ValueError with what was expected -----------------------
+# --- Readers: what a text means; raise ValueError with what was expected ---------------------------------------------
 
 
-def _secret(value: object) -> str:
-    """A text as it stands."""
-    if not isinstance(value, str):
-        raise ValueError(_("a text"))
-    return value
-
-
-def _text(value: object) -> str:
-    """A text in one line, without what was copied along."""
-    return clean_line(_secret(value))
-
-
-def _host(value: object) -> str:
-    return tidy_address(_secret(value))
-
-
-def _sender(value: object) -> str:
+def _sender(value: str) -> str:
     """What stands in From: an address, or a name and an address in angle brackets."""
-    text = _text(value)
+    text = clean_line(value)
     # `getaddresses` calls itself for each bracket.
     addresses = [address for _name, address in getaddresses([text])] if len(text) <= _SENDER_MAX else []
     if text and not (len(addresses) == 1 and MAIL_ADDRESS.fullmatch(addresses[0])):
@@ -141,59 +137,32 @@ def _sender(value: object) -> str:
     return text
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(_("true or false"))
-    return value
+def _registration(value: str) -> Registration:
+    try:
+        return Registration[value.upper()]
+    except KeyError:
+        raise ValueError(_expected(Registration)) from None
 
 
-def _integer(low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(_("a whole number from {low} to {high}").format(low=low, high=high))
-        return value
-
-    return read
-
-
-def _rate(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not _RATE_MIN <= value <= MESSAGE_RATE_MAX:
-        raise ValueError(_("a number from {low} to {high}").format(low=_RATE_MIN, high=f"{MESSAGE_RATE_MAX:.0f}"))
-    return float(value)
-
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or value.lower() not in choices:
-            raise ValueError(_("one of {choices}").format(choices=", ".join(choices)))
-        return value.lower()
-
-    return read
-
-
-def _registration(value: object) -> Registration:
-    return Registration[_choice("open", "invite", "closed")(value).upper()]
-
-
-def _path(value: object) -> Path:
-    if not isinstance(value, str) or not value:
-        raise ValueError(_("a path"))
+def _path(value: str) -> Path:
+    if not value:
+        raise ValueError(_expected(Path))
     return Path(value).expanduser()
 
 
-def server_name(value: object) -> str:
+def server_name(value: str) -> str:
     """A server's name as it may be announced; raises ValueError."""
     try:
-        return clean_display_name(tidy_name(_text(value)))
+        return clean_display_name(tidy_name(clean_line(value)))
     except TextError as error:
         raise ValueError(_("a name without {character}").format(character=character_name(error.char))) from None
     except ProtocolError:
         raise ValueError(_("a name of 1 to {limit} characters").format(limit=SERVER_NAME_MAX)) from None
 
 
-def database_url(value: object) -> str:
+def database_url(value: str) -> str:
     """A database URL of a kind that the server knows; raises ValueError. It never says the URL: a password is in it."""
-    url = _secret(value).strip("\ufeff\r\n")
+    url = value.strip("\ufeff\r\n")
     scheme, separator, rest = url.partition("://")
     if not separator or not rest or scheme not in DATABASE_SCHEMES:
         raise ValueError(_("a database URL such as mysql://user:password@host/name"))
@@ -211,83 +180,111 @@ def secrets_of(url: str | None) -> list[str]:
 
 # --- The settings of a file ------------------------------------------------------------------------------------------
 
-_PORT = _integer(0, 65535)
-_COUNT = _integer(1, 1_000_000)
-_OCTETS = _integer(0, 1 << 60)
-# Two rooms of so many connections, each of which takes a descriptor and up to 256 KiB.
-_STRANGERS = _integer(1, 4096)
-
-
-class Setting(NamedTuple):
-    """A key of the file, with the section before a dot, and the field that it sets (`smtp.host`: inside `smtp`)."""
-
-    key: str
-    field: str
-    read: Callable[[object], Any]
-
-
-SETTINGS = (
-    Setting("name", "name", server_name),
-    Setting("host", "host", _host),
-    Setting("port", "port", _PORT),
-    Setting("public_host", "public_host", _host),
-    Setting("database", "database", database_url),
-    Setting("data_dir", "data_dir", _path),
-    Setting("no_discovery", "discovery", lambda value: not _flag(value)),
-    Setting("discovery_port", "discovery_port", _integer(1, 65535)),
-    Setting("json", "json_output", _flag),
-    Setting("discovery.enabled", "discovery", _flag),
-    Setting("discovery.port", "discovery_port", _integer(1, 65535)),
-    Setting("registration.mode", "registration", _registration),
-    Setting("logging.json", "json_logs", _flag),
-    Setting("logging.level", "log_level", _choice(*LOG_LEVELS)),
-    Setting("metrics.port", "metrics_port", _PORT),
-    Setting("limits.message_rate", "message_rate", _rate),
-    Setting("limits.message_burst", "message_burst", _COUNT),
-    Setting("limits.total_rate", "total_rate", _rate),
-    Setting("limits.sessions_per_user", "sessions_per_user", _COUNT),
-    Setting("limits.sessions_total", "sessions_total", _COUNT),
-    Setting("limits.unauthenticated_max", "unauthenticated_max", _STRANGERS),
-    Setting("limits.edits_per_message", "edits_per_message", _COUNT),
-    Setting("limits.reactions_per_message", "reactions_per_message", _COUNT),
-    Setting("limits.rooms_total", "rooms_total", _COUNT),
-    Setting("limits.rooms_per_day", "rooms_per_day", _COUNT),
-    Setting("limits.accounts_per_day", "accounts_per_day", _COUNT),
-    Setting("limits.invites_per_day", "invites_per_day", _COUNT),
-    Setting("limits.user_octets_per_day", "user_octets_per_day", _OCTETS),
-    Setting("limits.log_octets", "log_octets", _OCTETS),
-    Setting("limits.disk_reserve_mib", "disk_reserve_mib", _integer(0, 1 << 30)),
-    Setting("passwords.memory_kib", "argon2.memory_kib", _integer(ARGON2_MEMORY_KIB, 4 << 20)),
-    Setting("passwords.time_cost", "argon2.time_cost", _integer(ARGON2_TIME_COST, 100)),
-    Setting("passwords.parallelism", "argon2.parallelism", _integer(1, 64)),
-    Setting("passwords.workers", "argon2.workers", _integer(1, 64)),
-    Setting("smtp.host", "smtp.host", _host),
-    Setting("smtp.port", "smtp.port", _integer(1, 65535)),
-    Setting("smtp.user", "smtp.user", _text),
-    Setting("smtp.password", "smtp.password", _secret),
-    Setting("smtp.sender", "smtp.sender", _sender),
-    Setting("smtp.security", "smtp.security", _choice(*SMTP_PORTS)),
+_LIMITS = (
+    "message_rate",
+    "message_burst",
+    "total_rate",
+    "sessions_per_user",
+    "sessions_total",
+    "unauthenticated_max",
+    "edits_per_message",
+    "reactions_per_message",
+    "rooms_total",
+    "rooms_per_day",
+    "accounts_per_day",
+    "invites_per_day",
+    "user_octets_per_day",
+    "log_octets",
+    "disk_reserve_mib",
 )
-_BY_KEY = {setting.key: setting for setting in SETTINGS}
-_SECTIONS = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
+# Key of the file, with the section before a dot, to the field that it sets (`smtp.host`: inside `smtp`).
+SETTINGS = {
+    **{name: name for name in ("name", "host", "port", "public_host", "database", "data_dir", "discovery_port")},
+    "no_discovery": "discovery",
+    "json": "json_output",
+    "discovery.enabled": "discovery",
+    "discovery.port": "discovery_port",
+    "registration.mode": "registration",
+    "logging.json": "json_logs",
+    "logging.level": "log_level",
+    "metrics.port": "metrics_port",
+    **{f"limits.{name}": name for name in _LIMITS},
+    **{f"passwords.{name}": f"argon2.{name}" for name in Argon2.__struct_fields__},
+    **{f"smtp.{name}": f"smtp.{name}" for name in Smtp.__struct_fields__},
+}
+_SECTIONS = {key.partition(".")[0] for key in SETTINGS if "." in key}
 # `discovery = false` reads as well as a section with one key.
 _SHORT = {"discovery": "discovery.enabled", "registration": "registration.mode"}
+
+# The type of each field.
+_TYPES: dict[str, Any] = {
+    prefix + field.name: field.type
+    for prefix, kind in (("", ServerConfig), ("argon2.", Argon2), ("smtp.", Smtp))
+    for field in msgspec.structs.fields(kind)
+}
+# What becomes of a text before it is held to the type.
+_READERS: dict[str, Callable[[str], object]] = {
+    "name": server_name,
+    "host": tidy_address,
+    "public_host": tidy_address,
+    "database": database_url,
+    "data_dir": _path,
+    "registration": _registration,
+    "log_level": str.lower,
+    "smtp.host": tidy_address,
+    "smtp.user": clean_line,
+    "smtp.sender": _sender,
+    "smtp.security": str.lower,
+}
+
+
+def _read(field: str, value: object) -> Any:
+    """The value of a field as it stands in a file or a variable. Raises ValueError with what was expected."""
+    reader = _READERS.get(field)
+    if reader is None:
+        return _typed(field, value)
+    if not isinstance(value, str):
+        raise ValueError(_expected(_TYPES[field]))
+    return _typed(field, reader(value))
+
+
+def _typed(field: str, value: object) -> Any:
+    """The value when the field can have it. Raises ValueError with what was expected."""
+    try:
+        return msgspec.convert(value, _TYPES[field])
+    except msgspec.ValidationError:
+        raise ValueError(_expected(_TYPES[field])) from None
+
+
+def _expected(kind: Any) -> str:
+    """The values of a field's type, as the end of "it must be"."""
+    if get_origin(kind) is Annotated:
+        number, meta = get_args(kind)
+        if number is int:
+            return _("a whole number from {low} to {high}").format(low=meta.ge, high=meta.le)
+        return _("a number from {low} to {high}").format(low=meta.ge, high=f"{meta.le:.0f}")
+    if get_origin(kind) is Literal or kind is Registration:
+        choices = get_args(kind) or ("open", "invite", "closed")
+        return _("one of {choices}").format(choices=", ".join(choices))
+    return {bool: _("true or false"), Path: _("a path")}.get(kind) or _("a text")
 
 
 def read_file(file: Path) -> dict[str, Any]:
     """The fields that a TOML file sets; relative paths in it are relative to the file. Raises ConfigError."""
     found: dict[str, Any] = {}
     for key, value in _flatten(_parse(file)):
-        setting = _BY_KEY.get(key)
-        if setting is None:
+        field = SETTINGS.get(key)
+        if field is None:
             raise ConfigError(_("{file}: there is no setting {key}").format(file=file, key=key))
         try:
-            read = setting.read(value)
+            read = _read(field, value)
         except ValueError as error:
             raise ConfigError(
                 _("{file}: {key} must be {expected}").format(file=file, key=key, expected=error)
             ) from None
-        found[setting.field] = file.absolute().parent / read if isinstance(read, Path) else read
+        if key == "no_discovery":
+            read = not read
+        found[field] = file.absolute().parent / read if isinstance(read, Path) else read
     return found
 
 
@@ -352,23 +349,28 @@ def load(
     """The configuration. `options`: fields of ServerConfig that the command line gave. Raises ConfigError."""
     given = read_file(file) if file else {}
     if url := environment.get(DATABASE_VARIABLE):
-        given["database"] = _environment_database(url)
-    given |= options
-    argon2 = Argon2(**_taken(given, "argon2."))
+        given["database"] = _from(DATABASE_VARIABLE, _read, "database", url)
+    for field, value in options.items():
+        given[field] = _from(_option(field), _typed, field, value)
+    argon2 = _taken(given, "argon2.")
     smtp = _smtp(_taken(given, "smtp."), file)
     given.setdefault("name", default_name())
     given.setdefault("data_dir", default_data_dir())
-    given["json_logs"] = given.get("json_logs", given.get("json_output", False))
-    return ServerConfig(**given, argon2=argon2, smtp=smtp)
+    given.setdefault("json_logs", given.get("json_output", False))
+    return msgspec.convert({**given, "argon2": argon2, "smtp": smtp}, ServerConfig)
 
 
-def _environment_database(url: str) -> str:
+def _from(variable: str, read: Callable[[str, object], Any], field: str, value: object) -> Any:
+    """A field's value from a variable of the environment or an option. Raises ConfigError that names it."""
     try:
-        return database_url(url)
+        return read(field, value)
     except ValueError as error:
-        raise ConfigError(
-            _("{variable} must be {expected}").format(variable=DATABASE_VARIABLE, expected=error)
-        ) from None
+        raise ConfigError(_("{variable} must be {expected}").format(variable=variable, expected=error)) from None
+
+
+def _option(field: str) -> str:
+    """The option of the command line that sets a field."""
+    return {"json_output": "--json", "discovery": "--no-discovery"}.get(field, f"--{field.replace('_', '-')}")
 
 
 def _taken(given: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -376,12 +378,12 @@ def _taken(given: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): given.pop(key) for key in list(given) if key.startswith(prefix)}
 
 
-def _smtp(values: dict[str, Any], file: Path | None) -> Smtp | None:
+def _smtp(values: dict[str, Any], file: Path | None) -> dict[str, Any] | None:
+    """The fields of `Smtp`, with defaults for those that a file may leave out. Raises ConfigError."""
     if not values:
         return None
     for name in ("host", "sender"):
         if not values.get(name):
             raise ConfigError(_("{file}: {key} is missing").format(file=file, key=f"smtp.{name}"))
     security = values.setdefault("security", "starttls")
-    values.setdefault("port", SMTP_PORTS[security])
-    return Smtp(**{name: values.get(name, "") for name in Smtp.__struct_fields__})
+    return {"port": SMTP_PORTS[security], "user": "", "password": "", **values}

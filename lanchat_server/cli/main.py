@@ -39,7 +39,7 @@ PROGRAM = "lanchat-server"
 # --- Grammar ----------------------------------------------------------------------------------------------------------
 
 
-def _reader(read: Callable[[object], Any]) -> Callable[[str], Any]:
+def _reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """A reader of the configuration for argparse. Its complaint does not repeat the value: a password may be in it."""
 
     def convert(text: str) -> Any:

@@ -3,7 +3,7 @@
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from cryptography import x509
@@ -28,25 +28,21 @@ from tests.support.planting import Change
 
 def number_out_of_range() -> list[Change]:
     """A number of the configuration may be out of its range."""
-    return [(config, "_BY_KEY", config._BY_KEY | {name: _read_by(name, int) for name in _numbers()})]
+    return [(config, "_TYPES", config._TYPES | dict.fromkeys(_numbers(), int))]
 
 
 def flag_as_number() -> list[Change]:
     """True and false count as numbers of the configuration."""
+    honest = config._typed
 
-    def reading(name: str) -> Any:
-        honest = config._BY_KEY[name].read
-        return lambda value: value if isinstance(value, bool) else honest(value)
+    def typed(field: str, value: object) -> Any:
+        return value if field in _numbers() and isinstance(value, bool) else honest(field, value)
 
-    return [(config, "_BY_KEY", config._BY_KEY | {name: _read_by(name, reading(name)) for name in _numbers()})]
+    return [(config, "_typed", typed)]
 
 
 def _numbers() -> list[str]:
-    return [name for name, setting in config._BY_KEY.items() if "_integer" in setting.read.__qualname__]
-
-
-def _read_by(name: str, read: Any) -> config.Setting:
-    return config._BY_KEY[name]._replace(read=read)
+    return [name for name, kind in config._TYPES.items() if get_args(kind)[:1] == (int,)]
 
 
 def config_too_deep() -> list[Change]:

@@ -1,6 +1,7 @@
 """The server's configuration: where each value comes from, which wins, and what is said about a wrong one."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,9 @@ security = "plain"
 
 
 @pytest.fixture(autouse=True)
-def english() -> None:
+def english() -> Iterator[None]:
+    set_language("en")
+    yield
     set_language("en")
 
 
@@ -100,7 +103,7 @@ def test_a_file_sets_every_setting(tmp_path: Path) -> None:
 def test_the_example_knows_every_setting(tmp_path: Path) -> None:
     # `no_discovery` and `discovery_port` are the command line's names for what [discovery] says.
     fields = set(read_file(written(tmp_path, EVERYTHING)))
-    assert fields == {setting.field for setting in SETTINGS}
+    assert fields == set(SETTINGS.values())
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -166,6 +169,14 @@ def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, 
         ("[passwords]\nmemory_kib = 1024", "passwords.memory_kib must be a whole number from 19456 to"),
         ('[logging]\nlevel = "loud"', "logging.level must be one of debug, info, warning, error"),
         ('registration = "maybe"', "registration.mode must be one of open, invite, closed"),
+        ("registration = 1", "registration.mode must be one of open, invite, closed"),
+        ("[logging]\nlevel = 1", "logging.level must be one of debug, info, warning, error"),
+        ("data_dir = 1", "data_dir must be a path"),
+        ("no_discovery = 0", "no_discovery must be true or false"),
+        ("[smtp]\nsecurity = 'ssl'", "smtp.security must be one of starttls, tls, plain"),
+        ("[smtp]\nport = 0", "smtp.port must be a whole number from 1 to 65535"),
+        ("[smtp]\npassword = 5", "smtp.password must be a text"),
+        ("[limits]\nlog_octets = -1", "limits.log_octets must be a whole number from 0 to 1152921504606846976"),
         ('database = "postgres://u:hush@h/d"', "database must be a database URL such as"),
         ('data_dir = ""', "data_dir must be a path"),
         ("name = ", "is not valid TOML"),
@@ -216,7 +227,7 @@ def test_the_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
     made_up = {"name", "data_dir", "database", "smtp"}
     assert {name for name in ServerConfig.__slots__ if getattr(config, name) != getattr(plain, name)} == made_up
     shown = set(read_file(written(tmp_path, example)))
-    assert shown == {setting.field for setting in SETTINGS}
+    assert shown == set(SETTINGS.values())
 
 
 def test_a_mail_sender_may_have_a_name(tmp_path: Path) -> None:
@@ -259,3 +270,37 @@ def test_a_wrong_variable_is_refused_by_its_name_and_without_its_value() -> None
 def test_what_is_printed_of_it_holds_no_password(tmp_path: Path) -> None:
     config = load({}, written(tmp_path, EVERYTHING), {})
     assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"port": 65536}, "--port must be a whole number from 0 to 65535"),
+        ({"port": "80"}, "--port must be a whole number from 0 to 65535"),
+        ({"discovery": 1}, "--no-discovery must be true or false"),
+        ({"data_dir": 5}, "--data-dir must be a path"),
+        ({"log_level": "loud"}, "--log-level must be one of debug, info, warning, error"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_its_name(options: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(options, None, {})
+    assert str(refused.value) == complaint
+
+
+def test_complaints_are_told_in_russian(tmp_path: Path) -> None:
+    set_language("ru")
+    file = written(tmp_path, "[limits]\nmessage_rate = 0")
+    with pytest.raises(ConfigError) as refused:
+        load({}, file, {})
+    assert str(refused.value) == f"{file}: limits.message_rate: ожидается число от 0.001 до 1000000"
+
+
+def test_every_type_of_a_setting_has_its_own_words(tmp_path: Path) -> None:
+    """A datum of no setting's type is refused for each of them, in one line that names what belongs there."""
+    for key in SETTINGS:
+        section, _dot, name = key.rpartition(".")
+        text = f"[{section}]\n{name} = 1979-05-27" if section else f"{name} = 1979-05-27"
+        with pytest.raises(ConfigError, match=rf"{re.escape(key)} must be [a-z]") as refused:
+            load({}, written(tmp_path, text), {})
+        assert "\n" not in str(refused.value)
