@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import tomli_w
 
 from lanchat.i18n import _
 from lanchat.platform.files import read_private, replace_file, set_aside
+from lanchat.protocol.codec import Positive
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import decode_text_untrusted
 from lanchat.store.file_lock import guarded
@@ -31,6 +33,15 @@ _SET_ASIDE = "set_aside"  # the table for values that cannot be used
 
 # Generous for choices, small enough to read at each start whatever somebody put there.
 _SETTINGS_MAX = 1 << 20
+
+
+def fits(value: object, kind: Any) -> bool:
+    """Whether msgspec takes a value for this type as it is."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 class Settings:
@@ -53,8 +64,8 @@ class Settings:
 
     def get(self, key: str, default: T) -> T:
         """The value when it has the type of `default`, else `default`."""
-        value = self._values.get(key)
-        return value if type(value) is type(default) else default
+        value = self._values.get(key, default)
+        return value if fits(value, type(default)) else default
 
     def set(self, key: str, value: Value) -> None:
         """Takes effect now, and in the file with `save`. A table is merged into the one that is there."""
@@ -92,25 +103,10 @@ class Settings:
         self._changed = {}
         self._removed = {}
 
-    @property
-    def language(self) -> str:
-        """A language code; empty: the system's."""
-        return self.get(LANGUAGE, "")
-
-    @property
-    def theme(self) -> str:
-        """light or dark; empty: the system's."""
-        return self.get(THEME, "")
-
-    @property
-    def geometry(self) -> str:
-        """Size and place of the window as Tk writes it; empty: not known."""
-        return self.get(GEOMETRY, "")
-
     def last_room(self, log_id: bytes) -> int:
         """The room that was open last on this server; 0: none."""
         room = self.get(LAST_ROOMS, dict[str, Any]()).get(log_id.hex(), 0)
-        return room if type(room) is int and room > 0 else 0
+        return room if fits(room, Positive) else 0
 
     def set_last_room(self, log_id: bytes, room: int) -> None:
         self.set(LAST_ROOMS, {log_id.hex(): room})

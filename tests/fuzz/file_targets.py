@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, TypedFile
-from lanchat.store.settings import Settings
+from lanchat.store.settings import GEOMETRY, LANGUAGE, THEME, Settings
 from lanchat_server import config
 from lanchat_server.admin.channel import AdminChannel, is_proof
 from lanchat_server.service.errors import StartError
@@ -56,13 +56,13 @@ def _settings(octets: bytes) -> None:
         file.write_bytes(octets)
         settings = Settings(file, here / "lock")
         assert bool(settings.notice) == bool(aside_names(file))
-        assert isinstance(settings.language + settings.theme + settings.geometry, str)
+        assert all(isinstance(settings.get(key, ""), str) for key in (LANGUAGE, THEME, GEOMETRY))
         assert settings.last_room(b"l" * 16) >= 0
         settings.set("theme", "dark")
         settings.set_last_room(b"l" * 16, 7)
         settings.save()
         again = Settings(file, here / "lock")
-        assert (again.notice, again.theme, again.last_room(b"l" * 16)) == ("", "dark", 7)
+        assert (again.notice, again.get(THEME, ""), again.last_room(b"l" * 16)) == ("", "dark", 7)
 
 
 _KINDS: tuple[type[msgspec.Struct], ...] = (ServersFile, DevicesFile)

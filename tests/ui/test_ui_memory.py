@@ -107,3 +107,53 @@ def test_what_another_window_mended_meanwhile_is_not_removed(folder: Path) -> No
     two.save()
     one.save()
     assert memory(folder).theme == "dark"
+
+
+def test_what_is_written_beside_an_open_window_is_held_to_its_type(folder: Path) -> None:
+    drafts = f"drafts_{LOG.hex()}_1"
+    window = memory(folder)
+    (folder / "settings.toml").write_text(
+        f'text_size = 999\nmaximised = 1\ngeometry = "wide"\ntheme = "pink"\nlanguage = 7\n'
+        f'[last_rooms]\n{LOG.hex()} = -3\n[{drafts}]\n1 = 5\nx = "no room"\n2 = "kept"\n',
+        encoding="utf-8",
+    )
+    window.keep_drafts(2, {1: "mine"})
+    window.save()  # reads what the others wrote
+    assert (window.text_size, window.maximised, window.geometry) == (0, False, "")
+    assert (window.theme, window.language, window.last_room()) == ("", "", 0)
+    assert window.drafts(1) == {2: "kept"}
+    assert window.drafts(2) == {1: "mine"}
+
+
+@pytest.mark.parametrize(
+    ("line", "usable"),
+    [
+        ('language = ""', True),
+        ('language = "ru"', True),
+        ('language = "RU"', False),
+        ("language = true", False),
+        ('theme = "dark"', True),
+        ('theme = ["dark"]', False),
+        ('geometry = "10x10+-3-4"', True),
+        ('geometry = "0x10"', False),
+        ("text_size = -2", True),
+        ("text_size = -3", False),
+        ("text_size = 1.0", False),
+        ("text_size = true", False),
+        ("maximised = false", True),
+        ("maximised = 0", False),
+        ("last_rooms = 3", False),
+        ("[last_rooms]\nx = 9223372036854775807", True),
+        ("[last_rooms]\nx = -1", False),
+        ("[last_rooms]\nx = true", False),
+        ('[drafts_a_1]\n9999999999999999999 = "text"', True),
+        ('[drafts_a_1]\n99999999999999999999 = "text"', False),
+        ('[drafts_a_1]\n"１" = "text"', False),
+        ("[drafts_a_1]\n1 = 2", False),
+        ("drafts_a_1 = 2", False),
+        ("anybody = [1979-05-27]", True),
+    ],
+)
+def test_what_cannot_be_used_is_set_aside(folder: Path, line: str, usable: bool) -> None:
+    (folder / "settings.toml").write_text(line, encoding="utf-8")
+    assert (memory(folder).notice == "") == usable

@@ -437,7 +437,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/ui/kit/fields/editor.py": "CHARACTERS_MAX",
         "lanchat/ui/kit/fields/entry_text.py": "PASTED_MAX",
         "lanchat/ui/kit/fonts.py": "_WORD_MAX",
-        "lanchat/ui/settings/memory.py": "_DRAFT_MAX _ROOM_MAX",
+        "lanchat/ui/settings/memory.py": "_DRAFT_MAX",
         "lanchat/ui/kit/fields/field.py": "_FIELD_OCTETS_MAX",
         "lanchat/ui/kit/keys/xlib.py": "_SELECTION_MAX",
         "lanchat_server/admin/run.py": "ANSWER_MAX PLACE_MAX ROWS_MAX",

@@ -3,18 +3,21 @@
 The profile may be in use by other processes; settings.py merges what each of them writes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from lanchat.app.api import Account
 from lanchat.i18n import LANGUAGES
+from lanchat.protocol.codec import U63
 from lanchat.protocol.codes import Role
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
-from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME
+from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME, T, fits
 from lanchat.ui.kit.fonts import SIZES
 from lanchat.ui.kit.theme import PALETTES
-from lanchat.ui.settings.place import parse
+from lanchat.ui.settings.place import GEOMETRY_PATTERN
 
 if TYPE_CHECKING:
     from lanchat.store.profile import Profile
@@ -27,25 +30,19 @@ _DRAFTS = "drafts_"
 _DRAFTS_MAX = 100
 _DRAFTS_OCTETS_MAX = 128 * 1024
 _DRAFT_MAX = 2 * BODY_CHARACTERS_MAX
-_ROOM_MAX = 1 << 63
+_Draft = Annotated[str, Meta(max_length=_DRAFT_MAX)]
+_DraftRoom = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
 
-
-def _is_room(value: object) -> bool:
-    return type(value) is int and 0 <= value < _ROOM_MAX
-
-
-def _is_draft(room: str, text: object) -> bool:
-    return room.isascii() and room.isdigit() and len(room) < 20 and isinstance(text, str) and len(text) <= _DRAFT_MAX
-
-
-# What a value must be like to be used.
-_USABLE: Mapping[str, Callable[[Any], bool]] = {
-    LANGUAGE: lambda value: value in ("", *LANGUAGES),
-    THEME: lambda value: value == "" or (isinstance(value, str) and value in PALETTES),
-    GEOMETRY: lambda value: value == "" or (isinstance(value, str) and parse(value) is not None),
-    _TEXT_SIZE: lambda value: type(value) is int and SIZES[0] <= value <= SIZES[-1],
-    _MAXIMISED: lambda value: type(value) is bool,
+# The types of the settings that are used here; of others any value is left alone.
+_TYPES: dict[str, Any] = {
+    LANGUAGE: Annotated[str, Meta(pattern=rf"^({'|'.join(('', *LANGUAGES))})\Z")],
+    THEME: Annotated[str, Meta(pattern=rf"^({'|'.join(('', *PALETTES))})\Z")],
+    GEOMETRY: Annotated[str, Meta(pattern=rf"^({GEOMETRY_PATTERN})?\Z")],
+    _TEXT_SIZE: Annotated[int, Meta(ge=SIZES[0], le=SIZES[-1])],
+    _MAXIMISED: bool,
 }
+# Of tables: the type of one entry with its name. Each is judged by itself.
+_ENTRIES: dict[str, Any] = {LAST_ROOMS: dict[str, U63], _DRAFTS: dict[_DraftRoom, _Draft]}
 
 
 class Memory:
@@ -55,6 +52,10 @@ class Memory:
         self._profile = profile
         self._settings = profile.settings
         self._changed = self._settings.set_aside(_is_usable)
+
+    def _get(self, key: str, default: T) -> T:
+        value = self._settings.get(key, default)
+        return value if fits(value, _TYPES[key]) else default
 
     def _set(self, key: str, value: str | int | dict[str, str]) -> None:
         if self._settings.get(key, type(value)()) != value:
@@ -68,7 +69,7 @@ class Memory:
 
     @property
     def language(self) -> str:
-        return self._settings.language
+        return self._get(LANGUAGE, "")
 
     @language.setter
     def language(self, code: str) -> None:
@@ -76,7 +77,7 @@ class Memory:
 
     @property
     def theme(self) -> str:
-        return self._settings.theme
+        return self._get(THEME, "")
 
     @theme.setter
     def theme(self, name: str) -> None:
@@ -84,7 +85,7 @@ class Memory:
 
     @property
     def geometry(self) -> str:
-        return self._settings.geometry
+        return self._get(GEOMETRY, "")
 
     @geometry.setter
     def geometry(self, value: str) -> None:
@@ -92,7 +93,7 @@ class Memory:
 
     @property
     def maximised(self) -> bool:
-        return self._settings.get(_MAXIMISED, False)
+        return self._get(_MAXIMISED, False)
 
     @maximised.setter
     def maximised(self, value: bool) -> None:
@@ -101,7 +102,7 @@ class Memory:
     @property
     def text_size(self) -> int:
         """Points more or less than usual."""
-        return self._settings.get(_TEXT_SIZE, 0)
+        return self._get(_TEXT_SIZE, 0)
 
     @text_size.setter
     def text_size(self, step: int) -> None:
@@ -130,7 +131,7 @@ class Memory:
     def drafts(self, user: int) -> dict[int, str]:
         """Texts that were not sent, by room."""
         kept = self._settings.get(self._drafts_key(user), dict[str, str]())
-        return {int(room): text for room, text in kept.items() if text}
+        return {int(room): text for room, text in kept.items() if text and fits({room: text}, _ENTRIES[_DRAFTS])}
 
     def keep_drafts(self, user: int, drafts: Mapping[int, str]) -> None:
         if not user:
@@ -160,8 +161,7 @@ def _newest(drafts: Mapping[int, str]) -> list[tuple[int, str]]:
 
 def _is_usable(key: str, value: object, entry: str | None) -> bool:
     """Whether a setting can be used, or one `entry` of a table of them. Settings of others can."""
-    if key != LAST_ROOMS and not key.startswith(_DRAFTS):
-        return entry is not None or key not in _USABLE or _USABLE[key](value)
+    entries = _ENTRIES.get(_DRAFTS if key.startswith(_DRAFTS) else key)
     if entry is None:
-        return isinstance(value, dict)
-    return _is_room(value) if key == LAST_ROOMS else _is_draft(entry, value)
+        return isinstance(value, dict) if entries else fits(value, _TYPES.get(key, Any))
+    return entries is None or fits({entry: value}, entries)

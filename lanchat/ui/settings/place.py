@@ -4,7 +4,10 @@ import re
 
 import msgspec
 
-_GEOMETRY = re.compile(r"(\d{1,6})x(\d{1,6})(?:([+-])(-?\d{1,6})([+-])(-?\d{1,6}))?", re.ASCII)
+# A place in Tk's notation; no size is 0.
+_SIZE = "((?!0+(?![0-9]))[0-9]{1,6})"
+GEOMETRY_PATTERN = f"{_SIZE}x{_SIZE}(?:([+-])(-?[0-9]{{1,6}})([+-])(-?[0-9]{{1,6}}))?"
+_GEOMETRY = re.compile(GEOMETRY_PATTERN)
 
 
 class Screen(msgspec.Struct, frozen=True):
@@ -43,7 +46,7 @@ class Place(msgspec.Struct, frozen=True):
 def parse(text: str) -> Place | None:
     """A place in Tk's notation; None when it is not one."""
     match = _GEOMETRY.fullmatch(text)
-    if not match or not int(match[1]) or not int(match[2]):
+    if not match:
         return None
     width, height = int(match[1]), int(match[2])
     if match[3] is None:
