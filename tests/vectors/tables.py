@@ -10,7 +10,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header
 from tests.support.marked import DOCS, replaced
-from tests.vectors.make import structs
+from tests.vectors.specimens import structs
 
 DOCUMENT = DOCS / "PROTOCOL.md"
 

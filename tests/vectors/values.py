@@ -1,9 +1,12 @@
-"""Values as they stand in the vectors: structures by field name, octets in hex, numbers of enumerations."""
+"""Values as they stand in the vectors: structures by field name, octets in hex, numbers of enumerations, numbers of
+more than 53 bits as texts: many readers of JSON corrupt them."""
 
 import enum
 from typing import Any
 
 import msgspec
+
+SAFE_MAX = 2**53 - 1
 
 
 def plain(value: Any) -> Any:
@@ -21,4 +24,6 @@ def plain(value: Any) -> Any:
             return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
             return [plain(item) for item in value]
+        case int() if abs(value) > SAFE_MAX:
+            return str(value)
     return value

@@ -1,0 +1,192 @@
+"""What the vectors say is refused is refused here, and what is like it is taken."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from lanchat.protocol import wire
+from lanchat.protocol.datagram.beacon import Advert, decode_answer, decode_probe
+from lanchat.protocol.datagram.replay import ReplayWindow
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.messages import Kind, body_text_untrusted
+from lanchat.protocol.log.records import chain_hash, check_head
+from lanchat.protocol.text.names import check_password, clean_room_name, clean_user_name
+from tests.unit.protocol.test_vectors import octets, vectors
+from tests.vectors import exchange
+from tests.vectors.refused import SMALL_ORDER
+
+SIGNATURES = vectors("signatures")
+
+
+def named(entry: dict[str, Any]) -> str:
+    return str(entry.get("why", ""))
+
+
+def test_the_good_signature_holds() -> None:
+    good = SIGNATURES["good"]
+    keys.check_signature(octets(good["key"]), octets(good["signature"]), octets(SIGNATURES["text"]))
+
+
+@pytest.mark.parametrize("entry", SIGNATURES["bad"], ids=named)
+def test_a_bad_signature_is_refused(entry: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        keys.check_signature(octets(entry["key"]), octets(entry["signature"]), octets(SIGNATURES["text"]))
+
+
+def test_the_keys_of_small_order_fit_many_texts_for_a_lax_reader() -> None:
+    def takes(key: bytes) -> bool:
+        return any(lax_takes(key, bytes([number])) for number in range(64))
+
+    assert all(map(takes, SMALL_ORDER[:8]))
+
+
+def lax_takes(key: bytes, text: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(octets(SIGNATURES["bad"][-1]["signature"]), text)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("entry", vectors("frames")["cases"], ids=named)
+def test_frames(entry: dict[str, Any]) -> None:
+    if entry["same_as"] is None:
+        with pytest.raises(ProtocolError):
+            wire.decode_from_client_untrusted(octets(entry["octets"]))
+        return
+    same = wire.decode_from_client_untrusted(octets(entry["same_as"]))
+    assert wire.decode_from_client_untrusted(octets(entry["octets"])) == same
+
+
+def hashes_of(page: wire.Page, found: Any) -> list[bytes]:
+    """The chain hashes of a forward page above the cursor; raises ProtocolError for one that is not of the log."""
+    log_id, room = octets(found["log_id"]), found["room"]
+    before, seq = octets(found["cursor"]["hash"]), found["cursor"]["seq"]
+    hashes = []
+    if page.before_hash != before:
+        raise ProtocolError("another beginning")
+    for record in page.records:
+        seq += 1
+        if record.seq != seq:
+            raise ProtocolError("hole")
+        before = chain_hash(log_id, room, before, record)
+        hashes.append(before)
+    check_head(octets(found["log_key"]), log_id, page.head)
+    if (page.head.epoch, page.head.seq, page.head.hash) != (found["epoch"], seq, before):
+        raise ProtocolError("not covered by the head")
+    return hashes
+
+
+def page_of(entry: dict[str, Any]) -> wire.Page:
+    page = wire.decode_from_server_untrusted(octets(entry["octets"])).result
+    assert isinstance(page, wire.Page)
+    return page
+
+
+def test_a_page_of_several_records() -> None:
+    found = vectors("pages")
+    page = page_of(found["good"])
+    assert [chain.hex() for chain in hashes_of(page, found)] == found["good"]["hashes"]
+    assert [record.body is None for record in page.records] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("entry", vectors("pages")["bad"], ids=named)
+def test_a_page_that_is_not_of_the_log(entry: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        hashes_of(page_of(entry), vectors("pages"))
+
+
+def test_discovery() -> None:
+    found = vectors("discovery")
+    assert decode_probe(octets(found["probe"])) == octets(found["token"])
+    fields = found["answer_fields"]
+    advert = Advert(octets(fields["log_id"]), fields["fingerprint"], fields["port"], fields["name"])
+    assert decode_answer(octets(found["answer"])) == (octets(found["token"]), advert)
+
+
+@pytest.mark.parametrize("entry", vectors("discovery")["bad_probes"], ids=named)
+def test_a_bad_probe(entry: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        decode_probe(octets(entry["octets"]))
+
+
+@pytest.mark.parametrize("entry", vectors("discovery")["bad_answers"], ids=named)
+def test_a_bad_answer(entry: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        decode_answer(octets(entry["octets"]))
+
+
+def test_the_replay_window() -> None:
+    window = ReplayWindow()
+    steps = vectors("replay")["steps"]
+    assert [window.accept(step["counter"]) for step in steps] == [step["taken"] for step in steps]
+
+
+@pytest.mark.parametrize("entry", vectors("texts")["bodies"])
+def test_bodies(entry: dict[str, Any]) -> None:
+    body = octets(entry["octets"]) * entry["times"]
+    if entry["valid"]:
+        assert body_text_untrusted(Kind(entry["kind"]), body).encode() == body
+    else:
+        with pytest.raises(ProtocolError):
+            body_text_untrusted(Kind(entry["kind"]), body)
+
+
+CHECKS: dict[str, Callable[[str], Any]] = {
+    "user": clean_user_name,
+    "room": clean_room_name,
+    "password": check_password,
+}
+
+
+@pytest.mark.parametrize("what", CHECKS)
+def test_names(what: str) -> None:
+    found = vectors("texts")["names"][what]
+    for name in found["valid"]:
+        CHECKS[what](name)
+    for name in found["invalid"]:
+        with pytest.raises(ProtocolError):
+            CHECKS[what](name)
+
+
+def test_the_exchange_is_what_the_server_answers_now() -> None:
+    """The client's octets of the file, handed to the real server with the same random octets and a clock that stands
+    still."""
+    steps = exchange.read(vectors("exchange"))
+    assert asyncio.run(exchange.replay(steps)) == [
+        step._replace(payload=b"") if is_pong(step) else step for step in steps
+    ]
+
+
+def test_another_message_is_another_exchange() -> None:
+    steps = exchange.read(vectors("exchange"))
+    broken = [step._replace(octets=step.octets[:-1] + b"?") if is_submit(step) else step for step in steps]
+    answers = asyncio.run(exchange.replay(broken[:8]))
+    assert answers[7] != steps[7]
+
+
+def is_submit(step: exchange.Step) -> bool:
+    return step.way == exchange.TLS and step.octets[4:6] == b"\x92\x01"
+
+
+def test_numbers_that_json_readers_corrupt_are_texts() -> None:
+    from tests.vectors.values import plain
+
+    assert plain([2**53 - 1, 2**53, -(2**53), True]) == [2**53 - 1, str(2**53), str(-(2**53)), True]
+
+
+def test_no_vector_has_a_number_above_53_bits() -> None:
+    from tests.vectors import make
+
+    def numbers(value: Any) -> list[int]:
+        if isinstance(value, dict | list):
+            return [found for item in (value.values() if isinstance(value, dict) else value) for found in numbers(item)]
+        return [value] if isinstance(value, int) else []
+
+    for name in make.VECTORS:
+        assert all(abs(number) < 2**53 for number in numbers(vectors(name)))
