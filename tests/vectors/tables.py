@@ -1,15 +1,20 @@
-"""Writes the tables of frames and codes into docs/PROTOCOL.md, from the types: `python -m tests.vectors.tables`."""
+"""Writes the tables of docs/PROTOCOL.md from the code: `python -m tests.vectors.tables`."""
 
 import enum
+import json
+import textwrap
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from lanchat.protocol import wire
+from lanchat.protocol.codec import decoder
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header
 from tests.support.marked import DOCS, replaced
+from tests.vectors import exchange, fates, limits
+from tests.vectors.make import FOLDER
 from tests.vectors.specimens import structs
 
 DOCUMENT = DOCS / "PROTOCOL.md"
@@ -23,7 +28,52 @@ _ENUMS = (wire.RoomKind, wire.HistoryPolicy, wire.Role, wire.PresenceState, wire
 
 def filled(text: str) -> str:
     """The document with its marked places written anew; raises ValueError when a mark is not there."""
-    return replaced(replaced(text, "frames", _frames()), "codes", _codes())
+    parts = {
+        "frames": _frames,
+        "codes": _codes,
+        "fates": fates.fates_table,
+        "gaps": fates.gaps_table,
+        "targets": fates.targets_table,
+        "fixed limits": lambda: limits.table(limits.FIXED, "above it"),
+        "announced limits": lambda: limits.table(limits.ANNOUNCED, "above it"),
+        "server limits": lambda: limits.table(limits.SERVER, "above it"),
+        "reference client": lambda: limits.table(limits.REFERENCE, "because of"),
+        "exchange": _exchange,
+    }
+    for name, write in parts.items():
+        text = replaced(text, name, write())
+    return text
+
+
+def _exchange() -> str:
+    """The steps of the exchange's vectors."""
+    found = json.loads((FOLDER / "exchange.json").read_text(encoding="utf-8"))
+    lines = []
+    for step in found["steps"]:
+        other = exchange.TO_CLIENT if step["sender"] == exchange.TO_SERVER else exchange.TO_SERVER
+        name = "sealed " + _in_datagram(step["payload"]) if step["way"] == exchange.UDP else _step_name(step)
+        lines.append(f"{step['sender']} → {other}, {step['way']}: {name}")
+        lines += [f"    {line}" for line in textwrap.wrap(step["octets"], 2 * _OCTETS_A_LINE)]
+        if step["way"] == exchange.UDP:
+            lines.append(f"  payload {step['payload']}")
+    return "\n".join(["```", *lines, "```"])
+
+
+_OCTETS_A_LINE = 50
+
+
+def _step_name(step: dict[str, Any]) -> str:
+    inside = step["fields"].get("operation") or step["fields"].get("result")
+    if inside is None:
+        return f"{step['name']}"
+    union = wire.Operation if step["name"] == "Request" else wire.Result
+    name = next(kind.__name__ for kind in structs(union) if kind.__struct_config__.tag == inside["tag"])
+    return f"{step['name']}({step['fields']['id']}, {name})"
+
+
+def _in_datagram(payload: str) -> str:
+    (frame,) = decoder(list[wire.Ping | wire.Pong])(bytes.fromhex(payload))
+    return type(frame).__name__
 
 
 def _frames() -> str:

@@ -158,9 +158,8 @@ def test_the_exchange_is_what_the_server_answers_now() -> None:
     """The client's octets of the file, handed to the real server with the same random octets and a clock that stands
     still."""
     steps = exchange.read(vectors("exchange"))
-    assert asyncio.run(exchange.replay(steps)) == [
-        step._replace(payload=b"") if is_pong(step) else step for step in steps
-    ]
+    replayed = asyncio.run(exchange.replay(steps))
+    assert [step.octets for step in replayed] == [step.octets for step in steps]
 
 
 def test_another_message_is_another_exchange() -> None:
