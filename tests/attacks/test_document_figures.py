@@ -26,11 +26,13 @@ from lanchat_server.admin import channel
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.throttle import ThrottleConfig
 from lanchat_server.service import service
 from lanchat_server.service.net import acceptor, connection, datagrams, descriptors, local_port, outgoing
 from lanchat_server.service.net import beacon as probes
 from lanchat_server.service.requests import acting
+from lanchat_server.service.upkeep import housekeeping
 
 DOCS = Path(__file__).parents[2] / "docs"
 CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()
@@ -128,48 +130,49 @@ PHRASES = {
         f"valid for up to {certificates.CERTIFICATE_LIFETIME / 3600:g} h",
         f"good for up to {accounts.ROOM_KEY_LIFETIME / 3600:g} h",
     ],
+    # The tables of limits are compared by tests/unit/protocol/test_vectors.py.
     "PROTOCOL.md": [
         f"At most {limits.FRAME_MAX_UNAUTHENTICATED:,} octets before log-in; after it "
         f"{kib(limits.FRAME_MAX_TO_SERVER)} KiB to the server, {mib(limits.FRAME_MAX)} MiB to the client",
         f"at most {limits.DATAGRAM_FRAMES_MAX} live frames, the datagram at most {limits.DATAGRAM_MAX:,} octets",
-        f"at most {limits.BODY_CHARACTERS_MAX:,} characters and {kib(limits.BODY_OCTETS_MAX)} KiB",
+        f"at most {limits.BODY_CHARACTERS_MAX:,} characters (code points) and {kib(limits.BODY_OCTETS_MAX)} KiB",
         f"A reaction is at most {limits.REACTION_CHARACTERS_MAX} characters",
-        f"(window of {replay.WINDOW:,})",
+        f"at most {limits.USER_NAME_MAX} characters; a password at least {limits.PASSWORD_MIN_CHARACTERS} characters "
+        f"and at most {limits.PASSWORD_OCTETS_MAX} octets",
+        f"{connection.REQUESTS_MAX} may wait, and {kib(connection.REQUESTS_OCTETS_MAX)} KiB of them",
+        f"(replay window of {replay.WINDOW:,}; `replay.json`)",
         f"opened within the last {CORE.udp_fresh:g} s",
-        f"(at {listed(CLIENT.ping_times)} s)",
-        f"sent nothing for {CLIENT.keep_alive:g} s or heard nothing there for {CLIENT.udp_silence:g} s",
-        f"tried again after {CLIENT.udp_retry_first:g} s, doubling to {CLIENT.udp_retry_longest:g}",
+        f"nothing sent for {CLIENT.keep_alive:g} s, or nothing heard by UDP for {CLIENT.udp_silence:g} s",
+        f"try again after {CLIENT.udp_retry_first:g} s, doubling to {CLIENT.udp_retry_longest:g}",
         f"the old ones open for {seal.OLD_KEY_GRACE:g} s more",
         f"U(0, {CLIENT.reconnect_first:g} s)",
         f"at most {CLIENT.reconnect_early:g} s in the first minute and {CLIENT.reconnect_longest:g} s from then on",
         f"at the last address for {dial.SILENT_AFTER:g} s",
         f"doubles from {dial.SEARCH_FIRST:g} s to {dial.SEARCH_LONGEST:g}",
-        f"Bodies above {limits.INLINE_BODY_MAX} octets always go over TLS",
-        f"again after {ms(CLIENT.retry_first)} ms, doubling to {CLIENT.retry_longest:g} s",
-        f"holds up to {CORE.hold_per_run} later messages of this run for {CORE.hold_time:g} s",
-        f"more than {limits.NOT_TAKEN_MAX} ranges are not named",
+        f"bodies above {limits.INLINE_BODY_MAX} octets over TLS",
+        f"after {ms(CLIENT.retry_first)} ms, doubling to {CLIENT.retry_longest:g} s",
+        f"at most every {ms(CORE.expect_interval)} ms for a run",
+        f"Up to {CORE.hold_per_run} later messages of a run are kept",
+        f"more than {limits.NOT_TAKEN_MAX} ranges are to be named",
+        f"after {CLIENT.room_longest / 60:g} minutes at the latest",
+        f"counts as {usage.RECORD_OCTETS} octets, its header and twice its body; a refusal as {usage.REJECTION_OCTETS}",
         f"a buffer of at most {limits.REORDER_MAX} records",
-        f"wait {ms(CLIENT.gap_wait)} ms + U(0, {ms(CLIENT.gap_jitter)} ms), then `Nack(room, numbers)` with at most "
-        f"{limits.NACK_MAX} numbers; after {ms(CLIENT.nack_first)} ms again, at distances growing by "
-        f"{CLIENT.nack_growth:g} to {CLIENT.nack_longest:g} s",
-        f"More than {limits.NACK_MAX} missing, nothing for {CLIENT.pull_after:g} s",
-        f"not here after {CLIENT.page_patience:g} s keeps no NACK back",
-        f"answers at most {CORE.nack_rate:g} NACKs a second per session",
+        f"with at most {limits.NACK_MAX} numbers",
+        f"at most {CORE.nack_rate:g} NACKs a second per session",
         f"sends `Heads` at {listed(CORE.head_steps)} s, then every {CORE.heartbeat:g} s",
-        f"hears nothing for {CLIENT.silence_ping:g} s sends `Ping` over TLS, and {CLIENT.silence_short:g} s later by "
-        f"UDP; nothing for {CLIENT.silence_max:g} s",
-        f"for {CLIENT.keep_alive:g} s, and for another {CLIENT.tls_silence_max:g} s after a `Ping`",
+        f"nothing at all for {CLIENT.silence_max:g} s",
+        f"a session that was silent for {housekeeping.SILENCE_MAX:g} s",
+        f"**and {kib(limits.PAGE_OCTETS_MAX)} KiB** of them",
         f"Nothing for {CLIENT.search_after:g} s: it searches",
-        f"asks for {CLIENT.page} records, and for twice as many, up to {CLIENT.page_most:,}",
+        f"not here after {CLIENT.page_patience:g} s keeps no NACK back",
         f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
-        f"more than {accounts.DEVICES_PER_DAY} new devices of one user, and more than {accounts.MEMBERS_PER_DAY:,} "
-        "people whom one user makes members, within a day",
         f"as many sessions as it may ({SERVER.sessions_per_user}, when nothing else is set)",
         f"a session of the account that was silent for {service.SILENCE_YIELDS:g} s",
         f"UDP port {beacon.DISCOVERY_PORT}",
         f"exactly {beacon.PROBE_SIZE} octets",
         f"at most {beacon.ANSWER_SIZE_MAX} octets",
         f"at most {beacon.NAME_OCTETS_MAX} octets",
+        f"the same token within {ms(probes.SAME_ROUND)} ms",
     ],
     "ARCHITECTURE.md": [
         f"{service.READERS} readers (pages, search, repair)",

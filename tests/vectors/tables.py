@@ -12,6 +12,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header
+from lanchat_server.core.sequencer import FORGERIES
 from tests.support.marked import DOCS, replaced
 from tests.vectors import exchange, fates, limits
 from tests.vectors.make import FOLDER
@@ -217,10 +218,15 @@ def _members(kind: type[enum.IntEnum]) -> str:
     return ", ".join(f"{member.value} {member.name}" for member in kind)
 
 
+_NO_DECISIONS = frozenset(int(code) for code in FORGERIES)
+
+
 def _codes() -> str:
     lines = [_row("code", "name", "refuses"), _row("---", "---", "---")]
     for code in wire.Code:
         refused = "a request" if code < 100 else "a message, for ever" if code < 200 else "a request; a message waits"
+        if code in _NO_DECISIONS:
+            refused = "a message; no decision"
         lines.append(_row(str(code.value), f"`{code.name}`", refused))
     return "\n".join(lines)
 

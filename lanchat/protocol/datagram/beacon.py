@@ -5,7 +5,7 @@ answers with an advert. All of it is a hint, an address and never an identity: w
 with anything, so the client compares the pinned key before it sends a secret.
 
     probe    exactly 256 octets   "LCBN"  version  kind 1  token 16  zeros
-    answer   at most 138 octets   "LCBN"  version  kind 2  token 16  log_id 16  fingerprint 32  port 2  length 1  name
+    answer   at most 137 octets   "LCBN"  version  kind 2  token 16  log_id 16  fingerprint 32  port 2  length 1  name
 
 The token is random and comes back in the answer: only those who heard the probe can answer it, so nobody plants
 servers blindly from outside. The probe is padded so that the answer is always smaller than the question; the beacon

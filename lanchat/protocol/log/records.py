@@ -28,7 +28,7 @@ _HEAD = struct.Struct(">IQQ32sQ")
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
-    """A numbered message. `body` is None once it was deleted; then `body_hash` stands for it (else it is empty)."""
+    """A numbered message. `body` is nil once it was erased; then `erased_hash` is its SHA-256, else empty."""
 
     seq: Positive
     time_ms: U63

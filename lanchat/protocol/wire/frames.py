@@ -104,7 +104,7 @@ class Activity(_Frame, frozen=True, tag=5):
 
 class Records(_Frame, frozen=True, tag=16):
     """Stored messages of one room, ascending, perhaps with gaps; `head` when it travels along. One element more may
-    follow, filler of any kind that brings datagrams to one length: no later version gives it a meaning."""
+    follow, of any type and without a meaning, also in later versions: it brings datagrams to one length."""
 
     room: U63
     records: Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)]
@@ -213,7 +213,7 @@ class Users(_Frame, frozen=True, tag=32):
 
 class Room(msgspec.Struct, array_like=True, frozen=True):
     """A room as one user sees it. `first_seq`: the lowest number this user may read. `partner`: the other user of a
-    direct room, else 0. `joined`: False for a public room that the user may join. `creator`: who made it, told to its
+    direct room, else 0. `joined`: false for a public room that the user may join. `creator`: who made it, told to its
     members, 0: the server. `archived`: it can be read and nothing else."""
 
     id: U63
@@ -484,8 +484,8 @@ class Renew(_Frame, frozen=True, tag=37):
 
 
 class Status(_Frame, frozen=True, tag=38):
-    """Administrators: a JSON document of server figures (see docs/PROTOCOL.md). `rooms_above`: its rooms are those with
-    higher numbers, the lowest first, without direct ones; else those with the newest messages."""
+    """Administrators: a JSON document of server figures, listed below the codes. `rooms_above`: its rooms are those
+    with higher numbers, the lowest first, without direct ones; else those with the newest messages."""
 
     rooms_above: U63 | None = None
 
@@ -511,7 +511,7 @@ class VoidInvite(_Frame, frozen=True, tag=41):
 
 
 class ArchiveRoom(_Frame, frozen=True, tag=42):
-    """From now on the room can be read by its members and nothing else, or (`archived` False) again everything. For its
+    """From now on the room can be read by its members and nothing else, or (`archived` false) again everything. For its
     creator and moderators in it, and administrators."""
 
     room: U63
