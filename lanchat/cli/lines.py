@@ -148,7 +148,7 @@ def state_text(event: api.StateChanged) -> str:
         api.State.LIVE: _("Connected"),
         api.State.LAGGING: _("Behind: catching up"),
         api.State.AWAY: _("The server is away"),
-        api.State.RESYNCING: _("The server is back: catching up"),
+        api.State.RESYNCING: _("The server was put back to an older state"),
         api.State.FORKED: _("The server's log is not the one this computer knows"),
         api.State.REFUSED: _("The server refused"),
     }

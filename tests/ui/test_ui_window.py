@@ -284,7 +284,7 @@ def test_not_stored_and_refused(window: UiWindow) -> None:
         ("live", "Everything is up to date"),
         ("lagging", "The network is slow"),
         ("away", "cannot be reached"),
-        ("resyncing", "Connected again"),
+        ("resyncing", "older state"),
         ("forked", "contradicts"),
     ],
 )

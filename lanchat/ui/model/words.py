@@ -40,7 +40,7 @@ def _state(state: State) -> str:
         State.LIVE: _("Connected to {server}. Everything is up to date."),
         State.LAGGING: _("The network is slow: catching up with {server}…"),
         State.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
-        State.RESYNCING: _("Connected again. Comparing what was said meanwhile…"),
+        State.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
         State.FORKED: _("The server's log contradicts what this computer has stored. Please tell your administrator."),
         State.REFUSED: _("{server} does not let this computer in."),
     }[state]
