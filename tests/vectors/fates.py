@@ -248,38 +248,39 @@ FINAL = "tell the person; write it anew under the next number"
 MENDS = "send it again, mended, under the same number"
 RATE = "after `retry_ms` again, what `not_taken` names first"
 FULL = "keep it, tell the person why, offer it again after `retry_ms`, at the latest after 10 minutes"
+# In the order in which the server looks.
 CASES = [
-    Case("a good message", _good, "done; the record follows"),
-    Case("with a ninth element in the header", _with_header(lambda a: [*header_of(a), "new"]), "done"),
+    Case("header is no msgpack, or does not begin with room, device, run, n", _with_header(lambda a: [1]), MENDS),
+    Case("the server's disk is nearly full", _disk_full, FULL),
+    Case("the log is full", _log_full, FULL),
+    Case("the author's quota of a day is used up", _over_quota, FULL),
+    Case("queue full, server stopping, database away", _stopping, RATE),
+    Case("over the rate of the session or of the server", _over_rate, RATE),
     Case("signature does not hold", _forged, MENDS),
     Case("device not enrolled here", _unknown, "enrol the device, send it again"),
-    Case("header is no msgpack, or does not begin with room, device, run, n", _with_header(lambda a: [1]), MENDS),
-    Case("header of another shape behind these four", _with_header(lambda a: header_of(a, ref="two")), FINAL),
+    Case("room was deleted; the author was a member then", _deleted, "tell the person; erase the room"),
+    Case("author's account disabled", _disabled, FINAL),
+    Case("author's device revoked", _revoked, "enrol a new key; write it anew with that"),
+    Case("room of which the author is no member, or that never was", _elsewhere, FINAL),
+    Case("room is archived", _archived, FINAL),
     Case(
         f"header above {HEADER_MAX} octets",
         _with_header(lambda a: [*header_of(a), "x" * HEADER_MAX]),
         FINAL,
     ),
+    Case("header of another shape behind these four", _with_header(lambda a: header_of(a, ref="two")), FINAL),
     Case("unknown kind", _with_header(lambda a: header_of(a, kind=7)), FINAL),
     Case("kind 5 or 6", _with_header(lambda a: header_of(a, kind=5)), FINAL),
+    Case(f"above {BODY_OCTETS_MAX} octets", _with_body(b"x" * (BODY_OCTETS_MAX + 1)), FINAL),
+    Case(f"above {BODY_CHARACTERS_MAX} characters", _with_body(b"x" * (BODY_CHARACTERS_MAX + 1)), FINAL),
     Case(
         "a character that is not allowed, not UTF-8, nothing to see, a deletion with a body", _with_body(b"a\rb"), FINAL
     ),
-    Case(f"above {BODY_CHARACTERS_MAX} characters", _with_body(b"x" * (BODY_CHARACTERS_MAX + 1)), FINAL),
-    Case(f"above {BODY_OCTETS_MAX} octets", _with_body(b"x" * (BODY_OCTETS_MAX + 1)), FINAL),
-    Case("room of which the author is no member, or that never was", _elsewhere, FINAL),
-    Case("author's account disabled", _disabled, FINAL),
-    Case("author's device revoked", _revoked, "enrol a new key; write it anew with that"),
     Case("target is none (see Targets)", _missing_target, FINAL),
     Case("target is somebody else's", _foreign_target, FINAL),
     Case("target has as many changes as it takes", _changed_too_often, FINAL),
-    Case("room is archived", _archived, FINAL),
-    Case("room was deleted; the author was a member then", _deleted, "tell the person; erase the room"),
-    Case("over the rate of the session or of the server", _over_rate, RATE),
-    Case("queue full, server stopping, database away", _stopping, RATE),
-    Case("the author's quota of a day is used up", _over_quota, FULL),
-    Case("the log is full", _log_full, FULL),
-    Case("the server's disk is nearly full", _disk_full, FULL),
+    Case("a good message", _good, "done; the record follows"),
+    Case("with a ninth element in the header", _with_header(lambda a: [*header_of(a), "new"]), "done"),
 ]
 _CONFIGS: dict[Callable[[Bench], Message], dict[str, float]] = {
     _changed_too_often: {"reactions_per_message": 2},

@@ -1,6 +1,8 @@
 """Each message that is handed in is answered: with a decision, with what the server waits for, or with when to come
 again."""
 
+from typing import Any
+
 import pytest
 
 from lanchat.protocol import wire
@@ -10,9 +12,10 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import SUBMIT_MAX
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Kind, submitted_header_untrusted
+from lanchat_server.core import accounts
 from lanchat_server.core.hub import decisions
 from lanchat_server.core.relay.outbound import pack_frames
-from tests.support.rig import GENERAL
+from tests.support.rig import GENERAL, Author
 from tests.vectors import fates
 from tests.vectors.fates import CASES, Answer, Bench, Case, fate, header_of, signed
 
@@ -137,3 +140,30 @@ def test_a_reaction_has_something_to_see_behind_its_sign(text: str, code: int) -
 @pytest.mark.parametrize(("gap", "seconds"), list(zip(fates.GAPS, [60.0, 10.0, None], strict=True)))
 def test_how_long_a_gap_is_waited_for(gap: fates.Gap, seconds: float | None) -> None:
     assert fates.gap_seconds(gap) == seconds
+
+
+def test_the_first_reason_of_several_counts() -> None:
+    """Each message has a fault and all that the table names behind it."""
+    bench = Bench()
+    author = bench.author
+    bad = b"x\r" * 9000
+
+    def code(author: Author, header: list[Any], body: bytes = bad) -> int:
+        return bench.hand_in(signed(author.key, encode(header), body), by=author.user).code
+
+    other = bench.rig.authors[3]
+    assert code(other, header_of(other, kind=7, ref=9, room=bench.rig.PRIVATE)) == Code.NOT_A_MEMBER
+    assert code(author, [*header_of(author, n=1, kind=7), "x" * 128]) == Code.BAD_HEADER
+    assert code(author, header_of(author, n=2, kind=7, ref=9)) == Code.UNSUPPORTED_KIND
+    assert code(author, header_of(author, n=3, kind=5, ref=9)) == Code.UNSUPPORTED_KIND
+    assert code(author, header_of(author, n=4, kind=2, ref=9)) == Code.TOO_LARGE
+    assert code(author, header_of(author, n=5, kind=2, ref=9), b"a\r") == Code.BAD_TEXT
+    assert code(author, header_of(author, n=6, kind=2, ref=9), b"a") == Code.NO_SUCH_TARGET
+    with bench.rig.store.transaction() as tx:
+        revoked = accounts.revoke_devices(tx, bench.rig.directory, [author.device], 1)
+    revoked.apply()
+    assert code(author, header_of(author, n=1, kind=7, room=77)) == Code.AUTHOR_REVOKED
+    with bench.rig.store.transaction() as tx:
+        disabled = accounts.update_user(tx, bench.rig.directory, 2, disabled=True)
+    disabled.apply()
+    assert code(author, header_of(author, n=2, kind=7, room=77)) == Code.AUTHOR_DISABLED
