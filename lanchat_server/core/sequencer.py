@@ -260,7 +260,7 @@ class _Draft:
         if code is None:
             try:
                 text = body_text_untrusted(header.kind, submission.message.body)
-                code = self._check_target(header, author)
+                code = self._check_target(header, author, self._first_seq(header.room, author))
             except TooLong:
                 code = Code.TOO_LARGE
             except ProtocolError:
@@ -288,12 +288,14 @@ class _Draft:
             return Code.UNSUPPORTED_KIND
         return None
 
-    def _check_target(self, header: Header, author: UserRow) -> Code | None:
+    def _first_seq(self, room: int, author: UserRow) -> int:
+        """The lowest number that a member may read."""
+        member = self._directory.membership(room, author.id)
+        return member.first_seq if member is not None else 1
+
+    def _check_target(self, header: Header, author: UserRow, first_seq: int) -> Code | None:
         if header.kind is Kind.TEXT and not header.ref:
             return None
-        member = self._directory.membership(header.room, author.id)
-        assert member is not None
-        first_seq = member.first_seq
         # A target below the author's first number counts as none: another answer would tell its kind.
         target = self._targets.get(header.room, {}).get(header.ref) if header.ref >= first_seq else None
         if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):
