@@ -21,6 +21,7 @@ UNWATCHED = {
     "fuzz/__main__.py",
     "support/xvfb.py",
     "unit/test_support.py",
+    "unit/platform/test_file_lock.py",
     "unit/platform/test_files.py",
 }
 
