@@ -27,7 +27,7 @@ from lanchat.protocol.codes import Registration
 from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import MESSAGE_RATE_MAX, SERVER_NAME_MAX, Limits
-from lanchat.protocol.redacted import Concealing
+from lanchat.protocol.redacted import RedactedStruct
 from lanchat.protocol.text.cleaning import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
 from lanchat.protocol.text.identity import DEFAULT_PORT, tidy_address
 from lanchat.protocol.text.names import clean_display_name, inert, tidy_name
@@ -70,7 +70,7 @@ class Argon2(msgspec.Struct, frozen=True):
     workers: _Small = 2
 
 
-class Smtp(Concealing, frozen=True):
+class Smtp(RedactedStruct, frozen=True):
     """Where codes for forgotten passwords are handed in. No user: no log-in."""
 
     concealed = frozenset({"password"})
@@ -83,7 +83,7 @@ class Smtp(Concealing, frozen=True):
     security: MailSecurity
 
 
-class ServerConfig(Concealing, frozen=True):
+class ServerConfig(RedactedStruct, frozen=True):
     """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port`
     0: any free one. `public_host` empty: invite links name the address that the server finds by itself. `metrics_port`
     0: none; it is served on the loopback address only. Rates are per second. `user_octets_per_day`, `log_octets`,

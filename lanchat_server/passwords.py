@@ -1,7 +1,7 @@
 """Passwords at rest: Argon2id (RFC 9106) in a bounded pool of threads of its own.
 
 One hash takes 19 MiB and some 20 ms of a core on purpose. So the work is done outside the event loop, by few threads,
-and the number of callers that wait for one is bounded: a flood of log-ins gets `Busy` and costs no more memory.
+and the number of callers that wait for one is bounded: a flood of log-ins gets `HasherBusy` and costs no more memory.
 libsodium does it, a quarter quicker than others do the same; it knows one lane only, so OpenSSL does what has several.
 
 The same password typed on another keyboard may come in other code points (é as one or two). Both sides are brought to
@@ -42,7 +42,7 @@ _STORED = re.compile(
 )
 
 
-class Busy(Exception):
+class HasherBusy(Exception):
     """Too many log-ins wait for their turn; nothing was computed."""
 
 
@@ -95,7 +95,7 @@ class PasswordHasher:
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         # Most callers wait here, not in the pool's queue: there a cancelled one would stay until its turn.
         if self._waiting >= self._waiting_max:
-            raise Busy
+            raise HasherBusy
         self._waiting += 1
         try:
             await self._free.acquire()

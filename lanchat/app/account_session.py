@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.deferred_lines import LateRecords
+from lanchat.app.deferred_lines import DeferredRecords
 from lanchat.app.error_texts import code_text, known_code, offline, reason_text, refusal, unreadable, waits_text
 from lanchat.app.rooms import RoomBook
 from lanchat.core import events as core_events
@@ -23,7 +23,7 @@ from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.rooms.chain import record_octets
 from lanchat.core.session.states import IN_SESSION, LinkState
-from lanchat.core.view.fold import Note, is_shown, readable_change
+from lanchat.core.view.fold import DecodedRecord, is_shown, readable_change
 from lanchat.i18n import _
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 Emit = Callable[[api.Event], None]
 
 
-class Member:
+class AccountSession:
     """Event loop's thread only. `server` is where it was last; `keep_certificate` makes this device's own durable."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Member:
         self.device = device
         self.server = server
         self.book = RoomBook(core, store, core.user)
-        self.state = api.StateChanged(api.State.CONNECTING)
+        self.state = api.StateChanged(api.ConnectionState.CONNECTING)
         # Why the server refused this device, when it did.
         self.refusal: wire.Code | None = None
         self._emit = emit
@@ -83,7 +83,7 @@ class Member:
         self._worker: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._certificates = asyncio.Event()
-        self._late = LateRecords(core)
+        self._late = DeferredRecords(core)
         self._changed = asyncio.Event()
         self._decided: dict[MessageKey, int | wire.Code] = {}
         self._made: dict[MessageKey, OutboxItem] = {}
@@ -103,7 +103,7 @@ class Member:
         """The driver is there; `driver.start` follows."""
         self._driver = driver
         self._worker = asyncio.get_running_loop().create_task(self._work())
-        self._emit(api.LoggedIn(self.account(), self.server))
+        self._emit(api.AccountLoggedIn(self.account(), self.server))
         self._tell_recovered()
 
     @property
@@ -281,7 +281,7 @@ class Member:
 
     async def _tell(self, event: core_events.Event) -> None:
         match event:
-            case core_events.StateMoved():
+            case core_events.LinkStateChanged():
                 self._state_moved(event)
             case core_events.RecordsStored():
                 if self._unwritten:
@@ -295,17 +295,17 @@ class Member:
                 self._emit(api.RoomLive(event.room, event.head))
                 if self.book.misses_unread(event.room):
                     self.in_background(partial(self._fetch_unread, event.room))
-            case core_events.MessagesWait():
+            case core_events.MessagesDelayed():
                 self._messages_wait(event)
             case core_events.MessageStored() | core_events.MessageRefused():
                 self._message_decided(event)
-            case core_events.RoomUpdated():
+            case core_events.RoomInfoChanged():
                 self._room_updated(event.room.id)
-            case core_events.RoomRemoved():
+            case core_events.RoomAccessEnded():
                 self._room_removed(event)
             case core_events.UsersChanged():
                 self._users_changed(event.users)
-            case core_events.MembersChanged():
+            case core_events.RoomMembersChanged():
                 self._members_changed(event)
             case core_events.CursorsChanged():
                 self._cursors_changed(event)
@@ -313,13 +313,13 @@ class Member:
                 self._keep_certificate(event.certificate)
             case core_events.RoomStopped():
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
-            case core_events.LocalTrouble():
+            case core_events.LocalStoreFailed():
                 log.error("the local copy cannot be written: %s", event.text)
                 self._unwritten = event.text
                 self._emit(replace(self.state, reason=event.text))
                 self._tell_recovered()
 
-    def _room_removed(self, event: core_events.RoomRemoved) -> None:
+    def _room_removed(self, event: core_events.RoomAccessEnded) -> None:
         self.book.forget(event.room)
         self._late.forget(event.room)
         self._emit(api.RoomRemoved(event.room, event.deleted))
@@ -335,18 +335,18 @@ class Member:
             self._emit(api.Notice(self.store.recovered))
             self.driver.begin_again()
 
-    def _state_moved(self, event: core_events.StateMoved) -> None:
+    def _state_moved(self, event: core_events.LinkStateChanged) -> None:
         before = self.state.state
         self.refusal = known_code(event.code) if event.code else None
         retry_in = max(0.0, event.retry_at - self.now()) if event.retry_at is not None else 0.0
         reason = event.detail or (code_text(event.code) if event.code else reason_text(event.reason))
         if event.state in (LinkState.SYNCING, LinkState.LIVE):
             reason = reason or self._unwritten
-        self.state = api.StateChanged(api.State(event.state.value), reason, 0, retry_in)
-        if event.state is LinkState.SYNCING and before is not api.State.SYNCING:
+        self.state = api.StateChanged(api.ConnectionState(event.state.value), reason, 0, retry_in)
+        if event.state is LinkState.SYNCING and before is not api.ConnectionState.SYNCING:
             self._session_began()
         self._emit(self.state)
-        if self.state.state is api.State.AWAY and before is not api.State.AWAY:
+        if self.state.state is api.ConnectionState.AWAY and before is not api.ConnectionState.AWAY:
             self._nobody_is_seen()
 
     def _nobody_is_seen(self) -> None:
@@ -357,7 +357,7 @@ class Member:
             self._emit(api.PeopleChanged(people))
 
     def _session_began(self) -> None:
-        self._emit(api.LoggedIn(self.account(), self.server))
+        self._emit(api.AccountLoggedIn(self.account(), self.server))
         if self._activity is not wire.PresenceState.ONLINE:
             self.set_activity(self._activity)
         self.in_background(self._learn_people)
@@ -415,7 +415,7 @@ class Member:
             if room.partner in changed:
                 self._room_updated(room.id)
 
-    def _members_changed(self, event: core_events.MembersChanged) -> None:
+    def _members_changed(self, event: core_events.RoomMembersChanged) -> None:
         self.book.members_changed(event.room, event.joined, event.left)
         self._room_updated(event.room)
 
@@ -452,14 +452,14 @@ class Member:
             made_here = item is not None
             self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text, made_here))
 
-    def _messages_wait(self, event: core_events.MessagesWait) -> None:
+    def _messages_wait(self, event: core_events.MessagesDelayed) -> None:
         code, text = known_code(event.code), waits_text(event.code, event.wait)
         for key in event.keys:
             before = self.book.waits.get(key)
             if key not in self._decided and before != (code, text):
                 self.book.waits[key] = code, text
                 again = before is not None and before[0] is code
-                self._emit(api.LineWaits(message_id(key), key.room, code, text, again))
+                self._emit(api.LineDelayed(message_id(key), key.room, code, text, again))
 
     async def _records_stored(self, event: core_events.RecordsStored) -> None:
         if event.room not in self._late:
@@ -475,7 +475,7 @@ class Member:
         self.book.note(event.room, [held.record for held in event.held])
         if event.live or self.book.is_watched(event.room):
             for count, held in enumerate(event.held, 1):
-                self._tell_record(event.room, Note(held.record), event.live)
+                self._tell_record(event.room, DecodedRecord(held.record), event.live)
                 if count % SLICE == 0:
                     await asyncio.sleep(0)
         self._room_updated(event.room)
@@ -491,7 +491,7 @@ class Member:
             except TimeoutError:
                 return
 
-    def _tell_record(self, room: int, note: Note, live: bool) -> None:
+    def _tell_record(self, room: int, note: DecodedRecord, live: bool) -> None:
         """A text, or what somebody did to one."""
         state = self.book.state(room)
         if is_shown(note.header.kind):
@@ -519,7 +519,7 @@ def _octets(event: core_events.Event) -> int:
             return 300 * (1 + len(event.users))
         case core_events.CursorsChanged():
             return 100 * (1 + len(event.cursors))
-        case core_events.MembersChanged():
+        case core_events.RoomMembersChanged():
             return 50 * (2 + len(event.joined) + len(event.left))
         case _:
             return 300

@@ -4,10 +4,10 @@ The network runs in its own thread (`lanchat.app.thread.ClientThread`) or in the
 (`lanchat.app.client.Client`). `call(command)` ends with the command's result or raises `CommandError`; events arrive
 in order through one callback, on the network's thread. Everything here is a frozen value: safe to hand between threads.
 
-The life of a client: `Discover` (or a typed address, or an invite link) -> `Connect` -> for a server that this profile
-does not know, show its identity and `AcceptIdentity` -> `Login`, `Register`, or nothing when the profile has a device
+The life of a client: `DiscoverCommand` (or a typed address, or an invite link) -> `ConnectCommand` -> for a server that this profile
+does not know, show its identity and `AcceptIdentityCommand` -> `LoginCommand`, `RegisterCommand`, or nothing when the profile has a device
 key for this server -> the client subscribes every room of the user, loads history, and goes live. From then on it
-reconnects by itself, for ever, until `Disconnect` or `Logout`.
+reconnects by itself, for ever, until `DisconnectCommand` or `LogoutCommand`.
 """
 
 import enum
@@ -15,10 +15,10 @@ import enum
 import msgspec
 
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
-from lanchat.protocol.redacted import Concealing
+from lanchat.protocol.redacted import RedactedStruct
 
 
-class Trouble(enum.Enum):
+class ErrorKind(enum.Enum):
     """Why a command failed; the command line maps it to an exit code."""
 
     NO_SERVER = "no_server"  # exit 3
@@ -33,7 +33,7 @@ class Trouble(enum.Enum):
 class CommandError(Exception):
     """A command failed. `text` is one line in the person's language."""
 
-    def __init__(self, trouble: Trouble, text: str, code: Code | None = None, retry_s: float = 0.0) -> None:
+    def __init__(self, trouble: ErrorKind, text: str, code: Code | None = None, retry_s: float = 0.0) -> None:
         super().__init__(text)
         self.trouble = trouble
         self.text = text
@@ -45,10 +45,10 @@ class ChangedIdentity(CommandError):
     """A known server, or its address, shows another key than before."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(Trouble.IDENTITY, text)
+        super().__init__(ErrorKind.IDENTITY, text)
 
 
-class State(enum.Enum):
+class ConnectionState(enum.Enum):
     """The state of the link, each shown to people in plain words."""
 
     CONNECTING = "connecting"
@@ -194,14 +194,14 @@ class MemberReceipt(msgspec.Struct, frozen=True):
 # --- Commands: finding, trusting, logging in ------------------------------------------------------------------------
 
 
-class Discover(msgspec.Struct, frozen=True):
+class DiscoverCommand(msgspec.Struct, frozen=True):
     """-> list[Server]; `ServerFound` events come as they are found, `ServersLeftOut` when there are too many. Known
     servers are in the list whatever others say."""
 
     timeout: float = 2.0
 
 
-class Connect(msgspec.Struct, frozen=True):
+class ConnectCommand(msgspec.Struct, frozen=True):
     """-> Server. Gives the address a TLS connection and looks at the identity; with `Trust.PINNED` it goes on to log-in
     by itself. `address`: host[:port]; `invite`: a link; neither: the server this profile used last, else discovery
     (one server found: that one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this
@@ -216,13 +216,13 @@ class Connect(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class AcceptIdentity(msgspec.Struct, frozen=True):
+class AcceptIdentityCommand(msgspec.Struct, frozen=True):
     """-> ServerOffer. A person compared the words: pin this fingerprint and go on."""
 
     fingerprint: str
 
 
-class GetOffer(msgspec.Struct, frozen=True):
+class GetOfferCommand(msgspec.Struct, frozen=True):
     """-> ServerOffer of the connected, accepted server (waits until it is connected). `fingerprint`: of this server and
     no other."""
 
@@ -230,7 +230,7 @@ class GetOffer(msgspec.Struct, frozen=True):
     fingerprint: str = ""
 
 
-class Login(Concealing, frozen=True):
+class LoginCommand(RedactedStruct, frozen=True):
     """-> Account. Enrols this profile's device key; with `remember` it is kept, else revoked when the client ends."""
 
     concealed = frozenset({"password"})
@@ -240,7 +240,7 @@ class Login(Concealing, frozen=True):
     remember: bool = True
 
 
-class Register(Concealing, frozen=True):
+class RegisterCommand(RedactedStruct, frozen=True):
     """-> Account. Creates the account and enrols this profile's device key."""
 
     concealed = frozenset({"password", "invite_code", "setup_code"})
@@ -254,13 +254,13 @@ class Register(Concealing, frozen=True):
     setup_code: str = ""
 
 
-class Recover(msgspec.Struct, frozen=True):
+class RecoverCommand(msgspec.Struct, frozen=True):
     """-> None, whether or not the account exists."""
 
     user: str
 
 
-class RecoverConfirm(Concealing, frozen=True):
+class RecoverConfirmCommand(RedactedStruct, frozen=True):
     """-> None. The account has the new password; log in with it."""
 
     concealed = frozenset({"code", "new_password"})
@@ -271,24 +271,24 @@ class RecoverConfirm(Concealing, frozen=True):
     revoke_devices: bool = False
 
 
-class WaitLive(msgspec.Struct, frozen=True):
+class WaitLiveCommand(msgspec.Struct, frozen=True):
     """-> Account, once the client is live (every room complete); raises REFUSED, IDENTITY, NO_SERVER or TIMEOUT."""
 
     timeout: float = 30.0
 
 
-class Logout(msgspec.Struct, frozen=True):
+class LogoutCommand(msgspec.Struct, frozen=True):
     """-> None. Revokes the device key and forgets it; the local copy of the log stays."""
 
 
-class Disconnect(msgspec.Struct, frozen=True):
+class DisconnectCommand(msgspec.Struct, frozen=True):
     """-> None. Ends the session and stops reconnecting; the outbox stays."""
 
 
 # --- Commands: rooms and people ------------------------------------------------------------------------------------
 
 
-class ListRooms(msgspec.Struct, frozen=True):
+class ListRoomsCommand(msgspec.Struct, frozen=True):
     """-> list[RoomView]: this user's rooms and public ones; from memory when the server is away, unless `certain`: then
     OFFLINE. `counted`: only when what is unread is counted to its end, also in rooms of which this computer has only
     the newest part; else `RoomUpdated` follows."""
@@ -297,13 +297,13 @@ class ListRooms(msgspec.Struct, frozen=True):
     certain: bool = False
 
 
-class FindRoom(msgspec.Struct, frozen=True):
+class FindRoomCommand(msgspec.Struct, frozen=True):
     """-> RoomView of a room by name (`general`, `#general`) or `@user` (the direct room, made when it is not there)."""
 
     name: str
 
 
-class CreateRoom(msgspec.Struct, frozen=True):
+class CreateRoomCommand(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     name: str
@@ -311,47 +311,47 @@ class CreateRoom(msgspec.Struct, frozen=True):
     history: HistoryPolicy = HistoryPolicy.EVERYTHING
 
 
-class JoinRoom(msgspec.Struct, frozen=True):
+class JoinRoomCommand(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     room: int
 
 
-class LeaveRoom(msgspec.Struct, frozen=True):
+class LeaveRoomCommand(msgspec.Struct, frozen=True):
     """-> None"""
 
     room: int
 
 
-class InviteUser(msgspec.Struct, frozen=True):
-    """-> None"""
-
-    room: int
-    user: str
-
-
-class RemoveUser(msgspec.Struct, frozen=True):
+class InviteUserCommand(msgspec.Struct, frozen=True):
     """-> None"""
 
     room: int
     user: str
 
 
-class SetHistoryPolicy(msgspec.Struct, frozen=True):
+class RemoveUserCommand(msgspec.Struct, frozen=True):
+    """-> None"""
+
+    room: int
+    user: str
+
+
+class SetHistoryPolicyCommand(msgspec.Struct, frozen=True):
     """-> RoomView"""
 
     room: int
     history: HistoryPolicy
 
 
-class ArchiveRoom(msgspec.Struct, frozen=True):
+class ArchiveRoomCommand(msgspec.Struct, frozen=True):
     """-> None. From now on the room can be read and nothing else, or (`archived` False) again everything."""
 
     room: int
     archived: bool = True
 
 
-class DeleteRoom(Concealing, frozen=True):
+class DeleteRoomCommand(RedactedStruct, frozen=True):
     """-> None. The room is gone for everybody and for good. Without the `password` the server answers PASSWORD_NEEDED,
     but for some minutes after a log-in by password."""
 
@@ -361,19 +361,19 @@ class DeleteRoom(Concealing, frozen=True):
     password: str = ""
 
 
-class FindAnyRoom(msgspec.Struct, frozen=True):
+class FindAnyRoomCommand(msgspec.Struct, frozen=True):
     """-> int, the room with this name or id; for administrators also one that they are not in."""
 
     name: str
 
 
-class ListPeople(msgspec.Struct, frozen=True):
+class ListPeopleCommand(msgspec.Struct, frozen=True):
     """-> list[Person]; from memory when the server is away, unless `certain`: then OFFLINE."""
 
     certain: bool = False
 
 
-class ListMembers(msgspec.Struct, frozen=True):
+class ListMembersCommand(msgspec.Struct, frozen=True):
     """-> list[Person] of a room."""
 
     room: int
@@ -382,7 +382,7 @@ class ListMembers(msgspec.Struct, frozen=True):
 # --- Commands: conversation ------------------------------------------------------------------------------------------
 
 
-class Send(msgspec.Struct, frozen=True):
+class SendCommand(msgspec.Struct, frozen=True):
     """-> Line, as soon as it is durable in the outbox; `LineStored` or `LineRefused` follows."""
 
     room: int
@@ -390,7 +390,7 @@ class Send(msgspec.Struct, frozen=True):
     reply_to: int = 0
 
 
-class Edit(msgspec.Struct, frozen=True):
+class EditCommand(msgspec.Struct, frozen=True):
     """-> str, the id of the edit message."""
 
     room: int
@@ -398,14 +398,14 @@ class Edit(msgspec.Struct, frozen=True):
     text: str
 
 
-class Delete(msgspec.Struct, frozen=True):
+class DeleteCommand(msgspec.Struct, frozen=True):
     """-> str, the id of the deletion."""
 
     room: int
     seq: int
 
 
-class React(msgspec.Struct, frozen=True):
+class ReactCommand(msgspec.Struct, frozen=True):
     """-> str, the id of the reaction. `remove` takes it back."""
 
     room: int
@@ -414,7 +414,7 @@ class React(msgspec.Struct, frozen=True):
     remove: bool = False
 
 
-class WaitDecided(msgspec.Struct, frozen=True):
+class WaitDecidedCommand(msgspec.Struct, frozen=True):
     """-> int, the number under which message `id` was stored; raises REFUSED with its code, or TIMEOUT (it stays in
     the outbox), with a code when the server has no room for it."""
 
@@ -422,7 +422,7 @@ class WaitDecided(msgspec.Struct, frozen=True):
     timeout: float = 10.0
 
 
-class LoadLines(msgspec.Struct, frozen=True):
+class LoadLinesCommand(msgspec.Struct, frozen=True):
     """-> list[Line], ascending: up to `limit` lines with seq below `before` (0: the newest, lines not stored yet at the
     end). From the local copy; what is missing there is fetched. Messages about messages are folded, not listed."""
 
@@ -431,7 +431,7 @@ class LoadLines(msgspec.Struct, frozen=True):
     limit: int = 50
 
 
-class LoadLinesFrom(msgspec.Struct, frozen=True):
+class LoadLinesFromCommand(msgspec.Struct, frozen=True):
     """-> list[Line], ascending: up to `limit` lines with seq `first` and above: to jump, and to scroll down again."""
 
     room: int
@@ -439,7 +439,7 @@ class LoadLinesFrom(msgspec.Struct, frozen=True):
     limit: int = 50
 
 
-class Search(msgspec.Struct, frozen=True):
+class SearchCommand(msgspec.Struct, frozen=True):
     """-> list[Line], newest first, at most 50. `room` 0: all rooms. What follows a hit is found `before` its number, in
     all rooms with its room as `before_room`."""
 
@@ -450,20 +450,20 @@ class Search(msgspec.Struct, frozen=True):
     before_room: int = 0
 
 
-class MarkRead(msgspec.Struct, frozen=True):
+class MarkReadCommand(msgspec.Struct, frozen=True):
     """-> None. The person saw everything up to `seq`."""
 
     room: int
     seq: int
 
 
-class SetActivity(msgspec.Struct, frozen=True):
+class SetActivityCommand(msgspec.Struct, frozen=True):
     """-> None. Online or away."""
 
     active: bool
 
 
-class Receipts(msgspec.Struct, frozen=True):
+class ReceiptsCommand(msgspec.Struct, frozen=True):
     """-> list[MemberReceipt], for every other member."""
 
     room: int
@@ -473,11 +473,11 @@ class Receipts(msgspec.Struct, frozen=True):
 # --- Commands: account -------------------------------------------------------------------------------------------
 
 
-class ListDevices(msgspec.Struct, frozen=True):
+class ListDevicesCommand(msgspec.Struct, frozen=True):
     """-> list[Device]"""
 
 
-class RevokeDevice(Concealing, frozen=True):
+class RevokeDeviceCommand(RedactedStruct, frozen=True):
     """-> None. `device`: hex digits, at least the first eight. Another one than this needs the `password`; without it
     the server answers PASSWORD_NEEDED, but for some minutes after a log-in by password."""
 
@@ -487,7 +487,7 @@ class RevokeDevice(Concealing, frozen=True):
     password: str = ""
 
 
-class ChangePassword(Concealing, frozen=True):
+class ChangePasswordCommand(RedactedStruct, frozen=True):
     """-> None. Ends the account's other sessions; `revoke_others`: shuts out its other devices as well."""
 
     concealed = frozenset({"old", "new"})
@@ -497,11 +497,11 @@ class ChangePassword(Concealing, frozen=True):
     revoke_others: bool = False
 
 
-class GetProfile(msgspec.Struct, frozen=True):
+class GetProfileCommand(msgspec.Struct, frozen=True):
     """-> wire.Profile"""
 
 
-class SetProfile(Concealing, frozen=True):
+class SetProfileCommand(RedactedStruct, frozen=True):
     """-> None. What is None stays as it is; an empty display name stands for the user name. Another address needs the
     `password` as in RevokeDevice."""
 
@@ -512,34 +512,34 @@ class SetProfile(Concealing, frozen=True):
     password: str = ""
 
 
-class CreateInvite(msgspec.Struct, frozen=True):
+class CreateInviteCommand(msgspec.Struct, frozen=True):
     """-> str, a registration code (administrators, moderators)."""
 
     uses: int = 1
     lifetime: float = 7 * 86400.0
 
 
-class ListInvites(msgspec.Struct, frozen=True):
+class ListInvitesCommand(msgspec.Struct, frozen=True):
     """-> list[wire.Invite]: registration codes that are good, one's own; for administrators everybody's."""
 
 
-class VoidInvite(msgspec.Struct, frozen=True):
+class VoidInviteCommand(msgspec.Struct, frozen=True):
     """-> None. `id`: hex digits, at least the first eight."""
 
     id: str
 
 
-class GetStatus(msgspec.Struct, frozen=True):
+class GetStatusCommand(msgspec.Struct, frozen=True):
     """-> dict of server figures (administrators)."""
 
 
 Command = (
-    Discover | Connect | AcceptIdentity | GetOffer | Login | Register | Recover | RecoverConfirm | WaitLive | Logout
-    | Disconnect | ListRooms | FindRoom | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
-    | SetHistoryPolicy | ArchiveRoom | DeleteRoom | FindAnyRoom
-    | ListPeople | ListMembers | Send | Edit | Delete | React | WaitDecided | LoadLines
-    | LoadLinesFrom | Search | MarkRead | SetActivity | Receipts | ListDevices | RevokeDevice | ChangePassword
-    | GetProfile | SetProfile | CreateInvite | ListInvites | VoidInvite | GetStatus
+    DiscoverCommand | ConnectCommand | AcceptIdentityCommand | GetOfferCommand | LoginCommand | RegisterCommand | RecoverCommand | RecoverConfirmCommand | WaitLiveCommand | LogoutCommand
+    | DisconnectCommand | ListRoomsCommand | FindRoomCommand | CreateRoomCommand | JoinRoomCommand | LeaveRoomCommand | InviteUserCommand | RemoveUserCommand
+    | SetHistoryPolicyCommand | ArchiveRoomCommand | DeleteRoomCommand | FindAnyRoomCommand
+    | ListPeopleCommand | ListMembersCommand | SendCommand | EditCommand | DeleteCommand | ReactCommand | WaitDecidedCommand | LoadLinesCommand
+    | LoadLinesFromCommand | SearchCommand | MarkReadCommand | SetActivityCommand | ReceiptsCommand | ListDevicesCommand | RevokeDeviceCommand | ChangePasswordCommand
+    | GetProfileCommand | SetProfileCommand | CreateInviteCommand | ListInvitesCommand | VoidInviteCommand | GetStatusCommand
 )  # fmt: skip
 
 
@@ -550,7 +550,7 @@ class StateChanged(msgspec.Struct, frozen=True):
     """The link's state, with a plain reason in the person's language (may be empty) and the number of peers that can
     be reached without the server. `retry_in`: seconds until the next try, 0 for none."""
 
-    state: State
+    state: ConnectionState
     reason: str = ""
     peers: int = 0
     retry_in: float = 0.0
@@ -564,7 +564,7 @@ class ServersLeftOut(msgspec.Struct, frozen=True):
     """More servers were heard of than a list takes: those that nobody knows may be missing."""
 
 
-class LoggedIn(msgspec.Struct, frozen=True):
+class AccountLoggedIn(msgspec.Struct, frozen=True):
     """Whose session begins. Also said at the start for an account that this profile remembers: from then on commands
     work with what the local copy knows, whether or not the server is there."""
 
@@ -637,7 +637,7 @@ class LineRefused(msgspec.Struct, frozen=True):
     made_here: bool = True
 
 
-class LineWaits(msgspec.Struct, frozen=True):
+class LineDelayed(msgspec.Struct, frozen=True):
     """The server has no room for a message of this user now: it stays in the outbox and is offered again. `again`: it
     was told before, and `text` is what is true now."""
 
@@ -661,6 +661,6 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
 
 
 Event = (
-    StateChanged | ServerFound | ServersLeftOut | LoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
-    | LineChanged | LineStored | LineRefused | LineWaits | PeopleChanged | ReceiptsChanged | Notice
+    StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
+    | LineChanged | LineStored | LineRefused | LineDelayed | PeopleChanged | ReceiptsChanged | Notice
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Trouble
+from lanchat.app.api import CommandError, ErrorKind
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
 from lanchat.protocol.codes import Code
@@ -30,7 +30,7 @@ def cleaned(command: api.Command) -> api.Command:
     try:
         changes = {field: clean(value) for field, clean in cleaners.items() if (value := getattr(command, field))}
     except TextError as error:
-        raise CommandError(Trouble.INVALID, bad_character(error)) from error
+        raise CommandError(ErrorKind.INVALID, bad_character(error)) from error
     changed = {field: value for field, value in changes.items() if value != getattr(command, field)}
     return replace(command, **changed) if changed else command
 
@@ -49,7 +49,7 @@ def _reaction(text: str) -> str:
     check_surrogates(text)
     form = normal_reaction(text)
     if form.startswith(BACK):
-        raise CommandError(Trouble.INVALID, _("A reaction does not begin with a hyphen"))
+        raise CommandError(ErrorKind.INVALID, _("A reaction does not begin with a hyphen"))
     return form
 
 
@@ -75,7 +75,7 @@ def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Co
             raise TextError(error.char, name.find(error.char) + 1) from None
         except ProtocolError:
             if tidied:
-                raise CommandError(Trouble.INVALID, rule().removesuffix("."), code) from None
+                raise CommandError(ErrorKind.INVALID, rule().removesuffix("."), code) from None
         return tidied
 
     return read
@@ -85,7 +85,7 @@ def _password(password: str) -> str:
     # The character itself is not said: it is a part of the password.
     if found := SURROGATE.search(password):
         text = _("The password is not UTF-8 text: see its character {position}")
-        raise CommandError(Trouble.INVALID, text.format(position=found.start() + 1))
+        raise CommandError(ErrorKind.INVALID, text.format(position=found.start() + 1))
     return password
 
 
@@ -93,10 +93,10 @@ _new_display_name = _new(names.clean_display_name, _name, display_name_rule)
 _new_email = _new(names.clean_email, _plain, email_rule, Code.EMAIL_INVALID)
 
 _FIELDS: dict[type, dict[str, Cleaner]] = {
-    api.Connect: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
-    api.AcceptIdentity: {"fingerprint": tidy_fingerprint},
-    api.Login: {"user": _plain, "password": _password},
-    api.Register: {
+    api.ConnectCommand: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
+    api.AcceptIdentityCommand: {"fingerprint": tidy_fingerprint},
+    api.LoginCommand: {"user": _plain, "password": _password},
+    api.RegisterCommand: {
         "user": _new(names.clean_user_name, _plain, user_name_rule),
         "password": _password,
         "email": _new_email,
@@ -104,20 +104,20 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
         "invite_code": _plain,
         "setup_code": _plain,
     },
-    api.Recover: {"user": _plain},
-    api.RecoverConfirm: {"user": _plain, "code": _plain, "new_password": _password},
-    api.FindRoom: {"name": _name},
-    api.FindAnyRoom: {"name": _name},
-    api.CreateRoom: {"name": _new(names.clean_room_name, _name, room_name_rule)},
-    api.InviteUser: {"user": _plain},
-    api.RemoveUser: {"user": _plain},
-    api.Send: {"text": _text},
-    api.Edit: {"text": _text},
-    api.React: {"emoji": _reaction},
-    api.Search: {"words": _words},
-    api.RevokeDevice: {"device": _plain, "password": _password},
-    api.DeleteRoom: {"password": _password},
-    api.VoidInvite: {"id": _plain},
-    api.ChangePassword: {"old": _password, "new": _password},
-    api.SetProfile: {"display_name": _new_display_name, "email": _new_email, "password": _password},
+    api.RecoverCommand: {"user": _plain},
+    api.RecoverConfirmCommand: {"user": _plain, "code": _plain, "new_password": _password},
+    api.FindRoomCommand: {"name": _name},
+    api.FindAnyRoomCommand: {"name": _name},
+    api.CreateRoomCommand: {"name": _new(names.clean_room_name, _name, room_name_rule)},
+    api.InviteUserCommand: {"user": _plain},
+    api.RemoveUserCommand: {"user": _plain},
+    api.SendCommand: {"text": _text},
+    api.EditCommand: {"text": _text},
+    api.ReactCommand: {"emoji": _reaction},
+    api.SearchCommand: {"words": _words},
+    api.RevokeDeviceCommand: {"device": _plain, "password": _password},
+    api.DeleteRoomCommand: {"password": _password},
+    api.VoidInviteCommand: {"id": _plain},
+    api.ChangePasswordCommand: {"old": _password, "new": _password},
+    api.SetProfileCommand: {"display_name": _new_display_name, "email": _new_email, "password": _password},
 }

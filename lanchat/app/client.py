@@ -16,7 +16,7 @@ from lanchat.app import api
 from lanchat.app.client_state import ClientState
 from lanchat.app.commands import account, conversation, entry, rooms
 from lanchat.app.error_texts import broken, offline, refusal, unreadable
-from lanchat.app.login.handshake import Refusal
+from lanchat.app.login.handshake import ServerRefusal
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
 from lanchat.transport.tls import ChannelClosed
@@ -33,10 +33,10 @@ class Client(ClientState):
         """The command's result; raises CommandError and nothing else."""
         try:
             return await HANDLERS[type(command)](self, command)
-        except Refusal as refused:
+        except ServerRefusal as refused:
             raise refusal(refused.failure) from refused
         except LocalStoreError as error:
-            raise api.CommandError(api.Trouble.LOCAL, str(error)) from error
+            raise api.CommandError(api.ErrorKind.LOCAL, str(error)) from error
         except ChannelClosed as error:
             raise (unreadable() if isinstance(error.__cause__, ProtocolError) else offline()) from error
         except ProtocolError as error:

@@ -12,11 +12,11 @@ from random import random
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.account_session import Member
+from lanchat.app.account_session import AccountSession
 from lanchat.app.error_texts import not_logged_in
-from lanchat.app.login.dial import Dialer, Options
-from lanchat.app.login.entry import Entry
-from lanchat.app.login.handshake import Greeted
+from lanchat.app.login.dial import Dialer, DialOptions
+from lanchat.app.login.entry import LoginStages
+from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import known_candidate, server_view
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
@@ -26,8 +26,8 @@ from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.keys import private_key
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.local import SqliteLocalStore
-from lanchat.store.profile import Profile
-from lanchat.transport.driver import Driver, Established
+from lanchat.store.profile import ProfileStore
+from lanchat.transport.driver import Driver, EstablishedSession
 
 log = logging.getLogger(__name__)
 GOODBYE_TIME = 1.0
@@ -40,7 +40,7 @@ class ClientState:
 
     def __init__(
         self,
-        profile: Profile,
+        profile: ProfileStore,
         on_event: Callable[[api.Event], None],
         *,
         use_udp: bool = True,
@@ -52,9 +52,9 @@ class ClientState:
         # Connecting, logging in and leaving happen one after the other.
         self.turn = asyncio.Lock()
         self._on_event = on_event
-        self.options = Options(discovery_port, use_zeroconf, use_udp)
-        self.entry = Entry(profile, self.options)
-        self.member: Member | None = None
+        self.options = DialOptions(discovery_port, use_zeroconf, use_udp)
+        self.entry = LoginStages(profile, self.options)
+        self.member: AccountSession | None = None
         self.config = config or ClientConfig()
         self._store: SqliteLocalStore | None = None
         # There was another member before.
@@ -80,7 +80,7 @@ class ClientState:
 
     # --- The account ------------------------------------------------------------------------------------------------
 
-    def logged_in(self) -> Member:
+    def logged_in(self) -> AccountSession:
         """The account that is logged in or remembered; raises CommandError."""
         if self.member is None:
             raise not_logged_in()
@@ -107,7 +107,9 @@ class ClientState:
             store.close()
         self._revoke_at_end = False
 
-    def remember(self, known: KnownServer, device: StoredDevice, server: api.Server, first: Greeted | None) -> Member:
+    def remember(
+        self, known: KnownServer, device: StoredDevice, server: api.Server, first: GreetedChannel | None
+    ) -> AccountSession:
         """Become a remembered account and begin to connect. Raises LocalStoreError."""
         member, dialer = self._make_member(known, device, server, first)
         member.run(Driver(member.core, dialer, member.take_event, use_udp=self.options.use_udp))
@@ -115,8 +117,14 @@ class ClientState:
         return member
 
     def enter(
-        self, known: KnownServer, device: StoredDevice, server: api.Server, established: Established, *, keep: bool
-    ) -> Member:
+        self,
+        known: KnownServer,
+        device: StoredDevice,
+        server: api.Server,
+        established: EstablishedSession,
+        *,
+        keep: bool,
+    ) -> AccountSession:
         """Become the account that has just logged in. Raises LocalStoreError."""
         member, dialer = self._make_member(known, device, server, None)
         member.run(Driver(member.core, dialer, member.take_event, use_udp=self.options.use_udp))
@@ -125,8 +133,8 @@ class ClientState:
         return member
 
     def _make_member(
-        self, known: KnownServer, device: StoredDevice, server: api.Server, first: Greeted | None
-    ) -> tuple[Member, Dialer]:
+        self, known: KnownServer, device: StoredDevice, server: api.Server, first: GreetedChannel | None
+    ) -> tuple[AccountSession, Dialer]:
         if self._left:
             # Its core and what was looked at of its rooms hold themselves, megabytes of them: 20 ms.
             self._left = False
@@ -149,16 +157,16 @@ class ClientState:
             if stored is not None and stored.device_id == device.device_id and stored.certificate != certificate:
                 self.profile.save_device(replace(stored, certificate=certificate))
 
-        member = self.member = Member(core, store, device, server, self.emit, keep_certificate)
+        member = self.member = AccountSession(core, store, device, server, self.emit, keep_certificate)
 
-        def greeted(reached: KnownServer, greeted: Greeted) -> None:
+        def greeted(reached: KnownServer, greeted: GreetedChannel) -> None:
             if member is self.member:
                 self._greeted(member, reached, greeted)
 
         dialer = Dialer(self.profile, known, device, key, self.options, greeted, first)
         return member, dialer
 
-    def _greeted(self, member: Member, known: KnownServer, greeted: Greeted) -> None:
+    def _greeted(self, member: AccountSession, known: KnownServer, greeted: GreetedChannel) -> None:
         """The member's dialer reached the server: what it says of itself, and where it is now."""
         self.entry.note_welcome(known, greeted.welcome)
         member.server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)

@@ -13,7 +13,7 @@ WAITING_MAX = 1000
 WAITING_OCTETS_MAX = 16 << 20
 
 
-class LateRecords:
+class DeferredRecords:
     """Event loop's thread only."""
 
     def __init__(self, core: ClientCore) -> None:

@@ -2,8 +2,8 @@
 
 import time
 
-from lanchat.app.api import ChangedIdentity, CommandError, Trouble
-from lanchat.core.events import Stop
+from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind
+from lanchat.core.events import StopReason
 from lanchat.core.session.states import Reason
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code
@@ -86,7 +86,7 @@ def known_code(code: int) -> Code:
 def refusal(failure: Failure) -> CommandError:
     """A request's failure as the error of a command."""
     code = known_code(failure.code)
-    trouble = Trouble.INVALID if code in _INVALID else Trouble.REFUSED
+    trouble = ErrorKind.INVALID if code in _INVALID else ErrorKind.REFUSED
     return CommandError(trouble, code_text(failure.code), code, failure.retry_ms / 1000)
 
 
@@ -112,9 +112,11 @@ def reason_text(reason: Reason) -> str:
     return texts[reason]
 
 
-def stop_text(stop: Stop) -> str:
+def stop_text(stop: StopReason) -> str:
     """Why a room takes no messages in this session."""
-    return reason_text({Stop.FORKED: Reason.OTHER_HISTORY, Stop.SERVER_BEHIND: Reason.SHORTER_HISTORY}[stop])
+    return reason_text(
+        {StopReason.FORKED: Reason.OTHER_HISTORY, StopReason.SERVER_BEHIND: Reason.SHORTER_HISTORY}[stop]
+    )
 
 
 def not_in_time(reason: str = "") -> str:
@@ -131,11 +133,11 @@ def text_problem(reason: str) -> CommandError:
         "text too long": _("The text is too long"),
         "control character in text": _("The text has characters that are not allowed"),
     }
-    return CommandError(Trouble.INVALID, texts.get(reason, _("This cannot be sent")))
+    return CommandError(ErrorKind.INVALID, texts.get(reason, _("This cannot be sent")))
 
 
 def offline() -> CommandError:
-    return CommandError(Trouble.OFFLINE, _("The server is away, and this needs it"))
+    return CommandError(ErrorKind.OFFLINE, _("The server is away, and this needs it"))
 
 
 def not_all_loaded() -> str:
@@ -144,20 +146,20 @@ def not_all_loaded() -> str:
 
 
 def unreadable() -> CommandError:
-    return CommandError(Trouble.REFUSED, _("The server's answer cannot be read"))
+    return CommandError(ErrorKind.REFUSED, _("The server's answer cannot be read"))
 
 
 def broken() -> CommandError:
     """A mistake of this program."""
-    return CommandError(Trouble.LOCAL, _("Something went wrong inside the program."))
+    return CommandError(ErrorKind.LOCAL, _("Something went wrong inside the program."))
 
 
 def ending() -> CommandError:
-    return CommandError(Trouble.OFFLINE, _("The program is ending"))
+    return CommandError(ErrorKind.OFFLINE, _("The program is ending"))
 
 
 def not_logged_in() -> CommandError:
-    return CommandError(Trouble.REFUSED, _("Not logged in"))
+    return CommandError(ErrorKind.REFUSED, _("Not logged in"))
 
 
 def no_server(host: str = "", *, own: bool = False) -> CommandError:
@@ -166,8 +168,8 @@ def no_server(host: str = "", *, own: bool = False) -> CommandError:
         text = _("No server answers at {address}")
         if own:
             text = _("No server answers at {address}, which is always this computer itself")
-        return CommandError(Trouble.NO_SERVER, text.format(address=host))
-    return CommandError(Trouble.NO_SERVER, _("No server was found on this network"))
+        return CommandError(ErrorKind.NO_SERVER, text.format(address=host))
+    return CommandError(ErrorKind.NO_SERVER, _("No server was found on this network"))
 
 
 def changed_identity(name: str) -> ChangedIdentity:
@@ -177,4 +179,4 @@ def changed_identity(name: str) -> ChangedIdentity:
 
 def other_identity(name: str) -> CommandError:
     text = _("The server {name} is not the one that was asked for: its fingerprint is another")
-    return CommandError(Trouble.IDENTITY, text.format(name=name))
+    return CommandError(ErrorKind.IDENTITY, text.format(name=name))

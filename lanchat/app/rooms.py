@@ -17,7 +17,7 @@ from lanchat.app.error_texts import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.people.directory import USERS_MAX
 from lanchat.core.ports import LocalStore, OutboxItem
-from lanchat.core.view.fold import Folded, RoomFold, is_shown
+from lanchat.core.view.fold import FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Record
@@ -31,12 +31,12 @@ REFUSED_MAX = 100
 _REPLY_CHARACTERS = 200
 
 
-class RoomState(msgspec.Struct):
+class RoomInfo(msgspec.Struct):
     """What is known of one room beside its records. `cursors`: user to (received, read), None until they were asked
     for. `members`: user ids, None until they were asked for."""
 
     fold: RoomFold
-    last: Folded | None
+    last: FoldedText | None
     cursors: dict[int, tuple[int, int]] | None = None
     members: tuple[int, ...] | None = None
     refused: dict[str, Line] = {}
@@ -49,18 +49,18 @@ class RoomBook:
         self.me = me
         self._core = core
         self._store = store
-        self._states: dict[int, RoomState] = {}
+        self._states: dict[int, RoomInfo] = {}
         self._watched: set[int] = set()
         # One's own messages for which the server has no room: why, as code and in words.
         self.waits: dict[MessageKey, tuple[Code, str]] = {}
 
-    def state(self, room: int) -> RoomState:
+    def state(self, room: int) -> RoomInfo:
         """Of a room; read from the local copy the first time."""
         state = self._states.get(room)
         if state is None:
             fold = RoomFold(room, self._store, self._core.authors, self.me)
             newest = fold.below(0, 1)
-            state = self._states[room] = RoomState(fold, newest[-1] if newest else None)
+            state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None)
         return state
 
     def forget(self, room: int) -> None:
@@ -75,7 +75,7 @@ class RoomBook:
     def is_watched(self, room: int) -> bool:
         return room in self._watched
 
-    def known(self, room: int) -> RoomState | None:
+    def known(self, room: int) -> RoomInfo | None:
         """The state of a room that was looked at before."""
         return self._states.get(room)
 
@@ -207,7 +207,7 @@ class RoomBook:
         rooms = self._core.directory.rooms.values()
         return next((room for room in rooms if room.kind is RoomKind.DIRECT and room.partner == partner), None)
 
-    def display_name(self, folded: Folded) -> str:
+    def display_name(self, folded: FoldedText) -> str:
         """The name of today; of somebody who is gone, the name in the certificate."""
         user = self._core.directory.users.get(folded.author.user)
         if user is not None:
@@ -217,7 +217,7 @@ class RoomBook:
 
     # --- Lines ----------------------------------------------------------------------------------------------------
 
-    def line(self, room: int, folded: Folded) -> Line:
+    def line(self, room: int, folded: FoldedText) -> Line:
         """A stored text."""
         user = self._core.directory.users.get(folded.author.user)
         line = Line(

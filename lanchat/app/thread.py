@@ -11,7 +11,7 @@ from typing import Any
 from lanchat.app.api import Command, Event
 from lanchat.app.client import Client
 from lanchat.app.error_texts import ending
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 
 log = logging.getLogger(__name__)
 Future = concurrent.futures.Future[Any]
@@ -25,7 +25,7 @@ class ClientThread:
     results and events in the order in which they came about. Every future ends, also when the thread does.
     """
 
-    def __init__(self, profile: Profile, on_event: Callable[[Event], None], **options: Any) -> None:
+    def __init__(self, profile: ProfileStore, on_event: Callable[[Event], None], **options: Any) -> None:
         self._profile = profile
         self._on_event = on_event
         self._options = options

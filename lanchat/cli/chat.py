@@ -17,12 +17,12 @@ from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.terminal.exits import DONE, NOT_STORED, USAGE, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import TypedLines, has_terminal, terminal_kept
 
 HISTORY = 20
@@ -30,7 +30,7 @@ PRINTED_MAX = 200  # lines; more than a screen holds
 LAST_WORDS = 10.0  # seconds for the last messages to be stored when the person leaves
 
 
-async def chat(session: Session) -> None:
+async def chat(session: CliSession) -> None:
     """Until /quit or the end of input. Exit code 6 when the last messages were not stored in time, not 0 when a line
     from a pipe could not be sent."""
     if sys.stdin is None:
@@ -39,7 +39,7 @@ async def chat(session: Session) -> None:
         await Conversation(session).run()
 
 
-class ConversationOutput(Output):
+class ConversationOutput(OutputWriter):
     """Prints above what is being typed. `printed`: the newest lines on the screen."""
 
     def __init__(self, as_json: bool) -> None:
@@ -65,14 +65,14 @@ class ConversationOutput(Output):
 class ConversationView(EventView):
     """As `listen`, but a line of one's own waits for its number before it is shown."""
 
-    def __init__(self, follower: Follower, output: Output) -> None:
+    def __init__(self, follower: Follower, output: OutputWriter) -> None:
         super().__init__(follower, output)
         self.waiting: dict[str, api.Line] = {}
         self._away = False
 
     def state(self, event: api.StateChanged) -> None:
         super().state(event)
-        self._away = event.state is api.State.AWAY
+        self._away = event.state is api.ConnectionState.AWAY
         if self._away:
             for line in self.waiting.values():
                 super().message(line)
@@ -102,7 +102,7 @@ class ConversationView(EventView):
 class Conversation:
     """One person in one room: reads lines, shows lines."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: CliSession) -> None:
         self._session = session
         self._output = ConversationOutput(session.output.as_json)
         self._follower = Follower(session, HISTORY)
@@ -140,11 +140,11 @@ class Conversation:
         if not self._last_sent:
             return
         try:
-            await self._session.call(api.WaitDecided(self._last_sent, self._session.deadline.left(LAST_WORDS)))
+            await self._session.call(api.WaitDecidedCommand(self._last_sent, self._session.deadline.left(LAST_WORDS)))
         except api.CommandError as error:
-            if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
+            if error.trouble not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
                 raise
-            told = error.text if error.trouble is api.Trouble.TIMEOUT else not_in_time()
+            told = error.text if error.trouble is api.ErrorKind.TIMEOUT else not_in_time()
             raise CliError(NOT_STORED, shown(told)) from error
         self._follower.catch_up(self._view)
 
@@ -190,7 +190,7 @@ class Conversation:
         return True
 
     async def _say(self, text: str, reply_to: int = 0) -> None:
-        line: api.Line = await self._session.call(api.Send(self._follower.room, text, reply_to))
+        line: api.Line = await self._session.call(api.SendCommand(self._follower.room, text, reply_to))
         self._last_sent = line.id
         self._follower.sent(self._view, line)
 
@@ -210,7 +210,7 @@ class Conversation:
         )
 
     async def _who(self, rest: str) -> None:
-        members = await self._session.call(api.ListMembers(self._follower.room))
+        members = await self._session.call(api.ListMembersCommand(self._follower.room))
         for person in sorted(members, key=lambda person: (person.state is PresenceState.OFFLINE, person.name)):
             self._output.warn(person_text(person))
 
@@ -220,18 +220,18 @@ class Conversation:
 
     async def _edit(self, rest: str) -> None:
         if found := self._numbered(rest, "/edit N TEXT"):
-            self._last_sent = await self._session.call(api.Edit(self._follower.room, *found))
+            self._last_sent = await self._session.call(api.EditCommand(self._follower.room, *found))
 
     async def _delete(self, rest: str) -> None:
         if found := self._numbered(rest + " -", "/delete N"):
-            self._last_sent = await self._session.call(api.Delete(self._follower.room, found[0]))
+            self._last_sent = await self._session.call(api.DeleteCommand(self._follower.room, found[0]))
 
     async def _react(self, rest: str) -> None:
         if found := self._numbered(rest, "/react N EMOJI"):
             number, emoji = found
             remove = emoji.startswith("-")
             self._last_sent = await self._session.call(
-                api.React(self._follower.room, number, emoji.removeprefix("-"), remove)
+                api.ReactCommand(self._follower.room, number, emoji.removeprefix("-"), remove)
             )
 
     def _numbered(self, rest: str, form: str) -> tuple[int, str] | None:

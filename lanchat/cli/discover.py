@@ -4,17 +4,17 @@ import asyncio
 from typing import Any
 
 from lanchat.app import api
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.terminal.exits import NO_SERVER, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 
 DISCOVER_TIMEOUT = 2.0
 
 
-async def discover(session: Session) -> None:
+async def discover(session: CliSession) -> None:
     """Search until the time is over. Exit code 3 when there was none."""
-    search = asyncio.ensure_future(session.call(api.Discover(session.options.timeout or DISCOVER_TIMEOUT)))
+    search = asyncio.ensure_future(session.call(api.DiscoverCommand(session.options.timeout or DISCOVER_TIMEOUT)))
     known: set[tuple[str, str, int]] = set()
     try:
         while not search.done() or not session.events.empty():
@@ -27,7 +27,7 @@ async def discover(session: Session) -> None:
         raise CliError(NO_SERVER, _("No server was found on this network"))
 
 
-async def _show_next(session: Session, search: "asyncio.Future[Any]", known: set[tuple[str, str, int]]) -> None:
+async def _show_next(session: CliSession, search: "asyncio.Future[Any]", known: set[tuple[str, str, int]]) -> None:
     event = asyncio.ensure_future(session.events.get())
     await asyncio.wait((event, search), return_when=asyncio.FIRST_COMPLETED)
     await asyncio.sleep(0)
@@ -47,7 +47,7 @@ def crowded() -> str:
     )
 
 
-def _show(output: Output, server: api.Server, known: set[tuple[str, str, int]]) -> None:
+def _show(output: OutputWriter, server: api.Server, known: set[tuple[str, str, int]]) -> None:
     key = (server.fingerprint, server.host, server.port)
     if key in known:
         return

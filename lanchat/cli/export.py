@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from lanchat.app import api
 from lanchat.cli.lines import history_row, message_text, room_name
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
-from lanchat.platform.files import Destination, remove_drafts
+from lanchat.platform.files import OutputFile, remove_drafts
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
 from lanchat.terminal.prompts import in_daemon_thread
@@ -20,12 +20,12 @@ JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PAGE = 200
 
 
-async def export(session: Session) -> None:
+async def export(session: CliSession) -> None:
     """All messages that this person may read, oldest first, with edits, deletions and reactions folded in."""
     name = session.options.file
     with _no_draft_when_terminated():
         try:
-            destination = await in_daemon_thread(lambda: Destination(name))
+            destination = await in_daemon_thread(lambda: OutputFile(name))
         except OSError as error:
             raise _unwritable(name, error) from None
         try:
@@ -53,7 +53,7 @@ def _no_draft_when_terminated() -> Iterator[None]:
             loop.remove_signal_handler(signal.SIGTERM)
 
 
-async def _export(session: Session, destination: Destination) -> None:
+async def _export(session: CliSession, destination: OutputFile) -> None:
     options, to_stdout = session.options, destination.is_standard_output
     if not await session.go_live_or_away():
         session.note_away()
@@ -80,7 +80,7 @@ async def _export(session: Session, destination: Destination) -> None:
 
 
 async def _write(
-    session: Session, room: api.RoomView, destination: Destination, render: Callable[[api.Line], str]
+    session: CliSession, room: api.RoomView, destination: OutputFile, render: Callable[[api.Line], str]
 ) -> int:
     """In a thread: whoever reads from a pipe may be slow."""
     written = 0
@@ -98,9 +98,9 @@ def _unwritable(name: str, error: OSError) -> CliError:
     return CliError(FAILED, text)
 
 
-async def _pages(session: Session, room: int) -> AsyncIterator[list[api.Line]]:
+async def _pages(session: CliSession, room: int) -> AsyncIterator[list[api.Line]]:
     first = 1
-    while page := await session.call(api.LoadLinesFrom(room, first, PAGE)):
+    while page := await session.call(api.LoadLinesFromCommand(room, first, PAGE)):
         stored = [line for line in page if line.seq and line.seq >= first]
         if not stored:
             return
@@ -108,5 +108,5 @@ async def _pages(session: Session, room: int) -> AsyncIterator[list[api.Line]]:
         first = (stored[-1].seq or first) + 1
 
 
-def _show_progress(session: Session, seq: int, head: int) -> None:
+def _show_progress(session: CliSession, seq: int, head: int) -> None:
     session.output.note(_("{done} of {all}").format(done=min(seq, head), all=head))

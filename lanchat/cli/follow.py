@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.cli.lines import room_name, state_name
 from lanchat.cli.messages import newest_lines
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.terminal.exits import REFUSED, CliError
 from lanchat.terminal.output import shown
@@ -24,7 +24,7 @@ from lanchat.terminal.output import shown
 SHOWN_MAX = 4096
 
 
-class View(Protocol):
+class FollowView(Protocol):
     """Who shows it. `follower` has the names."""
 
     def state(self, event: api.StateChanged) -> None: ...
@@ -43,7 +43,7 @@ class View(Protocol):
     def refused(self, event: api.LineRefused) -> None:
         """A message that was shown as not stored yet will never be stored."""
 
-    def waits(self, event: api.LineWaits) -> None:
+    def waits(self, event: api.LineDelayed) -> None:
         """The server has no room for a message that was shown as not stored yet."""
 
     def trouble(self, text: str) -> None:
@@ -53,7 +53,7 @@ class View(Protocol):
 class Follower:
     """Follows one room of a session and tells a view."""
 
-    def __init__(self, session: Session, history: int) -> None:
+    def __init__(self, session: CliSession, history: int) -> None:
         self.session = session
         self.name = ""
         self.people: dict[int, api.Person] = {}
@@ -74,7 +74,7 @@ class Follower:
         assert self._room
         return self._room.room
 
-    async def start(self, view: View) -> None:
+    async def start(self, view: FollowView) -> None:
         """Connect, show states meanwhile, then the history and, when the room is complete, the mark. Raises
         CommandError, CliError."""
         preparing = asyncio.ensure_future(self._prepare())
@@ -91,17 +91,17 @@ class Follower:
         while self._early:
             self._handle(view, self._early.popleft())
 
-    async def follow(self, view: View) -> None:
+    async def follow(self, view: FollowView) -> None:
         """Show what comes, for ever. Raises CliError when the person is no longer in the room or let in."""
         while True:
             self._handle(view, await self.session.events.get())
 
-    def catch_up(self, view: View) -> None:
+    def catch_up(self, view: FollowView) -> None:
         """Show what has come already."""
         while not self.session.events.empty():
             self._handle(view, self.session.events.get_nowait())
 
-    def sent(self, view: View, line: api.Line) -> None:
+    def sent(self, view: FollowView, line: api.Line) -> None:
         """A line of one's own that is in the outbox now, unless an event told of it already."""
         if line.seq is None:
             self._line(view, line)
@@ -115,7 +115,7 @@ class Follower:
         self._complete_head = self.session.live_heads.get(room.room)
         return await newest_lines(self.session, room.room, self._history)
 
-    async def _hear_one(self, view: View, preparing: "asyncio.Future[Any]") -> None:
+    async def _hear_one(self, view: FollowView, preparing: "asyncio.Future[Any]") -> None:
         """One event, unless the preparation ends first."""
         event = asyncio.ensure_future(self.session.events.get())
         await asyncio.wait((event, preparing), return_when=asyncio.FIRST_COMPLETED)
@@ -124,13 +124,13 @@ class Follower:
         else:
             event.cancel()
 
-    def _hear_early(self, view: View, event: api.Event) -> None:
+    def _hear_early(self, view: FollowView, event: api.Event) -> None:
         if isinstance(event, api.StateChanged):
             self._state(view, event)
         else:
             self._early.append(event)
 
-    def _show_history(self, view: View, lines: list[api.Line]) -> None:
+    def _show_history(self, view: FollowView, lines: list[api.Line]) -> None:
         stored = [line.seq for line in lines if line.seq]
         # Without a line of history the room's head says what is history, also when it is new to this profile.
         known = self._room.head if self._room and not self._history else 0
@@ -140,12 +140,12 @@ class Follower:
         if self._complete_head is not None:
             self._say_live(view)
 
-    def _say_live(self, view: View) -> None:
+    def _say_live(self, view: FollowView) -> None:
         if not self._live_said:
             self._live_said = True
             view.live(self.head)
 
-    def _handle(self, view: View, event: api.Event) -> None:
+    def _handle(self, view: FollowView, event: api.Event) -> None:
         match event:
             case api.StateChanged():
                 self._state(view, event)
@@ -160,7 +160,7 @@ class Follower:
             case api.LineRefused(id, room) if room == self.room and id in self._pending:
                 self._pending.discard(id)
                 view.refused(event)
-            case api.LineWaits(id, room) if room == self.room and id in self._pending and not event.again:
+            case api.LineDelayed(id, room) if room == self.room and id in self._pending and not event.again:
                 view.waits(event)
             case api.RoomLive(room, head) if room == self.room:
                 self.head = max(self.head, head)
@@ -170,24 +170,24 @@ class Follower:
             case api.RoomRemoved(room) if room == self.room:
                 raise CliError(REFUSED, _("You are no longer in {room}").format(room=shown(self.name)))
 
-    def _state(self, view: View, event: api.StateChanged) -> None:
+    def _state(self, view: FollowView, event: api.StateChanged) -> None:
         state = (state_name(event.state), event.peers)
-        in_session = event.state in (api.State.SYNCING, api.State.LIVE)
+        in_session = event.state in (api.ConnectionState.SYNCING, api.ConnectionState.LIVE)
         if state != self._last_state:
             self._last_state = state
             view.state(replace(event, reason="") if in_session else event)
         if in_session:
             self._tell_trouble(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
-        if event.state is api.State.REFUSED and self._room:
+        if event.state is api.ConnectionState.REFUSED and self._room:
             raise CliError(REFUSED, shown(event.reason) or _("The server refused"))
 
-    def _tell_trouble(self, view: View, reason: str) -> None:
+    def _tell_trouble(self, view: FollowView, reason: str) -> None:
         if reason and reason != self._trouble and reason not in self.session.notices:
             self._trouble = reason
             view.trouble(reason)
 
-    def _line(self, view: View, line: api.Line) -> None:
+    def _line(self, view: FollowView, line: api.Line) -> None:
         if line.seq is not None:
             if line.seq <= self.head:
                 return
@@ -198,7 +198,7 @@ class Follower:
         elif line.seq is not None and line.id in self._pending:
             self._stored(view, line.id, line.seq)
 
-    def _message(self, view: View, line: api.Line) -> None:
+    def _message(self, view: FollowView, line: api.Line) -> None:
         self._shown[line.id] = None
         if len(self._shown) > SHOWN_MAX:
             oldest = next(iter(self._shown))
@@ -208,11 +208,11 @@ class Follower:
             self._pending.add(line.id)
         view.message(line)
 
-    def _stored(self, view: View, id: str, seq: int) -> None:
+    def _stored(self, view: FollowView, id: str, seq: int) -> None:
         self._pending.discard(id)
         view.stored(id, seq)
 
-    def _change(self, view: View, change: api.LineChanged) -> None:
+    def _change(self, view: FollowView, change: api.LineChanged) -> None:
         # A number at or below the head is folded into what was shown; 0 is not stored yet, or a receipt.
         if change.cause_seq > self.head and change.cause != "receipt":
             self.head = change.cause_seq

@@ -6,16 +6,16 @@ from typing import Any
 from lanchat.app import api
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import listen_row, message_text, state_name, state_text, user_name
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 
 
-class Enough(Exception):
+class MessageLimitReached(Exception):
     """As many messages as were asked for."""
 
 
-async def listen(session: Session) -> None:
+async def listen(session: CliSession) -> None:
     """Until `--count` messages were shown, `--for` seconds are over, or Ctrl-C."""
     options = session.options
     follower = Follower(session, options.history)
@@ -24,7 +24,7 @@ async def listen(session: Session) -> None:
         async with asyncio.timeout(options.duration) as limit:
             await follower.start(view)
             await follower.follow(view)
-    except Enough:
+    except MessageLimitReached:
         return
     except TimeoutError:
         if not limit.expired():
@@ -34,7 +34,7 @@ async def listen(session: Session) -> None:
 class EventView:
     """Events as JSON objects, or as lines for a person: what was said on stdout, all about it on stderr."""
 
-    def __init__(self, follower: Follower, output: Output, count: int | None = None) -> None:
+    def __init__(self, follower: Follower, output: OutputWriter, count: int | None = None) -> None:
         self._follower = follower
         self._output = output
         self._left = count
@@ -52,7 +52,7 @@ class EventView:
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
-                raise Enough
+                raise MessageLimitReached
 
     def stored(self, id: str, seq: int) -> None:
         values = {"event": "stored", "room": self._follower.name, "id": id, "seq": seq}
@@ -62,7 +62,7 @@ class EventView:
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
 
-    def waits(self, event: api.LineWaits) -> None:
+    def waits(self, event: api.LineDelayed) -> None:
         values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message waits: {reason}").format(reason=shown(event.text)))
 

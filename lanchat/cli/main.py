@@ -11,10 +11,10 @@ from lanchat.cli.exit_codes import code_of
 from lanchat.i18n import _, set_language
 from lanchat.terminal.arguments import language_of, one_line
 from lanchat.terminal.exits import DONE, FAILED, CliError
-from lanchat.terminal.output import Output, OutputClosed, abandon_stdout, prepare_streams
+from lanchat.terminal.output import OutputClosed, OutputWriter, abandon_stdout, prepare_streams
 
 if TYPE_CHECKING:
-    from lanchat.cli.session import ClientFactory, Session
+    from lanchat.cli.session import ClientFactory, CliSession
 
 
 def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
@@ -43,7 +43,7 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
 
 def _fail(text: str, code: int) -> int:
     """Say it in one line. A line that nobody can read is no reason to fail otherwise."""
-    Output(False).warn(f"lanchat: {one_line(text)}")
+    OutputWriter(False).warn(f"lanchat: {one_line(text)}")
     return code
 
 
@@ -67,13 +67,13 @@ def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None
 
 
 async def _with_session(
-    options: argparse.Namespace, command: "Callable[[Session], Awaitable[None]]", make_client: "ClientFactory"
+    options: argparse.Namespace, command: "Callable[[CliSession], Awaitable[None]]", make_client: "ClientFactory"
 ) -> int:
     from lanchat.app.api import CommandError
     from lanchat.cli.session import opened
 
     try:
-        async with opened(options, Output(options.json), make_client) as session:
+        async with opened(options, OutputWriter(options.json), make_client) as session:
             await command(session)
     except CommandError as error:
         raise CliError(code_of(error), error.text or _("The command failed")) from error

@@ -7,7 +7,7 @@ from typing import Any
 from lanchat.app import api
 from lanchat.app.error_texts import not_in_time
 from lanchat.cli.lines import history_row, message_text, room_name
-from lanchat.cli.session import Session
+from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.protocol.text.search_words import query_words
 from lanchat.terminal.exits import FAILED, NOT_STORED, USAGE, CliError
@@ -18,35 +18,35 @@ PENDING_TIMEOUT = 4.0  # seconds for peers to get a message before its author en
 PAGE = 200
 
 
-async def send(session: Session) -> None:
+async def send(session: CliSession) -> None:
     """Send; done when it is stored. Exit code 6 when it was not in time."""
     options = session.options
     text = _typed_text(options.text)
     room = await _room_to_write(session)
-    line = await session.call(api.Send(room.room, text, options.reply_to))
+    line = await session.call(api.SendCommand(room.room, text, options.reply_to))
     await _until_stored(session, room, line.id)
 
 
-async def edit(session: Session) -> None:
+async def edit(session: CliSession) -> None:
     """Replace the text of a message."""
     text = _typed_text(session.options.text)
     room = await _room_to_write(session)
-    id = await session.call(api.Edit(room.room, session.options.seq, text))
+    id = await session.call(api.EditCommand(room.room, session.options.seq, text))
     await _until_stored(session, room, id, target=session.options.seq)
 
 
-async def delete(session: Session) -> None:
+async def delete(session: CliSession) -> None:
     """Delete a message."""
     room = await _room_to_write(session)
-    id = await session.call(api.Delete(room.room, session.options.seq))
+    id = await session.call(api.DeleteCommand(room.room, session.options.seq))
     await _until_stored(session, room, id, target=session.options.seq)
 
 
-async def react(session: Session) -> None:
+async def react(session: CliSession) -> None:
     """React to a message, or take it back."""
     options = session.options
     room = await _room_to_write(session)
-    id = await session.call(api.React(room.room, options.seq, options.emoji, options.remove))
+    id = await session.call(api.ReactCommand(room.room, options.seq, options.emoji, options.remove))
     await _until_stored(session, room, id, target=options.seq)
 
 
@@ -63,22 +63,22 @@ def _typed_text(text: str) -> str:
     raise CliError(FAILED, _("Standard input is not UTF-8 text"))
 
 
-async def _room_to_write(session: Session) -> api.RoomView:
+async def _room_to_write(session: CliSession) -> api.RoomView:
     """The room; with the server away too, as the message waits in the outbox then."""
     await session.go_live_or_away()
     return await session.room(session.options.room)
 
 
-async def _until_stored(session: Session, room: api.RoomView, id: str, **more: Any) -> None:
+async def _until_stored(session: CliSession, room: api.RoomView, id: str, **more: Any) -> None:
     pending_allowed = session.options.allow_pending
     name = room_name(room, await session.people())
     timeout = session.deadline.left(PENDING_TIMEOUT if pending_allowed else STORED_TIMEOUT)
     try:
-        seq = await session.call(api.WaitDecided(id, timeout))
+        seq = await session.call(api.WaitDecidedCommand(id, timeout))
     except api.CommandError as error:
-        if error.trouble not in (api.Trouble.TIMEOUT, api.Trouble.OFFLINE):
+        if error.trouble not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
             raise
-        told = error.text if error.trouble is api.Trouble.TIMEOUT else not_in_time()
+        told = error.text if error.trouble is api.ErrorKind.TIMEOUT else not_in_time()
         if not pending_allowed:
             raise CliError(NOT_STORED, shown(told)) from error
         # Where nobody waits for it, no time is over.
@@ -89,7 +89,7 @@ async def _until_stored(session: Session, room: api.RoomView, id: str, **more: A
     session.output.row({"id": id, "room": name, "seq": seq} | more, text)
 
 
-async def history(session: Session) -> None:
+async def history(session: CliSession) -> None:
     """Earlier messages, or those that were searched for; oldest first."""
     if session.options.search is not None:
         _check_words(session.options.search)
@@ -102,7 +102,7 @@ async def history(session: Session) -> None:
         session.output.row(history_row(line, name, people), message_text(line))
 
 
-async def _chosen_lines(session: Session, room: int) -> list[api.Line]:
+async def _chosen_lines(session: CliSession, room: int) -> list[api.Line]:
     options = session.options
     if options.search is not None:
         return await _found_lines(session, room, options.search, options.before)
@@ -114,13 +114,13 @@ def _check_words(words: str) -> None:
         raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(words))))
 
 
-async def _found_lines(session: Session, room: int, words: str, before: int = 0) -> list[api.Line]:
+async def _found_lines(session: CliSession, room: int, words: str, before: int = 0) -> list[api.Line]:
     """The newest ones with these words, in this room below `before` (0: no bound), or in all rooms (`room` 0); oldest
     first."""
     found, before_room, limit = list[api.Line](), 0, session.options.limit
     while len(found) < limit:
         wanted = min(PAGE, limit - len(found))
-        page = await session.call(api.Search(room, words, before, wanted, before_room))
+        page = await session.call(api.SearchCommand(room, words, before, wanted, before_room))
         found += page
         if not page or not page[-1].seq:
             break
@@ -128,13 +128,13 @@ async def _found_lines(session: Session, room: int, words: str, before: int = 0)
     return found[::-1]
 
 
-async def newest_lines(session: Session, room: int, limit: int, before: int = 0) -> list[api.Line]:
+async def newest_lines(session: CliSession, room: int, limit: int, before: int = 0) -> list[api.Line]:
     """Up to `limit` lines below `before` (0: the newest, with those not stored yet at the end), oldest first."""
     lines: list[api.Line] = []
     while limit > 0:
         wanted = min(PAGE, limit)
         try:
-            page = await session.call(api.LoadLines(room, before, wanted))
+            page = await session.call(api.LoadLinesCommand(room, before, wanted))
         except api.CommandError as error:
             if not lines:
                 raise
@@ -149,7 +149,7 @@ async def newest_lines(session: Session, room: int, limit: int, before: int = 0)
     return lines
 
 
-async def search(session: Session) -> None:
+async def search(session: CliSession) -> None:
     """Messages of all rooms with these words, oldest first."""
     words = session.options.words
     _check_words(words)
@@ -157,17 +157,17 @@ async def search(session: Session) -> None:
         session.note_away()
     found = await _found_lines(session, 0, words)
     people = await session.people()
-    rooms = {room.room: room_name(room, people) for room in await session.call(api.ListRooms())}
+    rooms = {room.room: room_name(room, people) for room in await session.call(api.ListRoomsCommand())}
     for line in found:
         name = rooms.get(line.room, "")
         session.output.row(history_row(line, name, people), f"{shown(name)}  {message_text(line)}")
 
 
-async def receipts(session: Session) -> None:
+async def receipts(session: CliSession) -> None:
     """Who has a message, who has not."""
     await session.go_live()
     room = await session.room(session.options.room)
-    for member in await session.call(api.Receipts(room.room, session.options.seq)):
+    for member in await session.call(api.ReceiptsCommand(room.room, session.options.seq)):
         values = {
             "user": member.name,
             "display_name": member.display_name,

@@ -18,7 +18,7 @@ from lanchat.i18n import _
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
 from lanchat.protocol.text.names import name_key
 from lanchat.terminal.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import PasswordSource, agree, has_terminal
 
 CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
@@ -26,7 +26,7 @@ LIVE_TIMEOUT = 30.0  # seconds until every room is complete: a first start reads
 CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
 
 
-class Client(Protocol):
+class ClientInterface(Protocol):
     """The part of `lanchat.app.client.Client` that commands use."""
 
     async def call(self, command: api.Command) -> Any: ...
@@ -34,17 +34,17 @@ class Client(Protocol):
     async def close(self) -> None: ...
 
 
-ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], Client]
+ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], ClientInterface]
 
 
-def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Client:
+def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> ClientInterface:
     """A client on the profile that the options name. Raises CliError."""
     from lanchat.app.client import Client as NetworkClient
     from lanchat.core.ports import LocalStoreError
-    from lanchat.store.profile import Profile
+    from lanchat.store.profile import ProfileStore
 
     try:
-        profile = Profile.open(profile_directory(options))
+        profile = ProfileStore.open(profile_directory(options))
     except LocalStoreError as error:
         raise CliError(FAILED, str(error)) from None
     port = options.discovery_port or DISCOVERY_PORT
@@ -69,10 +69,10 @@ class Deadline:
         return default if self._end is None else max(0.05, self._end - time.monotonic())
 
 
-class Session:
+class CliSession:
     """One client, its events in order, and what was settled with the server."""
 
-    def __init__(self, options: Namespace, output: Output, make_client: ClientFactory) -> None:
+    def __init__(self, options: Namespace, output: OutputWriter, make_client: ClientFactory) -> None:
         # Why nothing new can be stored here, when that is so.
         self.trouble = ""
         # What has been told about the local copy: a state may give the same text as its reason.
@@ -103,7 +103,7 @@ class Session:
         """Find the server, settle its identity. Raises CommandError, CliError."""
         options = self.options
         self.server = server = await self.call(
-            api.Connect(
+            api.ConnectCommand(
                 address=options.server,
                 invite=options.invite,
                 fingerprint=options.fingerprint,
@@ -113,7 +113,9 @@ class Session:
         )
         if server.trust is not api.Trust.PINNED:
             await self._accept(server)
-        offer: api.ServerOffer = await self.call(api.GetOffer(self.deadline.left(CONNECT_TIMEOUT), server.fingerprint))
+        offer: api.ServerOffer = await self.call(
+            api.GetOfferCommand(self.deadline.left(CONNECT_TIMEOUT), server.fingerprint)
+        )
         return offer
 
     async def _accept(self, server: api.Server) -> None:
@@ -131,7 +133,7 @@ class Session:
         warn(_("Fingerprint: {fingerprint}").format(fingerprint=server.fingerprint))
         if not await agree(_("Does the server show the same words?")):
             raise CliError(IDENTITY, _("The server was not accepted"))
-        await self.call(api.AcceptIdentity(server.fingerprint))
+        await self.call(api.AcceptIdentityCommand(server.fingerprint))
 
     async def log_in(self) -> api.ServerOffer:
         """Connect and log in, for a command that needs an account. Raises CommandError, CliError."""
@@ -143,7 +145,7 @@ class Session:
                 raise CliError(REFUSED, text.format(user=shown(offer.remembered)))
         elif user:
             password = await PasswordSource(self.options.password_file).password()
-            await self.call(api.Login(user, password, remember=False))
+            await self.call(api.LoginCommand(user, password, remember=False))
         else:
             raise CliError(REFUSED, _("Not logged in: use lanchat login or lanchat register"))
         return offer
@@ -155,7 +157,7 @@ class Session:
 
     async def wait_live(self) -> api.Account:
         """Wait until every room is complete. Raises CommandError."""
-        account: api.Account = await self.call(api.WaitLive(self.deadline.left(LIVE_TIMEOUT)))
+        account: api.Account = await self.call(api.WaitLiveCommand(self.deadline.left(LIVE_TIMEOUT)))
         return account
 
     async def go_live_or_away(self) -> bool:
@@ -164,10 +166,10 @@ class Session:
         try:
             await self.go_live()
         except api.CommandError as error:
-            if error.trouble is api.Trouble.LOCAL and await self._remembers_rooms():
+            if error.trouble is api.ErrorKind.LOCAL and await self._remembers_rooms():
                 self.trouble = error.text
                 return False
-            if error.trouble not in (api.Trouble.NO_SERVER, api.Trouble.OFFLINE, api.Trouble.TIMEOUT):
+            if error.trouble not in (api.ErrorKind.NO_SERVER, api.ErrorKind.OFFLINE, api.ErrorKind.TIMEOUT):
                 raise
             if not await self._remembers_rooms():
                 raise CliError(NO_SERVER, error.text) from error
@@ -183,13 +185,13 @@ class Session:
 
     async def _remembers_rooms(self) -> bool:
         try:
-            return any(room.joined for room in await self.call(api.ListRooms()))
+            return any(room.joined for room in await self.call(api.ListRoomsCommand()))
         except api.CommandError:
             return False
 
     async def room(self, name: str) -> api.RoomView:
         """The room that the person named; raises CommandError, CliError when the person is not in it."""
-        room: api.RoomView = await self.call(api.FindRoom(name))
+        room: api.RoomView = await self.call(api.FindRoomCommand(name))
         if not room.joined:
             shown_name = shown(room.name)
             text = _("You are not in {room}: use lanchat join {room}").format(room=shown_name)
@@ -198,13 +200,13 @@ class Session:
 
     async def people(self) -> dict[int, api.Person]:
         """Everybody with an account, by id."""
-        return {person.user_id: person for person in await self.call(api.ListPeople())}
+        return {person.user_id: person for person in await self.call(api.ListPeopleCommand())}
 
 
 @contextlib.asynccontextmanager
-async def opened(options: Namespace, output: Output, make_client: ClientFactory) -> AsyncIterator[Session]:
+async def opened(options: Namespace, output: OutputWriter, make_client: ClientFactory) -> AsyncIterator[CliSession]:
     """A session that is closed at the end, within a bounded time."""
-    session = Session(options, output, make_client)
+    session = CliSession(options, output, make_client)
     try:
         yield session
     finally:

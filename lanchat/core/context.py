@@ -3,13 +3,13 @@
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Event, LocalTrouble, Output, Path
+from lanchat.core.events import Event, LocalStoreFailed, Output, Path
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.requests import Handler, Requests
 from lanchat.protocol.wire import AfterLogin
 
 
-class Desk:
+class CoreContext:
     """`now` is the time of the last call from outside, `unsettled` whether there was one since the last settling.
     `store_retry_at`: the local copy could not be written and is
     left alone until then; None when all is well."""
@@ -46,7 +46,7 @@ class Desk:
     def trouble(self, error: LocalStoreError) -> None:
         """The local copy failed: say it once, try again soon."""
         if self.store_retry_at is None:
-            self.tell(LocalTrouble(str(error)))
+            self.tell(LocalStoreFailed(str(error)))
         self.store_retry_at = self.now + self._store_retry
 
     @property

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.context import Desk
+from lanchat.core.context import CoreContext
 from lanchat.core.events import (
     Answered,
     CertificateRenewed,
@@ -38,34 +38,34 @@ from lanchat.core.events import (
     CursorsChanged,
     Event,
     KeysChanged,
-    MembersChanged,
-    MessagesWait,
+    LinkStateChanged,
+    MessagesDelayed,
     Output,
     Path,
     ReconnectDue,
     RecordsStored,
-    RoomRemoved,
-    RoomUpdated,
+    RoomAccessEnded,
+    RoomInfoChanged,
+    RoomMembersChanged,
     SearchDue,
-    StateMoved,
-    Stop,
+    StopReason,
     UsersChanged,
 )
 from lanchat.core.people.authors import Authors
-from lanchat.core.people.certificates import CertificateQuestions
-from lanchat.core.people.directory import USERS_MAX, Directory
+from lanchat.core.people.certificates import CertificateRequests
+from lanchat.core.people.directory import USERS_MAX, ClientDirectory
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
-from lanchat.core.rooms.deleted import GoneRooms
-from lanchat.core.rooms.delivery import Told
+from lanchat.core.rooms.deleted import DeletedRooms
+from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.core.rooms.room import RoomContext
 from lanchat.core.rooms.room_set import RoomSet
-from lanchat.core.session.composer import Composer
-from lanchat.core.session.link import Due, Link
-from lanchat.core.session.outbox import Outbox, Run, StoredItem
-from lanchat.core.session.pages import Pages
-from lanchat.core.session.receipts import Receipts
+from lanchat.core.session.composer import MessageBuilder
+from lanchat.core.session.link import DueAction, LinkController
+from lanchat.core.session.outbox import AuthorRun, Outbox, StoredItem
+from lanchat.core.session.pages import PagedRequest
+from lanchat.core.session.receipts import ReceiptTracker
 from lanchat.core.session.requests import Answer
-from lanchat.core.session.states import LinkState, Move, Reason
+from lanchat.core.session.states import LinkEvent, LinkState, Reason
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
@@ -106,29 +106,29 @@ class ClientCore:
         self.limits = Limits()
         # What was dropped, by reason.
         self.counters: Counter[str] = Counter()
-        self.directory = Directory(store)
+        self.directory = ClientDirectory(store)
         self.authors = Authors(identity.log_id, identity.log_key, store)
         self._store = store
         self._random = random
         self._now_ms = now_ms
-        self._desk = Desk(config)
-        self._link = Link(config, random)
-        self._composer = Composer(device_key, run, identity.log_id, store)
+        self._desk = CoreContext(config)
+        self._link = LinkController(config, random)
+        self._composer = MessageBuilder(device_key, run, identity.log_id, store)
         self._outbox = Outbox(config, store, self.limits)
-        self._receipts = Receipts(config, random)
-        self._certificates = CertificateQuestions(self._desk, self.authors)
+        self._receipts = ReceiptTracker(config, random)
+        self._certificates = CertificateRequests(self._desk, self.authors)
         self._rooms = RoomSet(
             config,
             self._desk,
             self.authors,
-            Told(identity.log_id, store, list(self.directory.rooms)),
+            DeliveryCursor(identity.log_id, store, list(self.directory.rooms)),
             self._note_stored,
             self._receipts.received,
             self._not_subscribed,
         )
         for room, read in self.directory.marks.items():
             self._receipts.read(room, read)
-        self._gone = GoneRooms(self._desk, store, self._room_deleted)
+        self._gone = DeletedRooms(self._desk, store, self._room_deleted)
         # Rooms as they were when they went from the list, until it is known whether they were deleted.
         self._last_seen: dict[int, wire.Room] = {}
         self._adopt_at: float | None = None
@@ -272,7 +272,7 @@ class ClientCore:
 
     def _tell_state(self) -> None:
         link = self._link
-        self._desk.tell(StateMoved(link.state, link.reason, link.detail, link.retry_at, link.code))
+        self._desk.tell(LinkStateChanged(link.state, link.reason, link.detail, link.retry_at, link.code))
 
     def _on_goodbye(self, frame: wire.Goodbye) -> None:
         if frame.code in _FINAL:
@@ -332,7 +332,7 @@ class ClientCore:
         if after:
             ask, note = self._desk.ask, self._note_session_rooms
             # What breaks the protocol ends the session with that reason, not with a list that did not come.
-            Pages(wire.ListRooms(after), ask, note, self._rest_listed, broken=lambda: None).begin()
+            PagedRequest(wire.ListRooms(after), ask, note, self._rest_listed, broken=lambda: None).begin()
 
     def _note_session_rooms(self, answer: Answer) -> None:
         """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
@@ -352,14 +352,14 @@ class ClientCore:
         for gone in unlisted:
             self._last_seen[gone.id] = gone
             self._rooms.leave(gone.id)
-            self._desk.tell(RoomRemoved(gone.id))
+            self._desk.tell(RoomAccessEnded(gone.id))
         self._tell_retitled()
         self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
         self._listed.add(room.id)
-        self._desk.tell(RoomUpdated(room))
+        self._desk.tell(RoomInfoChanged(room))
         self._tell_retitled()
         if room.joined:
             self._receipts.told(room)
@@ -370,12 +370,12 @@ class ClientCore:
     def _on_room_gone(self, frame: wire.RoomGone) -> None:
         self._rooms.leave(frame.room)
         if self.directory.drop_room(frame.room):
-            self._desk.tell(RoomRemoved(frame.room))
+            self._desk.tell(RoomAccessEnded(frame.room))
             self._tell_retitled()
 
     def _tell_retitled(self) -> None:
         for room in self.directory.take_retitled():
-            self._desk.tell(RoomUpdated(room))
+            self._desk.tell(RoomInfoChanged(room))
 
     def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
         for room in frame.rooms:
@@ -385,7 +385,7 @@ class ClientCore:
             elif known is not None:
                 # A copy from an earlier membership is asked about in the next session.
                 self.directory.drop_room(room)
-                self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+                self._desk.tell(RoomAccessEnded(room, deleted=True, known=known))
                 self._tell_retitled()
 
     def _room_deleted(self, room: int) -> None:
@@ -393,7 +393,7 @@ class ClientCore:
         self._rooms.leave(room)
         self.directory.drop_room(room)
         self._gone.erase(room)
-        self._desk.tell(RoomRemoved(room, deleted=True, known=known))
+        self._desk.tell(RoomAccessEnded(room, deleted=True, known=known))
         self._tell_retitled()
 
     def _note(self, answer: Answer) -> None:
@@ -428,7 +428,7 @@ class ClientCore:
         if room is not None:
             count = min(max(0, room.members + len(frame.joined) - len(frame.left)), USERS_MAX)
             self.directory.put_room(msgspec.structs.replace(room, members=count))
-        self._desk.tell(MembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
+        self._desk.tell(RoomMembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
     def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
         self._desk.tell(CursorsChanged(frame.room, tuple(frame.cursors)))
@@ -441,7 +441,7 @@ class ClientCore:
         span = self._store.span(room)
         return span.cursor if span is not None else 0
 
-    def stopped(self, room: int) -> Stop | None:
+    def stopped(self, room: int) -> StopReason | None:
         """Why a room takes nothing in this session, when it does not."""
         receiver = self._rooms.get(room)
         return receiver.stop if receiver is not None else None
@@ -546,7 +546,7 @@ class ClientCore:
                 self._desk.tell(event)
 
     def _on_expect(self, frame: wire.Expect) -> None:
-        self._outbox.expected(Run(frame.room, frame.device, frame.run), frame.n, self._desk.now)
+        self._outbox.expected(AuthorRun(frame.room, frame.device, frame.run), frame.n, self._desk.now)
 
     def _on_busy(self, frame: wire.Busy) -> None:
         wait = min(frame.retry_ms / 1000, self.config.room_longest if frame.code else self.config.busy_longest)
@@ -556,7 +556,7 @@ class ClientCore:
             return
         keys = self._outbox.put_off(frame.not_taken, until)
         if keys:
-            self._desk.tell(MessagesWait(tuple(keys), frame.code, frame.retry_ms / 1000))
+            self._desk.tell(MessagesDelayed(tuple(keys), frame.code, frame.retry_ms / 1000))
 
     # --- Requests of the shell --------------------------------------------------------------------------------------
 
@@ -571,7 +571,7 @@ class ClientCore:
         def answered(answer: Answer) -> None:
             self._desk.tell(Answered(number, answer))
 
-        number = Pages(operation, self._desk.ask, self._note, answered).begin()
+        number = PagedRequest(operation, self._desk.ask, self._note, answered).begin()
         return number
 
     # --- Settling -------------------------------------------------------------------------------------------------
@@ -652,16 +652,16 @@ class ClientCore:
         if move is not None and self._link.settled(move, reason):
             self._tell_state()
 
-    def _judgement(self) -> tuple[Move | None, Reason]:
+    def _judgement(self) -> tuple[LinkEvent | None, Reason]:
         stops = self._rooms.stops()
-        if Stop.FORKED in stops:
-            return Move.FORK, Reason.OTHER_HISTORY
+        if StopReason.FORKED in stops:
+            return LinkEvent.FORK, Reason.OTHER_HISTORY
         if stops:
-            return Move.SERVER_BEHIND, Reason.SHORTER_HISTORY
+            return LinkEvent.SERVER_BEHIND, Reason.SHORTER_HISTORY
         if self._rooms.lagging():
-            return Move.LAGGED, Reason.OVERTAXED
+            return LinkEvent.LAGGED, Reason.OVERTAXED
         if self._rooms.all_live() and not self._listing and not self._gone.asking:
-            return Move.COMPLETE, Reason.NONE
+            return LinkEvent.COMPLETE, Reason.NONE
         return None, Reason.NONE
 
     # --- Time -----------------------------------------------------------------------------------------------------
@@ -685,11 +685,11 @@ class ClientCore:
         self._desk.put(outputs)
         if self._link.state is not before:
             self._tell_state()
-        if due is Due.RECONNECT:
+        if due is DueAction.RECONNECT:
             self._desk.tell(ReconnectDue())
-        elif due is Due.SEARCH:
+        elif due is DueAction.SEARCH:
             self._desk.tell(SearchDue())
-        elif due is Due.GIVE_UP:
+        elif due is DueAction.GIVE_UP:
             self._give_up(Reason.SILENT)
         if self._save_marks_at is not None and now >= self._save_marks_at:
             self._save_marks_in_time(now)

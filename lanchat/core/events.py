@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from lanchat.core.ports import Link
+from lanchat.core.ports import ChainLink
 from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Header, MessageKey
@@ -27,17 +27,17 @@ class Output(NamedTuple):
     frame: Any
 
 
-class Stop(enum.Enum):
+class StopReason(enum.Enum):
     """Why a room takes no more records in this session."""
 
     FORKED = "the server has other records than we have"
     SERVER_BEHIND = "the server has fewer records than we have"
 
 
-class Held(NamedTuple):
+class LinkedRecord(NamedTuple):
     """A record that is linked to the chain, and its header."""
 
-    link: Link
+    link: ChainLink
     header: Header
 
     @property
@@ -45,7 +45,7 @@ class Held(NamedTuple):
         return self.link.record
 
 
-class StateMoved(msgspec.Struct, frozen=True):
+class LinkStateChanged(msgspec.Struct, frozen=True):
     """`reason` says why; `detail` is what the shell handed in with it, `code` the server's when it refused. `retry_at`:
     when the next try is due."""
 
@@ -60,7 +60,7 @@ class RecordsStored(msgspec.Struct, frozen=True):
     """Records, durable and proven, in order and without a gap. `live`: they were said after the session's start."""
 
     room: int
-    held: tuple[Held, ...]
+    held: tuple[LinkedRecord, ...]
     live: bool
 
 
@@ -83,7 +83,7 @@ class RoomWentLive(msgspec.Struct, frozen=True):
 
 class RoomStopped(msgspec.Struct, frozen=True):
     room: int
-    stop: Stop
+    stop: StopReason
 
 
 class MessageStored(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class MessageRefused(msgspec.Struct, frozen=True):
     code: int
 
 
-class MessagesWait(msgspec.Struct, frozen=True):
+class MessagesDelayed(msgspec.Struct, frozen=True):
     """The server has no room for these now, for the reason `code`, for `wait` seconds as it says; they are offered
     again."""
 
@@ -107,11 +107,11 @@ class MessagesWait(msgspec.Struct, frozen=True):
     wait: float
 
 
-class RoomUpdated(msgspec.Struct, frozen=True):
+class RoomInfoChanged(msgspec.Struct, frozen=True):
     room: Room
 
 
-class RoomRemoved(msgspec.Struct, frozen=True):
+class RoomAccessEnded(msgspec.Struct, frozen=True):
     """This user is no longer in the room, or cannot join it. `deleted`: it is no more, which may be told a little later
     than that it went; then with what was last known of it, if anything was."""
 
@@ -124,7 +124,7 @@ class UsersChanged(msgspec.Struct, frozen=True):
     users: tuple[User, ...]
 
 
-class MembersChanged(msgspec.Struct, frozen=True):
+class RoomMembersChanged(msgspec.Struct, frozen=True):
     room: int
     joined: tuple[int, ...]
     left: tuple[int, ...]
@@ -173,14 +173,14 @@ class SearchDue(msgspec.Struct, frozen=True):
     and logged in while the first is still silent, it says `disconnected` and `connected` in one go."""
 
 
-class LocalTrouble(msgspec.Struct, frozen=True):
+class LocalStoreFailed(msgspec.Struct, frozen=True):
     """The local copy cannot be read or written; nothing moved, and it is tried again."""
 
     text: str
 
 
 Event = (
-    StateMoved | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
-    | MessagesWait | RoomUpdated | RoomRemoved | UsersChanged | MembersChanged | CursorsChanged | CertificatesLearned
-    | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalTrouble
+    LinkStateChanged | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
+    | MessagesDelayed | RoomInfoChanged | RoomAccessEnded | UsersChanged | RoomMembersChanged | CursorsChanged | CertificatesLearned
+    | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalStoreFailed
 )  # fmt: skip

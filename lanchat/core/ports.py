@@ -21,7 +21,7 @@ class Forked(Exception):
     """A record with this number and another chain hash is stored already."""
 
 
-class Span(NamedTuple):
+class StoredSpan(NamedTuple):
     """The contiguous part of a room that is stored: records base+1 … cursor (none when they are equal), with the chain
     hashes at both ends. `base` is 0 with the genesis hash once the whole room is here."""
 
@@ -31,7 +31,7 @@ class Span(NamedTuple):
     cursor_hash: bytes
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """A record and its chain hash."""
 
     record: Record
@@ -56,22 +56,22 @@ class LocalStore(Protocol):
 
     # Records
 
-    def span(self, room: int) -> Span | None:
+    def span(self, room: int) -> StoredSpan | None:
         """What is stored of a room; None before `start_span`."""
 
-    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         """Begin an empty span; when there is one already (another process), that one is returned."""
 
-    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         """Begin anew above a hole: whoever left a room and came back may not read what was said meanwhile. The records
         below are dropped. When the stored span reaches `base` already (another process), that one is returned."""
 
-    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+    def append(self, room: int, links: Sequence[ChainLink], head: Head) -> None:
         """Records after the cursor, contiguous; those at or below the stored cursor are compared (raises Forked) and
         passed over. Removes their messages from the outbox, blanks the bodies that deletions among them erase, keeps
         `head` when it is newer: all in one transaction with the cursor."""
 
-    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
         """Records that end right below the present base; the new base is the number before the first of them. Records
         that are stored already are passed over."""
 

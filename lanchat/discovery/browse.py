@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from lanchat.discovery.listing import ANSWER_LIFETIME, FoundServer, Listing, Source, found
+from lanchat.discovery.listing import ANSWER_LIFETIME, DiscoveredServer, ServerList, Source, found
 from lanchat.discovery.probe import Prober
 from lanchat.platform.interfaces import list_interfaces
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT, Advert
@@ -24,9 +24,9 @@ from lanchat.protocol.datagram.beacon import DISCOVERY_PORT, Advert
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncZeroconf
 
-    from lanchat.discovery.mdns import Place
+    from lanchat.discovery.mdns import MdnsEndpoint
 
-__all__ = ["DISCOVERY_PORT", "Browser", "FoundServer", "discover"]
+__all__ = ["DISCOVERY_PORT", "Browser", "DiscoveredServer", "discover"]
 
 # Pauses between rounds of probes: datagrams get lost, and a thousand clients must not shout for ever.
 FIRST_PAUSE = 0.1
@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 # Searches that are still closing: the event loop itself keeps no reference.
 _closing: set[asyncio.Task[None]] = set()
 
-OnFound = Callable[[FoundServer], None]
+OnFound = Callable[[DiscoveredServer], None]
 
 
 async def discover(
@@ -61,9 +61,9 @@ async def discover(
     use_zeroconf: bool = True,
     on_found: OnFound | None = None,
     stop_after_first: bool = False,
-    wanted: Callable[[FoundServer], bool] | None = None,
+    wanted: Callable[[DiscoveredServer], bool] | None = None,
     on_left_out: Callable[[], None] = lambda: None,
-) -> list[FoundServer]:
+) -> list[DiscoveredServer]:
     """The servers that were heard within `timeout` seconds, in the order of their first sign of life.
 
     `last_known` are addresses (host, control port) of earlier days; those in numbers are asked directly and first.
@@ -92,9 +92,9 @@ class _Search:
         self,
         on_found: OnFound | None,
         on_left_out: Callable[[], None],
-        wanted: Callable[[FoundServer], bool] | None,
+        wanted: Callable[[DiscoveredServer], bool] | None,
     ) -> None:
-        self.listing = Listing(is_known=wanted or (lambda server: False))
+        self.listing = ServerList(is_known=wanted or (lambda server: False))
         self._wanted = wanted or (lambda server: True)
         self.first = asyncio.Event()
         self._on_found = on_found
@@ -111,13 +111,13 @@ class _Search:
         await asyncio.sleep(delay)
         await _browse(self._announced, lambda source: None)
 
-    def _answered(self, server: FoundServer) -> None:
+    def _answered(self, server: DiscoveredServer) -> None:
         self._report(server, self.listing.answered(server, asyncio.get_running_loop().time()))
 
-    def _announced(self, server: FoundServer, source: Source) -> None:
+    def _announced(self, server: DiscoveredServer, source: Source) -> None:
         self._report(server, self.listing.announced(server, source, asyncio.get_running_loop().time()))
 
-    def _report(self, server: FoundServer, is_new: bool) -> None:
+    def _report(self, server: DiscoveredServer, is_new: bool) -> None:
         if self.listing.left_out and not self._told_left_out:
             self._told_left_out = True
             self._on_left_out()
@@ -143,25 +143,25 @@ class Browser:
         use_zeroconf: bool = True,
         interval: float = BROWSER_INTERVAL,
         lifetime: float = ANSWER_LIFETIME,
-        is_known: Callable[[FoundServer], bool] = lambda server: False,
+        is_known: Callable[[DiscoveredServer], bool] = lambda server: False,
     ) -> None:
         self._discovery_port = discovery_port
         self._last_known = _numeric_hosts(last_known)
         self._use_zeroconf = use_zeroconf
         self._interval = interval
-        self._listing = Listing(lifetime, is_known)
-        self._shown: list[FoundServer] = []
-        self._on_change: Callable[[list[FoundServer]], None] = lambda servers: None
+        self._listing = ServerList(lifetime, is_known)
+        self._shown: list[DiscoveredServer] = []
+        self._on_change: Callable[[list[DiscoveredServer]], None] = lambda servers: None
         self._prober: Prober | None = None
         self._asked_again = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def servers(self) -> list[FoundServer]:
+    def servers(self) -> list[DiscoveredServer]:
         """In the order of their first sign of life."""
         return list(self._shown)
 
-    def start(self, on_change: Callable[[list[FoundServer]], None]) -> None:
+    def start(self, on_change: Callable[[list[DiscoveredServer]], None]) -> None:
         """Call once, in the event loop."""
         self._on_change = on_change
         work = [self._probe(), self._sweep()]
@@ -196,11 +196,11 @@ class Browser:
             await asyncio.sleep(_SWEEP_INTERVAL)
             self._update()
 
-    def _answered(self, server: FoundServer) -> None:
+    def _answered(self, server: DiscoveredServer) -> None:
         self._listing.answered(server, asyncio.get_running_loop().time())
         self._update()
 
-    def _announced(self, server: FoundServer, source: Source) -> None:
+    def _announced(self, server: DiscoveredServer, source: Source) -> None:
         if self._listing.announced(server, source, asyncio.get_running_loop().time()):
             self._ask_again()
         self._update()
@@ -235,7 +235,7 @@ async def _prober(on_found: OnFound, discovery_port: int, hosts: Sequence[str]) 
         prober.close()
 
 
-async def _browse(on_found: Callable[[FoundServer, Source], None], on_gone: Callable[[Source], None]) -> None:
+async def _browse(on_found: Callable[[DiscoveredServer, Source], None], on_gone: Callable[[Source], None]) -> None:
     """Listens to DNS-SD on all interfaces until cancelled."""
     await asyncio.to_thread(importlib.import_module, "lanchat.discovery.mdns")
     from lanchat.discovery import mdns
@@ -243,10 +243,10 @@ async def _browse(on_found: Callable[[FoundServer, Source], None], on_gone: Call
     def hear(advert: Advert, host: str, source: Source) -> None:
         on_found(found(advert, host, "zeroconf"), source)
 
-    async def watch(station: "AsyncZeroconf", place: "Place") -> None:
+    async def watch(station: "AsyncZeroconf", place: "MdnsEndpoint") -> None:
         await mdns.Watcher(place, hear, on_gone).run(station)
 
-    def pass_over(place: "Place", error: Exception) -> None:
+    def pass_over(place: "MdnsEndpoint", error: Exception) -> None:
         _log.debug("no DNS-SD on %s: %s", place, error)
 
     await mdns.keep_stations(watch, pass_over)

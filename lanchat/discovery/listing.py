@@ -38,7 +38,7 @@ Origin = tuple[bool, str]
 Source = Hashable
 
 
-class FoundServer(msgspec.Struct, frozen=True):
+class DiscoveredServer(msgspec.Struct, frozen=True):
     """A server that somebody spoke of. `fingerprint` is 64 hex digits; `name` is safe to show; nothing is proven.
     `also`: other addresses that claim to be this server, of known ones only."""
 
@@ -61,12 +61,12 @@ class FoundServer(msgspec.Struct, frozen=True):
         return self.log_id, self.fingerprint
 
 
-def found(advert: Advert, host: str, via: Via) -> FoundServer:
-    return FoundServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
+def found(advert: Advert, host: str, via: Via) -> DiscoveredServer:
+    return DiscoveredServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
 
 
 class _Entry(msgspec.Struct):
-    server: FoundServer
+    server: DiscoveredServer
     is_known: bool
     announced: float = 0.0
     sources: set[Source] = set()
@@ -83,12 +83,12 @@ class _Entry(msgspec.Struct):
             return bool(self.sources) and now < self.announced + ANNOUNCED_LIFETIME
         return now < self.heard + lifetime and (self.goodbye is None or now < self.goodbye + GOODBYE_GRACE)
 
-    def listed(self) -> FoundServer:
+    def listed(self) -> DiscoveredServer:
         also = tuple(address for address in self.addresses if address != self.server.address)
         return msgspec.structs.replace(self.server, also=also) if also else self.server
 
 
-class Listing:
+class ServerList:
     """Starts empty; `servers` is in the order of their first sign of life. At most SERVERS_MAX of them are not known
     (as `is_known` says), and as many are.
 
@@ -98,7 +98,7 @@ class Listing:
     def __init__(
         self,
         lifetime: float = ANSWER_LIFETIME,
-        is_known: Callable[[FoundServer], bool] = lambda server: False,
+        is_known: Callable[[DiscoveredServer], bool] = lambda server: False,
         chance: random.Random | None = None,
     ) -> None:
         self.left_out = False
@@ -109,10 +109,10 @@ class Listing:
         self._refused = 0
 
     @property
-    def servers(self) -> list[FoundServer]:
+    def servers(self) -> list[DiscoveredServer]:
         return [entry.listed() for entry in self._entries.values()]
 
-    def answered(self, server: FoundServer, now: float) -> bool:
+    def answered(self, server: DiscoveredServer, now: float) -> bool:
         """A probe was answered. The address that answered last but one second ago stays; True when it is new, or a new
         address of a known one."""
         entry, is_new = self._entry(server, (True, server.host))
@@ -123,7 +123,7 @@ class Listing:
         entry.heard, entry.goodbye = now, None
         return self._note_address(entry, server.address) or is_new
 
-    def announced(self, server: FoundServer, source: Source, now: float) -> bool:
+    def announced(self, server: DiscoveredServer, source: Source, now: float) -> bool:
         """DNS-SD speaks of it; an address that answered a probe stays. True when it is new, or a new address of a known
         one."""
         self._forget(source, but=server.key)
@@ -155,7 +155,7 @@ class Listing:
         """True when a server that used to answer probes has not done so since then."""
         return any(entry.heard is not None and entry.heard < since for entry in self._entries.values())
 
-    def _entry(self, server: FoundServer, origin: Origin) -> tuple[_Entry | None, bool]:
+    def _entry(self, server: DiscoveredServer, origin: Origin) -> tuple[_Entry | None, bool]:
         entry = self._entries.get(server.key)
         if entry is not None:
             return entry, False

@@ -68,7 +68,7 @@ _IP_MULTICAST_ALL = 49
 _IPV6_MULTICAST_ALL = 29
 
 
-class Place(msgspec.Struct, frozen=True):
+class MdnsEndpoint(msgspec.Struct, frozen=True):
     """Where an instance speaks: an interface, over IPv4 or IPv6."""
 
     interface: Interface
@@ -79,14 +79,14 @@ class Place(msgspec.Struct, frozen=True):
 
 
 # Runs until it is cancelled; by then the instance is still open.
-Serve = Callable[[AsyncZeroconf, Place], Awaitable[None]]
+Serve = Callable[[AsyncZeroconf, MdnsEndpoint], Awaitable[None]]
 # Where a service was seen: place and instance name. Stays the same while it is there.
-Source = tuple[Place, str]
+Source = tuple[MdnsEndpoint, str]
 
 
 async def keep_stations(
     serve: Serve,
-    on_trouble: Callable[[Place, Exception], None],
+    on_trouble: Callable[[MdnsEndpoint, Exception], None],
     host: str | None = None,
     rescan_interval: float = RESCAN_INTERVAL,
 ) -> None:
@@ -110,12 +110,12 @@ async def keep_stations(
 class _Stations:
     """One task per place."""
 
-    def __init__(self, serve: Serve, on_trouble: Callable[[Place, Exception], None]) -> None:
+    def __init__(self, serve: Serve, on_trouble: Callable[[MdnsEndpoint, Exception], None]) -> None:
         self._serve = serve
         self._on_trouble = on_trouble
-        self._running: dict[Place, asyncio.Task[None]] = {}
+        self._running: dict[MdnsEndpoint, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._troubled: set[Place] = set()
+        self._troubled: set[MdnsEndpoint] = set()
 
     def reconcile(self, interfaces: Sequence[Interface]) -> None:
         wanted = set(_places(announceable(interfaces)))
@@ -139,7 +139,7 @@ class _Stations:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _run(self, place: Place) -> None:
+    async def _run(self, place: MdnsEndpoint) -> None:
         try:
             async with _station(place) as station:
                 await self._serve(station, place)
@@ -149,13 +149,13 @@ class _Stations:
                 self._on_trouble(place, error)
 
 
-def _places(interfaces: Sequence[Interface]) -> Iterator[Place]:
+def _places(interfaces: Sequence[Interface]) -> Iterator[MdnsEndpoint]:
     """Loopback has no IPv6 multicast."""
     for interface in interfaces:
         if interface.addresses:
-            yield Place(interface, IPVersion.V4Only)
+            yield MdnsEndpoint(interface, IPVersion.V4Only)
         if socket.has_ipv6 and interface.ipv6 and not interface.is_loopback:
-            yield Place(interface, IPVersion.V6Only)
+            yield MdnsEndpoint(interface, IPVersion.V6Only)
 
 
 class _Answerer(Zeroconf):
@@ -199,7 +199,7 @@ class _Forgetter(RecordUpdateListener):
 
 
 @contextlib.asynccontextmanager
-async def _station(place: Place) -> AsyncIterator[AsyncZeroconf]:
+async def _station(place: MdnsEndpoint) -> AsyncIterator[AsyncZeroconf]:
     interface = place.interface
     if place.version is IPVersion.V6Only:
         await _wait_until_usable(interface)
@@ -272,7 +272,7 @@ class Announcer:
         self._advert = advert
         self._names: dict[int, asyncio.Future[str]] = {}
 
-    async def announce(self, station: AsyncZeroconf, place: Place) -> None:
+    async def announce(self, station: AsyncZeroconf, place: MdnsEndpoint) -> None:
         """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
         info = ServiceInfo(
             SERVICE_TYPE,
@@ -288,7 +288,7 @@ class Announcer:
         await announced
         await asyncio.Event().wait()
 
-    async def _name(self, place: Place) -> str:
+    async def _name(self, place: MdnsEndpoint) -> str:
         if place.version is IPVersion.V6Only and place.interface.addresses:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_NAME_TIMEOUT):
@@ -319,7 +319,7 @@ class Watcher(ServiceListener):
 
     def __init__(
         self,
-        place: Place,
+        place: MdnsEndpoint,
         found: Callable[[Advert, str, Source], None],
         gone: Callable[[Source], None],
     ) -> None:

@@ -1,4 +1,4 @@
-"""How files are written. What a person named (`Destination`) keeps its kind: a link stays one, a device or a pipe gets
+"""How files are written. What a person named (`OutputFile`) keeps its kind: a link stays one, a device or a pipe gets
 the octets. What is private (keys, settings, copies, locks) is never written through a link, nor where others may write.
 """
 
@@ -159,7 +159,7 @@ def _beside(path: Path, suffix: str) -> Path:
 # --- What a person named ----------------------------------------------------------------------------------------------
 
 
-class Destination:
+class OutputFile:
     """Where a person wants octets. `name`: a path, or "-" for standard output. Opened at once, so that what cannot be
     written to is known before any work; a pipe waits for its reader meanwhile. Raises OSError.
 
@@ -248,7 +248,7 @@ class Destination:
 
 @atexit.register
 def remove_drafts() -> None:
-    """Remove what no `Destination` will finish: for a program that ends while one is being opened or written."""
+    """Remove what no `OutputFile` will finish: for a program that ends while one is being opened or written."""
     for draft in list(_drafts):
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -283,8 +283,8 @@ def _take_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
 
 @contextmanager
 def writing(name: str | Path) -> Iterator[BinaryIO]:
-    """The stream of a `Destination` that is finished at the end and abandoned on any error. Raises OSError."""
-    destination = Destination(name)
+    """The stream of a `OutputFile` that is finished at the end and abandoned on any error. Raises OSError."""
+    destination = OutputFile(name)
     try:
         yield destination.stream
     except BaseException:

@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 
-class Concealing(msgspec.Struct, frozen=True):
+class RedactedStruct(msgspec.Struct, frozen=True):
     """Base of such values; `concealed` names the fields that are left out of `repr`."""
 
     concealed: ClassVar[frozenset[str]] = frozenset()

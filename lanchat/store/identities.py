@@ -17,7 +17,7 @@ from lanchat.i18n import _
 from lanchat.platform.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
 from lanchat.protocol.log.certificates import Certificate
-from lanchat.protocol.redacted import Concealing
+from lanchat.protocol.redacted import RedactedStruct
 from lanchat.store.file_lock import guarded
 
 F = TypeVar("F", bound=msgspec.Struct)
@@ -40,7 +40,7 @@ class KnownServer(msgspec.Struct, frozen=True):
     accepted_ms: U63
 
 
-class StoredDevice(Concealing, frozen=True):
+class StoredDevice(RedactedStruct, frozen=True):
     """This profile's device on one log. `private_key`: 32 raw octets, Ed25519."""
 
     concealed = frozenset({"private_key"})

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lanchat.core.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
 from lanchat.i18n import _
 from lanchat.protocol.codec import U63, Key32, decoder
 from lanchat.protocol.errors import ProtocolError
@@ -70,36 +70,36 @@ class SqliteLocalStore:
 
     # Records
 
-    def span(self, room: int) -> Span | None:
+    def span(self, room: int) -> StoredSpan | None:
         return self._database.read(lambda connection: _span_and_head(connection, room)[0])
 
     def head(self, room: int) -> Head | None:
         return self._database.read(lambda connection: _span_and_head(connection, room)[1])
 
-    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
-        def work(connection: sqlite3.Connection) -> Span:
+    def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
+        def work(connection: sqlite3.Connection) -> StoredSpan:
             span, head = _span_and_head(connection, room)
             if span is None:
-                span = Span(base, base_hash, base, base_hash)
+                span = StoredSpan(base, base_hash, base, base_hash)
                 _set_span(connection, room, span, head)
             return span
 
         return self._database.write(work)
 
-    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         """Without a stored span it begins one. The newest head, and what is known to be erased, stay."""
 
-        def work(connection: sqlite3.Connection) -> Span:
+        def work(connection: sqlite3.Connection) -> StoredSpan:
             span, head = _span_and_head(connection, room)
             if span is None or span.cursor < base:
                 connection.execute("DELETE FROM records WHERE room = ?", (room,))
-                span = Span(base, base_hash, base, base_hash)
+                span = StoredSpan(base, base_hash, base, base_hash)
                 _set_span(connection, room, span, head)
             return span
 
         return self._database.write(work)
 
-    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+    def append(self, room: int, links: Sequence[ChainLink], head: Head) -> None:
         def work(connection: sqlite3.Connection) -> None:
             span, newest = _started_span(connection, room)
             _compare(connection, room, span, links)
@@ -114,7 +114,7 @@ class SqliteLocalStore:
 
         self._database.write(work)
 
-    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
         def work(connection: sqlite3.Connection) -> None:
             span, head = _started_span(connection, room)
             fresh = [link for link in links if link.record.seq <= span.base]
@@ -227,26 +227,26 @@ def _require(continues: bool, room: int) -> None:
         raise LocalStoreError(_("The local copy of room {room} does not continue here").format(room=room))
 
 
-def _span_and_head(connection: sqlite3.Connection, room: int) -> tuple[Span | None, Head | None]:
+def _span_and_head(connection: sqlite3.Connection, room: int) -> tuple[StoredSpan | None, Head | None]:
     row = connection.execute("SELECT data FROM spans WHERE room = ?", (room,)).fetchone()
     if row is None:
         return None, None
     base, base_hash, cursor, cursor_hash, head = unpack(_decode_span, (room,), row[0])
-    return Span(base, base_hash, cursor, cursor_hash), head
+    return StoredSpan(base, base_hash, cursor, cursor_hash), head
 
 
-def _started_span(connection: sqlite3.Connection, room: int) -> tuple[Span, Head | None]:
+def _started_span(connection: sqlite3.Connection, room: int) -> tuple[StoredSpan, Head | None]:
     span, head = _span_and_head(connection, room)
     _require(span is not None, room)
     assert span is not None
     return span, head
 
 
-def _set_span(connection: sqlite3.Connection, room: int, span: Span, head: Head | None) -> None:
+def _set_span(connection: sqlite3.Connection, room: int, span: StoredSpan, head: Head | None) -> None:
     connection.execute(_SET_SPAN, (room, pack((room,), (*span, head))))
 
 
-def _is_run(links: Sequence[Link]) -> bool:
+def _is_run(links: Sequence[ChainLink]) -> bool:
     first = links[0].record.seq
     return [link.record.seq for link in links] == list(range(first, first + len(links)))
 
@@ -255,12 +255,12 @@ def _is_newer(head: Head, than: Head | None) -> bool:
     return than is None or (head.epoch, head.seq, head.time_ms) > (than.epoch, than.seq, than.time_ms)
 
 
-def _links(connection: sqlite3.Connection, room: int, first: int, last: int) -> list[Link]:
+def _links(connection: sqlite3.Connection, room: int, first: int, last: int) -> list[ChainLink]:
     rows = connection.execute(_SELECT_RECORDS, (room, first, last)).fetchall()
-    return [Link(*unpack(_decode_link, (room, seq), data)) for seq, data in rows]
+    return [ChainLink(*unpack(_decode_link, (room, seq), data)) for seq, data in rows]
 
 
-def _compare(connection: sqlite3.Connection, room: int, span: Span, links: Sequence[Link]) -> None:
+def _compare(connection: sqlite3.Connection, room: int, span: StoredSpan, links: Sequence[ChainLink]) -> None:
     """Raise Forked when a stored record has another hash than it has here."""
     known = [link for link in links if span.base <= link.record.seq <= span.cursor]
     if not known:
@@ -273,7 +273,7 @@ def _compare(connection: sqlite3.Connection, room: int, span: Span, links: Seque
         raise Forked
 
 
-def _insert(connection: sqlite3.Connection, room: int, links: Sequence[Link]) -> None:
+def _insert(connection: sqlite3.Connection, room: int, links: Sequence[ChainLink]) -> None:
     """Store records, and blank what deletions erase (a text and its edits): of these, of what is stored, of what comes
     later."""
     headers = _headers(links)
@@ -308,7 +308,7 @@ def _erased(connection: sqlite3.Connection, room: int, seqs: set[int]) -> set[in
     return {target for (target,) in rows if target in seqs}
 
 
-def _headers(links: Sequence[Link]) -> dict[int, Header]:
+def _headers(links: Sequence[ChainLink]) -> dict[int, Header]:
     """By number. A header that this version cannot read (a kind of message from the future) is kept, and means nothing
     here."""
     headers = {}
@@ -318,15 +318,15 @@ def _headers(links: Sequence[Link]) -> dict[int, Header]:
     return headers
 
 
-def _blanked(link: Link) -> Link:
+def _blanked(link: ChainLink) -> ChainLink:
     return link._replace(record=blanked(link.record))
 
 
-def _link_blob(room: int, link: Link) -> bytes:
+def _link_blob(room: int, link: ChainLink) -> bytes:
     return pack((room, link.record.seq), tuple(link))
 
 
-def _forget_sent(connection: sqlite3.Connection, links: Sequence[Link]) -> None:
+def _forget_sent(connection: sqlite3.Connection, links: Sequence[ChainLink]) -> None:
     if connection.execute("SELECT 1 FROM outgoing LIMIT 1").fetchone():
         connection.executemany(_DELETE_OUTGOING, [header.key for header in _headers(links).values()])
 

@@ -19,7 +19,7 @@ from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, Stor
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.settings import Settings
 
-__all__ = ["KnownServer", "Profile", "StoredDevice", "default_profile_directory"]
+__all__ = ["KnownServer", "ProfileStore", "StoredDevice", "default_profile_directory"]
 
 PINNED = "pinned"
 NEW = "new"
@@ -31,7 +31,7 @@ def default_profile_directory() -> Path:
     return platformdirs.user_data_path("lanchat", appauthor=False)
 
 
-class Profile:
+class ProfileStore:
     """Any thread, any number of processes (`settings`: one thread). Every method raises LocalStoreError."""
 
     def __init__(self, directory: Path) -> None:

@@ -21,7 +21,7 @@ _SEQUENCE_MAX = 32
 _WORD = re.compile(r"\w+")
 
 
-class Picture(NamedTuple):
+class LineDisplay(NamedTuple):
     """The rows that show a line, and the cursor in them, both from 0."""
 
     rows: list[str]
@@ -43,7 +43,7 @@ def rows_of(text: str, width: int) -> int:
     return sum(len(picture("", line, 0, width).rows) for line in text.split("\n"))
 
 
-def picture(prompt: str, text: str, point: int, width: int, height: int = 0) -> Picture:
+def picture(prompt: str, text: str, point: int, width: int, height: int = 0) -> LineDisplay:
     """`text` behind `prompt`, the cursor before the character at `point`. Where the text ends with a full row and the
     cursor is there, it stands in a row of its own. At most `height` rows (0: all), those around the cursor."""
     width = max(width, 2)
@@ -69,7 +69,7 @@ def picture(prompt: str, text: str, point: int, width: int, height: int = 0) -> 
             column = 0
         cursor = (len(rows) - 1, column)
     first = 0 if not 0 < height < len(rows) else min(max(cursor[0] - height // 2, 0), len(rows) - height)
-    return Picture(rows[first : first + height] if height else rows, cursor[0] - first, cursor[1])
+    return LineDisplay(rows[first : first + height] if height else rows, cursor[0] - first, cursor[1])
 
 
 def _cursor(rows: list[str], column: int, width: int, char: str) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def _cursor(rows: list[str], column: int, width: int, char: str) -> tuple[int, i
     return len(rows) - 1, min(column, width - 1) if char == "\n" else column
 
 
-class Editor:
+class LineEditor:
     """`feed` takes what the terminal sent. `text` is the line, the cursor stands before its character at `point`;
     `ended`: Ctrl-D was typed on an empty line."""
 

@@ -38,7 +38,7 @@ def close_streams(program: str, code: int) -> int:
     except (OSError, ValueError) as error:
         abandon_stdout()
         if not code and not (isinstance(error, OSError) and is_closed_pipe(error)):
-            Output(False).warn(f"{program}: {getattr(error, 'strerror', None) or error}")
+            OutputWriter(False).warn(f"{program}: {getattr(error, 'strerror', None) or error}")
             code = FAILED
     with contextlib.suppress(OSError, ValueError, AttributeError):
         _abandon(sys.stderr)
@@ -69,7 +69,7 @@ def is_closed_pipe(error: OSError) -> bool:
     return error.errno in (errno.EPIPE, errno.EINVAL)
 
 
-class Output:
+class OutputWriter:
     """Where a command writes. Each row is flushed: a script that reads a pipe sees it at once."""
 
     def __init__(self, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:

@@ -21,7 +21,7 @@ from lanchat.i18n.input_rules import not_text
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import decode_text_untrusted
 from lanchat.terminal.exits import USAGE, CliError
-from lanchat.terminal.line_editor import Editor, Picture, picture, rows_of
+from lanchat.terminal.line_editor import LineDisplay, LineEditor, picture, rows_of
 
 PASSWORD_VARIABLE = "LANCHAT_PASSWORD"  # noqa: S105 - the name of a variable
 NEW_PASSWORD_VARIABLE = "LANCHAT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
@@ -219,8 +219,8 @@ class Typing:
     def __init__(self, prompt: str, take: Callable[[str | None], None], printed: deque[str]) -> None:
         self._prompt = prompt
         self._take = take
-        self._editor = Editor()
-        self._picture = Picture([""], 0, 0)
+        self._editor = LineEditor()
+        self._picture = LineDisplay([""], 0, 0)
         self._printed = printed
         self._before: list[Any] | None = None
         self._loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.wire import decode_from_server_untrusted
 from lanchat.transport.connecting import still_ours
-from lanchat.transport.tls import Channel
+from lanchat.transport.tls import TlsChannel
 from lanchat.transport.udp import UdpRelay
 
 # The core's state changes in a few rounds at most; more means that it asks for the same thing without end.
@@ -34,10 +34,10 @@ _ADDRESS_INTERVAL = 1.0
 log = logging.getLogger(__name__)
 
 
-class Established(msgspec.Struct, frozen=True):
+class EstablishedSession(msgspec.Struct, frozen=True):
     """A logged-in channel."""
 
-    channel: Channel
+    channel: TlsChannel
     welcome: wire.Welcome
     logged_in: wire.LoggedIn
 
@@ -54,20 +54,22 @@ class DialFailed(Exception):
         self.reason = reason
 
 
-class Dials(Protocol):
+class SessionDialer(Protocol):
     """Makes sessions; both raise DialFailed."""
 
-    async def dial(self, opened: Callable[[], None]) -> Established:
+    async def dial(self, opened: Callable[[], None]) -> EstablishedSession:
         """`opened()` is called when the server's identity was proven and log-in begins."""
 
-    async def dial_beside(self) -> Established:
+    async def dial_beside(self) -> EstablishedSession:
         """Wherever the server is now, while a session lives that hears nothing of it."""
 
 
 class Driver:
     """Event loop's thread only. `on_event` gets what the shell itself does not handle."""
 
-    def __init__(self, core: ClientCore, dialer: Dials, on_event: Callable[[Event], None], *, use_udp: bool) -> None:
+    def __init__(
+        self, core: ClientCore, dialer: SessionDialer, on_event: Callable[[Event], None], *, use_udp: bool
+    ) -> None:
         self.core = core
         self._dialer = dialer
         self._on_event = on_event
@@ -75,7 +77,7 @@ class Driver:
         self.turned_away = 0
         self._use_udp = use_udp
         self._loop = asyncio.get_running_loop()
-        self._channel: Channel | None = None
+        self._channel: TlsChannel | None = None
         self._udp: UdpRelay | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._address_timer: asyncio.TimerHandle | None = None
@@ -97,7 +99,7 @@ class Driver:
         self.core.start(self.now())
         self.pump()
 
-    def start_with(self, established: Established) -> None:
+    def start_with(self, established: EstablishedSession) -> None:
         """Begin with a session that is there."""
         self.core.start(self.now())
         self.core.opened(self.now())
@@ -115,7 +117,7 @@ class Driver:
         self._drop_connection()
 
     @property
-    def channel(self) -> Channel | None:
+    def channel(self) -> TlsChannel | None:
         """The present connection."""
         return self._channel
 
@@ -128,11 +130,11 @@ class Driver:
         """A second connection beside one that is silent; when the first one ends meanwhile, this is the next try."""
         self._begin_try(self._dialer.dial_beside)
 
-    def _begin_try(self, dial: Callable[[], Awaitable[Established]]) -> None:
+    def _begin_try(self, dial: Callable[[], Awaitable[EstablishedSession]]) -> None:
         if self._dialing is None or self._dialing.done():
             self._dialing = self._loop.create_task(self._try(dial))
 
-    async def _try(self, dial: Callable[[], Awaitable[Established]]) -> None:
+    async def _try(self, dial: Callable[[], Awaitable[EstablishedSession]]) -> None:
         try:
             established = await dial()
         except DialFailed as failed:
@@ -148,7 +150,7 @@ class Driver:
         self.core.opened(self.now())
         self.pump()
 
-    def _take_over(self, established: Established) -> None:
+    def _take_over(self, established: EstablishedSession) -> None:
         """Logged in. A session that lives and was heard meanwhile is kept, a silent one gives way."""
         if self.core.in_session:
             if not self.core.silent:
@@ -169,7 +171,7 @@ class Driver:
             self.core.disconnected(self.now(), failed.reason, failed.text)
         self.pump()
 
-    def _adopt(self, established: Established) -> None:
+    def _adopt(self, established: EstablishedSession) -> None:
         channel, welcome = established.channel, established.welcome
         self.turned_away = 0
         self._channel = channel
@@ -190,27 +192,27 @@ class Driver:
         self._watch_address(channel)
         self.pump()
 
-    def _watch_address(self, channel: Channel) -> None:
+    def _watch_address(self, channel: TlsChannel) -> None:
         """Nothing that is sent from an address which this computer no longer has is ever answered."""
         if self._address_timer is not None:
             self._address_timer.cancel()
         self._address_timer = self._loop.call_later(_ADDRESS_INTERVAL, self._check_address, channel)
 
-    def _check_address(self, channel: Channel) -> None:
+    def _check_address(self, channel: TlsChannel) -> None:
         if channel is self._channel and not self._stopped:
             self._watch_address(channel)
             if not still_ours(channel.own):
                 self.core.cut_off(self.now())
                 self.pump()
 
-    def _open_udp(self, channel: Channel, welcome: wire.Welcome) -> UdpRelay | None:
+    def _open_udp(self, channel: TlsChannel, welcome: wire.Welcome) -> UdpRelay | None:
         try:
             return UdpRelay(channel.peer, welcome.log_id, welcome.log_epoch, self._take_datagram, self.pump)
         except OSError as error:
             log.info("no UDP, everything goes over TLS: %s", error)
             return None
 
-    def _lost(self, channel: Channel, error: Exception | None) -> None:
+    def _lost(self, channel: TlsChannel, error: Exception | None) -> None:
         if channel is not self._channel or self._stopped:
             return
         log.info("the connection ended: %s", error or "closed by the server")
@@ -266,7 +268,7 @@ class Driver:
             return error
         return None
 
-    def _go_on(self, channel: Channel) -> None:
+    def _go_on(self, channel: TlsChannel) -> None:
         """Rest while there is more than can be taken now."""
         rest = self._held or bool(self._frames)
         if rest and not self._resting:

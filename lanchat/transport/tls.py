@@ -46,7 +46,9 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
-async def open_channel(host: str, port: int, timeout: float, on_answer: Callable[[], None] = lambda: None) -> "Channel":
+async def open_channel(
+    host: str, port: int, timeout: float, on_answer: Callable[[], None] = lambda: None
+) -> "TlsChannel":
     """Connect and shake hands; `on_answer` is called between the two. Raises OSError (also ssl.SSLError), TimeoutError,
     ProtocolError (something else than this protocol answers there). Nothing of ours has been sent."""
     loop = asyncio.get_running_loop()
@@ -55,7 +57,7 @@ async def open_channel(host: str, port: int, timeout: float, on_answer: Callable
         on_answer()
         try:
             # An empty server name: no SNI, for it says nothing here.
-            _, channel = await loop.create_connection(Channel, sock=sock, ssl=client_context(), server_hostname="")
+            _, channel = await loop.create_connection(TlsChannel, sock=sock, ssl=client_context(), server_hostname="")
         except OSError as error:
             # The frames in it hold the transport and what it waits for, and that the error: with 256 KiB of buffers
             # they would stay until somebody looks for cycles.
@@ -66,7 +68,7 @@ async def open_channel(host: str, port: int, timeout: float, on_answer: Callable
     return channel
 
 
-class Channel(asyncio.Protocol):
+class TlsChannel(asyncio.Protocol):
     """One connection. Event loop's thread only."""
 
     def __init__(self) -> None:

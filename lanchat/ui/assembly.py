@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lanchat.app import api
-from lanchat.app.api import State
+from lanchat.app.api import ConnectionState
 from lanchat.app.error_texts import broken
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
@@ -33,17 +33,25 @@ from lanchat.ui.menus.keys import sequence as key_sequence
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel, Draft
-from lanchat.ui.model.engine import Answer, Desk, Engine, Item, LateEngine, Lost, can_be_read_again
-from lanchat.ui.model.entry import EntryFlow
-from lanchat.ui.model.entry_model import EntryModel, Page, Wishes
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.engine import (
+    CommandDispatcher,
+    CommandResult,
+    Engine,
+    EventsDropped,
+    Item,
+    LateEngine,
+    can_be_read_again,
+)
+from lanchat.ui.model.entry import LoginFlow
+from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
+from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.pages import registry
-from lanchat.ui.settings.memory import Memory
+from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.placement import Placement
-from lanchat.ui.wakeup import Queue, Wakeup
+from lanchat.ui.wakeup import PostedQueue, Wakeup
 
 if TYPE_CHECKING:
-    from lanchat.store.profile import Profile
+    from lanchat.store.profile import ProfileStore
 
 log = logging.getLogger(__name__)
 
@@ -68,26 +76,26 @@ def run(
     discovery_port: int | None = None,
 ) -> int:
     """Opens the window on a profile and stays until it is closed; returns the exit code."""
-    from lanchat.store.profile import Profile
+    from lanchat.store.profile import ProfileStore
 
     set_language()
     try:
-        profile = Profile.open(profile_directory)
+        profile = ProfileStore.open(profile_directory)
     except LocalStoreError as error:
         return _no_profile(str(error))
-    return open_window(profile, Wishes(server, invite, fingerprint, accept_new, user), discovery_port).run()
+    return open_window(profile, LaunchOptions(server, invite, fingerprint, accept_new, user), discovery_port).run()
 
 
-def open_window(profile: "Profile", wishes: Wishes, discovery_port: int | None = None) -> "Window":
+def open_window(profile: "ProfileStore", wishes: LaunchOptions, discovery_port: int | None = None) -> "Window":
     """The window on a profile, with the real network behind it."""
 
     def make_engine(on_event: Callable[[api.Event], None]) -> Engine:
         return LateEngine(lambda: _network(profile, on_event, discovery_port))
 
-    return Window(Memory(profile), make_engine, wishes)
+    return Window(WindowSettings(profile), make_engine, wishes)
 
 
-def _network(profile: "Profile", on_event: Callable[[api.Event], None], discovery_port: int | None) -> Engine:
+def _network(profile: "ProfileStore", on_event: Callable[[api.Event], None], discovery_port: int | None) -> Engine:
     from lanchat.app.thread import ClientThread
 
     options = {} if discovery_port is None else {"discovery_port": discovery_port}
@@ -107,7 +115,7 @@ def _no_profile(reason: str) -> int:
 class Window:
     """The window and what lives as long as it does. Main thread; one per process."""
 
-    def __init__(self, memory: Memory, make_engine: MakeEngine, wishes: Wishes) -> None:
+    def __init__(self, memory: WindowSettings, make_engine: MakeEngine, wishes: LaunchOptions) -> None:
         self._memory = memory
         self._wishes = wishes
         set_language(memory.language or None)
@@ -118,16 +126,16 @@ class Window:
         self._images = Images(self.root, self._fonts.px)
         self._styles = Styles(self.root, self._fonts.px)
         self._theme = memory.theme if memory.theme in PALETTES else "light"
-        self._wakeup: Wakeup[Item] = Wakeup(self.root, self._take, Queue(can_be_read_again, Lost()))
+        self._wakeup: Wakeup[Item] = Wakeup(self.root, self._take, PostedQueue(can_be_read_again, EventsDropped()))
         self._engine = make_engine(self._wakeup.post)
         self._model = ChatModel(time.time)
-        self._entry = EntryModel()
+        self._entry = LoginModel()
         self._chat = Chat(self._model, self._new_desk, self.changed, self._later)
         self._chat.logged_out = self._logged_out
-        self._flow = EntryFlow(self._entry, self._new_desk, self.changed, self._later)
+        self._flow = LoginFlow(self._entry, self._new_desk, self.changed, self._later)
         self._page: registry.PageView | None = None
-        self._shown: Page | None = None
-        self._pending = Part.NONE
+        self._shown: WindowPage | None = None
+        self._pending = WindowPart.NONE
         self._drawing = ""
         self._touched = time.monotonic()
         self._active = True
@@ -179,7 +187,7 @@ class Window:
         if self._memory.notice:
             self._model.notice(self._memory.notice)
             self._entry.error = self._entry.error or self._memory.notice
-        if self._entry.page is Page.CHAT:
+        if self._entry.page is WindowPage.CHAT:
             self._chat.refresh()
         self._draw()
 
@@ -210,7 +218,7 @@ class Window:
         """Settings, last room and drafts. A disk that fails must not keep the window open."""
         model = self._model
         try:
-            if self._entry.page is Page.CHAT:
+            if self._entry.page is WindowPage.CHAT:
                 self._memory.keep_room(model.current)
                 drafts = {
                     room: draft.before if draft.editing else draft.text
@@ -234,8 +242,8 @@ class Window:
 
     # Network
 
-    def _new_desk(self) -> Desk:
-        return Desk(self._engine, self._wakeup.post)
+    def _new_desk(self) -> CommandDispatcher:
+        return CommandDispatcher(self._engine, self._wakeup.post)
 
     def _later(self, milliseconds: int, run: Callable[[], None]) -> None:
         self.root.after(milliseconds, lambda: None if self._closed else run())
@@ -253,23 +261,27 @@ class Window:
 
     def _take_one(self, item: Item) -> None:
         match item:
-            case Answer():
+            case CommandResult():
                 item.deliver()
-            case Lost():
+            case EventsDropped():
                 self._chat.read_again()
             case _:
                 self.changed(self._apply(item))
 
-    def _apply(self, event: api.Event) -> Part:
+    def _apply(self, event: api.Event) -> WindowPart:
         if isinstance(event, api.ServerFound):
             return self._flow.found(event.server)
         if isinstance(event, api.ServersLeftOut):
             return self._flow.servers_left_out()
         part = self._chat.apply(event)
-        if isinstance(event, api.LoggedIn) and not self._model.current:
+        if isinstance(event, api.AccountLoggedIn) and not self._model.current:
             self._chat.want_room(self._memory.last_room())
             self._take_drafts()
-        elif isinstance(event, api.StateChanged) and event.state is State.REFUSED and self._entry.page is Page.CHAT:
+        elif (
+            isinstance(event, api.StateChanged)
+            and event.state is ConnectionState.REFUSED
+            and self._entry.page is WindowPage.CHAT
+        ):
             self._flow.lost(event.reason or words.state_line(event, ""))
         return part
 
@@ -283,7 +295,7 @@ class Window:
 
     # Drawing
 
-    def changed(self, part: Part) -> None:
+    def changed(self, part: WindowPart) -> None:
         """Something has to be drawn again; several changes are drawn together."""
         self._pending |= part
         if self._pending and not self._drawing and not self._closed:
@@ -293,10 +305,10 @@ class Window:
         if self._drawing:
             self.root.after_cancel(self._drawing)
             self._drawing = ""
-        part, self._pending = self._pending, Part.NONE
+        part, self._pending = self._pending, WindowPart.NONE
         if self._closed:
             return
-        if Part.PAGE in part and self._entry.page is not self._shown:
+        if WindowPart.PAGE in part and self._entry.page is not self._shown:
             self._rebuild()
         elif self._page:
             self._page.update(part)
@@ -322,7 +334,7 @@ class Window:
     def _show_title(self) -> None:
         model = self._model
         title = "LAN Chat"
-        if self._entry.page is Page.CHAT and model.room:
+        if self._entry.page is WindowPage.CHAT and model.room:
             title = f"{glyphs.one_line(words.room_title(model.room), 60)} — {title}"
             if model.unread:
                 title = f"({model.unread}) {title}"

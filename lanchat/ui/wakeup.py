@@ -33,7 +33,7 @@ BATCH_MAX = 500
 _EVENT = "<<LanchatWakeup>>"
 
 
-class Queue(Generic[T]):
+class PostedQueue(Generic[T]):
     """What waits, in order. `again(item)`: whether its content can be read again; more than `bound` of these are
     replaced by one `lost` behind everything else. Not safe to share without a lock."""
 
@@ -80,13 +80,13 @@ class Wakeup(Generic[T]):
         self,
         root: tk.Tk,
         handler: Callable[[list[T]], None],
-        queue: Queue[T] | None = None,
+        queue: PostedQueue[T] | None = None,
         *,
         pipe: bool = sys.platform != "win32",
     ) -> None:
         self._root = root
         self._handler = handler
-        self._items: Queue[T] = Queue() if queue is None else queue
+        self._items: PostedQueue[T] = PostedQueue() if queue is None else queue
         self._lock = threading.Lock()
         self._ringing = False
         self._closed = False

@@ -33,7 +33,7 @@ from lanchat.i18n import _
 from lanchat.platform.files import replace_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
-from lanchat_server.service.net.local_port import LocalPort, Visitor
+from lanchat_server.service.net.local_port import LocalConnection, LocalPort
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
@@ -143,7 +143,7 @@ class AdminChannel:
         with contextlib.suppress(OSError):
             self._file.unlink()
 
-    async def _serve(self, visitor: Visitor) -> None:
+    async def _serve(self, visitor: LocalConnection) -> None:
         reader, writer = visitor.reader, visitor.writer
         async with asyncio.timeout(INTRODUCTION_TIMEOUT):
             if (error := await self._introduce(reader, writer)) is None and not self._port.admit(visitor):

@@ -24,13 +24,13 @@ from lanchat.protocol.text.names import (
     tidy_name,
 )
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, InviteRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.maintenance.backup import Summary, backup
-from lanchat_server.maintenance.reserve import Reserve
+from lanchat_server.maintenance.backup import BackupSummary, backup
+from lanchat_server.maintenance.reserve import DiskReserve
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.store import SqlStore
 
@@ -52,7 +52,7 @@ class Host(Protocol):
     directory: Directory
     hasher: PasswordHasher
 
-    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T: ...
+    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T: ...
 
     async def disable(self, user: int, disabled: bool) -> None: ...
 
@@ -154,7 +154,7 @@ async def _add(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
     password = _new_password(str(arguments.get("password", "")))
     new = accounts.NewUser(name, display_name, email, await host.hasher.hash(password), _role(arguments))
 
-    def job(tx: Transaction) -> Change[UserRow]:
+    def job(tx: Transaction) -> DirectoryChange[UserRow]:
         if arguments.get("only_first") and host.directory.users:
             raise Refused(Code.SETUP_INVALID, "there is an account")
         return accounts.add_user(tx, host.directory, new, host.wall_ms())
@@ -206,7 +206,7 @@ async def _reset_password(host: Host, arguments: dict[str, Any]) -> dict[str, An
     code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
     row = recovery.new_recovery(host.directory.log.log_id, user.id, code, host.wall_ms())
 
-    def job(tx: Transaction) -> Change[None]:
+    def job(tx: Transaction) -> DirectoryChange[None]:
         tx.set_recovery(row, user.id)
         return together(None)
 
@@ -271,7 +271,7 @@ def _invite_row(host: Host, row: InviteRow) -> dict[str, Any]:
 
 
 async def _void_invite(host: Host, arguments: dict[str, Any]) -> dict[str, Any]:
-    def job(tx: Transaction) -> Change[dict[str, Any]]:
+    def job(tx: Transaction) -> DirectoryChange[dict[str, Any]]:
         rows = {accounts.invite_id(row).hex(): row for row in tx.invites(host.wall_ms())}
         row = rows[_named(rows, arguments, _("No code, or more than one, has an id that begins so"))]
         tx.void_invites(code_hash=row.code_hash)
@@ -336,7 +336,7 @@ def _room(host: Host, name: str) -> RoomRow:
 async def _archive_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
     archived = bool(arguments.get("archived", True))
 
-    def job(tx: Transaction) -> Change[list[tuple[int, bool]]]:
+    def job(tx: Transaction) -> DirectoryChange[list[tuple[int, bool]]]:
         rooms = [room.id for room in _rooms(host, arguments)]
         changes = [accounts.set_archived(tx, host.directory, room, archived) for room in rooms]
         return together([(room, change.value) for room, change in zip(rooms, changes, strict=True)], *changes)
@@ -352,7 +352,7 @@ async def _archive_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str
 async def _delete_rooms(host: Host, arguments: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
 
-    def job(tx: Transaction) -> Change[list[DeletedRoom]]:
+    def job(tx: Transaction) -> DirectoryChange[list[DeletedRoom]]:
         rooms = _rooms(host, arguments)
         rows.extend(_room_row(host, room) for room in rooms)
         return accounts.delete_rooms(tx, host.directory, [room.id for room in rooms])
@@ -369,14 +369,14 @@ async def _backup(host: Host, _arguments: dict[str, Any]) -> dict[str, Any]:
     return await host.backup()
 
 
-def make_backup(store: SqlStore, data_dir: Path, reserve: Reserve) -> dict[str, Any]:
+def make_backup(store: SqlStore, data_dir: Path, reserve: DiskReserve) -> dict[str, Any]:
     """Write a backup into the data directory, for whoever asked to move it away: a server that runs as another user
     could not write where that one wants it. Raises StoreError."""
     file = data_dir / BACKUP_FILE
     return describe_backup(backup(file, store, data_dir / "keys", reserve))
 
 
-def describe_backup(summary: Summary) -> dict[str, Any]:
+def describe_backup(summary: BackupSummary) -> dict[str, Any]:
     """The result of the operation `backup`."""
     log = summary.log
     return {

@@ -31,12 +31,12 @@ from lanchat_server.admin.channel import (
 from lanchat_server.admin.operations import BACKUP_FILE, AdminError, describe_backup, operate
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
 from lanchat_server.maintenance.backup import backup_at_rest
-from lanchat_server.maintenance.reserve import MIB, Reserve
+from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.store import open_store
 
@@ -73,7 +73,7 @@ def run_admin(config: ServerConfig, operation: str, arguments: dict[str, Any]) -
             raise AdminError(_("No server is running with the data in {path}").format(path=config.data_dir))
         if operation == "backup":
             file = config.data_dir / BACKUP_FILE
-            reserve = Reserve(config.data_dir, config.disk_reserve_mib * MIB)
+            reserve = DiskReserve(config.data_dir, config.disk_reserve_mib * MIB)
             return describe_backup(backup_at_rest(file, config.database, config.data_dir, reserve))
         return asyncio.run(_at_rest(config, operation, arguments))
     except Fenced as error:
@@ -260,7 +260,7 @@ class _DatabaseAtRest:
         argon2 = config.argon2
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, 1)
 
-    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
+    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         with self._store.transaction() as tx:
             change = job(tx)
         change.apply()

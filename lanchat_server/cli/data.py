@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.i18n import _, ngettext
-from lanchat.platform.files import Destination, open_private
+from lanchat.platform.files import OutputFile, open_private
 from lanchat.terminal.exits import DONE, FAILED, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance.reserve import EVERY, MIB, Reserve
+from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
 
 
 class _Terminated(BaseException):
@@ -46,7 +46,7 @@ def _told_in_one_line() -> Iterator[None]:
         raise CliError(FAILED, str(error)) from None
 
 
-def init_db(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def init_db(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Make what is missing of database, account and tables."""
     from lanchat_server.maintenance.initdb import init_db as make_database
     from lanchat_server.store.url import parse_url
@@ -58,27 +58,27 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: Output)
     return DONE
 
 
-def backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Write keys and database to a file."""
     with _in_order_when_terminated():
         return _backup(options, settings, output)
     return FAILED
 
 
-def _backup(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def _backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     from lanchat_server.admin.operations import BACKUP_FILE
     from lanchat_server.admin.run import AdminError, run_admin
 
     try:
         # Before the work: whatever cannot be written to is known at once.
-        destination = Destination(options.file)
+        destination = OutputFile(options.file)
     except OSError as error:
         raise _unwritable(options.file, error) from None
     to_stdout = destination.is_standard_output
     try:
         made = run_admin(settings, "backup", {})
         # Never a path from the answer.
-        reserve = Reserve(settings.data_dir, settings.disk_reserve_mib * MIB)
+        reserve = DiskReserve(settings.data_dir, settings.disk_reserve_mib * MIB)
         _claim(settings.data_dir / BACKUP_FILE, destination, options.file, reserve)
     except (AdminError, StoreError) as error:
         raise CliError(FAILED, str(error)) from None
@@ -89,7 +89,7 @@ def _backup(options: argparse.Namespace, settings: ServerConfig, output: Output)
     return DONE
 
 
-def _claim(made: Path, destination: Destination, file: Path, reserve: Reserve) -> None:
+def _claim(made: Path, destination: OutputFile, file: Path, reserve: DiskReserve) -> None:
     """Copy the server's backup to where the administrator wants it; other disks included, never half of it. Raises
     StoreError when that uses the reserve."""
     try:
@@ -109,7 +109,7 @@ def _unwritable(file: Path, error: OSError) -> CliError:
     return CliError(FAILED, text)
 
 
-def restore(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def restore(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Put a backup in the place of keys and database."""
     from lanchat_server.admin.run import check_nobody_listens
     from lanchat_server.maintenance.backup import restore as put_back
@@ -130,7 +130,7 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: Output)
 
 
 def _show(
-    options: argparse.Namespace, output: Output, made: dict[str, Any], text: str, *, beside: bool = False
+    options: argparse.Namespace, output: OutputWriter, made: dict[str, Any], text: str, *, beside: bool = False
 ) -> None:
     """`beside`: the data went to standard output, so this goes to the other stream."""
     values = made | {"file": str(options.file)}

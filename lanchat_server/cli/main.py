@@ -26,12 +26,12 @@ from lanchat.terminal.arguments import (
     whole_number,
 )
 from lanchat.terminal.exits import DONE, FAILED, CliError
-from lanchat.terminal.output import Output, OutputClosed, abandon_stdout, prepare_streams, shown
+from lanchat.terminal.output import OutputClosed, OutputWriter, abandon_stdout, prepare_streams, shown
 from lanchat_server import config, logs
 from lanchat_server.config import ConfigError, ServerConfig
 
 if TYPE_CHECKING:
-    from lanchat_server.service.server import Ready
+    from lanchat_server.service.server import ServerReady
 
 PROGRAM = "lanchat-server"
 
@@ -230,7 +230,7 @@ def run(argv: Sequence[str]) -> int:
         options = server_parser().parse_args(argv)
         settings = load_config(options)
         command = COMMANDS[options.command or "run"].function()
-        return int(command(options, settings, Output(settings.json_output)))
+        return int(command(options, settings, OutputWriter(settings.json_output)))
     except CliError as error:
         return fail(error.text, error.code)
     except ConfigError as error:
@@ -257,21 +257,21 @@ def load_config(options: argparse.Namespace) -> ServerConfig:
 
 def fail(text: str, code: int = FAILED) -> int:
     """Say it in one line, without passwords."""
-    Output(False).warn(f"{PROGRAM}: {logs.redact(one_line(text))}")
+    OutputWriter(False).warn(f"{PROGRAM}: {logs.redact(one_line(text))}")
     return code
 
 
-def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def serve(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Run until SIGTERM or Ctrl-C."""
     # Until the service has its own handlers nothing is under way: ending is then all that a signal asks for.
     signal.signal(signal.SIGTERM, _interrupt)
     from lanchat_server.service.errors import StartError
-    from lanchat_server.service.server import Ready
+    from lanchat_server.service.server import ServerReady
     from lanchat_server.service.server import serve as serve_until_told
 
     logs.configure(settings.json_logs, settings.log_level)
 
-    def on_ready(ready: Ready) -> None:
+    def on_ready(ready: ServerReady) -> None:
         try:
             output.row(*ready_line(ready))
         except OutputClosed:  # whoever started the server does not care; the clients do
@@ -286,7 +286,7 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: Output) -
     return DONE
 
 
-def ready_line(ready: "Ready") -> tuple[dict[str, Any], str]:
+def ready_line(ready: "ServerReady") -> tuple[dict[str, Any], str]:
     """The one line that says where the server is and who it is; and, while it has no account, the set-up code."""
     code = ready.setup_code
     values = {
@@ -308,7 +308,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def window(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def window(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """The server with its window, which says by itself when it cannot be opened."""
     from lanchat_server.window.main import run as run_window
 

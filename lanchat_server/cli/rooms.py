@@ -7,14 +7,14 @@ from typing import Any
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.text.names import tidy_name
 from lanchat.terminal.exits import DONE, USAGE, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 from lanchat_server.cli.users import Operation, administer
 from lanchat_server.config import ServerConfig
 
 
-def rooms(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def rooms(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """List, archive or delete rooms."""
-    actions: dict[str, Callable[[dict[str, Any], Operation, Output], None]] = {
+    actions: dict[str, Callable[[dict[str, Any], Operation, OutputWriter], None]] = {
         "list": _list,
         "archive": _archive,
         "unarchive": _unarchive,
@@ -30,7 +30,7 @@ def rooms(options: argparse.Namespace, settings: ServerConfig, output: Output) -
     return DONE
 
 
-def _list(which: dict[str, Any], operate: Operation, output: Output) -> None:
+def _list(which: dict[str, Any], operate: Operation, output: OutputWriter) -> None:
     for room in operate("rooms.list", which):
         output.row(room, room_text(room))
 
@@ -49,17 +49,17 @@ def room_text(room: Mapping[str, Any]) -> str:
     return f"{room['id']:>19}  {shown(room['name'])}  {', '.join(details)}"
 
 
-def _archive(which: dict[str, Any], operate: Operation, output: Output) -> None:
+def _archive(which: dict[str, Any], operate: Operation, output: OutputWriter) -> None:
     for room in operate("rooms.archive", {**which, "archived": True}):
         _tell(room, {"archived": True}, _("Room {room} is archived"), output)
 
 
-def _unarchive(which: dict[str, Any], operate: Operation, output: Output) -> None:
+def _unarchive(which: dict[str, Any], operate: Operation, output: OutputWriter) -> None:
     for room in operate("rooms.archive", {**which, "archived": False}):
         _tell(room, {"archived": False}, _("Room {room} is no longer archived"), output)
 
 
-def _delete(which: dict[str, Any], operate: Operation, output: Output) -> None:
+def _delete(which: dict[str, Any], operate: Operation, output: OutputWriter) -> None:
     deleted = operate("rooms.delete", which)
     for room in deleted:
         _tell(room, {"deleted": True}, _("Room {room} was deleted"), output)
@@ -67,5 +67,5 @@ def _delete(which: dict[str, Any], operate: Operation, output: Output) -> None:
     output.note(ngettext("{number} room was deleted", "{number} rooms were deleted", number).format(number=number))
 
 
-def _tell(room: Mapping[str, Any], now: dict[str, Any], text: str, output: Output) -> None:
+def _tell(room: Mapping[str, Any], now: dict[str, Any], text: str, output: OutputWriter) -> None:
     output.row({"id": room["id"], "name": room["name"], **now}, text.format(room=shown(room["name"])))

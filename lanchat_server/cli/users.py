@@ -8,7 +8,7 @@ from typing import Any
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.text.names import tidy_name
 from lanchat.terminal.exits import DONE, FAILED, CliError
-from lanchat.terminal.output import Output, shown
+from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import PasswordSource
 from lanchat_server.config import ServerConfig
 from lanchat_server.figures_text import local_time, status_lines
@@ -16,7 +16,7 @@ from lanchat_server.figures_text import local_time, status_lines
 Operation = Callable[[str, dict[str, Any]], Any]
 
 
-def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def users(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """List or change accounts."""
     actions = {
         "list": _list,
@@ -37,7 +37,7 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: Output) -
     return DONE
 
 
-def status(options: argparse.Namespace, settings: ServerConfig, output: Output) -> int:
+def status(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Figures of the running server."""
     report = administer(settings)("status", {})
     if output.as_json:
@@ -62,7 +62,7 @@ def administer(settings: ServerConfig) -> Operation:
     return operate
 
 
-def _list(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _list(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     for user in operate("users.list", {}):
         output.row(user, user_text(user))
 
@@ -80,7 +80,7 @@ def user_text(user: Mapping[str, Any]) -> str:
     return f"{shown(user['name'])}{called}{email}  {', '.join([*details, devices, seen])}"
 
 
-def _add(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _add(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     password = asyncio.run(PasswordSource(options.password_file).new_password())
     arguments = {
         "user": options.user,
@@ -97,25 +97,25 @@ def _add(options: argparse.Namespace, operate: Operation, output: Output) -> Non
     output.row({"user": made["name"], "role": made["role"]}, text)
 
 
-def _disable(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _disable(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     operate("users.disable", {"user": options.user})
     text = _("{user} is shut out").format(user=shown(options.user))
     output.row({"user": options.user, "disabled": True}, text)
 
 
-def _enable(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _enable(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     operate("users.enable", {"user": options.user})
     text = _("{user} may log in again").format(user=shown(options.user))
     output.row({"user": options.user, "disabled": False}, text)
 
 
-def _set_role(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _set_role(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     operate("users.set_role", {"user": options.user, "role": options.role})
     text = _("{user} has the role {role} now").format(user=shown(options.user), role=options.role)
     output.row({"user": options.user, "role": options.role}, text)
 
 
-def _reset_password(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _reset_password(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     made = operate("users.reset_password", {"user": options.user})
     values = {"user": options.user, "code": made["code"], "expires_at": made["expires_at"]}
     # The code alone on stdout: it goes on into a file or to a person as it is.
@@ -124,14 +124,14 @@ def _reset_password(options: argparse.Namespace, operate: Operation, output: Out
     output.note(text.format(time=local_time(made["expires_at"]), user=shown(options.user), code=made["code"]))
 
 
-def _invite_code(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _invite_code(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     made = operate("users.invite", {"uses": options.uses, "days": options.days})
     output.row(made, made["code"])
     text = ngettext("Good for {uses} person until {time}", "Good for {uses} people until {time}", made["uses"])
     output.note(text.format(uses=made["uses"], time=local_time(made["expires_at"])))
 
 
-def _invite_codes(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _invite_codes(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     for code in operate("users.invites", {}):
         text = ngettext(
             "{id}  {uses} use left, until {time}, made by {user}",
@@ -145,19 +145,19 @@ def _invite_codes(options: argparse.Namespace, operate: Operation, output: Outpu
         )
 
 
-def _void_code(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _void_code(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     voided = operate("users.void_invite", {"id": options.id})
     output.row({"id": voided["id"], "void": True}, _("The code {id} is void").format(id=voided["id"]))
 
 
-def _devices(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _devices(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     for device in operate("users.devices", {"user": options.user}):
         seen = _("last seen {time}").format(time=local_time(device["last_seen_at"]))
         state = _("shut out") + ", " if device["revoked"] else ""
         output.row(device, f"{device['id']}  {shown(device['name'])}  {state}{seen}")
 
 
-def _revoke_device(options: argparse.Namespace, operate: Operation, output: Output) -> None:
+def _revoke_device(options: argparse.Namespace, operate: Operation, output: OutputWriter) -> None:
     revoked = operate("users.revoke_device", {"user": options.user, "id": options.id})
     text = _("The device {id} is shut out").format(id=revoked["id"])
     output.row({"user": options.user, "id": revoked["id"], "revoked": True}, text)

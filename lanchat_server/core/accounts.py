@@ -1,6 +1,6 @@
 """Accounts, devices, rooms: what each change does to the database and to the directory in memory.
 
-Each function is (part of) the body of one transaction: it writes through `tx` and returns a `Change`, whose `apply` is
+Each function is (part of) the body of one transaction: it writes through `tx` and returns a `DirectoryChange`, whose `apply` is
 called once that is durable. The running server hands them to its writer, the administrator's commands run them on a
 database that no server holds. Refusals are raised as `Refused`; nothing is written then.
 """
@@ -53,21 +53,21 @@ EMAIL_WAIT_MS = 3 * 86_400_000
 T = TypeVar("T")
 
 
-class Change(msgspec.Struct, Generic[T], frozen=True):
+class DirectoryChange(msgspec.Struct, Generic[T], frozen=True):
     """What a transaction came to, and how the directory learns of it after the commit."""
 
     value: T
     apply: Callable[[], None]
 
 
-def together(value: T, *changes: Change[Any]) -> Change[T]:
+def together(value: T, *changes: DirectoryChange[Any]) -> DirectoryChange[T]:
     """Several changes of one transaction."""
 
     def apply() -> None:
         for change in changes:
             change.apply()
 
-    return Change(value, apply)
+    return DirectoryChange(value, apply)
 
 
 def _nothing() -> None:
@@ -84,7 +84,7 @@ class NewUser(msgspec.Struct, frozen=True):
     role: Role
 
 
-def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> Change[UserRow]:
+def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> DirectoryChange[UserRow]:
     """The account, a member of `general`. The first account of all is an administrator."""
     role = new.role if directory.users else Role.ADMINISTRATOR
     if directory.is_like_a_user(new.name):
@@ -100,7 +100,7 @@ def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -
         directory.put_user(user)
         directory.put_members([member])
 
-    return Change(user, apply)
+    return DirectoryChange(user, apply)
 
 
 def update_user(
@@ -113,7 +113,7 @@ def update_user(
     email: str | None = None,
     role: Role | None = None,
     disabled: bool | None = None,
-) -> Change[UserRow]:
+) -> DirectoryChange[UserRow]:
     """Change an account; the last active administrator stays one. With a role that makes registration codes end those
     that were made with it, with the account all codes for it and by it. An address that was to come is dropped."""
     user = directory.users[user_id]
@@ -146,10 +146,10 @@ def update_user(
         pending_email=user.pending_email if pending is None else pending,
         email_from_ms=user.email_from_ms if from_ms is None else from_ms,
     )
-    return Change(changed, lambda: directory.put_user(changed))
+    return DirectoryChange(changed, lambda: directory.put_user(changed))
 
 
-def set_password(tx: Transaction, directory: Directory, user_id: int, password_hash: str) -> Change[UserRow]:
+def set_password(tx: Transaction, directory: Directory, user_id: int, password_hash: str) -> DirectoryChange[UserRow]:
     """A new password. Codes made before, and an address that was to come, are void; what waits in sessions that began
     before is refused (`Directory.password_number`)."""
     tx.set_recovery(None, user_id)
@@ -160,28 +160,30 @@ def set_password(tx: Transaction, directory: Directory, user_id: int, password_h
         directory.put_user(changed)
         directory.password_changed(user_id)
 
-    return Change(changed, apply)
+    return DirectoryChange(changed, apply)
 
 
 # --- E-mail addresses -------------------------------------------------------------------------------------------------
 
 
-def ask_for_email(tx: Transaction, directory: Directory, user: UserRow, email: str, from_ms: int) -> Change[UserRow]:
+def ask_for_email(
+    tx: Transaction, directory: Directory, user: UserRow, email: str, from_ms: int
+) -> DirectoryChange[UserRow]:
     """`email` takes the place of the present address at `from_ms`."""
     tx.update_user(user.id, pending_email=email, email_from_ms=from_ms)
     changed = replace(user, pending_email=email, email_from_ms=from_ms)
-    return Change(changed, lambda: directory.put_user(changed))
+    return DirectoryChange(changed, lambda: directory.put_user(changed))
 
 
-def settle_email(tx: Transaction, directory: Directory, user_id: int, now_ms: int) -> Change[UserRow]:
+def settle_email(tx: Transaction, directory: Directory, user_id: int, now_ms: int) -> DirectoryChange[UserRow]:
     """The account with the address that it has now: one that has waited long enough takes its place."""
     user = directory.users[user_id]
     if not user.email_from_ms or user.email_from_ms > now_ms:
-        return Change(user, _nothing)
+        return DirectoryChange(user, _nothing)
     return update_user(tx, directory, user_id, email=user.pending_email)
 
 
-def move_emails(tx: Transaction, directory: Directory, by_ms: int, now_ms: int) -> Change[None]:
+def move_emails(tx: Transaction, directory: Directory, by_ms: int, now_ms: int) -> DirectoryChange[None]:
     """Addresses that wait come so much later (earlier when negative), none later than EMAIL_WAIT_MS from now."""
     changed = []
     for user in directory.users.values():
@@ -194,7 +196,7 @@ def move_emails(tx: Transaction, directory: Directory, by_ms: int, now_ms: int) 
         for user in changed:
             directory.put_user(user)
 
-    return Change(None, apply)
+    return DirectoryChange(None, apply)
 
 
 # --- Registration codes -----------------------------------------------------------------------------------------------
@@ -202,11 +204,11 @@ def move_emails(tx: Transaction, directory: Directory, by_ms: int, now_ms: int) 
 
 def add_invite(
     tx: Transaction, directory: Directory, code: str, uses: int, not_after_ms: int, creator: int
-) -> Change[None]:
+) -> DirectoryChange[None]:
     """A code with which `uses` people may register. `creator` 0: the administrator's command. It ends with the right
     of its creator to make one (`update_user`)."""
     tx.add_invite(recovery.invite_hash(directory.log.log_id, code), uses, not_after_ms, creator)
-    return Change(None, _nothing)
+    return DirectoryChange(None, _nothing)
 
 
 def invite_id(row: InviteRow) -> bytes:
@@ -236,7 +238,7 @@ def enrol_device(
     enrolment: Enrolment,
     certificate: Certificate,
     now_ms: int,
-) -> Change[DeviceRow]:
+) -> DirectoryChange[DeviceRow]:
     """A new device of `user`. Enrolling again what is enrolled and not revoked only renews its certificate."""
     device_id = keys.device_id(enrolment.public_key)
     known = directory.devices.get(device_id)
@@ -248,27 +250,27 @@ def enrol_device(
         raise Refused(Code.TOO_MANY_SESSIONS, "too many devices")
     device = DeviceRow(device_id, user.id, enrolment.public_key, inert(enrolment.name), now_ms, now_ms, 0, certificate)
     tx.add_device(device)
-    return Change(device, lambda: directory.put_device(device))
+    return DirectoryChange(device, lambda: directory.put_device(device))
 
 
 def renew_device(
     tx: Transaction, directory: Directory, device: DeviceRow, certificate: Certificate
-) -> Change[DeviceRow]:
+) -> DirectoryChange[DeviceRow]:
     """Keep a fresh certificate."""
     tx.set_certificate(device.id, certificate)
     renewed = replace(device, certificate=certificate)
-    return Change(renewed, lambda: directory.put_device(renewed))
+    return DirectoryChange(renewed, lambda: directory.put_device(renewed))
 
 
 def revoke_devices(
     tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int, *, keep_codes: bool = False
-) -> Change[None]:
+) -> DirectoryChange[None]:
     """These log in and sign no more. Registration codes of their owners end, as whoever found a device may have made
     them; `keep_codes`: its owner has left it."""
     tx.revoke_devices(devices, now_ms)
     for owner in set() if keep_codes else {directory.devices[device].user for device in devices}:
         tx.void_invites(creator=owner)
-    return Change(None, lambda: directory.revoke_devices(devices, now_ms))
+    return DirectoryChange(None, lambda: directory.revoke_devices(devices, now_ms))
 
 
 # --- Rooms -----------------------------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ def add_room(
     history: HistoryPolicy,
     users: Collection[int],
     now_ms: int,
-) -> Change[RoomRow]:
+) -> DirectoryChange[RoomRow]:
     """An empty room, made by the first of `users`, all of them members."""
     creator = next(iter(users))
     made = sum(1 for room in directory.rooms.values() if room.creator == creator and room.kind is not RoomKind.DIRECT)
@@ -304,34 +306,36 @@ def add_room(
         directory.put_room(room)
         directory.put_members(members)
 
-    return Change(room, apply)
+    return DirectoryChange(room, apply)
 
 
 def open_direct(
     tx: Transaction, directory: Directory, room_id: int, user: int, partner: int, now_ms: int
-) -> Change[RoomRow]:
+) -> DirectoryChange[RoomRow]:
     """The direct room of two users, made when it is not there."""
     name = direct_name(user, partner)
     known = directory.room_named(name)
     if known is not None:
-        return Change(known, _nothing)
+        return DirectoryChange(known, _nothing)
     return add_room(tx, directory, room_id, name, RoomKind.DIRECT, HistoryPolicy.EVERYTHING, [user, partner], now_ms)
 
 
-def add_member(tx: Transaction, directory: Directory, room: int, user: int, now_ms: int) -> Change[MembershipRow]:
+def add_member(
+    tx: Transaction, directory: Directory, room: int, user: int, now_ms: int
+) -> DirectoryChange[MembershipRow]:
     """A member more; one who is a member stays as he is."""
     known = directory.membership(room, user)
     if known is not None:
-        return Change(known, _nothing)
+        return DirectoryChange(known, _nothing)
     member = _membership(directory, room, user, tx, now_ms)
     tx.add_members([member])
-    return Change(member, lambda: directory.put_members([member]))
+    return DirectoryChange(member, lambda: directory.put_members([member]))
 
 
-def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> Change[None]:
+def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> DirectoryChange[None]:
     """A member less."""
     tx.remove_members(room, [user])
-    return Change(None, lambda: directory.drop_members(room, [user]))
+    return DirectoryChange(None, lambda: directory.drop_members(room, [user]))
 
 
 def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
@@ -340,37 +344,37 @@ def _membership(directory: Directory, room: int, user: int, tx: Transaction, now
     return MembershipRow(room, user, now_ms, first_seq, 0, 0)
 
 
-def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> Change[RoomRow]:
+def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> DirectoryChange[RoomRow]:
     """For those who join from now on; what members may read already stays theirs."""
     tx.update_room(room, history=history)
     changed = replace(directory.rooms[room], history=history)
-    return Change(changed, lambda: directory.put_room(changed))
+    return DirectoryChange(changed, lambda: directory.put_room(changed))
 
 
-def set_archived(tx: Transaction, directory: Directory, room: int, archived: bool) -> Change[bool]:
+def set_archived(tx: Transaction, directory: Directory, room: int, archived: bool) -> DirectoryChange[bool]:
     """Whether this is another state than before. An archived room can be read by its members, and nothing else."""
     row = directory.rooms[room]
     if room == directory.general().id or row.kind is RoomKind.DIRECT:
         raise Refused(Code.NOT_ALLOWED, "this room cannot be archived")
     if row.archived == archived:
-        return Change(False, _nothing)
+        return DirectoryChange(False, _nothing)
     tx.update_room(room, archived=archived)
     changed = replace(row, archived=archived)
-    return Change(True, lambda: directory.put_room(changed))
+    return DirectoryChange(True, lambda: directory.put_room(changed))
 
 
-def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) -> Change[list[DeletedRoom]]:
+def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) -> DirectoryChange[list[DeletedRoom]]:
     """Rooms that are gone for good. What they held is erased later (`Transaction.erase_more`)."""
     if directory.general().id in rooms:
         raise Refused(Code.NOT_ALLOWED, "this room cannot be deleted")
     tx.delete_rooms(rooms)
     deleted = [DeletedRoom(directory.rooms[room], tuple(directory.members(room))) for room in rooms]
-    return Change(deleted, lambda: directory.drop_rooms(rooms))
+    return DirectoryChange(deleted, lambda: directory.drop_rooms(rooms))
 
 
 def rotate_room_keys(
     tx: Transaction, directory: Directory, fresh: dict[int, bytes], now_ms: int
-) -> Change[list[RoomKeyRow]]:
+) -> DirectoryChange[list[RoomKeyRow]]:
     """A new key for each room of `fresh` (room to 32 random octets)."""
     rows = []
     for room, key in fresh.items():
@@ -383,4 +387,4 @@ def rotate_room_keys(
         for row in rows:
             directory.put_room_key(row)
 
-    return Change(rows, apply)
+    return DirectoryChange(rows, apply)

@@ -11,7 +11,7 @@ from lanchat.protocol.wire import Busy, NotTaken
 from lanchat_server.core.model import RunKey
 
 
-class Answer(NamedTuple):
+class DueAnswer(NamedTuple):
     """What is due to a session; `now` is when its last part was noted."""
 
     session: int
@@ -32,10 +32,10 @@ class BusyAnswers:
         untaken.now = now
         untaken.add(key)
 
-    def take(self) -> list[Answer]:
+    def take(self) -> list[DueAnswer]:
         """One answer for each session and code of which something was noted since the last call."""
         untaken, self._untaken = self._untaken, {}
-        return [Answer(session, item.frames(), item.now) for (session, _), item in untaken.items()]
+        return [DueAnswer(session, item.frames(), item.now) for (session, _), item in untaken.items()]
 
 
 class _Range(msgspec.Struct):

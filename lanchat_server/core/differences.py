@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lanchat_server.core.model import DeletedRoom, RoomRow, Snapshot
+from lanchat_server.core.model import DeletedRoom, DirectorySnapshot, RoomRow
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Differences(msgspec.Struct, frozen=True):
     passwords: frozenset[int]
 
 
-def differences(before: Snapshot, after: Snapshot) -> Differences:
+def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differences:
     """From one reading to a later one, in the order of the later one."""
     old_rooms = {room.id: room for room in before.rooms}
     new_rooms = [room for room in after.rooms if room.id not in old_rooms]
@@ -52,7 +52,7 @@ def differences(before: Snapshot, after: Snapshot) -> Differences:
     )
 
 
-def _members(snapshot: Snapshot) -> dict[tuple[int, int], None]:
+def _members(snapshot: DirectorySnapshot) -> dict[tuple[int, int], None]:
     return {(row.room, row.user): None for row in snapshot.memberships}
 
 
@@ -61,20 +61,20 @@ def _looks(one: RoomRow, other: RoomRow) -> bool:
     return (one.name, one.kind, one.history) != (other.name, other.kind, other.history)
 
 
-def _other_keys(before: Snapshot, after: Snapshot) -> tuple[int, ...]:
+def _other_keys(before: DirectorySnapshot, after: DirectorySnapshot) -> tuple[int, ...]:
     old = {key.room: key.number for key in before.room_keys}
     return tuple(key.room for key in after.room_keys if key.room in old and old[key.room] != key.number)
 
 
-def _revoked(snapshot: Snapshot) -> frozenset[bytes]:
+def _revoked(snapshot: DirectorySnapshot) -> frozenset[bytes]:
     return frozenset(device.id for device in snapshot.devices if device.revoked_ms)
 
 
-def _other_passwords(before: Snapshot, after: Snapshot) -> frozenset[int]:
+def _other_passwords(before: DirectorySnapshot, after: DirectorySnapshot) -> frozenset[int]:
     old = {user.id: user.password_hash for user in before.users}
     return frozenset(user.id for user in after.users if old.get(user.id, user.password_hash) != user.password_hash)
 
 
-def _disabled(snapshot: Snapshot) -> frozenset[int]:
+def _disabled(snapshot: DirectorySnapshot) -> frozenset[int]:
     users: Iterable[int] = (user.id for user in snapshot.users if user.disabled)
     return frozenset(users)

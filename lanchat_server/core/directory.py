@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from lanchat.protocol.codes import Role, RoomKind
 from lanchat.protocol.text.names import name_key, shape_key
-from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomKeyRow, RoomRow, Snapshot, UserRow
+from lanchat_server.core.model import (
+    DeviceRow,
+    DirectorySnapshot,
+    LogState,
+    MembershipRow,
+    RoomKeyRow,
+    RoomRow,
+    UserRow,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,13 +42,13 @@ def direct_name(one: int, other: int) -> str:
 class Directory:
     """The accounts and rooms of one log."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: DirectorySnapshot) -> None:
         self.log: LogState = snapshot.log
         self._password_numbers: dict[int, int] = {}
         self.users: dict[int, UserRow] = {}
         self.load(snapshot)
 
-    def load(self, snapshot: Snapshot) -> None:
+    def load(self, snapshot: DirectorySnapshot) -> None:
         """Replace everything: each map as a whole, so that no reader finds an empty one."""
         grouped: dict[int, dict[int, MembershipRow]] = {}
         rooms_of: dict[int, set[int]] = {}
@@ -67,9 +75,9 @@ class Directory:
         self._members: dict[int, Mapping[int, MembershipRow]] = dict(grouped)
         self._rooms_of: dict[int, frozenset[int]] = {user: frozenset(rooms) for user, rooms in rooms_of.items()}
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DirectorySnapshot:
         """Everything, as `load` takes it. Writer thread."""
-        return Snapshot(
+        return DirectorySnapshot(
             self.log,
             list(self.users.values()),
             list(self.devices.values()),

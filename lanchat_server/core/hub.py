@@ -34,12 +34,20 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.limits.closed import Closed
 from lanchat_server.core.model import RunKey
-from lanchat_server.core.relay.fetches import Fetches
-from lanchat_server.core.relay.heartbeat import Heartbeat
-from lanchat_server.core.relay.outbound import Fetch, Outbox, Output, Packed, merged, pack_frames, pack_records
-from lanchat_server.core.relay.receipts import Receipts
+from lanchat_server.core.relay.fetches import PendingFetches
+from lanchat_server.core.relay.heartbeat import HeartbeatTimer
+from lanchat_server.core.relay.outbound import (
+    OutboundQueue,
+    Output,
+    PackedFrames,
+    RecordFetch,
+    merged,
+    pack_frames,
+    pack_records,
+)
+from lanchat_server.core.relay.receipts import ReceiptCollector
 from lanchat_server.core.relay.recent import RecentRecords
-from lanchat_server.core.sequencer import FORGERIES, Outcome, Submission
+from lanchat_server.core.sequencer import FORGERIES, BatchOutcome, Submission
 from lanchat_server.core.sessions import Path, Session, SessionTable
 
 # One is being written, one is being checked.
@@ -53,7 +61,7 @@ class ServerCore:
         self.config = config
         self.directory = directory
         self.sessions = SessionTable(config)
-        self.receipts = Receipts(config, directory)
+        self.receipts = ReceiptCollector(config, directory)
         self.heads: dict[int, Head] = {head.room: head for head in heads}
         # Milliseconds UTC; newer than what the directory has, until that is saved.
         self.last_seen: dict[int, int] = {}
@@ -61,12 +69,12 @@ class ServerCore:
         self.counters: Counter[str] = Counter()
         self.refusals: Counter[int] = Counter()
         self._intake = Intake(config)
-        self._outbox = Outbox(config)
+        self._outbox = OutboundQueue(config)
         self._busy = BusyAnswers()
         self.closed = Closed(config.room_retry)
-        self._fetches = Fetches(config)
+        self._fetches = PendingFetches(config)
         self._recent = RecentRecords(config)
-        self._heartbeat = Heartbeat(config, now)
+        self._heartbeat = HeartbeatTimer(config, now)
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
         self._under_way = 0
         self._blocked_until = 0.0
@@ -241,19 +249,19 @@ class ServerCore:
         wanted = [seq for seq in nack.missing[:NACK_MAX] if member.first_seq <= seq <= head.seq]
         found, missing = self._recent.find(nack.room, wanted)
         if missing:
-            self._fetch(Fetch(session.id, nack.room, tuple(wanted)))
+            self._fetch(RecordFetch(session.id, nack.room, tuple(wanted)))
         elif found:
             self._send_records(session, nack.room, found, now)
         else:
             self._outbox.send(session, [wire.Heads([head])], now)
 
-    def _fetch(self, fetch: Fetch) -> None:
+    def _fetch(self, fetch: RecordFetch) -> None:
         if self._fetches.begin(fetch):
             self._outbox.fetch(fetch)
         else:
             self.counters["nack_put_off"] += 1
 
-    def fetched(self, fetch: Fetch, records: list[Record], now: float) -> None:
+    def fetched(self, fetch: RecordFetch, records: list[Record], now: float) -> None:
         """The answer to a Fetch; without records when the store could not be read."""
         self._fetches.end(fetch)
         session = self.sessions.get(fetch.session)
@@ -293,7 +301,7 @@ class ServerCore:
         gathered = bool(self._under_way) or len(self._intake) >= self.config.gather_enough
         return self._blocked_until if gathered else max(self._blocked_until, self._gather_until)
 
-    def committed(self, outcome: Outcome, now: float) -> None:
+    def committed(self, outcome: BatchOutcome, now: float) -> None:
         """A batch is durable: acknowledge, then relay."""
         self._under_way -= 1
         self.counters["batches"] += 1
@@ -330,7 +338,7 @@ class ServerCore:
                 self._heartbeat.recorded(room, now)
                 self._outbox.cast(self.sessions.subscribers(room), pack_frames([wire.Heads([head])]), now)
 
-    def _acknowledge(self, outcome: Outcome, now: float) -> None:
+    def _acknowledge(self, outcome: BatchOutcome, now: float) -> None:
         receipts: dict[int, list[Receipt]] = {}
         for submission, decision in outcome.decided:
             receipt = Receipt(*submission.header.key, decision.seq, decision.code)
@@ -343,8 +351,8 @@ class ServerCore:
             if session is not None:
                 self._outbox.send(session, decisions(items, []), now)
 
-    def _relay(self, outcome: Outcome, now: float) -> None:
-        packed: dict[int, Packed] = {}
+    def _relay(self, outcome: BatchOutcome, now: float) -> None:
+        packed: dict[int, PackedFrames] = {}
         for room, committed in outcome.committed.items():
             self.heads[room] = committed.head
             self._recent.add(room, committed.records)

@@ -189,7 +189,7 @@ class LogState(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class DirectorySnapshot(msgspec.Struct, frozen=True):
     """Everything that the directory in memory is made of, read at start."""
 
     log: LogState

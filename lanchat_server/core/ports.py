@@ -14,11 +14,12 @@ from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import Cursor
-from lanchat_server.core.limits.allowance import Spender
+from lanchat_server.core.limits.allowance import AllowanceHolder
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
     DeviceRow,
+    DirectorySnapshot,
     IndexProgress,
     InviteRow,
     MembershipRow,
@@ -29,7 +30,6 @@ from lanchat_server.core.model import (
     RoomKeyRow,
     RoomRow,
     RunKey,
-    Snapshot,
     StoredPage,
     Target,
     UserRow,
@@ -96,11 +96,11 @@ class Transaction(Protocol):
     def add_log_octets(self, octets: int) -> None:
         """So much more, or less, than `append` and `reject` count by themselves."""
 
-    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+    def allowances(self, spenders: Collection[AllowanceHolder]) -> dict[AllowanceHolder, int]:
         """When all of what each may take a day is free again (core/limits/allowance.py); 0: nobody knows of
         anything."""
 
-    def set_allowances(self, free_us: Mapping[Spender, int]) -> None: ...
+    def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None: ...
 
     def forget_allowances(self, now_ms: int) -> None:
         """Remove those of which nothing is used."""
@@ -200,7 +200,7 @@ class Store(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Raises Fenced, CommitFailed or CommitUnknown."""
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DirectorySnapshot:
         """All of users, devices, rooms, memberships, room keys."""
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:

@@ -28,7 +28,7 @@ from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.limits import usage
-from lanchat_server.core.limits.meter import Lack, Meter, Near
+from lanchat_server.core.limits.meter import Meter, QuotaShortage, QuotaWarning
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
 from lanchat_server.core.ports import Store, Transaction
 
@@ -63,7 +63,7 @@ class Committed(msgspec.Struct, frozen=True):
     head: Head
 
 
-class Outcome(msgspec.Struct):
+class BatchOutcome(msgspec.Struct):
     """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
     of which one was taken without its predecessor. `waiting`: submissions for which there is no room, with the author.
     `near`: whose quotas are nearly used up. `log_octets`: what the log takes now."""
@@ -72,13 +72,13 @@ class Outcome(msgspec.Struct):
     early: list[tuple[Submission, int]] = []
     committed: dict[int, Committed] = {}
     gaps: list[RunKey] = []
-    waiting: list[tuple[Submission, int, Lack]] = []
-    near: list[Near] = []
+    waiting: list[tuple[Submission, int, QuotaShortage]] = []
+    near: list[QuotaWarning] = []
     log_octets: int = 0
     repeated: int = 0
 
 
-class Progress:
+class RunProgress:
     """The highest number decided of recent runs, so that the usual next message needs no look-up."""
 
     def __init__(self, bound: int) -> None:
@@ -120,10 +120,10 @@ class Sequencer:
     def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, config: CoreConfig) -> None:
         self._directory = directory
         self._log_key = log_key
-        self._progress = Progress(config.progress_max)
+        self._progress = RunProgress(config.progress_max)
         self._config = config
 
-    def commit(self, store: Store, batch: list[Submission], now_ms: int) -> Outcome:
+    def commit(self, store: Store, batch: list[Submission], now_ms: int) -> BatchOutcome:
         """Decide and store a batch. `now_ms`: what the clock shows; it may be earlier than at the batch before.
         Raises StoreError; then nothing was decided as far as anybody was told."""
         runs = {submission.run for submission in batch}
@@ -157,7 +157,7 @@ class _Draft:
         self._changes_max = {Kind.EDIT: config.edits_per_message, Kind.REACTION: config.reactions_per_message}
         self._meter = Meter(config, tx, now_ms)
         # Runs of which a message waits for room: what follows waits too.
-        self._full: dict[RunKey, Lack] = {}
+        self._full: dict[RunKey, QuotaShortage] = {}
         self._changes: dict[ChangesKey, int] = {}
         self._known: dict[MessageKey, Decision] = {}
         self._heads: dict[int, RoomHead] = {}
@@ -166,7 +166,7 @@ class _Draft:
         self._rejections: list[Rejection] = []
         # (room, user) of deleted rooms.
         self._were_members: set[tuple[int, int]] = set()
-        self._outcome = Outcome()
+        self._outcome = BatchOutcome()
         self.last: dict[RunKey, int] = {}
 
     def look_up(self, batch: list[Submission], progress: dict[RunKey, int]) -> None:
@@ -240,7 +240,7 @@ class _Draft:
             self._outcome.gaps.append(submission.run)
         self.last[submission.run] = max(last, header.n)
 
-    def _wait(self, submission: Submission, author: UserRow, lack: Lack) -> None:
+    def _wait(self, submission: Submission, author: UserRow, lack: QuotaShortage) -> None:
         """There is no room for this message, nor for a refusal of it."""
         self._full.setdefault(submission.run, lack)
         self._outcome.waiting.append((submission, author.id, lack))
@@ -253,7 +253,7 @@ class _Draft:
             return Code.UNKNOWN_DEVICE
         return None if submission.genuine else Code.BAD_SIGNATURE
 
-    def _decide(self, submission: Submission, author: UserRow, octets: int, lack: Lack | None) -> bool:
+    def _decide(self, submission: Submission, author: UserRow, octets: int, lack: QuotaShortage | None) -> bool:
         """False: it waits. With a `lack` it is a deletion, and nothing but what can be carried out is taken."""
         header, text = submission.header, ""
         code = self._check_rights(header, author) or submission.fault
@@ -335,7 +335,7 @@ class _Draft:
         self._known[submission.header.key] = decision
         self._outcome.decided.append((submission, decision))
 
-    def write(self, log_key: Ed25519PrivateKey) -> Outcome:
+    def write(self, log_key: Ed25519PrivateKey) -> BatchOutcome:
         """Insert what was decided; the caller's transaction commits after this."""
         log = self._directory.log
         for room, new in self._new.items():

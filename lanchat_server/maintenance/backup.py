@@ -31,9 +31,9 @@ from lanchat.protocol.codec import U63, Key16, Key32
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
-from lanchat_server.maintenance.reserve import Reserve
+from lanchat_server.maintenance.reserve import DiskReserve
 from lanchat_server.store import SqlStore, dump, open_store, reads, schema
-from lanchat_server.store.soundness import Soundness
+from lanchat_server.store.soundness import ConsistencyCheck
 
 FORMAT = 1
 # Since the first one only what is made from the rest was added, which is not in a backup.
@@ -49,7 +49,7 @@ _LINE_MAX = 256 * 1024
 _BLOCK = 1 << 20
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class BackupManifest(msgspec.Struct, frozen=True):
     """What stands in manifest.json."""
 
     format: int
@@ -60,7 +60,7 @@ class Manifest(msgspec.Struct, frozen=True):
     digests: dict[str, Key32]
 
 
-class Summary(msgspec.Struct, frozen=True):
+class BackupSummary(msgspec.Struct, frozen=True):
     """What was backed up or restored; `epoch` of the log as it is in the database now."""
 
     log: LogState
@@ -68,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True):
     messages: int
 
 
-def backup(file: Path, store: SqlStore, keys: Path, reserve: Reserve | None = None) -> Summary:
+def backup(file: Path, store: SqlStore, keys: Path, reserve: DiskReserve | None = None) -> BackupSummary:
     """Write a backup of the store, as it is at this moment, and of the files in the folder `keys`.
 
     Safe beside the writer, from any thread. `file` is replaced when all of it is written, and only then; mode 0600.
@@ -76,14 +76,14 @@ def backup(file: Path, store: SqlStore, keys: Path, reserve: Reserve | None = No
     """
     try:
         with replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            return _write(archive, store, keys, reserve or Reserve(file.parent, 0))
+            return _write(archive, store, keys, reserve or DiskReserve(file.parent, 0))
     except OSError as error:
         raise StoreError(
             _("Cannot write {file}: {reason}").format(file=file, reason=error.strerror or error)
         ) from error
 
 
-def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: Reserve | None = None) -> Summary:
+def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: DiskReserve | None = None) -> BackupSummary:
     """`backup` of a server that does not run. Raises StoreError, also when it does run."""
     store = open_store(url, data_dir, migrate=False)
     try:
@@ -94,7 +94,7 @@ def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: Reserve
         store.close()
 
 
-def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False) -> Summary:
+def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False) -> BackupSummary:
     """Put a backup into the database at `url` (None: SQLite in `data_dir`) and the keys into `data_dir`/keys.
 
     The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Whoever
@@ -128,7 +128,7 @@ def _file_problem(error: OSError, file: Path) -> str:
 # Writing
 
 
-def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path, reserve: Reserve) -> Summary:
+def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path, reserve: DiskReserve) -> BackupSummary:
     digests = {f"keys/{name}": _add(archive, f"keys/{name}", [content], reserve) for name, content in _read_keys(keys)}
     with store.reading() as connection:
         log = reads.read_log(connection)
@@ -136,7 +136,7 @@ def _write(archive: zipfile.ZipFile, store: SqlStore, keys: Path, reserve: Reser
         for table in dump.TABLES:
             digests[f"tables/{table.name}"] = _add(archive, f"tables/{table.name}", _lines(connection, table), reserve)
         summary = _summary(connection, log)
-    manifest = Manifest(FORMAT, schema.REVISION, time.time_ns() // 1_000_000, log.log_id, log.epoch, digests)
+    manifest = BackupManifest(FORMAT, schema.REVISION, time.time_ns() // 1_000_000, log.log_id, log.epoch, digests)
     archive.writestr(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return summary
 
@@ -147,7 +147,7 @@ def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
         yield encode(row) + b"\n"
 
 
-def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[bytes], reserve: Reserve) -> bytes:
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterator[bytes] | list[bytes], reserve: DiskReserve) -> bytes:
     digest = hashlib.sha256()
     with archive.open(name, "w", force_zip64=True) as member:
         for part in parts:
@@ -162,12 +162,12 @@ def _read_keys(folder: Path) -> list[tuple[str, bytes]]:
     return [(path.name, read_private(path, _KEY_OCTETS_MAX)) for path in found if _KEY_NAME.fullmatch(path.name)]
 
 
-def _summary(connection: Connection, log: LogState) -> Summary:
+def _summary(connection: Connection, log: LogState) -> BackupSummary:
     def count(table: Table, *which: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(table).where(*which)).scalar_one())
 
     present = schema.records.c.room_id.not_in(reads.DELETED_ROOMS)
-    return Summary(log, count(schema.users), count(schema.records, present))
+    return BackupSummary(log, count(schema.users), count(schema.records, present))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _open(file: Path) -> Iterator[zipfile.ZipFile]:
         raise StoreError(_unusable(file, "damaged or cut off")) from error
 
 
-def _check(archive: zipfile.ZipFile, file: Path) -> Manifest:
+def _check(archive: zipfile.ZipFile, file: Path) -> BackupManifest:
     """Everything about an archive from outside; raises StoreError."""
     try:
         manifest = _check_manifest(archive)
@@ -201,14 +201,14 @@ def _unusable(file: Path, reason: str) -> str:
     return _("{file} is no usable backup: {reason}").format(file=file, reason=" ".join(reason.split())[:200])
 
 
-def _check_manifest(archive: zipfile.ZipFile) -> Manifest:
+def _check_manifest(archive: zipfile.ZipFile) -> BackupManifest:
     members = archive.infolist()
     if any(member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED) for member in members):
         raise ValueError("not made by this program")
     names = [member.filename for member in members]
     if names.count(_MANIFEST) != 1 or archive.getinfo(_MANIFEST).file_size > _MANIFEST_OCTETS_MAX:
         raise ValueError("no manifest")
-    manifest = msgspec.json.decode(_content(archive, _MANIFEST, _MANIFEST_OCTETS_MAX), type=Manifest)
+    manifest = msgspec.json.decode(_content(archive, _MANIFEST, _MANIFEST_OCTETS_MAX), type=BackupManifest)
     if manifest.format != FORMAT or manifest.revision not in _REVISIONS:
         raise ValueError(f"made by another version (format {manifest.format}, revision {manifest.revision})")
     if sorted(names) != sorted([_MANIFEST, *manifest.digests]):
@@ -216,7 +216,7 @@ def _check_manifest(archive: zipfile.ZipFile) -> Manifest:
     return manifest
 
 
-def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
+def _check_members(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
     tables = {f"tables/{table.name}" for table in dump.TABLES}
     keys = {name for name in manifest.digests if name not in tables}
     if not tables <= manifest.digests.keys() or len(keys) > _KEYS_MAX:
@@ -234,8 +234,8 @@ def _check_members(archive: zipfile.ZipFile, manifest: Manifest) -> None:
             raise ValueError(f"{name} was altered")
 
 
-def _check_rows(archive: zipfile.ZipFile, manifest: Manifest) -> None:
-    soundness = Soundness(manifest.log_id)
+def _check_rows(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
+    soundness = ConsistencyCheck(manifest.log_id)
     for table in dump.TABLES:
         for row in _rows(archive, table):
             soundness.check(table, row)
@@ -265,8 +265,8 @@ def _not_empty(what: object) -> str:
 
 
 def _fill(
-    connection: Connection, archive: zipfile.ZipFile, manifest: Manifest, store: SqlStore, force: bool
-) -> Summary:
+    connection: Connection, archive: zipfile.ZipFile, manifest: BackupManifest, store: SqlStore, force: bool
+) -> BackupSummary:
     there = _summary(connection, store.log)
     if not force and (there.users or there.messages):
         raise StoreError(_not_empty(store.address))

@@ -14,7 +14,7 @@ from lanchat_server.store import open_store
 from lanchat_server.store.engine import make_engine
 from lanchat_server.store.errors import is_missing_database, store_error
 from lanchat_server.store.migrate import script_folder
-from lanchat_server.store.url import Address, parse_url
+from lanchat_server.store.url import DatabaseAddress, parse_url
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -40,7 +40,7 @@ def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path
     open_store(url, data_dir, command=True).close()
 
 
-def _is_missing(address: Address) -> bool:
+def _is_missing(address: DatabaseAddress) -> bool:
     engine = make_engine(address)
     try:
         engine.connect().close()
@@ -53,7 +53,7 @@ def _is_missing(address: Address) -> bool:
     return False
 
 
-def _run(admin: Address, statements: list[str], secret: str = "") -> None:
+def _run(admin: DatabaseAddress, statements: list[str], secret: str = "") -> None:
     """`secret`: a password that stands in them."""
     server = admin.with_database("")
     engine = make_engine(server)
@@ -67,7 +67,7 @@ def _run(admin: Address, statements: list[str], secret: str = "") -> None:
         engine.dispose()
 
 
-def _statements(address: Address, *, with_account: bool) -> list[str]:
+def _statements(address: DatabaseAddress, *, with_account: bool) -> list[str]:
     """db/mysql/create.sql for this address; with `with_account` False only what makes the database."""
     if with_account and not address.password:
         raise StoreError(_("The database URL needs a password for the account to be made"))
@@ -81,12 +81,12 @@ def _statements(address: Address, *, with_account: bool) -> list[str]:
     return [statement for statement in found if statement]
 
 
-def _hosts(address: Address) -> tuple[str, ...]:
+def _hosts(address: DatabaseAddress) -> tuple[str, ...]:
     """From where the account may connect: this computer when the server is on it, else from anywhere."""
     return _LOOPBACK if address.host in _LOOPBACK or "unix_socket" in address.options else ("%",)
 
 
-def _fill(statement: str, address: Address, host: str) -> str:
+def _fill(statement: str, address: DatabaseAddress, host: str) -> str:
     names = {
         "database": _quoted(address.name),
         "pattern": _quoted(re.sub(r"([\\_%])", r"\\\1", address.name)),

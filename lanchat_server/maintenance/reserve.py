@@ -13,7 +13,7 @@ MIB = 1 << 20
 EVERY = MIB
 
 
-class Reserve(msgspec.Struct):
+class DiskReserve(msgspec.Struct):
     """`octets` of the disk with `folder`; 0: none."""
 
     folder: Path

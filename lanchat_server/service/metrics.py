@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from lanchat_server.service.net.local_port import LocalPort, Visitor
+from lanchat_server.service.net.local_port import LocalConnection, LocalPort
 
 if TYPE_CHECKING:
     from prometheus_client.core import CounterMetricFamily, Metric
@@ -134,7 +134,7 @@ class Exporter:
     def close(self) -> None:
         self._port.close()
 
-    async def _serve(self, visitor: Visitor) -> None:
+    async def _serve(self, visitor: LocalConnection) -> None:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
             try:
                 head = await visitor.reader.readuntil(b"\r\n\r\n")

@@ -18,7 +18,7 @@ def is_open_to_all(room: RoomRow) -> bool:
     return room.kind is RoomKind.PUBLIC and not room.archived
 
 
-class Notices:
+class EventNotifier:
     """Events to those whom they concern. A member of a room learns of it, a stranger does not. `now`: the core's
     clock."""
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.protocol import wire
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 from lanchat_server.service.writer import Writer
 
@@ -20,7 +20,9 @@ LIFE_LEFT_MS = 3_600_000
 class RoomKeys:
     """The newest key of each room, made when somebody needs it. `wall_ms`: milliseconds UTC."""
 
-    def __init__(self, directory: Directory, writer: Writer, notices: Notices, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, directory: Directory, writer: Writer, notices: EventNotifier, wall_ms: Callable[[], int]
+    ) -> None:
         self._directory = directory
         self._writer = writer
         self._notices = notices
@@ -37,7 +39,7 @@ class RoomKeys:
         keys = self._directory.room_keys
         return [wire.RoomKey(room, key.number, key.key, key.not_after_ms) for room in rooms if (key := keys.get(room))]
 
-    def rotation(self, tx: Transaction, user: int) -> Change[list[RoomKeyRow]]:
+    def rotation(self, tx: Transaction, user: int) -> DirectoryChange[list[RoomKeyRow]]:
         """New keys for all rooms of a user who, or whose device, must not read on."""
         return self._fresh(tx, self._directory.rooms_of(user))
 
@@ -49,6 +51,6 @@ class RoomKeys:
         there = [room for room in rooms if room in self._directory.rooms]
         return [room for room in there if room not in present or not soon <= present[room].not_after_ms <= latest]
 
-    def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> Change[list[RoomKeyRow]]:
+    def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> DirectoryChange[list[RoomKeyRow]]:
         fresh = {room: secrets.token_bytes(32) for room in rooms}
         return accounts.rotate_room_keys(tx, self._directory, fresh, self._wall_ms())

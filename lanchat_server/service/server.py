@@ -22,12 +22,12 @@ from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from lanchat_server.admin.channel import AdminChannel
 from lanchat_server.admin.operations import make_backup, operate
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.maintenance import key_swap
-from lanchat_server.maintenance.reserve import MIB, Reserve
+from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
@@ -37,7 +37,7 @@ from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
 from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import Threads
+from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
@@ -56,7 +56,7 @@ BACKUPS_WAITING_MAX = 2
 log = logging.getLogger(__name__)
 
 
-class Ready(msgspec.Struct, frozen=True):
+class ServerReady(msgspec.Struct, frozen=True):
     """What a server says when it serves. `status` and `operate`, which runs an administrator's operation, are for the
     thread of the service. `setup_code`: what the first
     account can be made with from other computers; empty when there are accounts."""
@@ -72,7 +72,9 @@ class Ready(msgspec.Struct, frozen=True):
     setup_code: str = ""
 
 
-async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event | None = None) -> None:
+async def serve(
+    config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event | None = None
+) -> None:
     """Run until SIGTERM, Ctrl-C or `stop`. Raises StartError with one line for a person."""
     stopped = stop or asyncio.Event()
     fenced: list[str] = []
@@ -111,7 +113,7 @@ async def _run(
     datagrams: socket.socket,
     port: int,
     stopped: asyncio.Event,
-    on_ready: Callable[[Ready], None],
+    on_ready: Callable[[ServerReady], None],
     on_fenced: Callable[[str], None],
 ) -> None:
     config = _with_room(config)
@@ -214,7 +216,7 @@ def _context(keys: Any) -> ssl.SSLContext:
         raise StartError(_("The server's key cannot be used: {error}").format(error=error)) from error
 
 
-def _ready(config: ServerConfig, service: Service, port: int, operation: Operate) -> Ready:
+def _ready(config: ServerConfig, service: Service, port: int, operation: Operate) -> ServerReady:
     fingerprint = service.keys.fingerprint
     addresses = _addresses(config)
     hosts = (config.public_host,) if config.public_host else addresses
@@ -222,7 +224,7 @@ def _ready(config: ServerConfig, service: Service, port: int, operation: Operate
     words, code = fingerprint_words(fingerprint), service.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
-    return Ready(config.name, port, fingerprint, words, invite, addresses, service.status, operation, code)
+    return ServerReady(config.name, port, fingerprint, words, invite, addresses, service.status, operation, code)
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:
@@ -338,9 +340,9 @@ class _Host:
         self.directory = service.directory
         self.hasher = service.hasher
         # One at a time; a stop does not wait for it.
-        self._backups = Threads(1, "backup", BACKUPS_WAITING_MAX)
+        self._backups = ThreadPool(1, "backup", BACKUPS_WAITING_MAX)
 
-    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
+    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         return await self._service.writer.transact(job)
 
     async def disable(self, user: int, disabled: bool) -> None:
@@ -371,7 +373,7 @@ class _Host:
 
     async def backup(self) -> dict[str, Any]:
         config = self._service.config
-        reserve = Reserve(config.data_dir, config.disk_reserve_mib * MIB)
+        reserve = DiskReserve(config.data_dir, config.disk_reserve_mib * MIB)
         return await self._backups.run(partial(make_backup, self._store, config.data_dir, reserve))
 
     def wall_ms(self) -> int:

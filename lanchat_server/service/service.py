@@ -31,7 +31,7 @@ from lanchat.protocol.log.records import Head, Record
 from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
@@ -42,24 +42,24 @@ from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.model import DeletedRoom, DeviceRow, IndexProgress, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.relay.outbound import Fetch, Output, Send
-from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
+from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
+from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.core.sessions import Path
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.outgoing import Outgoing
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.threads import Threads, Turns
+from lanchat_server.service.threads import FairSemaphore, ThreadPool
 from lanchat_server.service.upkeep.housekeeping import keep_house, save
-from lanchat_server.service.upkeep.storage import Storage
+from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.service.writer import Writer
 
@@ -123,18 +123,18 @@ class Service:
         self.sequencer = Sequencer(directory, keys.log_key, core_config)
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
         self.core = ServerCore(core_config, directory, heads, self.now())
-        self.notices = Notices(self.core, directory, self.sequencer, self.now)
+        self.notices = EventNotifier(self.core, directory, self.sequencer, self.now)
         self.writer = Writer(store, directory, self.sequencer, on_fenced, self._reloaded, self.wall_ms)
         argon2 = config.argon2
         self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
-        self.outgoing: Outgoing[Connection] = Outgoing(self.now)
+        self.outgoing: Outgoing[ClientConnection] = Outgoing(self.now)
         self.throttle = LoginThrottle()
         # By network; those that were made are in the database.
         self.accounts_tried = Daily[str](config.accounts_per_day)
         self.mailer = Mailer(config.smtp)
         self.metrics = Metrics()
-        self.storage = Storage(config)
+        self.storage = StorageState(config)
         self.core.closed.disk_full = self.storage.disk_full
         self.counters: Counter[str] = Counter()
         self.relay: DatagramRelay | None = None
@@ -146,12 +146,12 @@ class Service:
         self.to_erase = asyncio.Event()
         self.clock = ClockWatch(self.wall_ms, self.steady_ms)
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
-        self.on_settled: Callable[[Connection], None] = lambda connection: None
-        self._connections: dict[int, Connection] = {}
+        self.on_settled: Callable[[ClientConnection], None] = lambda connection: None
+        self._connections: dict[int, ClientConnection] = {}
         self._next_session = 0
-        self._readers = Threads(READERS, "reader", READS_MAX)
-        self._disk_looks = Threads(1, "disk", 1)
-        self.pages = Turns(PAGES_MAX, READS_MAX)
+        self._readers = ThreadPool(READERS, "reader", READS_MAX)
+        self._disk_looks = ThreadPool(1, "disk", 1)
+        self.pages = FairSemaphore(PAGES_MAX, READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
         self.seen_users: dict[int, int] = {}
@@ -237,10 +237,10 @@ class Service:
             if batch is not None:
                 self._commit(batch)
         for output, sends in groupby(self.core.take_outputs(), key=_same_way):
-            if isinstance(output, Fetch):
+            if isinstance(output, RecordFetch):
                 self.background(self._fetch(output))
             else:
-                self._send(*output, [send.payload for send in sends if isinstance(send, Send)])
+                self._send(*output, [send.payload for send in sends if isinstance(send, SendFrames)])
         self._arm()
 
     def _arm(self) -> None:
@@ -282,7 +282,7 @@ class Service:
         self._background.add(future)
         future.add_done_callback(partial(self._commit_ended, batch, self.now()))
 
-    def _commit_ended(self, batch: list[Submission], started: float, future: "asyncio.Future[Outcome]") -> None:
+    def _commit_ended(self, batch: list[Submission], started: float, future: "asyncio.Future[BatchOutcome]") -> None:
         self._background.discard(future)
         try:
             outcome = future.result()
@@ -301,7 +301,7 @@ class Service:
             self.core.committed(outcome, self.now())
         self.step()
 
-    async def _fetch(self, fetch: Fetch) -> None:
+    async def _fetch(self, fetch: RecordFetch) -> None:
         records: list[Record] = []
         try:
             records = await self.read(lambda: self.store.records(fetch.room, fetch.seqs))
@@ -329,28 +329,28 @@ class Service:
 
     # --- Connections and sessions --------------------------------------------------------------------------------
 
-    def connect(self, address: str) -> Connection:
+    def connect(self, address: str) -> ClientConnection:
         """The protocol object of a new connection."""
         self._next_session += 1
-        return Connection(self, self._next_session, address)
+        return ClientConnection(self, self._next_session, address)
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: ClientConnection) -> None:
         """TLS is up."""
         self._connections[connection.session] = connection
 
-    def drained(self, connection: Connection) -> None:
+    def drained(self, connection: ClientConnection) -> None:
         """What waited for a slow reader was written: it may have records again."""
         session = self.core.sessions.get(connection.session)
         if session is not None:
             session.tls_queued = connection.queued
 
-    def disconnected(self, connection: Connection) -> None:
+    def disconnected(self, connection: ClientConnection) -> None:
         """The connection is gone, and with it its session."""
         self.on_settled(connection)
         self._connections.pop(connection.session, None)
         self.ended(connection)
 
-    def ended(self, connection: Connection) -> None:
+    def ended(self, connection: ClientConnection) -> None:
         """Its session is over, at once: a client that does not hang up after a goodbye keeps its TCP connection for a
         while, but no datagram opens any more and no record goes there."""
         self.keys_given.pop(connection.session, None)
@@ -367,7 +367,7 @@ class Service:
         if lack is not None and lack.code is Code.DISK_FULL:
             raise Refused(lack.code, "the disk is nearly full", lack.wait)
 
-    def over_rate(self, connection: Connection, operation: Any) -> float:
+    def over_rate(self, connection: ClientConnection, operation: Any) -> float:
         """Seconds until this connection may ask for this; 0: it may, and it counts."""
         session = self.core.sessions.get(connection.session)
         return session.requests.take(self.now(), self._cost(session.user, operation)) if session is not None else 0.0
@@ -386,13 +386,13 @@ class Service:
             told = max(told, len(self.core.sessions))
         return 1 + told // TOLD_AT_ONCE
 
-    async def answer(self, connection: Connection, operation: Any) -> wire.Result:
+    async def answer(self, connection: ClientConnection, operation: Any) -> wire.Result:
         """The result of a request; raises Refused or StoreError."""
         if connection.user is not None:
             check_session(self.directory, connection)
         return await HANDLERS[type(operation)](self, connection, operation)
 
-    def open_session(self, connection: Connection, user: UserRow, device: DeviceRow) -> wire.LoggedIn:
+    def open_session(self, connection: ClientConnection, user: UserRow, device: DeviceRow) -> wire.LoggedIn:
         """Log-in succeeded: a place, keys, and what the user needs to begin."""
         self._make_place(user.id, by_password=connection.proven is not None)
         user = self.directory.users[user.id]
@@ -464,11 +464,11 @@ class Service:
             key_id = secrets.randbits(32)
         return key_id
 
-    def send_session_keys(self, connection: Connection) -> None:
+    def send_session_keys(self, connection: ClientConnection) -> None:
         """A fresh pair; the old one opens for half a minute more."""
         self.send_event(connection, self._new_keys(connection.session))
 
-    def send_event(self, connection: Connection, event: Any) -> None:
+    def send_event(self, connection: ClientConnection, event: Any) -> None:
         connection.send(pack_frame(event))
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:
@@ -483,14 +483,14 @@ class Service:
         in_time = CERTIFICATE_FRESH_MS < left_ms <= CERTIFICATE_LIFETIME * 1000 + TOLERANCE_MS
         return in_time and body.display_name == user.display_name
 
-    def end_sessions(self, user: int, code: Code | None, text: str, keep: Connection | None = None) -> None:
+    def end_sessions(self, user: int, code: Code | None, text: str, keep: ClientConnection | None = None) -> None:
         """End every session of a user, but for one."""
         for session in self.core.sessions.of_user(user):
             connection = self._connections.get(session.id)
             if connection is not None and connection is not keep:
                 connection.end(code, text)
 
-    def revocation(self, tx: Transaction, user: int, keep: bytes = b"") -> Change[list[RoomKeyRow]]:
+    def revocation(self, tx: Transaction, user: int, keep: bytes = b"") -> DirectoryChange[list[RoomKeyRow]]:
         """Revoke all devices of a user but for `keep`; with new peer keys of the user's rooms."""
         devices = [row.id for row in self.directory.devices_of(user) if row.id != keep and not row.revoked_ms]
         revoked = accounts.revoke_devices(tx, self.directory, devices, self.wall_ms())
@@ -501,14 +501,14 @@ class Service:
         self,
         devices: Collection[bytes],
         user: int,
-        keep: Connection | None = None,
+        keep: ClientConnection | None = None,
         check: Callable[[], object] = lambda: None,
     ) -> None:
         """Revoke devices of a user, end their sessions, give the user's rooms new peer keys. `keep`: the session that
         leaves its own device. `check` raises Refused within the transaction."""
         now_ms = self.wall_ms()
 
-        def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
+        def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow]]:
             check()
             left = keep is not None
             revoked = accounts.revoke_devices(tx, self.directory, devices, now_ms, keep_codes=left)
@@ -525,7 +525,7 @@ class Service:
     async def set_disabled(self, user: int, disabled: bool) -> None:
         """Disable an account at once, or let it in again."""
 
-        def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
+        def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow]]:
             changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
             if not disabled:
                 return together([], changed)
@@ -542,7 +542,7 @@ class Service:
         self.notices.rooms_deleted(deleted)
         self.to_erase.set()
 
-    def _touch(self, connection: Connection) -> None:
+    def _touch(self, connection: ClientConnection) -> None:
         """The user and the device are here now."""
         if connection.user is not None:
             now_ms = self.wall_ms()
@@ -550,7 +550,7 @@ class Service:
             self.seen_users[connection.user] = now_ms
             self.seen_devices[connection.device] = now_ms
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[ClientConnection]:
         """All that are open."""
         return list(self._connections.values())
 
@@ -618,6 +618,6 @@ def _certified(log_key: bytes, log_id: bytes, certificate: Certificate) -> Certi
         return None
 
 
-def _same_way(output: Output) -> Fetch | tuple[Path, tuple[int, ...]]:
+def _same_way(output: Output) -> RecordFetch | tuple[Path, tuple[int, ...]]:
     """Equal for outputs that go to the same sessions on the same way."""
-    return (output.path, output.sessions) if isinstance(output, Send) else output
+    return (output.path, output.sessions) if isinstance(output, SendFrames) else output

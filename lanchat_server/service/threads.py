@@ -16,7 +16,7 @@ from lanchat_server.service.errors import overloaded
 T = TypeVar("T")
 
 
-class Threads:
+class ThreadPool:
     """At most `count` of them, made when there is work. For the thread of one event loop."""
 
     def __init__(self, count: int, name: str, waiting_max: int) -> None:
@@ -77,7 +77,7 @@ class Threads:
             future.set_result(result)
 
 
-class Turns:
+class FairSemaphore:
     """`async with`: at most `count` are within at a time, the others wait in the order in which they came. Raises
     StoreError when `waiting_max` wait already. For one event loop."""
 

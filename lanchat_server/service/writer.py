@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lanchat.protocol.log.records import Head
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, Fenced, Store, Transaction
-from lanchat_server.core.sequencer import Outcome, Sequencer, Submission
+from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.service.checking import Checker
 from lanchat_server.service.errors import overloaded
 
@@ -57,7 +57,7 @@ class Writer:
         self._thread.start()
         self.latency = 0.0
 
-    async def transact(self, job: Callable[[Transaction], Change[T]]) -> T:
+    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """Run `job` in a transaction and, after the commit, apply its change. Raises StoreError and what `job` raises;
         then nothing was changed."""
 
@@ -69,7 +69,7 @@ class Writer:
 
         return await self._submit(work)
 
-    def commit(self, batch: list[Submission]) -> "asyncio.Future[Outcome]":
+    def commit(self, batch: list[Submission]) -> "asyncio.Future[BatchOutcome]":
         """Decide and store a batch of messages; fails with StoreError."""
         return self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), batch)
 

@@ -13,8 +13,8 @@ from lanchat.protocol.log.certificates import Certificate
 from lanchat_server.core import recovery
 from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import Changes, chunks, find_rows, insert_rows
-from lanchat_server.store.writing import UnderLease
+from lanchat_server.store.bulk import StatementBatch, chunks, find_rows, insert_rows
+from lanchat_server.store.writing import LeaseGuarded
 
 _users = schema.users.c
 _devices = schema.devices.c
@@ -28,7 +28,7 @@ _REVOKE = (
 )
 
 
-class Accounts(UnderLease):
+class AccountWrites(LeaseGuarded):
     """See lanchat_server.core.ports.Transaction."""
 
     def add_user(self, user: UserRow) -> UserRow:
@@ -83,7 +83,7 @@ class Accounts(UnderLease):
         self._connection.execute(update(schema.devices).where(_devices.id == device).values(values))
 
     def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
-        changes = Changes(self._connection)
+        changes = StatementBatch(self._connection)
         changes.update("users", ("id",), ("last_seen_ms",), list(users.items()))
         changes.update("devices", ("id",), ("last_seen_ms",), list(devices.items()))
         changes.send()

@@ -19,7 +19,7 @@ from lanchat_server.store.errors import is_lost
 T = TypeVar("T")
 
 
-class Asking:
+class AutocommitPool:
     """For any number of threads, each of which keeps a connection busy for as long as its question takes."""
 
     def __init__(self, engine: Engine) -> None:

@@ -1,7 +1,7 @@
 """Many rows or keys in one statement, past SQLAlchemy (see driver.py).
 
 * Rows: `executemany` on SQLite; on MySQL and MariaDB one INSERT with all rows in it, one UPDATE that joins with them,
-  and all that belongs together sent as one question (`Changes`).
+  and all that belongs together sent as one question (`StatementBatch`).
 * Keys of several columns: given a list of tuples to compare with, SQLite reads the whole table, so the keys become a
   small table of their own to begin a join with. MySQL and MariaDB step down the index for each tuple of a list.
 
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from lanchat_server.store.driver import Guard, Row, ask, change_all, change_many
+from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
 from lanchat_server.store.literals import literal
 
 T = TypeVar("T")
@@ -44,14 +44,14 @@ def padded(keys: list[T]) -> list[T]:
     return keys + keys[-1:] * (length - len(keys))
 
 
-class Changes:
+class StatementBatch:
     """Insertions and updates of one transaction, in order. SQLite executes each at once, MySQL and MariaDB all of them
     at `send`: waiting for an answer takes longer than most statements. Names of tables and columns are constants of
     the program. All methods raise SQLAlchemyError.
 
     `guard`: sent before the first of them, by MySQL's kind of databases."""
 
-    def __init__(self, connection: Connection, guard: Guard | None = None) -> None:
+    def __init__(self, connection: Connection, guard: GuardQuery | None = None) -> None:
         self.connection = connection
         self._guard = guard
         # Rows that updates found.
@@ -109,7 +109,7 @@ class Changes:
 
 def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[Any]]) -> None:
     """See Changes.insert."""
-    changes = Changes(connection)
+    changes = StatementBatch(connection)
     changes.insert(table, rows)
     changes.send()
 

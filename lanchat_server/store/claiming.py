@@ -17,7 +17,7 @@ LEASE_FORGOTTEN_MS = 600_000
 _LIFETIMES_MAX = 4
 
 
-class Holding(NamedTuple):
+class LeaseHolder(NamedTuple):
     """Who has the lease. `renewed_ms` 0: it was given back; `age_ms` since it was renewed, by the database's clock."""
 
     incarnation: int
@@ -26,27 +26,27 @@ class Holding(NamedTuple):
     age_ms: int
 
 
-class Verdict(enum.Enum):
+class LeaseVerdict(enum.Enum):
     FREE = enum.auto()
     UNKNOWN = enum.auto()
     LIVES = enum.auto()
 
 
-class Watch:
+class LeaseWatch:
     """Looks of one command; `now` is of a steady clock, in seconds."""
 
     def __init__(self, now: float) -> None:
         self._begun = now
         self._since = now
-        self._first: Holding | None = None
+        self._first: LeaseHolder | None = None
 
-    def look(self, held: Holding, now: float) -> Verdict:
+    def look(self, held: LeaseHolder, now: float) -> LeaseVerdict:
         if not held.renewed_ms or held.age_ms >= LEASE_FORGOTTEN_MS:
-            return Verdict.FREE
+            return LeaseVerdict.FREE
         if now - self._begun >= _LIFETIMES_MAX * LEASE_LIFETIME:
-            return Verdict.LIVES
+            return LeaseVerdict.LIVES
         if self._first is None or held.incarnation != self._first.incarnation:
             self._first, self._since = held, now
         elif held.renewed_ms != self._first.renewed_ms:
-            return Verdict.LIVES
-        return Verdict.FREE if now - self._since >= LEASE_LIFETIME else Verdict.UNKNOWN
+            return LeaseVerdict.LIVES
+        return LeaseVerdict.FREE if now - self._since >= LEASE_LIFETIME else LeaseVerdict.UNKNOWN

@@ -1,7 +1,7 @@
 """What is different here from the MySQL connector as it comes: how it writes values, that it does not ask twice, and
 that it reads all that has come at once.
 
-The last two need parts that it does not document: `_channel`, `_read_ahead` and `Broker` have them all, and
+The last two need parts that it does not document: `_channel`, `_read_ahead` and `PacketBuffer` have them all, and
 `tests/unit/server/store/test_connector.py` fails where a version has changed them.
 """
 
@@ -17,7 +17,7 @@ from mysql.connector.network import NetworkBrokerPlain
 from lanchat_server.store.literals import literal
 
 
-class Connection(MySQLConnection):
+class DatabaseConnection(MySQLConnection):
     """A connection that pings the server when it is told to, and not again before every statement."""
 
     def is_connected(self) -> bool:
@@ -35,7 +35,7 @@ def _read_ahead(connection: MySQLConnection) -> None:
     channel = _channel(connection)
     channel.sock = ReadAhead(channel.sock)
     if type(channel._netbroker) is NetworkBrokerPlain:
-        channel._netbroker = Broker()
+        channel._netbroker = PacketBuffer()
 
 
 def clear_tls_errors() -> None:
@@ -95,7 +95,7 @@ class ReadAhead:
         return getattr(self._sock, name)
 
 
-class Broker(NetworkBrokerPlain):
+class PacketBuffer(NetworkBrokerPlain):
     """Takes packets apart from what a `ReadAhead` has in memory."""
 
     def recv(self, sock: Any, address: str) -> bytearray:
@@ -126,10 +126,10 @@ class HexConverter(MySQLConverter):
 _UNKNOWN_HOST = 2005
 
 
-def connect(arguments: dict[str, Any]) -> Connection:
+def connect(arguments: dict[str, Any]) -> DatabaseConnection:
     """With arguments as for `mysql.connector.connect`."""
     try:
-        connection = Connection(**arguments)
+        connection = DatabaseConnection(**arguments)
     except UnicodeError as error:  # no resolver can be asked for such a name
         raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
     _read_ahead(connection)

@@ -15,7 +15,7 @@ from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.limits import usage
 from lanchat_server.core.model import RoomState
 from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import Changes, chunks
+from lanchat_server.store.bulk import StatementBatch, chunks
 
 _rooms = schema.rooms.c
 _COLUMNS = ("name", "name_key", "kind", "state", "head_seq", "head_hash")
@@ -23,7 +23,7 @@ _COLUMNS = ("name", "name_key", "kind", "state", "head_seq", "head_hash")
 
 def delete_rooms(connection: Connection, log_id: bytes, rooms: Collection[int]) -> None:
     """See lanchat_server.core.ports.Transaction."""
-    changes = Changes(connection)
+    changes = StatementBatch(connection)
     changes.update("rooms", ("id",), _COLUMNS, [_deleted(log_id, room) for room in rooms])
     changes.send()
     for chunk in chunks(rooms):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 Row = tuple[Any, ...]
 
 
-class Guard(NamedTuple):
+class GuardQuery(NamedTuple):
     """A query before changes, and what looks at its rows: when that raises, the changes are not to be kept. `change` is
     made right after it."""
 
@@ -65,7 +65,7 @@ def _raw(connection: Connection) -> Any:
     return raw
 
 
-def change_all(connection: Connection, statements: Sequence[str], guard: Guard | None = None) -> list[int]:
+def change_all(connection: Connection, statements: Sequence[str], guard: GuardQuery | None = None) -> list[int]:
     """MySQL and MariaDB: how many rows each of these statements changed. They have their values in them and are sent
     as one question, after those of `guard`; after one that fails, none is executed. Raises SQLAlchemyError, and what
     the guard raises.

@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.limits import BODY_OCTETS_MAX
 from lanchat.protocol.log.messages import Kind
 from lanchat_server.core.limits import usage
-from lanchat_server.core.limits.allowance import What
+from lanchat_server.core.limits.allowance import AllowanceKind
 from lanchat_server.core.model import LogState
 from lanchat_server.store import indexing, reindexing, schema
-from lanchat_server.store.bulk import Changes, chunks, insert_rows
+from lanchat_server.store.bulk import StatementBatch, chunks, insert_rows
 from lanchat_server.store.reads import DELETED_ROOMS
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
@@ -115,18 +115,19 @@ def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> Non
 def _add_log_octets(connection: Connection, octets: int) -> None:
     """To what a database that is being filled has of them."""
     table = schema.used
-    before = connection.execute(select(table.c.amount).where(table.c.what == What.LOG)).scalar() or 0
-    changes = Changes(connection)
-    changes.put(table, [(int(What.LOG), b"", before + octets)])
+    before = connection.execute(select(table.c.amount).where(table.c.what == AllowanceKind.LOG)).scalar() or 0
+    changes = StatementBatch(connection)
+    changes.put(table, [(int(AllowanceKind.LOG), b"", before + octets)])
     changes.send()
 
 
 def _index(connection: Connection, named: list[dict[str, Any]], times: dict[int, int]) -> None:
     """`times`: of the last record of each room so far."""
-    changes = Changes(connection)
+    changes = StatementBatch(connection)
     for room, group in groupby(named, key=itemgetter("room_id")):
         said = [
-            indexing.Said(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"]) for row in group
+            indexing.IndexedText(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"])
+            for row in group
         ]
         indexing.index(changes, [(room, said)], {room: times.get(room, 0)})
         times[room] = said[-1].time_ms

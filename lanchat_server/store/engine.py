@@ -17,7 +17,7 @@ from lanchat.platform.files import make_folders, open_private, refuse_no_file
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.driver import begin
 from lanchat_server.store.errors import file_problem
-from lanchat_server.store.url import Address
+from lanchat_server.store.url import DatabaseAddress
 
 # Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
 CONNECT_TIMEOUT = 5
@@ -53,7 +53,7 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def make_engine(address: Address, *, answer_timeout: int | None = None) -> Engine:
+def make_engine(address: DatabaseAddress, *, answer_timeout: int | None = None) -> Engine:
     """An engine for `address`; nothing is opened yet but the file of a SQLite database, which is made with mode 0600.
 
     Raises StoreError when that file cannot be made.
@@ -61,7 +61,7 @@ def make_engine(address: Address, *, answer_timeout: int | None = None) -> Engin
     return _sqlite_engine(address) if address.is_sqlite else _mysql_engine(address, answer_timeout or ANSWER_TIMEOUT)
 
 
-def _sqlite_engine(address: Address) -> Engine:
+def _sqlite_engine(address: DatabaseAddress) -> Engine:
     _make_file(address)
     engine = create_engine(
         address.url,
@@ -77,7 +77,7 @@ def _sqlite_engine(address: Address) -> Engine:
     return engine
 
 
-def _make_file(address: Address) -> None:
+def _make_file(address: DatabaseAddress) -> None:
     assert address.path is not None
     try:
         make_folders(address.path.parent)
@@ -114,7 +114,7 @@ def _begin_sqlite(connection: Connection) -> None:
         begin(connection, "BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
 
 
-def _mysql_engine(address: Address, answer_timeout: int) -> Engine:
+def _mysql_engine(address: DatabaseAddress, answer_timeout: int) -> Engine:
     # A server with SQLite starts a tenth of a second sooner without the connector.
     from lanchat_server.store.connector import HexConverter, connect
 

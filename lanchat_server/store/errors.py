@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
-from lanchat_server.store.url import Address
+from lanchat_server.store.url import DatabaseAddress
 
 # Numbers of MySQL and MariaDB servers (1000 to 1999, and from 3000) and of clients (2000 to 2999). Their names and
 # meanings: "Server Error Message Reference" and "Client Error Message Reference" in the MySQL 8.4 manual, "MariaDB
@@ -113,22 +113,22 @@ def _is_sqlite(error: SQLAlchemyError) -> bool:
     return hasattr(getattr(error, "orig", None), "sqlite_errorcode")
 
 
-def store_error(error: SQLAlchemyError, address: Address, secret: str = "") -> StoreError:
+def store_error(error: SQLAlchemyError, address: DatabaseAddress, secret: str = "") -> StoreError:
     """For reading and for opening. `secret`: a password in the statement."""
     return StoreError(explain(error, address, secret))
 
 
-def statement_error(error: SQLAlchemyError, address: Address) -> CommitFailed:
+def statement_error(error: SQLAlchemyError, address: DatabaseAddress) -> CommitFailed:
     """For a statement inside a transaction: it cannot have been committed."""
     return CommitFailed(explain(error, address))
 
 
-def commit_error(error: SQLAlchemyError, address: Address) -> CommitFailed | CommitUnknown:
+def commit_error(error: SQLAlchemyError, address: DatabaseAddress) -> CommitFailed | CommitUnknown:
     """For COMMIT itself. Without the database's own word that nothing was stored, nobody knows."""
     return (CommitFailed if is_rolled_back(error) else CommitUnknown)(explain(error, address))
 
 
-def explain(error: SQLAlchemyError, address: Address, secret: str = "") -> str:
+def explain(error: SQLAlchemyError, address: DatabaseAddress, secret: str = "") -> str:
     """One line, without any part of a password."""
     reason = _reason(error)
     if _shares_text(reason, address.password) or _shares_text(reason, secret):
@@ -148,7 +148,7 @@ def file_problem(path: Path, error: OSError) -> str:
     return _("Cannot open {path}: {reason}").format(path=path, reason=error.strerror or error)
 
 
-def _explain_sqlite(error: SQLAlchemyError, address: Address, reason: str) -> str:
+def _explain_sqlite(error: SQLAlchemyError, address: DatabaseAddress, reason: str) -> str:
     texts = {
         SQLITE_NOTADB: _("{path} is not a LAN Chat database"),
         SQLITE_CORRUPT: _("The database {path} is damaged: restore a backup"),
@@ -163,7 +163,7 @@ def _explain_sqlite(error: SQLAlchemyError, address: Address, reason: str) -> st
     return text.format(path=address)
 
 
-def _explain_mysql(number: int, address: Address, reason: str) -> str:
+def _explain_mysql(number: int, address: DatabaseAddress, reason: str) -> str:
     cases = (
         (_WRONG_PASSWORD, _("{database} refuses this user or password. Correct the database URL")),
         (

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import tokens
-from lanchat_server.store.bulk import Changes
+from lanchat_server.store.bulk import StatementBatch
 from lanchat_server.store.driver import ask, change_many
 from lanchat_server.store.schema import search
 
@@ -47,7 +47,7 @@ _LOWER = (
 _UNKNOWN = 1 << 63
 
 
-class Said(NamedTuple):
+class IndexedText(NamedTuple):
     """What the search needs of a record. `text` None: deleted."""
 
     seq: int
@@ -57,7 +57,7 @@ class Said(NamedTuple):
     text: str | None
 
 
-def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mapping[int, int]) -> None:
+def index(to: StatementBatch, said: Iterable[tuple[int, Iterable[IndexedText]]], before: Mapping[int, int]) -> None:
     """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there.
     `before`: the times of the records before them, where they are known."""
     rows: list[tuple[int, int, int, str]] = []
@@ -84,7 +84,7 @@ def index(to: Changes, said: Iterable[tuple[int, Iterable[Said]]], before: Mappi
     delete_rows(to.connection, gone)
 
 
-def _never_going_down(records: list[Said]) -> list[Said]:
+def _never_going_down(records: list[IndexedText]) -> list[IndexedText]:
     if all(before.time_ms <= after.time_ms for before, after in pairwise(records)):
         return records
     times = list(accumulate((said.time_ms for said in reversed(records)), min))[::-1]
@@ -103,7 +103,7 @@ def delete_rows(connection: Connection, rows: list[tuple[int, int]]) -> None:
         connection.execute(_DELETE, [{"room": room, "number": seq} for room, seq in rows])
 
 
-def add_rows(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:
+def add_rows(to: StatementBatch, rows: list[tuple[int, int, int, str]]) -> None:
     """Add messages: room, number, time, words."""
     if not rows:
         return
@@ -116,9 +116,9 @@ def add_rows(to: Changes, rows: list[tuple[int, int, int, str]]) -> None:
     change_many(to.connection, _INDEX, [(row[0], row[-1]) for row in numbered])
 
 
-def _fold(records: Iterable[Said]) -> tuple[dict[int, Said], dict[int, str], list[int]]:
+def _fold(records: Iterable[IndexedText]) -> tuple[dict[int, IndexedText], dict[int, str], list[int]]:
     """What a batch comes to: rows to add, texts to replace, rows to delete."""
-    added: dict[int, Said] = {}
+    added: dict[int, IndexedText] = {}
     edited: dict[int, str] = {}
     deleted: list[int] = []
     for said in records:

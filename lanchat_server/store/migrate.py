@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.schema import REVISION, metadata
-from lanchat_server.store.url import Address
+from lanchat_server.store.url import DatabaseAddress
 
 # Seconds to wait for another server that is at the same work.
 _MIGRATION_WAIT = 60
@@ -39,7 +39,7 @@ def script_folder() -> Path:
     return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
 
 
-def current_revision(connection: Connection, address: Address) -> str | None:
+def current_revision(connection: Connection, address: DatabaseAddress) -> str | None:
     """The revision that the tables are at; None: there are none. Raises StoreError as `check_statements`."""
     _check_revision_table(connection, address)
     if not inspect(connection).has_table("alembic_version"):
@@ -47,7 +47,7 @@ def current_revision(connection: Connection, address: Address) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(connection: Connection, address: Address) -> None:
+def migrate(connection: Connection, address: DatabaseAddress) -> None:
     """Bring the tables to REVISION and commit. Raises StoreError when they are too new, or another program's."""
     with alone(connection):
         found = current_revision(connection, address)
@@ -57,7 +57,7 @@ def migrate(connection: Connection, address: Address) -> None:
             _upgrade(connection, found, address)
 
 
-def _check_empty(connection: Connection, address: Address) -> None:
+def _check_empty(connection: Connection, address: DatabaseAddress) -> None:
     """Raise StoreError when another program's tables are there. On MySQL some of ours may be, of a start cut short."""
     ours = set() if address.is_sqlite else {"alembic_version", *metadata.tables}
     if set(inspect(connection).get_table_names()) - ours:
@@ -65,21 +65,21 @@ def _check_empty(connection: Connection, address: Address) -> None:
         raise StoreError(message.format(database=address))
 
 
-def check_statements(connection: Connection, address: Address) -> None:
+def check_statements(connection: Connection, address: DatabaseAddress) -> None:
     """Raise StoreError when a SQLite file would carry out what somebody else put into it, as triggers and views are."""
     if address.is_sqlite:
         rows = connection.execute(text(_CARRIED_OUT)).all()
         _refuse_unless(all(_digest(sql) == _OURS.get(name) for name, sql in rows), address)
 
 
-def _check_revision_table(connection: Connection, address: Address) -> None:
+def _check_revision_table(connection: Connection, address: DatabaseAddress) -> None:
     """The same of what is read before anything else."""
     if address.is_sqlite:
         kinds = connection.execute(text("SELECT type FROM sqlite_master WHERE name = 'alembic_version'")).scalars()
         _refuse_unless(all(kind == "table" for kind in kinds), address)
 
 
-def _refuse_unless(ours: bool, address: Address) -> None:
+def _refuse_unless(ours: bool, address: DatabaseAddress) -> None:
     if not ours:
         message = _("{database} has triggers, views or tables that LAN Chat did not make: it is not used")
         raise StoreError(message.format(database=address))
@@ -89,7 +89,7 @@ def _digest(sql: str) -> str:
     return hashlib.sha256(" ".join(sql.split()).encode()).hexdigest()[:32]
 
 
-def check_revision(connection: Connection, address: Address) -> None:
+def check_revision(connection: Connection, address: DatabaseAddress) -> None:
     """Raise StoreError unless the tables are at REVISION."""
     found = current_revision(connection, address)
     if found is None:
@@ -101,7 +101,7 @@ def check_revision(connection: Connection, address: Address) -> None:
         raise StoreError(message.format(database=address))
 
 
-def check_known(found: str, address: Address) -> None:
+def check_known(found: str, address: DatabaseAddress) -> None:
     """Raise StoreError for a revision that this version does not know."""
     from alembic.script import ScriptDirectory
 
@@ -111,7 +111,7 @@ def check_known(found: str, address: Address) -> None:
         raise StoreError(message.format(database=address, revision=found[:32]))
 
 
-def _upgrade(connection: Connection, found: str | None, address: Address) -> None:
+def _upgrade(connection: Connection, found: str | None, address: DatabaseAddress) -> None:
     from alembic import command
     from alembic.config import Config
 

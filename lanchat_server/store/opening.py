@@ -21,8 +21,8 @@ from lanchat_server.store import reads, reindexing, rows, schema
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import store_error
 from lanchat_server.store.sqlstore import SqlStore, claim, this_process
-from lanchat_server.store.url import Address, parse_url
-from lanchat_server.store.writing import Writing
+from lanchat_server.store.url import DatabaseAddress, parse_url
+from lanchat_server.store.writing import WriteSession
 
 GENERAL = "general"
 
@@ -75,7 +75,7 @@ def _is_absent(path: Path) -> bool:
     return False
 
 
-def _lock(address: Address, may_create: bool) -> FileLock | None:
+def _lock(address: DatabaseAddress, may_create: bool) -> FileLock | None:
     if address.path is None:
         return None
     if not may_create and _is_absent(address.path):
@@ -102,7 +102,7 @@ def lock_file(path: Path) -> FileLock:
         ) from error
 
 
-def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claims: bool) -> None:
+def _bring_up_to_date(engine: Engine, address: DatabaseAddress, may_migrate: bool, claims: bool) -> None:
     with engine.connect() as connection:
         found = migration.current_revision(connection, address)
         if found == schema.REVISION:
@@ -114,7 +114,7 @@ def _bring_up_to_date(engine: Engine, address: Address, may_migrate: bool, claim
             migration.check_known(found, address)
             migration.check_statements(connection, address)
         has_lease = found is not None and connection.execute(select(schema.lease.c.id)).first() is not None
-    writing = Writing(engine, address)
+    writing = WriteSession(engine, address)
     patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)
     try:
         if has_lease and claims:

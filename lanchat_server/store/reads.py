@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Record, genesis_hash
-from lanchat_server.core.model import LogState, RoomState, Snapshot, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, LogState, RoomState, StoredPage
 from lanchat_server.store import rows, schema
 from lanchat_server.store.bulk import chunks, find_rows, padded
 from lanchat_server.store.driver import Row, ask
@@ -47,7 +47,7 @@ def read_log(connection: Connection) -> LogState | None:
     return None if found is None else LogState(*found)
 
 
-def snapshot(connection: Connection, log: LogState) -> Snapshot:
+def snapshot(connection: Connection, log: LogState) -> DirectorySnapshot:
     """The directory, as one state: the caller's transaction reads a single one."""
 
     def load(table: Any, make: Any, *which: ColumnElement[bool]) -> list[Any]:
@@ -56,7 +56,7 @@ def snapshot(connection: Connection, log: LogState) -> Snapshot:
 
     present = schema.rooms.c.state < int(RoomState.DELETED)
 
-    return Snapshot(
+    return DirectorySnapshot(
         log,
         load(schema.users, rows.user),
         load(schema.devices, rows.device),

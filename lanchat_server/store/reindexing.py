@@ -13,7 +13,7 @@ from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.store import schema
-from lanchat_server.store.bulk import Changes, find_rows
+from lanchat_server.store.bulk import StatementBatch, find_rows
 from lanchat_server.store.indexing import add_rows, delete_rows
 
 _records, _rooms, _search, _state = schema.records.c, schema.rooms.c, schema.search.c, schema.search_state.c
@@ -62,7 +62,7 @@ def _index(connection: Connection, room: int, low: int, high: int) -> None:
     rows = {row.seq: row for row in connection.execute(select(schema.search).where(*in_part))}
     present = {seq: (time_ms, tokens(text)) for seq, (time_ms, text) in _texts(connection, room, low, high).items()}
     changed = [(room, seq, words) for seq, (_, words) in present.items() if seq in rows and rows[seq].tokens != words]
-    changes = Changes(connection)
+    changes = StatementBatch(connection)
     changes.update("search", ("room_id", "seq"), ("tokens",), changed)
     add_rows(changes, _missing(connection, room, high, present, rows))
     changes.send()

@@ -14,7 +14,7 @@ from lanchat.protocol.wire import Cursor
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import reads, rows, schema
 from lanchat_server.store.bulk import chunks, find_rows
-from lanchat_server.store.writing import UnderLease
+from lanchat_server.store.writing import LeaseGuarded
 
 _rooms = schema.rooms.c
 _members = schema.memberships.c
@@ -25,7 +25,7 @@ _REMOVE = delete(schema.memberships).where(
 )
 
 
-class Rooms(UnderLease):
+class RoomWrites(LeaseGuarded):
     """See lanchat_server.core.ports.Transaction."""
 
     def add_room(self, room: RoomRow) -> None:

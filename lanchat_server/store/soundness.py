@@ -19,7 +19,7 @@ from lanchat_server.store import rows, schema
 Values = dict[str, Any]
 
 
-class Soundness:
+class ConsistencyCheck:
     """Fed all rows, rooms before records, records in order; `finish` at the end."""
 
     def __init__(self, log_id: bytes) -> None:

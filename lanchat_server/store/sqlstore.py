@@ -13,17 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat.platform.file_lock import FileLock
 from lanchat.protocol.log.records import Record
-from lanchat_server.core.model import LogState, Snapshot, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import claiming, reads, schema
-from lanchat_server.store.asking import Asking
-from lanchat_server.store.claiming import Holding, Verdict, Watch
+from lanchat_server.store.asking import AutocommitPool
+from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
 from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
 from lanchat_server.store.search import find
-from lanchat_server.store.transaction import Known, SqlTransaction
-from lanchat_server.store.url import Address
-from lanchat_server.store.writing import Writing
+from lanchat_server.store.transaction import CommittedState, SqlTransaction
+from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.writing import WriteSession
 
 
 def this_process() -> str:
@@ -31,23 +31,23 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def claim(writing: Writing, address: Address, *, alone: bool) -> None:
+def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> None:
     """Take the lease for a command. A server that ended without giving it back is waited for, as long as it takes to
     know (claiming.py). Raises StoreError when one lives. `alone`: the file lock says already that no other process has
     the database, as with SQLite."""
-    watch = Watch(time.monotonic())
+    watch = LeaseWatch(time.monotonic())
 
-    def judge(held: Holding) -> Verdict:
-        return Verdict.FREE if alone else watch.look(held, time.monotonic())
+    def judge(held: LeaseHolder) -> LeaseVerdict:
+        return LeaseVerdict.FREE if alone else watch.look(held, time.monotonic())
 
     while True:
         try:
             held, verdict = writing.claim(this_process(), time.time_ns() // 1_000_000, judge)
         except SQLAlchemyError as error:
             raise store_error(error, address) from error
-        if verdict is Verdict.FREE:
+        if verdict is LeaseVerdict.FREE:
             return
-        if verdict is Verdict.LIVES:
+        if verdict is LeaseVerdict.LIVES:
             text = _("A server ({holder}) runs on the database {database}: give the command there, or stop it first")
             raise StoreError(text.format(holder=held.holder, database=address))
         time.sleep(claiming.LEASE_LOOK)
@@ -59,16 +59,16 @@ class SqlStore:
     A server takes the lease; a command claims it, and has nothing to write while a server lives.
     """
 
-    def __init__(self, engine: Engine, address: Address, log: LogState, lock: FileLock | None) -> None:
+    def __init__(self, engine: Engine, address: DatabaseAddress, log: LogState, lock: FileLock | None) -> None:
         self.address = address
         self.log = log
         self._engine = engine
         self._lock = lock
-        self._writing = Writing(engine, address)
-        self._asking = Asking(engine)
+        self._writing = WriteSession(engine, address)
+        self._asking = AutocommitPool(engine)
         self._abandoned = False
         # As of the last transaction; nothing after one that failed.
-        self._known = Known()
+        self._known = CommittedState()
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         try:
@@ -83,7 +83,7 @@ class SqlStore:
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
         writing = self._writing
-        known, self._known = self._known, Known()
+        known, self._known = self._known, CommittedState()
         try:
             writing.begin()
             transaction = SqlTransaction(writing, self.address, self.log.log_id, known)
@@ -131,7 +131,7 @@ class SqlStore:
         finally:
             engine.dispose()
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DirectorySnapshot:
         """For the thread that writes. Raises Fenced when the database is not as this store left it."""
         with self.reading() as connection:
             self._writing.check(connection)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat_server.core.limits import allowance, usage
-from lanchat_server.core.limits.allowance import Spender, What
+from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
@@ -30,13 +30,13 @@ from lanchat_server.core.model import (
 )
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import deleting, indexing, reindexing, rows, schema
-from lanchat_server.store.accounts import Accounts
-from lanchat_server.store.bulk import Changes, ask_each, chunks, find_rows, insert_rows, padded
+from lanchat_server.store.accounts import AccountWrites
+from lanchat_server.store.bulk import StatementBatch, ask_each, chunks, find_rows, insert_rows, padded
 from lanchat_server.store.errors import is_duplicate, statement_error
 from lanchat_server.store.reads import REF_AS_FILTER
-from lanchat_server.store.rooms import Rooms
-from lanchat_server.store.url import Address
-from lanchat_server.store.writing import Writing
+from lanchat_server.store.rooms import RoomWrites
+from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.writing import WriteSession
 
 _records = schema.records.c
 
@@ -74,7 +74,7 @@ _SPENDERS_MAX = 16_384
 _COUNT_CHANGES = "(SELECT COUNT(*) FROM records r WHERE r.room_id = k.a AND r.ref_seq = k.b AND r.kind = k.c)"
 _HEAD = ("head_seq", "head_hash", "head_ms")
 _USED = ("what", "name")
-_LOG = Spender(What.LOG, b"")
+_LOG = AllowanceHolder(AllowanceKind.LOG, b"")
 
 
 class _Appended(NamedTuple):
@@ -86,26 +86,26 @@ class _Appended(NamedTuple):
     before: RoomHead | None
 
 
-class Known(msgspec.Struct):
+class CommittedState(msgspec.Struct):
     """What this process committed last, so that it need not be looked at. `heads`: each is compared with its row when
     it is moved on, so they decide nothing. `octets` of the log; None: not known."""
 
     heads: dict[int, RoomHead] = {}
     octets: int | None = None
-    free_us: dict[Spender, int] = {}
+    free_us: dict[AllowanceHolder, int] = {}
 
 
-class SqlTransaction(Accounts, Rooms):
+class SqlTransaction(AccountWrites, RoomWrites):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
-    def __init__(self, writing: Writing, address: Address, log_id: bytes, known: Known) -> None:
+    def __init__(self, writing: WriteSession, address: DatabaseAddress, log_id: bytes, known: CommittedState) -> None:
         super().__init__(writing)
         self._address = address
         self._log_id = log_id
         self._appended: dict[int, _Appended] = {}
         # What is more in the log than its row says, and allowances that are not written yet.
         self._more_octets = 0
-        self._spent: dict[Spender, int] = {}
+        self._spent: dict[AllowanceHolder, int] = {}
         self.known = known
 
     def renew_lease(self) -> None:
@@ -167,7 +167,7 @@ class SqlTransaction(Accounts, Rooms):
         values = [rows.record_values(one.room, new) for one in appended for new in one.records]
         before = {one.room: one.before.time_ms for one in appended if one.before is not None}
 
-        def fill(changes: Changes) -> None:
+        def fill(changes: StatementBatch) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
             indexing.index(changes, [(one.room, map(_said, one.records)) for one in appended], before)
@@ -233,17 +233,17 @@ class SqlTransaction(Accounts, Rooms):
         """So much more is in the log, or less."""
         self._more_octets += max(octets, -self.log_octets())
 
-    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+    def allowances(self, spenders: Collection[AllowanceHolder]) -> dict[AllowanceHolder, int]:
         known = self.known.free_us
         if len(known) > _SPENDERS_MAX:
             known.clear()
         unknown = [spender for spender in spenders if spender not in known]
         known.update(dict.fromkeys(unknown, 0))
         found = find_rows(self._connection, "used", _USED, ("amount",), unknown)
-        known.update({Spender(What(key[0]), key[1]): free_us for key, free_us in found})
+        known.update({AllowanceHolder(AllowanceKind(key[0]), key[1]): free_us for key, free_us in found})
         return {spender: self._spent.get(spender, known[spender]) for spender in spenders}
 
-    def set_allowances(self, free_us: Mapping[Spender, int]) -> None:
+    def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None:
         self._spent.update(free_us)
         self.known.free_us.update(free_us)
 
@@ -253,7 +253,9 @@ class SqlTransaction(Accounts, Rooms):
         table = schema.used
         free = table.c.amount
         least, most = allowance.used_between(now_ms)
-        self._connection.execute(delete(table).where(table.c.what != What.LOG, or_(free <= least, free > most)))
+        self._connection.execute(
+            delete(table).where(table.c.what != AllowanceKind.LOG, or_(free <= least, free > most))
+        )
 
 
 def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
@@ -261,6 +263,6 @@ def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
     return sum(int(connection.execute(statement, edits).scalar_one()) for statement in _TO_ERASE)
 
 
-def _said(new: NewRecord) -> indexing.Said:
+def _said(new: NewRecord) -> indexing.IndexedText:
     text = None if new.record.body is None else new.text
-    return indexing.Said(new.record.seq, new.record.time_ms, new.header.kind, new.header.ref, text)
+    return indexing.IndexedText(new.record.seq, new.record.time_ms, new.header.kind, new.header.ref, text)

@@ -31,7 +31,7 @@ _PLACE = re.compile(
 )
 
 
-class Address(msgspec.Struct, frozen=True):
+class DatabaseAddress(msgspec.Struct, frozen=True):
     """Where the database is. `path` for SQLite, else None; `options` for the connector. `str` shows no password."""
 
     url: URL
@@ -59,7 +59,7 @@ class Address(msgspec.Struct, frozen=True):
     def host(self) -> str:
         return self.url.host or "localhost"
 
-    def with_database(self, name: str) -> "Address":
+    def with_database(self, name: str) -> "DatabaseAddress":
         """The same server and account, another database ("": none)."""
         return replace(self, url=self.url._replace(database=name or None))
 
@@ -72,12 +72,12 @@ class Address(msgspec.Struct, frozen=True):
     __repr__ = __str__
 
 
-def sqlite_address(path: Path) -> Address:
+def sqlite_address(path: Path) -> DatabaseAddress:
     """A database file."""
-    return Address(URL.create("sqlite", database=str(path)), path)
+    return DatabaseAddress(URL.create("sqlite", database=str(path)), path)
 
 
-def parse_url(url: str | None, data_dir: Path, *, name_required: bool = True) -> Address:
+def parse_url(url: str | None, data_dir: Path, *, name_required: bool = True) -> DatabaseAddress:
     """The database that `url` names; None: the SQLite file in `data_dir`. Raises StoreError, which quotes nothing of
     the URL: any part of it may be one of the password."""
     if url is None:
@@ -104,7 +104,7 @@ def _options_usage() -> str:
     return text.format(options=", ".join(sorted(_MYSQL_OPTIONS)))
 
 
-def _parse_sqlite(url: str) -> Address:
+def _parse_sqlite(url: str) -> DatabaseAddress:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -114,7 +114,7 @@ def _parse_sqlite(url: str) -> Address:
     return sqlite_address(Path(parsed.database))
 
 
-def _parse_mysql(rest: str, name_required: bool) -> Address:
+def _parse_mysql(rest: str, name_required: bool) -> DatabaseAddress:
     """What follows `mysql://`. Passwords hold any character, and people do not encode them: the account ends at the @
     where a URL says so, else at the last one after which there is nothing but a host, a port, a name and options."""
     complaint = _usage()
@@ -139,7 +139,7 @@ def _parse_mysql(rest: str, name_required: bool) -> Address:
         )
         if any(len(part) > _NAME_MAX or "\0" in part for part in (url.username or "", url.database or "")):
             raise StoreError(_("The names of database and user have at most 64 characters"))
-        return Address(url, None, options)
+        return DatabaseAddress(url, None, options)
     raise StoreError(complaint)
 
 

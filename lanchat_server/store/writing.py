@@ -28,13 +28,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.store import schema
-from lanchat_server.store.bulk import Changes
-from lanchat_server.store.claiming import Holding, Verdict
-from lanchat_server.store.driver import Guard, Row, ask, change_all, change_many
+from lanchat_server.store.bulk import StatementBatch
+from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict
+from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
 from lanchat_server.store.engine import WRITES, keep_more
 from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
 from lanchat_server.store.same_file import SameFile
-from lanchat_server.store.url import Address
+from lanchat_server.store.url import DatabaseAddress
 
 T = TypeVar("T")
 
@@ -44,14 +44,14 @@ _NOW_SQLITE: ColumnElement[int] = literal_column("CAST((julianday('now') - 24405
 _NOW_MYSQL: ColumnElement[int] = literal_column("CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)")
 
 
-class Writing:
+class WriteSession:
     """For one thread. Nothing is written before the lease was taken. Methods raise SQLAlchemyError and Fenced."""
 
-    def __init__(self, engine: Engine, address: Address) -> None:
+    def __init__(self, engine: Engine, address: DatabaseAddress) -> None:
         self._engine = engine
         self._is_sqlite = address.is_sqlite
         self._now_ms = _NOW_SQLITE if self._is_sqlite else _NOW_MYSQL
-        self._guard = Guard(_LEASE if self._is_sqlite else _LEASE + " FOR UPDATE", self._check, _COUNT)
+        self._guard = GuardQuery(_LEASE if self._is_sqlite else _LEASE + " FOR UPDATE", self._check, _COUNT)
         self._file = None if address.path is None else SameFile(address.path)
         self._incarnation: int | None = None
         # Counts of transactions that the lease may have: one, or more after commits of unknown outcome.
@@ -75,15 +75,17 @@ class Writing:
             self._taken(incarnation, count)
         return incarnation
 
-    def claim(self, holder: str, now_ms: int, judge: Callable[[Holding], Verdict]) -> tuple[Holding, Verdict]:
+    def claim(
+        self, holder: str, now_ms: int, judge: Callable[[LeaseHolder], LeaseVerdict]
+    ) -> tuple[LeaseHolder, LeaseVerdict]:
         """Take the lease if it is free; what was found, and the judgement of it."""
         lease, taken = schema.lease.c, None
         look = select(lease.incarnation, lease.renewed_ms, lease.holder, self._now_ms - lease.renewed_ms)
         with self._engine.connect().execution_options(**{WRITES: True}) as connection:
             with connection.begin():
-                found = Holding(*connection.execute(look.with_for_update()).one())
+                found = LeaseHolder(*connection.execute(look.with_for_update()).one())
                 verdict = judge(found)
-                if verdict is Verdict.FREE:
+                if verdict is LeaseVerdict.FREE:
                     taken = self._take(connection, holder, now_ms)
             if taken is not None:
                 self._taken(*taken)
@@ -156,7 +158,7 @@ class Writing:
             self._held = True
         return self._present
 
-    def write(self, fill: Callable[[Changes], None]) -> int:
+    def write(self, fill: Callable[[StatementBatch], None]) -> int:
         """Make the changes with which `fill` fills; how many rows their updates found. It may be called twice."""
         if self._held:
             return self._write(fill, None)
@@ -234,8 +236,8 @@ class Writing:
         else:
             change_all(self._present, [], self._guard)
 
-    def _write(self, fill: Callable[[Changes], None], guard: Guard | None) -> int:
-        changes = Changes(self._present, guard)
+    def _write(self, fill: Callable[[StatementBatch], None], guard: GuardQuery | None) -> int:
+        changes = StatementBatch(self._present, guard)
         fill(changes)
         changes.send()
         return changes.found
@@ -271,10 +273,10 @@ class Writing:
             raise
 
 
-class UnderLease:
+class LeaseGuarded:
     """Base of what makes up a transaction."""
 
-    def __init__(self, writing: Writing) -> None:
+    def __init__(self, writing: WriteSession) -> None:
         self._writing = writing
 
     @property

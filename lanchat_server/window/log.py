@@ -15,7 +15,7 @@ LINES_MAX = 500
 _LINE_MAX = 1000
 
 
-class Line(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True):
     number: int
     level: int
     text: str
@@ -26,7 +26,7 @@ class WindowLog(logging.Handler):
 
     def __init__(self, level: int = logging.INFO) -> None:
         super().__init__(level)
-        self._lines: deque[Line] = deque(maxlen=LINES_MAX)
+        self._lines: deque[LogLine] = deque(maxlen=LINES_MAX)
         self._count = 0
         self._guard = threading.Lock()
 
@@ -38,9 +38,9 @@ class WindowLog(logging.Handler):
             return
         with self._guard:
             self._count += 1
-            self._lines.append(Line(self._count, record.levelno, text))
+            self._lines.append(LogLine(self._count, record.levelno, text))
 
-    def after(self, number: int, level: int = logging.NOTSET, words: str = "") -> list[Line]:
+    def after(self, number: int, level: int = logging.NOTSET, words: str = "") -> list[LogLine]:
         """Lines with a higher number, of this level at least, that have `words` in them (case does not matter)."""
         with self._guard:
             lines = list(self._lines)

@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from lanchat.i18n import _
-from lanchat.terminal.output import Output
+from lanchat.terminal.output import OutputWriter
 from lanchat_server.config import ServerConfig
 from lanchat_server.service.server import serve
 from lanchat_server.window.log import WindowLog
-from lanchat_server.window.model import Model, State
-from lanchat_server.window.thread import Event, Serve, ServerThread
+from lanchat_server.window.model import ServiceState, WindowModel
+from lanchat_server.window.thread import Event, ServerThread, ServiceRunner
 
 _TURN_MS = 100
 # Seconds for the goodbye when the window is being closed; a batch and a datagram take milliseconds.
 _GOODBYE_MAX = 15.0
 
 
-def run(config: ServerConfig, hidden: bool = False, serve: Serve = serve) -> int:
+def run(config: ServerConfig, hidden: bool = False, serve: ServiceRunner = serve) -> int:
     """Show the window and serve until it is closed; the exit code. `hidden`: begin as an icon.
 
     For the main thread. `serve`: what to run.
@@ -37,7 +37,7 @@ def run(config: ServerConfig, hidden: bool = False, serve: Serve = serve) -> int
         root = make_root(dark)
     except Exception as error:  # ImportError without Tk, TclError without a screen
         text = _("The window cannot be opened ({reason}). Without one: lanchat-server run")
-        Output(False).warn(text.format(reason=error))
+        OutputWriter(False).warn(text.format(reason=error))
         return 1
     with _collected_log(config.log_level) as log:
         window = _Window(root, dark, config, log, serve)
@@ -50,23 +50,23 @@ def run(config: ServerConfig, hidden: bool = False, serve: Serve = serve) -> int
 class _Window:
     """Joins model, view and service."""
 
-    def __init__(self, root: Any, dark: bool, config: ServerConfig, log: WindowLog, serve: Serve) -> None:
-        from lanchat_server.window.view import Actions, ServerView
+    def __init__(self, root: Any, dark: bool, config: ServerConfig, log: WindowLog, serve: ServiceRunner) -> None:
+        from lanchat_server.window.view import ServerView, WindowActions
 
         self._root = root
         self._config = config
         self._serve = serve
         self._events: queue.Queue[Event] = queue.Queue()
-        self._model = Model(config.name)
+        self._model = WindowModel(config.name)
         self._closing_until = 0.0
         self._close_asked = False
         self._view = ServerView(
-            root, dark, log, Actions(self._start, self._stop, self._close_by_hand, self._make_first)
+            root, dark, log, WindowActions(self._start, self._stop, self._close_by_hand, self._make_first)
         )
 
     @property
     def failed(self) -> bool:
-        return self._model.state is State.FAILED
+        return self._model.state is ServiceState.FAILED
 
     def open(self, hidden: bool) -> None:
         if hidden:
@@ -89,7 +89,7 @@ class _Window:
             self._stop_now()
 
     def _stop_now(self) -> None:
-        if self._model.state in (State.STARTING, State.RUNNING):
+        if self._model.state in (ServiceState.STARTING, ServiceState.RUNNING):
             self._model.ask_stop()
             self._thread.stop()
             self._view.show(self._model)
@@ -130,7 +130,7 @@ class _Window:
         self._root.after(_TURN_MS, self._turn)
 
     def _over(self) -> bool:
-        return self._model.state in (State.STOPPED, State.FAILED)
+        return self._model.state in (ServiceState.STOPPED, ServiceState.FAILED)
 
     def _take_events(self) -> None:
         with contextlib.suppress(queue.Empty):

@@ -18,11 +18,11 @@ from lanchat.protocol.text.names import inert
 from lanchat.ui.kit.fields.forms import NewAccount
 from lanchat.ui.kit.fields.problems import FieldName, Problem
 from lanchat_server.figures_text import storage_lines, storage_warning
-from lanchat_server.service.server import Ready
-from lanchat_server.window.thread import Ended, Event, Figures, FirstAccount, Running
+from lanchat_server.service.server import ServerReady
+from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded, ServiceFigures, ServiceRunning
 
 
-class State(enum.Enum):
+class ServiceState(enum.Enum):
     STARTING = enum.auto()
     RUNNING = enum.auto()
     STOPPING = enum.auto()
@@ -30,7 +30,7 @@ class State(enum.Enum):
     FAILED = enum.auto()
 
 
-class Identity(msgspec.Struct, frozen=True):
+class ServerIdentity(msgspec.Struct, frozen=True):
     """How others find this server and know that it is the one."""
 
     name: str
@@ -41,39 +41,39 @@ class Identity(msgspec.Struct, frozen=True):
     digits: str
 
 
-class Model(msgspec.Struct):
+class WindowModel(msgspec.Struct):
     """`name`: the configured one, shown until the service tells its own."""
 
     name: str
-    state: State = State.STARTING
+    state: ServiceState = ServiceState.STARTING
     problem: str = ""
-    identity: Identity | None = None
+    identity: ServerIdentity | None = None
     status: Mapping[str, Any] = {}
     making_first: bool = False
     first_problem: Problem | None = None
     first_line: str = ""  # how the making of the first account ended
 
     def start(self) -> None:
-        self.state, self.problem, self.identity, self.status = State.STARTING, "", None, {}
+        self.state, self.problem, self.identity, self.status = ServiceState.STARTING, "", None, {}
         self.making_first, self.first_problem, self.first_line = False, None, ""
 
     def ask_stop(self) -> None:
-        self.state = State.STOPPING
+        self.state = ServiceState.STOPPING
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Ended):
-            self.state = State.FAILED if event.problem else State.STOPPED
+        if isinstance(event, ServiceEnded):
+            self.state = ServiceState.FAILED if event.problem else ServiceState.STOPPED
             self.problem, self.status = event.problem, {}
-        elif isinstance(event, Running):
+        elif isinstance(event, ServiceRunning):
             self.identity = identity(event.ready)
-            if self.state is State.STARTING:
-                self.state = State.RUNNING
-        elif isinstance(event, Figures):
+            if self.state is ServiceState.STARTING:
+                self.state = ServiceState.RUNNING
+        elif isinstance(event, ServiceFigures):
             self.status = event.status
         else:
             self._take_first(event)
 
-    def _take_first(self, event: FirstAccount) -> None:
+    def _take_first(self, event: FirstAccountResult) -> None:
         self.making_first = False
         if event.problem and event.open:
             self.first_problem = Problem(event.problem, FieldName.USER)
@@ -94,7 +94,7 @@ class Model(msgspec.Struct):
     @property
     def needs_first(self) -> bool:
         """Whether there is no account yet."""
-        return self.state is State.RUNNING and bool(self.status.get("setup_code")) and not self.first_line
+        return self.state is ServiceState.RUNNING and bool(self.status.get("setup_code")) and not self.first_line
 
     @property
     def title(self) -> str:
@@ -106,14 +106,14 @@ class Model(msgspec.Struct):
         return sorted(self.status.get("users_online", ()), key=str.casefold)
 
     def state_line(self) -> str:
-        if self.state is State.RUNNING:
+        if self.state is ServiceState.RUNNING:
             uptime = self.status.get("uptime_s")
             return _("Running") if uptime is None else _("Running for {time}").format(time=duration(uptime))
         return {
-            State.STARTING: _("Starting…"),
-            State.STOPPING: _("Saying goodbye to everybody…"),
-            State.STOPPED: _("Stopped"),
-            State.FAILED: _("Not running"),
+            ServiceState.STARTING: _("Starting…"),
+            ServiceState.STOPPING: _("Saying goodbye to everybody…"),
+            ServiceState.STOPPED: _("Stopped"),
+            ServiceState.FAILED: _("Not running"),
         }[self.state]
 
     def online_line(self) -> str:
@@ -154,19 +154,19 @@ class Model(msgspec.Struct):
 
     def asks_before_stop(self) -> bool:
         """Whether stopping now cuts somebody off."""
-        return self.state is State.RUNNING and bool(self.online)
+        return self.state is ServiceState.RUNNING and bool(self.online)
 
 
 def _messages(count: int) -> str:
     return ngettext("{count} message", "{count} messages", count).format(count=f"{count:,}".replace(",", "\u202f"))
 
 
-def identity(ready: Ready) -> Identity:
+def identity(ready: ServerReady) -> ServerIdentity:
     """What to show of a server: the address in the invite link, then others that other computers can reach."""
     host = parse_invite_untrusted(ready.invite).host
     others = (address for address in ready.addresses if address != host)
     digits = " ".join(ready.fingerprint[start : start + 4] for start in range(0, len(ready.fingerprint), 4))
-    return Identity(ready.name, (host, *others), ready.port, ready.invite, ready.words, digits)
+    return ServerIdentity(ready.name, (host, *others), ready.port, ready.invite, ready.words, digits)
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from lanchat_server.admin.operations import AdminError
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import StartError
-from lanchat_server.service.server import Ready
+from lanchat_server.service.server import ServerReady
 
 _log = logging.getLogger(__name__)
 
@@ -26,27 +26,27 @@ _log = logging.getLogger(__name__)
 REFRESH = 1.0
 
 
-class Serve(Protocol):
+class ServiceRunner(Protocol):
     """The service: returns after `stop` was set and everybody was told goodbye."""
 
     def __call__(
-        self, config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event
+        self, config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event
     ) -> Awaitable[None]: ...
 
 
-class Running(msgspec.Struct, frozen=True):
+class ServiceRunning(msgspec.Struct, frozen=True):
     """It serves."""
 
-    ready: Ready
+    ready: ServerReady
 
 
-class Figures(msgspec.Struct, frozen=True):
+class ServiceFigures(msgspec.Struct, frozen=True):
     """How it stands now."""
 
     status: Mapping[str, Any]
 
 
-class FirstAccount(msgspec.Struct, frozen=True):
+class FirstAccountResult(msgspec.Struct, frozen=True):
     """How the making of the first account ended. `problem`: one line for a person; empty when `user` is the
     administrator now. `open`: there is still no account."""
 
@@ -55,19 +55,19 @@ class FirstAccount(msgspec.Struct, frozen=True):
     open: bool = False
 
 
-class Ended(msgspec.Struct, frozen=True):
+class ServiceEnded(msgspec.Struct, frozen=True):
     """It does not serve any more. `problem`: one line for a person; empty after an orderly stop."""
 
     problem: str = ""
 
 
-Event = Running | Figures | FirstAccount | Ended
+Event = ServiceRunning | ServiceFigures | FirstAccountResult | ServiceEnded
 
 
 class ServerThread:
     """One run of the service. `events` gets Running, then Figures each second, and Ended as the last in any case."""
 
-    def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: Serve) -> None:
+    def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: ServiceRunner) -> None:
         self._config = config
         self._events = events
         self._serve = serve
@@ -75,7 +75,7 @@ class ServerThread:
         self._stop_asked = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._ready: Ready | None = None
+        self._ready: ServerReady | None = None
         # A daemon: should the goodbye hang, the window may still be closed.
         self._thread = threading.Thread(target=self._main, name="service", daemon=True)
 
@@ -101,7 +101,7 @@ class ServerThread:
                 except RuntimeError:  # the loop ended meanwhile
                     work.close()
 
-    async def _make_first(self, ready: Ready, user: str, password: str) -> None:
+    async def _make_first(self, ready: ServerReady, user: str, password: str) -> None:
         arguments = {"user": user, "password": password, "role": "administrator", "only_first": True}
         try:
             made = await ready.operate("users.add", arguments)
@@ -111,9 +111,9 @@ class ServerThread:
             _log.exception("the first account was not made")
             problem = _("The account was not made because of an error in the server. The log below says where.")
         else:
-            self._events.put(FirstAccount(made["name"]))
+            self._events.put(FirstAccountResult(made["name"]))
             return
-        self._events.put(FirstAccount(user, problem, bool(ready.status().get("setup_code"))))
+        self._events.put(FirstAccountResult(user, problem, bool(ready.status().get("setup_code"))))
 
     def join(self, timeout: float) -> bool:
         """Whether it ended within `timeout` seconds."""
@@ -121,7 +121,7 @@ class ServerThread:
         return not self._thread.is_alive()
 
     def _main(self) -> None:
-        self._events.put(Ended(self._problem_of_run()))
+        self._events.put(ServiceEnded(self._problem_of_run()))
 
     def _problem_of_run(self) -> str:
         try:
@@ -144,10 +144,10 @@ class ServerThread:
                 stop.set()
         looking: list[asyncio.Task[None]] = []
 
-        def on_ready(ready: Ready) -> None:
+        def on_ready(ready: ServerReady) -> None:
             with self._lock:
                 self._ready = ready
-            self._events.put(Running(ready))
+            self._events.put(ServiceRunning(ready))
             looking.append(asyncio.create_task(self._look(ready)))
 
         try:
@@ -156,7 +156,7 @@ class ServerThread:
             for task in looking:
                 task.cancel()
 
-    async def _look(self, ready: Ready) -> None:
+    async def _look(self, ready: ServerReady) -> None:
         while True:
-            self._events.put(Figures(ready.status()))
+            self._events.put(ServiceFigures(ready.status()))
             await asyncio.sleep(REFRESH)

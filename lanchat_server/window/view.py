@@ -1,4 +1,4 @@
-"""The widgets of the server's window. Shows a `Model` and the log; says what was pressed through `Actions`.
+"""The widgets of the server's window. Shows a `WindowModel` and the log; says what was pressed through `WindowActions`.
 
 Only the thread that made it may call it.
 """
@@ -21,8 +21,8 @@ from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.keys import shortcuts
 from lanchat.ui.kit.theme import DARK, LIGHT, Palette
 from lanchat_server.window.first_account import FirstAccountForm
-from lanchat_server.window.log import LINES_MAX, Line, WindowLog
-from lanchat_server.window.model import Identity, Model, State
+from lanchat_server.window.log import LINES_MAX, LogLine, WindowLog
+from lanchat_server.window.model import ServerIdentity, ServiceState, WindowModel
 
 # Its own types are incomplete.
 ttk: Any = ttkbootstrap
@@ -37,15 +37,15 @@ _PEOPLE_WIDTH = 240
 _ADDRESSES_MAX = 4
 _LEVELS = (logging.NOTSET, logging.WARNING, logging.ERROR)
 _BUTTONS = {
-    State.STARTING: ("danger-outline", False),
-    State.RUNNING: ("danger-outline", True),
-    State.STOPPING: ("danger-outline", False),
-    State.STOPPED: ("primary", True),
-    State.FAILED: ("primary", True),
+    ServiceState.STARTING: ("danger-outline", False),
+    ServiceState.RUNNING: ("danger-outline", True),
+    ServiceState.STOPPING: ("danger-outline", False),
+    ServiceState.STOPPED: ("primary", True),
+    ServiceState.FAILED: ("primary", True),
 }
 
 
-class Actions(msgspec.Struct, frozen=True):
+class WindowActions(msgspec.Struct, frozen=True):
     """What a person may ask for."""
 
     start: Callable[[], None]
@@ -77,11 +77,11 @@ def make_root(dark: bool) -> Any:
 class ServerView:
     """Everything inside the window."""
 
-    def __init__(self, root: Any, dark: bool, log: WindowLog, actions: Actions) -> None:
+    def __init__(self, root: Any, dark: bool, log: WindowLog, actions: WindowActions) -> None:
         self._root = root
         self._dark = dark
         self._actions = actions
-        self._identity: Identity | None = None
+        self._identity: ServerIdentity | None = None
         self._online: list[str] = []
         self._qr = tk.PhotoImage(master=root)
         root.protocol("WM_DELETE_WINDOW", actions.close)
@@ -98,7 +98,7 @@ class ServerView:
         self._log.frame.grid(row=3, sticky="nsew")
         self._paint()
 
-    def show(self, model: Model) -> None:
+    def show(self, model: WindowModel) -> None:
         """Bring every widget up to date; cheap when nothing changed."""
         self._root.title(_("{name} – LAN Chat server").format(name=one_line(model.title, 64)))
         _set(self._title, one_line(model.title, 64))
@@ -135,23 +135,23 @@ class ServerView:
         self._button = ttk.Button(header, width=14)
         self._button.grid(row=0, column=3, rowspan=2)
 
-    def _show_button(self, state: State) -> None:
+    def _show_button(self, state: ServiceState) -> None:
         style, enabled = _BUTTONS[state]
         starts = style == "primary"
         text = _("Stop server")
         if starts:
-            text = _("Start server") if state is State.STOPPED else _("Try again")
+            text = _("Start server") if state is ServiceState.STOPPED else _("Try again")
         command = self._actions.start if starts else self._actions.stop
         self._button.configure(text=text, command=command, state="normal" if enabled else "disabled", **_look(style))
 
-    def _dot_colour(self, state: State) -> str:
+    def _dot_colour(self, state: ServiceState) -> str:
         palette = self._palette
         return {
-            State.STARTING: palette.away,
-            State.RUNNING: palette.online,
-            State.STOPPING: palette.away,
-            State.STOPPED: palette.offline,
-            State.FAILED: palette.danger,
+            ServiceState.STARTING: palette.away,
+            ServiceState.RUNNING: palette.online,
+            ServiceState.STOPPING: palette.away,
+            ServiceState.STOPPED: palette.offline,
+            ServiceState.FAILED: palette.danger,
         }[state]
 
     def _show_problem(self, problem: str) -> None:
@@ -198,7 +198,7 @@ class ServerView:
         value.grid(row=row + 1, column=1, sticky="ew", pady=(0, _GAP))
         return value
 
-    def _show_identity(self, identity: Identity | None) -> None:
+    def _show_identity(self, identity: ServerIdentity | None) -> None:
         self._identity = identity
         if identity is None:
             self._middle.grid_remove()
@@ -241,7 +241,7 @@ class ServerView:
         self._figures = ttk.Label(box, wraplength=_PEOPLE_WIDTH, **_look("secondary"))
         self._figures.grid(row=2, column=0, columnspan=2, sticky="w", pady=(_GAP, 0))
 
-    def _show_online(self, model: Model) -> None:
+    def _show_online(self, model: WindowModel) -> None:
         _set(self._count, model.online_line())
         online = model.online
         if online != self._online:
@@ -330,7 +330,7 @@ class LogPane:
         self._shown = newest
         self._write([line for line in lines if line.number <= newest])
 
-    def _write(self, lines: list[Line], clear: bool = False) -> None:
+    def _write(self, lines: list[LogLine], clear: bool = False) -> None:
         # Where it stood after the last line came is where it still stands, unless somebody scrolled.
         stayed = self._following and self._text.index("@0,0") == self._top
         self._following = clear or stayed or self._text.yview()[1] >= 0.999
@@ -391,7 +391,7 @@ def _set(label: Any, text: str) -> None:
         label.configure(text=text)
 
 
-def _addresses(identity: Identity) -> str:
+def _addresses(identity: ServerIdentity) -> str:
     shown = (f"[{address}]" if ":" in address else address for address in identity.addresses[:_ADDRESSES_MAX])
     return ",  ".join(f"{address}:{identity.port}" for address in shown)
 

@@ -5,7 +5,7 @@ What a fake gets from clients that start beside it is in tests/e2e/test_fake_ser
 
 from pathlib import Path
 
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.e2e.test_fake_server import FakeServer
 from tests.support.ports import free_port
 from tests.support.procs import ClientProcess, Event, ServerProcess, run_client
@@ -19,7 +19,7 @@ def test_a_running_client_gives_nothing_to_who_took_the_servers_place(tmp_path: 
     with ServerProcess(tmp_path / "real", name="Office", discovery_port=discovery) as real:
         args = ["register", "--user", "anna", "--server", real.address, "--fingerprint", real.fingerprint]
         assert run_client(args, profile, env=PASSWORD).returncode == 0
-        (known,) = Profile.open(profile).servers()
+        (known,) = ProfileStore.open(profile).servers()
         options = ["--server", real.address, "--discovery-port", str(discovery)]
         with ClientProcess([*options, "listen", "general", "--json"], profile) as listener:
             listener.wait_for(lambda event: event["event"] == "live", 20)

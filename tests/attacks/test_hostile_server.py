@@ -121,8 +121,8 @@ def test_the_client_outlives_it(
             anna = Person(tmp_path / "anna", config=CONFIG)
             try:
                 await anna.register(server)
-                await anna.call(api.ListMembers(ROOM))
-                await anna.call(api.LoadLines(ROOM, 0, 10))
+                await anna.call(api.ListMembersCommand(ROOM))
+                await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
                 await meet(server, anna, scenario, tmp_path / "anna")
                 monkeypatch.setattr(dial, "LOGIN_TIMEOUT", HONEST_LOGIN_TIMEOUT)
                 await go_on(server, anna)
@@ -147,21 +147,21 @@ async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: 
     assert {name: number for name, number in most.items() if number > BOUNDS[name]} == {}
     # The loop turns, and what is here can be read.
     async with asyncio.timeout(patient(2)):
-        assert [line.text for line in await anna.call(api.LoadLines(ROOM, 2, 10))] == ["before"]
+        assert [line.text for line in await anna.call(api.LoadLinesCommand(ROOM, 2, 10))] == ["before"]
     moved = [event for event in anna.events[heard:] if isinstance(event, api.StateChanged)]
     reasons = {event.reason for event in moved if event.reason}
     assert all(reason.isprintable() and len(reason) < 200 for reason in reasons)
     if scenario.end is not End.LIVES:
         assert reasons
-    assert (moved[-1].state is api.State.REFUSED) is (scenario.end is End.STOPS)
+    assert (moved[-1].state is api.ConnectionState.REFUSED) is (scenario.end is End.STOPS)
     assert kept(folder) == before
 
 
 async def go_on(server: HostileServer, anna: Person) -> None:
     """The server is honest again."""
     server.turn(None)
-    await anna.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
-    await anna.call(api.WaitLive(patient(8)))
+    await anna.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
+    await anna.call(api.WaitLiveCommand(patient(8)))
     assert await anna.say("after") == len(server.log.records[ROOM])
 
 
@@ -172,14 +172,14 @@ def test_nothing_is_kept_for_somebody_who_has_not_logged_in(tmp_path: File, watc
         async with HostileServer() as server:
             server.script = FloodBeforeLogIn()
             anna = Person(tmp_path / "anna", config=CONFIG)
-            await anna.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+            await anna.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
             greeted = anna.client.entry._greeted
             assert greeted is not None
             await until(lambda: not greeted.channel.open)
             assert len(greeted.channel._frames) < 2000
             server.script = Script()
-            await anna.call(api.Register("anna", "a password"))
-            await anna.call(api.WaitLive(patient(8)))
+            await anna.call(api.RegisterCommand("anna", "a password"))
+            await anna.call(api.WaitLiveCommand(patient(8)))
             await anna.client.close()
 
     asyncio.run(everything())

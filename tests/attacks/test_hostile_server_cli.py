@@ -65,7 +65,7 @@ class Host:
         await self.server.__aenter__()
         anna = Person(self.profile)
         await anna.register(self.server)
-        await anna.call(api.ListPeople(certain=True))
+        await anna.call(api.ListPeopleCommand(certain=True))
         await anna.say("before")
         await anna.client.close()
 

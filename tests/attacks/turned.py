@@ -38,7 +38,7 @@ ROOMS = 30
 _FILES = ("servers.toml", "devices.toml")
 
 
-States = list[tuple[api.State, str]]
+States = list[tuple[api.ConnectionState, str]]
 # Its list is longer than what a client takes in the tests of smaller bounds only.
 _FITTING = frozenset(("rooms: more than a client takes",))
 
@@ -111,19 +111,19 @@ async def _serve(pipe: Any, folder: Path, faults: _Faults) -> None:
         while (told := await loop.run_in_executor(None, pipe.recv)) is not None:
             match told:
                 case "enter", address, fingerprint:
-                    await person.call(api.Connect(address=address, fingerprint=fingerprint))
-                    await person.call(api.Register("anna", "a password"))
-                    await person.call(api.WaitLive(patient(20)))
+                    await person.call(api.ConnectCommand(address=address, fingerprint=fingerprint))
+                    await person.call(api.RegisterCommand("anna", "a password"))
+                    await person.call(api.WaitLiveCommand(patient(20)))
                     await person.say("before")
-                    await person.call(api.ListMembers(ROOM))
+                    await person.call(api.ListMembersCommand(ROOM))
                     pipe.send(None)
                 case "look":
-                    pipe.send([line.text for line in await person.call(api.LoadLines(ROOM, 2, 10))])
+                    pipe.send([line.text for line in await person.call(api.LoadLinesCommand(ROOM, 2, 10))])
                 case "states":
                     pipe.send([(e.state, e.reason) for e in person.of(api.StateChanged)])
                 case "back", address, fingerprint:
-                    await person.call(api.Connect(address=address, fingerprint=fingerprint))
-                    await person.call(api.WaitLive(patient(BACK_MAX)))
+                    await person.call(api.ConnectCommand(address=address, fingerprint=fingerprint))
+                    await person.call(api.WaitLiveCommand(patient(BACK_MAX)))
                     pipe.send(await person.say("after"))
                 case "faults":
                     pipe.send(faults.found)
@@ -257,7 +257,7 @@ def _watch(outcome: Siege, host: _Host, client: _Client, scenario: Scenario, sec
 def _has_said(scenario: Scenario, states: States) -> bool:
     """Why there is no session, where none comes about. The first reason is that the server cut all connections."""
     if scenario.end is End.STOPS:
-        return bool(states) and states[-1][0] is api.State.REFUSED
+        return bool(states) and states[-1][0] is api.ConnectionState.REFUSED
     return scenario.end is End.LIVES or sum(bool(reason) for _, reason in states) > 1
 
 
@@ -270,10 +270,10 @@ def _judge(outcome: Siege, scenario: Scenario, states: States) -> None:
     outcome.expect(outcome.attempts > 0, "the server did no harm: this shows nothing")
     reasons = [reason for _, reason in states if reason]
     outcome.expect(all(reason.isprintable() and len(reason) < 200 for reason in reasons), f"it said {reasons[-1:]}")
-    stopped = bool(states) and states[-1][0] is api.State.REFUSED
+    stopped = bool(states) and states[-1][0] is api.ConnectionState.REFUSED
     outcome.expect(stopped is (scenario.end is End.STOPS), f"in the end it was {states[-1:]}")
-    tries = sum(state is api.State.CONNECTING for state, _ in states)
-    live = any(state is api.State.LIVE for state, _ in states)
+    tries = sum(state is api.ConnectionState.CONNECTING for state, _ in states)
+    live = any(state is api.ConnectionState.LIVE for state, _ in states)
     if stopped:
         outcome.seen = "stopped"
     elif scenario.end is End.LIVES:

@@ -8,7 +8,7 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.service import checking
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.store.transaction import SqlTransaction
-from lanchat_server.store.writing import Writing
+from lanchat_server.store.writing import WriteSession
 from tests.benchmarks.hop_clock import CHECK, COMMIT, JUDGE, PACK, READ, SEND, STATEMENTS, TAKE_IN, Clock, Point
 
 POINTS: list[Point] = [
@@ -18,7 +18,7 @@ POINTS: list[Point] = [
     (CHECK, checking, ("is_genuine",)),
     (JUDGE, sequencer.Sequencer, ("commit",)),
     (STATEMENTS, SqlTransaction, ("heads", "last_numbers", "decisions", "targets", "append", "reject", "flush")),
-    (STATEMENTS, Writing, ("begin",)),
+    (STATEMENTS, WriteSession, ("begin",)),
     (COMMIT, DefaultDialect, ("do_commit",)),
     (PACK, ServerCore, ("committed",)),
     (SEND, DatagramRelay, ("send_all",)),
@@ -29,7 +29,7 @@ def measure() -> None:
     stored = 0
     committed = ServerCore.committed
 
-    def counted(core: ServerCore, outcome: sequencer.Outcome, now: float) -> None:
+    def counted(core: ServerCore, outcome: sequencer.BatchOutcome, now: float) -> None:
         nonlocal stored
         stored += len(outcome.decided)
         committed(core, outcome, now)

@@ -13,7 +13,7 @@ from random import Random
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import Path as Way
-from lanchat.core.session.link import Link
+from lanchat.core.session.link import LinkController
 from lanchat.protocol import wire
 from lanchat.protocol.wire import decode_from_server_untrusted, decode_server_datagram_untrusted, pack_frame
 from tests.benchmarks.figures import Report
@@ -40,7 +40,7 @@ class Idler:
     def __init__(self, client: Client, number: int) -> None:
         self.client = client
         self.datagrams = 0
-        self._link = Link(ClientConfig(), Random(number).random)
+        self._link = LinkController(ClientConfig(), Random(number).random)
         now = time.monotonic()
         self._link.start(now)
         self._link.opened()

@@ -17,7 +17,7 @@ from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.fonts import Fonts
 from lanchat.ui.kit.styles import Styles
 from lanchat.ui.kit.theme import LIGHT
-from lanchat.ui.model.entries import View, arrange
+from lanchat.ui.model.entries import EntryContext, arrange
 from tests.support.slowness import slowness
 from tests.support.ui_kit import line
 from tests.support.xvfb import Screen
@@ -78,7 +78,7 @@ def measure(root: tkinter.Tk) -> dict[str, float]:
         took[name] = (time.process_time() - start) / times * 1000
 
     def show(first: int, last: int, **to: Any) -> None:
-        pane.show(arrange(lines[first:last], [], View()), **to)
+        pane.show(arrange(lines[first:last], [], EntryContext()), **to)
 
     pane.open(1, True)
     timed("first page of 100", lambda: show(1900, 2000, end=True))

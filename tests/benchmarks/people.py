@@ -16,7 +16,7 @@ from lanchat.app.client import Client
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.keys import private_octets, public_octets
 from lanchat.store.identities import KnownServer, StoredDevice
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat_server.service.keys import load_or_create
 from tests.benchmarks.accounts import Account
 from tests.benchmarks.measure import memory_mib
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 def make_profile(folder: Path, server: Serving, account: Account) -> Path:
     """A profile that is remembered by this server."""
-    profile = Profile.open(folder)
+    profile = ProfileStore.open(folder)
     keys = load_or_create(server.folder)
     world = server.world
     known = KnownServer(
@@ -85,11 +85,11 @@ async def live(profile: Path, options: argparse.Namespace) -> None:
         if isinstance(event, api.LineAdded) and event.live and not event.line.mine:
             heard[event.line.text] = time.monotonic()
 
-    client = Client(Profile.open(profile), take, use_zeroconf=False)
+    client = Client(ProfileStore.open(profile), take, use_zeroconf=False)
     began = time.monotonic()
     say("began")
-    await client.call(api.Connect(timeout=20))
-    await client.call(api.WaitLive(timeout=120))
+    await client.call(api.ConnectCommand(timeout=20))
+    await client.call(api.WaitLiveCommand(timeout=120))
     say("live", seconds=time.monotonic() - began, cpu=time.process_time(), memory=memory_mib(os.getpid()))
     if options.idle:
         before = time.process_time()

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.app.api import State
+from lanchat.app.api import ConnectionState
 from lanchat.ui import assembly
-from lanchat.ui.model.entry_model import Page
+from lanchat.ui.model.entry_model import WindowPage
 
 OPENED = 9
 _LOOK_MS = 2
@@ -39,8 +39,8 @@ class Watch:
     def look(self) -> None:
         window = self._window
         self._once("painted", bool(window.root.winfo_viewable()))
-        self._once("log-in", window._shown is Page.LOGIN)
-        live = window._model.link.state is State.LIVE and not window._drawing
+        self._once("log-in", window._shown is WindowPage.LOGIN)
+        live = window._model.link.state is ConnectionState.LIVE and not window._drawing
         self._once("live", live)
         if live and self._rooms:
             window.root.after(300, self._open)

@@ -30,8 +30,8 @@ from lanchat.protocol.log.keys import public_octets, sha256
 from lanchat.protocol.log.messages import check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, check_head, genesis_hash
 from lanchat.store.local import SqliteLocalStore
-from lanchat.store.profile import Profile
-from lanchat_server.core.model import Snapshot
+from lanchat.store.profile import ProfileStore
+from lanchat_server.core.model import DirectorySnapshot
 from lanchat_server.store import open_store
 from tests.chaos.crowd import Memory
 
@@ -41,7 +41,7 @@ class Witness(Protocol):
 
     name: str
     memory: Memory
-    profile: Profile
+    profile: ProfileStore
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Audit:
         self.faults: list[str] = []
         store = open_store(url, data_dir, migrate=False)
         try:
-            self.snapshot: Snapshot = store.snapshot()
+            self.snapshot: DirectorySnapshot = store.snapshot()
             found = {room.id: store.records(room.id, range(1, room.head.seq + 2)) for room in self.snapshot.rooms}
         finally:
             store.close()
@@ -132,7 +132,7 @@ class Audit:
         unknown = [id for _, id in memory.shown if id not in stands]
         self._require(not unknown, f"lost: {name}: {unknown} were shown as stored and are not")
 
-    def check_profile(self, name: str, profile: Profile) -> None:
+    def check_profile(self, name: str, profile: ProfileStore) -> None:
         """The copy is the log from where it begins; nothing waits in the outbox."""
         device = profile.device(self.log_id)
         assert device is not None, f"{name} has no device here"

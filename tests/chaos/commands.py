@@ -27,7 +27,7 @@ from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.service.keys import load_or_create
-from lanchat_server.service.server import Ready, serve
+from lanchat_server.service.server import ServerReady, serve
 from lanchat_server.store import SqlStore, claiming, open_store, schema
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Log, device, room, user
@@ -246,7 +246,7 @@ def _start(place: Place, backups: Backups) -> None:
     async def run() -> None:
         stop = asyncio.Event()
 
-        def ready(_: Ready) -> None:
+        def ready(_: ServerReady) -> None:
             stop.set()
 
         await serve(place.config(), on_ready=ready, stop=stop)

@@ -13,7 +13,7 @@ from typing import Any
 
 from lanchat.app import api
 from lanchat.app.client import Client
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess
 from tests.support.waiting import patient
@@ -41,7 +41,7 @@ class Memory:
     acknowledged_at: dict[str, float] = field(default_factory=dict)
     shown: list[tuple[int, str]] = field(default_factory=list)
     shown_at: dict[str, float] = field(default_factory=dict)
-    states: list[tuple[float, api.State]] = field(default_factory=list)
+    states: list[tuple[float, api.ConnectionState]] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
     def take(self, event: api.Event) -> None:
@@ -64,7 +64,7 @@ class Memory:
 
     def live_since(self, moment: float) -> float | None:
         """When the state became live for good after `moment`; None when it is not live now."""
-        if not self.states or self.states[-1][1] is not api.State.LIVE:
+        if not self.states or self.states[-1][1] is not api.ConnectionState.LIVE:
             return None
         when = self.states[-1][0]
         return when if when >= moment else None
@@ -75,7 +75,7 @@ class Person:
 
     def __init__(self, folder: Path, name: str, discovery_port: int) -> None:
         self.name = name
-        self.profile = Profile.open(folder)
+        self.profile = ProfileStore.open(folder)
         self.memory = Memory()
         self.client = Client(self.profile, self.memory.take, discovery_port=discovery_port, use_zeroconf=False)
         self.room = 0
@@ -83,15 +83,15 @@ class Person:
 
     async def enter(self, server: ServerProcess, address: str = "") -> None:
         """Register; at `address` when the way to the server leads over something else."""
-        await self.client.call(api.Connect(address=address or server.address, fingerprint=server.fingerprint))
-        await self.client.call(api.Register(self.name, PASSWORD))
-        await self.client.call(api.WaitLive(60))
-        self.room = (await self.client.call(api.FindRoom("general"))).room
+        await self.client.call(api.ConnectCommand(address=address or server.address, fingerprint=server.fingerprint))
+        await self.client.call(api.RegisterCommand(self.name, PASSWORD))
+        await self.client.call(api.WaitLiveCommand(60))
+        self.room = (await self.client.call(api.FindRoomCommand("general"))).room
 
     async def say(self) -> str:
         """The id of a new message."""
         self._count += 1
-        line = await self.client.call(api.Send(self.room, f"{self.name} says {self._count}"))
+        line = await self.client.call(api.SendCommand(self.room, f"{self.name} says {self._count}"))
         self.memory.made[line.id] = time.monotonic()
         return str(line.id)
 

@@ -79,7 +79,7 @@ def _while_sending(hit: Hit) -> None:
     """Some sessions got their acknowledgement or their records, others did not: every datagram and TLS write that
     follows a batch counts."""
     from lanchat_server.core.hub import ServerCore
-    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.net.datagrams import DatagramRelay
 
     relayed = False
@@ -95,23 +95,23 @@ def _while_sending(hit: Hit) -> None:
     _after(ServerCore, "_relay", began)
     for name in [name for name in vars(DatagramRelay) if name.startswith("send")]:
         _after(DatagramRelay, name, sent)
-    _after(Connection, "send", sent)
+    _after(ClientConnection, "send", sent)
 
 
 def _before_records(hit: Hit) -> None:
     """Heads of rooms are moved inside the transaction, the records are not there."""
-    from lanchat_server.store.bulk import Changes
+    from lanchat_server.store.bulk import StatementBatch
 
-    update = Changes.update
+    update = StatementBatch.update
 
-    def moved(changes: Changes, table: str, *values: Any) -> None:
+    def moved(changes: StatementBatch, table: str, *values: Any) -> None:
         update(changes, table, *values)
         if table == "rooms":
             # MySQL and MariaDB would get them together with the records.
             changes.send()
             hit()
 
-    Changes.update = moved
+    StatementBatch.update = moved
 
 
 def _while_saving_receipts(hit: Hit) -> None:

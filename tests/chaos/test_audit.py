@@ -16,7 +16,7 @@ import pytest
 
 from lanchat.app import api
 from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import Memory
 from tests.chaos.scene import Scene
@@ -31,7 +31,7 @@ class Left:
 
     name: str
     memory: Memory
-    profile: Profile
+    profile: ProfileStore
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Run:
     def copied(self, folder: Path) -> "Run":
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         people = [
-            Left(left.name, copy.deepcopy(left.memory), Profile.open(folder / left.profile.directory.name))
+            Left(left.name, copy.deepcopy(left.memory), ProfileStore.open(folder / left.profile.directory.name))
             for left in self.people
         ]
         return Run(folder, people, self.room)

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 from lanchat.app import api
 from lanchat.app.client import Client
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.chaos.crowd import PASSWORD, Memory
 from tests.chaos.launcher import kill_at
 from tests.chaos.points import TYPING
@@ -87,7 +87,7 @@ class Typist:
         self.folder = folder / name
         self.name = name
         self.memory = Memory()
-        self.profile = Profile.open(self.folder / "profile")
+        self.profile = ProfileStore.open(self.folder / "profile")
         self._count = 0
 
     def register(self, server: ServerProcess) -> None:
@@ -139,8 +139,8 @@ class Typist:
         """What no process had the time to hand in: the next one does it. Raises TimeoutError."""
         client = Client(self.profile, lambda event: None, use_zeroconf=False, discovery_port=free_port())
         try:
-            await client.call(api.Connect(timeout=patient(10)))
-            await client.call(api.WaitLive(patient(timeout)))
+            await client.call(api.ConnectCommand(timeout=patient(10)))
+            await client.call(api.WaitLiveCommand(patient(timeout)))
             assert client.member is not None
             async with asyncio.timeout(patient(timeout)):
                 while client.member.store.outgoing():

@@ -101,9 +101,9 @@ def register(server: ServerProcess, profile: Path, user: str) -> None:
 
 
 def log_id_of(server: ServerProcess, profile: Path) -> bytes:
-    from lanchat.store.profile import Profile
+    from lanchat.store.profile import ProfileStore
 
-    (known,) = Profile.open(profile).servers()
+    (known,) = ProfileStore.open(profile).servers()
     assert known.fingerprint == server.fingerprint
     return known.log_id
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol.datagram.beacon import Advert
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.neighbours import Neighbours, invented
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess, json_lines, run_client
@@ -62,7 +62,7 @@ def test_known_server_is_found_at_its_new_address_beside_one_who_claims_to_be_it
     folder = tmp_path / "anna"
     done = run_client(["register", "--user", "anna", "--invite", server.invite], folder, env=PASSWORD)
     assert done.returncode == 0, done.stderr
-    known = Profile.open(folder).last_server()
+    known = ProfileStore.open(folder).last_server()
     assert known is not None
     server.stop()
     with server.restart(port=free_port()) as moved:

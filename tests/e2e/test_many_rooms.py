@@ -12,7 +12,7 @@ from lanchat.app.client import Client
 from lanchat.core.core import ClientCore
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat_server.core import accounts
 from lanchat_server.core.directory import Directory
 from lanchat_server.store import open_store
@@ -69,12 +69,12 @@ def counted(requests: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def load(server: ServerProcess, profile: Path) -> list[api.RoomView]:
     """Log in, and wait until all is here."""
-    client = Client(Profile.open(profile), lambda event: None, use_zeroconf=False, discovery_port=free_port())
+    client = Client(ProfileStore.open(profile), lambda event: None, use_zeroconf=False, discovery_port=free_port())
     try:
-        await client.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
-        await client.call(api.Login("anna", "correct horse"))
-        await client.call(api.WaitLive(PATIENCE))
-        rooms: list[api.RoomView] = await client.call(api.ListRooms())
+        await client.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
+        await client.call(api.LoginCommand("anna", "correct horse"))
+        await client.call(api.WaitLiveCommand(PATIENCE))
+        rooms: list[api.RoomView] = await client.call(api.ListRoomsCommand())
         return rooms
     finally:
         await client.close()

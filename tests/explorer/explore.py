@@ -20,7 +20,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat.protocol.text.names import name_key
 from lanchat_server.admin.operations import AdminError
-from lanchat_server.core.limits.allowance import What
+from lanchat_server.core.limits.allowance import AllowanceKind
 from tests.explorer import rights
 from tests.explorer.cases import CASES, COMMANDS, Actor, Case, carry_out
 from tests.explorer.orders import Run, every_order
@@ -229,7 +229,7 @@ _STATE: dict[str, Callable[[Any], Hashable]] = {
     "records": lambda table: frozenset((row.key, row.record.body) for rows in table.values() for row in rows),
     "decisions": lambda table: frozenset(key for key, decision in table.items() if not decision.code),
     "octets": lambda _octets: None,
-    "allowances": lambda table: frozenset(row for row in table.items() if row[0].what is not What.OCTETS),
+    "allowances": lambda table: frozenset(row for row in table.items() if row[0].what is not AllowanceKind.OCTETS),
     "room_keys": lambda table: frozenset((key.room, key.number) for key in table.values()),
     "invites": lambda table: frozenset((code, *values) for code, values in table.items()),
 }

@@ -8,12 +8,12 @@ from unittest.mock import patch
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay import pages
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests import acting, login, people, rooms
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.service import Service
@@ -67,7 +67,7 @@ async def _code_looked_at_before(service: Any, user: Any, operation: Any, passwo
     row = service.store.database.recoveries.get(user.id)
     right = recovery.is_right(row, service.directory.log.log_id, operation.code, service.wall_ms())
 
-    def job(tx: Any) -> Change[Any]:
+    def job(tx: Any) -> DirectoryChange[Any]:
         return together([], accounts.set_password(tx, service.directory, user.id, password_hash))
 
     return await service.writer.transact(job) if right else None
@@ -140,6 +140,6 @@ PLANTED: dict[str, Planted] = {
     ),
     "records for who was removed": Planted(lambda: patch.object(ServerCore, "drop_member", _nothing), "say"),
     "answers that events overtake": Planted(
-        lambda: patch.object(Connection, "carry_out", _answer_put_off), "join room"
+        lambda: patch.object(ClientConnection, "carry_out", _answer_put_off), "join room"
     ),
 }

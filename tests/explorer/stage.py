@@ -37,19 +37,19 @@ from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
-from lanchat_server.core.relay.outbound import Output, Send
+from lanchat_server.core.relay.outbound import Output, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.metrics import Metrics
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.outgoing import Outgoing
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import login
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.server import _Host
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import Turns
-from lanchat_server.service.upkeep.storage import Storage
+from lanchat_server.service.threads import FairSemaphore
+from lanchat_server.service.upkeep.storage import StorageState
 from tests.explorer.orders import Gate, Kind, Run
 from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
 from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author
@@ -200,7 +200,7 @@ class Transport:
 _decode = functools.lru_cache(1024)(wire.decode_from_server_untrusted)
 
 
-class Client(Connection):
+class Client(ClientConnection):
     """A connection with what its client knows. `rooms`: those it believes to be in (True) or may join (False).
     `password`: the one at the log-in."""
 
@@ -240,7 +240,7 @@ def _config(setting: Setting, rooms: int) -> ServerConfig:
     )
 
 
-_storage = functools.cache(Storage)
+_storage = functools.cache(StorageState)
 # Nobody looks at what is counted.
 _METRICS = Metrics()
 _CORE = CoreConfig()
@@ -259,13 +259,13 @@ class _Service(Service):
         self.sequencer = Sequencer(self.directory, LOG_KEY, _CORE)
         heads = [self.sequencer.sign(room.id, room.head) for room in self.directory.rooms.values()]
         self.core = ServerCore(_CORE, self.directory, heads, 0.0)
-        self.notices = Notices(self.core, self.directory, self.sequencer, self.now)
+        self.notices = EventNotifier(self.core, self.directory, self.sequencer, self.now)
         self.writer = SimpleNamespace(transact=stage.transact, latency=0.0)  # type: ignore[assignment]
         self.room_keys = RoomKeys(self.directory, self.writer, self.notices, self.wall_ms)
         self.hasher = _Hasher(setting.scarce)  # type: ignore[assignment]
         self.outgoing = Outgoing(self.now)
         self.storage = _storage(self.config)
-        self.pages = Turns(100, 100)
+        self.pages = FairSemaphore(100, 100)
         self.to_erase = asyncio.Event()
         nothing = lambda *_: None  # noqa: E731
         self.throttle = SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing)  # type: ignore[assignment]
@@ -307,7 +307,7 @@ class _Service(Service):
                 self._put_out(output)
 
     def _put_out(self, output: Output) -> None:
-        if not isinstance(output, Send):
+        if not isinstance(output, SendFrames):
             self.background(self._fetch(output))
             return
         for number in output.sessions:

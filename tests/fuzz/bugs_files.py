@@ -136,7 +136,7 @@ def file_twice() -> list[Change]:
     """A backup may hold a file twice."""
     honest = backup._check_manifest
 
-    def checked(archive: zipfile.ZipFile) -> backup.Manifest:
+    def checked(archive: zipfile.ZipFile) -> backup.BackupManifest:
         members = archive.filelist
         archive.filelist = list({member.filename: member for member in members}.values())
         try:

@@ -24,7 +24,7 @@ from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Kind, check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Record, check_head
 from lanchat.protocol.wire import encode_datagram, pack_frame
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.fuzz.file_targets import folder
 from tests.fuzz.mutate import mutate
 from tests.fuzz.target import Never, Target
@@ -118,18 +118,18 @@ class Patient:
         self._begin()
 
     def _begin(self) -> None:
-        profile = Profile.open(self.home)
+        profile = ProfileStore.open(self.home)
         self.refused = False
         self.client = Client(profile, self._hear, use_zeroconf=False, discovery_port=free_port(), config=CONFIG)
 
     def _hear(self, event: api.Event) -> None:
-        if isinstance(event, api.StateChanged) and event.state is api.State.REFUSED:
+        if isinstance(event, api.StateChanged) and event.state is api.ConnectionState.REFUSED:
             self.refused = True
 
     async def register(self, server: FakeServer) -> None:
-        await self.client.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
-        await self.client.call(api.Register("anna", "a password"))
-        await self.client.call(api.WaitLive(30))
+        await self.client.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
+        await self.client.call(api.RegisterCommand("anna", "a password"))
+        await self.client.call(api.WaitLiveCommand(30))
 
     def try_command(self, command: api.Command) -> None:
         """Beside whatever else is under way."""
@@ -154,7 +154,7 @@ class Patient:
     async def again(self) -> None:
         await self.close()
         self._begin()
-        self.try_command(api.Connect())
+        self.try_command(api.ConnectCommand())
 
 
 async def _run(rng: Random, home: File, errors: Errors) -> None:
@@ -195,11 +195,11 @@ async def _be_hostile(rng: Random, server: FakeServer, patient: Patient, mutator
 
 
 _COMMANDS = (
-    lambda room, rng: api.Send(room, rng.choice(("mine", "x" * 3000))),
-    lambda room, rng: api.LoadLines(room, 0, 30),
-    lambda room, rng: api.ListRooms(),
-    lambda room, rng: api.ListPeople(),
-    lambda room, rng: api.WaitLive(0.3),
+    lambda room, rng: api.SendCommand(room, rng.choice(("mine", "x" * 3000))),
+    lambda room, rng: api.LoadLinesCommand(room, 0, 30),
+    lambda room, rng: api.ListRoomsCommand(),
+    lambda room, rng: api.ListPeopleCommand(),
+    lambda room, rng: api.WaitLiveCommand(0.3),
 )
 
 
@@ -208,10 +208,10 @@ async def _check_recovery(home: File) -> None:
     patient = Patient(home)
     call = patient.client.call
     try:
-        await call(api.Connect())
-        await call(api.WaitLive(40))
-        line = await call(api.Send(ROOM, "all is well"))
-        assert await call(api.WaitDecided(line.id, 30))
+        await call(api.ConnectCommand())
+        await call(api.WaitLiveCommand(40))
+        line = await call(api.SendCommand(ROOM, "all is well"))
+        assert await call(api.WaitDecidedCommand(line.id, 30))
     finally:
         await patient.close()
 
@@ -219,7 +219,7 @@ async def _check_recovery(home: File) -> None:
 def _check_copy(home: File, log: FakeLog) -> None:
     """What the profile keeps is the log's, octet by octet; what waits was signed by this device; whose a device is, the
     log said."""
-    profile = Profile.open(home)
+    profile = ProfileStore.open(home)
     device = profile.device(LOG_ID)
     assert device is not None, "the device key is gone"
     store = profile.local_store(LOG_ID, device.user_id)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import structs
 
 from lanchat.core.rooms.chain import link_untrusted
-from lanchat.core.view.fold import Note
+from lanchat.core.view.fold import DecodedRecord
 from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder, encode
 from lanchat.protocol.errors import ProtocolError
@@ -147,7 +147,7 @@ def _records(octets: bytes) -> None:
     for record in page.records:
         held = link_untrusted(log_id, vectors["room"], chain, record)
         chain = held.link.hash
-        assert Note(record).header == held.header
+        assert DecodedRecord(record).header == held.header
     if page.head is not None:
         check_head(log_key, log_id, page.head)
         if (page.head.room, page.head.hash) == (vectors["room"], chain):

@@ -222,7 +222,7 @@ def _archive(members: dict[str, bytes]) -> bytes:
             if name != "manifest.json":
                 archive.writestr(name[:200].replace("\0", ""), content)
                 digests[name] = hashlib.sha256(content).digest()
-        manifest = backup.Manifest(backup.FORMAT, schema.REVISION, 1, _log_id(), 1, digests)
+        manifest = backup.BackupManifest(backup.FORMAT, schema.REVISION, 1, _log_id(), 1, digests)
         archive.writestr("manifest.json", members.get("manifest.json") or msgspec.json.encode(manifest))
     return out.getvalue()
 
@@ -257,7 +257,7 @@ def _sound_backup() -> bytes:
 
 @cache
 def _log_id() -> bytes:
-    return msgspec.json.decode(_sound_members()["manifest.json"], type=backup.Manifest).log_id
+    return msgspec.json.decode(_sound_members()["manifest.json"], type=backup.BackupManifest).log_id
 
 
 @cache

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lanchat.discovery.browse import Browser, FoundServer, discover
+from lanchat.discovery.browse import Browser, DiscoveredServer, discover
 from lanchat_server.service.net.discovery import DiscoveryService
 
 
@@ -76,11 +76,11 @@ async def _watch_the_loop(gaps: list[float]) -> None:
         gaps.append(time.perf_counter() - began)
 
 
-def _rows(servers: list[FoundServer]) -> list[list[Any]]:
+def _rows(servers: list[DiscoveredServer]) -> list[list[Any]]:
     return [[_key(server), server.name, server.host, server.port, server.via] for server in servers]
 
 
-def _key(server: FoundServer) -> str:
+def _key(server: DiscoveredServer) -> str:
     key = server.log_id.rstrip(b"\0").decode()
     assert server.fingerprint == fingerprint(key), server
     return key

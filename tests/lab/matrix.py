@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS
 from tests.chaos.pieces import Figures, Kept, Piece, bound
@@ -190,7 +190,7 @@ def _judge(case: Case, talkers: Sequence[Talker]) -> Row:
 def _audit(row: Row, folder: Path, talkers: Sequence[Talker]) -> None:
     audit = Audit(None, folder / "server")
     for talker in talkers:
-        audit.check_profile(talker.name, Profile.open(talker.folder))
+        audit.check_profile(talker.name, ProfileStore.open(talker.folder))
     row.faults += audit.faults
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from lanchat.app import api
 from lanchat.app.client import Client
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.waiting import patient
 
 PASSWORD = "correct horse"
@@ -48,10 +48,10 @@ async def enter(client: Client, name: str, address: str) -> int:
     while True:
         try:
             if client.member is None:
-                await client.call(api.Connect(address=address, accept_new=True, timeout=patient(10)))
-                await client.call(api.Register(name, PASSWORD))
-            await client.call(api.WaitLive(patient(30)))
-            room: api.RoomView = await client.call(api.FindRoom("general"))
+                await client.call(api.ConnectCommand(address=address, accept_new=True, timeout=patient(10)))
+                await client.call(api.RegisterCommand(name, PASSWORD))
+            await client.call(api.WaitLiveCommand(patient(30)))
+            room: api.RoomView = await client.call(api.FindRoomCommand("general"))
             return room.room
         except api.CommandError as error:
             tell("failed", text=error.text)
@@ -63,7 +63,7 @@ async def enter(client: Client, name: str, address: str) -> int:
 async def talk(client: Client, room: int, name: str, count: int, rate: float) -> None:
     draw = random.Random(name)
     for number in range(count):
-        line = await client.call(api.Send(room, f"{name} says {number}"))
+        line = await client.call(api.SendCommand(room, f"{name} says {number}"))
         tell("made", id=line.id)
         await asyncio.sleep(draw.uniform(0.2, 1.8) / rate)
     tell("said")
@@ -74,7 +74,7 @@ async def main(profile: str, name: str, count: str, rate: str, address: str = ""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, go.set)
     loop.add_signal_handler(signal.SIGTERM, end.set)
-    client = Client(Profile.open(Path(profile)), take)
+    client = Client(ProfileStore.open(Path(profile)), take)
     try:
         room = await enter(client, name, address)
         tell("live")

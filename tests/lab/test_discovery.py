@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.discovery.browse import Browser, FoundServer, discover
+from lanchat.discovery.browse import Browser, DiscoveredServer, discover
 from lanchat.protocol.datagram.beacon import (
     DISCOVERY_PORT,
     PROBE_SIZE,
@@ -94,7 +94,7 @@ class TestOnOneComputer:
             child.kill()
 
     def test_found_at_once(self, server: Child, port: int) -> None:
-        async def search() -> tuple[float, list[FoundServer]]:
+        async def search() -> tuple[float, list[DiscoveredServer]]:
             began = time.perf_counter()
             found = await discover(SEARCH, discovery_port=port, stop_after_first=True)
             return time.perf_counter() - began, found
@@ -110,7 +110,7 @@ class TestOnOneComputer:
         assert {(s.name, s.port) for s in found} == {("Here", 4242), ("There", 4243)}
 
     def test_each_server_is_reported_once(self, server: Child, port: int) -> None:
-        reported: list[FoundServer] = []
+        reported: list[DiscoveredServer] = []
         found = asyncio.run(discover(0.6, discovery_port=port, use_zeroconf=False, on_found=reported.append))
         assert reported == found
         assert len(found) == 1

@@ -21,7 +21,7 @@ from typing import Any
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.protocol import wire
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.office.holdings import holdings, trace
 from tests.support.ports import free_port
 from tests.support.raw import RawClient
@@ -47,7 +47,7 @@ class Person:
         self._random = random.Random(number)
         self._address, self._fingerprint = address, fingerprint
         self._counts = counts
-        self.client = Client(Profile.open(folder), self._take, discovery_port=free_port(), use_zeroconf=False)
+        self.client = Client(ProfileStore.open(folder), self._take, discovery_port=free_port(), use_zeroconf=False)
         self._mine: deque[tuple[int, int]] = deque(maxlen=20)
         self._others: deque[tuple[int, int]] = deque(maxlen=20)
         self._rooms: list[int] = []
@@ -64,8 +64,8 @@ class Person:
 
     async def enter(self) -> None:
         """Into the office for the first time."""
-        await self._come_back(api.Register(self.name, PASSWORD))
-        self._rooms = [(await self.client.call(api.FindRoom("general"))).room]
+        await self._come_back(api.RegisterCommand(self.name, PASSWORD))
+        self._rooms = [(await self.client.call(api.FindRoomCommand("general"))).room]
         for name in self._random.sample(ROOMS, _ROOMS_EACH):
             await self._join(name)
 
@@ -82,11 +82,11 @@ class Person:
                 await asyncio.sleep(error.retry_s)
 
     async def _connect(self) -> None:
-        await self.client.call(api.Connect(address=self._address, fingerprint=self._fingerprint, timeout=30))
+        await self.client.call(api.ConnectCommand(address=self._address, fingerprint=self._fingerprint, timeout=30))
 
     async def _join(self, name: str) -> None:
-        room = (await self.client.call(api.FindRoom(name))).room
-        await self.client.call(api.JoinRoom(room))
+        room = (await self.client.call(api.FindRoomCommand(name))).room
+        await self.client.call(api.JoinRoomCommand(room))
         self._rooms.append(room)
 
     async def live(self, pace: float) -> None:
@@ -106,72 +106,72 @@ class Person:
         return " ".join(self._random.choices(_WORDS, k=words))
 
     async def _write(self) -> None:
-        await self.client.call(api.Send(self._random.choice(self._rooms), self._text()))
+        await self.client.call(api.SendCommand(self._random.choice(self._rooms), self._text()))
 
     async def _edit(self) -> None:
         if self._mine:
-            await self.client.call(api.Edit(*self._random.choice(self._mine), self._text()))
+            await self.client.call(api.EditCommand(*self._random.choice(self._mine), self._text()))
 
     async def _delete(self) -> None:
         if self._mine:
             place = self._random.choice(self._mine)
             self._mine.remove(place)
-            await self.client.call(api.Delete(*place))
+            await self.client.call(api.DeleteCommand(*place))
 
     async def _react(self) -> None:
         if self._others:
             place = self._random.choice(self._others)
-            await self.client.call(api.React(*place, self._random.choice(_EMOJI), self._random.random() < 0.2))
+            await self.client.call(api.ReactCommand(*place, self._random.choice(_EMOJI), self._random.random() < 0.2))
 
     async def _read(self) -> None:
         if self._others:
-            await self.client.call(api.MarkRead(*self._others[-1]))
+            await self.client.call(api.MarkReadCommand(*self._others[-1]))
 
     async def _page(self) -> None:
         room = self._random.choice(self._rooms)
-        lines = await self.client.call(api.LoadLines(room, 0, 50))
+        lines = await self.client.call(api.LoadLinesCommand(room, 0, 50))
         if lines and lines[0].seq:
-            await self.client.call(api.LoadLines(room, self._random.randint(1, lines[0].seq), 50))
+            await self.client.call(api.LoadLinesCommand(room, self._random.randint(1, lines[0].seq), 50))
 
     async def _search(self) -> None:
         words = " ".join(self._random.sample(_WORDS, 2))
-        await self.client.call(api.Search(self._random.choice((0, *self._rooms)), words))
+        await self.client.call(api.SearchCommand(self._random.choice((0, *self._rooms)), words))
 
     async def _lists(self) -> None:
-        await self.client.call(api.ListRooms(counted=True))
-        await self.client.call(api.ListPeople(certain=True))
-        await self.client.call(api.ListMembers(self._rooms[0]))
-        await self.client.call(api.ListDevices())
+        await self.client.call(api.ListRoomsCommand(counted=True))
+        await self.client.call(api.ListPeopleCommand(certain=True))
+        await self.client.call(api.ListMembersCommand(self._rooms[0]))
+        await self.client.call(api.ListDevicesCommand())
 
     async def _receipts(self) -> None:
         if self._mine:
-            await self.client.call(api.Receipts(*self._mine[-1]))
+            await self.client.call(api.ReceiptsCommand(*self._mine[-1]))
 
     async def _activity(self) -> None:
-        await self.client.call(api.SetActivity(self._random.random() < 0.5))
+        await self.client.call(api.SetActivityCommand(self._random.random() < 0.5))
 
     async def _profile(self) -> None:
-        await self.client.call(api.SetProfile(display_name=f"{self.name} {self._random.randint(1, 99)}"))
+        await self.client.call(api.SetProfileCommand(display_name=f"{self.name} {self._random.randint(1, 99)}"))
 
     async def _move(self) -> None:
         if len(self._rooms) == 1:  # the last time nobody could join
             await self._join(self._random.choice(ROOMS))
             return
         left = self._rooms.pop()
-        await self.client.call(api.LeaveRoom(left))
+        await self.client.call(api.LeaveRoomCommand(left))
         for places in (self._mine, self._others):
             for place in [each for each in places if each[0] == left]:
                 places.remove(place)
         await self._join(self._random.choice(ROOMS))
 
     async def _reconnect(self) -> None:
-        await self.client.call(api.Disconnect())
+        await self.client.call(api.DisconnectCommand())
         await asyncio.sleep(self._random.uniform(0, 20))
         await self._come_back()
 
     async def _log_in_again(self) -> None:
-        await self.client.call(api.Logout())
-        await self._come_back(api.Login(self.name, PASSWORD))
+        await self.client.call(api.LogoutCommand())
+        await self._come_back(api.LoginCommand(self.name, PASSWORD))
 
     async def _come_back(self, log_in: api.Command | None = None) -> None:
         """Also when it does not work at once."""
@@ -180,7 +180,7 @@ class Person:
                 await self._connect()
                 if log_in is not None:
                     await self._patiently(log_in)
-                await self.client.call(api.WaitLive(120))
+                await self.client.call(api.WaitLiveCommand(120))
                 return
             except api.CommandError as error:
                 self._counts[f"came back later: {error.trouble.value}"] += 1

@@ -5,12 +5,12 @@ from typing import Any
 from lanchat.core.core import ClientCore
 from lanchat.core.events import RoomWentLive
 from lanchat.core.rooms.chain import Chain
-from lanchat.core.rooms.delivery import Told
+from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.core.rooms.repair import Repair
 from lanchat.core.rooms.room import RoomReceiver
-from lanchat.core.session.link import Link
+from lanchat.core.session.link import LinkController
 from lanchat.core.session.outbox import Outbox
-from lanchat.core.session.receipts import Receipts
+from lanchat.core.session.receipts import ReceiptTracker
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.planting import Change
@@ -163,23 +163,23 @@ def live_before_history() -> list[Change]:
 
 def told_twice() -> list[Change]:
     """What was told is told again in the next session."""
-    return [(Told, "note", lambda self, event: None)]
+    return [(DeliveryCursor, "note", lambda self, event: None)]
 
 
 def receipts_beyond_what_is_held() -> list[Change]:
     """A client says that it has received one more than it holds."""
-    honest = Receipts._position
+    honest = ReceiptTracker._position
 
-    def position(self: Receipts, room: int) -> tuple[int, int]:
+    def position(self: ReceiptTracker, room: int) -> tuple[int, int]:
         received, read = honest(self, room)
         return received + 1, read
 
-    return [(Receipts, "_position", position)]
+    return [(ReceiptTracker, "_position", position)]
 
 
 def dead_tls_is_not_noticed() -> list[Change]:
     """While datagrams come nobody asks whether TLS still works."""
-    return [(Link, "_tls_ping_at", property(lambda self: 1e9))]
+    return [(LinkController, "_tls_ping_at", property(lambda self: 1e9))]
 
 
 BUGS = (

@@ -12,11 +12,11 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.ports import Fenced
 from lanchat_server.core.relay import pages
-from lanchat_server.core.relay.heartbeat import Heartbeat
+from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service import service as service_module
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.writer import Writer
 from tests.support.planting import Change
 
@@ -24,9 +24,9 @@ from tests.support.planting import Change
 def no_head_heartbeat() -> list[Change]:
     """A room does not say again where it stands."""
     return [
-        (Heartbeat, "due", lambda self, now: []),
-        (Heartbeat, "beat", lambda self, now: None),
-        (Heartbeat, "timer", lambda self: 1e9),
+        (HeartbeatTimer, "due", lambda self, now: []),
+        (HeartbeatTimer, "beat", lambda self, now: None),
+        (HeartbeatTimer, "timer", lambda self: 1e9),
     ]
 
 
@@ -99,13 +99,13 @@ def revocation_is_not_in_force() -> list[Change]:
 
 def sessions_of_revoked_devices_go_on() -> list[Change]:
     """A session outlives its device's revocation."""
-    honest = Connection.end
+    honest = ClientConnection.end
 
-    def end(self: Connection, code: Code | None, text: str) -> None:
+    def end(self: ClientConnection, code: Code | None, text: str) -> None:
         if code is not Code.DEVICE_REVOKED:
             honest(self, code, text)
 
-    return [(Connection, "end", end)]
+    return [(ClientConnection, "end", end)]
 
 
 def history_beyond_joining() -> list[Change]:

@@ -11,7 +11,7 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.log.records import Record, chain_hash
 from lanchat_server.core import sequencer as sequencer_module
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
-from lanchat_server.core.sequencer import Outcome, Sequencer, Submission, _Draft
+from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission, _Draft
 from tests.sim import server as server_module
 from tests.sim.server import SimStore
 from tests.support.memory_store import Fault, MemoryStore, MemoryTransaction
@@ -29,7 +29,7 @@ def relay_before_commit() -> list[Change]:
 
 
 def _telling_early(tell: str) -> Any:
-    def commit(self: Sequencer, store: SimStore, batch: list[Submission], now_ms: int) -> Outcome:
+    def commit(self: Sequencer, store: SimStore, batch: list[Submission], now_ms: int) -> BatchOutcome:
         with store.transaction() as tx:
             draft = _Draft(self._directory, tx, now_ms, self._config)
             draft.look_up(batch, {})
@@ -56,7 +56,7 @@ def number_before_commit() -> list[Change]:
 
     write = _Draft.write
 
-    def remember(self: _Draft, log_key: Any) -> Outcome:
+    def remember(self: _Draft, log_key: Any) -> BatchOutcome:
         self._directory.__dict__["numbered"].update({room: head.seq for room, head in self._heads.items()})
         return write(self, log_key)
 
@@ -116,7 +116,7 @@ def retry_after_unknown_commit() -> list[Change]:
     """After a commit of unknown outcome the same batch is committed again, without a look at what is stored."""
     honest = Sequencer.commit
 
-    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> Outcome:
+    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> BatchOutcome:
         with store.transaction() as tx:
             known = tx.decisions([submission.header.key for submission in batch])
             last = tx.last_numbers({submission.run for submission in batch})
@@ -138,7 +138,7 @@ def progress_before_commit() -> list[Change]:
     """How far a run is decided is remembered although the commit failed."""
     honest = Sequencer.commit
 
-    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> Outcome:
+    def commit(self: Sequencer, store: Any, batch: list[Submission], now_ms: int) -> BatchOutcome:
         try:
             return honest(self, store, batch, now_ms)
         except StoreError:

@@ -5,7 +5,7 @@ The ledger knows what was committed; here is what somebody was told, shown or se
 
 from typing import Any
 
-from lanchat.core.events import Stop
+from lanchat.core.events import StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
@@ -207,7 +207,7 @@ class Checker:
     def stopped(self, process: Any, event: Any) -> None:
         """I13: a server that lost its lease is behind; whoever meets it says so."""
         fenced = process.link is not None and process.link.server.store.fenced
-        if not self._world.may_fork and not (fenced and event.stop is Stop.SERVER_BEHIND):
+        if not self._world.may_fork and not (fenced and event.stop is StopReason.SERVER_BEHIND):
             self._fail("I4", f"{process.name} thinks that the log forked: {event}")
         self._world.counters[f"room stopped: {event.stop.name}"] += 1
 

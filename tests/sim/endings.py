@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.model import DeletedRoom
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.core.refusals import Refused
@@ -50,9 +50,9 @@ def _begin(act: Callable[..., Any], world: Any, service: Any, *arguments: Any) -
 
 
 async def _archive(world: Any, service: Any, room: int, archived: bool) -> None:
-    def job(tx: Transaction) -> Change[bool]:
+    def job(tx: Transaction) -> DirectoryChange[bool]:
         if room not in service.directory.rooms:
-            return Change(False, lambda: None)
+            return DirectoryChange(False, lambda: None)
         return accounts.set_archived(tx, service.directory, room, archived)
 
     if await _done(service, job):
@@ -62,7 +62,7 @@ async def _archive(world: Any, service: Any, room: int, archived: bool) -> None:
 
 
 async def _delete(world: Any, service: Any, room: int) -> None:
-    def job(tx: Transaction) -> Change[list[DeletedRoom]]:
+    def job(tx: Transaction) -> DirectoryChange[list[DeletedRoom]]:
         rooms = [room] if room in service.directory.rooms else []
         return accounts.delete_rooms(tx, service.directory, rooms)
 

@@ -18,13 +18,13 @@ from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import Snapshot, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
-from lanchat_server.core.sequencer import Outcome, Submission, is_genuine
+from lanchat_server.core.sequencer import BatchOutcome, Submission, is_genuine
 from lanchat_server.service import service as service_module
 from lanchat_server.service.checking import WORTH_A_THREAD
 from lanchat_server.service.keys import ServerKeys
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.service import Service
 from lanchat_server.service.writer import Writer
@@ -54,7 +54,7 @@ class SimStore(MemoryStore):
         if self.world.database_is_away:
             raise StoreError("planned")
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DirectorySnapshot:
         self._look()
         return super().snapshot()
 
@@ -232,7 +232,7 @@ class Link:
         network = server.world.network
         self.server = server
         self.client = client
-        self.connection: Connection = server.service.connect(f"10.0.0.{client}")
+        self.connection: ClientConnection = server.service.connect(f"10.0.0.{client}")
         self.transport = Transport(self)
         self.down = Stream(network, client, Way.DOWN, to_client, ended, self.transport.drained)
         self.up = Stream(network, client, Way.UP, self._received, self._ended)
@@ -403,7 +403,7 @@ class SimServer:
         if forced:
             self.world.ledger.may_skip(forced)
 
-    def check_times(self, outcome: Outcome, now_ms: int) -> None:
+    def check_times(self, outcome: BatchOutcome, now_ms: int) -> None:
         """Records carry what the clock shows, whatever it showed before."""
         for committed in outcome.committed.values():
             for record in committed.records:

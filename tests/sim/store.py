@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from lanchat.core.ports import Link, OutboxItem, Span
+from lanchat.core.ports import ChainLink, OutboxItem, StoredSpan
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.log.records import Head
 from tests.sim.ledger import require
@@ -65,20 +65,20 @@ class SimLocalStore(MemoryLocalStore):
         return copy
 
     @_may_be_torn
-    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         self._require_log(room, base, base_hash)
         self._world.checker.kept(self._user, room, base)
         return super().start_span(room, base, base_hash)
 
     @_may_be_torn
-    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         self._require_log(room, base, base_hash)
         self._world.counters["span begun anew"] += 1
         self._world.checker.kept(self._user, room, base)
         return super().restart_span(room, base, base_hash)
 
     @_may_be_torn
-    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+    def append(self, room: int, links: Sequence[ChainLink], head: Head) -> None:
         for link in links:
             self._require_log(room, link.record.seq, link.hash)
         self._require_log(room, head.seq, head.hash)
@@ -87,7 +87,7 @@ class SimLocalStore(MemoryLocalStore):
         self._world.checker.kept(self._user, room, links[-1].record.seq)
 
     @_may_be_torn
-    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
         for link in links:
             self._require_log(room, link.record.seq, link.hash)
         super().prepend(room, links, base_hash)

@@ -28,7 +28,7 @@ def line(seq: int | None, text: str = "hello", **changes: Any) -> api.Line:
     return msgspec.structs.replace(base, **changes)
 
 
-def refusal(trouble: api.Trouble, text: str = "no", code: Any = None) -> api.CommandError:
+def refusal(trouble: api.ErrorKind, text: str = "no", code: Any = None) -> api.CommandError:
     return api.CommandError(trouble, text, code)
 
 
@@ -71,38 +71,40 @@ class FakeClient:
         return [command for command in self.asked if type(command) is kind]
 
 
-def find_room(command: api.FindRoom) -> api.RoomView | api.CommandError:
+def find_room(command: api.FindRoomCommand) -> api.RoomView | api.CommandError:
     rooms = {"general": GENERAL, "#general": GENERAL, "@boris": DIRECT, "kitchen": KITCHEN}
-    return rooms.get(command.name) or refusal(api.Trouble.INVALID, "no such room")
+    return rooms.get(command.name) or refusal(api.ErrorKind.INVALID, "no such room")
 
 
 def fake(answers: dict[type, Answer] | None = None, then: dict[type, Sequence[api.Event]] | None = None) -> FakeClient:
     """A client of an enrolled profile with a server that is there, but for `answers`."""
     usual: dict[type, Answer] = {
-        api.Connect: SERVER,
-        api.GetOffer: api.ServerOffer(SERVER, Registration.OPEN, True, "anna"),
-        api.WaitLive: ACCOUNT,
-        api.ListRooms: [GENERAL, DIRECT, KITCHEN],
-        api.ListPeople: [ANNA, BORIS],
-        api.FindRoom: find_room,
-        api.WaitDecided: 12,
-        api.Send: lambda command: line(None, command.text, mine=True, author_name="anna", author=1),
-        api.LoadLines: [],
-        api.MarkRead: None,
+        api.ConnectCommand: SERVER,
+        api.GetOfferCommand: api.ServerOffer(SERVER, Registration.OPEN, True, "anna"),
+        api.WaitLiveCommand: ACCOUNT,
+        api.ListRoomsCommand: [GENERAL, DIRECT, KITCHEN],
+        api.ListPeopleCommand: [ANNA, BORIS],
+        api.FindRoomCommand: find_room,
+        api.WaitDecidedCommand: 12,
+        api.SendCommand: lambda command: line(None, command.text, mine=True, author_name="anna", author=1),
+        api.LoadLinesCommand: [],
+        api.MarkReadCommand: None,
     }
     usual |= answers or {}
-    if isinstance(lines := usual[api.LoadLines], list):
-        usual[api.LoadLines] = lambda command: [item for item in lines if not command.before or below(item, command)]
+    if isinstance(lines := usual[api.LoadLinesCommand], list):
+        usual[api.LoadLinesCommand] = lambda command: [
+            item for item in lines if not command.before or below(item, command)
+        ]
     return FakeClient(usual, then or {})
 
 
-def below(item: api.Line, command: api.LoadLines) -> bool:
+def below(item: api.Line, command: api.LoadLinesCommand) -> bool:
     return item.seq is not None and item.seq < command.before
 
 
 def unknown_profile(**answers: Answer) -> dict[type, Answer]:
     """Answers for a profile without a device key."""
-    return {api.GetOffer: api.ServerOffer(SERVER, Registration.OPEN, True, "")}
+    return {api.GetOfferCommand: api.ServerOffer(SERVER, Registration.OPEN, True, "")}
 
 
 def run(client: FakeClient, *argv: str) -> int:

@@ -27,6 +27,8 @@ from lanchat.app.api import (
     Account,
     ChangedIdentity,
     CommandError,
+    ConnectionState,
+    ErrorKind,
     Line,
     MemberReceipt,
     Person,
@@ -34,9 +36,7 @@ from lanchat.app.api import (
     RoomView,
     Server,
     ServerOffer,
-    State,
     StateChanged,
-    Trouble,
     Trust,
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
@@ -228,21 +228,21 @@ class FakeEngine:
     def _server(self) -> Server:
         return self._servers()[0]
 
-    def _do_Discover(self, command: api.Discover) -> list[Server]:
+    def _do_Discover(self, command: api.DiscoverCommand) -> list[Server]:
         time.sleep(self.scenario.found_after)
         for server in self._servers():
             self.emit(api.ServerFound(server))
         return self._servers()
 
-    def _do_Connect(self, command: api.Connect) -> Server:
+    def _do_Connect(self, command: api.ConnectCommand) -> Server:
         if self.scenario.away_at_start:
-            self.emit(StateChanged(State.AWAY, retry_in=5.0))
-            raise CommandError(Trouble.NO_SERVER, "No server found")
+            self.emit(StateChanged(ConnectionState.AWAY, retry_in=5.0))
+            raise CommandError(ErrorKind.NO_SERVER, "No server found")
         if command.address.startswith("10.0.0.99"):
-            raise CommandError(Trouble.NO_SERVER, "Nobody answers at 10.0.0.99")
+            raise CommandError(ErrorKind.NO_SERVER, "Nobody answers at 10.0.0.99")
         if self.scenario.trust is Trust.CHANGED:
             raise ChangedIdentity("The server's key is another one than before")
-        self.emit(StateChanged(State.CONNECTING))
+        self.emit(StateChanged(ConnectionState.CONNECTING))
         if self.scenario.remembered:
             return replace(self._server(), trust=Trust.PINNED)
         return self._server()
@@ -252,11 +252,11 @@ class FakeEngine:
         server = replace(self._server(), trust=Trust.PINNED)
         return ServerOffer(server, self.scenario.registration, self.scenario.mail, name, self.scenario.setup)
 
-    def _do_AcceptIdentity(self, command: api.AcceptIdentity) -> ServerOffer:
+    def _do_AcceptIdentity(self, command: api.AcceptIdentityCommand) -> ServerOffer:
         assert command.fingerprint == FINGERPRINT
         return self._offer()
 
-    def _do_GetOffer(self, command: api.GetOffer) -> ServerOffer:
+    def _do_GetOffer(self, command: api.GetOfferCommand) -> ServerOffer:
         offer = self._offer()
         if offer.remembered:
             self._enter()
@@ -264,60 +264,60 @@ class FakeEngine:
 
     def _enter(self) -> Account:
         self._live = True
-        self.emit(StateChanged(State.AUTHENTICATING))
-        self.emit(api.LoggedIn(self.world.me, self._offer().server))
-        self.emit(StateChanged(State.SYNCING))
+        self.emit(StateChanged(ConnectionState.AUTHENTICATING))
+        self.emit(api.AccountLoggedIn(self.world.me, self._offer().server))
+        self.emit(StateChanged(ConnectionState.SYNCING))
         for room in self.world.rooms.values():
             if room.joined:
                 self.emit(api.RoomLive(room.room, room.head))
-        self.emit(StateChanged(State.LIVE))
+        self.emit(StateChanged(ConnectionState.LIVE))
         return self.world.me
 
-    def _do_Login(self, command: api.Login) -> Account:
+    def _do_Login(self, command: api.LoginCommand) -> Account:
         time.sleep(0.05)
         if command.password != "secret password":
-            raise CommandError(Trouble.REFUSED, "User name or password is wrong", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, "User name or password is wrong", Code.BAD_CREDENTIALS)
         return self._enter()
 
-    def _do_Register(self, command: api.Register) -> Account:
+    def _do_Register(self, command: api.RegisterCommand) -> Account:
         if command.user == "taken":
-            raise CommandError(Trouble.REFUSED, "This name is taken", Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, "This name is taken", Code.NAME_TAKEN)
         self.world.me = Account(ME, command.user, command.display_name or command.user, Role.MEMBER)
         return self._enter()
 
-    def _do_Recover(self, command: api.Recover) -> None:
+    def _do_Recover(self, command: api.RecoverCommand) -> None:
         return None
 
-    def _do_RecoverConfirm(self, command: api.RecoverConfirm) -> None:
+    def _do_RecoverConfirm(self, command: api.RecoverConfirmCommand) -> None:
         if command.code != "123456":
-            raise CommandError(Trouble.REFUSED, "The code is wrong or too old", Code.RECOVERY_INVALID)
+            raise CommandError(ErrorKind.REFUSED, "The code is wrong or too old", Code.RECOVERY_INVALID)
 
-    def _do_WaitLive(self, command: api.WaitLive) -> Account:
+    def _do_WaitLive(self, command: api.WaitLiveCommand) -> Account:
         return self.world.me
 
-    def _do_Logout(self, command: api.Logout) -> None:
+    def _do_Logout(self, command: api.LogoutCommand) -> None:
         self.scenario.remembered = False
 
-    def _do_Disconnect(self, command: api.Disconnect) -> None:
+    def _do_Disconnect(self, command: api.DisconnectCommand) -> None:
         return None
 
     # Rooms and people
 
-    def _do_ListRooms(self, command: api.ListRooms) -> list[RoomView]:
+    def _do_ListRooms(self, command: api.ListRoomsCommand) -> list[RoomView]:
         return list(self.world.rooms.values())
 
-    def _do_ListPeople(self, command: api.ListPeople) -> list[Person]:
+    def _do_ListPeople(self, command: api.ListPeopleCommand) -> list[Person]:
         return list(self.world.people.values())
 
-    def _do_ListMembers(self, command: api.ListMembers) -> list[Person]:
+    def _do_ListMembers(self, command: api.ListMembersCommand) -> list[Person]:
         return [self.world.people[user] for user in sorted(self.world.members[command.room]) if user != ME]
 
-    def _do_FindRoom(self, command: api.FindRoom) -> RoomView:
+    def _do_FindRoom(self, command: api.FindRoomCommand) -> RoomView:
         name = command.name.lstrip("@#")
         for person in self.world.people.values():
             if person.name == name:
                 return self._direct(person)
-        raise CommandError(Trouble.INVALID, f"There is nobody called {name}{' 😢' * self.scenario.emoji}")
+        raise CommandError(ErrorKind.INVALID, f"There is nobody called {name}{' 😢' * self.scenario.emoji}")
 
     def _direct(self, person: Person) -> RoomView:
         for room in self.world.rooms.values():
@@ -335,42 +335,42 @@ class FakeEngine:
         self.emit(api.RoomUpdated(view))
         return view
 
-    def _do_CreateRoom(self, command: api.CreateRoom) -> RoomView:
+    def _do_CreateRoom(self, command: api.CreateRoomCommand) -> RoomView:
         if any(room.name == command.name for room in self.world.rooms.values()):
-            raise CommandError(Trouble.REFUSED, "There is a room of this name already", Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, "There is a room of this name already", Code.NAME_TAKEN)
         kind = RoomKind.PRIVATE if command.private else RoomKind.PUBLIC
         view = replace(_room(max(self.world.rooms) + 1, command.name), kind=kind, history=command.history)
         return self._new_room(view, {ME})
 
-    def _do_JoinRoom(self, command: api.JoinRoom) -> RoomView:
+    def _do_JoinRoom(self, command: api.JoinRoomCommand) -> RoomView:
         self.world.members[command.room].add(ME)
         view = self.world.renewed(command.room, joined=True)
         self.emit(api.RoomUpdated(view))
         return view
 
-    def _do_LeaveRoom(self, command: api.LeaveRoom) -> None:
+    def _do_LeaveRoom(self, command: api.LeaveRoomCommand) -> None:
         self.world.members[command.room].discard(ME)
         self.world.renewed(command.room, joined=False)
         self.emit(api.RoomRemoved(command.room))
 
-    def _do_ArchiveRoom(self, command: api.ArchiveRoom) -> None:
+    def _do_ArchiveRoom(self, command: api.ArchiveRoomCommand) -> None:
         self.emit(api.RoomUpdated(self.world.renewed(command.room, archived=command.archived)))
 
-    def _do_DeleteRoom(self, command: api.DeleteRoom) -> None:
+    def _do_DeleteRoom(self, command: api.DeleteRoomCommand) -> None:
         if command.password == "wrong":
-            raise CommandError(Trouble.REFUSED, "Wrong name or password", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, "Wrong name or password", Code.BAD_CREDENTIALS)
         del self.world.rooms[command.room]
         self.emit(api.RoomRemoved(command.room, deleted=True))
 
-    def _do_InviteUser(self, command: api.InviteUser) -> None:
+    def _do_InviteUser(self, command: api.InviteUserCommand) -> None:
         for person in self.world.people.values():
             if person.name == command.user:
                 self.world.members[command.room].add(person.user_id)
                 self.emit(api.RoomUpdated(self.world.renewed(command.room)))
                 return
-        raise CommandError(Trouble.INVALID, f"There is nobody called {command.user}")
+        raise CommandError(ErrorKind.INVALID, f"There is nobody called {command.user}")
 
-    def _do_RemoveUser(self, command: api.RemoveUser) -> None:
+    def _do_RemoveUser(self, command: api.RemoveUserCommand) -> None:
         for person in self.world.people.values():
             if person.name == command.user:
                 self.world.members[command.room].discard(person.user_id)
@@ -378,17 +378,17 @@ class FakeEngine:
 
     # Conversation
 
-    def _do_LoadLines(self, command: api.LoadLines) -> list[Line]:
+    def _do_LoadLines(self, command: api.LoadLinesCommand) -> list[Line]:
         lines = self.world.lines[command.room]
         older = lines[: command.before - 1] if command.before else lines
         page = older[-command.limit :]
         waiting = [line for line in self._outbox if line.room == command.room]
         return page if command.before else page + waiting
 
-    def _do_LoadLinesFrom(self, command: api.LoadLinesFrom) -> list[Line]:
+    def _do_LoadLinesFrom(self, command: api.LoadLinesFromCommand) -> list[Line]:
         return self.world.lines[command.room][command.first - 1 : command.first - 1 + command.limit]
 
-    def _do_Search(self, command: api.Search) -> list[Line]:
+    def _do_Search(self, command: api.SearchCommand) -> list[Line]:
         words = command.words.casefold().split()
         rooms = [command.room] if command.room else list(self.world.lines)
         hits = [
@@ -404,7 +404,7 @@ class FakeEngine:
             hits = hits[place:]
         return hits[: command.limit]
 
-    def _do_Send(self, command: api.Send) -> Line:
+    def _do_Send(self, command: api.SendCommand) -> Line:
         line = self.world.line(command.room, ME, command.text, None, time.time(), command.reply_to)
         self._outbox.append(line)
         self.emit(api.LineAdded(line, True))
@@ -419,7 +419,7 @@ class FakeEngine:
         elif self._held is None:
             self._store_all()
         elif self._full:
-            self.emit(api.LineWaits(line.id, line.room, Code.DISK_FULL, "The disk is full"))
+            self.emit(api.LineDelayed(line.id, line.room, Code.DISK_FULL, "The disk is full"))
         return line
 
     def _store_all(self) -> None:
@@ -442,13 +442,13 @@ class FakeEngine:
             case "refuse":
                 self._refuse_next = True
             case "state":
-                self.emit(StateChanged(State(rest[0]), peers=2, retry_in=4.0))
+                self.emit(StateChanged(ConnectionState(rest[0]), peers=2, retry_in=4.0))
             case "receipts":
                 self._all_read(room)
             case "revoke":
-                self.emit(StateChanged(State.REFUSED, "This computer's access was revoked."))
+                self.emit(StateChanged(ConnectionState.REFUSED, "This computer's access was revoked."))
             case _:
-                raise CommandError(Trouble.INVALID, f"no order {name}")
+                raise CommandError(ErrorKind.INVALID, f"no order {name}")
 
     def say(self, room: int, name: str, text: str) -> None:
         """Somebody else says something."""
@@ -465,19 +465,19 @@ class FakeEngine:
 
     def _change(self, room: int, seq: int, cause: str, **changes: Any) -> str:
         if not 1 <= seq <= len(self.world.lines[room]):
-            raise CommandError(Trouble.INVALID, "There is no such message")
+            raise CommandError(ErrorKind.INVALID, "There is no such message")
         line = replace(self.world.lines[room][seq - 1], **changes)
         self.world.lines[room][seq - 1] = line
         self.emit(api.LineChanged(line, cause, seq, ME))
         return f"{line.id}.{cause}"
 
-    def _do_Edit(self, command: api.Edit) -> str:
+    def _do_Edit(self, command: api.EditCommand) -> str:
         return self._change(command.room, command.seq, "edit", text=command.text, edited=True)
 
-    def _do_Delete(self, command: api.Delete) -> str:
+    def _do_Delete(self, command: api.DeleteCommand) -> str:
         return self._change(command.room, command.seq, "delete", text="", deleted=True)
 
-    def _do_React(self, command: api.React) -> str:
+    def _do_React(self, command: api.ReactCommand) -> str:
         line = self.world.lines[command.room][command.seq - 1]
         users = {reaction.emoji: set(reaction.users) for reaction in line.reactions}
         chosen = users.setdefault(command.emoji, set())
@@ -485,13 +485,13 @@ class FakeEngine:
         reactions = tuple(Reaction(emoji, tuple(sorted(who))) for emoji, who in users.items() if who)
         return self._change(command.room, command.seq, "reaction", reactions=reactions)
 
-    def _do_MarkRead(self, command: api.MarkRead) -> None:
+    def _do_MarkRead(self, command: api.MarkReadCommand) -> None:
         self.emit(api.RoomUpdated(self.world.renewed(command.room, read=command.seq)))
 
-    def _do_SetActivity(self, command: api.SetActivity) -> None:
+    def _do_SetActivity(self, command: api.SetActivityCommand) -> None:
         return None
 
-    def _do_Receipts(self, command: api.Receipts) -> list[MemberReceipt]:
+    def _do_Receipts(self, command: api.ReceiptsCommand) -> list[MemberReceipt]:
         return [
             MemberReceipt(person.user_id, person.name, person.display_name, index % 3 != 2, index % 3 == 0)
             for index, person in enumerate(self.world.people.values())
@@ -500,7 +500,7 @@ class FakeEngine:
 
     # Account
 
-    def _do_ListDevices(self, command: api.ListDevices) -> list[Device]:
+    def _do_ListDevices(self, command: api.ListDevicesCommand) -> list[Device]:
         now = int(time.time() * 1000)
         return [
             Device(b"\x01" * 16, "PC in the office", now - 86_400_000 * 40, now, False, True),
@@ -508,18 +508,18 @@ class FakeEngine:
             Device(b"\x03" * 16, "Lost telephone", now - 86_400_000 * 500, now - 86_400_000 * 90, True, False),
         ]
 
-    def _do_RevokeDevice(self, command: api.RevokeDevice) -> None:
+    def _do_RevokeDevice(self, command: api.RevokeDeviceCommand) -> None:
         return None
 
-    def _do_ChangePassword(self, command: api.ChangePassword) -> None:
+    def _do_ChangePassword(self, command: api.ChangePasswordCommand) -> None:
         if command.old != "secret password":
-            raise CommandError(Trouble.REFUSED, "The present password is wrong", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, "The present password is wrong", Code.BAD_CREDENTIALS)
 
-    def _do_GetProfile(self, command: api.GetProfile) -> Profile:
+    def _do_GetProfile(self, command: api.GetProfileCommand) -> Profile:
         me = self.world.me
         return Profile(User(me.user_id, me.name, me.display_name, PresenceState.ONLINE, 0), "ivan@example.org")
 
-    def _do_SetProfile(self, command: api.SetProfile) -> None:
+    def _do_SetProfile(self, command: api.SetProfileCommand) -> None:
         return None
 
 

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from lanchat.app.api import Trust
 from lanchat.protocol.codes import Registration
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.ui.assembly import Window
-from lanchat.ui.model.entry_model import Wishes
-from lanchat.ui.settings.memory import Memory
+from lanchat.ui.model.entry_model import LaunchOptions
+from lanchat.ui.settings.memory import WindowSettings
 from tests.support.fake_engine import FakeEngine, Scenario
 from tests.support.ui_probe import serve
 
@@ -31,10 +31,10 @@ def scenario_of(text: str) -> Scenario:
     return Scenario(**values)
 
 
-def fake_profile(directory: Path, remembered: bool) -> Profile:
+def fake_profile(directory: Path, remembered: bool) -> ProfileStore:
     """Real settings; one known server and device in memory."""
     directory.mkdir(parents=True, exist_ok=True)
-    real = Profile.open(directory)
+    real = ProfileStore.open(directory)
     server = SimpleNamespace(log_id=b"\x07" * 16)
     device = SimpleNamespace(user_id=1, user_name="ivan.petrov", display_name="Иван Петров")
     fake = SimpleNamespace(
@@ -42,7 +42,7 @@ def fake_profile(directory: Path, remembered: bool) -> Profile:
         last_server=lambda: server,
         device=lambda log_id: device if remembered else None,
     )
-    return cast(Profile, fake)
+    return cast(ProfileStore, fake)
 
 
 def main() -> None:
@@ -52,10 +52,10 @@ def main() -> None:
     parser.add_argument("--geometry", default="")
     parser.add_argument("--probe", type=Path)
     options = parser.parse_args()
-    memory = Memory(fake_profile(options.profile, options.scenario.remembered))
+    memory = WindowSettings(fake_profile(options.profile, options.scenario.remembered))
     if options.geometry:
         memory.geometry = options.geometry
-    window = Window(memory, lambda on_event: FakeEngine(on_event, options.scenario), Wishes())
+    window = Window(memory, lambda on_event: FakeEngine(on_event, options.scenario), LaunchOptions())
     serve(window.root, options.probe or options.profile / "probe")
     window.root.after_idle(lambda: print(json.dumps({"painted": time.process_time()}), flush=True))
     raise SystemExit(window.run())

@@ -1,6 +1,6 @@
 """A made-up log for tests of the local store: real headers and chain hashes, signatures that nobody checks."""
 
-from lanchat.core.ports import Link
+from lanchat.core.ports import ChainLink
 from lanchat.protocol.codec import encode
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
@@ -28,22 +28,22 @@ class Log:
     def __init__(self, room: int = 1, run: int = 99) -> None:
         self.room = room
         self.run = run
-        self.links: list[Link] = []
+        self.links: list[ChainLink] = []
 
     def hash_at(self, seq: int) -> bytes:
         return self.links[seq - 1].hash if seq else genesis_hash(LOG_ID, self.room)
 
-    def add(self, text: str = "text", kind: Kind = Kind.TEXT, ref: int = 0) -> Link:
+    def add(self, text: str = "text", kind: Kind = Kind.TEXT, ref: int = 0) -> ChainLink:
         """The next record, made by the log's own author."""
         n = len(self.links) + 1
         header = Header(self.room, DEVICE, self.run, n, kind, ref, TIME_MS + n, n)
         return self.take(Message(encode(header), text.encode(), SIGNATURE))
 
-    def take(self, said: Message) -> Link:
+    def take(self, said: Message) -> ChainLink:
         """The next record, of this message."""
         seq = len(self.links) + 1
         record = Record(seq, TIME_MS + seq, said.header, said.signature, said.body)
-        link = Link(record, chain_hash(LOG_ID, self.room, self.hash_at(seq - 1), record))
+        link = ChainLink(record, chain_hash(LOG_ID, self.room, self.hash_at(seq - 1), record))
         self.links.append(link)
         return link
 
@@ -52,7 +52,7 @@ class Log:
             self.add(f"text {len(self.links) + 1} of {self.room}")
         return self
 
-    def span(self, first: int, last: int) -> list[Link]:
+    def span(self, first: int, last: int) -> list[ChainLink]:
         """Records first … last."""
         return self.links[first - 1 : last]
 

@@ -7,7 +7,7 @@ do. What is in here survives the core that wrote it: that is a restart.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from lanchat.core.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
@@ -18,16 +18,16 @@ from lanchat.protocol.wire import Room, User
 class _Room:
     base: int
     base_hash: bytes
-    links: dict[int, Link] = field(default_factory=dict)
+    links: dict[int, ChainLink] = field(default_factory=dict)
     cursor: int = 0
     head: Head | None = None
     erased: set[int] = field(default_factory=set)
     edits: dict[int, list[int]] = field(default_factory=dict)
 
     @property
-    def span(self) -> Span:
+    def span(self) -> StoredSpan:
         end = self.links[self.cursor].hash if self.cursor > self.base else self.base_hash
-        return Span(self.base, self.base_hash, self.cursor, end)
+        return StoredSpan(self.base, self.base_hash, self.cursor, end)
 
 
 class MemoryLocalStore:
@@ -51,15 +51,15 @@ class MemoryLocalStore:
 
     # Records
 
-    def span(self, room: int) -> Span | None:
+    def span(self, room: int) -> StoredSpan | None:
         known = self._rooms.get(room)
         return known.span if known else None
 
-    def start_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         self._write()
         return self._rooms.setdefault(room, _Room(base, base_hash, cursor=base)).span
 
-    def restart_span(self, room: int, base: int, base_hash: bytes) -> Span:
+    def restart_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         self._write()
         known = self._rooms.get(room)
         if known is None:
@@ -69,7 +69,7 @@ class MemoryLocalStore:
             known.base, known.base_hash, known.cursor = base, base_hash, base
         return known.span
 
-    def append(self, room: int, links: Sequence[Link], head: Head) -> None:
+    def append(self, room: int, links: Sequence[ChainLink], head: Head) -> None:
         self._write()
         known = self._started(room)
         for link in links:
@@ -90,7 +90,7 @@ class MemoryLocalStore:
             raise LocalStoreError("another process has erased it")
         return self._rooms[room]
 
-    def prepend(self, room: int, links: Sequence[Link], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
         self._write()
         known = self._started(room)
         fresh = [link for link in links if link.record.seq <= known.base]
@@ -101,7 +101,7 @@ class MemoryLocalStore:
         known.base, known.base_hash = fresh[0].record.seq - 1, base_hash
         self._note(known, fresh)
 
-    def _note(self, known: _Room, links: Sequence[Link]) -> None:
+    def _note(self, known: _Room, links: Sequence[ChainLink]) -> None:
         """Outbox and erased bodies."""
         for link in links:
             seq, header = link.record.seq, decode_header_untrusted(link.record.header)
@@ -119,7 +119,7 @@ class MemoryLocalStore:
         for seq in seqs:
             link = known.links.get(seq)
             if link is not None:
-                known.links[seq] = Link(blanked(link.record), link.hash)
+                known.links[seq] = ChainLink(blanked(link.record), link.hash)
 
     def records(self, room: int, first: int, last: int) -> list[Record]:
         known = self._rooms.get(room)

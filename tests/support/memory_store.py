@@ -19,11 +19,12 @@ from lanchat.protocol.log.records import Record, blanked, genesis_hash
 from lanchat.protocol.text.names import name_key
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.limits import usage
-from lanchat_server.core.limits.allowance import Spender, used_between
+from lanchat_server.core.limits.allowance import AllowanceHolder, used_between
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
     DeviceRow,
+    DirectorySnapshot,
     IndexProgress,
     InviteRow,
     LogState,
@@ -35,7 +36,6 @@ from lanchat_server.core.model import (
     RoomKeyRow,
     RoomRow,
     RunKey,
-    Snapshot,
     StoredPage,
     Target,
     UserRow,
@@ -76,7 +76,7 @@ class MemoryDatabase:
     room_keys: dict[int, RoomKeyRow] = field(default_factory=dict)
     recoveries: dict[int, RecoveryRow] = field(default_factory=dict)
     invites: dict[bytes, list[int]] = field(default_factory=dict)
-    allowances: dict[Spender, int] = field(default_factory=dict)
+    allowances: dict[AllowanceHolder, int] = field(default_factory=dict)
     octets: int = 0
     # Rooms that were deleted; their memberships stay.
     deleted: set[int] = field(default_factory=set)
@@ -116,9 +116,9 @@ class MemoryStore:
         if fault is not Fault.NONE:
             raise CommitUnknown("planned")
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> DirectorySnapshot:
         db = self.database
-        return Snapshot(
+        return DirectorySnapshot(
             db.log,
             list(db.users.values()),
             list(db.devices.values()),
@@ -267,10 +267,10 @@ class MemoryTransaction:
 
         self.changes.append(apply)
 
-    def allowances(self, spenders: Collection[Spender]) -> dict[Spender, int]:
+    def allowances(self, spenders: Collection[AllowanceHolder]) -> dict[AllowanceHolder, int]:
         return {spender: self._db.allowances.get(spender, 0) for spender in spenders}
 
-    def set_allowances(self, free_us: Mapping[Spender, int]) -> None:
+    def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None:
         self.changes.append(lambda: self._db.allowances.update(free_us))
 
     def forget_allowances(self, now_ms: int) -> None:

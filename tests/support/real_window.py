@@ -5,9 +5,9 @@ import json
 import time
 from pathlib import Path
 
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.ui.assembly import open_window
-from lanchat.ui.model.entry_model import Wishes
+from lanchat.ui.model.entry_model import LaunchOptions
 from tests.support.ui_probe import serve
 
 
@@ -21,10 +21,10 @@ def main() -> None:
     parser.add_argument("--geometry", default="")
     parser.add_argument("--discovery-port", type=int)
     options = parser.parse_args()
-    profile = Profile.open(options.profile)
+    profile = ProfileStore.open(options.profile)
     if options.geometry:
         profile.settings.set("geometry", options.geometry)
-    wishes = Wishes(options.server, options.invite, options.fingerprint)
+    wishes = LaunchOptions(options.server, options.invite, options.fingerprint)
     window = open_window(profile, wishes, options.discovery_port)
     serve(window.root, options.probe)
     window.root.after_idle(lambda: print(json.dumps({"painted": time.process_time()}), flush=True))

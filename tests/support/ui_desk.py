@@ -8,10 +8,10 @@ from lanchat.app import api
 from lanchat.app.api import CommandError
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel
-from lanchat.ui.model.engine import Answer, Desk, Item, Lost
-from lanchat.ui.model.entry import EntryFlow
-from lanchat.ui.model.entry_model import EntryModel
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.engine import CommandDispatcher, CommandResult, EventsDropped, Item
+from lanchat.ui.model.entry import LoginFlow
+from lanchat.ui.model.entry_model import LoginModel
+from lanchat.ui.model.parts import WindowPart
 from tests.support.fake_engine import FakeEngine, Scenario
 
 
@@ -55,29 +55,29 @@ class Workbench:
         self.now = 1_700_000_000.0
         self._items: list[Item] = []
         self._timers: list[tuple[float, Callable[[], None]]] = []
-        self.parts = Part.NONE
+        self.parts = WindowPart.NONE
         self.engine = DirectEngine(self._items.append, Scenario(found_after=0.0, **scenario))
         self.model = ChatModel(lambda: self.now)
         self.chat = Chat(self.model, self._desk, self._changed, self._later)
-        self.entry = EntryModel()
-        self.flow = EntryFlow(self.entry, self._desk, self._changed, self._later)
+        self.entry = LoginModel()
+        self.flow = LoginFlow(self.entry, self._desk, self._changed, self._later)
 
-    def _desk(self) -> Desk:
-        return Desk(self.engine, self._items.append)
+    def _desk(self) -> CommandDispatcher:
+        return CommandDispatcher(self.engine, self._items.append)
 
-    def _changed(self, part: Part) -> None:
+    def _changed(self, part: WindowPart) -> None:
         self.parts |= part
 
     def _later(self, milliseconds: int, run: Callable[[], None]) -> None:
         self._timers.append((self.now + milliseconds / 1000, run))
 
-    def run(self) -> Part:
+    def run(self) -> WindowPart:
         """Delivers everything that was posted, also what that leads to; returns the parts to draw."""
         while self._items:
             item = self._items.pop(0)
-            if isinstance(item, Answer):
+            if isinstance(item, CommandResult):
                 item.deliver()
-            elif isinstance(item, Lost):
+            elif isinstance(item, EventsDropped):
                 self.chat.read_again()
             elif isinstance(item, api.ServerFound):
                 self.parts |= self.flow.found(item.server)
@@ -85,10 +85,10 @@ class Workbench:
                 self.parts |= self.flow.servers_left_out()
             else:
                 self.parts |= self.chat.apply(item)
-        parts, self.parts = self.parts, Part.NONE
+        parts, self.parts = self.parts, WindowPart.NONE
         return parts
 
-    def wait(self, seconds: float) -> Part:
+    def wait(self, seconds: float) -> WindowPart:
         """Time passes: timers that are due run once, in order."""
         self.now += seconds
         due = sorted((timer for timer in self._timers if timer[0] <= self.now), key=lambda timer: timer[0])
@@ -99,7 +99,7 @@ class Workbench:
 
     def log_in(self) -> None:
         """As after a start with a remembered account."""
-        self.engine.call(api.GetOffer())
+        self.engine.call(api.GetOfferCommand())
         self.chat.refresh()
         self.run()
 

@@ -5,15 +5,15 @@ from typing import Any
 import msgspec
 
 from lanchat.app.api import Line
-from lanchat.ui.kit.canvas.drawing import Font, Kit
+from lanchat.ui.kit.canvas.drawing import Font, LayoutContext
 from lanchat.ui.kit.theme import LIGHT
 
 EPOCH = 1_700_000_000.0
 
 
-def kit() -> Kit:
+def kit() -> LayoutContext:
     """Every character ten pixels wide, every line twenty high."""
-    return Kit(LIGHT, lambda font, text: 10 * len(text), dict.fromkeys(Font, 20), round)
+    return LayoutContext(LIGHT, lambda font, text: 10 * len(text), dict.fromkeys(Font, 20), round)
 
 
 def line(seq: int | None, author: int = 2, text: str = "hello", **changes: Any) -> Line:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lanchat import i18n
 from lanchat_server import config, logs
-from lanchat_server.service.server import Ready, serve
+from lanchat_server.service.server import ServerReady, serve
 from lanchat_server.window import main as window
 from lanchat_server.window.view import ServerView
 
@@ -67,7 +67,9 @@ def report_changes() -> None:
     ServerView.show = show_and_tell  # type: ignore[method-assign]
 
 
-async def chatty(settings: config.ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+async def chatty(
+    settings: config.ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event
+) -> None:
     log = logging.getLogger("lanchat_server.chatty")
     for number in range(2000):
         log.log(logging.WARNING if number % 100 == 99 else logging.INFO, "line %d", number)

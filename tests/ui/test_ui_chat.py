@@ -10,11 +10,11 @@ from lanchat.app.api import StateChanged, Trust
 from lanchat.protocol.codes import Code, Registration, RoomKind, Setup
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from lanchat.ui.kit.fields.forms import NewAccount
-from lanchat.ui.lists.roster import RoomKey, joinable_rows, people_rows, room_rows
-from lanchat.ui.model.chat_model import Jump
-from lanchat.ui.model.entries import Fresh, Waiting
-from lanchat.ui.model.entry_model import Page, Wishes
-from lanchat.ui.model.parts import Part
+from lanchat.ui.lists.roster import RoomRowKey, joinable_rows, people_rows, room_rows
+from lanchat.ui.model.chat_model import ScrollTarget
+from lanchat.ui.model.entries import UnreadMarkEntry, UnsentEntry
+from lanchat.ui.model.entry_model import LaunchOptions, WindowPage
+from lanchat.ui.model.parts import WindowPart
 from tests.support.ui_desk import Workbench
 
 
@@ -101,8 +101,8 @@ def test_a_last_room_that_is_gone_does_no_harm() -> None:
 def test_a_room_with_unread_messages_opens_at_them(bench: Workbench) -> None:
     bench.chat.open_room(3)
     bench.run()
-    assert bench.model.jump == Jump("fresh")
-    assert any(isinstance(entry, Fresh) for entry in bench.model.entries())
+    assert bench.model.jump == ScrollTarget("fresh")
+    assert any(isinstance(entry, UnreadMarkEntry) for entry in bench.model.entries())
 
 
 def test_answers_for_a_room_that_was_left_are_dropped(bench: Workbench) -> None:
@@ -131,9 +131,9 @@ def test_scrolling_up_loads_page_after_page_to_the_beginning(bench: Workbench) -
         seen |= {line.seq for line in timeline(bench).stored}
     assert timeline(bench).at_top
     assert seen == set(range(1, 301))
-    asked = len(bench.engine.called(api.LoadLines))
+    asked = len(bench.engine.called(api.LoadLinesCommand))
     bench.chat.load_older()
-    assert len(bench.engine.called(api.LoadLines)) == asked  # at the top nothing is asked
+    assert len(bench.engine.called(api.LoadLinesCommand)) == asked  # at the top nothing is asked
 
 
 def test_one_page_at_a_time(bench: Workbench) -> None:
@@ -151,7 +151,7 @@ def test_jumping_to_a_found_message_and_back_to_the_end() -> None:
     found = timeline(bench).find(500)
     assert found
     assert bench.model.flash == found.id
-    assert bench.model.jump == Jump(found.id)
+    assert bench.model.jump == ScrollTarget(found.id)
     assert not timeline(bench).at_bottom
     bench.wait(3)
     assert bench.model.flash == ""
@@ -192,7 +192,7 @@ def test_what_cannot_be_sent_stays(bench: Workbench, text: str) -> None:
     bench.model.draft.text = text
     assert not bench.chat.submit(text)
     assert bench.model.draft.text == text
-    assert bench.engine.called(api.Send) == []
+    assert bench.engine.called(api.SendCommand) == []
 
 
 def test_the_longest_text_can_be_sent(bench: Workbench) -> None:
@@ -206,8 +206,8 @@ def test_a_text_that_could_not_be_kept_comes_back(bench: Workbench) -> None:
     bench.model.draft.text = "typed meanwhile"
     ((_command, future),) = bench.engine.held
     bench.engine.held = None
-    future.set_exception(api.CommandError(api.Trouble.LOCAL, "The disk is full"))
-    assert Part.DRAFT | Part.NOTICE in bench.run()
+    future.set_exception(api.CommandError(api.ErrorKind.LOCAL, "The disk is full"))
+    assert WindowPart.DRAFT | WindowPart.NOTICE in bench.run()
     assert bench.model.draft.text == "precious\ntyped meanwhile"
     assert bench.model.notices == ["The disk is full"]
 
@@ -238,7 +238,7 @@ def test_drafts_belong_to_rooms(bench: Workbench) -> None:
     bench.chat.open_room(2)
     bench.run()
     assert bench.model.draft.text == ""
-    (row,) = [row for row in room_rows(bench.model, "") if row.key == RoomKey(1)]
+    (row,) = [row for row in room_rows(bench.model, "") if row.key == RoomRowKey(1)]
     assert row.subtitle == "Draft: half a thought"
     bench.chat.open_room(1)
     assert bench.model.draft.text == "half a thought"
@@ -251,9 +251,9 @@ def test_a_heading_stands_above_what_is_not_stored_for_long(bench: Workbench) ->
     bench.run()
     line = timeline(bench).unstored[0]
     timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
-    assert not any(isinstance(entry, Waiting) for entry in bench.model.entries())
-    assert Part.LINES in bench.wait(3)
-    assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
+    assert not any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
+    assert WindowPart.LINES in bench.wait(3)
+    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
 
 
 def test_a_heading_also_comes_for_what_was_written_a_moment_later(bench: Workbench) -> None:
@@ -265,9 +265,9 @@ def test_a_heading_also_comes_for_what_was_written_a_moment_later(bench: Workben
     line = timeline(bench).unstored[0]
     timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
     bench.wait(1)
-    assert not any(isinstance(entry, Waiting) for entry in bench.model.entries())
-    assert Part.LINES in bench.wait(3)
-    assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
+    assert not any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
+    assert WindowPart.LINES in bench.wait(3)
+    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
 
 
 def test_a_heading_stands_at_once_when_the_server_is_away(bench: Workbench) -> None:
@@ -275,7 +275,7 @@ def test_a_heading_stands_at_once_when_the_server_is_away(bench: Workbench) -> N
     bench.run()
     bench.chat.submit("!state away")
     bench.run()
-    assert any(isinstance(entry, Waiting) for entry in bench.model.entries())
+    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
 
 
 def test_a_refused_message_stays_with_its_reason(bench: Workbench) -> None:
@@ -302,15 +302,15 @@ def test_text_of_the_message_that_is_answered_goes_when_it_is_deleted(bench: Wor
     line = timeline(bench).stored[-1]
     bench.chat.reply_to(line)
     bench.run()
-    bench.chat.ask(api.Edit(1, 300, "said better"))
-    assert Part.DRAFT in bench.run()
+    bench.chat.ask(api.EditCommand(1, 300, "said better"))
+    assert WindowPart.DRAFT in bench.run()
     reply = bench.model.draft.reply
     assert reply
     assert reply.text == "said better"
     bench.chat.open_room(2)
     bench.run()
-    bench.chat.ask(api.Delete(1, 300))
-    assert Part.DRAFT not in bench.run()
+    bench.chat.ask(api.DeleteCommand(1, 300))
+    assert WindowPart.DRAFT not in bench.run()
     reply = bench.model.drafts[1].reply
     assert reply
     assert (reply.text, reply.deleted) == ("", True)
@@ -338,7 +338,7 @@ def test_an_edit_that_changes_nothing_is_not_sent(bench: Workbench) -> None:
     bench.run()
     bench.chat.edit_last()
     bench.chat.submit("as it is")
-    assert bench.engine.called(api.Edit) == []
+    assert bench.engine.called(api.EditCommand) == []
 
 
 def test_replying_while_editing_ends_the_edit(bench: Workbench) -> None:
@@ -391,18 +391,18 @@ def test_what_others_say_is_counted_while_it_is_not_seen(bench: Workbench) -> No
     before = bench.model.unread
     bench.chat.seen(1, 301)
     bench.run()
-    assert bench.engine.called(api.MarkRead)[-1] == api.MarkRead(1, 301)
+    assert bench.engine.called(api.MarkReadCommand)[-1] == api.MarkReadCommand(1, 301)
     assert bench.model.unread == before - 1
-    asked = len(bench.engine.called(api.MarkRead))
+    asked = len(bench.engine.called(api.MarkReadCommand))
     bench.chat.seen(1, 301)
     bench.chat.seen(1, 299)
-    assert len(bench.engine.called(api.MarkRead)) == asked
+    assert len(bench.engine.called(api.MarkReadCommand)) == asked
 
 
 def test_what_is_seen_of_the_room_before_is_not_read_in_the_next(bench: Workbench) -> None:
     bench.chat.open_room(2)
     bench.chat.seen(1, 300)
-    assert bench.engine.called(api.MarkRead) == []
+    assert bench.engine.called(api.MarkReadCommand) == []
 
 
 def test_a_line_marks_what_came_while_nobody_looked(bench: Workbench) -> None:
@@ -410,7 +410,7 @@ def test_a_line_marks_what_came_while_nobody_looked(bench: Workbench) -> None:
     bench.engine.say(1, "bob", "ping")
     bench.run()
     assert bench.model.fresh_after == 300
-    assert any(isinstance(entry, Fresh) for entry in bench.model.entries())
+    assert any(isinstance(entry, UnreadMarkEntry) for entry in bench.model.entries())
 
 
 def test_receipts_turn_into_ticks(bench: Workbench) -> None:
@@ -446,7 +446,7 @@ def test_a_room_whose_history_arrives_later_is_filled() -> None:
 
 
 def test_rooms_are_made_joined_and_left(bench: Workbench) -> None:
-    bench.chat.ask(api.CreateRoom("secret", True), bench.chat.enter)
+    bench.chat.ask(api.CreateRoomCommand("secret", True), bench.chat.enter)
     bench.run()
     assert bench.model.room
     assert (bench.model.room.name, bench.model.room.kind) == ("secret", RoomKind.PRIVATE)
@@ -471,7 +471,7 @@ def test_a_direct_conversation_is_made_once(bench: Workbench) -> None:
 
 def test_errors_are_told(bench: Workbench) -> None:
     bench.chat.open_direct("nobody")
-    assert Part.NOTICE in bench.run()
+    assert WindowPart.NOTICE in bench.run()
     assert bench.model.notices == ["There is nobody called nobody"]
 
 
@@ -499,7 +499,7 @@ def test_people_by_presence(bench: Workbench) -> None:
 
 def entering(**scenario: object) -> Workbench:
     bench = Workbench(remembered=False, **scenario)
-    bench.flow.begin(Wishes(), False)
+    bench.flow.begin(LaunchOptions(), False)
     bench.run()
     return bench
 
@@ -509,18 +509,20 @@ def test_servers_are_listed_and_one_is_chosen_and_accepted() -> None:
     assert [server.name for server in bench.entry.listed()] == ["Office", "Мастерская"]
     bench.flow.choose(bench.entry.listed()[0])
     bench.run()
-    assert bench.entry.page is Page.IDENTITY
-    assert not any(bench.engine.called(kind) for kind in (api.Login, api.Register, api.AcceptIdentity))
+    assert bench.entry.page is WindowPage.IDENTITY
+    assert not any(
+        bench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
+    )
     bench.flow.accept()
     bench.run()
-    assert bench.entry.page is Page.LOGIN
+    assert bench.entry.page is WindowPage.LOGIN
     bench.flow.log_in("ivan", "wrong", True)
     assert bench.entry.busy
     bench.run()
-    assert (bench.entry.page, bench.entry.error) == (Page.LOGIN, "User name or password is wrong")
+    assert (bench.entry.page, bench.entry.error) == (WindowPage.LOGIN, "User name or password is wrong")
     bench.flow.log_in("ivan", "secret password", True)
     bench.run()
-    assert bench.entry.page is Page.CHAT
+    assert bench.entry.page is WindowPage.CHAT
     assert bench.model.room
 
 
@@ -536,13 +538,15 @@ def test_a_changed_key_is_the_end_of_the_way() -> None:
     bench = entering(trust=Trust.CHANGED)
     bench.flow.choose(bench.entry.listed()[0])
     bench.run()
-    assert bench.entry.page is Page.CHANGED
+    assert bench.entry.page is WindowPage.CHANGED
     bench.flow.accept()
     bench.run()
-    assert bench.entry.page is Page.CHANGED
-    assert not any(bench.engine.called(kind) for kind in (api.Login, api.Register, api.AcceptIdentity))
+    assert bench.entry.page is WindowPage.CHANGED
+    assert not any(
+        bench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
+    )
     bench.flow.decline()
-    assert bench.entry.page is Page.SERVERS
+    assert bench.entry.page is WindowPage.SERVERS
 
 
 @pytest.mark.parametrize(
@@ -557,21 +561,21 @@ def test_addresses_that_lead_nowhere_are_explained(typed: str, problem: str) -> 
     bench = entering()
     bench.flow.connect(typed)
     bench.run()
-    assert bench.entry.page is Page.SERVERS
+    assert bench.entry.page is WindowPage.SERVERS
     assert problem in bench.entry.error
 
 
 def test_the_command_line_names_the_server() -> None:
     bench = Workbench(remembered=False)
-    bench.flow.begin(Wishes(address="192.168.1.10:4000", fingerprint="aa" * 32, accept_new=True), False)
-    assert bench.engine.called(api.Connect) == [api.Connect("192.168.1.10:4000", "", "aa" * 32, True)]
+    bench.flow.begin(LaunchOptions(address="192.168.1.10:4000", fingerprint="aa" * 32, accept_new=True), False)
+    assert bench.engine.called(api.ConnectCommand) == [api.ConnectCommand("192.168.1.10:4000", "", "aa" * 32, True)]
 
 
 def test_an_invite_link_is_handed_on() -> None:
     bench = entering()
     link = "lanchat://10.1.2.3:4000/#" + "3fa2" * 16
     bench.flow.connect(f"  {link} ")
-    assert bench.engine.called(api.Connect)[-1] == api.Connect("", link, "", False)
+    assert bench.engine.called(api.ConnectCommand)[-1] == api.ConnectCommand("", link, "", False)
 
 
 @pytest.mark.parametrize(
@@ -594,11 +598,11 @@ def test_registration_says_what_is_wrong(account: NewAccount, problem: str) -> N
     bench.run()
     bench.flow.accept()
     bench.run()
-    bench.flow.turn_to(Page.REGISTER)
+    bench.flow.turn_to(WindowPage.REGISTER)
     bench.flow.register(account)
     bench.run()
     assert problem in bench.entry.error
-    assert bench.entry.page is Page.REGISTER
+    assert bench.entry.page is WindowPage.REGISTER
 
 
 @pytest.mark.parametrize(("setup", "problem"), [(Setup.CODE, "set-up code"), (Setup.HERE, "")])
@@ -608,7 +612,7 @@ def test_first_account_of_a_server_is_offered_at_once(setup: Setup, problem: str
     bench.run()
     bench.flow.accept()
     bench.run()
-    assert bench.entry.page is Page.REGISTER
+    assert bench.entry.page is WindowPage.REGISTER
     assert bench.flow.is_first
     assert not bench.flow.needs_invite
     assert bench.flow.needs_setup_code is bool(problem)
@@ -619,8 +623,8 @@ def test_first_account_of_a_server_is_offered_at_once(setup: Setup, problem: str
     if problem:
         bench.flow.register(msgspec.structs.replace(account, setup_code=" abcd "))
         bench.run()
-        assert bench.engine.called(api.Register)[-1].setup_code == "abcd"
-    assert bench.entry.page is Page.CHAT
+        assert bench.engine.called(api.RegisterCommand)[-1].setup_code == "abcd"
+    assert bench.entry.page is WindowPage.CHAT
 
 
 def test_closed_server_without_account_lets_the_first_one_register() -> None:
@@ -636,7 +640,7 @@ def test_registration_leads_into_the_conversation() -> None:
     bench = entering()
     bench.flow.register(NewAccount("new.one", "12345678", "12345678", "New One", "new@example.org"))
     bench.run()
-    assert bench.entry.page is Page.CHAT
+    assert bench.entry.page is WindowPage.CHAT
     assert bench.model.account
     assert bench.model.account.name == "new.one"
 
@@ -645,47 +649,47 @@ def test_a_forgotten_password() -> None:
     bench = entering()
     bench.flow.recover("ivan")
     bench.run()
-    assert bench.entry.page is Page.RECOVER_CODE
+    assert bench.entry.page is WindowPage.RECOVER_CODE
     bench.flow.recover_with("000000", "new password", "new password")
     bench.run()
     assert "wrong" in bench.entry.error
     bench.flow.recover_with("123456", "new password", "new password")
     bench.run()
-    assert bench.entry.page is Page.LOGIN
+    assert bench.entry.page is WindowPage.LOGIN
     assert bench.entry.done
 
 
 def test_a_remembered_profile_goes_straight_into_the_conversation() -> None:
     bench = Workbench()
-    bench.flow.begin(Wishes(), True)
-    assert bench.entry.page is Page.CHAT
+    bench.flow.begin(LaunchOptions(), True)
+    assert bench.entry.page is WindowPage.CHAT
     bench.run()
-    assert bench.model.link.state is api.State.LIVE
+    assert bench.model.link.state is api.ConnectionState.LIVE
     assert bench.model.room
 
 
 def test_a_remembered_profile_waits_for_a_server_that_is_away() -> None:
     bench = Workbench(away_at_start=True)
-    bench.flow.begin(Wishes(), True)
+    bench.flow.begin(LaunchOptions(), True)
     bench.run()
-    assert bench.entry.page is Page.CHAT
-    assert bench.model.link.state is api.State.AWAY
+    assert bench.entry.page is WindowPage.CHAT
+    assert bench.model.link.state is api.ConnectionState.AWAY
     bench.engine.scenario.away_at_start = False
     bench.wait(4)
-    assert bench.model.link.state is api.State.LIVE
+    assert bench.model.link.state is api.ConnectionState.LIVE
 
 
 def test_a_revoked_computer_is_asked_for_the_password() -> None:
     bench = Workbench()
-    bench.flow.begin(Wishes(), True)
+    bench.flow.begin(LaunchOptions(), True)
     bench.run()
     bench.flow.lost("This computer's access was revoked.")
-    assert (bench.entry.page, bench.entry.error) == (Page.LOGIN, "This computer's access was revoked.")
+    assert (bench.entry.page, bench.entry.error) == (WindowPage.LOGIN, "This computer's access was revoked.")
 
 
 def test_states_that_come_and_go_are_drawn(bench: Workbench) -> None:
-    for state in api.State:
-        assert Part.LINK in bench.model.apply(StateChanged(state))
+    for state in api.ConnectionState:
+        assert WindowPart.LINK in bench.model.apply(StateChanged(state))
 
 
 def test_history_that_completes_does_not_move_what_is_being_read(bench: Workbench) -> None:

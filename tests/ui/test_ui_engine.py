@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Trouble
-from lanchat.ui.model.engine import Answer, Desk, Item, LateEngine
+from lanchat.app.api import CommandError, ErrorKind
+from lanchat.ui.model.engine import CommandDispatcher, CommandResult, Item, LateEngine
 from tests.support.waiting import wait_until
 
 Future = concurrent.futures.Future
@@ -43,20 +43,20 @@ def test_early_commands_run_in_order_once_the_engine_is_there() -> None:
 
     late = LateEngine(make)
     late.start()
-    commands = [api.ListRooms(), api.ListPeople(), api.ListDevices()]
+    commands = [api.ListRoomsCommand(), api.ListPeopleCommand(), api.ListDevicesCommand()]
     futures = [late.call(command) for command in commands]
     assert recorder.calls == []
     gate.set()
     wait_until(lambda: len(recorder.calls) == 3, 5, "the commands are handed on")
     assert [command for command, _future in recorder.calls] == commands
     recorder.calls[0][1].set_result("rooms")
-    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
     recorder.calls[2][1].cancel()
     assert futures[0].result(1) == "rooms"
     with pytest.raises(CommandError, match="away"):
         futures[1].result(1)
     assert futures[2].cancelled()
-    assert late.call(api.ListRooms()) is recorder.calls[3][1]
+    assert late.call(api.ListRoomsCommand()) is recorder.calls[3][1]
     late.stop(1)
     assert recorder.stopped
 
@@ -66,12 +66,12 @@ def test_an_engine_that_cannot_be_made_says_why(caplog: pytest.LogCaptureFixture
         raise OSError("no network stack")
 
     late = LateEngine(make)
-    early = late.call(api.ListRooms())
+    early = late.call(api.ListRoomsCommand())
     late.start()
     with pytest.raises(CommandError, match="no network stack"):
         early.result(5)
     with pytest.raises(CommandError, match="no network stack"):
-        late.call(api.ListRooms()).result(5)
+        late.call(api.ListRoomsCommand()).result(5)
     late.stop(1)
     assert "no network stack" in caplog.text
 
@@ -84,11 +84,11 @@ def test_a_command_during_the_hand_over_does_not_overtake_early_ones() -> None:
     class Slow(Recorder):
         def call(self, command: api.Command) -> "Future[Any]":
             if not self.calls:
-                others.append(threading.Thread(target=lambda: late.call(api.ListDevices()), daemon=True))
+                others.append(threading.Thread(target=lambda: late.call(api.ListDevicesCommand()), daemon=True))
                 others[0].start()
                 # It reaches the lock, or, without one, the engine.
                 others[0].join(0.3)
-                late.call(api.GetProfile())
+                late.call(api.GetProfileCommand())
             future = super().call(command)
             future.set_result(None)
             entered.set()
@@ -96,15 +96,17 @@ def test_a_command_during_the_hand_over_does_not_overtake_early_ones() -> None:
 
     recorder = Slow()
     late = LateEngine(lambda: recorder)
-    early = [late.call(api.ListRooms()), late.call(api.ListPeople())]
+    early = [late.call(api.ListRoomsCommand()), late.call(api.ListPeopleCommand())]
     late.start()
     for future in early:
         future.result(5)
     others[0].join(5)
     wait_until(lambda: len(recorder.calls) == 4, 5, "all are handed on")
     kinds = [type(command) for command, _future in recorder.calls]
-    assert kinds.index(api.ListRooms) == 0
-    assert kinds.index(api.ListPeople) < min(kinds.index(api.GetProfile), kinds.index(api.ListDevices))
+    assert kinds.index(api.ListRoomsCommand) == 0
+    assert kinds.index(api.ListPeopleCommand) < min(
+        kinds.index(api.GetProfileCommand), kinds.index(api.ListDevicesCommand)
+    )
 
 
 def test_an_early_command_that_the_engine_refuses_fails() -> None:
@@ -113,7 +115,7 @@ def test_an_early_command_that_the_engine_refuses_fails() -> None:
             raise RuntimeError("closed")
 
     late = LateEngine(Refusing)
-    early = late.call(api.ListRooms())
+    early = late.call(api.ListRoomsCommand())
     late.start()
     with pytest.raises(RuntimeError, match="closed"):
         early.result(5)
@@ -128,12 +130,12 @@ def test_commands_that_wait_for_a_network_fail_when_the_program_ends_first() -> 
 
     late = LateEngine(make)
     late.start()
-    early = late.call(api.ListRooms())
+    early = late.call(api.ListRoomsCommand())
     late.stop(0.0)
     with pytest.raises(CommandError):
         early.result(0)
     with pytest.raises(CommandError):
-        late.call(api.ListRooms()).result(0)
+        late.call(api.ListRoomsCommand()).result(0)
     gate.set()
     wait_until(lambda: recorder.stopped, 5, "the network that came too late is ended")
     assert recorder.calls == []
@@ -144,33 +146,33 @@ def test_stopping_before_starting_does_nothing() -> None:
 
 
 @pytest.fixture
-def desk() -> tuple[Desk, Recorder, Callable[[], None]]:
+def desk() -> tuple[CommandDispatcher, Recorder, Callable[[], None]]:
     recorder = Recorder()
     items: list[Item] = []
 
     def deliver() -> None:
         while items:
             item = items.pop(0)
-            assert isinstance(item, Answer)
+            assert isinstance(item, CommandResult)
             item.deliver()
 
-    return Desk(recorder, items.append), recorder, deliver
+    return CommandDispatcher(recorder, items.append), recorder, deliver
 
 
-def test_results_and_errors_are_delivered_later(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:
+def test_results_and_errors_are_delivered_later(desk: tuple[CommandDispatcher, Recorder, Callable[[], None]]) -> None:
     table, recorder, deliver = desk
     got: list[object] = []
-    table.ask(api.ListRooms(), got.append, lambda error: got.append(error.text))
-    table.ask(api.ListPeople(), got.append, lambda error: got.append(error.text))
+    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append(error.text))
+    table.ask(api.ListPeopleCommand(), got.append, lambda error: got.append(error.text))
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
     assert got == []
     deliver()
     assert got == [["room"], "away"]
 
 
 def test_a_command_that_cannot_be_given_has_failed(
-    desk: tuple[Desk, Recorder, Callable[[], None]],
+    desk: tuple[CommandDispatcher, Recorder, Callable[[], None]],
 ) -> None:
     table, recorder, deliver = desk
     got: list[object] = []
@@ -179,18 +181,18 @@ def test_a_command_that_cannot_be_given_has_failed(
         raise ValueError("closed")
 
     recorder.call = closed  # type: ignore[method-assign]
-    table.ask(api.ListRooms(), got.append, lambda error: got.append((error.trouble, error.text)))
+    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append((error.trouble, error.text)))
     deliver()
-    assert got == [(Trouble.LOCAL, "Something went wrong inside the program.")]
+    assert got == [(ErrorKind.LOCAL, "Something went wrong inside the program.")]
 
 
-def test_nobody_hears_after_closing(desk: tuple[Desk, Recorder, Callable[[], None]]) -> None:
+def test_nobody_hears_after_closing(desk: tuple[CommandDispatcher, Recorder, Callable[[], None]]) -> None:
     table, recorder, deliver = desk
     got: list[object] = []
     for _ in range(2):
-        table.ask(api.ListRooms(), got.append, got.append)
+        table.ask(api.ListRoomsCommand(), got.append, got.append)
     table.close()
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(Trouble.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
     deliver()
     assert got == []

@@ -11,7 +11,16 @@ from lanchat.ui.conversation.scene import Position, Scene
 from lanchat.ui.conversation.selection import Selection
 from lanchat.ui.kit.canvas.drawing import Block
 from lanchat.ui.model import words
-from lanchat.ui.model.entries import Beginning, Day, Entry, Fresh, Message, View, Waiting, arrange
+from lanchat.ui.model.entries import (
+    BeginningEntry,
+    DayEntry,
+    Entry,
+    EntryContext,
+    MessageEntry,
+    UnreadMarkEntry,
+    UnsentEntry,
+    arrange,
+)
 from tests.support.ui_kit import EPOCH, kit, line
 
 TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()
@@ -19,18 +28,18 @@ TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()
 
 def test_marks() -> None:
     stored = [line(1), line(2, author=1), line(3), line(2000)]
-    entries = arrange(stored, [line(None, author=1)], View(at_top=True, fresh_after=2, waiting=True))
+    entries = arrange(stored, [line(None, author=1)], EntryContext(at_top=True, fresh_after=2, waiting=True))
     assert [type(entry) for entry in entries] == [
-        Beginning,
-        Day,
-        Message,
-        Message,
-        Fresh,
-        Message,
-        Day,
-        Message,
-        Waiting,
-        Message,
+        BeginningEntry,
+        DayEntry,
+        MessageEntry,
+        MessageEntry,
+        UnreadMarkEntry,
+        MessageEntry,
+        DayEntry,
+        MessageEntry,
+        UnsentEntry,
+        MessageEntry,
     ]
     assert len({entry.key for entry in entries}) == len(entries)
 
@@ -39,8 +48,8 @@ def test_days_follow_the_server_and_come_again_when_its_clock_was_set_back() -> 
     year = 365 * 86400.0
     ahead = EPOCH + 10 * year
     stored = [line(1), line(2, stored_at=ahead), line(3), line(4, stored_at=ahead), line(5)]
-    entries = arrange(stored, [], View())
-    days = [entry.day for entry in entries if isinstance(entry, Day)]
+    entries = arrange(stored, [], EntryContext())
+    days = [entry.day for entry in entries if isinstance(entry, DayEntry)]
     future = datetime.datetime.fromtimestamp(ahead).astimezone().date()
     assert days == [TODAY, future, TODAY, future, TODAY]
     assert len({entry.key for entry in entries}) == len(entries)
@@ -49,34 +58,37 @@ def test_days_follow_the_server_and_come_again_when_its_clock_was_set_back() -> 
 @pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300, -1e300])
 def test_an_authors_clock_decides_nothing(sent_at: float) -> None:
     stored = [line(1, sent_at=sent_at), line(2)]
-    assert arrange(stored, [], View()) == [
-        Day(TODAY),
-        Message(stored[0], True, False),
-        Message(stored[1], False, True),
+    assert arrange(stored, [], EntryContext()) == [
+        DayEntry(TODAY),
+        MessageEntry(stored[0], True, False),
+        MessageEntry(stored[1], False, True),
     ]
 
 
 def test_a_time_that_no_calendar_holds_is_shown_all_the_same() -> None:
     for seconds in (1e300, -1e300, 2.0**63):
-        assert [type(entry) for entry in arrange([line(1, stored_at=seconds)], [], View())] == [Day, Message]
+        assert [type(entry) for entry in arrange([line(1, stored_at=seconds)], [], EntryContext())] == [
+            DayEntry,
+            MessageEntry,
+        ]
         assert words.clock(seconds)
         assert words.moment(seconds)
         assert words.full_moment(seconds)
 
 
 def test_ones_own_messages_are_not_new() -> None:
-    assert Fresh not in map(type, arrange([line(1), line(2, author=1)], [], View(fresh_after=1)))
+    assert UnreadMarkEntry not in map(type, arrange([line(1), line(2, author=1)], [], EntryContext(fresh_after=1)))
 
 
 def test_groups() -> None:
     stored = [line(1), line(2), line(3, author=1), line(4, author=1), line(60, author=1)]
-    flags = [(e.first, e.last) for e in arrange(stored, [], View()) if isinstance(e, Message)]
+    flags = [(e.first, e.last) for e in arrange(stored, [], EntryContext()) if isinstance(e, MessageEntry)]
     assert flags == [(True, False), (False, True), (True, False), (False, True), (True, True)]
 
 
 def test_a_mark_ends_a_group() -> None:
-    entries = arrange([line(1), line(2)], [], View(fresh_after=1))
-    assert [(e.first, e.last) for e in entries if isinstance(e, Message)] == [(True, True), (True, True)]
+    entries = arrange([line(1), line(2)], [], EntryContext(fresh_after=1))
+    assert [(e.first, e.last) for e in entries if isinstance(e, MessageEntry)] == [(True, True), (True, True)]
 
 
 # Scene
@@ -87,7 +99,7 @@ def scene() -> Scene:
 
 
 def entries_of(lines: list[Line]) -> list[Entry]:
-    return arrange(lines, [], View())
+    return arrange(lines, [], EntryContext())
 
 
 def test_blocks_are_stacked_without_gap_or_overlap() -> None:
@@ -153,15 +165,15 @@ def test_within_gives_what_is_visible() -> None:
 def test_bubbles_stay_inside_the_conversation(width: int) -> None:
     long = line(1, text="word " * 200 + "x" * 300, reply_to=1, reply_text="quoted " * 30, reply_author="Somebody " * 9)
     for one in (long, line(2, author=1, text="y" * 500)):
-        block = entry_block(Message(one, True, True), width, kit(), 1, True, lambda: TODAY)
+        block = entry_block(MessageEntry(one, True, True), width, kit(), 1, True, lambda: TODAY)
         x, _y, wide, _height = block.body
         assert x >= 0
         assert x + wide <= width
 
 
 def test_own_messages_stand_at_the_right() -> None:
-    own = entry_block(Message(line(1, author=1), True, True), 800, kit(), 1, True, lambda: TODAY)
-    other = entry_block(Message(line(1), True, True), 800, kit(), 1, True, lambda: TODAY)
+    own = entry_block(MessageEntry(line(1, author=1), True, True), 800, kit(), 1, True, lambda: TODAY)
+    other = entry_block(MessageEntry(line(1), True, True), 800, kit(), 1, True, lambda: TODAY)
     assert own.body[0] > other.body[0] + 200
 
 
@@ -172,7 +184,7 @@ def test_selecting_inside_one_message_and_over_several() -> None:
     view = scene()
     view.show(entries_of([line(1, text="hello world"), line(2, author=3, text="second 👍 line")]))
     selection = Selection(view)
-    index = [n for n, placed in enumerate(view.placed) if isinstance(placed.entry, Message)]
+    index = [n for n, placed in enumerate(view.placed) if isinstance(placed.entry, MessageEntry)]
     selection.begin(Position(index[0], 6))
     selection.move(Position(index[0], 11))
     assert selection.copied() == "world"

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.fields.entry_text import Shown
+from lanchat.ui.kit.fields.entry_text import DisplayedText
 
 TEXTS = st.text(st.sampled_from("ab 𠮷🎉❤\ufe0f👨\u200d👩🏽5\u20e3я\u200c"), max_size=12)
 
 
 def test_pictures_are_written_out() -> None:
-    shown = Shown("Party 🎉 𠮷")
+    shown = DisplayedText("Party 🎉 𠮷")
     assert shown.shown == "Party [party popper] [cjk unified ideograph-20bb7]"
     assert (shown.down(9), shown.up(9)) == (6, 7)
     assert (shown.down(6), shown.up(6)) == (6, 6)
@@ -19,17 +19,17 @@ def test_pictures_are_written_out() -> None:
 
 
 def test_a_secret_shows_one_sign_for_a_picture() -> None:
-    assert Shown("pass🎉word", secret=True).shown == "pass\u25a1word"
+    assert DisplayedText("pass🎉word", secret=True).shown == "pass\u25a1word"
 
 
 def test_letters_that_a_font_has_are_shown() -> None:
     glyphs.protect(True, lambda char: True)
     try:
-        shown = Shown("𠮷野 🎉")
+        shown = DisplayedText("𠮷野 🎉")
         assert shown.shown == "𠮷野 [party popper]"
         assert [shown.index(offset) for offset in range(4)] == [0, 2, 3, 4]
         assert (shown.down(1), shown.up(1)) == (0, 1)
-        assert Shown("𠮷野", wide=1).index(1) == 1
+        assert DisplayedText("𠮷野", wide=1).index(1) == 1
     finally:
         glyphs.protect(True)
 
@@ -37,7 +37,7 @@ def test_letters_that_a_font_has_are_shown() -> None:
 @pytest.mark.parametrize("wide", [1, 2])
 @given(text=TEXTS, index=st.integers(0, 300))
 def test_indexes_and_offsets_lead_to_each_other(wide: int, text: str, index: int) -> None:
-    shown = Shown(text, wide)
+    shown = DisplayedText(text, wide)
     down, up = shown.down(index), shown.up(index)
     assert 0 <= down <= up <= len(text)
     assert shown.index(down) <= max(index, 0) or index > shown.width(shown.shown)

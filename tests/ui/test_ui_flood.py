@@ -3,23 +3,23 @@
 import pytest
 
 from lanchat.app import api
-from lanchat.app.api import State, StateChanged
-from lanchat.ui.model.engine import Answer, Item, Lost, can_be_read_again
-from lanchat.ui.wakeup import QUEUE_MAX, Queue
+from lanchat.app.api import ConnectionState, StateChanged
+from lanchat.ui.model.engine import CommandResult, EventsDropped, Item, can_be_read_again
+from lanchat.ui.wakeup import QUEUE_MAX, PostedQueue
 from tests.support.ui_desk import Workbench
 
-LOST = Lost()
+LOST = EventsDropped()
 
 
-def queue(bound: int = 10) -> Queue[Item]:
-    return Queue(can_be_read_again, LOST, bound)
+def queue(bound: int = 10) -> PostedQueue[Item]:
+    return PostedQueue(can_be_read_again, LOST, bound)
 
 
-def answer() -> Answer:
-    return Answer(lambda: None)
+def answer() -> CommandResult:
+    return CommandResult(lambda: None)
 
 
-def everything(items: Queue[Item]) -> list[Item]:
+def everything(items: PostedQueue[Item]) -> list[Item]:
     return items.take(len(items))
 
 
@@ -37,13 +37,13 @@ def test_answers_are_never_dropped_and_keep_their_order() -> None:
         items.put(api.ReceiptsChanged(number))
         answers.append(answer())
         items.put(answers[-1])
-    assert [item for item in everything(items) if isinstance(item, Answer)] == answers
+    assert [item for item in everything(items) if isinstance(item, CommandResult)] == answers
 
 
 @pytest.mark.parametrize(
     "kept",
     [
-        StateChanged(State.AWAY),
+        StateChanged(ConnectionState.AWAY),
         api.RoomRemoved(1),
         api.Notice("read this"),
         api.LineRefused("1.d.r.1", 1, 101, "no"),  # type: ignore[arg-type]
@@ -108,11 +108,11 @@ def test_what_is_shown_is_read_again_in_the_middle_of_a_conversation() -> None:
     first = timeline.first
     assert not timeline.at_bottom
     world_goes_on(bench)
-    asked = len(bench.engine.called(api.LoadLinesFrom))
+    asked = len(bench.engine.called(api.LoadLinesFromCommand))
     bench._items.append(LOST)
     bench.run()
     assert timeline.first == first
-    assert len(bench.engine.called(api.LoadLinesFrom)) == asked + 1
+    assert len(bench.engine.called(api.LoadLinesFromCommand)) == asked + 1
 
 
 def test_a_line_whose_tick_was_lost_is_not_shown_twice() -> None:

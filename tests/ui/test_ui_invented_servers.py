@@ -70,5 +70,5 @@ def test_choosing_a_known_server_means_its_key_wherever_it_is(monkeypatch: pytes
     monkeypatch.setattr(bench.flow._desk, "ask", lambda command, *_: asked.append(command))
     bench.flow.choose(known)
     (command,) = asked
-    assert isinstance(command, api.Connect)
+    assert isinstance(command, api.ConnectCommand)
     assert (command.fingerprint, command.address) == (known.fingerprint, "10.0.0.7:4242")

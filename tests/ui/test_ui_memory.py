@@ -5,23 +5,23 @@ from pathlib import Path
 import pytest
 
 from lanchat.store.identities import KnownServer
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.store.settings import Settings
-from lanchat.ui.settings.memory import Memory
+from lanchat.ui.settings.memory import WindowSettings
 
 LOG = bytes(range(16))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    profile = Profile.open(tmp_path / "profile")
+    profile = ProfileStore.open(tmp_path / "profile")
     profile.pin(KnownServer("ab" * 32, "Office", "192.168.1.10", 45454, LOG, b"k" * 32, 1))
     profile.set_last("ab" * 32)
     return tmp_path / "profile"
 
 
-def memory(folder: Path) -> Memory:
-    return Memory(Profile.open(folder))
+def memory(folder: Path) -> WindowSettings:
+    return WindowSettings(ProfileStore.open(folder))
 
 
 def test_an_empty_profile_remembers_nothing(tmp_path: Path) -> None:

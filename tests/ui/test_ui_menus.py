@@ -11,7 +11,7 @@ from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Role, Roo
 from lanchat.ui.kit.canvas.pictures import _PICTURES
 from lanchat.ui.kit.theme import ROLES
 from lanchat.ui.menus import menus
-from lanchat.ui.menus.menus import Entry, Item, Submenu
+from lanchat.ui.menus.menus import Entry, MenuItem, Submenu
 from tests.support.ui_kit import line
 
 GENERAL = RoomView(
@@ -20,7 +20,7 @@ GENERAL = RoomView(
 
 
 def labels(entries: list[Entry]) -> list[str]:
-    return [entry.label for entry in entries if isinstance(entry, Item | Submenu)]
+    return [entry.label for entry in entries if isinstance(entry, MenuItem | Submenu)]
 
 
 def message_menu(one: Line, may_delete: bool = False, selected: bool = False) -> list[Entry]:
@@ -56,7 +56,9 @@ def test_selected_text_can_be_copied() -> None:
 
 
 def test_nobody_leaves_general() -> None:
-    (leave,) = [e for e in menus.room_menu(GENERAL, lambda action: None) if isinstance(e, Item) and "Leave" in e.label]
+    (leave,) = [
+        e for e in menus.room_menu(GENERAL, lambda action: None) if isinstance(e, MenuItem) and "Leave" in e.label
+    ]
     assert not leave.enabled
 
 
@@ -74,7 +76,7 @@ def test_every_glyph_of_menus_and_pictures_exists() -> None:
         *menus.person_menu(person, True, lambda: None, lambda: None),
     ]
     reactions = [item for entry in entries if isinstance(entry, Submenu) for item in entry.items]
-    shown = [entry for entry in [*entries, *reactions] if isinstance(entry, Item | Submenu)]
+    shown = [entry for entry in [*entries, *reactions] if isinstance(entry, MenuItem | Submenu)]
     assert {entry.icon for entry in shown if entry.icon} <= set(known)
     assert {picture.glyph for picture in _PICTURES.values()} <= set(known)
     assert {picture.role for picture in _PICTURES.values()} <= ROLES

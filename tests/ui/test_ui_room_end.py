@@ -9,9 +9,9 @@ from lanchat.app import api
 from lanchat.app.api import Account
 from lanchat.i18n import set_language
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
-from lanchat.ui.lists.roster import RoomKey, joinable_rows, room_rows
+from lanchat.ui.lists.roster import RoomRowKey, joinable_rows, room_rows
 from lanchat.ui.menus import menus
-from lanchat.ui.menus.menus import Entry, Item
+from lanchat.ui.menus.menus import Entry, MenuItem
 from tests.support.procs import ServerProcess, run_client
 from tests.support.ui_desk import Workbench
 from tests.support.xvfb import screenshot
@@ -31,7 +31,7 @@ def english() -> None:
 
 def room_menu(room: api.RoomView, account: Account) -> list[str]:
     entries: list[Entry] = menus.room_menu(room, lambda action: None, governs=menus.may_govern(account, room))
-    return [entry.label for entry in entries if isinstance(entry, Item)]
+    return [entry.label for entry in entries if isinstance(entry, MenuItem)]
 
 
 def test_room_is_archived_and_deleted_by_who_made_it_and_by_moderators() -> None:
@@ -64,27 +64,27 @@ def bench_in(room: int) -> Workbench:
 def test_nothing_is_sent_into_an_archived_room_and_the_draft_stays() -> None:
     bench = bench_in(4)
     bench.model.draft.text = "half a thought"
-    bench.chat.ask(api.ArchiveRoom(4))
+    bench.chat.ask(api.ArchiveRoomCommand(4))
     bench.run()
     assert bench.model.archived
     assert not bench.model.can_send()
     assert not bench.chat.submit("half a thought")
     assert not bench.chat.edit_last()
     assert bench.model.draft.text == "half a thought"
-    bench.chat.ask(api.ArchiveRoom(4, archived=False))
+    bench.chat.ask(api.ArchiveRoomCommand(4, archived=False))
     bench.run()
     assert bench.model.can_send()
 
 
 def test_archived_rooms_stand_below_the_others() -> None:
     bench = bench_in(4)
-    bench.chat.ask(api.ArchiveRoom(4))
+    bench.chat.ask(api.ArchiveRoomCommand(4))
     bench.run()
     rows = room_rows(bench.model, "")
     heading = next(index for index, row in enumerate(rows) if row.title == "Archived")
-    assert [row.key for row in rows[heading + 1 :]] == [RoomKey(4)]
+    assert [row.key for row in rows[heading + 1 :]] == [RoomRowKey(4)]
     assert rows[heading + 1].dim
-    assert RoomKey(4) not in [row.key for row in joinable_rows(bench.model)]
+    assert RoomRowKey(4) not in [row.key for row in joinable_rows(bench.model)]
 
 
 def test_deleted_room_makes_way_for_another_and_takes_its_draft_along() -> None:

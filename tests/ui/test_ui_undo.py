@@ -1,26 +1,26 @@
 """Undo in the composer goes back step by step to what was there, and forward again."""
 
-from lanchat.ui.kit.fields.undo import History, Snapshot
+from lanchat.ui.kit.fields.undo import TextSnapshot, UndoHistory
 
 
-def typed(history: History, *texts: str) -> None:
+def typed(history: UndoHistory, *texts: str) -> None:
     for text in texts:
-        history.changed(Snapshot(text, len(text)))
+        history.changed(TextSnapshot(text, len(text)))
 
 
 def test_back_and_forward() -> None:
-    history = History()
+    history = UndoHistory()
     typed(history, "a pasted line", "a pasted line and another one")
-    assert history.undo() == Snapshot("a pasted line", 13)
-    assert history.undo() == Snapshot("", 0)
+    assert history.undo() == TextSnapshot("a pasted line", 13)
+    assert history.undo() == TextSnapshot("", 0)
     assert history.undo() is None
-    assert history.redo() == Snapshot("a pasted line", 13)
-    assert history.redo() == Snapshot("a pasted line and another one", 29)
+    assert history.redo() == TextSnapshot("a pasted line", 13)
+    assert history.redo() == TextSnapshot("a pasted line and another one", 29)
     assert history.redo() is None
 
 
 def test_letters_are_taken_back_together_but_not_too_many() -> None:
-    history = History()
+    history = UndoHistory()
     text = "abcdefghijklmnopqrstuvwxyz" * 2
     typed(history, *(text[:end] for end in range(1, len(text) + 1)))
     first = history.undo()
@@ -28,26 +28,26 @@ def test_letters_are_taken_back_together_but_not_too_many() -> None:
     assert 20 <= len(first.text) < len(text)
     while (step := history.undo()) is not None:
         last = step
-    assert last == Snapshot("", 0)
+    assert last == TextSnapshot("", 0)
 
 
 def test_a_change_after_undo_ends_the_future() -> None:
-    history = History()
+    history = UndoHistory()
     typed(history, "one line of text", "another line of text and more")
     history.undo()
     typed(history, "something else altogether")
     assert history.redo() is None
-    assert history.undo() == Snapshot("one line of text", 16)
+    assert history.undo() == TextSnapshot("one line of text", 16)
 
 
 def test_the_same_text_is_no_step() -> None:
-    history = History("start")
-    history.changed(Snapshot("start", 2))
+    history = UndoHistory("start")
+    history.changed(TextSnapshot("start", 2))
     assert history.undo() is None
 
 
 def test_it_does_not_grow_for_ever() -> None:
-    history = History()
+    history = UndoHistory()
     for number in range(1000):
         typed(history, f"{number} " * 40)
     steps = 0
@@ -57,7 +57,7 @@ def test_it_does_not_grow_for_ever() -> None:
 
 
 def test_long_texts_are_kept_for_fewer_steps() -> None:
-    history = History()
+    history = UndoHistory()
     for number in range(200):
         typed(history, f"{number}" + "x" * (8000 - 40 * (number % 2)))
     kept = 0

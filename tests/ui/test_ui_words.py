@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from lanchat import i18n
-from lanchat.app.api import Person, State, StateChanged
+from lanchat.app.api import ConnectionState, Person, StateChanged
 from lanchat.protocol.codes import Code, PresenceState, Role
 from lanchat.ui.kit.canvas.drawing import initials
 from lanchat.ui.kit.canvas.pictures import REACTIONS
@@ -25,13 +25,13 @@ def language(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
 
 
 def test_every_state_has_words_of_its_own(language: str) -> None:
-    texts = [words.state_line(StateChanged(state), "Office") for state in State]
-    assert len(set(texts)) == len(State)
+    texts = [words.state_line(StateChanged(state), "Office") for state in ConnectionState]
+    assert len(set(texts)) == len(ConnectionState)
     assert all(len(text) > 15 for text in texts)
 
 
 def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
-    text = words.state_line(StateChanged(State.AWAY, "No answer", peers=2, retry_in=4.4), "Office")
+    text = words.state_line(StateChanged(ConnectionState.AWAY, "No answer", peers=2, retry_in=4.4), "Office")
     assert text.startswith("Office cannot be reached.")
     assert "No answer." in text
     assert "2 colleagues" in text
@@ -39,7 +39,7 @@ def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
 
 
 def test_a_failed_try_is_not_told_as_progress() -> None:
-    assert "cannot be reached" in words.state_line(StateChanged(State.CONNECTING, "No answer"), "Office")
+    assert "cannot be reached" in words.state_line(StateChanged(ConnectionState.CONNECTING, "No answer"), "Office")
 
 
 def test_every_refusal_of_a_message_has_its_reason(language: str) -> None:

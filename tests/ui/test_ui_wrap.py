@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui.kit.canvas.wrap import Piece, Row, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
+from lanchat.ui.kit.canvas.wrap import RowPiece, WrappedRow, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
 
 
 def measure(text: str) -> int:
@@ -12,7 +12,7 @@ def measure(text: str) -> int:
     return 10 * len(text)
 
 
-def rows(text: str, width: int) -> list[Row]:
+def rows(text: str, width: int) -> list[WrappedRow]:
     return wrap(text, width, measure, lambda name: 20)
 
 
@@ -85,12 +85,12 @@ def test_rows_are_not_wider_than_asked(text: str, width: int) -> None:
 
 @pytest.mark.parametrize(("x", "offset"), [(-5, 3), (0, 3), (4, 3), (6, 4), (14, 4), (16, 5), (99, 8)])
 def test_the_nearest_gap(x: int, offset: int) -> None:
-    assert offset_at(Piece(0, 50, "hello", 3, 8), x, measure) == offset
+    assert offset_at(RowPiece(0, 50, "hello", 3, 8), x, measure) == offset
 
 
 @pytest.mark.parametrize(("x", "offset"), [(2, 3), (12, 4)])
 def test_a_picture_has_two_gaps(x: int, offset: int) -> None:
-    assert offset_at(Piece(0, 20, "👍", 3, 4, "thumbs up sign"), x, measure) == offset
+    assert offset_at(RowPiece(0, 20, "👍", 3, 4, "thumbs up sign"), x, measure) == offset
 
 
 def test_elide() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lanchat.protocol import wire
 from lanchat_server.admin.operations import OPERATIONS
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.writer import Writer
 from tests.explorer.cases import CASES, COMMANDS, NOT_HERE
@@ -114,7 +114,7 @@ def test_writer_resumes_requests_in_the_order_of_their_commits() -> None:
         resumed: list[int] = []
 
         async def request(number: int) -> None:
-            await writer.transact(lambda tx: Change(None, lambda: None))
+            await writer.transact(lambda tx: DirectoryChange(None, lambda: None))
             resumed.append(number)
 
         await asyncio.gather(*(request(number) for number in range(200)))

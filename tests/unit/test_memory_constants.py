@@ -22,7 +22,7 @@ from lanchat.core.people import authors
 from lanchat.core.people import directory as people
 from lanchat.core.people.authors import Authors
 from lanchat.discovery import listing
-from lanchat.discovery.browse import FoundServer
+from lanchat.discovery.browse import DiscoveredServer
 from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import public_octets, sha256
 from lanchat.protocol.log.messages import Header, Kind, make_message
@@ -35,10 +35,10 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import daily
 from lanchat_server.core.limits.throttle import LoginThrottle, ThrottleConfig
 from lanchat_server.core.relay.recent import RecentRecords
-from lanchat_server.core.sequencer import Progress
+from lanchat_server.core.sequencer import RunProgress
 from lanchat_server.service import metrics, threads
 from lanchat_server.service.net import beacon
-from lanchat_server.service.net.places import Places
+from lanchat_server.service.net.places import ConnectionSlots
 from lanchat_server.service.service import _certified
 from lanchat_server.window import log
 from tests.support.allocated import taken
@@ -75,8 +75,8 @@ def throttle_entries() -> None:
 
 
 def progress() -> None:
-    def fill() -> Progress:
-        kept = Progress(4_000)
+    def fill() -> RunProgress:
+        kept = RunProgress(4_000)
         for number in range(20_000):
             kept.advance((number, octets(number, 16), 1 << 62), 1 << 40)
         assert len(kept._last) == 4_000
@@ -157,7 +157,7 @@ def waiting_places() -> None:
     class Guest:
         address = "198.51.100.7"
 
-    places: Places[Guest] = Places(50)
+    places: ConnectionSlots[Guest] = ConnectionSlots(50)
     for _ in range(1_000):
         places.add(Guest())
     assert len(places) == 50
@@ -165,7 +165,7 @@ def waiting_places() -> None:
 
 def waiting_threads() -> None:
     async def fill() -> None:
-        few = threads.Threads(1, "few", 5)
+        few = threads.ThreadPool(1, "few", 5)
         release = queue.SimpleQueue[None]()
         running = [asyncio.ensure_future(few.run(release.get)) for _ in range(50)]
         await asyncio.sleep(0)
@@ -183,7 +183,7 @@ def waiting_passwords() -> None:
     async def fill() -> None:
         hasher = passwords.PasswordHasher(64, 1, 1, 1, waiting=5)
         done = await asyncio.gather(*[hasher.hash("correct horse") for _ in range(50)], return_exceptions=True)
-        assert any(isinstance(answer, passwords.Busy) for answer in done)
+        assert any(isinstance(answer, passwords.HasherBusy) for answer in done)
         assert sum(isinstance(answer, str) for answer in done) <= 5 + 2
         hasher.close()
 
@@ -211,15 +211,17 @@ def devices() -> None:
 
 
 def listed_servers() -> None:
-    def fill() -> listing.Listing:
-        kept = listing.Listing(is_known=lambda server: server.log_id[0] == 1)
+    def fill() -> listing.ServerList:
+        kept = listing.ServerList(is_known=lambda server: server.log_id[0] == 1)
         for number in range(1_000):
             key = struct.pack(">QQ", (number % 2) << 56, number)
-            server = FoundServer(LONG * 21, f"10.0.{number}.1", 1, f"{number:064x}", key, "zeroconf")
+            server = DiscoveredServer(LONG * 21, f"10.0.{number}.1", 1, f"{number:064x}", key, "zeroconf")
             for source in range(2):
                 kept.announced(server, (number, source), 0.0)
             for host in range(3):
-                kept.answered(FoundServer(server.name, f"{host}.{number}", 1, server.fingerprint, key, "probe"), 0.0)
+                kept.answered(
+                    DiscoveredServer(server.name, f"{host}.{number}", 1, server.fingerprint, key, "probe"), 0.0
+                )
         assert len(kept.servers) == 2 * listing.SERVERS_MAX
         return kept
 
@@ -227,9 +229,9 @@ def listed_servers() -> None:
 
 
 def sources_of_a_server() -> None:
-    kept = listing.Listing(is_known=lambda server: True)
+    kept = listing.ServerList(is_known=lambda server: True)
     for number in range(2_000):
-        server = FoundServer("Office", f"10.0.0.{number}", 1, "a" * 64, bytes(16), "zeroconf")
+        server = DiscoveredServer("Office", f"10.0.0.{number}", 1, "a" * 64, bytes(16), "zeroconf")
         kept.announced(server, ("interface", number), 0.0)
     (entry,) = kept._entries.values()
     assert len(entry.sources) == listing.SOURCES_MAX
@@ -259,10 +261,10 @@ def words_of_texts() -> None:
 
 
 def undo_steps() -> None:
-    def fill() -> undo.History:
-        history = undo.History()
+    def fill() -> undo.UndoHistory:
+        history = undo.UndoHistory()
         for number in range(3 * undo._STEPS_MAX):
-            history.changed(undo.Snapshot(f"{number}" + "я" * (7_000 + 40 * number), 0))
+            history.changed(undo.TextSnapshot(f"{number}" + "я" * (7_000 + 40 * number), 0))
         assert len(history._past) <= undo._STEPS_MAX
         return history
 
@@ -271,7 +273,7 @@ def undo_steps() -> None:
 
 def events_of_the_window() -> None:
     lost = ("lost", False)
-    waiting: wakeup.Queue[tuple[str, bool]] = wakeup.Queue(lambda item: item[1], lost)
+    waiting: wakeup.PostedQueue[tuple[str, bool]] = wakeup.PostedQueue(lambda item: item[1], lost)
     for number in range(5 * wakeup.QUEUE_MAX):
         waiting.put((f"{number}", True))
         assert len(waiting) <= wakeup.QUEUE_MAX + 1

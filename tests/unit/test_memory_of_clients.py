@@ -15,7 +15,7 @@ from lanchat.app import account_session, api, rooms
 from lanchat.cli import chat, follow
 from lanchat.core import events
 from lanchat.core.config import ClientConfig
-from lanchat.core.ports import OutboxItem, Span
+from lanchat.core.ports import OutboxItem, StoredSpan
 from lanchat.core.rooms.chain import Chain
 from lanchat.core.rooms.heads import HeadBook
 from lanchat.core.session.outbox import Outbox
@@ -25,7 +25,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.log.records import Head
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.terminal import line_editor
 from lanchat.transport import udp
 from lanchat.ui.kit import fonts
@@ -66,7 +66,7 @@ def log() -> local_log.Log:
 
 
 def chain(log: local_log.Log, config: ClientConfig) -> Chain:
-    return Chain(local_log.LOG_ID, 1, Span(0, log.hash_at(0), 0, log.hash_at(0)), config)
+    return Chain(local_log.LOG_ID, 1, StoredSpan(0, log.hash_at(0), 0, log.hash_at(0)), config)
 
 
 def test_chain_hashes_below_the_cursor(log: local_log.Log) -> None:
@@ -144,7 +144,7 @@ def test_decisions_that_somebody_may_ask_for() -> None:
     def fill() -> object:
         for n in range(2 * account_session.DECIDED_MAX):
             key = MessageKey(1 << 40, octets("device", 16), 1 << 60, n)
-            account_session.Member._message_decided(account, events.MessageStored(key, n))
+            account_session.AccountSession._message_decided(account, events.MessageStored(key, n))
         return account
 
     assert taken(fill) < account_session.DECIDED_MAX * 256
@@ -236,8 +236,8 @@ def test_lines_on_the_screen_of_a_conversation(capsys: pytest.CaptureFixture[str
 
 
 def test_lines_that_were_typed() -> None:
-    def fill() -> line_editor.Editor:
-        line = line_editor.Editor()
+    def fill() -> line_editor.LineEditor:
+        line = line_editor.LineEditor()
         for number in range(3 * line_editor.HISTORY_MAX):
             assert line.feed(f"{number} {'x' * 500}\r".encode()) == [f"{number} {'x' * 500}"]
         return line
@@ -312,12 +312,12 @@ def test_letters_whose_fonts_are_known() -> None:
 def test_unsent_texts(tmp_path: Any) -> None:
     """As many as there may be, of the longest texts in letters that take most: they are read again."""
     logging.getLogger("lanchat").setLevel(logging.ERROR)
-    kept = memory.Memory(Profile.open(tmp_path))
+    kept = memory.WindowSettings(ProfileStore.open(tmp_path))
     text = "\U00020000" * memory._DRAFT_MAX
     kept.keep_drafts(1, {room: f"{room} {text}"[: memory._DRAFT_MAX] for room in range(1, 1_000)})
     kept.keep_drafts(2, {room: f"{room} short" for room in range(1, 1_000)})
     kept.save()
-    again = memory.Memory(Profile.open(tmp_path))
+    again = memory.WindowSettings(ProfileStore.open(tmp_path))
     assert again.notice == ""
     long, short = again.drafts(1), again.drafts(2)
     assert 1 <= len(long) < len(short) == memory._DRAFTS_MAX
@@ -327,9 +327,9 @@ def test_unsent_texts(tmp_path: Any) -> None:
 
 def test_pictures_in_a_text() -> None:
     """Each is an object of Tk's; beyond the bound a sign stands for them."""
-    pictures: list[glyphs.Run] = []
+    pictures: list[glyphs.GlyphRun] = []
     shown: list[str] = []
-    field: Any = object.__new__(ui_editor.Editor)
+    field: Any = object.__new__(ui_editor.TextEditor)
     field.text = SimpleNamespace(image_names=lambda: pictures[::2], window_names=lambda: pictures[1::2])
     field._mirror = SimpleNamespace(insert=lambda text, _: shown.append(text), plain=list)
     field._put_picture = pictures.append

@@ -10,15 +10,15 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat_server.config import load
-from lanchat_server.core.accounts import MEMBERS_PER_DAY, Change
+from lanchat_server.core.accounts import MEMBERS_PER_DAY, DirectoryChange
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.limits.allowance import What, by_user
+from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.limits.closed import _USERS_MAX, Closed
-from lanchat_server.core.limits.meter import Lack
+from lanchat_server.core.limits.meter import QuotaShortage
 from lanchat_server.core.model import MembershipRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.keys import load_or_create
-from lanchat_server.service.net.local_port import ADMITTED_MAX, LocalPort, Visitor
+from lanchat_server.service.net.local_port import ADMITTED_MAX, LocalConnection, LocalPort
 from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
 from lanchat_server.service.writer import JOBS_MAX
 from lanchat_server.store import bulk, open_store, transaction
@@ -32,7 +32,7 @@ def test_users_without_room() -> None:
     def fill() -> Closed:
         closed = Closed(30.0)
         for user in range(5 * _USERS_MAX):
-            closed.note((1 << 40) + user, Lack(Code.USER_QUOTA, 60.0 + user), 0.0)
+            closed.note((1 << 40) + user, QuotaShortage(Code.USER_QUOTA, 60.0 + user), 0.0)
         assert closed.reason((1 << 40) + 5 * _USERS_MAX - 1, 1.0) is not None
         return closed
 
@@ -82,10 +82,10 @@ def test_changes_that_wait_for_the_writer(tmp_path: Path) -> None:
     async def scenario(service: Service) -> None:
         begun, go_on = threading.Event(), threading.Event()
 
-        def hang(_: object) -> Change[None]:
+        def hang(_: object) -> DirectoryChange[None]:
             begun.set()
             go_on.wait(60)
-            return Change(None, lambda: None)
+            return DirectoryChange(None, lambda: None)
 
         first = asyncio.create_task(service.writer.transact(hang))
         await asyncio.to_thread(begun.wait, 60)
@@ -131,7 +131,7 @@ def test_spenders_that_are_remembered(tmp_path: Path, monkeypatch: pytest.Monkey
         def ask(first: int, count: int) -> None:
             for start in range(first, first + count, 100):
                 with store.transaction() as tx:
-                    asked = [by_user(What.OCTETS, user) for user in range(start, start + 100)]
+                    asked = [by_user(AllowanceKind.OCTETS, user) for user in range(start, start + 100)]
                     assert set(tx.allowances(asked).values()) == {0}
                     tx.set_allowances(dict.fromkeys(asked, 0))
 
@@ -147,7 +147,7 @@ def test_commands_that_are_let_in_at_a_time() -> None:
         admitted: list[bool] = []
         go_on = asyncio.Event()
 
-        async def serve(visitor: Visitor) -> None:
+        async def serve(visitor: LocalConnection) -> None:
             admitted.append(port.admit(visitor))
             await go_on.wait()
 

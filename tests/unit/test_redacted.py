@@ -16,10 +16,10 @@ SECRET = "correct horse battery"
 @pytest.mark.parametrize(
     "value",
     [
-        api.Login("anna", SECRET),
-        api.Register("anna", SECRET, invite_code=SECRET, setup_code=SECRET),
-        api.RecoverConfirm("anna", SECRET, SECRET),
-        api.ChangePassword(SECRET, SECRET),
+        api.LoginCommand("anna", SECRET),
+        api.RegisterCommand("anna", SECRET, invite_code=SECRET, setup_code=SECRET),
+        api.RecoverConfirmCommand("anna", SECRET, SECRET),
+        api.ChangePasswordCommand(SECRET, SECRET),
         NewAccount("anna", SECRET, SECRET),
         StoredDevice(bytes(16), 1, "anna", "Anna", bytes(16), SECRET.encode(), Certificate(b"", bytes(64))),
         Smtp("mail.example", 25, "anna", SECRET, "chat@example", "tls"),
@@ -31,4 +31,4 @@ def test_a_secret_is_not_shown(value: object) -> None:
     shown = f"{value!r} {value}"
     assert SECRET not in shown
     assert type(value).__name__ in shown
-    assert "anna" in shown or isinstance(value, api.ChangePassword)
+    assert "anna" in shown or isinstance(value, api.ChangePasswordCommand)

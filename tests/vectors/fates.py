@@ -16,7 +16,7 @@ from lanchat.protocol.log.messages import HEADER_MAX, Kind, Message, MessageKey,
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
 from lanchat_server.core import accounts
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, LOG_ID, Author, Rig, make_author
 
@@ -99,7 +99,7 @@ class Bench:
     def frames(self, session: int) -> Iterator[Any]:
         """What the session was sent since the last call."""
         for output in self.rig.core.take_outputs():
-            if isinstance(output, Send) and session in output.sessions:
+            if isinstance(output, SendFrames) and session in output.sessions:
                 yield from map(decode_from_server_untrusted, FrameReader().feed_untrusted(output.payload))
 
     def said(self, text: str, author: Author | None = None, kind: Kind = Kind.TEXT, ref: int = 0, n: int = 0) -> int:

@@ -6,49 +6,51 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Trouble
+from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.error_texts import unreadable
 from lanchat.i18n import _
 from lanchat.protocol import wire
 
 if TYPE_CHECKING:
-    from lanchat.app.account_session import Member
+    from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
 # Of an id, as people type it.
 ID_DIGITS_MIN = 8
 
 
-async def list_devices(client: "ClientState", command: api.ListDevices) -> list[wire.Device]:
+async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -> list[wire.Device]:
     devices: list[wire.Device] = (await client.logged_in().ask(wire.ListDevices())).devices
     return devices
 
 
-async def revoke_device(client: "ClientState", command: api.RevokeDevice) -> None:
+async def revoke_device(client: "ClientState", command: api.RevokeDeviceCommand) -> None:
     wanted = _digits(command.device, _("Give at least the first eight digits of the device's id"))
-    devices = [device for device in await list_devices(client, api.ListDevices()) if device.id.hex().startswith(wanted)]
+    devices = [
+        device for device in await list_devices(client, api.ListDevicesCommand()) if device.id.hex().startswith(wanted)
+    ]
     if len(devices) != 1:
-        raise CommandError(Trouble.INVALID, _("No device, or more than one, has an id that begins so"))
+        raise CommandError(ErrorKind.INVALID, _("No device, or more than one, has an id that begins so"))
     await client.logged_in().ask(wire.RevokeDevice(devices[0].id, command.password))
 
 
 def _digits(typed: str, otherwise: str) -> str:
     wanted = typed.strip().lower()
     if len(wanted) < ID_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
-        raise CommandError(Trouble.INVALID, otherwise)
+        raise CommandError(ErrorKind.INVALID, otherwise)
     return wanted
 
 
-async def change_password(client: "ClientState", command: api.ChangePassword) -> None:
+async def change_password(client: "ClientState", command: api.ChangePasswordCommand) -> None:
     await client.logged_in().ask(wire.ChangePassword(command.old, command.new, command.revoke_others))
 
 
-async def get_profile(client: "ClientState", command: api.GetProfile) -> wire.Profile:
+async def get_profile(client: "ClientState", command: api.GetProfileCommand) -> wire.Profile:
     profile: wire.Profile = await client.logged_in().ask(wire.GetProfile())
     return profile
 
 
-async def set_profile(client: "ClientState", command: api.SetProfile) -> None:
+async def set_profile(client: "ClientState", command: api.SetProfileCommand) -> None:
     member = client.logged_in()
     await member.ask(wire.SetProfile(command.display_name, command.email, command.password))
     device = client.profile.device(member.device.log_id)
@@ -57,29 +59,29 @@ async def set_profile(client: "ClientState", command: api.SetProfile) -> None:
         client.profile.save_device(replace(device, display_name=name or device.user_name))
 
 
-async def create_invite(client: "ClientState", command: api.CreateInvite) -> str:
+async def create_invite(client: "ClientState", command: api.CreateInviteCommand) -> str:
     answer = await client.logged_in().ask(wire.CreateInvite(command.uses, int(command.lifetime)))
     return str(answer.code)
 
 
-async def list_invites(client: "ClientState", command: api.ListInvites) -> list[wire.Invite]:
+async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -> list[wire.Invite]:
     invites: list[wire.Invite] = (await client.logged_in().ask(wire.ListInvites())).invites
     return invites
 
 
-async def void_invite(client: "ClientState", command: api.VoidInvite) -> None:
+async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> None:
     wanted = _digits(command.id, _("Give at least the first eight digits of the code's id"))
-    ids = [one.id for one in await list_invites(client, api.ListInvites()) if one.id.hex().startswith(wanted)]
+    ids = [one.id for one in await list_invites(client, api.ListInvitesCommand()) if one.id.hex().startswith(wanted)]
     if len(ids) != 1:
-        raise CommandError(Trouble.INVALID, _("No code, or more than one, has an id that begins so"))
+        raise CommandError(ErrorKind.INVALID, _("No code, or more than one, has an id that begins so"))
     await client.logged_in().ask(wire.VoidInvite(ids[0]))
 
 
-async def get_status(client: "ClientState", command: api.GetStatus) -> dict[str, Any]:
+async def get_status(client: "ClientState", command: api.GetStatusCommand) -> dict[str, Any]:
     return await read_status(client.logged_in(), wire.Status())
 
 
-async def read_status(member: "Member", request: wire.Status) -> dict[str, Any]:
+async def read_status(member: "AccountSession", request: wire.Status) -> dict[str, Any]:
     """The server's figures; raises CommandError."""
     report = await member.ask(request)
     try:
@@ -90,13 +92,13 @@ async def read_status(member: "Member", request: wire.Status) -> dict[str, Any]:
 
 
 HANDLERS: dict[type, Any] = {
-    api.ListDevices: list_devices,
-    api.RevokeDevice: revoke_device,
-    api.ChangePassword: change_password,
-    api.GetProfile: get_profile,
-    api.SetProfile: set_profile,
-    api.CreateInvite: create_invite,
-    api.ListInvites: list_invites,
-    api.VoidInvite: void_invite,
-    api.GetStatus: get_status,
+    api.ListDevicesCommand: list_devices,
+    api.RevokeDeviceCommand: revoke_device,
+    api.ChangePasswordCommand: change_password,
+    api.GetProfileCommand: get_profile,
+    api.SetProfileCommand: set_profile,
+    api.CreateInviteCommand: create_invite,
+    api.ListInvitesCommand: list_invites,
+    api.VoidInviteCommand: void_invite,
+    api.GetStatusCommand: get_status,
 }

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.account_session import OLDER_PAGES_MAX
-from lanchat.app.api import CommandError, Line, Trouble
+from lanchat.app.api import CommandError, ErrorKind, Line
 from lanchat.app.commands.rooms import joined_room, room_members
 from lanchat.app.error_texts import code_text, not_all_loaded, not_in_time, stop_text, text_problem
 from lanchat.core.core import message_id
 from lanchat.core.ports import OutboxItem
 from lanchat.core.session.states import LinkState
-from lanchat.core.view.fold import Note, fold, is_shown
-from lanchat.core.view.search import Found, Place, find, place_of
+from lanchat.core.view.fold import DecodedRecord, fold, is_shown
+from lanchat.core.view.search import LocalHit, Place, find, place_of
 from lanchat.i18n import _
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -23,7 +23,7 @@ from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.log.messages import Kind, MessageKey
 
 if TYPE_CHECKING:
-    from lanchat.app.account_session import Member
+    from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
 # Certificates of a page just fetched are there; those of records that another process stored are asked for.
@@ -33,35 +33,35 @@ CERTIFICATE_PATIENCE = 2.0
 # --- Sending -------------------------------------------------------------------------------------------------------
 
 
-async def send(client: "ClientState", command: api.Send) -> Line:
+async def send(client: "ClientState", command: api.SendCommand) -> Line:
     member = client.logged_in()
     item = _send(member, command.room, Kind.TEXT, command.text, command.reply_to)
     return member.book.waiting_line(item)
 
 
-async def edit(client: "ClientState", command: api.Edit) -> str:
+async def edit(client: "ClientState", command: api.EditCommand) -> str:
     return message_id(_send(client.logged_in(), command.room, Kind.EDIT, command.text, command.seq).key)
 
 
-async def delete(client: "ClientState", command: api.Delete) -> str:
+async def delete(client: "ClientState", command: api.DeleteCommand) -> str:
     return message_id(_send(client.logged_in(), command.room, Kind.DELETE, "", command.seq).key)
 
 
-async def react(client: "ClientState", command: api.React) -> str:
+async def react(client: "ClientState", command: api.ReactCommand) -> str:
     text = f"-{command.emoji}" if command.remove else command.emoji
     return message_id(_send(client.logged_in(), command.room, Kind.REACTION, text, command.seq).key)
 
 
-def _send(member: "Member", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
+def _send(member: "AccountSession", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
     if joined_room(member, room).archived:
-        raise CommandError(Trouble.REFUSED, code_text(wire.Code.ROOM_ARCHIVED), wire.Code.ROOM_ARCHIVED)
+        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.ROOM_ARCHIVED), wire.Code.ROOM_ARCHIVED)
     try:
         return member.send(room, kind, body, ref)
     except ProtocolError as error:
         raise text_problem(str(error)) from error
 
 
-async def wait_decided(client: "ClientState", command: api.WaitDecided) -> int:
+async def wait_decided(client: "ClientState", command: api.WaitDecidedCommand) -> int:
     member = client.logged_in()
     key = _parse_id(command.id)
     waits = member.book.waits
@@ -73,12 +73,12 @@ async def wait_decided(client: "ClientState", command: api.WaitDecided) -> int:
     decision = member.decision(key)
     if decision is None and key in waits:
         code, text = waits[key]
-        raise CommandError(Trouble.TIMEOUT, text, code)
+        raise CommandError(ErrorKind.TIMEOUT, text, code)
     if isinstance(decision, wire.Code):
-        raise CommandError(Trouble.REFUSED, code_text(decision), decision)
+        raise CommandError(ErrorKind.REFUSED, code_text(decision), decision)
     if decision is None:
         stop = member.core.stopped(key.room)
-        raise CommandError(Trouble.TIMEOUT, not_in_time(stop_text(stop) if stop else member.state.reason))
+        raise CommandError(ErrorKind.TIMEOUT, not_in_time(stop_text(stop) if stop else member.state.reason))
     return decision
 
 
@@ -88,13 +88,13 @@ def _parse_id(text: str) -> MessageKey:
         room, device, run, n = text.split(".")
         return MessageKey(int(room, 16), bytes.fromhex(device), int(run, 16), int(n))
     except ValueError:
-        raise CommandError(Trouble.INVALID, _("This is not the id of a message")) from None
+        raise CommandError(ErrorKind.INVALID, _("This is not the id of a message")) from None
 
 
 # --- What is shown -------------------------------------------------------------------------------------------------
 
 
-async def load_lines(client: "ClientState", command: api.LoadLines) -> list[Line]:
+async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> list[Line]:
     member = client.logged_in()
     room = joined_room(member, command.room).id
     member.book.watch(room)
@@ -110,7 +110,7 @@ async def load_lines(client: "ClientState", command: api.LoadLines) -> list[Line
             found = state.fold.below(command.before, command.limit)
         else:
             if not found:
-                raise CommandError(Trouble.TIMEOUT, not_all_loaded())
+                raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
     except CommandError:
         # What is here is better than nothing; whoever asks for what is below it hears why it did not come.
         if not found:
@@ -121,7 +121,7 @@ async def load_lines(client: "ClientState", command: api.LoadLines) -> list[Line
     return lines if command.before else lines + member.book.not_here_yet(room)
 
 
-async def load_lines_from(client: "ClientState", command: api.LoadLinesFrom) -> list[Line]:
+async def load_lines_from(client: "ClientState", command: api.LoadLinesFromCommand) -> list[Line]:
     member = client.logged_in()
     known = joined_room(member, command.room)
     room, lowest = known.id, max(command.first, known.first_seq)
@@ -139,7 +139,7 @@ async def load_lines_from(client: "ClientState", command: api.LoadLinesFrom) -> 
     return [member.book.line(room, folded) for folded in found]
 
 
-async def _learn(member: "Member", room: int) -> bool:
+async def _learn(member: "AccountSession", room: int) -> bool:
     """What lines need beside the records: the certificates of those authors who were not known when the lines were
     looked at, and receipts the first time. Whether it was waited for, so that the lines must be looked at again."""
     state = member.book.state(room)
@@ -153,7 +153,7 @@ async def _learn(member: "Member", room: int) -> bool:
     return True
 
 
-async def search(client: "ClientState", command: api.Search) -> list[Line]:
+async def search(client: "ClientState", command: api.SearchCommand) -> list[Line]:
     member = client.logged_in()
     if command.room:
         joined_room(member, command.room)
@@ -163,7 +163,7 @@ async def search(client: "ClientState", command: api.Search) -> list[Line]:
         question = wire.Search(command.room, words, command.before, limit, command.before_room)
         hits = await _search_there(member, question)
     except CommandError as error:
-        if error.trouble is not Trouble.OFFLINE:
+        if error.trouble is not ErrorKind.OFFLINE:
             raise
         return await _search_here(member, command, limit)
     lines = [_hit_line(member, command.room, hit) for hit in hits]
@@ -175,7 +175,7 @@ async def search(client: "ClientState", command: api.Search) -> list[Line]:
     return [line for line in lines if line is not None]
 
 
-async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hit]:
+async def _search_there(member: "AccountSession", question: wire.Search) -> list[wire.Hit]:
     """On the server. Hits that did not fit an answer are asked for as well. Raises CommandError."""
     hits: list[wire.Hit] = []
     while True:
@@ -190,19 +190,19 @@ async def _search_there(member: "Member", question: wire.Search) -> list[wire.Hi
         question = replace(question, before=last.record.seq, before_room=before_room, limit=left)
 
 
-def _hit_line(member: "Member", asked: int, hit: wire.Hit) -> Line | None:
+def _hit_line(member: "AccountSession", asked: int, hit: wire.Hit) -> Line | None:
     """None for what cannot be shown; `asked`: the room that was searched, 0 for all."""
     try:
-        note = Note(hit.record)
+        note = DecodedRecord(hit.record)
         if note.header.room != hit.room or asked not in (0, hit.room) or not is_shown(note.header.kind):
             return None
-        folded = fold(member.core.authors, note, [Note(record) for record in hit.changes])
+        folded = fold(member.core.authors, note, [DecodedRecord(record) for record in hit.changes])
     except ProtocolError:
         return None
     return member.book.line(hit.room, folded)
 
 
-async def _search_here(member: "Member", command: api.Search, limit: int) -> list[Line]:
+async def _search_here(member: "AccountSession", command: api.SearchCommand, limit: int) -> list[Line]:
     """In the local copy, while the server is away. The event loop goes on after each part."""
     rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
     before = command.before if command.room else 0
@@ -211,7 +211,7 @@ async def _search_here(member: "Member", command: api.Search, limit: int) -> lis
         for place in place_of(member.store, command.before_room, command.before):
             behind = place
             await asyncio.sleep(0)
-    hits: list[tuple[int, Found]] = []
+    hits: list[tuple[int, LocalHit]] = []
     for room in rooms:
         fold = member.book.state(room.id).fold
         bounds = {"first_seq": room.first_seq, "before": before, "limit": limit}
@@ -222,25 +222,25 @@ async def _search_here(member: "Member", command: api.Search, limit: int) -> lis
     return [member.book.line(room, found.folded) for room, found in hits[:limit]]
 
 
-async def mark_read(client: "ClientState", command: api.MarkRead) -> None:
+async def mark_read(client: "ClientState", command: api.MarkReadCommand) -> None:
     member = client.logged_in()
     room = joined_room(member, command.room).id
     # What is not here yet was not read: it would count as read when it comes.
     member.mark_read(room, min(command.seq, member.core.cursor(room)))
 
 
-async def set_activity(client: "ClientState", command: api.SetActivity) -> None:
+async def set_activity(client: "ClientState", command: api.SetActivityCommand) -> None:
     member = client.logged_in()
     state = wire.PresenceState.ONLINE if command.active else wire.PresenceState.AWAY
     member.set_activity(state)
 
 
-async def receipts(client: "ClientState", command: api.Receipts) -> list[api.MemberReceipt]:
+async def receipts(client: "ClientState", command: api.ReceiptsCommand) -> list[api.MemberReceipt]:
     member = client.logged_in()
     members = await room_members(member, command.room)
     span = member.store.span(command.room)
     if member.core.state is LinkState.LIVE and command.seq > (span.cursor if span else 0):
-        raise CommandError(Trouble.REFUSED, code_text(wire.Code.NO_SUCH_TARGET), wire.Code.NO_SUCH_TARGET)
+        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.NO_SUCH_TARGET), wire.Code.NO_SUCH_TARGET)
     await member.learn_cursors(command.room)
     cursors = member.book.state(command.room).cursors or {}
     found = []
@@ -257,15 +257,15 @@ async def receipts(client: "ClientState", command: api.Receipts) -> list[api.Mem
 
 
 HANDLERS: dict[type, Any] = {
-    api.Send: send,
-    api.Edit: edit,
-    api.Delete: delete,
-    api.React: react,
-    api.WaitDecided: wait_decided,
-    api.LoadLines: load_lines,
-    api.LoadLinesFrom: load_lines_from,
-    api.Search: search,
-    api.MarkRead: mark_read,
-    api.SetActivity: set_activity,
-    api.Receipts: receipts,
+    api.SendCommand: send,
+    api.EditCommand: edit,
+    api.DeleteCommand: delete,
+    api.ReactCommand: react,
+    api.WaitDecidedCommand: wait_decided,
+    api.LoadLinesCommand: load_lines,
+    api.LoadLinesFromCommand: load_lines_from,
+    api.SearchCommand: search,
+    api.MarkReadCommand: mark_read,
+    api.SetActivityCommand: set_activity,
+    api.ReceiptsCommand: receipts,
 }

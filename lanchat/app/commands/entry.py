@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Trouble
+from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.error_texts import code_text, no_server, not_all_loaded, unreadable
-from lanchat.app.login.handshake import Greeted, Refusal
+from lanchat.app.login.handshake import GreetedChannel, ServerRefusal
 from lanchat.app.login.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
 from lanchat.core.session.states import LinkState
-from lanchat.discovery.listing import FoundServer, Key
+from lanchat.discovery.listing import DiscoveredServer, Key
 from lanchat.i18n import _
 from lanchat.protocol import wire
 from lanchat.protocol.limits import DEVICE_NAME_MAX
@@ -22,10 +22,10 @@ from lanchat.protocol.log.keys import private_octets
 from lanchat.protocol.text.identity import clean_fingerprint
 from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer, StoredDevice
-from lanchat.transport.driver import Established
+from lanchat.transport.driver import EstablishedSession
 
 if TYPE_CHECKING:
-    from lanchat.app.account_session import Member
+    from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
 # A log-in hashes a password on the server, which may have others waiting.
@@ -33,11 +33,11 @@ LOGIN_TIMEOUT = 30.0
 SEARCH_TIME = 2.0
 
 
-async def discover(client: "ClientState", command: api.Discover) -> list[api.Server]:
+async def discover(client: "ClientState", command: api.DiscoverCommand) -> list[api.Server]:
     entry = client.entry
     told: set[Key] = set()
 
-    def tell(server: FoundServer) -> None:
+    def tell(server: DiscoveredServer) -> None:
         if server.key not in told:
             told.add(server.key)
             client.emit(api.ServerFound(entry.view(server)))
@@ -46,7 +46,7 @@ async def discover(client: "ClientState", command: api.Discover) -> list[api.Ser
     return [entry.view(server) for server in found]
 
 
-async def connect(client: "ClientState", command: api.Connect) -> api.Server:
+async def connect(client: "ClientState", command: api.ConnectCommand) -> api.Server:
     present = _present(client, command)
     if present is not None:
         return present
@@ -56,21 +56,21 @@ async def connect(client: "ClientState", command: api.Connect) -> api.Server:
     try:
         server = await _look(client, candidate, command)
     except CommandError as error:
-        if error.trouble is Trouble.NO_SERVER:
+        if error.trouble is ErrorKind.NO_SERVER:
             _go_on_without(client, candidate)
         raise
     _remember(client)
     return server
 
 
-async def _look(client: "ClientState", candidate: Candidate, command: api.Connect) -> api.Server:
+async def _look(client: "ClientState", candidate: Candidate, command: api.ConnectCommand) -> api.Server:
     """At the address, or, for a server that this profile knows, wherever discovery sees it now."""
     accept = command.accept_new or bool(candidate.expected)
     try:
         return await client.entry.look(candidate, command.timeout, accept=accept)
     except CommandError as error:
         # Also when another server answers at the known address: whoever took it must not keep people from theirs.
-        elsewhere = error.trouble in (Trouble.NO_SERVER, Trouble.IDENTITY)
+        elsewhere = error.trouble in (ErrorKind.NO_SERVER, ErrorKind.IDENTITY)
         moved = await _moved(client, candidate, command.timeout) if elsewhere else None
         if moved is None:
             raise
@@ -91,7 +91,7 @@ async def _moved(client: "ClientState", candidate: Candidate, timeout: float) ->
     return None
 
 
-def _present(client: "ClientState", command: api.Connect) -> api.Server | None:
+def _present(client: "ClientState", command: api.ConnectCommand) -> api.Server | None:
     """The server of the account that is connected already, when it is the one that is meant."""
     member = client.member
     if member is None or not member.in_session or command.address or command.invite:
@@ -101,7 +101,7 @@ def _present(client: "ClientState", command: api.Connect) -> api.Server | None:
     return member.server
 
 
-async def _candidate(client: "ClientState", command: api.Connect) -> Candidate:
+async def _candidate(client: "ClientState", command: api.ConnectCommand) -> Candidate:
     if command.invite:
         return invited_candidate(command.invite)
     if command.address:
@@ -128,7 +128,7 @@ def _go_on_without(client: "ClientState", candidate: Candidate) -> None:
         client.remember(known, device, server, None)
 
 
-def _remember(client: "ClientState") -> "Member | None":
+def _remember(client: "ClientState") -> "AccountSession | None":
     """Log in by itself where this profile has a device key."""
     entry = client.entry
     if entry.known is None or entry.server is None:
@@ -139,14 +139,14 @@ def _remember(client: "ClientState") -> "Member | None":
     return client.remember(entry.known, device, entry.server, entry.take_greeted())
 
 
-async def accept_identity(client: "ClientState", command: api.AcceptIdentity) -> api.ServerOffer:
+async def accept_identity(client: "ClientState", command: api.AcceptIdentityCommand) -> api.ServerOffer:
     await client.entry.accept(clean_fingerprint(command.fingerprint), LOGIN_TIMEOUT)
     if client.member is None:
         _remember(client)
     return _offer(client)
 
 
-async def get_offer(client: "ClientState", command: api.GetOffer) -> api.ServerOffer:
+async def get_offer(client: "ClientState", command: api.GetOfferCommand) -> api.ServerOffer:
     fingerprint = clean_fingerprint(command.fingerprint) if command.fingerprint else ""
     try:
         async with asyncio.timeout(command.timeout):
@@ -168,14 +168,14 @@ def _offer(client: "ClientState") -> api.ServerOffer:
 # --- Logging in -------------------------------------------------------------------------------------------------------
 
 
-async def login(client: "ClientState", command: api.Login) -> api.Account:
+async def login(client: "ClientState", command: api.LoginCommand) -> api.Account:
     def operation(enrolment: wire.Enrolment) -> wire.LoginPassword:
         return wire.LoginPassword(command.user, command.password, enrolment)
 
     return await _enrol(client, operation, remember=command.remember)
 
 
-async def register(client: "ClientState", command: api.Register) -> api.Account:
+async def register(client: "ClientState", command: api.RegisterCommand) -> api.Account:
     def operation(enrolment: wire.Enrolment) -> wire.Register:
         return wire.Register(
             command.user,
@@ -204,7 +204,7 @@ async def _enrol(client: "ClientState", operation: Any, *, remember: bool) -> ap
     if remember:
         client.profile.save_device(device)
     await client.leave()
-    established = Established(greeted.channel, greeted.welcome, logged_in)
+    established = EstablishedSession(greeted.channel, greeted.welcome, logged_in)
     return client.enter(known, device, server, established, keep=remember).account()
 
 
@@ -215,11 +215,11 @@ def _stored_device(known: KnownServer, logged_in: wire.LoggedIn, key: Ed25519Pri
     )
 
 
-async def _try(client: "ClientState", greeted: Greeted, attempt: Any) -> Any:
+async def _try(client: "ClientState", greeted: GreetedChannel, attempt: Any) -> Any:
     """One request before log-in. After a refusal the connection stays, with a new challenge."""
     try:
         return await attempt()
-    except Refusal:
+    except ServerRefusal:
         with contextlib.suppress(Exception):
             await greeted.greet_again()
             client.entry.keep(greeted)
@@ -234,11 +234,11 @@ def device_name() -> str:
     return inert(socket.gethostname(), DEVICE_NAME_MAX).strip() or "computer"
 
 
-async def recover(client: "ClientState", command: api.Recover) -> None:
+async def recover(client: "ClientState", command: api.RecoverCommand) -> None:
     await _before_login(client, wire.Recover(command.user))
 
 
-async def recover_confirm(client: "ClientState", command: api.RecoverConfirm) -> None:
+async def recover_confirm(client: "ClientState", command: api.RecoverConfirmCommand) -> None:
     await _before_login(
         client, wire.RecoverConfirm(command.user, command.code, command.new_password, command.revoke_devices)
     )
@@ -254,7 +254,7 @@ async def _before_login(client: "ClientState", operation: wire.BeforeLogin) -> N
     client.entry.keep(greeted)
 
 
-async def wait_live(client: "ClientState", command: api.WaitLive) -> api.Account:
+async def wait_live(client: "ClientState", command: api.WaitLiveCommand) -> api.Account:
     member = client.logged_in()
     stopped = (LinkState.FORKED, LinkState.RESYNCING)
 
@@ -269,19 +269,19 @@ async def wait_live(client: "ClientState", command: api.WaitLive) -> api.Account
 
     done = await member.wait_for(settled, command.timeout)
     if client.unwritable:
-        raise CommandError(Trouble.LOCAL, client.unwritable)
+        raise CommandError(ErrorKind.LOCAL, client.unwritable)
     if not done:
         if member.in_session:
-            raise CommandError(Trouble.TIMEOUT, not_all_loaded())
+            raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
         raise no_server(f"{member.server.host}:{member.server.port}")
     if crowded():
-        raise CommandError(Trouble.REFUSED, code_text(wire.Code.TOO_MANY_SESSIONS), wire.Code.TOO_MANY_SESSIONS)
+        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.TOO_MANY_SESSIONS), wire.Code.TOO_MANY_SESSIONS)
     if member.core.state is LinkState.REFUSED:
-        raise CommandError(Trouble.REFUSED, member.state.reason or _("The server refused"), member.refusal)
+        raise CommandError(ErrorKind.REFUSED, member.state.reason or _("The server refused"), member.refusal)
     return member.account()
 
 
-async def logout(client: "ClientState", command: api.Logout) -> None:
+async def logout(client: "ClientState", command: api.LogoutCommand) -> None:
     member = client.logged_in()
     if member.core.state is not LinkState.REFUSED:
         await member.ask(wire.Logout())
@@ -289,7 +289,7 @@ async def logout(client: "ClientState", command: api.Logout) -> None:
     await client.leave()
 
 
-async def disconnect(client: "ClientState", command: api.Disconnect) -> None:
+async def disconnect(client: "ClientState", command: api.DisconnectCommand) -> None:
     await client.leave()
     client.entry.forget()
 
@@ -305,15 +305,15 @@ def _in_turn(handler: Any) -> Any:
 
 
 HANDLERS: dict[type, Any] = {
-    api.Discover: discover,
-    api.Connect: _in_turn(connect),
-    api.AcceptIdentity: _in_turn(accept_identity),
-    api.GetOffer: get_offer,
-    api.Login: _in_turn(login),
-    api.Register: _in_turn(register),
-    api.Recover: _in_turn(recover),
-    api.RecoverConfirm: _in_turn(recover_confirm),
-    api.WaitLive: wait_live,
-    api.Logout: _in_turn(logout),
-    api.Disconnect: _in_turn(disconnect),
+    api.DiscoverCommand: discover,
+    api.ConnectCommand: _in_turn(connect),
+    api.AcceptIdentityCommand: _in_turn(accept_identity),
+    api.GetOfferCommand: get_offer,
+    api.LoginCommand: _in_turn(login),
+    api.RegisterCommand: _in_turn(register),
+    api.RecoverCommand: _in_turn(recover),
+    api.RecoverConfirmCommand: _in_turn(recover_confirm),
+    api.WaitLiveCommand: wait_live,
+    api.LogoutCommand: _in_turn(logout),
+    api.DisconnectCommand: _in_turn(disconnect),
 }

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Trouble
+from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.commands.account import read_status
 from lanchat.app.error_texts import offline, unreadable
 from lanchat.i18n import _
@@ -12,7 +12,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_room_name, inert, name_key
 
 if TYPE_CHECKING:
-    from lanchat.app.account_session import Member
+    from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
 
@@ -21,10 +21,10 @@ ROOM_PAGES_MAX = 100
 
 
 def _unknown_room(name: str) -> CommandError:
-    return CommandError(Trouble.INVALID, _("Room {name} does not exist").format(name=inert(name)))
+    return CommandError(ErrorKind.INVALID, _("Room {name} does not exist").format(name=inert(name)))
 
 
-def _several_rooms(member: "Member", name: str, rooms: list[wire.Room]) -> CommandError:
+def _several_rooms(member: "AccountSession", name: str, rooms: list[wire.Room]) -> CommandError:
     """None of them is taken: what is meant for one must not be said in another, which somebody may have named so."""
     users = member.core.directory.users
     told = [
@@ -34,22 +34,22 @@ def _several_rooms(member: "Member", name: str, rooms: list[wire.Room]) -> Comma
         for room in rooms[:8]
     ]
     text = _("Several rooms are named {name}. Give the number of the one that is meant: {rooms}")
-    return CommandError(Trouble.INVALID, text.format(name=inert(name), rooms=", ".join(told)))
+    return CommandError(ErrorKind.INVALID, text.format(name=inert(name), rooms=", ".join(told)))
 
 
 def _unknown_user(name: str) -> CommandError:
-    return CommandError(Trouble.INVALID, _("There is nobody called {name}").format(name=inert(name)))
+    return CommandError(ErrorKind.INVALID, _("There is nobody called {name}").format(name=inert(name)))
 
 
-def joined_room(member: "Member", room: int) -> wire.Room:
+def joined_room(member: "AccountSession", room: int) -> wire.Room:
     """A room that the user is in; raises CommandError."""
     known = member.core.directory.rooms.get(room)
     if known is None or not known.joined:
-        raise CommandError(Trouble.INVALID, _("You are not in this room"))
+        raise CommandError(ErrorKind.INVALID, _("You are not in this room"))
     return known
 
 
-async def list_rooms(client: "ClientState", command: api.ListRooms) -> list[api.RoomView]:
+async def list_rooms(client: "ClientState", command: api.ListRoomsCommand) -> list[api.RoomView]:
     member = client.logged_in()
     if command.certain:
         await member.ask(wire.ListRooms())
@@ -60,16 +60,16 @@ async def list_rooms(client: "ClientState", command: api.ListRooms) -> list[api.
     return [member.book.view(room) for room in member.core.directory.rooms.values()]
 
 
-async def _refresh_rooms(member: "Member") -> None:
+async def _refresh_rooms(member: "AccountSession") -> None:
     """Public rooms that others made are told to those who are there; asking is certain."""
     try:
         await member.ask(wire.ListRooms())
     except CommandError as error:
-        if error.trouble is not Trouble.OFFLINE:
+        if error.trouble is not ErrorKind.OFFLINE:
             raise
 
 
-async def find_room(client: "ClientState", command: api.FindRoom) -> api.RoomView:
+async def find_room(client: "ClientState", command: api.FindRoomCommand) -> api.RoomView:
     member = client.logged_in()
     name = command.name.strip()
     if name.startswith("@"):
@@ -87,7 +87,7 @@ async def find_room(client: "ClientState", command: api.FindRoom) -> api.RoomVie
     return member.book.view(room)
 
 
-async def _find_direct(member: "Member", name: str) -> api.RoomView:
+async def _find_direct(member: "AccountSession", name: str) -> api.RoomView:
     user = await _find_user(member, name)
     room = member.book.direct_room(user.id)
     if room is not None and room.joined:
@@ -96,7 +96,7 @@ async def _find_direct(member: "Member", name: str) -> api.RoomView:
     return await _room_result(member, wire.OpenDirect(user.id))
 
 
-async def _find_user(member: "Member", name: str) -> wire.User:
+async def _find_user(member: "AccountSession", name: str) -> wire.User:
     """By name; somebody new may not be known here yet. Raises CommandError."""
     user = member.book.find_user(name)
     if user is None and member.in_session:
@@ -107,48 +107,48 @@ async def _find_user(member: "Member", name: str) -> wire.User:
     return user
 
 
-async def _room_result(member: "Member", operation: wire.AfterLogin) -> api.RoomView:
+async def _room_result(member: "AccountSession", operation: wire.AfterLogin) -> api.RoomView:
     return member.book.view((await member.ask(operation)).room)
 
 
-async def create_room(client: "ClientState", command: api.CreateRoom) -> api.RoomView:
+async def create_room(client: "ClientState", command: api.CreateRoomCommand) -> api.RoomView:
     try:
         name = clean_room_name(command.name)
     except ProtocolError:
-        raise CommandError(Trouble.INVALID, _("This name cannot be used"), wire.Code.NAME_INVALID) from None
+        raise CommandError(ErrorKind.INVALID, _("This name cannot be used"), wire.Code.NAME_INVALID) from None
     kind = wire.RoomKind.PRIVATE if command.private else wire.RoomKind.PUBLIC
     return await _room_result(client.logged_in(), wire.CreateRoom(name, kind, command.history))
 
 
-async def join_room(client: "ClientState", command: api.JoinRoom) -> api.RoomView:
+async def join_room(client: "ClientState", command: api.JoinRoomCommand) -> api.RoomView:
     return await _room_result(client.logged_in(), wire.JoinRoom(command.room))
 
 
-async def leave_room(client: "ClientState", command: api.LeaveRoom) -> None:
+async def leave_room(client: "ClientState", command: api.LeaveRoomCommand) -> None:
     await client.logged_in().ask(wire.LeaveRoom(command.room))
 
 
-async def invite_user(client: "ClientState", command: api.InviteUser) -> None:
+async def invite_user(client: "ClientState", command: api.InviteUserCommand) -> None:
     member = client.logged_in()
     user = await _find_user(member, command.user)
     await member.ask(wire.InviteUser(command.room, user.id))
 
 
-async def remove_user(client: "ClientState", command: api.RemoveUser) -> None:
+async def remove_user(client: "ClientState", command: api.RemoveUserCommand) -> None:
     member = client.logged_in()
     user = await _find_user(member, command.user)
     await member.ask(wire.RemoveUser(command.room, user.id))
 
 
-async def set_history_policy(client: "ClientState", command: api.SetHistoryPolicy) -> api.RoomView:
+async def set_history_policy(client: "ClientState", command: api.SetHistoryPolicyCommand) -> api.RoomView:
     return await _room_result(client.logged_in(), wire.SetHistoryPolicy(command.room, command.history))
 
 
-async def archive_room(client: "ClientState", command: api.ArchiveRoom) -> None:
+async def archive_room(client: "ClientState", command: api.ArchiveRoomCommand) -> None:
     await client.logged_in().ask(wire.ArchiveRoom(command.room, command.archived))
 
 
-async def delete_room(client: "ClientState", command: api.DeleteRoom) -> None:
+async def delete_room(client: "ClientState", command: api.DeleteRoomCommand) -> None:
     member = client.logged_in()
     # Whoever deletes a room need not be told that it was deleted.
     member.deletes.add(command.room)
@@ -159,7 +159,7 @@ async def delete_room(client: "ClientState", command: api.DeleteRoom) -> None:
         raise
 
 
-async def find_any_room(client: "ClientState", command: api.FindAnyRoom) -> int:
+async def find_any_room(client: "ClientState", command: api.FindAnyRoomCommand) -> int:
     member = client.logged_in()
     await _refresh_rooms(member)
     name, rooms = command.name, member.core.directory.rooms.values()
@@ -173,13 +173,13 @@ async def find_any_room(client: "ClientState", command: api.FindAnyRoom) -> int:
     if len(found) > 1:
         text = _("Several rooms are called {name}: give the id of one of them ({ids})")
         ids = ", ".join(map(str, found[:5]))
-        raise CommandError(Trouble.INVALID, text.format(name=inert(name), ids=ids))
+        raise CommandError(ErrorKind.INVALID, text.format(name=inert(name), ids=ids))
     if not found:
         raise _unknown_room(name)
     return found[0]
 
 
-async def _all_rooms(member: "Member") -> list[tuple[int, str]]:
+async def _all_rooms(member: "AccountSession") -> list[tuple[int, str]]:
     """Id and name of every room of the server that is not direct, for an administrator. Raises CommandError."""
     found, above = list[tuple[int, str]](), 0
     for _page in range(ROOM_PAGES_MAX):
@@ -206,7 +206,7 @@ def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:
     return [room for room, called in rooms if name_key(called) == wanted]
 
 
-async def list_people(client: "ClientState", command: api.ListPeople) -> list[api.Person]:
+async def list_people(client: "ClientState", command: api.ListPeopleCommand) -> list[api.Person]:
     member = client.logged_in()
     if command.certain:
         await member.ask(wire.ListUsers())
@@ -216,21 +216,21 @@ async def list_people(client: "ClientState", command: api.ListPeople) -> list[ap
     return [member.book.person(user, connected=member.in_session) for user in users]
 
 
-async def _refresh_people(member: "Member") -> None:
+async def _refresh_people(member: "AccountSession") -> None:
     try:
         await member.ask(wire.ListUsers())
     except CommandError as error:
-        if error.trouble is not Trouble.OFFLINE:
+        if error.trouble is not ErrorKind.OFFLINE:
             raise
 
 
-async def list_members(client: "ClientState", command: api.ListMembers) -> list[api.Person]:
+async def list_members(client: "ClientState", command: api.ListMembersCommand) -> list[api.Person]:
     member = client.logged_in()
     users = [member.core.directory.users.get(user) for user in await room_members(member, command.room)]
     return [member.book.person(user, connected=member.in_session) for user in users if user is not None]
 
 
-async def room_members(member: "Member", room: int) -> tuple[int, ...]:
+async def room_members(member: "AccountSession", room: int) -> tuple[int, ...]:
     """User ids; from memory when the server is away. Raises CommandError."""
     state = member.book.state(joined_room(member, room).id)
     if state.members is None:
@@ -243,17 +243,17 @@ async def room_members(member: "Member", room: int) -> tuple[int, ...]:
 
 
 HANDLERS: dict[type, Any] = {
-    api.ListRooms: list_rooms,
-    api.FindRoom: find_room,
-    api.CreateRoom: create_room,
-    api.JoinRoom: join_room,
-    api.LeaveRoom: leave_room,
-    api.InviteUser: invite_user,
-    api.RemoveUser: remove_user,
-    api.SetHistoryPolicy: set_history_policy,
-    api.ArchiveRoom: archive_room,
-    api.DeleteRoom: delete_room,
-    api.FindAnyRoom: find_any_room,
-    api.ListPeople: list_people,
-    api.ListMembers: list_members,
+    api.ListRoomsCommand: list_rooms,
+    api.FindRoomCommand: find_room,
+    api.CreateRoomCommand: create_room,
+    api.JoinRoomCommand: join_room,
+    api.LeaveRoomCommand: leave_room,
+    api.InviteUserCommand: invite_user,
+    api.RemoveUserCommand: remove_user,
+    api.SetHistoryPolicyCommand: set_history_policy,
+    api.ArchiveRoomCommand: archive_room,
+    api.DeleteRoomCommand: delete_room,
+    api.FindAnyRoomCommand: find_any_room,
+    api.ListPeopleCommand: list_people,
+    api.ListMembersCommand: list_members,
 }

@@ -17,20 +17,20 @@ from msgspec.structs import replace
 
 from lanchat.app.api import CommandError
 from lanchat.app.error_texts import code_text
-from lanchat.app.login.handshake import Greeted, OtherVersion, Refusal, greet
+from lanchat.app.login.handshake import GreetedChannel, ServerRefusal, VersionMismatch, greet
 from lanchat.app.login.trust import Candidate, pin
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
 from lanchat.discovery.browse import discover
-from lanchat.discovery.listing import Address, FoundServer
+from lanchat.discovery.listing import Address, DiscoveredServer
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.store.identities import KnownServer, StoredDevice
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.transport.connecting import first_of
-from lanchat.transport.driver import DialFailed, Established
-from lanchat.transport.tls import Channel, ChannelClosed, open_channel
+from lanchat.transport.driver import DialFailed, EstablishedSession
+from lanchat.transport.tls import ChannelClosed, TlsChannel, open_channel
 
 CONNECT_TIMEOUT = 4.0
 LOGIN_TIMEOUT = 10.0
@@ -48,7 +48,7 @@ SEARCH_LONGEST = 30.0
 FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
 
 
-class Options(msgspec.Struct, frozen=True):
+class DialOptions(msgspec.Struct, frozen=True):
     """How to look for servers and to speak to them."""
 
     discovery_port: int
@@ -63,13 +63,13 @@ class Dialer:
 
     def __init__(
         self,
-        profile: Profile,
+        profile: ProfileStore,
         known: KnownServer,
         device: StoredDevice,
         key: Ed25519PrivateKey,
-        options: Options,
-        on_greeted: Callable[[KnownServer, Greeted], None],
-        first: Greeted | None = None,
+        options: DialOptions,
+        on_greeted: Callable[[KnownServer, GreetedChannel], None],
+        first: GreetedChannel | None = None,
     ) -> None:
         self.known = known
         self._profile = profile
@@ -84,19 +84,21 @@ class Dialer:
         self._search_at = 0.0
         self._search_wait = SEARCH_FIRST
 
-    async def dial(self, opened: Callable[[], None]) -> Established:
+    async def dial(self, opened: Callable[[], None]) -> EstablishedSession:
         """Raises DialFailed. A channel that does not become a session is closed."""
         first, self._first = self._first, None
         if first is not None and first.channel.open:
             return await self._log_in(first.channel, first, opened)
         return await self._log_in(await self._reach(), None, opened)
 
-    async def dial_beside(self) -> Established:
+    async def dial_beside(self) -> EstablishedSession:
         """A second session, while the server is silent in the first one: wherever it is now. Raises as `dial`. Whoever
         calls it keeps the distance between searches."""
         return await self._log_in(await self._race(self._search), None, lambda: None)
 
-    async def _log_in(self, channel: Channel, first: Greeted | None, opened: Callable[[], None]) -> Established:
+    async def _log_in(
+        self, channel: TlsChannel, first: GreetedChannel | None, opened: Callable[[], None]
+    ) -> EstablishedSession:
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT):
                 opened()
@@ -114,43 +116,43 @@ class Dialer:
             raise failed from error
         self._failures = 0
         self._search_wait = SEARCH_FIRST
-        return Established(channel, greeted.welcome, logged_in)
+        return EstablishedSession(channel, greeted.welcome, logged_in)
 
-    def _check_log(self, greeted: Greeted) -> None:
+    def _check_log(self, greeted: GreetedChannel) -> None:
         welcome = greeted.welcome
         if welcome.log_id != self.known.log_id or welcome.log_key != self.known.log_key:
             raise DialFailed(_("The server was set up anew: it does not know this account any more"), final=True)
 
-    async def _reach(self) -> Channel:
+    async def _reach(self) -> TlsChannel:
         """A channel to the server with the pinned fingerprint, wherever it is now."""
         self._failures += 1
         if asyncio.get_running_loop().time() < self._search_at:
             return await self._open(self.known.host, self.known.port)
         return await self._race(self._search_in_turn if self._failures >= SEARCH_AFTER else self._search_if_silent)
 
-    async def _race(self, search: Callable[["asyncio.Future[Channel]"], Awaitable[Channel]]) -> Channel:
+    async def _race(self, search: Callable[["asyncio.Future[TlsChannel]"], Awaitable[TlsChannel]]) -> TlsChannel:
         """At the last address and by the search; the first who proves the pinned key."""
         self._answered = False
         here = asyncio.ensure_future(self._open(self.known.host, self.known.port, self._note_answer))
-        return await first_of([here, search(here)], Channel.abort)
+        return await first_of([here, search(here)], TlsChannel.abort)
 
-    async def _search_if_silent(self, here: "asyncio.Future[Channel]") -> Channel:
+    async def _search_if_silent(self, here: "asyncio.Future[TlsChannel]") -> TlsChannel:
         done, _ = await asyncio.wait([here], timeout=SILENT_AFTER)
         if done or self._answered:
             raise DialFailed
         return await self._search_in_turn(here)
 
-    async def _search_in_turn(self, here: "asyncio.Future[Channel]") -> Channel:
+    async def _search_in_turn(self, here: "asyncio.Future[TlsChannel]") -> TlsChannel:
         self._search_at = asyncio.get_running_loop().time() + self._search_wait
         self._search_wait = min(2.0 * self._search_wait, SEARCH_LONGEST)
         return await self._search(here)
 
-    async def _search(self, here: "asyncio.Future[Channel]") -> Channel:
+    async def _search(self, here: "asyncio.Future[TlsChannel]") -> TlsChannel:
         """Where discovery sees the server; at the old address, too, for it may have come back meanwhile. Anybody can
         claim to be it, so each address is tried as soon as it is heard, beside the others."""
         tries = _Tries(self._open)
 
-        def hear(found: FoundServer) -> None:
+        def hear(found: DiscoveredServer) -> None:
             here_again = found.address == (self.known.host, self.known.port) and self._answered and not here.done()
             if self._is_ours(found) and not here_again:
                 tries.begin(found.address)
@@ -162,7 +164,7 @@ class Dialer:
         self._moved(*address)
         return channel
 
-    async def _seek(self, hear: Callable[[FoundServer], None]) -> None:
+    async def _seek(self, hear: Callable[[DiscoveredServer], None]) -> None:
         options = self._options
         for found in await discover(
             DISCOVERY_TIME,
@@ -174,14 +176,14 @@ class Dialer:
         ):
             hear(found)
 
-    def _is_ours(self, found: FoundServer) -> bool:
+    def _is_ours(self, found: DiscoveredServer) -> bool:
         return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)
 
     def _note_answer(self) -> None:
         """At the last address somebody takes connections, however long the rest takes."""
         self._answered = True
 
-    async def _open(self, host: str, port: int, on_answer: Callable[[], None] = lambda: None) -> Channel:
+    async def _open(self, host: str, port: int, on_answer: Callable[[], None] = lambda: None) -> TlsChannel:
         try:
             channel = await open_channel(host, port, self._options.connect_timeout, on_answer)
         except (OSError, TimeoutError, ProtocolError) as error:
@@ -203,18 +205,18 @@ class Dialer:
 class _Tries:
     """Connections to several addresses at the same time, TRIES_MAX in all; `close` ends those that nobody took."""
 
-    def __init__(self, open_at: Callable[[str, int], Awaitable[Channel]]) -> None:
+    def __init__(self, open_at: Callable[[str, int], Awaitable[TlsChannel]]) -> None:
         self._open_at = open_at
-        self._tasks: dict[Address, asyncio.Future[Channel]] = {}
+        self._tasks: dict[Address, asyncio.Future[TlsChannel]] = {}
         self._ended = asyncio.Event()
-        self._taken: Channel | None = None
+        self._taken: TlsChannel | None = None
 
     def begin(self, address: Address) -> None:
         if address not in self._tasks and len(self._tasks) < TRIES_MAX:
             self._tasks[address] = task = asyncio.ensure_future(self._open_at(*address))
             task.add_done_callback(lambda _: self._ended.set())
 
-    async def first(self, search: Awaitable[object]) -> tuple[Address, Channel]:
+    async def first(self, search: Awaitable[object]) -> tuple[Address, TlsChannel]:
         """The first connection that stands, of those that `search` begins. Raises DialFailed."""
         searching = asyncio.ensure_future(search)
         searching.add_done_callback(lambda _: self._ended.set())
@@ -237,17 +239,17 @@ class _Tries:
         for task in self._tasks.values():
             task.cancel()
         for channel in await asyncio.gather(*self._tasks.values(), return_exceptions=True):
-            if isinstance(channel, Channel) and channel is not self._taken:
+            if isinstance(channel, TlsChannel) and channel is not self._taken:
                 channel.abort()
 
 
 def _failed(error: BaseException) -> DialFailed | None:
     """What a try that got as far as the server died of; None for what is to be raised as it is."""
     match error:
-        case Refusal():
+        case ServerRefusal():
             code = error.failure.code
             return DialFailed(code_text(code), final=code in FINAL, code=code)
-        case OtherVersion():
+        case VersionMismatch():
             return DialFailed(code_text(Code.VERSION))
         case ProtocolError() | ChannelClosed(__cause__=ProtocolError()):
             return DialFailed(reason=Reason.BROKEN)
@@ -257,13 +259,15 @@ def _failed(error: BaseException) -> DialFailed | None:
             return None
 
 
-async def greet_candidate(profile: Profile, candidate: Candidate, channel: Channel) -> tuple[KnownServer, Greeted]:
+async def greet_candidate(
+    profile: ProfileStore, candidate: Candidate, channel: TlsChannel
+) -> tuple[KnownServer, GreetedChannel]:
     """Say hello to a server that is trusted, and pin it. Raises CommandError, Refusal, ChannelClosed, ProtocolError;
     then the channel is closed."""
     try:
         async with asyncio.timeout(LOGIN_TIMEOUT):
             greeted = await greet(channel)
         return pin(profile, candidate, channel, greeted.welcome), greeted
-    except (CommandError, Refusal, ChannelClosed, ProtocolError, OSError, TimeoutError, LocalStoreError):
+    except (CommandError, ServerRefusal, ChannelClosed, ProtocolError, OSError, TimeoutError, LocalStoreError):
         channel.abort()
         raise

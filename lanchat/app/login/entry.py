@@ -8,21 +8,21 @@ person who types slowly gets a fresh one without noticing.
 import asyncio
 from collections.abc import Callable
 
-from lanchat.app.api import CommandError, Server, Trouble, Trust
+from lanchat.app.api import CommandError, ErrorKind, Server, Trust
 from lanchat.app.error_texts import no_server, other_identity
-from lanchat.app.login.dial import Options, greet_candidate
-from lanchat.app.login.handshake import Greeted
+from lanchat.app.login.dial import DialOptions, greet_candidate
+from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
 from lanchat.discovery.browse import discover
-from lanchat.discovery.listing import FoundServer
+from lanchat.discovery.listing import DiscoveredServer
 from lanchat.i18n import _
 from lanchat.platform.interfaces import is_own
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.store.identities import KnownServer
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.transport.connecting import NEXT_ADDRESS, first_of
-from lanchat.transport.tls import Channel, open_channel
+from lanchat.transport.tls import TlsChannel, open_channel
 
 # After the first answer: the others of the same network answer within milliseconds, too.
 MORE_SERVERS_TIME = 0.4
@@ -30,11 +30,11 @@ MORE_SERVERS_TIME = 0.4
 NAMED_MAX = 8
 
 
-class Entry:
+class LoginStages:
     """Event loop's thread only. `known`: the server that was reached and is trusted; `looked_at`: one that waits for
     a person's decision."""
 
-    def __init__(self, profile: Profile, options: Options) -> None:
+    def __init__(self, profile: ProfileStore, options: DialOptions) -> None:
         self.known: KnownServer | None = None
         self.server: Server | None = None
         self.welcome: wire.Welcome | None = None
@@ -42,19 +42,19 @@ class Entry:
         self._welcomed = asyncio.Event()
         self._profile = profile
         self._options = options
-        self._greeted: Greeted | None = None
+        self._greeted: GreetedChannel | None = None
 
     # --- Looking ----------------------------------------------------------------------------------------------------
 
     async def discover(
         self,
         timeout: float,
-        on_found: Callable[[FoundServer], None] | None = None,
+        on_found: Callable[[DiscoveredServer], None] | None = None,
         *,
         first_only: bool = False,
         expected: str = "",
         on_left_out: Callable[[], None] = lambda: None,
-    ) -> list[FoundServer]:
+    ) -> list[DiscoveredServer]:
         """Servers on this network; the known ones, and those with the `expected` fingerprint, before all others, and
         asked directly, too. Raises LocalStoreError."""
         known = {(server.log_id, server.fingerprint) for server in self._profile.servers()}
@@ -81,13 +81,13 @@ class Entry:
             names = ", ".join(f"{server.name} ({server.host}:{server.port})" for server in found[:NAMED_MAX])
             if len(found) > NAMED_MAX:
                 names += ", …"
-            raise CommandError(Trouble.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
+            raise CommandError(ErrorKind.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
         if not found:
             raise no_server()
         return found_candidate(found[0])
 
     @staticmethod
-    def _one_of(found: list[FoundServer], expected: str) -> Candidate:
+    def _one_of(found: list[DiscoveredServer], expected: str) -> Candidate:
         """The server with this fingerprint, at all addresses that claim to be it: what else they claim is not proven.
         Raises CommandError."""
         claims = [server for server in found if server.fingerprint == expected]
@@ -97,7 +97,7 @@ class Entry:
         first, *also = addresses
         return Candidate(*first, claims[0].name, claims[0].via, expected, None, tuple(also))
 
-    def view(self, found: FoundServer) -> Server:
+    def view(self, found: DiscoveredServer) -> Server:
         return found_view(self._profile, found)
 
     # --- Connecting -------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class Entry:
         assert self.server is not None
         return self.server
 
-    async def _open_one(self, candidate: Candidate, timeout: float) -> tuple[Candidate, Channel]:
+    async def _open_one(self, candidate: Candidate, timeout: float) -> tuple[Candidate, TlsChannel]:
         """At the first of its addresses where it is; one after the other without waiting for the ones before (as RFC
         8305). Raises CommandError."""
         places = candidate.places
@@ -132,7 +132,7 @@ class Entry:
         ways = [self._open_later(place, timeout, number * NEXT_ADDRESS) for number, place in enumerate(places)]
         return await first_of(ways, lambda found: found[1].abort())
 
-    async def _open_later(self, candidate: Candidate, timeout: float, delay: float) -> tuple[Candidate, Channel]:
+    async def _open_later(self, candidate: Candidate, timeout: float, delay: float) -> tuple[Candidate, TlsChannel]:
         await asyncio.sleep(delay)
         channel = await self._open(candidate, timeout)
         if candidate.expected not in ("", channel.fingerprint):  # another computer has the address in this network
@@ -140,16 +140,16 @@ class Entry:
             raise other_identity(candidate.name)
         return candidate, channel
 
-    async def _open(self, candidate: Candidate, timeout: float) -> Channel:
+    async def _open(self, candidate: Candidate, timeout: float) -> TlsChannel:
         try:
             return await open_channel(candidate.host, candidate.port, min(timeout, self._options.connect_timeout))
         except (OSError, TimeoutError) as error:
             raise no_server(candidate.address, own=is_own(candidate.host)) from error
         except ProtocolError as error:
             text = _("What answers at {address} is no LAN Chat server").format(address=candidate.address)
-            raise CommandError(Trouble.NO_SERVER, text) from error
+            raise CommandError(ErrorKind.NO_SERVER, text) from error
 
-    async def _greet(self, candidate: Candidate, channel: Channel) -> None:
+    async def _greet(self, candidate: Candidate, channel: TlsChannel) -> None:
         known, self._greeted = await greet_candidate(self._profile, candidate, channel)
         self.looked_at = None
         self.note_welcome(known, self._greeted.welcome, candidate.via)
@@ -172,7 +172,7 @@ class Entry:
         if self.known is not None and self.known.fingerprint == fingerprint:
             return
         if self.looked_at is None:
-            raise CommandError(Trouble.INVALID, _("There is no server to accept"))
+            raise CommandError(ErrorKind.INVALID, _("There is no server to accept"))
         candidate, shown = self.looked_at
         if shown != fingerprint:
             raise other_identity(candidate.name)
@@ -184,19 +184,19 @@ class Entry:
 
     # --- The open connection ------------------------------------------------------------------------------------------
 
-    def take_greeted(self) -> Greeted | None:
+    def take_greeted(self) -> GreetedChannel | None:
         """The open connection, which is the caller's from now on."""
         greeted, self._greeted = self._greeted, None
         return greeted if greeted is not None and greeted.channel.open else None
 
-    async def fresh_greeted(self, timeout: float) -> Greeted:
+    async def fresh_greeted(self, timeout: float) -> GreetedChannel:
         """A connection with a challenge that nobody used; give it back with `keep`. Raises CommandError, Refusal,
         ChannelClosed, ProtocolError."""
         greeted = self.take_greeted()
         if greeted is not None:
             return greeted
         if self.known is None:
-            raise CommandError(Trouble.INVALID, _("There is no server yet: connect first"))
+            raise CommandError(ErrorKind.INVALID, _("There is no server yet: connect first"))
         candidate = known_candidate(self.known)
         channel = await self._open(candidate, timeout)
         if channel.fingerprint != self.known.fingerprint:
@@ -206,7 +206,7 @@ class Entry:
         self.note_welcome(known, greeted.welcome)
         return greeted
 
-    def keep(self, greeted: Greeted) -> None:
+    def keep(self, greeted: GreetedChannel) -> None:
         """The connection serves once more."""
         self._greeted = greeted
 

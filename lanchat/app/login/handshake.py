@@ -13,13 +13,13 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log import keys
 from lanchat.protocol.wire import Failure, Goodbye, Request, Response, decode_from_server_untrusted
-from lanchat.transport.tls import Channel
+from lanchat.transport.tls import TlsChannel
 
 # What we are, for the server's log.
 _PROGRAM = "lanchat"
 
 
-class Refusal(Exception):
+class ServerRefusal(Exception):
     """The server answered a request with a failure."""
 
     def __init__(self, failure: Failure) -> None:
@@ -27,14 +27,14 @@ class Refusal(Exception):
         self.failure = failure
 
 
-class OtherVersion(ProtocolError):
+class VersionMismatch(ProtocolError):
     """The server does not speak ours."""
 
 
-class Greeted(msgspec.Struct):
+class GreetedChannel(msgspec.Struct):
     """A channel to a server whose identity was accepted, and what it said of itself."""
 
-    channel: Channel
+    channel: TlsChannel
     welcome: wire.Welcome
     numbers: int
 
@@ -74,9 +74,9 @@ class Greeted(msgspec.Struct):
         return await self._log_in(wire.LoginDevice(device, signature), device)
 
 
-async def greet(channel: Channel) -> Greeted:
+async def greet(channel: TlsChannel) -> GreetedChannel:
     """Say hello to a server whose identity was accepted. Raises Refusal, ChannelClosed, ProtocolError."""
-    return Greeted(channel, _check_welcome(await _ask(channel, 1, _hello())), 1)
+    return GreetedChannel(channel, _check_welcome(await _ask(channel, 1, _hello())), 1)
 
 
 def _hello() -> wire.Hello:
@@ -85,11 +85,11 @@ def _hello() -> wire.Hello:
 
 def _check_welcome(result: Any) -> wire.Welcome:
     if not isinstance(result, wire.Welcome) or result.version != PROTOCOL_VERSION:
-        raise OtherVersion("another protocol version")
+        raise VersionMismatch("another protocol version")
     return result
 
 
-async def _ask(channel: Channel, number: int, operation: wire.BeforeLogin) -> Any:
+async def _ask(channel: TlsChannel, number: int, operation: wire.BeforeLogin) -> Any:
     channel.send(Request(number, operation))
     while True:
         frame = decode_from_server_untrusted(await channel.read())
@@ -97,9 +97,9 @@ async def _ask(channel: Channel, number: int, operation: wire.BeforeLogin) -> An
             case Response() if frame.id == number:
                 return frame.result
             case Failure() if frame.id == number:
-                raise Refusal(frame)
+                raise ServerRefusal(frame)
             case Goodbye():
-                raise Refusal(Failure(number, frame.code or wire.Code.UNAVAILABLE, frame.text))
+                raise ServerRefusal(Failure(number, frame.code or wire.Code.UNAVAILABLE, frame.text))
             case _:
                 # Nothing else is sent before log-in; what a later version may send is passed over.
                 continue

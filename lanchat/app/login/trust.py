@@ -9,10 +9,10 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.app.api import CommandError, Server, Trouble, Trust
+from lanchat.app.api import CommandError, ErrorKind, Server, Trust
 from lanchat.app.error_texts import changed_identity, other_identity
 from lanchat.core.ports import LocalStoreError
-from lanchat.discovery.listing import FoundServer
+from lanchat.discovery.listing import DiscoveredServer
 from lanchat.i18n.input_rules import address_rule
 from lanchat.platform.interfaces import invited_hosts
 from lanchat.protocol import wire
@@ -27,8 +27,8 @@ from lanchat.protocol.text.identity import (
 )
 from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer
-from lanchat.store.profile import Profile
-from lanchat.transport.tls import Channel
+from lanchat.store.profile import ProfileStore
+from lanchat.transport.tls import TlsChannel
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -72,18 +72,18 @@ def invited_candidate(link: str) -> Candidate:
 
 
 def _invalid(error: ProtocolError) -> CommandError:
-    return CommandError(Trouble.INVALID, address_rule(error).removesuffix("."))
+    return CommandError(ErrorKind.INVALID, address_rule(error).removesuffix("."))
 
 
 def known_candidate(known: KnownServer) -> Candidate:
     return Candidate(known.host, known.port, known.name, "known", known.fingerprint, known.log_id)
 
 
-def found_candidate(found: FoundServer, expected: str = "") -> Candidate:
+def found_candidate(found: DiscoveredServer, expected: str = "") -> Candidate:
     return Candidate(found.host, found.port, found.name, found.via, expected, found.log_id)
 
 
-def judge(profile: Profile, candidate: Candidate, fingerprint: str) -> Trust:
+def judge(profile: ProfileStore, candidate: Candidate, fingerprint: str) -> Trust:
     """What this profile makes of the fingerprint that was shown. Raises CommandError for a changed key, and for one
     that is not the expected."""
     trust = profile.trust(candidate.host, candidate.port, candidate.name, fingerprint, candidate.log_id)
@@ -94,7 +94,7 @@ def judge(profile: Profile, candidate: Candidate, fingerprint: str) -> Trust:
     return Trust(trust)
 
 
-def pin(profile: Profile, candidate: Candidate, channel: Channel, welcome: wire.Welcome) -> KnownServer:
+def pin(profile: ProfileStore, candidate: Candidate, channel: TlsChannel, welcome: wire.Welcome) -> KnownServer:
     """Trust this server from now on, or renew what is known of it. Raises CommandError when its log or its log key is
     another server's."""
     assert channel.fingerprint is not None
@@ -131,7 +131,7 @@ def server_view(candidate: Candidate, fingerprint: str, trust: Trust, name: str 
     return Server(name, candidate.host, candidate.port, fingerprint, words, candidate.via, trust, invite)
 
 
-def found_view(profile: Profile, found: FoundServer) -> Server:
+def found_view(profile: ProfileStore, found: DiscoveredServer) -> Server:
     """A discovered server; what it says of its fingerprint is compared with what is pinned, and proves nothing."""
     trust = Trust(profile.trust(found.host, found.port, found.name, found.fingerprint, found.log_id))
     known = profile.known_by_fingerprint(found.fingerprint)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from lanchat.core.context import Desk
+from lanchat.core.context import CoreContext
 from lanchat.core.events import CertificatesLearned
 from lanchat.core.people.authors import DEVICES_MAX, Authors
 from lanchat.core.ports import LocalStoreError
@@ -12,11 +12,11 @@ from lanchat.protocol import wire
 from lanchat.protocol.limits import PAGE_CERTIFICATES_MAX
 
 
-class CertificateQuestions:
+class CertificateRequests:
     """A device that the server does not know either is not asked for again in the same session; one about which it did
     not answer is asked for until it does, in the next session if need be."""
 
-    def __init__(self, desk: Desk, authors: Authors) -> None:
+    def __init__(self, desk: CoreContext, authors: Authors) -> None:
         self._desk = desk
         self._authors = authors
         self._unknown: dict[bytes, None] = {}

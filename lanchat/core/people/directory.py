@@ -31,7 +31,7 @@ def _room_keys(room: Room | None) -> frozenset[bytes]:
     return frozenset() if room is None or room.kind is RoomKind.DIRECT else _keys(room.name)
 
 
-class Directory:
+class ClientDirectory:
     """Rooms include public ones that the user has not joined; `marks`: room to the last number that was read. Changes
     are saved by `save` and `save_marks`; only these and the creation raise LocalStoreError."""
 

@@ -6,8 +6,8 @@ that comes late is told from a fork.
 """
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Held
-from lanchat.core.ports import Link, Span
+from lanchat.core.events import LinkedRecord
+from lanchat.core.ports import ChainLink, StoredSpan
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
 from lanchat.protocol.log.records import Record, chain_hash
@@ -24,10 +24,10 @@ class Contradiction(Exception):
         self.seq = seq
 
 
-def link_untrusted(log_id: bytes, room: int, before: bytes, record: Record) -> Held:
+def link_untrusted(log_id: bytes, room: int, before: bytes, record: Record) -> LinkedRecord:
     """The record with its header and chain hash; raises ProtocolError when it is malformed or of another room."""
     header = check_untrusted(room, record)
-    return Held(Link(record, chain_hash(log_id, room, before, record)), header)
+    return LinkedRecord(ChainLink(record, chain_hash(log_id, room, before, record)), header)
 
 
 def check_untrusted(room: int, record: Record) -> Header:
@@ -48,12 +48,12 @@ def record_octets(record: Record) -> int:
 class Chain:
     """Begins at a stored span; `end` is the last linked number."""
 
-    def __init__(self, log_id: bytes, room: int, span: Span, config: ClientConfig) -> None:
+    def __init__(self, log_id: bytes, room: int, span: StoredSpan, config: ClientConfig) -> None:
         self._log_id = log_id
         self._room = room
         self._config = config
         self.cursor = span.cursor
-        self.linked: list[Held] = []
+        self.linked: list[LinkedRecord] = []
         self.waiting: dict[int, Record] = {}
         self._recent: dict[int, bytes] = {span.cursor: span.cursor_hash}
 

@@ -7,7 +7,7 @@ Only the server's explicit word erases anything: a room that a server does not l
 from collections.abc import Callable, Container
 from functools import partial
 
-from lanchat.core.context import Desk
+from lanchat.core.context import CoreContext
 from lanchat.core.ports import LocalStore
 from lanchat.core.session.requests import Answer
 from lanchat.protocol import wire
@@ -18,10 +18,10 @@ _PART = 500
 _PAUSE = 0.05
 
 
-class GoneRooms:
+class DeletedRooms:
     """`on_deleted` hears of each room that the server says was deleted while this user was in it."""
 
-    def __init__(self, desk: Desk, store: LocalStore, on_deleted: Callable[[int], None]) -> None:
+    def __init__(self, desk: CoreContext, store: LocalStore, on_deleted: Callable[[int], None]) -> None:
         self._desk = desk
         self._store = store
         self._on_deleted = on_deleted

@@ -6,8 +6,8 @@ begins after them. They are told first, so that whoever watches this process mis
 
 from collections.abc import Iterable, Iterator
 
-from lanchat.core.events import Held, RecordsStored
-from lanchat.core.ports import LocalStore, Span
+from lanchat.core.events import LinkedRecord, RecordsStored
+from lanchat.core.ports import LocalStore, StoredSpan
 from lanchat.core.rooms.chain import link_untrusted
 from lanchat.protocol.errors import ProtocolError
 
@@ -15,7 +15,7 @@ from lanchat.protocol.errors import ProtocolError
 _PART = 200
 
 
-class Told:
+class DeliveryCursor:
     """Begins with what is stored when the process starts: that is read from the store, not told. Raises
     LocalStoreError, also on creation."""
 
@@ -34,7 +34,7 @@ class Told:
         last = event.held[-1]
         self._last[event.room] = last.record.seq, last.link.hash
 
-    def missed(self, room: int, span: Span | None) -> list[RecordsStored]:
+    def missed(self, room: int, span: StoredSpan | None) -> list[RecordsStored]:
         """What `span` has and was not told, in order. Empty when what was told is not in it: of a log with another
         history the room itself will speak."""
         if span is None:
@@ -50,7 +50,7 @@ class Told:
             return []
         return [RecordsStored(room, tuple(held[i : i + _PART]), live=False) for i in range(0, len(held), _PART)]
 
-    def _read(self, room: int, seq: int, before: bytes, last: int) -> Iterator[Held]:
+    def _read(self, room: int, seq: int, before: bytes, last: int) -> Iterator[LinkedRecord]:
         for record in self._store.records(room, seq + 1, last):
             held = link_untrusted(self._log_id, room, before, record)
             yield held

@@ -22,8 +22,8 @@ from contextlib import suppress
 import msgspec
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Event, Held, OlderStored, RecordsStored, RoomStopped, RoomWentLive, Stop
-from lanchat.core.ports import Forked, Link, LocalStore, Span
+from lanchat.core.events import Event, LinkedRecord, OlderStored, RecordsStored, RoomStopped, RoomWentLive, StopReason
+from lanchat.core.ports import ChainLink, Forked, LocalStore, StoredSpan
 from lanchat.core.rooms.chain import Chain, Contradiction, link_untrusted, record_octets
 from lanchat.core.rooms.heads import HeadBook
 from lanchat.core.rooms.repair import Repair
@@ -49,13 +49,13 @@ class RoomReceiver:
     def __init__(self, room: int, first_seq: int, context: RoomContext) -> None:
         self.room = room
         self.first_seq = first_seq
-        self.stop: Stop | None = None
+        self.stop: StopReason | None = None
         self.live = False
         self.lagging = False
         self._context = context
         self._heads = HeadBook(context.check_head, context.config.heads_max)
         self._repair = Repair(context.config, context.random)
-        self._span: Span | None = context.store.span(room)
+        self._span: StoredSpan | None = context.store.span(room)
         self._chain: Chain | None = None
         # Until there is a chain: what came live, and the page that makes the base.
         self._early: dict[int, Record] = {}
@@ -83,7 +83,7 @@ class RoomReceiver:
         return self._chain.cursor if self._chain is not None else 0
 
     @property
-    def span(self) -> Span | None:
+    def span(self) -> StoredSpan | None:
         """What was stored when the room was subscribed, or began since; None before there is anything."""
         return self._span
 
@@ -108,7 +108,7 @@ class RoomReceiver:
         self._base = None
         self._pull_at = max(self._pull_at, now + self._context.config.pull_retry)
 
-    def _adopt(self, span: Span) -> Chain:
+    def _adopt(self, span: StoredSpan) -> Chain:
         self._span = span
         self._chain = Chain(self._context.log_id, self.room, span, self._context.config)
         return self._chain
@@ -125,7 +125,7 @@ class RoomReceiver:
         if self._chain is None or self.first_seq > self._chain.cursor + 1:
             self._chain = None
         elif head.seq < self._cursor_before:
-            self._halt(Stop.SERVER_BEHIND)
+            self._halt(StopReason.SERVER_BEHIND)
         else:
             self.take_head(head)
 
@@ -164,7 +164,7 @@ class RoomReceiver:
             return
         mine = self._chain.hash_at(head.seq)
         if mine is not None and mine != head.hash and self._context.check_head(head):
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
 
     def take_lagging(self, now: float) -> None:
         """The server sends no records of this room until a page was asked for."""
@@ -176,7 +176,7 @@ class RoomReceiver:
 
     def _contradicted(self, seq: int) -> None:
         if self._chain is not None and seq <= self._chain.cursor:
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
         else:
             self._distrust()
 
@@ -185,10 +185,10 @@ class RoomReceiver:
         assert self._chain is not None
         self._chain.drop()
         if self._strict:
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
         self._strict = True
 
-    def _halt(self, stop: Stop) -> None:
+    def _halt(self, stop: StopReason) -> None:
         if self.stop is None:
             self.stop = stop
             self._events.append(RoomStopped(self.room, stop))
@@ -198,7 +198,7 @@ class RoomReceiver:
     def settle(self) -> list[Event]:
         """Store what is proven; what happened since the last call. Raises LocalStoreError, and stays as it was."""
         if self._heads.conflict:
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
         if self.stop is None and self._join is not None:
             if self._chain is None:
                 self._begin(self._join)
@@ -258,13 +258,13 @@ class RoomReceiver:
         try:
             self._context.store.append(self.room, [item.link for item in held], head)
         except Forked:
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
             return
         chain.advance(head.seq)
         self._heads.forget(head.seq)
         self._report(held)
 
-    def _report(self, held: tuple[Held, ...]) -> None:
+    def _report(self, held: tuple[LinkedRecord, ...]) -> None:
         """History first, then the sign that the room is live, then what is."""
         assert self._join is not None
         join = self._join.seq
@@ -420,12 +420,12 @@ class RoomReceiver:
             raise ProtocolError("page does not fit its head")
         self._base = page
 
-    def _link_page(self, page: Page) -> list[Held]:
+    def _link_page(self, page: Page) -> list[LinkedRecord]:
         """The records of a page as a chain by itself; raises ProtocolError on holes and a false beginning."""
         first = page.records[0].seq
         if first == 1 and page.before_hash != genesis_hash(self._context.log_id, self.room):
             raise ProtocolError("room with another beginning")
-        held: list[Held] = []
+        held: list[LinkedRecord] = []
         before = page.before_hash
         for number, record in enumerate(page.records, first):
             if record.seq != number:
@@ -485,9 +485,9 @@ class RoomReceiver:
             raise ProtocolError("page does not end where asked")
         held = [item for item in self._link_page(page) if item.record.seq <= span.base]
         if held[-1].link.hash != span.base_hash:
-            self._halt(Stop.FORKED)
+            self._halt(StopReason.FORKED)
             return OlderStored(self.room, (), failed=True)
-        links: list[Link] = [item.link for item in held]
+        links: list[ChainLink] = [item.link for item in held]
         self._context.store.prepend(self.room, links, page.before_hash)
         self._span = self._context.store.span(self.room)
         return OlderStored(self.room, tuple(item.record for item in held), failed=False)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.context import Desk
-from lanchat.core.events import OlderStored, Path, RecordsStored, Stop
+from lanchat.core.context import CoreContext
+from lanchat.core.events import OlderStored, Path, RecordsStored, StopReason
 from lanchat.core.people.authors import Authors
 from lanchat.core.ports import LocalStoreError
-from lanchat.core.rooms.delivery import Told
+from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.core.rooms.room import RoomContext, RoomReceiver
 from lanchat.core.session.requests import Answer
 from lanchat.protocol import wire
@@ -33,9 +33,9 @@ class RoomSet:
     def __init__(
         self,
         config: ClientConfig,
-        desk: Desk,
+        desk: CoreContext,
         authors: Authors,
-        told: Told,
+        told: DeliveryCursor,
         on_stored: Callable[[RecordsStored], None],
         on_cursor: Callable[[int, int], None],
         on_refused: Callable[[], None],
@@ -271,7 +271,7 @@ class RoomSet:
         waiting = [room for room, receiver in self._rooms.items() if receiver.stop is not None or not receiver.joined]
         return frozenset((*waiting, *self._wanted))
 
-    def stops(self) -> Iterable[Stop]:
+    def stops(self) -> Iterable[StopReason]:
         return [receiver.stop for receiver in self._rooms.values() if receiver.stop is not None]
 
     def lagging(self) -> bool:

@@ -10,7 +10,7 @@ from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted,
 _LAMPORT_MAX = 2**63 - 1
 
 
-class Composer:
+class MessageBuilder:
     """One device in one run."""
 
     def __init__(self, key: Ed25519PrivateKey, run: int, log_id: bytes, store: LocalStore) -> None:

@@ -1,6 +1,6 @@
 """The connection as seen from the core: its state, whether UDP works, how long the server was silent, the next try.
 
-TLS     the shell connects when told (`Due.RECONNECT`) and says how it went
+TLS     the shell connects when told (`DueAction.RECONNECT`) and says how it went
 UDP     six pings within 0.6 s after log-in; a pong by UDP opens the path. No pong closes an open one when the server
         was heard over TLS meanwhile: a network that lets nothing through says nothing about UDP. A closed path is
         tried again after 2 s, doubling to 30. A ping with token 0 says "I have heard nothing of you by UDP", so that a
@@ -8,7 +8,7 @@ UDP     six pings within 0.6 s after log-in; a pong by UDP opens the path. No po
         Whoever sends nothing by UDP for 25 s, or hears nothing there for 12 s, pings again
 doubt   what should have been answered was not (the third try of a message, three NACKs): a ping on both ways at once;
         or nothing at all was heard for 7.5 s: over TLS first. Nothing for another 1.2 s: the shell searches for the
-        server (`Due.SEARCH`) and makes a second connection, which takes the place of the silent one only when it is
+        server (`DueAction.SEARCH`) and makes a second connection, which takes the place of the silent one only when it is
         proven and logged in. While the silence lasts, two pings a second; the first sign of life ends it, and what was
         sent into it goes again at once
 silence after 10 s the connection is given up, whether there is another one or not; also when TLS says nothing for 25 s
@@ -23,14 +23,14 @@ from collections.abc import Callable
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import Output, Path
-from lanchat.core.session.states import IN_SESSION, LinkState, Move, Reason, after
+from lanchat.core.session.states import IN_SESSION, LinkEvent, LinkState, Reason, after
 from lanchat.protocol.wire import Ping
 
 _UNHEARD = 0
 _HEARD = 1
 
 
-class Due(enum.Enum):
+class DueAction(enum.Enum):
     """What the core must do because of the time."""
 
     RECONNECT = enum.auto()
@@ -38,7 +38,7 @@ class Due(enum.Enum):
     GIVE_UP = enum.auto()
 
 
-class Link:
+class LinkController:
     """One per client core, over all its sessions."""
 
     def __init__(self, config: ClientConfig, random: Callable[[], float]) -> None:
@@ -83,7 +83,7 @@ class Link:
         """The server was asked for a sign of life, and there was none yet."""
         return self._doubted is not None
 
-    def move(self, move: Move, reason: Reason = Reason.NONE, detail: str = "", code: int = 0) -> None:
+    def move(self, move: LinkEvent, reason: Reason = Reason.NONE, detail: str = "", code: int = 0) -> None:
         """Change the state; raises WrongMove."""
         self.state = after(self.state, move)
         self.reason, self.detail, self.code = reason, detail, code
@@ -92,18 +92,18 @@ class Link:
 
     def start(self, now: float) -> None:
         """Begin to connect, at once."""
-        self.move(Move.TRY)
+        self.move(LinkEvent.TRY)
         self.retry_at = now
         self._down_since = now
         self._away_at = now + self._config.away_after
 
     def opened(self) -> None:
         self.retry_at = None
-        self.move(Move.OPENED)
+        self.move(LinkEvent.OPENED)
 
     def logged_in(self, now: float, use_udp: bool) -> None:
         """A session begins."""
-        self.move(Move.LOGGED_IN)
+        self.move(LinkEvent.LOGGED_IN)
         self.retry_at = None
         self._session_since = now
         self._away_at = None
@@ -114,7 +114,7 @@ class Link:
         self.heard(now, Path.TLS)
         self.probe(now)
 
-    def settled(self, move: Move, reason: Reason) -> bool:
+    def settled(self, move: LinkEvent, reason: Reason) -> bool:
         """The core judged the session; True when that is news."""
         if after(self.state, move) is self.state and reason is self.reason:
             return False
@@ -128,7 +128,7 @@ class Link:
             self._down_since = None
         self._broken = self._broken + 1 if reason is Reason.BROKEN else 0
         silent = self.up and reason is Reason.SILENT
-        self.move(Move.SILENT if silent else Move.LOST, reason, detail)
+        self.move(LinkEvent.SILENT if silent else LinkEvent.LOST, reason, detail)
         self.retry_at = now + self._wait(now)
         self._failures += 1
         if self._away_at is None and not silent:
@@ -155,7 +155,7 @@ class Link:
 
     def refused(self, detail: str, code: int) -> None:
         """No further tries."""
-        self.move(Move.REFUSED, Reason.REFUSED, detail, code)
+        self.move(LinkEvent.REFUSED, Reason.REFUSED, detail, code)
         self.retry_at = None
         self._away_at = None
         self._stop_session()
@@ -261,23 +261,23 @@ class Link:
                 times.append(self._probe_at)
         return min((when for when in times if when is not None), default=None)
 
-    def handle_timer(self, now: float) -> tuple[list[Output], Due | None]:
+    def handle_timer(self, now: float) -> tuple[list[Output], DueAction | None]:
         """Pings to send, and what else is due. Raises nothing."""
         if self.up:
             return self._watch_session(now)
         if self._away_at is not None and now >= self._away_at:
             self._away_at = None
             if self.state is not LinkState.AWAY:
-                self.move(Move.PATIENCE_OVER, self.reason, self.detail)
+                self.move(LinkEvent.PATIENCE_OVER, self.reason, self.detail)
         if self.retry_at is not None and now >= self.retry_at:
             self.retry_at = None
-            return [], Due.RECONNECT
+            return [], DueAction.RECONNECT
         return [], None
 
-    def _watch_session(self, now: float) -> tuple[list[Output], Due | None]:
+    def _watch_session(self, now: float) -> tuple[list[Output], DueAction | None]:
         tls_is_dead = self._tls_until is not None and now >= self._tls_until
         if tls_is_dead or now >= self._heard + self._config.silence_max:
-            return [], Due.GIVE_UP
+            return [], DueAction.GIVE_UP
         outputs: list[Output] = []
         if self._tls_until is None and now >= self._tls_ping_at:
             self._tls_until = now + self._config.tls_silence_max
@@ -295,7 +295,7 @@ class Link:
         if self._search_at is not None and now >= self._search_at:
             self._search_at = now + self._search_wait * (1.0 + 0.25 * self._random())
             self._search_wait *= 2.0
-            return outputs, Due.SEARCH
+            return outputs, DueAction.SEARCH
         return outputs, None
 
     def _end_probe(self, now: float) -> list[Output]:

@@ -25,7 +25,7 @@ from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.wire import NotTaken, Receipt, Submit
 
 
-class Run(NamedTuple):
+class AuthorRun(NamedTuple):
     """One author's sequence of messages in one room."""
 
     room: int
@@ -61,7 +61,7 @@ class Outbox:
     def __init__(self, config: ClientConfig, store: LocalStore, limits: Limits) -> None:
         self._config = config
         self._store = store
-        self._runs: dict[Run, dict[int, _Waiting]] = {}
+        self._runs: dict[AuthorRun, dict[int, _Waiting]] = {}
         self._stored: dict[MessageKey, StoredItem] = {}
         self._undeleted: dict[MessageKey, None] = {}
         # Other processes' messages in the store, and since when they are known here.
@@ -80,7 +80,7 @@ class Outbox:
     def add(self, item: OutboxItem, now: float) -> None:
         """A durable message; it is due at once."""
         key = item.key
-        run = self._runs.setdefault(Run(key.room, key.device, key.run), {})
+        run = self._runs.setdefault(AuthorRun(key.room, key.device, key.run), {})
         if key.n not in run:
             run[key.n] = _Waiting(item, now, self._config.retry_first)
 
@@ -136,7 +136,7 @@ class Outbox:
             self._undeleted.clear()
 
     def _remove(self, key: MessageKey) -> _Waiting | None:
-        run_key = Run(key.room, key.device, key.run)
+        run_key = AuthorRun(key.room, key.device, key.run)
         run = self._runs.get(run_key)
         if run is None:
             return None
@@ -167,7 +167,7 @@ class Outbox:
             for waiting in run.values():
                 waiting.due, waiting.wait, waiting.tries = now, self._config.retry_first, 0
 
-    def expected(self, run: Run, n: int, now: float) -> None:
+    def expected(self, run: AuthorRun, n: int, now: float) -> None:
         """The server waits for number `n` of a run: from there on at once. When the outbox has lost it, what follows
         cannot go before the server gives up waiting, and hurrying would only use up the rate."""
         entries = self._runs.get(run, {})
@@ -199,7 +199,7 @@ class Outbox:
         """These go out again at `until`, and their try does not count; which of them wait here."""
         keys = []
         for item in not_taken:
-            run = Run(item.room, item.device, item.run)
+            run = AuthorRun(item.room, item.device, item.run)
             for n, waiting in self._runs.get(run, {}).items():
                 if item.n <= n <= item.last and waiting.tries:
                     waiting.due, waiting.wait = until, self._config.retry_first
@@ -207,7 +207,7 @@ class Outbox:
                     keys.append(MessageKey(*run, n))
         return keys
 
-    def _window(self, held: frozenset[int]) -> Iterable[tuple[Run, list[_Waiting]]]:
+    def _window(self, held: frozenset[int]) -> Iterable[tuple[AuthorRun, list[_Waiting]]]:
         for run_key, run in self._runs.items():
             if run_key.room not in held:
                 yield run_key, [run[n] for n in sorted(run)[: self._config.window]]

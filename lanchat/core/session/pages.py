@@ -24,7 +24,7 @@ PAGES_MAX = 100
 ENTRIES_MAX = 100_000
 
 
-class Pages:
+class PagedRequest:
     """One list being asked for. `ask` sends a request; `handler` gets the whole list, or why it did not come. `broken`
     is called instead of it before ProtocolError is raised; by default `handler` gets None."""
 

@@ -15,7 +15,7 @@ from lanchat.protocol.wire import Cursor, Room
 _CROWD = 100
 
 
-class Receipts:
+class ReceiptTracker:
     """What the server knows is in `_told`; a reading position set while it is away is told later."""
 
     def __init__(self, config: ClientConfig, random: Callable[[], float]) -> None:

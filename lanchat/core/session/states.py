@@ -21,7 +21,7 @@ class LinkState(enum.Enum):
     REFUSED = "refused"
 
 
-class Move(enum.Enum):
+class LinkEvent(enum.Enum):
     """What changes the state."""
 
     TRY = "a connection is tried"
@@ -53,7 +53,7 @@ class Reason(enum.Enum):
     BROKEN = "broken"
 
 
-S, M = LinkState, Move
+S, M = LinkState, LinkEvent
 
 _DOWN = {
     M.TRY: S.CONNECTING,
@@ -72,7 +72,7 @@ _UP = {
     M.SILENT: S.AWAY,
     M.REFUSED: S.REFUSED,
 }
-TABLE: dict[LinkState, dict[Move, LinkState]] = {
+TABLE: dict[LinkState, dict[LinkEvent, LinkState]] = {
     S.CONNECTING: _DOWN,
     S.AUTHENTICATING: {M.LOGGED_IN: S.SYNCING, M.LOST: S.CONNECTING, M.PATIENCE_OVER: S.AWAY, M.REFUSED: S.REFUSED},
     S.AWAY: _DOWN | {M.TRY: S.AWAY, M.LOST: S.AWAY},
@@ -93,13 +93,13 @@ TABLE: dict[LinkState, dict[Move, LinkState]] = {
 IN_SESSION = frozenset((S.SYNCING, S.LIVE, S.LAGGING, S.RESYNCING, S.FORKED))
 
 
-class WrongMove(Exception):
+class InvalidTransition(Exception):
     """The caller's mistake: this cannot happen in this state."""
 
 
-def after(state: LinkState, move: Move) -> LinkState:
+def after(state: LinkState, move: LinkEvent) -> LinkState:
     """The next state; raises WrongMove for what cannot happen in `state`."""
     try:
         return TABLE[state][move]
     except KeyError:
-        raise WrongMove(f"{move.value}: not while {state.value}") from None
+        raise InvalidTransition(f"{move.value}: not while {state.value}") from None

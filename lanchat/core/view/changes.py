@@ -22,7 +22,7 @@ PENDING_MAX = 64
 EMOJI_MAX = 100
 
 
-class Change(msgspec.Struct, frozen=True):
+class TextChange(msgspec.Struct, frozen=True):
     """A message about a message. `text`: the new text, or the emoji with "-" before one that is taken back; of a body
     that was erased, the empty text."""
 
@@ -34,7 +34,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 # A change by its number: None while nobody knows whose it is; raises ProtocolError when it is nobody's.
-Read = Callable[[int], Change | None]
+Read = Callable[[int], TextChange | None]
 
 
 class _Reaction:
@@ -60,7 +60,7 @@ class _Reaction:
             self.since = self.given
 
 
-class Changes:
+class TextChanges:
     """About one text. Bounded but for the reactions that people gave: one entry per user and emoji."""
 
     __slots__ = ("_deletions", "_edits", "_oldest_edit", "_reacted", "_reactions", "deleted")
@@ -134,7 +134,7 @@ class Changes:
             for key in [key for key in self._reacted if key[0] == emoji]:
                 del self._reacted[key]
 
-    def edit_by(self, user: int, read: Read) -> Change | None:
+    def edit_by(self, user: int, read: Read) -> TextChange | None:
         """The newest edit by the text's author `user`."""
         for index in range(len(self._edits) - 1, -1, -1):
             seq = self._edits[index]
@@ -164,7 +164,7 @@ def _keep_newest(numbers: list[int], seq: int) -> None:
         del numbers[:-PENDING_MAX]
 
 
-def _look(read: Read, seq: int) -> tuple[Change | None, bool]:
+def _look(read: Read, seq: int) -> tuple[TextChange | None, bool]:
     """A change, and, when there is none, whether there may be one later."""
     try:
         change = read(seq)

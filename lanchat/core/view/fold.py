@@ -17,7 +17,7 @@ import msgspec
 
 from lanchat.core.people.authors import Authors, UnknownDevice
 from lanchat.core.ports import LocalStore
-from lanchat.core.view.changes import Change, Changes, Read
+from lanchat.core.view.changes import Read, TextChange, TextChanges
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, body_text_untrusted, decode_header_untrusted
@@ -37,7 +37,7 @@ _ABOUT = frozenset((Kind.EDIT, Kind.DELETE, Kind.REACTION))
 _SHOWN = frozenset((Kind.TEXT, Kind.NOTICE))
 
 
-class Folded(msgspec.Struct, frozen=True):
+class FoldedText(msgspec.Struct, frozen=True):
     """A text as it is shown. `reactions`: emoji to users, in the order of the first one."""
 
     seq: int
@@ -50,7 +50,7 @@ class Folded(msgspec.Struct, frozen=True):
     reactions: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
-class Note:
+class DecodedRecord:
     """A record with its header, decoded once."""
 
     __slots__ = ("header", "record")
@@ -65,7 +65,7 @@ def is_shown(kind: Kind) -> bool:
     return kind in _SHOWN
 
 
-def signed_text(authors: Authors, note: Note) -> tuple[CertificateBody, str]:
+def signed_text(authors: Authors, note: DecodedRecord) -> tuple[CertificateBody, str]:
     """Author and text of a record; the text is empty when it was deleted. Raises UnknownDevice, and ProtocolError when
     it is not the author's, or no text."""
     record, header = note.record, note.header
@@ -73,26 +73,26 @@ def signed_text(authors: Authors, note: Note) -> tuple[CertificateBody, str]:
     return author, "" if record.body is None else body_text_untrusted(header.kind, record.body)
 
 
-def readable_change(authors: Authors, note: Note) -> Change:
+def readable_change(authors: Authors, note: DecodedRecord) -> TextChange:
     """A message about a message. Raises as `signed_text`."""
     author, text = signed_text(authors, note)
     if note.header.kind is Kind.REACTION and not (text := normal_reaction(text)).removeprefix(BACK):
         raise ProtocolError("reaction without an emoji")
-    return Change(note.record.seq, note.header.kind, note.header.ref, author, text)
+    return TextChange(note.record.seq, note.header.kind, note.header.ref, author, text)
 
 
-def fold(authors: Authors, note: Note, about: Iterable[Note]) -> Folded:
+def fold(authors: Authors, note: DecodedRecord, about: Iterable[DecodedRecord]) -> FoldedText:
     """A text with what was said about it. Raises ProtocolError when the text is not its author's."""
     notes = {change.record.seq: change for change in about if change.header.ref == note.record.seq}
     read = _reader(authors, notes.get)
-    changes = Changes()
+    changes = TextChanges()
     for seq, change in notes.items():
         changes.note(change.header.kind, seq, read)
     return _fold(authors, note, changes, read)
 
 
-def _reader(authors: Authors, find: Callable[[int], Note | None]) -> Read:
-    def read(seq: int) -> Change | None:
+def _reader(authors: Authors, find: Callable[[int], DecodedRecord | None]) -> Read:
+    def read(seq: int) -> TextChange | None:
         note = find(seq)
         try:
             return readable_change(authors, note) if note is not None else None
@@ -102,7 +102,7 @@ def _reader(authors: Authors, find: Callable[[int], Note | None]) -> Read:
     return read
 
 
-def _fold(authors: Authors, note: Note, changes: Changes | None, read: Read) -> Folded:
+def _fold(authors: Authors, note: DecodedRecord, changes: TextChanges | None, read: Read) -> FoldedText:
     author, text = signed_text(authors, note)
     seq, stored_ms = note.record.seq, note.record.time_ms
     if changes is not None:
@@ -110,9 +110,9 @@ def _fold(authors: Authors, note: Note, changes: Changes | None, read: Read) -> 
             changes.forget()
         changes.settle(read)
     if note.record.body is None or (changes is not None and changes.deleted):
-        return Folded(seq, note.header, author, stored_ms, "", deleted=True)
+        return FoldedText(seq, note.header, author, stored_ms, "", deleted=True)
     edit = changes.edit_by(author.user, read) if changes is not None else None
-    return Folded(
+    return FoldedText(
         seq,
         note.header,
         author,
@@ -139,7 +139,7 @@ class RoomFold:
         """Nothing was looked at: `top` is the last number that is stored."""
         self._top = top
         self._low = top + 1
-        self._about: dict[int, Changes] = {}
+        self._about: dict[int, TextChanges] = {}
         # Ascending: all texts; those by other users; by device, those whose author is not known yet.
         self._texts: list[int] = []
         self._others: list[int] = []
@@ -147,9 +147,9 @@ class RoomFold:
 
     # --- What comes -------------------------------------------------------------------------------------------------
 
-    def note(self, records: Iterable[Record]) -> list[Note]:
+    def note(self, records: Iterable[Record]) -> list[DecodedRecord]:
         """New records at the top, ascending; returned with their headers. Those that are known already stay out."""
-        fresh = [Note(record) for record in records if record.seq > self._top]
+        fresh = [DecodedRecord(record) for record in records if record.seq > self._top]
         if fresh and fresh[0].record.seq > self._top + 1:
             # Another process stored what is between, or the span began anew: look again from here.
             self._begin_at(fresh[0].record.seq - 1)
@@ -167,14 +167,14 @@ class RoomFold:
         if bounds is not None and bounds[1] >= self._top:
             self._cover_chunk(bounds[0])
 
-    def _look_at(self, note: Note) -> None:
+    def _look_at(self, note: DecodedRecord) -> None:
         seq, kind = note.record.seq, note.header.kind
         if is_shown(kind):
             bisect.insort(self._texts, seq)
             if note.record.body is not None:
                 self._count(note)
         elif kind in _ABOUT:
-            self._about.setdefault(note.header.ref, Changes()).note(kind, seq, self._read)
+            self._about.setdefault(note.header.ref, TextChanges()).note(kind, seq, self._read)
             if kind is Kind.DELETE:
                 self._discount(note.header.ref)
 
@@ -191,7 +191,7 @@ class RoomFold:
         # Aside for the moment: a list grows at its end for nothing, at its beginning by moving the rest.
         texts, others, self._texts, self._others = self._texts, self._others, [], []
         for record in self._store.records(self._room, below, self._low - 1):
-            self._look_at(Note(record))
+            self._look_at(DecodedRecord(record))
         self._texts += texts
         self._others += others
         self._low = below
@@ -207,7 +207,7 @@ class RoomFold:
 
     # --- What is shown ----------------------------------------------------------------------------------------------
 
-    def folded(self, seq: int) -> Folded | None:
+    def folded(self, seq: int) -> FoldedText | None:
         """One text; None when it is not here, is no text, or is not signed by its author."""
         note = self._find(seq)
         if note is None:
@@ -215,11 +215,11 @@ class RoomFold:
         self._cover(seq)
         return self._fold(note)
 
-    def _find(self, seq: int) -> Note | None:
+    def _find(self, seq: int) -> DecodedRecord | None:
         records = self._store.records(self._room, seq, seq)
-        return Note(records[0]) if records else None
+        return DecodedRecord(records[0]) if records else None
 
-    def _fold(self, note: Note) -> Folded | None:
+    def _fold(self, note: DecodedRecord) -> FoldedText | None:
         if not is_shown(note.header.kind):
             return None
         try:
@@ -227,14 +227,14 @@ class RoomFold:
         except ProtocolError:
             return None
 
-    def below(self, before: int, limit: int) -> list[Folded]:
+    def below(self, before: int, limit: int) -> list[FoldedText]:
         """Up to `limit` texts below `before` (0: the newest), ascending."""
         bounds = self._bounds()
         if bounds is None:
             return []
         first, last = bounds
         self._cover(min(before, last + 1) if before else last + 1)
-        found: list[Folded] = []
+        found: list[FoldedText] = []
         top = min(before - 1, last) if before else last
         while len(found) < limit and top >= first:
             place = bisect.bisect_right(self._texts, top)
@@ -248,27 +248,27 @@ class RoomFold:
             top = wanted[0] - 1
         return found
 
-    def above(self, first: int, limit: int) -> list[Folded]:
+    def above(self, first: int, limit: int) -> list[FoldedText]:
         """Up to `limit` texts from `first` up, ascending."""
         bounds = self._bounds()
         if bounds is None:
             return []
         bottom = max(first, bounds[0])
         self._cover(bottom)
-        found: list[Folded] = []
+        found: list[FoldedText] = []
         place = bisect.bisect_left(self._texts, bottom)
         while len(found) < limit and (wanted := self._texts[place : place + limit - len(found)]):
             found.extend(self._shown(wanted))
             place += len(wanted)
         return found
 
-    def between(self, bottom: int, top: int) -> list[Folded]:
+    def between(self, bottom: int, top: int) -> list[FoldedText]:
         """The texts from `bottom` to `top`, ascending."""
         self._cover(bottom)
         first, end = bisect.bisect_left(self._texts, bottom), bisect.bisect_right(self._texts, top)
         return list(self._shown(self._texts[first:end]))
 
-    def newest(self) -> Folded | None:
+    def newest(self) -> FoldedText | None:
         """The newest of the texts that were looked at, passing over a few that cannot be shown."""
         for seq in reversed(self._texts[-_TRIES:]):
             note = self._find(seq)
@@ -277,17 +277,17 @@ class RoomFold:
                 return folded
         return None
 
-    def _shown(self, seqs: list[int]) -> Iterator[Folded]:
+    def _shown(self, seqs: list[int]) -> Iterator[FoldedText]:
         """Those of these texts, ascending, that are here and signed by their authors."""
         for first, last in _runs(seqs):
             for record in self._store.records(self._room, first, last):
-                folded = self._fold(Note(record))
+                folded = self._fold(DecodedRecord(record))
                 if folded is not None:
                     yield folded
 
     # --- What is unread ---------------------------------------------------------------------------------------------
 
-    def _count(self, note: Note) -> None:
+    def _count(self, note: DecodedRecord) -> None:
         seq, device = note.record.seq, note.header.device
         owner = self._authors.owner(device)
         if owner is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from lanchat.core.ports import LocalStore
-from lanchat.core.view.fold import CHUNK, Folded, RoomFold
+from lanchat.core.view.fold import CHUNK, FoldedText, RoomFold
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import has_words, query_words, tokens
 
@@ -14,11 +14,11 @@ from lanchat.protocol.text.search_words import has_words, query_words, tokens
 Place = tuple[int, int, int]
 
 
-class Found(msgspec.Struct, frozen=True):
+class LocalHit(msgspec.Struct, frozen=True):
     """`time_ms` never goes down from one number to the next: the server's time of the text, or of the earliest later
     record where the clock was set back since. Hits of several rooms are merged by it."""
 
-    folded: Folded
+    folded: FoldedText
     time_ms: int
 
 
@@ -45,7 +45,7 @@ def find(
     before: int,
     limit: int,
     behind: Place | None = None,
-) -> Iterator[list[Found]]:
+) -> Iterator[list[LocalHit]]:
     """Up to `limit` texts from `first_seq` up and below `before` (0: no bound), newest first, a list for each part of
     the room that was looked through; of those only what follows `behind` in the order of hits. Raises
     LocalStoreError."""
@@ -61,7 +61,7 @@ def find(
         for seq in sorted(times, reverse=True):
             earliest = times[seq] = min(times[seq], earliest)
         found = [
-            Found(folded, times.get(folded.seq, folded.stored_ms))
+            LocalHit(folded, times.get(folded.seq, folded.stored_ms))
             for folded in reversed(fold.between(bottom, top))
             if folded.header.kind is Kind.TEXT and not folded.deleted and has_words(tokens(folded.text), wanted)
             if behind is None or (times.get(folded.seq, folded.stored_ms), room, folded.seq) < behind

@@ -34,7 +34,7 @@ _ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
 _NO_HOST = re.compile(r"^-|[\x00-\x20\x7f!\"#$&'()*+,/;<=>?@\[\\\]^`{|}~]")
 
 
-class Invite(NamedTuple):
+class InviteLink(NamedTuple):
     """Where a server is and who it is. `also`: its other addresses."""
 
     host: str
@@ -110,7 +110,7 @@ def _in_link(host: str) -> str:
     return f"[{host.replace('%', '%25')}]" if ":" in host else host
 
 
-def parse_invite_untrusted(link: str) -> Invite:
+def parse_invite_untrusted(link: str) -> InviteLink:
     """Take an invite link apart; raises ProtocolError, whose text says what is wrong."""
     link = link.strip()
     if len(link) > INVITE_MAX:
@@ -127,7 +127,7 @@ def parse_invite_untrusted(link: str) -> Invite:
     if parts.scheme != "lanchat" or not port or not _is_plain(link):
         raise ProtocolError("not an invite link")
     try:
-        return Invite(host, port, clean_fingerprint(fragment), _others(query, (host, port)))
+        return InviteLink(host, port, clean_fingerprint(fragment), _others(query, (host, port)))
     except ProtocolError:
         raise ProtocolError("not an invite link") from None
 

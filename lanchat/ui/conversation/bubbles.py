@@ -17,19 +17,19 @@ from lanchat.ui.kit.canvas.drawing import (
     Box,
     Font,
     Glyph,
-    Kit,
+    HitArea,
+    HitAreaKind,
+    LayoutContext,
     Op,
-    Spot,
     TextRow,
-    Touch,
-    Words,
+    TextSpan,
     avatar_index,
     initials,
 )
 from lanchat.ui.kit.canvas.pictures import picture
-from lanchat.ui.kit.canvas.wrap import Row, elide, wrap
+from lanchat.ui.kit.canvas.wrap import WrappedRow, elide, wrap
 from lanchat.ui.model import words
-from lanchat.ui.model.entries import Message, shown_time
+from lanchat.ui.model.entries import MessageEntry, shown_time
 
 COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one
 BUBBLE = 600  # about 80 characters
@@ -49,13 +49,13 @@ class _Skin(msgspec.Struct, frozen=True):
 class _Sheet(msgspec.Struct):
     """A bubble in the making: coordinates from the upper left corner of its text, moved to their place at the end."""
 
-    kit: Kit
+    kit: LayoutContext
     skin: _Skin
     limit: int
     y: int
     width: int = 0
     ops: list[Op] = []
-    spots: list[Spot] = []
+    spots: list[HitArea] = []
     rows: list[TextRow] = []
     chips: int = 0  # emoji that are shown by their names
     last: tuple[int, int] = (0, 0)  # width and height of the lowest row, beside which the time may stand
@@ -70,7 +70,7 @@ class _Sheet(msgspec.Struct):
         return lambda text: self.kit.measure(font, text)
 
 
-def message_block(message: Message, width: int, kit: Kit, me: int, named: bool) -> Block:
+def message_block(message: MessageEntry, width: int, kit: LayoutContext, me: int, named: bool) -> Block:
     """The block of a message in a conversation `width` pixels wide. `named`: whether names are shown (not in a
     conversation of two)."""
     line, px = message.line, kit.px
@@ -94,7 +94,7 @@ def message_block(message: Message, width: int, kit: Kit, me: int, named: bool) 
     return _finished(sheet, message, left, column)
 
 
-def _skin(message: Message, kit: Kit) -> _Skin:
+def _skin(message: MessageEntry, kit: LayoutContext) -> _Skin:
     palette, line = kit.palette, message.line
     if message.flash:
         text = palette.on_own if line.mine else palette.on_other
@@ -106,7 +106,7 @@ def _skin(message: Message, kit: Kit) -> _Skin:
     return _Skin(palette.other, palette.on_other, palette.muted_on_other, palette.quote)
 
 
-def _finished(sheet: _Sheet, message: Message, left: int, column: int) -> Block:
+def _finished(sheet: _Sheet, message: MessageEntry, left: int, column: int) -> Block:
     """The sheet put in its place, with the bubble below it and the author's picture beside it."""
     kit, line, px = sheet.kit, message.line, sheet.kit.px
     top = px(10) if message.first else px(2)
@@ -124,7 +124,7 @@ def _finished(sheet: _Sheet, message: Message, left: int, column: int) -> Block:
         size, name = px(34), words.author(line)
         at = (left + px(14), top + height - size)
         ops.append(Avatar(*at, size, initials(name), avatar_index(line.author)))
-        spots.append(Spot(*at, size, size, Touch.AUTHOR))
+        spots.append(HitArea(*at, size, size, HitAreaKind.AUTHOR))
     rows = tuple(row._replace(x=row.x + dx, y=row.y + top) for row in sheet.rows)
     return Block(top + height, tuple(ops), tuple(spots), rows, (x, top, width, height))
 
@@ -133,8 +133,8 @@ def _name(sheet: _Sheet, line: Line) -> None:
     kit, measure = sheet.kit, sheet.measure(Font.NAME)
     text = elide(glyphs.one_line(words.author(line), 80), sheet.limit, measure)
     width, height = measure(text), kit.height[Font.NAME]
-    sheet.ops.append(Words(0, sheet.y, text, Font.NAME, kit.palette.names[avatar_index(line.author)]))
-    sheet.spots.append(Spot(0, sheet.y, width, height, Touch.AUTHOR))
+    sheet.ops.append(TextSpan(0, sheet.y, text, Font.NAME, kit.palette.names[avatar_index(line.author)]))
+    sheet.spots.append(HitArea(0, sheet.y, width, height, HitAreaKind.AUTHOR))
     sheet.took(width, height + kit.px(1))
 
 
@@ -152,10 +152,10 @@ def _quotation(sheet: _Sheet, line: Line) -> None:
     sheet.ops += [
         Box(0, top, 0, height, sheet.skin.quote, sheet.skin.ground, px(6)),
         Box(0, top, px(4), height, kit.palette.link, sheet.skin.ground, px(2)),
-        Words(inset, top + gap, who, Font.SMALL_BOLD, sheet.skin.text),
-        Words(inset, top + gap + line_height, said, Font.SMALL, sheet.skin.muted),
+        TextSpan(inset, top + gap, who, Font.SMALL_BOLD, sheet.skin.text),
+        TextSpan(inset, top + gap + line_height, said, Font.SMALL, sheet.skin.muted),
     ]
-    sheet.spots.append(Spot(0, top, 0, height, Touch.QUOTE))
+    sheet.spots.append(HitArea(0, top, 0, height, HitAreaKind.QUOTE))
     sheet.took(max(bold(who), small(said)) + 2 * inset, height + px(6))
 
 
@@ -163,7 +163,7 @@ def _text(sheet: _Sheet, line: Line) -> None:
     kit = sheet.kit
     if line.deleted:
         text = _("This message was deleted")
-        sheet.ops.append(Words(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))
+        sheet.ops.append(TextSpan(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))
         sheet.took(kit.measure(Font.ITALIC, text), kit.height[Font.ITALIC])
         return
     height = kit.height[Font.BODY]
@@ -173,19 +173,19 @@ def _text(sheet: _Sheet, line: Line) -> None:
         sheet.took(row.width, height)
 
 
-def _row(sheet: _Sheet, row: Row, height: int) -> None:
+def _row(sheet: _Sheet, row: WrappedRow, height: int) -> None:
     palette = sheet.kit.palette
     for piece in row.pieces:
         if piece.name:
             _emoji(sheet, piece.x, sheet.y, piece.name, height)
         elif piece.link:
-            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.LINK, palette.link))
-            sheet.spots.append(Spot(piece.x, sheet.y, piece.width, height, Touch.LINK, piece.link))
+            sheet.ops.append(TextSpan(piece.x, sheet.y, piece.text, Font.LINK, palette.link))
+            sheet.spots.append(HitArea(piece.x, sheet.y, piece.width, height, HitAreaKind.LINK, piece.link))
         elif not piece.text.isspace():
-            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.BODY, sheet.skin.text))
+            sheet.ops.append(TextSpan(piece.x, sheet.y, piece.text, Font.BODY, sheet.skin.text))
 
 
-def _picture_width(kit: Kit, name: str) -> int:
+def _picture_width(kit: LayoutContext, name: str) -> int:
     """A picture is as wide as a line is high; an emoji without one becomes a chip with its name."""
     if picture(name):
         return kit.px(20)
@@ -205,12 +205,12 @@ def _emoji(sheet: _Sheet, x: int, y: int, name: str, height: int) -> None:
     at = y + (height - tall) // 2
     sheet.chips += 1
     if sheet.chips > _CHIPS_MAX:
-        sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, sheet.skin.muted))
+        sheet.ops.append(TextSpan(x + px(6), at + px(1), _short(name), Font.SMALL, sheet.skin.muted))
         return
     sheet.ops.append(
         Box(x + px(1), at, _picture_width(kit, name) - px(2), tall, palette.chip, sheet.skin.ground, px(6))
     )
-    sheet.ops.append(Words(x + px(6), at + px(1), _short(name), Font.SMALL, palette.on_chip))
+    sheet.ops.append(TextSpan(x + px(6), at + px(1), _short(name), Font.SMALL, palette.on_chip))
 
 
 def _reason(sheet: _Sheet, text: str) -> None:
@@ -219,7 +219,7 @@ def _reason(sheet: _Sheet, text: str) -> None:
     sheet.y += kit.px(3)
     for row in wrap(text, sheet.limit, sheet.measure(Font.SMALL_BOLD), lambda name: 0):
         for piece in row.pieces:
-            sheet.ops.append(Words(piece.x, sheet.y, piece.text, Font.SMALL_BOLD, sheet.skin.text))
+            sheet.ops.append(TextSpan(piece.x, sheet.y, piece.text, Font.SMALL_BOLD, sheet.skin.text))
         sheet.took(row.width, height)
 
 
@@ -248,7 +248,7 @@ def _chip_parts(reaction: Reaction) -> tuple[str, str]:
     return "", f"{glyphs.one_line(reaction.emoji, 40)} {count}"
 
 
-def _chip_width(kit: Kit, reaction: Reaction) -> int:
+def _chip_width(kit: LayoutContext, reaction: Reaction) -> int:
     name, text = _chip_parts(reaction)
     return 2 * kit.px(8) + kit.measure(Font.SMALL, text) + (kit.px(16 + 5) if name else 0)
 
@@ -259,13 +259,13 @@ def _chip(sheet: _Sheet, reaction: Reaction, place: tuple[int, int, int], mine: 
     name, text = _chip_parts(reaction)
     ground = palette.chip_own if mine else palette.chip
     sheet.ops.append(Box(x, sheet.y, width, tall, ground, sheet.skin.ground, tall // 2))
-    sheet.spots.append(Spot(x, sheet.y, width, tall, Touch.CHIP, reaction.emoji))
+    sheet.spots.append(HitArea(x, sheet.y, width, tall, HitAreaKind.CHIP, reaction.emoji))
     at = x + px(8)
     if name and (shown := picture(name)):
         sheet.ops.append(Glyph(at, sheet.y + (tall - px(16)) // 2, shown.glyph, 16, getattr(palette, shown.role)))
         at += px(16 + 5)
     middle = sheet.y + (tall - kit.height[Font.SMALL]) // 2
-    sheet.ops.append(Words(at, middle, text, Font.SMALL, palette.on_chip))
+    sheet.ops.append(TextSpan(at, middle, text, Font.SMALL, palette.on_chip))
 
 
 def _meta(sheet: _Sheet, line: Line) -> None:
@@ -287,15 +287,15 @@ def _meta(sheet: _Sheet, line: Line) -> None:
         y = sheet.y
         sheet.took(max(width, sheet.width), height)
     x = sheet.width - width
-    sheet.ops.append(Words(x, y, text, Font.SMALL, sheet.skin.muted))
+    sheet.ops.append(TextSpan(x, y, text, Font.SMALL, sheet.skin.muted))
     if tick:
         glyph, fill = tick
         sheet.ops.append(Glyph(sheet.width - px(16), y + (height - px(16)) // 2, glyph, 16, fill))
     ticking = line.mine and not line.deleted
-    sheet.spots.append(Spot(x, y, width, height, Touch.TICKS if ticking else Touch.TIME))
+    sheet.spots.append(HitArea(x, y, width, height, HitAreaKind.TICKS if ticking else HitAreaKind.TIME))
 
 
-def _tick(line: Line, kit: Kit, skin: _Skin) -> tuple[str, str] | None:
+def _tick(line: Line, kit: LayoutContext, skin: _Skin) -> tuple[str, str] | None:
     """Glyph and colour: clock, one tick, two ticks (received by all), two bright ticks (read by all)."""
     if not line.mine or line.deleted:
         return None

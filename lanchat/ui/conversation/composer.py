@@ -10,9 +10,9 @@ from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.elided import fitted
-from lanchat.ui.kit.fields.editor import Editor
+from lanchat.ui.kit.fields.editor import TextEditor
 from lanchat.ui.kit.fields.offer import Offer, first_part
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
@@ -45,11 +45,11 @@ class Composer:
         self._build_banner()
         self._row = ttk.Frame(self.frame)
         self._row.pack(fill="x", side="bottom")
-        self._send = tools.icon_button(self._row, "send-fill", _("Send (Enter)"), self.send, Look.ACCENT)
+        self._send = tools.icon_button(self._row, "send-fill", _("Send (Enter)"), self.send, ControlStyle.ACCENT)
         self._send.pack(side="right", anchor="s", padx=(px(8), 0))
-        self._box = ttk.Frame(self._row, style=Look.FIELD_FRAME.value, padding=(px(9), px(5)))
+        self._box = ttk.Frame(self._row, style=ControlStyle.FIELD_FRAME.value, padding=(px(9), px(5)))
         self._box.pack(side="left", fill="x", expand=True)
-        self._editor = Editor(tools, self._box, self._changed, self._too_long)
+        self._editor = TextEditor(tools, self._box, self._changed, self._too_long)
         self.text = self._editor.text
         self.text.pack(fill="x")
         self._placeholder = tk.Label(
@@ -74,9 +74,9 @@ class Composer:
         close.pack(side="right")
         words_ = ttk.Frame(self._banner)
         words_.pack(side="left", fill="x", expand=True)
-        self._banner_title = tools.label(words_, "", Look.FIELD_NAME)
+        self._banner_title = tools.label(words_, "", ControlStyle.FIELD_NAME)
         self._banner_title.pack(anchor="w")
-        self._banner_text = tools.label(words_, "", Look.SMALL)
+        self._banner_text = tools.label(words_, "", ControlStyle.SMALL)
         self._banner_text.pack(anchor="w")
 
     def _bind(self) -> None:
@@ -160,7 +160,7 @@ class Composer:
         """Why the text cannot be sent, with the offer to keep what can; else how much room is left."""
         part = first_part(text, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) if problem else ""
         button = _("Keep the first {n}").format(n=len(part)) if problem else ""
-        look = Look.ERROR if problem else Look.SMALL
+        look = ControlStyle.ERROR if problem else ControlStyle.SMALL
         if self._says.show(problem or hint, look, button, lambda: self._editor.change_to(part)):
             self._place_offer()
         else:

@@ -11,24 +11,24 @@ from lanchat.ui import dialogs
 from lanchat.ui.conversation.composer import Composer
 from lanchat.ui.conversation.pane import Pane
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.drawing import Font, Spot, Touch
+from lanchat.ui.kit.canvas.drawing import Font, HitArea, HitAreaKind
 from lanchat.ui.kit.elided import ElidedLabel
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.keys import Action
-from lanchat.ui.menus.menus import Verb
+from lanchat.ui.menus.menus import MessageAction
 from lanchat.ui.menus.popup import below, popup
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.chat_model import Jump
-from lanchat.ui.model.entries import Message, shown_time
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.chat_model import ScrollTarget
+from lanchat.ui.model.entries import MessageEntry, shown_time
+from lanchat.ui.model.parts import WindowPart
 
 _NOTICE_MS = 8000
 
 
-class Messages:
+class MessagesView:
     """Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None]) -> None:
@@ -45,9 +45,9 @@ class Messages:
         self.composer.frame.pack(side="bottom", fill="x")
         self.pane = Pane(self.frame, tools.kit, tools.images, self)
         self.pane.frame.pack(fill="both", expand=True)
-        self._down = tools.button(self.frame, "", chat.to_end, Look.PLAIN, "arrow-down")
+        self._down = tools.button(self.frame, "", chat.to_end, ControlStyle.PLAIN, "arrow-down")
         self._down_text = ""
-        self._empty = tools.label(self.frame, "", Look.MUTED, 320)
+        self._empty = tools.label(self.frame, "", ControlStyle.MUTED, 320)
         self._notice = _Notice(tools, self.frame, chat)
 
     def _build_header(self) -> None:
@@ -67,9 +67,9 @@ class Messages:
         self._menu.pack(side="left")
         names = ttk.Frame(header)
         names.pack(side="left", fill="x", expand=True)
-        self._title = ElidedLabel(tools, names, Look.TITLE, Font.TITLE)
+        self._title = ElidedLabel(tools, names, ControlStyle.TITLE, Font.TITLE)
         self._title.label.pack(anchor="w", fill="x")
-        self._below = ElidedLabel(tools, names, Look.SMALL, Font.SMALL)
+        self._below = ElidedLabel(tools, names, ControlStyle.SMALL, Font.SMALL)
         self._below.label.pack(anchor="w", fill="x")
 
     def _room_menu(self) -> None:
@@ -80,15 +80,15 @@ class Messages:
 
     # Showing
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (Part.ROOM | Part.PEOPLE):
+        if part & (WindowPart.ROOM | WindowPart.PEOPLE):
             self._show_header()
-        if Part.LINES in part or Part.ROOM in part:
+        if WindowPart.LINES in part or WindowPart.ROOM in part:
             self._show_lines()
-        if part & (Part.DRAFT | Part.ROOM):
+        if part & (WindowPart.DRAFT | WindowPart.ROOM):
             self.composer.show()
-        if Part.NOTICE in part:
+        if WindowPart.NOTICE in part:
             self._notice.show()
 
     def _show_header(self) -> None:
@@ -119,7 +119,7 @@ class Messages:
         self.pane.show(entries, self._target(jump), bool(jump and jump.end))
         self._show_empty(bool(entries))
 
-    def _target(self, jump: Jump | None) -> str | None:
+    def _target(self, jump: ScrollTarget | None) -> str | None:
         return jump.key if jump and jump.key else None
 
     def _show_empty(self, filled: bool) -> None:
@@ -169,46 +169,46 @@ class Messages:
     def typed(self, text: str) -> None:
         self.composer.type(text)
 
-    def explain(self, message: Message, spot: Spot) -> str:
+    def explain(self, message: MessageEntry, spot: HitArea) -> str:
         line = message.line
-        if spot.touch in (Touch.TICKS, Touch.TIME):
+        if spot.touch in (HitAreaKind.TICKS, HitAreaKind.TIME):
             told = words.full_moment(shown_time(line))
-            return f"{told}\n{words.ticks(line)}" if spot.touch is Touch.TICKS else told
-        if spot.touch is Touch.CHIP:
+            return f"{told}\n{words.ticks(line)}" if spot.touch is HitAreaKind.TICKS else told
+        if spot.touch is HitAreaKind.CHIP:
             return self._reactors(message, spot.value)
-        if spot.touch is Touch.LINK:
+        if spot.touch is HitAreaKind.LINK:
             return glyphs.one_line(spot.value, 300)
         return ""
 
-    def _reactors(self, message: Message, emoji: str) -> str:
+    def _reactors(self, message: MessageEntry, emoji: str) -> str:
         people = self._chat.model.people
         users = next((r.users for r in message.line.reactions if r.emoji == emoji), ())
         names = [glyphs.one_line(words.person_name(people[user]), 40) for user in users if user in people]
         shown = ", ".join(names[:12]) + ("…" if len(users) > 12 else "")
         return f"{menus.reaction_name(emoji)}: {shown}"
 
-    def touched(self, message: Message, spot: Spot, event: "tk.Event[tk.Misc]") -> None:
+    def touched(self, message: MessageEntry, spot: HitArea, event: "tk.Event[tk.Misc]") -> None:
         line = message.line
         match spot.touch:
-            case Touch.LINK if spot.value.lower().startswith("lanchat:"):
+            case HitAreaKind.LINK if spot.value.lower().startswith("lanchat:"):
                 # A browser knows nothing of it, and to leave this server takes more than a click.
                 self._copy(spot.value)
                 self._chat.tell(_("The invite link is copied. Paste it where you choose a server."))
-            case Touch.LINK:
+            case HitAreaKind.LINK:
                 # Some systems wait for the browser.
                 threading.Thread(target=_open_link, args=(spot.value,), daemon=True).start()
-            case Touch.QUOTE:
+            case HitAreaKind.QUOTE:
                 self._chat.jump_to(line.room, line.reply_to)
-            case Touch.CHIP:
+            case HitAreaKind.CHIP:
                 self._chat.react(line, spot.value)
-            case Touch.TICKS if line.seq is not None:
-                self._do(message, Verb.RECEIPTS)
-            case Touch.AUTHOR if not line.mine:
+            case HitAreaKind.TICKS if line.seq is not None:
+                self._do(message, MessageAction.RECEIPTS)
+            case HitAreaKind.AUTHOR if not line.mine:
                 self.menu(message, event.x_root, event.y_root)
             case _:
                 pass
 
-    def menu(self, message: Message, x: int, y: int) -> None:
+    def menu(self, message: MessageEntry, x: int, y: int) -> None:
         model = self._chat.model
         entries = menus.message_menu(
             message.line,
@@ -222,26 +222,26 @@ class Messages:
         if entries:
             popup(self._tools, entries, x, y)
 
-    def _do(self, message: Message, verb: Verb) -> None:
+    def _do(self, message: MessageEntry, verb: MessageAction) -> None:
         line = message.line
         match verb:
-            case Verb.REPLY:
+            case MessageAction.REPLY:
                 self._chat.reply_to(line)
                 self.composer.focus()
-            case Verb.EDIT:
+            case MessageAction.EDIT:
                 self._chat.edit(line)
                 self.composer.focus()
-            case Verb.COPY:
+            case MessageAction.COPY:
                 self._copy(line.text)
-            case Verb.COPY_SELECTION:
+            case MessageAction.COPY_SELECTION:
                 self._copy(self.pane.selection.copied())
-            case Verb.DELETE:
+            case MessageAction.DELETE:
                 dialogs.delete_message(self._tools, self._chat, line)
-            case Verb.RECEIPTS:
+            case MessageAction.RECEIPTS:
                 dialogs.receipts(self._tools, self._chat, line)
-            case Verb.TO_COMPOSER:
+            case MessageAction.TO_COMPOSER:
                 self.composer.type(line.text)
-            case Verb.DIRECT:
+            case MessageAction.DIRECT:
                 self._chat.open_direct(line.author_name)
 
     def copy(self) -> bool:
@@ -261,7 +261,7 @@ class Messages:
 
     def restore(self, kept: list[str]) -> None:
         if kept:
-            self._chat.model.jump = Jump(kept[0])
+            self._chat.model.jump = ScrollTarget(kept[0])
 
     # The composer's keys
 

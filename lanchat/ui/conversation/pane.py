@@ -18,12 +18,12 @@ from lanchat.ui.conversation.marks import entry_block
 from lanchat.ui.conversation.scene import Placed, Scene
 from lanchat.ui.conversation.selection import Selection
 from lanchat.ui.kit.canvas.brush import Brush
-from lanchat.ui.kit.canvas.drawing import Block, Font, Kit, Spot, Touch
+from lanchat.ui.kit.canvas.drawing import Block, Font, HitArea, HitAreaKind, LayoutContext
 from lanchat.ui.kit.canvas.images import Images
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
 from lanchat.ui.kit.tooltip import Tooltip
-from lanchat.ui.model.entries import Entry, Message
+from lanchat.ui.model.entries import Entry, MessageEntry
 from lanchat.ui.model.today import today
 
 _WHEEL = 60  # pixels at 96 dpi for a notch of the wheel
@@ -42,23 +42,23 @@ class PaneListener(Protocol):
     def scrolled(self) -> None:
         """The visible part changed."""
 
-    def touched(self, message: Message, spot: Spot, event: "tk.Event[tk.Misc]") -> None:
+    def touched(self, message: MessageEntry, spot: HitArea, event: "tk.Event[tk.Misc]") -> None:
         """A click on something that reacts."""
 
-    def menu(self, message: Message, x: int, y: int) -> None:
+    def menu(self, message: MessageEntry, x: int, y: int) -> None:
         """The menu of a message is wanted at a place of the screen."""
 
     def typed(self, text: str) -> None:
         """A key was pressed that writes something."""
 
-    def explain(self, message: Message, spot: Spot) -> str:
+    def explain(self, message: MessageEntry, spot: HitArea) -> str:
         """The words of a tooltip; empty for none."""
 
 
 class Pane:
     """The view of one conversation. `show` gives it entries; `listener` hears what happens. Main thread."""
 
-    def __init__(self, master: tk.Misc, kit: Kit, images: Images, listener: PaneListener) -> None:
+    def __init__(self, master: tk.Misc, kit: LayoutContext, images: Images, listener: PaneListener) -> None:
         self._kit = kit
         self._listener = listener
         self._me = 0
@@ -68,7 +68,9 @@ class Pane:
         self.canvas = tk.Canvas(
             self.frame, background=palette.surface, highlightthickness=0, borderwidth=0, yscrollincrement=1, takefocus=1
         )
-        self._bar = ttk.Scrollbar(self.frame, orient="vertical", command=self._bar_moved, style=Look.SCROLLBAR.value)
+        self._bar = ttk.Scrollbar(
+            self.frame, orient="vertical", command=self._bar_moved, style=ControlStyle.SCROLLBAR.value
+        )
         self.canvas.configure(yscrollcommand=self._moved)
         # The bar keeps its place when there is nothing to scroll, so that lines do not break differently then.
         gutter = tk.Frame(self.frame, background=palette.surface, width=self._bar.winfo_reqwidth())
@@ -119,7 +121,7 @@ class Pane:
 
     def _anchors(self, follow: bool) -> list[str]:
         keys = [placed.entry.key for placed in self._visible()]
-        messages = [placed.entry.key for placed in self._visible() if isinstance(placed.entry, Message)]
+        messages = [placed.entry.key for placed in self._visible() if isinstance(placed.entry, MessageEntry)]
         return list(reversed(messages or keys)) if follow else messages or keys
 
     def _visible(self) -> list[Placed]:
@@ -218,7 +220,7 @@ class Pane:
 
     def reading(self) -> list[str]:
         """The key of the uppermost message in the view, when there is one."""
-        return [placed.entry.key for placed in self._visible() if isinstance(placed.entry, Message)][:1]
+        return [placed.entry.key for placed in self._visible() if isinstance(placed.entry, MessageEntry)][:1]
 
     def last_seen(self) -> int:
         """The highest number of a message whose end can be seen; 0 for none."""
@@ -226,7 +228,7 @@ class Pane:
         seen = [
             placed.entry.line.seq or 0
             for placed in self._visible()
-            if isinstance(placed.entry, Message) and placed.bottom <= bottom + self._kit.px(8)
+            if isinstance(placed.entry, MessageEntry) and placed.bottom <= bottom + self._kit.px(8)
         ]
         return max(seen, default=0)
 
@@ -309,7 +311,7 @@ class Pane:
         if self._pressed is None or self.selection.spans():
             return
         found = self.scene.spot_at(*self._place(event))
-        if found and isinstance(found[0].entry, Message):
+        if found and isinstance(found[0].entry, MessageEntry):
             self._listener.touched(found[0].entry, found[1], event)
 
     def _select_word(self, event: "tk.Event[tk.Misc]") -> None:
@@ -326,9 +328,9 @@ class Pane:
         x, y = self._place(event)
         found = self.scene.spot_at(x, y)
         text = ""
-        if found and isinstance(found[0].entry, Message):
+        if found and isinstance(found[0].entry, MessageEntry):
             text = self._listener.explain(found[0].entry, found[1])
-        pointing = found is not None and found[1].touch is not Touch.TIME
+        pointing = found is not None and found[1].touch is not HitAreaKind.TIME
         cursor = "hand2" if pointing else "xterm" if self.scene.over_text(x, y) else ""
         if str(self.canvas["cursor"]) != cursor:
             self.canvas.configure(cursor=cursor)
@@ -343,7 +345,7 @@ class Pane:
 
     def _menu_by_key(self) -> str:
         placed = self.scene.find(self._current)
-        if placed and isinstance(placed.entry, Message):
+        if placed and isinstance(placed.entry, MessageEntry):
             x, y, _width, height = placed.block.body
             left = self.canvas.winfo_rootx() + x
             top = self.canvas.winfo_rooty() + placed.y + y + height - self._view_top()
@@ -352,7 +354,7 @@ class Pane:
 
     def _step(self, direction: int) -> str:
         """The keyboard goes to the next or previous message."""
-        messages = [placed for placed in self.scene.placed if isinstance(placed.entry, Message)]
+        messages = [placed for placed in self.scene.placed if isinstance(placed.entry, MessageEntry)]
         keys = [placed.entry.key for placed in messages]
         if not keys:
             return "break"
@@ -378,10 +380,10 @@ class Pane:
             self._current = ""
             self._mark()
 
-    def current(self) -> Message | None:
+    def current(self) -> MessageEntry | None:
         """The message that the keyboard is on."""
         placed = self.scene.find(self._current)
-        return placed.entry if placed and isinstance(placed.entry, Message) else None
+        return placed.entry if placed and isinstance(placed.entry, MessageEntry) else None
 
     def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
         state = event.state if isinstance(event.state, int) else 0

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from lanchat.ui.kit.canvas.drawing import Block, Spot, TextRow
+from lanchat.ui.kit.canvas.drawing import Block, HitArea, TextRow
 from lanchat.ui.kit.canvas.wrap import offset_at
-from lanchat.ui.model.entries import Entry, Message
+from lanchat.ui.model.entries import Entry, MessageEntry
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ class Scene:
         """The index of the entry at `y`, the nearest one above or below all of them; -1 when there is none."""
         return max(min(bisect.bisect_right(self._tops, y) - 1, len(self.placed) - 1), min(0, len(self.placed) - 1))
 
-    def spot_at(self, x: int, y: int) -> tuple[Placed, Spot] | None:
+    def spot_at(self, x: int, y: int) -> tuple[Placed, HitArea] | None:
         """What reacts at this place."""
         index = self.index_at(y)
         if index < 0:
@@ -103,14 +103,14 @@ class Scene:
         spot = next((spot for spot in placed.block.spots if spot.holds(x, y - placed.y)), None)
         return (placed, spot) if spot else None
 
-    def message_at(self, x: int, y: int) -> Message | None:
+    def message_at(self, x: int, y: int) -> MessageEntry | None:
         """The message whose bubble is at this height, wherever `x` is."""
         index = self.index_at(y)
         if index < 0:
             return None
         placed = self.placed[index]
         inside = placed.y <= y < placed.bottom
-        return placed.entry if inside and isinstance(placed.entry, Message) else None
+        return placed.entry if inside and isinstance(placed.entry, MessageEntry) else None
 
     def over_text(self, x: int, y: int) -> bool:
         """Whether the place is inside a bubble that has text."""

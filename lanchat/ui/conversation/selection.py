@@ -9,7 +9,7 @@ import msgspec
 
 from lanchat.ui.conversation.scene import Placed, Position, Scene
 from lanchat.ui.model import words
-from lanchat.ui.model.entries import Message, shown_time
+from lanchat.ui.model.entries import MessageEntry, shown_time
 
 
 class End(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ class Selection:
     @staticmethod
     def _text(placed: Placed) -> str:
         entry = placed.entry
-        return entry.line.text if isinstance(entry, Message) and not entry.line.deleted else ""
+        return entry.line.text if isinstance(entry, MessageEntry) and not entry.line.deleted else ""
 
     def spans(self) -> list[tuple[Placed, int, int]]:
         """The selected characters of each message, from top to bottom; empty when nothing is selected."""
@@ -83,7 +83,7 @@ class Selection:
         parts = []
         spans = self.spans()
         for placed, start, end in spans:
-            assert isinstance(placed.entry, Message)
+            assert isinstance(placed.entry, MessageEntry)
             text = self._text(placed)[start:end]
             if len(spans) > 1:
                 line = placed.entry.line

@@ -11,10 +11,10 @@ from lanchat.protocol.wire import Device, Profile
 from lanchat.ui.dialogs.base import WIDTH, Dialog
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.forms import password_problem, profile_problem
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.row_list import RowList
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 
@@ -25,14 +25,14 @@ class ProfileDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self._name = self.field(_("Your name as others see it"))
         self._name.limit = DISPLAY_NAME_MAX
         self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
         self._password = self.field(_("Password, for another e-mail address"), secret=True)
         self._profile = ("", "")
         self.main_button(_("Save"), self._save)
-        self.ask(api.GetProfile(), self._have, _("Asking the server…"))
+        self.ask(api.GetProfileCommand(), self._have, _("Asking the server…"))
 
     def _have(self, profile: object) -> None:
         assert isinstance(profile, Profile)
@@ -47,10 +47,10 @@ class ProfileDialog(Dialog):
             return
         # What was not changed is not sent: it may have been changed elsewhere meanwhile.
         old_name, old_email = self._profile
-        changes = api.SetProfile(None if name == old_name else name, None if email == old_email else email)
+        changes = api.SetProfileCommand(None if name == old_name else name, None if email == old_email else email)
         if changes.email is not None:
             changes = replace(changes, password=self._password.get())
-        if changes == api.SetProfile():
+        if changes == api.SetProfileCommand():
             self.close()
         else:
             self.ask(changes, lambda nothing: self._saved(waits=bool(email and old_email and changes.email)))
@@ -67,7 +67,7 @@ class PasswordDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self._old = self.field(_("Present password"), secret=True)
         self._new = self.field(_("New password, 8 characters or more"), secret=True)
         self._again = self.field(_("The new password again"), secret=True)
@@ -77,7 +77,7 @@ class PasswordDialog(Dialog):
         if problem := password_problem(self._new.get(), self._again.get()):
             self.problem(problem)
             return
-        self.ask(api.ChangePassword(self._old.get(), self._new.get()), lambda nothing: self._changed())
+        self.ask(api.ChangePasswordCommand(self._old.get(), self._new.get()), lambda nothing: self._changed())
 
     def _changed(self) -> None:
         self.close()
@@ -96,17 +96,17 @@ class DevicesDialog(Dialog):
 
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self.text(
             _("These computers are logged in to your account. Click one that you no longer use to lock it out."),
-            Look.MUTED,
+            ControlStyle.MUTED,
         )
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._list.canvas.configure(width=px(WIDTH), height=px(260))
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._revoke
         self.close_button()
-        self.ask(api.ListDevices(), self._have, _("Asking the server…"))
+        self.ask(api.ListDevicesCommand(), self._have, _("Asking the server…"))
 
     def _have(self, devices: object) -> None:
         assert isinstance(devices, list)
@@ -132,24 +132,24 @@ class LockOutDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self.text(_("It is logged out at once, and needs the password to come back."))
         self._password = self.field(_("Your password"), secret=True)
-        self.main_button(_("Lock out"), self._lock_out, Look.DANGER)
+        self.main_button(_("Lock out"), self._lock_out, ControlStyle.DANGER)
 
     def _lock_out(self) -> None:
-        self.ask(api.RevokeDevice(self._device, self._password.get()), lambda nothing: self._gone())
+        self.ask(api.RevokeDeviceCommand(self._device, self._password.get()), lambda nothing: self._gone())
 
     def _gone(self) -> None:
         self.close()
         self.chat.tell(_("{device} is locked out.").format(device=self._name))
 
 
-def device_rows(devices: list[Device]) -> list[Row]:
+def device_rows(devices: list[Device]) -> list[ListRow]:
     """Those in use first, the most recent at the top."""
     ordered = sorted(devices, key=lambda device: (device.revoked, not device.online, -device.last_seen_ms))
     return [
-        Row(
+        ListRow(
             device.id.hex(),
             glyphs.one_line(device.name, 64) or device.id.hex()[:8],
             subtitle=_device_state(device),

@@ -10,7 +10,7 @@ from lanchat.i18n import _
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.fields.field import Field
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
 
@@ -36,7 +36,7 @@ class Dialog:
         frame.pack(fill="both", expand=True)
         self.buttons = ttk.Frame(frame)
         self.buttons.pack(side="bottom", fill="x", pady=(px(14), 0))
-        self._says = tools.label(frame, "", Look.ERROR, WIDTH)
+        self._says = tools.label(frame, "", ControlStyle.ERROR, WIDTH)
         self._says.pack(side="bottom", anchor="w")
         self.body = ttk.Frame(frame)
         self.body.pack(fill="both", expand=True)
@@ -78,7 +78,7 @@ class Dialog:
 
     # Content
 
-    def text(self, words: str, look: Look = Look.TEXT) -> ttk.Label:
+    def text(self, words: str, look: ControlStyle = ControlStyle.TEXT) -> ttk.Label:
         label = self.tools.label(self.body, words, look, WIDTH)
         label.pack(anchor="w", pady=(0, self.tools.px(10)))
         return label
@@ -90,18 +90,20 @@ class Dialog:
         self._fields.append(field)
         return field
 
-    def main_button(self, text: str, command: Callable[[], None], look: Look = Look.ACCENT) -> ttk.Button:
+    def main_button(
+        self, text: str, command: Callable[[], None], look: ControlStyle = ControlStyle.ACCENT
+    ) -> ttk.Button:
         """The button that does it, with Cancel beside it."""
         px = self.tools.px
         self._main = self.tools.button(self.buttons, text, command, look)
         self._main.pack(side="right")
-        self.tools.button(self.buttons, _("Cancel"), self.close, Look.PLAIN).pack(side="right", padx=px(8))
+        self.tools.button(self.buttons, _("Cancel"), self.close, ControlStyle.PLAIN).pack(side="right", padx=px(8))
         for field in self._fields:
             field.on_return(command)
         return self._main
 
     def close_button(self) -> ttk.Button:
-        self._main = self.tools.button(self.buttons, _("Close"), self.close, Look.PLAIN)
+        self._main = self.tools.button(self.buttons, _("Close"), self.close, ControlStyle.PLAIN)
         self._main.pack(side="right")
         return self._main
 
@@ -110,7 +112,7 @@ class Dialog:
     def problem(self, text: str) -> None:
         """Says what is wrong; empty: nothing."""
         if self.window.winfo_exists():
-            self._says.configure(text=glyphs.inline(text), style=Look.ERROR.value)
+            self._says.configure(text=glyphs.inline(text), style=ControlStyle.ERROR.value)
 
     def ask(self, command: api.Command, then: Callable[[object], None], busy: str = "") -> None:
         """Runs a command while the main button rests; its error is shown here."""
@@ -119,7 +121,7 @@ class Dialog:
         self._busy = True
         if self._main:
             self._main.state(["disabled"])
-        self._says.configure(text=busy or _("One moment…"), style=Look.MUTED.value)
+        self._says.configure(text=busy or _("One moment…"), style=ControlStyle.MUTED.value)
         self.chat.ask(command, lambda result: self._done(result, then), self._failed)
 
     def _done(self, result: object, then: Callable[[object], None]) -> None:
@@ -150,9 +152,9 @@ class Confirm(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self.text(self._text)
-        self.main_button(self._button, self._yes, Look.DANGER)
+        self.main_button(self._button, self._yes, ControlStyle.DANGER)
 
     def _yes(self) -> None:
         self.close()
@@ -162,7 +164,7 @@ class Confirm(Dialog):
 def key_line(tools: Toolkit, master: tk.Misc, row: int, left: str, right: str) -> None:
     """A line of a table with a name and a text."""
     px = tools.px
-    name = tools.label(master, left, Look.FIELD_NAME)
+    name = tools.label(master, left, ControlStyle.FIELD_NAME)
     name.configure(font=Font.SMALL_BOLD.value)
     name.grid(row=row, column=0, sticky="nw", padx=(0, px(16)), pady=px(3))
-    tools.label(master, right, Look.TEXT, 260).grid(row=row, column=1, sticky="nw", pady=px(3))
+    tools.label(master, right, ControlStyle.TEXT, 260).grid(row=row, column=1, sticky="nw", pady=px(3))

@@ -6,10 +6,10 @@ from lanchat.i18n import _
 from lanchat.ui.dialogs.base import WIDTH, Dialog
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import avatar_index, initials
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.row_list import RowList
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model.chat import Chat
 
 _AGAIN_MS = 1500
@@ -27,8 +27,8 @@ class ReceiptsDialog(Dialog):
 
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
-        self.text(_("Who has received and read it"), Look.TITLE)
-        self.text(f"“{glyphs.one_line(self._line.text, 90)}”", Look.MUTED)
+        self.text(_("Who has received and read it"), ControlStyle.TITLE)
+        self.text(f"“{glyphs.one_line(self._line.text, 90)}”", ControlStyle.MUTED)
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar)
         self._list.canvas.configure(width=px(WIDTH), height=px(300))
         self._list.frame.pack(fill="both", expand=True)
@@ -37,7 +37,7 @@ class ReceiptsDialog(Dialog):
 
     def _load(self) -> None:
         assert self._line.seq is not None
-        self.ask(api.Receipts(self._line.room, self._line.seq), self._show, " ")
+        self.ask(api.ReceiptsCommand(self._line.room, self._line.seq), self._show, " ")
 
     def _show(self, result: object) -> None:
         assert isinstance(result, list)
@@ -50,22 +50,22 @@ class ReceiptsDialog(Dialog):
             self._load()
 
 
-def receipt_rows(receipts: list[MemberReceipt]) -> list[Row]:
+def receipt_rows(receipts: list[MemberReceipt]) -> list[ListRow]:
     """Three groups: read, received, not yet."""
     groups = (
         (_("Read"), [one for one in receipts if one.read]),
         (_("Received, not read yet"), [one for one in receipts if one.received and not one.read]),
         (_("Not received yet"), [one for one in receipts if not one.received and not one.read]),
     )
-    rows: list[Row] = []
+    rows: list[ListRow] = []
     for title, members in groups:
         if members:
-            rows.append(Row(title, f"{title} — {len(members)}", heading=True))
+            rows.append(ListRow(title, f"{title} — {len(members)}", heading=True))
             rows += [_member(one) for one in members]
-    return rows or [Row("nobody", _("Nobody else is in this room"), heading=True)]
+    return rows or [ListRow("nobody", _("Nobody else is in this room"), heading=True)]
 
 
-def _member(receipt: MemberReceipt) -> Row:
+def _member(receipt: MemberReceipt) -> ListRow:
     name = receipt.display_name or receipt.name
     shown = glyphs.one_line(name, 80)
-    return Row(("member", receipt.user_id), shown, initials=initials(name), index=avatar_index(receipt.user_id))
+    return ListRow(("member", receipt.user_id), shown, initials=initials(name), index=avatar_index(receipt.user_id))

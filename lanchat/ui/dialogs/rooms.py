@@ -14,11 +14,11 @@ from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.forms import room_problem
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.lists.roster import PersonKey, RoomKey, joinable_rows, person_row
+from lanchat.ui.lists.roster import PersonRowKey, RoomRowKey, joinable_rows, person_row
 from lanchat.ui.lists.row_list import RowList
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.pages.login import checkbox
@@ -30,7 +30,7 @@ class NewRoomDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self._name = self.field(_("Name"))
         self._name.limit = ROOM_NAME_MAX
         self._private = checkbox(
@@ -45,7 +45,7 @@ class NewRoomDialog(Dialog):
             self.problem(problem)
             return
         policy = HistoryPolicy.SINCE_JOINING if self._since.get() else HistoryPolicy.EVERYTHING
-        self.ask(api.CreateRoom(name, self._private.get(), policy), self._made)
+        self.ask(api.CreateRoomCommand(name, self._private.get(), policy), self._made)
 
     def _made(self, room: object) -> None:
         assert isinstance(room, RoomView)
@@ -64,7 +64,7 @@ class JoinRoomDialog(Dialog):
 
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self._filter = self.field("")
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._filter.entry.bind("<KeyRelease>", lambda event: self._show())
@@ -74,7 +74,7 @@ class JoinRoomDialog(Dialog):
         self._list.choose = self._join
         self.close_button()
         self._show()
-        self.ask(api.ListRooms(), self._listed)
+        self.ask(api.ListRoomsCommand(), self._listed)
 
     def _listed(self, rooms: object) -> None:
         assert isinstance(rooms, list)
@@ -83,11 +83,11 @@ class JoinRoomDialog(Dialog):
 
     def _show(self) -> None:
         rows = joinable_rows(self.chat.model, self._filter.get())
-        self._list.show(rows or [Row("none", _("There is no other public room"), heading=True)])
+        self._list.show(rows or [ListRow("none", _("There is no other public room"), heading=True)])
 
     def _join(self, key: Hashable) -> None:
-        assert isinstance(key, RoomKey)
-        self.ask(api.JoinRoom(key.room), self._joined)
+        assert isinstance(key, RoomRowKey)
+        self.ask(api.JoinRoomCommand(key.room), self._joined)
 
     def _joined(self, room: object) -> None:
         assert isinstance(room, RoomView)
@@ -108,16 +108,16 @@ class RoomDialog(Dialog):
 
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
-        self.text(glyphs.one_line(self.title, 64), Look.TITLE)
+        self.text(glyphs.one_line(self.title, 64), ControlStyle.TITLE)
         about = f"{words.room_kind(self._room)} · {words.history_policy(self._room.history)}"
-        self.text(about, Look.MUTED)
+        self.text(about, ControlStyle.MUTED)
         self._invite_row()
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._list.canvas.configure(width=px(WIDTH), height=px(260))
         self._list.frame.pack(fill="both", expand=True)
         self._list.menu = self._remove_from_menu
         self._list.activate = self._remove
-        self.text(_("A double click removes somebody, where you may."), Look.SMALL)
+        self.text(_("A double click removes somebody, where you may."), ControlStyle.SMALL)
         self.close_button()
         self._load()
 
@@ -128,7 +128,7 @@ class RoomDialog(Dialog):
         self._name = Field(tools, row, _("Invite somebody"))
         self._fields.append(self._name)
         self._name.frame.pack(side="left", fill="x", expand=True, padx=(0, px(8)))
-        tools.button(row, _("Invite"), self._invite, Look.ACCENT).pack(side="right", anchor="s")
+        tools.button(row, _("Invite"), self._invite, ControlStyle.ACCENT).pack(side="right", anchor="s")
         self._name.on_return(self._invite)
         self._name.entry.bind("<KeyRelease>", lambda event: self._show())
 
@@ -136,7 +136,7 @@ class RoomDialog(Dialog):
         return self._name.entry
 
     def _load(self) -> None:
-        self.ask(api.ListMembers(self._room.room), self._have)
+        self.ask(api.ListMembersCommand(self._room.room), self._have)
 
     def _have(self, people: object) -> None:
         assert isinstance(people, list)
@@ -147,7 +147,7 @@ class RoomDialog(Dialog):
         """Members; while a name is typed, those who could be meant."""
         wanted = name_key(self._name.get().strip().lstrip("@"))
         inside = {person.user_id for person in self._members}
-        rows: list[Row] = []
+        rows: list[ListRow] = []
         if wanted:
             others = [
                 person
@@ -155,10 +155,10 @@ class RoomDialog(Dialog):
                 if person.user_id not in inside and wanted in name_key(f"{person.name} {person.display_name}")
             ]
             if others:
-                rows.append(Row("others", _("Can be invited"), heading=True))
+                rows.append(ListRow("others", _("Can be invited"), heading=True))
                 rows += [person_row(person, True) for person in others[:20]]
         members = _("Members")
-        rows.append(Row("members", f"{members} — {len(self._members)}", heading=True))
+        rows.append(ListRow("members", f"{members} — {len(self._members)}", heading=True))
         rows += [
             person_row(person, True) for person in sorted(self._members, key=lambda p: name_key(words.person_name(p)))
         ]
@@ -167,7 +167,7 @@ class RoomDialog(Dialog):
 
     def _take(self, key: Hashable) -> None:
         """A click on somebody who can be invited puts the name into the field."""
-        if isinstance(key, PersonKey) and key.user not in {person.user_id for person in self._members}:
+        if isinstance(key, PersonRowKey) and key.user not in {person.user_id for person in self._members}:
             person = self.chat.model.people.get(key.user)
             if person:
                 self._name.set(person.name)
@@ -180,7 +180,7 @@ class RoomDialog(Dialog):
             return
         match = [p.name for p in self.chat.model.people.values() if name_key(p.display_name) == name_key(name)]
         name = match[0] if len(match) == 1 else name
-        self.ask(api.InviteUser(self._room.room, name), lambda nothing: self._invited())
+        self.ask(api.InviteUserCommand(self._room.room, name), lambda nothing: self._invited())
 
     def _invited(self) -> None:
         self._name.set("")
@@ -190,7 +190,7 @@ class RoomDialog(Dialog):
         self._remove(key)
 
     def _remove(self, key: Hashable) -> None:
-        if not isinstance(key, PersonKey) or key.user == self.chat.model.me:
+        if not isinstance(key, PersonRowKey) or key.user == self.chat.model.me:
             return
         person = next((person for person in self._members if person.user_id == key.user), None)
         if person:
@@ -208,7 +208,7 @@ def confirm_remove(tools: Toolkit, chat: Chat, room: RoomView, person: Person) -
         _("Remove {name}?").format(name=name),
         text,
         _("Remove"),
-        lambda: chat.ask(api.RemoveUser(room.room, person.name)),
+        lambda: chat.ask(api.RemoveUserCommand(room.room, person.name)),
     )
 
 
@@ -236,7 +236,7 @@ def confirm_archive(tools: Toolkit, chat: Chat, room: RoomView) -> None:
     if room.archived:
         question, text = _("Take {room} out of the archive?"), _("Its members can write there again.")
         button = _("Take out")
-    do = api.ArchiveRoom(room.room, not room.archived)
+    do = api.ArchiveRoomCommand(room.room, not room.archived)
     Confirm(tools, chat, question.format(room=title), text, button, lambda: chat.ask(do))
 
 
@@ -249,7 +249,7 @@ class DeleteRoomDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         self.text(
             _(
                 "All its messages are gone for everybody, for good. To keep them and only stop the conversation,"
@@ -257,10 +257,10 @@ class DeleteRoomDialog(Dialog):
             )
         )
         self._password = self.field(_("Your password"), secret=True)
-        self.main_button(_("Delete the room"), self._delete, Look.DANGER)
+        self.main_button(_("Delete the room"), self._delete, ControlStyle.DANGER)
 
     def _delete(self) -> None:
-        self.ask(api.DeleteRoom(self._room.room, self._password.get()), lambda nothing: self._gone())
+        self.ask(api.DeleteRoomCommand(self._room.room, self._password.get()), lambda nothing: self._gone())
 
     def _gone(self) -> None:
         self.close()

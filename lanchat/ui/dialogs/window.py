@@ -6,7 +6,7 @@ from lanchat.app import api
 from lanchat.i18n import _
 from lanchat.protocol.text.identity import make_invite
 from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.menus.keys import help_lines
 from lanchat.ui.model.chat import Chat
@@ -22,7 +22,7 @@ class ServerDialog(Dialog):
 
     def build(self) -> None:
         server, px = self.chat.model.server, self.tools.px
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         if server is None:
             self.text(_("No server has been reached yet."))
             self.close_button()
@@ -30,11 +30,13 @@ class ServerDialog(Dialog):
         self.text(f"{server.name}\n{server.host}:{server.port}")
         fingerprint_box(self.tools, self.body, server.words, server.fingerprint).pack(fill="x", pady=(0, px(10)))
         same = _("Everybody who uses this server sees the same words. They change only when it has another key.")
-        self.text(same, Look.MUTED)
-        self.text(_("The server reads what it stores: messages are not hidden from whoever runs it."), Look.MUTED)
+        self.text(same, ControlStyle.MUTED)
+        self.text(
+            _("The server reads what it stores: messages are not hidden from whoever runs it."), ControlStyle.MUTED
+        )
         self._link = server.invite or make_invite(server.host, server.port, server.fingerprint)
         self.close_button()
-        self.tools.button(self.buttons, _("Copy invite link"), self._copy, Look.PLAIN, "copy").pack(side="left")
+        self.tools.button(self.buttons, _("Copy invite link"), self._copy, ControlStyle.PLAIN, "copy").pack(side="left")
 
     def _copy(self) -> None:
         self.window.clipboard_clear()
@@ -47,7 +49,7 @@ class ShortcutsDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        self.text(self.title, Look.TITLE)
+        self.text(self.title, ControlStyle.TITLE)
         table = ttk.Frame(self.body)
         table.pack(fill="both", expand=True)
         for row, (keys, meaning) in enumerate(help_lines()):
@@ -63,6 +65,6 @@ def confirm_log_out(tools: Toolkit, chat: Chat) -> None:
         text += " " + _("Some messages have not reached the server yet; they are handed in when you log in again.")
 
     def log_out() -> None:
-        chat.ask(api.Logout(), lambda nothing: chat.logged_out())
+        chat.ask(api.LogoutCommand(), lambda nothing: chat.logged_out())
 
     Confirm(tools, chat, _("Log out?"), text, _("Log out"), log_out)

@@ -6,7 +6,7 @@ from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.canvas.wrap import elide
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 
 # Pixels that a label keeps around its text.
@@ -23,7 +23,7 @@ def fitted(tools: Toolkit, font: Font, text: str, widget: tk.Misc, beside: int) 
 class ElidedLabel:
     """`look` draws with `font`. Main thread."""
 
-    def __init__(self, tools: Toolkit, master: tk.Misc, look: Look, font: Font) -> None:
+    def __init__(self, tools: Toolkit, master: tk.Misc, look: ControlStyle, font: Font) -> None:
         self.label = tools.label(master, "", look)
         for sequence in ("<Configure>", "<Map>"):
             self.label.bind(sequence, lambda event: self._fit())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from tkinter import font as tkfont
 
-from lanchat.ui.kit.canvas.drawing import Font, Kit
+from lanchat.ui.kit.canvas.drawing import Font, LayoutContext
 from lanchat.ui.kit.theme import Palette
 
 # The first one that is installed; all have Cyrillic. Elsewhere than on X11 Tk's default is the system's own font.
@@ -98,10 +98,10 @@ class Fonts:
     def _ask(self, role: Font, text: str) -> int:
         return int(self._root.tk.call("font", "measure", role.value, text))
 
-    def kit(self, palette: Palette) -> Kit:
+    def kit(self, palette: Palette) -> LayoutContext:
         """What laying out needs."""
         height = {role: int(face.metrics("linespace")) for role, face in self._fonts.items()}
-        return Kit(palette, self.measure, height, self.px)
+        return LayoutContext(palette, self.measure, height, self.px)
 
 
 class _Letters(dict[str, int]):

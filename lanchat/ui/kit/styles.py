@@ -23,7 +23,7 @@ _RADIUS = 8
 _MIDDLE = (128, 32)
 
 
-class Look(enum.Enum):
+class ControlStyle(enum.Enum):
     """Styles for `style=` of ttk controls."""
 
     ACCENT = "Accent.Lanchat.TButton"
@@ -92,10 +92,10 @@ class Styles:
     def _define(self, style: ttk.Style, palette: Palette) -> None:
         self._buttons(style, palette)
         self._fields(style, palette)
-        self._scrollbar(style, palette, Look.SCROLLBAR, palette.surface)
-        self._scrollbar(style, palette, Look.SIDE_SCROLLBAR, palette.sidebar)
-        self._check(style, palette, Look.CHECK, palette.surface)
-        self._check(style, palette, Look.SIDE_CHECK, palette.sidebar)
+        self._scrollbar(style, palette, ControlStyle.SCROLLBAR, palette.surface)
+        self._scrollbar(style, palette, ControlStyle.SIDE_SCROLLBAR, palette.sidebar)
+        self._check(style, palette, ControlStyle.CHECK, palette.surface)
+        self._check(style, palette, ControlStyle.SIDE_CHECK, palette.sidebar)
         _labels(style, palette)
 
     def _buttons(self, style: ttk.Style, p: Palette) -> None:
@@ -103,15 +103,17 @@ class Styles:
         quiet = _Grounds("", p.row_hover, p.plain_pressed, "")
         accent = _Grounds(p.accent, p.accent_hover, p.accent_pressed, p.disabled)
         danger = _Grounds(p.danger, p.danger_hover, p.danger_pressed, p.disabled)
-        self._button(style, Look.ACCENT, p, accent, (p.on_accent, p.surface))
-        self._button(style, Look.DANGER, p, danger, (p.on_danger, p.surface))
-        self._button(style, Look.PLAIN, p, plain, (p.text, p.surface))
-        self._button(style, Look.QUIET, p, quiet, (p.text, p.surface))
-        self._button(style, Look.LINK, p, quiet, (p.link, p.surface))
-        self._button(style, Look.PLAIN_SIDE, p, plain, (p.text, p.sidebar))
-        self._button(style, Look.QUIET_SIDE, p, quiet, (p.text, p.sidebar))
+        self._button(style, ControlStyle.ACCENT, p, accent, (p.on_accent, p.surface))
+        self._button(style, ControlStyle.DANGER, p, danger, (p.on_danger, p.surface))
+        self._button(style, ControlStyle.PLAIN, p, plain, (p.text, p.surface))
+        self._button(style, ControlStyle.QUIET, p, quiet, (p.text, p.surface))
+        self._button(style, ControlStyle.LINK, p, quiet, (p.link, p.surface))
+        self._button(style, ControlStyle.PLAIN_SIDE, p, plain, (p.text, p.sidebar))
+        self._button(style, ControlStyle.QUIET_SIDE, p, quiet, (p.text, p.sidebar))
 
-    def _button(self, style: ttk.Style, look: Look, p: Palette, grounds: "_Grounds", colours: tuple[str, str]) -> None:
+    def _button(
+        self, style: ttk.Style, look: ControlStyle, p: Palette, grounds: "_Grounds", colours: tuple[str, str]
+    ) -> None:
         """A round box in four states; `colours`: the words, and what the button stands on."""
         name = look.value.replace(".TButton", ".box")
         style.element_create(
@@ -131,7 +133,7 @@ class Styles:
         label: Any = [("Button.label", {"sticky": "nswe"})]
         padding: Any = [("Button.padding", {"sticky": "nswe", "children": label})]
         style.layout(look.value, [(name, {"sticky": "nswe", "children": padding})])
-        filled = look in (Look.ACCENT, Look.DANGER, Look.PLAIN)
+        filled = look in (ControlStyle.ACCENT, ControlStyle.DANGER, ControlStyle.PLAIN)
         wide = (18, 9) if filled else (10, 8)
         style.configure(
             look.value,
@@ -143,7 +145,7 @@ class Styles:
         )
         style.map(look.value, foreground=[("disabled", p.on_disabled)], background=[])
 
-    def _scrollbar(self, style: ttk.Style, p: Palette, look: Look, ground: str) -> None:
+    def _scrollbar(self, style: ttk.Style, p: Palette, look: ControlStyle, ground: str) -> None:
         """A thumb without a trough; wider while the mouse is on it."""
         name = look.value.replace(".Vertical.TScrollbar", ".thumb")
         style.element_create(
@@ -184,9 +186,9 @@ class Styles:
             **self._smallest_box(),
         )
         area: Any = [("Entry.padding", {"sticky": "nswe", "children": [("Entry.textarea", {"sticky": "nswe"})]})]
-        style.layout(Look.ENTRY.value, [("Lanchat.field", {"sticky": "nswe", "children": area})])
+        style.layout(ControlStyle.ENTRY.value, [("Lanchat.field", {"sticky": "nswe", "children": area})])
         style.configure(
-            Look.ENTRY.value,
+            ControlStyle.ENTRY.value,
             padding=[self._px(n) for n in (11, 8)],
             foreground=p.text,
             background=p.surface,
@@ -196,11 +198,11 @@ class Styles:
             selectbackground=p.selection,
             selectforeground=p.on_selection,
         )
-        style.map(Look.ENTRY.value, foreground=[("disabled", p.on_disabled)])
-        style.layout(Look.FIELD_FRAME.value, [("Lanchat.field", {"sticky": "nswe"})])
-        style.configure(Look.FIELD_FRAME.value, background=p.surface)
+        style.map(ControlStyle.ENTRY.value, foreground=[("disabled", p.on_disabled)])
+        style.layout(ControlStyle.FIELD_FRAME.value, [("Lanchat.field", {"sticky": "nswe"})])
+        style.configure(ControlStyle.FIELD_FRAME.value, background=p.surface)
 
-    def _check(self, style: ttk.Style, p: Palette, look: Look, ground: str) -> None:
+    def _check(self, style: ttk.Style, p: Palette, look: ControlStyle, ground: str) -> None:
         """A box to tick, with its words."""
         name = look.value.replace(".TCheckbutton", ".box")
         style.element_create(
@@ -266,22 +268,22 @@ def _widened(image: Image.Image, columns: int) -> Image.Image:
 
 
 def _labels(style: ttk.Style, p: Palette) -> None:
-    on_surface: dict[Look, dict[str, Any]] = {
-        Look.TEXT: {"foreground": p.text},
-        Look.MUTED: {"foreground": p.muted},
-        Look.SMALL: {"foreground": p.muted, "font": Font.SMALL.value},
-        Look.ERROR: {"foreground": p.on_danger_soft},
-        Look.DONE: {"foreground": p.success},
-        Look.TITLE: {"foreground": p.text, "font": Font.TITLE.value},
-        Look.HUGE: {"foreground": p.text, "font": Font.HUGE.value},
-        Look.FIELD_NAME: {"foreground": p.text, "font": Font.SMALL_BOLD.value},
+    on_surface: dict[ControlStyle, dict[str, Any]] = {
+        ControlStyle.TEXT: {"foreground": p.text},
+        ControlStyle.MUTED: {"foreground": p.muted},
+        ControlStyle.SMALL: {"foreground": p.muted, "font": Font.SMALL.value},
+        ControlStyle.ERROR: {"foreground": p.on_danger_soft},
+        ControlStyle.DONE: {"foreground": p.success},
+        ControlStyle.TITLE: {"foreground": p.text, "font": Font.TITLE.value},
+        ControlStyle.HUGE: {"foreground": p.text, "font": Font.HUGE.value},
+        ControlStyle.FIELD_NAME: {"foreground": p.text, "font": Font.SMALL_BOLD.value},
     }
     for look, options in on_surface.items():
         style.configure(look.value, background=p.surface, **options)
-    style.configure(Look.SIDE_TEXT.value, background=p.sidebar, foreground=p.text, font=Font.NAME.value)
-    style.configure(Look.SIDE_MUTED.value, background=p.sidebar, foreground=p.muted)
-    style.configure(Look.SIDE_SMALL.value, background=p.sidebar, foreground=p.muted, font=Font.SMALL.value)
-    style.configure(Look.SIDE.value, background=p.sidebar)
+    style.configure(ControlStyle.SIDE_TEXT.value, background=p.sidebar, foreground=p.text, font=Font.NAME.value)
+    style.configure(ControlStyle.SIDE_MUTED.value, background=p.sidebar, foreground=p.muted)
+    style.configure(ControlStyle.SIDE_SMALL.value, background=p.sidebar, foreground=p.muted, font=Font.SMALL.value)
+    style.configure(ControlStyle.SIDE.value, background=p.sidebar)
     style.configure("TFrame", background=p.surface)
 
 

@@ -9,9 +9,9 @@ import msgspec
 
 from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.drawing import Kit
+from lanchat.ui.kit.canvas.drawing import LayoutContext
 from lanchat.ui.kit.canvas.images import Images
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.theme import Palette
 
 
@@ -22,7 +22,7 @@ class Toolkit(msgspec.Struct):
     """
 
     root: tk.Tk
-    kit: Kit
+    kit: LayoutContext
     images: Images
     home: Callable[[], None] = lambda: None
 
@@ -39,7 +39,9 @@ class Toolkit(msgspec.Struct):
         """Pixels at 96 dpi as pixels here."""
         return self.kit.px(pixels)
 
-    def label(self, master: tk.Misc, text: str = "", look: Look = Look.TEXT, width: int = 0) -> ttk.Label:
+    def label(
+        self, master: tk.Misc, text: str = "", look: ControlStyle = ControlStyle.TEXT, width: int = 0
+    ) -> ttk.Label:
         """Words; with `width` (pixels at 96 dpi) they wrap."""
         label = ttk.Label(master, text=glyphs.inline(text), style=look.value, justify="left")
         if width:
@@ -47,12 +49,17 @@ class Toolkit(msgspec.Struct):
         return label
 
     def button(
-        self, master: tk.Misc, text: str, command: Callable[[], object], look: Look = Look.PLAIN, icon: str = ""
+        self,
+        master: tk.Misc,
+        text: str,
+        command: Callable[[], object],
+        look: ControlStyle = ControlStyle.PLAIN,
+        icon: str = "",
     ) -> ttk.Button:
         """A button with words, perhaps a picture before them."""
         button = ttk.Button(master, text=text, command=command, style=look.value)
         if icon:
-            colour = {Look.ACCENT: self.palette.on_accent, Look.DANGER: self.palette.on_danger}.get(
+            colour = {ControlStyle.ACCENT: self.palette.on_accent, ControlStyle.DANGER: self.palette.on_danger}.get(
                 look, self.palette.text
             )
             image = self.images.icon(icon, 16, colour)
@@ -60,10 +67,15 @@ class Toolkit(msgspec.Struct):
         return button
 
     def icon_button(
-        self, master: tk.Misc, icon: str, hint: str, command: Callable[[], object], look: Look = Look.QUIET
+        self,
+        master: tk.Misc,
+        icon: str,
+        hint: str,
+        command: Callable[[], object],
+        look: ControlStyle = ControlStyle.QUIET,
     ) -> ttk.Button:
         """A button that is only a picture; `hint` is its tooltip."""
-        colour = self.palette.on_accent if look is Look.ACCENT else self.palette.text
+        colour = self.palette.on_accent if look is ControlStyle.ACCENT else self.palette.text
         button = ttk.Button(master, command=command, style=look.value)
         resting = self.images.icon(icon, 16, self.palette.on_disabled)
         pictures: Any = (self.images.icon(icon, 16, colour), "disabled", resting)

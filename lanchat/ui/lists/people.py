@@ -14,14 +14,14 @@ from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.field import Field
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.lists.roster import LineKey, PersonKey, found_in_rooms, people_rows, result_rows
+from lanchat.ui.lists.roster import LineRowKey, PersonRowKey, found_in_rooms, people_rows, result_rows
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.popup import popup
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.parts import WindowPart
 
 _SEARCH_MS = 350  # so long after the last key a search begins
 _HITS = 50
@@ -35,11 +35,11 @@ class PeoplePanel:
         self._chat = chat
         self._everybody = False
         px = tools.px
-        self.frame = ttk.Frame(master, style=Look.SIDE.value)
-        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(8), px(10), px(8), px(2)))
+        self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value)
+        top = ttk.Frame(self.frame, style=ControlStyle.SIDE.value, padding=(px(8), px(10), px(8), px(2)))
         top.pack(fill="x")
-        self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), Look.PLAIN_SIDE)
-        self._all = tools.button(top, _("Everybody"), lambda: self._choose_scope(True), Look.QUIET_SIDE)
+        self._here = tools.button(top, _("This room"), lambda: self._choose_scope(False), ControlStyle.PLAIN_SIDE)
+        self._all = tools.button(top, _("Everybody"), lambda: self._choose_scope(True), ControlStyle.QUIET_SIDE)
         top.columnconfigure((0, 1), weight=1)
         top.bind("<Configure>", self._place_scope)
         self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar)
@@ -56,25 +56,25 @@ class PeoplePanel:
 
     def _choose_scope(self, everybody: bool) -> None:
         self._everybody = everybody
-        self._here.configure(style=(Look.QUIET_SIDE if everybody else Look.PLAIN_SIDE).value)
-        self._all.configure(style=(Look.PLAIN_SIDE if everybody else Look.QUIET_SIDE).value)
+        self._here.configure(style=(ControlStyle.QUIET_SIDE if everybody else ControlStyle.PLAIN_SIDE).value)
+        self._all.configure(style=(ControlStyle.PLAIN_SIDE if everybody else ControlStyle.QUIET_SIDE).value)
         self._show()
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (Part.PEOPLE | Part.ROOM):
+        if part & (WindowPart.PEOPLE | WindowPart.ROOM):
             self._show()
 
     def _show(self) -> None:
         self._list.show(people_rows(self._chat.model, self._everybody))
 
     def _open(self, key: Hashable) -> None:
-        if isinstance(key, PersonKey) and (person := self._chat.model.people.get(key.user)):
+        if isinstance(key, PersonRowKey) and (person := self._chat.model.people.get(key.user)):
             self._chat.open_direct(person.name)
 
     def _menu(self, key: Hashable, x: int, y: int) -> None:
         model = self._chat.model
-        if not isinstance(key, PersonKey) or (person := model.people.get(key.user)) is None:
+        if not isinstance(key, PersonRowKey) or (person := model.people.get(key.user)) is None:
             return
         room = model.room
         removable = room is not None and room.kind is not RoomKind.DIRECT and not room.general
@@ -97,16 +97,16 @@ class SearchPanel:
         self._job = ""
         self._asked = 0
         self._lines: list[Line] = []
-        self._question = api.Search(0, "")
+        self._question = api.SearchCommand(0, "")
         px = tools.px
-        self.frame = ttk.Frame(master, style=Look.SIDE.value)
-        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(10), px(10), px(6), px(2)))
+        self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value)
+        top = ttk.Frame(self.frame, style=ControlStyle.SIDE.value, padding=(px(10), px(10), px(6), px(2)))
         top.pack(fill="x")
-        tools.icon_button(top, "x-lg", _("Close (Esc)"), close, Look.QUIET_SIDE).pack(side="right")
-        tools.label(top, _("Search in messages"), Look.SIDE_TEXT).pack(side="left")
+        tools.icon_button(top, "x-lg", _("Close (Esc)"), close, ControlStyle.QUIET_SIDE).pack(side="right")
+        tools.label(top, _("Search in messages"), ControlStyle.SIDE_TEXT).pack(side="left")
         self._words = Field(tools, self.frame, "")
         self._words.limit = SEARCH_CHARACTERS_MAX
-        self._words.frame.configure(style=Look.SIDE.value)
+        self._words.frame.configure(style=ControlStyle.SIDE.value)
         self._words.frame.pack(fill="x", padx=px(10), pady=px(4))
         self._everywhere = tk.BooleanVar(self.frame, False)
         box = ttk.Checkbutton(
@@ -114,10 +114,10 @@ class SearchPanel:
             text=_("In all rooms"),
             variable=self._everywhere,
             command=self._soon,
-            style=Look.SIDE_CHECK.value,
+            style=ControlStyle.SIDE_CHECK.value,
         )
         box.pack(anchor="w", padx=px(12), pady=px(4))
-        self._says = tools.label(self.frame, "", Look.SIDE_SMALL, 220)
+        self._says = tools.label(self.frame, "", ControlStyle.SIDE_SMALL, 220)
         self._says.pack(anchor="w", padx=px(12), pady=px(2))
         self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._list.frame.pack(fill="both", expand=True)
@@ -127,7 +127,7 @@ class SearchPanel:
         entry.bind("<Escape>", lambda event: self._leave())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._list.canvas.bind("<Escape>", lambda event: self._leave())
-        self._more = tools.button(self.frame, _("Show more"), self._ask_more, Look.QUIET_SIDE)
+        self._more = tools.button(self.frame, _("Show more"), self._ask_more, ControlStyle.QUIET_SIDE)
         self._words.on_return(self._search)
         self._last = ""
 
@@ -158,7 +158,7 @@ class SearchPanel:
             self._says.configure(text="")
             return
         room = 0 if self._everywhere.get() else self._chat.model.current
-        self._question = api.Search(room, wanted, limit=_HITS)
+        self._question = api.SearchCommand(room, wanted, limit=_HITS)
         self._ask([])
 
     def _ask_more(self) -> None:
@@ -190,9 +190,9 @@ class SearchPanel:
         else:
             self._more.pack_forget()
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """What was found in a room that this user is no longer in goes with it."""
-        kept = found_in_rooms(self._chat.model, self._lines) if part & Part.ROOMS else self._lines
+        kept = found_in_rooms(self._chat.model, self._lines) if part & WindowPart.ROOMS else self._lines
         if len(kept) == len(self._lines):
             return
         if kept:
@@ -206,7 +206,7 @@ class SearchPanel:
             self._says.configure(text=glyphs.inline(error.text))
 
     def _jump(self, key: Hashable) -> None:
-        if isinstance(key, LineKey):
+        if isinstance(key, LineRowKey):
             self._chat.jump_to(key.room, key.seq)
 
     def leave(self) -> None:

@@ -10,25 +10,25 @@ from lanchat.protocol.codes import PresenceState, Role, RoomKind
 from lanchat.protocol.text.names import name_key
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import avatar_index, initials
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
 
 
-class RoomKey(msgspec.Struct, frozen=True):
+class RoomRowKey(msgspec.Struct, frozen=True):
     room: int
 
 
-class PersonKey(msgspec.Struct, frozen=True):
+class PersonRowKey(msgspec.Struct, frozen=True):
     user: int
 
 
-class LineKey(msgspec.Struct, frozen=True):
+class LineRowKey(msgspec.Struct, frozen=True):
     room: int
     seq: int
 
 
-class ServerKey(msgspec.Struct, frozen=True):
+class ServerRowKey(msgspec.Struct, frozen=True):
     fingerprint: str
     host: str
     port: int
@@ -37,14 +37,14 @@ class ServerKey(msgspec.Struct, frozen=True):
 # Rooms
 
 
-def room_rows(model: ChatModel, wanted: str) -> list[Row]:
+def room_rows(model: ChatModel, wanted: str) -> list[ListRow]:
     """The list at the left. `wanted` (what was typed into the search field) also brings up rooms that can be joined and
     people without a conversation yet."""
     joined = [room for room in model.rooms.values() if room.joined and _matches(wanted, room.title, room.name)]
     rooms = [room for room in joined if room.kind is not RoomKind.DIRECT and not room.archived]
     archived = [room for room in joined if room.archived]
     direct = [room for room in joined if room.kind is RoomKind.DIRECT]
-    rows: list[Row] = []
+    rows: list[ListRow] = []
     rows += _section(_("Rooms"), [_room_row(model, room) for room in sorted(rooms, key=_room_order)])
     rows += _section(_("Direct conversations"), [_room_row(model, room) for room in sorted(direct, key=_recent)])
     rows += _section(_("Archived"), [_room_row(model, room) for room in sorted(archived, key=_room_order)])
@@ -52,12 +52,12 @@ def room_rows(model: ChatModel, wanted: str) -> list[Row]:
         rows += _section(_("People"), _new_partners(model, wanted))
         rows += _section(_("Rooms to join"), joinable_rows(model, wanted))
         if not rows:
-            rows = [Row("nothing", _("Nothing found"), heading=True)]
+            rows = [ListRow("nothing", _("Nothing found"), heading=True)]
     return rows
 
 
-def _section(title: str, rows: list[Row]) -> list[Row]:
-    return [Row(f"heading {title}", title, heading=True), *rows] if rows else []
+def _section(title: str, rows: list[ListRow]) -> list[ListRow]:
+    return [ListRow(f"heading {title}", title, heading=True), *rows] if rows else []
 
 
 def _matches(wanted: str, *names: str) -> bool:
@@ -73,11 +73,11 @@ def _recent(room: RoomView) -> tuple[float, str]:
     return -room.last_time, name_key(room.title)
 
 
-def _room_row(model: ChatModel, room: RoomView) -> Row:
+def _room_row(model: ChatModel, room: RoomView) -> ListRow:
     direct = room.kind is RoomKind.DIRECT
     title = glyphs.one_line(words.room_title(room), 100)
-    return Row(
-        RoomKey(room.room),
+    return ListRow(
+        RoomRowKey(room.room),
         title,
         subtitle=preview(model, room),
         right=words.moment(room.last_time),
@@ -104,7 +104,7 @@ def preview(model: ChatModel, room: RoomView) -> str:
     return _("{author}: {text}").format(author=glyphs.one_line(room.last_author, 40), text=text)
 
 
-def _new_partners(model: ChatModel, wanted: str) -> list[Row]:
+def _new_partners(model: ChatModel, wanted: str) -> list[ListRow]:
     partners = {room.partner for room in model.rooms.values() if room.kind is RoomKind.DIRECT}
     people = [
         person
@@ -114,12 +114,12 @@ def _new_partners(model: ChatModel, wanted: str) -> list[Row]:
     return [person_row(person, True) for person in sorted(people, key=_person_order)]
 
 
-def joinable_rows(model: ChatModel, wanted: str = "") -> list[Row]:
+def joinable_rows(model: ChatModel, wanted: str = "") -> list[ListRow]:
     """Public rooms that this person is not in."""
     rooms = [room for room in model.rooms.values() if not room.joined and _matches(wanted, room.title, room.name)]
     return [
-        Row(
-            RoomKey(room.room),
+        ListRow(
+            RoomRowKey(room.room),
             glyphs.one_line(words.room_title(room), 100),
             subtitle=words.members(room.members),
             initials=initials(words.room_title(room)),
@@ -133,14 +133,14 @@ def joinable_rows(model: ChatModel, wanted: str = "") -> list[Row]:
 # People
 
 
-def people_rows(model: ChatModel, everybody: bool) -> list[Row]:
+def people_rows(model: ChatModel, everybody: bool) -> list[ListRow]:
     """The list at the right: online, away, offline; of the open room or all."""
     chosen = [
         person
         for person in model.people.values()
         if person.user_id != model.me and (everybody or person.user_id in model.members)
     ]
-    rows: list[Row] = []
+    rows: list[ListRow] = []
     for title, state in (
         (_("Online"), PresenceState.ONLINE),
         (_("Away"), PresenceState.AWAY),
@@ -150,7 +150,7 @@ def people_rows(model: ChatModel, everybody: bool) -> list[Row]:
         rows += _section(f"{title} — {len(people)}", [person_row(person) for person in people])
     if not rows:
         text = _("Nobody else has an account yet") if everybody else _("Nobody else is in this room")
-        rows = [Row("nobody", text, heading=True)]
+        rows = [ListRow("nobody", text, heading=True)]
     return rows
 
 
@@ -158,13 +158,13 @@ def _person_order(person: Person) -> tuple[str, str]:
     return name_key(words.person_name(person)), name_key(person.name)
 
 
-def person_row(person: Person, two_lines: bool = False) -> Row:
+def person_row(person: Person, two_lines: bool = False) -> ListRow:
     """Somebody in a list; with two lines also the user name and since when they are away."""
     name = glyphs.one_line(words.person_name(person), 80)
     state = words.presence(person)
     about = f"@{glyphs.one_line(person.name, 40)} · {state}"
-    return Row(
-        PersonKey(person.user_id),
+    return ListRow(
+        PersonRowKey(person.user_id),
         name,
         subtitle=about if two_lines else "",
         initials=initials(words.person_name(person)),
@@ -182,11 +182,11 @@ def _role(role: Role) -> str:
 # Servers and search results
 
 
-def server_rows(servers: Iterable[Server]) -> list[Row]:
+def server_rows(servers: Iterable[Server]) -> list[ListRow]:
     """Servers that were found: name, address, how."""
     return [
-        Row(
-            ServerKey(server.fingerprint, server.host, server.port),
+        ListRow(
+            ServerRowKey(server.fingerprint, server.host, server.port),
             glyphs.one_line(server.name, 64) or server.host,
             subtitle=f"{server.host}:{server.port} · {words.via(server)}",
             icon={Trust.PINNED: "shield-check", Trust.CHANGED: "shield-exclamation"}.get(server.trust, "hdd-network"),
@@ -201,15 +201,15 @@ def found_in_rooms(model: ChatModel, lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.room in model.rooms and model.rooms[line.room].joined]
 
 
-def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[Row]:
+def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[ListRow]:
     """Messages that a search found: author, place, time, and how they begin."""
     rows = []
     for line in lines:
         room = model.rooms.get(line.room)
         place = f" · {glyphs.one_line(words.room_title(room), 40)}" if room and room.room != model.current else ""
         rows.append(
-            Row(
-                LineKey(line.room, line.seq or 0),
+            ListRow(
+                LineRowKey(line.room, line.seq or 0),
                 glyphs.one_line(words.author(line), 60) + place,
                 subtitle=glyphs.one_line(line.text, 120),
                 right=words.moment(line.stored_at or line.sent_at),

@@ -9,13 +9,13 @@ from collections.abc import Callable, Hashable, Sequence
 
 from lanchat.protocol.codes import PresenceState
 from lanchat.ui.kit.canvas.brush import Brush
-from lanchat.ui.kit.canvas.drawing import Avatar, Font, Kit
+from lanchat.ui.kit.canvas.drawing import Avatar, Font, LayoutContext
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.canvas.wrap import elide
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
 from lanchat.ui.kit.tooltip import Tooltip
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.rows import ListRow
 
 Chosen = Callable[[Hashable], None]
 
@@ -26,7 +26,9 @@ class RowList:
     `ground`: the colour that the list stands on. Main thread.
     """
 
-    def __init__(self, master: tk.Misc, kit: Kit, images: Images, ground: str, *, two_lines: bool = False) -> None:
+    def __init__(
+        self, master: tk.Misc, kit: LayoutContext, images: Images, ground: str, *, two_lines: bool = False
+    ) -> None:
         self._kit = kit
         self._images = images
         self._ground = ground
@@ -39,13 +41,13 @@ class RowList:
             self.frame, background=ground, highlightthickness=0, borderwidth=0, yscrollincrement=1, takefocus=1
         )
         self._bar = ttk.Scrollbar(
-            self.frame, orient="vertical", command=self._bar_moved, style=Look.SIDE_SCROLLBAR.value
+            self.frame, orient="vertical", command=self._bar_moved, style=ControlStyle.SIDE_SCROLLBAR.value
         )
         self.canvas.configure(yscrollcommand=self._scrolled)
         self.canvas.pack(side="left", fill="both", expand=True)
         self._brush = Brush(self.canvas, images, kit.palette, ground)
         self._tooltip = Tooltip(self.canvas, kit.palette)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[ListRow] = ()
         self._tops: list[int] = [0]
         self.selected: Hashable = None
         self._hovered = -1
@@ -74,7 +76,7 @@ class RowList:
 
     # Content
 
-    def show(self, rows: Sequence[Row], selected: Hashable = None) -> None:
+    def show(self, rows: Sequence[ListRow], selected: Hashable = None) -> None:
         """These rows, in this order; the scroll position stays."""
         if rows == self._rows and selected == self.selected:
             return
@@ -86,7 +88,7 @@ class RowList:
             self._tops.append(self._tops[-1] + self._height(row))
         self._draw()
 
-    def _height(self, row: Row) -> int:
+    def _height(self, row: ListRow) -> int:
         px, heights = self._kit.px, self._kit.height
         if row.heading:
             return heights[Font.SMALL_BOLD] + px(16)
@@ -127,7 +129,7 @@ class RowList:
 
     # One row
 
-    def _row(self, number: int, row: Row, y: int, height: int) -> None:
+    def _row(self, number: int, row: ListRow, y: int, height: int) -> None:
         if row.heading:
             self._heading(row, y, height)
             return
@@ -144,7 +146,7 @@ class RowList:
         right = self._right(row, y, height, ground)
         self._words(row, (left, right), y, height)
 
-    def _row_ground(self, number: int, row: Row) -> str:
+    def _row_ground(self, number: int, row: ListRow) -> str:
         palette = self._kit.palette
         if row.key == self.selected and self.selected is not None:
             return palette.row_selected
@@ -152,14 +154,14 @@ class RowList:
             return palette.row_hover if self._ground != palette.row_hover else palette.plain_hover
         return self._ground
 
-    def _heading(self, row: Row, y: int, height: int) -> None:
+    def _heading(self, row: ListRow, y: int, height: int) -> None:
         px = self._kit.px
         text = elide(row.title, self._size[0] - px(28), lambda part: self._kit.measure(Font.SMALL_BOLD, part))
         self.canvas.create_text(
             px(14), y + height - px(4), text=text, anchor="sw", font=Font.SMALL_BOLD.value, fill=self._kit.palette.muted
         )
 
-    def _picture(self, row: Row, y: int, height: int, ground: str) -> int:
+    def _picture(self, row: ListRow, y: int, height: int, ground: str) -> int:
         """Draws picture and dot; returns where the words begin."""
         px, palette = self._kit.px, self._kit.palette
         size = px(36 if self._two_lines else 26)
@@ -182,7 +184,7 @@ class RowList:
         palette = self._kit.palette
         return {PresenceState.ONLINE: palette.online, PresenceState.AWAY: palette.away}.get(presence, palette.offline)
 
-    def _right(self, row: Row, y: int, height: int, ground: str) -> int:
+    def _right(self, row: ListRow, y: int, height: int, ground: str) -> int:
         """Draws time and badge; returns where the words must end."""
         px, palette = self._kit.px, self._kit.palette
         edge = self._size[0] - px(14)
@@ -213,13 +215,13 @@ class RowList:
             right = edge - wide - px(6)
         return right
 
-    def _line_middles(self, row: Row, height: int) -> tuple[int, int]:
+    def _line_middles(self, row: ListRow, height: int) -> tuple[int, int]:
         """Of a row's two lines, from its top; time and badge stand in them."""
         title, small = self._kit.height[Font.NAME if row.strong else Font.BODY], self._kit.height[Font.SMALL]
         top = (height - title - small) // 2
         return top + title // 2, top + title + small // 2
 
-    def _words(self, row: Row, edges: tuple[int, int], y: int, height: int) -> None:
+    def _words(self, row: ListRow, edges: tuple[int, int], y: int, height: int) -> None:
         palette, px, kit = self._kit.palette, self._kit.px, self._kit
         left, right = edges
         selected = row.key == self.selected and self.selected is not None

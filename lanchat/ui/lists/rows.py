@@ -7,7 +7,7 @@ import msgspec
 from lanchat.protocol.codes import PresenceState
 
 
-class Row(msgspec.Struct, frozen=True):
+class ListRow(msgspec.Struct, frozen=True):
     """A line of a list. `key` says what it stands for. A `heading` cannot be chosen.
 
     `initials` and `index` make the picture at the left, or `icon` names a glyph there; `presence` adds a dot.

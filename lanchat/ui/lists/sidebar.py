@@ -11,15 +11,15 @@ from lanchat.ui.kit.canvas.brush import Brush
 from lanchat.ui.kit.canvas.drawing import Avatar, Font, avatar_index, initials
 from lanchat.ui.kit.elided import ElidedLabel, fitted
 from lanchat.ui.kit.fields.field import Field
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.lists.roster import PersonKey, RoomKey, room_rows
+from lanchat.ui.lists.roster import PersonRowKey, RoomRowKey, room_rows
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.keys import Action
 from lanchat.ui.menus.popup import above, below, popup
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.parts import WindowPart
 
 
 class Sidebar:
@@ -33,7 +33,7 @@ class Sidebar:
         self._run = run
         self._leave = leave
         px = tools.px
-        self.frame = ttk.Frame(master, style=Look.SIDE.value)
+        self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value)
         self._build_search()
         self._account = _AccountStrip(tools, self.frame, chat, run)
         self._account.frame.pack(side="bottom", fill="x")
@@ -45,19 +45,19 @@ class Sidebar:
 
     def _build_search(self) -> None:
         tools, px = self._tools, self._tools.px
-        top = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(10), px(10), px(6), px(4)))
+        top = ttk.Frame(self.frame, style=ControlStyle.SIDE.value, padding=(px(10), px(10), px(6), px(4)))
         top.pack(fill="x")
         plus = tools.icon_button(
             top,
             "plus-lg",
             _("New room, join a room, write to somebody"),
             lambda: below(tools, plus, menus.add_menu(self._run)),
-            Look.QUIET_SIDE,
+            ControlStyle.QUIET_SIDE,
         )
         plus.pack(side="right", padx=(px(4), 0))
         self._search = Field(tools, top, "")
         self._search.limit = SEARCH_CHARACTERS_MAX
-        self._search.frame.configure(style=Look.SIDE.value)
+        self._search.frame.configure(style=ControlStyle.SIDE.value)
         self._search.frame.pack(side="left", fill="x", expand=True)
         entry = self._search.entry
         self._placeholder = tk.Label(
@@ -113,20 +113,20 @@ class Sidebar:
 
     def _choose(self, key: Hashable) -> None:
         model = self._chat.model
-        if isinstance(key, RoomKey):
+        if isinstance(key, RoomRowKey):
             room = model.rooms.get(key.room)
             if room and room.joined:
                 self._chat.open_room(key.room)
             else:
                 self._chat.join(key.room)
-        elif isinstance(key, PersonKey) and (person := model.people.get(key.user)):
+        elif isinstance(key, PersonRowKey) and (person := model.people.get(key.user)):
             self._chat.open_direct(person.name)
         self.clear()
 
     def _menu(self, key: Hashable, x: int, y: int) -> None:
         """The menu of a room, which opens first: what the menu offers is about the open one."""
         model = self._chat.model
-        room = model.rooms.get(key.room) if isinstance(key, RoomKey) else None
+        room = model.rooms.get(key.room) if isinstance(key, RoomRowKey) else None
         if room is None or not room.joined:
             return
         if room.room != model.current:
@@ -134,16 +134,16 @@ class Sidebar:
         governs = menus.may_govern(model.account, room)
         popup(self._tools, menus.room_menu(room, self._run, governs=governs), x, y)
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (Part.ROOMS | Part.ROOM | Part.PEOPLE | Part.DRAFT):
+        if part & (WindowPart.ROOMS | WindowPart.ROOM | WindowPart.PEOPLE | WindowPart.DRAFT):
             self._show_rooms()
-        if part & (Part.ACCOUNT | Part.LINK):
+        if part & (WindowPart.ACCOUNT | WindowPart.LINK):
             self._account.show()
 
     def _show_rooms(self) -> None:
         rows = room_rows(self._chat.model, self._search.get().strip())
-        self._list.show(rows, RoomKey(self._chat.model.current))
+        self._list.show(rows, RoomRowKey(self._chat.model.current))
 
 
 class _AccountStrip:
@@ -153,7 +153,7 @@ class _AccountStrip:
         self._tools = tools
         self._chat = chat
         px, palette = tools.px, tools.palette
-        self.frame = ttk.Frame(master, style=Look.SIDE.value, padding=(px(12), px(8), px(6), px(8)))
+        self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value, padding=(px(12), px(8), px(6), px(8)))
         self._picture = tk.Canvas(
             self.frame, width=px(32), height=px(32), background=palette.sidebar, highlightthickness=0
         )
@@ -164,14 +164,14 @@ class _AccountStrip:
             "gear",
             _("Account and settings"),
             lambda: above(tools, gear, menus.account_menu(palette.dark, run)),
-            Look.QUIET_SIDE,
+            ControlStyle.QUIET_SIDE,
         )
         gear.pack(side="right")
-        names = ttk.Frame(self.frame, style=Look.SIDE.value)
+        names = ttk.Frame(self.frame, style=ControlStyle.SIDE.value)
         names.pack(side="left", fill="x", expand=True, padx=px(10))
-        self._name = ElidedLabel(tools, names, Look.SIDE_TEXT, Font.NAME)
+        self._name = ElidedLabel(tools, names, ControlStyle.SIDE_TEXT, Font.NAME)
         self._name.label.pack(anchor="w", fill="x")
-        self._user = ElidedLabel(tools, names, Look.SIDE_SMALL, Font.SMALL)
+        self._user = ElidedLabel(tools, names, ControlStyle.SIDE_SMALL, Font.SMALL)
         self._user.label.pack(anchor="w", fill="x")
 
     def show(self) -> None:

@@ -43,7 +43,7 @@ class Action(enum.Enum):
     QUIT = enum.auto()
 
 
-class Key(msgspec.Struct, frozen=True):
+class KeyBinding(msgspec.Struct, frozen=True):
     """`sequence` in Tk's notation, without the angle brackets."""
 
     sequence: str
@@ -51,32 +51,32 @@ class Key(msgspec.Struct, frozen=True):
 
 
 KEYS = (
-    Key("Control-k", Action.QUICK_SWITCH),
-    Key("Control-f", Action.SEARCH),
-    Key("Alt-Down", Action.NEXT_ROOM),
-    Key("Alt-Up", Action.PREVIOUS_ROOM),
-    Key("Control-Tab", Action.NEXT_ROOM),
-    Key("Alt-Shift-Down", Action.NEXT_UNREAD),
-    Key("Control-End", Action.TO_END),
-    Key("Control-Up", Action.MESSAGES),
-    Key("Escape", Action.CANCEL),
-    Key("Prior", Action.PAGE_UP),
-    Key("Next", Action.PAGE_DOWN),
-    Key("Control-n", Action.NEW_ROOM),
-    Key("Control-j", Action.JOIN_ROOM),
-    Key("Control-p", Action.PEOPLE_PANEL),
-    Key("Control-plus", Action.LARGER),
-    Key("Control-equal", Action.LARGER),
-    Key("Control-minus", Action.SMALLER),
-    Key("Control-0", Action.USUAL_SIZE),
-    Key("Control-q", Action.QUIT),
-    Key("F1", Action.SHORTCUTS),
+    KeyBinding("Control-k", Action.QUICK_SWITCH),
+    KeyBinding("Control-f", Action.SEARCH),
+    KeyBinding("Alt-Down", Action.NEXT_ROOM),
+    KeyBinding("Alt-Up", Action.PREVIOUS_ROOM),
+    KeyBinding("Control-Tab", Action.NEXT_ROOM),
+    KeyBinding("Alt-Shift-Down", Action.NEXT_UNREAD),
+    KeyBinding("Control-End", Action.TO_END),
+    KeyBinding("Control-Up", Action.MESSAGES),
+    KeyBinding("Escape", Action.CANCEL),
+    KeyBinding("Prior", Action.PAGE_UP),
+    KeyBinding("Next", Action.PAGE_DOWN),
+    KeyBinding("Control-n", Action.NEW_ROOM),
+    KeyBinding("Control-j", Action.JOIN_ROOM),
+    KeyBinding("Control-p", Action.PEOPLE_PANEL),
+    KeyBinding("Control-plus", Action.LARGER),
+    KeyBinding("Control-equal", Action.LARGER),
+    KeyBinding("Control-minus", Action.SMALLER),
+    KeyBinding("Control-0", Action.USUAL_SIZE),
+    KeyBinding("Control-q", Action.QUIT),
+    KeyBinding("F1", Action.SHORTCUTS),
 )
 
 _KEYS_OF_SHORTCUTS = frozenset("abcdefghijklmnopqrstuvwxyz0") | {"plus", "minus", "equal"}
 
 
-def sequence(key: Key) -> str:
+def sequence(key: KeyBinding) -> str:
     """What to bind: letters and signs by their virtual event (see shortcuts.py), the rest by Tk's own name."""
     head, _dash, last = key.sequence.rpartition("-")
     if head == "Control" and last in _KEYS_OF_SHORTCUTS:

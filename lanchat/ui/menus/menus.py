@@ -13,7 +13,7 @@ from lanchat.ui.kit.canvas.pictures import REACTIONS, picture
 from lanchat.ui.menus.keys import Action
 
 
-class Item(msgspec.Struct, frozen=True):
+class MenuItem(msgspec.Struct, frozen=True):
     """Words, what it does, and the keys that do the same. `icon`: a glyph, coloured as `role` of the palette."""
 
     label: str
@@ -30,17 +30,17 @@ class Submenu(msgspec.Struct, frozen=True):
     icon: str = ""
 
 
-class Separator(msgspec.Struct, frozen=True):
+class MenuSeparator(msgspec.Struct, frozen=True):
     """A line between groups."""
 
 
-Entry = Item | Submenu | Separator
+Entry = MenuItem | Submenu | MenuSeparator
 
 
 _CHAT = "chat-dots"
 
 
-class Verb(enum.Enum):
+class MessageAction(enum.Enum):
     """What can be done with a message."""
 
     REPLY = enum.auto()
@@ -58,7 +58,7 @@ def message_menu(
     me: int,
     may_delete: bool,
     selected: bool,
-    do: Callable[[Verb], None],
+    do: Callable[[MessageAction], None],
     react: Callable[[str], None],
     *,
     archived: bool = False,
@@ -68,28 +68,37 @@ def message_menu(
     stored = line.seq is not None and not line.deleted and not archived
     entries: list[Entry] = []
     if selected:
-        entries.append(Item(_("Copy selected text"), lambda: do(Verb.COPY_SELECTION), "Ctrl+C", icon="copy"))
+        entries.append(
+            MenuItem(_("Copy selected text"), lambda: do(MessageAction.COPY_SELECTION), "Ctrl+C", icon="copy")
+        )
     if not line.deleted:
-        entries.append(Item(_("Copy message"), lambda: do(Verb.COPY), icon="copy"))
+        entries.append(MenuItem(_("Copy message"), lambda: do(MessageAction.COPY), icon="copy"))
     if stored:
-        entries.insert(0, Item(_("Reply"), lambda: do(Verb.REPLY), icon="reply"))
+        entries.insert(0, MenuItem(_("Reply"), lambda: do(MessageAction.REPLY), icon="reply"))
         entries.insert(
             1, Submenu(_("React"), [_reaction(line, me, emoji, react) for emoji in REACTIONS], icon="emoji-smile")
         )
         if line.mine:
-            entries.append(Item(_("Edit"), lambda: do(Verb.EDIT), "↑", icon="pencil"))
+            entries.append(MenuItem(_("Edit"), lambda: do(MessageAction.EDIT), "↑", icon="pencil"))
         if line.mine or may_delete:
-            entries.append(Item(_("Delete…"), lambda: do(Verb.DELETE), icon="trash", role="red"))
+            entries.append(MenuItem(_("Delete…"), lambda: do(MessageAction.DELETE), icon="trash", role="red"))
     if line.refused is not None:
         entries.append(
-            Item(_("Put into the message field again"), lambda: do(Verb.TO_COMPOSER), icon="arrow-counterclockwise")
+            MenuItem(
+                _("Put into the message field again"),
+                lambda: do(MessageAction.TO_COMPOSER),
+                icon="arrow-counterclockwise",
+            )
         )
     if line.seq is not None and line.mine:
-        entries += [Separator(), Item(_("Who has received and read it…"), lambda: do(Verb.RECEIPTS), icon="check2-all")]
+        entries += [
+            MenuSeparator(),
+            MenuItem(_("Who has received and read it…"), lambda: do(MessageAction.RECEIPTS), icon="check2-all"),
+        ]
     if not line.mine:
         entries += [
-            Separator(),
-            Item(_("Write to {name}").format(name=_who(line)), lambda: do(Verb.DIRECT), icon=_CHAT),
+            MenuSeparator(),
+            MenuItem(_("Write to {name}").format(name=_who(line)), lambda: do(MessageAction.DIRECT), icon=_CHAT),
         ]
     return entries
 
@@ -98,12 +107,14 @@ def _who(line: Line) -> str:
     return line.display_name or line.author_name
 
 
-def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> Item:
+def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> MenuItem:
     mine = any(reaction.emoji == emoji and me in reaction.users for reaction in line.reactions)
     name = reaction_name(emoji)
     shown = picture(spoken(emoji))
     label = _("{name} (take back)").format(name=name) if mine else name
-    return Item(label, lambda: react(emoji), icon=shown.glyph if shown else "", role=shown.role if shown else "text")
+    return MenuItem(
+        label, lambda: react(emoji), icon=shown.glyph if shown else "", role=shown.role if shown else "text"
+    )
 
 
 def reaction_name(emoji: str) -> str:
@@ -134,14 +145,14 @@ def may_govern(account: Account | None, room: RoomView | None) -> bool:
 def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = False) -> list[Entry]:
     """The menu of the open room. `governs`: this person may archive and delete it."""
     entries: list[Entry] = [
-        Item(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F", icon="search"),
-        Item(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P", icon="people"),
+        MenuItem(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F", icon="search"),
+        MenuItem(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P", icon="people"),
     ]
     if room.kind is not RoomKind.DIRECT:
         entries += [
-            Separator(),
-            Item(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS), icon="person-plus"),
-            Item(
+            MenuSeparator(),
+            MenuItem(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS), icon="person-plus"),
+            MenuItem(
                 _("Leave the room…"),
                 lambda: run(Action.LEAVE_ROOM),
                 enabled=not room.general,
@@ -151,9 +162,9 @@ def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = 
     if governs:
         label = _("Take out of the archive…") if room.archived else _("Archive the room…")
         entries += [
-            Separator(),
-            Item(label, lambda: run(Action.ARCHIVE_ROOM), icon="archive"),
-            Item(_("Delete the room…"), lambda: run(Action.DELETE_ROOM), icon="trash", role="red"),
+            MenuSeparator(),
+            MenuItem(label, lambda: run(Action.ARCHIVE_ROOM), icon="archive"),
+            MenuItem(_("Delete the room…"), lambda: run(Action.DELETE_ROOM), icon="trash", role="red"),
         ]
     return entries
 
@@ -161,9 +172,9 @@ def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = 
 def add_menu(run: Callable[[Action], None]) -> list[Entry]:
     """The menu behind the plus."""
     return [
-        Item(_("New room…"), lambda: run(Action.NEW_ROOM), "Ctrl+N", icon="plus-lg"),
-        Item(_("Join a room…"), lambda: run(Action.JOIN_ROOM), "Ctrl+J", icon="door-open"),
-        Item(_("Write to somebody…"), lambda: run(Action.QUICK_SWITCH), "Ctrl+K", icon="chat-dots"),
+        MenuItem(_("New room…"), lambda: run(Action.NEW_ROOM), "Ctrl+N", icon="plus-lg"),
+        MenuItem(_("Join a room…"), lambda: run(Action.JOIN_ROOM), "Ctrl+J", icon="door-open"),
+        MenuItem(_("Write to somebody…"), lambda: run(Action.QUICK_SWITCH), "Ctrl+K", icon="chat-dots"),
     ]
 
 
@@ -171,26 +182,26 @@ def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
     """The menu of one's own account and of the window."""
     other = "English" if language() == "ru" else "Русский"
     return [
-        Item(_("Name and e-mail…"), lambda: run(Action.PROFILE), icon="person"),
-        Item(_("Change password…"), lambda: run(Action.PASSWORD), icon="key"),
-        Item(_("Devices…"), lambda: run(Action.DEVICES), icon="laptop"),
-        Item(_("About the server…"), lambda: run(Action.SERVER), icon="shield-check"),
-        Separator(),
-        Item(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), icon=_moon(dark)),
-        Item(other, lambda: run(Action.LANGUAGE), icon="translate"),
+        MenuItem(_("Name and e-mail…"), lambda: run(Action.PROFILE), icon="person"),
+        MenuItem(_("Change password…"), lambda: run(Action.PASSWORD), icon="key"),
+        MenuItem(_("Devices…"), lambda: run(Action.DEVICES), icon="laptop"),
+        MenuItem(_("About the server…"), lambda: run(Action.SERVER), icon="shield-check"),
+        MenuSeparator(),
+        MenuItem(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), icon=_moon(dark)),
+        MenuItem(other, lambda: run(Action.LANGUAGE), icon="translate"),
         Submenu(
             _("Text size"),
             [
-                Item(_("Larger"), lambda: run(Action.LARGER), "Ctrl++"),
-                Item(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-"),
-                Item(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0"),
+                MenuItem(_("Larger"), lambda: run(Action.LARGER), "Ctrl++"),
+                MenuItem(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-"),
+                MenuItem(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0"),
             ],
             icon="type",
         ),
-        Item(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1", icon="keyboard"),
-        Separator(),
-        Item(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
-        Item(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),
+        MenuItem(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1", icon="keyboard"),
+        MenuSeparator(),
+        MenuItem(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
+        MenuItem(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),
     ]
 
 
@@ -201,7 +212,7 @@ def _moon(dark: bool) -> str:
 def person_menu(person: Person, removable: bool, write: Callable[[], None], remove: Callable[[], None]) -> list[Entry]:
     """The menu of somebody in the list of people."""
     name = person.display_name or person.name
-    entries: list[Entry] = [Item(_("Write to {name}").format(name=name), write, icon=_CHAT)]
+    entries: list[Entry] = [MenuItem(_("Write to {name}").format(name=name), write, icon=_CHAT)]
     if removable:
-        entries.append(Item(_("Remove from this room…"), remove, icon="person-dash"))
+        entries.append(MenuItem(_("Remove from this room…"), remove, icon="person-dash"))
     return entries

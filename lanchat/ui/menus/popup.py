@@ -8,7 +8,7 @@ from PIL import ImageTk
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.theme import colour
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.menus.menus import Entry, Item, Submenu
+from lanchat.ui.menus.menus import Entry, MenuItem, Submenu
 
 
 def popup(tools: Toolkit, entries: Sequence[Entry], x: int, y: int) -> None:
@@ -50,7 +50,7 @@ def _built(tools: Toolkit, master: tk.Misc, entries: Sequence[Entry]) -> tk.Menu
         relief="raised",
     )
     for entry in entries:
-        if isinstance(entry, Item):
+        if isinstance(entry, MenuItem):
             _add(tools, menu, entry)
         elif isinstance(entry, Submenu):
             image = _image(tools, entry.icon, "text")
@@ -60,7 +60,7 @@ def _built(tools: Toolkit, master: tk.Misc, entries: Sequence[Entry]) -> tk.Menu
     return menu
 
 
-def _add(tools: Toolkit, menu: tk.Menu, item: Item) -> None:
+def _add(tools: Toolkit, menu: tk.Menu, item: MenuItem) -> None:
     label = glyphs.one_line(item.label, 60)
 
     def run() -> None:

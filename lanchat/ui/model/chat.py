@@ -6,25 +6,27 @@
 from collections.abc import Callable
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Line, Person, RoomView, State
+from lanchat.app.api import CommandError, ConnectionState, Line, Person, RoomView
 from lanchat.i18n import _
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.protocol.text.reactions import normal_reaction
 from lanchat.ui.model.chat_model import WAITING_AFTER, ChatModel, Draft
-from lanchat.ui.model.engine import Desk, Failed, Then
-from lanchat.ui.model.parts import Part
-from lanchat.ui.model.reader import Changed, Later, Reader
+from lanchat.ui.model.engine import CommandDispatcher, Failed, Then
+from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.model.reader import Changed, Later, RoomReader
 from lanchat.ui.model.timeline import PAGE
 
 
 class Chat:
     """The main page's commands. Main thread."""
 
-    def __init__(self, model: ChatModel, new_desk: Callable[[], Desk], changed: Changed, later: Later) -> None:
+    def __init__(
+        self, model: ChatModel, new_desk: Callable[[], CommandDispatcher], changed: Changed, later: Later
+    ) -> None:
         self.model = model
         self.desk = new_desk()  # for everything that belongs to the account
-        self._reader: Reader | None = None
+        self._reader: RoomReader | None = None
         self._new_desk = new_desk
         self._changed = changed
         self._later = later
@@ -35,13 +37,13 @@ class Chat:
 
     # Events
 
-    def apply(self, event: api.Event) -> Part:
+    def apply(self, event: api.Event) -> WindowPart:
         """Takes in an event and asks for what it makes necessary."""
         part = self.model.apply(event)
         match event:
-            case api.LoggedIn():
+            case api.AccountLoggedIn():
                 self.refresh()
-            case api.StateChanged(state=State.LIVE):
+            case api.StateChanged(state=ConnectionState.LIVE):
                 self._refresh_lists()
             case api.RoomUpdated():
                 part |= self._room_updated(event.room, part)
@@ -55,12 +57,12 @@ class Chat:
                 self._look_again()
         return part
 
-    def _room_updated(self, room: RoomView, part: Part) -> Part:
-        if room.room == self.model.current and Part.ROOM in part:
+    def _room_updated(self, room: RoomView, part: WindowPart) -> WindowPart:
+        if room.room == self.model.current and WindowPart.ROOM in part:
             self._load_members()
         if room.joined and (not self.model.current or room.room == self._wanted_room):
             self._settle()
-        return Part.NONE
+        return WindowPart.NONE
 
     # Lists
 
@@ -77,28 +79,28 @@ class Chat:
             self._reader.read_again()
 
     def _refresh_lists(self) -> None:
-        self.desk.ask(api.ListRooms(), self._have_rooms)
-        self.desk.ask(api.ListPeople(), self._have_people)
+        self.desk.ask(api.ListRoomsCommand(), self._have_rooms)
+        self.desk.ask(api.ListPeopleCommand(), self._have_people)
         if self.model.current:
             self._load_members()
 
     def _have_rooms(self, rooms: list[RoomView]) -> None:
         self.model.rooms = {room.room: room for room in rooms}
         self._settle()
-        self._changed(Part.ROOMS | Part.ROOM)
+        self._changed(WindowPart.ROOMS | WindowPart.ROOM)
 
     def _have_people(self, people: list[Person]) -> None:
         self.model.people = {person.user_id: person for person in people}
-        self._changed(Part.PEOPLE | Part.ROOMS | Part.ROOM)
+        self._changed(WindowPart.PEOPLE | WindowPart.ROOMS | WindowPart.ROOM)
 
     def _load_members(self) -> None:
         if self._reader:
-            self._reader.desk.ask(api.ListMembers(self.model.current), self._have_members)
+            self._reader.desk.ask(api.ListMembersCommand(self.model.current), self._have_members)
 
     def _have_members(self, people: list[Person]) -> None:
         self.model.people.update((person.user_id, person) for person in people)
         self.model.members = frozenset(person.user_id for person in people)
-        self._changed(Part.PEOPLE | Part.ROOM)
+        self._changed(WindowPart.PEOPLE | WindowPart.ROOM)
 
     # The open room
 
@@ -137,8 +139,10 @@ class Chat:
             self._reader.close()
         self.model.open(room)
         timeline = self.model.timeline
-        self._reader = Reader(self.model, timeline, self._new_desk(), self._changed, self._later) if timeline else None
-        self._changed(Part.ROOM | Part.ROOMS | Part.LINES | Part.DRAFT | Part.PEOPLE)
+        self._reader = (
+            RoomReader(self.model, timeline, self._new_desk(), self._changed, self._later) if timeline else None
+        )
+        self._changed(WindowPart.ROOM | WindowPart.ROOMS | WindowPart.LINES | WindowPart.DRAFT | WindowPart.PEOPLE)
         if not self._reader:
             return
         self._load_members()
@@ -183,7 +187,7 @@ class Chat:
     def _looked(self) -> None:
         self._unanswered = False
         if self.model.waiting():
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
         elif self.model.undecided():
             self._look_again()
 
@@ -217,7 +221,7 @@ class Chat:
         else:
             model.fresh_after = None
             self._send(room, text, reply)
-        self._changed(Part.DRAFT)
+        self._changed(WindowPart.DRAFT)
         return True
 
     def _send(self, room: int, text: str, reply: int) -> None:
@@ -231,7 +235,7 @@ class Chat:
         def failed(error: CommandError) -> None:
             self._changed(self.model.give_back(room, text) | self.model.notice(error.text))
 
-        self.desk.ask(api.Send(room, text, reply), kept, failed)
+        self.desk.ask(api.SendCommand(room, text, reply), kept, failed)
 
     def _edit(self, line: Line, text: str) -> None:
         assert line.seq is not None
@@ -239,11 +243,11 @@ class Chat:
         def failed(error: CommandError) -> None:
             self._changed(self.model.give_back(line.room, text) | self.model.notice(error.text))
 
-        self.desk.ask(api.Edit(line.room, line.seq, text), None, failed)
+        self.desk.ask(api.EditCommand(line.room, line.seq, text), None, failed)
 
     def delete(self, line: Line) -> None:
         if line.seq is not None:
-            self.ask(api.Delete(line.room, line.seq))
+            self.ask(api.DeleteCommand(line.room, line.seq))
 
     def react(self, line: Line, emoji: str) -> None:
         """Adds a reaction, or takes one's own back."""
@@ -251,7 +255,7 @@ class Chat:
             return
         emoji = normal_reaction(emoji)
         mine = any(r.emoji == emoji and self.model.me in r.users for r in line.reactions)
-        self.ask(api.React(line.room, line.seq, emoji, remove=mine))
+        self.ask(api.ReactCommand(line.room, line.seq, emoji, remove=mine))
 
     def reply_to(self, line: Line) -> None:
         self._changed(self.model.reply_to(line))
@@ -283,12 +287,12 @@ class Chat:
             return
         self._marked[view.room] = seq
         self.model.read_up_to(view.room, seq)
-        self.desk.ask(api.MarkRead(view.room, seq))
-        self._changed(Part.ROOMS)
+        self.desk.ask(api.MarkReadCommand(view.room, seq))
+        self._changed(WindowPart.ROOMS)
 
     def set_active(self, active: bool) -> None:
         """The person is at the computer, or has not touched it for a while."""
-        self.desk.ask(api.SetActivity(active))
+        self.desk.ask(api.SetActivityCommand(active))
 
     # Everything else
 
@@ -305,7 +309,7 @@ class Chat:
 
     def open_direct(self, user: str) -> None:
         """Opens the direct conversation with somebody, making it when it is not there."""
-        self.ask(api.FindRoom(f"@{user}"), self.enter)
+        self.ask(api.FindRoomCommand(f"@{user}"), self.enter)
 
     def enter(self, room: RoomView) -> None:
         """Opens a room that was just made, joined or found."""
@@ -313,7 +317,7 @@ class Chat:
         self.open_room(room.room)
 
     def join(self, room: int) -> None:
-        self.ask(api.JoinRoom(room), self.enter)
+        self.ask(api.JoinRoomCommand(room), self.enter)
 
     def leave(self, room: int) -> None:
         def left(nothing: None) -> None:
@@ -322,7 +326,7 @@ class Chat:
                 self.open_first()
             self._refresh_lists()
 
-        self.ask(api.LeaveRoom(room), left)
+        self.ask(api.LeaveRoomCommand(room), left)
 
     def close(self) -> None:
         """Nothing that is still under way changes the model any more."""

@@ -9,10 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.api import Account, Line, Person, RoomView, Server, State, StateChanged
+from lanchat.app.api import Account, ConnectionState, Line, Person, RoomView, Server, StateChanged
 from lanchat.protocol.codes import PresenceState, RoomKind
-from lanchat.ui.model.entries import Entry, View, arrange
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.entries import Entry, EntryContext, arrange
+from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import Timeline
 
 # A line is usually stored within milliseconds: a heading above it that comes and goes would only disturb.
@@ -29,7 +29,7 @@ class Draft(msgspec.Struct):
     before: str = ""
 
 
-class Jump(msgspec.Struct, frozen=True):
+class ScrollTarget(msgspec.Struct, frozen=True):
     """Where the conversation goes when it is drawn next: to an entry by its key, or to the end."""
 
     key: str = ""
@@ -43,7 +43,7 @@ class ChatModel:
         self._clock = clock
         self.account: Account | None = None
         self.server: Server | None = None
-        self.link = StateChanged(State.CONNECTING)
+        self.link = StateChanged(ConnectionState.CONNECTING)
         self.rooms: dict[int, RoomView] = {}
         self.people: dict[int, Person] = {}
         self.members: frozenset[int] = frozenset()  # of the open room, this person among them
@@ -52,7 +52,7 @@ class ChatModel:
         self.drafts: dict[int, Draft] = {}
         self.fresh_after: int | None = None
         self.flash = ""
-        self.jump: Jump | None = None
+        self.jump: ScrollTarget | None = None
         self.missed = 0  # messages that came while the end of the conversation was not loaded or not visible
         self.notices: list[str] = []
         self.focused = True
@@ -94,7 +94,7 @@ class ChatModel:
 
     def can_write(self) -> bool:
         """Whether something may be typed: also before the first room is open."""
-        return self.link.state not in (State.FORKED, State.REFUSED) and not self.archived
+        return self.link.state not in (ConnectionState.FORKED, ConnectionState.REFUSED) and not self.archived
 
     def entries(self) -> list[Entry]:
         """What the conversation shows."""
@@ -102,7 +102,7 @@ class ChatModel:
         if timeline is None:
             return []
         unstored = timeline.unstored if timeline.at_bottom else []
-        view = View(timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash)
+        view = EntryContext(timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash)
         return arrange(timeline.stored, unstored, view)
 
     def undecided(self) -> list[Line]:
@@ -114,87 +114,87 @@ class ChatModel:
         lines = self.undecided()
         if not lines:
             return False
-        return self.link.state is not State.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
+        return self.link.state is not ConnectionState.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
 
-    def notice(self, text: str) -> Part:
+    def notice(self, text: str) -> WindowPart:
         """Something to tell in passing."""
         self.notices = [*self.notices[-NOTICES_MAX + 1 :], text]
-        return Part.NOTICE
+        return WindowPart.NOTICE
 
     # Events
 
-    def apply(self, event: api.Event) -> Part:
+    def apply(self, event: api.Event) -> WindowPart:
         """Takes in an event; returns what to draw again."""
         match event:
             case api.Notice(text):
                 return self.notice(text)
             case api.StateChanged():
                 return self._linked(event)
-            case api.LoggedIn():
+            case api.AccountLoggedIn():
                 self.account, self.server = event.account, event.server
-                return Part.ACCOUNT | Part.ROOMS | Part.PEOPLE | Part.LINK
+                return WindowPart.ACCOUNT | WindowPart.ROOMS | WindowPart.PEOPLE | WindowPart.LINK
             case api.RoomUpdated():
                 return self._room_updated(event.room)
             case api.RoomRemoved():
                 self.rooms.pop(event.room, None)
                 if event.deleted:
                     self.drafts.pop(event.room, None)
-                return Part.ROOMS | Part.ROOM
+                return WindowPart.ROOMS | WindowPart.ROOM
             case api.PeopleChanged():
                 self.people.update((person.user_id, person) for person in event.people)
-                return Part.PEOPLE | Part.ROOMS
+                return WindowPart.PEOPLE | WindowPart.ROOMS
             case _:
                 return self._line_event(event)
 
-    def _linked(self, event: StateChanged) -> Part:
+    def _linked(self, event: StateChanged) -> WindowPart:
         before, self.link = self.link, event
-        went = (before.state is State.LIVE) != (event.state is State.LIVE)
-        return Part.LINK | (Part.LINES | Part.ROOM if went else Part.NONE)
+        went = (before.state is ConnectionState.LIVE) != (event.state is ConnectionState.LIVE)
+        return WindowPart.LINK | (WindowPart.LINES | WindowPart.ROOM if went else WindowPart.NONE)
 
-    def _room_updated(self, room: RoomView) -> Part:
+    def _room_updated(self, room: RoomView) -> WindowPart:
         before = self.rooms.get(room.room)
         self.rooms[room.room] = room
         if room.room != self.current:
-            return Part.ROOMS
+            return WindowPart.ROOMS
         same = before is not None and _header(before) == _header(room)
-        return Part.ROOMS if same else Part.ROOMS | Part.ROOM
+        return WindowPart.ROOMS if same else WindowPart.ROOMS | WindowPart.ROOM
 
-    def _line_event(self, event: api.Event) -> Part:
+    def _line_event(self, event: api.Event) -> WindowPart:
         timeline = self.timeline
         match event:
             case api.LineAdded(line=line, live=live):
                 return self._line_added(line, live)
             case api.LineChanged(line=line):
                 shown = timeline and line.room == timeline.room and timeline.change(line)
-                return self._renew_reply(line) | (Part.LINES if shown else Part.NONE)
+                return self._renew_reply(line) | (WindowPart.LINES if shown else WindowPart.NONE)
             case api.LineStored() if timeline and event.room == timeline.room:
-                return Part.LINES if timeline.was_stored(event.id, event.seq) else Part.NONE
+                return WindowPart.LINES if timeline.was_stored(event.id, event.seq) else WindowPart.NONE
             case api.LineRefused():
                 if timeline and event.room == timeline.room and timeline.was_refused(event.id, event.code):
-                    return Part.LINES
+                    return WindowPart.LINES
                 return self.notice(event.text)
-            case api.LineWaits():
+            case api.LineDelayed():
                 if timeline and event.room == timeline.room and timeline.now_waits(event.id, event.text):
-                    return Part.LINES
-                return Part.NONE if event.again else self.notice(event.text)
+                    return WindowPart.LINES
+                return WindowPart.NONE if event.again else self.notice(event.text)
             case _:
-                return Part.NONE
+                return WindowPart.NONE
 
-    def _renew_reply(self, line: Line) -> Part:
+    def _renew_reply(self, line: Line) -> WindowPart:
         """What is being answered was edited or deleted: its text as it was must not stay above the composer."""
         draft = self.drafts.get(line.room)
         if draft is None or draft.reply is None or draft.reply.id != line.id:
-            return Part.NONE
+            return WindowPart.NONE
         draft.reply = line
-        return Part.DRAFT if line.room == self.current else Part.NONE
+        return WindowPart.DRAFT if line.room == self.current else WindowPart.NONE
 
-    def _line_added(self, line: Line, live: bool) -> Part:
+    def _line_added(self, line: Line, live: bool) -> WindowPart:
         timeline = self.timeline
         if timeline is None or line.room != timeline.room or not timeline.loaded:
-            return Part.NONE
+            return WindowPart.NONE
         if live and not line.mine and line.seq is not None:
             self._arrived(timeline, line.seq)
-        return Part.LINES if timeline.add(line) else Part.NONE
+        return WindowPart.LINES if timeline.add(line) else WindowPart.NONE
 
     def _arrived(self, timeline: Timeline, seq: int) -> None:
         if seq > timeline.last:
@@ -218,38 +218,38 @@ class ChatModel:
         view = self.rooms.get(room)
         self.fresh_after = view.read if view and view.unread else None
 
-    def reply_to(self, line: Line) -> Part:
+    def reply_to(self, line: Line) -> WindowPart:
         draft = self.draft
         if draft.editing:
             self.cancel()
         draft.reply = line
-        return Part.DRAFT
+        return WindowPart.DRAFT
 
-    def edit(self, line: Line) -> Part:
+    def edit(self, line: Line) -> WindowPart:
         draft = self.draft
         draft.before = draft.before if draft.editing else draft.text
         draft.reply, draft.editing, draft.text = None, line, line.text
-        return Part.DRAFT
+        return WindowPart.DRAFT
 
-    def cancel(self) -> Part:
+    def cancel(self) -> WindowPart:
         """Neither reply nor edit: what was written before is back."""
         draft = self.draft
         if not draft.reply and not draft.editing:
-            return Part.NONE
+            return WindowPart.NONE
         if draft.editing:
             draft.text = draft.before
         draft.reply = draft.editing = None
         draft.before = ""
-        return Part.DRAFT
+        return WindowPart.DRAFT
 
-    def give_back(self, room: int, text: str) -> Part:
+    def give_back(self, room: int, text: str) -> WindowPart:
         """A text that could not be sent returns into its room's composer, above what was written since."""
         draft = self.drafts.setdefault(room, Draft())
         if draft.editing:
             draft.before = f"{text}\n{draft.before}" if draft.before else text
         else:
             draft.text = f"{text}\n{draft.text}" if draft.text else text
-        return Part.DRAFT if room == self.current else Part.NONE
+        return WindowPart.DRAFT if room == self.current else WindowPart.NONE
 
     def read_up_to(self, room: int, seq: int) -> None:
         """The person saw everything up to `seq`: the counter falls at once, the server's word follows."""

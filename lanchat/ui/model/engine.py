@@ -1,6 +1,6 @@
 """The window's side of the network: commands go out, answers and events come back on the main thread.
 
-An answer belongs to whoever asked. When that view is gone (another room, another page, log-out) it drops its `Desk`,
+An answer belongs to whoever asked. When that view is gone (another room, another page, log-out) it drops its `CommandDispatcher`,
 and what still arrives for it is ignored.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lanchat.app import api
-from lanchat.app.api import Command, CommandError, Event, Trouble
+from lanchat.app.api import Command, CommandError, ErrorKind, Event
 from lanchat.app.cleaning import cleaned
 from lanchat.app.error_texts import broken, ending
 from lanchat.i18n import _
@@ -35,17 +35,17 @@ class Engine(Protocol):
     def stop(self, timeout: float) -> None: ...
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CommandResult(msgspec.Struct, frozen=True):
     """What a command came to: carried to the main thread and `deliver`ed there."""
 
     deliver: Callable[[], None]
 
 
-class Lost(msgspec.Struct, frozen=True):
+class EventsDropped(msgspec.Struct, frozen=True):
     """Events that can be read again were dropped: what the window shows must be read again."""
 
 
-Item = Event | Answer | Lost
+Item = Event | CommandResult | EventsDropped
 Post = Callable[[Item], None]
 
 # Events that only say what a list or a page of lines says, too.
@@ -61,11 +61,11 @@ _READ_AGAIN = (
 
 
 def can_be_read_again(item: Item) -> bool:
-    """Whether dropping an item loses nothing that `Lost` does not bring back."""
+    """Whether dropping an item loses nothing that `EventsDropped` does not bring back."""
     return isinstance(item, _READ_AGAIN)
 
 
-class Desk:
+class CommandDispatcher:
     """Sends commands and hands answers to those who asked. Main thread."""
 
     def __init__(self, engine: Engine, post: Post) -> None:
@@ -79,9 +79,9 @@ class Desk:
             future = self._engine.call(cleaned(command))
         except Exception as error:
             problem = _as_command_error(error)
-            self._post(Answer(lambda: self._fail(problem, failed)))
+            self._post(CommandResult(lambda: self._fail(problem, failed)))
             return
-        future.add_done_callback(lambda done: self._post(Answer(lambda: self._deliver(done, then, failed))))
+        future.add_done_callback(lambda done: self._post(CommandResult(lambda: self._deliver(done, then, failed))))
 
     def _deliver(self, done: "concurrent.futures.Future[Any]", then: Then | None, failed: Failed | None) -> None:
         if done.cancelled():
@@ -182,7 +182,7 @@ def _as_command_error(error: BaseException) -> CommandError:
 
 
 def _no_network(error: Exception) -> CommandError:
-    return CommandError(Trouble.LOCAL, _("The network could not be started: {reason}").format(reason=error))
+    return CommandError(ErrorKind.LOCAL, _("The network could not be started: {reason}").format(reason=error))
 
 
 def _hand_on(engine: Engine, command: Command, future: "concurrent.futures.Future[Any]") -> None:

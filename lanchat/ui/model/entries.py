@@ -16,13 +16,13 @@ from lanchat.ui.model.today import local
 GROUP_SECONDS = 300.0
 
 
-class Beginning(msgspec.Struct, frozen=True):
+class BeginningEntry(msgspec.Struct, frozen=True):
     """Above the first message: nothing is older."""
 
     key: str = "beginning"
 
 
-class Day(msgspec.Struct, frozen=True):
+class DayEntry(msgspec.Struct, frozen=True):
     """Above the first message of a day. `again`: the number of that message when the day stands further up already,
     as after the server's clock was set back; else 0."""
 
@@ -34,19 +34,19 @@ class Day(msgspec.Struct, frozen=True):
         return f"day {self.day.isoformat()} {self.again}"
 
 
-class Fresh(msgspec.Struct, frozen=True):
+class UnreadMarkEntry(msgspec.Struct, frozen=True):
     """Above the first message that this person has not read."""
 
     key: str = "fresh"
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class UnsentEntry(msgspec.Struct, frozen=True):
     """Above the messages that the server has not stored yet."""
 
     key: str = "waiting"
 
 
-class Message(msgspec.Struct, frozen=True):
+class MessageEntry(msgspec.Struct, frozen=True):
     """One message; `first` and `last` of its group. `flash`: it was jumped to just now."""
 
     line: Line
@@ -59,11 +59,11 @@ class Message(msgspec.Struct, frozen=True):
         return self.line.id
 
 
-Mark = Beginning | Day | Fresh | Waiting
-Entry = Mark | Message
+Mark = BeginningEntry | DayEntry | UnreadMarkEntry | UnsentEntry
+Entry = Mark | MessageEntry
 
 
-class View(msgspec.Struct, frozen=True):
+class EntryContext(msgspec.Struct, frozen=True):
     """What decides about the marks. `fresh_after`: the read cursor when the room was opened, None for no mark.
     `waiting`: whether lines that are not stored get a heading (see chat.py: not in the first moment)."""
 
@@ -83,39 +83,39 @@ def shown_time(line: Line) -> float:
     return line.stored_at or line.sent_at
 
 
-def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: View) -> list[Entry]:
+def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: EntryContext) -> list[Entry]:
     """The entries for these lines, both ascending."""
-    out: list[Entry] = [Beginning()] if view.at_top and (stored or unstored) else []
+    out: list[Entry] = [BeginningEntry()] if view.at_top and (stored or unstored) else []
     day: datetime.date | None = None
     days: set[datetime.date] = set()
     fresh = False
     for line in stored:
         if (here := day_of(line)) != day:
             day = here
-            out.append(Day(here, (line.seq or 0) if here in days else 0))
+            out.append(DayEntry(here, (line.seq or 0) if here in days else 0))
             days.add(here)
         if not fresh and _is_fresh(line, view):
             fresh = True
-            out.append(Fresh())
-        out.append(Message(line, True, True, line.id == view.flash))
+            out.append(UnreadMarkEntry())
+        out.append(MessageEntry(line, True, True, line.id == view.flash))
     if unstored and view.waiting:
-        out.append(Waiting())
-    out += [Message(line, True, True, line.id == view.flash) for line in unstored]
+        out.append(UnsentEntry())
+    out += [MessageEntry(line, True, True, line.id == view.flash) for line in unstored]
     return _grouped(out)
 
 
-def _is_fresh(line: Line, view: View) -> bool:
+def _is_fresh(line: Line, view: EntryContext) -> bool:
     return view.fresh_after is not None and line.seq is not None and line.seq > view.fresh_after and not line.mine
 
 
 def _grouped(entries: list[Entry]) -> list[Entry]:
     grouped = list(entries)
     for index, (one, two) in enumerate(pairwise(entries)):
-        if isinstance(one, Message) and isinstance(two, Message) and _together(one.line, two.line):
+        if isinstance(one, MessageEntry) and isinstance(two, MessageEntry) and _together(one.line, two.line):
             above = grouped[index]
-            assert isinstance(above, Message)
-            grouped[index] = Message(above.line, above.first, False, above.flash)
-            grouped[index + 1] = Message(two.line, False, True, two.flash)
+            assert isinstance(above, MessageEntry)
+            grouped[index] = MessageEntry(above.line, above.first, False, above.flash)
+            grouped[index + 1] = MessageEntry(two.line, False, True, two.flash)
     return grouped
 
 

@@ -1,22 +1,22 @@
 """From an empty window to a logged-in account: finding a server, judging its identity, log-in. No Tk.
 
-`Page` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a server
-whose key changed ends in `Page.CHANGED`, from which there is only the way back.
+`WindowPage` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a server
+whose key changed ends in `WindowPage.CHANGED`, from which there is only the way back.
 """
 
 from collections.abc import Callable
 
 from lanchat.app import api
-from lanchat.app.api import ChangedIdentity, CommandError, Server, ServerOffer, Trouble, Trust
+from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, ServerOffer, Trust
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code, Registration, Setup
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
 from lanchat.protocol.text.names import tidy_name
 from lanchat.ui.kit.fields.forms import NewAccount, address_problem, password_problem, user_problem
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.model.engine import Desk
-from lanchat.ui.model.entry_model import EntryModel, Page, Wishes
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.engine import CommandDispatcher
+from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
+from lanchat.ui.model.parts import WindowPart
 
 _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
@@ -37,14 +37,14 @@ _FIELDS = {
 }
 
 
-class EntryFlow:
+class LoginFlow:
     """The steps between the pages. `changed` is told what to draw; `later` runs something after milliseconds."""
 
     def __init__(
         self,
-        model: EntryModel,
-        new_desk: Callable[[], Desk],
-        changed: Callable[[Part], None],
+        model: LoginModel,
+        new_desk: Callable[[], CommandDispatcher],
+        changed: Callable[[WindowPart], None],
         later: Callable[[int, Callable[[], None]], object],
     ) -> None:
         self.model = model
@@ -55,53 +55,53 @@ class EntryFlow:
         self._typed = False  # what is connected to was typed or pasted, not found
         self._changed = changed
         self._later = later
-        self._wishes = Wishes()
+        self._wishes = LaunchOptions()
 
     # Beginning
 
-    def begin(self, wishes: Wishes, remembered: bool) -> None:
+    def begin(self, wishes: LaunchOptions, remembered: bool) -> None:
         """The first page: the conversation when this profile is enrolled, the wished server, else the list."""
         self._wishes = wishes
         self.model.user = wishes.user
         if wishes.names_server:
             self.connect(wishes.address or wishes.invite, wishes.fingerprint)
         elif remembered:
-            self._go(Page.CHAT)
+            self._go(WindowPage.CHAT)
             self._return()
         else:
             self.show_servers()
 
     def _return(self) -> None:
         """Connects to the server used last, for as long as it takes."""
-        self._desk.ask(api.Connect(), self._returned, self._not_returned)
+        self._desk.ask(api.ConnectCommand(), self._returned, self._not_returned)
 
     def _returned(self, server: Server) -> None:
         self.model.server = server
-        self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_returned)
+        self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_returned)
 
     def _not_returned(self, error: CommandError) -> None:
-        if error.trouble is Trouble.IDENTITY:
+        if error.trouble is ErrorKind.IDENTITY:
             self._stop_here(error)
-        elif error.trouble is Trouble.REFUSED:
+        elif error.trouble is ErrorKind.REFUSED:
             self._refused(error)
-        elif error.trouble is Trouble.LOCAL or error.trouble is Trouble.INVALID:
+        elif error.trouble is ErrorKind.LOCAL or error.trouble is ErrorKind.INVALID:
             self.show_servers(error.text)
-        elif self.model.page is Page.CHAT:
+        elif self.model.page is WindowPage.CHAT:
             self._later(_RETRY_MS, self._try_again)
 
     def _not_live(self, error: CommandError) -> None:
         # Nothing new can be stored here: what is there is shown, and the state of the link says why.
-        if error.trouble is not Trouble.LOCAL:
+        if error.trouble is not ErrorKind.LOCAL:
             self._not_returned(error)
 
     def _try_again(self) -> None:
-        if self.model.page is Page.CHAT and self.model.offer is None:
+        if self.model.page is WindowPage.CHAT and self.model.offer is None:
             self._return()
 
     def _refused(self, error: CommandError) -> None:
         """This computer's key is not taken any more: the password is needed again."""
         self.model.error = error.text
-        self._desk.ask(api.GetOffer(), lambda offer: self._log_in_at(offer, error.text), self._failed)
+        self._desk.ask(api.GetOfferCommand(), lambda offer: self._log_in_at(offer, error.text), self._failed)
 
     def lost(self, reason: str) -> None:
         """The server ended this log-in for good (device revoked, account disabled)."""
@@ -114,7 +114,7 @@ class EntryFlow:
 
     def _log_in_at(self, offer: ServerOffer, reason: str) -> None:
         self.model.offer, self.model.server = offer, offer.server
-        self._go(Page.LOGIN, error=reason)
+        self._go(WindowPage.LOGIN, error=reason)
 
     # Servers
 
@@ -124,13 +124,13 @@ class EntryFlow:
         self._desk = self._new_desk()
         self._searching = False
         self.model.offer = self.model.server = None
-        self._go(Page.SERVERS, error=error, field=field)
+        self._go(WindowPage.SERVERS, error=error, field=field)
         self._search()
 
     def _search(self) -> None:
-        if self.model.page is Page.SERVERS and not self._searching:
+        if self.model.page is WindowPage.SERVERS and not self._searching:
             self._searching = True
-            self._desk.ask(api.Discover(_SEARCH_S), self._searched, lambda error: self._searched([]))
+            self._desk.ask(api.DiscoverCommand(_SEARCH_S), self._searched, lambda error: self._searched([]))
 
     def _searched(self, servers: list[Server]) -> None:
         model = self.model
@@ -142,10 +142,10 @@ class EntryFlow:
         model.searched = True
         model.left_out, self._left_out = self._left_out, False
         self._searching = False
-        self._changed(Part.ENTRY)
+        self._changed(WindowPart.ENTRY)
         self._later(_SEARCH_AGAIN_MS, self._search)
 
-    def found(self, server: Server) -> Part:
+    def found(self, server: Server) -> WindowPart:
         """A search found a server. A known one is always listed; of the others the one that was not found for longest
         gives way."""
         model, key = self.model, (server.fingerprint, server.host, server.port)
@@ -156,12 +156,12 @@ class EntryFlow:
                 del model.servers[loser], model.seen[loser]
         model.servers[key] = server
         model.seen[key] = model.round
-        return Part.ENTRY
+        return WindowPart.ENTRY
 
-    def servers_left_out(self) -> Part:
+    def servers_left_out(self) -> WindowPart:
         """The search that goes on heard of more servers than it lists."""
         self.model.left_out, self._left_out = True, True
-        return Part.ENTRY
+        return WindowPart.ENTRY
 
     def choose(self, server: Server) -> None:
         """A server of the list. A known one is looked for elsewhere when somebody else has the address."""
@@ -177,11 +177,11 @@ class EntryFlow:
         if self._typed:
             self.model.address = address
         if problem := address_problem(address):
-            self._go(Page.SERVERS, error=problem, field=FieldName.ADDRESS)
+            self._go(WindowPage.SERVERS, error=problem, field=FieldName.ADDRESS)
             return
         invite = address if is_invite(address) else ""
         wishes = self._wishes
-        command = api.Connect("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
+        command = api.ConnectCommand("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
         shown = name or (parse_invite_untrusted(invite).host if invite else address)
         self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
         self._desk.ask(command, self._connected, self._not_connected)
@@ -189,12 +189,12 @@ class EntryFlow:
     def _not_connected(self, error: CommandError) -> None:
         # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
         linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
-        if error.trouble is Trouble.IDENTITY and not linked:
+        if error.trouble is ErrorKind.IDENTITY and not linked:
             self._stop_here(error)
             return
         field = FieldName.ADDRESS if self._typed else None
         self._failed(error, field)
-        if self.model.page is not Page.SERVERS:
+        if self.model.page is not WindowPage.SERVERS:
             self.show_servers(error.text, field)
         else:
             self._search()
@@ -202,17 +202,17 @@ class EntryFlow:
     def _connected(self, server: Server) -> None:
         self.model.server = server
         if server.trust is Trust.CHANGED:
-            self._stop_here(CommandError(Trouble.IDENTITY, ""))
+            self._stop_here(CommandError(ErrorKind.IDENTITY, ""))
         elif server.trust is Trust.NEW:
-            self._go(Page.IDENTITY)
+            self._go(WindowPage.IDENTITY)
         else:
             self._busy(_("Greeting {server}…").format(server=server.name))
-            self._desk.ask(api.GetOffer(fingerprint=server.fingerprint), self._offered, self._not_connected)
+            self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected)
 
     def _stop_here(self, error: CommandError) -> None:
         """The key is another one than it was: there is no way on from here."""
-        self._desk.ask(api.Disconnect())
-        self._go(Page.CHANGED, error=error.text)
+        self._desk.ask(api.DisconnectCommand())
+        self._go(WindowPage.CHANGED, error=error.text)
 
     def accept(self) -> None:
         """A person compared the words of the server's fingerprint and trusts it."""
@@ -220,7 +220,7 @@ class EntryFlow:
         if server is None or self.model.busy:
             return
         self._busy(_("Greeting {server}…").format(server=server.name))
-        self._desk.ask(api.AcceptIdentity(server.fingerprint), self._offered, self._failed)
+        self._desk.ask(api.AcceptIdentityCommand(server.fingerprint), self._offered, self._failed)
 
     def _offered(self, offer: ServerOffer) -> None:
         self.model.offer, self.model.server = offer, offer.server
@@ -228,19 +228,19 @@ class EntryFlow:
         wanted = self._wishes.user
         if offer.remembered and (not wanted or wanted == offer.remembered):
             self.model.user = offer.remembered
-            self._go(Page.CHAT)
-            self._desk.ask(api.WaitLive(timeout=3600.0), None, self._not_live)
+            self._go(WindowPage.CHAT)
+            self._desk.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
         else:
-            self._go(Page.REGISTER if self.is_first else Page.LOGIN)
+            self._go(WindowPage.REGISTER if self.is_first else WindowPage.LOGIN)
 
     def decline(self) -> None:
         """Back to the list; the connection ends."""
-        self._desk.ask(api.Disconnect())
+        self._desk.ask(api.DisconnectCommand())
         self.show_servers()
 
     # Log-in and what belongs to it
 
-    def turn_to(self, page: Page) -> None:
+    def turn_to(self, page: WindowPage) -> None:
         """Another form of the same server."""
         self._go(page)
 
@@ -252,7 +252,7 @@ class EntryFlow:
             return
         self.model.user = user = tidy_name(user, joiners=False)
         self._busy(_("Logging in…"))
-        self._desk.ask(api.Login(user, password, remember), self._logged_in, self._failed)
+        self._desk.ask(api.LoginCommand(user, password, remember), self._logged_in, self._failed)
 
     def register(self, form: NewAccount) -> None:
         if problem := form.problem(self.needs_invite, self.needs_setup_code):
@@ -260,7 +260,7 @@ class EntryFlow:
             return
         self.model.user = tidy_name(form.user, joiners=False)
         self._busy(_("Creating the account…"))
-        command = api.Register(
+        command = api.RegisterCommand(
             form.user.strip(),
             form.password,
             form.email.strip(),
@@ -272,25 +272,25 @@ class EntryFlow:
         self._desk.ask(command, self._logged_in, self._failed)
 
     def _logged_in(self, account: api.Account) -> None:
-        self._go(Page.CHAT)
+        self._go(WindowPage.CHAT)
 
     def recover(self, user: str) -> None:
         if not self._is_user(user):
             return
         self.model.user = tidy_name(user, joiners=False)
         self._busy(_("Asking the server for a code…"))
-        self._desk.ask(api.Recover(self.model.user), lambda nothing: self._code_sent(), self._failed)
+        self._desk.ask(api.RecoverCommand(self.model.user), lambda nothing: self._code_sent(), self._failed)
 
     def _code_sent(self) -> None:
         text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
-        self._go(Page.RECOVER_CODE, done=text)
+        self._go(WindowPage.RECOVER_CODE, done=text)
 
     def have_code(self, user: str) -> None:
         """The code came another way, or earlier."""
         if not self._is_user(user):
             return
         self.model.user = tidy_name(user, joiners=False)
-        self._go(Page.RECOVER_CODE)
+        self._go(WindowPage.RECOVER_CODE)
 
     def recover_with(self, code: str, password: str, again: str) -> None:
         if not code.strip():
@@ -301,11 +301,11 @@ class EntryFlow:
             self._problem(problem, FieldName.PASSWORD if alone else FieldName.AGAIN)
             return
         self._busy(_("Setting the new password…"))
-        command = api.RecoverConfirm(self.model.user, code.strip(), password)
+        command = api.RecoverConfirmCommand(self.model.user, code.strip(), password)
         self._desk.ask(command, lambda nothing: self._recovered(), self._failed)
 
     def _recovered(self) -> None:
-        self._go(Page.LOGIN, done=_("The new password is set. Log in with it."))
+        self._go(WindowPage.LOGIN, done=_("The new password is set. Log in with it."))
 
     def _is_user(self, user: str) -> bool:
         """Whether it may be a user name; says what is wrong with it."""
@@ -338,18 +338,18 @@ class EntryFlow:
 
     # The model
 
-    def _go(self, page: Page, error: str = "", done: str = "", field: FieldName | None = None) -> None:
+    def _go(self, page: WindowPage, error: str = "", done: str = "", field: FieldName | None = None) -> None:
         self.model.page, self.model.busy, self.model.error, self.model.done = page, "", error, done
         self.model.field = field
-        self._changed(Part.PAGE | Part.ENTRY)
+        self._changed(WindowPart.PAGE | WindowPart.ENTRY)
 
     def _busy(self, text: str) -> None:
         self.model.busy, self.model.error, self.model.done, self.model.field = text, "", "", None
-        self._changed(Part.ENTRY)
+        self._changed(WindowPart.ENTRY)
 
     def _problem(self, text: str, field: FieldName | None = None) -> None:
         self.model.error, self.model.done, self.model.field = text, "", field
-        self._changed(Part.ENTRY)
+        self._changed(WindowPart.ENTRY)
 
     def _failed(self, error: CommandError, field: FieldName | None = None) -> None:
         text = error.text

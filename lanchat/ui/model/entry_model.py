@@ -8,7 +8,7 @@ from lanchat.app.api import Server, ServerOffer, Trust
 from lanchat.ui.kit.fields.problems import FieldName
 
 
-class Page(enum.Enum):
+class WindowPage(enum.Enum):
     """What the window shows."""
 
     SERVERS = enum.auto()
@@ -21,7 +21,7 @@ class Page(enum.Enum):
     CHAT = enum.auto()
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class LaunchOptions(msgspec.Struct, frozen=True):
     """What the command line asked for."""
 
     address: str = ""
@@ -35,11 +35,11 @@ class Wishes(msgspec.Struct, frozen=True):
         return bool(self.address or self.invite or self.fingerprint)
 
 
-class EntryModel(msgspec.Struct):
+class LoginModel(msgspec.Struct):
     """What the pages before the conversation show. `busy`: what is being waited for; `error`, `done`: how it ended;
     `field`: what the error is about; `address`: the address or link that was tried last."""
 
-    page: Page = Page.SERVERS
+    page: WindowPage = WindowPage.SERVERS
     servers: dict[tuple[str, str, int], Server] = {}
     searched: bool = False  # one search has ended
     left_out: bool = False  # more servers were heard of than are listed

@@ -3,7 +3,7 @@
 import enum
 
 
-class Part(enum.Flag):
+class WindowPart(enum.Flag):
     """Parts that show different things; a batch of events sums them up and each is drawn once."""
 
     NONE = 0

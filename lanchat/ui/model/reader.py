@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, Line
-from lanchat.ui.model.chat_model import ChatModel, Jump
-from lanchat.ui.model.engine import Desk
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.chat_model import ChatModel, ScrollTarget
+from lanchat.ui.model.engine import CommandDispatcher
+from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import FIRST_PAGE, PAGE, WINDOW, Timeline
 
-Changed = Callable[[Part], None]
+Changed = Callable[[WindowPart], None]
 Later = Callable[[int, Callable[[], None]], object]
 
 _BEFORE_JUMP = 30  # lines above the one that is jumped to
@@ -21,10 +21,12 @@ _FLASH_MS = 1600
 _RECEIPTS_MS = 400  # receipts come in bursts
 
 
-class Reader:
+class RoomReader:
     """The commands behind one open room. Main thread."""
 
-    def __init__(self, model: ChatModel, timeline: Timeline, desk: Desk, changed: Changed, later: Later) -> None:
+    def __init__(
+        self, model: ChatModel, timeline: Timeline, desk: CommandDispatcher, changed: Changed, later: Later
+    ) -> None:
         self._model = model
         self._timeline = timeline
         self.desk = desk
@@ -47,12 +49,12 @@ class Reader:
             timeline.reset(lines, at_bottom=True)
             self._model.missed = 0
             fresh = first and self._model.fresh_after is not None
-            self._model.jump = Jump("fresh") if fresh else Jump(end=True)
-            self._changed(Part.LINES)
+            self._model.jump = ScrollTarget("fresh") if fresh else ScrollTarget(end=True)
+            self._changed(WindowPart.LINES)
 
         # What is new must be among them.
         enough = FIRST_PAGE if self._model.fresh_after is None else PAGE
-        self.desk.ask(api.LoadLines(timeline.room, 0, enough), loaded, self._no_lines)
+        self.desk.ask(api.LoadLinesCommand(timeline.room, 0, enough), loaded, self._no_lines)
 
     def _no_lines(self, error: CommandError) -> None:
         """Nothing could be read: the next event that helps tries again, and the state line says why."""
@@ -67,7 +69,7 @@ class Reader:
             timeline.reset(lines, at_bottom=len([line for line in lines if line.seq]) < PAGE)
             self.show(seq, flash)
 
-        self.desk.ask(api.LoadLinesFrom(timeline.room, start, PAGE), loaded, self._no_lines)
+        self.desk.ask(api.LoadLinesFromCommand(timeline.room, start, PAGE), loaded, self._no_lines)
 
     def show(self, seq: int, flash: bool) -> None:
         """The view goes to a message of the window, or, without `flash`, to what is new."""
@@ -76,13 +78,13 @@ class Reader:
         if line and flash:
             self._model.flash = line.id
             self._later(_FLASH_MS, lambda: self._unflash(line.id))
-        self._model.jump = Jump(line.id) if line and flash else Jump("fresh")
-        self._changed(Part.LINES)
+        self._model.jump = ScrollTarget(line.id) if line and flash else ScrollTarget("fresh")
+        self._changed(WindowPart.LINES)
 
     def _unflash(self, identity: str) -> None:
         if self._model.flash == identity:
             self._model.flash = ""
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
 
     def jump(self, seq: int) -> None:
         """Shows one message."""
@@ -96,8 +98,8 @@ class Reader:
         timeline = self._timeline
         self._model.missed = 0
         if timeline.at_bottom:
-            self._model.jump = Jump(end=True)
-            self._changed(Part.LINES)
+            self._model.jump = ScrollTarget(end=True)
+            self._changed(WindowPart.LINES)
         else:
             self.load_newest()
 
@@ -110,9 +112,9 @@ class Reader:
 
         def loaded(lines: list[Line]) -> None:
             timeline.prepend(lines)
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
 
-        self.desk.ask(api.LoadLines(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
+        self.desk.ask(api.LoadLinesCommand(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
 
     def load_newer(self) -> None:
         """The view came near the lower end of the window."""
@@ -124,9 +126,9 @@ class Reader:
         def loaded(lines: list[Line]) -> None:
             stored = [line for line in lines if line.seq is not None]
             timeline.append(stored, at_bottom=len(stored) < PAGE)
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
 
-        self.desk.ask(api.LoadLinesFrom(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
+        self.desk.ask(api.LoadLinesFromCommand(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
 
     def complete(self, head: int) -> None:
         """History is complete: what could not be read before can be now. What is being read stays where it is."""
@@ -137,7 +139,7 @@ class Reader:
             return
         if timeline.at_top and timeline.first > 1:
             timeline.at_top = False
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
         if timeline.last < head:
             timeline.at_bottom = False
             self.load_newer()
@@ -151,16 +153,18 @@ class Reader:
 
         def newest(lines: list[Line]) -> None:
             timeline.reset(lines, at_bottom=True)
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
 
         def window(lines: list[Line]) -> None:
             timeline.reset(lines, at_bottom=len(lines) < WINDOW)
-            self._changed(Part.LINES)
+            self._changed(WindowPart.LINES)
 
         if timeline.at_bottom:
-            self.desk.ask(api.LoadLines(timeline.room, 0, max(PAGE, len(timeline.stored))), newest, self._no_lines)
+            self.desk.ask(
+                api.LoadLinesCommand(timeline.room, 0, max(PAGE, len(timeline.stored))), newest, self._no_lines
+            )
         else:
-            self.desk.ask(api.LoadLinesFrom(timeline.room, timeline.first, WINDOW), window, self._no_lines)
+            self.desk.ask(api.LoadLinesFromCommand(timeline.room, timeline.first, WINDOW), window, self._no_lines)
 
     def renew_receipts(self) -> None:
         """Somebody has received or read more: ticks may change."""
@@ -176,7 +180,7 @@ class Reader:
 
         def loaded(lines: list[Line]) -> None:
             if timeline.renew(lines):
-                self._changed(Part.LINES)
+                self._changed(WindowPart.LINES)
 
         first = max(timeline.first, timeline.last - PAGE + 1)
-        self.desk.ask(api.LoadLinesFrom(timeline.room, first, WINDOW), loaded)
+        self.desk.ask(api.LoadLinesFromCommand(timeline.room, first, WINDOW), loaded)

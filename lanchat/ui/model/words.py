@@ -3,7 +3,7 @@
 import datetime
 import time
 
-from lanchat.app.api import Line, Person, RoomView, Server, State, StateChanged
+from lanchat.app.api import ConnectionState, Line, Person, RoomView, Server, StateChanged
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.model.today import local
@@ -15,11 +15,11 @@ MINUTES_APART = 60
 def state_line(change: StateChanged, server: str) -> str:
     """What the state line says."""
     # A connection that was tried and failed is no progress to be told of.
-    state = State.AWAY if change.state is State.CONNECTING and change.reason else change.state
+    state = ConnectionState.AWAY if change.state is ConnectionState.CONNECTING and change.reason else change.state
     text = _state(state).format(server=server or _("the server"))
     if change.reason:
         text = f"{text} {_sentence(change.reason)}"
-    if change.state is State.AWAY and change.peers:
+    if change.state is ConnectionState.AWAY and change.peers:
         text += " " + ngettext(
             "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
         ).format(n=change.peers)
@@ -32,17 +32,19 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def _state(state: State) -> str:
+def _state(state: ConnectionState) -> str:
     return {
-        State.CONNECTING: _("Connecting to {server}…"),
-        State.AUTHENTICATING: _("Connected to {server}, logging in…"),
-        State.SYNCING: _("Logged in. Fetching what you missed…"),
-        State.LIVE: _("Connected to {server}. Everything is up to date."),
-        State.LAGGING: _("The network is slow: catching up with {server}…"),
-        State.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
-        State.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
-        State.FORKED: _("The server's log contradicts what this computer has stored. Please tell your administrator."),
-        State.REFUSED: _("{server} does not let this computer in."),
+        ConnectionState.CONNECTING: _("Connecting to {server}…"),
+        ConnectionState.AUTHENTICATING: _("Connected to {server}, logging in…"),
+        ConnectionState.SYNCING: _("Logged in. Fetching what you missed…"),
+        ConnectionState.LIVE: _("Connected to {server}. Everything is up to date."),
+        ConnectionState.LAGGING: _("The network is slow: catching up with {server}…"),
+        ConnectionState.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
+        ConnectionState.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
+        ConnectionState.FORKED: _(
+            "The server's log contradicts what this computer has stored. Please tell your administrator."
+        ),
+        ConnectionState.REFUSED: _("{server} does not let this computer in."),
     }[state]
 
 

@@ -10,16 +10,16 @@ from lanchat.i18n import _, language
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.model.entry import EntryFlow
-from lanchat.ui.model.entry_model import EntryModel
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.entry import LoginFlow
+from lanchat.ui.model.entry_model import LoginModel
+from lanchat.ui.model.parts import WindowPart
 
 WIDTH = 400
 
 
-class Switches(Protocol):
+class PageHost(Protocol):
     """What the window as a whole offers to every page."""
 
     def switch_language(self) -> None: ...
@@ -27,15 +27,15 @@ class Switches(Protocol):
     def switch_theme(self) -> None: ...
 
 
-class Card:
+class FormPage:
     """A page with a form. Subclasses fill `body` in `build` and say what has the keyboard first. Main thread."""
 
     width = WIDTH
 
-    def __init__(self, tools: Toolkit, master: tk.Misc, flow: EntryFlow, switches: Switches) -> None:
+    def __init__(self, tools: Toolkit, master: tk.Misc, flow: LoginFlow, switches: PageHost) -> None:
         self.tools = tools
         self.flow = flow
-        self.model: EntryModel = flow.model
+        self.model: LoginModel = flow.model
         px = tools.px
         self.frame = ttk.Frame(master)
         self._corner(switches)
@@ -44,10 +44,10 @@ class Card:
         self._keep_inside()
         head = self._head = ttk.Frame(self.column)
         tools.picture(head, "chat-dots-fill", 34, tools.palette.accent, tools.palette.surface).pack(side="left")
-        tools.label(head, "LAN Chat", Look.HUGE).pack(side="left", padx=px(12))
+        tools.label(head, "LAN Chat", ControlStyle.HUGE).pack(side="left", padx=px(12))
         self.body = ttk.Frame(self.column)
         self.body.pack(fill="both", expand=True)
-        self._says = tools.label(self.body, "", Look.ERROR, self.width)
+        self._says = tools.label(self.body, "", ControlStyle.ERROR, self.width)
         self._fields: list[Field] = []
         self._by_name: dict[FieldName, Field] = {}
         self._complained: tuple[str, FieldName | None] = ("", None)
@@ -55,12 +55,12 @@ class Card:
         self.build()
         self.update()
 
-    def _corner(self, switches: Switches) -> None:
+    def _corner(self, switches: PageHost) -> None:
         tools, px = self.tools, self.tools.px
         corner = ttk.Frame(self.frame)
         corner.place(relx=1, rely=1, x=-px(12), y=-px(10), anchor="se")
         other = "English" if language() == "ru" else "Русский"
-        tools.button(corner, other, switches.switch_language, Look.QUIET, "translate").pack(side="left")
+        tools.button(corner, other, switches.switch_language, ControlStyle.QUIET, "translate").pack(side="left")
         dark = tools.palette.dark
         hint = _("Light theme") if dark else _("Dark theme")
         tools.icon_button(corner, "sun" if dark else "moon", hint, switches.switch_theme).pack(side="left")
@@ -96,9 +96,11 @@ class Card:
 
     def heading(self, text: str, below: str = "") -> None:
         tools, px = self.tools, self.tools.px
-        tools.label(self.body, text, Look.TITLE, self.width).pack(anchor="w", pady=(0, px(2) if below else px(12)))
+        tools.label(self.body, text, ControlStyle.TITLE, self.width).pack(
+            anchor="w", pady=(0, px(2) if below else px(12))
+        )
         if below:
-            tools.label(self.body, below, Look.MUTED, self.width).pack(anchor="w", pady=(0, px(14)))
+            tools.label(self.body, below, ControlStyle.MUTED, self.width).pack(anchor="w", pady=(0, px(14)))
 
     def field(
         self,
@@ -121,7 +123,7 @@ class Card:
     def submit(self, text: str, command: Callable[[], None], icon: str = "") -> ttk.Button:
         """The button of the form, with what is wrong above it; Return in any field does the same."""
         self._says.pack(anchor="w")
-        button = self.tools.button(self.body, text, command, Look.ACCENT, icon)
+        button = self.tools.button(self.body, text, command, ControlStyle.ACCENT, icon)
         button.pack(fill="x", pady=(self.tools.px(6), self.tools.px(6)))
         self._buttons.append(button)
         for field in self._fields:
@@ -129,7 +131,7 @@ class Card:
         return button
 
     def link(self, master: tk.Misc, text: str, command: Callable[[], None]) -> ttk.Button:
-        button = self.tools.button(master, text, command, Look.LINK)
+        button = self.tools.button(master, text, command, ControlStyle.LINK)
         self._buttons.append(button)
         return button
 
@@ -146,9 +148,9 @@ class Card:
         )
         words = ttk.Frame(line)
         words.pack(side="left", fill="x", expand=True)
-        tools.label(words, server.name, Look.FIELD_NAME).pack(anchor="w")
-        tools.label(words, f"{server.host}:{server.port}", Look.SMALL).pack(anchor="w")
-        tools.label(words, server.words, Look.SMALL, WIDTH - 30).pack(anchor="w")
+        tools.label(words, server.name, ControlStyle.FIELD_NAME).pack(anchor="w")
+        tools.label(words, f"{server.host}:{server.port}", ControlStyle.SMALL).pack(anchor="w")
+        tools.label(words, server.words, ControlStyle.SMALL, WIDTH - 30).pack(anchor="w")
 
     def kept(self) -> list[str]:
         """What was typed, for the same page in another language or theme."""
@@ -161,12 +163,12 @@ class Card:
     def attend(self) -> None:
         """Nothing here is read as a message is."""
 
-    def update(self, part: Part = Part.ENTRY) -> None:
+    def update(self, part: WindowPart = WindowPart.ENTRY) -> None:
         """Shows errors, results and what is being waited for."""
         model = self.model
         at = self._by_name.get(model.field) if model.error and model.field else None
         text = model.busy or ("" if at else model.error) or model.done
-        look = Look.MUTED if model.busy else Look.ERROR if model.error else Look.DONE
+        look = ControlStyle.MUTED if model.busy else ControlStyle.ERROR if model.error else ControlStyle.DONE
         self._says.configure(text=glyphs.inline(text), style=look.value)
         if not self._says.winfo_manager():
             self._says.pack(anchor="w", pady=(self.tools.px(8), 0))

@@ -4,13 +4,13 @@ import tkinter as tk
 
 from lanchat.i18n import _
 from lanchat.ui.kit.canvas.drawing import Font
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
-from lanchat.ui.pages.card import WIDTH, Card
+from lanchat.ui.pages.card import WIDTH, FormPage
 
 
-class IdentityPage(Card):
+class IdentityPage(FormPage):
     """Name, words and digits of a server that this computer has not met."""
 
     def build(self) -> None:
@@ -23,15 +23,17 @@ class IdentityPage(Card):
             ),
         )
         tools, px = self.tools, self.tools.px
-        tools.label(self.body, f"{server.name} · {server.host}:{server.port}", Look.FIELD_NAME, WIDTH).pack(anchor="w")
+        tools.label(self.body, f"{server.name} · {server.host}:{server.port}", ControlStyle.FIELD_NAME, WIDTH).pack(
+            anchor="w"
+        )
         fingerprint_box(tools, self.body, server.words, server.fingerprint).pack(fill="x", pady=px(8))
         text = _(
             "Ask the person who runs the server for its eight words and compare them. "
             "If they are the same, nobody else can pretend to be this server to you."
         )
-        tools.label(self.body, text, Look.MUTED, WIDTH).pack(anchor="w", pady=(px(4), px(8)))
+        tools.label(self.body, text, ControlStyle.MUTED, WIDTH).pack(anchor="w", pady=(px(4), px(8)))
         self._accept = self.submit(_("The words are the same: accept"), self.flow.accept, "shield-check")
-        back = tools.button(self.body, _("Back"), self.flow.decline, Look.PLAIN)
+        back = tools.button(self.body, _("Back"), self.flow.decline, ControlStyle.PLAIN)
         back.pack(fill="x")
 
     def focus(self) -> None:
@@ -62,7 +64,7 @@ def fingerprint_box(tools: Toolkit, master: tk.Misc, said: str, fingerprint: str
     return box
 
 
-class ChangedPage(Card):
+class ChangedPage(FormPage):
     """The server has another key than before: there is no button that goes on."""
 
     def build(self) -> None:
@@ -70,7 +72,7 @@ class ChangedPage(Card):
         tools.picture(self.body, "shield-x", 46, tools.palette.danger, tools.palette.surface).pack(anchor="w")
         server = self.model.server
         name = server.name if server else _("The server")
-        tools.label(self.body, _("This is not the server that you know"), Look.TITLE, WIDTH).pack(
+        tools.label(self.body, _("This is not the server that you know"), ControlStyle.TITLE, WIDTH).pack(
             anchor="w", pady=(px(8), px(6))
         )
         for text in (
@@ -84,8 +86,8 @@ class ChangedPage(Card):
                 "then trusted again by itself. Without a backup, begin with a new profile: lanchat --profile FOLDER."
             ),
         ):
-            tools.label(self.body, text, Look.TEXT, WIDTH).pack(anchor="w", pady=(0, px(10)))
-        back = tools.button(self.body, _("Back to the list of servers"), self.flow.decline, Look.PLAIN)
+            tools.label(self.body, text, ControlStyle.TEXT, WIDTH).pack(anchor="w", pady=(0, px(10)))
+        back = tools.button(self.body, _("Back to the list of servers"), self.flow.decline, ControlStyle.PLAIN)
         back.pack(fill="x", pady=(px(6), 0))
         self._back = back
 

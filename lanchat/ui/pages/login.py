@@ -5,13 +5,13 @@ import tkinter.ttk as ttk
 
 from lanchat.i18n import _
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.model.entry_model import Page
-from lanchat.ui.pages.card import Card
+from lanchat.ui.model.entry_model import WindowPage
+from lanchat.ui.pages.card import FormPage
 
 
-class LoginPage(Card):
+class LoginPage(FormPage):
     def build(self) -> None:
         self.heading(_("Log in"))
         self.server_line()
@@ -25,13 +25,13 @@ class LoginPage(Card):
         links = ttk.Frame(self.body)
         links.pack(fill="x")
         if self.flow.may_register:
-            self.link(links, _("Create an account"), lambda: self.flow.turn_to(Page.REGISTER)).pack(side="left")
+            self.link(links, _("Create an account"), lambda: self.flow.turn_to(WindowPage.REGISTER)).pack(side="left")
         self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
-        self.tools.button(self.body, _("Another server"), self.flow.decline, Look.LINK).pack(anchor="w")
+        self.tools.button(self.body, _("Another server"), self.flow.decline, ControlStyle.LINK).pack(anchor="w")
 
     def _forgot(self) -> None:
         self.model.user = self._user.get()
-        self.flow.turn_to(Page.RECOVER)
+        self.flow.turn_to(WindowPage.RECOVER)
 
     def _log_in(self) -> None:
         self.flow.log_in(self._user.get(), self._password.get(), self._remember.get())
@@ -42,7 +42,7 @@ class Check:
 
     def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
         self._ticked = tk.BooleanVar(master, ticked)
-        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=Look.CHECK.value)
+        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=ControlStyle.CHECK.value)
 
     def get(self) -> bool:
         return bool(self._ticked.get())

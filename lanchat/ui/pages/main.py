@@ -6,22 +6,22 @@ from typing import Protocol
 
 from lanchat.app.api import RoomView
 from lanchat.ui import dialogs
-from lanchat.ui.conversation.messages import Messages
+from lanchat.ui.conversation.messages import MessagesView
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.people import PeoplePanel, SearchPanel
-from lanchat.ui.lists.roster import RoomKey, room_rows
-from lanchat.ui.lists.rows import Row
+from lanchat.ui.lists.roster import RoomRowKey, room_rows
+from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.lists.sidebar import Sidebar
 from lanchat.ui.menus.keys import KEYS, Action, sequence
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.pages.status_bar import StatusBar
 
 _LEFT, _RIGHT = 270, 230
 _WIDE = 900  # below this width the people are hidden unless they are asked for
 
 
-class Shell(Protocol):
+class WindowCommands(Protocol):
     """What the window as a whole does."""
 
     def switch_language(self) -> None: ...
@@ -36,7 +36,7 @@ class Shell(Protocol):
 class MainPage:
     """Main thread."""
 
-    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, shell: Shell) -> None:
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, shell: WindowCommands) -> None:
         self._tools = tools
         self._chat = chat
         self._shell = shell
@@ -49,7 +49,7 @@ class MainPage:
         )
         self._panes.pack(fill="both", expand=True)
         self._sidebar = Sidebar(tools, self._panes, chat, self.run, self._to_composer)
-        self._messages = Messages(tools, self._panes, chat, self.run)
+        self._messages = MessagesView(tools, self._panes, chat, self.run)
         self._people = PeoplePanel(tools, self._panes, chat)
         self._search: SearchPanel | None = None
         self._wanted: bool | None = None  # whether the people are shown; None: as the width says
@@ -61,7 +61,7 @@ class MainPage:
         self._bind()
         self._width = 0
         self._panes.bind("<Configure>", self._resized)
-        self.update(~Part.NONE)
+        self.update(~WindowPart.NONE)
 
     def _table(self) -> dict[Action, Callable[[], object]]:
         tools, chat, shell, messages = self._tools, self._chat, self._shell, self._messages
@@ -171,8 +171,8 @@ class MainPage:
 
     def _go_room(self, step: int, unread: bool = False) -> None:
         model = self._chat.model
-        rows: list[Row] = [row for row in room_rows(model, "") if isinstance(row.key, RoomKey)]
-        rooms = [row.key.room for row in rows if isinstance(row.key, RoomKey)]
+        rows: list[ListRow] = [row for row in room_rows(model, "") if isinstance(row.key, RoomRowKey)]
+        rooms = [row.key.room for row in rows if isinstance(row.key, RoomRowKey)]
         if not rooms:
             return
         here = rooms.index(model.current) if model.current in rooms else -1
@@ -228,7 +228,7 @@ class MainPage:
 
     # Showing
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """Draws what changed."""
         self._sidebar.update(part)
         self._messages.update(part)

@@ -2,12 +2,12 @@
 
 from lanchat.i18n import _
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.kit.styles import Look
-from lanchat.ui.model.entry_model import Page
-from lanchat.ui.pages.card import Card
+from lanchat.ui.kit.styles import ControlStyle
+from lanchat.ui.model.entry_model import WindowPage
+from lanchat.ui.pages.card import FormPage
 
 
-class RecoverPage(Card):
+class RecoverPage(FormPage):
     """Asks for a code by e-mail, or says who gives one when the server sends no mail."""
 
     def build(self) -> None:
@@ -23,13 +23,15 @@ class RecoverPage(Card):
             self.link(self.body, _("I have a code already"), self._have_code).pack(anchor="w")
         else:
             self.submit(_("I have a code"), self._have_code)
-        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.LOGIN), Look.LINK).pack(anchor="w")
+        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(WindowPage.LOGIN), ControlStyle.LINK).pack(
+            anchor="w"
+        )
 
     def _have_code(self) -> None:
         self.flow.have_code(self._user.get())
 
 
-class RecoverCodePage(Card):
+class RecoverCodePage(FormPage):
     """The code and the new password."""
 
     def build(self) -> None:
@@ -38,7 +40,9 @@ class RecoverCodePage(Card):
         self._password = self.field(_("New password, 8 characters or more"), secret=True, about=FieldName.PASSWORD)
         self._again = self.field(_("The password again"), secret=True, about=FieldName.AGAIN)
         self.submit(_("Set the new password"), self._set)
-        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.RECOVER), Look.LINK).pack(anchor="w")
+        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(WindowPage.RECOVER), ControlStyle.LINK).pack(
+            anchor="w"
+        )
 
     def _set(self) -> None:
         self.flow.recover_with(self._code.get(), self._password.get(), self._again.get())

@@ -7,13 +7,13 @@ from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.forms import NewAccount
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.kit.styles import Look
-from lanchat.ui.model.entry_model import Page
-from lanchat.ui.pages.card import Card
+from lanchat.ui.kit.styles import ControlStyle
+from lanchat.ui.model.entry_model import WindowPage
+from lanchat.ui.pages.card import FormPage
 from lanchat.ui.pages.login import checkbox
 
 
-class RegisterPage(Card):
+class RegisterPage(FormPage):
     """Two columns, so that the form fits into a small window."""
 
     width = 580
@@ -44,17 +44,19 @@ class RegisterPage(Card):
             side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
             field.frame.grid(row=number // 2, column=number % 2, sticky="new", padx=side, pady=(0, px(10)))
         hint = _("The e-mail address is only used when you forget your password.")
-        self.tools.label(self.body, hint, Look.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
+        self.tools.label(self.body, hint, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
         self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
         self.submit(_("Create the account"), self._register)
-        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(Page.LOGIN), Look.LINK).pack(anchor="w")
+        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(WindowPage.LOGIN), ControlStyle.LINK).pack(
+            anchor="w"
+        )
 
     def _tell_first(self) -> None:
         text = _("This server has no account yet. The first one is its administrator's.")
         if self.flow.needs_setup_code:
             where = _("The set-up code stands in the server's window, and in its log.")
             text = f"{text} {where}"
-        self.tools.label(self.body, text, Look.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
+        self.tools.label(self.body, text, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
 
     def focus(self) -> None:
         self._user.focus()

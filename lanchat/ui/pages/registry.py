@@ -5,10 +5,10 @@ from typing import Protocol
 
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.entry import EntryFlow
-from lanchat.ui.model.entry_model import Page
-from lanchat.ui.model.parts import Part
-from lanchat.ui.pages.main import Shell
+from lanchat.ui.model.entry import LoginFlow
+from lanchat.ui.model.entry_model import WindowPage
+from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.pages.main import WindowCommands
 
 
 class PageView(Protocol):
@@ -17,7 +17,7 @@ class PageView(Protocol):
     @property
     def frame(self) -> tk.Widget: ...
 
-    def update(self, part: Part) -> None: ...
+    def update(self, part: WindowPart) -> None: ...
 
     def focus(self) -> None: ...
 
@@ -30,21 +30,23 @@ class PageView(Protocol):
     def restore(self, kept: list[str]) -> None: ...
 
 
-def make(page: Page, tools: Toolkit, master: tk.Misc, flow: EntryFlow, chat: Chat, shell: Shell) -> PageView:
+def make(
+    page: WindowPage, tools: Toolkit, master: tk.Misc, flow: LoginFlow, chat: Chat, shell: WindowCommands
+) -> PageView:
     """The view of a page, not yet in the window."""
-    if page is Page.CHAT:
+    if page is WindowPage.CHAT:
         from lanchat.ui.pages.main import MainPage
 
         return MainPage(tools, master, chat, shell)
     from lanchat.ui.pages import identity, login, recover, register, servers
 
     views = {
-        Page.SERVERS: servers.ServersPage,
-        Page.IDENTITY: identity.IdentityPage,
-        Page.CHANGED: identity.ChangedPage,
-        Page.LOGIN: login.LoginPage,
-        Page.REGISTER: register.RegisterPage,
-        Page.RECOVER: recover.RecoverPage,
-        Page.RECOVER_CODE: recover.RecoverCodePage,
+        WindowPage.SERVERS: servers.ServersPage,
+        WindowPage.IDENTITY: identity.IdentityPage,
+        WindowPage.CHANGED: identity.ChangedPage,
+        WindowPage.LOGIN: login.LoginPage,
+        WindowPage.REGISTER: register.RegisterPage,
+        WindowPage.RECOVER: recover.RecoverPage,
+        WindowPage.RECOVER_CODE: recover.RecoverCodePage,
     }
     return views[page](tools, master, flow, shell)

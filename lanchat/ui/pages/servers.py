@@ -5,24 +5,24 @@ from collections.abc import Hashable
 
 from lanchat.i18n import _
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat.ui.kit.styles import Look
-from lanchat.ui.lists.roster import ServerKey, server_rows
+from lanchat.ui.kit.styles import ControlStyle
+from lanchat.ui.lists.roster import ServerRowKey, server_rows
 from lanchat.ui.lists.row_list import RowList
-from lanchat.ui.model.parts import Part
-from lanchat.ui.pages.card import Card
+from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.pages.card import FormPage
 
 
-class ServersPage(Card):
+class ServersPage(FormPage):
     def build(self) -> None:
         tools, px = self.tools, self.tools.px
         self.heading(_("Choose a server"))
-        box = ttk.Frame(self.body, style=Look.FIELD_FRAME.value, padding=px(4))
+        box = ttk.Frame(self.body, style=ControlStyle.FIELD_FRAME.value, padding=px(4))
         box.pack(fill="both", expand=True)
         self._list = RowList(box, tools.kit, tools.images, tools.palette.field, two_lines=True)
         self._list.canvas.configure(height=px(160))
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._choose
-        self._found = tools.label(self.body, "", Look.SMALL, 400)
+        self._found = tools.label(self.body, "", ControlStyle.SMALL, 400)
         self._found.pack(anchor="w", pady=(px(6), px(16)))
         self._address = self.field(
             _("Another server"),
@@ -40,7 +40,7 @@ class ServersPage(Card):
             self._address.focus()
 
     def _choose(self, key: Hashable) -> None:
-        assert isinstance(key, ServerKey)
+        assert isinstance(key, ServerRowKey)
         for server in self.model.servers.values():
             if (server.fingerprint, server.host, server.port) == (key.fingerprint, key.host, key.port):
                 if not self.model.busy:
@@ -55,7 +55,7 @@ class ServersPage(Card):
         else:
             self._address.focus()
 
-    def update(self, part: Part = Part.ENTRY) -> None:
+    def update(self, part: WindowPart = WindowPart.ENTRY) -> None:
         if self.model.address != self._tried:  # named on the command line
             self._tried = self.model.address
             if not self._address.get():

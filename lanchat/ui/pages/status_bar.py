@@ -4,19 +4,19 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
 
-from lanchat.app.api import State
+from lanchat.app.api import ConnectionState
 from lanchat.i18n import _
 from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
-from lanchat.ui.model.parts import Part
+from lanchat.ui.model.parts import WindowPart
 
-_GOOD = {State.LIVE}
-_BAD = {State.FORKED, State.REFUSED}
+_GOOD = {ConnectionState.LIVE}
+_BAD = {ConnectionState.FORKED, ConnectionState.REFUSED}
 
 
 class StatusBar:
@@ -28,7 +28,7 @@ class StatusBar:
         px, palette = tools.px, tools.palette
         self.frame = tk.Frame(master, background=palette.sidebar)
         tk.Frame(self.frame, background=palette.line, height=1).pack(fill="x")
-        line = ttk.Frame(self.frame, style=Look.SIDE.value, padding=(px(12), px(3)))
+        line = ttk.Frame(self.frame, style=ControlStyle.SIDE.value, padding=(px(12), px(3)))
         line.pack(fill="x")
         self._server = tk.Label(
             line,
@@ -43,13 +43,13 @@ class StatusBar:
         self._server.pack(side="right")
         self._dot = tk.Label(line, background=palette.sidebar, borderwidth=0)
         self._dot.pack(side="left", padx=(0, px(6)))
-        self._says = tools.label(line, "", Look.SIDE_SMALL)
+        self._says = tools.label(line, "", ControlStyle.SIDE_SMALL)
         self._says.pack(side="left", fill="x", expand=True)
         self._says.bind("<Configure>", lambda event: self._says.configure(wraplength=max(event.width, 60)))
 
-    def update(self, part: Part) -> None:
+    def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (Part.LINK | Part.ACCOUNT):
+        if part & (WindowPart.LINK | WindowPart.ACCOUNT):
             self._show()
 
     def _show(self) -> None:

@@ -20,7 +20,7 @@ from lanchat.ui.kit.theme import PALETTES
 from lanchat.ui.settings.place import GEOMETRY_PATTERN
 
 if TYPE_CHECKING:
-    from lanchat.store.profile import Profile
+    from lanchat.store.profile import ProfileStore
 
 _TEXT_SIZE = "text_size"
 _MAXIMISED = "maximised"
@@ -45,10 +45,10 @@ _TYPES: dict[str, Any] = {
 _ENTRIES: dict[str, Any] = {LAST_ROOMS: dict[str, U63], _DRAFTS: dict[_DraftRoom, _Draft]}
 
 
-class Memory:
+class WindowSettings:
     """Main thread. Every method raises LocalStoreError when the disk fails."""
 
-    def __init__(self, profile: "Profile") -> None:
+    def __init__(self, profile: "ProfileStore") -> None:
         self._profile = profile
         self._settings = profile.settings
         self._changed = self._settings.set_aside(_is_usable)

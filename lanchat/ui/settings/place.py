@@ -10,7 +10,7 @@ GEOMETRY_PATTERN = f"{_SIZE}x{_SIZE}(?:([+-])(-?[0-9]{{1,6}})([+-])(-?[0-9]{{1,6
 _GEOMETRY = re.compile(GEOMETRY_PATTERN)
 
 
-class Screen(msgspec.Struct, frozen=True):
+class ScreenArea(msgspec.Struct, frozen=True):
     """Where windows can be seen; with several monitors the rectangle around all of them."""
 
     x: int
@@ -19,14 +19,14 @@ class Screen(msgspec.Struct, frozen=True):
     height: int
 
 
-class Frame(msgspec.Struct, frozen=True):
+class WindowFrame(msgspec.Struct, frozen=True):
     """What a window manager puts around a window: left (and right, below), above."""
 
     side: int = 0
     top: int = 0
 
 
-class Place(msgspec.Struct, frozen=True):
+class WindowPlace(msgspec.Struct, frozen=True):
     """`x` and `y`: of the frame's corner, from the left and top edge unless `right` or `bottom`; None: anywhere."""
 
     width: int
@@ -43,18 +43,20 @@ class Place(msgspec.Struct, frozen=True):
         return size if self.x is None else f"{size}{'+-'[self.right]}{self.x}{'+-'[self.bottom]}{self.y}"
 
 
-def parse(text: str) -> Place | None:
+def parse(text: str) -> WindowPlace | None:
     """A place in Tk's notation; None when it is not one."""
     match = _GEOMETRY.fullmatch(text)
     if not match:
         return None
     width, height = int(match[1]), int(match[2])
     if match[3] is None:
-        return Place(width, height)
-    return Place(width, height, int(match[4]), int(match[6]), match[3] == "-", match[5] == "-")
+        return WindowPlace(width, height)
+    return WindowPlace(width, height, int(match[4]), int(match[6]), match[3] == "-", match[5] == "-")
 
 
-def fit(place: Place, screen: Screen, minimum: tuple[int, int], frame: Frame = Frame()) -> Place:  # noqa: B008
+def fit(
+    place: WindowPlace, screen: ScreenArea, minimum: tuple[int, int], frame: WindowFrame = WindowFrame()
+) -> WindowPlace:  # noqa: B008
     """The place, changed only as far as the whole window, with its frame, is then on the screen. A screen smaller than
     `minimum` is filled."""
     free = (screen.width - 2 * frame.side, screen.height - frame.top - frame.side)
@@ -63,10 +65,10 @@ def fit(place: Place, screen: Screen, minimum: tuple[int, int], frame: Frame = F
         for wanted, least, room in zip((place.width, place.height), minimum, free, strict=True)
     )
     if place.x is None or place.y is None:
-        return Place(width, height)
+        return WindowPlace(width, height)
     outer = (width + 2 * frame.side, height + frame.top + frame.side)
     x = screen.x + screen.width - outer[0] - place.x if place.right else place.x
     y = screen.y + screen.height - outer[1] - place.y if place.bottom else place.y
     x = max(min(x, screen.x + screen.width - outer[0]), screen.x)
     y = max(min(y, screen.y + screen.height - outer[1]), screen.y)
-    return Place(width, height, x, y)
+    return WindowPlace(width, height, x, y)

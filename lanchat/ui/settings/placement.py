@@ -2,8 +2,8 @@
 
 import tkinter as tk
 
-from lanchat.ui.settings.memory import Memory
-from lanchat.ui.settings.place import Frame, Place, Screen, fit, parse
+from lanchat.ui.settings.memory import WindowSettings
+from lanchat.ui.settings.place import ScreenArea, WindowFrame, WindowPlace, fit, parse
 
 _SETTLED_MS = 200  # window managers move and resize in several steps, and say only after them that it is maximised
 
@@ -11,7 +11,7 @@ _SETTLED_MS = 200  # window managers move and resize in several steps, and say o
 class Placement:
     """Puts the root where it was and remembers where it is. `usual`, `minimum`: sizes in pixels. Main thread."""
 
-    def __init__(self, root: tk.Tk, memory: Memory, usual: tuple[int, int], minimum: tuple[int, int]) -> None:
+    def __init__(self, root: tk.Tk, memory: WindowSettings, usual: tuple[int, int], minimum: tuple[int, int]) -> None:
         self._root = root
         self._memory = memory
         self._x11 = str(root.tk.call("tk", "windowingsystem")) == "x11"
@@ -20,7 +20,7 @@ class Placement:
         screen = self._screen()
         self._minimum = (min(minimum[0], screen.width), min(minimum[1], screen.height))
         root.minsize(*self._minimum)
-        place = fit(parse(memory.geometry) or Place(*usual), screen, self._minimum)
+        place = fit(parse(memory.geometry) or WindowPlace(*usual), screen, self._minimum)
         self._normal = place.text
         if place.x is None:
             # A size given to `geometry` alone would make Tk say for ever after that the window is at 0, 0.
@@ -40,7 +40,7 @@ class Placement:
         self._memory.geometry = self._normal
         self._memory.maximised = self._is_maximised()
 
-    def _screen(self) -> Screen:
+    def _screen(self) -> ScreenArea:
         root = self._root
         x, y, width, height = (
             root.winfo_vrootx(),
@@ -49,9 +49,9 @@ class Placement:
             root.winfo_vrootheight(),
         )
         return (
-            Screen(x, y, width, height)
+            ScreenArea(x, y, width, height)
             if width and height
-            else Screen(0, 0, root.winfo_screenwidth(), root.winfo_screenheight())
+            else ScreenArea(0, 0, root.winfo_screenwidth(), root.winfo_screenheight())
         )
 
     def _maximise(self) -> None:
@@ -93,6 +93,6 @@ class Placement:
             return
         root = self._root
         side, top = root.winfo_rootx() - place.x, root.winfo_rooty() - place.y
-        fitted = fit(place, self._screen(), self._minimum, Frame(max(side, 0), max(top, 0)))
+        fitted = fit(place, self._screen(), self._minimum, WindowFrame(max(side, 0), max(top, 0)))
         if fitted != place:
             root.geometry(fitted.text)

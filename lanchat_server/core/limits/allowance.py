@@ -16,7 +16,7 @@ DAY_US = 86_400_000_000
 _TOLERANCE_US = 60_000_000
 
 
-class What(enum.IntEnum):
+class AllowanceKind(enum.IntEnum):
     """Of what there is so much a day, and for whom; the log has so much for ever."""
 
     LOG = 0
@@ -28,15 +28,15 @@ class What(enum.IntEnum):
     MEMBERS = 6  # whom a user made members of rooms
 
 
-class Spender(NamedTuple):
+class AllowanceHolder(NamedTuple):
     """Whose allowance; `name` at most 64 octets."""
 
-    what: What
+    what: AllowanceKind
     name: bytes
 
 
-def by_user(what: What, user: int) -> Spender:
-    return Spender(what, user.to_bytes(8, "big"))
+def by_user(what: AllowanceKind, user: int) -> AllowanceHolder:
+    return AllowanceHolder(what, user.to_bytes(8, "big"))
 
 
 def after(free_us: int, most: int, cost: int, now_ms: int) -> int:

@@ -1,7 +1,7 @@
 """For whom there is no room now, as far as it is known, so that the database need not be asked for each message."""
 
 from lanchat.protocol.codes import Code
-from lanchat_server.core.limits.meter import Lack
+from lanchat_server.core.limits.meter import QuotaShortage
 
 # Users who are remembered, 250 octets each; when there are more, those of whom nothing was heard for longest are
 # forgotten: for them the database is asked.
@@ -19,7 +19,7 @@ class Closed:
         # Set by who looks at the disk.
         self.disk_full = False
 
-    def note(self, user: int, lack: Lack, now: float) -> None:
+    def note(self, user: int, lack: QuotaShortage, now: float) -> None:
         """There was no room for a message of this user."""
         if lack.code is Code.LOG_FULL:
             self._everybody_until = now + lack.wait
@@ -29,18 +29,18 @@ class Closed:
         if len(self._users) > _USERS_MAX:
             del self._users[next(iter(self._users))]
 
-    def reason(self, user: int, now: float) -> Lack | None:
+    def reason(self, user: int, now: float) -> QuotaShortage | None:
         """Why nothing more of this user is stored; None: as far as is known here it is."""
         everybody = self.for_everybody(now)
         if everybody is not None:
             return everybody
         code, until = self._users.get(user, (Code.USER_QUOTA, 0.0))
-        return Lack(code, until - now) if until > now else None
+        return QuotaShortage(code, until - now) if until > now else None
 
-    def for_everybody(self, now: float) -> Lack | None:
+    def for_everybody(self, now: float) -> QuotaShortage | None:
         if self.disk_full:
-            return Lack(Code.DISK_FULL, self._retry)
-        return Lack(Code.LOG_FULL, self._everybody_until - now) if self._everybody_until > now else None
+            return QuotaShortage(Code.DISK_FULL, self._retry)
+        return QuotaShortage(Code.LOG_FULL, self._everybody_until - now) if self._everybody_until > now else None
 
     def users(self, now: float) -> list[int]:
         """Whose own quota is used up."""

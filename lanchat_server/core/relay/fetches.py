@@ -3,10 +3,10 @@
 from collections import Counter
 
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.relay.outbound import Fetch
+from lanchat_server.core.relay.outbound import RecordFetch
 
 
-class Fetches:
+class PendingFetches:
     """What is being read. What is refused needs no answer: the client asks again, at growing distances."""
 
     def __init__(self, config: CoreConfig) -> None:
@@ -17,7 +17,7 @@ class Fetches:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def begin(self, fetch: Fetch) -> bool:
+    def begin(self, fetch: RecordFetch) -> bool:
         """Whether it may be read now: one at a time of a session and room, some of a session, so many in all."""
         place = (fetch.session, fetch.room)
         full = len(self._rooms) >= self._config.fetches_max
@@ -27,7 +27,7 @@ class Fetches:
         self._of_session[fetch.session] += 1
         return True
 
-    def end(self, fetch: Fetch) -> None:
+    def end(self, fetch: RecordFetch) -> None:
         """It was read, or could not be."""
         self._rooms.remove((fetch.session, fetch.room))
         self._of_session[fetch.session] -= 1

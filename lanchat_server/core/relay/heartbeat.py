@@ -9,7 +9,7 @@ import heapq
 from lanchat_server.core.config import CoreConfig
 
 
-class Heartbeat:
+class HeartbeatTimer:
     """Keeps times only; what is sent is the hub's business."""
 
     def __init__(self, config: CoreConfig, now: float) -> None:

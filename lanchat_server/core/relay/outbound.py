@@ -31,7 +31,7 @@ _RECORDS_ARRAY = 0x94
 _PADDING_SHARE = 4
 
 
-class Send(msgspec.Struct, frozen=True):
+class SendFrames(msgspec.Struct, frozen=True):
     """Octets for sessions: one payload to seal for each (UDP), or ready TLS frames."""
 
     sessions: tuple[int, ...]
@@ -39,7 +39,7 @@ class Send(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class Fetch(msgspec.Struct, frozen=True):
+class RecordFetch(msgspec.Struct, frozen=True):
     """Records to read from the store for a repair; answered with `ServerCore.fetched`."""
 
     session: int
@@ -47,10 +47,10 @@ class Fetch(msgspec.Struct, frozen=True):
     seqs: tuple[int, ...]
 
 
-Output = Send | Fetch
+Output = SendFrames | RecordFetch
 
 
-class Packed(msgspec.Struct, frozen=True):
+class PackedFrames(msgspec.Struct, frozen=True):
     """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP.
     `frames` are what the datagrams are made of."""
 
@@ -65,13 +65,13 @@ def record_size(record: Record) -> int:
     return _RECORD_EXTRA + len(record.header) + len(record.body or b"") + len(record.erased_hash)
 
 
-def pack_records(room: int, records: list[Record], head: Head | None, inline_body: int) -> Packed:
+def pack_records(room: int, records: list[Record], head: Head | None, inline_body: int) -> PackedFrames:
     """Records of a batch: as few datagrams as they fit, the head with the last; large bodies over TLS."""
     encoded = [msgspec.Raw(encode(record)) for record in records]
     small = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") <= inline_body]
     large = [raw for raw, record in zip(encoded, records, strict=True) if len(record.body or b"") > inline_body]
     frames = _record_frames(room, small, head)
-    return Packed(
+    return PackedFrames(
         tuple(frames),
         _datagrams(frames),
         b"".join(_stream(room, large, head)),
@@ -79,19 +79,19 @@ def pack_records(room: int, records: list[Record], head: Head | None, inline_bod
     )
 
 
-def pack_frames(frames: list[Any]) -> Packed:
+def pack_frames(frames: list[Any]) -> PackedFrames:
     """Small live frames: one after the other into datagrams."""
     encoded = tuple(encode(frame) for frame in frames)
-    return Packed(encoded, _datagrams(encoded), b"", b"".join(map(with_length, encoded)))
+    return PackedFrames(encoded, _datagrams(encoded), b"", b"".join(map(with_length, encoded)))
 
 
-def merged(parts: Sequence[Packed]) -> Packed:
+def merged(parts: Sequence[PackedFrames]) -> PackedFrames:
     """What the parts hold, in order, in fewer datagrams."""
     if len(parts) == 1:
         return parts[0]
     frames = tuple(frame for part in parts for frame in part.frames)
     large, stream = b"".join(part.large for part in parts), b"".join(part.stream for part in parts)
-    return Packed(frames, _datagrams(frames), large, stream)
+    return PackedFrames(frames, _datagrams(frames), large, stream)
 
 
 def _record_frames(room: int, records: list[msgspec.Raw], head: Head | None) -> list[bytes]:
@@ -178,7 +178,7 @@ def _array_header(count: int) -> bytes:
     return bytes([0x90 + count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
 
 
-class Outbox:
+class OutboundQueue:
     """Collects what the core wants sent until the shell takes it."""
 
     def __init__(self, config: CoreConfig) -> None:
@@ -190,7 +190,7 @@ class Outbox:
         outputs, self._outputs = self._outputs, []
         return outputs
 
-    def fetch(self, fetch: Fetch) -> None:
+    def fetch(self, fetch: RecordFetch) -> None:
         self._outputs.append(fetch)
 
     def send(self, session: Session, frames: list[Any], now: float) -> None:
@@ -201,14 +201,14 @@ class Outbox:
         """An event, which goes over TLS only."""
         targets = tuple(session_ids)
         if targets:
-            self._outputs.append(Send(targets, Path.TLS, pack_frame(frame)))
+            self._outputs.append(SendFrames(targets, Path.TLS, pack_frame(frame)))
 
     def send_back(self, session: Session, path: Path, frame: Any) -> None:
         """An answer on the way that the question came."""
         payload = encode([frame]) if path is Path.UDP else pack_frame(frame)
-        self._outputs.append(Send((session.id,), path, payload))
+        self._outputs.append(SendFrames((session.id,), path, payload))
 
-    def cast(self, sessions: Iterable[Session], packed: Packed, now: float) -> None:
+    def cast(self, sessions: Iterable[Session], packed: PackedFrames, now: float) -> None:
         """The same frames to many: no work per session but to sort it by its way."""
         fresh = self._config.udp_fresh
         datagram_sessions: list[int] = []
@@ -217,8 +217,8 @@ class Outbox:
             (datagram_sessions if session.udp_open(now, fresh) else stream_sessions).append(session.id)
         if datagram_sessions:
             targets = tuple(datagram_sessions)
-            self._outputs.extend(Send(targets, Path.UDP, payload) for payload in packed.datagrams)
+            self._outputs.extend(SendFrames(targets, Path.UDP, payload) for payload in packed.datagrams)
             if packed.large:
-                self._outputs.append(Send(targets, Path.TLS, packed.large))
+                self._outputs.append(SendFrames(targets, Path.TLS, packed.large))
         if stream_sessions and packed.stream:
-            self._outputs.append(Send(tuple(stream_sessions), Path.TLS, packed.stream))
+            self._outputs.append(SendFrames(tuple(stream_sessions), Path.TLS, packed.stream))

@@ -7,7 +7,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 
 
-class Receipts:
+class ReceiptCollector:
     """Numbers only grow. What changed is collected until it is due: per room for the members, in all for the store."""
 
     def __init__(self, config: CoreConfig, directory: Directory) -> None:

@@ -28,8 +28,8 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN
 from lanchat.transport.connecting import resume_soon
 from lanchat_server.service.keys import ServerKeys
-from lanchat_server.service.net.connection import LOGIN_TIMEOUT, Connection
-from lanchat_server.service.net.places import GREETING_HEAD, Places, greeting_size_untrusted
+from lanchat_server.service.net.connection import LOGIN_TIMEOUT, ClientConnection
+from lanchat_server.service.net.places import GREETING_HEAD, ConnectionSlots, greeting_size_untrusted
 from lanchat_server.service.net.tls_internals import shrink_read_buffers
 
 # Connections without a ClientHello: at 10,000 new ones a second an honest one has 50 ms for it. A descriptor each, and
@@ -51,7 +51,7 @@ class _Stranger(msgspec.Struct, eq=False):
     wanted: int = GREETING_HEAD
     seen: int = 0
     task: "asyncio.Task[None] | None" = None
-    connection: Connection | None = None
+    connection: ClientConnection | None = None
     settled: bool = False
 
 
@@ -73,7 +73,7 @@ class Acceptor:
         self,
         sockets: list[socket.socket],
         context: ssl.SSLContext,
-        make: Callable[[str], Connection],
+        make: Callable[[str], ClientConnection],
         unauthenticated_max: int,
         count: Callable[[str], None],
     ) -> None:
@@ -83,9 +83,9 @@ class Acceptor:
         self._context = context
         self._make = make
         self._count = count
-        self._waiting: Places[_Stranger] = Places(WAITING_MAX)
-        self._greeting: Places[_Stranger] = Places(unauthenticated_max)
-        self._strangers: Places[_Stranger] = Places(unauthenticated_max, _is_answered)
+        self._waiting: ConnectionSlots[_Stranger] = ConnectionSlots(WAITING_MAX)
+        self._greeting: ConnectionSlots[_Stranger] = ConnectionSlots(unauthenticated_max)
+        self._strangers: ConnectionSlots[_Stranger] = ConnectionSlots(unauthenticated_max, _is_answered)
         self._ready: deque[_Stranger] = deque()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -112,7 +112,7 @@ class Acceptor:
             for stranger in room:
                 self._drop(stranger)
 
-    def knows(self, connection: Connection) -> None:
+    def knows(self, connection: ClientConnection) -> None:
         """This connection logged in or ended: its place is free."""
         for room in (self._strangers, self._greeting):
             for stranger in room:
@@ -200,7 +200,7 @@ class Acceptor:
             self._loop.call_soon(self._begin_some)
 
     async def _start_tls(self, stranger: _Stranger) -> None:
-        def make() -> Connection:
+        def make() -> ClientConnection:
             stranger.connection = self._make(stranger.address)
             return stranger.connection
 
@@ -224,7 +224,7 @@ class Acceptor:
 
     # --- Places --------------------------------------------------------------------------------------------------
 
-    def _make_place(self, room: Places[_Stranger], stranger: _Stranger) -> None:
+    def _make_place(self, room: ConnectionSlots[_Stranger], stranger: _Stranger) -> None:
         loser = room.add(stranger)
         if loser is not None:
             self._count("tls_crowded_out")

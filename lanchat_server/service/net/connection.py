@@ -73,7 +73,7 @@ def frame_budget(config: CoreConfig = CoreConfig()) -> TokenBucket:  # noqa: B00
     return TokenBucket(rate, 2 * config.request_burst + 4 * config.message_burst)
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """A client's control channel. `session` is the service's number for it; `user`, `device` once logged in."""
 
     def __init__(self, service: "Service", number: int, address: str) -> None:

@@ -43,7 +43,7 @@ Address = tuple[Any, ...]
 log = logging.getLogger(__name__)
 
 
-class Channel(msgspec.Struct):
+class UdpChannel(msgspec.Struct):
     """The keys and the address of one session. `old` opens what was sealed before the last change of keys."""
 
     session: int
@@ -76,8 +76,8 @@ class DatagramRelay:
         self._on_idle = on_idle
         self._count = count
         self._make_budget = make_budget
-        self._by_key: dict[int, tuple[Channel, seal.Opener]] = {}
-        self._by_session: dict[int, Channel] = {}
+        self._by_key: dict[int, tuple[UdpChannel, seal.Opener]] = {}
+        self._by_session: dict[int, UdpChannel] = {}
         self._buffer = bytearray(2048)
         self._view = memoryview(self._buffer)
         self._loop = asyncio.get_running_loop()
@@ -117,7 +117,7 @@ class DatagramRelay:
         sealer = seal.Sealer(keys.to_client, keys.key_id, self._log_id, self._epoch)
         channel = self._by_session.get(session)
         if channel is None:
-            channel = Channel(session, keys.key_id, sealer, opener, self._make_budget())
+            channel = UdpChannel(session, keys.key_id, sealer, opener, self._make_budget())
             self._by_session[session] = channel
         else:
             channel.old.append(channel.key_id)
@@ -135,7 +135,7 @@ class DatagramRelay:
             for key_id in (*channel.old, channel.key_id):
                 self._by_key.pop(key_id, None)
 
-    def _drop_key(self, channel: Channel, key_id: int) -> None:
+    def _drop_key(self, channel: UdpChannel, key_id: int) -> None:
         if key_id in channel.old:
             channel.old.remove(key_id)
             self._by_key.pop(key_id, None)

@@ -16,7 +16,7 @@ from lanchat.protocol.datagram.beacon import DISCOVERY_PORT, Advert
 from lanchat_server.service.net.beacon import Beacon
 
 if TYPE_CHECKING:
-    from lanchat.discovery.mdns import Place
+    from lanchat.discovery.mdns import MdnsEndpoint
 
 # Goodbyes go out three times within 0.25 s; after this the server goes on with its own end.
 STOP_TIMEOUT = 1.0
@@ -75,7 +75,7 @@ class DiscoveryService:
         await asyncio.to_thread(importlib.import_module, "lanchat.discovery.mdns")
         from lanchat.discovery import mdns
 
-        def warn(place: "Place", error: Exception) -> None:
+        def warn(place: "MdnsEndpoint", error: Exception) -> None:
             self._log.warning("no zeroconf announcement on %s: %s", place, error or type(error).__name__)
 
         await mdns.keep_stations(mdns.Announcer(self._advert).announce, warn, self._host, self._rescan_interval)

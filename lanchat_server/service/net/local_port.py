@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from lanchat_server.service.net.places import Places
+from lanchat_server.service.net.places import ConnectionSlots
 
 # Descriptors and buffers: some 20 KiB each before anything came, the line limit of the port at most.
 PLACES_MAX = 64
@@ -26,7 +26,7 @@ CLOSE_TIMEOUT = 10.0
 log = logging.getLogger(__name__)
 
 
-class Visitor:
+class LocalConnection:
     """One connection; `address` is what places are shared out by."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,12 +43,12 @@ class LocalPort:
     """Listens from `start` to `close`. `serve(visitor)` may raise OSError, EOFError, ValueError and TimeoutError; the
     connection is closed when it returns. `name`: of the port, for the log."""
 
-    def __init__(self, name: str, serve: Callable[[Visitor], Awaitable[None]], line_max: int) -> None:
+    def __init__(self, name: str, serve: Callable[[LocalConnection], Awaitable[None]], line_max: int) -> None:
         self._name = name
         self._serve = serve
         self._line_max = line_max
-        self._places: Places[Visitor] = Places(PLACES_MAX)
-        self._admitted: set[Visitor] = set()
+        self._places: ConnectionSlots[LocalConnection] = ConnectionSlots(PLACES_MAX)
+        self._admitted: set[LocalConnection] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -73,7 +73,7 @@ class LocalPort:
         for visitor in self._places:
             visitor.hang_up()
 
-    def admit(self, visitor: Visitor) -> bool:
+    def admit(self, visitor: LocalConnection) -> bool:
         """It has shown what lets it in: its place is free for others, and nobody takes its own. False when too many
         were let in already."""
         if len(self._admitted) >= ADMITTED_MAX or not self._places.discard(visitor):
@@ -82,7 +82,7 @@ class LocalPort:
         return True
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visitor = Visitor(reader, writer)
+        visitor = LocalConnection(reader, writer)
         loser = self._places.add(visitor)
         if loser is not None:
             loser.hang_up()

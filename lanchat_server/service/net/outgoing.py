@@ -14,7 +14,7 @@ OUTGOING_MAX = 256 << 20
 _LOOK = 0.05
 
 
-class Reader(Hashable, Protocol):
+class OutgoingReader(Hashable, Protocol):
     """A connection. `read_at`: when something that waited was last read, in seconds of any steady clock."""
 
     read_at: float
@@ -26,7 +26,7 @@ class Reader(Hashable, Protocol):
         """End it."""
 
 
-R = TypeVar("R", bound=Reader)
+R = TypeVar("R", bound=OutgoingReader)
 
 
 class Outgoing(Generic[R]):

@@ -11,16 +11,16 @@ from typing import Generic, Protocol, TypeVar
 from lanchat.protocol.errors import ProtocolError
 
 
-class Guest(Hashable, Protocol):
+class SlotHolder(Hashable, Protocol):
     """Who takes a place."""
 
     address: str
 
 
-G = TypeVar("G", bound=Guest)
+G = TypeVar("G", bound=SlotHolder)
 
 
-class Places(Generic[G]):
+class ConnectionSlots(Generic[G]):
     """At most `size` guests, in order of arrival. Those whom `keep` says yes to give way last."""
 
     def __init__(self, size: int, keep: Callable[[G], bool] = lambda guest: False) -> None:

@@ -9,21 +9,23 @@ from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import check_password, clean_display_name, clean_email
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.passwords import Busy
+from lanchat_server.passwords import HasherBusy
 from lanchat_server.service.requests.acting import check_own_password, check_owner, check_session, transact
 from lanchat_server.service.requests.login import check_password_unchanged
 
 if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
 
-async def list_devices(service: "Service", connection: "Connection", operation: wire.ListDevices) -> wire.DeviceList:
+async def list_devices(
+    service: "Service", connection: "ClientConnection", operation: wire.ListDevices
+) -> wire.DeviceList:
     """This account's devices, or for an administrator anybody's, oldest first."""
     user = _user(service, connection)
     wanted = operation.user or user.id
@@ -43,7 +45,7 @@ def _device_view(device: DeviceRow, online: set[bytes]) -> wire.Device:
     return wire.Device(device.id, device.name, device.created_ms, device.last_seen_ms, revoked, is_online)
 
 
-async def revoke_device(service: "Service", connection: "Connection", operation: wire.RevokeDevice) -> wire.Done:
+async def revoke_device(service: "Service", connection: "ClientConnection", operation: wire.RevokeDevice) -> wire.Done:
     """A lost laptop: its key signs and logs in no more, its sessions end now."""
     if operation.device != connection.device:
         # Asked for first, so that nothing is learnt of devices without it.
@@ -61,13 +63,15 @@ async def revoke_device(service: "Service", connection: "Connection", operation:
     return wire.Done()
 
 
-async def logout(service: "Service", connection: "Connection", _operation: wire.Logout) -> wire.Done:
+async def logout(service: "Service", connection: "ClientConnection", _operation: wire.Logout) -> wire.Done:
     """Revoke the device of this session."""
     await _revoke(service, connection, service.directory.devices[connection.device], _nothing)
     return wire.Done()
 
 
-async def _revoke(service: "Service", connection: "Connection", device: DeviceRow, check: Callable[[], object]) -> None:
+async def _revoke(
+    service: "Service", connection: "ClientConnection", device: DeviceRow, check: Callable[[], object]
+) -> None:
     """A session that revokes its own device gets its answer, then it ends like the others."""
 
     def check_both() -> None:
@@ -80,7 +84,9 @@ async def _revoke(service: "Service", connection: "Connection", device: DeviceRo
         connection.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
 
-async def change_password(service: "Service", connection: "Connection", operation: wire.ChangePassword) -> wire.Done:
+async def change_password(
+    service: "Service", connection: "ClientConnection", operation: wire.ChangePassword
+) -> wire.Done:
     """A new password; the account's other sessions end, and their devices when asked for."""
     user = _user(service, connection)
     try:
@@ -90,16 +96,16 @@ async def change_password(service: "Service", connection: "Connection", operatio
     await check_own_password(service, connection, user, operation.old)
     try:
         password_hash = await service.hasher.hash(operation.new)
-    except Busy as busy:
+    except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
     def stay() -> None:
         connection.password_number = service.directory.password_number(user.id)
 
-    def job(tx: Transaction) -> Change[list[RoomKeyRow]]:
+    def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow]]:
         check_password_unchanged(service, user)
         changed = accounts.set_password(tx, service.directory, user.id, password_hash)
-        stays = Change(None, stay)
+        stays = DirectoryChange(None, stay)
         if not operation.revoke_others:
             return together([], changed, stays)
         revoked = service.revocation(tx, user.id, keep=connection.device)
@@ -111,13 +117,13 @@ async def change_password(service: "Service", connection: "Connection", operatio
     return wire.Done()
 
 
-async def get_profile(service: "Service", connection: "Connection", _operation: wire.GetProfile) -> wire.Profile:
+async def get_profile(service: "Service", connection: "ClientConnection", _operation: wire.GetProfile) -> wire.Profile:
     """What only the owner sees."""
     user = _user(service, connection)
     return wire.Profile(service.core.user_view(user.id), user.email, user.pending_email, user.email_from_ms)
 
 
-async def set_profile(service: "Service", connection: "Connection", operation: wire.SetProfile) -> wire.Done:
+async def set_profile(service: "Service", connection: "ClientConnection", operation: wire.SetProfile) -> wire.Done:
     """Another display name or address; the device's certificate is renewed to carry the name."""
     service.check_disk()
     user = _user(service, connection)
@@ -136,7 +142,7 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
     if email is not None and email != user.email:
         await check_owner(service, connection, operation.password)
 
-    def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
+    def job(tx: Transaction) -> DirectoryChange[tuple[UserRow, DeviceRow]]:
         if operation.password:
             check_password_unchanged(service, user)
         changed = _change_profile(service, tx, user.id, display_name, email)
@@ -154,7 +160,7 @@ async def set_profile(service: "Service", connection: "Connection", operation: w
 
 def _change_profile(
     service: "Service", tx: Transaction, user_id: int, display_name: str | None, email: str | None
-) -> Change[UserRow]:
+) -> DirectoryChange[UserRow]:
     """Where an address can be told of another one, that one waits; the present address drops one that waits."""
     directory, present = service.directory, service.directory.users[user_id]
     waits = bool(email is not None and present.email and email != present.email and service.mailer.enabled)
@@ -166,7 +172,7 @@ def _change_profile(
     return together(asked.value, changed, asked)
 
 
-async def renew(service: "Service", connection: "Connection", _operation: wire.Renew) -> wire.Done:
+async def renew(service: "Service", connection: "ClientConnection", _operation: wire.Renew) -> wire.Done:
     """Fresh session keys and a fresh certificate; they come as events before this answer."""
     device = await transact(service, connection, partial(_renew_certificate, service, connection))
     service.send_event(connection, wire.NewCertificate(device.certificate))
@@ -176,8 +182,8 @@ async def renew(service: "Service", connection: "Connection", _operation: wire.R
 
 
 def _renew_certificate(
-    service: "Service", connection: "Connection", tx: Transaction, user: UserRow | None = None
-) -> Change[DeviceRow]:
+    service: "Service", connection: "ClientConnection", tx: Transaction, user: UserRow | None = None
+) -> DirectoryChange[DeviceRow]:
     """A fresh one for this session's device. `user`: its owner as this transaction makes him."""
     directory, device = service.directory, service.directory.devices[connection.device]
     owner = user or directory.users[device.user]
@@ -189,5 +195,5 @@ def _nothing() -> None:
     """What a person may always do."""
 
 
-def _user(service: "Service", connection: "Connection") -> UserRow:
+def _user(service: "Service", connection: "ClientConnection") -> UserRow:
     return service.directory.users[connection.user or 0]

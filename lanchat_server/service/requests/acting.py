@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lanchat.protocol.codes import Code
 from lanchat.protocol.text.names import name_key
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.limits import allowance
-from lanchat_server.core.limits.allowance import Spender
+from lanchat_server.core.limits.allowance import AllowanceHolder
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.passwords import Busy
+from lanchat_server.passwords import HasherBusy
 
 if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
 T = TypeVar("T")
@@ -23,17 +23,19 @@ T = TypeVar("T")
 FRESH_LOGIN = 300.0
 
 
-async def transact(service: "Service", connection: "Connection", job: Callable[[Transaction], Change[T]]) -> T:
+async def transact(
+    service: "Service", connection: "ClientConnection", job: Callable[[Transaction], DirectoryChange[T]]
+) -> T:
     """As `Writer.transact`. A request that waited while its session lost its right is refused."""
 
-    def checked(tx: Transaction) -> Change[T]:
+    def checked(tx: Transaction) -> DirectoryChange[T]:
         check_session(service.directory, connection)
         return job(tx)
 
     return await service.writer.transact(checked)
 
 
-def spend_daily(tx: Transaction, spender: Spender, most: int, now_ms: int) -> None:
+def spend_daily(tx: Transaction, spender: AllowanceHolder, most: int, now_ms: int) -> None:
     """One more of today's. Raises Refused when there were as many as may be."""
     free_us = tx.allowances([spender])[spender]
     wait = allowance.wait(free_us, most, 1, now_ms)
@@ -42,7 +44,7 @@ def spend_daily(tx: Transaction, spender: Spender, most: int, now_ms: int) -> No
     tx.set_allowances({spender: allowance.after(free_us, most, 1, now_ms)})
 
 
-def check_session(directory: Directory, connection: "Connection") -> None:
+def check_session(directory: Directory, connection: "ClientConnection") -> None:
     """Raise Refused when the account is disabled, the device revoked or the password changed since the log-in."""
     assert connection.user is not None
     check_active(directory, connection.user, connection.device)
@@ -60,7 +62,7 @@ def check_active(directory: Directory, user: int, device: bytes) -> tuple[UserRo
     return present, enrolled
 
 
-async def check_owner(service: "Service", connection: "Connection", password: str) -> None:
+async def check_owner(service: "Service", connection: "ClientConnection", password: str) -> None:
     """For what whoever found a logged in device must not do. Raises Refused unless `password` is right, or, when it is
     empty, this session began with it a short time ago."""
     assert connection.user is not None
@@ -70,7 +72,7 @@ async def check_owner(service: "Service", connection: "Connection", password: st
         raise Refused(Code.PASSWORD_NEEDED, "the password is needed")
 
 
-async def check_own_password(service: "Service", connection: "Connection", user: UserRow, password: str) -> None:
+async def check_own_password(service: "Service", connection: "ClientConnection", user: UserRow, password: str) -> None:
     """Raise Refused unless this is the password; wrong ones count like those at a log-in."""
     key = name_key(user.name)
     wait = service.throttle.delay(key, connection.address, service.now())
@@ -78,7 +80,7 @@ async def check_own_password(service: "Service", connection: "Connection", user:
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
     try:
         right = await service.hasher.verify(password, user.password_hash)
-    except Busy as busy:
+    except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
         service.throttle.failed(key, connection.address, service.now())

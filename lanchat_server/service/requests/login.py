@@ -15,23 +15,23 @@ from lanchat.protocol.limits import PROTOCOL_VERSION, Limits
 from lanchat.protocol.log import keys
 from lanchat.protocol.text.names import check_password, clean_display_name, clean_email, clean_user_name, name_key
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import Change, together
-from lanchat_server.core.limits.allowance import Spender, What, by_user
+from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
 from lanchat_server.core.limits.throttle import network_of
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.passwords import Busy
+from lanchat_server.passwords import HasherBusy
 from lanchat_server.service.requests.acting import check_active, spend_daily
 
 if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
 T = TypeVar("T")
 
 
-async def hello(service: "Service", connection: "Connection", operation: wire.Hello) -> wire.Welcome:
+async def hello(service: "Service", connection: "ClientConnection", operation: wire.Hello) -> wire.Welcome:
     """Who the server is, and a fresh challenge."""
     if PROTOCOL_VERSION not in operation.versions:
         raise Refused(Code.VERSION, f"this is lanchat {__version__}, protocol {PROTOCOL_VERSION}")
@@ -54,13 +54,13 @@ async def hello(service: "Service", connection: "Connection", operation: wire.He
     )
 
 
-def _setup(service: "Service", connection: "Connection") -> Setup:
+def _setup(service: "Service", connection: "ClientConnection") -> Setup:
     if service.directory.users:
         return Setup.NONE
     return Setup.HERE if connection.local else Setup.CODE
 
 
-async def register(service: "Service", connection: "Connection", operation: wire.Register) -> wire.LoggedIn:
+async def register(service: "Service", connection: "ClientConnection", operation: wire.Register) -> wire.LoggedIn:
     """A new account with its first device."""
     challenge = _challenge(connection)
     _check_enrolment(service, operation.enrolment, challenge)
@@ -88,11 +88,13 @@ async def register(service: "Service", connection: "Connection", operation: wire
         raise Refused(Code.LIMIT_REACHED, "too many accounts today", wait)
     new = accounts.NewUser(name, display_name, email, await _hash(service, operation.password), Role.MEMBER)
 
-    def job(tx: Transaction) -> Change[tuple[UserRow, DeviceRow]]:
+    def job(tx: Transaction) -> DirectoryChange[tuple[UserRow, DeviceRow]]:
         _check_registration(service, connection, operation)
         now_ms = service.wall_ms()
         _use_invite(service, tx, operation.invite_code, now_ms)
-        spend_daily(tx, Spender(What.ACCOUNTS, network.encode()), service.config.accounts_per_day, now_ms)
+        spend_daily(
+            tx, AllowanceHolder(AllowanceKind.ACCOUNTS, network.encode()), service.config.accounts_per_day, now_ms
+        )
         added = accounts.add_user(tx, service.directory, new, now_ms)
         enrolled = _enrol(service, tx, added.value, operation.enrolment, now_ms)
         return together((added.value, enrolled.value), added, enrolled)
@@ -104,7 +106,7 @@ async def register(service: "Service", connection: "Connection", operation: wire
     return service.open_session(connection, user, device)
 
 
-def _check_registration(service: "Service", connection: "Connection", operation: wire.Register) -> None:
+def _check_registration(service: "Service", connection: "ClientConnection", operation: wire.Register) -> None:
     """Raise Refused unless this connection may make an account now."""
     mode = service.config.registration
     if not service.directory.users:
@@ -129,7 +131,9 @@ def _use_invite(service: "Service", tx: Transaction, code: str, now_ms: int) -> 
         raise Refused(Code.INVITE_INVALID, "no such registration code")
 
 
-async def login_password(service: "Service", connection: "Connection", operation: wire.LoginPassword) -> wire.LoggedIn:
+async def login_password(
+    service: "Service", connection: "ClientConnection", operation: wire.LoginPassword
+) -> wire.LoggedIn:
     """Log in and enrol this device."""
     challenge = _challenge(connection)
     _check_enrolment(service, operation.enrolment, challenge)
@@ -150,7 +154,7 @@ async def login_password(service: "Service", connection: "Connection", operation
     # Else a log-in that fails for want of a place would leave a device that nobody has the key of.
     service.check_place(user.id, by_password=True)
 
-    def job(tx: Transaction) -> Change[DeviceRow]:
+    def job(tx: Transaction) -> DirectoryChange[DeviceRow]:
         present = check_password_unchanged(service, user)
         enrolled = _enrol(service, tx, present, operation.enrolment, service.wall_ms())
         if new_hash is None:
@@ -182,15 +186,17 @@ def _as_it_is(service: "Service", user: UserRow, enrolment: wire.Enrolment) -> D
 
 def _enrol(
     service: "Service", tx: Transaction, user: UserRow, enrolment: wire.Enrolment, now_ms: int
-) -> Change[DeviceRow]:
+) -> DirectoryChange[DeviceRow]:
     directory = service.directory
     if keys.device_id(enrolment.public_key) not in directory.devices:
-        spend_daily(tx, by_user(What.DEVICES, user.id), accounts.DEVICES_PER_DAY, now_ms)
+        spend_daily(tx, by_user(AllowanceKind.DEVICES, user.id), accounts.DEVICES_PER_DAY, now_ms)
     certificate = accounts.certify(directory, service.keys.log_key, user, enrolment.public_key, now_ms)
     return accounts.enrol_device(tx, directory, user, enrolment, certificate, now_ms)
 
 
-async def login_device(service: "Service", connection: "Connection", operation: wire.LoginDevice) -> wire.LoggedIn:
+async def login_device(
+    service: "Service", connection: "ClientConnection", operation: wire.LoginDevice
+) -> wire.LoggedIn:
     """Log in by possession of an enrolled key: no password, nothing to guess."""
     challenge = _challenge(connection)
     device = service.directory.devices.get(operation.device)
@@ -209,7 +215,7 @@ async def login_device(service: "Service", connection: "Connection", operation: 
     if service.certificate_is_fresh(device):
         return service.open_session(connection, user, device)
 
-    def job(tx: Transaction) -> Change[DeviceRow]:
+    def job(tx: Transaction) -> DirectoryChange[DeviceRow]:
         owner, present = check_active(service.directory, user.id, device.id)
         now_ms = service.wall_ms()
         certificate = accounts.certify(service.directory, service.keys.log_key, owner, device.public_key, now_ms)
@@ -218,7 +224,7 @@ async def login_device(service: "Service", connection: "Connection", operation: 
     return service.open_session(connection, user, await service.writer.transact(job))
 
 
-async def recover(service: "Service", connection: "Connection", operation: wire.Recover) -> wire.Done:
+async def recover(service: "Service", connection: "ClientConnection", operation: wire.Recover) -> wire.Done:
     """Mail a code. The same answer, as quick, whether or not the account and its address exist."""
     if connection.challenge is None:
         raise Refused(Code.BAD_REQUEST, "hello first")
@@ -236,7 +242,7 @@ async def _send_code(service: "Service", user: UserRow) -> None:
     """A fresh code for this account, to the address that it has now; an older one is void."""
     code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
 
-    def job(tx: Transaction) -> Change[str]:
+    def job(tx: Transaction) -> DirectoryChange[str]:
         settled = accounts.settle_email(tx, service.directory, user.id, service.wall_ms())
         present = settled.value
         if present.disabled or not present.email:
@@ -249,7 +255,9 @@ async def _send_code(service: "Service", user: UserRow) -> None:
         await service.mailer.send_code(email, user.name, code, service.config.name, recovery.CODE_MINUTES)
 
 
-async def recover_confirm(service: "Service", connection: "Connection", operation: wire.RecoverConfirm) -> wire.Done:
+async def recover_confirm(
+    service: "Service", connection: "ClientConnection", operation: wire.RecoverConfirm
+) -> wire.Done:
     """A new password for the right code. The account's sessions end, and its devices when asked for."""
     if connection.challenge is None:
         raise Refused(Code.BAD_REQUEST, "hello first")
@@ -276,7 +284,7 @@ async def _use_code(
     """The code was right, it is used up and the password is set: room keys that were replaced. None: it was not.
     Without a user the same look-up is made."""
 
-    def job(tx: Transaction) -> Change[list[RoomKeyRow] | None]:
+    def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow] | None]:
         now_ms = service.wall_ms()
         row = tx.recovery(user.id if user else 0)
         if user is None:
@@ -298,12 +306,12 @@ async def _use_code(
 
 
 async def _check_password(
-    service: "Service", connection: "Connection", name: str, password: str, user: UserRow | None
+    service: "Service", connection: "ClientConnection", name: str, password: str, user: UserRow | None
 ) -> None:
     """Raise Refused unless this is the account's password. Unknown names cost the same time and get the same answer."""
     try:
         right = await service.hasher.verify(password, user.password_hash if user else None)
-    except Busy as busy:
+    except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
         service.throttle.failed(name_key(name), connection.address, service.now())
@@ -315,11 +323,11 @@ async def _check_password(
 async def _hash(service: "Service", password: str) -> str:
     try:
         return await service.hasher.hash(password)
-    except Busy as busy:
+    except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
 
-def _challenge(connection: "Connection") -> bytes:
+def _challenge(connection: "ClientConnection") -> bytes:
     """The connection's challenge, used up."""
     challenge, connection.challenge = connection.challenge, None
     connection.proven = None
@@ -341,7 +349,7 @@ def _check_enrolment(service: "Service", enrolment: wire.Enrolment, challenge: b
         raise Refused(Code.BAD_REQUEST, "device key not proven") from error
 
 
-def _throttle(service: "Service", name: str, connection: "Connection") -> None:
+def _throttle(service: "Service", name: str, connection: "ClientConnection") -> None:
     """Raise Refused when this account or address tried too often; else the try counts."""
     wait = service.throttle.delay(name_key(name), connection.address, service.now())
     if wait:

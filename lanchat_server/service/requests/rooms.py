@@ -14,9 +14,9 @@ from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_room_name
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import DIRECT_PREFIX
-from lanchat_server.core.limits.allowance import Spender, What, by_user
+from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
 from lanchat_server.core.model import DeletedRoom, MembershipRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
@@ -24,11 +24,11 @@ from lanchat_server.core.relay import pages
 from lanchat_server.service.requests.acting import check_owner, spend_daily, transact
 
 if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import Connection
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
 
-async def subscribe(service: "Service", connection: "Connection", operation: wire.Subscribe) -> wire.Subscribed:
+async def subscribe(service: "Service", connection: "ClientConnection", operation: wire.Subscribe) -> wire.Subscribed:
     """Live from the heads that are returned; with the rooms' peer keys."""
 
     def mine() -> list[int]:
@@ -54,7 +54,7 @@ async def _deleted(service: "Service", user: int, rooms: list[int]) -> list[int]
     return sorted(room for room, _ in found if room not in service.directory.rooms)
 
 
-async def history(service: "Service", connection: "Connection", operation: wire.History) -> wire.Page:
+async def history(service: "Service", connection: "ClientConnection", operation: wire.History) -> wire.Page:
     """A page, read by a reader thread."""
     member = _member(service, connection, operation.room)
     session = service.core.sessions.get(connection.session)
@@ -72,7 +72,7 @@ async def history(service: "Service", connection: "Connection", operation: wire.
     return page
 
 
-async def search(service: "Service", connection: "Connection", operation: wire.Search) -> wire.Found:
+async def search(service: "Service", connection: "ClientConnection", operation: wire.Search) -> wire.Found:
     """Hits, read by a reader thread."""
     user = _user(connection)
     if operation.room:
@@ -92,12 +92,14 @@ async def search(service: "Service", connection: "Connection", operation: wire.S
     return replace(found, hits=[hit for hit in found.hits if may_read(hit)])
 
 
-async def list_rooms(service: "Service", connection: "Connection", operation: wire.ListRooms) -> wire.RoomList:
+async def list_rooms(service: "Service", connection: "ClientConnection", operation: wire.ListRooms) -> wire.RoomList:
     """The user's rooms, and public ones to join."""
     return wire.RoomList(*service.notices.rooms_for(_user(connection), operation.after))
 
 
-async def create_room(service: "Service", connection: "Connection", operation: wire.CreateRoom) -> wire.RoomResult:
+async def create_room(
+    service: "Service", connection: "ClientConnection", operation: wire.CreateRoom
+) -> wire.RoomResult:
     """A public or private room with its creator as the only member."""
     try:
         name = clean_room_name(operation.name)
@@ -108,7 +110,7 @@ async def create_room(service: "Service", connection: "Connection", operation: w
     service.check_disk()
     user, now_ms, room_id = _user(connection), service.wall_ms(), secrets.randbits(62) + 1
 
-    def job(tx: Transaction) -> Change[RoomRow]:
+    def job(tx: Transaction) -> DirectoryChange[RoomRow]:
         added = accounts.add_room(
             tx, service.directory, room_id, name, operation.kind, operation.history, [user], now_ms
         )
@@ -140,17 +142,19 @@ def _count_room(service: "Service", tx: Transaction, room: RoomRow) -> None:
     others = sum(known.kind is not RoomKind.DIRECT for known in service.directory.rooms.values())
     if room.kind is not RoomKind.DIRECT and others >= service.config.rooms_total:
         raise Refused(Code.LIMIT_REACHED, "too many rooms on this server")
-    spend_daily(tx, by_user(What.ROOMS, room.creator), service.config.rooms_per_day, room.created_ms)
+    spend_daily(tx, by_user(AllowanceKind.ROOMS, room.creator), service.config.rooms_per_day, room.created_ms)
 
 
-async def open_direct(service: "Service", connection: "Connection", operation: wire.OpenDirect) -> wire.RoomResult:
+async def open_direct(
+    service: "Service", connection: "ClientConnection", operation: wire.OpenDirect
+) -> wire.RoomResult:
     """The direct room with somebody."""
     user, partner = _user(connection), operation.user
     if partner not in service.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
     now_ms, room_id = service.wall_ms(), secrets.randbits(62) + 1
 
-    def job(tx: Transaction) -> Change[RoomRow]:
+    def job(tx: Transaction) -> DirectoryChange[RoomRow]:
         opened = accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
         if opened.value.id == room_id:
             service.check_disk()
@@ -163,7 +167,7 @@ async def open_direct(service: "Service", connection: "Connection", operation: w
     return _result(service, room.id, user)
 
 
-async def join_room(service: "Service", connection: "Connection", operation: wire.JoinRoom) -> wire.RoomResult:
+async def join_room(service: "Service", connection: "ClientConnection", operation: wire.JoinRoom) -> wire.RoomResult:
     """Join a public room."""
     user = _user(connection)
 
@@ -178,7 +182,7 @@ async def join_room(service: "Service", connection: "Connection", operation: wir
     return _result(service, operation.room, user)
 
 
-async def invite_user(service: "Service", connection: "Connection", operation: wire.InviteUser) -> wire.Done:
+async def invite_user(service: "Service", connection: "ClientConnection", operation: wire.InviteUser) -> wire.Done:
     """Make somebody a member; any member may."""
     _member(service, connection, operation.room)
     if _row(service, operation.room).kind is RoomKind.DIRECT:
@@ -191,19 +195,24 @@ async def invite_user(service: "Service", connection: "Connection", operation: w
         _check_open(service, operation.room)
 
     await _add(
-        service, connection, operation.room, operation.user, check, spender=by_user(What.MEMBERS, _user(connection))
+        service,
+        connection,
+        operation.room,
+        operation.user,
+        check,
+        spender=by_user(AllowanceKind.MEMBERS, _user(connection)),
     )
     return wire.Done()
 
 
-async def leave_room(service: "Service", connection: "Connection", operation: wire.LeaveRoom) -> wire.Done:
+async def leave_room(service: "Service", connection: "ClientConnection", operation: wire.LeaveRoom) -> wire.Done:
     """Leave a room; `general` and direct rooms are for ever."""
     user = _user(connection)
     await _remove(service, connection, operation.room, user, lambda: _member(service, connection, operation.room))
     return wire.Done()
 
 
-async def remove_user(service: "Service", connection: "Connection", operation: wire.RemoveUser) -> wire.Done:
+async def remove_user(service: "Service", connection: "ClientConnection", operation: wire.RemoveUser) -> wire.Done:
     """End somebody's membership; for the room's creator, moderators and administrators."""
 
     def check() -> None:
@@ -216,11 +225,11 @@ async def remove_user(service: "Service", connection: "Connection", operation: w
 
 
 async def set_history_policy(
-    service: "Service", connection: "Connection", operation: wire.SetHistoryPolicy
+    service: "Service", connection: "ClientConnection", operation: wire.SetHistoryPolicy
 ) -> wire.RoomResult:
     """What those who join from now on may read."""
 
-    def job(tx: Transaction) -> Change[RoomRow]:
+    def job(tx: Transaction) -> DirectoryChange[RoomRow]:
         _check_manages(service, connection, operation.room)
         _check_open(service, operation.room)
         return accounts.set_history(tx, service.directory, operation.room, operation.history)
@@ -230,11 +239,11 @@ async def set_history_policy(
     return _result(service, operation.room, _user(connection))
 
 
-async def archive_room(service: "Service", connection: "Connection", operation: wire.ArchiveRoom) -> wire.Done:
+async def archive_room(service: "Service", connection: "ClientConnection", operation: wire.ArchiveRoom) -> wire.Done:
     """Let a room be read and nothing else, or take it back."""
     _check_governs(service, connection, operation.room)
 
-    def job(tx: Transaction) -> Change[bool]:
+    def job(tx: Transaction) -> DirectoryChange[bool]:
         _check_governs(service, connection, operation.room)
         return accounts.set_archived(tx, service.directory, operation.room, operation.archived)
 
@@ -243,7 +252,7 @@ async def archive_room(service: "Service", connection: "Connection", operation: 
     return wire.Done()
 
 
-async def delete_room(service: "Service", connection: "Connection", operation: wire.DeleteRoom) -> wire.Done:
+async def delete_room(service: "Service", connection: "ClientConnection", operation: wire.DeleteRoom) -> wire.Done:
     """End a room, for everybody and for good."""
 
     def check() -> None:
@@ -255,7 +264,7 @@ async def delete_room(service: "Service", connection: "Connection", operation: w
     check()
     await check_owner(service, connection, operation.password)
 
-    def job(tx: Transaction) -> Change[list[DeletedRoom]]:
+    def job(tx: Transaction) -> DirectoryChange[list[DeletedRoom]]:
         check()
         return accounts.delete_rooms(tx, service.directory, [operation.room])
 
@@ -266,18 +275,18 @@ async def delete_room(service: "Service", connection: "Connection", operation: w
 
 async def _add(
     service: "Service",
-    connection: "Connection",
+    connection: "ClientConnection",
     room: int,
     user: int,
     check: Callable[[], object],
-    spender: Spender | None = None,
+    spender: AllowanceHolder | None = None,
 ) -> None:
     """`check` raises Refused; it is called again when everything before this has been decided. `spender`: whose
     allowance for a day this is taken from."""
     check()
     now_ms = service.wall_ms()
 
-    def job(tx: Transaction) -> Change[bool]:
+    def job(tx: Transaction) -> DirectoryChange[bool]:
         check()
         is_new = service.directory.membership(room, user) is None
         if is_new and spender is not None:
@@ -289,7 +298,7 @@ async def _add(
 
 
 async def _remove(
-    service: "Service", connection: "Connection", room: int, user: int, check: Callable[[], object]
+    service: "Service", connection: "ClientConnection", room: int, user: int, check: Callable[[], object]
 ) -> None:
     """As `_add`."""
     check()
@@ -298,7 +307,7 @@ async def _remove(
         raise Refused(Code.NOT_ALLOWED, "nobody leaves this room")
     fresh, now_ms = {room: secrets.token_bytes(32)}, service.wall_ms()
 
-    def job(tx: Transaction) -> Change[None]:
+    def job(tx: Transaction) -> DirectoryChange[None]:
         check()
         removed = accounts.remove_member(tx, service.directory, room, user)
         return together(None, removed, accounts.rotate_room_keys(tx, service.directory, fresh, now_ms))
@@ -308,14 +317,14 @@ async def _remove(
     service.notices.room_keys_changed([room])
 
 
-def _check_manages(service: "Service", connection: "Connection", room: int) -> None:
+def _check_manages(service: "Service", connection: "ClientConnection", room: int) -> None:
     _member(service, connection, room)
     user = service.directory.users[_user(connection)]
     if _row(service, room).creator != user.id and user.role < Role.MODERATOR:
         raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
 
 
-def _check_governs(service: "Service", connection: "Connection", room: int) -> UserRow:
+def _check_governs(service: "Service", connection: "ClientConnection", room: int) -> UserRow:
     """As `_check_manages`; administrators also where they are no members."""
     user = service.directory.users[_user(connection)]
     if user.role is not Role.ADMINISTRATOR:
@@ -330,12 +339,12 @@ def _check_open(service: "Service", room: int) -> None:
         raise Refused(Code.ARCHIVED, "the room is archived")
 
 
-def _user(connection: "Connection") -> int:
+def _user(connection: "ClientConnection") -> int:
     assert connection.user is not None
     return connection.user
 
 
-def _member(service: "Service", connection: "Connection", room: int) -> MembershipRow:
+def _member(service: "Service", connection: "ClientConnection", room: int) -> MembershipRow:
     """The user's membership; a room that is not his does not exist for him."""
     member = service.directory.membership(room, _user(connection))
     if member is None:

@@ -10,7 +10,6 @@ from lanchat.protocol import wire
 from lanchat_server.service.requests import account, login, people, rooms
 
 if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import Connection
     from lanchat_server.service.service import Service
 
 Handler = Callable[["Service", "Connection", Any], Awaitable[wire.Result]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lanchat.protocol.datagram import seal
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change, together
+from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service import figures
 from lanchat_server.service.upkeep.memory import free_pages
@@ -98,7 +98,7 @@ async def settle_clock(service: "Service") -> None:
     if by_ms is None:
         return
 
-    def job(tx: Transaction) -> Change[None]:
+    def job(tx: Transaction) -> DirectoryChange[None]:
         tx.move_deadlines(by_ms, now_ms)
         return accounts.move_emails(tx, service.directory, by_ms, now_ms)
 
@@ -132,12 +132,12 @@ async def _look_at_disk(service: "Service") -> None:
     storage.warn(service.now())
 
 
-def _renew_lease(tx: Transaction) -> Change[int]:
+def _renew_lease(tx: Transaction) -> DirectoryChange[int]:
     tx.renew_lease()
     return together(tx.log_octets())
 
 
-def _forget_allowances(now_ms: int, tx: Transaction) -> Change[None]:
+def _forget_allowances(now_ms: int, tx: Transaction) -> DirectoryChange[None]:
     tx.forget_allowances(now_ms)
     return together(None)
 
@@ -171,12 +171,12 @@ async def save(service: "Service") -> None:
     if not (unsaved or users or devices):
         return
 
-    def job(tx: Transaction) -> Change[None]:
+    def job(tx: Transaction) -> DirectoryChange[None]:
         if unsaved:
             tx.set_cursors(unsaved)
         if users or devices:
             tx.touch(users, devices)
-        return Change(None, lambda: service.directory.touch(users, devices))
+        return DirectoryChange(None, lambda: service.directory.touch(users, devices))
 
     try:
         await service.writer.transact(job)

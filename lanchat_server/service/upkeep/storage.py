@@ -38,7 +38,7 @@ def free_octets(folders: Iterable[Path]) -> int | None:
         return None
 
 
-class Storage:
+class StorageState:
     """What is known of it. `octets` of the log and `free` on the disk are None until they are known."""
 
     def __init__(self, config: "ServerConfig") -> None:

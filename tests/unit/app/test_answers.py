@@ -20,7 +20,7 @@ from lanchat.app.thread import ClientThread
 from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
 from lanchat.protocol.log.records import Record
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.waiting import wait_until
@@ -33,54 +33,54 @@ PATIENT = 2.0
 
 DEVICE = "00112233"
 ASKING: list[api.Command] = [
-    api.ListRooms(),
-    api.FindRoom("#nowhere"),
-    api.FindRoom("@other"),
-    api.CreateRoom("new"),
-    api.JoinRoom(ROOM),
-    api.LeaveRoom(5),
-    api.InviteUser(ROOM, "other"),
-    api.RemoveUser(ROOM, "other"),
-    api.SetHistoryPolicy(ROOM, wire.HistoryPolicy.EVERYTHING),
-    api.ArchiveRoom(ROOM),
-    api.DeleteRoom(ROOM, "password"),
-    api.FindAnyRoom("nowhere"),
-    api.ListPeople(),
-    api.ListMembers(ROOM),
-    api.LoadLines(ROOM, before=20, limit=200),
-    api.LoadLinesFrom(ROOM, 1, 10),
-    api.Search(ROOM, "word"),
-    api.Receipts(ROOM, 1),
-    api.ListDevices(),
-    api.RevokeDevice(DEVICE),
-    api.ChangePassword("old password", "new password"),
-    api.GetProfile(),
-    api.SetProfile("Anna", ""),
-    api.CreateInvite(),
-    api.ListInvites(),
-    api.VoidInvite(DEVICE),
-    api.GetStatus(),
-    api.Logout(),
+    api.ListRoomsCommand(),
+    api.FindRoomCommand("#nowhere"),
+    api.FindRoomCommand("@other"),
+    api.CreateRoomCommand("new"),
+    api.JoinRoomCommand(ROOM),
+    api.LeaveRoomCommand(5),
+    api.InviteUserCommand(ROOM, "other"),
+    api.RemoveUserCommand(ROOM, "other"),
+    api.SetHistoryPolicyCommand(ROOM, wire.HistoryPolicy.EVERYTHING),
+    api.ArchiveRoomCommand(ROOM),
+    api.DeleteRoomCommand(ROOM, "password"),
+    api.FindAnyRoomCommand("nowhere"),
+    api.ListPeopleCommand(),
+    api.ListMembersCommand(ROOM),
+    api.LoadLinesCommand(ROOM, before=20, limit=200),
+    api.LoadLinesFromCommand(ROOM, 1, 10),
+    api.SearchCommand(ROOM, "word"),
+    api.ReceiptsCommand(ROOM, 1),
+    api.ListDevicesCommand(),
+    api.RevokeDeviceCommand(DEVICE),
+    api.ChangePasswordCommand("old password", "new password"),
+    api.GetProfileCommand(),
+    api.SetProfileCommand("Anna", ""),
+    api.CreateInviteCommand(),
+    api.ListInvitesCommand(),
+    api.VoidInviteCommand(DEVICE),
+    api.GetStatusCommand(),
+    api.LogoutCommand(),
 ]
 # Answered without a question to the server, or by time, or before there is an account.
 OTHERS = {
-    api.Discover,
-    api.Connect,
-    api.AcceptIdentity,
-    api.GetOffer,
-    api.Login,
-    api.Register,
-    api.Recover,
-    api.RecoverConfirm,
-    api.WaitLive,
-    api.Disconnect,
-    api.Send,
-    api.Edit,
-    api.Delete,
-    api.React,
-    api.WaitDecided,
-    api.MarkRead,
-    api.SetActivity,
+    api.DiscoverCommand,
+    api.ConnectCommand,
+    api.AcceptIdentityCommand,
+    api.GetOfferCommand,
+    api.LoginCommand,
+    api.RegisterCommand,
+    api.RecoverCommand,
+    api.RecoverConfirmCommand,
+    api.WaitLiveCommand,
+    api.DisconnectCommand,
+    api.SendCommand,
+    api.EditCommand,
+    api.DeleteCommand,
+    api.ReactCommand,
+    api.WaitDecidedCommand,
+    api.MarkReadCommand,
+    api.SetActivityCommand,
 }
 
 # What the server does with a request instead of answering it.
@@ -196,13 +196,15 @@ def test_every_command_ends_whatever_the_server_does(tmp_path: File, fault: Faul
         else:
             outcomes = []
             for command in ASKING:
-                await anna.state(api.State.LIVE)
+                await anna.state(api.ConnectionState.LIVE)
                 outcomes.append(await ended(anna, command))
         for command, outcome in zip(ASKING, outcomes, strict=True):
-            needs_the_server = not isinstance(command, api.ListRooms | api.ListPeople | api.FindRoom | api.Search)
+            needs_the_server = not isinstance(
+                command, api.ListRoomsCommand | api.ListPeopleCommand | api.FindRoomCommand | api.SearchCommand
+            )
             if fault in (refuses, is_busy) and needs_the_server:
                 assert isinstance(outcome, api.CommandError), command
-                assert outcome.trouble is api.Trouble.REFUSED, command
+                assert outcome.trouble is api.ErrorKind.REFUSED, command
 
     play(tmp_path, scenario)
 
@@ -234,11 +236,13 @@ def broken_header(page: wire.Page) -> wire.Page:
 
 
 @pytest.mark.parametrize("bad", [other_room, nothing, hole, too_low, other_history, broken_header])
-@pytest.mark.parametrize("command", [api.LoadLines(ROOM, before=100), api.LoadLinesFrom(ROOM, 1)], ids=["up", "down"])
+@pytest.mark.parametrize(
+    "command", [api.LoadLinesCommand(ROOM, before=100), api.LoadLinesFromCommand(ROOM, 1)], ids=["up", "down"]
+)
 def test_lines_that_cannot_be_fetched_are_said_to_be_missing(
-    tmp_path: File, bad: Callable[[wire.Page], wire.Page], command: api.LoadLines | api.LoadLinesFrom
+    tmp_path: File, bad: Callable[[wire.Page], wire.Page], command: api.LoadLinesCommand | api.LoadLinesFromCommand
 ) -> None:
-    expected = range(50, 100) if isinstance(command, api.LoadLines) else range(1, 51)
+    expected = range(50, 100) if isinstance(command, api.LoadLinesCommand) else range(1, 51)
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.History] = lambda request: bad(server.log.page(request))
@@ -258,7 +262,7 @@ def test_lines_that_cannot_be_fetched_are_said_to_be_missing(
 def test_two_who_ask_for_the_same_page_both_hear_that_it_was_refused(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.History] = lambda request: refuses(server)
-        command = api.LoadLinesFrom(ROOM, 1)
+        command = api.LoadLinesFromCommand(ROOM, 1)
         for outcome in await asyncio.gather(ended(anna, command), ended(anna, command)):
             assert isinstance(outcome, api.CommandError)
             assert outcome.code is wire.Code.NOT_ALLOWED
@@ -272,7 +276,7 @@ def test_what_is_here_is_shown_when_the_rest_does_not_come(tmp_path: File) -> No
         span = member.store.span(ROOM)
         assert span is not None
         server.answers[wire.History] = lambda request: refuses(server)
-        lines = await ended(anna, api.LoadLines(ROOM, before=span.base + 11, limit=50))
+        lines = await ended(anna, api.LoadLinesCommand(ROOM, before=span.base + 11, limit=50))
         assert len(lines) == 10
 
     play(tmp_path, scenario)
@@ -282,11 +286,11 @@ def test_leaving_ends_every_command(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for operation in OPERATIONS:
             server.answers[operation] = says_nothing
-        waiting = [command for command in ASKING if not isinstance(command, api.Logout)]
-        waiting += [api.WaitDecided("1.00.1.1", 60)]
+        waiting = [command for command in ASKING if not isinstance(command, api.LogoutCommand)]
+        waiting += [api.WaitDecidedCommand("1.00.1.1", 60)]
         tasks = [asyncio.create_task(ended(anna, command)) for command in waiting]
         await until(lambda: len(server.requests(wire.History)) > 0)
-        await anna.call(api.Disconnect())
+        await anna.call(api.DisconnectCommand())
         async with asyncio.timeout(PATIENT + 5):
             await asyncio.gather(*tasks)
         for command in waiting:
@@ -300,7 +304,7 @@ def test_a_command_that_goes_on_after_leaving_ends(tmp_path: File) -> None:
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         member = anna.client.logged_in()
-        await anna.call(api.Disconnect())
+        await anna.call(api.DisconnectCommand())
         async with asyncio.timeout(DEADLINE):
             assert await member.fetch_older(ROOM) is False
             with pytest.raises(api.CommandError):
@@ -315,9 +319,9 @@ def test_a_mistake_of_this_program_is_said_in_words(tmp_path: File, monkeypatch:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(anna.client.logged_in().book, "view", fail)
-        outcome = await ended(anna, api.ListRooms())
+        outcome = await ended(anna, api.ListRoomsCommand())
         assert isinstance(outcome, api.CommandError)
-        assert outcome.trouble is api.Trouble.LOCAL
+        assert outcome.trouble is api.ErrorKind.LOCAL
 
     play(tmp_path, scenario, FakeLog())
 
@@ -335,11 +339,11 @@ def test_every_command_before_log_in_ends(
     monkeypatch.setattr(entry, "LOGIN_TIMEOUT", PATIENT)
     monkeypatch.setattr(dial, "LOGIN_TIMEOUT", PATIENT)
     commands: dict[type, api.Command] = {
-        wire.Hello: api.GetOffer(PATIENT),
-        wire.Register: api.Register("anna", "a password"),
-        wire.LoginPassword: api.Login("anna", "a password"),
-        wire.Recover: api.Recover("anna"),
-        wire.RecoverConfirm: api.RecoverConfirm("anna", "code", "new password"),
+        wire.Hello: api.GetOfferCommand(PATIENT),
+        wire.Register: api.RegisterCommand("anna", "a password"),
+        wire.LoginPassword: api.LoginCommand("anna", "a password"),
+        wire.Recover: api.RecoverCommand("anna"),
+        wire.RecoverConfirm: api.RecoverConfirmCommand("anna", "code", "new password"),
     }
 
     async def everything() -> None:
@@ -349,7 +353,7 @@ def test_every_command_before_log_in_ends(
             try:
                 if operation is wire.Hello and fault is answers_before_log_in:
                     return
-                connected = await ended(person, api.Connect(address=server.address, accept_new=True))
+                connected = await ended(person, api.ConnectCommand(address=server.address, accept_new=True))
                 assert isinstance(connected, api.CommandError) == (operation is wire.Hello)
                 assert isinstance(await ended(person, commands[operation]), api.CommandError)
             finally:
@@ -378,22 +382,22 @@ def test_commands_end_with_the_thread_even_when_the_network_does_not(
     tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lanchat.app.thread.Client", Stubborn)
-    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None)
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None)
     thread.start()
-    open_one = thread.call(api.ListRooms())
+    open_one = thread.call(api.ListRoomsCommand())
     thread.stop(0.2)
-    for future in (open_one, thread.call(api.ListRooms())):
+    for future in (open_one, thread.call(api.ListRoomsCommand())):
         assert isinstance(future.exception(DEADLINE), api.CommandError)
 
 
 def test_commands_given_while_the_thread_ends_are_answered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None)
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None)
     thread.start()
     futures, stop = [], threading.Event()
 
     def give() -> None:
         while not stop.is_set():
-            futures.append(thread.call(api.ListRooms()))
+            futures.append(thread.call(api.ListRoomsCommand()))
 
     giver = threading.Thread(target=give)
     giver.start()
@@ -407,7 +411,7 @@ def test_commands_given_while_the_thread_ends_are_answered(tmp_path: File, monke
 def test_a_result_is_never_older_than_an_event_that_was_told_before_it(tmp_path: File) -> None:
     """A list of rooms that is made before an event and heard after it would put the window back."""
     heard: list[str] = []
-    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: heard.append("event"), config=ClientConfig())
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: heard.append("event"), config=ClientConfig())
     thread.start()
     client = thread._client
     assert client is not None
@@ -417,7 +421,7 @@ def test_a_result_is_never_older_than_an_event_that_was_told_before_it(tmp_path:
         return "result"
 
     client.call = call  # type: ignore[method-assign]
-    future = thread.call(api.ListRooms())
+    future = thread.call(api.ListRoomsCommand())
     future.add_done_callback(lambda done: heard.append("result"))
     wait_until(lambda: len(heard) == 2, DEADLINE, "both are heard")
     thread.stop(DEADLINE)

@@ -74,7 +74,7 @@ class Asking:
 
 
 def test_lines_without_authors_are_bounded_in_octets() -> None:
-    log, waiting = FakeLog(), deferred_lines.LateRecords(Asking())  # type: ignore[arg-type]
+    log, waiting = FakeLog(), deferred_lines.DeferredRecords(Asking())  # type: ignore[arg-type]
     core: type[ClientCore] = ClientCore
     assert hasattr(core, "awaits_certificates")
     given = []

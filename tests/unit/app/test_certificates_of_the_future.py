@@ -25,7 +25,7 @@ async def come_back(server: FakeServer, anna: Person) -> None:
     (before,) = server.sessions
     before.cut()
     await until(lambda: any(session.logged_in and session is not before for session in server.sessions))
-    await anna.call(api.WaitLive(100))
+    await anna.call(api.WaitLiveCommand(100))
 
 
 def test_log_in_and_lines_go_on_after_a_clock_that_was_ahead(tmp_path: File) -> None:
@@ -38,7 +38,7 @@ def test_log_in_and_lines_go_on_after_a_clock_that_was_ahead(tmp_path: File) -> 
         ((device, (name, public)),) = server.public_keys.items()
         enrol(log, public, 1, name, AHEAD_MS)
         await come_back(server, anna)
-        assert [line.text for line in await anna.call(api.LoadLines(ROOM, 0, 10))] == ["from the future"]
+        assert [line.text for line in await anna.call(api.LoadLinesCommand(ROOM, 0, 10))] == ["from the future"]
         # The clock is right again, and the database is one that never saw those certificates.
         log.time_ms = NOW_MS
         enrol(log, public, 1, name, NOW_MS)
@@ -47,7 +47,7 @@ def test_log_in_and_lines_go_on_after_a_clock_that_was_ahead(tmp_path: File) -> 
         server.relay(ROOM, log.say(text="from today"))
         assert await anna.say("and I") == 3
         # By number, whatever the clock showed.
-        lines = await anna.call(api.LoadLines(ROOM, 0, 10))
+        lines = await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
         assert [line.text for line in lines] == ["from the future", "from today", "and I"]
         stored = anna.profile.device(LOG_ID)
         assert stored is not None

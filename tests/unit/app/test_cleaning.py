@@ -12,7 +12,7 @@ import pytest
 from lanchat.app import api, cleaning
 from lanchat.app.cleaning import cleaned
 from lanchat.terminal import prompts
-from lanchat.ui.model.engine import Desk
+from lanchat.ui.model.engine import CommandDispatcher
 from tests.support.fake_client import FINGERPRINT, fake, run
 
 WRAPPED = "\u202d1,234.50\u202c"
@@ -21,29 +21,34 @@ WRAPPED = "\u202d1,234.50\u202c"
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (api.Send(1, WRAPPED), api.Send(1, "1,234.50")),
-        (api.Edit(1, 2, "a\x0bb\r\nc"), api.Edit(1, 2, "a\nb\nc")),
-        (api.React(1, 2, "❤"), api.React(1, 2, "❤\ufe0f")),
-        (api.Search(1, "\u2066anna\u2069\n"), api.Search(1, "anna")),
-        (api.FindRoom("@an\u200bna"), api.FindRoom("@anna")),
-        (api.CreateRoom("Party\u2028🎉 𠮷 "), api.CreateRoom("Party 🎉 𠮷")),
-        (api.InviteUser(1, "\ufeffbob"), api.InviteUser(1, "bob")),
-        (api.RemoveUser(1, "bo\xadb"), api.RemoveUser(1, "bob")),
-        (api.Login("\u200eanna", " pass\u200bword "), api.Login("anna", " pass\u200bword ")),
+        (api.SendCommand(1, WRAPPED), api.SendCommand(1, "1,234.50")),
+        (api.EditCommand(1, 2, "a\x0bb\r\nc"), api.EditCommand(1, 2, "a\nb\nc")),
+        (api.ReactCommand(1, 2, "❤"), api.ReactCommand(1, 2, "❤\ufe0f")),
+        (api.SearchCommand(1, "\u2066anna\u2069\n"), api.SearchCommand(1, "anna")),
+        (api.FindRoomCommand("@an\u200bna"), api.FindRoomCommand("@anna")),
+        (api.CreateRoomCommand("Party\u2028🎉 𠮷 "), api.CreateRoomCommand("Party 🎉 𠮷")),
+        (api.InviteUserCommand(1, "\ufeffbob"), api.InviteUserCommand(1, "bob")),
+        (api.RemoveUserCommand(1, "bo\xadb"), api.RemoveUserCommand(1, "bob")),
+        (api.LoginCommand("\u200eanna", " pass\u200bword "), api.LoginCommand("anna", " pass\u200bword ")),
         (
-            api.Register("an\u200dna", "x" * 8, "\u202aa@b.example\u202c", "علی\u200cرضا\u200e", "12\u20114\u200b"),
-            api.Register("anna", "x" * 8, "a@b.example", "علی\u200cرضا", "12\u20114"),
+            api.RegisterCommand(
+                "an\u200dna", "x" * 8, "\u202aa@b.example\u202c", "علی\u200cرضا\u200e", "12\u20114\u200b"
+            ),
+            api.RegisterCommand("anna", "x" * 8, "a@b.example", "علی\u200cرضا", "12\u20114"),
         ),
-        (api.Recover("an na\u2069"), api.Recover("an na")),
-        (api.RecoverConfirm("anna", " 12\u200b34 ", "x" * 8), api.RecoverConfirm("anna", "1234", "x" * 8)),
-        (api.Connect("\u200e192.168.1.10：47400"), api.Connect("192.168.1.10:47400")),
+        (api.RecoverCommand("an na\u2069"), api.RecoverCommand("an na")),
         (
-            api.Connect(invite=f"<lanchat://host:1/#{FINGERPRINT[:30]}\r\n{FINGERPRINT[30:]}>"),
-            api.Connect(invite=f"lanchat://host:1/#{FINGERPRINT}"),
+            api.RecoverConfirmCommand("anna", " 12\u200b34 ", "x" * 8),
+            api.RecoverConfirmCommand("anna", "1234", "x" * 8),
         ),
-        (api.AcceptIdentity(f"\u200e{FINGERPRINT}"), api.AcceptIdentity(FINGERPRINT)),
-        (api.SetProfile(None, "\u200ba@b"), api.SetProfile(None, "a@b")),
-        (api.SetProfile("", None), api.SetProfile("", None)),
+        (api.ConnectCommand("\u200e192.168.1.10：47400"), api.ConnectCommand("192.168.1.10:47400")),
+        (
+            api.ConnectCommand(invite=f"<lanchat://host:1/#{FINGERPRINT[:30]}\r\n{FINGERPRINT[30:]}>"),
+            api.ConnectCommand(invite=f"lanchat://host:1/#{FINGERPRINT}"),
+        ),
+        (api.AcceptIdentityCommand(f"\u200e{FINGERPRINT}"), api.AcceptIdentityCommand(FINGERPRINT)),
+        (api.SetProfileCommand(None, "\u200ba@b"), api.SetProfileCommand(None, "a@b")),
+        (api.SetProfileCommand("", None), api.SetProfileCommand("", None)),
     ],
 )
 def test_commands_are_cleaned(command: Any, expected: Any) -> None:
@@ -54,30 +59,30 @@ def test_commands_are_cleaned(command: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (api.Send(1, "gr\udcfc\udcdfe"), "character 3 is U+DCFC"),
-        (api.CreateRoom("ab\u200b\ue000"), "U+E000 cannot be used here: it is character 4"),
-        (api.Register("anna", "x" * 8, display_name="a\u0378"), "U+0378 cannot be used here: it is character 2"),
-        (api.SetProfile("\U000f0000", None), "U+F0000 cannot be used here: it is character 1"),
-        (api.React(1, 2, "-1"), "hyphen"),
-        (api.Register("\u200ban+na", "x" * 8), "U+002B PLUS SIGN cannot be used here: it is character 4"),
+        (api.SendCommand(1, "gr\udcfc\udcdfe"), "character 3 is U+DCFC"),
+        (api.CreateRoomCommand("ab\u200b\ue000"), "U+E000 cannot be used here: it is character 4"),
+        (api.RegisterCommand("anna", "x" * 8, display_name="a\u0378"), "U+0378 cannot be used here: it is character 2"),
+        (api.SetProfileCommand("\U000f0000", None), "U+F0000 cannot be used here: it is character 1"),
+        (api.ReactCommand(1, 2, "-1"), "hyphen"),
+        (api.RegisterCommand("\u200ban+na", "x" * 8), "U+002B PLUS SIGN cannot be used here: it is character 4"),
     ],
 )
 def test_what_cannot_be_cleaned_is_named(command: Any, words: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
-    assert caught.value.trouble is api.Trouble.INVALID
+    assert caught.value.trouble is api.ErrorKind.INVALID
     assert words in caught.value.text
 
 
 def test_a_password_that_is_no_text_is_refused_and_not_shown() -> None:
     with pytest.raises(api.CommandError) as caught:
-        cleaned(api.Login("anna", "secret\udcff"))
+        cleaned(api.LoginCommand("anna", "secret\udcff"))
     assert "7" in caught.value.text
     assert "DCFF" not in caught.value.text.upper()
 
 
 def test_commands_without_texts_stay_the_same_object() -> None:
-    for command in (api.ListRooms(), api.Send(1, "plain"), api.LoadLines(1)):
+    for command in (api.ListRoomsCommand(), api.SendCommand(1, "plain"), api.LoadLinesCommand(1)):
         assert cleaned(command) is command
 
 
@@ -104,8 +109,8 @@ def test_the_command_line_cleans_arguments_and_standard_input(
     assert run(client, "send", "\u2066general\u2069", WRAPPED) == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("\ufefffrom a pipe\x0b\u202dend\u202c\n"))
     assert run(client, "send", "general", "-") == 0
-    assert [command.text for command in client.commands(api.Send)] == ["1,234.50", "from a pipe\nend"]
-    assert {command.name for command in client.commands(api.FindRoom)} == {"general"}
+    assert [command.text for command in client.commands(api.SendCommand)] == ["1,234.50", "from a pipe\nend"]
+    assert {command.name for command in client.commands(api.FindRoomCommand)} == {"general"}
 
 
 def test_the_command_line_names_what_it_cannot_clean(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +119,7 @@ def test_the_command_line_names_what_it_cannot_clean(capsys: pytest.CaptureFixtu
 
 
 def test_names_are_printed_as_they_are_meant(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(fake({api.InviteUser: None}), "invite", "general", "bo\u200bris", "--json") == 0
+    assert run(fake({api.InviteUserCommand: None}), "invite", "general", "bo\u200bris", "--json") == 0
     assert json.loads(capsys.readouterr().out)["user"] == "boris"
 
 
@@ -157,26 +162,26 @@ def test_the_window_cleans_what_it_sends() -> None:
             asked.append(command)
             raise RuntimeError("no network")
 
-    desk = Desk(Engine(), lambda item: None)  # type: ignore[arg-type]
-    desk.ask(api.Send(1, WRAPPED))
-    desk.ask(api.Send(1, "\udcff"))
-    assert asked == [api.Send(1, "1,234.50")]
+    desk = CommandDispatcher(Engine(), lambda item: None)  # type: ignore[arg-type]
+    desk.ask(api.SendCommand(1, WRAPPED))
+    desk.ask(api.SendCommand(1, "\udcff"))
+    assert asked == [api.SendCommand(1, "1,234.50")]
 
 
 @pytest.mark.parametrize(
     ("command", "rule"),
     [
-        (api.CreateRoom("#news"), "does not begin with # or @"),
-        (api.CreateRoom("@anna"), "does not begin with # or @"),
-        (api.CreateRoom("x" * 65), "up to 64 characters"),
-        (api.Register("x" * 33, "long password"), "up to 32 letters"),
-        (api.Register("anna", "long password", display_name="x" * 65), "up to 64 characters"),
-        (api.SetProfile("x" * 65, ""), "up to 64 characters"),
-        (api.SetProfile("", "not an address"), "e-mail address"),
+        (api.CreateRoomCommand("#news"), "does not begin with # or @"),
+        (api.CreateRoomCommand("@anna"), "does not begin with # or @"),
+        (api.CreateRoomCommand("x" * 65), "up to 64 characters"),
+        (api.RegisterCommand("x" * 33, "long password"), "up to 32 letters"),
+        (api.RegisterCommand("anna", "long password", display_name="x" * 65), "up to 64 characters"),
+        (api.SetProfileCommand("x" * 65, ""), "up to 64 characters"),
+        (api.SetProfileCommand("", "not an address"), "e-mail address"),
     ],
 )
 def test_names_the_rule_that_a_new_name_breaks(command: api.Command, rule: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
     assert rule in caught.value.text
-    assert caught.value.trouble is api.Trouble.INVALID
+    assert caught.value.trouble is api.ErrorKind.INVALID

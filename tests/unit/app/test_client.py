@@ -17,12 +17,12 @@ from lanchat.app.login import dial
 from lanchat.app.thread import ClientThread
 from lanchat.core.config import ClientConfig
 from lanchat.core.session.states import Reason
-from lanchat.discovery.listing import FoundServer
+from lanchat.discovery.listing import DiscoveredServer
 from lanchat.protocol import wire
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind, decode_header_untrusted
 from lanchat.protocol.log.records import Record
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
@@ -39,7 +39,7 @@ class Person:
     def __init__(self, folder: File, **options: Any) -> None:
         self.events: list[api.Event] = []
         options = {"use_zeroconf": False, "config": QUICK, "discovery_port": free_port()} | options
-        self.profile = Profile.open(folder)
+        self.profile = ProfileStore.open(folder)
         self.client = Client(self.profile, self.events.append, **options)
 
     async def call(self, command: api.Command) -> Any:
@@ -52,20 +52,20 @@ class Person:
         return caught.value
 
     async def register(self, server: FakeServer, name: str = "anna") -> "Person":
-        await self.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
-        await self.call(api.Register(name, "a password"))
-        await self.call(api.WaitLive(100))
+        await self.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
+        await self.call(api.RegisterCommand(name, "a password"))
+        await self.call(api.WaitLiveCommand(100))
         return self
 
-    async def state(self, state: api.State) -> None:
+    async def state(self, state: api.ConnectionState) -> None:
         await until(lambda: [e.state for e in self.events if isinstance(e, api.StateChanged)][-1] is state)
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def say(self, text: str) -> int:
-        line = await self.call(api.Send(ROOM, text))
-        return int(await self.call(api.WaitDecided(line.id, patient(5))))
+        line = await self.call(api.SendCommand(ROOM, text))
+        return int(await self.call(api.WaitDecidedCommand(line.id, patient(5))))
 
 
 async def until(done: Callable[[], Any], seconds: float = 8.0) -> None:
@@ -114,18 +114,18 @@ def run(tmp_path: File) -> Callable[[Scenario], None]:
 
 def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        seen = await anna.call(api.Connect(address=server.address))
+        seen = await anna.call(api.ConnectCommand(address=server.address))
         assert (seen.trust, seen.fingerprint, seen.via) == (api.Trust.NEW, server.fingerprint, "typed")
         assert len(seen.words.split()) == 8
         assert seen.name == server.address.partition(":")[0]
         # Chosen from a list it keeps the name of the list; nothing was asked of it.
-        named = await anna.call(api.Connect(address=server.address, name="Off\u202eice"))
+        named = await anna.call(api.ConnectCommand(address=server.address, name="Off\u202eice"))
         assert named.name == "Off\ufffdice"
         assert server.heard == []
-        assert (await anna.fails(api.Login("anna", "secret"))).trouble is api.Trouble.INVALID
-        offer = await anna.call(api.AcceptIdentity(server.fingerprint))
+        assert (await anna.fails(api.LoginCommand("anna", "secret"))).trouble is api.ErrorKind.INVALID
+        offer = await anna.call(api.AcceptIdentityCommand(server.fingerprint))
         assert (offer.server.trust, offer.server.name, offer.remembered) == (api.Trust.PINNED, "Test", "")
-        assert offer == await anna.call(api.GetOffer())
+        assert offer == await anna.call(api.GetOfferCommand())
         known = anna.profile.known_by_fingerprint(server.fingerprint)
         assert known is not None
         assert (known.log_id, known.log_key) == (LOG_ID, server.log.log_key)
@@ -135,10 +135,10 @@ def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
 
 def test_another_fingerprint_than_the_accepted_one_is_not_gone_on_with(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        await anna.call(api.Connect(address=server.address))
-        assert (await anna.fails(api.AcceptIdentity("0" * 64))).trouble is api.Trouble.IDENTITY
-        wrong = api.Connect(address=server.address, fingerprint="1" * 64)
-        assert (await anna.fails(wrong)).trouble is api.Trouble.IDENTITY
+        await anna.call(api.ConnectCommand(address=server.address))
+        assert (await anna.fails(api.AcceptIdentityCommand("0" * 64))).trouble is api.ErrorKind.IDENTITY
+        wrong = api.ConnectCommand(address=server.address, fingerprint="1" * 64)
+        assert (await anna.fails(wrong)).trouble is api.ErrorKind.IDENTITY
         assert server.heard == []
 
     run(scenario)
@@ -148,9 +148,9 @@ def test_another_fingerprint_than_the_accepted_one_is_not_gone_on_with(run: Any)
 def test_ways_to_accept_without_being_asked(run: Any, how: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         command = {
-            "invite": api.Connect(invite=f"lanchat://{server.address}/#{server.fingerprint}"),
-            "fingerprint": api.Connect(address=server.address, fingerprint=server.fingerprint.upper()),
-            "accept_new": api.Connect(address=server.address, accept_new=True),
+            "invite": api.ConnectCommand(invite=f"lanchat://{server.address}/#{server.fingerprint}"),
+            "fingerprint": api.ConnectCommand(address=server.address, fingerprint=server.fingerprint.upper()),
+            "accept_new": api.ConnectCommand(address=server.address, accept_new=True),
         }[how]
         assert (await anna.call(command)).trust is api.Trust.PINNED
         assert len(server.requests(wire.Hello)) == 1
@@ -161,16 +161,16 @@ def test_ways_to_accept_without_being_asked(run: Any, how: str) -> None:
 def test_a_changed_key_is_a_hard_stop_whatever_was_asked(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        await anna.call(api.Disconnect())
+        await anna.call(api.DisconnectCommand())
         await server.stop()
         async with FakeServer(identity=41, port=server.port) as impostor:
             for command in (
-                api.Connect(),
-                api.Connect(address=impostor.address),
-                api.Connect(address=impostor.address, accept_new=True),
-                api.Connect(address=impostor.address, fingerprint=impostor.fingerprint),
+                api.ConnectCommand(),
+                api.ConnectCommand(address=impostor.address),
+                api.ConnectCommand(address=impostor.address, accept_new=True),
+                api.ConnectCommand(address=impostor.address, fingerprint=impostor.fingerprint),
             ):
-                assert (await anna.fails(command)).trouble is api.Trouble.IDENTITY
+                assert (await anna.fails(command)).trouble is api.ErrorKind.IDENTITY
             assert impostor.heard == []
 
     run(scenario)
@@ -182,7 +182,7 @@ def test_a_changed_key_is_noticed_when_reconnecting_too(run: Any) -> None:
         await server.stop()
         async with FakeServer(identity=41, port=server.port) as impostor:
             await until(lambda: "Another server" in anna.of(api.StateChanged)[-1].reason)
-            await anna.state(api.State.AWAY)
+            await anna.state(api.ConnectionState.AWAY)
             assert impostor.heard == []
 
     run(scenario)
@@ -191,10 +191,10 @@ def test_a_changed_key_is_noticed_when_reconnecting_too(run: Any) -> None:
 def test_another_server_that_claims_the_log_of_a_known_one_is_not_pinned(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        await anna.call(api.Disconnect())
+        await anna.call(api.DisconnectCommand())
         async with FakeServer(identity=41) as impostor:
-            command = api.Connect(address=impostor.address, accept_new=True)
-            assert (await anna.fails(command)).trouble is api.Trouble.IDENTITY
+            command = api.ConnectCommand(address=impostor.address, accept_new=True)
+            assert (await anna.fails(command)).trouble is api.ErrorKind.IDENTITY
             assert impostor.requests(wire.LoginDevice) == []
 
     run(scenario)
@@ -203,13 +203,15 @@ def test_another_server_that_claims_the_log_of_a_known_one_is_not_pinned(run: An
 def test_addresses_and_links_that_are_none(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for command in (
-            api.Connect(address="no such:thing:1"),
-            api.Connect(address=server.address, fingerprint="abc"),
-            api.Connect(invite="https://example.org/"),
+            api.ConnectCommand(address="no such:thing:1"),
+            api.ConnectCommand(address=server.address, fingerprint="abc"),
+            api.ConnectCommand(invite="https://example.org/"),
         ):
-            assert (await anna.fails(command)).trouble is api.Trouble.INVALID
-        assert (await anna.fails(api.Connect(address=f"127.0.0.1:{free_port()}"))).trouble is api.Trouble.NO_SERVER
-        assert (await anna.fails(api.Connect(timeout=0.3))).trouble is api.Trouble.NO_SERVER
+            assert (await anna.fails(command)).trouble is api.ErrorKind.INVALID
+        assert (
+            await anna.fails(api.ConnectCommand(address=f"127.0.0.1:{free_port()}"))
+        ).trouble is api.ErrorKind.NO_SERVER
+        assert (await anna.fails(api.ConnectCommand(timeout=0.3))).trouble is api.ErrorKind.NO_SERVER
 
     run(scenario)
 
@@ -222,9 +224,9 @@ def test_a_remembered_device_needs_no_password(run: Any, tmp_path: File) -> None
         await anna.register(server)
         await anna.client.close()
         again = Person(tmp_path / "anna")
-        await again.call(api.Connect())
-        assert (await again.call(api.GetOffer())).remembered == "anna"
-        assert (await again.call(api.WaitLive(100))).name == "anna"
+        await again.call(api.ConnectCommand())
+        assert (await again.call(api.GetOfferCommand())).remembered == "anna"
+        assert (await again.call(api.WaitLiveCommand(100))).name == "anna"
         assert len(server.requests(wire.LoginDevice)) == 1
         await again.client.close()
 
@@ -234,32 +236,32 @@ def test_a_remembered_device_needs_no_password(run: Any, tmp_path: File) -> None
 def test_a_wrong_password_can_be_corrected(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        await anna.call(api.Logout())
-        await anna.call(api.Connect())
-        error = await anna.fails(api.Login("anna", "wrong"))
-        assert (error.trouble, error.code) == (api.Trouble.REFUSED, wire.Code.BAD_CREDENTIALS)
-        assert (await anna.call(api.Login("anna", "a password"))).name == "anna"
+        await anna.call(api.LogoutCommand())
+        await anna.call(api.ConnectCommand())
+        error = await anna.fails(api.LoginCommand("anna", "wrong"))
+        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.BAD_CREDENTIALS)
+        assert (await anna.call(api.LoginCommand("anna", "a password"))).name == "anna"
 
     run(scenario)
 
 
 def test_a_person_may_take_his_time_to_type_the_password(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        await anna.call(api.Connect(address=server.address, accept_new=True))
+        await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
         # The server gives a connection ten seconds to log in.
         await until(lambda: bool(server.sessions))
         server.sessions[0].cut()
         await until(lambda: not server.sessions)
-        assert (await anna.call(api.Register("anna", "a password"))).name == "anna"
+        assert (await anna.call(api.RegisterCommand("anna", "a password"))).name == "anna"
 
     run(scenario)
 
 
 def test_what_is_not_to_be_remembered_is_revoked_at_the_end(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        await anna.call(api.Connect(address=server.address, accept_new=True))
-        await anna.call(api.Register("anna", "a password", remember=False))
-        await anna.call(api.WaitLive(100))
+        await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
+        await anna.call(api.RegisterCommand("anna", "a password", remember=False))
+        await anna.call(api.WaitLiveCommand(100))
         assert anna.profile.device(LOG_ID) is None
         await anna.client.close()
         assert len(server.requests(wire.Logout)) == 1
@@ -270,17 +272,17 @@ def test_what_is_not_to_be_remembered_is_revoked_at_the_end(run: Any) -> None:
 def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        await anna.call(api.Disconnect())
+        await anna.call(api.DisconnectCommand())
         server.refuse = wire.Code.DEVICE_REVOKED
-        await anna.call(api.Connect())
-        error = await anna.fails(api.WaitLive(100))
-        assert (error.trouble, error.code) == (api.Trouble.REFUSED, wire.Code.DEVICE_REVOKED)
-        await anna.state(api.State.REFUSED)
+        await anna.call(api.ConnectCommand())
+        error = await anna.fails(api.WaitLiveCommand(100))
+        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.DEVICE_REVOKED)
+        await anna.state(api.ConnectionState.REFUSED)
         tries = len(server.requests(wire.LoginDevice))
         await asyncio.sleep(0.3)
         assert len(server.requests(wire.LoginDevice)) == tries
-        await anna.call(api.Login("anna", "a password"))
-        assert (await anna.call(api.WaitLive(100))).name == "anna"
+        await anna.call(api.LoginCommand("anna", "a password"))
+        assert (await anna.call(api.WaitLiveCommand(100))).name == "anna"
 
     run(scenario)
 
@@ -289,8 +291,8 @@ def test_a_refused_device_can_be_forgotten(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.sessions[0].send(wire.Goodbye(wire.Code.DEVICE_REVOKED, "revoked"))
-        await anna.state(api.State.REFUSED)
-        await anna.call(api.Logout())
+        await anna.state(api.ConnectionState.REFUSED)
+        await anna.call(api.LogoutCommand())
         assert anna.profile.device(LOG_ID) is None
         assert server.requests(wire.Logout) == []
 
@@ -311,11 +313,11 @@ def test_a_fresh_certificate_is_kept_in_the_profile(run: Any) -> None:
 
 def test_two_who_connect_at_once_take_turns(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        command = api.Connect(address=server.address, accept_new=True)
+        command = api.ConnectCommand(address=server.address, accept_new=True)
         first, second = await asyncio.gather(anna.call(command), anna.call(command))
         assert first.fingerprint == second.fingerprint
         await until(lambda: len(server.sessions) == 1)
-        assert (await anna.call(api.Register("anna", "a password"))).name == "anna"
+        assert (await anna.call(api.RegisterCommand("anna", "a password"))).name == "anna"
 
     run(scenario)
 
@@ -324,12 +326,12 @@ def test_leaving_ends_what_still_waits(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.answers[wire.ListDevices] = lambda operation: None
-        asked = asyncio.create_task(anna.fails(api.ListDevices()))
-        waits = asyncio.create_task(anna.fails(api.WaitDecided("1.00.1.1", 60)))
+        asked = asyncio.create_task(anna.fails(api.ListDevicesCommand()))
+        waits = asyncio.create_task(anna.fails(api.WaitDecidedCommand("1.00.1.1", 60)))
         await until(lambda: server.requests(wire.ListDevices))
-        await anna.call(api.Disconnect())
-        assert (await asked).trouble is api.Trouble.OFFLINE
-        assert (await waits).trouble is api.Trouble.TIMEOUT
+        await anna.call(api.DisconnectCommand())
+        assert (await asked).trouble is api.ErrorKind.OFFLINE
+        assert (await waits).trouble is api.ErrorKind.TIMEOUT
 
     run(scenario)
 
@@ -371,7 +373,7 @@ def test_a_server_with_another_log_does_not_know_the_device(run: Any) -> None:
                              Limits(), 0)  # fmt: skip
         server.answers[wire.Hello] = lambda operation: other
         server.sessions[0].cut()
-        await anna.state(api.State.REFUSED)
+        await anna.state(api.ConnectionState.REFUSED)
         assert server.requests(wire.LoginDevice) == []
 
     run(scenario)
@@ -379,20 +381,26 @@ def test_a_server_with_another_log_does_not_know_the_device(run: Any) -> None:
 
 def test_commands_that_need_an_account_say_so(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        for command in (api.ListRooms(), api.Send(1, "x"), api.WaitLive(1), api.Logout(), api.ListDevices()):
-            assert (await anna.fails(command)).trouble is api.Trouble.REFUSED
+        for command in (
+            api.ListRoomsCommand(),
+            api.SendCommand(1, "x"),
+            api.WaitLiveCommand(1),
+            api.LogoutCommand(),
+            api.ListDevicesCommand(),
+        ):
+            assert (await anna.fails(command)).trouble is api.ErrorKind.REFUSED
 
     run(scenario)
 
 
 def test_recovery_needs_no_account(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        await anna.call(api.Connect(address=server.address, accept_new=True))
-        await anna.call(api.Recover("anna"))
+        await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
+        await anna.call(api.RecoverCommand("anna"))
         server.answers[wire.RecoverConfirm] = lambda operation: wire.Failure(0, wire.Code.RECOVERY_INVALID, "")
-        error = await anna.fails(api.RecoverConfirm("anna", "CODE", "new password"))
+        error = await anna.fails(api.RecoverConfirmCommand("anna", "CODE", "new password"))
         assert error.code is wire.Code.RECOVERY_INVALID
-        assert "secret" not in repr(api.Login("anna", "secret"))
+        assert "secret" not in repr(api.LoginCommand("anna", "secret"))
 
     run(scenario)
 
@@ -403,15 +411,15 @@ def test_recovery_needs_no_account(run: Any) -> None:
 def test_a_line_waits_is_stored_and_takes_its_place(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        line = await anna.call(api.Send(ROOM, "hello"))
+        line = await anna.call(api.SendCommand(ROOM, "hello"))
         assert (line.seq, line.mine, line.text, line.author_name) == (None, True, "hello", "anna")
-        assert await anna.call(api.WaitDecided(line.id, patient(5))) == 1
+        assert await anna.call(api.WaitDecidedCommand(line.id, patient(5))) == 1
         await until(lambda: len(anna.of(api.LineAdded)) == 2)
         waiting, stored = anna.of(api.LineAdded)
         assert (waiting.line.seq, stored.line.seq) == (None, 1)
         assert waiting.line.id == stored.line.id == line.id
         assert anna.of(api.LineStored) == [api.LineStored(line.id, ROOM, 1)]
-        assert [(line.seq, line.text) for line in await anna.call(api.LoadLines(ROOM))] == [(1, "hello")]
+        assert [(line.seq, line.text) for line in await anna.call(api.LoadLinesCommand(ROOM))] == [(1, "hello")]
 
     run(scenario)
 
@@ -423,7 +431,7 @@ def test_others_lines_and_what_is_done_to_them(run: Any) -> None:
         await until(lambda: anna.of(api.LineAdded))
         (added,) = anna.of(api.LineAdded)
         assert (added.live, added.line.author, added.line.author_name, added.line.mine) == (True, 99, "other", False)
-        await anna.call(api.React(ROOM, 1, "🎂"))
+        await anna.call(api.ReactCommand(ROOM, 1, "🎂"))
         await until(lambda: anna.of(api.LineChanged))
         server.relay(ROOM, server.log.say(text="cake, gone", kind=Kind.EDIT, ref=1))
         await until(lambda: len(anna.of(api.LineChanged)) == 2)
@@ -449,7 +457,7 @@ def test_missed_lines_of_a_room_are_told_to_who_looks_at_it_and_counted_for_ever
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         if watched:
-            await anna.call(api.LoadLines(ROOM))
+            await anna.call(api.LoadLinesCommand(ROOM))
         server.sessions[0].cut()
         for number in range(30):
             server.log.say(text=f"missed {number}")
@@ -467,7 +475,7 @@ def test_a_reply_shows_what_it_answers(run: Any) -> None:
         await anna.register(server)
         server.relay(ROOM, server.log.say(text="shall we?"))
         await until(lambda: anna.of(api.LineAdded))
-        line = await anna.call(api.Send(ROOM, "yes", reply_to=1))
+        line = await anna.call(api.SendCommand(ROOM, "yes", reply_to=1))
         assert (line.reply_to, line.reply_text, line.reply_author) == (1, "shall we?", "Other")
 
     run(scenario)
@@ -482,11 +490,11 @@ def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None
             return wire.Decided([wire.Receipt(*key, 0, wire.Code.NOT_A_MEMBER)])
 
         server.log.submit = refuse  # type: ignore[method-assign]
-        line = await anna.call(api.Send(ROOM, "hello?"))
-        error = await anna.fails(api.WaitDecided(line.id, patient(5)))
-        assert (error.trouble, error.code) == (api.Trouble.REFUSED, wire.Code.NOT_A_MEMBER)
+        line = await anna.call(api.SendCommand(ROOM, "hello?"))
+        error = await anna.fails(api.WaitDecidedCommand(line.id, patient(5)))
+        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.NOT_A_MEMBER)
         await until(lambda: anna.of(api.LineRefused))
-        (shown,) = await anna.call(api.LoadLines(ROOM))
+        (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
         assert (shown.refused, shown.seq) == (wire.Code.NOT_A_MEMBER, None)
 
     run(scenario)
@@ -504,14 +512,14 @@ def test_messages_that_wait_for_room_say_why_and_go_when_there_is_some(run: Any)
             return wire.Busy(300, [wire.NotTaken(*key, key.n)], wire.Code.DISK_FULL)
 
         server.log.submit = submit  # type: ignore[method-assign]
-        line = await anna.call(api.Send(ROOM, "hello?"))
-        error = await anna.fails(api.WaitDecided(line.id, patient(5)))
-        assert (error.trouble, error.code) == (api.Trouble.TIMEOUT, wire.Code.DISK_FULL)
-        (shown,) = await anna.call(api.LoadLines(ROOM))
+        line = await anna.call(api.SendCommand(ROOM, "hello?"))
+        error = await anna.fails(api.WaitDecidedCommand(line.id, patient(5)))
+        assert (error.trouble, error.code) == (api.ErrorKind.TIMEOUT, wire.Code.DISK_FULL)
+        (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
         assert (shown.waits, shown.refused, shown.seq) == (error.text, None, None)
         full[0] = False
         await until(lambda: anna.of(api.LineStored))
-        (shown,) = await anna.call(api.LoadLines(ROOM))
+        (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
         assert (shown.waits, shown.seq) == ("", 1)
 
     run(scenario)
@@ -521,18 +529,18 @@ def test_what_cannot_be_sent_is_said_at_once(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         for command in (
-            api.Send(ROOM, "   "),
-            api.Send(ROOM, "x" * 5000),
-            api.Send(ROOM, "a\u202eb"),
-            api.Send(77, "no room"),
-            api.React(ROOM, 1, "x" * 40),
-            api.WaitDecided("nonsense"),
-            api.FindRoom("nowhere"),
-            api.FindRoom("@nobody"),
-            api.CreateRoom("\u202e"),
-            api.RevokeDevice("xyz"),
+            api.SendCommand(ROOM, "   "),
+            api.SendCommand(ROOM, "x" * 5000),
+            api.SendCommand(ROOM, "a\u202eb"),
+            api.SendCommand(77, "no room"),
+            api.ReactCommand(ROOM, 1, "x" * 40),
+            api.WaitDecidedCommand("nonsense"),
+            api.FindRoomCommand("nowhere"),
+            api.FindRoomCommand("@nobody"),
+            api.CreateRoomCommand("\u202e"),
+            api.RevokeDeviceCommand("xyz"),
         ):
-            assert (await anna.fails(command)).trouble is api.Trouble.INVALID
+            assert (await anna.fails(command)).trouble is api.ErrorKind.INVALID
         assert anna.of(api.LineAdded) == []
 
     run(scenario)
@@ -543,11 +551,11 @@ def test_scrolling_fetches_what_is_not_here_and_jumping_too(run: Any) -> None:
         for number in range(500):
             server.log.say(text=f"text {number}")
         await anna.register(server)
-        newest = await anna.call(api.LoadLines(ROOM, limit=50))
+        newest = await anna.call(api.LoadLinesCommand(ROOM, limit=50))
         assert [line.seq for line in newest] == list(range(451, 501))
-        older = await anna.call(api.LoadLines(ROOM, before=420, limit=100))
+        older = await anna.call(api.LoadLinesCommand(ROOM, before=420, limit=100))
         assert [line.seq for line in older] == list(range(320, 420))
-        first = await anna.call(api.LoadLinesFrom(ROOM, 1, 10))
+        first = await anna.call(api.LoadLinesFromCommand(ROOM, 1, 10))
         assert [line.text for line in first] == [f"text {number}" for number in range(10)]
 
     run(scenario)
@@ -561,10 +569,10 @@ def test_searching_leaves_out_what_nobody_signed(run: Any) -> None:
         forged = Record(forged.seq, forged.time_ms, forged.header, forged.signature, b"red herrings")  # type: ignore[attr-defined]
         hits = [wire.Hit(ROOM, forged, []), wire.Hit(ROOM, good, [])]
         server.answers[wire.Search] = lambda operation: wire.Found(hits, list(server.log.devices.values()))
-        assert [line.text for line in await anna.call(api.Search(0, "red"))] == ["red boat"]
+        assert [line.text for line in await anna.call(api.SearchCommand(0, "red"))] == ["red boat"]
         await server.stop()
-        await anna.state(api.State.AWAY)
-        found = await anna.call(api.Search(ROOM, "RED"))
+        await anna.state(api.ConnectionState.AWAY)
+        found = await anna.call(api.SearchCommand(ROOM, "RED"))
         assert [line.text for line in found] == ["red herring", "red boat"]
 
     run(scenario)
@@ -576,7 +584,7 @@ def test_reading_here_and_elsewhere(run: Any) -> None:
         for _ in range(3):
             server.relay(ROOM, server.log.say())
         await until(lambda: anna.of(api.RoomUpdated)[-1].room.unread == 3)
-        await anna.call(api.MarkRead(ROOM, 1))
+        await anna.call(api.MarkReadCommand(ROOM, 1))
         await until(lambda: anna.of(api.RoomUpdated)[-1].room.unread == 2)
         server.sessions[0].send(wire.RoomCursors(ROOM, [wire.MemberCursor(1, 3, 3)]))
         await until(lambda: anna.of(api.RoomUpdated)[-1].room.unread == 0)
@@ -594,10 +602,10 @@ def test_receipts_of_a_message(run: Any) -> None:
         server.answers[wire.ListCursors] = lambda operation: wire.CursorList(
             [wire.MemberCursor(5, 1, 0), wire.MemberCursor(3, 1, 1)]
         )
-        receipts = await anna.call(api.Receipts(ROOM, 1))
+        receipts = await anna.call(api.ReceiptsCommand(ROOM, 1))
         assert [(r.name, r.received, r.read) for r in receipts] == [("bob", True, False), ("carl", False, False)]
-        failure = await anna.fails(api.Receipts(ROOM, 2))
-        assert (failure.trouble, failure.code) == (api.Trouble.REFUSED, wire.Code.NO_SUCH_TARGET)
+        failure = await anna.fails(api.ReceiptsCommand(ROOM, 2))
+        assert (failure.trouble, failure.code) == (api.ErrorKind.REFUSED, wire.Code.NO_SUCH_TARGET)
 
     run(scenario)
 
@@ -610,18 +618,18 @@ def test_away_and_back(run: Any) -> None:
         await anna.register(server)
         await anna.say("before")
         await server.stop()
-        await anna.state(api.State.AWAY)
-        line = await anna.call(api.Send(ROOM, "while away"))
-        assert (await anna.fails(api.WaitDecided(line.id, 0.1))).trouble is api.Trouble.TIMEOUT
-        assert (await anna.fails(api.ListDevices())).trouble is api.Trouble.OFFLINE
-        assert [person.state for person in await anna.call(api.ListPeople())] == [wire.PresenceState.OFFLINE]
-        texts = [(line.seq, line.text) for line in await anna.call(api.LoadLines(ROOM))]
+        await anna.state(api.ConnectionState.AWAY)
+        line = await anna.call(api.SendCommand(ROOM, "while away"))
+        assert (await anna.fails(api.WaitDecidedCommand(line.id, 0.1))).trouble is api.ErrorKind.TIMEOUT
+        assert (await anna.fails(api.ListDevicesCommand())).trouble is api.ErrorKind.OFFLINE
+        assert [person.state for person in await anna.call(api.ListPeopleCommand())] == [wire.PresenceState.OFFLINE]
+        texts = [(line.seq, line.text) for line in await anna.call(api.LoadLinesCommand(ROOM))]
         assert texts == [(1, "before"), (None, "while away")]
         again = FakeServer(server.log, port=server.port)
         again.accounts, again.public_keys = server.accounts, server.public_keys
         async with again:
-            await anna.state(api.State.LIVE)
-            assert await anna.call(api.WaitDecided(line.id, patient(5))) == 2
+            await anna.state(api.ConnectionState.LIVE)
+            assert await anna.call(api.WaitDecidedCommand(line.id, patient(5))) == 2
 
     run(scenario)
 
@@ -633,17 +641,17 @@ def test_a_start_while_the_server_is_away_reads_the_copy_and_keeps_messages(run:
         await anna.client.close()
         await server.stop()
         again = Person(tmp_path / "anna")
-        assert (await again.fails(api.Connect(timeout=1))).trouble is api.Trouble.NO_SERVER
-        assert again.of(api.LoggedIn)[0].account.name == "anna"
-        room = await again.call(api.FindRoom("#room1"))
-        line = await again.call(api.Send(room.room, "kept"))
-        texts = [(line.seq, line.text) for line in await again.call(api.LoadLines(room.room))]
+        assert (await again.fails(api.ConnectCommand(timeout=1))).trouble is api.ErrorKind.NO_SERVER
+        assert again.of(api.AccountLoggedIn)[0].account.name == "anna"
+        room = await again.call(api.FindRoomCommand("#room1"))
+        line = await again.call(api.SendCommand(room.room, "kept"))
+        texts = [(line.seq, line.text) for line in await again.call(api.LoadLinesCommand(room.room))]
         assert texts == [(1, "before"), (None, "kept")]
-        assert (await again.fails(api.WaitLive(0.2))).trouble is api.Trouble.NO_SERVER
+        assert (await again.fails(api.WaitLiveCommand(0.2))).trouble is api.ErrorKind.NO_SERVER
         back = FakeServer(server.log, port=server.port)
         back.accounts, back.public_keys = server.accounts, server.public_keys
         async with back:
-            assert await again.call(api.WaitDecided(line.id, 8)) == 2
+            assert await again.call(api.WaitDecidedCommand(line.id, 8)) == 2
             await again.client.close()
 
     run(scenario)
@@ -656,13 +664,13 @@ def test_a_server_that_moved_is_found_again(run: Any, monkeypatch: pytest.Monkey
         moved.accounts, moved.public_keys = server.accounts, server.public_keys
         async with moved:
 
-            async def found(*args: Any, **options: Any) -> list[FoundServer]:
-                liar = FoundServer("Liar", "127.0.0.1", free_port(), "f" * 64, LOG_ID, "probe")
-                return [liar, FoundServer("Test", moved.host, moved.port, moved.fingerprint, LOG_ID, "probe")]
+            async def found(*args: Any, **options: Any) -> list[DiscoveredServer]:
+                liar = DiscoveredServer("Liar", "127.0.0.1", free_port(), "f" * 64, LOG_ID, "probe")
+                return [liar, DiscoveredServer("Test", moved.host, moved.port, moved.fingerprint, LOG_ID, "probe")]
 
             monkeypatch.setattr(dial, "discover", found)
             await server.stop()
-            await anna.state(api.State.LIVE)
+            await anna.state(api.ConnectionState.LIVE)
             await until(lambda: moved.sessions)
             await until(lambda: (known := anna.profile.last_server()) is not None and known.port == moved.port)
 
@@ -675,7 +683,7 @@ def test_a_server_that_breaks_the_protocol_is_left_and_tried_again(run: Any) -> 
         first = server.sessions[0]
         first._transport.write(b"\x00\x00\x00\x02\xff\xff")
         await until(lambda: first not in server.sessions)
-        await anna.state(api.State.LIVE)
+        await anna.state(api.ConnectionState.LIVE)
 
     run(scenario)
 
@@ -737,27 +745,27 @@ def test_a_certificate_that_nobody_knows_delays_but_does_not_stop_the_rest(run: 
 
 def test_several_servers_are_a_choice_for_a_person(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        one = FoundServer("One", server.host, server.port, server.fingerprint, LOG_ID, "probe")
-        two = FoundServer("Two", server.host, free_port(), "e" * 64, bytes(16), "zeroconf")
+        one = DiscoveredServer("One", server.host, server.port, server.fingerprint, LOG_ID, "probe")
+        two = DiscoveredServer("Two", server.host, free_port(), "e" * 64, bytes(16), "zeroconf")
         listed = [one, two]
 
-        async def found(timeout: float, *, on_found: Any = None, **options: Any) -> list[FoundServer]:
+        async def found(timeout: float, *, on_found: Any = None, **options: Any) -> list[DiscoveredServer]:
             for entry in listed:
                 if on_found is not None:
                     on_found(entry)
             return list(listed)
 
         monkeypatch.setattr("lanchat.app.login.entry.discover", found)
-        servers = await anna.call(api.Discover(0.1))
+        servers = await anna.call(api.DiscoverCommand(0.1))
         assert [(s.name, s.via, s.trust) for s in servers] == [
             ("One", "probe", api.Trust.NEW),
             ("Two", "zeroconf", api.Trust.NEW),
         ]
         assert len(anna.of(api.ServerFound)) == 2
-        error = await anna.fails(api.Connect(timeout=0.2))
-        assert error.trouble is api.Trouble.INVALID
+        error = await anna.fails(api.ConnectCommand(timeout=0.2))
+        assert error.trouble is api.ErrorKind.INVALID
         assert "One" in error.text
-        chosen = await anna.call(api.Connect(timeout=0.2, fingerprint=server.fingerprint))
+        chosen = await anna.call(api.ConnectCommand(timeout=0.2, fingerprint=server.fingerprint))
         assert chosen.trust is api.Trust.PINNED
         listed.clear()
 
@@ -769,28 +777,28 @@ def test_the_thread_runs_commands_and_ends(tmp_path: File) -> None:
     server = FakeServer()
     loop.run_until_complete(server.__aenter__())
     events: list[api.Event] = []
-    thread = ClientThread(Profile.open(tmp_path / "p"), events.append, use_zeroconf=False, config=QUICK)
-    assert isinstance(thread.call(api.ListRooms()).exception(), api.CommandError)
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), events.append, use_zeroconf=False, config=QUICK)
+    assert isinstance(thread.call(api.ListRoomsCommand()).exception(), api.CommandError)
     thread.start()
 
     async def talk() -> None:
         async def call(command: api.Command) -> Any:
             return await asyncio.wrap_future(thread.call(command))
 
-        await call(api.Connect(address=server.address, accept_new=True))
-        await call(api.Register("anna", "a password"))
-        await call(api.WaitLive(100))
-        line = await call(api.Send(ROOM, "from a thread"))
-        assert await call(api.WaitDecided(line.id, patient(5))) == 1
+        await call(api.ConnectCommand(address=server.address, accept_new=True))
+        await call(api.RegisterCommand("anna", "a password"))
+        await call(api.WaitLiveCommand(100))
+        line = await call(api.SendCommand(ROOM, "from a thread"))
+        assert await call(api.WaitDecidedCommand(line.id, patient(5))) == 1
         with pytest.raises(api.CommandError):
-            await call(api.Send(77, "nowhere"))
+            await call(api.SendCommand(77, "nowhere"))
 
     loop.run_until_complete(talk())
-    under_way = thread.call(api.WaitDecided("1.00.1.1", 60))
+    under_way = thread.call(api.WaitDecidedCommand("1.00.1.1", 60))
     thread.stop(3)
     assert not thread._thread.is_alive()
     assert under_way.cancelled() or under_way.exception() is not None
-    assert isinstance(thread.call(api.ListRooms()).exception(), api.CommandError)
+    assert isinstance(thread.call(api.ListRoomsCommand()).exception(), api.CommandError)
     thread.stop(1)
     loop.run_until_complete(server.stop())
     loop.run_until_complete(asyncio.sleep(0.05))
@@ -813,7 +821,7 @@ def test_a_thread_whose_client_does_not_end_in_time_is_interrupted(
             await asyncio.to_thread(time.sleep, 0.05)
 
     monkeypatch.setattr(Client, "close", close)
-    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None, use_zeroconf=False, config=QUICK)
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None, use_zeroconf=False, config=QUICK)
     thread.start()
     failures: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", failures.append)
@@ -834,9 +842,9 @@ def test_a_thread_whose_client_cannot_begin_takes_no_commands(tmp_path: File, mo
     monkeypatch.setattr(Client, "__init__", fail)
     failures: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", failures.append)
-    thread = ClientThread(Profile.open(tmp_path / "p"), lambda event: None)
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None)
     thread.start()
-    assert isinstance(thread.call(api.ListRooms()).exception(), api.CommandError)
+    assert isinstance(thread.call(api.ListRoomsCommand()).exception(), api.CommandError)
     thread._thread.join(patient(8))
     thread.stop(1)
     assert len(failures) == 1
@@ -863,8 +871,8 @@ def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: An
             told = [event for event in anna.of(api.StateChanged) if event.reason == reason_text(Reason.BROKEN)]
             return any(event.retry_in > 0.04 for event in told[1:])
 
-        error = await anna.fails(api.ListPeople(certain=True))
-        assert error.trouble is api.Trouble.OFFLINE
+        error = await anna.fails(api.ListPeopleCommand(certain=True))
+        assert error.trouble is api.ErrorKind.OFFLINE
         await until(is_told)
 
     run(scenario)
@@ -873,10 +881,10 @@ def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: An
 def test_people_are_listed_from_memory_unless_it_must_be_certain(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        await anna.call(api.ListPeople(certain=True))
+        await anna.call(api.ListPeopleCommand(certain=True))
         await server.stop()
         await until(lambda: anna.events[-1] and not anna.client.logged_in().in_session)
-        assert [person.name for person in await anna.call(api.ListPeople())] == ["anna"]
-        assert (await anna.fails(api.ListPeople(certain=True))).trouble is api.Trouble.OFFLINE
+        assert [person.name for person in await anna.call(api.ListPeopleCommand())] == ["anna"]
+        assert (await anna.fails(api.ListPeopleCommand(certain=True))).trouble is api.ErrorKind.OFFLINE
 
     run(scenario)

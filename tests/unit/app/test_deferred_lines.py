@@ -60,8 +60,8 @@ def test_other_rooms_do_not_wait_and_a_refusal_is_asked_again_next_time(tmp_path
         server.answers[wire.GetCertificates] = lambda operation: wire.Failure(0, wire.Code.UNAVAILABLE, "no")
         hear(server, "one")
         await until(lambda: anna.client.member.core.cursor(ROOM) == 1)
-        mine = await anna.call(api.Send(2, "elsewhere"))
-        await anna.call(api.WaitDecided(mine.id, 5))
+        mine = await anna.call(api.SendCommand(2, "elsewhere"))
+        await anna.call(api.WaitDecidedCommand(mine.id, 5))
         await until(lambda: told(anna).count((2, "elsewhere")) == 2)
         assert (ROOM, "one") not in told(anna)
         del server.answers[wire.GetCertificates]

@@ -9,10 +9,10 @@ import pytest
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.app.login import dial
-from lanchat.app.login.dial import SEARCH_AFTER, Dialer, Options
-from lanchat.discovery.listing import FoundServer
+from lanchat.app.login.dial import SEARCH_AFTER, Dialer, DialOptions
+from lanchat.discovery.listing import DiscoveredServer
 from lanchat.protocol.log.keys import private_key
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat.transport.driver import DialFailed
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
@@ -21,15 +21,15 @@ from tests.support.ports import free_port
 
 async def enrolled(folder: Path, server: FakeServer) -> Dialer:
     """The dialer of a profile that has an account at this server."""
-    profile = Profile.open(folder)
+    profile = ProfileStore.open(folder)
     client = Client(profile, lambda event: None, use_zeroconf=False, discovery_port=free_port())
-    await client.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
-    await client.call(api.Register("anna", "a password"))
+    await client.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
+    await client.call(api.RegisterCommand("anna", "a password"))
     await client.close()
     known, device = profile.last_server(), profile.device(LOG_ID)
     assert known is not None
     assert device is not None
-    options = Options(free_port(), use_zeroconf=False)
+    options = DialOptions(free_port(), use_zeroconf=False)
     return Dialer(profile, known, device, private_key(device.private_key), options, lambda *_: None)
 
 
@@ -43,9 +43,9 @@ def test_a_server_that_comes_back_while_it_is_searched_for_is_not_passed_over(
         back = FakeServer(server.log, port=server.port)
         back.accounts, back.public_keys = server.accounts, server.public_keys
 
-        async def search(*args: Any, **options: Any) -> list[FoundServer]:
+        async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
             await back.__aenter__()
-            here = FoundServer("Test", server.host, server.port, server.fingerprint, LOG_ID, "probe")
+            here = DiscoveredServer("Test", server.host, server.port, server.fingerprint, LOG_ID, "probe")
             assert options["wanted"](here)
             return [here]
 
@@ -67,9 +67,9 @@ def test_a_search_does_not_end_with_somebody_elses_server(tmp_path: Path, monkey
             dialer = await enrolled(tmp_path, server)
         wanted: list[bool] = []
 
-        async def search(*args: Any, **options: Any) -> list[FoundServer]:
-            liar = FoundServer("Liar", server.host, server.port, "f" * 64, LOG_ID, "probe")
-            other = FoundServer("Other", server.host, server.port, server.fingerprint, bytes(16), "probe")
+        async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
+            liar = DiscoveredServer("Liar", server.host, server.port, "f" * 64, LOG_ID, "probe")
+            other = DiscoveredServer("Other", server.host, server.port, server.fingerprint, bytes(16), "probe")
             wanted.extend(map(options["wanted"], (liar, other)))
             return [liar, other]
 

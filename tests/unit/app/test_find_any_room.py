@@ -49,11 +49,11 @@ def test_room_is_found_on_every_page(tmp_path: Path, number: int) -> None:
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         administrator(server)
-        await anna.call(api.ListPeople())
+        await anna.call(api.ListPeopleCommand())
         report = lambda asked: wire.StatusReport(json.dumps({"rooms": figures._rooms(service, asked.rooms_above)}))  # noqa: E731
         server.answers[wire.Status] = report
-        assert await anna.call(api.FindAnyRoom(f"Room {number}")) == number
-        error = await anna.fails(api.FindAnyRoom("nowhere"))
+        assert await anna.call(api.FindAnyRoomCommand(f"Room {number}")) == number
+        error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
         assert error.text == "Room nowhere does not exist"
 
     play(scenario, tmp_path)
@@ -62,10 +62,10 @@ def test_room_is_found_on_every_page(tmp_path: Path, number: int) -> None:
 def test_pages_without_end_are_not_followed(tmp_path: Path) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         administrator(server)
-        await anna.call(api.ListPeople())
+        await anna.call(api.ListPeopleCommand())
         endless = lambda asked: wire.StatusReport(json.dumps({"rooms": [{"id": asked.rooms_above + 1, "name": "x"}]}))  # noqa: E731
         server.answers[wire.Status] = endless
-        error = await anna.fails(api.FindAnyRoom("nowhere"))
+        error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
         assert error.text == "The server's answer cannot be read"
         assert len(server.requests(wire.Status)) == ROOM_PAGES_MAX
 

@@ -28,14 +28,14 @@ def test_one_command_fetches_a_bounded_part_of_a_history_without_lines(
         log.say(kind=Kind.EDIT, ref=1, text="x")
 
     async def scenario(server: FakeServer, anna: Person) -> None:
-        error = await anna.fails(api.LoadLines(ROOM, 0, 10))
-        assert error.trouble is api.Trouble.TIMEOUT
+        error = await anna.fails(api.LoadLinesCommand(ROOM, 0, 10))
+        assert error.trouble is api.ErrorKind.TIMEOUT
         # One page came with the subscription, one to count what is unread.
         assert len(server.requests(wire.History)) <= 5
         # Each further one goes on where the last one ended.
         for _ in range(4):
             with contextlib.suppress(api.CommandError):
-                lines = await anna.call(api.LoadLines(ROOM, 0, 10))
+                lines = await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
         assert [line.text for line in lines] == ["x"]
 
     play(scenario, tmp_path, log)
@@ -48,10 +48,10 @@ def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_pa
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.Search] = lambda _: wire.Found(hits, list(log.devices.values()))
-        assert [line.text for line in await anna.call(api.Search(ROOM, "in", 0, 10))] == ["in 1"]
-        assert [line.text for line in await anna.call(api.Search(0, "in", 0, 10))] == ["in 1", "in 2"]
+        assert [line.text for line in await anna.call(api.SearchCommand(ROOM, "in", 0, 10))] == ["in 1"]
+        assert [line.text for line in await anna.call(api.SearchCommand(0, "in", 0, 10))] == ["in 1", "in 2"]
         server.answers[wire.Search] = lambda _: wire.Found([replace(hits[1], room=1)], [])
-        assert await anna.call(api.Search(0, "in", 0, 10)) == []
+        assert await anna.call(api.SearchCommand(0, "in", 0, 10)) == []
 
     play(scenario, tmp_path, log)
 
@@ -60,10 +60,10 @@ def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_pa
 def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.Status] = lambda _: wire.StatusReport(text)
-        error = await anna.fails(api.GetStatus())
-        assert (error.trouble, error.text) == (api.Trouble.REFUSED, "The server's answer cannot be read")
+        error = await anna.fails(api.GetStatusCommand())
+        assert (error.trouble, error.text) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
         server.answers[wire.Status] = lambda _: wire.StatusReport("[1]")
-        assert await anna.call(api.GetStatus()) == {}
+        assert await anna.call(api.GetStatusCommand()) == {}
 
     play(scenario, tmp_path)
 
@@ -73,11 +73,11 @@ def test_rooms_in_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, 
     async def scenario(server: FakeServer, anna: Person) -> None:
         ruling = replace(server.user("anna"), role=wire.Role.ADMINISTRATOR)
         server.answers[wire.ListUsers] = lambda _: wire.UserList([ruling])
-        await anna.call(api.ListPeople())
+        await anna.call(api.ListPeopleCommand())
         server.answers[wire.Status] = lambda _: wire.StatusReport(text)
-        error = await anna.fails(api.FindAnyRoom("nowhere"))
-        assert (error.trouble, error.text) == (api.Trouble.REFUSED, "The server's answer cannot be read")
+        error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
+        assert (error.trouble, error.text) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
         server.answers[wire.Status] = lambda _: wire.StatusReport('{"rooms": [{"id": 77, "name": "Nowhere"}]}')
-        assert await anna.call(api.FindAnyRoom("nowhere")) == 77
+        assert await anna.call(api.FindAnyRoomCommand("nowhere")) == 77
 
     play(scenario, tmp_path)

@@ -83,7 +83,7 @@ def test_further_addresses_are_tried(tmp_path: Any) -> None:
             link = f"lanchat://127.0.0.1:{free_port()}/?also={stranger.address}&also={server.address}"
             person = Person(tmp_path)
             try:
-                seen = await person.call(api.Connect(invite=f"{link}#{server.fingerprint}"))
+                seen = await person.call(api.ConnectCommand(invite=f"{link}#{server.fingerprint}"))
                 assert (seen.host, seen.port) == (server.host, server.port)
                 known = person.profile.servers()[0]
                 assert (known.host, known.port) == (server.host, server.port)
@@ -98,8 +98,8 @@ def test_no_address_of_a_link_answers(tmp_path: Any) -> None:
         person = Person(tmp_path)
         try:
             link = f"lanchat://127.0.0.1:{free_port()}/?also=127.0.0.1:{free_port()}#{'ab' * 32}"
-            error = await person.fails(api.Connect(invite=link))
-            assert error.trouble is api.Trouble.NO_SERVER
+            error = await person.fails(api.ConnectCommand(invite=link))
+            assert error.trouble is api.ErrorKind.NO_SERVER
         finally:
             await person.client.close()
 

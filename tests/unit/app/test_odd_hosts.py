@@ -70,11 +70,11 @@ def test_a_name_that_cannot_be_looked_up_is_not_found(host: str) -> None:
 def test_a_link_to_such_a_name_says_that_nobody_answers(tmp_path: File) -> None:
     async def scenario() -> None:
         anna = Person(tmp_path / "anna")
-        error = await anna.fails(api.Connect(invite=f"lanchat://{chr(252) * 63}:1/#{FINGERPRINT}"))
-        assert error.trouble is api.Trouble.NO_SERVER
+        error = await anna.fails(api.ConnectCommand(invite=f"lanchat://{chr(252) * 63}:1/#{FINGERPRINT}"))
+        assert error.trouble is api.ErrorKind.NO_SERVER
         many = "&".join(f"also={chr(252) * 63}:{port}" for port in range(1, 9))
-        error = await anna.fails(api.Connect(invite=f"lanchat://h..x:1/?{many}#{FINGERPRINT}"))
-        assert error.trouble is api.Trouble.INVALID
+        error = await anna.fails(api.ConnectCommand(invite=f"lanchat://h..x:1/?{many}#{FINGERPRINT}"))
+        assert error.trouble is api.ErrorKind.INVALID
         await anna.client.close()
 
     asyncio.run(scenario())

@@ -3,7 +3,7 @@
 import pytest
 
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text.identity import Invite, parse_invite_untrusted, tidy_address
+from lanchat.protocol.text.identity import InviteLink, parse_invite_untrusted, tidy_address
 from lanchat.ui.kit.fields.forms import address_problem
 from tests.support.ui_desk import Workbench
 
@@ -46,12 +46,12 @@ def test_reads_link_however_it_was_pasted(text: str) -> None:
     assert address_problem(text) == ""
     tidied = tidy_address(text)
     assert tidy_address(tidied) == tidied
-    assert parse_invite_untrusted(tidied) == Invite("192.0.2.7", 47400, DIGITS)
+    assert parse_invite_untrusted(tidied) == InviteLink("192.0.2.7", 47400, DIGITS)
 
 
 def test_reads_percent_encoded_zone_between_words() -> None:
     text = f"my link: LANCHAT://[FE80::1%25eth0]:47400/?also=[fe80::2%25wlan0]:1#{DIGITS} ok?"
-    expected = Invite("fe80::1%eth0", 47400, DIGITS, (("fe80::2%wlan0", 1),))
+    expected = InviteLink("fe80::1%eth0", 47400, DIGITS, (("fe80::2%wlan0", 1),))
     assert parse_invite_untrusted(tidy_address(text)) == expected
 
 

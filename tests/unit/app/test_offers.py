@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.protocol import wire
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
 from tests.unit.app.test_client import QUICK
@@ -33,7 +33,7 @@ def run(folder: File, scenario: Scenario) -> None:
     async def everything() -> None:
         async with FakeServer() as first, FakeServer(identity=41) as second:
             options = {"use_zeroconf": False, "config": QUICK, "discovery_port": free_port()}
-            client = Client(Profile.open(folder), lambda event: None, **options)  # type: ignore[arg-type]
+            client = Client(ProfileStore.open(folder), lambda event: None, **options)  # type: ignore[arg-type]
             try:
                 await scenario(client, first, another_log(second))
             finally:
@@ -42,27 +42,27 @@ def run(folder: File, scenario: Scenario) -> None:
     asyncio.run(everything())
 
 
-async def trouble(client: Client, command: api.Command) -> api.Trouble:
+async def trouble(client: Client, command: api.Command) -> api.ErrorKind:
     with pytest.raises(api.CommandError) as caught:
         await client.call(command)
     return caught.value.trouble
 
 
 async def accepted(client: Client, server: FakeServer) -> api.ServerOffer:
-    await client.call(api.Connect(address=server.address, accept_new=True))
-    offer: api.ServerOffer = await client.call(api.GetOffer(5))
+    await client.call(api.ConnectCommand(address=server.address, accept_new=True))
+    offer: api.ServerOffer = await client.call(api.GetOfferCommand(5))
     return offer
 
 
 def test_offer_of_previous_server_is_not_given_for_unaccepted_one(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         assert (await accepted(client, first)).registration is wire.Registration.OPEN
-        looked_at = await client.call(api.Connect(address=second.address))
+        looked_at = await client.call(api.ConnectCommand(address=second.address))
         assert looked_at.trust is api.Trust.NEW
-        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
-        offer = await client.call(api.AcceptIdentity(second.fingerprint))
+        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        offer = await client.call(api.AcceptIdentityCommand(second.fingerprint))
         assert (offer.server.fingerprint, offer.registration) == (second.fingerprint, wire.Registration.CLOSED)
-        assert await client.call(api.GetOffer(5)) == offer
+        assert await client.call(api.GetOfferCommand(5)) == offer
 
     run(tmp_path, scenario)
 
@@ -71,9 +71,12 @@ def test_unreachable_server_offers_nothing_and_password_goes_nowhere(tmp_path: F
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         gone = f"127.0.0.1:{free_port()}"
-        assert await trouble(client, api.Connect(address=gone, accept_new=True, timeout=2)) is api.Trouble.NO_SERVER
-        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
-        assert await trouble(client, api.Login("anna", "meant for the other one")) is api.Trouble.INVALID
+        assert (
+            await trouble(client, api.ConnectCommand(address=gone, accept_new=True, timeout=2))
+            is api.ErrorKind.NO_SERVER
+        )
+        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await trouble(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
         assert not first.requests(wire.LoginPassword)
 
     run(tmp_path, scenario)
@@ -82,10 +85,10 @@ def test_unreachable_server_offers_nothing_and_password_goes_nowhere(tmp_path: F
 def test_password_does_not_go_to_previous_server_after_identity_mismatch(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        command = api.Connect(address=second.address, fingerprint="ab" * 32, timeout=2)
-        assert await trouble(client, command) is api.Trouble.IDENTITY
-        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
-        assert await trouble(client, api.Login("anna", "meant for the other one")) is api.Trouble.INVALID
+        command = api.ConnectCommand(address=second.address, fingerprint="ab" * 32, timeout=2)
+        assert await trouble(client, command) is api.ErrorKind.IDENTITY
+        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await trouble(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
         assert not first.requests(wire.LoginPassword)
         assert not second.requests(wire.LoginPassword)
 
@@ -95,9 +98,9 @@ def test_password_does_not_go_to_previous_server_after_identity_mismatch(tmp_pat
 def test_disconnect_forgets_the_offer(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        await client.call(api.Disconnect())
-        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
-        assert await trouble(client, api.Login("anna", "secret secret")) is api.Trouble.INVALID
+        await client.call(api.DisconnectCommand())
+        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await trouble(client, api.LoginCommand("anna", "secret secret")) is api.ErrorKind.INVALID
 
     run(tmp_path, scenario)
 
@@ -105,13 +108,13 @@ def test_disconnect_forgets_the_offer(tmp_path: File) -> None:
 def test_remembered_server_that_is_away_does_not_answer_with_another_ones_offer(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        await client.call(api.Register("anna", "a password"))
+        await client.call(api.RegisterCommand("anna", "a password"))
         assert (await accepted(client, second)).registration is wire.Registration.CLOSED
         await first.stop()
-        command = api.Connect(address=first.address, timeout=2)
-        assert await trouble(client, command) is api.Trouble.NO_SERVER
+        command = api.ConnectCommand(address=first.address, timeout=2)
+        assert await trouble(client, command) is api.ErrorKind.NO_SERVER
         assert client.member is not None
-        assert await trouble(client, api.GetOffer(0.2)) is api.Trouble.NO_SERVER
+        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
 
     run(tmp_path, scenario)
 
@@ -119,9 +122,9 @@ def test_remembered_server_that_is_away_does_not_answer_with_another_ones_offer(
 def test_offer_can_be_asked_for_by_fingerprint(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        assert await trouble(client, api.GetOffer(0.2, second.fingerprint)) is api.Trouble.NO_SERVER
-        waiting = asyncio.ensure_future(client.call(api.GetOffer(10, second.fingerprint)))
-        await client.call(api.Connect(address=second.address, accept_new=True))
+        assert await trouble(client, api.GetOfferCommand(0.2, second.fingerprint)) is api.ErrorKind.NO_SERVER
+        waiting = asyncio.ensure_future(client.call(api.GetOfferCommand(10, second.fingerprint)))
+        await client.call(api.ConnectCommand(address=second.address, accept_new=True))
         assert (await waiting).server.fingerprint == second.fingerprint
 
     run(tmp_path, scenario)
@@ -130,10 +133,10 @@ def test_offer_can_be_asked_for_by_fingerprint(tmp_path: File) -> None:
 def test_expected_fingerprint_is_not_replaced_by_known_account_at_the_address(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        await client.call(api.Register("anna", "a password"))
+        await client.call(api.RegisterCommand("anna", "a password"))
         await first.stop()
-        command = api.Connect(address=first.address, fingerprint=second.fingerprint, timeout=2)
-        assert await trouble(client, command) is api.Trouble.NO_SERVER
+        command = api.ConnectCommand(address=first.address, fingerprint=second.fingerprint, timeout=2)
+        assert await trouble(client, command) is api.ErrorKind.NO_SERVER
         assert client.member is None
 
     run(tmp_path, scenario)

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from lanchat.app.api import Person, RoomView
 from lanchat.cli.lines import person_text, room_row, room_text
-from lanchat.core.people.directory import Directory
+from lanchat.core.people.directory import ClientDirectory
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.wire import Room
 from tests.support.memory_local import MemoryLocalStore
@@ -48,14 +48,14 @@ def test_name_that_looks_like_a_numbered_one_is_numbered() -> None:
 
 
 def test_direct_rooms_are_not_alike() -> None:
-    directory = Directory(MemoryLocalStore())
+    directory = ClientDirectory(MemoryLocalStore())
     for number in (1, 2):
         directory.put_room(room(number, "", RoomKind.DIRECT, partner=number))
     assert not any(directory.is_alike_room(known) for known in directory.rooms.values())
 
 
 def test_rooms_are_retitled_when_one_of_their_name_comes_changes_or_goes() -> None:
-    directory = Directory(MemoryLocalStore())
+    directory = ClientDirectory(MemoryLocalStore())
     directory.put_room(room(1, "lunch"))
     assert directory.take_retitled() == []
     directory.put_room(room(2, "lunch"))
@@ -77,7 +77,7 @@ def test_rooms_are_retitled_when_one_of_their_name_comes_changes_or_goes() -> No
 def test_names_of_stored_rooms_are_known() -> None:
     store = MemoryLocalStore()
     store.save_rooms([room(1, "lunch"), room(2, "lunch")])
-    directory = Directory(store)
+    directory = ClientDirectory(store)
     assert directory.is_alike_room(directory.rooms[1])
     assert directory.take_retitled() == []
 

@@ -75,7 +75,7 @@ def test_what_breaks_the_protocol_again_is_tried_later_with_its_reason(
                 assert sum(event.retry_in < 0.1 for event in said) <= 2
                 assert max(event.retry_in for event in said) > 0.2
                 spoiling.cancel()
-                await anna.state(api.State.LIVE)
+                await anna.state(api.ConnectionState.LIVE)
             finally:
                 spoiling.cancel()
                 await anna.client.close()
@@ -96,7 +96,7 @@ def test_refused_log_in_is_tried_later_and_later_with_its_reason(tmp_path: Path,
             reasons = {event.reason for event in waits(anna)[2:]}
             assert all(reasons)
             server.refuse = None
-            await anna.state(api.State.LIVE)
+            await anna.state(api.ConnectionState.LIVE)
             await anna.client.close()
 
     asyncio.run(scenario())
@@ -110,7 +110,7 @@ def test_final_refusal_is_not_tried_again_and_said(tmp_path: Path) -> None:
             server.refuse = wire.Code.DEVICE_REVOKED
             for session in list(server.sessions):
                 session.cut()
-            await anna.state(api.State.REFUSED)
+            await anna.state(api.ConnectionState.REFUSED)
             last: Any = anna.of(api.StateChanged)[-1]
             assert last.reason
             assert last.retry_in == 0

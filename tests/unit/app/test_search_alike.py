@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy.event import listen
 
 from lanchat.core.people.authors import Authors
-from lanchat.core.ports import Link
+from lanchat.core.ports import ChainLink
 from lanchat.core.view.fold import RoomFold
-from lanchat.core.view.search import Found, find, place_of
+from lanchat.core.view.search import LocalHit, find, place_of
 from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted, make_message
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.text.search_words import has_words, query_words, tokens
@@ -98,7 +98,7 @@ class Copy:
         for number in conversation.rooms:
             hashes = log.hashes[number]
             self._store.start_span(number, 0, hashes[0])
-            links = [Link(record, hashes[record.seq]) for record in log.records[number]]
+            links = [ChainLink(record, hashes[record.seq]) for record in log.records[number]]
             if links:
                 self._store.append(number, links, log.head(number))
             self._folds[number] = RoomFold(number, self._store, authors, 7)
@@ -106,7 +106,7 @@ class Copy:
     def search(
         self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
     ) -> list[tuple[int, int]]:
-        hits: list[tuple[int, Found]] = []
+        hits: list[tuple[int, LocalHit]] = []
         *_, behind = place_of(self._store, before_room, before) if before_room else [None]
         before = 0 if before_room else before
         for number, first in rooms.items():

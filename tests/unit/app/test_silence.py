@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.login import dial
-from lanchat.discovery.listing import FoundServer
+from lanchat.discovery.listing import DiscoveredServer
 from lanchat.protocol import wire
 from lanchat.transport import connecting, driver
 from tests.support.fake_log import LOG_ID, FakeLog
@@ -37,9 +37,9 @@ def fall_silent(server: FakeServer) -> None:
 def discoverable(monkeypatch: pytest.MonkeyPatch, *servers: FakeServer, after: float = 0.0) -> list[float]:
     """Searches find these; returns the moments of the searches."""
     searches: list[float] = []
-    seen = [FoundServer("Test", each.host, each.port, servers[0].fingerprint, LOG_ID, "probe") for each in servers]
+    seen = [DiscoveredServer("Test", each.host, each.port, servers[0].fingerprint, LOG_ID, "probe") for each in servers]
 
-    async def search(*args: Any, **options: Any) -> list[FoundServer]:
+    async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
         searches.append(time.monotonic())
         await asyncio.sleep(after)
         return [each for each in seen if options["wanted"](each)]
@@ -76,14 +76,14 @@ def test_the_session_moves_to_where_the_server_is_now(tmp_path: File, monkeypatc
         async with twin(server) as moved:
             discoverable(monkeypatch, moved)
             fall_silent(server)
-            line = await anna.call(api.Send(ROOM, "where are you"))
-            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
+            line = await anna.call(api.SendCommand(ROOM, "where are you"))
+            assert await anna.call(api.WaitDecidedCommand(line.id, 100)) == 1
             assert port_of(anna) == moved.port
             known = anna.profile.last_server()
             assert known is not None
             assert known.port == moved.port
             await until(lambda: not server.sessions)
-        assert api.State.AWAY not in [event.state for event in anna.of(api.StateChanged)]
+        assert api.ConnectionState.AWAY not in [event.state for event in anna.of(api.StateChanged)]
 
     play(scenario, tmp_path)
 
@@ -91,21 +91,21 @@ def test_the_session_moves_to_where_the_server_is_now(tmp_path: File, monkeypatc
 def test_a_stranger_who_answers_the_search_is_told_nothing(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         async with FakeServer(FakeLog(), identity=41) as stranger:
-            seen = FoundServer("Test", stranger.host, stranger.port, server.fingerprint, LOG_ID, "probe")
+            seen = DiscoveredServer("Test", stranger.host, stranger.port, server.fingerprint, LOG_ID, "probe")
             searches: list[int] = []
 
-            async def search(*args: Any, **options: Any) -> list[FoundServer]:
+            async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
                 searches.append(1)
                 return [seen]
 
             monkeypatch.setattr(dial, "discover", search)
             fall_silent(server)
-            line = await anna.call(api.Send(ROOM, "not for strangers"))
+            line = await anna.call(api.SendCommand(ROOM, "not for strangers"))
             await until(lambda: bool(searches))
             await asyncio.sleep(0.3)
             assert port_of(anna) == server.port
             server.deaf, server.udp = False, True
-            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
+            assert await anna.call(api.WaitDecidedCommand(line.id, 100)) == 1
             assert port_of(anna) == server.port
             assert stranger.heard == []
 
@@ -117,10 +117,10 @@ def test_a_session_that_is_heard_again_in_time_is_kept(tmp_path: File, monkeypat
         async with twin(server) as moved:
             searches = discoverable(monkeypatch, moved, after=1.5)
             fall_silent(server)
-            line = await anna.call(api.Send(ROOM, "a moment"))
+            line = await anna.call(api.SendCommand(ROOM, "a moment"))
             await until(lambda: bool(searches))
             server.deaf, server.udp = False, True
-            assert await anna.call(api.WaitDecided(line.id, 100)) == 1
+            assert await anna.call(api.WaitDecidedCommand(line.id, 100)) == 1
             await until(lambda: bool(moved.requests(wire.LoginDevice)))
             await until(lambda: not moved.sessions)
             assert port_of(anna) == server.port

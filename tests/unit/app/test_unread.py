@@ -10,7 +10,7 @@ from lanchat.app import api
 from lanchat.app.rooms import RoomBook
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
-from lanchat.core.ports import Link
+from lanchat.core.ports import ChainLink
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record
@@ -57,7 +57,7 @@ class Book:
         self._n += 1
         header = Header(room, device_of(key), 1, self._n, kind, ref, 1, 1)
         record = self.log.store(make_message(key, LOG_ID, header, "" if kind is Kind.DELETE else "x"))
-        self.store.append(room, [Link(record, self.log.hashes[room][-1])], self.log.head(room))
+        self.store.append(room, [ChainLink(record, self.log.hashes[room][-1])], self.log.head(room))
         return record
 
     def say(self, number: int = OTHER, kind: Kind = Kind.TEXT, ref: int = 0, room: int = ROOM) -> int:
@@ -195,7 +195,7 @@ def unread(person: Person) -> int:
 
 
 async def listed(person: Person) -> int:
-    (room,) = [room for room in await person.call(api.ListRooms()) if room.room == ROOM]
+    (room,) = [room for room in await person.call(api.ListRoomsCommand()) if room.room == ROOM]
     return int(room.unread)
 
 
@@ -213,8 +213,8 @@ def test_a_restart_counts_from_the_mark_of_the_server(tmp_path: File) -> None:
         await anna.client.close()
         marked(server.log, 7)
         again = Person(tmp_path / "anna")
-        await again.call(api.Connect())
-        await again.call(api.WaitLive(8))
+        await again.call(api.ConnectCommand())
+        await again.call(api.WaitLiveCommand(8))
         await until(lambda: unread(again) == 3)
         assert await listed(again) == 3
         await again.client.close()
@@ -228,12 +228,12 @@ def test_what_was_read_here_is_known_at_a_start_without_the_server(tmp_path: Fil
             server.relay(ROOM, server.log.say())
         await until(lambda: unread(anna) == 10)
         await server.stop()
-        await anna.state(api.State.AWAY)
-        await anna.call(api.MarkRead(ROOM, 6))
+        await anna.state(api.ConnectionState.AWAY)
+        await anna.call(api.MarkReadCommand(ROOM, 6))
         assert await listed(anna) == 4
         await anna.client.close()
         again = Person(tmp_path / "anna")
-        await again.fails(api.Connect(timeout=1))
+        await again.fails(api.ConnectCommand(timeout=1))
         assert await listed(again) == 4
         await again.client.close()
 
@@ -244,7 +244,7 @@ def test_what_has_not_come_yet_cannot_be_read(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.relay(ROOM, server.log.say())
         await until(lambda: unread(anna) == 1)
-        await anna.call(api.MarkRead(ROOM, 5))
+        await anna.call(api.MarkReadCommand(ROOM, 5))
         await until(lambda: unread(anna) == 0)
         server.relay(ROOM, server.log.say())
         await until(lambda: unread(anna) == 1)
@@ -276,10 +276,10 @@ def test_a_list_may_wait_until_everything_is_counted(tmp_path: File) -> None:
     marked(log, 50)
 
     async def scenario(server: FakeServer, anna: Person) -> None:
-        rooms = await anna.call(api.ListRooms(counted=True))
+        rooms = await anna.call(api.ListRoomsCommand(counted=True))
         assert [room.unread for room in rooms] == [250, 250, 250]
         server.answers[wire.History] = lambda request: wire.Failure(0, wire.Code.BUSY, "", 1000)
-        assert await anna.call(api.ListRooms(counted=True)) == rooms
+        assert await anna.call(api.ListRoomsCommand(counted=True)) == rooms
 
     play(scenario, tmp_path, log)
 
@@ -292,7 +292,7 @@ def test_a_list_that_cannot_be_counted_to_its_end_is_given_as_it_is(tmp_path: Fi
     answer = log.page
 
     async def scenario(server: FakeServer, anna: Person) -> None:
-        (room,) = await anna.call(api.ListRooms(counted=True))
+        (room,) = await anna.call(api.ListRoomsCommand(counted=True))
         assert room.unread == 100
 
     def page(request: wire.History) -> wire.Page:

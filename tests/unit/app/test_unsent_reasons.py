@@ -15,8 +15,8 @@ ROOM = 1
 
 
 async def send(person: Person, timeout: float = 0.2) -> api.CommandError:
-    line = await person.call(api.Send(ROOM, "kept"))
-    return await person.fails(api.WaitDecided(line.id, timeout))
+    line = await person.call(api.SendCommand(ROOM, "kept"))
+    return await person.fails(api.WaitDecidedCommand(line.id, timeout))
 
 
 def test_says_that_the_server_has_lost_messages(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_says_that_the_server_has_lost_messages(tmp_path: Path) -> None:
                 session.cut()
             await until(lambda: anna.client.member.core.stopped(ROOM) is not None, 20)  # type: ignore[union-attr]
             error = await asyncio.wait_for(send(anna, timeout=600.0), 30)  # at once, as nothing is sent
-            assert error.trouble is api.Trouble.TIMEOUT
+            assert error.trouble is api.ErrorKind.TIMEOUT
             assert error.text.startswith("The server has lost messages that this computer still has")
             assert "is kept" in error.text
             await anna.client.close()
@@ -48,11 +48,11 @@ def test_says_why_the_server_is_away(tmp_path: Path, reason: bool) -> None:
             await anna.register(server)
             if reason:
                 await server.stop()
-                await anna.state(api.State.AWAY)
+                await anna.state(api.ConnectionState.AWAY)
             else:
                 server.udp, server.deaf = False, True
             error = await send(anna)
-            assert error.trouble is api.Trouble.TIMEOUT
+            assert error.trouble is api.ErrorKind.TIMEOUT
             assert (error.text == not_in_time()) is not reason
             await anna.client.close()
 

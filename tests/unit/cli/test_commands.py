@@ -59,30 +59,30 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (refusal(api.Trouble.NO_SERVER), 3),
-        (refusal(api.Trouble.OFFLINE), 3),
-        (refusal(api.Trouble.REFUSED, code=Code.BAD_CREDENTIALS), 4),
-        (refusal(api.Trouble.REFUSED, code=Code.NOT_ALLOWED), 4),
-        (refusal(api.Trouble.INVALID, code=Code.NAME_TAKEN), 4),
-        (refusal(api.Trouble.INVALID, code=Code.PASSWORD_INVALID), 1),
-        (refusal(api.Trouble.REFUSED, code=Code.UNAVAILABLE), 1),
-        (refusal(api.Trouble.IDENTITY), 5),
-        (refusal(api.Trouble.TIMEOUT), 1),
-        (refusal(api.Trouble.LOCAL), 1),
-        (refusal(api.Trouble.INVALID), 1),
+        (refusal(api.ErrorKind.NO_SERVER), 3),
+        (refusal(api.ErrorKind.OFFLINE), 3),
+        (refusal(api.ErrorKind.REFUSED, code=Code.BAD_CREDENTIALS), 4),
+        (refusal(api.ErrorKind.REFUSED, code=Code.NOT_ALLOWED), 4),
+        (refusal(api.ErrorKind.INVALID, code=Code.NAME_TAKEN), 4),
+        (refusal(api.ErrorKind.INVALID, code=Code.PASSWORD_INVALID), 1),
+        (refusal(api.ErrorKind.REFUSED, code=Code.UNAVAILABLE), 1),
+        (refusal(api.ErrorKind.IDENTITY), 5),
+        (refusal(api.ErrorKind.TIMEOUT), 1),
+        (refusal(api.ErrorKind.LOCAL), 1),
+        (refusal(api.ErrorKind.INVALID), 1),
     ],
 )
 def test_each_trouble_has_its_exit_code_and_one_line(
     error: api.CommandError, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = fake({api.Connect: error})
+    client = fake({api.ConnectCommand: error})
     assert run(client, "online", "--json") == code
     assert capsys.readouterr() == ("", "lanchat: no\n")
     assert client.closed == 1
 
 
 def test_an_error_of_several_lines_is_said_in_one(capsys: pytest.CaptureFixture[str]) -> None:
-    run(fake({api.Connect: refusal(api.Trouble.LOCAL, "disk\nfull")}), "online")
+    run(fake({api.ConnectCommand: refusal(api.ErrorKind.LOCAL, "disk\nfull")}), "online")
     assert capsys.readouterr().err == "lanchat: disk full\n"
 
 
@@ -114,52 +114,52 @@ def test_a_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_common_options_reach_the_network_before_and_after_the_command() -> None:
     common = ["--server", "h:1", "--fingerprint", FINGERPRINT, "--accept-new", "--timeout", "3"]
     for argv in ([*common, "online"], ["online", *common], [*common[:2], "online", *common[2:]]):
-        client = fake({api.Connect: SERVER})
+        client = fake({api.ConnectCommand: SERVER})
         assert run(client, *argv) == 0
-        (connect,) = client.commands(api.Connect)
+        (connect,) = client.commands(api.ConnectCommand)
         assert connect.address == "h:1"
         assert (connect.fingerprint, connect.accept_new) == (FINGERPRINT, True)
         assert 2.0 < connect.timeout <= 3.0
 
 
 def test_a_new_server_without_a_terminal_is_not_accepted(capsys: pytest.CaptureFixture[str]) -> None:
-    client = fake({api.Connect: NEW_SERVER})
+    client = fake({api.ConnectCommand: NEW_SERVER})
     assert run(client, "online") == 5
     said = capsys.readouterr().err
     assert FINGERPRINT in said
     assert "--accept-new" in said
     assert said.count("\n") == 1
-    assert not client.commands(api.AcceptIdentity)
-    assert not client.commands(api.GetOffer)
+    assert not client.commands(api.AcceptIdentityCommand)
+    assert not client.commands(api.GetOfferCommand)
 
 
 def test_a_person_accepts_a_new_server_by_its_words(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     typed.append("yes")
-    client = fake({api.Connect: NEW_SERVER, api.AcceptIdentity: None})
+    client = fake({api.ConnectCommand: NEW_SERVER, api.AcceptIdentityCommand: None})
     assert run(client, "online") == 0
-    assert client.commands(api.AcceptIdentity) == [api.AcceptIdentity(FINGERPRINT)]
+    assert client.commands(api.AcceptIdentityCommand) == [api.AcceptIdentityCommand(FINGERPRINT)]
     assert "one two three" in capsys.readouterr().err
 
 
 def test_a_person_declines_a_new_server(typed: list[str]) -> None:
     typed.append("")
-    client = fake({api.Connect: NEW_SERVER})
+    client = fake({api.ConnectCommand: NEW_SERVER})
     assert run(client, "online") == 5
-    assert not client.commands(api.GetOffer)
+    assert not client.commands(api.GetOfferCommand)
 
 
 def test_without_an_account_the_command_is_refused_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(unknown_profile())
     assert run(client, "send", "general", "hi") == 4
     assert "lanchat login" in capsys.readouterr().err
-    assert not client.commands(api.Send)
+    assert not client.commands(api.SendCommand)
 
 
 def test_user_and_password_log_in_for_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "pass word")
-    client = fake(unknown_profile() | {api.Login: ACCOUNT})
+    client = fake(unknown_profile() | {api.LoginCommand: ACCOUNT})
     assert run(client, "--user", "anna", "online") == 0
-    assert client.commands(api.Login) == [api.Login("anna", "pass word", remember=False)]
+    assert client.commands(api.LoginCommand) == [api.LoginCommand("anna", "pass word", remember=False)]
 
 
 def test_another_user_than_the_profiles_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,10 +184,10 @@ def test_without_password_and_terminal_nothing_is_asked_of_the_network(capsys: p
 def test_register_tells_who_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "password"
     file.write_text("long enough\r\nnot this\n")
-    client = fake(unknown_profile() | {api.Register: ACCOUNT})
+    client = fake(unknown_profile() | {api.RegisterCommand: ACCOUNT})
     argv = ["register", "--user", "anna", "--email", "a@b", "--display-name", "Anna P", "--password-file", str(file)]
     assert run(client, *argv, "--json") == 0
-    assert client.commands(api.Register) == [api.Register("anna", "long enough", "a@b", "Anna P")]
+    assert client.commands(api.RegisterCommand) == [api.RegisterCommand("anna", "long enough", "a@b", "Anna P")]
     (row,) = rows(capsys.readouterr().out)
     assert row == {
         "user": "anna",
@@ -200,9 +200,9 @@ def test_register_tells_who_where(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_a_person_types_a_new_password_twice(typed: list[str]) -> None:
     typed += ["first one", "another", "third time", "third time"]
-    client = fake(unknown_profile() | {api.Register: ACCOUNT})
+    client = fake(unknown_profile() | {api.RegisterCommand: ACCOUNT})
     assert run(client, "register", "--user", "anna") == 0
-    assert client.commands(api.Register)[0].password == "third time"
+    assert client.commands(api.RegisterCommand)[0].password == "third time"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
@@ -218,12 +218,12 @@ def test_first_account_from_elsewhere_takes_the_setup_code(
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "long enough")
     offer = api.ServerOffer(SERVER, Registration.CLOSED, False, "", Setup.CODE)
-    client = fake({api.GetOffer: offer, api.Register: ACCOUNT})
+    client = fake({api.GetOfferCommand: offer, api.RegisterCommand: ACCOUNT})
     assert run(client, "register", "--user", "anna") == 4
     assert "--setup-code" in capsys.readouterr().err
-    assert not client.commands(api.Register)
+    assert not client.commands(api.RegisterCommand)
     assert run(client, "register", "--user", "anna", "--setup-code", "ab cd") == 0
-    assert client.commands(api.Register)[0].setup_code == "ab cd"
+    assert client.commands(api.RegisterCommand)[0].setup_code == "ab cd"
 
 
 @pytest.mark.parametrize("command", ["register", "login", "recover"])
@@ -233,43 +233,43 @@ def test_who_must_be_said(command: str) -> None:
 
 def test_login_enrols_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "pass word")
-    client = fake(unknown_profile() | {api.Login: ACCOUNT})
+    client = fake(unknown_profile() | {api.LoginCommand: ACCOUNT})
     assert run(client, "login", "--user", "anna") == 0
-    assert client.commands(api.Login) == [api.Login("anna", "pass word", remember=True)]
+    assert client.commands(api.LoginCommand) == [api.LoginCommand("anna", "pass word", remember=True)]
 
 
 def test_login_of_an_enrolled_profile_needs_no_password() -> None:
     client = fake()
     assert run(client, "login", "--user", "anna") == 0
-    assert not client.commands(api.Login)
+    assert not client.commands(api.LoginCommand)
 
 
 def test_login_replaces_a_key_that_the_server_no_longer_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "pass word")
-    revoked = refusal(api.Trouble.REFUSED, code=Code.DEVICE_REVOKED)
-    client = fake({api.WaitLive: revoked, api.Login: ACCOUNT})
+    revoked = refusal(api.ErrorKind.REFUSED, code=Code.DEVICE_REVOKED)
+    client = fake({api.WaitLiveCommand: revoked, api.LoginCommand: ACCOUNT})
     assert run(client, "login", "--user", "anna") == 0
-    assert len(client.commands(api.Login)) == 1
+    assert len(client.commands(api.LoginCommand)) == 1
 
 
 def test_logout(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(fake({api.Logout: None}), "logout", "--json") == 0
+    assert run(fake({api.LogoutCommand: None}), "logout", "--json") == 0
     assert rows(capsys.readouterr().out) == [{"user": "anna", "logged_out": True}]
     assert run(fake(unknown_profile()), "logout") == 4
 
 
 def test_recover_asks_for_a_code_and_then_sets_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = fake({api.Recover: None})
+    client = fake({api.RecoverCommand: None})
     assert run(client, "recover", "--user", "anna") == 0
-    assert client.commands(api.Recover) == [api.Recover("anna")]
+    assert client.commands(api.RecoverCommand) == [api.RecoverCommand("anna")]
     monkeypatch.setenv("LANCHAT_PASSWORD", "brand new")
-    client = fake({api.RecoverConfirm: None})
+    client = fake({api.RecoverConfirmCommand: None})
     assert run(client, "recover", "--user", "anna", "--code", "123") == 0
-    assert client.commands(api.RecoverConfirm) == [api.RecoverConfirm("anna", "123", "brand new")]
+    assert client.commands(api.RecoverConfirmCommand) == [api.RecoverConfirmCommand("anna", "123", "brand new")]
 
 
 def test_recover_on_a_server_without_mail(capsys: pytest.CaptureFixture[str]) -> None:
-    client = fake({api.GetOffer: api.ServerOffer(SERVER, Registration.OPEN, False, "")})
+    client = fake({api.GetOfferCommand: api.ServerOffer(SERVER, Registration.OPEN, False, "")})
     assert run(client, "recover", "--user", "anna") == 1
     assert "administrator" in capsys.readouterr().err
 
@@ -278,19 +278,19 @@ def test_a_new_password_takes_the_old_one_and_the_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "old one")
-    client = fake({api.ChangePassword: None})
+    client = fake({api.ChangePasswordCommand: None})
     assert run(client, "password") == 2
     assert "--new-password-file or LANCHAT_NEW_PASSWORD" in capsys.readouterr().err
     assert client.asked == []
     new = tmp_path / "new"
     new.write_text("new one")
     assert run(client, "password", "--new-password-file", str(new)) == 0
-    assert client.commands(api.ChangePassword) == [api.ChangePassword("old one", "new one")]
+    assert client.commands(api.ChangePasswordCommand) == [api.ChangePasswordCommand("old one", "new one")]
 
 
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     device = Device(bytes(range(16)), "laptop", 1000, 0, False, True)
-    assert run(fake({api.ListDevices: [device]}), "devices", "--json") == 0
+    assert run(fake({api.ListDevicesCommand: [device]}), "devices", "--json") == 0
     assert rows(capsys.readouterr().out) == [
         {
             "id": bytes(range(16)).hex(),
@@ -301,31 +301,31 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
             "online": True,
         }
     ]
-    client = fake({api.RevokeDevice: None})
+    client = fake({api.RevokeDeviceCommand: None})
     assert run(client, "--json", "devices", "revoke", "00010203", "--user", "anna") == 0
-    assert client.commands(api.RevokeDevice) == [api.RevokeDevice("00010203")]
+    assert client.commands(api.RevokeDeviceCommand) == [api.RevokeDeviceCommand("00010203")]
 
 
 def test_revoking_a_device_asks_for_the_password_where_the_server_wants_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "correct horse")
-    client = fake({api.RevokeDevice: refusal(api.Trouble.REFUSED, code=Code.PASSWORD_NEEDED)})
+    client = fake({api.RevokeDeviceCommand: refusal(api.ErrorKind.REFUSED, code=Code.PASSWORD_NEEDED)})
     assert run(client, "devices", "revoke", "00010203", "--user", "anna") != 0
-    assert client.commands(api.RevokeDevice) == [
-        api.RevokeDevice("00010203"),
-        api.RevokeDevice("00010203", "correct horse"),
+    assert client.commands(api.RevokeDeviceCommand) == [
+        api.RevokeDeviceCommand("00010203"),
+        api.RevokeDeviceCommand("00010203", "correct horse"),
     ]
 
 
 def test_registration_codes_are_listed_and_voided(capsys: pytest.CaptureFixture[str]) -> None:
     invite = Invite(bytes(range(16)), 7, 3, 2000)
-    assert run(fake({api.ListInvites: [invite]}), "invite-codes", "--json") == 0
+    assert run(fake({api.ListInvitesCommand: [invite]}), "invite-codes", "--json") == 0
     (row,) = rows(capsys.readouterr().out)
     assert (row["id"], row["uses_left"], row["creator"]) == (bytes(range(16)).hex(), 3, 7)
-    client = fake({api.VoidInvite: None})
+    client = fake({api.VoidInviteCommand: None})
     assert run(client, "invite-codes", "void", "00010203") == 0
-    assert client.commands(api.VoidInvite) == [api.VoidInvite("00010203")]
+    assert client.commands(api.VoidInviteCommand) == [api.VoidInviteCommand("00010203")]
 
 
 # --- Rooms and people -------------------------------------------------------------------------------------------------
@@ -349,32 +349,32 @@ def test_rooms_are_named_as_commands_take_them(capsys: pytest.CaptureFixture[str
 
 
 def test_rooms_of_a_profile_that_was_here_before_while_the_server_is_away(capsys: pytest.CaptureFixture[str]) -> None:
-    away = {api.Connect: refusal(api.Trouble.NO_SERVER)}
+    away = {api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER)}
     assert run(fake(away), "rooms") == 0
     assert "away" in capsys.readouterr().err
-    assert run(fake(away | {api.ListRooms: []}), "rooms") == 3
-    assert run(fake(away | {api.ListRooms: refusal(api.Trouble.OFFLINE)}), "rooms") == 3
+    assert run(fake(away | {api.ListRoomsCommand: []}), "rooms") == 3
+    assert run(fake(away | {api.ListRoomsCommand: refusal(api.ErrorKind.OFFLINE)}), "rooms") == 3
 
 
 def test_creating_and_joining_rooms() -> None:
-    client = fake({api.CreateRoom: GENERAL, api.JoinRoom: KITCHEN, api.LeaveRoom: None})
+    client = fake({api.CreateRoomCommand: GENERAL, api.JoinRoomCommand: KITCHEN, api.LeaveRoomCommand: None})
     assert run(client, "create-room", "tea", "--private", "--since-joining") == 0
-    assert client.commands(api.CreateRoom) == [api.CreateRoom("tea", True, HistoryPolicy.SINCE_JOINING)]
+    assert client.commands(api.CreateRoomCommand) == [api.CreateRoomCommand("tea", True, HistoryPolicy.SINCE_JOINING)]
     assert run(client, "join", "kitchen") == 0
     assert run(client, "join", "general") == 0
-    assert client.commands(api.JoinRoom) == [api.JoinRoom(8)]
+    assert client.commands(api.JoinRoomCommand) == [api.JoinRoomCommand(8)]
     assert run(client, "leave", "general") == 0
-    assert client.commands(api.LeaveRoom) == [api.LeaveRoom(7)]
+    assert client.commands(api.LeaveRoomCommand) == [api.LeaveRoomCommand(7)]
     assert run(client, "leave", "kitchen") == 4
     assert run(client, "join", "nowhere") == 1
 
 
 def test_inviting_and_removing_people(capsys: pytest.CaptureFixture[str]) -> None:
-    client = fake({api.InviteUser: None, api.RemoveUser: None})
+    client = fake({api.InviteUserCommand: None, api.RemoveUserCommand: None})
     assert run(client, "invite", "general", "@boris", "--json") == 0
     assert run(client, "remove", "general", "boris", "--json") == 0
-    assert client.commands(api.InviteUser) == [api.InviteUser(7, "boris")]
-    assert client.commands(api.RemoveUser) == [api.RemoveUser(7, "boris")]
+    assert client.commands(api.InviteUserCommand) == [api.InviteUserCommand(7, "boris")]
+    assert client.commands(api.RemoveUserCommand) == [api.RemoveUserCommand(7, "boris")]
     assert [row["member"] for row in rows(capsys.readouterr().out)] == [True, False]
 
 
@@ -393,14 +393,14 @@ def test_online(capsys: pytest.CaptureFixture[str]) -> None:
 def test_send_ends_when_the_message_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake()
     assert run(client, "send", "general", "hi", "--reply-to", "5", "--json") == 0
-    assert client.commands(api.Send) == [api.Send(7, "hi", 5)]
+    assert client.commands(api.SendCommand) == [api.SendCommand(7, "hi", 5)]
     assert rows(capsys.readouterr().out) == [{"id": "idhi", "room": "general", "seq": 12}]
 
 
 def test_send_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake()
     assert run(client, "send", "@boris", "hi", "--json") == 0
-    assert client.commands(api.Send) == [api.Send(9, "hi")]
+    assert client.commands(api.SendCommand) == [api.SendCommand(9, "hi")]
     assert rows(capsys.readouterr().out)[0]["room"] == "@boris"
 
 
@@ -412,7 +412,7 @@ def test_texts_that_look_like_options(monkeypatch: pytest.MonkeyPatch, argv: lis
     monkeypatch.setattr(sys, "stdin", io.StringIO("from stdin\nzwei\n"))
     client = fake()
     assert run(client, "send", "general", *argv) == 0
-    assert [command.text for command in client.commands(api.Send)] == [text]
+    assert [command.text for command in client.commands(api.SendCommand)] == [text]
 
 
 def test_stdin_that_is_not_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -423,9 +423,9 @@ def test_stdin_that_is_not_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "UTF-8" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("trouble", [api.Trouble.TIMEOUT, api.Trouble.OFFLINE])
-def test_not_stored_in_time(trouble: api.Trouble, capsys: pytest.CaptureFixture[str]) -> None:
-    waiting = {api.WaitDecided: refusal(trouble)}
+@pytest.mark.parametrize("trouble", [api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE])
+def test_not_stored_in_time(trouble: api.ErrorKind, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = {api.WaitDecidedCommand: refusal(trouble)}
     assert run(fake(waiting), "send", "general", "hi", "--json") == 6
     assert capsys.readouterr().out == ""
     assert run(fake(waiting), "send", "general", "hi", "--json", "--allow-pending") == 0
@@ -433,36 +433,39 @@ def test_not_stored_in_time(trouble: api.Trouble, capsys: pytest.CaptureFixture[
 
 
 def test_a_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = {api.WaitDecided: refusal(api.Trouble.REFUSED, "not a member", Code.NOT_A_MEMBER)}
+    refused = {api.WaitDecidedCommand: refusal(api.ErrorKind.REFUSED, "not a member", Code.NOT_A_MEMBER)}
     assert run(fake(refused), "send", "general", "hi", "--allow-pending") == 4
     assert capsys.readouterr().err == "lanchat: not a member\n"
 
 
 def test_sending_while_the_server_is_away() -> None:
-    away = {api.Connect: refusal(api.Trouble.NO_SERVER), api.WaitDecided: refusal(api.Trouble.TIMEOUT)}
+    away = {
+        api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER),
+        api.WaitDecidedCommand: refusal(api.ErrorKind.TIMEOUT),
+    }
     client = fake(away)
     assert run(client, "send", "general", "hi", "--timeout", "0.5") == 6
-    assert client.commands(api.Send) == [api.Send(7, "hi")]
+    assert client.commands(api.SendCommand) == [api.SendCommand(7, "hi")]
     assert run(fake(away), "send", "general", "hi", "--allow-pending") == 0
-    stranger = fake(away | {api.ListRooms: []})
+    stranger = fake(away | {api.ListRoomsCommand: []})
     assert run(stranger, "send", "general", "hi", "--allow-pending") == 3
-    assert not stranger.commands(api.Send)
+    assert not stranger.commands(api.SendCommand)
 
 
 def test_a_changed_identity_is_never_sent_around() -> None:
-    client = fake({api.Connect: refusal(api.Trouble.IDENTITY)})
+    client = fake({api.ConnectCommand: refusal(api.ErrorKind.IDENTITY)})
     assert run(client, "send", "general", "hi", "--allow-pending") == 5
-    assert not client.commands(api.Send)
+    assert not client.commands(api.SendCommand)
 
 
 def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
-    client = fake({api.Edit: "e", api.Delete: "d", api.React: "r"})
+    client = fake({api.EditCommand: "e", api.DeleteCommand: "d", api.ReactCommand: "r"})
     assert run(client, "edit", "general", "3", "new", "--json") == 0
     assert run(client, "delete", "general", "3", "--json") == 0
     assert run(client, "react", "general", "3", "👍", "--remove", "--json") == 0
-    assert client.commands(api.Edit) == [api.Edit(7, 3, "new")]
-    assert client.commands(api.Delete) == [api.Delete(7, 3)]
-    assert client.commands(api.React) == [api.React(7, 3, "👍", remove=True)]
+    assert client.commands(api.EditCommand) == [api.EditCommand(7, 3, "new")]
+    assert client.commands(api.DeleteCommand) == [api.DeleteCommand(7, 3)]
+    assert client.commands(api.ReactCommand) == [api.ReactCommand(7, 3, "👍", remove=True)]
     assert rows(capsys.readouterr().out) == [
         {"id": id, "room": "general", "seq": 12, "target": 3} for id in ("e", "d", "r")
     ]
@@ -471,13 +474,13 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_search_goes_on_until_as_many_were_found_as_were_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     """The server and the local copy answer with 50 at most, however many are asked for."""
 
-    def found(command: api.Search) -> list[api.Line]:
+    def found(command: api.SearchCommand) -> list[api.Line]:
         top = min(command.before or 121, 121) - 1
         return [line(seq, "apple") for seq in range(top, max(top - min(command.limit, 50), 0), -1)]
 
     for limit, first in ((120, 1), (500, 1), (70, 51)):
         arguments = ("history", "general", "--search", "apple", "--limit", str(limit), "--json")
-        assert run(fake({api.Search: found}), *arguments) == 0
+        assert run(fake({api.SearchCommand: found}), *arguments) == 0
         assert [row["seq"] for row in rows(capsys.readouterr().out)] == list(range(first, 121))
 
 
@@ -488,7 +491,7 @@ def test_history_tells_everything_about_a_message(capsys: pytest.CaptureFixture[
         line(3, "three", reply_to=1),
         line(None, "four"),
     ]
-    assert run(fake({api.LoadLines: lines}), "history", "general", "--json") == 0
+    assert run(fake({api.LoadLinesCommand: lines}), "history", "general", "--json") == 0
     found = rows(capsys.readouterr().out)
     assert found[0] == {
         "room": "general",
@@ -515,11 +518,11 @@ def test_history_tells_everything_about_a_message(capsys: pytest.CaptureFixture[
 def pages(stored: int) -> FakeClient:
     """A room with so many messages."""
 
-    def load(command: api.LoadLines) -> list[api.Line]:
+    def load(command: api.LoadLinesCommand) -> list[api.Line]:
         last = command.before - 1 if command.before else stored
         return [line(seq) for seq in range(max(1, last - command.limit + 1), last + 1)]
 
-    return fake({api.LoadLines: load})
+    return fake({api.LoadLinesCommand: load})
 
 
 @pytest.mark.parametrize(
@@ -536,29 +539,29 @@ def test_history_reads_page_by_page(argv: list[str], first: int, last: int, caps
     client = pages(450)
     assert run(client, "history", "general", "--json", *argv) == 0
     assert [row["seq"] for row in rows(capsys.readouterr().out)] == list(range(first, last + 1))
-    assert all(command.limit <= 200 for command in client.commands(api.LoadLines))
+    assert all(command.limit <= 200 for command in client.commands(api.LoadLinesCommand))
 
 
 def test_search_shows_the_oldest_first(capsys: pytest.CaptureFixture[str]) -> None:
-    def search(command: api.Search) -> list[api.Line]:
+    def search(command: api.SearchCommand) -> list[api.Line]:
         below = command.before or 500
         return [line(seq) for seq in range(below - 1, 0, -1)][: command.limit]
 
-    client = fake({api.Search: search})
+    client = fake({api.SearchCommand: search})
     assert run(client, "history", "general", "--search", "two words", "--limit", "250", "--json") == 0
     assert [row["seq"] for row in rows(capsys.readouterr().out)] == list(range(250, 500))
-    assert client.commands(api.Search)[0] == api.Search(7, "two words", 0, 200)
-    assert client.commands(api.Search)[1] == api.Search(7, "two words", 300, 50)
+    assert client.commands(api.SearchCommand)[0] == api.SearchCommand(7, "two words", 0, 200)
+    assert client.commands(api.SearchCommand)[1] == api.SearchCommand(7, "two words", 300, 50)
 
 
 def test_receipts(capsys: pytest.CaptureFixture[str]) -> None:
     members = [api.MemberReceipt(2, "boris", "Boris", True, False), api.MemberReceipt(3, "vera", "Vera", False, False)]
-    assert run(fake({api.Receipts: members}), "receipts", "general", "3", "--json") == 0
+    assert run(fake({api.ReceiptsCommand: members}), "receipts", "general", "3", "--json") == 0
     assert rows(capsys.readouterr().out) == [
         {"user": "boris", "display_name": "Boris", "received": True, "read": False},
         {"user": "vera", "display_name": "Vera", "received": False, "read": False},
     ]
-    assert run(fake({api.Receipts: members}), "receipts", "general", "3") == 0
+    assert run(fake({api.ReceiptsCommand: members}), "receipts", "general", "3") == 0
     assert capsys.readouterr().out == "boris  received\nvera  not received\n"
 
 
@@ -568,11 +571,11 @@ def test_receipts(capsys: pytest.CaptureFixture[str]) -> None:
 def archive(stored: int, missing: int = 0) -> FakeClient:
     """A room of so many messages, one number of which is no message of its own."""
 
-    def load(command: api.LoadLinesFrom) -> list[api.Line]:
+    def load(command: api.LoadLinesFromCommand) -> list[api.Line]:
         found = [line(seq, f"text {seq}") for seq in range(command.first, stored + 1) if seq != missing]
         return found[: command.limit]
 
-    return fake({api.LoadLinesFrom: load})
+    return fake({api.LoadLinesFromCommand: load})
 
 
 def test_export_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -597,10 +600,10 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     file = tmp_path / "room.txt"
     file.write_text("before")
 
-    def broken(command: api.LoadLinesFrom) -> object:
-        return [line(seq) for seq in range(1, 201)] if command.first == 1 else refusal(api.Trouble.OFFLINE)
+    def broken(command: api.LoadLinesFromCommand) -> object:
+        return [line(seq) for seq in range(1, 201)] if command.first == 1 else refusal(api.ErrorKind.OFFLINE)
 
-    assert run(fake({api.LoadLinesFrom: broken}), "export", "general", str(file)) == 3
+    assert run(fake({api.LoadLinesFromCommand: broken}), "export", "general", str(file)) == 3
     assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -615,9 +618,12 @@ def test_an_export_to_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_discover_shows_each_server_once(capsys: pytest.CaptureFixture[str]) -> None:
     other = msgspec.structs.replace(SERVER, host="192.0.2.2", via="probe")
-    client = fake({api.Discover: [SERVER, other]}, {api.Discover: [api.ServerFound(SERVER), api.ServerFound(SERVER)]})
+    client = fake(
+        {api.DiscoverCommand: [SERVER, other]},
+        {api.DiscoverCommand: [api.ServerFound(SERVER), api.ServerFound(SERVER)]},
+    )
     assert run(client, "discover", "--json", "--timeout", "0.5") == 0
-    assert client.asked == [api.Discover(0.5)]
+    assert client.asked == [api.DiscoverCommand(0.5)]
     found = rows(capsys.readouterr().out)
     assert [row["host"] for row in found] == ["192.0.2.1", "192.0.2.2"]
     assert found[0] == {
@@ -630,7 +636,7 @@ def test_discover_shows_each_server_once(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_discover_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(fake({api.Discover: []}), "discover", "--json") == 3
+    assert run(fake({api.DiscoverCommand: []}), "discover", "--json") == 3
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "lanchat: No server was found on this network\n"
@@ -638,7 +644,7 @@ def test_discover_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_names_of_strangers_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     evil = msgspec.structs.replace(SERVER, name="a\x1b[2Jb\nc")
-    assert run(fake({api.Discover: [evil]}), "discover") == 0
+    assert run(fake({api.DiscoverCommand: [evil]}), "discover") == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert out.count("\n") == 1

@@ -21,7 +21,7 @@ def added(seq: int | None, text: str = "hello", **changes: Any) -> api.LineAdded
     return api.LineAdded(line(seq, text, **changes), live=True)
 
 
-def state(kind: api.State, peers: int = 0, reason: str = "") -> api.StateChanged:
+def state(kind: api.ConnectionState, peers: int = 0, reason: str = "") -> api.StateChanged:
     return api.StateChanged(kind, reason, peers)
 
 
@@ -30,7 +30,7 @@ def listening(
 ) -> FakeClient:
     """A client whose room has this history; `early` events come before the history is read, `late` ones after."""
     lines = [line(seq) for seq in history]
-    return fake({api.LoadLines: lines}, {api.WaitLive: tuple(early), api.LoadLines: tuple(late)})
+    return fake({api.LoadLinesCommand: lines}, {api.WaitLiveCommand: tuple(early), api.LoadLinesCommand: tuple(late)})
 
 
 def heard(client: FakeClient, capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_without_history_the_mark_comes_first(capsys: pytest.CaptureFixture[str]
     client = listening([], [added(2), added(3), LIVE], [])
     client_events = heard(client, capsys, "--history", "0")
     assert brief(client_events) == [("live", 3)]
-    assert not client.commands(api.LoadLines)
+    assert not client.commands(api.LoadLinesCommand)
 
 
 def test_other_rooms_are_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,13 +80,17 @@ def test_other_rooms_are_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_states_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     early = [
-        state(api.State.CONNECTING),
-        state(api.State.AUTHENTICATING),
-        state(api.State.SYNCING),
+        state(api.ConnectionState.CONNECTING),
+        state(api.ConnectionState.AUTHENTICATING),
+        state(api.ConnectionState.SYNCING),
         LIVE,
-        state(api.State.LIVE),
+        state(api.ConnectionState.LIVE),
     ]
-    late = [state(api.State.LIVE, reason="still"), state(api.State.AWAY, 2), state(api.State.AWAY, 3)]
+    late = [
+        state(api.ConnectionState.LIVE, reason="still"),
+        state(api.ConnectionState.AWAY, 2),
+        state(api.ConnectionState.AWAY, 3),
+    ]
     events = [event for event in heard(listening([], early, late), capsys) if event["event"] == "state"]
     assert [(event["state"], event["peers"]) for event in events] == [
         ("connecting", 0),
@@ -117,8 +121,11 @@ def test_a_message_that_is_stored_later(settled: list[api.Event], capsys: pytest
 
 def test_what_is_pending_in_the_history_is_told_when_it_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(
-        {api.LoadLines: [line(3), line(None, "wait")]},
-        {api.WaitLive: [LIVE], api.LoadLines: [api.LineStored("idwait", 7, 4), api.LineStored("idelse", 7, 5)]},
+        {api.LoadLinesCommand: [line(3), line(None, "wait")]},
+        {
+            api.WaitLiveCommand: [LIVE],
+            api.LoadLinesCommand: [api.LineStored("idwait", 7, 4), api.LineStored("idelse", 7, 5)],
+        },
     )
     events = heard(client, capsys)
     assert brief(events) == [("message", 3), ("message", None), ("live", 3), ("stored", 4)]
@@ -131,7 +138,7 @@ def test_a_pending_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_pending_message_that_waits_for_room_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    waits = [api.LineWaits("idwait", 7, Code.DISK_FULL, "full", again) for again in (False, True)]
+    waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, "full", again) for again in (False, True)]
     events = heard(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
     assert events[2:] == [{"event": "waits", "room": "general", "id": "idwait", "code": 200}]
 
@@ -160,7 +167,7 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_replies_and_what_is_folded_in_are_told_with_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line(1, reply_to=9), line(2, edited=True)]
-    client = fake({api.LoadLines: lines})
+    client = fake({api.LoadLinesCommand: lines})
     events = heard(client, capsys)
     assert (events[0]["reply_to"], "edited" in events[0]) == (9, False)
     assert (events[1]["edited"], "reply_to" in events[1]) == (True, False)
@@ -184,8 +191,11 @@ def test_count_ends_it_in_the_history_and_in_what_comes(capsys: pytest.CaptureFi
 
 def test_a_profile_that_is_known_listens_while_the_server_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(
-        {api.Connect: refusal(api.Trouble.NO_SERVER), api.LoadLines: [line(1), line(2)]},
-        {api.Connect: [state(api.State.AWAY)], api.LoadLines: [added(None, "peer"), added(3), LIVE, added(4)]},
+        {api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER), api.LoadLinesCommand: [line(1), line(2)]},
+        {
+            api.ConnectCommand: [state(api.ConnectionState.AWAY)],
+            api.LoadLinesCommand: [added(None, "peer"), added(3), LIVE, added(4)],
+        },
     )
     events = heard(client, capsys)
     assert brief(events) == [
@@ -202,14 +212,14 @@ def test_a_profile_that_is_known_listens_while_the_server_is_away(capsys: pytest
 def test_being_removed_or_shut_out_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(listening([], [LIVE], [api.RoomRemoved(7)]), "listen", "general") == 4
     assert "general" in capsys.readouterr().err
-    out = state(api.State.REFUSED, reason="the account is disabled")
+    out = state(api.ConnectionState.REFUSED, reason="the account is disabled")
     assert run(listening([], [LIVE], [out]), "listen", "general") == 4
     assert capsys.readouterr().err.splitlines()[-1] == "lanchat: the account is disabled"
 
 
 def test_as_text_only_what_was_said_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     late = [added(2, "a\nb: c"), api.LineChanged(line(2), "edit", 3, 2, "d")]
-    client = listening([1], [api.RoomLive(7, 1), state(api.State.LIVE)], late)
+    client = listening([1], [api.RoomLive(7, 1), state(api.ConnectionState.LIVE)], late)
     assert run(client, "listen", "general", "--for", "0.2") == 0
     captured = capsys.readouterr()
     assert [item.partition("#")[2] for item in captured.out.splitlines()] == [
@@ -233,9 +243,13 @@ class Talk:
         monkeypatch.setattr(sys, "stdin", stdin)
         self._next = 10
         self.client = fake(
-            {api.Send: self._send, api.LoadLines: [line(3)], api.WaitDecided: lambda command: self._decided()}
+            {
+                api.SendCommand: self._send,
+                api.LoadLinesCommand: [line(3)],
+                api.WaitDecidedCommand: lambda command: self._decided(),
+            }
             | {getattr(api, name): answer for name, answer in answers.items()},
-            {api.WaitLive: [LIVE]},
+            {api.WaitLiveCommand: [LIVE]},
         )
         self.keep_silent = False
 
@@ -243,7 +257,7 @@ class Talk:
         await asyncio.sleep(0.01)
         return self._next - 1
 
-    def _send(self, command: api.Send) -> api.Line:
+    def _send(self, command: api.SendCommand) -> api.Line:
         seq, self._next = self._next, self._next + 1
         made = line(None, command.text, id=f"m{seq}", mine=True, author_name="anna", author=1)
         on_event = self.client._on_event
@@ -263,7 +277,7 @@ def test_chat_sends_what_is_typed_and_shows_it_with_its_number(
 ) -> None:
     talk = Talk(monkeypatch, "one\n\n//two\n/quit\nthree\n")
     assert run(talk.client, "chat", "general") == 0
-    assert [command.text for command in talk.client.commands(api.Send)] == ["one", "/two"]
+    assert [command.text for command in talk.client.commands(api.SendCommand)] == ["one", "/two"]
     assert without_time(capsys.readouterr().out) == ["3 boris: hello", "10 anna: one", "11 anna: /two"]
 
 
@@ -271,11 +285,14 @@ def test_chat_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     typed = "/reply #3 yes no\n/edit 10 better\n/delete 10\n/react 3 👍\n/react 3 -👍\n/who\n/help\n/dance\n/reply x\n"
     talk = Talk(monkeypatch, typed, Edit="e", Delete="d", React="r", ListMembers=[BORIS, ANNA])
     assert run(talk.client, "chat", "general") == 0
-    assert talk.client.commands(api.Send) == [api.Send(7, "yes no", 3)]
-    assert talk.client.commands(api.Edit) == [api.Edit(7, 10, "better")]
-    assert talk.client.commands(api.Delete) == [api.Delete(7, 10)]
-    assert talk.client.commands(api.React) == [api.React(7, 3, "👍"), api.React(7, 3, "👍", remove=True)]
-    assert talk.client.commands(api.WaitDecided)[-1].id == "r"
+    assert talk.client.commands(api.SendCommand) == [api.SendCommand(7, "yes no", 3)]
+    assert talk.client.commands(api.EditCommand) == [api.EditCommand(7, 10, "better")]
+    assert talk.client.commands(api.DeleteCommand) == [api.DeleteCommand(7, 10)]
+    assert talk.client.commands(api.ReactCommand) == [
+        api.ReactCommand(7, 3, "👍"),
+        api.ReactCommand(7, 3, "👍", remove=True),
+    ]
+    assert talk.client.commands(api.WaitDecidedCommand)[-1].id == "r"
     said = capsys.readouterr().err
     assert "anna (Anna P)  online\nboris  offline\n" in said
     assert "/quit" in said
@@ -284,7 +301,7 @@ def test_chat_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 def test_chat_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Talk(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.Trouble.INVALID, "not yours"))
+    talk = Talk(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
     monkeypatch.setattr("lanchat.cli.chat.has_terminal", lambda: True)
     assert run(talk.client, "chat", "general") == 0
     captured = capsys.readouterr()
@@ -292,10 +309,10 @@ def test_chat_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "still here" in captured.out
 
 
-@pytest.mark.parametrize(("trouble", "code"), [(api.Trouble.LOCAL, 1), (api.Trouble.REFUSED, 4)])
+@pytest.mark.parametrize(("trouble", "code"), [(api.ErrorKind.LOCAL, 1), (api.ErrorKind.REFUSED, 4)])
 @pytest.mark.parametrize("failing", ["one", "/edit 10 better", "/delete 10", "/react 3 👍"])
 def test_chat_ends_with_a_code_when_a_line_from_a_pipe_failed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, trouble: api.Trouble, code: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, trouble: api.ErrorKind, code: int
 ) -> None:
     fails = refusal(trouble, "the disk is full")
     talk = Talk(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
@@ -308,7 +325,7 @@ def test_chat_ends_with_a_code_when_a_line_from_a_pipe_failed(
 def test_chat_ends_with_6_when_the_last_words_are_not_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = Talk(monkeypatch, "one\n", WaitDecided=refusal(api.Trouble.TIMEOUT))
+    talk = Talk(monkeypatch, "one\n", WaitDecided=refusal(api.ErrorKind.TIMEOUT))
     talk.keep_silent = True
     assert run(talk.client, "chat", "general", "--timeout", "1") == 6
     assert "one" not in capsys.readouterr().out
@@ -321,12 +338,12 @@ def test_chat_shows_what_waits_when_the_server_goes_away(
     talk.keep_silent = True
 
     async def decided() -> int:
-        for event in (state(api.State.AWAY), api.LineStored("m10", 7, 10)):
+        for event in (state(api.ConnectionState.AWAY), api.LineStored("m10", 7, 10)):
             talk.client._on_event(event)
         await asyncio.sleep(0.05)
         return 10
 
-    talk.client._answers[api.WaitDecided] = lambda command: decided()
+    talk.client._answers[api.WaitDecidedCommand] = lambda command: decided()
     assert run(talk.client, "chat", "general") == 0
     captured = capsys.readouterr()
     assert "(not stored yet) anna: one" in captured.out

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lanchat.core.events import Answered, Path, RoomRemoved, RoomUpdated, UsersChanged
+from lanchat.core.events import Answered, Path, RoomAccessEnded, RoomInfoChanged, UsersChanged
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, Wire
@@ -29,7 +29,7 @@ def test_what_an_answer_tells_of_a_room_is_older_than_what_follows_it() -> None:
     client.core.receive(wire.RoomGone(1), Path.TLS, client.now)
     client.pump()
     told = [type(event) for event in client.events[-3:]]
-    assert told == [RoomUpdated, Answered, RoomRemoved]
+    assert told == [RoomInfoChanged, Answered, RoomAccessEnded]
     assert 1 not in client.core.directory.rooms
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lanchat.core.events import MessagesWait, Path
+from lanchat.core.events import MessagesDelayed, Path
 from lanchat.protocol import wire
 from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
 
@@ -75,7 +75,7 @@ def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> No
     known = not_taken(client, 1, 1)
     client.to_client(Path.UDP, wire.Busy(20_000, [known], wire.Code.USER_QUOTA))
     client.run_for(0.05)
-    (told,) = client.of_kind(MessagesWait)
+    (told,) = client.of_kind(MessagesDelayed)
     assert [(key.n, told.code, told.wait) for key in told.keys] == [(1, wire.Code.USER_QUOTA, 20.0)]
     say(client)
     client.sent.clear()
@@ -103,4 +103,4 @@ def test_a_server_that_has_no_room_for_what_nobody_wrote_is_not_heard() -> None:
     strange = wire.NotTaken(99, b"x" * 16, 5, 1, 2**62)
     client.to_client(Path.UDP, wire.Busy(1, [strange], 999))
     client.run_for(0.05)
-    assert client.of_kind(MessagesWait) == []
+    assert client.of_kind(MessagesDelayed) == []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lanchat.core.people.certificates import CertificateQuestions
+from lanchat.core.people.certificates import CertificateRequests
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 
@@ -34,7 +34,7 @@ class Desk:
 
 def test_a_device_whose_question_was_refused_is_asked_for_again_in_the_next_session_only() -> None:
     desk = Desk()
-    questions = CertificateQuestions(desk, Authors())  # type: ignore[arg-type]
+    questions = CertificateRequests(desk, Authors())  # type: ignore[arg-type]
     questions.want([DEVICE])
     questions.ask()
     desk.asked[0][1](wire.Failure(1, Code.BUSY, "later"))

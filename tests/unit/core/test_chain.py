@@ -3,7 +3,7 @@
 import pytest
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.ports import Span
+from lanchat.core.ports import StoredSpan
 from lanchat.core.rooms.chain import Chain
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.records import Record
@@ -17,7 +17,7 @@ HASHLESS = Record(4, 1, RECORDS[3].header, bytes(64), None, b"short")
 
 
 def chain(**config: int) -> Chain:
-    return Chain(LOG_ID, 1, Span(0, LOG.hash_at(0), 0, LOG.hash_at(0)), ClientConfig(**config))
+    return Chain(LOG_ID, 1, StoredSpan(0, LOG.hash_at(0), 0, LOG.hash_at(0)), ClientConfig(**config))
 
 
 @pytest.mark.parametrize("bad", [ELSEWHERE, HEADLESS, HASHLESS])

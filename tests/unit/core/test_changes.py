@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanchat.core.people.authors import Authors
-from lanchat.core.ports import Link
-from lanchat.core.view.changes import EMOJI_MAX, PENDING_MAX, Change, Changes
-from lanchat.core.view.fold import CHUNK, Folded, Note, RoomFold, fold
+from lanchat.core.ports import ChainLink
+from lanchat.core.view.changes import EMOJI_MAX, PENDING_MAX, TextChange, TextChanges
+from lanchat.core.view.fold import CHUNK, DecodedRecord, FoldedText, RoomFold, fold
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record
@@ -72,7 +72,7 @@ class Talk:
 
     def add(self, user: int, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> int:
         record = self.log_only(user, text, kind, ref)
-        self.store.append(1, [Link(record, self.log.hashes[1][-1])], self.log.head(1))
+        self.store.append(1, [ChainLink(record, self.log.hashes[1][-1])], self.log.head(1))
         self.fold.note([record])
         return record.seq
 
@@ -81,7 +81,7 @@ class Talk:
         records, hashes = self.log.records[1], self.log.hashes[1]
         store = CountingStore()
         store.start_span(1, first - 1, hashes[first - 1])
-        links = [Link(record, hashes[record.seq]) for record in records[first - 1 :]]
+        links = [ChainLink(record, hashes[record.seq]) for record in records[first - 1 :]]
         store.append(1, links, self.log.head(1))
         return store
 
@@ -89,7 +89,7 @@ class Talk:
         span = store.span(1)
         assert span is not None
         records, hashes = self.log.records[1], self.log.hashes[1]
-        links = [Link(record, hashes[record.seq]) for record in records[first - 1 : span.base]]
+        links = [ChainLink(record, hashes[record.seq]) for record in records[first - 1 : span.base]]
         store.prepend(1, links, hashes[first - 1])
 
     def work(self) -> tuple[int, int]:
@@ -98,7 +98,7 @@ class Talk:
         self.store.read = self.authors.checked = 0
         return done
 
-    def one(self, seq: int) -> Folded:
+    def one(self, seq: int) -> FoldedText:
         folded = self.fold.folded(seq)
         assert folded is not None
         return folded
@@ -234,7 +234,7 @@ def test_what_nobody_signed_is_looked_at_once(talk: Talk) -> None:
         genuine = make_message(talk.keys[BOB], LOG_ID, header, body)
         record = talk.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
         talk.fold.note([record])
-        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+        talk.store.append(1, [ChainLink(record, talk.log.hashes[1][-1])], talk.log.head(1))
     talk.one(seq)
     talk.work()
     talk.one(seq)
@@ -273,9 +273,9 @@ def test_what_a_device_said_counts_as_soon_as_its_owner_is_known(talk: Talk, kin
 def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
     text = talk.log_only(ANNA, "text")
     older, newer = (talk.log_only(ANNA, body, Kind.EDIT, text.seq) for body in ("older", "newer"))
-    about = [Note(newer), Note(older)]
-    assert fold(talk.authors, Note(text), about).text == "newer"
-    assert fold(talk.authors, Note(text), reversed(about)).text == "newer"
+    about = [DecodedRecord(newer), DecodedRecord(older)]
+    assert fold(talk.authors, DecodedRecord(text), about).text == "newer"
+    assert fold(talk.authors, DecodedRecord(text), reversed(about)).text == "newer"
 
 
 def test_a_copy_that_began_anew_above_a_hole_is_looked_at_again(talk: Talk) -> None:
@@ -289,7 +289,7 @@ def test_a_copy_that_began_anew_above_a_hole_is_looked_at_again(talk: Talk) -> N
     talk.store.restart_span(1, base, talk.log.hashes[1][base])
     for text, kind, ref in (("after", Kind.TEXT, 0), ("edited", Kind.EDIT, base + 1), ("end", Kind.TEXT, 0)):
         record = talk.log_only(ANNA, text, kind, ref)
-        talk.store.append(1, [Link(record, talk.log.hashes[1][-1])], talk.log.head(1))
+        talk.store.append(1, [ChainLink(record, talk.log.hashes[1][-1])], talk.log.head(1))
     assert [folded.text for folded in talk.fold.below(0, 10)] == ["edited", "end"]
     assert talk.fold.unread(0, 100) == 2
 
@@ -299,17 +299,17 @@ class Reactions:
 
     def __init__(self, said: dict[int, str], unknown: set[int]) -> None:
         self.late = False
-        self.changes = Changes()
+        self.changes = TextChanges()
         self._said = said
         self._unknown = unknown
         self._author = CertificateBody(LOG_ID, BOB, bytes(32), "bob", "Bob", 1, 1)
         for seq in said:
             self.changes.note(Kind.REACTION, seq, self._read)
 
-    def _read(self, seq: int) -> Change | None:
+    def _read(self, seq: int) -> TextChange | None:
         if seq in self._unknown and not self.late:
             return None
-        return Change(seq, Kind.REACTION, 1, self._author, self._said[seq])
+        return TextChange(seq, Kind.REACTION, 1, self._author, self._said[seq])
 
     def shown(self) -> list[str]:
         self.changes.settle(self._read)

@@ -1,6 +1,6 @@
 """Rooms that were deleted, as the client core learns of it: at once, or when it comes back."""
 
-from lanchat.core.events import MessageRefused, Path, RoomRemoved
+from lanchat.core.events import MessageRefused, Path, RoomAccessEnded
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
@@ -38,7 +38,7 @@ def test_deleted_room_leaves_the_list_and_the_local_copy() -> None:
     log.delete(GONE)
     client.to_client(Path.TLS, wire.RoomsDeleted([GONE, 77]))
     client.run_for(1.0)
-    assert client.of_kind(RoomRemoved) == [RoomRemoved(GONE, True, known)]
+    assert client.of_kind(RoomAccessEnded) == [RoomAccessEnded(GONE, True, known)]
     assert GONE not in client.core.directory.rooms
     assert store.span(GONE) is None
     assert store.span(1) is not None
@@ -66,7 +66,7 @@ def test_who_was_away_asks_for_what_is_missing_and_erases_what_was_deleted() -> 
     log.delete(GONE)
     client = live(log, store)
     assert [GONE] in asked(client)
-    assert client.of_kind(RoomRemoved) == [RoomRemoved(GONE), RoomRemoved(GONE, True, known)]
+    assert client.of_kind(RoomAccessEnded) == [RoomAccessEnded(GONE), RoomAccessEnded(GONE, True, known)]
     client.run_for(1.0)
     assert store.span(GONE) is None
     # The next session has nothing to ask.
@@ -80,7 +80,7 @@ def test_room_that_a_server_does_not_list_is_kept_without_its_word() -> None:
     del log.records[GONE], log.hashes[GONE]
     client = live(log, store)
     client.run_for(1.0)
-    assert client.of_kind(RoomRemoved) == [RoomRemoved(GONE)]
+    assert client.of_kind(RoomAccessEnded) == [RoomAccessEnded(GONE)]
     assert len(store.records(GONE, 1, 9)) == 5
     log.deleted.add(GONE)
     again = live(log, store)

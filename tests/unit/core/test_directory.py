@@ -1,6 +1,6 @@
 """Rooms that a client keeps for the time when the server is away: written when something changed, and only then."""
 
-from lanchat.core.people.directory import Directory
+from lanchat.core.people.directory import ClientDirectory
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.wire import Room, User
 from tests.support.memory_local import MemoryLocalStore
@@ -20,7 +20,7 @@ def room(number: int) -> Room:
 
 def test_a_room_that_is_gone_is_gone_from_the_store() -> None:
     store = CountingStore()
-    directory = Directory(store)
+    directory = ClientDirectory(store)
     directory.put_room(room(1))
     directory.put_room(room(2))
     directory.save()
@@ -32,7 +32,7 @@ def test_a_room_that_is_gone_is_gone_from_the_store() -> None:
 
 def test_nothing_is_written_while_nothing_changed() -> None:
     store = CountingStore()
-    directory = Directory(store)
+    directory = ClientDirectory(store)
     directory.save()
     directory.save_marks()
     assert store.saves == 0
@@ -52,7 +52,7 @@ def person(number: int, name: str, display_name: str = "") -> User:
 def test_a_display_name_is_alike_to_names_that_others_have_and_had_no_longer() -> None:
     store = MemoryLocalStore()
     store.save_users([person(1, "anna", "Anna Berg"), person(2, "boris")])
-    directory = Directory(store)
+    directory = ClientDirectory(store)
     shown = ("anna", "ANNA BERG", "Boris", "Clara", "Anna@home")
     assert [directory.is_alike(name, 2, "boris") for name in shown] == [True, True, False, False, True]
     assert not directory.is_alike("Anna Berg", 1, "anna")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from lanchat.core.people.authors import Authors
-from lanchat.core.ports import Link
+from lanchat.core.ports import ChainLink
 from lanchat.core.view import fold
-from lanchat.core.view.fold import CHUNK, Note, RoomFold
+from lanchat.core.view.fold import CHUNK, DecodedRecord, RoomFold
 from lanchat.core.view.search import find
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record
@@ -43,7 +43,7 @@ class Talk:
 
     def keep(self, message: Any) -> int:
         record = self.log.store(message)
-        self.store.append(1, [Link(record, self.log.hashes[1][-1])], self.log.head(1))
+        self.store.append(1, [ChainLink(record, self.log.hashes[1][-1])], self.log.head(1))
         return record.seq
 
     def texts(self, before: int = 0, limit: int = 50) -> list[str]:
@@ -168,10 +168,10 @@ def test_older_pages_bring_their_changes_with_them(talk: Talk) -> None:
     records, hashes = talk.log.records[1], talk.log.hashes[1]
     store = MemoryLocalStore()
     store.start_span(1, 10, hashes[10])
-    store.append(1, [Link(record, hashes[record.seq]) for record in records[10:]], talk.log.head(1))
+    store.append(1, [ChainLink(record, hashes[record.seq]) for record in records[10:]], talk.log.head(1))
     fold = RoomFold(1, store, talk.authors, ME)
     assert len(fold.below(0, 50)) == 12
-    store.prepend(1, [Link(record, hashes[record.seq]) for record in records[:10]], hashes[0])
+    store.prepend(1, [ChainLink(record, hashes[record.seq]) for record in records[:10]], hashes[0])
     assert [folded.text for folded in fold.below(0, 50)][:2] == ["old, edited", "text 0"]
 
 
@@ -274,4 +274,4 @@ def test_a_room_without_a_copy_shows_nothing(talk: Talk) -> None:
 def test_a_note_holds_the_header(talk: Talk) -> None:
     talk.add("anna", "x")
     record: Record = talk.log.records[1][0]
-    assert Note(record).header.kind is Kind.TEXT
+    assert DecodedRecord(record).header.kind is Kind.TEXT

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import LocalTrouble, OlderStored, Path, RoomStopped, Stop
+from lanchat.core.events import LocalStoreFailed, OlderStored, Path, RoomStopped, StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, Wire
@@ -73,7 +73,7 @@ def test_an_empty_page_with_the_head_of_another_history_stops_the_room() -> None
     client.log.answer = answer  # type: ignore[method-assign]
     client.to_client(Path.TLS, wire.Lagging())
     client.run_for(1)
-    assert client.of_kind(RoomStopped) == [RoomStopped(1, Stop.FORKED)]
+    assert client.of_kind(RoomStopped) == [RoomStopped(1, StopReason.FORKED)]
 
 
 def test_pages_that_are_not_full_do_not_make_the_next_one_larger() -> None:
@@ -99,7 +99,7 @@ def test_what_was_read_and_cannot_be_stored_is_not_asked_for_again() -> None:
         client.log.say()
     client.sent.clear()
     store.fail = True
-    client.run_until(lambda: bool(client.of_kind(LocalTrouble)), 5)
+    client.run_until(lambda: bool(client.of_kind(LocalStoreFailed)), 5)
     client.run_for(5)
     assert pages(client) == [wire.History(1, 4, True, 200)]
     store.fail = False
@@ -139,7 +139,7 @@ def test_an_older_page_of_another_history_is_told_as_a_fork_at_once() -> None:
     client.log.answer = lie  # type: ignore[method-assign]
     client.core.fetch_older(1, client.now)
     client.run_for(0.1)
-    assert client.of_kind(RoomStopped) == [RoomStopped(1, Stop.FORKED)]
+    assert client.of_kind(RoomStopped) == [RoomStopped(1, StopReason.FORKED)]
     assert client.core.state is LinkState.FORKED
 
 

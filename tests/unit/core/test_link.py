@@ -11,13 +11,13 @@ from lanchat.core.events import (
     CertificateRenewed,
     ConnectionGivenUp,
     KeysChanged,
+    LinkStateChanged,
     MessageStored,
     Path,
     ReconnectDue,
     SearchDue,
-    StateMoved,
 )
-from lanchat.core.session.states import TABLE, LinkState, Move, Reason, WrongMove, after
+from lanchat.core.session.states import TABLE, InvalidTransition, LinkEvent, LinkState, Reason, after
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
 from tests.support.fake_log import FakeLog, Wire, key_of
@@ -43,7 +43,7 @@ def pings(client: Wire, path: Path = Path.UDP) -> list[int]:
 
 def states(client: Wire) -> list[LinkState]:
     found: list[LinkState] = []
-    for event in client.of_kind(StateMoved):
+    for event in client.of_kind(LinkStateChanged):
         if not found or found[-1] is not event.state:
             found.append(event.state)
     return found
@@ -59,10 +59,10 @@ def test_every_state_can_be_entered_and_left() -> None:
 
 
 def test_what_cannot_happen_is_the_callers_mistake() -> None:
-    with pytest.raises(WrongMove, match="not while live"):
-        after(LinkState.LIVE, Move.OPENED)
+    with pytest.raises(InvalidTransition, match="not while live"):
+        after(LinkState.LIVE, LinkEvent.OPENED)
     client = live_wire()
-    with pytest.raises(WrongMove):
+    with pytest.raises(InvalidTransition):
         client.core.start(client.now)
 
 
@@ -136,7 +136,7 @@ def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
     else:
         client.cut()
     assert client.core.state is state
-    last = [event for event in client.of_kind(StateMoved) if event.state is state][-1]
+    last = [event for event in client.of_kind(LinkStateChanged) if event.state is state][-1]
     assert last.reason is reason
     assert last.code == (code if state is LinkState.REFUSED else 0)
 
@@ -296,7 +296,7 @@ def test_silence_is_pinged_and_then_given_up() -> None:
     assert client.run_until(lambda: bool(client.of_kind(ConnectionGivenUp)), 20)
     assert client.now - heard == pytest.approx(10)
     assert client.core.state is LinkState.AWAY
-    assert client.of_kind(StateMoved)[-1].reason is Reason.SILENT
+    assert client.of_kind(LinkStateChanged)[-1].reason is Reason.SILENT
 
 
 def test_a_server_that_only_answers_pings_is_not_given_up() -> None:
@@ -417,7 +417,7 @@ def test_tls_that_died_is_noticed_while_datagrams_go_on() -> None:
     assert not client.of_kind(ConnectionGivenUp)
     pass_time(4)
     assert len(client.of_kind(ConnectionGivenUp)) == 1
-    assert Reason.SILENT in {event.reason for event in client.of_kind(StateMoved)}
+    assert Reason.SILENT in {event.reason for event in client.of_kind(LinkStateChanged)}
 
 
 def test_quiet_tls_that_answers_is_kept() -> None:
@@ -555,6 +555,6 @@ def test_a_state_is_told_when_it_or_its_reason_changes_and_only_then() -> None:
         client.run_for(1)
     client.cut()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
-    told = [(event.state, event.reason) for event in client.of_kind(StateMoved)]
+    told = [(event.state, event.reason) for event in client.of_kind(LinkStateChanged)]
     assert [one for before, one in itertools.pairwise(told) if one == before] == []
     assert [state for state, _reason in told].count(LinkState.LIVE) == 2

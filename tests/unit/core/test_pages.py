@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lanchat.core.events import Answered, ConnectionGivenUp, Path, RoomRemoved, StateMoved
+from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, Path, RoomAccessEnded
 from lanchat.core.people import directory
 from lanchat.core.session import pages
 from lanchat.core.session.pages import PAGES_MAX
@@ -53,7 +53,7 @@ def test_a_room_that_no_page_names_is_gone() -> None:
     live(paged_log(), store)
     client = live(paged_log(ROOMS - 1), store)
     (gone,) = set(paged_log().records) - set(client.log.records)
-    assert client.of_kind(RoomRemoved) == [RoomRemoved(gone)]
+    assert client.of_kind(RoomAccessEnded) == [RoomAccessEnded(gone)]
     assert gone not in client.core.directory.rooms
 
 
@@ -105,7 +105,7 @@ def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_en
     assert client.of_kind(ConnectionGivenUp) == []
     client.core.disconnected(client.now, Reason.BROKEN)
     client.pump()
-    assert client.of_kind(StateMoved)[-1].reason is Reason.BROKEN
+    assert client.of_kind(LinkStateChanged)[-1].reason is Reason.BROKEN
 
 
 @pytest.mark.parametrize("places", [[b"\x02", b"\x01"], [b"\x01", b"\x01"]])

@@ -6,7 +6,7 @@ from random import Random
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.session.receipts import Receipts
+from lanchat.core.session.receipts import ReceiptTracker
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.wire import Cursor, Room
 
@@ -15,14 +15,14 @@ def room(number: int, members: int) -> Room:
     return Room(number, f"room {number}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, True, members)
 
 
-def receipts(*rooms: Room, random: Random | None = None) -> Receipts:
-    made = Receipts(ClientConfig(), (random or Random(1)).random)
+def receipts(*rooms: Room, random: Random | None = None) -> ReceiptTracker:
+    made = ReceiptTracker(ClientConfig(), (random or Random(1)).random)
     for one in rooms:
         made.told(one)
     return made
 
 
-def intervals(told: Receipts, number: int, count: int) -> list[float]:
+def intervals(told: ReceiptTracker, number: int, count: int) -> list[float]:
     """Seconds between what is told of a room in which a message comes every millisecond."""
     when = []
     for tick in range(100_000):

@@ -1,7 +1,7 @@
 """A connection that fails the same way again and again is not made anew without end and without a pause."""
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import StateMoved
+from lanchat.core.events import LinkStateChanged
 from lanchat.core.session.states import LinkState, Reason
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
@@ -25,7 +25,7 @@ def break_off(client: Wire, reason: Reason = Reason.BROKEN) -> float:
     client.up = False
     client.core.disconnected(client.now, reason)
     client.pump()
-    last = client.of_kind(StateMoved)[-1]
+    last = client.of_kind(LinkStateChanged)[-1]
     assert last.reason is reason
     return float(last.retry_at - client.now)
 

@@ -8,7 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import LocalTrouble, OlderStored, Path, RecordsStored, RoomStopped, RoomWentLive, Stop
+from lanchat.core.events import (
+    LocalStoreFailed,
+    OlderStored,
+    Path,
+    RecordsStored,
+    RoomStopped,
+    RoomWentLive,
+    StopReason,
+)
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -595,7 +603,7 @@ def other_history(log: FakeLog, keep: int, count: int) -> FakeLog:
 def forked() -> Iterator[Wire]:
     client = live_wire(5)
     yield client
-    assert [(e.room, e.stop) for e in client.of_kind(RoomStopped)] == [(1, Stop.FORKED)]
+    assert [(e.room, e.stop) for e in client.of_kind(RoomStopped)] == [(1, StopReason.FORKED)]
     assert client.core.state is LinkState.FORKED
     # Nothing is thrown away, and nothing of the other history is kept.
     records = client.core._store.records(1, 1, 99)
@@ -655,7 +663,7 @@ def test_a_server_that_lost_records_stops_the_room_and_takes_none_of_its_message
     del client.log.hashes[1][4:]
     client.core.send(1, Kind.TEXT, "kept", 0, client.now)
     client.run_for(5)
-    assert [(e.room, e.stop) for e in client.of_kind(RoomStopped)] == [(1, Stop.SERVER_BEHIND)]
+    assert [(e.room, e.stop) for e in client.of_kind(RoomStopped)] == [(1, StopReason.SERVER_BEHIND)]
     assert client.core.state is LinkState.RESYNCING
     assert len(client.log.records[1]) == 3
     assert len(store.records(1, 1, 99)) == 5
@@ -692,7 +700,7 @@ def test_an_older_page_that_does_not_end_in_our_base_is_not_kept() -> None:
     (older,) = client.of_kind(OlderStored)
     assert older.failed
     assert client.core._store.span(1).base == 150  # type: ignore[union-attr]
-    assert client.core.stopped(1) is Stop.FORKED
+    assert client.core.stopped(1) is StopReason.FORKED
 
 
 def test_an_older_page_fails_when_the_connection_ends() -> None:
@@ -714,7 +722,7 @@ def test_a_full_disk_loses_nothing_and_is_said_once() -> None:
         client.run_for(0.5)
     assert shown(client) == [1, 2, 3]
     assert store.span(1).cursor == 3  # type: ignore[union-attr]
-    assert len(client.of_kind(LocalTrouble)) == 1
+    assert len(client.of_kind(LocalStoreFailed)) == 1
     store.fail = False
     client.run_for(2)
     assert shown(client) == list(range(1, 9))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.discovery.listing import ANSWER_LIFETIME, GOODBYE_GRACE, SERVERS_MAX, FoundServer, Listing
+from lanchat.discovery.listing import ANSWER_LIFETIME, GOODBYE_GRACE, SERVERS_MAX, DiscoveredServer, ServerList
 from lanchat.platform.interfaces import Interface, broadcast_addresses, serving
 from lanchat.protocol.datagram.beacon import (
     ANSWER_SIZE_MAX,
@@ -355,20 +355,20 @@ class TestInterfaces:
         assert serving([LOOPBACK, LAN], "10.7.7.7") == []
 
 
-def server(number: int = 1, host: str = "10.0.0.1", via: str = "probe", key: str = "ab" * 32) -> FoundServer:
-    return FoundServer(f"S{number}", host, 4242, key, number.to_bytes(16, "big"), via)  # type: ignore[arg-type]
+def server(number: int = 1, host: str = "10.0.0.1", via: str = "probe", key: str = "ab" * 32) -> DiscoveredServer:
+    return DiscoveredServer(f"S{number}", host, 4242, key, number.to_bytes(16, "big"), via)  # type: ignore[arg-type]
 
 
 class TestListing:
     def test_one_entry_for_a_server_and_the_answering_address_wins(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         assert listing.announced(server(host="10.9.9.9", via="zeroconf"), "a", 0.0)
         assert not listing.answered(server(), 0.0)
         assert not listing.announced(server(host="10.9.9.8", via="zeroconf"), "b", 0.0)
         assert listing.servers == [server()]
 
     def test_the_first_address_that_answers_stays(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         listing.answered(server(host="10.0.0.1"), 0.0)
         listing.answered(server(host="10.0.0.2"), 0.1)
         assert [s.host for s in listing.servers] == ["10.0.0.1"]
@@ -376,20 +376,20 @@ class TestListing:
         assert [s.host for s in listing.servers] == ["10.0.0.2"]
 
     def test_another_key_for_the_same_log_hides_nobody(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         listing.answered(server(key="00" * 32), 0.0)
         assert listing.answered(server(), 0.0)
         assert len(listing.servers) == 2
 
     def test_strangers_fill_a_bounded_list(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         for number in range(1, 5 * SERVERS_MAX):
             listing.answered(server(number), 0.0)
             listing.announced(server(number, via="zeroconf"), number, 0.0)
         assert len(listing.servers) == SERVERS_MAX
 
     def test_silence_ends_an_entry(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         listing.answered(server(), 0.0)
         listing.announced(server(via="zeroconf"), "a", 0.0)  # records that outlive the server
         listing.expire(ANSWER_LIFETIME - 0.1)
@@ -400,7 +400,7 @@ class TestListing:
         assert not listing.servers
 
     def test_a_goodbye_ends_what_dns_sd_alone_knew(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         listing.announced(server(via="zeroconf"), "a", 0.0)
         listing.announced(server(via="zeroconf"), "b", 0.0)
         listing.withdrawn("a", 5.0)
@@ -410,7 +410,7 @@ class TestListing:
         assert not listing.servers
 
     def test_after_a_goodbye_an_answer_keeps_the_entry(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         for answer in (None, 5.5):
             listing.answered(server(), 4.0)
             listing.announced(server(via="zeroconf"), "a", 0.0)
@@ -421,10 +421,10 @@ class TestListing:
             assert bool(listing.servers) == bool(answer)
 
     def test_a_goodbye_of_nobody_is_passed_over(self) -> None:
-        assert not Listing().withdrawn("a", 0.0)
+        assert not ServerList().withdrawn("a", 0.0)
 
     def test_a_name_that_now_means_another_server_leaves_the_first(self) -> None:
-        listing = Listing()
+        listing = ServerList()
         listing.announced(server(1, via="zeroconf"), "a", 0.0)
         listing.announced(server(2, via="zeroconf"), "a", 0.0)
         assert listing.servers == [server(2, via="zeroconf")]

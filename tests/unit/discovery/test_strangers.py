@@ -13,7 +13,7 @@ import pytest
 
 from lanchat.discovery import mdns
 from lanchat.discovery.browse import discover
-from lanchat.discovery.listing import ADDRESSES_MAX, ANNOUNCED_LIFETIME, SERVERS_MAX, FoundServer, Listing
+from lanchat.discovery.listing import ADDRESSES_MAX, ANNOUNCED_LIFETIME, SERVERS_MAX, DiscoveredServer, ServerList
 from lanchat.platform.interfaces import list_interfaces
 from lanchat.protocol.datagram.beacon import SERVICE_TYPE, Advert
 from tests.support.neighbours import Neighbours, invented
@@ -24,15 +24,15 @@ NEW = Advert(b"N" * 16, "bb" * 32, 4343, "Workshop")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="every 127.x.x.x is this computer on Linux alone")
 
 
-def is_known(server: FoundServer) -> bool:
+def is_known(server: DiscoveredServer) -> bool:
     return server.key == (KNOWN.log_id, KNOWN.fingerprint)
 
 
-def server(advert: Advert, host: str, via: Any = "probe") -> FoundServer:
-    return FoundServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
+def server(advert: Advert, host: str, via: Any = "probe") -> DiscoveredServer:
+    return DiscoveredServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
 
 
-def names(listing: Listing) -> set[str]:
+def names(listing: ServerList) -> set[str]:
     return {found.name for found in listing.servers}
 
 
@@ -41,7 +41,7 @@ def names(listing: Listing) -> set[str]:
 
 @pytest.mark.parametrize("by_dns_sd", [False, True])
 def test_known_server_has_a_place_of_its_own(by_dns_sd: bool) -> None:
-    listing = Listing(is_known=is_known)
+    listing = ServerList(is_known=is_known)
     for number in range(3 * SERVERS_MAX):
         listing.answered(server(invented(number), f"10.0.{number}.66"), 0.0)
     if by_dns_sd:
@@ -57,7 +57,7 @@ def test_known_server_has_a_place_of_its_own(by_dns_sd: bool) -> None:
 
 @pytest.mark.parametrize("honest_first", [False, True])
 def test_one_neighbour_hides_nobody(honest_first: bool) -> None:
-    listing = Listing()
+    listing = ServerList()
     if honest_first:
         listing.answered(server(NEW, "10.0.0.10"), 0.0)
     for number in range(5 * SERVERS_MAX):
@@ -70,7 +70,7 @@ def test_one_neighbour_hides_nobody(honest_first: bool) -> None:
 
 
 def test_forged_announcements_at_the_servers_own_address_do_not_hide_it() -> None:
-    listing = Listing()
+    listing = ServerList()
     for number in range(5 * SERVERS_MAX):
         listing.announced(server(invented(number), "10.0.0.10", "zeroconf"), number, 0.0)
     assert listing.answered(server(NEW, "10.0.0.10"), 0.0)
@@ -83,7 +83,7 @@ def test_with_a_thousand_sources_each_has_the_same_chance() -> None:
     """Nobody is hidden for ever: what a search left out the next one may show."""
     searches, shown = 120, 0
     for seed in range(searches):
-        listing = Listing(chance=random.Random(seed))
+        listing = ServerList(chance=random.Random(seed))
         for number in range(4 * SERVERS_MAX - 1):
             listing.answered(server(invented(number), f"10.{number}.0.66"), 0.0)
         listing.answered(server(NEW, "10.0.0.10"), 0.0)
@@ -92,7 +92,7 @@ def test_with_a_thousand_sources_each_has_the_same_chance() -> None:
 
 
 def test_list_that_shows_all_does_not_say_that_some_are_missing() -> None:
-    listing = Listing(lifetime=25.0)
+    listing = ServerList(lifetime=25.0)
     for number in range(SERVERS_MAX):
         listing.answered(server(invented(number), "10.0.0.66"), 0.0)
     assert not listing.left_out
@@ -104,7 +104,7 @@ def test_list_that_shows_all_does_not_say_that_some_are_missing() -> None:
 
 
 def test_announcement_that_is_never_taken_back_ages_out() -> None:
-    listing = Listing()
+    listing = ServerList()
     listing.announced(server(NEW, "10.0.0.66", "zeroconf"), "a", 0.0)
     listing.expire(ANNOUNCED_LIFETIME - 1)
     assert listing.servers
@@ -114,7 +114,7 @@ def test_announcement_that_is_never_taken_back_ages_out() -> None:
 
 def test_addresses_of_those_who_claim_to_be_a_known_server_are_all_kept() -> None:
     """The liar may be quicker than the server itself."""
-    listing = Listing(is_known=is_known)
+    listing = ServerList(is_known=is_known)
     assert listing.answered(server(KNOWN, "10.0.0.66"), 0.0)
     assert listing.answered(server(KNOWN, "10.0.0.10"), 0.1)
     assert not listing.answered(server(KNOWN, "10.0.0.10"), 0.2)
@@ -131,21 +131,21 @@ def test_addresses_of_those_who_claim_to_be_a_known_server_are_all_kept() -> Non
 
 
 async def search(
-    address: str, answers: Sequence[tuple[str, Sequence[Advert]]], wanted: Callable[[FoundServer], bool]
-) -> tuple[list[FoundServer], int, int]:
+    address: str, answers: Sequence[tuple[str, Sequence[Advert]]], wanted: Callable[[DiscoveredServer], bool]
+) -> tuple[list[DiscoveredServer], int, int]:
     """A search that goes on until a wanted server was reported: what is found, how many reports there were, and how
     often it was said that some are missing."""
     neighbours = Neighbours(address, answers)
-    reports: list[FoundServer] = []
+    reports: list[DiscoveredServer] = []
     said: list[None] = []
     there = asyncio.Event()
 
-    def hear(server: FoundServer) -> None:
+    def hear(server: DiscoveredServer) -> None:
         reports.append(server)
         if wanted(server):
             there.set()
 
-    async def seek(seconds: float) -> list[FoundServer]:
+    async def seek(seconds: float) -> list[DiscoveredServer]:
         return await discover(
             seconds,
             discovery_port=neighbours.port,
@@ -276,7 +276,7 @@ async def forge(address: str, rounds: int, stations: list[Any]) -> tuple[int, li
     most = 0
     arrived = asyncio.Event()
 
-    def hear(server: FoundServer) -> None:
+    def hear(server: DiscoveredServer) -> None:
         if is_known(server):
             arrived.set()
 

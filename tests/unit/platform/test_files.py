@@ -14,7 +14,7 @@ from lanchat.app import api
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.file_lock import FileLock
 from lanchat.platform.files import (
-    Destination,
+    OutputFile,
     close_to_others,
     create_private,
     make_private_folder,
@@ -22,7 +22,7 @@ from lanchat.platform.files import (
     writing,
 )
 from lanchat.store.local import SqliteLocalStore
-from lanchat.store.profile import Profile
+from lanchat.store.profile import ProfileStore
 from lanchat_server.admin.run import AdminError, run_admin
 from lanchat_server.cli.main import run as server_command
 from lanchat_server.config import load
@@ -39,7 +39,11 @@ LINES = [line(1, "one"), line(2, "two")]
 
 def exported(file: Path | str, *more: str) -> int:
     return run(
-        fake({api.LoadLinesFrom: lambda command: LINES[command.first - 1 :]}), "export", "general", str(file), *more
+        fake({api.LoadLinesFromCommand: lambda command: LINES[command.first - 1 :]}),
+        "export",
+        "general",
+        str(file),
+        *more,
     )
 
 
@@ -147,7 +151,7 @@ class TestWhatAPersonNamed:
     def test_an_interrupted_write_leaves_the_old_file(self, tmp_path: Path, error: type[BaseException]) -> None:
         old = tmp_path / "old.txt"
         old.write_text("old")
-        destination = Destination(old)
+        destination = OutputFile(old)
         destination.stream.write(b"new")
         with pytest.raises(error), writing(old):
             raise error
@@ -157,7 +161,7 @@ class TestWhatAPersonNamed:
 
     def test_a_planted_name_beside_is_not_written_through(self, tmp_path: Path) -> None:
         """The draft's name cannot be foreseen, and is made anew."""
-        first, second = Destination(tmp_path / "a"), Destination(tmp_path / "a")
+        first, second = OutputFile(tmp_path / "a"), OutputFile(tmp_path / "a")
         assert len(set(os.listdir(tmp_path))) == 2
         first.abandon()
         second.abandon()
@@ -205,7 +209,7 @@ class TestWhatIsPrivate:
         assert not there or (victim.read_text(), mode(victim)) == ("precious", 0o644)
 
     def test_a_local_copy_is_not_written_through_a_link(self, tmp_path: Path) -> None:
-        profile = Profile.open(tmp_path / "profile")
+        profile = ProfileStore.open(tmp_path / "profile")
         store = profile.local_store(bytes(16), 1)
         store.close()
         file = next((tmp_path / "profile" / "logs").glob("*.sqlite"))
@@ -222,7 +226,7 @@ class TestWhatIsPrivate:
         folder.mkdir()
         folder.chmod(0o777)
         with pytest.raises(LocalStoreError, match="chmod o-w"):
-            Profile.open(folder)
+            ProfileStore.open(folder)
         with pytest.raises(OSError, match="chmod o-w"):
             make_private_folder(folder, strict=False)
 
@@ -232,7 +236,7 @@ class TestWhatIsPrivate:
         folder.mkdir()
         os.chown(folder, 12345, 12345)
         with pytest.raises(LocalStoreError, match="another user"):
-            Profile.open(folder)
+            ProfileStore.open(folder)
 
     def test_keys_of_the_server_are_closed_to_others(self, tmp_path: Path) -> None:
         load_or_create(tmp_path / "data")
@@ -314,7 +318,7 @@ class TestWhatIsReadIsAFile:
 
     @pytest.mark.parametrize("name", ["servers.toml", "devices.toml"])
     def test_identities(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
-        profile = Profile.open(tmp_path)
+        profile = ProfileStore.open(tmp_path)
         put(tmp_path / name)
         with pytest.raises(LocalStoreError, match=name):
             profile.servers() if name == "servers.toml" else profile.device(bytes(16))
@@ -322,7 +326,7 @@ class TestWhatIsReadIsAFile:
     def test_settings(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
         put(tmp_path / "settings.toml")
         with pytest.raises(LocalStoreError, match="settings"):
-            assert Profile.open(tmp_path).settings
+            assert ProfileStore.open(tmp_path).settings
 
     @pytest.mark.parametrize("name", ["identity.key", "identity.crt", "log.key"])
     def test_keys(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
@@ -365,7 +369,7 @@ class TestFoldersThatAreMade:
         return {mode(path) for path in folder.rglob("*") if path.is_dir()}
 
     def test_of_a_profile(self, tmp_path: Path) -> None:
-        Profile.open(tmp_path / "one" / "two" / "profile")
+        ProfileStore.open(tmp_path / "one" / "two" / "profile")
         assert self.made(tmp_path) == {0o700}
 
     def test_of_a_data_directory_by_a_command(self, tmp_path: Path) -> None:
@@ -380,5 +384,5 @@ class TestFoldersThatAreMade:
 
     def test_what_is_there_already_keeps_its_mode(self, tmp_path: Path) -> None:
         (tmp_path / "shared").mkdir(mode=0o755)
-        Profile.open(tmp_path / "shared" / "profile")
+        ProfileStore.open(tmp_path / "shared" / "profile")
         assert mode(tmp_path / "shared") == 0o755

@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address
 import pytest
 from zeroconf import IPVersion, ServiceInfo
 
-from lanchat.discovery.mdns import Place, Watcher
+from lanchat.discovery.mdns import MdnsEndpoint, Watcher
 from lanchat.platform.interfaces import Interface, is_host, serving, with_zone
 from lanchat.protocol.datagram.beacon import PROBE_SIZE, SERVICE_TYPE, TOKEN_SIZE, Advert, encode_probe, encode_txt
 from lanchat_server.service.net.beacon import Beacon
@@ -101,7 +101,9 @@ def test_browser_takes_the_address_that_its_interface_reaches(
 
     monkeypatch.setattr(socket, "if_indextoname", no_name)
     found: list[str] = []
-    watcher = Watcher(Place(place, IPVersion.V6Only), lambda advert, host, source: found.append(host), lambda s: None)
+    watcher = Watcher(
+        MdnsEndpoint(place, IPVersion.V6Only), lambda advert, host, source: found.append(host), lambda s: None
+    )
     packed = [ip_address(address).packed for address in addresses]
     name = f"Office.{SERVICE_TYPE}"
     watcher._report(ServiceInfo(SERVICE_TYPE, name, port=47400, properties=encode_txt(ADVERT), addresses=packed))

@@ -8,7 +8,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.identity import (
     ADDRESSES_MAX,
     INVITE_MAX,
-    Invite,
+    InviteLink,
     clean_fingerprint,
     fingerprint_words,
     make_invite,
@@ -57,7 +57,7 @@ def test_a_link_says_where_and_who(host: str, port: int, fingerprint: str) -> No
     link = make_invite(host, port, fingerprint)
     assert link.isascii()
     assert len(link) <= INVITE_MAX
-    assert parse_invite_untrusted(f" {link}\n") == Invite(host, port, fingerprint)
+    assert parse_invite_untrusted(f" {link}\n") == InviteLink(host, port, fingerprint)
 
 
 @given(hosts=st.lists(HOSTS, min_size=1, max_size=12, unique=True), port=PORTS, fingerprint=FINGERPRINTS)
@@ -66,12 +66,12 @@ def test_a_link_names_further_addresses(hosts: list[str], port: int, fingerprint
     assert link.isascii()
     assert len(link) <= INVITE_MAX
     also = tuple((host, port) for host in hosts[1:ADDRESSES_MAX])
-    assert parse_invite_untrusted(link) == Invite(hosts[0], port, fingerprint, also)
+    assert parse_invite_untrusted(link) == InviteLink(hosts[0], port, fingerprint, also)
 
 
 def test_further_addresses_as_links_may_have_them() -> None:
     link = f"lanchat://a:1/?also=b&also=[fe80::1%25eth0]:3&later=x&also=a:1&also=b#{FINGERPRINT}"
-    assert parse_invite_untrusted(link) == Invite("a", 1, FINGERPRINT, (("b", 1), ("fe80::1%eth0", 3)))
+    assert parse_invite_untrusted(link) == InviteLink("a", 1, FINGERPRINT, (("b", 1), ("fe80::1%eth0", 3)))
     many = "&".join(f"also=h{number}" for number in range(100))
     assert len(parse_invite_untrusted(f"lanchat://a:1/?{many}#{FINGERPRINT}").also) == ADDRESSES_MAX - 1
     for query in ("also=", "also=x@y", "also=a:0", "also=[::1", "also=a/b", "also=a b", "also=a?b", "also", "&"):

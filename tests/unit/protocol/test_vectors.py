@@ -12,7 +12,7 @@ from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import Certificate, open_certificate_untrusted
 from lanchat.protocol.log.messages import Kind, Message, body_text_untrusted, check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, check_head, genesis_hash
-from lanchat.protocol.text.identity import Invite, fingerprint_words, make_invite, parse_invite_untrusted
+from lanchat.protocol.text.identity import InviteLink, fingerprint_words, make_invite, parse_invite_untrusted
 from lanchat.protocol.text.names import name_key
 from tests.support.wire_values import members
 from tests.vectors import make, tables
@@ -47,7 +47,7 @@ def test_keys() -> None:
     keys.check_signature(public, octets(found["login_signature"]), keys.LOGIN_CONTEXT, *proof)
     assert fingerprint_words(found["fingerprint"]) == found["fingerprint_words"]
     for link, place in found["invites"].items():
-        invite = Invite(place["host"], place["port"], found["fingerprint"])
+        invite = InviteLink(place["host"], place["port"], found["fingerprint"])
         assert parse_invite_untrusted(link) == invite
         assert make_invite(*invite) == link
     assert {name: name_key(name) for name in found["name_keys"]} == found["name_keys"]

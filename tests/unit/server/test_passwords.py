@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from lanchat_server.passwords import Busy, PasswordHasher
+from lanchat_server.passwords import HasherBusy, PasswordHasher
 
 PASSWORD = "correct horse"
 
@@ -137,7 +137,7 @@ def test_a_flood_is_turned_away_and_the_rest_is_served(hashers: list[PasswordHas
     results = run(scenario())
     # Two are computed, two are next, ten wait.
     assert results.count(True) == 14
-    assert sum(isinstance(result, Busy) for result in results) == 86
+    assert sum(isinstance(result, HasherBusy) for result in results) == 86
 
 
 def test_the_loop_stays_free_while_hashes_are_computed(hashers: list[PasswordHasher]) -> None:

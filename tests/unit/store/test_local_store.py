@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lanchat.core.ports import Forked, Link, LocalStore, LocalStoreError, Span
+from lanchat.core.ports import ChainLink, Forked, LocalStore, LocalStoreError, StoredSpan
 from lanchat.protocol.codec import encode
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.log.keys import sha256
@@ -75,7 +75,7 @@ def test_a_room_is_unknown_before_its_span_is_started(store: SqliteLocalStore) -
 
 def test_the_first_span_started_holds(store: SqliteLocalStore, other: SqliteLocalStore) -> None:
     first = store.start_span(1, 0, GENESIS)
-    assert first == Span(0, GENESIS, 0, GENESIS)
+    assert first == StoredSpan(0, GENESIS, 0, GENESIS)
     assert other.start_span(1, 50, b"x" * 32) == first
     assert store.span(1) == first
 
@@ -88,11 +88,11 @@ def test_records_come_back_as_they_went_in(store: SqliteLocalStore) -> None:
         Record(5, 5, b"h", SIGNATURE, None, b"e" * 32),
         Record(6, 5, b"h", SIGNATURE, None, b""),
     ]
-    links = [*log.links, *(Link(record, bytes([record.seq]) * 32) for record in odd)]
+    links = [*log.links, *(ChainLink(record, bytes([record.seq]) * 32) for record in odd)]
     store.start_span(1, 0, GENESIS)
     store.append(1, links, log.head())
     assert [encode(record) for record in store.records(1, 1, 6)] == [encode(link.record) for link in links]
-    assert store.span(1) == Span(0, GENESIS, 6, b"\6" * 32)
+    assert store.span(1) == StoredSpan(0, GENESIS, 6, b"\6" * 32)
     assert store.records(1, 2, 3) == [links[1].record, links[2].record]
     assert store.records(1, 7, 9) == store.records(2, 1, 6) == store.records(1, 3, 2) == []
 
@@ -112,9 +112,9 @@ def test_what_another_process_appended_is_passed_over(store: SqliteLocalStore, o
     store.start_span(1, 2, log.hash_at(2))
     other.append(1, log.span(3, 7), log.head(7))
     store.append(1, log.span(1, 5), log.head(5))
-    assert store.span(1) == Span(2, log.hash_at(2), 7, log.hash_at(7))
+    assert store.span(1) == StoredSpan(2, log.hash_at(2), 7, log.hash_at(7))
     store.append(1, log.span(4, 9), log.head(9))
-    assert other.span(1) == Span(2, log.hash_at(2), 9, log.hash_at(9))
+    assert other.span(1) == StoredSpan(2, log.hash_at(2), 9, log.hash_at(9))
     assert other.records(1, 1, 9) == [link.record for link in log.span(3, 9)]
 
 
@@ -127,7 +127,7 @@ def test_another_hash_at_a_stored_number_is_a_fork(store: SqliteLocalStore, seq:
     links[seq - 1] = links[seq - 1]._replace(hash=b"?" * 32)
     with pytest.raises(Forked):
         store.append(1, links, log.head(9))
-    assert store.span(1) == Span(2, log.hash_at(2), 7, log.hash_at(7))
+    assert store.span(1) == StoredSpan(2, log.hash_at(2), 7, log.hash_at(7))
     assert store.head(1) == log.head(7)
     assert store.records(1, 1, 9) == [link.record for link in log.span(3, 7)]
 
@@ -136,7 +136,7 @@ def test_below_the_base_nothing_can_be_compared(store: SqliteLocalStore) -> None
     log = Log().fill(4)
     store.start_span(1, 2, log.hash_at(2))
     store.append(1, [log.links[0]._replace(hash=b"?" * 32)], log.head(4))
-    assert store.span(1) == Span(2, log.hash_at(2), 2, log.hash_at(2))
+    assert store.span(1) == StoredSpan(2, log.hash_at(2), 2, log.hash_at(2))
 
 
 @pytest.mark.parametrize("seqs", [[4], [2, 4], [2, 3, 3], [3, 2]])
@@ -146,7 +146,7 @@ def test_holes_are_refused(store: SqliteLocalStore, seqs: list[int]) -> None:
     store.append(1, log.span(1, 1), log.head(1))
     with pytest.raises(LocalStoreError):
         store.append(1, [log.links[seq - 1] for seq in seqs], log.head(5))
-    assert store.span(1) == Span(0, GENESIS, 1, log.hash_at(1))
+    assert store.span(1) == StoredSpan(0, GENESIS, 1, log.hash_at(1))
     assert store.head(1) == log.head(1)
 
 
@@ -156,7 +156,7 @@ def test_the_newest_head_is_kept(store: SqliteLocalStore) -> None:
     for head in (log.head(2), log.head(1), log.head(2, time_ms=5), log.head(3), log.head(0, epoch=1), log.head(3)):
         store.append(1, [], head)
     assert store.head(1) == log.head(0, epoch=1)
-    assert store.span(1) == Span(0, GENESIS, 0, GENESIS)
+    assert store.span(1) == StoredSpan(0, GENESIS, 0, GENESIS)
 
 
 def test_pages_are_put_before_the_base(store: SqliteLocalStore, other: SqliteLocalStore) -> None:
@@ -164,12 +164,12 @@ def test_pages_are_put_before_the_base(store: SqliteLocalStore, other: SqliteLoc
     store.start_span(1, 8, log.hash_at(8))
     store.append(1, log.span(9, 10), log.head())
     store.prepend(1, log.span(6, 8), log.hash_at(5))
-    assert other.span(1) == Span(5, log.hash_at(5), 10, log.hash_at(10))
+    assert other.span(1) == StoredSpan(5, log.hash_at(5), 10, log.hash_at(10))
     other.prepend(1, log.span(3, 9), log.hash_at(2))
     store.prepend(1, log.span(4, 8), log.hash_at(3))
-    assert store.span(1) == Span(2, log.hash_at(2), 10, log.hash_at(10))
+    assert store.span(1) == StoredSpan(2, log.hash_at(2), 10, log.hash_at(10))
     store.prepend(1, log.span(1, 2), GENESIS)
-    assert store.span(1) == Span(0, GENESIS, 10, log.hash_at(10))
+    assert store.span(1) == StoredSpan(0, GENESIS, 10, log.hash_at(10))
     assert store.records(1, 1, 10) == [link.record for link in log.links]
     assert store.head(1) == log.head()
 
@@ -194,7 +194,7 @@ def test_a_span_begins_anew_above_a_hole(store: SqliteLocalStore, other: SqliteL
     store.append(2, elsewhere.links, elsewhere.head())
     store.start_span(1, 2, log.hash_at(2))
     store.append(1, log.span(3, 5), log.head(6))
-    assert store.restart_span(1, 8, log.hash_at(8)) == Span(8, log.hash_at(8), 8, log.hash_at(8))
+    assert store.restart_span(1, 8, log.hash_at(8)) == StoredSpan(8, log.hash_at(8), 8, log.hash_at(8))
     assert store.records(1, 1, 12) == []
     assert store.head(1) == log.head(6)
     other.append(1, log.span(9, 10), log.head(10))
@@ -207,18 +207,18 @@ def test_a_span_that_reaches_the_new_base_goes_on(store: SqliteLocalStore, base:
     log = Log().fill(5)
     store.start_span(1, 2, log.hash_at(2))
     store.append(1, log.span(3, 5), log.head(5))
-    assert store.restart_span(1, base, log.hash_at(base)) == Span(2, log.hash_at(2), 5, log.hash_at(5))
+    assert store.restart_span(1, base, log.hash_at(base)) == StoredSpan(2, log.hash_at(2), 5, log.hash_at(5))
     assert store.records(1, 1, 5) == [link.record for link in log.span(3, 5)]
 
 
 def test_a_span_may_begin_anew_where_none_was(store: SqliteLocalStore) -> None:
-    assert store.restart_span(1, 0, GENESIS) == store.span(1) == Span(0, GENESIS, 0, GENESIS)
+    assert store.restart_span(1, 0, GENESIS) == store.span(1) == StoredSpan(0, GENESIS, 0, GENESIS)
 
 
 # Deletions
 
 
-def blank(link: Link) -> Record:
+def blank(link: ChainLink) -> Record:
     return msgspec.structs.replace(link.record, body=None, erased_hash=sha256(link.record.body or b""))
 
 
@@ -389,7 +389,7 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     with pytest.raises(LocalStoreError):
         store.span(1)
     again = SqliteLocalStore(path)
-    assert again.span(1) == Span(0, GENESIS, 64, log.hash_at(64))
+    assert again.span(1) == StoredSpan(0, GENESIS, 64, log.hash_at(64))
     assert again.records(1, 1, 99) == [link.record for link in log.span(1, 64)]
     assert again.outgoing() == [item]
     assert again.recovered == ""

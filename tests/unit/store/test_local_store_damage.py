@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from lanchat.core.ports import Forked, LocalStoreError, OutboxItem, Span
+from lanchat.core.ports import Forked, LocalStoreError, OutboxItem, StoredSpan
 from lanchat.platform.files import aside_names
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.store import rescue
@@ -182,7 +182,7 @@ def test_a_changed_octet_in_a_record_is_noticed(path: Path, items: list[OutboxIt
         assert str(error.value) == store.recovered
         assert store.span(1) is None
         assert store.outgoing() == items
-        assert store.start_span(1, 0, GENESIS) == Span(0, GENESIS, 0, GENESIS)
+        assert store.start_span(1, 0, GENESIS) == StoredSpan(0, GENESIS, 0, GENESIS)
         store.append(1, LOG.links, LOG.head())
         assert store.records(1, 70, 80) == [link.record for link in LOG.span(70, 80)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.core.ports import LocalStoreError, Span
+from lanchat.core.ports import LocalStoreError, StoredSpan
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.store.local import SqliteLocalStore
@@ -45,7 +45,7 @@ def test_room_is_erased_in_parts_and_can_begin_anew(store: SqliteLocalStore) -> 
     assert (store.span(1), store.head(1), store.records(1, 1, 9)) == (None, None, [])
     assert store.held_rooms() == [7]
     assert not store.erase_room(1, 2)
-    assert store.start_span(1, 0, GENESIS) == Span(0, GENESIS, 0, GENESIS)
+    assert store.start_span(1, 0, GENESIS) == StoredSpan(0, GENESIS, 0, GENESIS)
     store.append(1, log.links, log.head())
     assert len(store.records(1, 1, 9)) == 5
 

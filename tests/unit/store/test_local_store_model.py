@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lanchat.core.ports import Forked, Link, LocalStoreError, OutboxItem, Span
+from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.log.records import Head, Record
 from lanchat.store.local import SqliteLocalStore
@@ -47,13 +47,13 @@ class Model:
     """What the port promises, without a thought for speed or crashes."""
 
     def __init__(self) -> None:
-        self.span: Span | None = None
+        self.span: StoredSpan | None = None
         self.head: Head | None = None
         self.records: dict[int, Record] = {}
         self.erased: set[int] = set()
         self.outbox: list[tuple[MessageKey, int]] = []
 
-    def take(self, links: list[Link]) -> None:
+    def take(self, links: list[ChainLink]) -> None:
         for link in links:
             self.records[link.record.seq] = link.record
             if link.record.seq in DELETIONS:
@@ -79,7 +79,7 @@ class LocalStoreMachine(RuleBasedStateMachine):
 
     @initialize(base=st.integers(0, LENGTH))
     def start(self, base: int) -> None:
-        self.model.span = Span(base, ROOM.hash_at(base), base, ROOM.hash_at(base))
+        self.model.span = StoredSpan(base, ROOM.hash_at(base), base, ROOM.hash_at(base))
         assert self.stores[0].start_span(1, base, ROOM.hash_at(base)) == self.model.span
 
     @rule(which=WHICH, base=st.integers(0, LENGTH))
@@ -90,7 +90,7 @@ class LocalStoreMachine(RuleBasedStateMachine):
     def restart(self, which: int, base: int) -> None:
         assert self.model.span
         if self.model.span.cursor < base:
-            self.model.span = Span(base, ROOM.hash_at(base), base, ROOM.hash_at(base))
+            self.model.span = StoredSpan(base, ROOM.hash_at(base), base, ROOM.hash_at(base))
             self.model.records = {}
         assert self.stores[which].restart_span(1, base, ROOM.hash_at(base)) == self.model.span
 

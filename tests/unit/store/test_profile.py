@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
 from lanchat.store.file_lock import locked
-from lanchat.store.profile import KnownServer, Profile, StoredDevice, default_profile_directory
+from lanchat.store.profile import KnownServer, ProfileStore, StoredDevice, default_profile_directory
 from lanchat.store.settings import Settings
 from tests.support.child import Child
 from tests.support.local_log import LOG_ID, certificate, key, message
@@ -38,19 +38,19 @@ def device(log_id: bytes = LOG_ID, user_id: int = 3) -> StoredDevice:
 
 
 @pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    return Profile.open(tmp_path / "home" / "profile")
+def profile(tmp_path: Path) -> ProfileStore:
+    return ProfileStore.open(tmp_path / "home" / "profile")
 
 
-def reopened(profile: Profile) -> Profile:
-    return Profile.open(profile.directory)
+def reopened(profile: ProfileStore) -> ProfileStore:
+    return ProfileStore.open(profile.directory)
 
 
 # The folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_only_the_owner_can_look_in(profile: Profile) -> None:
+def test_only_the_owner_can_look_in(profile: ProfileStore) -> None:
     old = os.umask(0)
     try:
         profile.pin(server())
@@ -65,7 +65,7 @@ def test_only_the_owner_can_look_in(profile: Profile) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_keys_that_others_could_read_are_closed_again(profile: Profile) -> None:
+def test_keys_that_others_could_read_are_closed_again(profile: ProfileStore) -> None:
     profile.save_device(device())
     keys = profile.directory / "devices.toml"
     keys.chmod(0o644)
@@ -76,7 +76,7 @@ def test_keys_that_others_could_read_are_closed_again(profile: Profile) -> None:
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalStoreError) as error:
-        Profile.open(tmp_path / "file" / "profile")
+        ProfileStore.open(tmp_path / "file" / "profile")
     assert "\n" not in str(error.value)
 
 
@@ -87,7 +87,7 @@ def test_the_default_folder_is_this_user_s(monkeypatch: pytest.MonkeyPatch, tmp_
         assert default_profile_directory() == tmp_path / "lanchat"
 
 
-def test_each_account_has_its_own_local_copy(profile: Profile) -> None:
+def test_each_account_has_its_own_local_copy(profile: ProfileStore) -> None:
     stores = [profile.local_store(LOG_ID, 1), profile.local_store(LOG_ID, 2), profile.local_store(OTHER_LOG, 1)]
     stores[0].add_outgoing(key(1), message(1), 1)
     assert [len(store.outgoing()) for store in stores] == [1, 0, 0]
@@ -101,7 +101,7 @@ def test_each_account_has_its_own_local_copy(profile: Profile) -> None:
 # Servers
 
 
-def test_pinned_servers_are_known(profile: Profile) -> None:
+def test_pinned_servers_are_known(profile: ProfileStore) -> None:
     assert profile.servers() == []
     assert profile.known_by_fingerprint("1" * 64) is None
     profile.pin(server(1))
@@ -113,7 +113,7 @@ def test_pinned_servers_are_known(profile: Profile) -> None:
     assert again.known_by_log(OTHER_LOG) is None
 
 
-def test_pinning_again_renews_what_is_known(profile: Profile) -> None:
+def test_pinning_again_renews_what_is_known(profile: ProfileStore) -> None:
     profile.pin(server(1))
     profile.pin(server(2))
     moved = server(1, name="Моря", host="fe80::1", port=65535, log_id=OTHER_LOG)
@@ -121,7 +121,7 @@ def test_pinning_again_renews_what_is_known(profile: Profile) -> None:
     assert profile.servers() == [moved, server(2)]
 
 
-def test_another_fingerprint_for_a_known_log_is_not_pinned(profile: Profile) -> None:
+def test_another_fingerprint_for_a_known_log_is_not_pinned(profile: ProfileStore) -> None:
     profile.pin(server(1))
     with pytest.raises(LocalStoreError, match="Another identity"):
         profile.pin(server(2, log_id=server(1).log_id))
@@ -133,7 +133,7 @@ def test_another_fingerprint_for_a_known_log_is_not_pinned(profile: Profile) -> 
     assert len(profile.servers()) == 1
 
 
-def test_the_last_server(profile: Profile) -> None:
+def test_the_last_server(profile: ProfileStore) -> None:
     assert profile.last_server() is None
     profile.pin(server(1))
     profile.pin(server(2))
@@ -164,13 +164,15 @@ def test_the_last_server(profile: Profile) -> None:
         ("SHIP.local.", 4004, "f" * 64, None, "changed"),
     ],
 )
-def test_trust(profile: Profile, host: str, port: int, fingerprint: str, log_id: bytes | None, expected: str) -> None:
+def test_trust(
+    profile: ProfileStore, host: str, port: int, fingerprint: str, log_id: bytes | None, expected: str
+) -> None:
     for known in (server(1), server(2), server(3, host="::1"), server(4, host="ship.local")):
         profile.pin(known)
     assert profile.trust(host, port, "Office 1", fingerprint, log_id) == expected
 
 
-def test_a_stranger_with_a_known_name_can_be_told(profile: Profile) -> None:
+def test_a_stranger_with_a_known_name_can_be_told(profile: ProfileStore) -> None:
     profile.pin(server(1))
     assert profile.trust("elsewhere", 9, "Office 1", "f" * 64) == "new"
     assert profile.same_name("Office 1", "f" * 64)
@@ -190,7 +192,7 @@ def test_a_stranger_with_a_known_name_can_be_told(profile: Profile) -> None:
         {"accepted_ms": -1},
     ],
 )
-def test_what_would_not_read_back_is_not_written(profile: Profile, bad: dict[str, object]) -> None:
+def test_what_would_not_read_back_is_not_written(profile: ProfileStore, bad: dict[str, object]) -> None:
     profile.pin(server(2))
     with pytest.raises(LocalStoreError):
         profile.pin(server(1, **bad))
@@ -199,7 +201,7 @@ def test_what_would_not_read_back_is_not_written(profile: Profile, bad: dict[str
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(max_size=80), host=st.text(max_size=40))
-def test_any_text_reads_back(profile: Profile, name: str, host: str) -> None:
+def test_any_text_reads_back(profile: ProfileStore, name: str, host: str) -> None:
     odd = server(1, name=name, host=host)
     profile.pin(odd)
     assert profile.servers() == [odd]
@@ -209,7 +211,7 @@ def test_any_text_reads_back(profile: Profile, name: str, host: str) -> None:
 # Devices
 
 
-def test_a_device_per_log(profile: Profile) -> None:
+def test_a_device_per_log(profile: ProfileStore) -> None:
     assert profile.device(LOG_ID) is None
     profile.save_device(device())
     profile.save_device(device(OTHER_LOG))
@@ -222,7 +224,7 @@ def test_a_device_per_log(profile: Profile) -> None:
     assert reopened(profile).device(OTHER_LOG) == device(OTHER_LOG)
 
 
-def test_the_private_key_is_not_shown(profile: Profile) -> None:
+def test_the_private_key_is_not_shown(profile: ProfileStore) -> None:
     assert "private_key" not in repr(device())
     assert str(device().private_key)[2:8] not in repr(device())
 
@@ -232,7 +234,7 @@ def test_the_private_key_is_not_shown(profile: Profile) -> None:
     "broken",
     [b"\xff\xfe", b"devices = 3\nservers = 3", b"[[devices]]\nlog_id='AA=='\n[[servers]]\nname='x'", b"a = [" * 9000],
 )
-def test_a_broken_file_is_set_aside_and_said(profile: Profile, file: str, broken: bytes) -> None:
+def test_a_broken_file_is_set_aside_and_said(profile: ProfileStore, file: str, broken: bytes) -> None:
     profile.save_device(device())
     profile.pin(server())
     path = profile.directory / file
@@ -246,7 +248,7 @@ def test_a_broken_file_is_set_aside_and_said(profile: Profile, file: str, broken
     assert bool(profile.servers()) != bool(profile.device(LOG_ID))
 
 
-def test_a_byte_order_mark_costs_nobody_an_identity(profile: Profile) -> None:
+def test_a_byte_order_mark_costs_nobody_an_identity(profile: ProfileStore) -> None:
     profile.save_device(device())
     profile.pin(server())
     for name in ("devices.toml", "servers.toml"):
@@ -256,7 +258,7 @@ def test_a_byte_order_mark_costs_nobody_an_identity(profile: Profile) -> None:
     assert reopened(profile).servers() == [server()]
 
 
-def test_nothing_is_written_over_a_broken_file(profile: Profile) -> None:
+def test_nothing_is_written_over_a_broken_file(profile: ProfileStore) -> None:
     path = profile.directory / "devices.toml"
     path.write_bytes(b"broken")
     with pytest.raises(LocalStoreError, match="set aside"):
@@ -268,7 +270,7 @@ def test_nothing_is_written_over_a_broken_file(profile: Profile) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_damage_makes_another_identity(profile: Profile, data: st.DataObject) -> None:
+def test_no_damage_makes_another_identity(profile: ProfileStore, data: st.DataObject) -> None:
     """A file that differs by anything raises and is set aside."""
     profile.save_device(device())
     profile.pin(server())
@@ -290,7 +292,7 @@ def test_no_damage_makes_another_identity(profile: Profile, data: st.DataObject)
 # Settings
 
 
-def test_settings_are_remembered(profile: Profile) -> None:
+def test_settings_are_remembered(profile: ProfileStore) -> None:
     first = profile.settings
     assert (first.get("language", ""), first.get("theme", ""), first.get("geometry", ""), first.last_room(LOG_ID)) == (
         "",
@@ -311,7 +313,7 @@ def test_settings_are_remembered(profile: Profile) -> None:
     assert again.notice == ""
 
 
-def test_two_processes_do_not_undo_each_other_s_choices(profile: Profile) -> None:
+def test_two_processes_do_not_undo_each_other_s_choices(profile: ProfileStore) -> None:
     one, two = profile.settings, reopened(profile).settings
     one.set("language", "ru")
     one.set_last_room(LOG_ID, 4)
@@ -325,7 +327,7 @@ def test_two_processes_do_not_undo_each_other_s_choices(profile: Profile) -> Non
         assert (settled.last_room(LOG_ID), settled.last_room(OTHER_LOG)) == (4, 5)
 
 
-def test_unknown_and_hand_written_lines_stay(profile: Profile) -> None:
+def test_unknown_and_hand_written_lines_stay(profile: ProfileStore) -> None:
     path = profile.directory / "settings.toml"
     path.write_text('future = {a = [1, 2.5, true, 2024-01-02]}\ntheme = "light"\nlanguage = 7\n', encoding="utf-8")
     known = reopened(profile).settings
@@ -338,7 +340,7 @@ def test_unknown_and_hand_written_lines_stay(profile: Profile) -> None:
     assert list(written["future"]["a"])[:3] == [1, 2.5, True]
 
 
-def test_values_of_another_type_are_the_default(profile: Profile) -> None:
+def test_values_of_another_type_are_the_default(profile: ProfileStore) -> None:
     path = profile.directory / "settings.toml"
     path.write_text("language = true\nlast_rooms = 3\nsize = 1\nwide = 1.0\n", encoding="utf-8")
     known = reopened(profile).settings
@@ -353,7 +355,7 @@ def test_values_of_another_type_are_the_default(profile: Profile) -> None:
 
 
 @pytest.mark.parametrize("broken", [b"\xff", b"a = ", b"a = 1\na = 2", b"a=" + b"[" * 5000, b"# " + b"x" * (1 << 20)])
-def test_broken_settings_are_set_aside_and_told_once(profile: Profile, broken: bytes) -> None:
+def test_broken_settings_are_set_aside_and_told_once(profile: ProfileStore, broken: bytes) -> None:
     path = profile.directory / "settings.toml"
     path.write_bytes(broken)
     first = reopened(profile).settings
@@ -367,13 +369,13 @@ def test_broken_settings_are_set_aside_and_told_once(profile: Profile, broken: b
     assert again.get("language", "") == "ru"
 
 
-def test_settings_saved_by_notepad_are_read(profile: Profile) -> None:
+def test_settings_saved_by_notepad_are_read(profile: ProfileStore) -> None:
     (profile.directory / "settings.toml").write_bytes('theme = "dark"\r\nlanguage = "ru"\r\n'.encode("utf-8-sig"))
     again = reopened(profile).settings
     assert (again.get("theme", ""), again.get("language", ""), again.notice) == ("dark", "ru", "")
 
 
-def test_settings_in_utf_16_are_set_aside_and_said(profile: Profile) -> None:
+def test_settings_in_utf_16_are_set_aside_and_said(profile: ProfileStore) -> None:
     (profile.directory / "settings.toml").write_bytes('theme = "dark"'.encode("utf-16"))
     assert "UTF-16" in reopened(profile).settings.notice
 
@@ -430,7 +432,7 @@ for turn in range(30):
 """
 
 
-def test_processes_that_write_at_once_lose_nothing(profile: Profile) -> None:
+def test_processes_that_write_at_once_lose_nothing(profile: ProfileStore) -> None:
     children = [
         Child([sys.executable, "-c", WRITER, str(profile.directory), str(number)], cwd=ROOT) for number in (1, 2, 3)
     ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.terminal.line_editor import TEXT_MAX, Editor, picture, rows_of, width_of
+from lanchat.terminal.line_editor import TEXT_MAX, LineEditor, picture, rows_of, width_of
 from tests.support.screen import Screen
 
 LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B", "\x1b[H", "\x1b[F", "\x1b[3~"
@@ -15,7 +15,7 @@ TEXTS = st.text("ab é日本👩👧\u200d\u0301\u0308\ufe0f\t\n", max_size=60)
 
 def typed(*keys: str) -> tuple[str, str]:
     """What stands before and after the cursor."""
-    editor = Editor()
+    editor = LineEditor()
     assert editor.feed("".join(keys).encode()) == []
     return editor.text[: editor.point], editor.text[editor.point :]
 
@@ -46,14 +46,14 @@ def test_keys(keys: tuple[str, ...], expected: tuple[str, str]) -> None:
 
 
 def test_keys_that_come_in_pieces() -> None:
-    editor = Editor()
+    editor = LineEditor()
     for octet in ("日本" + LEFT + "é" + "\x1b[1;5D").encode():
         assert editor.feed(bytes([octet])) == []
     assert (editor.text, editor.point) == ("日é本", 0)
 
 
 def test_finished_lines_and_the_history() -> None:
-    editor = Editor()
+    editor = LineEditor()
     assert editor.feed(b"one\rtwo\nhal") == ["one", "two"]
     editor.feed((UP + UP).encode())
     assert editor.text == "one"
@@ -64,13 +64,13 @@ def test_finished_lines_and_the_history() -> None:
 
 
 def test_octets_that_are_no_text_do_no_harm() -> None:
-    editor = Editor()
+    editor = LineEditor()
     editor.feed(b"\xff\xc3(\x1b[" + b"9" * 100 + b"ok")
     assert editor.text.endswith("k")
 
 
 def test_a_megabyte_is_cut_and_takes_no_time() -> None:
-    editor = Editor()
+    editor = LineEditor()
     start = time.process_time()
     editor.feed(b"\x1b[200~" + "é\n".encode() * 350_000 + b"\x1b[201~")
     assert time.process_time() - start < 20

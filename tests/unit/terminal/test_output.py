@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lanchat.cli.lines import message_row, message_text
 from lanchat.i18n import set_language
-from lanchat.terminal.output import Output, OutputClosed, clock, rfc3339, shown
+from lanchat.terminal.output import OutputClosed, OutputWriter, clock, rfc3339, shown
 from lanchat_server import logs
 from lanchat_server.cli.users import user_text
 from lanchat_server.figures_text import clock_lines, duration, local_time, status_lines
@@ -71,15 +71,15 @@ def test_what_somebody_wrote_cannot_command_the_terminal(text: str, written: str
 
 def test_json_rows_stand_on_one_line_and_keep_letters() -> None:
     out = io.StringIO()
-    Output(True, out, io.StringIO()).row({"text": "Привет\nмир 👋"}, "not this")
+    OutputWriter(True, out, io.StringIO()).row({"text": "Привет\nмир 👋"}, "not this")
     assert out.getvalue() == '{"text": "Привет\\nмир 👋"}\n'
 
 
 def test_notes_are_for_people() -> None:
     out, err = io.StringIO(), io.StringIO()
     for as_json in (True, False):
-        Output(as_json, out, err).note(f"note {as_json}")
-        Output(as_json, out, err).warn(f"warning {as_json}")
+        OutputWriter(as_json, out, err).note(f"note {as_json}")
+        OutputWriter(as_json, out, err).warn(f"warning {as_json}")
     assert (out.getvalue(), err.getvalue()) == ("", "warning True\nnote False\nwarning False\n")
 
 
@@ -90,14 +90,14 @@ def test_a_closed_pipe_is_told_apart(number: int) -> None:
             raise OSError(number, "closed")
 
     with pytest.raises(OutputClosed):
-        Output(True, Closed(), io.StringIO()).row({}, "")
+        OutputWriter(True, Closed(), io.StringIO()).row({}, "")
 
 
 def test_without_a_console_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "platform", "win32")
-    output = Output(False)
+    output = OutputWriter(False)
     output.write("lost")
     output.warn("lost")
 
@@ -106,7 +106,7 @@ def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(OSError, match="closed"):
-        Output(False).write("lost")
+        OutputWriter(False).write("lost")
 
 
 # --- The server's log -------------------------------------------------------------------------------------------------

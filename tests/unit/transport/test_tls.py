@@ -13,7 +13,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.wire import pack_frame
 from lanchat.transport import tls
-from lanchat.transport.tls import Channel, ChannelClosed, open_channel
+from lanchat.transport.tls import ChannelClosed, TlsChannel, open_channel
 from tests.support.fake_server import FakeServer
 from tests.support.waiting import patient
 
@@ -34,7 +34,7 @@ async def until(done: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def opened(server: FakeServer) -> Channel:
+async def opened(server: FakeServer) -> TlsChannel:
     """A channel that the server sees, too."""
     channel = await open_channel(server.host, server.port, 5)
     await until(lambda: bool(server.sessions))
@@ -170,7 +170,7 @@ def test_a_server_that_does_not_read_loses_us_before_our_memory_is_full(monkeypa
 
 def test_after_close_nothing_is_heard_and_what_was_written_arrives() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel: Channel = await opened(server)
+        channel: TlsChannel = await opened(server)
         heard: list[Any] = []
         channel.attach(heard.extend, heard.append)
         channel.send(wire.Ping(7))

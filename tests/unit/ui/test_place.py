@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.ui.settings.place import Frame, Place, Screen, fit, parse
+from lanchat.ui.settings.place import ScreenArea, WindowFrame, WindowPlace, fit, parse
 
-SCREEN = Screen(0, 0, 1280, 900)
+SCREEN = ScreenArea(0, 0, 1280, 900)
 MINIMUM = (520, 460)
 
 
@@ -43,7 +43,7 @@ def test_anything_else_is_no_place(text: str) -> None:
     assert parse(text) is None
 
 
-def placed(text: str, screen: Screen = SCREEN, frame: Frame = Frame()) -> str:  # noqa: B008
+def placed(text: str, screen: ScreenArea = SCREEN, frame: WindowFrame = WindowFrame()) -> str:  # noqa: B008
     place = parse(text)
     assert place is not None
     return fit(place, screen, MINIMUM, frame).text
@@ -72,20 +72,20 @@ def test_what_is_not_is_brought_there(text: str, expected: str) -> None:
 
 
 def test_a_screen_smaller_than_the_minimum_is_filled() -> None:
-    assert placed("800x600+0+0", Screen(0, 0, 480, 320)) == "480x320+0+0"
+    assert placed("800x600+0+0", ScreenArea(0, 0, 480, 320)) == "480x320+0+0"
 
 
 def test_monitors_at_the_left_have_negative_places() -> None:
-    assert placed("800x600+-1500+20", Screen(-1920, 0, 3200, 1080)) == "800x600+-1500+20"
+    assert placed("800x600+-1500+20", ScreenArea(-1920, 0, 3200, 1080)) == "800x600+-1500+20"
 
 
 def test_the_frame_is_on_the_screen_too() -> None:
-    assert placed("800x600+480+300", frame=Frame(1, 20)) == "800x600+478+279"
+    assert placed("800x600+480+300", frame=WindowFrame(1, 20)) == "800x600+478+279"
 
 
 @given(
     st.builds(
-        Place,
+        WindowPlace,
         st.integers(1, 999_999),
         st.integers(1, 999_999),
         st.integers(-999_999, 999_999),
@@ -93,9 +93,9 @@ def test_the_frame_is_on_the_screen_too() -> None:
         st.booleans(),
         st.booleans(),
     ),
-    st.builds(Screen, st.integers(-5000, 0), st.integers(-5000, 0), st.integers(200, 9000), st.integers(200, 5000)),
+    st.builds(ScreenArea, st.integers(-5000, 0), st.integers(-5000, 0), st.integers(200, 9000), st.integers(200, 5000)),
 )
-def test_it_is_always_whole_and_twice_is_once(place: Place, screen: Screen) -> None:
+def test_it_is_always_whole_and_twice_is_once(place: WindowPlace, screen: ScreenArea) -> None:
     once = fit(place, screen, MINIMUM)
     assert once.x is not None
     assert once.y is not None

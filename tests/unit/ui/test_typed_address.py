@@ -27,7 +27,7 @@ def test_typed_ipv6_address_is_connected_to(typed: str, host: str, port: int) ->
     assert address_problem(typed) == ""
     bench = Workbench()
     bench.flow.connect(typed)
-    (command,) = bench.engine.called(api.Connect)
+    (command,) = bench.engine.called(api.ConnectCommand)
     assert command.invite == ""
     assert parse_address(command.address, DEFAULT_PORT) == (host, port)
 
@@ -36,7 +36,7 @@ def test_pasted_link_keeps_the_zone() -> None:
     link = f"lanchat://[fe80::1%25eth0]:45000/#{'ab' * 32}"
     bench = Workbench()
     bench.flow.connect(link)
-    (command,) = bench.engine.called(api.Connect)
+    (command,) = bench.engine.called(api.ConnectCommand)
     assert command.address == ""
     assert parse_invite_untrusted(command.invite).host == "fe80::1%eth0"
 
@@ -44,7 +44,7 @@ def test_pasted_link_keeps_the_zone() -> None:
 def test_found_server_is_connected_to_with_its_zone() -> None:
     bench = Workbench()
     bench.flow.choose(api.Server("Office", "fe80::1%eth0", 45000, "ab" * 32, "", "zeroconf", api.Trust.NEW))
-    (command,) = bench.engine.called(api.Connect)
+    (command,) = bench.engine.called(api.ConnectCommand)
     assert parse_address(command.address, 1) == ("fe80::1%eth0", 45000)
 
 

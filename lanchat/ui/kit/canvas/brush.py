@@ -3,7 +3,7 @@
 import tkinter as tk
 from collections.abc import Iterable
 
-from lanchat.ui.kit.canvas.drawing import Avatar, Box, Font, Glyph, Op, Rule, Words
+from lanchat.ui.kit.canvas.drawing import Avatar, Box, Font, Glyph, Hairline, Op, TextSpan
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.theme import Palette
 
@@ -27,7 +27,7 @@ class Brush:
 
     def _one(self, op: Op, dy: int, tag: str) -> int:
         canvas = self._canvas
-        if isinstance(op, Words):
+        if isinstance(op, TextSpan):
             return canvas.create_text(
                 op.x, op.y + dy, text=op.text, anchor="nw", font=op.font.value, fill=op.fill, tags=tag
             )
@@ -36,7 +36,7 @@ class Brush:
         if isinstance(op, Glyph):
             image = self._images.icon(op.name, op.size, op.fill)
             return canvas.create_image(op.x, op.y + dy, image=image, anchor="nw", tags=tag)
-        if isinstance(op, Rule):
+        if isinstance(op, Hairline):
             return canvas.create_line(op.x, op.y + dy, op.x + op.width, op.y + dy, fill=op.fill, tags=tag)
         return self.avatar(op, dy, tag)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.wrap import Row
+from lanchat.ui.kit.canvas.wrap import WrappedRow
 from lanchat.ui.kit.theme import Palette
 
 
@@ -29,7 +29,7 @@ class Font(enum.StrEnum):
     MONO_SMALL = "LanchatMonoSmall"
 
 
-class Kit(msgspec.Struct, frozen=True):
+class LayoutContext(msgspec.Struct, frozen=True):
     """What laying out needs to know of the screen. `px` turns pixels at 96 dpi into pixels here; `height` is the
     distance of two lines of a font."""
 
@@ -51,7 +51,7 @@ class Box(NamedTuple):
     radius: int
 
 
-class Words(NamedTuple):
+class TextSpan(NamedTuple):
     """Text in one line."""
 
     x: int
@@ -81,7 +81,7 @@ class Avatar(NamedTuple):
     colour: int  # which of the palette
 
 
-class Rule(NamedTuple):
+class Hairline(NamedTuple):
     """A horizontal hairline."""
 
     x: int
@@ -90,10 +90,10 @@ class Rule(NamedTuple):
     fill: str
 
 
-Op = Box | Words | Glyph | Avatar | Rule
+Op = Box | TextSpan | Glyph | Avatar | Hairline
 
 
-class Touch(enum.Enum):
+class HitAreaKind(enum.Enum):
     """What a click on a place means."""
 
     LINK = enum.auto()
@@ -104,14 +104,14 @@ class Touch(enum.Enum):
     TIME = enum.auto()  # explains itself, does nothing
 
 
-class Spot(NamedTuple):
+class HitArea(NamedTuple):
     """A place that reacts; `value` is the link, the emoji, or empty."""
 
     x: int
     y: int
     width: int
     height: int
-    touch: Touch
+    touch: HitAreaKind
     value: str = ""
 
     def holds(self, x: int, y: int) -> bool:
@@ -124,7 +124,7 @@ class TextRow(NamedTuple):
     x: int
     y: int
     height: int
-    row: Row
+    row: WrappedRow
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -132,7 +132,7 @@ class Block(msgspec.Struct, frozen=True):
 
     height: int
     ops: tuple[Op, ...]
-    spots: tuple[Spot, ...] = ()
+    spots: tuple[HitArea, ...] = ()
     rows: tuple[TextRow, ...] = ()
     body: tuple[int, int, int, int] = (0, 0, 0, 0)
 

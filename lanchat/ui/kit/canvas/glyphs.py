@@ -36,7 +36,7 @@ def _no_font(char: str) -> bool:
 _draws: Callable[[str], bool] = _no_font
 
 
-class Run(NamedTuple):
+class GlyphRun(NamedTuple):
     """A piece of a text: plain characters, or one character that must be drawn as a picture (`name` says which)."""
 
     text: str
@@ -55,21 +55,21 @@ def _is_text(cluster: str) -> bool:
     return all(char > "\uffff" and kind(char) == WORD and _draws(char) for char in cluster)
 
 
-def split(text: str) -> list[Run]:
+def split(text: str) -> list[GlyphRun]:
     """The text in runs, in order; joined again they are the text."""
     if not _protected or text.isascii():
-        return [Run(text)] if text else []
-    runs: list[Run] = []
+        return [GlyphRun(text)] if text else []
+    runs: list[GlyphRun] = []
     start = 0
     for match in _CLUSTER.finditer(text):
         if _is_text(match.group()):
             continue
         if match.start() > start:
-            runs.append(Run(text[start : match.start()]))
-        runs.append(Run(match.group(), spoken(match.group())))
+            runs.append(GlyphRun(text[start : match.start()]))
+        runs.append(GlyphRun(match.group(), spoken(match.group())))
         start = match.end()
     if start < len(text):
-        runs.append(Run(text[start:]))
+        runs.append(GlyphRun(text[start:]))
     return runs
 
 

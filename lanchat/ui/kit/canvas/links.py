@@ -30,21 +30,21 @@ _PAIRED = {"*": "*", "_": "_", "~": "~", "'": "'", "\u2018": "\u2019"}
 _IDEOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
 
 
-class Link(NamedTuple):
+class TextLink(NamedTuple):
     """`text[start:end]` is the address."""
 
     start: int
     end: int
 
 
-def links(text: str) -> Iterator[Link]:
+def links(text: str) -> Iterator[TextLink]:
     """The links of a text, ascending."""
     place = 0
     while begin := _BEGIN.search(text, place):
         start = begin.start()
         place = _end(text, start, begin.end())
         if place > begin.end():
-            yield Link(start, place)
+            yield TextLink(start, place)
         else:
             place = begin.end()
 

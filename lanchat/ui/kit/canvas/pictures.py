@@ -6,7 +6,7 @@ Any other emoji is shown as a chip with its name (see glyphs.py). Pure: which gl
 from typing import NamedTuple
 
 
-class Picture(NamedTuple):
+class IconPicture(NamedTuple):
     """A glyph of the icon font and the palette role that colours it."""
 
     glyph: str
@@ -34,61 +34,61 @@ _FACES = {
     "emoji-dizzy-fill": ("dizzy face",),
 }  # fmt: skip
 
-_PICTURES = {name: Picture(glyph, "warm") for glyph, names in _FACES.items() for name in names} | {
-    "thumbs up sign": Picture("hand-thumbs-up-fill", "warm"),
-    "thumbs down sign": Picture("hand-thumbs-down-fill", "warm"),
-    "heavy black heart": Picture("heart-fill", "red"),
-    "black heart suit": Picture("heart-fill", "red"),
-    "green heart": Picture("heart-fill", "green"),
-    "blue heart": Picture("heart-fill", "blue"),
-    "yellow heart": Picture("heart-fill", "warm"),
-    "orange heart": Picture("heart-fill", "warm"),
-    "broken heart": Picture("heartbreak-fill", "red"),
-    "white heavy check mark": Picture("check-square-fill", "green"),
-    "heavy check mark": Picture("check-lg", "green"),
-    "ballot box with check": Picture("check-square", "green"),
-    "cross mark": Picture("x-lg", "red"),
-    "negative squared cross mark": Picture("x-square-fill", "red"),
-    "black question mark ornament": Picture("question-lg", "red"),
-    "heavy exclamation mark symbol": Picture("exclamation-lg", "red"),
-    "warning sign": Picture("exclamation-triangle-fill", "warm"),
-    "fire": Picture("fire", "red"),
-    "white medium star": Picture("star-fill", "warm"),
-    "glowing star": Picture("star-fill", "warm"),
-    "sparkles": Picture("stars", "warm"),
-    "party popper": Picture("balloon-fill", "red"),
-    "balloon": Picture("balloon-fill", "red"),
-    "rocket": Picture("rocket-takeoff-fill", "blue"),
-    "trophy": Picture("trophy-fill", "warm"),
-    "eyes": Picture("eye-fill", "blue"),
-    "wrapped present": Picture("gift-fill", "red"),
-    "birthday cake": Picture("cake2-fill", "warm"),
-    "hot beverage": Picture("cup-hot-fill", "warm"),
-    "high voltage sign": Picture("lightning-fill", "warm"),
-    "bug": Picture("bug-fill", "green"),
-    "electric light bulb": Picture("lightbulb-fill", "warm"),
-    "bell": Picture("bell-fill", "warm"),
-    "hourglass": Picture("hourglass-split", "warm"),
-    "hourglass with flowing sand": Picture("hourglass-split", "warm"),
-    "alarm clock": Picture("alarm-fill", "red"),
-    "pushpin": Picture("pin-angle-fill", "red"),
-    "paperclip": Picture("paperclip", "blue"),
-    "lock": Picture("lock-fill", "warm"),
-    "key": Picture("key-fill", "warm"),
-    "black telephone": Picture("telephone-fill", "red"),
-    "envelope": Picture("envelope-fill", "blue"),
-    "snowflake": Picture("snow", "blue"),
-    "black sun with rays": Picture("sun-fill", "warm"),
-    "umbrella with rain drops": Picture("umbrella-fill", "blue"),
-    "hammer and wrench": Picture("tools", "blue"),
-    "wrench": Picture("wrench", "blue"),
-    "gear": Picture("gear-fill", "blue"),
+_PICTURES = {name: IconPicture(glyph, "warm") for glyph, names in _FACES.items() for name in names} | {
+    "thumbs up sign": IconPicture("hand-thumbs-up-fill", "warm"),
+    "thumbs down sign": IconPicture("hand-thumbs-down-fill", "warm"),
+    "heavy black heart": IconPicture("heart-fill", "red"),
+    "black heart suit": IconPicture("heart-fill", "red"),
+    "green heart": IconPicture("heart-fill", "green"),
+    "blue heart": IconPicture("heart-fill", "blue"),
+    "yellow heart": IconPicture("heart-fill", "warm"),
+    "orange heart": IconPicture("heart-fill", "warm"),
+    "broken heart": IconPicture("heartbreak-fill", "red"),
+    "white heavy check mark": IconPicture("check-square-fill", "green"),
+    "heavy check mark": IconPicture("check-lg", "green"),
+    "ballot box with check": IconPicture("check-square", "green"),
+    "cross mark": IconPicture("x-lg", "red"),
+    "negative squared cross mark": IconPicture("x-square-fill", "red"),
+    "black question mark ornament": IconPicture("question-lg", "red"),
+    "heavy exclamation mark symbol": IconPicture("exclamation-lg", "red"),
+    "warning sign": IconPicture("exclamation-triangle-fill", "warm"),
+    "fire": IconPicture("fire", "red"),
+    "white medium star": IconPicture("star-fill", "warm"),
+    "glowing star": IconPicture("star-fill", "warm"),
+    "sparkles": IconPicture("stars", "warm"),
+    "party popper": IconPicture("balloon-fill", "red"),
+    "balloon": IconPicture("balloon-fill", "red"),
+    "rocket": IconPicture("rocket-takeoff-fill", "blue"),
+    "trophy": IconPicture("trophy-fill", "warm"),
+    "eyes": IconPicture("eye-fill", "blue"),
+    "wrapped present": IconPicture("gift-fill", "red"),
+    "birthday cake": IconPicture("cake2-fill", "warm"),
+    "hot beverage": IconPicture("cup-hot-fill", "warm"),
+    "high voltage sign": IconPicture("lightning-fill", "warm"),
+    "bug": IconPicture("bug-fill", "green"),
+    "electric light bulb": IconPicture("lightbulb-fill", "warm"),
+    "bell": IconPicture("bell-fill", "warm"),
+    "hourglass": IconPicture("hourglass-split", "warm"),
+    "hourglass with flowing sand": IconPicture("hourglass-split", "warm"),
+    "alarm clock": IconPicture("alarm-fill", "red"),
+    "pushpin": IconPicture("pin-angle-fill", "red"),
+    "paperclip": IconPicture("paperclip", "blue"),
+    "lock": IconPicture("lock-fill", "warm"),
+    "key": IconPicture("key-fill", "warm"),
+    "black telephone": IconPicture("telephone-fill", "red"),
+    "envelope": IconPicture("envelope-fill", "blue"),
+    "snowflake": IconPicture("snow", "blue"),
+    "black sun with rays": IconPicture("sun-fill", "warm"),
+    "umbrella with rain drops": IconPicture("umbrella-fill", "blue"),
+    "hammer and wrench": IconPicture("tools", "blue"),
+    "wrench": IconPicture("wrench", "blue"),
+    "gear": IconPicture("gear-fill", "blue"),
 }
 
 # What is offered for reactions, in this order.
 REACTIONS = ("👍", "❤️", "😂", "😮", "😢", "🎉", "✅")
 
 
-def picture(name: str) -> Picture | None:
+def picture(name: str) -> IconPicture | None:
     """The picture for an emoji by its spoken name; a skin tone does not change it."""
     return _PICTURES.get(name.split(",")[0])

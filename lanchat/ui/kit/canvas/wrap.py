@@ -23,7 +23,7 @@ _TOKEN = re.compile(rf"[{_ALONE}]|\s+|[^\s{_ALONE}]+")
 _TAB = "    "
 
 
-class Piece(msgspec.Struct, frozen=True):
+class RowPiece(msgspec.Struct, frozen=True):
     """Something drawn in one go: text, or one picture (`name`); `x` from the start of the row, pixels."""
 
     x: int
@@ -35,10 +35,10 @@ class Piece(msgspec.Struct, frozen=True):
     link: str = ""
 
 
-class Row(msgspec.Struct, frozen=True):
+class WrappedRow(msgspec.Struct, frozen=True):
     """One line on the screen. `end` is past its last character, without the line break."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[RowPiece, ...]
     width: int
     start: int
     end: int
@@ -51,12 +51,12 @@ class _Token(NamedTuple):
     link: str = ""
 
 
-def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[Row]:
+def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
     """`text` in rows of at most `width` pixels (one character may be wider). `picture` measures a picture by its name.
 
     There is always one row at least.
     """
-    rows: list[Row] = []
+    rows: list[WrappedRow] = []
     start = 0
     for paragraph in text.split("\n"):
         plain = _rows_of_words(paragraph, start, width, measure) if _is_plain(paragraph) else None
@@ -72,18 +72,18 @@ def _is_plain(paragraph: str) -> bool:
     return not any(run.name for run in glyphs.split(paragraph))
 
 
-def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> list[Row] | None:
+def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> list[WrappedRow] | None:
     """What `_rows_of_anything` makes of plain text, in a quarter of the time: most of what people write. None when a
     word is longer than a row."""
     limit = max(width, 1)
-    rows: list[Row] = []
+    rows: list[WrappedRow] = []
     # In the paragraph: where the row begins, where its last word ends, where the row ends (blanks may hang over).
     begin = last = end = 0
     x = 0
 
     def flush() -> None:
-        pieces = (Piece(0, x, paragraph[begin:last], start + begin, start + last),) if last > begin else ()
-        rows.append(Row(pieces, x, start + begin, start + end))
+        pieces = (RowPiece(0, x, paragraph[begin:last], start + begin, start + last),) if last > begin else ()
+        rows.append(WrappedRow(pieces, x, start + begin, start + end))
 
     for token in _TOKEN.findall(paragraph):
         wide = measure(token)
@@ -107,7 +107,7 @@ def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> 
     return rows
 
 
-def _rows_of_anything(paragraph: str, start: int, width: int, measure: Measure, picture: Measure) -> list[Row]:
+def _rows_of_anything(paragraph: str, start: int, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
     builder = _Rows(width, measure, start)
     for token in _tokens(paragraph, start):
         builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
@@ -143,9 +143,9 @@ class _Rows:
     def __init__(self, width: int, measure: Measure, start: int) -> None:
         self._limit = max(width, 1)
         self._measure = measure
-        self._rows: list[Row] = []
+        self._rows: list[WrappedRow] = []
         self._start = self._end = start
-        self._pieces: list[Piece] = []
+        self._pieces: list[RowPiece] = []
         # Words that are drawn in one go: they become a piece when something else follows.
         self._words: list[str] = []
         self._words_start = self._words_x = 0
@@ -173,7 +173,7 @@ class _Rows:
         end = start + len(text)
         if name:
             self._join()
-            self._pieces.append(Piece(self._x, width, _shown(text), start, end, name, link))
+            self._pieces.append(RowPiece(self._x, width, _shown(text), start, end, name, link))
         else:
             if self._words_link != link:
                 self._join()
@@ -186,7 +186,7 @@ class _Rows:
     def _join(self) -> None:
         if self._words:
             text, x = "".join(self._words), self._words_x
-            self._pieces.append(Piece(x, self._x - x, text, self._words_start, self._end, "", self._words_link))
+            self._pieces.append(RowPiece(x, self._x - x, text, self._words_start, self._end, "", self._words_link))
             self._words = []
 
     def _split(self, token: _Token) -> None:
@@ -207,10 +207,10 @@ class _Rows:
     def _flush(self) -> None:
         self._join()
         width = max((piece.x + piece.width for piece in self._pieces), default=0)
-        self._rows.append(Row(tuple(self._pieces), width, self._start, self._end))
+        self._rows.append(WrappedRow(tuple(self._pieces), width, self._start, self._end))
         self._pieces, self._x, self._start = [], 0, self._end
 
-    def finish(self) -> list[Row]:
+    def finish(self) -> list[WrappedRow]:
         if self._pieces or self._words or not self._rows:
             self._flush()
         return self._rows
@@ -240,7 +240,7 @@ def _cluster(text: str, count: int) -> int:
     return count
 
 
-def offset_at(piece: Piece, x: int, measure: Measure) -> int:
+def offset_at(piece: RowPiece, x: int, measure: Measure) -> int:
     """The offset of the gap between characters that is nearest to `x` (pixels from the start of the row)."""
     inside = x - piece.x
     if piece.name or inside >= piece.width:

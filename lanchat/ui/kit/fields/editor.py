@@ -16,7 +16,7 @@ from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.canvas.pictures import picture
 from lanchat.ui.kit.fields.clipboard import clipboard_text
 from lanchat.ui.kit.fields.mirror import Mirror
-from lanchat.ui.kit.fields.undo import History, Snapshot
+from lanchat.ui.kit.fields.undo import TextSnapshot, UndoHistory
 from lanchat.ui.kit.toolkit import Toolkit
 
 CHARACTERS_MAX = 2 * BODY_CHARACTERS_MAX  # more than can be sent, so that a text may be shortened here
@@ -24,7 +24,7 @@ _PICTURES_MAX = 300
 _STAND_IN = "\u25a1"
 
 
-class Editor:
+class TextEditor:
     """`changed` is called after each change, `too_long` with what was pasted and does not fit. Main thread."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Editor:
             pady=px(2),
         )
         self._mirror = Mirror(self.text, CHARACTERS_MAX)
-        self._history = History()
+        self._history = UndoHistory()
         self.pasting = False
         self._bind()
 
@@ -79,7 +79,7 @@ class Editor:
     def set(self, text: str) -> None:
         """Replaces everything; what was before cannot be brought back by undo."""
         self._replace(text, len(text))
-        self._history = History(text)
+        self._history = UndoHistory(text)
 
     def change_to(self, text: str) -> None:
         """Another text in one step, which undo takes back; the cursor is at its end."""
@@ -101,8 +101,8 @@ class Editor:
         self._go_to(self._place_of(cursor))
         self.text.see("insert")
 
-    def _single(self, run: glyphs.Run) -> list[glyphs.Run]:
-        return [run] if run.name else [glyphs.Run(place) for place in self._mirror.plain(run.text)]
+    def _single(self, run: glyphs.GlyphRun) -> list[glyphs.GlyphRun]:
+        return [run] if run.name else [glyphs.GlyphRun(place) for place in self._mirror.plain(run.text)]
 
     def _go_to(self, place: int) -> None:
         self.text.mark_set("insert", f"1.0 + {place} indices")
@@ -136,7 +136,7 @@ class Editor:
     def _put(self, text: str) -> None:
         self._put_runs(glyphs.split(text))
 
-    def _put_runs(self, runs: Iterable[glyphs.Run]) -> None:
+    def _put_runs(self, runs: Iterable[glyphs.GlyphRun]) -> None:
         """Neighbours that are no pictures go into the widget together."""
         free = _PICTURES_MAX - len(self.text.image_names()) - len(self.text.window_names())
         shown: list[str] = []
@@ -154,7 +154,7 @@ class Editor:
                 places += self._mirror.plain(run.text)
         self._mirror.insert(glyphs.joined("".join(shown)), places)
 
-    def _put_picture(self, run: glyphs.Run) -> None:
+    def _put_picture(self, run: glyphs.GlyphRun) -> None:
         palette, px = self._tools.palette, self._tools.px
         if shown := picture(run.name):
             image = self._tools.images.icon(shown.glyph, 18, getattr(palette, shown.role))
@@ -195,7 +195,7 @@ class Editor:
         self._changed()
 
     def _record(self) -> None:
-        self._history.changed(Snapshot(self.get(), len(self._mirror.text(0, self._mirror.at_cursor()))))
+        self._history.changed(TextSnapshot(self.get(), len(self._mirror.text(0, self._mirror.at_cursor()))))
 
     def _undo(self) -> str:
         # Tk tells of changes later; a quick hand is faster.
@@ -206,7 +206,7 @@ class Editor:
         self._record()
         return self._go(self._history.redo())
 
-    def _go(self, snapshot: Snapshot | None) -> str:
+    def _go(self, snapshot: TextSnapshot | None) -> str:
         if snapshot is not None:
             self._replace(snapshot.text, snapshot.cursor)
         return "break"

@@ -1,6 +1,6 @@
 """The text of a one-line entry field, where it differs from what the field shows.
 
-What a Tk entry must not draw (see glyphs.py) stands in it as `[party popper]`. `Shown` knows which part of the shown
+What a Tk entry must not draw (see glyphs.py) stands in it as `[party popper]`. `DisplayedText` knows which part of the shown
 text stands for which part of the real one; `EntryText` looks at every change of an entry before it is made, whoever
 makes it, and changes the real text. A picture is one character for the person: it comes, goes and is copied whole.
 """
@@ -13,14 +13,14 @@ from itertools import accumulate
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.clipboard import clipboard_text
-from lanchat.ui.kit.fields.undo import History, Snapshot
+from lanchat.ui.kit.fields.undo import TextSnapshot, UndoHistory
 
 # No name, address or password is longer; what is pasted beyond it would only make the window slow.
 PASTED_MAX = 4096
 _HIDDEN_PICTURE = "\u25a1"
 
 
-class Shown:
+class DisplayedText:
     """How a text is shown in an entry. Indexes are Tk's: on Tk 8.6 a character beyond U+FFFF counts twice (`wide`).
     Pure."""
 
@@ -66,9 +66,9 @@ class EntryText:
         self._too_long = too_long
         self._secret = secret
         self._wide = int(entry.tk.call("string", "length", "\U0001f389"))
-        self._now = Shown(entry.get(), self._wide, secret=secret)
+        self._now = DisplayedText(entry.get(), self._wide, secret=secret)
         self._busy = False
-        self._history = History()  # what is secret never gets into it
+        self._history = UndoHistory()  # what is secret never gets into it
         judge = entry.register(self._change)
         entry.configure(validate="key", validatecommand=(judge, "%d", "%i", "%S", "%P"))
         entry.bind("<Key>", self._key)
@@ -86,16 +86,16 @@ class EntryText:
 
     def set(self, text: str) -> None:
         self._take(text, len(text))
-        self._history = History("" if self._secret else text)
+        self._history = UndoHistory("" if self._secret else text)
 
-    def _go(self, step: Snapshot | None) -> str:
+    def _go(self, step: TextSnapshot | None) -> str:
         if step:
             self._take(step.text, step.cursor)
         return "break"
 
     def _take(self, text: str, cursor: int) -> None:
         """Another text, with the cursor at this offset."""
-        self._now = Shown(text, self._wide, secret=self._secret)
+        self._now = DisplayedText(text, self._wide, secret=self._secret)
         self._busy = True
         try:
             self._entry.delete(0, "end")
@@ -117,8 +117,8 @@ class EntryText:
             fresh = ""
         text = now.text[:first] + fresh + now.text[last:]
         if not self._secret:
-            self._history.changed(Snapshot(text, first + len(fresh)))
-        then = Shown(text, self._wide, secret=self._secret)
+            self._history.changed(TextSnapshot(text, first + len(fresh)))
+        then = DisplayedText(text, self._wide, secret=self._secret)
         if then.shown == glyphs.joined(after):
             self._now = then
             return True

@@ -9,7 +9,7 @@ from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.entry_text import PASTED_MAX, EntryText
 from lanchat.ui.kit.fields.offer import Offer, first_part
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 
 BULLET = "•"
@@ -27,11 +27,13 @@ class Field:
     ) -> None:
         self.frame = ttk.Frame(master)
         if name:
-            tools.label(self.frame, name, Look.FIELD_NAME).pack(anchor="w", pady=(0, tools.px(3)))
-        self.entry = ttk.Entry(self.frame, style=Look.ENTRY.value, font="TkTextFont", show=BULLET if secret else "")
+            tools.label(self.frame, name, ControlStyle.FIELD_NAME).pack(anchor="w", pady=(0, tools.px(3)))
+        self.entry = ttk.Entry(
+            self.frame, style=ControlStyle.ENTRY.value, font="TkTextFont", show=BULLET if secret else ""
+        )
         self.entry.pack(fill="x")
         if hint:
-            tools.label(self.frame, hint, Look.SMALL, 360).pack(anchor="w", pady=(tools.px(3), 0))
+            tools.label(self.frame, hint, ControlStyle.SMALL, 360).pack(anchor="w", pady=(tools.px(3), 0))
         self._readable = False
         if secret:
             eye = tools.picture(self.frame, "eye", 16, tools.palette.muted, tools.palette.field)
@@ -42,7 +44,7 @@ class Field:
         self.limit = PASTED_MAX  # of what is offered then
         self._offer: Offer | None = None
         self._tools = tools
-        self._complaint = tools.label(self.frame, "", Look.ERROR)
+        self._complaint = tools.label(self.frame, "", ControlStyle.ERROR)
         self.frame.bind("<Configure>", self._wrap)
         self._text = EntryText(self.entry, secret=secret, too_long=self._too_long)
         self.set(value)

@@ -16,7 +16,7 @@ from lanchat.i18n.input_rules import (
     user_name_rule,
 )
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.redacted import Concealing
+from lanchat.protocol.redacted import RedactedStruct
 from lanchat.protocol.text.cleaning import TextError
 from lanchat.protocol.text.identity import DEFAULT_PORT, is_invite, parse_address, parse_invite_untrusted, tidy_address
 from lanchat.protocol.text.names import (
@@ -30,7 +30,7 @@ from lanchat.protocol.text.names import (
 from lanchat.ui.kit.fields.problems import FieldName, Problem
 
 
-class NewAccount(Concealing, frozen=True):
+class NewAccount(RedactedStruct, frozen=True):
     """The form for a new account."""
 
     concealed = frozenset({"password", "again", "setup_code"})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lanchat.protocol.text.emoji import SELECTORS, SKIN_TONES, ZWJ
-from lanchat.ui.kit.styles import Look
+from lanchat.ui.kit.styles import ControlStyle
 
 if TYPE_CHECKING:
     from lanchat.ui.kit.toolkit import Toolkit
@@ -26,8 +26,8 @@ class Offer:
         self._do: Callable[[], None] = lambda: None
         self.frame = ttk.Frame(master)
         self._cancel = tools.icon_button(self.frame, "x-lg", "Esc", self.close)
-        self._button = tools.button(self.frame, "", self._accept, Look.PLAIN)
-        self._words = tools.label(self.frame, "", Look.ERROR, 220)
+        self._button = tools.button(self.frame, "", self._accept, ControlStyle.PLAIN)
+        self._words = tools.label(self.frame, "", ControlStyle.ERROR, 220)
         if narrow:
             self._words.pack(side="top", anchor="w")
         else:
@@ -39,9 +39,15 @@ class Offer:
         for sequence in ("<Return>", "<KP_Enter>"):
             self._button.bind(sequence, lambda event: self._accept())
             self._cancel.bind(sequence, lambda event: self.close())
-        self._shown = ("", "", Look.ERROR)
+        self._shown = ("", "", ControlStyle.ERROR)
 
-    def show(self, words: str, look: Look = Look.ERROR, button: str = "", do: Callable[[], None] | None = None) -> bool:
+    def show(
+        self,
+        words: str,
+        look: ControlStyle = ControlStyle.ERROR,
+        button: str = "",
+        do: Callable[[], None] | None = None,
+    ) -> bool:
         """Whether there is something to be shown now; the caller places the frame."""
         self._do = do or self._do
         if (words, button, look) == self._shown:
@@ -57,7 +63,7 @@ class Offer:
 
     def ask(self, words: str, button: str, do: Callable[[], None]) -> None:
         """A question that has the keyboard until it is answered."""
-        self.show(words, Look.ERROR, button, do)
+        self.show(words, ControlStyle.ERROR, button, do)
         self._cancel.pack(**self._place)
         (self._button if button else self._cancel).focus_set()
 

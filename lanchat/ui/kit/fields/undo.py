@@ -8,22 +8,22 @@ _TYPING = 20  # characters that are taken back in one step
 _KEYS = 3  # characters that somebody may type before the change is noticed
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class TextSnapshot(msgspec.Struct, frozen=True):
     """The text and where the cursor stood, counted in characters of the text."""
 
     text: str
     cursor: int
 
 
-class History:
+class UndoHistory:
     """Where the text was, and where it can go back to. Begins with `start` as the present."""
 
     def __init__(self, start: str = "") -> None:
-        self._past: list[Snapshot] = []
-        self._future: list[Snapshot] = []
-        self._present = Snapshot(start, len(start))
+        self._past: list[TextSnapshot] = []
+        self._future: list[TextSnapshot] = []
+        self._present = TextSnapshot(start, len(start))
 
-    def changed(self, now: Snapshot) -> None:
+    def changed(self, now: TextSnapshot) -> None:
         """The text is another one; small changes at one place make one step together."""
         if now.text == self._present.text:
             return
@@ -45,7 +45,7 @@ class History:
                 del self._past[:number]
                 return
 
-    def undo(self) -> Snapshot | None:
+    def undo(self) -> TextSnapshot | None:
         """The step before; None when there is none."""
         if not self._past:
             return None
@@ -53,7 +53,7 @@ class History:
         self._present = self._past.pop()
         return self._present
 
-    def redo(self) -> Snapshot | None:
+    def redo(self) -> TextSnapshot | None:
         """The step that was taken back last; None when there is none."""
         if not self._future:
             return None

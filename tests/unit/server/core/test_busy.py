@@ -13,7 +13,7 @@ from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.relay.outbound import Send, pack_frames
+from lanchat_server.core.relay.outbound import SendFrames, pack_frames
 from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, Rig
 
@@ -22,7 +22,7 @@ DEVICE = b"d" * 16
 
 def busy_frames(rig: Rig) -> list[wire.Busy]:
     outputs: list[Any] = rig.core.take_outputs()
-    datagrams = [output.payload for output in outputs if isinstance(output, Send) and output.path is Path.UDP]
+    datagrams = [output.payload for output in outputs if isinstance(output, SendFrames) and output.path is Path.UDP]
     frames = [frame for payload in datagrams for frame in decode_server_datagram_untrusted(payload)]
     return [frame for frame in frames if isinstance(frame, wire.Busy)]
 

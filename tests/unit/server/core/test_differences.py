@@ -6,16 +6,16 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.differences import Differences, differences
-from lanchat_server.core.model import MembershipRow, RoomHead, RoomKeyRow, RoomRow, Snapshot
-from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.model import DirectorySnapshot, MembershipRow, RoomHead, RoomKeyRow, RoomRow
+from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from tests.support.rig import GENERAL, LOG_ID, Rig
 
 NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset())
 
 
-def of(rig: Rig) -> Snapshot:
+def of(rig: Rig) -> DirectorySnapshot:
     return rig.store.snapshot()
 
 
@@ -71,9 +71,9 @@ def test_whoever_turns_out_to_have_been_removed_gets_no_more_records() -> None:
     rig.database.memberships.pop((Rig.PRIVATE, 2))
     rig.directory.load(of(rig))
     rig.core.take_outputs()
-    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, of(rig)))
+    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, of(rig)))
     assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
-    told = [output for output in rig.core.take_outputs() if isinstance(output, Send) and 2 in output.sessions]
+    told = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 2 in output.sessions]
     assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]
 
 
@@ -104,8 +104,8 @@ def test_deleted_and_archived_rooms_are_seen_and_told() -> None:
     assert (changes.archived, changes.left) == ((GENERAL,), ())
     rig.directory.load(of(rig))
     rig.core.take_outputs()
-    Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
-    told = [out for out in rig.core.take_outputs() if isinstance(out, Send) and out.path is Path.TLS]
+    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
+    told = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Path.TLS]
     frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in told]
     assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames
     assert [frame.room.archived for _, frame in frames if isinstance(frame, wire.RoomChanged)] == [True] * 3

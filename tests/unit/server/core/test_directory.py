@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.service import figures
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import people, rooms
 from tests.support.rig import GENERAL, Rig
 
@@ -55,7 +55,7 @@ def service_of(rig: Rig) -> Any:
     return SimpleNamespace(
         directory=rig.directory,
         core=rig.core,
-        notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
+        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
     )
 
 

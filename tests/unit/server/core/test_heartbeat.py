@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.relay.heartbeat import Heartbeat
+from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 
 CONFIG = CoreConfig(heartbeat=1e9)
 
@@ -25,7 +25,7 @@ def plain(records: list[tuple[float, int]]) -> set[tuple[float, int]]:
 
 def run(records: list[tuple[float, int]]) -> tuple[set[tuple[float, int]], int]:
     """What was told when, and how often somebody had to wake up for it."""
-    heartbeat = Heartbeat(CONFIG, 0.0)
+    heartbeat = HeartbeatTimer(CONFIG, 0.0)
     told: set[tuple[float, int]] = set()
     wakes = 0
     for at, room in [*sorted(records), (100.0, -1)]:

@@ -14,7 +14,7 @@ from lanchat.protocol.log.messages import Message
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.relay.outbound import Fetch, Send, pack_records
+from lanchat_server.core.relay.outbound import RecordFetch, SendFrames, pack_records
 from lanchat_server.core.sessions import Path
 from tests.support.memory_store import Fault
 from tests.support.rig import GENERAL, Rig
@@ -39,13 +39,13 @@ def sent(rig: Rig) -> dict[int, list[tuple[Path, Any]]]:
     """Session to the frames that were sent to it, with their way."""
     frames: dict[int, list[tuple[Path, Any]]] = {}
     for output in rig.core.take_outputs():
-        assert isinstance(output, Send)
+        assert isinstance(output, SendFrames)
         for session in output.sessions:
             frames.setdefault(session, []).extend((output.path, frame) for frame in unpack(output))
     return frames
 
 
-def unpack(send: Send) -> list[Any]:
+def unpack(send: SendFrames) -> list[Any]:
     if send.path is Path.UDP:
         assert len(send.payload) + OVERHEAD <= DATAGRAM_MAX
         return list(decode_server_datagram_untrusted(send.payload))
@@ -171,7 +171,7 @@ def test_records_of_one_batch_share_a_datagram(rig: Rig) -> None:
     author = rig.authors[2]
     submit(rig, 2, *(author.message(f"m{i}") for i in range(4)))
     rig.run_batches(1.0)
-    to_three = [output for output in rig.core.take_outputs() if isinstance(output, Send) and 3 in output.sessions]
+    to_three = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 3 in output.sessions]
     assert len(to_three) == 1
 
 
@@ -284,7 +284,7 @@ def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
     assert {session: of_kind(frames[session], wire.Heads)[0].heads[0].seq for session in frames} == {1: 1, 2: 1, 3: 1}
     rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
     (fetch,) = rig.core.take_outputs()
-    assert fetch == Fetch(3, GENERAL, (1,))
+    assert fetch == RecordFetch(3, GENERAL, (1,))
     rig.core.fetched(fetch, rig.store.records(GENERAL, fetch.seqs), 2.0)
     assert of_kind(sent(rig)[3], wire.Records)[0].records[0].body == b"stored, nobody knows"
 

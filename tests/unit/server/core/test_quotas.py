@@ -10,7 +10,7 @@ from lanchat.protocol.log.messages import Kind, Message
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import usage
-from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.core.sessions import Path
 from tests.support.memory_store import Fault
 from tests.support.rig import GENERAL, Author, Rig
@@ -40,7 +40,7 @@ def hand_in(rig: Rig, user: int, *messages: Message, now: float = 0.0) -> list[A
     rig.core.receive(user, wire.Submit(list(messages)), Path.UDP, now)
     rig.run_batches(now)
     sent: list[Any] = rig.core.take_outputs()
-    mine = [output for output in sent if isinstance(output, Send) and output.path is Path.UDP]
+    mine = [output for output in sent if isinstance(output, SendFrames) and output.path is Path.UDP]
     frames = [
         frame
         for output in mine

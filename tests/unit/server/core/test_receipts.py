@@ -5,21 +5,21 @@ import pytest
 from lanchat.protocol.wire import Cursor, MemberCursor
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import MembershipRow
-from lanchat_server.core.relay.receipts import Receipts
+from lanchat_server.core.relay.receipts import ReceiptCollector
 from tests.support.rig import GENERAL, Rig
 
 HEAD = 10
 
 
 @pytest.fixture
-def receipts() -> Receipts:
-    return Receipts(CoreConfig(), Rig().directory)
+def receipts() -> ReceiptCollector:
+    return ReceiptCollector(CoreConfig(), Rig().directory)
 
 
 def test_a_cursor_is_the_stored_one_until_it_moves() -> None:
     rig = Rig()
     rig.directory.put_members([MembershipRow(GENERAL, 2, 0, 1, 5, 3)])
-    receipts = Receipts(CoreConfig(), rig.directory)
+    receipts = ReceiptCollector(CoreConfig(), rig.directory)
     assert receipts.cursor(GENERAL, 2) == (5, 3)
     receipts.advance(2, Cursor(GENERAL, 4, 4), HEAD, 1.0)
     assert receipts.cursor(GENERAL, 2) == (5, 4)
@@ -27,17 +27,17 @@ def test_a_cursor_is_the_stored_one_until_it_moves() -> None:
     assert receipts.cursor(GENERAL, 2) == (6, 4)
 
 
-def test_who_is_no_member_has_read_nothing(receipts: Receipts) -> None:
+def test_who_is_no_member_has_read_nothing(receipts: ReceiptCollector) -> None:
     assert receipts.cursor(GENERAL, 99) == (0, 0)
     assert receipts.cursor(99, 2) == (0, 0)
 
 
-def test_a_cursor_stops_at_the_head_and_what_was_read_was_received(receipts: Receipts) -> None:
+def test_a_cursor_stops_at_the_head_and_what_was_read_was_received(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 3, 99), HEAD, 1.0)
     assert receipts.cursor(GENERAL, 2) == (HEAD, HEAD)
 
 
-def test_everybody_in_a_room_is_listed(receipts: Receipts) -> None:
+def test_everybody_in_a_room_is_listed(receipts: ReceiptCollector) -> None:
     receipts.advance(3, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     assert [receipts.member_cursor(GENERAL, user) for user in (1, 2, 3)] == [
         MemberCursor(1, 0, 0),
@@ -46,13 +46,13 @@ def test_everybody_in_a_room_is_listed(receipts: Receipts) -> None:
     ]
 
 
-def test_a_cursor_that_says_nothing_new_is_not_told(receipts: Receipts) -> None:
+def test_a_cursor_that_says_nothing_new_is_not_told(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 0, 0), HEAD, 1.0)
     assert receipts.timer() is None
     assert receipts.take_unsaved() == {}
 
 
-def test_a_room_is_told_an_interval_after_the_first_change(receipts: Receipts) -> None:
+def test_a_room_is_told_an_interval_after_the_first_change(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(3, Cursor(GENERAL, 2, 1), HEAD, 1.5)
     receipts.advance(2, Cursor(Rig.PRIVATE, 1, 1), HEAD, 1.7)
@@ -64,7 +64,7 @@ def test_a_room_is_told_an_interval_after_the_first_change(receipts: Receipts) -
     assert receipts.timer() is None
 
 
-def test_a_room_that_was_told_is_told_again_of_the_next_change_only(receipts: Receipts) -> None:
+def test_a_room_that_was_told_is_told_again_of_the_next_change_only(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.due(2.0)
     receipts.advance(3, Cursor(GENERAL, 1, 0), HEAD, 5.0)
@@ -75,12 +75,12 @@ def test_a_room_that_was_told_is_told_again_of_the_next_change_only(receipts: Re
 def test_large_rooms_are_told_less_often(members: int, interval: float) -> None:
     rig = Rig()
     rig.directory.put_members(MembershipRow(GENERAL, user, 0, 1, 0, 0) for user in range(1, members + 1))
-    receipts = Receipts(CoreConfig(), rig.directory)
+    receipts = ReceiptCollector(CoreConfig(), rig.directory)
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 10.0)
     assert receipts.timer() == 10.0 + interval
 
 
-def test_who_left_is_forgotten(receipts: Receipts) -> None:
+def test_who_left_is_forgotten(receipts: ReceiptCollector) -> None:
     for user in (2, 3):
         receipts.advance(user, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     receipts.forget(GENERAL, 2)
@@ -90,7 +90,7 @@ def test_who_left_is_forgotten(receipts: Receipts) -> None:
     receipts.forget(99, 2)
 
 
-def test_the_store_gets_each_cursor_once(receipts: Receipts) -> None:
+def test_the_store_gets_each_cursor_once(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(2, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     receipts.advance(2, Cursor(Rig.PRIVATE, 1, 1), HEAD, 1.0)
@@ -98,7 +98,7 @@ def test_the_store_gets_each_cursor_once(receipts: Receipts) -> None:
     assert receipts.take_unsaved() == {}
 
 
-def test_what_could_not_be_saved_is_saved_next_time_unless_there_is_something_newer(receipts: Receipts) -> None:
+def test_what_could_not_be_saved_is_saved_next_time_unless_there_is_something_newer(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(3, Cursor(GENERAL, 1, 0), HEAD, 1.0)
     taken = receipts.take_unsaved()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lanchat.core.people.authors import Authors
-from lanchat.core.view.fold import Note, fold
+from lanchat.core.view.fold import DecodedRecord, fold
 from lanchat.protocol import wire
 from lanchat.protocol.limits import FRAME_MAX
 from lanchat.protocol.log.messages import Kind
@@ -68,8 +68,8 @@ def test_what_is_shown_is_the_same_as_with_everything(rig: Rig) -> None:
     authors.learn_untrusted(answer.certificates)
     everything = rig.store.changes(GENERAL, [seq, other])
     for hit in answer.hits:
-        few = fold(authors, Note(hit.record), [Note(record) for record in hit.changes])
-        all_of_them = fold(authors, Note(hit.record), [Note(record) for record in everything])
+        few = fold(authors, DecodedRecord(hit.record), [DecodedRecord(record) for record in hit.changes])
+        all_of_them = fold(authors, DecodedRecord(hit.record), [DecodedRecord(record) for record in everything])
         assert few == all_of_them
     assert len(answer.hits[0].changes) == 5
 
@@ -92,7 +92,7 @@ def test_a_deletion_is_told(rig: Rig) -> None:
     say(rig, 1, "words", Kind.EDIT, seq)
     say(rig, 1, "", Kind.DELETE, seq)
     (hit,) = search(rig, seq).hits
-    assert [Note(record).header.kind for record in hit.changes][-1] is Kind.DELETE
+    assert [DecodedRecord(record).header.kind for record in hit.changes][-1] is Kind.DELETE
 
 
 def test_a_number_bounds_a_search_in_one_room_only(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from lanchat.protocol.log.messages import Kind, Message
 from lanchat.protocol.log.records import check_head
 from lanchat_server.core.model import Decision
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
-from lanchat_server.core.sequencer import Outcome
+from lanchat_server.core.sequencer import BatchOutcome
 from tests.support.memory_store import Fault, MemoryStore
 from tests.support.rig import GENERAL, LOG_ID, LOG_PUBLIC, Rig, check_chain, make_author
 
@@ -17,12 +17,12 @@ def rig() -> Rig:
     return Rig()
 
 
-def commit(rig: Rig, *messages: Message, now_ms: int = 5_000, force: bool = False) -> Outcome:
+def commit(rig: Rig, *messages: Message, now_ms: int = 5_000, force: bool = False) -> BatchOutcome:
     batch = [rig.submission(message, force=force) for message in messages]
     return rig.sequencer.commit(rig.store, batch, now_ms)
 
 
-def decisions(outcome: Outcome) -> list[Decision]:
+def decisions(outcome: BatchOutcome) -> list[Decision]:
     return [decision for _, decision in outcome.decided]
 
 

@@ -16,7 +16,7 @@ from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.model import RecoveryRow, Rejection, RoomKeyRow
 from lanchat_server.core.ports import Fenced, StoreError
-from lanchat_server.maintenance.backup import Summary, backup, backup_at_rest, restore
+from lanchat_server.maintenance.backup import BackupSummary, backup, backup_at_rest, restore
 from lanchat_server.store import SqlStore, open_store
 from tests.support.mariadb import MariaDB
 from tests.support.stores import KINDS, Database, Log, added, databases, device, member, octets, room
@@ -91,7 +91,7 @@ def test_everything_comes_back(source: Database, target: Database, tmp_path: Pat
     before = content(store)
     file = tmp_path / "office.backup"
     made = backup(file, store, source.folder / "keys")
-    assert made == Summary(store.log, 2, 1404)
+    assert made == BackupSummary(store.log, 2, 1404)
     assert made.log.epoch == 1
     put_back = restore(file, target.url, target.folder)
     assert (put_back.users, put_back.messages, put_back.log.epoch) == (2, 1404, 2)

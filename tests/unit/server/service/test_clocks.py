@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lanchat_server.service import figures
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.writer import Writer
 from tests.support.rig import GENERAL, ImmediateWriter, Rig
@@ -17,7 +17,7 @@ WALL_MS = 4_000_000_000_000
 
 def test_presence_is_due_by_the_clock_of_the_core() -> None:
     rig = Rig()
-    Notices(rig.core, rig.directory, rig.sequencer, lambda: NOW).user_changed(2)
+    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: NOW).user_changed(2)
     rig.core.handle_timer(NOW - 1)
     assert rig.core._presence_due == NOW + rig.config.presence_interval
 

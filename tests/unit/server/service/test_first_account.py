@@ -12,18 +12,18 @@ from lanchat.protocol.codes import Code, Role
 from lanchat.ui.kit.fields.problems import FieldName
 from lanchat_server.admin.operations import AdminError, operate
 from lanchat_server.service.server import _Host
-from lanchat_server.window.model import Model, State
-from lanchat_server.window.thread import Figures, FirstAccount
+from lanchat_server.window.model import ServiceState, WindowModel
+from lanchat_server.window.thread import FirstAccountResult, ServiceFigures
 from tests.unit.server.service.test_registration import Door, run
 from tests.unit.server.window.test_model import READY, Run, config, english
 
 __all__ = ["config", "english"]
-EMPTY = Figures({"setup_code": "ABCD", "users_online": ()})
+EMPTY = ServiceFigures({"setup_code": "ABCD", "users_online": ()})
 PASSWORD = "long enough"
 
 
-def model() -> Model:
-    made = Model("Office", State.RUNNING)
+def model() -> WindowModel:
+    made = WindowModel("Office", ServiceState.RUNNING)
     made.take(EMPTY)
     return made
 
@@ -49,11 +49,11 @@ def test_model_asks_once_and_tells_the_end() -> None:
     shown = model()
     assert shown.ask_first("anna", PASSWORD, PASSWORD)
     assert not shown.ask_first("anna", PASSWORD, PASSWORD)
-    shown.take(FirstAccount("anna", "Not now", open=True))
+    shown.take(FirstAccountResult("anna", "Not now", open=True))
     assert shown.needs_first
     assert shown.first_problem is not None
     assert shown.ask_first("anna", PASSWORD, PASSWORD)
-    shown.take(FirstAccount("anna"))
+    shown.take(FirstAccountResult("anna"))
     assert not shown.needs_first
     assert shown.setup_line() == "anna is the administrator of this server."
 
@@ -61,7 +61,7 @@ def test_model_asks_once_and_tells_the_end() -> None:
 def test_model_says_that_somebody_else_was_quicker() -> None:
     shown = model()
     assert shown.ask_first("anna", PASSWORD, PASSWORD)
-    shown.take(FirstAccount("anna", "There is one", open=False))
+    shown.take(FirstAccountResult("anna", "There is one", open=False))
     assert not shown.needs_first
     assert "somebody else" in shown.setup_line()
 
@@ -86,7 +86,7 @@ def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
     run.next()
     run.next()
     run.thread.make_first("anna", PASSWORD)
-    assert run.next() == (FirstAccount("anna", "There is one") if there else FirstAccount("anna"))
+    assert run.next() == (FirstAccountResult("anna", "There is one") if there else FirstAccountResult("anna"))
     run.thread.stop()
     assert run.thread.join(10)
     ((name, arguments),) = asked

@@ -20,7 +20,7 @@ from lanchat.app import api
 from lanchat.transport.tls import client_context, open_channel
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.net.acceptor import Acceptor, tls_context
-from lanchat_server.service.net.connection import Connection
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.upkeep import housekeeping
 from tests.support.fake_server import FakeServer
 from tests.support.waiting import patient
@@ -50,7 +50,7 @@ async def until(done: Callable[[], bool]) -> None:
 
 def test_a_session_that_ended_is_freed() -> None:
     async def run() -> None:
-        session = Connection(Service(), 1, "127.0.0.1")  # type: ignore[arg-type]
+        session = ClientConnection(Service(), 1, "127.0.0.1")  # type: ignore[arg-type]
         session.connection_made(Wire())
         session.logged_in(1, b"")
         await turns()
@@ -76,8 +76,8 @@ def test_a_handshake_that_failed_is_freed(tmp_path: Path, ending: str) -> None:
     async def run() -> None:
         made: list[Any] = []
 
-        def make(address: str) -> Connection:
-            session = Connection(Service(), 1, address)  # type: ignore[arg-type]
+        def make(address: str) -> ClientConnection:
+            session = ClientConnection(Service(), 1, address)  # type: ignore[arg-type]
             made.append(weakref.ref(session))
             return session
 
@@ -175,8 +175,8 @@ def test_what_the_last_account_had_is_freed_when_the_next_one_begins(tmp_path: P
         async with FakeServer() as server:
             person = await Person(tmp_path).register(server)
             ended = weakref.ref(person.client.logged_in())
-            await person.call(api.Disconnect())
-            await person.call(api.Connect(address=server.address, fingerprint=server.fingerprint))
+            await person.call(api.DisconnectCommand())
+            await person.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
             assert person.client.logged_in() is not ended()
             assert ended() is None
             await person.client.close()

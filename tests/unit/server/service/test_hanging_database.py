@@ -15,12 +15,12 @@ from lanchat_server.core.accounts import together
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
-from lanchat_server.core.relay.fetches import Fetches
-from lanchat_server.core.relay.outbound import Fetch
+from lanchat_server.core.relay.fetches import PendingFetches
+from lanchat_server.core.relay.outbound import RecordFetch
 from lanchat_server.core.sessions import Path as Way
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import Threads
+from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.store import SqlStore, open_store
 from tests.support.rig import GENERAL, Rig
@@ -85,10 +85,10 @@ def _with_records(config: CoreConfig) -> Rig:
     return rig
 
 
-def _ask(rig: Rig, session: int, room: int, times: int = 1) -> list[Fetch]:
+def _ask(rig: Rig, session: int, room: int, times: int = 1) -> list[RecordFetch]:
     for _ in range(times):
         rig.core.receive(session, wire.Nack(room, [1]), Way.TLS, 2.0)
-    return [output for output in rig.core.take_outputs() if isinstance(output, Fetch)]
+    return [output for output in rig.core.take_outputs() if isinstance(output, RecordFetch)]
 
 
 def test_one_repair_of_a_room_is_read_at_a_time() -> None:
@@ -136,7 +136,7 @@ def _stored(rig: Rig) -> list[Record]:
 
 def test_a_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
     async def scenario(service: Service, store: HangingStore) -> None:
-        fetch = Fetch(1, GENERAL, (1,))
+        fetch = RecordFetch(1, GENERAL, (1,))
         service.core._fetches.begin(fetch)
 
         def fail(*_: Any) -> Any:
@@ -155,7 +155,7 @@ def test_a_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
 def test_what_waits_for_a_reader_is_bounded() -> None:
     async def scenario() -> None:
         go = threading.Event()
-        threads = Threads(2, "reader", 3)
+        threads = ThreadPool(2, "reader", 3)
         waiting = [asyncio.create_task(threads.run(lambda: go.wait(LONG))) for _ in range(5)]
         await asyncio.sleep(0)
         with pytest.raises(StoreError, match="Too much waits"):
@@ -170,7 +170,7 @@ def test_what_waits_for_a_reader_is_bounded() -> None:
 
 def test_a_reader_passes_on_what_is_raised_and_goes_on() -> None:
     async def scenario() -> None:
-        threads = Threads(1, "reader", 3)
+        threads = ThreadPool(1, "reader", 3)
         with pytest.raises(ZeroDivisionError):
             await threads.run(lambda: 1 // 0)
         assert await threads.run(lambda: 7) == 7
@@ -182,7 +182,7 @@ def test_a_reader_passes_on_what_is_raised_and_goes_on() -> None:
 def test_a_caller_that_went_away_keeps_its_place_until_the_work_is_done() -> None:
     async def scenario() -> None:
         go = threading.Event()
-        threads = Threads(1, "reader", 0)
+        threads = ThreadPool(1, "reader", 0)
         task = asyncio.create_task(threads.run(lambda: go.wait(LONG)))
         await asyncio.sleep(0)
         task.cancel()
@@ -199,7 +199,7 @@ def test_a_caller_that_went_away_keeps_its_place_until_the_work_is_done() -> Non
 def test_readers_that_hang_are_left_alone() -> None:
     async def scenario() -> None:
         go = threading.Event()
-        threads = Threads(1, "reader", 0)
+        threads = ThreadPool(1, "reader", 0)
         task = asyncio.create_task(threads.run(lambda: go.wait(LONG)))
         await asyncio.sleep(0)
         assert not await threads.close(0.01)
@@ -291,8 +291,8 @@ def test_an_abandoned_store_is_not_closed(tmp_path: Path) -> None:
 
 
 def test_a_session_has_its_places_whatever_ends_first() -> None:
-    fetches = Fetches(CoreConfig(fetches_per_session=2))
-    one, two, three, four = (Fetch(1, room, (1,)) for room in range(1, 5))
+    fetches = PendingFetches(CoreConfig(fetches_per_session=2))
+    one, two, three, four = (RecordFetch(1, room, (1,)) for room in range(1, 5))
     assert fetches.begin(one)
     assert fetches.begin(two)
     assert not fetches.begin(three)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lanchat_server.service.threads import Threads
+from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep import housekeeping
 from tests.support.waiting import patient
 
@@ -23,7 +23,7 @@ def test_process_ends_while_a_look_at_the_disk_hangs(monkeypatch: pytest.MonkeyP
 
     async def look() -> None:
         storage = SimpleNamespace(folders=[], look_at=list)
-        threads = Threads(1, "disk", 1)
+        threads = ThreadPool(1, "disk", 1)
         service: Any = SimpleNamespace(ask_disk=threads.run, storage=storage)
         looking = asyncio.create_task(housekeeping._look_at_disk(service))
         while not entered.is_set():

@@ -10,7 +10,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service.net.connection import frame_budget
-from lanchat_server.service.net.places import GREETING_HEAD, GREETING_MAX, Places, greeting_size_untrusted
+from lanchat_server.service.net.places import GREETING_HEAD, GREETING_MAX, ConnectionSlots, greeting_size_untrusted
 from tests.attacks.strangers import client_hello
 
 
@@ -21,7 +21,7 @@ class Guest:
 
 
 def test_the_oldest_of_the_crowd_gives_way() -> None:
-    places: Places[Guest] = Places(4)
+    places: ConnectionSlots[Guest] = ConnectionSlots(4)
     guests = [Guest(address) for address in "abbc"]
     assert [places.add(guest) for guest in guests] == [None] * 4
     assert places.add(Guest("d")) is guests[1]
@@ -32,7 +32,7 @@ def test_the_oldest_of_the_crowd_gives_way() -> None:
 
 
 def test_who_is_kept_gives_way_last() -> None:
-    places: Places[Guest] = Places(3, lambda guest: guest.busy)
+    places: ConnectionSlots[Guest] = ConnectionSlots(3, lambda guest: guest.busy)
     first, second, third = Guest("a", busy=True), Guest("b"), Guest("c", busy=True)
     for guest in (first, second, third):
         places.add(guest)
@@ -41,7 +41,7 @@ def test_who_is_kept_gives_way_last() -> None:
 
 
 def test_a_place_that_was_left_is_free_and_counted_once() -> None:
-    places: Places[Guest] = Places(2)
+    places: ConnectionSlots[Guest] = ConnectionSlots(2)
     one, two = Guest("a"), Guest("a")
     places.add(one)
     places.add(two)
@@ -54,7 +54,7 @@ def test_a_place_that_was_left_is_free_and_counted_once() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=60), st.integers(1, 6))
 def test_places_are_never_more_than_there_are(steps: list[tuple[str, bool]], size: int) -> None:
-    places: Places[Guest] = Places(size)
+    places: ConnectionSlots[Guest] = ConnectionSlots(size)
     here: list[Guest] = []
     for address, leaves in steps:
         if leaves and here:

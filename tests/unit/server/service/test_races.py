@@ -10,9 +10,9 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.refusals import Refused
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
 from tests.support.rig import LOG_KEY, Rig, make_author
 
@@ -35,7 +35,7 @@ class BusyWriter:
 
     def _do(self, job: Any) -> Any:
         with self._rig.store.transaction() as tx:
-            change: Change[Any] = job(tx)
+            change: DirectoryChange[Any] = job(tx)
         change.apply()
         return change.value
 
@@ -47,7 +47,7 @@ class Keys:
         self._writer = writer
 
     async def present(self, wanted: list[int]) -> list[wire.RoomKey]:
-        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        await self._writer.transact(lambda tx: DirectoryChange(None, lambda: None))
         return [wire.RoomKey(room, 1, bytes(32), 0) for room in wanted]
 
 
@@ -61,7 +61,7 @@ def service() -> Any:
         directory=rig.directory,
         core=rig.core,
         writer=writer,
-        notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
+        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
         room_keys=Keys(writer),
         wall_ms=lambda: 1000,
     )
@@ -122,7 +122,7 @@ class ChangedMeanwhile(Hasher):
         self._writer = writer
 
     async def verify(self, _password: str, _stored: str) -> bool:
-        await self._writer.transact(lambda tx: Change(None, lambda: None))
+        await self._writer.transact(lambda tx: DirectoryChange(None, lambda: None))
         return True
 
     def needs_rehash(self, _stored: str) -> bool:

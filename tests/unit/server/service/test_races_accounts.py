@@ -12,18 +12,18 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import Change
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sessions import Path
-from lanchat_server.service.notices import Notices
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, people, rooms
 from lanchat_server.service.service import Service
 from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
 
 OWNER, MEMBER = 1, 2
 ROOM = Rig.PRIVATE
-Job = Callable[[Transaction], Change[Any]]
+Job = Callable[[Transaction], DirectoryChange[Any]]
 
 DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
 
@@ -101,7 +101,7 @@ class World:
             config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
             metrics=SimpleNamespace(login_failures=0),
             throttle=throttle,
-            notices=Notices(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
+            notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
             now=lambda: 1.0,
             wall_ms=lambda: self.wall,
             certificate_is_fresh=lambda _device: False,
@@ -278,7 +278,7 @@ def test_user_makes_so_many_people_members_within_a_day(world: World, monkeypatc
 
 def code_for(world: World, code: str = "12345678") -> None:
     row = recovery.new_recovery(LOG_ID, MEMBER, code, world.wall)
-    world.writer.transact_now(lambda tx: Change(tx.set_recovery(row, MEMBER), _nothing))
+    world.writer.transact_now(lambda tx: DirectoryChange(tx.set_recovery(row, MEMBER), _nothing))
 
 
 def confirm(world: World, password: str = "a new password") -> Any:

@@ -11,7 +11,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from lanchat.protocol.log.messages import Message
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.relay.outbound import Send
+from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.requests import rooms
 from tests.explorer.orders import Run
@@ -78,7 +78,7 @@ def told(stage: Scene) -> dict[int, list[Any]]:
     """Session to the events that it got."""
     found: dict[int, list[Any]] = {}
     for out in stage.service.core.take_outputs():
-        if isinstance(out, Send) and out.path is Path.TLS:
+        if isinstance(out, SendFrames) and out.path is Path.TLS:
             for session in out.sessions:
                 found.setdefault(session, []).append(wire.decode_from_server_untrusted(out.payload[4:]))
     return found

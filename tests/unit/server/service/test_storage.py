@@ -10,9 +10,9 @@ from lanchat.i18n import set_language
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.figures_text import size_text, storage_lines, storage_warning
-from lanchat_server.maintenance.reserve import EVERY, MIB, Reserve
-from lanchat_server.service.upkeep.storage import REPEATED, Storage, folders_of
-from lanchat_server.window.model import Model, State
+from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
+from lanchat_server.service.upkeep.storage import REPEATED, StorageState, folders_of
+from lanchat_server.window.model import ServiceState, WindowModel
 
 RESERVE = 100
 
@@ -22,8 +22,8 @@ def english() -> None:
     set_language("en")
 
 
-def storage(tmp_path: Path, **settings: Any) -> Storage:
-    return Storage(ServerConfig("Office", tmp_path, **({"disk_reserve_mib": RESERVE} | settings)))
+def storage(tmp_path: Path, **settings: Any) -> StorageState:
+    return StorageState(ServerConfig("Office", tmp_path, **({"disk_reserve_mib": RESERVE} | settings)))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_administrator_reads_what_is_stored_and_who_waits() -> None:
 
 
 def test_the_window_warns_and_is_silent_otherwise() -> None:
-    model = Model("Office", State.RUNNING)
+    model = WindowModel("Office", ServiceState.RUNNING)
     assert model.storage_line() == ""
     model.status = {"storage": report()}
     assert model.storage_line() == ""
@@ -130,8 +130,8 @@ def test_the_window_warns_and_is_silent_otherwise() -> None:
 
 
 def test_a_backup_stops_before_the_reserve(tmp_path: Path) -> None:
-    Reserve(tmp_path, 0).wrote(EVERY)
-    Reserve(tmp_path, 1).wrote(EVERY)
+    DiskReserve(tmp_path, 0).wrote(EVERY)
+    DiskReserve(tmp_path, 1).wrote(EVERY)
     with pytest.raises(StoreError, match="a reserve"):
-        Reserve(tmp_path, 1 << 60).wrote(1)
-    Reserve(tmp_path / "nowhere", 1 << 60).wrote(1)
+        DiskReserve(tmp_path, 1 << 60).wrote(1)
+    DiskReserve(tmp_path / "nowhere", 1 << 60).wrote(1)

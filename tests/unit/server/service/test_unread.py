@@ -20,10 +20,10 @@ from lanchat_server.service.net.connection import (
     REQUESTS_OCTETS_MAX,
     WRITE_BUFFER_BUSY,
     WRITE_BUFFER_MAX,
-    Connection,
+    ClientConnection,
 )
 from lanchat_server.service.net.outgoing import Outgoing
-from lanchat_server.service.threads import Turns
+from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.store import open_store
 from lanchat_server.store.engine import READER_CACHE_KIB, WRITER_CACHE_KIB
 
@@ -60,7 +60,7 @@ class Service:
         self.core: Any = type("Core", (), {"config": CoreConfig(), "sessions": {}})()
         self.clock = 0.0
         self.outgoing: Outgoing[Any] = Outgoing(self.now, 1 << 20)
-        self.pages = Turns(1, 1)
+        self.pages = FairSemaphore(1, 1)
         self.counters: Counter[str] = Counter()
         self.answered = 0
         self.background = asyncio.ensure_future
@@ -68,11 +68,11 @@ class Service:
     def now(self) -> float:
         return self.clock
 
-    async def answer(self, _connection: Connection, _operation: Any) -> wire.Done:
+    async def answer(self, _connection: ClientConnection, _operation: Any) -> wire.Done:
         self.answered += 1
         return ANSWER
 
-    def over_rate(self, _connection: Connection, _operation: object) -> float:
+    def over_rate(self, _connection: ClientConnection, _operation: object) -> float:
         return 0.0
 
     def count(self, name: str) -> None:
@@ -96,10 +96,10 @@ class Other:
         self.queued = 0
 
 
-def play(scenario: Callable[[Service, Connection, Wire], Awaitable[None]]) -> None:
+def play(scenario: Callable[[Service, ClientConnection, Wire], Awaitable[None]]) -> None:
     async def run() -> None:
         service, line = Service(), Wire()
-        session = Connection(service, 1, "127.0.0.1")  # type: ignore[arg-type]
+        session = ClientConnection(service, 1, "127.0.0.1")  # type: ignore[arg-type]
         session.connection_made(line)
         session.logged_in(1, b"")
         try:
@@ -115,12 +115,12 @@ async def turns(count: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-def ask(session: Connection) -> None:
+def ask(session: ClientConnection) -> None:
     session.data_received(pack_frame(wire.Request(1, wire.GetProfile())))
 
 
 def test_who_has_read_everything_is_answered_while_others_use_up_the_budget() -> None:
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         service.outgoing.note(Other(900_000), 900_000)
         assert service.outgoing.busy
         ask(session)
@@ -133,7 +133,7 @@ def test_who_has_read_everything_is_answered_while_others_use_up_the_budget() ->
 def test_who_has_not_waits_until_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LOOK", 0.001)
 
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         session._look_pause = 0.001
         service.outgoing.note(Other(900_000), 900_000)
         session.send(b"x" * 100)
@@ -149,7 +149,7 @@ def test_who_has_not_waits_until_it_was_read(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("reads", [False, True])
 def test_session_that_reads_nothing_for_long_ends(reads: bool) -> None:
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         for _ in range(10):
             service.clock += READ_PATIENCE / 4
@@ -163,7 +163,7 @@ def test_session_that_reads_nothing_for_long_ends(reads: bool) -> None:
 
 
 def test_session_that_reads_nothing_is_looked_at_ever_less_often() -> None:
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         pauses = []
         for _ in range(6):
@@ -205,7 +205,7 @@ def test_all_who_wait_are_looked_at_once_in_a_while_however_often_somebody_asks(
 
 def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
     async def scenario() -> None:
-        line, within, order = Turns(1, 2), [0, 0], list[int]()
+        line, within, order = FairSemaphore(1, 2), [0, 0], list[int]()
 
         async def one(number: int) -> None:
             async with line:
@@ -227,7 +227,7 @@ def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
 def test_requests_that_wait_are_bounded_in_octets() -> None:
     """The size of one is not: a list of devices is as long as a frame may be."""
 
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         large = pack_frame(wire.Request(1, wire.GetCertificates([bytes([n]) * 16 for n in range(256)])))
         room = REQUESTS_OCTETS_MAX // (len(large) - 4)
@@ -242,7 +242,7 @@ def test_requests_that_wait_are_bounded_in_octets() -> None:
 
 
 def test_small_requests_that_wait_are_bounded_in_number() -> None:
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         for _ in range(400):
             ask(session)
@@ -256,11 +256,11 @@ def test_small_requests_that_wait_are_bounded_in_number() -> None:
 def test_no_further_answer_is_made_while_much_is_unread() -> None:
     """Also while nobody else uses up the budget of all."""
 
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         service.outgoing = Outgoing(service.now)
         page = wire.StatusReport("x" * 100_000)
 
-        async def answer(_connection: Connection, _operation: object) -> wire.StatusReport:
+        async def answer(_connection: ClientConnection, _operation: object) -> wire.StatusReport:
             return page
 
         service.answer = answer  # type: ignore[assignment,method-assign]
@@ -274,7 +274,7 @@ def test_no_further_answer_is_made_while_much_is_unread() -> None:
 
 
 def test_session_ends_when_more_waits_than_it_may_hold() -> None:
-    async def scenario(service: Service, session: Connection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
         service.outgoing = Outgoing(service.now)
         for _ in range(100):
             session.send(b"x" * 100_000)
@@ -286,7 +286,7 @@ def test_session_ends_when_more_waits_than_it_may_hold() -> None:
 
 
 def test_page_is_not_read_for_who_has_hung_up() -> None:
-    async def scenario(service: Service, session: Connection, _line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, _line: Wire) -> None:
         async with service.pages:
             answer = asyncio.create_task(session._answer(wire.Request(1, wire.History(1, 1, True, 1))))
             await turns()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mysql.connector.errors import InterfaceError, OperationalError
 from mysql.connector.network import MySQLTCPSocket, NetworkBrokerPlain
 
-from lanchat_server.store.connector import Broker, Connection, ReadAhead, _read_ahead
+from lanchat_server.store.connector import DatabaseConnection, PacketBuffer, ReadAhead, _read_ahead
 
 
 class Wire:
@@ -48,7 +48,7 @@ SIZES = st.one_of(st.integers(0, 300), st.integers(65_000, 70_000))
 @given(st.lists(SIZES, min_size=1, max_size=12), st.lists(st.integers(1, 70_000), min_size=1, max_size=6))
 def test_packets_are_those_that_the_connector_would_read(sizes: list[int], pieces: list[int]) -> None:
     sent = b"".join(packet(number, bytes([number]) * size) for number, size in enumerate(sizes))
-    read = numbers(Broker(), ReadAhead(Wire(sent, pieces)), len(sizes))
+    read = numbers(PacketBuffer(), ReadAhead(Wire(sent, pieces)), len(sizes))
     assert read == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), len(sizes))
 
 
@@ -56,7 +56,7 @@ def test_packets_are_those_that_the_connector_would_read(sizes: list[int], piece
 def test_octets_that_are_no_packet_end_as_a_lost_connection_does(octets: bytes) -> None:
     sock = ReadAhead(Wire(octets, [7]))
     with pytest.raises(InterfaceError):
-        numbers(Broker(), sock, len(octets) // 4 + 1)
+        numbers(PacketBuffer(), sock, len(octets) // 4 + 1)
 
 
 def test_a_time_limit_is_set_when_it_changes() -> None:
@@ -84,18 +84,18 @@ def test_an_error_that_another_connection_left_does_not_break_this_one() -> None
     for errors in (0, 1):
         wire = Troubled(sent, [len(sent)])
         wire.errors = errors
-        assert numbers(Broker(), ReadAhead(wire), 1) == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), 1)
+        assert numbers(PacketBuffer(), ReadAhead(wire), 1) == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), 1)
 
 
 def test_a_connection_that_stays_broken_is_lost() -> None:
     wire = Troubled(packet(1, b"value"), [9])
     wire.errors = 9
     with pytest.raises(OperationalError):
-        numbers(Broker(), ReadAhead(wire), 1)
+        numbers(PacketBuffer(), ReadAhead(wire), 1)
 
 
 def test_the_connector_itself_reads_from_what_was_read_ahead() -> None:
-    connection, channel = Connection(), MySQLTCPSocket()
+    connection, channel = DatabaseConnection(), MySQLTCPSocket()
     assert not connection.is_connected()
     sent = packet(3, b"value") + packet(4, b"more")
     channel.sock = wire = Wire(sent, [len(sent)])
@@ -103,5 +103,5 @@ def test_the_connector_itself_reads_from_what_was_read_ahead() -> None:
     assert connection.is_connected()
     _read_ahead(connection)
     assert [bytes(channel.recv()[4:]) for _ in range(2)] == [b"value", b"more"]
-    assert type(channel._netbroker) is Broker
+    assert type(channel._netbroker) is PacketBuffer
     assert wire._turn == 1

@@ -8,18 +8,18 @@ import pytest
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat_server.core.limits import usage
-from lanchat_server.core.limits.allowance import Spender, What, by_user
+from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
 from lanchat_server.core.model import NewRecord, Rejection
 from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.store import SqlStore
 from lanchat_server.store.transaction import SqlTransaction
 from tests.support.stores import Database, Log, octets
 
-ANNA, HERE = by_user(What.ROOMS, 1), Spender(What.ACCOUNTS, b"192.0.2.1")
+ANNA, HERE = by_user(AllowanceKind.ROOMS, 1), AllowanceHolder(AllowanceKind.ACCOUNTS, b"192.0.2.1")
 NOON_MS = 1_700_000_000_000
 
 
-def used(store: SqlStore, *spenders: Spender) -> dict[Spender, int]:
+def used(store: SqlStore, *spenders: AllowanceHolder) -> dict[AllowanceHolder, int]:
     with store.transaction() as tx:
         return tx.allowances(spenders)
 

@@ -13,10 +13,10 @@ import pytest
 from lanchat import i18n
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.service.errors import StartError
-from lanchat_server.service.server import Ready
+from lanchat_server.service.server import ServerReady
 from lanchat_server.window.log import LINES_MAX, WindowLog
-from lanchat_server.window.model import Model, State, duration, identity
-from lanchat_server.window.thread import Ended, Event, Figures, Running, ServerThread
+from lanchat_server.window.model import ServiceState, WindowModel, duration, identity
+from lanchat_server.window.thread import Event, ServerThread, ServiceEnded, ServiceFigures, ServiceRunning
 from tests.support.waiting import patient
 
 FINGERPRINT = "0a" * 32
@@ -26,7 +26,7 @@ async def unasked(operation: str, arguments: dict[str, Any]) -> Any:
     raise AssertionError(operation)
 
 
-READY = Ready(
+READY = ServerReady(
     name="Office",
     port=47400,
     fingerprint=FINGERPRINT,
@@ -36,7 +36,7 @@ READY = Ready(
     status=lambda: {"users_online": ["ann"]},
     operate=unasked,
 )
-Body = Callable[[Callable[[Ready], None], asyncio.Event], Awaitable[None]]
+Body = Callable[[Callable[[ServerReady], None], asyncio.Event], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ class Run:
     """A service of which the test says what it does, in its thread."""
 
     def __init__(self, config: ServerConfig, body: Body) -> None:
-        async def serve(config: ServerConfig, *, on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+        async def serve(config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
             await body(on_ready, stop)
 
         self.events: queue.Queue[Event] = queue.Queue()
@@ -63,7 +63,7 @@ class Run:
         return self.events.get(timeout=patient(10))
 
 
-async def obedient(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+async def obedient(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
     on_ready(READY)
     await stop.wait()
 
@@ -71,11 +71,11 @@ async def obedient(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> No
 def test_a_run_tells_that_it_serves_how_it_stands_and_that_it_ended(config: ServerConfig) -> None:
     run = Run(config, obedient)
     run.thread.start()
-    assert run.next() == Running(READY)
-    assert run.next() == Figures({"users_online": ["ann"]})
+    assert run.next() == ServiceRunning(READY)
+    assert run.next() == ServiceFigures({"users_online": ["ann"]})
     run.thread.stop()
     assert run.thread.join(10)
-    assert run.next() == Ended()
+    assert run.next() == ServiceEnded()
     assert run.events.empty()
     run.thread.stop()  # harmless afterwards
 
@@ -96,46 +96,46 @@ def test_stopping_before_it_began_is_not_forgotten(config: ServerConfig) -> None
     ],
 )
 def test_why_it_ended_is_one_line(config: ServerConfig, error: Exception, expected: str) -> None:
-    async def fail(on_ready: Callable[[Ready], None], stop: asyncio.Event) -> None:
+    async def fail(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
         raise error
 
     run = Run(config, fail)
     run.thread.start()
     ended = run.next()
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, ServiceEnded)
     assert expected in ended.problem
     assert "\n" not in ended.problem
     assert "secret detail" not in ended.problem
 
 
 def test_states_follow_what_is_asked_and_what_happens() -> None:
-    model = Model("configured")
-    assert (model.state, model.title) == (State.STARTING, "configured")
-    model.take(Running(READY))
-    assert (model.state, model.title) == (State.RUNNING, "Office")
+    model = WindowModel("configured")
+    assert (model.state, model.title) == (ServiceState.STARTING, "configured")
+    model.take(ServiceRunning(READY))
+    assert (model.state, model.title) == (ServiceState.RUNNING, "Office")
     assert not model.asks_before_stop()
-    model.take(Figures({"users_online": ["Zoe", "ann"], "uptime_s": 61.0}))
+    model.take(ServiceFigures({"users_online": ["Zoe", "ann"], "uptime_s": 61.0}))
     assert model.online == ["ann", "Zoe"]
     assert model.asks_before_stop()
     assert model.state_line() == "Running for 1 min"
     model.ask_stop()
-    model.take(Figures({"users_online": []}))
-    assert model.state is State.STOPPING
-    model.take(Ended())
-    assert (model.state, model.online) == (State.STOPPED, [])
+    model.take(ServiceFigures({"users_online": []}))
+    assert model.state is ServiceState.STOPPING
+    model.take(ServiceEnded())
+    assert (model.state, model.online) == (ServiceState.STOPPED, [])
     assert model.identity is not None, "the invitation stays good"
     model.start()
-    model.take(Ended("no"))
-    assert (model.state, model.problem) == (State.FAILED, "no")
+    model.take(ServiceEnded("no"))
+    assert (model.state, model.problem) == (ServiceState.FAILED, "no")
     model.start()
-    assert (model.state, model.problem) == (State.STARTING, "")
+    assert (model.state, model.problem) == (ServiceState.STARTING, "")
 
 
 def test_asked_to_stop_while_starting_it_never_looks_as_if_it_ran() -> None:
-    model = Model("configured")
+    model = WindowModel("configured")
     model.ask_stop()
-    model.take(Running(READY))
-    assert model.state is State.STOPPING
+    model.take(ServiceRunning(READY))
+    assert model.state is ServiceState.STOPPING
 
 
 def test_the_address_of_the_invitation_comes_first() -> None:
@@ -145,12 +145,12 @@ def test_the_address_of_the_invitation_comes_first() -> None:
 
 
 def test_figures_in_one_line() -> None:
-    model = Model("x")
+    model = WindowModel("x")
     assert model.figures_line() == ""
     rooms = [{"head": 1200}, {"head": 34}]
-    model.take(Figures({"rooms": rooms, "database": {"latency_ms": 1.26}}))
+    model.take(ServiceFigures({"rooms": rooms, "database": {"latency_ms": 1.26}}))
     assert model.figures_line() == "2 rooms · 1\u202f234 messages · database 1.3 ms"
-    model.take(Figures({"rooms": rooms[1:], "database": {"latency_ms": 0.0}}))
+    model.take(ServiceFigures({"rooms": rooms[1:], "database": {"latency_ms": 0.0}}))
     assert model.figures_line() == "1 room · 34 messages"
 
 
@@ -226,9 +226,9 @@ def test_a_line_that_cannot_be_formatted_breaks_nothing(
 
 
 def test_setup_code_is_shown_while_there_is_no_account() -> None:
-    model = Model("Office")
+    model = WindowModel("Office")
     assert model.setup_line() == ""
-    model.take(Figures({"setup_code": "7K2M-Q9XB-04TD"}))
+    model.take(ServiceFigures({"setup_code": "7K2M-Q9XB-04TD"}))
     assert "7K2M-Q9XB-04TD" in model.setup_line()
-    model.take(Figures({"users_online": ["anna"]}))
+    model.take(ServiceFigures({"users_online": ["anna"]}))
     assert model.setup_line() == ""
