@@ -5,6 +5,7 @@ one form. What cannot be left out is named with its place. Passwords stay as the
 """
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,10 +20,11 @@ from lanchat.protocol.text.cleaning import SURROGATE, TextError, check_surrogate
 from lanchat.protocol.text.identity import tidy_address, tidy_fingerprint
 from lanchat.protocol.text.reactions import BACK, normal_reaction
 
+C = TypeVar("C", bound=api.Command[Any])
 Cleaner = Callable[[str], str]
 
 
-def cleaned(command: api.Command) -> api.Command:
+def cleaned(command: C) -> C:
     """The command with its texts cleaned. Raises CommandError."""
     cleaners = _FIELDS.get(type(command))
     if cleaners is None:

@@ -1,16 +1,16 @@
 """The client in an event loop: commands in, events out. What they mean stands in api.py.
 
-    Client       one profile; the table of commands
-    Entry        which server, whether it is trusted, the connection before log-in      (entry.py)
-    Member       the account that is logged in or remembered: core, rooms, lines        (app/account_session.py)
+    Client           one profile; the table of commands
+    LoginStages      which server, whether it is trusted, the connection before log-in  (login/entry.py)
+    AccountSession   the account that is logged in or remembered: core, rooms, lines    (account_session.py)
 
-A server that this profile knows and has a device key for is a Member at once, before it is reached: what the local copy
-knows can be read, and messages wait in the outbox, while the server is away.
+A server that this profile knows and has a device key for is an AccountSession at once, before it is reached: what the
+local copy knows can be read, and messages wait in the outbox, while the server is away.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from lanchat.app import api
 from lanchat.app.client_state import ClientState
@@ -23,16 +23,18 @@ from lanchat.transport.tls import ChannelClosed
 
 Handler = Callable[[ClientState, Any], Awaitable[Any]]
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
 class Client(ClientState):
     """Carries out commands."""
 
-    async def call(self, command: api.Command) -> Any:
+    async def call(self, command: api.Command[T]) -> T:
         """The command's result; raises CommandError and nothing else."""
         try:
-            return await HANDLERS[type(command)](self, command)
+            return cast(T, await HANDLERS[type(command)](self, command))
         except ServerRefusal as refused:
             raise refusal(refused.failure) from refused
         except LocalStoreError as error:

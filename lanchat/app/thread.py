@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lanchat.app.api import Command, Event
 from lanchat.app.client import Client
@@ -14,6 +14,7 @@ from lanchat.app.error_texts import ending
 from lanchat.store.profile import ProfileStore
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 Future = concurrent.futures.Future[Any]
 
 
@@ -65,9 +66,9 @@ class ClientThread:
 
     # --- Commands -------------------------------------------------------------------------------------------------
 
-    def call(self, command: Command) -> Future:
+    def call(self, command: Command[T]) -> "concurrent.futures.Future[T]":
         """The command's result, later; the future's exception is a CommandError. Any thread."""
-        future: Future = concurrent.futures.Future()
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
         with self._lock:
             if self._loop is not None and self._client is not None and self._open is not None:
                 self._open.add(future)
@@ -76,13 +77,13 @@ class ClientThread:
         future.set_exception(ending())
         return future
 
-    def _begin_command(self, command: Command, future: Future) -> None:
+    def _begin_command(self, command: Command[Any], future: Future) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(command, future))
         # The loop itself holds tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, command: Command, future: Future) -> None:
+    async def _answer(self, command: Command[Any], future: Future) -> None:
         assert self._client is not None
         try:
             result = await self._client.call(command)

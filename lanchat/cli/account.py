@@ -6,7 +6,6 @@ from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, Role, Setup
 from lanchat.protocol.text.names import name_key
-from lanchat.protocol.wire import Device
 from lanchat.terminal.exits import FAILED, REFUSED, USAGE, CliError
 from lanchat.terminal.output import clock, rfc3339, shown
 from lanchat.terminal.prompts import NEW_PASSWORD_VARIABLE, PasswordSource
@@ -142,18 +141,18 @@ async def _revoke(session: CliSession, device: str) -> None:
         await session.call(api.RevokeDeviceCommand(device, password))
 
 
-def _show_device(session: CliSession, device: Device) -> None:
+def _show_device(session: CliSession, device: api.DeviceInfo) -> None:
     values = {
-        "id": device.id.hex(),
+        "id": device.id,
         "name": device.name,
-        "created_at": rfc3339(device.created_ms / 1000),
-        "last_seen": rfc3339(device.last_seen_ms / 1000),
+        "created_at": rfc3339(device.created_at),
+        "last_seen": rfc3339(device.last_seen),
         "revoked": device.revoked,
         "online": device.online,
     }
     state = _("shut out") if device.revoked else _("online") if device.online else _("offline")
-    seen = _("last seen {time}").format(time=clock(device.last_seen_ms / 1000))
-    session.output.row(values, f"{device.id.hex()}  {shown(device.name)}  {state}, {seen}")
+    seen = _("last seen {time}").format(time=clock(device.last_seen))
+    session.output.row(values, f"{device.id}  {shown(device.name)}  {state}, {seen}")
 
 
 async def invite_code(session: CliSession) -> None:
@@ -173,8 +172,7 @@ async def invite_codes(session: CliSession) -> None:
         session.output.row({"id": name, "void": True}, _("The code {id} is void").format(id=name))
         return
     for code in await session.call(api.ListInvitesCommand()):
-        until = code.not_after_ms / 1000
-        values = {"id": code.id.hex(), "creator": code.creator, "uses_left": code.uses_left}
+        values = {"id": code.id, "creator": code.creator, "uses_left": code.uses_left}
         text = ngettext("{id}  {uses} use left, until {time}", "{id}  {uses} uses left, until {time}", code.uses_left)
-        shown_text = text.format(id=code.id.hex(), uses=code.uses_left, time=clock(until))
-        session.output.row(values | {"expires_at": rfc3339(until)}, shown_text)
+        shown_text = text.format(id=code.id, uses=code.uses_left, time=clock(code.expires_at))
+        session.output.row(values | {"expires_at": rfc3339(code.expires_at)}, shown_text)

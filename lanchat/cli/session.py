@@ -10,7 +10,7 @@ import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from lanchat.app import api
 from lanchat.app.cleaning import cleaned
@@ -21,6 +21,7 @@ from lanchat.terminal.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliErro
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import PasswordSource, agree, has_terminal
 
+T = TypeVar("T")
 CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
 LIVE_TIMEOUT = 30.0  # seconds until every room is complete: a first start reads history
 CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
@@ -29,7 +30,7 @@ CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
 class ClientInterface(Protocol):
     """The part of `lanchat.app.client.Client` that commands use."""
 
-    async def call(self, command: api.Command) -> Any: ...
+    async def call(self, command: api.Command[T]) -> T: ...
 
     async def close(self) -> None: ...
 
@@ -95,7 +96,7 @@ class CliSession:
             self.output.warn(_("A message that waited was not sent: {reason}").format(reason=event.text))
         self.events.put_nowait(event)
 
-    async def call(self, command: api.Command) -> Any:
+    async def call(self, command: api.Command[T]) -> T:
         """The command's result; raises api.CommandError."""
         return await self.client.call(cleaned(command))
 

@@ -13,8 +13,8 @@ The shell (lanchat/transport, or a simulator) drives it:
 `receive` only takes in; storing, asking and sending are done when outputs or events are taken. So the shell feeds all
 datagrams that are there, then takes once: one transaction and one signature check for all of them.
 
-A trouble with the local store never loses anything: the room stays where it was, `LocalTrouble` says so once, and it
-is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
+A trouble with the local store never loses anything: the room stays where it was, `LocalStoreFailed` says so once, and
+it is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
 
 The parts: link.py (connection, UDP, silence, tries), rooms/room_set.py with room.py, chain.py, heads.py and repair.py
 (receiving), composer.py and outbox.py (sending), certificates.py and authors.py (who signed), directory.py and

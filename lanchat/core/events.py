@@ -181,6 +181,7 @@ class LocalStoreFailed(msgspec.Struct, frozen=True):
 
 Event = (
     LinkStateChanged | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
-    | MessagesDelayed | RoomInfoChanged | RoomAccessEnded | UsersChanged | RoomMembersChanged | CursorsChanged | CertificatesLearned
-    | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue | LocalStoreFailed
+    | MessagesDelayed | RoomInfoChanged | RoomAccessEnded | UsersChanged | RoomMembersChanged | CursorsChanged
+    | CertificatesLearned | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue
+    | LocalStoreFailed
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Accounts, devices, rooms: what each change does to the database and to the directory in memory.
 
-Each function is (part of) the body of one transaction: it writes through `tx` and returns a `DirectoryChange`, whose `apply` is
-called once that is durable. The running server hands them to its writer, the administrator's commands run them on a
-database that no server holds. Refusals are raised as `Refused`; nothing is written then.
+Each function is (part of) the body of one transaction: it writes through `tx` and returns a `DirectoryChange`, whose
+`apply` is called once that is durable. The running server hands them to its writer, the administrator's commands run
+them on a database that no server holds. Refusals are raised as `Refused`; nothing is written then.
 """
 
 from collections.abc import Callable, Collection

@@ -42,7 +42,7 @@ class Cable:
 
     @property
     def address(self) -> str:
-        """As `Connect` takes it."""
+        """As `ConnectCommand` takes it."""
         return f"127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:

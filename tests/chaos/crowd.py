@@ -36,7 +36,7 @@ disk_reserve_mib = 0
 class Memory:
     """What one person was told. Times are those of `time.monotonic`."""
 
-    made: dict[str, float] = field(default_factory=dict)  # `Send` returned: durable in the outbox
+    made: dict[str, float] = field(default_factory=dict)  # `SendFrames` returned: durable in the outbox
     acknowledged: dict[str, int] = field(default_factory=dict)
     acknowledged_at: dict[str, float] = field(default_factory=dict)
     shown: list[tuple[int, str]] = field(default_factory=list)

@@ -41,7 +41,6 @@ from lanchat.app.api import (
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
 from lanchat.protocol.text.identity import fingerprint_words
-from lanchat.protocol.wire import Device, Profile, User
 
 FINGERPRINT = "3fa2" * 16
 ME = 1
@@ -172,12 +171,12 @@ class FakeEngine:
         self._full = False
         self._outbox: list[Line] = []
         self._live = False
-        self.calls: list[api.Command] = []
+        self.calls: list[api.Command[Any]] = []
 
     def start(self) -> None:
         self._thread.start()
 
-    def call(self, command: api.Command) -> "concurrent.futures.Future[Any]":
+    def call(self, command: api.Command[Any]) -> "concurrent.futures.Future[Any]":
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._jobs.put((command, future))
         return future
@@ -195,14 +194,14 @@ class FakeEngine:
             except CommandError as error:
                 future.set_exception(error)
 
-    def _trace(self, command: api.Command) -> None:
+    def _trace(self, command: api.Command[Any]) -> None:
         self.calls.append(command)
         if self.scenario.trace:
             fields = {key: str(value) for key, value in asdict(command).items()}
-            print(json.dumps({"command": type(command).__name__} | fields, ensure_ascii=False), flush=True)
+            print(json.dumps({"command": _name(command)} | fields, ensure_ascii=False), flush=True)
 
     def _handle(self, command: Any) -> Any:
-        handler: Handler = getattr(self, f"_do_{type(command).__name__}")
+        handler: Handler = getattr(self, f"_do_{_name(command)}")
         return handler(command)
 
     def emit(self, event: api.Event) -> None:
@@ -500,12 +499,12 @@ class FakeEngine:
 
     # Account
 
-    def _do_ListDevices(self, command: api.ListDevicesCommand) -> list[Device]:
-        now = int(time.time() * 1000)
+    def _do_ListDevices(self, command: api.ListDevicesCommand) -> list[api.DeviceInfo]:
+        now = time.time()
         return [
-            Device(b"\x01" * 16, "PC in the office", now - 86_400_000 * 40, now, False, True),
-            Device(b"\x02" * 16, "Old laptop", now - 86_400_000 * 400, now - 86_400_000 * 9, False, False),
-            Device(b"\x03" * 16, "Lost telephone", now - 86_400_000 * 500, now - 86_400_000 * 90, True, False),
+            api.DeviceInfo("01" * 16, "PC in the office", now - 86_400 * 40, now, False, True),
+            api.DeviceInfo("02" * 16, "Old laptop", now - 86_400 * 400, now - 86_400 * 9, False, False),
+            api.DeviceInfo("03" * 16, "Lost telephone", now - 86_400 * 500, now - 86_400 * 90, True, False),
         ]
 
     def _do_RevokeDevice(self, command: api.RevokeDeviceCommand) -> None:
@@ -515,12 +514,15 @@ class FakeEngine:
         if command.old != "secret password":
             raise CommandError(ErrorKind.REFUSED, "The present password is wrong", Code.BAD_CREDENTIALS)
 
-    def _do_GetProfile(self, command: api.GetProfileCommand) -> Profile:
-        me = self.world.me
-        return Profile(User(me.user_id, me.name, me.display_name, PresenceState.ONLINE, 0), "ivan@example.org")
+    def _do_GetProfile(self, command: api.GetProfileCommand) -> api.AccountProfile:
+        return api.AccountProfile(self.world.me.display_name, "ivan@example.org")
 
     def _do_SetProfile(self, command: api.SetProfileCommand) -> None:
         return None
+
+
+def _name(command: api.Command[Any]) -> str:
+    return type(command).__name__.removesuffix("Command")
 
 
 _TEXTS = (

@@ -20,12 +20,12 @@ class DirectEngine(FakeEngine):
 
     def __init__(self, on_event: Callable[[api.Event], None], scenario: Scenario) -> None:
         super().__init__(on_event, scenario)
-        self.held: list[tuple[api.Command, concurrent.futures.Future[Any]]] | None = None
+        self.held: list[tuple[api.Command[Any], concurrent.futures.Future[Any]]] | None = None
 
     def start(self) -> None:
         return None
 
-    def call(self, command: api.Command) -> "concurrent.futures.Future[Any]":
+    def call(self, command: api.Command[Any]) -> "concurrent.futures.Future[Any]":
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         if self.held is None:
             self.answer(command, future)
@@ -33,7 +33,7 @@ class DirectEngine(FakeEngine):
             self.held.append((command, future))
         return future
 
-    def answer(self, command: api.Command, future: "concurrent.futures.Future[Any]") -> None:
+    def answer(self, command: api.Command[Any], future: "concurrent.futures.Future[Any]") -> None:
         self.calls.append(command)
         try:
             future.set_result(self._handle(command))

@@ -132,9 +132,6 @@ RULES = (
 EXCEPTIONS = {
     ("lanchat/cli/window.py", "lanchat.ui.assembly.run"): "`lanchat` without a command starts the window",
     ("lanchat_server/cli/main.py", "lanchat_server.window.main.run"): "`lanchat-server window` starts the window",
-    ("lanchat/cli/account.py", "lanchat.protocol.wire.Device"): "the result of ListDevices is the frame's part itself",
-    ("lanchat/ui/dialogs/account.py", "lanchat.protocol.wire.Device"): "as in cli/account.py",
-    ("lanchat/ui/dialogs/account.py", "lanchat.protocol.wire.Profile"): "the result of GetProfile is the frame itself",
 }
 
 # Modules that import each other, and why.

@@ -19,19 +19,28 @@ if TYPE_CHECKING:
 ID_DIGITS_MIN = 8
 
 
-async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -> list[wire.Device]:
-    devices: list[wire.Device] = (await client.logged_in().ask(wire.ListDevices())).devices
-    return devices
+async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -> list[api.DeviceInfo]:
+    return [
+        api.DeviceInfo(
+            device.id.hex(),
+            device.name,
+            device.created_ms / 1000,
+            device.last_seen_ms / 1000,
+            device.revoked,
+            device.online,
+        )
+        for device in (await client.logged_in().ask(wire.ListDevices())).devices
+    ]
 
 
 async def revoke_device(client: "ClientState", command: api.RevokeDeviceCommand) -> None:
     wanted = _digits(command.device, _("Give at least the first eight digits of the device's id"))
     devices = [
-        device for device in await list_devices(client, api.ListDevicesCommand()) if device.id.hex().startswith(wanted)
+        device for device in await list_devices(client, api.ListDevicesCommand()) if device.id.startswith(wanted)
     ]
     if len(devices) != 1:
         raise CommandError(ErrorKind.INVALID, _("No device, or more than one, has an id that begins so"))
-    await client.logged_in().ask(wire.RevokeDevice(devices[0].id, command.password))
+    await client.logged_in().ask(wire.RevokeDevice(bytes.fromhex(devices[0].id), command.password))
 
 
 def _digits(typed: str, otherwise: str) -> str:
@@ -45,9 +54,10 @@ async def change_password(client: "ClientState", command: api.ChangePasswordComm
     await client.logged_in().ask(wire.ChangePassword(command.old, command.new, command.revoke_others))
 
 
-async def get_profile(client: "ClientState", command: api.GetProfileCommand) -> wire.Profile:
+async def get_profile(client: "ClientState", command: api.GetProfileCommand) -> api.AccountProfile:
     profile: wire.Profile = await client.logged_in().ask(wire.GetProfile())
-    return profile
+    name, pending_at = profile.user.display_name, profile.pending_ms / 1000
+    return api.AccountProfile(name, profile.email, profile.pending_email, pending_at)
 
 
 async def set_profile(client: "ClientState", command: api.SetProfileCommand) -> None:
@@ -64,17 +74,19 @@ async def create_invite(client: "ClientState", command: api.CreateInviteCommand)
     return str(answer.code)
 
 
-async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -> list[wire.Invite]:
-    invites: list[wire.Invite] = (await client.logged_in().ask(wire.ListInvites())).invites
-    return invites
+async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -> list[api.RegistrationCode]:
+    codes = (await client.logged_in().ask(wire.ListInvites())).invites
+    return [
+        api.RegistrationCode(code.id.hex(), code.creator, code.uses_left, code.not_after_ms / 1000) for code in codes
+    ]
 
 
 async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> None:
     wanted = _digits(command.id, _("Give at least the first eight digits of the code's id"))
-    ids = [one.id for one in await list_invites(client, api.ListInvitesCommand()) if one.id.hex().startswith(wanted)]
+    ids = [one.id for one in await list_invites(client, api.ListInvitesCommand()) if one.id.startswith(wanted)]
     if len(ids) != 1:
         raise CommandError(ErrorKind.INVALID, _("No code, or more than one, has an id that begins so"))
-    await client.logged_in().ask(wire.VoidInvite(ids[0]))
+    await client.logged_in().ask(wire.VoidInvite(bytes.fromhex(ids[0])))
 
 
 async def get_status(client: "ClientState", command: api.GetStatusCommand) -> dict[str, Any]:

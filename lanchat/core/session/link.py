@@ -8,9 +8,9 @@ UDP     six pings within 0.6 s after log-in; a pong by UDP opens the path. No po
         Whoever sends nothing by UDP for 25 s, or hears nothing there for 12 s, pings again
 doubt   what should have been answered was not (the third try of a message, three NACKs): a ping on both ways at once;
         or nothing at all was heard for 7.5 s: over TLS first. Nothing for another 1.2 s: the shell searches for the
-        server (`DueAction.SEARCH`) and makes a second connection, which takes the place of the silent one only when it is
-        proven and logged in. While the silence lasts, two pings a second; the first sign of life ends it, and what was
-        sent into it goes again at once
+        server (`DueAction.SEARCH`) and makes a second connection, which takes the place of the silent one only when it
+        is proven and logged in. While the silence lasts, two pings a second; the first sign of life ends it, and what
+        was sent into it goes again at once
 silence after 10 s the connection is given up, whether there is another one or not; also when TLS says nothing for 25 s
         and then for another 25 s after a ping, while UDP goes on
 tries   full jitter: U(0, min(longest, 0.5 s × 2^k)), so that a thousand clients do not come back in one instant. In the

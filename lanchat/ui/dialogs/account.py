@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.i18n import _
 from lanchat.protocol.limits import DISPLAY_NAME_MAX
-from lanchat.protocol.wire import Device, Profile
 from lanchat.ui.dialogs.base import WIDTH, Dialog
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.forms import password_problem, profile_problem
@@ -34,10 +33,9 @@ class ProfileDialog(Dialog):
         self.main_button(_("Save"), self._save)
         self.ask(api.GetProfileCommand(), self._have, _("Asking the server…"))
 
-    def _have(self, profile: object) -> None:
-        assert isinstance(profile, Profile)
-        self._profile = profile.user.display_name, profile.email
-        self._name.set(profile.user.display_name)
+    def _have(self, profile: api.AccountProfile) -> None:
+        self._profile = profile.display_name, profile.email
+        self._name.set(profile.display_name)
         self._email.set(profile.email)
 
     def _save(self) -> None:
@@ -91,7 +89,7 @@ class DevicesDialog(Dialog):
 
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
         self.title = _("Devices")
-        self._devices: list[Device] = []
+        self._devices: list[api.DeviceInfo] = []
         super().__init__(tools, chat)
 
     def build(self) -> None:
@@ -108,18 +106,17 @@ class DevicesDialog(Dialog):
         self.close_button()
         self.ask(api.ListDevicesCommand(), self._have, _("Asking the server…"))
 
-    def _have(self, devices: object) -> None:
-        assert isinstance(devices, list)
+    def _have(self, devices: list[api.DeviceInfo]) -> None:
         self._devices = devices
         self._list.show(device_rows(devices))
 
     def _revoke(self, key: Hashable) -> None:
-        device = next((device for device in self._devices if device.id.hex() == key), None)
+        device = next((device for device in self._devices if device.id == key), None)
         if device is None or device.revoked:
             return
         self.close()
-        name = device.name or device.id.hex()[:8]
-        LockOutDialog(self.tools, self.chat, device.id.hex(), name)
+        name = device.name or device.id[:8]
+        LockOutDialog(self.tools, self.chat, device.id, name)
 
 
 class LockOutDialog(Dialog):
@@ -145,13 +142,13 @@ class LockOutDialog(Dialog):
         self.chat.tell(_("{device} is locked out.").format(device=self._name))
 
 
-def device_rows(devices: list[Device]) -> list[ListRow]:
+def device_rows(devices: list[api.DeviceInfo]) -> list[ListRow]:
     """Those in use first, the most recent at the top."""
-    ordered = sorted(devices, key=lambda device: (device.revoked, not device.online, -device.last_seen_ms))
+    ordered = sorted(devices, key=lambda device: (device.revoked, not device.online, -device.last_seen))
     return [
         ListRow(
-            device.id.hex(),
-            glyphs.one_line(device.name, 64) or device.id.hex()[:8],
+            device.id,
+            glyphs.one_line(device.name, 64) or device.id[:8],
             subtitle=_device_state(device),
             icon="laptop",
             dim=device.revoked,
@@ -160,10 +157,10 @@ def device_rows(devices: list[Device]) -> list[ListRow]:
     ]
 
 
-def _device_state(device: Device) -> str:
+def _device_state(device: api.DeviceInfo) -> str:
     if device.revoked:
         return _("locked out")
     if device.online:
         return _("online now")
-    since = _("since {when}").format(when=words.moment(device.created_ms / 1000))
-    return f"{words.last_seen(device.last_seen_ms / 1000)} · {since}"
+    since = _("since {when}").format(when=words.moment(device.created_at))
+    return f"{words.last_seen(device.last_seen)} · {since}"

@@ -3,6 +3,7 @@
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
+from typing import TypeVar
 
 from lanchat.app import api
 from lanchat.app.api import CommandError
@@ -14,6 +15,7 @@ from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
 
+T = TypeVar("T")
 WIDTH = 400
 
 
@@ -114,7 +116,7 @@ class Dialog:
         if self.window.winfo_exists():
             self._says.configure(text=glyphs.inline(text), style=ControlStyle.ERROR.value)
 
-    def ask(self, command: api.Command, then: Callable[[object], None], busy: str = "") -> None:
+    def ask(self, command: api.Command[T], then: Callable[[T], None], busy: str = "") -> None:
         """Runs a command while the main button rests; its error is shown here."""
         if self._busy:
             return
@@ -124,7 +126,7 @@ class Dialog:
         self._says.configure(text=busy or _("One moment…"), style=ControlStyle.MUTED.value)
         self.chat.ask(command, lambda result: self._done(result, then), self._failed)
 
-    def _done(self, result: object, then: Callable[[object], None]) -> None:
+    def _done(self, result: T, then: Callable[[T], None]) -> None:
         if self.window.winfo_exists():
             self._rest()
             then(result)

@@ -39,9 +39,8 @@ class ReceiptsDialog(Dialog):
         assert self._line.seq is not None
         self.ask(api.ReceiptsCommand(self._line.room, self._line.seq), self._show, " ")
 
-    def _show(self, result: object) -> None:
-        assert isinstance(result, list)
-        self._list.show(receipt_rows(result))
+    def _show(self, receipts: list[api.MemberReceipt]) -> None:
+        self._list.show(receipt_rows(receipts))
         self.tools.root.after(_AGAIN_MS, self._again)
 
     def _again(self) -> None:

@@ -47,8 +47,7 @@ class NewRoomDialog(Dialog):
         policy = HistoryPolicy.SINCE_JOINING if self._since.get() else HistoryPolicy.EVERYTHING
         self.ask(api.CreateRoomCommand(name, self._private.get(), policy), self._made)
 
-    def _made(self, room: object) -> None:
-        assert isinstance(room, RoomView)
+    def _made(self, room: RoomView) -> None:
         self.close()
         self.chat.enter(room)
 
@@ -76,8 +75,7 @@ class JoinRoomDialog(Dialog):
         self._show()
         self.ask(api.ListRoomsCommand(), self._listed)
 
-    def _listed(self, rooms: object) -> None:
-        assert isinstance(rooms, list)
+    def _listed(self, rooms: list[RoomView]) -> None:
         self.chat.model.rooms.update((room.room, room) for room in rooms)
         self._show()
 
@@ -89,8 +87,7 @@ class JoinRoomDialog(Dialog):
         assert isinstance(key, RoomRowKey)
         self.ask(api.JoinRoomCommand(key.room), self._joined)
 
-    def _joined(self, room: object) -> None:
-        assert isinstance(room, RoomView)
+    def _joined(self, room: RoomView) -> None:
         self.close()
         self.chat.enter(room)
 
@@ -138,8 +135,7 @@ class RoomDialog(Dialog):
     def _load(self) -> None:
         self.ask(api.ListMembersCommand(self._room.room), self._have)
 
-    def _have(self, people: object) -> None:
-        assert isinstance(people, list)
+    def _have(self, people: list[api.Person]) -> None:
         self._members = people
         self._show()
 

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ConnectionState, Line, Person, RoomView
@@ -12,10 +13,12 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.protocol.text.reactions import normal_reaction
 from lanchat.ui.model.chat_model import WAITING_AFTER, ChatModel, Draft
-from lanchat.ui.model.engine import CommandDispatcher, Failed, Then
+from lanchat.ui.model.engine import CommandDispatcher, Failed
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.reader import Changed, Later, RoomReader
 from lanchat.ui.model.timeline import PAGE
+
+T = TypeVar("T")
 
 
 class Chat:
@@ -296,7 +299,9 @@ class Chat:
 
     # Everything else
 
-    def ask(self, command: api.Command, then: Then | None = None, failed: Failed | None = None) -> None:
+    def ask(
+        self, command: api.Command[T], then: Callable[[T], None] | None = None, failed: Failed | None = None
+    ) -> None:
         """Runs a command; without `failed` an error is told in passing."""
         self.desk.ask(command, then, failed or self._tell)
 

@@ -1,7 +1,7 @@
 """The window's side of the network: commands go out, answers and events come back on the main thread.
 
-An answer belongs to whoever asked. When that view is gone (another room, another page, log-out) it drops its `CommandDispatcher`,
-and what still arrives for it is ignored.
+An answer belongs to whoever asked. When that view is gone (another room, another page, log-out) it drops its
+`CommandDispatcher`, and what still arrives for it is ignored.
 """
 
 import collections
@@ -9,7 +9,7 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from lanchat.i18n import _
 
 log = logging.getLogger(__name__)
 
-Then = Callable[[Any], None]
+T = TypeVar("T")
 Failed = Callable[[CommandError], None]
 
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     def start(self) -> None: ...
 
-    def call(self, command: Command) -> "concurrent.futures.Future[Any]": ...
+    def call(self, command: Command[T]) -> "concurrent.futures.Future[T]": ...
 
     def stop(self, timeout: float) -> None: ...
 
@@ -73,7 +73,7 @@ class CommandDispatcher:
         self._post = post
         self._open = True
 
-    def ask(self, command: Command, then: Then | None = None, failed: Failed | None = None) -> None:
+    def ask(self, command: Command[T], then: Callable[[T], None] | None = None, failed: Failed | None = None) -> None:
         """Runs a command. `then` gets its result, `failed` its error; each on the main thread, later."""
         try:
             future = self._engine.call(cleaned(command))
@@ -83,7 +83,9 @@ class CommandDispatcher:
             return
         future.add_done_callback(lambda done: self._post(CommandResult(lambda: self._deliver(done, then, failed))))
 
-    def _deliver(self, done: "concurrent.futures.Future[Any]", then: Then | None, failed: Failed | None) -> None:
+    def _deliver(
+        self, done: "concurrent.futures.Future[T]", then: Callable[[T], None] | None, failed: Failed | None
+    ) -> None:
         if done.cancelled():
             return
         error = done.exception()
@@ -119,7 +121,7 @@ class LateEngine:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._trouble: CommandError | None = None
-        self._early: collections.deque[tuple[Command, concurrent.futures.Future[Any]]] = collections.deque()
+        self._early: collections.deque[tuple[Command[Any], concurrent.futures.Future[Any]]] = collections.deque()
         self._maker = threading.Thread(target=self._run, name="make-network", daemon=True)
 
     def start(self) -> None:
@@ -149,11 +151,11 @@ class LateEngine:
         for _command, future in early:
             future.set_exception(error)
 
-    def call(self, command: Command) -> "concurrent.futures.Future[Any]":
+    def call(self, command: Command[T]) -> "concurrent.futures.Future[T]":
         """As ClientThread.call."""
         with self._lock:
             if self._engine is None:
-                future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+                future: concurrent.futures.Future[T] = concurrent.futures.Future()
                 if self._trouble is None:
                     self._early.append((command, future))
                 else:
@@ -185,7 +187,7 @@ def _no_network(error: Exception) -> CommandError:
     return CommandError(ErrorKind.LOCAL, _("The network could not be started: {reason}").format(reason=error))
 
 
-def _hand_on(engine: Engine, command: Command, future: "concurrent.futures.Future[Any]") -> None:
+def _hand_on(engine: Engine, command: Command[Any], future: "concurrent.futures.Future[Any]") -> None:
     try:
         _chain(engine.call(command), future)
     except Exception as error:

@@ -1,7 +1,7 @@
 """From an empty window to a logged-in account: finding a server, judging its identity, log-in. No Tk.
 
-`WindowPage` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a server
-whose key changed ends in `WindowPage.CHANGED`, from which there is only the way back.
+`WindowPage` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a
+server whose key changed ends in `WindowPage.CHANGED`, from which there is only the way back.
 """
 
 from collections.abc import Callable

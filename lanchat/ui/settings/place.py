@@ -26,6 +26,9 @@ class WindowFrame(msgspec.Struct, frozen=True):
     top: int = 0
 
 
+NO_FRAME = WindowFrame()
+
+
 class WindowPlace(msgspec.Struct, frozen=True):
     """`x` and `y`: of the frame's corner, from the left and top edge unless `right` or `bottom`; None: anywhere."""
 
@@ -55,8 +58,11 @@ def parse(text: str) -> WindowPlace | None:
 
 
 def fit(
-    place: WindowPlace, screen: ScreenArea, minimum: tuple[int, int], frame: WindowFrame = WindowFrame()
-) -> WindowPlace:  # noqa: B008
+    place: WindowPlace,
+    screen: ScreenArea,
+    minimum: tuple[int, int],
+    frame: WindowFrame = NO_FRAME,
+) -> WindowPlace:
     """The place, changed only as far as the whole window, with its frame, is then on the screen. A screen smaller than
     `minimum` is filled."""
     free = (screen.width - 2 * frame.side, screen.height - frame.top - frame.side)

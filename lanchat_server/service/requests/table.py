@@ -10,9 +10,10 @@ from lanchat.protocol import wire
 from lanchat_server.service.requests import account, login, people, rooms
 
 if TYPE_CHECKING:
+    from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
-Handler = Callable[["Service", "Connection", Any], Awaitable[wire.Result]]
+Handler = Callable[["Service", "ClientConnection", Any], Awaitable[wire.Result]]
 
 HANDLERS: dict[type, Handler] = {
     wire.Hello: login.hello,

@@ -10,7 +10,7 @@ import pytest
 
 from lanchat.app import api
 from lanchat.protocol.codes import Code, HistoryPolicy, Registration, Setup
-from lanchat.protocol.wire import Device, Invite
+from lanchat.protocol.wire import Invite
 from lanchat.terminal import prompts
 from tests.support.fake_client import (
     ACCOUNT,
@@ -289,7 +289,7 @@ def test_a_new_password_takes_the_old_one_and_the_new_one(
 
 
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
-    device = Device(bytes(range(16)), "laptop", 1000, 0, False, True)
+    device = api.DeviceInfo(bytes(range(16)).hex(), "laptop", 1.0, 0.0, False, True)
     assert run(fake({api.ListDevicesCommand: [device]}), "devices", "--json") == 0
     assert rows(capsys.readouterr().out) == [
         {

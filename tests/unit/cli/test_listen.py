@@ -248,7 +248,7 @@ class Talk:
                 api.LoadLinesCommand: [line(3)],
                 api.WaitDecidedCommand: lambda command: self._decided(),
             }
-            | {getattr(api, name): answer for name, answer in answers.items()},
+            | {getattr(api, f"{name}Command"): answer for name, answer in answers.items()},
             {api.WaitLiveCommand: [LIVE]},
         )
         self.keep_silent = False

@@ -16,7 +16,7 @@ from tests.support.wire_values import members
 def test_the_client_expects_what_the_server_answers(operation: type) -> None:
     handler = HANDLERS[operation]
     names = vars(inspect.getmodule(handler))
-    result = get_type_hints(handler, {**names, "Service": Any, "Connection": Any})["return"]
+    result = get_type_hints(handler, {**names, "Service": Any, "ClientConnection": Any})["return"]
     assert RESULTS.get(operation, wire.Done) is result
 
 

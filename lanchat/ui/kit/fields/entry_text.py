@@ -1,8 +1,9 @@
 """The text of a one-line entry field, where it differs from what the field shows.
 
-What a Tk entry must not draw (see glyphs.py) stands in it as `[party popper]`. `DisplayedText` knows which part of the shown
-text stands for which part of the real one; `EntryText` looks at every change of an entry before it is made, whoever
-makes it, and changes the real text. A picture is one character for the person: it comes, goes and is copied whole.
+What a Tk entry must not draw (see glyphs.py) stands in it as `[party popper]`. `DisplayedText` knows which part of the
+shown text stands for which part of the real one; `EntryText` looks at every change of an entry before it is made,
+whoever makes it, and changes the real text. A picture is one character for the person: it comes, goes and is copied
+whole.
 """
 
 import tkinter as tk

@@ -1,0 +1,126 @@
+"""What the network says without being asked, in order."""
+
+import msgspec
+
+from lanchat.app.api.values import Account, ConnectionState, Line, Person, RoomView, Server
+from lanchat.protocol.codes import Code
+
+
+class StateChanged(msgspec.Struct, frozen=True):
+    """The link's state, with a plain reason in the person's language (may be empty) and the number of peers that can
+    be reached without the server. `retry_in`: seconds until the next try, 0 for none."""
+
+    state: ConnectionState
+    reason: str = ""
+    peers: int = 0
+    retry_in: float = 0.0
+
+
+class ServerFound(msgspec.Struct, frozen=True):
+    server: Server
+
+
+class ServersLeftOut(msgspec.Struct, frozen=True):
+    """More servers were heard of than a list takes: those that nobody knows may be missing."""
+
+
+class AccountLoggedIn(msgspec.Struct, frozen=True):
+    """Whose session begins. Also said at the start for an account that this profile remembers: from then on commands
+    work with what the local copy knows, whether or not the server is there."""
+
+    account: Account
+    server: Server
+
+
+class RoomUpdated(msgspec.Struct, frozen=True):
+    """A room is new or anything in its RoomView changed."""
+
+    room: RoomView
+
+
+class RoomRemoved(msgspec.Struct, frozen=True):
+    """This user is no longer in the room, or cannot join it. `deleted`: nor is anybody else."""
+
+    room: int
+    deleted: bool = False
+
+
+class RoomLive(msgspec.Struct, frozen=True):
+    """History of this room is complete up to `head`; what comes now is live."""
+
+    room: int
+    head: int
+
+
+class LineAdded(msgspec.Struct, frozen=True):
+    """A message by anybody, in order; `line.seq` None: not stored yet. One's own message comes once so, and again with
+    its number, under the same id, when its record is here. History that arrives while syncing comes with `live`
+    False, and only of rooms that were asked for before (FindRoom, LoadLines, LoadLinesFrom)."""
+
+    line: Line
+    live: bool
+
+
+class LineChanged(msgspec.Struct, frozen=True):
+    """A line that may be on the screen changed: edited, deleted, reacted to, receipts. `cause`: edit, delete,
+    reaction, receipt; `seq` of the record that caused it (0 for receipts); `by` the user, `text` the emoji (with "-"
+    when taken back) or new text."""
+
+    line: Line
+    cause: str
+    cause_seq: int = 0
+    by: int = 0
+    text: str = ""
+
+
+class LineStored(msgspec.Struct, frozen=True):
+    """A message of this user was stored as number `seq`: the tick. `id` may be an edit's, deletion's or reaction's."""
+
+    id: str
+    room: int
+    seq: int
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something that a person should know once, as that the local copy was damaged and is read anew."""
+
+    text: str
+
+
+class LineRefused(msgspec.Struct, frozen=True):
+    """`made_here` False: by an earlier run, or another process of this profile."""
+
+    id: str
+    room: int
+    code: Code
+    text: str
+    made_here: bool = True
+
+
+class LineDelayed(msgspec.Struct, frozen=True):
+    """The server has no room for a message of this user now: it stays in the outbox and is offered again. `again`: it
+    was told before, and `text` is what is true now."""
+
+    id: str
+    room: int
+    code: Code
+    text: str
+    again: bool = False
+
+
+class PeopleChanged(msgspec.Struct, frozen=True):
+    """Accounts that are new or changed (name, role, presence)."""
+
+    people: tuple[Person, ...]
+
+
+class ReceiptsChanged(msgspec.Struct, frozen=True):
+    """Somebody received or read more of a room."""
+
+    room: int
+
+
+Event = (
+    StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
+    | LineChanged | LineStored | LineRefused | LineDelayed | PeopleChanged | ReceiptsChanged | Notice
+)  # fmt: skip
