@@ -92,6 +92,7 @@ def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, t
     assert not lost or "error" in streams or streams == "all closed" or text.splitlines()[-1].startswith("lanchat: ")
 
 
+@pytest.mark.usefixtures("anna")  # there is an account to list
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("command", ["users list", "status"])
 def test_commands_of_the_server(server: ServerProcess, command: str, streams: str, tmp_path: Path) -> None:

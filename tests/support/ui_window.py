@@ -83,6 +83,17 @@ class UiWindow:
     def see(self, text: str, kind: str = "", timeout: float = 8.0) -> Seen:
         return self.probe.wait(text, kind, timeout)
 
+    def paste(self) -> None:
+        """Pastes and waits until it is there: Tk handles events that come while it asks for the clipboard, so that a
+        key which is pressed at once may come first."""
+
+        def texts() -> list[str]:
+            return [seen.text for kind in ("TEntry", "Text") for seen in self.probe.seen(kind)]
+
+        before = texts()
+        self.keys("ctrl+v")
+        wait_until(lambda: texts() != before, 8.0, "the clipboard is pasted")
+
     # The process
 
     def commands(self, name: str) -> list[dict[str, Any]]:

@@ -78,7 +78,8 @@ def test_undo_brings_an_emoji_back(display: str, tmp_path: Path, clipboard: Chil
 def test_editing_a_message_keeps_its_emoji(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
-        window.keys("ctrl+v", "Return")
+        window.paste()
+        window.keys("Return")
         window.see("unicorn face", "item")
         window.keys("Up")
         window.see("Edit your message")
@@ -123,7 +124,8 @@ def test_emoji_before_the_log_in_reach_no_widget(display: str, tmp_path: Path, c
 def test_copied_emoji_reach_other_programs(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
-        window.keys("ctrl+v", "Return")
+        window.paste()
+        window.keys("Return")
         window.click("unicorn face", "item", button=3)
         window.choose("Copy message")
         read = "import tkinter; r = tkinter.Tk(); r.withdraw(); print(ascii(r.clipboard_get()))"

@@ -10,7 +10,6 @@ import pytest
 
 from lanchat.app import api
 from lanchat.protocol.codes import Code, HistoryPolicy, Registration, Setup
-from lanchat.protocol.wire import Invite
 from lanchat.terminal import prompts
 from tests.support.fake_client import (
     ACCOUNT,
@@ -319,7 +318,7 @@ def test_revoking_a_device_asks_for_the_password_where_the_server_wants_it(
 
 
 def test_registration_codes_are_listed_and_voided(capsys: pytest.CaptureFixture[str]) -> None:
-    invite = Invite(bytes(range(16)), 7, 3, 2000)
+    invite = api.RegistrationCode(bytes(range(16)).hex(), 7, 3, 2.0)
     assert run(fake({api.ListInvitesCommand: [invite]}), "invite-codes", "--json") == 0
     (row,) = rows(capsys.readouterr().out)
     assert (row["id"], row["uses_left"], row["creator"]) == (bytes(range(16)).hex(), 3, 7)
