@@ -18,7 +18,7 @@ from lanchat.ui.kit.fonts import Fonts
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.conversation.pane import Pane
 from lanchat.ui.kit.theme import LIGHT
-from lanchat.ui.model.entries import View, arrange
+from lanchat.ui.model.entries import EntryContext, arrange
 from lanchat.ui.kit.styles import Styles
 from tests.support.ui_kit import line
 import ttkbootstrap
@@ -56,7 +56,7 @@ def counted(name, job):
     root.update()
     counts[name] = tk.calls
 
-show = lambda first, last, **to: pane.show(arrange(lines[first:last], [], View()), **to)
+show = lambda first, last, **to: pane.show(arrange(lines[first:last], [], EntryContext()), **to)
 pane.open(1, True)
 counted("first", lambda: show(1900, 2000, end=True))
 counted("unchanged", lambda: show(1900, 2000))

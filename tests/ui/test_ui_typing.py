@@ -20,13 +20,13 @@ TYPING = """
 import json, statistics, sys, time
 from pathlib import Path
 from lanchat.ui.assembly import Window
-from lanchat.ui.model.entry_model import Wishes
-from lanchat.ui.settings.memory import Memory
+from lanchat.ui.model.entry_model import LaunchOptions
+from lanchat.ui.settings.memory import WindowSettings
 from tests.support.fake_engine import FakeEngine, Scenario
 from tests.support.fake_window import fake_profile
 
-memory = Memory(fake_profile(Path(sys.argv[1]), True))
-window = Window(memory, lambda on_event: FakeEngine(on_event, Scenario()), Wishes())
+memory = WindowSettings(fake_profile(Path(sys.argv[1]), True))
+window = Window(memory, lambda on_event: FakeEngine(on_event, Scenario()), LaunchOptions())
 window._begin()
 window._engine.start()
 root = window.root

@@ -431,7 +431,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/core/session/composer.py": "_LAMPORT_MAX",
         "lanchat/protocol/datagram/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
         "lanchat/protocol/text/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX LABEL_MAX",
-        "lanchat/protocol/log/messages.py": "HEADER_MAX",
+        "lanchat/protocol/log/messages.py": "HEADER_MAX SUBMITTED_HEADER_MAX",
         "lanchat/protocol/text/names.py": "_UNTIDY_MAX",
         "lanchat/protocol/text/search_words.py": "WORD_MAX _MARKS_MAX _QUERY_WORDS_MAX _TOKENS_MAX",
         "lanchat/store/identities.py": "FILE_MAX",

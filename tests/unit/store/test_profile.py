@@ -419,9 +419,9 @@ def test_any_value_reads_back(tmp_path: Path, values: dict[str, Any]) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.unit.store.test_profile import Profile, device, server
+from tests.unit.store.test_profile import ProfileStore, device, server
 number = int(sys.argv[2])
-profile = Profile.open(Path(sys.argv[1]))
+profile = ProfileStore.open(Path(sys.argv[1]))
 for turn in range(30):
     profile.pin(server(number, accepted_ms=turn))
     profile.set_last(server(number).fingerprint)
