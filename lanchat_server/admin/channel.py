@@ -1,22 +1,22 @@
-"""The administrator's local channel: how `lanchat-server users …` and `status` reach the running server.
+"""The local port: how commands on the server's computer reach the running server.
 
-JSON lines over TCP on the loopback address. The file `admin.json` in the data directory (mode 0600) holds port and
-token: whoever can read it could read the database as well. The token itself is never sent: a server that was killed
-leaves the file, and anybody on the computer may get its port then. So each end shows that it knows the token, by an
-HMAC over two numbers that are drawn for this connection, the server first:
+TCP on the loopback address. The file `admin.json` in the data directory (mode 0600) holds port and token: whoever can
+read it could read the database as well. The token itself is never sent: a server that was killed leaves the file, and
+anybody on the computer may get its port then. So each end first shows that it knows the token, by an HMAC over two
+numbers that are drawn for this connection, in lines of JSON, the server first:
 
     command  {"nonce": …}
     server   {"nonce": …, "proof": …}
     command  {"proof": …}
     server   {"admitted": true} or {"error": …}
-    command  {"operation": …, "arguments": …}
-    server   {"result": …} or {"error": …}
 
-A list that is longer than PAGE_OCTETS comes in pages, {"result": […], "more": true}; the command asks for the next one
-with {"next": true}.
+From then on the connection carries frames, as TLS connections do: the command a `Request` with an operation of
+`operations.OPERATIONS`, the server its `Response` or `Failure`, and meanwhile every two seconds a `Pong` as a sign that
+it works on it. Other frames end the connection.
 
-The proof is compared before anything else, a line is bounded, and so are the places and the time of those who have not
-shown it (local_port.py). A command that loses its place has not said what it wants yet, and connects again.
+The proof is compared before anything else, lines and frames are bounded, and so are the places and the time of those
+who have not shown it (local_port.py). A command that loses its place has not said what it wants yet, and connects
+again.
 """
 
 import asyncio
@@ -25,26 +25,39 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
-from lanchat.i18n import _
 from lanchat.platform.files import replace_file
-from lanchat_server.core.ports import StoreError
-from lanchat_server.core.refusals import Refused
+from lanchat.protocol.codes import Code
+from lanchat.protocol.datagram.token_bucket import TokenBucket
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
+from lanchat.protocol.wire import (
+    Failure,
+    FrameReader,
+    Pong,
+    Request,
+    Response,
+    Result,
+    decode_from_client_untrusted,
+    pack_frame,
+)
+from lanchat_server.admin.operations import OPERATIONS
+from lanchat_server.core.config import CoreConfig
+from lanchat_server.service.answers import answered, packed
 from lanchat_server.service.net.local_port import LocalConnection, LocalPort
 
 ADMIN_FILE = "admin.json"
 LINE_MAX = 64 * 1024
-# Of a list's part in one line.
-PAGE_OCTETS = 256 * 1024
 # Answers to a connection that has not proved itself: they say nothing about the server.
 MISUNDERSTOOD = ("not a request", "wrong proof")
 # What the channel says instead of working when as many commands as it takes are under way.
 BUSY = "too many commands at once"
 # Until a connection has shown that it may give commands.
 INTRODUCTION_TIMEOUT = 10.0
+# Between two requests of a command, and until an answer is read.
 ANSWER_TIMEOUT = 30.0
 # A server that works on a command shows so; one that is silent for longer has stopped, or hangs.
 SIGN_OF_LIFE = 2.0
@@ -54,6 +67,7 @@ BACKUP_TIMEOUT = 3600.0
 
 # Octets of the number that an end draws.
 NONCE = 32
+_READ = 64 * 1024
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -67,11 +81,11 @@ async def _hung_up(reader: asyncio.StreamReader) -> bool:
 
 
 async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.StreamWriter) -> T:
-    """The result of work that may take long. Meanwhile blanks go out, which JSON passes over."""
+    """The result of work that may take long."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait([task], timeout=SIGN_OF_LIFE))[0]:
-            writer.write(b" ")
+            writer.write(pack_frame(Pong(0)))
             await writer.drain()
         return task.result()
     finally:
@@ -79,34 +93,7 @@ async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.Stre
 
 
 def _line(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
-
-
-async def _send_pages(answer: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    for number, page in enumerate(_pages(answer)):
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            if number and not await reader.readline():
-                return
-            writer.write(_line(page))
-            await writer.drain()
-
-
-def _pages(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The answer as it is sent: a list in parts of at most PAGE_OCTETS, or of one entry."""
-    rows = answer.get("result")
-    if not isinstance(rows, list):
-        yield answer
-        return
-    page: list[Any] = []
-    octets = 0
-    for row in rows:
-        size = len(json.dumps(row, ensure_ascii=False).encode())
-        if page and octets + size > PAGE_OCTETS:
-            yield {"result": page, "more": True}
-            page, octets = [], 0
-        page.append(row)
-        octets += size + 2
-    yield {"result": page}
+    return json.dumps(answer).encode() + b"\n"
 
 
 def prove(token: str, who: str, command_nonce: str, server_nonce: str) -> str:
@@ -125,11 +112,11 @@ def is_nonce(found: object) -> TypeGuard[str]:
 
 
 class AdminChannel:
-    """Listens from `start` to `close`; `operate(operation, arguments)` gives the result."""
+    """Listens from `start` to `close`; `perform(operation)` gives the result, or raises Refused or StoreError."""
 
-    def __init__(self, data_dir: Path, operate: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> None:
+    def __init__(self, data_dir: Path, perform: Callable[[Any], Awaitable[Result]]) -> None:
         self._file = data_dir / ADMIN_FILE
-        self._operate = operate
+        self._perform = perform
         self._token = secrets.token_hex(32)
         self._port = LocalPort("the administrator's channel", self._serve, LINE_MAX)
 
@@ -154,56 +141,75 @@ class AdminChannel:
             raise ValueError(error)
         try:
             await self._obey(reader, writer)
-        except (OSError, ValueError, TimeoutError) as trouble:
+        except (OSError, ProtocolError, TimeoutError) as trouble:
             log.warning("the administrator's channel: %s", trouble)
 
     async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames, budget = FrameReader(FRAME_MAX_TO_SERVER), request_budget()
+        while octets := await self._read(reader):
+            for frame in frames.feed_untrusted(octets):
+                request = read_request_untrusted(frame)
+                if await _hung_up(reader):
+                    # As after a pause of this process: the command has said already that the outcome is not known.
+                    log.warning("the administrator's channel: nobody waits for an answer any more")
+                    return
+                async with asyncio.timeout(BACKUP_TIMEOUT):
+                    answer = await _with_signs_of_life(self._answer(request, budget), writer)
+                async with asyncio.timeout(ANSWER_TIMEOUT):
+                    writer.write(packed(answer))
+                    await writer.drain()
+
+    @staticmethod
+    async def _read(reader: asyncio.StreamReader) -> bytes:
+        """What comes next; nothing: the command has hung up."""
         async with asyncio.timeout(ANSWER_TIMEOUT):
-            line = await reader.readline()
-        if await _hung_up(reader):
-            # As after a pause of this process: the command has said already that the outcome is not known.
-            log.warning("the administrator's channel: nobody waits for an answer any more")
-            return
-        async with asyncio.timeout(BACKUP_TIMEOUT):
-            answer = await _with_signs_of_life(self._answer(line), writer)
-        await _send_pages(answer, reader, writer)
+            return await reader.read(_READ)
+
+    async def _answer(self, request: Request, budget: TokenBucket) -> Response | Failure:
+        if type(request.operation) not in OPERATIONS:
+            return Failure(request.id, Code.BAD_REQUEST, "not a request of administrators")
+        wait = budget.take(asyncio.get_running_loop().time())
+        if wait:
+            return Failure(request.id, Code.BUSY, "too many requests", round(wait * 1000))
+        return await answered(request, self._perform(request.operation), says_why=True)
 
     async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
         """Prove to the other end that this is the server; returns what is wrong with the proof of that one, or None."""
-        nonce = self._nonce_in(await reader.readline())
+        nonce = nonce_in_untrusted(await reader.readline())
         if nonce is None:
             return MISUNDERSTOOD[0]
         mine = secrets.token_hex(NONCE)
         writer.write(_line({"nonce": mine, "proof": prove(self._token, "server", nonce, mine)}))
         expected = prove(self._token, "command", nonce, mine)
-        return None if is_proof(self._proof_in(await reader.readline()), expected) else MISUNDERSTOOD[1]
+        return None if is_proof(proof_in_untrusted(await reader.readline()), expected) else MISUNDERSTOOD[1]
 
-    @staticmethod
-    def _nonce_in(line: bytes) -> str | None:
-        try:
-            nonce = json.loads(line)["nonce"]
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            return None
-        return nonce if is_nonce(nonce) else None
 
-    @staticmethod
-    def _proof_in(line: bytes) -> object:
-        try:
-            return json.loads(line)["proof"]
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            return None
+def nonce_in_untrusted(line: bytes) -> str | None:
+    """The number that a command has drawn; None: there is none."""
+    try:
+        nonce = json.loads(line)["nonce"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+    return nonce if is_nonce(nonce) else None
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
-        """Of an admitted connection."""
-        try:
-            request = json.loads(line)
-            operation, arguments = request["operation"], request["arguments"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return {"error": MISUNDERSTOOD[0]}
-        try:
-            return {"result": await self._operate(operation, arguments)}
-        except (Refused, StoreError, LookupError) as error:
-            return {"error": str(error)}
-        except Exception:
-            log.exception("an operation failed: %s", operation)
-            return {"error": _("Something went wrong inside the server: see its log")}
+
+def proof_in_untrusted(line: bytes) -> object:
+    """What a command shows as its proof, of any type."""
+    try:
+        return json.loads(line)["proof"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+
+
+def request_budget() -> TokenBucket:
+    """Requests of one connection, as many as of a session."""
+    config = CoreConfig()
+    return TokenBucket(config.request_rate, config.request_burst)
+
+
+def read_request_untrusted(frame: bytes) -> Request:
+    """What a command asks for. Raises ProtocolError."""
+    request = decode_from_client_untrusted(frame)
+    if not isinstance(request, Request):
+        raise ProtocolError("not a request")
+    return request

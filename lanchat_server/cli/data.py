@@ -6,15 +6,19 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lanchat.i18n import _, ngettext
 from lanchat.platform.files import OutputFile, open_private
+from lanchat.protocol import wire
 from lanchat.terminal.exits import DONE, FAILED, CliError
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
+
+if TYPE_CHECKING:
+    from lanchat_server.maintenance.backup import BackupSummary
 
 
 class _Terminated(BaseException):
@@ -66,8 +70,10 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWr
 
 
 def _backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    from lanchat_server.admin.operations import BACKUP_FILE
-    from lanchat_server.admin.run import AdminError, run_admin
+    from lanchat_server.admin.backups import CLAIMED_FILE
+    from lanchat_server.cli.administration import administration
+    from lanchat_server.core.model import LogState
+    from lanchat_server.maintenance.backup import BackupSummary
 
     try:
         # Before the work: whatever cannot be written to is known at once.
@@ -76,16 +82,23 @@ def _backup(options: argparse.Namespace, settings: ServerConfig, output: OutputW
         raise _unwritable(options.file, error) from None
     to_stdout = destination.is_standard_output
     try:
-        made = run_admin(settings, "backup", {})
+        with administration(settings) as admin:
+            made = admin.ask(wire.CreateBackup(), wire.BackupMade)
         # Never a path from the answer.
         reserve = DiskReserve(settings.data_dir, settings.disk_reserve_mib * MIB)
-        _claim(settings.data_dir / BACKUP_FILE, destination, options.file, reserve)
-    except (AdminError, StoreError) as error:
+        _claim(settings.data_dir / CLAIMED_FILE, destination, options.file, reserve)
+    except StoreError as error:
         raise CliError(FAILED, str(error)) from None
     finally:
         destination.abandon()
     text = _("Written to {file}: {users}, {messages}. Whoever has this file can pass for the server")
-    _show(options, output, made, text, beside=to_stdout)
+    _show(
+        options,
+        output,
+        BackupSummary(LogState(made.log_id, made.log_epoch), made.users, made.messages),
+        text,
+        to_stdout,
+    )
     return DONE
 
 
@@ -119,25 +132,25 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: OutputW
         check_nobody_listens(settings.data_dir)
         summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
     text = _("Restored from {file}: {users}, {messages}")
-    made = {
-        "log_id": summary.log.log_id.hex(),
-        "log_epoch": summary.log.epoch,
-        "users": summary.users,
-        "messages": summary.messages,
-    }
-    _show(options, output, made, text)
+    _show(options, output, summary, text)
     return DONE
 
 
 def _show(
-    options: argparse.Namespace, output: OutputWriter, made: dict[str, Any], text: str, *, beside: bool = False
+    options: argparse.Namespace, output: OutputWriter, summary: "BackupSummary", text: str, beside: bool = False
 ) -> None:
     """`beside`: the data went to standard output, so this goes to the other stream."""
-    values = made | {"file": str(options.file)}
-    users = ngettext("{number} account", "{number} accounts", made["users"]).format(number=made["users"])
-    messages = ngettext("{number} message", "{number} messages", made["messages"]).format(number=made["messages"])
+    users = ngettext("{number} account", "{number} accounts", summary.users).format(number=summary.users)
+    messages = ngettext("{number} message", "{number} messages", summary.messages).format(number=summary.messages)
     line = text.format(file=shown(str(options.file)), users=users, messages=messages)
     if beside:
         output.note(line)
-    else:
-        output.row(values, line)
+        return
+    values = {
+        "log_id": summary.log.log_id.hex(),
+        "log_epoch": summary.log.epoch,
+        "users": summary.users,
+        "messages": summary.messages,
+        "file": str(options.file),
+    }
+    output.row(values, line)

@@ -113,6 +113,7 @@ def _users(parser: Parser) -> None:
     role.add_argument("role", metavar="ROLE", choices=ROLES, help=_("member, moderator or administrator"))
     text = _("print a one-time code with which the user sets a new password")
     add("reset-password", text, "USER", f"{PROGRAM} users reset-password anna")
+    add("kick", _("end an account's sessions; it may log in again"), "USER", f"{PROGRAM} users kick anna")
     text = _("print a code with which people register where the server wants one")
     code = add("invite-code", text, "", f"{PROGRAM} users invite-code --uses 20")
     code.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))

@@ -10,7 +10,7 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -18,16 +18,15 @@ from msgspec.structs import replace
 from lanchat.i18n import _
 from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
+from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from lanchat_server.admin.channel import AdminChannel
-from lanchat_server.admin.operations import make_backup, operate
+from lanchat_server.admin.context import LocalActor
+from lanchat_server.admin.operations import perform
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeletedRoom, RoomRow, UserRow
-from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
-from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
@@ -37,29 +36,26 @@ from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
 from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.sqlstore import this_process
 
-T = TypeVar("T")
-Operate = Callable[[str, dict[str, Any]], Awaitable[Any]]
+Administer = Callable[[Any], Awaitable[wire.Result]]
 BACKLOG = 256
 # All addresses, of both families where IPv6 works.
 _EVERYWHERE = ("", "::")
 # Tries to get the same free number for TCP and UDP when any port will do.
 PORT_TRIES = 32
-BACKUPS_WAITING_MAX = 2
 
 log = logging.getLogger(__name__)
 
 
 class ServerReady(msgspec.Struct, frozen=True):
-    """What a server says when it serves. `status` and `operate`, which runs an administrator's operation, are for the
-    thread of the service. `setup_code`: what the first
-    account can be made with from other computers; empty when there are accounts."""
+    """What a server says when it serves. `status` and `administer`, which carries out a request of an administrator,
+    are for the thread of the service. `setup_code`: what the first account can be made with from other computers;
+    empty when there are accounts."""
 
     name: str
     port: int
@@ -68,7 +64,7 @@ class ServerReady(msgspec.Struct, frozen=True):
     invite: str
     addresses: tuple[str, ...]
     status: Callable[[], dict[str, Any]]
-    operate: Operate
+    administer: Administer
     setup_code: str = ""
 
 
@@ -139,9 +135,8 @@ async def _run(
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
-        host = _Host(service, store)
-        operation = partial(operate, host)
-        admin = AdminChannel(config.data_dir, operation)
+        administer = partial(perform, service.host, LocalActor())
+        admin = AdminChannel(config.data_dir, administer)
         await admin.start()
         stack.callback(admin.close)
         await _start_extras(config, service, port, stack)
@@ -150,7 +145,7 @@ async def _run(
         stack.callback(service.background(erase_deleted(service)).cancel)
         service.wake()
         _spare_collections()
-        on_ready(_ready(config, service, port, operation))
+        on_ready(_ready(config, service, port, administer))
         await stopped.wait()
         log.info("stopping")
 
@@ -216,7 +211,7 @@ def _context(keys: Any) -> ssl.SSLContext:
         raise StartError(_("The server's key cannot be used: {error}").format(error=error)) from error
 
 
-def _ready(config: ServerConfig, service: Service, port: int, operation: Operate) -> ServerReady:
+def _ready(config: ServerConfig, service: Service, port: int, administer: Administer) -> ServerReady:
     fingerprint = service.keys.fingerprint
     addresses = _addresses(config)
     hosts = (config.public_host,) if config.public_host else addresses
@@ -224,7 +219,7 @@ def _ready(config: ServerConfig, service: Service, port: int, operation: Operate
     words, code = fingerprint_words(fingerprint), service.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
-    return ServerReady(config.name, port, fingerprint, words, invite, addresses, service.status, operation, code)
+    return ServerReady(config.name, port, fingerprint, words, invite, addresses, service.status, administer, code)
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:
@@ -329,52 +324,3 @@ def _udp_socket(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-class _Host:
-    """The running service as administration sees it."""
-
-    def __init__(self, service: Service, store: SqlStore) -> None:
-        self._service = service
-        self._store = store
-        self.directory = service.directory
-        self.hasher = service.hasher
-        # One at a time; a stop does not wait for it.
-        self._backups = ThreadPool(1, "backup", BACKUPS_WAITING_MAX)
-
-    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
-        return await self._service.writer.transact(job)
-
-    async def disable(self, user: int, disabled: bool) -> None:
-        await self._service.set_disabled(user, disabled)
-
-    async def revoke(self, user: int, device: bytes) -> None:
-        await self._service.revoke([device], user)
-
-    def archived(self, room: int) -> None:
-        self._service.notices.room_archived(room)
-
-    async def deleted(self, rooms: list[DeletedRoom]) -> None:
-        self._service.rooms_deleted(rooms)
-
-    def messages(self, room: RoomRow) -> int:
-        head = self._service.core.heads.get(room.id)
-        return head.seq if head is not None else 0
-
-    def added(self, user: UserRow) -> None:
-        self._service.notices.member_joined(self.directory.general().id, user.id)
-        self._service.notices.user_changed(user.id)
-
-    def changed(self, user: UserRow) -> None:
-        self._service.notices.user_changed(user.id)
-
-    def status(self) -> dict[str, Any]:
-        return self._service.status()
-
-    async def backup(self) -> dict[str, Any]:
-        config = self._service.config
-        reserve = DiskReserve(config.data_dir, config.disk_reserve_mib * MIB)
-        return await self._backups.run(partial(make_backup, self._store, config.data_dir, reserve))
-
-    def wall_ms(self) -> int:
-        return self._service.wall_ms()

@@ -48,6 +48,7 @@ from lanchat_server.core.sessions import Path
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection
@@ -74,7 +75,6 @@ PAGES_MAX = 8
 # Changes that are told to all members of a room: a member could else make the server send 50 a second to each of a
 # thousand people, which takes all of a processor. So many people as one request.
 TOLD = (
-    wire.ArchiveRoom,
     wire.InviteUser,
     wire.JoinRoom,
     wire.LeaveRoom,
@@ -128,6 +128,7 @@ class Service:
         argon2 = config.argon2
         self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
+        self.host = ServiceHost(self)
         self.outgoing: Outgoing[ClientConnection] = Outgoing(self.now)
         self.throttle = LoginThrottle()
         # By network; those that were made are in the database.
@@ -375,14 +376,19 @@ class Service:
     def _cost(self, user: int, operation: Any) -> int:
         """What a request counts as: a change of a room as much as there are hundreds of people to tell of it. Nothing
         that `user` may not know goes into it."""
-        if not isinstance(operation, TOLD):
-            return 1
-        room = self.directory.rooms.get(operation.room)
+        if isinstance(operation, wire.DeleteRooms):
+            return max(1, len(operation.rooms))
+        if isinstance(operation, wire.ArchiveRooms):
+            return max(1, sum(self._cost_of_room(user, room, archives=True) for room in operation.rooms))
+        return self._cost_of_room(user, operation.room) if isinstance(operation, TOLD) else 1
+
+    def _cost_of_room(self, user: int, number: int, *, archives: bool = False) -> int:
+        room = self.directory.rooms.get(number)
         if room is None:
             return 1
         members = self.directory.members(room.id)
         told = len(members) if user in members or room.kind is wire.RoomKind.PUBLIC else 0
-        if isinstance(operation, wire.ArchiveRoom) and told:
+        if archives and told:
             told = max(told, len(self.core.sessions))
         return 1 + told // TOLD_AT_ONCE
 
@@ -521,21 +527,6 @@ class Service:
             if session.device in devices and connection is not None and connection is not keep:
                 connection.end(Code.DEVICE_REVOKED, "device revoked")
         self.notices.room_keys_changed(key.room for key in rotated)
-
-    async def set_disabled(self, user: int, disabled: bool) -> None:
-        """Disable an account at once, or let it in again."""
-
-        def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow]]:
-            changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
-            if not disabled:
-                return together([], changed)
-            rotated = self.room_keys.rotation(tx, user)
-            return together(rotated.value, changed, rotated)
-
-        rotated = await self.writer.transact(job)
-        if disabled:
-            self.end_sessions(user, Code.ACCOUNT_DISABLED, "account disabled")
-            self.notices.room_keys_changed(key.room for key in rotated)
 
     def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
         """Tell whom it concerns, erase what they held."""

@@ -14,9 +14,12 @@ from typing import Any, Protocol
 import msgspec
 
 from lanchat.i18n import _
-from lanchat_server.admin.operations import AdminError
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Role
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
+from lanchat_server.core.refusals import Refused
+from lanchat_server.refusal_text import refusal_text
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.server import ServerReady
 
@@ -102,16 +105,19 @@ class ServerThread:
                     work.close()
 
     async def _make_first(self, ready: ServerReady, user: str, password: str) -> None:
-        arguments = {"user": user, "password": password, "role": "administrator", "only_first": True}
+        request = wire.AddAccount(user, password, Role.ADMINISTRATOR, only_first=True)
         try:
-            made = await ready.operate("users.add", arguments)
-        except (AdminError, StoreError) as error:
+            made = await ready.administer(request)
+        except Refused as refused:
+            problem = refusal_text(refused, user)
+        except StoreError as error:
             problem = str(error)
         except Exception:
             _log.exception("the first account was not made")
             problem = _("The account was not made because of an error in the server. The log below says where.")
         else:
-            self._events.put(FirstAccountResult(made["name"]))
+            assert isinstance(made, wire.AccountResult)
+            self._events.put(FirstAccountResult(made.account.name))
             return
         self._events.put(FirstAccountResult(user, problem, bool(ready.status().get("setup_code"))))
 

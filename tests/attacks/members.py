@@ -166,8 +166,8 @@ class _Departed:
             wire.JoinRoom(room),
             wire.InviteUser(room, client.user_id),
             wire.SetHistoryPolicy(room, wire.HistoryPolicy.EVERYTHING),
-            wire.ArchiveRoom(room, True),
-            wire.DeleteRoom(room, "correct horse"),
+            wire.ArchiveRooms([room], True),
+            wire.DeleteRooms([room], "correct horse"),
         ):
             self._attempt(not isinstance(client.request(operation), wire.Failure), f"{operation} was answered")
         self._attempt(client.request(wire.Subscribe([room])) != wire.Subscribed([], []), "subscribed")

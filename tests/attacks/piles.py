@@ -45,7 +45,7 @@ def rooms(server: ServerProcess, watcher: Tapped, accounts: int, each: int) -> O
         outcome.expect(isinstance(again.log_in_by_key(), wire.LoggedIn), "nor does the administrator")
         listed = again.everything(wire.ListRooms())
         victim = next(room for room in listed if not room.joined)
-        gone = again.request(wire.DeleteRoom(victim.id, PASSWORD))
+        gone = again.request(wire.DeleteRooms([victim.id], PASSWORD))
         outcome.expect(gone == wire.Done(), f"the administrator deletes no room: {gone}")
     growth = memory[1] - memory[0]
     outcome.expect(growth < GROWTH_MAX, f"the server grew by {growth >> 20} MiB")

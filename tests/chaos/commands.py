@@ -19,9 +19,10 @@ from unittest.mock import patch
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Engine
 
+from lanchat.protocol import wire
 from lanchat.protocol.codes import Role
-from lanchat_server.admin.operations import BACKUP_FILE
-from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.admin.backups import CLAIMED_FILE
+from lanchat_server.admin.run import AdminError, Administration
 from lanchat_server.config import ServerConfig
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore
@@ -50,7 +51,7 @@ class Place(NamedTuple):
     @property
     def backup(self) -> Path:
         """The file that the command `backup` writes."""
-        return self.folder / BACKUP_FILE
+        return self.folder / CLAIMED_FILE
 
     def config(self) -> ServerConfig:
         return ServerConfig("x", self.folder, self.url, host="127.0.0.1", port=0, discovery=False)
@@ -254,8 +255,23 @@ def _start(place: Place, backups: Backups) -> None:
     asyncio.run(run())
 
 
-def _admin(operation: str, **arguments: Any) -> Callable[[Place, Backups], object]:
-    return lambda place, _: run_admin(place.config(), operation, arguments)
+def _admin(make: Callable[[Administration], Any]) -> Callable[[Place, Backups], object]:
+    """The request that `make` gives; it may ask something before."""
+
+    def run(place: Place, _: Backups) -> object:
+        with Administration(place.config()) as admin:
+            return admin.ask(make(admin), object)
+
+    return run
+
+
+def _dora(admin: Administration) -> int:
+    return admin.ask(wire.FindAccount("dora"), wire.AccountResult).account.id
+
+
+def _lounges(admin: Administration) -> list[int]:
+    rooms = admin.all_of(wire.ListAllRooms(), wire.RoomSummaryList)
+    return [room.id for room in rooms if room.name == "lounge"]
 
 
 def _restore_anna(place: Place, backups: Backups) -> None:
@@ -270,16 +286,16 @@ COMMANDS = (
     Command("init-db", _nothing, lambda place, _: init_db(place.url, place.admin_url, place.folder), _tables, True),
     Command("first start", _nothing, _start, _started, True),
     Command("start after a killed restore", _unsettled, _start, _found),
-    Command("backup", _boris, _admin("backup"), _backed_up),
-    Command("backup after a killed restore", _unsettled, _admin("backup"), _backed_up),
+    Command("backup", _boris, _admin(lambda _: wire.CreateBackup()), _backed_up),
+    Command("backup after a killed restore", _unsettled, _admin(lambda _: wire.CreateBackup()), _backed_up),
     Command("restore into an empty one", _empty, _restore_anna, _found, True),
     Command("restore over another one", _boris, _restore_anna, _found),
     Command("restore after a killed restore", _unsettled, _restore_boris, _found),
-    Command("users add, the first", _nothing, _admin("users.add", user="carla", password=PASSWORD), _found, True),
-    Command("users add", _boris, _admin("users.add", user="carla", password=PASSWORD), _found),
-    Command("users disable", _boris, _admin("users.disable", user="dora"), _found),
-    Command("users reset-password", _boris, _admin("users.reset_password", user="dora"), _recoverable),
-    Command("rooms delete", _lounge, _admin("rooms.delete", rooms=["lounge"]), _found_after_erasing),
+    Command("users add, the first", _nothing, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found, True),
+    Command("users add", _boris, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found),
+    Command("users disable", _boris, _admin(lambda admin: wire.DisableAccount(_dora(admin), True)), _found),
+    Command("users reset-password", _boris, _admin(lambda admin: wire.ResetPassword(_dora(admin))), _recoverable),
+    Command("rooms delete", _lounge, _admin(lambda admin: wire.DeleteRooms(_lounges(admin))), _found_after_erasing),
 )
 
 

@@ -20,7 +20,7 @@ def test_leaves_no_draft(tmp_path: Path, number: int) -> None:
     # The server takes its time; the draft is open meanwhile.
     program = (
         "import sys, time, lanchat_server.admin.run as admin\n"
-        "admin.run_admin = lambda *_: (print('waiting', flush=True), time.sleep(600))\n"
+        "admin.Administration.ask = lambda *_: (print('waiting', flush=True), time.sleep(600))\n"
         "from lanchat_server.cli.main import run\n"
         "sys.exit(run(['backup', sys.argv[1], '--data-dir', sys.argv[2]]))"
     )

@@ -91,8 +91,8 @@ def test_deleted_room_is_gone_for_everybody(join: Join) -> None:
     for client in (anna, boris):
         client.request(wire.Subscribe([room]))
     assert boris.say(room, "needle").code == 0
-    assert boris.request(wire.DeleteRoom(room)).code == Code.NOT_ALLOWED
-    assert anna.request(wire.DeleteRoom(room)) == wire.Done()
+    assert boris.request(wire.DeleteRooms([room])).code == Code.NOT_ALLOWED
+    assert anna.request(wire.DeleteRooms([room])) == wire.Done()
     for client in (anna, boris, carl):
         assert room in client.wait_for(wire.RoomsDeleted).rooms
         assert room not in listed(client)
@@ -114,7 +114,7 @@ def test_member_who_was_away_learns_of_it_when_he_is_back(server: ServerProcess,
     with RawClient(server.port) as boris:
         boris.register(f"boris{random.getrandbits(40):x}")
         anna.request(wire.InviteUser(room, boris.user_id))
-    anna.request(wire.DeleteRoom(room))
+    anna.request(wire.DeleteRooms([room]))
     with RawClient(server.port, key=boris.key) as back:
         session = back.log_in_by_key()
         assert room not in {listed.id for listed in session.rooms}
@@ -128,7 +128,7 @@ def test_messages_that_are_on_their_way_while_the_room_is_deleted_are_all_decide
     boris.request(wire.JoinRoom(room))
     for number in range(20):
         boris.say_without_waiting(room, f"message {number}")
-    anna.send(wire.Request(900, wire.DeleteRoom(room)))
+    anna.send(wire.Request(900, wire.DeleteRooms([room])))
     for number in range(5):
         boris.say_without_waiting(room, f"later {number}")
     found: dict[int, wire.Receipt] = {}
@@ -150,7 +150,7 @@ def test_pages_and_searches_that_meet_a_deletion_are_answered(join: Join) -> Non
         operation = wire.History(room, 1, True, 200) if number % 2 else wire.Search(0, "needle", 0, 50)
         boris.send(wire.Request(1000 + number, operation))
         if number == 10:
-            anna.send(wire.Request(900, wire.DeleteRoom(room)))
+            anna.send(wire.Request(900, wire.DeleteRooms([room])))
     answers = []
     while len(answers) < 40:
         frame = boris.receive()
@@ -170,9 +170,9 @@ def test_moderator_whose_role_ended_deletes_nothing(server: ServerProcess, join:
     for role, code in (("moderator", 0), ("member", Code.NOT_ALLOWED)):
         argv = ["users", "set-role", user, role, "--data-dir", str(server.data_dir)]
         subprocess.run([sys.executable, "-m", "lanchat_server", *argv], cwd=ROOT, check=True, capture_output=True)
-        answer = anna.request(wire.ArchiveRoom(room, True))
+        answer = anna.request(wire.ArchiveRooms([room], True))
         assert getattr(answer, "code", 0) == code
-    assert anna.request(wire.DeleteRoom(room)).code == Code.NOT_ALLOWED
+    assert anna.request(wire.DeleteRooms([room])).code == Code.NOT_ALLOWED
     assert [row["archived"] for row in administer(server, "list") if row["name"] == name] == [True]
 
 
@@ -182,7 +182,7 @@ def test_administrators_delete_what_they_are_not_in_and_one_of_two_is_first(serv
         second.log_in("root")
         first = join("root")
         for client in (first, second):
-            client.send(wire.Request(700, wire.DeleteRoom(room)))
+            client.send(wire.Request(700, wire.DeleteRooms([room])))
         answers = [client.wait_for(wire.Response | wire.Failure) for client in (first, second)]
     codes = sorted(getattr(answer, "code", 0) for answer in answers)
     assert codes == [0, Code.NOT_FOUND]
@@ -194,14 +194,14 @@ def test_archived_room_can_be_read_and_comes_back(join: Join) -> None:
     boris.request(wire.JoinRoom(room))
     assert boris.say(room, "needle").seq == 1
     carl.request(wire.ListRooms())
-    assert anna.request(wire.ArchiveRoom(room, True)) == wire.Done()
+    assert anna.request(wire.ArchiveRooms([room], True)) == wire.Done()
     assert carl.wait_for(wire.RoomGone).room == room
     assert room not in listed(carl)
     assert boris.say(room, "too late").code == Code.ROOM_ARCHIVED
     assert carl.request(wire.JoinRoom(room)).code == Code.ARCHIVED
     assert len(boris.request(wire.History(room, 1, True, 10)).records) == 1
     assert len(boris.request(wire.Search(room, "needle", 0, 10)).hits) == 1
-    assert anna.request(wire.ArchiveRoom(room, False)) == wire.Done()
+    assert anna.request(wire.ArchiveRooms([room], False)) == wire.Done()
     assert boris.say(room, "again").seq == 2
     assert carl.request(wire.JoinRoom(room)).room.joined
 
@@ -270,8 +270,8 @@ def test_deleted_stays_deleted_after_a_restart(tmp_path: Path) -> None:
             kept, _ = new_room(anna)
             for number in range(30):
                 anna.say(gone, f"needle {number}")
-            anna.request(wire.ArchiveRoom(kept, True))
-            anna.request(wire.DeleteRoom(gone))
+            anna.request(wire.ArchiveRooms([kept], True))
+            anna.request(wire.DeleteRooms([gone]))
         server.stop()
         server = server.restart()
         try:

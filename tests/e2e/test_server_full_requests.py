@@ -16,7 +16,6 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.limits import FRAME_MAX
 from lanchat.protocol.log.messages import Kind
-from lanchat_server.admin import channel
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
 from lanchat_server.store import schema
@@ -178,9 +177,18 @@ AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.LeaveRoom: lambda it: wire.LeaveRoom(FIRST + 1),
     wire.CreateInvite: lambda it: wire.CreateInvite(1, 3600),
     wire.VoidInvite: lambda it: wire.VoidInvite(it.client.everything(wire.ListInvites())[-1].id),
-    wire.ArchiveRoom: lambda it: wire.ArchiveRoom(FIRST + 2, True),
-    wire.DeleteRoom: lambda it: wire.DeleteRoom(FIRST + 2, PASSWORD),
+    wire.ArchiveRooms: lambda it: wire.ArchiveRooms([FIRST + 2], True),
+    wire.DeleteRooms: lambda it: wire.DeleteRooms([FIRST + 2], PASSWORD),
     wire.RevokeDevice: lambda it: wire.RevokeDevice(octets(("device", 1), 16), PASSWORD),
+    wire.ListAccounts: lambda it: wire.ListAccounts(),
+    wire.FindAccount: lambda it: wire.FindAccount(wide(7, 32)),
+    wire.AddAccount: lambda it: wire.AddAccount("emil", PASSWORD),
+    wire.DisableAccount: lambda it: wire.DisableAccount(FIRST, True),
+    wire.SetRole: lambda it: wire.SetRole(FIRST, wire.Role.MODERATOR),
+    wire.ResetPassword: lambda it: wire.ResetPassword(FIRST),
+    wire.EndSessions: lambda it: wire.EndSessions(it.user("boris")),
+    wire.ListAllRooms: lambda it: wire.ListAllRooms(),
+    wire.CreateBackup: lambda it: wire.CreateBackup(),
     wire.ChangePassword: lambda it: wire.ChangePassword(PASSWORD, PASSWORD + " staple"),
     wire.Logout: lambda it: wire.Logout(),
 }
@@ -258,6 +266,8 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
         assert len(client.everything(wire.ListRooms())) == ROOMS
         assert len(client.everything(wire.ListMembers(client.rooms["general"]))) == USERS + 3
         assert len(client.everything(wire.ListDevices())) == DEVICES_PER_USER - 1
+        assert len(client.everything(wire.ListAccounts())) == USERS + 3
+        assert len(client.everything(wire.ListAllRooms())) == ROOMS
     for words, count in (
         (("users", "list"), USERS + 3),
         (("users", "invite-codes"), INVITES - 1),
@@ -276,13 +286,3 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
         assert done.returncode == 0, done.stderr
         listed = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(listed) == len({row["id"] for row in listed}) == count
-
-
-def test_line_of_the_administrators_channel_is_bounded() -> None:
-    long = [{"name": wide(number), "number": number} for number in range(20_000)]
-    pages = list(channel._pages({"result": long}))
-    assert [row for page in pages for row in page["result"]] == long
-    assert all(len(channel._line(page)) < channel.PAGE_OCTETS + 4096 for page in pages)
-    assert [page.get("more", False) for page in pages] == [True] * (len(pages) - 1) + [False]
-    assert list(channel._pages({"error": "x"})) == [{"error": "x"}]
-    assert list(channel._pages({"result": []})) == [{"result": []}]

@@ -274,8 +274,8 @@ def test_rooms_of_others_do_not_exist(server: ServerProcess, witness: RawClient)
             wire.ListCursors(room),
             wire.LeaveRoom(room),
             wire.SetHistoryPolicy(room, wire.HistoryPolicy.EVERYTHING),
-            wire.ArchiveRoom(room, True),
-            wire.DeleteRoom(room, "correct horse"),
+            wire.ArchiveRooms([room], True),
+            wire.DeleteRooms([room], "correct horse"),
         ):
             failure = outsider.request(operation)
             assert (type(failure), failure.code) == (wire.Failure, Code.NOT_FOUND), operation

@@ -9,17 +9,19 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import Kind
-from lanchat_server.admin.operations import operate
+from lanchat_server.admin.context import LocalActor
+from lanchat_server.admin.operations import perform
 from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.upkeep.housekeeping import save
 from tests.explorer.stage import (
+    CHIEF,
     CODE,
     GENERAL,
     INVITE,
@@ -54,9 +56,9 @@ class Actor:
 
 
 class Case(NamedTuple):
-    """`type`: of the operation or frame, or the name of a command. `make` gives the operation, the frame, or the
-    command's arguments. `enters`: it is made by who is not logged in. Names with a comma are variants of another case:
-    pairs with them are left to the whole run."""
+    """`type`: of the operation or frame, or the name of a command. `make` gives the operation or the frame. `enters`:
+    it is made by who is not logged in. Names with a comma are variants of another case: pairs with them are left to
+    the whole run."""
 
     name: str
     type: Any
@@ -119,11 +121,11 @@ _WIRE = (
     Case("open direct", wire.OpenDirect, lambda a: wire.OpenDirect(a.other)),
     Case("open direct, third", wire.OpenDirect, lambda _: wire.OpenDirect(THIRD)),
     Case("set history", wire.SetHistoryPolicy, lambda _: wire.SetHistoryPolicy(ROOM, _SINCE_JOINING)),
-    Case("archive", wire.ArchiveRoom, lambda _: wire.ArchiveRoom(ROOM, True)),
-    Case("archive, public", wire.ArchiveRoom, lambda _: wire.ArchiveRoom(LOUNGE, True)),
-    Case("delete room", wire.DeleteRoom, lambda a: wire.DeleteRoom(ROOM, _own(a))),
-    Case("delete room, public", wire.DeleteRoom, lambda a: wire.DeleteRoom(LOUNGE, _own(a))),
-    Case("delete room, unproven", wire.DeleteRoom, lambda _: wire.DeleteRoom(ROOM)),
+    Case("archive", wire.ArchiveRooms, lambda _: wire.ArchiveRooms([ROOM], True)),
+    Case("archive, public", wire.ArchiveRooms, lambda _: wire.ArchiveRooms([LOUNGE], True)),
+    Case("delete room", wire.DeleteRooms, lambda a: wire.DeleteRooms([ROOM], _own(a))),
+    Case("delete room, public", wire.DeleteRooms, lambda a: wire.DeleteRooms([LOUNGE], _own(a))),
+    Case("delete room, unproven", wire.DeleteRooms, lambda _: wire.DeleteRooms([ROOM])),
     # People.
     Case("list users", wire.ListUsers, lambda _: wire.ListUsers()),
     Case("list members", wire.ListMembers, lambda _: wire.ListMembers(ROOM)),
@@ -149,6 +151,18 @@ _WIRE = (
     Case("set email, none", wire.SetProfile, lambda a: wire.SetProfile(None, "", _own(a))),
     Case("set email, unproven", wire.SetProfile, lambda _: wire.SetProfile(None, "new@example.org")),
     Case("renew", wire.Renew, lambda _: wire.Renew()),
+    # Administrators.
+    Case("list accounts", wire.ListAccounts, lambda _: wire.ListAccounts()),
+    Case("find account", wire.FindAccount, lambda a: wire.FindAccount(_name(a.other))),
+    Case("add account", wire.AddAccount, lambda a: wire.AddAccount("new", "a password", password=_own(a))),
+    Case("disable account", wire.DisableAccount, lambda a: wire.DisableAccount(a.other, True, _own(a))),
+    Case("disable account, unproven", wire.DisableAccount, lambda a: wire.DisableAccount(a.other, True)),
+    Case("set role", wire.SetRole, lambda a: wire.SetRole(a.other, Role.MEMBER, _own(a))),
+    Case("set role, higher", wire.SetRole, lambda a: wire.SetRole(a.other, Role.ADMINISTRATOR, _own(a))),
+    Case("reset password", wire.ResetPassword, lambda a: wire.ResetPassword(a.other, _own(a))),
+    Case("end sessions", wire.EndSessions, lambda a: wire.EndSessions(a.other, _own(a))),
+    Case("list all rooms", wire.ListAllRooms, lambda _: wire.ListAllRooms()),
+    Case("create backup", wire.CreateBackup, lambda a: wire.CreateBackup(_own(a))),
 )
 _LIVE = (
     Case("say", wire.Submit, lambda a: wire.Submit([message(a.user, "hay", ROOM)])),
@@ -161,31 +175,32 @@ _LIVE = (
 )
 # Of the administrator on the server's computer, and of the server itself; against the other.
 _COMMANDS = (
-    Case("users.list", "users.list", lambda _: {}),
-    Case("users.add", "users.add", lambda _: {"user": "new", "password": "a password"}),
-    Case("users.disable", "users.disable", lambda a: {"user": _name(a.other)}),
-    Case("users.disable, owner", "users.disable", lambda _: {"user": _name(OWNER)}),
-    Case("users.enable", "users.enable", lambda a: {"user": _name(a.other)}),
-    Case("users.set_role", "users.set_role", lambda a: {"user": _name(a.other), "role": "member"}),
-    Case("users.set_role, chief", "users.set_role", lambda _: {"user": "user4", "role": "member"}),
-    Case("users.reset_password", "users.reset_password", lambda a: {"user": _name(a.other)}),
-    Case("users.invite", "users.invite", lambda _: {}),
-    Case("users.devices", "users.devices", lambda a: {"user": _name(a.other)}),
-    Case("users.revoke_device", "users.revoke_device", lambda a: {"user": _name(a.other), "id": a.other_device.hex()}),
-    Case("users.invites", "users.invites", lambda _: {}),
-    Case("users.void_invite", "users.void_invite", lambda _: {"id": _INVITE_ID.hex()}),
-    Case("rooms.list", "rooms.list", lambda _: {}),
-    Case("rooms.archive", "rooms.archive", lambda _: {"rooms": ["secret"]}),
-    Case("rooms.archive, public", "rooms.archive", lambda _: {"rooms": ["lounge"]}),
-    Case("rooms.delete", "rooms.delete", lambda _: {"rooms": ["secret"]}),
-    Case("rooms.delete, public", "rooms.delete", lambda _: {"rooms": ["lounge"]}),
-    Case("status", "status", lambda _: {}),
-    Case("save", "save", lambda _: {}),
+    Case("list accounts", "ListAccounts", lambda _: wire.ListAccounts()),
+    Case("find account", "FindAccount", lambda a: wire.FindAccount(_name(a.other))),
+    Case("add account", "AddAccount", lambda _: wire.AddAccount("new", "a password")),
+    Case("disable account", "DisableAccount", lambda a: wire.DisableAccount(a.other, True)),
+    Case("disable account, owner", "DisableAccount", lambda _: wire.DisableAccount(OWNER, True)),
+    Case("disable account, not", "DisableAccount", lambda a: wire.DisableAccount(a.other, False)),
+    Case("set role", "SetRole", lambda a: wire.SetRole(a.other, Role.MEMBER)),
+    Case("set role, chief", "SetRole", lambda _: wire.SetRole(CHIEF, Role.MEMBER)),
+    Case("reset password", "ResetPassword", lambda a: wire.ResetPassword(a.other)),
+    Case("end sessions", "EndSessions", lambda a: wire.EndSessions(a.other)),
+    Case("create invite", "CreateInvite", lambda _: wire.CreateInvite(1, 60)),
+    Case("list invites", "ListInvites", lambda _: wire.ListInvites()),
+    Case("void invite", "VoidInvite", lambda _: wire.VoidInvite(_INVITE_ID)),
+    Case("list devices", "ListDevices", lambda a: wire.ListDevices(user=a.other)),
+    Case("revoke device", "RevokeDevice", lambda a: wire.RevokeDevice(a.other_device)),
+    Case("list all rooms", "ListAllRooms", lambda _: wire.ListAllRooms()),
+    Case("archive", "ArchiveRooms", lambda _: wire.ArchiveRooms([ROOM], True)),
+    Case("archive, public", "ArchiveRooms", lambda _: wire.ArchiveRooms([LOUNGE], True)),
+    Case("delete rooms", "DeleteRooms", lambda _: wire.DeleteRooms([ROOM])),
+    Case("delete rooms, public", "DeleteRooms", lambda _: wire.DeleteRooms([LOUNGE, ROOM])),
+    Case("status", "Status", lambda _: wire.Status()),
+    Case("create backup", "CreateBackup", lambda _: wire.CreateBackup()),
+    Case("save", "save", lambda _: None),
 )
 CASES: dict[str, Case] = {case.name: case for case in (*_WIRE, *_LIVE)}
 COMMANDS: dict[str, Case] = {f"command {case.name}": case for case in _COMMANDS}
-# Copies the database to a file by a connection of its own: it changes nothing and tells nobody.
-NOT_HERE = {"backup"}
 
 
 async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
@@ -194,7 +209,7 @@ async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
     if isinstance(case.type, str):
         if case.type == "save":
             return await save(stage.service)
-        return await operate(stage.host, case.type, made)
+        return await perform(stage.service.host, LocalActor(), made)
     if case.type is wire.Submit:
         return await stage.service.submit(actor.client.session, made.messages)
     if issubclass(case.type, wire.LiveFromClient):

@@ -19,8 +19,8 @@ from msgspec.structs import astuple
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat.protocol.text.names import name_key
-from lanchat_server.admin.operations import AdminError
 from lanchat_server.core.limits.allowance import AllowanceKind
+from lanchat_server.core.refusals import Refused
 from tests.explorer import rights
 from tests.explorer.cases import CASES, COMMANDS, Actor, Case, carry_out
 from tests.explorer.orders import Run, every_order
@@ -142,8 +142,8 @@ class Scene:
         self.came_to[name] = UNANSWERED
         try:
             result = await carry_out(self.stage, case, actor)
-        except AdminError as error:
-            result = str(error)
+        except Refused as refused:
+            result = Code(refused.code).name
         if result is not None:
             self.came_to[name] = result if isinstance(result, str) else "done"
         elif self.came_to[name] == UNANSWERED and not _waits(case):
@@ -382,8 +382,8 @@ SPENDING = (
     "register", "register, other", "log in", "log in, again", "log in by key", "log in by old key", "create room",
     "create room, private", "open direct", "open direct, third", "create invite", "void invite", "log out",
     "revoke own",
-    "revoke other, third", "new password", "new password, alone", "confirm, alone", "command users.disable",
-    "command users.set_role", "command users.add",
+    "revoke other, third", "new password", "new password, alone", "confirm, alone", "command disable account",
+    "command set role", "command add account",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
+from lanchat_server.admin.context import RequestContext
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
@@ -14,7 +15,7 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay import pages
 from lanchat_server.service.net.connection import ClientConnection
-from lanchat_server.service.requests import acting, login, people, rooms
+from lanchat_server.service.requests import acting, login, rooms
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.service import Service
 from tests.explorer.orders import Gate, Kind
@@ -57,6 +58,10 @@ async def _create_room_counted_before(service: Any, connection: Any, operation: 
     if len(others) >= service.config.rooms_total:
         raise Refused(Code.LIMIT_REACHED, "too many rooms")
     return await rooms.create_room(service, connection, operation)
+
+
+async def _unchecked(context: RequestContext, job: Any) -> Any:
+    return await context.host.transact(job)
 
 
 async def _search_unchecked(service: Any, connection: Any, operation: Any) -> Any:
@@ -102,7 +107,7 @@ PLANTED: dict[str, Planted] = {
         lambda: patch.object(login, "check_password_unchanged", _unchanged), "log in"
     ),
     "role before the await alone": Planted(
-        lambda: patch.object(people, "_check_role", _First(people._check_role)), "create invite"
+        lambda: patch.object(RequestContext, "transact", _unchecked), "create invite"
     ),
     "right to remove people before the await alone": Planted(
         lambda: patch.object(rooms, "_check_manages", _First(rooms._check_manages)), "remove other"

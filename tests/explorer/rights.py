@@ -5,7 +5,7 @@ Nothing here looks at the server's own memory of sessions and passwords.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Role, RoomKind
@@ -78,12 +78,16 @@ def _member(db: Db, actor: Actor, operation: Any) -> bool:
     return member(db, actor.user, operation.room)
 
 
+def _administers(db: Db, actor: Actor, operation: Any) -> bool:
+    return has_role(db, actor.user, Role.ADMINISTRATOR) and knows_password(db, actor, operation.password)
+
+
 def _governs(db: Db, actor: Actor, operation: Any) -> bool:
-    there = operation.room in db.rooms
-    return there and (manages(db, actor.user, operation.room) or has_role(db, actor.user, Role.ADMINISTRATOR))
+    administrator = has_role(db, actor.user, Role.ADMINISTRATOR)
+    return all(room in db.rooms and (administrator or manages(db, actor.user, room)) for room in operation.rooms)
 
 
-def _delete(db: Db, actor: Actor, operation: wire.DeleteRoom) -> bool:
+def _delete(db: Db, actor: Actor, operation: wire.DeleteRooms) -> bool:
     return _governs(db, actor, operation) and knows_password(db, actor, operation.password)
 
 
@@ -159,8 +163,8 @@ RULES: dict[Any, Rule] = {
     wire.Search: _nothing,
     wire.ListRooms: _nothing,
     wire.CreateRoom: _in_session(),
-    wire.ArchiveRoom: _in_session(_governs),
-    wire.DeleteRoom: _in_session(_delete),
+    wire.ArchiveRooms: _in_session(_governs),
+    wire.DeleteRooms: _in_session(_delete),
     wire.JoinRoom: _in_session(lambda db, actor, operation: sees(db, actor.user, operation.room)),
     wire.LeaveRoom: _in_session(_member),
     wire.InviteUser: _in_session(_member, _open),
@@ -182,6 +186,15 @@ RULES: dict[Any, Rule] = {
     wire.GetProfile: _nothing,
     wire.SetProfile: _in_session(_set_profile),
     wire.Renew: _in_session(),
+    wire.ListAccounts: _nothing,
+    wire.FindAccount: _nothing,
+    wire.AddAccount: _in_session(_administers),
+    wire.DisableAccount: _in_session(_administers),
+    wire.SetRole: _in_session(_administers),
+    wire.ResetPassword: _in_session(_administers),
+    wire.EndSessions: _nothing,
+    wire.ListAllRooms: _nothing,
+    wire.CreateBackup: _nothing,
     wire.Submit: _say,
     wire.Nack: _nothing,
     wire.Ping: _nothing,
@@ -234,7 +247,7 @@ def _may_have(db: Db, user: int, operation: Any, result: Any) -> bool:
         return member(db, user, operation.room)
     if isinstance(result, wire.Subscribed):
         return all(member(db, user, one.room) for one in (*result.heads, *result.keys))
-    if isinstance(result, wire.StatusReport):
+    if isinstance(result, (wire.StatusReport, *get_args(wire.AdministratorResult))):
         return has_role(db, user, Role.ADMINISTRATOR)
     if isinstance(result, wire.DeviceList):
         others = any(db.devices[device.id].user != user for device in result.devices)

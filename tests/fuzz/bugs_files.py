@@ -9,6 +9,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from lanchat.protocol import wire
 from lanchat.protocol.codec import Decoder, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text import identity
@@ -16,9 +17,10 @@ from lanchat.store import local, rescue, rows
 from lanchat.store.identities import TypedFile
 from lanchat.store.settings import Settings
 from lanchat_server import config
-from lanchat_server.admin.channel import AdminChannel
+from lanchat_server.admin import channel
 from lanchat_server.maintenance import backup
 from lanchat_server.service import keys
+from tests.fuzz import file_targets
 from tests.fuzz.planting import Plants
 from tests.fuzz.scan import DEEP, brackets
 from tests.support.planting import Change
@@ -71,14 +73,24 @@ def keys_apart() -> list[Change]:
 
 def admin_line_too_deep() -> list[Change]:
     """A line on the administrator's channel that nests too deeply is answered by an error of the reader."""
-    honest = AdminChannel._answer
+    honest = channel.nonce_in_untrusted
 
-    async def answered(self: AdminChannel, line: bytes) -> dict[str, Any]:
+    def nonce_in(line: bytes) -> str | None:
         if brackets(line) > DEEP:
             raise RecursionError
-        return await honest(self, line)
+        return honest(line)
 
-    return [(AdminChannel, "_answer", answered)]
+    return [(channel, "nonce_in_untrusted", nonce_in)]
+
+
+def answer_to_another_request() -> list[Change]:
+    """A command takes an answer to another request for its own."""
+
+    def answer(frame: bytes, _number: int) -> Any:
+        found = wire.decode_from_server_untrusted(frame)
+        return found if isinstance(found, (wire.Response, wire.Failure)) else None
+
+    return [(file_targets, "answer_untrusted", answer)]
 
 
 # --- The client's files ---------------------------------------------------------------------------------------------
@@ -164,7 +176,8 @@ BUGS: Plants = {
     flag_as_number: ("server-config",),
     config_too_deep: ("server-config",),
     keys_apart: ("server-keys",),
-    admin_line_too_deep: ("admin-line",),
+    admin_line_too_deep: ("admin-port",),
+    answer_to_another_request: ("admin-answer",),
     settings_of_no_text: ("client-settings",),
     no_checksum: ("profile",),
     row_without_checksum: ("local-store",),

@@ -25,10 +25,17 @@ from cryptography.x509.oid import NameOID
 
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
+from lanchat.protocol import wire
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, TypedFile
 from lanchat.store.settings import GEOMETRY, LANGUAGE, THEME, Settings
 from lanchat_server import config
-from lanchat_server.admin.channel import AdminChannel, is_proof
+from lanchat_server.admin import channel
+from lanchat_server.admin.channel import AdminChannel
+from lanchat_server.admin.local import answer_untrusted
+from lanchat_server.admin.operations import OPERATIONS
+from lanchat_server.service.answers import packed
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, load_or_create
 from lanchat_server.service.metrics import Exporter, Metrics
@@ -248,23 +255,66 @@ def _keys() -> list[bytes]:
     return [*ours, *(bytes([2]) + pem for pem in others), bytes([0]) + _pem(key_of(3))]
 
 
-def _admin_line(octets: bytes) -> None:
-    """A line on the administrator's channel: one JSON object back, and no line is a proof by itself."""
-    asked: list[str] = []
+def _admin_port(octets: bytes) -> None:
+    """What a command sends to the server's local port: lines are no proof by themselves; of frames each request gets
+    one answer that fits a frame, and only administrators' requests are carried out."""
+    asked: list[Any] = []
 
-    async def operate(operation: str, arguments: dict[str, Any]) -> Any:
-        asked.append(operation)
-        return None
+    async def perform(request: Any) -> wire.Result:
+        asked.append(type(request))
+        return wire.Done()
 
-    async def answer() -> dict[str, Any]:
-        channel = AdminChannel(Path("/nowhere"), operate)
-        channel._nonce_in(octets)
-        assert not is_proof(channel._proof_in(octets), "1" * 64)
-        return await channel._answer(octets)
+    async def answers() -> list[Any]:
+        admin, budget = AdminChannel(Path("/nowhere"), perform), channel.request_budget()
+        channel.nonce_in_untrusted(octets)
+        assert not channel.is_proof(channel.proof_in_untrusted(octets), "1" * 64)
+        frames = wire.FrameReader(FRAME_MAX_TO_SERVER).feed_untrusted(octets)
+        return [await admin._answer(channel.read_request_untrusted(frame), budget) for frame in frames]
 
-    answered = asyncio.run(answer())
-    assert json.dumps(answered)
-    assert ("result" in answered) == bool(asked)
+    made = asyncio.run(answers())
+    assert all(packed(answer) for answer in made)
+    assert sum(isinstance(answer, wire.Response) for answer in made) == len(asked)
+    assert set(asked) <= OPERATIONS.keys()
+
+
+def _admin_requests() -> list[bytes]:
+    """Lines of the introduction; and one of each request, alone and all of them."""
+    token = "0" * 64
+    lines = json.dumps({"proof": token, "nonce": token}).encode() + b"\n"
+    requests = [
+        wire.Status(),
+        wire.ListAccounts(b"12345678"),
+        wire.AddAccount("anna", "a password", wire.Role.ADMINISTRATOR, "Anna", "a@example.org"),
+        wire.SetRole(7, wire.Role.MEMBER),
+        wire.DeleteRooms([1, 2, 3], "a password"),
+        wire.GetProfile(),
+    ]
+    frames = [wire.pack_frame(wire.Request(n, request)) for n, request in enumerate(requests)]
+    return [lines, *frames, b"".join(frames)]
+
+
+def _admin_answer(octets: bytes) -> None:
+    """What a command hears from whatever listens at the local port: an answer to its request, or nothing yet."""
+    for frame in wire.FrameReader().feed_untrusted(octets):
+        answer = answer_untrusted(frame, 1)
+        assert answer is None or answer.id == 1, "an answer to another request"
+
+
+def _admin_answers() -> list[bytes]:
+    account = wire.Account(7, "anna", "Anna", "a@example.org", wire.Role.MEMBER, False, 1, 0, 2)
+    room = wire.RoomSummary(7, "kitchen", wire.RoomKind.PRIVATE, 7, 1, 2, 3, True)
+    results = [
+        wire.Done(),
+        wire.AccountList([account], b"12345678"),
+        wire.AccountResult(account),
+        wire.RecoveryCode("12345678", 1),
+        wire.SessionsEnded(2),
+        wire.RoomSummaryList([room]),
+        wire.BackupMade("unclaimed.backup", bytes(16), 1, 2, 3),
+    ]
+    frames = [wire.pack_frame(wire.Response(1, result)) for result in results]
+    frames += [wire.pack_frame(wire.Failure(1, 14, "busy", 50)), wire.pack_frame(wire.Pong(0))]
+    return [*frames, b"".join(frames)]
 
 
 def _scrape(octets: bytes) -> None:
@@ -281,14 +331,6 @@ def _scrapes() -> list[bytes]:
         b"GET /metrics HTTP/1.1\r\nHost: localhost:9464\r\nAccept: " + accept + b"\r\n\r\n",
         b"GET / HTTP/1.0\r\naccept: application/openmetrics-text; version=1..\r\n\r\n",
         b"POST / HTTP/1.1\r\n\r\n",
-    ]
-
-
-def _admin_lines() -> list[bytes]:
-    token = "0" * 64
-    return [
-        json.dumps({"proof": token, "nonce": token, "operation": name, "arguments": {}}).encode()
-        for name in ("status", "users")
     ]
 
 
@@ -309,6 +351,7 @@ TARGETS = (
         octets_max=8192,
     ),
     Target("server-keys", _server_keys, StartError, _keys, examples=30),
-    Target("admin-line", _admin_line, Never, _admin_lines, examples=40),
+    Target("admin-port", _admin_port, ProtocolError, _admin_requests, examples=40),
+    Target("admin-answer", _admin_answer, ProtocolError, _admin_answers, examples=40),
     Target("scrape-head", _scrape, Never, _scrapes, examples=100),
 )

@@ -139,6 +139,7 @@ KNOWN_CIRCLES = {
     frozenset(
         {
             "lanchat_server.service.figures",
+            "lanchat_server.service.host",
             "lanchat_server.service.net.connection",
             "lanchat_server.service.net.datagrams",
             "lanchat_server.service.requests.account",

@@ -408,7 +408,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_crowd_at_the_port_of_commands_keeps_nobody_out",
     "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
     "::test_budget_of_a_server_is_256_mib",
-    "lanchat_server/service/server.py:BACKUPS_WAITING_MAX": waiting_threads,
+    "lanchat_server/service/host.py:BACKUPS_WAITING_MAX": waiting_threads,
     "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_memory_of_servers.py"
     "::test_large_answers_at_a_time_and_those_who_wait",
     "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_memory_of_servers.py"
@@ -442,8 +442,9 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/ui/settings/memory.py": "_DRAFT_MAX",
         "lanchat/ui/kit/fields/field.py": "_FIELD_OCTETS_MAX",
         "lanchat/ui/kit/keys/xlib.py": "_SELECTION_MAX",
-        "lanchat_server/admin/run.py": "ANSWER_MAX PLACE_MAX ROWS_MAX",
-        "lanchat_server/admin/operations.py": "INVITE_USES_MAX",
+        "lanchat_server/admin/run.py": "ROWS_MAX",
+        "lanchat_server/admin/local.py": "LINE_MAX PLACE_MAX",
+        "lanchat_server/service/answers.py": "TEXT_MAX",
         "lanchat_server/maintenance/backup.py": "_KEYS_MAX _KEY_OCTETS_MAX _LINE_MAX _MANIFEST_OCTETS_MAX",
         "lanchat_server/config.py": "_SENDER_MAX",
         "lanchat_server/core/relay/outbound.py": "PAYLOAD_MAX",

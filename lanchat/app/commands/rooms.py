@@ -145,7 +145,7 @@ async def set_history_policy(client: "ClientState", command: api.SetHistoryPolic
 
 
 async def archive_room(client: "ClientState", command: api.ArchiveRoomCommand) -> None:
-    await client.logged_in().ask(wire.ArchiveRoom(command.room, command.archived))
+    await client.logged_in().ask(wire.ArchiveRooms([command.room], command.archived))
 
 
 async def delete_room(client: "ClientState", command: api.DeleteRoomCommand) -> None:
@@ -153,7 +153,7 @@ async def delete_room(client: "ClientState", command: api.DeleteRoomCommand) -> 
     # Whoever deletes a room need not be told that it was deleted.
     member.deletes.add(command.room)
     try:
-        await member.ask(wire.DeleteRoom(command.room, command.password))
+        await member.ask(wire.DeleteRooms([command.room], command.password))
     except CommandError:
         member.deletes.discard(command.room)
         raise

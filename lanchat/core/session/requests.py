@@ -30,6 +30,15 @@ RESULTS: dict[type, type] = {
     wire.Status: wire.StatusReport,
     wire.CreateInvite: wire.InviteCode,
     wire.ListInvites: wire.InviteList,
+    wire.ListAccounts: wire.AccountList,
+    wire.FindAccount: wire.AccountResult,
+    wire.AddAccount: wire.AccountResult,
+    wire.DisableAccount: wire.AccountResult,
+    wire.SetRole: wire.AccountResult,
+    wire.ResetPassword: wire.RecoveryCode,
+    wire.EndSessions: wire.SessionsEnded,
+    wire.ListAllRooms: wire.RoomSummaryList,
+    wire.CreateBackup: wire.BackupMade,
 }
 
 

@@ -13,7 +13,7 @@ Golden vectors: tests/vectors. Reference: docs/PROTOCOL.md.
 """
 
 import struct
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -23,15 +23,12 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import (
     DATAGRAM_FRAMES_MAX,
     FRAME_MAX,
-    LIST_ENTRIES_MAX,
     NACK_MAX,
     NOT_TAKEN_MAX,
     PAGE_CERTIFICATES_MAX,
     PAGE_RECORDS_MAX,
-    PLACE_OCTETS_MAX,
     RECORDS_MAX,
     ROOMS_DELETED_MAX,
-    ROOMS_PER_SUBSCRIPTION,
     SEARCH_HITS_MAX,
     SUBMIT_MAX,
     Limits,
@@ -39,20 +36,13 @@ from lanchat.protocol.limits import (
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.wire.admin import AdministratorRequest, AdministratorResult
+from lanchat.protocol.wire.base import MANY as _Many
+from lanchat.protocol.wire.base import ROOMS as _Rooms
+from lanchat.protocol.wire.base import Frame as _Frame
+from lanchat.protocol.wire.base import Password, Place, Short
 
-# A text that a person typed into a form; names.py judges it, this bound only keeps memory small.
-Short = Annotated[str, msgspec.Meta(max_length=256)]
-Password = Annotated[str, msgspec.Meta(max_length=512)]
-# Of lists: entries in one frame.
-_Many = msgspec.Meta(max_length=LIST_ENTRIES_MAX)
-_Rooms = msgspec.Meta(max_length=ROOMS_PER_SUBSCRIPTION)
 _Authors = msgspec.Meta(max_length=PAGE_CERTIFICATES_MAX)
-# Where a list that comes in pages goes on: what the page before said as `next`. Empty: from its beginning, or its end.
-Place = Annotated[bytes, msgspec.Meta(max_length=PLACE_OCTETS_MAX)]
-
-
-class _Frame(msgspec.Struct, array_like=True, frozen=True):
-    """Base of frames: an array with the tag first."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -251,6 +241,8 @@ class MembersChanged(_Frame, frozen=True, tag=35):
 class RoomKey(_Frame, frozen=True, tag=36):
     """The key for traffic between peers of a room while the server is away."""
 
+    concealed: ClassVar[frozenset[str]] = frozenset({"key"})
+
     room: U63
     number: Positive
     key: Key32
@@ -259,6 +251,8 @@ class RoomKey(_Frame, frozen=True, tag=36):
 
 class SessionKeys(_Frame, frozen=True, tag=37):
     """Keys of the UDP relay, a fresh pair each time; `lifetime_ms` from now."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"to_client", "to_server"})
 
     key_id: U32
     to_server: Key32
@@ -301,6 +295,8 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Register(_Frame, frozen=True, tag=2):
+    concealed: ClassVar[frozenset[str]] = frozenset({"invite_code", "password", "setup_code"})
+
     user: Short
     password: Password
     enrolment: Enrolment
@@ -311,6 +307,8 @@ class Register(_Frame, frozen=True, tag=2):
 
 
 class LoginPassword(_Frame, frozen=True, tag=3):
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
     user: Short
     password: Password
     enrolment: Enrolment
@@ -331,6 +329,8 @@ class Recover(_Frame, frozen=True, tag=5):
 
 class RecoverConfirm(_Frame, frozen=True, tag=6):
     """Ends all sessions; the devices stay enrolled unless `revoke_devices`."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"code", "new_password"})
 
     user: Short
     code: Short
@@ -442,6 +442,8 @@ class RevokeDevice(_Frame, frozen=True, tag=31):
     """A device of this account, an administrator: of any. Another one than this session's needs the `password` of this
     account, unless the session began with it less than five minutes ago; its owner's registration codes end with it."""
 
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
     device: Key16
     password: Password = ""
 
@@ -452,6 +454,8 @@ class Logout(_Frame, frozen=True, tag=32):
 
 class ChangePassword(_Frame, frozen=True, tag=33):
     """Ends the account's other sessions; their devices stay enrolled unless `revoke_others`."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"new", "old"})
 
     old: Password
     new: Password
@@ -473,6 +477,8 @@ class SetProfile(_Frame, frozen=True, tag=36):
     """Nil leaves what is there. An empty display name stands for the user name. Another address needs the `password`
     as in RevokeDevice; where the server sends mail and there is an address already, that one is told, and the new one
     waits for three days."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
 
     display_name: Short | None = None
     email: Short | None = None
@@ -510,19 +516,21 @@ class VoidInvite(_Frame, frozen=True, tag=41):
     id: Key16
 
 
-class ArchiveRoom(_Frame, frozen=True, tag=42):
-    """From now on the room can be read by its members and nothing else, or (`archived` false) again everything. For its
-    creator and moderators in it, and administrators."""
+class ArchiveRooms(_Frame, frozen=True, tag=42):
+    """From now on these rooms can be read by their members and nothing else, or (`archived` false) again everything:
+    all of them or none. For the creator and moderators in each, and administrators."""
 
-    room: U63
+    rooms: Annotated[list[U63], _Rooms]
     archived: bool
 
 
-class DeleteRoom(_Frame, frozen=True, tag=43):
-    """For everybody and for good. For whom ArchiveRoom is, with the `password` as in RevokeDevice; a direct room for
-    administrators only, `general` for nobody."""
+class DeleteRooms(_Frame, frozen=True, tag=43):
+    """For everybody and for good, all of them or none. For whom ArchiveRooms is, with the `password` as in
+    RevokeDevice; direct rooms for administrators only, `general` for nobody."""
 
-    room: U63
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    rooms: Annotated[list[U63], _Rooms]
     password: Password = ""
 
 
@@ -531,7 +539,7 @@ AfterLogin = (
     Subscribe | History | Search | ListRooms | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
-    | ListInvites | VoidInvite | ArchiveRoom | DeleteRoom
+    | ListInvites | VoidInvite | ArchiveRooms | DeleteRooms | AdministratorRequest
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -664,6 +672,8 @@ class StatusReport(_Frame, frozen=True, tag=15):
 
 
 class InviteCode(_Frame, frozen=True, tag=16):
+    concealed: ClassVar[frozenset[str]] = frozenset({"code"})
+
     code: Short
     not_after_ms: U63
 
@@ -685,7 +695,7 @@ class InviteList(_Frame, frozen=True, tag=17):
 Result = (
     Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
     | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
-    | InviteList
+    | InviteList | AdministratorResult
 )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from lanchat.protocol.wire import (
     BeforeLogin,
     Failure,
     FrameReader,
-    FrameTooLong,
     Goodbye,
     History,
     Request,
@@ -28,11 +27,13 @@ from lanchat.protocol.wire import (
     decode_from_client_untrusted,
     pack_frame,
 )
+from lanchat_server.admin.operations import OPERATIONS
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.first_account import is_own_computer
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sessions import Path
+from lanchat_server.service.answers import answered, packed
 from lanchat_server.service.net.tls_internals import waiting_octets
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ _PAUSE_MIN = 0.05
 
 # Answers of half a mebioctet and more.
 _PAGES = (History, Search)
+# What may take many minutes: others of the same connection are answered meanwhile.
+_LONG = tuple(kind for kind, operation in OPERATIONS.items() if operation.long)
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ class ClientConnection(asyncio.Protocol):
         self.heard = 0.0
         # A request is being answered.
         self.asking = False
-        self._end_with: tuple[Code, str] | None = None
+        self._end_with: tuple[Code | None, str] | None = None
         self._service = service
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._budget = frame_budget(service.core.config)
@@ -229,6 +232,9 @@ class ClientConnection(asyncio.Protocol):
                 self._looked.clear()
                 self._look_later()
                 await self._looked.wait()
+            if isinstance(request.operation, _LONG):
+                self._service.background(self.carry_out(request))
+                continue
             self.asking = True
             # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
             # told to everybody whom it concerns.
@@ -251,27 +257,17 @@ class ClientConnection(asyncio.Protocol):
 
     async def _answer(self, request: Request) -> bytes:
         if not isinstance(request.operation, _PAGES):
-            return _packed(await self._result(request))
+            return packed(await self._result(request))
         try:
             async with self._service.pages:
                 if self.open:
-                    return _packed(await self._result(request))
+                    return packed(await self._result(request))
         except StoreError as error:
             log.warning("a page could not be read: %s", error)
-        return _packed(Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000))
+        return packed(Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000))
 
     async def _result(self, request: Request) -> Response | Failure:
-        try:
-            return Response(request.id, await self._service.answer(self, request.operation))
-        except Refused as refused:
-            retry_ms = round(refused.retry * 1000)
-            return Failure(request.id, refused.code, refused.text, retry_ms)
-        except StoreError as error:
-            log.warning("a request could not be stored: %s", error)
-            return Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000)
-        except Exception:
-            log.exception("a request failed: %s", type(request.operation).__name__)
-            return Failure(request.id, Code.UNAVAILABLE, "internal error", 1000)
+        return await answered(request, self._service.answer(self, request.operation))
 
     # --- Out -----------------------------------------------------------------------------------------------------
 
@@ -318,7 +314,7 @@ class ClientConnection(asyncio.Protocol):
         if self._login_timer:
             self._login_timer.cancel()
 
-    def end_after_answer(self, code: Code, text: str) -> None:
+    def end_after_answer(self, code: Code | None, text: str) -> None:
         """As `end`, once the request under way is answered."""
         self._end_with = code, text
 
@@ -342,12 +338,3 @@ class ClientConnection(asyncio.Protocol):
     def _login_timed_out(self) -> None:
         self._service.count("login_timed_out")
         self.abort()
-
-
-def _packed(answer: Response | Failure) -> bytes:
-    """Nobody loses the connection over an answer that does not fit a frame; it is a fault all the same."""
-    try:
-        return pack_frame(answer)
-    except FrameTooLong as error:
-        log.error("an answer does not fit: %s", error)
-        return pack_frame(Failure(answer.id, Code.UNAVAILABLE, "the answer is too long"))

@@ -1,21 +1,19 @@
-"""This account: devices, password, profile, fresh keys."""
+"""This account: log-out, password, profile, fresh keys."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lanchat.protocol import wire
-from lanchat.protocol.codes import Code, Role
+from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import check_password, clean_display_name, clean_email
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
-from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.passwords import HasherBusy
-from lanchat_server.service.requests.acting import check_own_password, check_owner, check_session, transact
+from lanchat_server.service.requests.acting import SessionActor, check_own_password, check_owner, transact
 from lanchat_server.service.requests.login import check_password_unchanged
 
 if TYPE_CHECKING:
@@ -23,65 +21,11 @@ if TYPE_CHECKING:
     from lanchat_server.service.service import Service
 
 
-async def list_devices(
-    service: "Service", connection: "ClientConnection", operation: wire.ListDevices
-) -> wire.DeviceList:
-    """This account's devices, or for an administrator anybody's, oldest first."""
-    user = _user(service, connection)
-    wanted = operation.user or user.id
-    if wanted != user.id and user.role is not Role.ADMINISTRATOR:
-        raise Refused(Code.NOT_ALLOWED, "for administrators")
-    online = {session.device for session in service.core.sessions.of_user(wanted)}
-    devices = service.directory.devices_of(wanted)
-    return wire.DeviceList(*listed(devices, _place, lambda device: _device_view(device, online), operation.after))
-
-
-def _place(device: DeviceRow) -> bytes:
-    return place_of(device.created_ms) + device.id
-
-
-def _device_view(device: DeviceRow, online: set[bytes]) -> wire.Device:
-    revoked, is_online = bool(device.revoked_ms), device.id in online
-    return wire.Device(device.id, device.name, device.created_ms, device.last_seen_ms, revoked, is_online)
-
-
-async def revoke_device(service: "Service", connection: "ClientConnection", operation: wire.RevokeDevice) -> wire.Done:
-    """A lost laptop: its key signs and logs in no more, its sessions end now."""
-    if operation.device != connection.device:
-        # Asked for first, so that nothing is learnt of devices without it.
-        await check_owner(service, connection, operation.password)
-    device = service.directory.devices.get(operation.device)
-
-    def check() -> None:
-        user = _user(service, connection)
-        if device is None or (device.user != user.id and user.role is not Role.ADMINISTRATOR):
-            raise Refused(Code.NOT_FOUND, "no such device")
-
-    check()
-    assert device is not None
-    await _revoke(service, connection, device, check)
-    return wire.Done()
-
-
 async def logout(service: "Service", connection: "ClientConnection", _operation: wire.Logout) -> wire.Done:
     """Revoke the device of this session."""
-    await _revoke(service, connection, service.directory.devices[connection.device], _nothing)
+    actor = SessionActor(service, connection)
+    await service.host.revoke(service.directory.devices[connection.device], actor, actor.check)
     return wire.Done()
-
-
-async def _revoke(
-    service: "Service", connection: "ClientConnection", device: DeviceRow, check: Callable[[], object]
-) -> None:
-    """A session that revokes its own device gets its answer, then it ends like the others."""
-
-    def check_both() -> None:
-        check_session(service.directory, connection)
-        check()
-
-    own = device.id == connection.device
-    await service.revoke([device.id], device.user, keep=connection if own else None, check=check_both)
-    if own:
-        connection.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
 
 async def change_password(
@@ -189,10 +133,6 @@ def _renew_certificate(
     owner = user or directory.users[device.user]
     certificate = accounts.certify(directory, service.keys.log_key, owner, device.public_key, service.wall_ms())
     return accounts.renew_device(tx, directory, device, certificate)
-
-
-def _nothing() -> None:
-    """What a person may always do."""
 
 
 def _user(service: "Service", connection: "ClientConnection") -> UserRow:

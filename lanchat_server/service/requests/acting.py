@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from lanchat.protocol.codes import Code
+from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.text.names import name_key
 from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.limits import allowance
-from lanchat_server.core.limits.allowance import AllowanceHolder
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
@@ -23,6 +21,32 @@ T = TypeVar("T")
 FRESH_LOGIN = 300.0
 
 
+class SessionActor:
+    """A session over TLS that asks for something (`lanchat_server.admin.context.Actor`)."""
+
+    def __init__(self, service: "Service", connection: "ClientConnection") -> None:
+        self._service = service
+        self.connection = connection
+
+    @property
+    def user(self) -> int:
+        return self.connection.user or 0
+
+    @property
+    def device(self) -> bytes:
+        return self.connection.device
+
+    @property
+    def role(self) -> Role:
+        return self._service.directory.users[self.user].role
+
+    def check(self) -> None:
+        check_session(self._service.directory, self.connection)
+
+    async def check_owner(self, password: str) -> None:
+        await check_owner(self._service, self.connection, password)
+
+
 async def transact(
     service: "Service", connection: "ClientConnection", job: Callable[[Transaction], DirectoryChange[T]]
 ) -> T:
@@ -33,15 +57,6 @@ async def transact(
         return job(tx)
 
     return await service.writer.transact(checked)
-
-
-def spend_daily(tx: Transaction, spender: AllowanceHolder, most: int, now_ms: int) -> None:
-    """One more of today's. Raises Refused when there were as many as may be."""
-    free_us = tx.allowances([spender])[spender]
-    wait = allowance.wait(free_us, most, 1, now_ms)
-    if wait:
-        raise Refused(Code.LIMIT_REACHED, f"too many {spender.what.name.lower()} today", wait)
-    tx.set_allowances({spender: allowance.after(free_us, most, 1, now_ms)})
 
 
 def check_session(directory: Directory, connection: "ClientConnection") -> None:

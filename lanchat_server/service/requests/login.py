@@ -17,12 +17,13 @@ from lanchat.protocol.text.names import check_password, clean_display_name, clea
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
+from lanchat_server.core.limits.spending import spend_daily
 from lanchat_server.core.limits.throttle import network_of
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.passwords import HasherBusy
-from lanchat_server.service.requests.acting import check_active, spend_daily
+from lanchat_server.service.requests.acting import check_active
 
 if TYPE_CHECKING:
     from lanchat_server.service.net.connection import ClientConnection

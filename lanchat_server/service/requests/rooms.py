@@ -17,11 +17,12 @@ from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
-from lanchat_server.core.model import DeletedRoom, MembershipRow, RoomRow, UserRow
+from lanchat_server.core.limits.spending import spend_daily
+from lanchat_server.core.model import MembershipRow, RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay import pages
-from lanchat_server.service.requests.acting import check_owner, spend_daily, transact
+from lanchat_server.service.requests.acting import transact
 
 if TYPE_CHECKING:
     from lanchat_server.service.net.connection import ClientConnection
@@ -239,40 +240,6 @@ async def set_history_policy(
     return _result(service, operation.room, _user(connection))
 
 
-async def archive_room(service: "Service", connection: "ClientConnection", operation: wire.ArchiveRoom) -> wire.Done:
-    """Let a room be read and nothing else, or take it back."""
-    _check_governs(service, connection, operation.room)
-
-    def job(tx: Transaction) -> DirectoryChange[bool]:
-        _check_governs(service, connection, operation.room)
-        return accounts.set_archived(tx, service.directory, operation.room, operation.archived)
-
-    if await transact(service, connection, job):
-        service.notices.room_archived(operation.room)
-    return wire.Done()
-
-
-async def delete_room(service: "Service", connection: "ClientConnection", operation: wire.DeleteRoom) -> wire.Done:
-    """End a room, for everybody and for good."""
-
-    def check() -> None:
-        user = _check_governs(service, connection, operation.room)
-        direct = _row(service, operation.room).kind is RoomKind.DIRECT
-        if operation.room == service.directory.general().id or (direct and user.role is not Role.ADMINISTRATOR):
-            raise Refused(Code.NOT_ALLOWED, "this room cannot be deleted")
-
-    check()
-    await check_owner(service, connection, operation.password)
-
-    def job(tx: Transaction) -> DirectoryChange[list[DeletedRoom]]:
-        check()
-        return accounts.delete_rooms(tx, service.directory, [operation.room])
-
-    deleted = await transact(service, connection, job)
-    service.rooms_deleted(deleted)
-    return wire.Done()
-
-
 async def _add(
     service: "Service",
     connection: "ClientConnection",
@@ -322,16 +289,6 @@ def _check_manages(service: "Service", connection: "ClientConnection", room: int
     user = service.directory.users[_user(connection)]
     if _row(service, room).creator != user.id and user.role < Role.MODERATOR:
         raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
-
-
-def _check_governs(service: "Service", connection: "ClientConnection", room: int) -> UserRow:
-    """As `_check_manages`; administrators also where they are no members."""
-    user = service.directory.users[_user(connection)]
-    if user.role is not Role.ADMINISTRATOR:
-        _check_manages(service, connection, room)
-    else:
-        _row(service, room)
-    return user
 
 
 def _check_open(service: "Service", room: int) -> None:

@@ -7,13 +7,21 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from lanchat.protocol import wire
+from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.service.requests import account, login, people, rooms
+from lanchat_server.service.requests.acting import SessionActor
 
 if TYPE_CHECKING:
     from lanchat_server.service.net.connection import ClientConnection
     from lanchat_server.service.service import Service
 
 Handler = Callable[["Service", "ClientConnection", Any], Awaitable[wire.Result]]
+
+
+async def administer(service: "Service", connection: "ClientConnection", operation: Any) -> wire.Result:
+    """What administrators do; some of it moderators and owners of rooms and devices, too."""
+    return await perform(service.host, SessionActor(service, connection), operation)
+
 
 HANDLERS: dict[type, Handler] = {
     wire.Hello: login.hello,
@@ -33,21 +41,14 @@ HANDLERS: dict[type, Handler] = {
     wire.RemoveUser: rooms.remove_user,
     wire.OpenDirect: rooms.open_direct,
     wire.SetHistoryPolicy: rooms.set_history_policy,
-    wire.ArchiveRoom: rooms.archive_room,
-    wire.DeleteRoom: rooms.delete_room,
     wire.ListUsers: people.list_users,
     wire.ListMembers: people.list_members,
     wire.GetCertificates: people.get_certificates,
     wire.ListCursors: people.list_cursors,
-    wire.Status: people.status,
-    wire.CreateInvite: people.create_invite,
-    wire.ListInvites: people.list_invites,
-    wire.VoidInvite: people.void_invite,
-    wire.ListDevices: account.list_devices,
-    wire.RevokeDevice: account.revoke_device,
     wire.Logout: account.logout,
     wire.ChangePassword: account.change_password,
     wire.GetProfile: account.get_profile,
     wire.SetProfile: account.set_profile,
     wire.Renew: account.renew,
+    **dict.fromkeys(OPERATIONS, administer),
 }

@@ -142,7 +142,7 @@ OPERATIONS = (
     wire.ListRooms, wire.ListUsers, wire.OpenDirect, wire.CreateRoom, wire.JoinRoom, wire.LeaveRoom, wire.InviteUser,
     wire.RemoveUser, wire.SetHistoryPolicy, wire.ListMembers, wire.ListCursors, wire.History, wire.Search,
     wire.ListDevices, wire.RevokeDevice, wire.ChangePassword, wire.GetProfile, wire.SetProfile, wire.CreateInvite,
-    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRoom, wire.DeleteRoom,
+    wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRooms, wire.DeleteRooms,
 )  # fmt: skip
 
 

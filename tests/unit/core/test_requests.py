@@ -8,13 +8,14 @@ import pytest
 from lanchat.core.session.requests import RESULTS, Requests
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat_server.admin.operations import OPERATIONS
 from lanchat_server.service.requests.table import HANDLERS
 from tests.support.wire_values import members
 
 
 @pytest.mark.parametrize("operation", members(wire.AfterLogin))
 def test_the_client_expects_what_the_server_answers(operation: type) -> None:
-    handler = HANDLERS[operation]
+    handler: Any = OPERATIONS[operation].run if operation in OPERATIONS else HANDLERS[operation]
     names = vars(inspect.getmodule(handler))
     result = get_type_hints(handler, {**names, "Service": Any, "ClientConnection": Any})["return"]
     assert RESULTS.get(operation, wire.Done) is result

@@ -23,7 +23,7 @@ from lanchat.platform.files import (
 )
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import ProfileStore
-from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.admin.run import AdminError
 from lanchat_server.cli.main import run as server_command
 from lanchat_server.config import load
 from lanchat_server.core.ports import StoreError
@@ -31,6 +31,7 @@ from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.store import open_store
 from lanchat_server.store.opening import lock_file
+from tests.support.administration import accounts
 from tests.support.fake_client import fake, line, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, devices and modes of POSIX")
@@ -353,7 +354,7 @@ class TestWhatIsReadIsAFile:
     def test_place_of_the_administrators_channel(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
         put(tmp_path / "admin.json")
         with pytest.raises(AdminError, match="admin"):
-            run_admin(load({"data_dir": tmp_path}, environment={}), "users.list", {})
+            accounts(load({"data_dir": tmp_path}, environment={}))
 
 
 class TestFoldersThatAreMade:

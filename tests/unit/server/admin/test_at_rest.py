@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat import i18n
+from lanchat.core.session.requests import RESULTS
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, Role
+from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat_server.admin import channel as admin_channel
-from lanchat_server.admin import run
+from lanchat_server.admin import local, run
+from lanchat_server.admin.backups import CLAIMED_FILE
 from lanchat_server.admin.channel import ADMIN_FILE
-from lanchat_server.admin.operations import BACKUP_FILE
-from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.admin.operations import OPERATIONS
+from lanchat_server.admin.run import AdminError, Administration, Refused
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.maintenance.backup import backup, restore
@@ -24,25 +30,53 @@ from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.store import SqlStore, claiming, open_store
 from lanchat_server.store.migrate import current_revision
 from tests.support.admin_port import AdminPort, point_at
+from tests.support.administration import accounts, ask, find
 from tests.support.ports import free_port
 from tests.support.stores import KINDS, Database, added, databases
+from tests.support.waiting import patient
 
 PASSWORD = "correct horse"
-WRITING: list[tuple[str, dict[str, Any]]] = [
-    ("users.add", {"user": "boris", "password": PASSWORD}),
-    ("users.disable", {"user": "Carla"}),
-    ("users.enable", {"user": "Carla"}),
-    ("users.set_role", {"user": "Carla", "role": "moderator"}),
-    ("users.reset_password", {"user": "Carla"}),
-    ("users.invite", {"uses": 1, "days": 1}),
+CARLA, DEVICE, CODE, ROOM = 2, bytes(16), bytes(16), 4711
+WRITING: list[Any] = [
+    wire.AddAccount("boris", PASSWORD),
+    wire.DisableAccount(CARLA, True),
+    wire.DisableAccount(CARLA, False),
+    wire.SetRole(CARLA, Role.MODERATOR),
+    wire.ResetPassword(CARLA),
+    wire.CreateInvite(1, 86_400),
 ]
+# Those that find nothing here, and write nothing then.
+MISSING: list[Any] = [
+    wire.RevokeDevice(DEVICE),
+    wire.VoidInvite(CODE),
+    wire.ArchiveRooms([ROOM], True),
+    wire.DeleteRooms([ROOM]),
+]
+READING: list[Any] = [
+    wire.ListAccounts(),
+    wire.FindAccount("Carla"),
+    wire.ListDevices(user=CARLA),
+    wire.ListAllRooms(),
+    wire.ListInvites(),
+]
+OF_A_SERVER: list[Any] = [wire.Status(), wire.EndSessions(CARLA)]
+EVERY = [*WRITING, *MISSING, *READING, *OF_A_SERVER, wire.CreateBackup()]
+
+
+def names(requests: list[Any]) -> dict[str, Any]:
+    """How tests are called that are made for each."""
+    return {"argvalues": requests, "ids": [type(request).__name__ for request in requests]}
+
+
+def test_every_operation_is_tried_here() -> None:
+    assert {type(request) for request in EVERY} == OPERATIONS.keys()
 
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     i18n.set_language("en")
-    monkeypatch.setattr(run, "SILENCE_MAX", 0.3)
-    monkeypatch.setattr(run, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(local, "SILENCE_MAX", 0.3)
+    monkeypatch.setattr(local, "CONNECT_TIMEOUT", 0.3)
 
 
 @pytest.fixture(params=KINDS)
@@ -62,7 +96,8 @@ def config(database: Database) -> ServerConfig:
 
 @pytest.fixture(autouse=True)
 def _a_place_is_waited_for_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PLACE_TIMEOUT", 0.1)
+    monkeypatch.setattr(local, "PLACE_TIMEOUT", 0.1)
+    monkeypatch.setattr(local, "BUSY_TIMEOUT", 0.1)
 
 
 def everything(database: Database) -> Any:
@@ -82,11 +117,11 @@ Behaviour = Callable[[socket.socket], None]
 
 
 def _read(sock: socket.socket) -> None:
-    sock.makefile("rb").readline()
+    sock.recv(65536)
 
 
 def _introduce(sock: socket.socket) -> None:
-    lines = sock.makefile("rb")
+    lines = sock.makefile("rb", buffering=0)
     line = lines.readline()
     if line:
         nonce, mine = json.loads(line)["nonce"], "1" * 64
@@ -109,8 +144,18 @@ def _hang(sock: socket.socket) -> None:
         pass
 
 
-def _half_a_line_and_hang(sock: socket.socket) -> None:
-    _send(b'{"result": ')(sock)
+def _answer(result: Any, id: int = 1) -> Behaviour:
+    return _send(wire.pack_frame(wire.Response(id, result)))
+
+
+def _half_a_frame_and_hang(sock: socket.socket) -> None:
+    _send(wire.pack_frame(wire.Response(1, wire.Done()))[:5])(sock)
+    _hang(sock)
+
+
+def _works_without_end(sock: socket.socket) -> None:
+    _read(sock)
+    sock.sendall(wire.pack_frame(wire.Pong(0)))
     _hang(sock)
 
 
@@ -121,12 +166,18 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "closes after the question": _read,
     "empty line": _send(b"\n"),
     "garbage": _send(b"\x80\xff SSH-2.0\r\n"),
-    "half a line": _send(b'{"result": '),
-    "half a line, then silence": _half_a_line_and_hang,
-    "no object": _send(b"[1, 2]\n"),
-    "an object that is no answer": _send(b'{"event": "ready"}\n'),
-    "busy": _send(b'{"error": "too much waits for the database"}\n'),
-    "another server": _send(b'{"error": "wrong proof"}\n'),
+    "lines of JSON": _send(b'{"result": []}\n'),
+    "half a frame": _send(wire.pack_frame(wire.Response(1, wire.Done()))[:5]),
+    "half a frame, then silence": _half_a_frame_and_hang,
+    "works, then silence": _works_without_end,
+    "a frame too long": _send(b"\xff\xff\xff\xff"),
+    "no frame": _send(b"\0\0\0\1\xc1"),
+    "a frame that is no answer": _send(wire.pack_frame(wire.Lagging())),
+    "an answer to another request": _answer(wire.Done(), 77),
+    "an answer of another kind": _answer(wire.MemberList([])),
+    "busy": _send(wire.pack_frame(wire.Failure(1, Code.BUSY, "busy", 50))),
+    "a failure": _send(wire.pack_frame(wire.Failure(1, Code.UNAVAILABLE, "the database is away", 0))),
+    "a failure of a later version": _send(wire.pack_frame(wire.Failure(1, 99, "who knows", 0))),
     "endless": lambda sock: [sock.sendall(b"x" * 65536) for _ in range(1000)] and None,
 }
 
@@ -142,9 +193,9 @@ def channel_of(folder: Path, behave: Behaviour, *, proven: bool = True) -> Admin
     return AdminPort(folder, TOKEN, serve)
 
 
-def refused(config: ServerConfig, operation: str, arguments: dict[str, Any]) -> str:
-    with pytest.raises(AdminError) as caught:
-        run_admin(config, operation, arguments)
+def refused(config: ServerConfig, request: Any) -> str:
+    with pytest.raises((AdminError, Refused)) as caught:
+        ask(config, request, RESULTS.get(type(request), wire.Done))
     text = str(caught.value)
     assert text
     assert "\n" not in text
@@ -159,7 +210,7 @@ def test_without_a_definite_answer_nothing_is_written(
     before = everything(database)
     channel = channel_of(database.folder, BEHAVIOURS[behaviour], proven=proven)
     try:
-        refused(config, "users.disable", {"user": "Carla"})
+        refused(config, wire.DisableAccount(CARLA, True))
         with pytest.raises(StoreError, match="stop it first"):
             run.check_nobody_listens(config.data_dir)
     finally:
@@ -168,15 +219,40 @@ def test_without_a_definite_answer_nothing_is_written(
     assert not (database.folder / "unclaimed.backup").exists()
 
 
-@pytest.mark.parametrize(("operation", "arguments"), [*WRITING, ("users.list", {}), ("status", {}), ("backup", {})])
-def test_no_command_takes_an_unusable_answer_for_none(
-    config: ServerConfig, database: Database, operation: str, arguments: dict[str, Any]
+@pytest.mark.parametrize("behaviour", ["closes after the question", "garbage", "an answer of another kind"])
+def test_no_request_is_carried_out_behind_an_unusable_answer(
+    config: ServerConfig, database: Database, behaviour: str
 ) -> None:
-    channel = channel_of(database.folder, _read)
+    before = everything(database)
+    channel = channel_of(database.folder, BEHAVIOURS[behaviour])
     try:
-        refused(config, operation, arguments)
+        for request in EVERY:
+            refused(config, request)
     finally:
         channel.close()
+    assert everything(database) == before
+    assert not (database.folder / CLAIMED_FILE).exists()
+
+
+def test_server_that_goes_between_two_requests_is_not_gone_round(config: ServerConfig, database: Database) -> None:
+    """Nobody listens any more when the second one is made: it was decided before that a server runs."""
+    before = everything(database)
+    ended = threading.Event()
+
+    def behave(sock: socket.socket) -> None:
+        account = wire.Account(CARLA, "Carla", "Carla", "", Role.MEMBER, False, 1, 0, 0)
+        _answer(wire.AccountResult(account))(sock)
+        ended.set()
+
+    channel = channel_of(database.folder, behave)
+    with Administration(config) as admin:
+        assert admin.ask(wire.FindAccount("Carla"), wire.AccountResult).account.id == CARLA
+        assert ended.wait(patient(10))
+        channel.close()
+        (database.folder / ADMIN_FILE).unlink()
+        with pytest.raises(AdminError):
+            admin.ask(wire.DisableAccount(CARLA, True), wire.AccountResult)
+    assert everything(database) == before
 
 
 def test_a_full_backlog_is_no_definite_answer(config: ServerConfig, database: Database) -> None:
@@ -187,7 +263,7 @@ def test_a_full_backlog_is_no_definite_answer(config: ServerConfig, database: Da
         listener.listen(0)
         point_at(database.folder, listener.getsockname()[1], TOKEN)
         for _ in range(2):
-            refused(config, "users.disable", {"user": "Carla"})
+            refused(config, wire.DisableAccount(CARLA, True))
     assert everything(database) == before
 
 
@@ -202,13 +278,34 @@ def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database
         point_at(database.folder, free_port(), TOKEN)
     elif left in contents:
         file.write_text(contents[left])
-    for operation, arguments in WRITING:
-        run_admin(config, operation, arguments)
-    rows = {row["name"]: row for row in run_admin(config, "users.list", {})}
-    assert rows["boris"]["role"] == "member"
-    assert (rows["Carla"]["role"], rows["Carla"]["disabled"]) == ("moderator", False)
-    assert run_admin(config, "backup", {})["users"] == len(rows)
-    assert (database.folder / "unclaimed.backup").exists()
+    carla = find(config, "Carla")
+    for request in WRITING:
+        ask(config, replace(request, user=carla) if hasattr(request, "user") else request, object)
+    rows = accounts(config)
+    assert rows["boris"].role is Role.MEMBER
+    assert (rows["Carla"].role, rows["Carla"].disabled) == (Role.MODERATOR, False)
+    made = ask(config, wire.CreateBackup(), wire.BackupMade)
+    assert (made.users, made.file) == (len(rows), CLAIMED_FILE)
+    assert (database.folder / CLAIMED_FILE).exists()
+
+
+def test_several_requests_are_carried_out_under_one_lease(config: ServerConfig) -> None:
+    with Administration(config) as admin:
+        first = admin.ask(wire.FindAccount("Carla"), wire.AccountResult).account
+        admin.ask(wire.SetRole(first.id, Role.MODERATOR), wire.AccountResult)
+        changed = admin.ask(wire.DisableAccount(first.id, True), wire.AccountResult).account
+        assert (changed.role, changed.disabled) == (Role.MODERATOR, True)
+        assert admin.ask(wire.CreateBackup(), wire.BackupMade).users == 2
+        assert admin.ask(wire.FindAccount("Carla"), wire.AccountResult).account == changed
+
+
+@pytest.mark.parametrize(
+    "request_", [wire.FindAccount("x" * 257), wire.AddAccount("x", "y" * 513), wire.CreateInvite(1001, 60)]
+)
+def test_bounds_at_rest_are_those_of_the_wire(config: ServerConfig, request_: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        ask(config, request_, object)
+    assert caught.value.code is Code.BAD_REQUEST
 
 
 # --- A server that holds the database ---------------------------------------------------------------------------------
@@ -252,24 +349,24 @@ class Living:
             raise self._died_of
 
 
-@pytest.mark.parametrize(("operation", "arguments"), [*WRITING, ("backup", {})])
-def test_running_server_without_channel_is_not_gone_round(
-    config: ServerConfig, database: Database, operation: str, arguments: dict[str, Any]
-) -> None:
-    """As one on another computer, or with another data directory."""
+@pytest.mark.parametrize("left", ["nothing", "a port where nobody listens"])
+def test_running_server_without_channel_is_not_gone_round(config: ServerConfig, database: Database, left: str) -> None:
+    """As one on another computer, or with another data directory; or whose port nobody reaches."""
     before = everything(database)
+    if left != "nothing":
+        point_at(database.folder, free_port(), TOKEN)
     store = open_store(database.url, database.folder)
     living = Living(store)
     try:
-        text = refused(config, operation, arguments)
-        assert "server" in text
+        for request in [*WRITING, *MISSING, wire.ListInvites(), *OF_A_SERVER, wire.CreateBackup()]:
+            assert "server" in refused(config, request), request
     finally:
         living.end()
         store.close()
     assert everything(database) == before
 
 
-@pytest.mark.parametrize("command", ["users.list", "users.disable", "init-db", "backup", "restore"])
+@pytest.mark.parametrize("command", ["list", "disable", "init-db", "backup", "restore"])
 def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
     config: ServerConfig, database: Database, tmp_path: Path, command: str
 ) -> None:
@@ -278,6 +375,7 @@ def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
     backup(tmp_path / "a.backup", store, database.folder / "keys")
     with store.replacing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    requests = {"list": wire.ListAccounts(), "disable": wire.DisableAccount(CARLA, True)}
     commands: dict[str, Callable[[], Any]] = {
         "init-db": lambda: init_db(database.url, None, database.folder),
         "restore": lambda: restore(tmp_path / "a.backup", database.url, database.folder, force=True),
@@ -285,7 +383,7 @@ def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
     living = Living(store)
     try:
         with pytest.raises((AdminError, StoreError), match="server"):
-            commands.get(command, lambda: run_admin(config, command, {"user": "Carla"}))()
+            commands.get(command, lambda: ask(config, requests.get(command, wire.CreateBackup()), object))()
         with store.reading() as connection:
             assert current_revision(connection, store.address) == "0001"
     finally:
@@ -302,11 +400,11 @@ def test_older_database_is_brought_up_to_date_by_a_command_and_the_lease_given_b
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     store.close()
     with pytest.raises(AdminError, match="older"):
-        run_admin(config, "backup", {})
-    assert len(run_admin(config, "users.list", {})) == 2
-    run_admin(config, "users.disable", {"user": "Carla"})
-    run_admin(config, "backup", {})
-    assert (database.folder / BACKUP_FILE).exists()
+        ask(config, wire.CreateBackup(), wire.BackupMade)
+    assert len(accounts(config)) == 2
+    ask(config, wire.DisableAccount(find(config, "Carla"), True), wire.AccountResult)
+    ask(config, wire.CreateBackup(), wire.BackupMade)
+    assert (database.folder / CLAIMED_FILE).exists()
 
 
 def test_running_server_is_not_fenced_by_restore(config: ServerConfig, database: Database, tmp_path: Path) -> None:
@@ -406,15 +504,45 @@ def test_server_that_works_long_is_waited_for(config: ServerConfig, database: Da
     def behave(sock: socket.socket) -> None:
         _read(sock)
         for _ in range(8):
-            sock.sendall(b" ")
+            sock.sendall(wire.pack_frame(wire.Pong(0)))
             threading.Event().wait(0.1)
-        sock.sendall(b'{"result": [1]}\n')
+        sock.sendall(wire.pack_frame(wire.Response(1, wire.AccountList([]))))
 
     channel = channel_of(database.folder, behave)
     try:
-        assert run_admin(config, "users.list", {}) == [1]
+        assert accounts(config) == {}
     finally:
         channel.close()
+
+
+def test_list_that_does_not_go_on_is_refused(config: ServerConfig, database: Database) -> None:
+    def behave(sock: socket.socket) -> None:
+        for number in (1, 2, 3):
+            _answer(wire.AccountList([], next=b"1"), number)(sock)
+
+    channel = channel_of(database.folder, behave)
+    try:
+        with pytest.raises(AdminError, match="no usable answer"):
+            accounts(config)
+    finally:
+        channel.close()
+
+
+async def admitted(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection of a command that has shown that it knows the token."""
+    where = json.loads((folder / ADMIN_FILE).read_text())
+    reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
+    writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
+    mine = json.loads(await reader.readline())["nonce"]
+    proof = admin_channel.prove(where["token"], "command", "2" * 64, mine)
+    writer.write(json.dumps({"proof": proof}).encode() + b"\n")
+    assert json.loads(await reader.readline()) == {"admitted": True}
+    return reader, writer
+
+
+async def frame(reader: asyncio.StreamReader) -> Any:
+    length = int.from_bytes(await reader.readexactly(4), "big")
+    return wire.decode_from_server_untrusted(await reader.readexactly(length))
 
 
 def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,24 +551,20 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
     async def scenario() -> None:
         released = asyncio.Event()
 
-        async def operate(_operation: str, _arguments: dict[str, Any]) -> str:
+        async def perform(_request: Any) -> wire.Result:
             await released.wait()
-            return "done"
+            return wire.Done()
 
-        channel = admin_channel.AdminChannel(tmp_path, operate)
+        channel = admin_channel.AdminChannel(tmp_path, perform)
         await channel.start()
         try:
-            where = json.loads((tmp_path / ADMIN_FILE).read_text())
-            reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
-            writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
-            mine = json.loads(await reader.readline())["nonce"]
-            proof = admin_channel.prove(where["token"], "command", "2" * 64, mine)
-            writer.write(json.dumps({"proof": proof}).encode() + b"\n")
-            assert json.loads(await reader.readline()) == {"admitted": True}
-            writer.write(json.dumps({"operation": "backup", "arguments": {}}).encode() + b"\n")
-            assert await reader.readexactly(3) == b"   "
+            reader, writer = await admitted(tmp_path)
+            writer.write(wire.pack_frame(wire.Request(1, wire.CreateBackup())))
+            assert [await frame(reader) for _ in range(3)] == [wire.Pong(0)] * 3
             released.set()
-            assert json.loads(await reader.readline()) == {"result": "done"}
+            while (answer := await frame(reader)) == wire.Pong(0):
+                pass
+            assert answer == wire.Response(1, wire.Done())
             writer.close()
         finally:
             channel.close()
@@ -449,21 +573,70 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("operation", "arguments"),
-    [("users.list", {}), ("users.devices", {"user": "Carla"}), *WRITING[1:5], ("users.invites", {}), ("backup", {})],
+    ("sent", "code"),
+    [
+        (wire.pack_frame(wire.Request(7, wire.GetProfile())), Code.BAD_REQUEST),
+        (wire.pack_frame(wire.Request(7, wire.Hello([1], "x"))), Code.BAD_REQUEST),
+        (wire.pack_frame(wire.Ping(1)), None),
+        (b"\0\0\0\1\xc1", None),
+        (b"\xff\xff\xff\xff", None),
+        (b'{"operation": "status", "arguments": {}}\n', None),
+    ],
 )
-def test_a_mistyped_data_directory_is_said_and_stays_absent(
-    operation: str, arguments: dict[str, Any], tmp_path: Path
-) -> None:
+def test_channel_takes_nothing_but_requests_of_administrators(tmp_path: Path, sent: bytes, code: Code | None) -> None:
+    async def scenario() -> None:
+        async def perform(request: Any) -> wire.Result:
+            raise AssertionError(request)
+
+        channel = admin_channel.AdminChannel(tmp_path, perform)
+        await channel.start()
+        try:
+            reader, writer = await admitted(tmp_path)
+            writer.write(sent)
+            if code is not None:
+                answer = await frame(reader)
+                assert (answer.id, answer.code) == (7, code)
+            else:
+                assert await reader.read() == b""
+            writer.close()
+        finally:
+            channel.close()
+
+    asyncio.run(scenario())
+
+
+def test_requests_beyond_the_rate_are_put_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_channel, "request_budget", lambda: TokenBucket(0.001, 2))
+
+    async def scenario() -> None:
+        async def perform(_request: Any) -> wire.Result:
+            return wire.Done()
+
+        channel = admin_channel.AdminChannel(tmp_path, perform)
+        await channel.start()
+        try:
+            reader, writer = await admitted(tmp_path)
+            writer.write(b"".join(wire.pack_frame(wire.Request(n, wire.Status())) for n in (1, 2, 3)))
+            answers = [await frame(reader) for _ in range(3)]
+            assert answers[:2] == [wire.Response(1, wire.Done()), wire.Response(2, wire.Done())]
+            assert (answers[2].id, answers[2].code) == (3, Code.BUSY)
+            assert answers[2].retry_ms > 0
+            writer.close()
+        finally:
+            channel.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("request_", **names([*WRITING[1:5], *MISSING, *READING, wire.CreateBackup()]))
+def test_a_mistyped_data_directory_is_said_and_stays_absent(request_: Any, tmp_path: Path) -> None:
     config = load({"data_dir": tmp_path / "mistyped"}, environment={})
     with pytest.raises(AdminError, match=r"There is no database .*mistyped"):
-        run_admin(config, operation, arguments)
+        ask(config, request_, object)
     assert not (tmp_path / "mistyped").exists()
 
 
-@pytest.mark.parametrize(("operation", "arguments"), [WRITING[0], WRITING[5]])
-def test_accounts_and_codes_can_be_made_before_the_first_start(
-    operation: str, arguments: dict[str, Any], tmp_path: Path
-) -> None:
-    run_admin(load({"data_dir": tmp_path / "new"}, environment={}), operation, arguments)
+@pytest.mark.parametrize("request_", **names([WRITING[0], WRITING[5]]))
+def test_accounts_and_codes_can_be_made_before_the_first_start(request_: Any, tmp_path: Path) -> None:
+    ask(load({"data_dir": tmp_path / "new"}, environment={}), request_, object)
     assert (tmp_path / "new" / "lanchat.sqlite3").exists()

@@ -4,16 +4,22 @@ words."""
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lanchat.i18n import set_language
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.keys import device_id
-from lanchat_server.admin.run import AdminError, run_admin
+from lanchat.terminal.exits import CliError
+from lanchat_server.admin.run import Refused
 from lanchat_server.cli.main import run
+from lanchat_server.cli.users import new_account
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.core.model import DeviceRow
 from lanchat_server.store import open_store
+from tests.support.administration import ask, find
 from tests.support.rig import Rig, make_author
 from tests.support.stores import added
 
@@ -41,24 +47,31 @@ def russian() -> Iterator[None]:
 
 
 def test_devices_are_listed_and_revoked(config: ServerConfig) -> None:
-    (row,) = run_admin(config, "users.devices", {"user": "anna"})
-    assert (row["id"], row["name"], row["revoked"]) == (DEVICE, "laptop", False)
-    for id in ("", DEVICE[:7], "0" * 8, "ffffffff"):
-        with pytest.raises(AdminError):
-            run_admin(config, "users.revoke_device", {"user": "anna", "id": id})
-    assert run_admin(config, "users.revoke_device", {"user": "anna", "id": DEVICE[:8]})["revoked"]
-    assert run_admin(config, "users.devices", {"user": "anna"})[0]["revoked"]
+    anna = find(config, "anna")
+    (device,) = ask(config, wire.ListDevices(user=anna), wire.DeviceList).devices
+    assert (device.id.hex(), device.name, device.revoked, device.online) == (DEVICE, "laptop", False, False)
+    with pytest.raises(Refused) as caught:
+        ask(config, wire.RevokeDevice(bytes(16)), wire.Done)
+    assert caught.value.code is Code.NOT_FOUND
+    ask(config, wire.RevokeDevice(device.id), wire.Done)
+    assert ask(config, wire.ListDevices(user=anna), wire.DeviceList).devices[0].revoked
+
+
+@pytest.mark.parametrize("id", ["", DEVICE[:7], "0" * 8, "ffffffff"])
+def test_device_is_named_by_enough_of_its_id(config: ServerConfig, id: str) -> None:
+    assert run(["users", "revoke-device", "anna", id, "--data-dir", str(config.data_dir)]) == 1
+    assert not ask(config, wire.ListDevices(user=find(config, "anna")), wire.DeviceList).devices[0].revoked
 
 
 def test_codes_are_listed_and_voided(config: ServerConfig) -> None:
-    assert run_admin(config, "users.invites", {}) == []
-    run_admin(config, "users.invite", {"uses": 3, "days": 1})
-    (row,) = run_admin(config, "users.invites", {})
-    assert (row["creator"], row["uses_left"]) == (None, 3)
-    with pytest.raises(AdminError):
-        run_admin(config, "users.void_invite", {"id": "00000000"})
-    run_admin(config, "users.void_invite", {"id": row["id"][:8]})
-    assert run_admin(config, "users.invites", {}) == []
+    assert ask(config, wire.ListInvites(), wire.InviteList).invites == []
+    ask(config, wire.CreateInvite(3, 86_400), wire.InviteCode)
+    (invite,) = ask(config, wire.ListInvites(), wire.InviteList).invites
+    assert (invite.creator, invite.uses_left) == (0, 3)
+    with pytest.raises(Refused):
+        ask(config, wire.VoidInvite(bytes(16)), wire.Done)
+    ask(config, wire.VoidInvite(invite.id), wire.Done)
+    assert ask(config, wire.ListInvites(), wire.InviteList).invites == []
 
 
 def test_commands_say_what_they_did(config: ServerConfig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +103,7 @@ def test_commands_say_what_they_did(config: ServerConfig, capsys: pytest.Capture
     ],
 )
 def test_says_in_the_readers_language_what_is_wrong_with_a_new_account(
-    config: ServerConfig, russian: None, arguments: dict[str, str], said: str
+    russian: None, arguments: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(AdminError, match=said):
-        run_admin(config, "users.add", {"user": "olga", "password": "long enough", "role": "member"} | arguments)
+    with pytest.raises(CliError, match=said):
+        new_account(**({"user": "olga", "password": "long enough", "role": Role.MEMBER} | arguments))

@@ -11,22 +11,25 @@ from typing import Any
 
 import pytest
 
+from lanchat.protocol import wire
 from lanchat_server.admin import channel as admin_channel
-from lanchat_server.admin import operations, run
+from lanchat_server.admin import run
+from lanchat_server.admin.backups import CLAIMED_FILE
 from lanchat_server.admin.channel import ADMIN_FILE, AdminChannel, prove
-from lanchat_server.admin.run import AdminError, run_admin
+from lanchat_server.admin.run import AdminError
 from lanchat_server.cli import data
 from lanchat_server.config import ServerConfig
 from tests.support.admin_port import AdminPort
+from tests.support.administration import accounts, ask
 
 TOKEN = "5ec2e7" * 10 + "abcd"
 PASSWORD = "a-password-that-stays-here"
-COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ("users.add", {"user": "eve", "password": PASSWORD}),
-    ("users.reset_password", {"user": "anna"}),
-    ("users.list", {}),
-    ("status", {}),
-    ("backup", {}),
+COMMANDS: list[Any] = [
+    wire.AddAccount("eve", PASSWORD),
+    wire.ResetPassword(1),
+    wire.ListAccounts(),
+    wire.Status(),
+    wire.CreateBackup(),
 ]
 
 
@@ -80,9 +83,9 @@ def test_impostor_receives_neither_token_nor_password(
 ) -> None:
     impostor = Impostor(tmp_path, reply)
     try:
-        for operation, arguments in COMMANDS:
+        for request in COMMANDS:
             with pytest.raises(AdminError, match="did not show that it is this server") as caught:
-                run_admin(config, operation, arguments)
+                ask(config, request, object)
             assert "\n" not in str(caught.value)
     finally:
         impostor.close()
@@ -96,7 +99,7 @@ def test_numbers_of_two_connections_differ(config: ServerConfig, tmp_path: Path)
     try:
         for _ in range(2):
             with pytest.raises(AdminError):
-                run_admin(config, "users.list", {})
+                accounts(config)
     finally:
         impostor.close()
     first, second = impostor.received.splitlines()
@@ -107,13 +110,13 @@ def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, t
     """Nor does the server's own proof, or one of another connection, serve as the command's."""
 
     async def scenario() -> None:
-        done: list[str] = []
+        done: list[Any] = []
 
-        async def operate(operation: str, _arguments: dict[str, Any]) -> list[str]:
-            done.append(operation)
-            return done
+        async def perform(request: Any) -> wire.Result:
+            done.append(request)
+            return wire.Done()
 
-        channel = AdminChannel(tmp_path, operate)
+        channel = AdminChannel(tmp_path, perform)
         await channel.start()
         where = json.loads((tmp_path / ADMIN_FILE).read_text())
         old = ""
@@ -126,15 +129,15 @@ def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, t
                 right = prove(where["token"], "command", "2" * 64, hello["nonce"])
                 proofs = {"server": hello["proof"], "old": old, "token": where["token"], "type": 5, "right": right}
                 writer.write(json.dumps({"proof": proofs.get(attempt)}).encode() + b"\n")
-                writer.write(json.dumps({"operation": "status", "arguments": {}}).encode() + b"\n")
+                writer.write(wire.pack_frame(wire.Request(1, wire.Status())))
                 answer = json.loads(await reader.readline())
                 assert answer == ({"admitted": True} if attempt == "right" else {"error": "wrong proof"}), attempt
-                assert (await reader.readline() != b"") == (attempt == "right"), attempt
+                assert (await reader.read(4) != b"") == (attempt == "right"), attempt
                 writer.close()
                 old = right
         finally:
             channel.close()
-        assert done == ["status"]
+        assert done == [wire.Status()]
 
     asyncio.run(scenario())
 
@@ -145,10 +148,10 @@ def test_backup_opens_and_deletes_no_path_from_the_answer(
     """Also when the server itself is hostile: the file is the one that the command expects."""
     precious = tmp_path / "precious"
     precious.write_text("keep")
-    (tmp_path / operations.BACKUP_FILE).write_bytes(b"backup")
-    os.chmod(tmp_path / operations.BACKUP_FILE, stat.S_IRUSR | stat.S_IWUSR)
-    made = {"file": str(precious), "log_id": "", "log_epoch": 1, "users": 1, "messages": 1}
-    monkeypatch.setattr(run, "run_admin", lambda *_: made)
+    (tmp_path / CLAIMED_FILE).write_bytes(b"backup")
+    os.chmod(tmp_path / CLAIMED_FILE, stat.S_IRUSR | stat.S_IWUSR)
+    made = wire.BackupMade(str(precious), bytes(16), 1, 1, 1)
+    monkeypatch.setattr(run.Administration, "ask", lambda *_: made)
 
     class Options:
         file = str(tmp_path / "wanted")
@@ -161,7 +164,7 @@ def test_backup_opens_and_deletes_no_path_from_the_answer(
     data.backup(Options(), config, Printed())  # type: ignore[arg-type]
     assert precious.read_text() == "keep"
     assert (tmp_path / "wanted").read_bytes() == b"backup"
-    assert not (tmp_path / operations.BACKUP_FILE).exists()
+    assert not (tmp_path / CLAIMED_FILE).exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
@@ -170,8 +173,8 @@ def test_backup_does_not_follow_a_link_in_the_place_of_its_file(
 ) -> None:
     precious = tmp_path / "precious"
     precious.write_text("secret")
-    (tmp_path / operations.BACKUP_FILE).symlink_to(precious)
-    monkeypatch.setattr(run, "run_admin", lambda *_: {})
+    (tmp_path / CLAIMED_FILE).symlink_to(precious)
+    monkeypatch.setattr(run.Administration, "ask", lambda *_: wire.BackupMade("x", bytes(16), 1, 1, 1))
 
     class Options:
         file = str(tmp_path / "wanted")

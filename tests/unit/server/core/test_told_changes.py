@@ -23,6 +23,7 @@ def service() -> Any:
     for user in (MEMBER, STRANGER):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
     made: Any = SimpleNamespace(core=rig.core, directory=rig.directory, now=lambda: 1.0)
+    made._cost_of_room = lambda *room, **how: Service._cost_of_room(made, *room, **how)
     made._cost = lambda user, operation: Service._cost(made, user, operation)
     return made
 
@@ -42,7 +43,7 @@ def taken(service: Any, session: int, operation: Any) -> int:
         wire.SetHistoryPolicy(Rig.PRIVATE, HistoryPolicy.EVERYTHING),
         wire.InviteUser(Rig.PRIVATE, 5),
         wire.LeaveRoom(Rig.PRIVATE),
-        wire.ArchiveRoom(Rig.PRIVATE, True),
+        wire.ArchiveRooms([Rig.PRIVATE], True),
         wire.JoinRoom(GENERAL),
     ],
 )

@@ -2,16 +2,20 @@
 
 import asyncio
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat.ui.kit.fields.problems import FieldName
-from lanchat_server.admin.operations import AdminError, operate
-from lanchat_server.service.server import _Host
+from lanchat_server.admin.context import LocalActor
+from lanchat_server.admin.operations import perform
+from lanchat_server.core.refusals import Refused
+from lanchat_server.refusal_text import refusal_text
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.thread import FirstAccountResult, ServiceFigures
 from tests.unit.server.service.test_registration import Door, run
@@ -70,14 +74,14 @@ def test_model_says_that_somebody_else_was_quicker() -> None:
 def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
     asked = []
 
-    async def operation(name: str, arguments: dict[str, object]) -> object:
-        asked.append((name, arguments))
+    async def administer(request: wire.AddAccount) -> wire.AccountResult:
+        asked.append(request)
         if there:
-            raise AdminError("There is one")
-        return {"name": "anna"}
+            raise Refused(Code.SETUP_INVALID, "there is one")
+        return wire.AccountResult(wire.Account(1, "anna", "anna", "", Role.ADMINISTRATOR, False, 1, 0, 0))
 
     async def body(on_ready: object, stop: asyncio.Event) -> None:
-        on_ready(replace(READY, operate=operation, status=dict))  # type: ignore[operator]
+        on_ready(replace(READY, administer=administer, status=dict))  # type: ignore[operator]
         await stop.wait()
 
     run = Run(config, body)  # type: ignore[arg-type]
@@ -86,12 +90,12 @@ def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
     run.next()
     run.next()
     run.thread.make_first("anna", PASSWORD)
-    assert run.next() == (FirstAccountResult("anna", "There is one") if there else FirstAccountResult("anna"))
+    made_already = "The first account was made already, and is the administrator's"
+    assert run.next() == (FirstAccountResult("anna", made_already) if there else FirstAccountResult("anna"))
     run.thread.stop()
     assert run.thread.join(10)
-    ((name, arguments),) = asked
-    assert name == "users.add"
-    assert arguments["only_first"]
+    (request,) = asked
+    assert request == wire.AddAccount("anna", PASSWORD, Role.ADMINISTRATOR, only_first=True)
 
 
 ORDERS = list(itertools.permutations(("window", "command", "guest")))
@@ -101,18 +105,17 @@ ORDERS = list(itertools.permutations(("window", "command", "guest")))
 def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[str, ...]) -> None:
     async def scenario(door: Door) -> None:
         service: Any = door.service
-        host: Any = _Host(service, door._store)
+        administer = partial(perform, service.host, LocalActor())
 
         async def window() -> str:
-            arguments = {"user": "window", "password": PASSWORD, "role": "administrator", "only_first": True}
             try:
-                await operate(host, "users.add", arguments)
-            except AdminError as error:
-                return str(error)
+                await administer(wire.AddAccount("window", PASSWORD, Role.ADMINISTRATOR, only_first=True))
+            except Refused as refused:
+                return refusal_text(refused)
             return ""
 
         async def command() -> str:
-            await operate(host, "users.add", {"user": "command", "password": PASSWORD})
+            await administer(wire.AddAccount("command", PASSWORD))
             return ""
 
         async def guest() -> str:

@@ -16,8 +16,10 @@ from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sessions import Path
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.notices import EventNotifier
-from lanchat_server.service.requests import account, login, people, rooms
+from lanchat_server.service.requests import account, login, rooms
+from lanchat_server.service.requests.table import administer
 from lanchat_server.service.service import Service
 from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
 
@@ -112,6 +114,7 @@ class World:
             open_session=lambda _connection, user, _device: user,
             read=self.read,
         )
+        self.service.host = ServiceHost(self.service)
         self.while_reading: Callable[[], object] = lambda: None
 
     async def read(self, work: Callable[[], Any]) -> Any:
@@ -180,7 +183,7 @@ def test_request_behind_disabling_or_revocation_changes_nothing(world: World, na
 def test_moderator_demoted_meanwhile_makes_no_invitation(world: World) -> None:
     world.writer.transact_now(world.change(role=Role.MODERATOR))
     world.writer.first.append(world.change(role=Role.MEMBER))
-    assert refusal(people.create_invite(world.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+    assert refusal(administer(world.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
     assert not world.rig.database.invites
 
 

@@ -10,7 +10,8 @@ from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.messages import Kind, Message
 from lanchat_server.core import accounts
 from lanchat_server.core.model import Decision
-from lanchat_server.service.requests import account, login, people, rooms
+from lanchat_server.service.requests import account, login, rooms
+from lanchat_server.service.requests.table import administer
 from tests.support.rig import GENERAL, Rig, make_author
 from tests.unit.server.service.test_races_accounts import (
     CHANGES,
@@ -26,7 +27,7 @@ from tests.unit.server.service.test_races_accounts import world as world
 
 REQUESTS = {
     **{name: request for name, request in CHANGES.items() if name != "change_password"},
-    "revoke_device": lambda s: account.revoke_device(s, visitor(), wire.RevokeDevice(make_author(MEMBER).device)),
+    "revoke_device": lambda s: administer(s, visitor(), wire.RevokeDevice(make_author(MEMBER).device)),
     "logout": lambda s: account.logout(s, visitor(), wire.Logout()),
 }
 
@@ -48,7 +49,7 @@ async def _run_check(world: World, check: Any) -> None:
 @pytest.mark.parametrize("how", [{"role": Role.MEMBER}, {"disabled": True}])
 def test_registration_codes_end_with_the_right_to_make_them(world: World, how: dict[str, Any]) -> None:
     world.writer.transact_now(world.change(role=Role.MODERATOR))
-    code = asyncio.run(people.create_invite(world.service, visitor(), wire.CreateInvite(5, 60))).code
+    code = asyncio.run(administer(world.service, visitor(), wire.CreateInvite(5, 60))).code
     kept = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
     world.writer.transact_now(kept)
     assert len(world.rig.database.invites) == 2
@@ -72,7 +73,7 @@ def test_codes_of_others_are_not_told_when_the_role_is_taken_meanwhile(world: Wo
         return result
 
     world.writer.transact = then_demoted  # type: ignore[method-assign]
-    assert asyncio.run(people.list_invites(world.service, visitor(), wire.ListInvites())).invites == []
+    assert asyncio.run(administer(world.service, visitor(), wire.ListInvites())).invites == []
 
 
 def test_disabled_account_has_no_recovery_code_left(world: World) -> None:

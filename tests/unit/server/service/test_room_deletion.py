@@ -14,6 +14,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.core.sessions import Path
 from lanchat_server.service.requests import rooms
+from lanchat_server.service.requests.table import administer
 from tests.explorer.orders import Run
 from tests.explorer.stage import GENERAL, LOUNGE, MEMBER, OWNER, ROOM, SESSIONS, Setting, Stage, password_of
 from tests.explorer.stage import THIRD as OTHER
@@ -91,11 +92,11 @@ def new_room(stage: Scene, user: int, kind: RoomKind = RoomKind.PUBLIC, name: st
 
 
 def archive(stage: Scene, user: int, room: int, archived: bool = True) -> Any:
-    return do(stage, user, rooms.archive_room, wire.ArchiveRoom(room, archived))
+    return do(stage, user, administer, wire.ArchiveRooms([room], archived))
 
 
 def delete(stage: Scene, user: int, room: int, password: str = "") -> Any:
-    return do(stage, user, rooms.delete_room, wire.DeleteRoom(room, password))
+    return do(stage, user, administer, wire.DeleteRooms([room], password))
 
 
 def say(stage: Scene, user: int, room: int, now: float, author: Author | None = None) -> list[int]:
@@ -269,8 +270,8 @@ def test_name_of_a_deleted_room_is_free_and_its_place_in_the_bound_too(stage: Sc
 
 
 def test_two_who_delete_at_once_delete_once(stage: Scene) -> None:
-    operation, results = wire.DeleteRoom(ROOM), dict[str, Any]()
-    run = requests(stage, results, A=(OWNER, rooms.delete_room, operation), B=(MEMBER, rooms.delete_room, operation))
+    operation, results = wire.DeleteRooms([ROOM]), dict[str, Any]()
+    run = requests(stage, results, A=(OWNER, administer, operation), B=(MEMBER, administer, operation))
     for name, what in (("A", "start"), ("B", "start"), ("A", "do"), ("B", "do"), ("A", "go on"), ("B", "go on")):
         run.step(name, what)
     assert results == {"A": wire.Done(), "B": Code.NOT_FOUND}

@@ -22,8 +22,8 @@ from tests.support.waiting import patient
 FINGERPRINT = "0a" * 32
 
 
-async def unasked(operation: str, arguments: dict[str, Any]) -> Any:
-    raise AssertionError(operation)
+async def unasked(request: Any) -> Any:
+    raise AssertionError(request)
 
 
 READY = ServerReady(
@@ -34,7 +34,7 @@ READY = ServerReady(
     invite=f"lanchat://192.0.2.7:47400/#{FINGERPRINT}",
     addresses=("10.0.0.1", "192.0.2.7"),
     status=lambda: {"users_online": ["ann"]},
-    operate=unasked,
+    administer=unasked,
 )
 Body = Callable[[Callable[[ServerReady], None], asyncio.Event], Awaitable[None]]
 

@@ -1,0 +1,176 @@
+"""Requests of an administrator, and their results: accounts, rooms, sessions, backups. What moderators or the owners of
+rooms and devices may ask for too stands in frames.py.
+
+They come over TLS from a session, or from the server's own computer over the local port, after the proof of its token:
+the same frames, and the same code answers them. Over TLS a request that changes something carries the `password` of the
+administrator's own account, unless the session began with it less than five minutes ago (as RevokeDevice).
+"""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from lanchat.protocol.codec import U32, U63, Key16, Positive
+from lanchat.protocol.codes import Role, RoomKind
+from lanchat.protocol.wire.base import MANY, Frame, Password, Place, Short
+
+# --- Requests ---------------------------------------------------------------------------------------------------------
+
+
+class ListAccounts(Frame, frozen=True, tag=44):
+    """Every account, also those that are disabled, the oldest first."""
+
+    after: Place = b""
+
+
+class FindAccount(Frame, frozen=True, tag=45):
+    """The account with this user name."""
+
+    name: Short
+
+
+class AddAccount(Frame, frozen=True, tag=46):
+    """An account; without a display name the user name stands for it. The first of a server is an administrator's
+    whatever `role` says. `only_first`: refused when there is one already."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"new_password", "password"})
+
+    name: Short
+    new_password: Password
+    role: Role = Role.MEMBER
+    display_name: Short = ""
+    email: Short = ""
+    only_first: bool = False
+    password: Password = ""
+
+
+class DisableAccount(Frame, frozen=True, tag=47):
+    """Shuts an account out at once, or (`disabled` false) lets it in again. Its devices stay enrolled."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    disabled: bool
+    password: Password = ""
+
+
+class SetRole(Frame, frozen=True, tag=48):
+    """What an account may do, from the commit on."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    role: Role
+    password: Password = ""
+
+
+class ResetPassword(Frame, frozen=True, tag=49):
+    """A recovery code, for RecoverConfirm, which takes the place of one that was sent by mail. The password stays until
+    it is used."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    password: Password = ""
+
+
+class EndSessions(Frame, frozen=True, tag=50):
+    """Ends all sessions of an account, this one after the answer; its devices may log in again."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    password: Password = ""
+
+
+class ListAllRooms(Frame, frozen=True, tag=51):
+    """Every room of the server, private and direct ones too, the oldest first. What was said in them is not told."""
+
+    after: Place = b""
+
+
+class CreateBackup(Frame, frozen=True, tag=52):
+    """Writes keys and database to a file on the server's computer, readable by the server's user alone. Asked for over
+    TLS it stands in `backups` in the data directory under a name that the server chooses, and the oldest beyond five
+    are deleted."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    password: Password = ""
+
+
+AdministratorRequest = (
+    ListAccounts | FindAccount | AddAccount | DisableAccount | SetRole | ResetPassword | EndSessions | ListAllRooms
+    | CreateBackup
+)  # fmt: skip
+
+# --- Results ----------------------------------------------------------------------------------------------------------
+
+
+class Account(msgspec.Struct, array_like=True, frozen=True):
+    """An account as administrators see it. `devices`: those that are not revoked. `last_seen_ms` 0: never."""
+
+    id: Positive
+    name: Short
+    display_name: Short
+    email: Short
+    role: Role
+    disabled: bool
+    created_ms: U63
+    last_seen_ms: U63
+    devices: U32
+
+
+class AccountList(Frame, frozen=True, tag=18):
+    accounts: Annotated[list[Account], MANY]
+    next: Place = b""
+
+
+class AccountResult(Frame, frozen=True, tag=19):
+    """The account as it is now."""
+
+    account: Account
+
+
+class RecoveryCode(Frame, frozen=True, tag=20):
+    concealed: ClassVar[frozenset[str]] = frozenset({"code"})
+
+    code: Short
+    not_after_ms: U63
+
+
+class SessionsEnded(Frame, frozen=True, tag=21):
+    """How many there were."""
+
+    number: U32
+
+
+class RoomSummary(msgspec.Struct, array_like=True, frozen=True):
+    """A room as administrators see it. `creator` 0: the server. `messages`: the number of its newest record."""
+
+    id: U63
+    name: Short
+    kind: RoomKind
+    creator: U63
+    created_ms: U63
+    members: U32
+    messages: U63
+    archived: bool
+
+
+class RoomSummaryList(Frame, frozen=True, tag=22):
+    rooms: Annotated[list[RoomSummary], MANY]
+    next: Place = b""
+
+
+class BackupMade(Frame, frozen=True, tag=23):
+    """`file`: its name, without a folder. What is in it: the log's id and epoch, so many accounts and messages."""
+
+    file: Short
+    log_id: Key16
+    log_epoch: U32
+    users: U63
+    messages: U63
+
+
+AdministratorResult = AccountList | AccountResult | RecoveryCode | SessionsEnded | RoomSummaryList | BackupMade

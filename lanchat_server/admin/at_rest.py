@@ -1,0 +1,148 @@
+"""Operations on a database that no server has: what changes something does so under the lease, which a command gets
+when no server has it, be it one with other data or on another computer."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lanchat.i18n import _
+from lanchat.protocol import wire
+from lanchat_server.admin.backups import CLAIMED_FILE, describe
+from lanchat_server.admin.context import Actor, LocalActor
+from lanchat_server.admin.errors import AdminError
+from lanchat_server.admin.operations import perform
+from lanchat_server.config import ServerConfig
+from lanchat_server.core import accounts
+from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomRow, UserRow
+from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
+from lanchat_server.maintenance.backup import backup_at_rest
+from lanchat_server.maintenance.reserve import MIB, DiskReserve
+from lanchat_server.passwords import PasswordHasher
+from lanchat_server.store import SqlStore, open_store
+
+T = TypeVar("T")
+# What changes nothing and needs no lease.
+READING = (wire.ListAccounts, wire.FindAccount, wire.ListDevices, wire.ListAllRooms)
+# Of sessions, which only a running server has.
+RUNNING = (wire.Status, wire.EndSessions)
+# What makes sense before the server's first start. Anything else where no database is means a mistyped path.
+MAKING = (wire.AddAccount, wire.CreateInvite)
+# Records of a deleted room in one transaction.
+ERASED_AT_ONCE = 10_000
+
+
+class DatabaseAtRest:
+    """The database of a configuration, opened when it is asked for something, until `close`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._store: SqlStore | None = None
+        self._host: _RestingHost | None = None
+        self._has_lease = False
+        self._runner = asyncio.Runner()
+
+    def ask(self, operation: Any) -> wire.Result:
+        """The result. Raises Refused and AdminError."""
+        if isinstance(operation, RUNNING):
+            raise AdminError(_("No server is running with the data in {path}").format(path=self._config.data_dir))
+        try:
+            if isinstance(operation, wire.CreateBackup):
+                return self._backup()
+            return self._runner.run(perform(self._host_for(operation), LocalActor(), operation))
+        except Fenced as error:
+            raise AdminError(_("A server started meanwhile: give the command again")) from error
+        except StoreError as error:
+            raise AdminError(str(error)) from error
+
+    def _host_for(self, operation: Any) -> "_RestingHost":
+        """Under the lease for what writes; the database is read anew then, as others may have written meanwhile."""
+        config = self._config
+        if self._store is None:
+            may_create = isinstance(operation, MAKING)
+            self._store = open_store(config.database, config.data_dir, command=True, may_create=may_create)
+        if not isinstance(operation, READING) and not self._has_lease:
+            self._store.claim_lease()
+            self._has_lease = True
+            if self._host is not None:
+                self._host.hasher.close()
+                self._host = None
+        if self._host is None:
+            self._host = _RestingHost(config, self._store)
+        return self._host
+
+    def _backup(self) -> wire.BackupMade:
+        config = self._config
+        self._close_store()
+        reserve = DiskReserve(config.data_dir, config.disk_reserve_mib * MIB)
+        file = config.data_dir / CLAIMED_FILE
+        return describe(file, backup_at_rest(file, config.database, config.data_dir, reserve))
+
+    def close(self) -> None:
+        """Give the lease back."""
+        self._close_store()
+        self._runner.close()
+
+    def _close_store(self) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            host.hasher.close()
+        store, self._store, self._has_lease = self._store, None, False
+        if store is not None:
+            store.close()
+
+
+class _RestingHost:
+    """Nobody is connected, so that nobody is told of anything."""
+
+    def __init__(self, config: ServerConfig, store: Store) -> None:
+        self._store = store
+        self.config = config
+        self.directory = Directory(store.snapshot())
+        argon2 = config.argon2
+        self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, 1)
+
+    def wall_ms(self) -> int:
+        return max(1, time.time_ns() // 1_000_000)
+
+    async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
+        with self._store.transaction() as tx:
+            change = job(tx)
+        change.apply()
+        return change.value
+
+    def added(self, user: UserRow) -> None:
+        pass
+
+    def changed(self, user: UserRow) -> None:
+        pass
+
+    async def disable(self, user: int, disabled: bool, actor: Actor, check: Callable[[], None]) -> None:
+        await self.transact(lambda tx: accounts.update_user(tx, self.directory, user, disabled=disabled))
+
+    def end_sessions(self, user: int, actor: Actor) -> int:
+        return 0
+
+    def online(self, user: int) -> set[bytes]:
+        return set()
+
+    async def revoke(self, device: DeviceRow, actor: Actor, check: Callable[[], None]) -> None:
+        await self.transact(lambda tx: accounts.revoke_devices(tx, self.directory, [device.id], self.wall_ms()))
+
+    def archived(self, room: int) -> None:
+        pass
+
+    async def deleted(self, rooms: list[DeletedRoom]) -> None:
+        while await self.transact(lambda tx: together(tx.erase_more(ERASED_AT_ONCE))):
+            pass
+
+    def messages(self, room: RoomRow) -> int:
+        return room.head.seq
+
+    def status(self, rooms_above: int | None) -> str:
+        raise AdminError(_("No server is running"))
+
+    async def backup(self, *, claimed: bool) -> wire.BackupMade:
+        raise AdminError(_("No server is running"))

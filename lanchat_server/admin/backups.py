@@ -1,0 +1,54 @@
+"""Where backups go that administrators ask the server for."""
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lanchat.i18n import _
+from lanchat.platform.files import make_private_folder
+from lanchat.protocol import wire
+from lanchat_server.core.ports import StoreError
+from lanchat_server.maintenance.backup import BackupSummary, backup
+from lanchat_server.maintenance.reserve import DiskReserve
+from lanchat_server.store import SqlStore
+
+# Made for a command, which moves it away: a server that runs as another user could not write where that one wants it.
+CLAIMED_FILE = "unclaimed.backup"
+# Those that sessions ask for: in this folder, so many; the oldest are deleted.
+FOLDER = "backups"
+KEPT = 5
+_NAME = re.compile(r"lanchat-\d{8}-\d{6}-[0-9a-f]{4}\.backup")
+
+
+def make_backup(
+    store: SqlStore, data_dir: Path, reserve: DiskReserve, now_ms: int, *, claimed: bool
+) -> wire.BackupMade:
+    """Write a backup into the data directory. Raises StoreError."""
+    if claimed:
+        return describe(data_dir / CLAIMED_FILE, backup(data_dir / CLAIMED_FILE, store, data_dir / "keys", reserve))
+    folder = data_dir / FOLDER
+    made = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+    file = folder / f"lanchat-{made}-{secrets.token_hex(2)}.backup"
+    try:
+        make_private_folder(folder)
+        summary = backup(file, store, data_dir / "keys", reserve)
+        _delete_oldest(folder, file.name)
+    except OSError as error:
+        text = _("Cannot write {file}: {reason}")
+        raise StoreError(text.format(file=file, reason=error.strerror or error)) from error
+    return describe(file, summary)
+
+
+def _delete_oldest(folder: Path, newest: str) -> None:
+    """Never the one that was just made, also when the clock was set back."""
+    others = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and name != newest)
+    for name in others[: max(0, len(others) - KEPT + 1)]:
+        (folder / name).unlink(missing_ok=True)
+
+
+def describe(file: Path, summary: BackupSummary) -> wire.BackupMade:
+    """What was written, and where."""
+    log = summary.log
+    return wire.BackupMade(file.name, log.log_id, log.epoch, summary.users, summary.messages)

@@ -1,0 +1,84 @@
+"""An administrator who is demoted while a request waits: in every order of the two, nothing is committed, and nothing
+told, behind the demotion."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code, Role
+from lanchat_server.admin.context import LocalActor
+from lanchat_server.admin.operations import OPERATIONS, perform
+from lanchat_server.core.refusals import Refused
+from lanchat_server.service.requests.acting import SessionActor
+from tests.explorer.cases import _INVITE_ID
+from tests.explorer.orders import Run, every_order
+from tests.explorer.stage import CHIEF, CHIEFS, LOUNGE, MEMBER, PHONE, SESSIONS, Setting, Stage, password_of
+
+WATCHED = 6
+OWN = password_of(CHIEF)
+# None of what they are about is the administrator's own.
+REQUESTS: list[Any] = [
+    wire.ListAccounts(),
+    wire.FindAccount("user1"),
+    wire.AddAccount("new", "a password", password=OWN),
+    wire.DisableAccount(MEMBER, True, OWN),
+    wire.SetRole(MEMBER, Role.ADMINISTRATOR, OWN),
+    wire.ResetPassword(MEMBER, OWN),
+    wire.EndSessions(MEMBER, OWN),
+    wire.ListDevices(user=MEMBER),
+    wire.RevokeDevice(PHONE.device, OWN),
+    wire.CreateInvite(1, 60),
+    wire.ListInvites(),
+    wire.VoidInvite(_INVITE_ID),
+    wire.ListAllRooms(),
+    wire.ArchiveRooms([LOUNGE], True),
+    wire.DeleteRooms([LOUNGE], OWN),
+    wire.Status(),
+    wire.CreateBackup(OWN),
+]
+
+
+def test_every_operation_is_tried_here() -> None:
+    assert {type(request) for request in REQUESTS} == OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=[type(request).__name__ for request in REQUESTS])
+def test_nothing_is_done_behind_the_demotion(request_: Any) -> None:
+    came: list[tuple[Any, bool]] = []
+
+    def make() -> tuple[Run, Stage]:
+        with patch.dict(SESSIONS, {WATCHED: (CHIEF, CHIEFS)}):
+            stage = Stage(Setting())
+        seen = {"demoted": False}
+
+        def committing(who: str, _touched: set[str]) -> None:
+            if who == "B":
+                seen["demoted"] = True
+            else:
+                assert not seen["demoted"], "committed behind the demotion"
+
+        async def ask() -> None:
+            actor = SessionActor(stage.service, stage.clients[WATCHED])
+            try:
+                result: Any = await perform(stage.service.host, actor, request_)
+            except Refused as refused:
+                result = refused.code
+            came.append((result, seen["demoted"]))
+
+        async def demote() -> None:
+            await perform(stage.service.host, LocalActor(), wire.SetRole(CHIEF, Role.MEMBER))
+
+        stage.committing = committing
+        run = stage.run = Run({"A": ask, "B": demote})
+        return run, stage
+
+    for _stage in every_order(make, lambda stage: stage.service.flush()):
+        pass
+    first = [result for result, demoted in came if not demoted]
+    assert first
+    assert not any(isinstance(result, Code) for result in first), "the request works for an administrator"
+    refused = [result for result, demoted in came if demoted and isinstance(result, Code)]
+    assert refused
+    assert set(refused) <= {Code.NOT_ALLOWED, Code.NOT_FOUND}
