@@ -20,7 +20,7 @@ from lanchat.protocol.text.identity import (
 from lanchat.protocol.text.names import tidy_name
 from lanchat.terminal.arguments import (
     N_,
-    Command,
+    CommandSpec,
     Parser,
     add_command,
     build_parser,
@@ -230,147 +230,147 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = {
-    "discover": Command(
+    "discover": CommandSpec(
         N_("find servers on this network"), "", "lanchat discover --timeout 2", "lanchat.cli.discover:discover"
     ),
-    "register": Command(
+    "register": CommandSpec(
         N_("create an account and log this profile in"),
         "--user U [--email E] [--display-name D]",
         "lanchat register --user anna --display-name 'Anna Petrova'",
         "lanchat.cli.account:register",
         _register,
     ),
-    "login": Command(
+    "login": CommandSpec(
         N_("log this profile in: later commands need no password"),
         "--user U",
         "lanchat login --user anna",
         "lanchat.cli.account:login",
     ),
-    "logout": Command(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.account:logout"),
-    "recover": Command(
+    "logout": CommandSpec(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.account:logout"),
+    "recover": CommandSpec(
         N_("ask for a code by e-mail, then set a new password with it"),
         "--user U [--code C]",
         "lanchat recover --user anna --code 1234-5678",
         "lanchat.cli.account:recover",
         _recover,
     ),
-    "rooms": Command(
+    "rooms": CommandSpec(
         N_("list rooms, or archive or delete some"),
         "[archive|unarchive|delete ROOM…]",
         "lanchat rooms --json",
         "lanchat.cli.rooms:rooms",
         _rooms,
     ),
-    "create-room": Command(
+    "create-room": CommandSpec(
         N_("create a room"),
         "NAME [--private]",
         "lanchat create-room kitchen --private",
         "lanchat.cli.rooms:create_room",
         _create_room,
     ),
-    "join": Command(N_("join a public room"), "ROOM", "lanchat join kitchen", "lanchat.cli.rooms:join", _room),
-    "leave": Command(N_("leave a room"), "ROOM", "lanchat leave kitchen", "lanchat.cli.rooms:leave", _room),
-    "invite": Command(
+    "join": CommandSpec(N_("join a public room"), "ROOM", "lanchat join kitchen", "lanchat.cli.rooms:join", _room),
+    "leave": CommandSpec(N_("leave a room"), "ROOM", "lanchat leave kitchen", "lanchat.cli.rooms:leave", _room),
+    "invite": CommandSpec(
         N_("make somebody a member of a room"),
         "ROOM USER",
         "lanchat invite kitchen boris",
         "lanchat.cli.rooms:invite",
         _room_and_user,
     ),
-    "invite-code": Command(
+    "invite-code": CommandSpec(
         N_("print a code with which people register (moderators)"),
         "[--uses N]",
         "lanchat invite-code --uses 20",
         "lanchat.cli.account:invite_code",
         _invite_code,
     ),
-    "invite-codes": Command(
+    "invite-codes": CommandSpec(
         N_("list one's codes with which people can still register, or void one (moderators)"),
         "[void ID]",
         "lanchat invite-codes void 1f2e3d4c",
         "lanchat.cli.account:invite_codes",
         _invite_codes,
     ),
-    "remove": Command(
+    "remove": CommandSpec(
         N_("end somebody's membership of a room"),
         "ROOM USER",
         "lanchat remove kitchen boris",
         "lanchat.cli.rooms:remove",
         _room_and_user,
     ),
-    "online": Command(
+    "online": CommandSpec(
         N_("list who is online"), "[--all]", "lanchat online --json", "lanchat.cli.rooms:online", _online
     ),
-    "devices": Command(
+    "devices": CommandSpec(
         N_("list this account's devices, or shut one out"),
         "[revoke ID]",
         "lanchat devices revoke 1f2e3d4c",
         "lanchat.cli.account:devices",
         _devices,
     ),
-    "password": Command(
+    "password": CommandSpec(
         N_("set a new password"), "", "lanchat password", "lanchat.cli.account:change_password", _password
     ),
-    "send": Command(
+    "send": CommandSpec(
         N_("send a message; done when the server has stored it"),
         "ROOM TEXT [--reply-to SEQ] [--allow-pending]",
         "lanchat send general 'Lunch at noon?'",
         "lanchat.cli.messages:send",
         _send,
     ),
-    "edit": Command(
+    "edit": CommandSpec(
         N_("replace the text of a message of yours"),
         "ROOM SEQ TEXT",
         "lanchat edit general 12 'Lunch at one?'",
         "lanchat.cli.messages:edit",
         _edit,
     ),
-    "delete": Command(
+    "delete": CommandSpec(
         N_("delete a message"), "ROOM SEQ", "lanchat delete general 12", "lanchat.cli.messages:delete", _delete
     ),
-    "react": Command(
+    "react": CommandSpec(
         N_("react to a message"),
         "ROOM SEQ EMOJI [--remove]",
         "lanchat react general 12 👍",
         "lanchat.cli.messages:react",
         _react,
     ),
-    "listen": Command(
+    "listen": CommandSpec(
         N_("show what was said, then what is being said"),
         "ROOM [--history N] [--count N] [--for S]",
         "lanchat listen general --history 20 --json",
         "lanchat.cli.listen:listen",
         _listen,
     ),
-    "history": Command(
+    "history": CommandSpec(
         N_("show or search earlier messages"),
         "ROOM [--limit N] [--before SEQ] [--search WORDS]",
         "lanchat history general --search 'lunch noon'",
         "lanchat.cli.messages:history",
         _history,
     ),
-    "search": Command(
+    "search": CommandSpec(
         N_("search the messages of all rooms"),
         "WORDS [--limit N]",
         "lanchat search 'lunch noon' --limit 200",
         "lanchat.cli.messages:search",
         _search,
     ),
-    "receipts": Command(
+    "receipts": CommandSpec(
         N_("show who has received and read a message, and who has not"),
         "ROOM SEQ",
         "lanchat receipts general 12",
         "lanchat.cli.messages:receipts",
         _room_and_number,
     ),
-    "export": Command(
+    "export": CommandSpec(
         N_("write all messages of a room to a file"),
         "ROOM FILE",
         "lanchat export general general.jsonl",
         "lanchat.cli.export:export",
         _export,
     ),
-    "chat": Command(
+    "chat": CommandSpec(
         N_("talk in this terminal, line by line"), "ROOM", "lanchat chat general", "lanchat.cli.chat:chat", _room
     ),
 }

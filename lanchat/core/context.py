@@ -3,9 +3,10 @@
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Event, LocalStoreFailed, Output, Path
+from lanchat.core.events import Event, LocalStoreFailed, Output
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.requests import Handler, Requests
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import AfterLogin
 
 
@@ -28,7 +29,7 @@ class CoreContext:
         self.now = now
         self.unsettled = True
 
-    def send(self, path: Path, frame: Any) -> None:
+    def send(self, path: Transport, frame: Any) -> None:
         self._outputs.append(Output(path, frame))
 
     def put(self, outputs: list[Output]) -> None:

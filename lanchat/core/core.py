@@ -41,7 +41,6 @@ from lanchat.core.events import (
     LinkStateChanged,
     MessagesDelayed,
     Output,
-    Path,
     ReconnectDue,
     RecordsStored,
     RoomAccessEnded,
@@ -71,6 +70,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.log.records import Head, check_head
+from lanchat.protocol.transport import Transport
 
 # The refusals after which a client must not come back by itself.
 _FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.Code.DEVICE_REVOKED, wire.Code.VERSION))
@@ -283,7 +283,7 @@ class ClientCore:
 
     # --- Receiving ------------------------------------------------------------------------------------------------
 
-    def receive(self, frame: Any, path: Path, now: float) -> None:
+    def receive(self, frame: Any, path: Transport, now: float) -> None:
         """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
         it stands. What comes without a session is dropped."""
         self._desk.at(now)
@@ -537,7 +537,7 @@ class ClientCore:
         """At the computer, or not."""
         self._desk.at(now)
         if self._link.up:
-            self._desk.send(Path.TLS, wire.Activity(state))
+            self._desk.send(Transport.TLS, wire.Activity(state))
 
     def _on_decided(self, frame: wire.Decided) -> None:
         for receipt in [*frame.receipts, *map(self._outbox.refusal_of_unreadable, frame.unreadable)]:
@@ -599,7 +599,7 @@ class ClientCore:
         now = self._desk.now
         if not self._desk.store_rests:
             self._settle_store()
-        self._rooms.ask(Path.UDP if self._link.udp_open else Path.TLS)
+        self._rooms.ask(Transport.UDP if self._link.udp_open else Transport.TLS)
         self._certificates.ask()
         self._judge()
         self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
@@ -607,7 +607,7 @@ class ClientCore:
             self._desk.put(self._link.doubt(now))
         cursors = self._receipts.take_due(now)
         if cursors:
-            self._desk.send(Path.TLS, wire.Cursors(cursors))
+            self._desk.send(Transport.TLS, wire.Cursors(cursors))
 
     def _settle_store(self) -> None:
         """Everything that needs the local copy."""

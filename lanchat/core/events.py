@@ -10,20 +10,14 @@ from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Header, MessageKey
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Failure, MemberCursor, Result, Room, SessionKeys, User
-
-
-class Path(enum.Enum):
-    """The way a frame came or goes."""
-
-    UDP = "udp"
-    TLS = "tls"
 
 
 class Output(NamedTuple):
     """A frame to send. Those for UDP that are taken together may share datagrams (packer.py)."""
 
-    path: Path
+    path: Transport
     frame: Any
 
 

@@ -111,7 +111,7 @@ def one_line(text: str) -> str:
 # --- Programs with commands -------------------------------------------------------------------------------------------
 
 
-class Command(NamedTuple):
+class CommandSpec(NamedTuple):
     """A command: what it is for, its arguments as usage shows them, an example, `module:function` that does it, and how
     its arguments are read."""
 
@@ -129,7 +129,7 @@ class Command(NamedTuple):
 
 
 def build_parser(
-    program: str, texts: tuple[str, str], commands: Mapping[str, Command], common: Callable[[Parser], None]
+    program: str, texts: tuple[str, str], commands: Mapping[str, CommandSpec], common: Callable[[Parser], None]
 ) -> Parser:
     """The parser of a program, in the language in use. `texts`: what it is and an example; `common` adds the options
     that stand before and after each command."""

@@ -13,11 +13,12 @@ from typing import Protocol
 import msgspec
 
 from lanchat.core.core import ClientCore
-from lanchat.core.events import ConnectionGivenUp, Event, KeysChanged, Output, Path, ReconnectDue, SearchDue
+from lanchat.core.events import ConnectionGivenUp, Event, KeysChanged, Output, ReconnectDue, SearchDue
 from lanchat.core.session.states import Reason
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_from_server_untrusted
 from lanchat.transport.connecting import still_ours
 from lanchat.transport.tls import TlsChannel
@@ -261,7 +262,7 @@ class Driver:
         try:
             for _ in range(min(most, len(self._frames))):
                 octets = self._frames.popleft()
-                self.core.receive(decode_from_server_untrusted(octets), Path.TLS, self.now())
+                self.core.receive(decode_from_server_untrusted(octets), Transport.TLS, self.now())
         except ProtocolError as error:
             log.warning("the server breaks the protocol: %s", error)
             self._frames.clear()
@@ -294,7 +295,7 @@ class Driver:
             return
         try:
             for frame in frames:
-                self.core.receive(frame, Path.UDP, self.now())
+                self.core.receive(frame, Transport.UDP, self.now())
         except ProtocolError as error:
             self.core.drop(f"udp: {error}")
 
@@ -341,7 +342,7 @@ class Driver:
                 self._on_event(event)
 
     def _send(self, outputs: list[Output]) -> None:
-        datagrams = [output.frame for output in outputs if output.path is Path.UDP]
+        datagrams = [output.frame for output in outputs if output.path is Transport.UDP]
         if self._udp is not None and datagrams:
             for payload in pack_datagrams(datagrams):
                 self._udp.send(payload)
@@ -349,7 +350,7 @@ class Driver:
                 self.core.renew(self.now())
         if self._channel is not None:
             for output in outputs:
-                if output.path is Path.TLS:
+                if output.path is Transport.TLS:
                     self._channel.send(output.frame)
 
     # --- Time -----------------------------------------------------------------------------------------------------

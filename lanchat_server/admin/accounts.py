@@ -30,10 +30,10 @@ async def list_accounts(context: RequestContext, request: wire.ListAccounts) -> 
     return wire.AccountList(*views)
 
 
-def _view(context: RequestContext, user: UserRow) -> wire.Account:
+def _view(context: RequestContext, user: UserRow) -> wire.AccountDetails:
     devices = sum(not device.revoked_ms for device in context.directory.devices_of(user.id))
     texts = (user.name, user.display_name, user.email)
-    return wire.Account(user.id, *texts, user.role, user.disabled, user.created_ms, user.last_seen_ms, devices)
+    return wire.AccountDetails(user.id, *texts, user.role, user.disabled, user.created_ms, user.last_seen_ms, devices)
 
 
 def _result(context: RequestContext, user: int) -> wire.AccountResult:

@@ -30,7 +30,7 @@ def administration(settings: ServerConfig, user: str = "") -> Iterator[Administr
         raise CliError(FAILED, refusal_text(refused, user)) from None
 
 
-def account_named(admin: Administration, name: str) -> wire.Account:
+def account_named(admin: Administration, name: str) -> wire.AccountDetails:
     """Raises CliError when there is none."""
     try:
         if len(name) <= 2 * USER_NAME_MAX:

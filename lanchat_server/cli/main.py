@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat.terminal.arguments import (
     N_,
-    Command,
+    CommandSpec,
     Parser,
     add_command,
     build_parser,
@@ -157,14 +157,14 @@ def _window_options(parser: Parser) -> None:
 
 ROLES = ("member", "moderator", "administrator")
 COMMANDS = {
-    "run": Command(
+    "run": CommandSpec(
         N_("run the server"),
         "",
         "lanchat-server run --name Office --port 47400",
         "lanchat_server.cli.main:serve",
         _run_options,
     ),
-    "init-db": Command(
+    "init-db": CommandSpec(
         N_("create database, user and tables; safe to repeat"),
         "--database URL [--admin-url URL]",
         "lanchat-server init-db --database mysql://lanchat:secret@localhost/lanchat"
@@ -172,37 +172,37 @@ COMMANDS = {
         "lanchat_server.cli.data:init_db",
         _init_db,
     ),
-    "users": Command(
+    "users": CommandSpec(
         N_("list and change accounts"), "ACTION", "lanchat-server users list", "lanchat_server.cli.users:users", _users
     ),
-    "rooms": Command(
+    "rooms": CommandSpec(
         N_("list, archive and delete rooms"),
         "ACTION",
         "lanchat-server rooms list",
         "lanchat_server.cli.rooms:rooms",
         _rooms,
     ),
-    "status": Command(
+    "status": CommandSpec(
         N_("show how the running server is doing"),
         "",
         "lanchat-server status --json",
         "lanchat_server.cli.users:status",
     ),
-    "backup": Command(
+    "backup": CommandSpec(
         N_("write keys and database to a file"),
         "FILE",
         "lanchat-server backup office.backup",
         "lanchat_server.cli.data:backup",
         _file,
     ),
-    "restore": Command(
+    "restore": CommandSpec(
         N_("take keys and database from a file"),
         "FILE",
         "lanchat-server restore office.backup",
         "lanchat_server.cli.data:restore",
         _restore,
     ),
-    "window": Command(
+    "window": CommandSpec(
         N_("run the server with its window"),
         "",
         "lanchat-server window",

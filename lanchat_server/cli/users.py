@@ -68,7 +68,7 @@ def _list(options: argparse.Namespace, admin: Administration, output: OutputWrit
         output.row(account_row(account), account_text(account))
 
 
-def account_row(account: wire.Account) -> dict[str, Any]:
+def account_row(account: wire.AccountDetails) -> dict[str, Any]:
     """An account for scripts."""
     return {
         "id": account.id,
@@ -83,7 +83,7 @@ def account_row(account: wire.Account) -> dict[str, Any]:
     }
 
 
-def account_text(account: wire.Account) -> str:
+def account_text(account: wire.AccountDetails) -> str:
     """An account as an administrator reads it."""
     called = f" ({shown(account.display_name)})" if account.display_name not in ("", account.name) else ""
     email = f" <{shown(account.email)}>" if account.email else ""

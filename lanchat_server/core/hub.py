@@ -27,6 +27,7 @@ from lanchat.protocol.log.messages import (
     submitted_header_untrusted,
 )
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Receipt
 from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
@@ -48,7 +49,7 @@ from lanchat_server.core.relay.outbound import (
 from lanchat_server.core.relay.receipts import ReceiptCollector
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sequencer import FORGERIES, BatchOutcome, Submission
-from lanchat_server.core.sessions import Path, Session, SessionTable
+from lanchat_server.core.sessions import Session, SessionTable
 
 # One is being written, one is being checked.
 BATCHES_MAX = 2
@@ -160,12 +161,12 @@ class ServerCore:
 
     # --- Live frames -------------------------------------------------------------------------------------------
 
-    def receive(self, session_id: int, frame: Any, path: Path, now: float) -> None:
+    def receive(self, session_id: int, frame: Any, path: Transport, now: float) -> None:
         """A decoded live frame of a logged-in session."""
         session = self.sessions.get(session_id)
         if session is None:
             return
-        if path is Path.UDP:
+        if path is Transport.UDP:
             session.udp_seen = now
         match frame:
             case wire.Submit():

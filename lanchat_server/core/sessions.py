@@ -1,6 +1,5 @@
 """Who is connected: sessions, what they subscribed, and which way to reach them."""
 
-import enum
 from collections.abc import Collection, Iterable
 
 import msgspec
@@ -8,13 +7,6 @@ import msgspec
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat_server.core.config import CoreConfig
-
-
-class Path(enum.Enum):
-    """The way a frame came or goes."""
-
-    UDP = "udp"
-    TLS = "tls"
 
 
 class Session(msgspec.Struct, eq=False):

@@ -28,6 +28,7 @@ from lanchat.protocol.log.certificates import (
 )
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
@@ -44,7 +45,6 @@ from lanchat_server.core.ports import Store, StoreError, Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
 from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
-from lanchat_server.core.sessions import Path
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
@@ -220,7 +220,7 @@ class Service:
         connection = self._connections.get(session)
         if connection is not None:
             connection.heard = self.now()
-            self.core.receive(session, frame, Path.UDP, connection.heard)
+            self.core.receive(session, frame, Transport.UDP, connection.heard)
 
     def _step_if_woken(self) -> None:
         if self._woken:
@@ -257,9 +257,9 @@ class Service:
         self._timer = None
         self.wake()
 
-    def _send(self, path: Path, sessions: Collection[int], payloads: list[bytes]) -> None:
+    def _send(self, path: Transport, sessions: Collection[int], payloads: list[bytes]) -> None:
         """What follows one another for the same sessions goes out together."""
-        if path is Path.UDP and self.relay is not None:
+        if path is Transport.UDP and self.relay is not None:
             for session_id in self.relay.send_all(sessions, payloads):
                 self._without_udp(session_id)
             return
@@ -609,6 +609,6 @@ def _certified(log_key: bytes, log_id: bytes, certificate: Certificate) -> Certi
         return None
 
 
-def _same_way(output: Output) -> RecordFetch | tuple[Path, tuple[int, ...]]:
+def _same_way(output: Output) -> RecordFetch | tuple[Transport, tuple[int, ...]]:
     """Equal for outputs that go to the same sessions on the same way."""
     return (output.path, output.sessions) if isinstance(output, SendFrames) else output

@@ -12,9 +12,9 @@ from pathlib import Path
 from random import Random
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Path as Way
 from lanchat.core.session.link import LinkController
 from lanchat.protocol import wire
+from lanchat.protocol.transport import Transport as Way
 from lanchat.protocol.wire import decode_from_server_untrusted, decode_server_datagram_untrusted, pack_frame
 from tests.benchmarks.figures import Report
 from tests.benchmarks.fleet import Client, log_in_all

@@ -13,12 +13,12 @@ from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
 from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.upkeep.housekeeping import save
 from tests.explorer.stage import (
     CHIEF,
@@ -213,5 +213,5 @@ async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
     if case.type is wire.Submit:
         return await stage.service.submit(actor.client.session, made.messages)
     if issubclass(case.type, wire.LiveFromClient):
-        return stage.service.core.receive(actor.client.session, made, Path.TLS, NOW)
+        return stage.service.core.receive(actor.client.session, made, Transport.TLS, NOW)
     return await actor.client.carry_out(wire.Request(1, made))

@@ -29,6 +29,7 @@ from lanchat.protocol.log.messages import Kind as MessageKind
 from lanchat.protocol.log.messages import Message
 from lanchat.protocol.log.records import sign_head
 from lanchat.protocol.text.names import name_key, shape_key
+from lanchat.protocol.transport import Transport
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
@@ -39,7 +40,6 @@ from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.relay.outbound import Output, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection
@@ -178,7 +178,7 @@ class _Store(MemoryStore):
         ]
 
 
-class Transport:
+class ClientEnd:
     """A client's end: `taken` gets the octets; closed, it takes no more."""
 
     def __init__(self, taken: Callable[[bytes], None]) -> None:
@@ -208,7 +208,7 @@ class Client(ClientConnection):
         super().__init__(stage.service, number, "10.0.0.9")
         self._frames = wire.FrameReader()
         self._stage = stage
-        self._transport = Transport(self._take)  # type: ignore[assignment]
+        self._transport = ClientEnd(self._take)  # type: ignore[assignment]
         self.challenge = b"c"
         self.password = ""
         self.rooms: dict[int, bool] = {}
@@ -327,7 +327,7 @@ class _Service(Service):
 
     async def submit(self, session: int, messages: list[Message]) -> None:
         """Messages come in and are stored. Signatures are checked first, beside what else goes on."""
-        self.core.receive(session, wire.Submit(messages), Path.TLS, NOW)
+        self.core.receive(session, wire.Submit(messages), Transport.TLS, NOW)
         batch = self.core.next_batch(NOW) or []
         await Gate(lambda: None, Kind.HASH)
         await self._store_batch(batch)

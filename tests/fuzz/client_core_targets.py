@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Path as ClientPath
 from lanchat.core.view.fold import RoomFold
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
@@ -15,6 +14,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Head, Record, sign_head
+from lanchat.protocol.transport import Transport as ClientPath
 from lanchat.transport.udp import UdpRelay
 from tests.fuzz.picture import FIGURES, picture
 from tests.fuzz.receivers import (

@@ -301,7 +301,7 @@ def _admin_answer(octets: bytes) -> None:
 
 
 def _admin_answers() -> list[bytes]:
-    account = wire.Account(7, "anna", "Anna", "a@example.org", wire.Role.MEMBER, False, 1, 0, 2)
+    account = wire.AccountDetails(7, "anna", "Anna", "a@example.org", wire.Role.MEMBER, False, 1, 0, 2)
     room = wire.RoomSummary(7, "kitchen", wire.RoomKind.PRIVATE, 7, 1, 2, 3, True)
     results = [
         wire.Done(),

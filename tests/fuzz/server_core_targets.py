@@ -15,8 +15,8 @@ from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
 from lanchat.protocol.log.keys import MESSAGE_CONTEXT, sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
 from lanchat.protocol.log.records import Head
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.net.datagrams import DatagramRelay
 from tests.fuzz.picture import picture
 from tests.fuzz.receivers import (
@@ -63,7 +63,7 @@ class _ServerEnd:
 
     def _receive(self, session: int, frame: Any) -> None:
         self.frames += 1
-        self.core.receive(session, frame, Path.UDP, 1.0)
+        self.core.receive(session, frame, Transport.UDP, 1.0)
 
     def _count(self, reason: str, number: int = 1) -> None:
         self.counters[reason] += number
@@ -181,7 +181,7 @@ def _talk_to_server(octets: bytes) -> None:
             continue
         if isinstance(frame, wire.Submit):
             frame = wire.Submit([_signed(rig, message) for message in frame.messages])
-        rig.core.receive(1 + place % 3, frame, Path.TLS if place % 2 else Path.UDP, now)
+        rig.core.receive(1 + place % 3, frame, Transport.TLS if place % 2 else Transport.UDP, now)
         rig.run_batches(now)
         now += (0.01, 0.3, 12.0, 70.0)[place % 4]
         due = rig.core.timer()

@@ -13,7 +13,6 @@ from lanchat.core.events import (
     MessageRefused,
     MessageStored,
     Output,
-    Path,
     ReconnectDue,
     RecordsStored,
     RoomStopped,
@@ -27,6 +26,7 @@ from lanchat.protocol.datagram import seal
 from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from tests.sim.dialing import Dial
 from tests.sim.server import Link
@@ -204,7 +204,7 @@ class Process:
 
     # --- Receiving ---------------------------------------------------------------------------------------------------
 
-    def receive(self, frame: Any, path: Path = Path.TLS) -> None:
+    def receive(self, frame: Any, path: Transport = Transport.TLS) -> None:
         """A frame of the session."""
         self.world.counters[f"got {type(frame).__name__}"] += 1
         self.core.receive(frame, path, self.clock.now)
@@ -227,7 +227,7 @@ class Process:
         """What an opened datagram had."""
         try:
             for frame in frames:
-                self.receive(frame, Path.UDP)
+                self.receive(frame, Transport.UDP)
         except ProtocolError as error:
             raise self.world.fail_now("protocol", f"{self.name}: {error}") from error
         self.wake()
@@ -310,7 +310,7 @@ class Process:
         datagrams = []
         for path, frame in outputs:
             self.world.checker.sent(self, frame)
-            if path is Path.TLS:
+            if path is Transport.TLS:
                 self._write(frame)
             else:
                 datagrams.append(frame)

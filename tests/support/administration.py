@@ -17,12 +17,12 @@ def ask(config: ServerConfig, request: Any, kind: type[R]) -> R:
         return admin.ask(request, kind)
 
 
-def add(config: ServerConfig, user: str, role: Role = Role.MEMBER) -> wire.Account:
+def add(config: ServerConfig, user: str, role: Role = Role.MEMBER) -> wire.AccountDetails:
     """A new account."""
     return ask(config, wire.AddAccount(user, PASSWORD, role), wire.AccountResult).account
 
 
-def accounts(config: ServerConfig) -> dict[str, wire.Account]:
+def accounts(config: ServerConfig) -> dict[str, wire.AccountDetails]:
     """All accounts by their names."""
     with Administration(config) as admin:
         return {account.name: account for account in admin.all_of(wire.ListAccounts(), wire.AccountList)}

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
-from lanchat.core.events import ConnectionGivenUp, Event, Output, Path, ReconnectDue
+from lanchat.core.events import ConnectionGivenUp, Event, Output, ReconnectDue
 from lanchat.core.ports import LocalStore
 from lanchat.protocol import wire
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
@@ -22,6 +22,7 @@ from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.transport import Transport
 
 LOG_ID = bytes(range(16))
 
@@ -158,10 +159,10 @@ class FakeLog:
         return wire.LoggedIn(user, device, self.devices[device], session_keys, *self.rooms_after(b""))
 
 
-Hook = Callable[[str, Path, Any], bool]
+Hook = Callable[[str, Transport, Any], bool]
 
 
-def pass_all(direction: str, path: Path, frame: Any) -> bool:
+def pass_all(direction: str, path: Transport, frame: Any) -> bool:
     return True
 
 
@@ -177,13 +178,13 @@ class Wire:
         self.now = 100.0
         self.key = key_of(7)
         self.hook: Hook = pass_all
-        self.delay: Callable[[Path], float] = lambda path: 0.001
+        self.delay: Callable[[Transport], float] = lambda path: 0.001
         self.events: list[Event] = []
         self.sent: list[Output] = []
         self.up = False
         self.heartbeat: float | None = None
         self._next_beat: float | None = None
-        self._queue: list[tuple[float, int, str, Path, Any]] = []
+        self._queue: list[tuple[float, int, str, Transport, Any]] = []
         self._count = itertools.count()
         self._connection = 0
         if device_of(self.key) not in log.devices:
@@ -220,15 +221,15 @@ class Wire:
 
     def relay(self, *records: Record) -> None:
         """The log sends records with its head, by UDP when the core has heard a pong."""
-        path = Path.UDP if self.core.udp_open else Path.TLS
+        path = Transport.UDP if self.core.udp_open else Transport.TLS
         room: Header = decode_header_untrusted(records[0].header)
         self.to_client(path, wire.Records(room.room, list(records), self.log.head(room.room)))
 
-    def to_client(self, path: Path, frame: Any) -> None:
+    def to_client(self, path: Transport, frame: Any) -> None:
         if self.up and self.hook("down", path, frame):
             self._post("down", path, frame)
 
-    def _post(self, direction: str, path: Path, frame: Any) -> None:
+    def _post(self, direction: str, path: Transport, frame: Any) -> None:
         heapq.heappush(self._queue, (self.now + self.delay(path), next(self._count), direction, path, frame))
 
     def pump(self) -> None:
@@ -283,24 +284,24 @@ class Wire:
         """The server's heartbeat, when the test wants one."""
         if self.heartbeat is not None and self._next_beat is not None and self.now >= self._next_beat:
             self._next_beat = self.now + self.heartbeat
-            self.to_client(Path.UDP if self.core.udp_open else Path.TLS, wire.Heads([]))
+            self.to_client(Transport.UDP if self.core.udp_open else Transport.TLS, wire.Heads([]))
 
     def beat_every(self, seconds: float) -> None:
         """From now on the server says regularly that it is there."""
         self.heartbeat = seconds
         self._next_beat = self.now
 
-    def _deliver(self, item: tuple[float, int, str, Path, Any]) -> None:
+    def _deliver(self, item: tuple[float, int, str, Transport, Any]) -> None:
         _, _, direction, path, frame = item
         if direction == "down":
             self.core.receive(frame, path, self.now)
         else:
             self._serve(path, frame)
 
-    def _serve(self, path: Path, frame: Any) -> None:
+    def _serve(self, path: Transport, frame: Any) -> None:
         match frame:
             case wire.Request():
-                self.to_client(Path.TLS, wire.Response(frame.id, self.log.answer(frame.operation)))
+                self.to_client(Transport.TLS, wire.Response(frame.id, self.log.answer(frame.operation)))
             case wire.Ping():
                 self.to_client(path, wire.Pong(frame.token))
             case wire.Nack():
@@ -309,7 +310,7 @@ class Wire:
             case wire.Submit():
                 self._take(path, frame.messages)
 
-    def _take(self, path: Path, messages: list[Message]) -> None:
+    def _take(self, path: Transport, messages: list[Message]) -> None:
         for message in messages:
             header: Header = decode_header_untrusted(message.header)
             before = len(self.log.records.get(header.room, ()))

@@ -13,11 +13,11 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import HEADER_MAX, Kind, Message, MessageKey, submitted_header_untrusted
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
 from lanchat_server.core import accounts
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import SendFrames
-from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, LOG_ID, Author, Rig, make_author
 
 # Virtual seconds for which a client offers a message again every two seconds before it counts as never decided.
@@ -86,7 +86,7 @@ class Bench:
 
     def hand_in(self, message: Message, by: int = 2) -> Answer:
         """What the session of user `by` is answered to this message."""
-        self.rig.core.receive(by, wire.Submit([message]), Path.TLS, self.now)
+        self.rig.core.receive(by, wire.Submit([message]), Transport.TLS, self.now)
         return self.answer(message, by)
 
     def answer(self, message: Message, by: int = 2) -> Answer:

@@ -10,7 +10,7 @@ from functools import partial
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.context import CoreContext
-from lanchat.core.events import OlderStored, Path, RecordsStored, StopReason
+from lanchat.core.events import OlderStored, RecordsStored, StopReason
 from lanchat.core.people.authors import Authors
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.rooms.delivery import DeliveryCursor
@@ -20,6 +20,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
+from lanchat.protocol.transport import Transport
 
 # Octets of all rooms' records that wait above a gap, or for a signed head: a page of each of four rooms and what came
 # live meanwhile takes a tenth. Beyond it the room that brought more begins again at its cursor.
@@ -179,7 +180,7 @@ class RoomSet:
 
     # --- Asking -----------------------------------------------------------------------------------------------------
 
-    def ask(self, live_path: Path) -> None:
+    def ask(self, live_path: Transport) -> None:
         """NACKs and pages that are due."""
         for receiver in list(self._rooms.values()):
             wanted = receiver.want(self._desk.now)
@@ -188,7 +189,7 @@ class RoomSet:
             elif wanted is not None:
                 self._pull(receiver, wanted)
 
-    def _nack(self, receiver: RoomReceiver, nack: wire.Nack, live_path: Path) -> None:
+    def _nack(self, receiver: RoomReceiver, nack: wire.Nack, live_path: Transport) -> None:
         now = self._desk.now
         wait = self._nacks.wait(now)
         if wait > 0.0:

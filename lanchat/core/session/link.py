@@ -22,8 +22,9 @@ import enum
 from collections.abc import Callable
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Output, Path
+from lanchat.core.events import Output
 from lanchat.core.session.states import IN_SESSION, LinkEvent, LinkState, Reason, after
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Ping
 
 _UNHEARD = 0
@@ -111,7 +112,7 @@ class LinkController:
         self.udp_open = False
         self._udp_retry = self._config.udp_retry_first
         self._udp_sent = self._heard_udp = now
-        self.heard(now, Path.TLS)
+        self.heard(now, Transport.TLS)
         self.probe(now)
 
     def settled(self, move: LinkEvent, reason: Reason) -> bool:
@@ -171,11 +172,11 @@ class LinkController:
 
     # --- Hearing and doubting ---------------------------------------------------------------------------------------
 
-    def heard(self, now: float, path: Path) -> bool:
+    def heard(self, now: float, path: Transport) -> bool:
         """Something genuine came; True when it ends a silence in which what was sent is likely to have been lost."""
         self._heard = now
         self._silence_ping_at = now + self._config.silence_ping
-        if path is Path.TLS:
+        if path is Transport.TLS:
             self._heard_tls = now
             self._tls_until = None
         else:
@@ -205,7 +206,7 @@ class LinkController:
         self._search_wait = self._config.search_first
         self._search_at = now + self._config.search_after * (1.0 + 0.25 * self._random())
         self._silence_ping_at = None
-        return [Output(Path.TLS, self._ping())]
+        return [Output(Transport.TLS, self._ping())]
 
     def cut_off(self, now: float) -> list[Output]:
         """This computer has lost the address that the connection uses: nothing will be heard."""
@@ -218,9 +219,9 @@ class LinkController:
 
     # --- UDP --------------------------------------------------------------------------------------------------------
 
-    def ponged(self, path: Path) -> bool:
+    def ponged(self, path: Transport) -> bool:
         """A pong; True when it opened the UDP path."""
-        if path is not Path.UDP or not self._use_udp:
+        if path is not Transport.UDP or not self._use_udp:
             return False
         opened = not self.udp_open
         self.udp_open = True
@@ -230,8 +231,8 @@ class LinkController:
         self._udp_retry = self._config.udp_retry_first
         return opened
 
-    def sent(self, path: Path, now: float) -> None:
-        if path is Path.UDP:
+    def sent(self, path: Transport, now: float) -> None:
+        if path is Transport.UDP:
             self._udp_sent = now
 
     def probe(self, now: float) -> None:
@@ -244,7 +245,7 @@ class LinkController:
 
     def ping(self) -> Output:
         """A ping by UDP."""
-        return Output(Path.UDP, self._ping())
+        return Output(Transport.UDP, self._ping())
 
     def _ping(self) -> Ping:
         return Ping(_HEARD if self.udp_open else _UNHEARD)
@@ -281,7 +282,7 @@ class LinkController:
         outputs: list[Output] = []
         if self._tls_until is None and now >= self._tls_ping_at:
             self._tls_until = now + self._config.tls_silence_max
-            outputs.append(Output(Path.TLS, self._ping()))
+            outputs.append(Output(Transport.TLS, self._ping()))
         if self._silence_ping_at is not None and now >= self._silence_ping_at:
             outputs.extend(self._ask(now))
         if self._probe_ends is not None and now >= self._probe_ends:
@@ -312,7 +313,7 @@ class LinkController:
         self._probe_ends = None
         self._udp_retry_at = now + self._udp_retry
         self._udp_retry = min(2.0 * self._udp_retry, self._config.udp_retry_longest)
-        return [Output(Path.TLS, self._ping())] if was_open else []
+        return [Output(Transport.TLS, self._ping())] if was_open else []
 
     @property
     def _tls_ping_at(self) -> float:

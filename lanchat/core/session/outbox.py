@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import MessageRefused, MessageStored, Output, Path
+from lanchat.core.events import MessageRefused, MessageStored, Output
 from lanchat.core.ports import LocalStore, OutboxItem
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.packer import SUBMIT_PAYLOAD_MAX, message_size
@@ -22,6 +22,7 @@ from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.limits import SUBMIT_MAX, Limits
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Message, MessageKey
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import NotTaken, Receipt, Submit
 
 
@@ -43,7 +44,7 @@ class _Waiting(msgspec.Struct):
 class _Group(msgspec.Struct):
     """Messages for one Submit."""
 
-    path: Path
+    path: Transport
     messages: list[Message] = []
     octets: int = 0
 
@@ -234,7 +235,7 @@ class Outbox:
 
     def _take_run(self, window: list[_Waiting], now: float, udp_open: bool) -> list[Output]:
         groups: list[_Group] = []
-        path = Path.UDP if udp_open else Path.TLS
+        path = Transport.UDP if udp_open else Transport.TLS
         for waiting in window:
             if waiting.due > now:
                 continue
@@ -244,7 +245,7 @@ class Outbox:
             # Over TLS nothing is sent twice within two seconds, so that the second try says what the third does by UDP.
             self._doubtful |= waiting.tries >= (self._config.tls_try if udp_open else 2)
             if not self._fits_datagram(waiting.item.message) or waiting.tries % self._config.tls_try == 0:
-                path = Path.TLS
+                path = Transport.TLS
             self._schedule(waiting, path, now)
             self._put(groups, path, waiting.item.message)
         return [Output(group.path, Submit(group.messages)) for group in groups]
@@ -252,14 +253,14 @@ class Outbox:
     def _fits_datagram(self, message: Message) -> bool:
         return len(message.body) <= self._limits.inline_body and message_size(message) <= SUBMIT_PAYLOAD_MAX
 
-    def _schedule(self, waiting: _Waiting, path: Path, now: float) -> None:
+    def _schedule(self, waiting: _Waiting, path: Transport, now: float) -> None:
         longest = self._config.retry_longest
-        waiting.due = now + (waiting.wait if path is Path.UDP else longest)
+        waiting.due = now + (waiting.wait if path is Transport.UDP else longest)
         waiting.wait = min(2 * waiting.wait, longest)
 
-    def _put(self, groups: list[_Group], path: Path, message: Message) -> None:
+    def _put(self, groups: list[_Group], path: Transport, message: Message) -> None:
         size = message_size(message)
-        limit = SUBMIT_PAYLOAD_MAX if path is Path.UDP else self._config.submit_octets
+        limit = SUBMIT_PAYLOAD_MAX if path is Transport.UDP else self._config.submit_octets
         last = groups[-1] if groups else None
         if last is None or last.path is not path or last.octets + size > limit or len(last.messages) >= SUBMIT_MAX:
             last = _Group(path)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from lanchat.core.events import Output, Path
+from lanchat.core.events import Output
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import AfterLogin, Failure, Request, Result
 
 # None: the connection ended first, or no answer came in time.
@@ -54,7 +55,7 @@ class Requests:
         """The request's number and the frame to send; `handler` is called exactly once."""
         self._last = self._last % (2**32 - 1) + 1
         self._waiting[self._last] = (handler, now + self._timeout, RESULTS.get(type(operation), wire.Done))
-        return self._last, Output(Path.TLS, Request(self._last, operation))
+        return self._last, Output(Transport.TLS, Request(self._last, operation))
 
     def answered(self, number: int, answer: Answer) -> bool:
         """False when nobody waits for this number. Raises ProtocolError for an answer to another question: whoever

@@ -7,7 +7,7 @@ from lanchat.protocol.codes import Registration as Registration
 from lanchat.protocol.codes import Role as Role
 from lanchat.protocol.codes import RoomKind as RoomKind
 from lanchat.protocol.codes import Setup as Setup
-from lanchat.protocol.wire.admin import Account as Account
+from lanchat.protocol.wire.admin import AccountDetails as AccountDetails
 from lanchat.protocol.wire.admin import AccountList as AccountList
 from lanchat.protocol.wire.admin import AccountResult as AccountResult
 from lanchat.protocol.wire.admin import AddAccount as AddAccount

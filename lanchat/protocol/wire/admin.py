@@ -107,7 +107,7 @@ AdministratorRequest = (
 # --- Results ----------------------------------------------------------------------------------------------------------
 
 
-class Account(msgspec.Struct, array_like=True, frozen=True):
+class AccountDetails(msgspec.Struct, array_like=True, frozen=True):
     """An account as administrators see it. `devices`: those that are not revoked. `last_seen_ms` 0: never."""
 
     id: Positive
@@ -122,14 +122,14 @@ class Account(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AccountList(Frame, frozen=True, tag=18):
-    accounts: Annotated[list[Account], MANY]
+    accounts: Annotated[list[AccountDetails], MANY]
     next: Place = b""
 
 
 class AccountResult(Frame, frozen=True, tag=19):
     """The account as it is now."""
 
-    account: Account
+    account: AccountDetails
 
 
 class RecoveryCode(Frame, frozen=True, tag=20):

@@ -15,9 +15,10 @@ from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram.seal import OVERHEAD
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, DATAGRAM_MAX, PAGE_OCTETS_MAX, RECORDS_MAX
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Records, pack_frame, with_length
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.sessions import Path, Session
+from lanchat_server.core.sessions import Session
 
 # What fits a datagram once sealed; the array around the frames takes up to 3 octets.
 PAYLOAD_MAX = DATAGRAM_MAX - OVERHEAD - 3
@@ -35,7 +36,7 @@ class SendFrames(msgspec.Struct, frozen=True):
     """Octets for sessions: one payload to seal for each (UDP), or ready TLS frames."""
 
     sessions: tuple[int, ...]
-    path: Path
+    path: Transport
     payload: bytes
 
 
@@ -201,11 +202,11 @@ class OutboundQueue:
         """An event, which goes over TLS only."""
         targets = tuple(session_ids)
         if targets:
-            self._outputs.append(SendFrames(targets, Path.TLS, pack_frame(frame)))
+            self._outputs.append(SendFrames(targets, Transport.TLS, pack_frame(frame)))
 
-    def send_back(self, session: Session, path: Path, frame: Any) -> None:
+    def send_back(self, session: Session, path: Transport, frame: Any) -> None:
         """An answer on the way that the question came."""
-        payload = encode([frame]) if path is Path.UDP else pack_frame(frame)
+        payload = encode([frame]) if path is Transport.UDP else pack_frame(frame)
         self._outputs.append(SendFrames((session.id,), path, payload))
 
     def cast(self, sessions: Iterable[Session], packed: PackedFrames, now: float) -> None:
@@ -217,8 +218,8 @@ class OutboundQueue:
             (datagram_sessions if session.udp_open(now, fresh) else stream_sessions).append(session.id)
         if datagram_sessions:
             targets = tuple(datagram_sessions)
-            self._outputs.extend(SendFrames(targets, Path.UDP, payload) for payload in packed.datagrams)
+            self._outputs.extend(SendFrames(targets, Transport.UDP, payload) for payload in packed.datagrams)
             if packed.large:
-                self._outputs.append(SendFrames(targets, Path.TLS, packed.large))
+                self._outputs.append(SendFrames(targets, Transport.TLS, packed.large))
         if stream_sessions and packed.stream:
-            self._outputs.append(SendFrames(tuple(stream_sessions), Path.TLS, packed.stream))
+            self._outputs.append(SendFrames(tuple(stream_sessions), Transport.TLS, packed.stream))

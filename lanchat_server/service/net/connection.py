@@ -15,6 +15,7 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import (
     BeforeLogin,
     Failure,
@@ -32,7 +33,6 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.first_account import is_own_computer
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.answers import answered, packed
 from lanchat_server.service.net.tls_internals import waiting_octets
 
@@ -208,7 +208,7 @@ class ClientConnection(asyncio.Protocol):
         if not isinstance(frame, Request):
             if self.user is None:
                 raise ProtocolError("live frame before login")
-            self._service.core.receive(self.session, frame, Path.TLS, self.heard)
+            self._service.core.receive(self.session, frame, Transport.TLS, self.heard)
             return
         if self.user is None and not isinstance(frame.operation, BeforeLogin):
             self._service.count("request_before_login")

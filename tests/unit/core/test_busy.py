@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from lanchat.core.events import MessagesDelayed, Path
+from lanchat.core.events import MessagesDelayed
 from lanchat.protocol import wire
+from lanchat.protocol.transport import Transport
 from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
 
 
@@ -19,10 +20,10 @@ def test_messages_that_were_not_taken_go_first_when_the_time_is_over() -> None:
         say(client)
     # The distance between tries has grown to its longest.
     client.run_for(10)
-    client.to_client(Path.UDP, wire.Busy(100, [not_taken(client, 2, 3)]))
+    client.to_client(Transport.UDP, wire.Busy(100, [not_taken(client, 2, 3)]))
     client.sent.clear()
     client.run_for(0.13)
-    assert submits(client) == [(Path.UDP, [2, 3])]
+    assert submits(client) == [(Transport.UDP, [2, 3])]
 
 
 def test_a_try_that_was_answered_by_busy_does_not_count() -> None:
@@ -31,11 +32,11 @@ def test_a_try_that_was_answered_by_busy_does_not_count() -> None:
     say(client)
     client.pump()
     for _ in range(6):
-        client.to_client(Path.UDP, wire.Busy(100, [not_taken(client, 1, 1)]))
+        client.to_client(Transport.UDP, wire.Busy(100, [not_taken(client, 1, 1)]))
         client.sent.clear()
         client.run_for(0.13)
         # Over TLS goes only what got no answer by UDP.
-        assert submits(client) == [(Path.UDP, [1])]
+        assert submits(client) == [(Transport.UDP, [1])]
         assert not [output for output in client.sent if isinstance(output.frame, wire.Ping)]
 
 
@@ -47,11 +48,11 @@ def test_a_busy_about_nothing_that_waits_only_pauses() -> None:
     known = not_taken(client, 1, 1)
     strange = [wire.NotTaken(99, known.device, known.run, 1, 5), wire.NotTaken(1, known.device, known.run, 7, 2**62)]
     client.sent.clear()
-    client.to_client(Path.UDP, wire.Busy(500, strange))
+    client.to_client(Transport.UDP, wire.Busy(500, strange))
     client.run_for(0.49)
     assert submits(client) == []
     client.run_for(0.2)
-    assert submits(client) == [(Path.UDP, [1])]
+    assert submits(client) == [(Transport.UDP, [1])]
 
 
 def test_a_message_that_was_not_sent_yet_keeps_its_turn() -> None:
@@ -59,12 +60,12 @@ def test_a_message_that_was_not_sent_yet_keeps_its_turn() -> None:
     deaf_server(client)
     say(client)
     client.pump()
-    client.to_client(Path.UDP, wire.Busy(200, [not_taken(client, 1, 9)]))
+    client.to_client(Transport.UDP, wire.Busy(200, [not_taken(client, 1, 9)]))
     client.run_for(0.05)
     say(client)
     client.sent.clear()
     client.run_for(0.26)
-    assert submits(client) == [(Path.UDP, [1, 2])]
+    assert submits(client) == [(Transport.UDP, [1, 2])]
 
 
 def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> None:
@@ -73,7 +74,7 @@ def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> No
     say(client)
     client.run_for(0.05)
     known = not_taken(client, 1, 1)
-    client.to_client(Path.UDP, wire.Busy(20_000, [known], wire.Code.USER_QUOTA))
+    client.to_client(Transport.UDP, wire.Busy(20_000, [known], wire.Code.USER_QUOTA))
     client.run_for(0.05)
     (told,) = client.of_kind(MessagesDelayed)
     assert [(key.n, told.code, told.wait) for key in told.keys] == [(1, wire.Code.USER_QUOTA, 20.0)]
@@ -92,7 +93,7 @@ def test_no_server_makes_a_message_wait_for_longer_than_some_minutes() -> None:
     deaf_server(client)
     say(client)
     client.run_for(0.05)
-    client.to_client(Path.UDP, wire.Busy(2**32 - 1, [not_taken(client, 1, 1)], wire.Code.LOG_FULL))
+    client.to_client(Transport.UDP, wire.Busy(2**32 - 1, [not_taken(client, 1, 1)], wire.Code.LOG_FULL))
     client.sent.clear()
     client.run_for(client.core.config.room_longest * 1.25 + 1)
     assert submits(client)
@@ -101,6 +102,6 @@ def test_no_server_makes_a_message_wait_for_longer_than_some_minutes() -> None:
 def test_a_server_that_has_no_room_for_what_nobody_wrote_is_not_heard() -> None:
     client = live_wire()
     strange = wire.NotTaken(99, b"x" * 16, 5, 1, 2**62)
-    client.to_client(Path.UDP, wire.Busy(1, [strange], 999))
+    client.to_client(Transport.UDP, wire.Busy(1, [strange], 999))
     client.run_for(0.05)
     assert client.of_kind(MessagesDelayed) == []

@@ -1,9 +1,10 @@
 """Rooms that were deleted, as the client core learns of it: at once, or when it comes back."""
 
-from lanchat.core.events import MessageRefused, Path, RoomAccessEnded
+from lanchat.core.events import MessageRefused, RoomAccessEnded
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 
@@ -36,7 +37,7 @@ def test_deleted_room_leaves_the_list_and_the_local_copy() -> None:
     client = live(log, store)
     known = client.core.directory.rooms[GONE]
     log.delete(GONE)
-    client.to_client(Path.TLS, wire.RoomsDeleted([GONE, 77]))
+    client.to_client(Transport.TLS, wire.RoomsDeleted([GONE, 77]))
     client.run_for(1.0)
     assert client.of_kind(RoomAccessEnded) == [RoomAccessEnded(GONE, True, known)]
     assert GONE not in client.core.directory.rooms
@@ -53,7 +54,7 @@ def test_long_room_is_erased_in_parts() -> None:
         client.run_for(1.0)
     before = store.writes
     log.delete(GONE)
-    client.to_client(Path.TLS, wire.RoomsDeleted([GONE]))
+    client.to_client(Transport.TLS, wire.RoomsDeleted([GONE]))
     client.run_for(2.0)
     assert store.span(GONE) is None
     assert store.writes - before >= 3
@@ -92,7 +93,7 @@ def test_erasing_goes_on_after_the_disk_was_full() -> None:
     log, store = log_of(), MemoryLocalStore()
     client = live(log, store)
     store.fail = True
-    client.to_client(Path.TLS, wire.RoomsDeleted([GONE]))
+    client.to_client(Transport.TLS, wire.RoomsDeleted([GONE]))
     client.run_for(1.0)
     assert store.span(GONE) is not None
     store.fail = False
@@ -107,7 +108,7 @@ def test_message_that_waits_for_a_deleted_room_is_refused() -> None:
     item = client.core.send(GONE, Kind.TEXT, "too late", 0, client.now)
     client.run_for(0.5)
     log.delete(GONE)
-    client.to_client(Path.TLS, wire.RoomsDeleted([GONE]))
+    client.to_client(Transport.TLS, wire.RoomsDeleted([GONE]))
     client.hook = lambda direction, path, frame: True
     client.run_for(5.0)
     assert client.of_kind(MessageRefused) == [MessageRefused(item.key, wire.Code.ROOM_DELETED)]
@@ -118,7 +119,7 @@ def test_public_room_that_is_no_longer_to_join_leaves_the_list_of_who_was_away()
     store = MemoryLocalStore()
     client = live(log_of(), store)
     other = wire.Room(9, "open", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 1)
-    client.to_client(Path.TLS, wire.RoomChanged(other))
+    client.to_client(Transport.TLS, wire.RoomChanged(other))
     client.run_for(0.5)
     assert 9 in client.core.directory.rooms
     assert 9 not in live(log_of(), store).core.directory.rooms

@@ -4,9 +4,10 @@ import itertools
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import LocalStoreFailed, OlderStored, Path, RoomStopped, StopReason
+from lanchat.core.events import LocalStoreFailed, OlderStored, RoomStopped, StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 from tests.unit.core.test_room import altered, live_wire, nacks, other_history, pages, records_frame, shown
@@ -20,22 +21,22 @@ def miss(client: Wire, count: int) -> None:
     """The client hears of the last of so many new records only."""
     for _ in range(count):
         client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, len(client.log.records[1]), head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, len(client.log.records[1]), head=True))
 
 
 def test_a_refused_page_is_asked_for_again_after_the_wait_even_if_nothing_else_happens() -> None:
     client = live_wire(3)
     times: list[float] = []
 
-    def refuse(direction: str, path: Path, frame: Any) -> bool:
+    def refuse(direction: str, path: Transport, frame: Any) -> bool:
         if not is_history(direction, frame):
             return True
         times.append(client.now)
-        client.to_client(Path.TLS, wire.Failure(frame.id, wire.Code.BUSY, "later", 1_500))
+        client.to_client(Transport.TLS, wire.Failure(frame.id, wire.Code.BUSY, "later", 1_500))
         return False
 
     client.hook = refuse
-    client.to_client(Path.TLS, wire.Lagging())
+    client.to_client(Transport.TLS, wire.Lagging())
     client.run_for(3.5)
     assert [round(later - times[0], 2) for later in times] == [0.0, 1.5, 3.0]
 
@@ -44,7 +45,7 @@ def test_an_empty_page_below_the_head_is_asked_for_again_after_the_wait() -> Non
     client = live_wire(3)
     times: list[float] = []
 
-    def note_time(direction: str, path: Path, frame: Any) -> bool:
+    def note_time(direction: str, path: Transport, frame: Any) -> bool:
         if is_history(direction, frame):
             times.append(client.now)
         return not isinstance(frame, wire.Nack)
@@ -71,7 +72,7 @@ def test_an_empty_page_with_the_head_of_another_history_stops_the_room() -> None
         return wire.Page(1, [], client.log.hashes[1][5], other.head(1), [])
 
     client.log.answer = answer  # type: ignore[method-assign]
-    client.to_client(Path.TLS, wire.Lagging())
+    client.to_client(Transport.TLS, wire.Lagging())
     client.run_for(1)
     assert client.of_kind(RoomStopped) == [RoomStopped(1, StopReason.FORKED)]
 
@@ -111,7 +112,7 @@ def test_the_first_nacks_of_a_room_are_as_many_as_later_ones_before_a_page() -> 
     client = live_wire(0)
     client.hook = lambda direction, path, frame: direction == "down" or not isinstance(frame, wire.Nack)
     client.log.say()
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
     assert client.run_until(lambda: bool(pages(client)), 5)
     assert len(nacks(client)) == ClientConfig().nacks_in_a_row
 
@@ -149,8 +150,8 @@ def test_an_older_page_of_another_history_is_told_as_a_fork_at_once() -> None:
 def test_a_room_that_is_left_before_it_was_subscribed_is_not_subscribed() -> None:
     client = live_wire(0, rooms=2)
     new = FakeLog(rooms=3).rooms()[2]
-    client.core.receive(wire.RoomChanged(new), Path.TLS, client.now)
-    client.core.receive(wire.RoomGone(new.id), Path.TLS, client.now)
+    client.core.receive(wire.RoomChanged(new), Transport.TLS, client.now)
+    client.core.receive(wire.RoomGone(new.id), Transport.TLS, client.now)
     client.pump()
     requests = [output.frame.operation for output in client.sent if isinstance(output.frame, wire.Request)]
     assert [operation for operation in requests if isinstance(operation, wire.Subscribe)] == []

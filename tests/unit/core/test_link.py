@@ -13,13 +13,13 @@ from lanchat.core.events import (
     KeysChanged,
     LinkStateChanged,
     MessageStored,
-    Path,
     ReconnectDue,
     SearchDue,
 )
 from lanchat.core.session.states import TABLE, InvalidTransition, LinkEvent, LinkState, Reason, after
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire, key_of
 from tests.support.memory_local import MemoryLocalStore
 
@@ -34,10 +34,10 @@ def live_wire(*, udp: bool = True, **options: Any) -> Wire:
 
 
 def block_udp(client: Wire) -> None:
-    client.hook = lambda direction, path, frame: path is not Path.UDP
+    client.hook = lambda direction, path, frame: path is not Transport.UDP
 
 
-def pings(client: Wire, path: Path = Path.UDP) -> list[int]:
+def pings(client: Wire, path: Transport = Transport.UDP) -> list[int]:
     return [o.frame.token for o in client.sent if o.path is path and isinstance(o.frame, wire.Ping)]
 
 
@@ -126,7 +126,7 @@ def test_a_session_that_held_makes_the_next_try_quick_again() -> None:
 )
 def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
     client = live_wire()
-    client.to_client(Path.TLS, wire.Goodbye(code, ""))
+    client.to_client(Transport.TLS, wire.Goodbye(code, ""))
     client.run_for(0.01)
     if state is LinkState.REFUSED:
         assert len(client.of_kind(ConnectionGivenUp)) == 1
@@ -144,7 +144,7 @@ def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
 def test_a_second_connection_is_refused_as_well() -> None:
     """It was under way when the first one heard that it is over."""
     client = live_wire()
-    client.core.receive(wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), Path.TLS, client.now)
+    client.core.receive(wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), Transport.TLS, client.now)
     client.core.refused(client.now, code=wire.Code.DEVICE_REVOKED)
     assert client.core.state is LinkState.REFUSED
 
@@ -159,7 +159,7 @@ def test_after_a_refusal_a_new_start_is_possible() -> None:
 def test_frames_that_come_after_the_end_are_dropped_and_counted() -> None:
     client = live_wire()
     client.core.disconnected(client.now)
-    client.core.receive(wire.Heads([client.log.head(1)]), Path.UDP, client.now)
+    client.core.receive(wire.Heads([client.log.head(1)]), Transport.UDP, client.now)
     assert client.core.counters["frame without session"] == 1
 
 
@@ -197,7 +197,7 @@ def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
     assert client.run_until(lambda: not client.core.udp_open, 10)
     # 0.3 s until the third try, 0.6 s of pings, 0.4 s of patience.
     assert client.now - start == pytest.approx(1.3, abs=0.05)
-    assert 0 in pings(client, Path.TLS)
+    assert 0 in pings(client, Transport.TLS)
     assert client.core.state is LinkState.LIVE
     assert client.of_kind(SearchDue) == []
 
@@ -208,7 +208,7 @@ def test_records_that_nobody_repairs_show_that_udp_is_dead() -> None:
     block_udp(client)
     start = client.now
     client.log.say()
-    client.to_client(Path.TLS, wire.Heads([client.log.head(1)]))
+    client.to_client(Transport.TLS, wire.Heads([client.log.head(1)]))
     assert client.run_until(lambda: not client.core.udp_open, 10)
     assert client.now - start < 2
     client.run_for(2)
@@ -261,7 +261,7 @@ def test_a_path_that_dies_is_noticed_and_the_server_told() -> None:
     block_udp(client)
     assert client.run_until(lambda: not client.core.udp_open, 20)
     assert client.core.state is LinkState.LIVE
-    assert 0 in pings(client, Path.TLS)
+    assert 0 in pings(client, Transport.TLS)
     client.core.send(1, Kind.TEXT, "over tls", 0, client.now)
     client.run_for(0.5)
     assert len(client.log.records[1]) == 1
@@ -291,7 +291,7 @@ def test_silence_is_pinged_and_then_given_up() -> None:
     client.sent.clear()
     heard = client.core._link._heard
     client.hook = lambda direction, path, frame: direction == "up"
-    assert client.run_until(lambda: bool(pings(client, Path.TLS)), 20)
+    assert client.run_until(lambda: bool(pings(client, Transport.TLS)), 20)
     assert client.now - heard == pytest.approx(7.5)
     assert client.run_until(lambda: bool(client.of_kind(ConnectionGivenUp)), 20)
     assert client.now - heard == pytest.approx(10)
@@ -344,7 +344,7 @@ def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(second
         client.core.send(1, Kind.TEXT, f"into the hole {number}", 0, client.now)
         client.run_for(seconds / 3)
     # TLS takes longer to recover: what TCP repeats seldom comes late.
-    client.hook = lambda direction, path, frame: path is Path.UDP
+    client.hook = lambda direction, path, frame: path is Transport.UDP
     start = client.now
     assert client.run_until(lambda: len(client.of_kind(MessageStored)) == 3, 10)
     assert client.now - start < 0.6
@@ -361,13 +361,13 @@ def test_after_a_hole_udp_is_judged_anew_also_when_tls_is_heard_first() -> None:
     cut(client)
     client.core.send(1, Kind.TEXT, "into the hole", 0, client.now)
     client.run_for(3)
-    client.hook = lambda direction, path, frame: path is Path.TLS
-    client.to_client(Path.TLS, wire.Heads([]))
+    client.hook = lambda direction, path, frame: path is Transport.TLS
+    client.to_client(Transport.TLS, wire.Heads([]))
     client.run_for(0.55)
     client.hook = lambda direction, path, frame: True
     client.run_for(2)
     assert client.core.udp_open
-    assert 0 not in pings(client, Path.TLS)
+    assert 0 not in pings(client, Transport.TLS)
 
 
 def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
@@ -404,13 +404,13 @@ def test_a_connection_whose_address_is_gone_is_replaced_at_once() -> None:
 
 def test_tls_that_died_is_noticed_while_datagrams_go_on() -> None:
     client = live_wire()
-    client.hook = lambda direction, path, frame: path is Path.UDP
+    client.hook = lambda direction, path, frame: path is Transport.UDP
     config = ClientConfig()
 
     def pass_time(seconds: float) -> None:
         end = client.now + seconds
         while client.now < end:
-            client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+            client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
             client.run_for(1)
 
     pass_time(config.keep_alive + config.tls_silence_max - 2)
@@ -423,7 +423,7 @@ def test_tls_that_died_is_noticed_while_datagrams_go_on() -> None:
 def test_quiet_tls_that_answers_is_kept() -> None:
     client = live_wire()
     for _ in range(200):
-        client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+        client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
         client.run_for(1)
     assert not client.of_kind(ConnectionGivenUp)
 
@@ -434,7 +434,7 @@ def test_keys_are_renewed_before_they_end() -> None:
     client.sent.clear()
     assert client.run_until(lambda: wire.Renew() in requests(), 3600)
     fresh = wire.SessionKeys(2, bytes(32), bytes(32), 3_600_000)
-    client.to_client(Path.TLS, fresh)
+    client.to_client(Transport.TLS, fresh)
     client.run_for(1)
     assert client.of_kind(KeysChanged)[-1].keys == fresh
     assert client.core.udp_open
@@ -452,7 +452,7 @@ def test_used_up_keys_are_renewed_once() -> None:
 def test_a_fresh_certificate_of_our_own_is_reported() -> None:
     client = live_wire()
     fresh = client.log.enrol(client.key, 7, "me")
-    client.to_client(Path.TLS, wire.NewCertificate(fresh))
+    client.to_client(Transport.TLS, wire.NewCertificate(fresh))
     client.run_for(0.1)
     assert client.of_kind(CertificateRenewed)[1:] == [CertificateRenewed(fresh)]
 
@@ -474,7 +474,7 @@ def test_a_request_is_answered_or_ends_with_the_connection_or_with_time() -> Non
 
 def test_an_answer_without_a_question_is_counted() -> None:
     client = live_wire()
-    client.to_client(Path.TLS, wire.Response(4000, wire.Done()))
+    client.to_client(Transport.TLS, wire.Response(4000, wire.Done()))
     client.run_for(0.1)
     assert client.core.counters["answer without question"] == 1
 
@@ -498,10 +498,10 @@ def test_rooms_that_come_and_go() -> None:
     log.hashes[5] = [FakeLog(rooms=5).hashes[5][0]]
     log.say(5, "in the new room")
     room = log.rooms()[-1]
-    client.to_client(Path.TLS, wire.RoomChanged(room))
+    client.to_client(Transport.TLS, wire.RoomChanged(room))
     client.run_for(0.5)
     assert client.core.cursor(5) == 1
-    client.to_client(Path.TLS, wire.RoomGone(5))
+    client.to_client(Transport.TLS, wire.RoomGone(5))
     client.relay(log.say(5, "after leaving"))
     client.run_for(0.5)
     assert client.core._store.records(5, 1, 9)[-1].seq == 1

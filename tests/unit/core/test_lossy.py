@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import MessageStored, Path, RecordsStored, RoomStopped
+from lanchat.core.events import MessageStored, RecordsStored, RoomStopped
 from lanchat.core.session.states import LinkState
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 
@@ -21,15 +22,15 @@ def rough_ride(seed: int, *, proofs: bool = True) -> Wire:
     client = Wire(log, store, seed=seed, config=ClientConfig(page=random.choice([5, 200]), reorder_max=32))
     loss = random.choice([0.0, 0.1, 0.3, 0.6])
 
-    def weather(direction: str, path: Path, frame: Any) -> bool:
-        if path is Path.TLS:
+    def weather(direction: str, path: Transport, frame: Any) -> bool:
+        if path is Transport.TLS:
             return True
         if random.random() < 0.1:
             client._post(direction, path, frame)
         return random.random() >= loss
 
     client.hook = weather
-    client.delay = lambda path: 0.002 if path is Path.TLS else random.uniform(0.001, 0.05)
+    client.delay = lambda path: 0.002 if path is Transport.TLS else random.uniform(0.001, 0.05)
     client.connect()
     for _ in range(120):
         room = random.choice([1, 2])

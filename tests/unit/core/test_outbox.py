@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import MessageRefused, MessageStored, Path
+from lanchat.core.events import MessageRefused, MessageStored
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
@@ -17,6 +17,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX, FRAME_MAX_TO_SERVER, INLINE_BODY_MAX, SUBMIT_MAX, Limits
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 
@@ -45,7 +46,7 @@ def run_of(frame: wire.Submit) -> int:
     return header.run
 
 
-def submits(client: Wire) -> list[tuple[Path, list[int]]]:
+def submits(client: Wire) -> list[tuple[Transport, list[int]]]:
     return [(output.path, numbers(output.frame)) for output in client.sent if isinstance(output.frame, wire.Submit)]
 
 
@@ -72,7 +73,7 @@ def test_a_full_disk_uses_no_number() -> None:
     client.core._store.fail = False  # type: ignore[attr-defined]
     say(client)
     client.run_for(0.1)
-    assert submits(client) == [(Path.UDP, [1])]
+    assert submits(client) == [(Transport.UDP, [1])]
 
 
 def test_a_body_that_breaks_the_limits_uses_no_number() -> None:
@@ -87,7 +88,7 @@ def test_tries_double_up_to_two_seconds_and_every_third_goes_over_tls() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
-    times: list[tuple[Path, float]] = []
+    times: list[tuple[Transport, float]] = []
     while len(times) < 9:
         seen = len(submits(client))
         client.run_until(lambda seen=seen: len(submits(client)) > seen, 5)
@@ -95,7 +96,7 @@ def test_tries_double_up_to_two_seconds_and_every_third_goes_over_tls() -> None:
     waits = [round(later[1] - earlier[1], 6) for earlier, later in itertools.pairwise(times)]
     # After a try over TLS, which loses nothing, the longest wait.
     assert waits == [0.1, 0.2, 2.0, 0.8, 1.6, 2.0, 2.0, 2.0]
-    assert [path for path, _ in times] == [*[Path.UDP, Path.UDP, Path.TLS] * 3]
+    assert [path for path, _ in times] == [*[Transport.UDP, Transport.UDP, Transport.TLS] * 3]
 
 
 def test_frames_of_the_longest_messages_fit_what_the_server_reads() -> None:
@@ -114,7 +115,7 @@ def test_without_udp_everything_goes_over_tls() -> None:
     client.core._link.udp_open = False
     say(client)
     client.run_for(0.1)
-    assert submits(client) == [(Path.TLS, [1])]
+    assert submits(client) == [(Transport.TLS, [1])]
 
 
 def test_a_large_body_and_what_follows_it_go_over_tls() -> None:
@@ -123,20 +124,20 @@ def test_a_large_body_and_what_follows_it_go_over_tls() -> None:
     say(client, "x" * (INLINE_BODY_MAX + 1))
     say(client, "small again")
     client.run_for(0.5)
-    assert submits(client) == [(Path.UDP, [1]), (Path.TLS, [2, 3])]
+    assert submits(client) == [(Transport.UDP, [1]), (Transport.TLS, [2, 3])]
     assert len(client.log.records[1]) == 3
 
 
-@pytest.mark.parametrize(("over", "path"), [(0, Path.UDP), (1, Path.TLS)])
-def test_the_largest_body_for_a_datagram_is_the_one_that_the_server_announced(over: int, path: Path) -> None:
+@pytest.mark.parametrize(("over", "path"), [(0, Transport.UDP), (1, Transport.TLS)])
+def test_the_largest_body_for_a_datagram_is_the_one_that_the_server_announced(over: int, path: Transport) -> None:
     client = live_wire()
     say(client, "x" * (client.core.limits.inline_body + over))
     client.run_for(0.05)
     assert submits(client) == [(path, [1])]
 
 
-@pytest.mark.parametrize(("over", "path"), [(0, Path.UDP), (1, Path.TLS)])
-def test_a_message_that_fills_a_datagram_goes_by_udp_and_a_larger_one_over_tls(over: int, path: Path) -> None:
+@pytest.mark.parametrize(("over", "path"), [(0, Transport.UDP), (1, Transport.TLS)])
+def test_a_message_that_fills_a_datagram_goes_by_udp_and_a_larger_one_over_tls(over: int, path: Transport) -> None:
     """A server may announce more than fits."""
     client = live_wire()
     client.core._outbox.set_limits(replace(client.core.limits, inline_body=4000))
@@ -197,9 +198,9 @@ def test_expect_sends_from_there_at_once() -> None:
         say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 2))
+    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 2))
     client.run_for(0.01)
-    assert submits(client) == [(Path.UDP, [2, 3])]
+    assert submits(client) == [(Transport.UDP, [2, 3])]
 
 
 def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
@@ -209,9 +210,9 @@ def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
         say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 7))
-    client.to_client(Path.UDP, wire.Decided([wire.Receipt(1, client.core.device, client.core.run, 1, 0, 105)]))
-    client.to_client(Path.UDP, wire.Expect(1, client.core.device, client.core.run, 1))
+    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 7))
+    client.to_client(Transport.UDP, wire.Decided([wire.Receipt(1, client.core.device, client.core.run, 1, 0, 105)]))
+    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 1))
     client.run_for(0.01)
     assert submits(client) == []
 
@@ -236,11 +237,11 @@ def test_busy_stops_everything_for_its_time() -> None:
     say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Path.UDP, wire.Busy(3000, []))
+    client.to_client(Transport.UDP, wire.Busy(3000, []))
     client.run_for(2.9)
     assert submits(client) == []
     client.run_for(0.95)
-    assert submits(client)[0] == (Path.UDP, [1])
+    assert submits(client)[0] == (Transport.UDP, [1])
 
 
 def test_the_announced_rate_is_kept() -> None:
@@ -271,7 +272,7 @@ def test_a_header_that_the_server_cannot_read_is_refused_for_good() -> None:
     deaf_server(client)
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
     client.pump()
-    client.to_client(Path.UDP, wire.Decided([], [b"?" * 32, sha256(item.message.header)]))
+    client.to_client(Transport.UDP, wire.Decided([], [b"?" * 32, sha256(item.message.header)]))
     client.run_for(0.1)
     assert client.of_kind(MessageRefused) == [MessageRefused(item.key, wire.Code.BAD_HEADER)]
     assert client.core._store.outgoing() == []
@@ -282,7 +283,7 @@ def test_a_repeated_decision_is_told_once() -> None:
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
     client.run_for(0.1)
     for _ in range(3):
-        client.to_client(Path.UDP, wire.Decided([wire.Receipt(*item.key, 1)]))
+        client.to_client(Transport.UDP, wire.Decided([wire.Receipt(*item.key, 1)]))
     client.run_for(0.1)
     assert len(client.of_kind(MessageStored)) == 1
 
@@ -304,7 +305,7 @@ def test_a_stored_message_is_shown_until_its_record_is_here() -> None:
     assert [(stored.item.key.n, stored.seq) for stored in client.core.stored_unseen(1)] == [(1, 1)]
     assert client.core.awaits_records
     client.hook = lambda direction, path, frame: True
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
     client.run_for(0.5)
     assert client.core.stored_unseen(1) == []
     assert not client.core.awaits_records

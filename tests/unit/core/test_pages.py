@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, Path, RoomAccessEnded
+from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, RoomAccessEnded
 from lanchat.core.people import directory
 from lanchat.core.session import pages
 from lanchat.core.session.pages import PAGES_MAX
@@ -12,6 +12,7 @@ from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import LIST_ENTRIES_MAX
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
 
@@ -63,7 +64,7 @@ def test_a_room_that_was_told_between_two_pages_stays() -> None:
     client.connect()
     client.run_until(lambda: client.up)
     new = wire.Room(99, "new", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING, 1, True, 1)
-    client.to_client(Path.TLS, wire.RoomChanged(new))
+    client.to_client(Transport.TLS, wire.RoomChanged(new))
     client.run_for(1)
     assert 99 in client.core.directory.rooms
 
@@ -83,7 +84,7 @@ def test_without_its_further_pages_a_session_ends() -> None:
     (asked,) = [
         output.frame for output in client.sent if isinstance(getattr(output.frame, "operation", None), wire.ListRooms)
     ]
-    client.to_client(Path.TLS, wire.Failure(asked.id, wire.Code.BUSY, "no"))
+    client.to_client(Transport.TLS, wire.Failure(asked.id, wire.Code.BUSY, "no"))
     assert client.run_until(lambda: client.core.state is LinkState.CONNECTING, 5)
 
 
@@ -100,7 +101,7 @@ def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_en
     asked = next(o.frame for o in client.sent if isinstance(getattr(o.frame, "operation", None), wire.ListRooms))
     told = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
     with pytest.raises(ProtocolError):
-        client.core.receive(wire.Response(asked.id, wire.RoomList(told, place)), Path.TLS, client.now)
+        client.core.receive(wire.Response(asked.id, wire.RoomList(told, place)), Transport.TLS, client.now)
     client.pump()
     assert client.of_kind(ConnectionGivenUp) == []
     client.core.disconnected(client.now, Reason.BROKEN)
@@ -142,11 +143,11 @@ def answer_members(client: Wire, page: int) -> None:
     client.pump()
     last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
     answer = wire.MemberList(list(range(20 * page, 20 * page + 20)), bytes([page]))
-    client.core.receive(wire.Response(last.id, answer), Path.TLS, client.now)
+    client.core.receive(wire.Response(last.id, answer), Transport.TLS, client.now)
 
 
 def answer_with(client: Wire, places: list[bytes]) -> None:
     for place in places:
         client.pump()
         last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
-        client.core.receive(wire.Response(last.id, wire.UserList([], place)), Path.TLS, client.now)
+        client.core.receive(wire.Response(last.id, wire.UserList([], place)), Transport.TLS, client.now)

@@ -8,20 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import (
-    LocalStoreFailed,
-    OlderStored,
-    Path,
-    RecordsStored,
-    RoomStopped,
-    RoomWentLive,
-    StopReason,
-)
+from lanchat.core.events import LocalStoreFailed, OlderStored, RecordsStored, RoomStopped, RoomWentLive, StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Head, Record, sign_head
+from lanchat.protocol.transport import Transport
 from tests.support.fake_log import LOG_ID, FakeLog, Wire, key_of
 from tests.support.memory_local import MemoryLocalStore
 
@@ -118,7 +111,7 @@ def test_pages_grow_to_a_bound_and_are_small_again_after_a_slow_one() -> None:
     client.sent.clear()
     slow: list[int] = []
 
-    def one_is_slow(direction: str, path: Path, frame: Any) -> bool:
+    def one_is_slow(direction: str, path: Transport, frame: Any) -> bool:
         if direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History):
             slow.append(frame.operation.limit)
             if len(slow) == 5:
@@ -137,7 +130,7 @@ def test_what_is_said_while_joining_is_neither_lost_nor_shown_twice() -> None:
         log.say()
     client = Wire(log, MemoryLocalStore())
 
-    def talk_at_each_page(direction: str, path: Path, frame: Any) -> bool:
+    def talk_at_each_page(direction: str, path: Transport, frame: Any) -> bool:
         if direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History):
             client.relay(log.say(text="meanwhile"))
         return True
@@ -158,15 +151,15 @@ def test_false_records_before_the_first_page_do_not_stop_the_room() -> None:
     client = Wire(log, MemoryLocalStore())
     false = [replace(log.records[1][seq - 1], body=b"never said") for seq in (2, 1)]
 
-    def lie_at_the_first_page(direction: str, path: Path, frame: Any) -> bool:
+    def lie_at_the_first_page(direction: str, path: Transport, frame: Any) -> bool:
         if (
             false
             and direction == "up"
             and isinstance(frame, wire.Request)
             and isinstance(frame.operation, wire.History)
         ):
-            client.to_client(Path.UDP, wire.Records(1, [false.pop(0)], None))
-            client.to_client(Path.UDP, wire.Records(1, [false.pop(0)], None))
+            client.to_client(Transport.UDP, wire.Records(1, [false.pop(0)], None))
+            client.to_client(Transport.UDP, wire.Records(1, [false.pop(0)], None))
         return True
 
     client.hook = lie_at_the_first_page
@@ -185,10 +178,10 @@ def test_live_records_may_overtake_the_answer_to_the_subscription() -> None:
     client.connect()
     client.run_for(2)
     client.cut()
-    client.delay = lambda path: 0.001 if path is Path.UDP else 0.1
+    client.delay = lambda path: 0.001 if path is Transport.UDP else 0.1
     client.run_until(lambda: client.up, 5)
     client.run_for(0.15)
-    client.to_client(Path.UDP, wire.Records(1, [log.say()], log.head(1)))
+    client.to_client(Transport.UDP, wire.Records(1, [log.say()], log.head(1)))
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
     assert client.of_kind(RoomStopped) == []
     assert shown(client) == [1, 2]
@@ -246,7 +239,7 @@ def test_a_gap_is_asked_for_after_a_short_wait() -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
     start = client.now
-    client.to_client(Path.UDP, records_frame(client.log, 5, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 5, head=True))
     client.run_until(lambda: bool(nacks(client)), 1)
     assert nacks(client) == [wire.Nack(1, [4])]
     assert 0.02 <= client.now - start - 0.001 <= 0.041
@@ -257,9 +250,9 @@ def test_a_gap_is_asked_for_after_a_short_wait() -> None:
 def test_a_gap_that_fills_itself_is_not_asked_for() -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 5, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 5, head=True))
     client.run_for(0.01)
-    client.to_client(Path.UDP, records_frame(client.log, 4))
+    client.to_client(Transport.UDP, records_frame(client.log, 4))
     client.run_for(1)
     assert nacks(client) == []
     assert shown(client) == [1, 2, 3, 4, 5]
@@ -269,7 +262,7 @@ def test_an_unanswered_nack_comes_again_at_growing_intervals_then_a_page() -> No
     client = live_wire(3)
     client.hook = lambda direction, path, frame: direction == "down" or not isinstance(frame, wire.Nack)
     client.log.say()
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
     times: list[float] = []
     client.run_until(lambda: bool(nacks(client)), 1)
     times.append(client.now)
@@ -287,7 +280,7 @@ def test_more_than_32_missing_is_a_page() -> None:
     client = live_wire(3)
     for _ in range(40):
         client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 43, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 43, head=True))
     client.run_for(1)
     assert nacks(client) == []
     assert pages(client) == [wire.History(1, 4, True, 200)]
@@ -297,7 +290,7 @@ def test_more_than_32_missing_is_a_page() -> None:
 def test_records_without_a_head_wait_and_the_head_is_asked_for() -> None:
     client = live_wire(3)
     client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 4))
+    client.to_client(Transport.UDP, records_frame(client.log, 4))
     client.run_for(0.015)
     assert shown(client) == [1, 2, 3]
     client.run_for(0.1)
@@ -307,10 +300,10 @@ def test_records_without_a_head_wait_and_the_head_is_asked_for() -> None:
 
 def test_a_page_that_gets_stuck_does_not_keep_nacks_back() -> None:
     client = live_wire(3)
-    client.hook = lambda direction, path, frame: path is Path.UDP
+    client.hook = lambda direction, path, frame: path is Transport.UDP
     for _ in range(40):
         client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 43, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 43, head=True))
     client.run_until(lambda: bool(pages(client)), 1)
     assert nacks(client) == []
     start = client.now
@@ -326,13 +319,13 @@ def test_nacks_beside_a_stuck_page_are_frequent_again_after_each_that_helped() -
     client = live_wire(3)
     blocked = True
 
-    def hook(direction: str, path: Path, frame: Any) -> bool:
-        return path is Path.UDP and not (blocked and isinstance(frame, wire.Nack))
+    def hook(direction: str, path: Transport, frame: Any) -> bool:
+        return path is Transport.UDP and not (blocked and isinstance(frame, wire.Nack))
 
     client.hook = hook
     for _ in range(80):
         client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 83, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 83, head=True))
     client.run_until(lambda: len(nacks(client)) == 6, 5)
     slow = client.now
     client.run_until(lambda: len(nacks(client)) == 7, 5)
@@ -349,10 +342,10 @@ def test_nacks_beside_a_stuck_page_are_frequent_again_after_each_that_helped() -
 
 def test_a_page_that_comes_needs_no_nack_beside_it() -> None:
     client = live_wire(3)
-    client.delay = lambda path: 0.001 if path is Path.UDP else 0.1
+    client.delay = lambda path: 0.001 if path is Transport.UDP else 0.1
     for _ in range(40):
         client.log.say()
-    client.to_client(Path.UDP, records_frame(client.log, 43, head=True))
+    client.to_client(Transport.UDP, records_frame(client.log, 43, head=True))
     assert client.run_until(lambda: shown(client)[-1] == 43, 5)
     assert nacks(client) == []
 
@@ -366,7 +359,7 @@ def test_all_rooms_together_keep_to_the_rate_of_nacks() -> None:
     client.hook = lambda direction, path, frame: not isinstance(frame, wire.Nack)
     for room in log.records:
         log.say(room)
-        client.to_client(Path.UDP, wire.Heads([log.head(room)]))
+        client.to_client(Transport.UDP, wire.Heads([log.head(room)]))
     client.run_for(1.0)
     assert len(nacks(client)) <= 20 + 20
 
@@ -378,7 +371,7 @@ def test_few_pages_are_under_way_at_once_and_all_rooms_get_theirs() -> None:
     client = Wire(log, MemoryLocalStore())
     under_way = most = 0
 
-    def count(direction: str, path: Path, frame: Any) -> bool:
+    def count(direction: str, path: Transport, frame: Any) -> bool:
         nonlocal under_way, most
         if direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History):
             under_way += 1
@@ -401,7 +394,7 @@ def test_no_room_asks_for_pages_while_the_server_is_busy() -> None:
     begin = client.now
     granted = refused = 0
 
-    def answer(direction: str, path: Path, frame: Any) -> bool:
+    def answer(direction: str, path: Transport, frame: Any) -> bool:
         """As a server that allows 20 pages a second."""
         nonlocal granted, refused
         if direction != "up" or not isinstance(frame, wire.Request) or not isinstance(frame.operation, wire.History):
@@ -410,7 +403,7 @@ def test_no_room_asks_for_pages_while_the_server_is_busy() -> None:
             granted += 1
             return True
         refused += 1
-        client.to_client(Path.TLS, wire.Failure(frame.id, wire.Code.BUSY, "too many requests", 50))
+        client.to_client(Transport.TLS, wire.Failure(frame.id, wire.Code.BUSY, "too many requests", 50))
         return False
 
     client.hook = answer
@@ -431,7 +424,7 @@ def test_what_waits_above_a_gap_is_bounded() -> None:
     for _ in range(100):
         log.say()
     for seq in range(100, 1, -1):
-        client.to_client(Path.UDP, records_frame(log, seq))
+        client.to_client(Transport.UDP, records_frame(log, seq))
     client.run_for(0.1)
     chain = client.core._rooms._rooms[1]._chain
     assert chain is not None
@@ -441,8 +434,8 @@ def test_what_waits_above_a_gap_is_bounded() -> None:
 
 def test_lagging_pulls_every_room_and_says_so() -> None:
     client = live_wire(3, rooms=2)
-    client.to_client(Path.TLS, wire.Lagging())
-    client.hook = lambda direction, path, frame: not (direction == "down" and path is Path.UDP)
+    client.to_client(Transport.TLS, wire.Lagging())
+    client.hook = lambda direction, path, frame: not (direction == "down" and path is Transport.UDP)
     for _ in range(300):
         client.log.say()
     client.run_until(lambda: client.core.state is LinkState.LAGGING, 1)
@@ -456,7 +449,7 @@ def test_a_server_that_sends_heads_only_is_asked_for_a_page_in_the_end() -> None
     client = live_wire(3)
     for _ in range(20):
         client.log.say()
-        client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+        client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
         client.run_for(1)
     assert shown(client) == list(range(1, 24))
     assert len(pages(client)) == 2
@@ -490,12 +483,12 @@ def test_nothing_is_shown_that_no_head_of_the_log_covers() -> None:
         sign_head(client.log.key, LOG_ID, 2, 1, 5, client.log.hashes[1][5], client.log.time_ms),
         sign_head(client.log.key, bytes(16), 1, 1, 5, client.log.hashes[1][5], client.log.time_ms),
     ):
-        client.to_client(Path.UDP, wire.Records(1, frame.records, head))
+        client.to_client(Transport.UDP, wire.Records(1, frame.records, head))
         client.run_for(0.5)
     assert shown(client) == [1, 2, 3]
     assert client.core.counters["head not signed"] == 2
     assert client.core.counters["head of another epoch"] == 1
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1, 4)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1, 4)]))
     client.run_for(0.1)
     assert shown(client) == [1, 2, 3, 4]
 
@@ -503,10 +496,10 @@ def test_nothing_is_shown_that_no_head_of_the_log_covers() -> None:
 def test_a_later_head_covers_what_is_below_it() -> None:
     client = live_wire(0)
     for _ in range(3):
-        client.to_client(Path.UDP, wire.Records(1, [client.log.say()]))
+        client.to_client(Transport.UDP, wire.Records(1, [client.log.say()]))
     client.run_for(0.01)
     assert shown(client) == []
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1, 2)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1, 2)]))
     client.run_for(0.005)
     assert shown(client) == [1, 2]
 
@@ -518,7 +511,7 @@ def altered(record: Record) -> Record:
 def test_an_altered_record_is_dropped_and_read_again_from_the_server() -> None:
     client = live_wire(3)
     client.log.say()
-    client.to_client(Path.UDP, wire.Records(1, [altered(client.log.records[1][3])], client.log.head(1)))
+    client.to_client(Transport.UDP, wire.Records(1, [altered(client.log.records[1][3])], client.log.head(1)))
     client.run_for(1)
     assert shown(client) == [1, 2, 3, 4]
     assert copy_is_the_log(client)
@@ -529,7 +522,7 @@ def test_a_record_of_another_room_breaks_the_protocol() -> None:
     client = live_wire(0, rooms=2)
     other = client.log.say(2)
     with pytest.raises(ProtocolError, match="another room"):
-        client.core.receive(wire.Records(1, [other]), Path.UDP, client.now)
+        client.core.receive(wire.Records(1, [other]), Transport.UDP, client.now)
 
 
 def test_a_page_that_does_not_begin_where_asked_breaks_the_protocol() -> None:
@@ -545,7 +538,7 @@ def test_a_page_that_does_not_begin_where_asked_breaks_the_protocol() -> None:
     client.log.answer = shifted  # type: ignore[method-assign]
     for _ in range(50):
         client.log.say()
-    client.to_client(Path.UDP, wire.Heads([client.log.head(1)]))
+    client.to_client(Transport.UDP, wire.Heads([client.log.head(1)]))
     with pytest.raises(ProtocolError, match="begin where asked"):
         client.run_for(1)
 
@@ -579,8 +572,8 @@ def test_old_heads_and_records_that_come_late_are_no_fork() -> None:
     for _ in range(5):
         client.relay(client.log.say())
     client.run_for(0.1)
-    client.to_client(Path.UDP, wire.Heads(late))
-    client.to_client(Path.UDP, records_frame(client.log, 2, 5, 8))
+    client.to_client(Transport.UDP, wire.Heads(late))
+    client.to_client(Transport.UDP, records_frame(client.log, 2, 5, 8))
     client.run_for(0.5)
     assert client.of_kind(RoomStopped) == []
     assert shown(client) == list(range(1, 9))
@@ -613,13 +606,13 @@ def forked() -> Iterator[Wire]:
 
 def test_a_head_of_another_history_at_a_number_that_we_have(forked: Wire) -> None:
     other = other_history(forked.log, 4, 1)
-    forked.to_client(Path.UDP, wire.Heads([other.head(1)]))
+    forked.to_client(Transport.UDP, wire.Heads([other.head(1)]))
     forked.run_for(0.5)
 
 
 def test_a_record_of_another_history_at_a_number_that_we_have(forked: Wire) -> None:
     other = other_history(forked.log, 4, 1)
-    forked.to_client(Path.UDP, wire.Records(1, other.records[1][4:]))
+    forked.to_client(Transport.UDP, wire.Records(1, other.records[1][4:]))
     forked.run_for(0.5)
 
 
@@ -634,8 +627,8 @@ def test_two_signed_heads_for_one_number(forked: Wire) -> None:
     two.say(text="later")
     two.hashes[1][7] = bytes(32)
     forked.hook = lambda direction, path, frame: direction == "down"
-    forked.to_client(Path.UDP, wire.Heads([one.head(1, 7)]))
-    forked.to_client(Path.UDP, wire.Heads([two.head(1, 7)]))
+    forked.to_client(Transport.UDP, wire.Heads([one.head(1, 7)]))
+    forked.to_client(Transport.UDP, wire.Heads([two.head(1, 7)]))
     forked.run_for(0.2)
 
 
@@ -651,7 +644,7 @@ def test_pages_that_do_not_fit_their_own_head(forked: Wire) -> None:
             else wire.Done()
         )
     )
-    forked.to_client(Path.UDP, wire.Records(1, bad.records[1][5:], good.head(1)))
+    forked.to_client(Transport.UDP, wire.Records(1, bad.records[1][5:], good.head(1)))
     forked.run_for(3)
 
 
@@ -672,7 +665,7 @@ def test_a_server_that_lost_records_stops_the_room_and_takes_none_of_its_message
 
 def test_other_rooms_go_on_when_one_has_forked() -> None:
     client = live_wire(5, rooms=2)
-    client.to_client(Path.UDP, wire.Heads([other_history(client.log, 4, 1).head(1)]))
+    client.to_client(Transport.UDP, wire.Heads([other_history(client.log, 4, 1).head(1)]))
     client.run_for(0.1)
     client.relay(client.log.say(2, "still here"))
     client.run_for(0.1)
@@ -805,7 +798,7 @@ def test_what_comes_live_before_the_first_page_is_bounded() -> None:
     assert client.run_until(lambda: 1 in client.core._rooms._rooms, 5)
     receiver = client.core._rooms._rooms[1]
     for number in range(100):
-        client.to_client(Path.TLS, wire.Records(1, [client.log.say(text=f"live {number}")]))
+        client.to_client(Transport.TLS, wire.Records(1, [client.log.say(text=f"live {number}")]))
     client.run_for(0.1)
     assert receiver._chain is None
     assert len(receiver._early) == 20

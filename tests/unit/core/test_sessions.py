@@ -3,8 +3,8 @@
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Path
 from lanchat.protocol import wire
+from lanchat.protocol.transport import Transport
 from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
 
 
@@ -33,14 +33,14 @@ def test_what_was_sent_before_goes_again_at_once_in_a_new_session() -> None:
 def test_an_answer_to_nothing_is_counted_and_one_to_a_question_is_not() -> None:
     client = live_wire()
     assert client.core.counters["answer without question"] == 0
-    client.to_client(Path.TLS, wire.Response(4711, wire.Done()))
+    client.to_client(Transport.TLS, wire.Response(4711, wire.Done()))
     client.run_for(0.1)
     assert client.core.counters["answer without question"] == 1
 
 
 def test_udp_is_not_tried_again_by_the_clock_of_an_old_session() -> None:
     client = live_wire()
-    client.hook = lambda direction, path, frame: path is Path.TLS
+    client.hook = lambda direction, path, frame: path is Transport.TLS
     # UDP stops, and is tried again every now and then.
     assert client.run_until(lambda: client.core._link._udp_retry_at is not None, 120)
     client.cut()
@@ -50,19 +50,19 @@ def test_udp_is_not_tried_again_by_the_clock_of_an_old_session() -> None:
 def test_sending_over_tls_does_not_keep_the_udp_path_open() -> None:
     client = live_wire()
     client.beat_every(5)
-    client.hook = lambda direction, path, frame: not isinstance(frame, wire.Ping) or path is Path.UDP
+    client.hook = lambda direction, path, frame: not isinstance(frame, wire.Ping) or path is Transport.UDP
     client.sent.clear()
     for _ in range(30):
         client.core.set_activity(wire.PresenceState.ONLINE, client.now)
         client.run_for(1)
-    pings = [output for output in client.sent if isinstance(output.frame, wire.Ping) and output.path is Path.UDP]
+    pings = [output for output in client.sent if isinstance(output.frame, wire.Ping) and output.path is Transport.UDP]
     assert pings
 
 
 def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
     client = live_wire(config=ClientConfig(page_patience=60.0))
     client.beat_every(5)
-    client.hook = lambda direction, path, frame: path is Path.TLS
+    client.hook = lambda direction, path, frame: path is Transport.TLS
     assert client.run_until(lambda: not client.core.udp_open, 120)
     client.run_for(1)
     client.sent.clear()
@@ -72,4 +72,4 @@ def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
     client.run_for(1)
     nacks = [output.path for output in client.sent if isinstance(output.frame, wire.Nack)]
     assert nacks
-    assert set(nacks) == {Path.TLS}
+    assert set(nacks) == {Transport.TLS}

@@ -240,7 +240,7 @@ def test_server_that_goes_between_two_requests_is_not_gone_round(config: ServerC
     ended = threading.Event()
 
     def behave(sock: socket.socket) -> None:
-        account = wire.Account(CARLA, "Carla", "Carla", "", Role.MEMBER, False, 1, 0, 0)
+        account = wire.AccountDetails(CARLA, "Carla", "Carla", "", Role.MEMBER, False, 1, 0, 0)
         _answer(wire.AccountResult(account))(sock)
         ended.set()
 

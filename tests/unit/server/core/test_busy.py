@@ -10,11 +10,11 @@ from lanchat.protocol import wire
 from lanchat.protocol.datagram.seal import OVERHEAD
 from lanchat.protocol.limits import DATAGRAM_MAX, NOT_TAKEN_MAX, SUBMIT_MAX
 from lanchat.protocol.log.messages import MessageKey
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import SendFrames, pack_frames
-from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, Rig
 
 DEVICE = b"d" * 16
@@ -22,7 +22,9 @@ DEVICE = b"d" * 16
 
 def busy_frames(rig: Rig) -> list[wire.Busy]:
     outputs: list[Any] = rig.core.take_outputs()
-    datagrams = [output.payload for output in outputs if isinstance(output, SendFrames) and output.path is Path.UDP]
+    datagrams = [
+        output.payload for output in outputs if isinstance(output, SendFrames) and output.path is Transport.UDP
+    ]
     frames = [frame for payload in datagrams for frame in decode_server_datagram_untrusted(payload)]
     return [frame for frame in frames if isinstance(frame, wire.Busy)]
 
@@ -30,7 +32,7 @@ def busy_frames(rig: Rig) -> list[wire.Busy]:
 def connected(config: CoreConfig) -> Rig:
     rig = Rig(config)
     rig.core.add_session(2, 2, rig.authors[2].device, 0.0)
-    rig.core.receive(2, wire.Ping(5), Path.UDP, 1.0)
+    rig.core.receive(2, wire.Ping(5), Transport.UDP, 1.0)
     rig.core.take_outputs()
     return rig
 
@@ -39,7 +41,7 @@ def test_three_full_frames_get_one_answer_that_names_all() -> None:
     rig = connected(CoreConfig(message_rate=0.001, message_burst=1))
     author = rig.authors[2]
     for _ in range(3):
-        rig.core.receive(2, wire.Submit([author.message("x") for _ in range(SUBMIT_MAX)]), Path.UDP, 1.0)
+        rig.core.receive(2, wire.Submit([author.message("x") for _ in range(SUBMIT_MAX)]), Transport.UDP, 1.0)
     (busy,) = busy_frames(rig)
     assert busy.not_taken == [wire.NotTaken(GENERAL, author.device, author.run, 2, 3 * SUBMIT_MAX)]
     assert rig.core.counters["submit_over_rate"] == 3 * SUBMIT_MAX - 1
@@ -50,7 +52,7 @@ def test_the_next_turn_is_answered_anew() -> None:
     rig = connected(CoreConfig(message_rate=0.001, message_burst=1))
     author = rig.authors[2]
     for n in (1, 2, 3):
-        rig.core.receive(2, wire.Submit([author.message("x")]), Path.UDP, 1.0)
+        rig.core.receive(2, wire.Submit([author.message("x")]), Transport.UDP, 1.0)
         expected = [] if n == 1 else [[wire.NotTaken(GENERAL, author.device, author.run, n, n)]]
         assert [busy.not_taken for busy in busy_frames(rig)] == expected
 
@@ -58,7 +60,7 @@ def test_the_next_turn_is_answered_anew() -> None:
 def test_a_full_queue_is_told_once() -> None:
     rig = connected(CoreConfig(session_queue_max=2, message_burst=100))
     author = rig.authors[2]
-    rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Path.UDP, 1.0)
+    rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Transport.UDP, 1.0)
     (busy,) = busy_frames(rig)
     assert busy == wire.Busy(500, [wire.NotTaken(GENERAL, author.device, author.run, 3, 5)])
 
@@ -66,7 +68,7 @@ def test_a_full_queue_is_told_once() -> None:
 def test_a_failed_batch_is_told_once_to_each_session() -> None:
     rig = connected(CoreConfig())
     author = rig.authors[2]
-    rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Path.UDP, 1.0)
+    rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Transport.UDP, 1.0)
     batch = rig.core.next_batch(1.0)
     assert batch is not None
     rig.core.commit_failed(batch, 1.0)

@@ -5,8 +5,8 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.limits import SUBMIT_MAX
 from lanchat.protocol.log.messages import Message
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, Rig
 from tests.unit.server.core.test_hub import log_in, of_kind, sent
 
@@ -20,7 +20,7 @@ def rig() -> Rig:
 
 
 def submit(rig: Rig, user: int, *messages: Message, now: float = 1.0) -> None:
-    rig.core.receive(user, wire.Submit(list(messages)), Path.TLS, now)
+    rig.core.receive(user, wire.Submit(list(messages)), Transport.TLS, now)
 
 
 def test_decisions_of_a_batch_come_once_each_in_small_frames(rig: Rig) -> None:

@@ -5,10 +5,10 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.model import DirectorySnapshot, MembershipRow, RoomHead, RoomKeyRow, RoomRow
 from lanchat_server.core.relay.outbound import SendFrames
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.notices import EventNotifier
 from tests.support.rig import GENERAL, LOG_ID, Rig
 
@@ -81,7 +81,7 @@ def test_a_deletion_that_was_not_seen_is_not_undone_by_repair() -> None:
     rig = Rig()
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     for text in ("one", "two"):
-        rig.core.receive(1, wire.Submit([rig.authors[1].message(text)]), Path.TLS, 1.0)
+        rig.core.receive(1, wire.Submit([rig.authors[1].message(text)]), Transport.TLS, 1.0)
     rig.run_batches(1.0)
     assert rig.core._recent.find(GENERAL, [1])[0]
     head = rig.database.rooms[GENERAL].head
@@ -105,7 +105,7 @@ def test_deleted_and_archived_rooms_are_seen_and_told() -> None:
     rig.directory.load(of(rig))
     rig.core.take_outputs()
     EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
-    told = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Path.TLS]
+    told = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Transport.TLS]
     frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in told]
     assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames
     assert [frame.room.archived for _, frame in frames if isinstance(frame, wire.RoomChanged)] == [True] * 3

@@ -12,10 +12,10 @@ from lanchat.protocol.datagram.seal import OVERHEAD
 from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
 from lanchat.protocol.log.messages import Message
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import RecordFetch, SendFrames, pack_records
-from lanchat_server.core.sessions import Path
 from tests.support.memory_store import Fault
 from tests.support.rig import GENERAL, Rig
 
@@ -35,9 +35,9 @@ def log_in(rig: Rig, user: int, session: int = 0, now: float = 0.0) -> None:
     rig.core.subscribe(session, sorted(rig.directory.rooms_of(user)))
 
 
-def sent(rig: Rig) -> dict[int, list[tuple[Path, Any]]]:
+def sent(rig: Rig) -> dict[int, list[tuple[Transport, Any]]]:
     """Session to the frames that were sent to it, with their way."""
-    frames: dict[int, list[tuple[Path, Any]]] = {}
+    frames: dict[int, list[tuple[Transport, Any]]] = {}
     for output in rig.core.take_outputs():
         assert isinstance(output, SendFrames)
         for session in output.sessions:
@@ -46,17 +46,17 @@ def sent(rig: Rig) -> dict[int, list[tuple[Path, Any]]]:
 
 
 def unpack(send: SendFrames) -> list[Any]:
-    if send.path is Path.UDP:
+    if send.path is Transport.UDP:
         assert len(send.payload) + OVERHEAD <= DATAGRAM_MAX
         return list(decode_server_datagram_untrusted(send.payload))
     return [decode_from_server_untrusted(octets) for octets in FrameReader().feed_untrusted(send.payload)]
 
 
-def of_kind(frames: list[tuple[Path, Any]], kind: type) -> list[Any]:
+def of_kind(frames: list[tuple[Transport, Any]], kind: type) -> list[Any]:
     return [frame for _, frame in frames if isinstance(frame, kind)]
 
 
-def submit(rig: Rig, session: int, *messages: Message, path: Path = Path.TLS, now: float = 1.0) -> None:
+def submit(rig: Rig, session: int, *messages: Message, path: Transport = Transport.TLS, now: float = 1.0) -> None:
     rig.core.receive(session, wire.Submit(list(messages)), path, now)
 
 
@@ -81,7 +81,7 @@ def test_a_room_is_told_to_its_members_only(rig: Rig) -> None:
     submit(rig, 1, rig.authors[1].message("psst", room=rig.PRIVATE))
     rig.run_batches(1.0)
     assert set(sent(rig)) == {1, 2}
-    rig.core.receive(3, wire.Nack(rig.PRIVATE, [1]), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(rig.PRIVATE, [1]), Transport.TLS, 2.0)
     assert rig.core.subscribe(3, [rig.PRIVATE]) == []
     assert sent(rig) == {}
 
@@ -92,7 +92,7 @@ def test_a_removed_member_gets_nothing_more(rig: Rig) -> None:
     submit(rig, 1, rig.authors[1].message("after", room=rig.PRIVATE))
     rig.run_batches(1.0)
     assert set(sent(rig)) == {1}
-    rig.core.receive(2, wire.Nack(rig.PRIVATE, [1]), Path.TLS, 2.0)
+    rig.core.receive(2, wire.Nack(rig.PRIVATE, [1]), Transport.TLS, 2.0)
     assert sent(rig) == {}
 
 
@@ -111,29 +111,33 @@ def test_a_subscription_begins_right_after_the_head_it_returns(rig: Rig) -> None
 
 
 def test_udp_once_a_datagram_came_and_tls_again_when_it_is_stale(rig: Rig) -> None:
-    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
-    assert sent(rig) == {3: [(Path.UDP, wire.Pong(5))]}
+    rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
+    assert sent(rig) == {3: [(Transport.UDP, wire.Pong(5))]}
     submit(rig, 2, rig.authors[2].message("one"), now=2.0)
     rig.run_batches(2.0)
-    assert {session: frames[0][0] for session, frames in sent(rig).items()} == {1: Path.TLS, 2: Path.TLS, 3: Path.UDP}
+    assert {session: frames[0][0] for session, frames in sent(rig).items()} == {
+        1: Transport.TLS,
+        2: Transport.TLS,
+        3: Transport.UDP,
+    }
     late = 2.0 + rig.config.udp_fresh
     submit(rig, 2, rig.authors[2].message("two"), now=late)
     rig.run_batches(late)
-    assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
+    assert {frames[0][0] for frames in sent(rig).values()} == {Transport.TLS}
 
 
-@pytest.mark.parametrize("path", [Path.UDP, Path.TLS])
-def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Path) -> None:
-    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+@pytest.mark.parametrize("path", [Transport.UDP, Transport.TLS])
+def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Transport) -> None:
+    rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     rig.core.receive(3, wire.Ping(0), path, 2.0)
     assert sent(rig)[3][-1] == (path, wire.Pong(0))
     submit(rig, 2, rig.authors[2].message("one"), now=2.0)
     rig.run_batches(2.0)
-    assert {frames[0][0] for frames in sent(rig).values()} == {Path.TLS}
+    assert {frames[0][0] for frames in sent(rig).values()} == {Transport.TLS}
 
 
 def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
-    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     sent(rig)
     author = rig.authors[2]
     submit(rig, 2, author.message("small"), author.message("x" * (INLINE_BODY_MAX + 1)))
@@ -141,7 +145,7 @@ def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
     paths = {
         tuple(r.seq for r in frame.records): path for path, frame in sent(rig)[3] if isinstance(frame, wire.Records)
     }
-    assert paths == {(1,): Path.UDP, (2,): Path.TLS}
+    assert paths == {(1,): Transport.UDP, (2,): Transport.TLS}
 
 
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=64))
@@ -166,7 +170,7 @@ def _records(stream: bytes) -> list[Record]:
 
 
 def test_records_of_one_batch_share_a_datagram(rig: Rig) -> None:
-    rig.core.receive(3, wire.Ping(5), Path.UDP, 1.0)
+    rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     sent(rig)
     author = rig.authors[2]
     submit(rig, 2, *(author.message(f"m{i}") for i in range(4)))
@@ -282,7 +286,7 @@ def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
     rig.core.reload_heads({GENERAL: outcome.committed[GENERAL].head}, 1.5)
     frames = sent(rig)
     assert {session: of_kind(frames[session], wire.Heads)[0].heads[0].seq for session in frames} == {1: 1, 2: 1, 3: 1}
-    rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(GENERAL, [1]), Transport.TLS, 2.0)
     (fetch,) = rig.core.take_outputs()
     assert fetch == RecordFetch(3, GENERAL, (1,))
     rig.core.fetched(fetch, rig.store.records(GENERAL, fetch.seqs), 2.0)
@@ -344,11 +348,11 @@ def test_repair_comes_from_memory_with_the_head(rig: Rig) -> None:
     submit(rig, 2, *(rig.authors[2].message(f"m{i}") for i in range(5)))
     rig.run_batches(1.0)
     sent(rig)
-    rig.core.receive(3, wire.Nack(GENERAL, [2, 4, 99]), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(GENERAL, [2, 4, 99]), Transport.TLS, 2.0)
     (records,) = of_kind(sent(rig)[3], wire.Records)
     assert [record.seq for record in records.records] == [2, 4]
     assert records.head.seq == 5
-    rig.core.receive(3, wire.Nack(GENERAL, []), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(GENERAL, []), Transport.TLS, 2.0)
     (heads,) = of_kind(sent(rig)[3], wire.Heads)
     assert heads.heads[0].seq == 5
 
@@ -358,7 +362,7 @@ def test_repairs_are_limited(rig: Rig) -> None:
     rig.run_batches(1.0)
     sent(rig)
     for _ in range(50):
-        rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+        rig.core.receive(3, wire.Nack(GENERAL, [1]), Transport.TLS, 2.0)
     assert len(of_kind(sent(rig)[3], wire.Records)) == rig.config.nack_burst
     assert rig.core.counters["nack_over_rate"] == 50 - rig.config.nack_burst
 
@@ -369,7 +373,7 @@ def test_nobody_gets_what_was_said_before_he_joined_when_the_room_says_so(rig: R
     rig.join(GENERAL, 3, first_seq=2)
     rig.directory.load(rig.store.snapshot())
     sent(rig)
-    rig.core.receive(3, wire.Nack(GENERAL, [1, 2]), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(GENERAL, [1, 2]), Transport.TLS, 2.0)
     (records,) = of_kind(sent(rig)[3], wire.Records)
     assert [record.seq for record in records.records] == [2]
 
@@ -382,7 +386,7 @@ def test_a_deleted_body_is_not_repaired(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("", kind=Kind.DELETE, ref=1))
     rig.run_batches(1.5)
     sent(rig)
-    rig.core.receive(3, wire.Nack(GENERAL, [1]), Path.TLS, 2.0)
+    rig.core.receive(3, wire.Nack(GENERAL, [1]), Transport.TLS, 2.0)
     (records,) = of_kind(sent(rig)[3], wire.Records)
     assert records.records[0].body is None
     assert records.records[0].body_hash == rig.database.records[GENERAL][0].record.body_hash
@@ -436,7 +440,7 @@ def test_presence_is_told_once_and_together(rig: Rig) -> None:
     rig.core.handle_timer(1.0)
     sent(rig)
     rig.core.remove_session(3, 2.0)
-    rig.core.receive(2, wire.Activity(PresenceState.AWAY), Path.TLS, 2.1)
+    rig.core.receive(2, wire.Activity(PresenceState.AWAY), Transport.TLS, 2.1)
     rig.core.handle_timer(2.4)
     assert sent(rig) == {}
     rig.core.handle_timer(2.5)
@@ -448,7 +452,7 @@ def test_two_sessions_of_a_user_are_online_while_one_is(rig: Rig) -> None:
     log_in(rig, 3, session=30)
     rig.core.remove_session(3, 1.0)
     assert rig.core.sessions.user_state(3) is PresenceState.ONLINE
-    rig.core.receive(30, wire.Activity(PresenceState.AWAY), Path.TLS, 1.0)
+    rig.core.receive(30, wire.Activity(PresenceState.AWAY), Transport.TLS, 1.0)
     assert rig.core.sessions.user_state(3) is PresenceState.AWAY
 
 
@@ -457,8 +461,8 @@ def test_receipts_only_grow_never_pass_the_head_and_are_told_together(rig: Rig) 
     rig.run_batches(1.0)
     sent(rig)
     for received, read in ((1, 0), (9, 9), (2, 1)):
-        rig.core.receive(3, wire.Cursors([wire.Cursor(GENERAL, received, read)]), Path.TLS, 1.2)
-    rig.core.receive(3, wire.Cursors([wire.Cursor(rig.PRIVATE, 1, 1)]), Path.TLS, 1.2)
+        rig.core.receive(3, wire.Cursors([wire.Cursor(GENERAL, received, read)]), Transport.TLS, 1.2)
+    rig.core.receive(3, wire.Cursors([wire.Cursor(rig.PRIVATE, 1, 1)]), Transport.TLS, 1.2)
     rig.core.handle_timer(2.2)
     (cursors,) = of_kind(sent(rig)[1], wire.RoomCursors)
     assert cursors == wire.RoomCursors(GENERAL, [wire.MemberCursor(3, 3, 3)])

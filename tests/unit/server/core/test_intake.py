@@ -3,8 +3,8 @@
 import pytest
 
 from lanchat.protocol import wire
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.sessions import Path
 from tests.support.rig import Rig
 
 BOUND = 4
@@ -18,7 +18,7 @@ def rig() -> Rig:
 
 
 def submit(rig: Rig, *messages: object, now: float = 1.0) -> None:
-    rig.core.receive(1, wire.Submit(list(messages)), Path.TLS, now)  # type: ignore[arg-type]
+    rig.core.receive(1, wire.Submit(list(messages)), Transport.TLS, now)  # type: ignore[arg-type]
 
 
 def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig: Rig) -> None:
@@ -43,7 +43,7 @@ def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
     submit(rig, *(rig.authors[1].message(f"m{n}") for n in range(BOUND + 2)))
     assert rig.core.queue_lengths()["submissions"] == BOUND
     assert rig.core.counters["submit_busy"] == 2
-    rig.core.receive(2, wire.Submit([rig.authors[2].message("other")]), Path.TLS, 1.0)
+    rig.core.receive(2, wire.Submit([rig.authors[2].message("other")]), Transport.TLS, 1.0)
     rig.run_batches(1.0)
     assert rig.texts() == [*(f"m{n}" for n in range(BOUND)), "other"]
 
@@ -108,7 +108,7 @@ def test_what_a_session_before_left_gives_way_to_lower_numbers() -> None:
         rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
     two, three, four, five = lost_first(rig, 4)
     for session, message in ((1, four), (1, five), (2, two), (2, three)):
-        rig.core.receive(session, wire.Submit([message]), Path.TLS, 1.0)  # type: ignore[list-item]
+        rig.core.receive(session, wire.Submit([message]), Transport.TLS, 1.0)  # type: ignore[list-item]
         rig.run_batches(1.0)
     rig.run_batches(2.0)
     (run,) = rig.core._intake._held.values()
@@ -121,7 +121,7 @@ def test_a_full_session_gives_up_its_own_highest_for_a_lower_number() -> None:
         rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
     two, three, four, five = lost_first(rig, 4)
     for now, (session, message) in enumerate(((1, three), (1, four), (2, five), (1, two)), 1):
-        rig.core.receive(session, wire.Submit([message]), Path.TLS, float(now))  # type: ignore[list-item]
+        rig.core.receive(session, wire.Submit([message]), Transport.TLS, float(now))  # type: ignore[list-item]
         rig.run_batches(float(now))
     (run,) = rig.core._intake._held.values()
     assert sorted(run) == [2, 3, 5]
@@ -195,7 +195,7 @@ def test_others_do_not_offer_in_the_place_of_the_author() -> None:
     submit(rig, second, now=1.0)
     rig.run_batches(1.0)
     for now in (4.0, 7.0, 10.0):
-        rig.core.receive(2, wire.Submit([second]), Path.TLS, now)  # type: ignore[list-item]
+        rig.core.receive(2, wire.Submit([second]), Transport.TLS, now)  # type: ignore[list-item]
         rig.run_batches(now)
     rig.core.handle_timer(12.0)
     rig.run_batches(12.0)

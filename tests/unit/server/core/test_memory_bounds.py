@@ -6,10 +6,10 @@ import tracemalloc
 import pytest
 
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Submit
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.recent import RecentRecords
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.net.outgoing import Outgoing
 from tests.support.rig import Rig
 
@@ -70,7 +70,7 @@ def test_the_queue_of_messages_is_bounded_in_octets() -> None:
     rig = Rig(config)
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     for _ in range(100):
-        rig.core.receive(1, Submit([rig.authors[1].message("x" * 4000) for _ in range(16)]), Path.TLS, 0.0)
+        rig.core.receive(1, Submit([rig.authors[1].message("x" * 4000) for _ in range(16)]), Transport.TLS, 0.0)
     assert rig.core.queue_lengths()["submissions"] <= MIB // 4000 + 1
     rig.core.take_outputs()
     assert rig.core.counters["busy"]

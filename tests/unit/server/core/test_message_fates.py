@@ -115,7 +115,7 @@ def test_decisions_about_many_unreadable_headers_fit_datagrams() -> None:
     assert [found for frame in frames for found in frame.unreadable] == hashes
     pack_frames(frames)
     messages = [signed(bench.author.key, bytes([0xC1, number])) for number in range(SUBMIT_MAX)]
-    bench.rig.core.receive(2, wire.Submit(messages), fates.Path.TLS, bench.now)
+    bench.rig.core.receive(2, wire.Submit(messages), fates.Transport.TLS, bench.now)
     answers = [frame for frame in bench.frames(2) if isinstance(frame, wire.Decided)]
     assert sum(len(frame.unreadable) for frame in answers) == SUBMIT_MAX
 

@@ -18,10 +18,10 @@ from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.limits import DATAGRAM_MAX, INLINE_BODY_MAX
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import PAYLOAD_MAX, _chunks, _filler, merged, pack_frames, pack_records
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.net.datagrams import DatagramRelay
 from tests.support.rig import GENERAL, Rig
 
@@ -209,7 +209,7 @@ def test_a_sealed_payload_is_a_datagram_of_at_most_the_limit() -> None:
 
 def submit(rig: Rig, count: int, now: float) -> None:
     author = rig.authors[2]
-    rig.core.receive(2, wire.Submit([author.message(f"m{now}-{i}") for i in range(count)]), Path.TLS, now)
+    rig.core.receive(2, wire.Submit([author.message(f"m{now}-{i}") for i in range(count)]), Transport.TLS, now)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.limits import SEARCH_HITS_MAX
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.model import MembershipRow
 from lanchat_server.core.relay.pages import search_rooms
-from lanchat_server.core.sessions import Path
 from tests.support.rig import GENERAL, Rig
 
 
@@ -35,7 +35,7 @@ def filled(rig: Rig) -> Rig:
     rig.core.add_session(2, 2, author.device, 0.0)
     texts = [author.message("one"), author.message("two")]
     changes = [author.message("👍", kind=Kind.REACTION, ref=1), author.message("first", kind=Kind.EDIT, ref=1)]
-    rig.core.receive(2, wire.Submit([*texts, *changes]), Path.TLS, 1.0)
+    rig.core.receive(2, wire.Submit([*texts, *changes]), Transport.TLS, 1.0)
     rig.run_batches(1.0)
     return rig
 

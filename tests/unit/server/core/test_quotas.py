@@ -7,11 +7,11 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.messages import Kind, Message
+from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_server_datagram_untrusted
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import usage
 from lanchat_server.core.relay.outbound import SendFrames
-from lanchat_server.core.sessions import Path
 from tests.support.memory_store import Fault
 from tests.support.rig import GENERAL, Author, Rig
 
@@ -30,17 +30,17 @@ def rig_with(**quotas: int) -> Rig:
 def connect(rig: Rig, now: float = 0.0) -> None:
     for user, author in rig.authors.items():
         rig.core.add_session(user, user, author.device, now)
-        rig.core.receive(user, wire.Ping(5), Path.UDP, now)
+        rig.core.receive(user, wire.Ping(5), Transport.UDP, now)
     rig.core.take_outputs()
 
 
 def hand_in(rig: Rig, user: int, *messages: Message, now: float = 0.0) -> list[Any]:
     """What the server says to it: decisions and `Busy` frames."""
-    rig.core.receive(user, wire.Ping(5), Path.UDP, now)
-    rig.core.receive(user, wire.Submit(list(messages)), Path.UDP, now)
+    rig.core.receive(user, wire.Ping(5), Transport.UDP, now)
+    rig.core.receive(user, wire.Submit(list(messages)), Transport.UDP, now)
     rig.run_batches(now)
     sent: list[Any] = rig.core.take_outputs()
-    mine = [output for output in sent if isinstance(output, SendFrames) and output.path is Path.UDP]
+    mine = [output for output in sent if isinstance(output, SendFrames) and output.path is Transport.UDP]
     frames = [
         frame
         for output in mine
@@ -100,7 +100,7 @@ def test_the_answer_says_which_messages_wait_and_until_when() -> None:
 def test_what_waits_is_asked_of_the_database_once() -> None:
     rig = rig_with(user_octets_per_day=quota_of(Rig(), 1))
     say(rig, 1, count=2)
-    rig.core.receive(1, wire.Submit([rig.authors[1].message("x" * SHORT)]), Path.UDP, 0.5)
+    rig.core.receive(1, wire.Submit([rig.authors[1].message("x" * SHORT)]), Transport.UDP, 0.5)
     assert rig.core.next_batch(0.5) is None
 
 
@@ -173,7 +173,7 @@ def test_a_commit_that_failed_is_not_counted() -> None:
     rig = rig_with(user_octets_per_day=quota_of(Rig(), 1))
     message = rig.authors[1].message("x" * SHORT)
     rig.store.fault = lambda: Fault.FAILED
-    rig.core.receive(1, wire.Submit([message]), Path.UDP, 0.0)
+    rig.core.receive(1, wire.Submit([message]), Transport.UDP, 0.0)
     batch = rig.core.next_batch(0.0)
     assert batch is not None
     with pytest.raises(Exception, match="planned"):

@@ -78,7 +78,7 @@ def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
         asked.append(request)
         if there:
             raise Refused(Code.SETUP_INVALID, "there is one")
-        return wire.AccountResult(wire.Account(1, "anna", "anna", "", Role.ADMINISTRATOR, False, 1, 0, 0))
+        return wire.AccountResult(wire.AccountDetails(1, "anna", "anna", "", Role.ADMINISTRATOR, False, 1, 0, 0))
 
     async def body(on_ready: object, stop: asyncio.Event) -> None:
         on_ready(replace(READY, administer=administer, status=dict))  # type: ignore[operator]

@@ -10,6 +10,7 @@ import pytest
 
 from lanchat.protocol import wire
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.transport import Transport as Way
 from lanchat_server.config import load
 from lanchat_server.core.accounts import together
 from lanchat_server.core.config import CoreConfig
@@ -17,7 +18,6 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.relay.fetches import PendingFetches
 from lanchat_server.core.relay.outbound import RecordFetch
-from lanchat_server.core.sessions import Path as Way
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import ThreadPool

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.keys import public_octets
+from lanchat.protocol.transport import Transport
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
@@ -353,7 +353,7 @@ def test_page_read_while_member_was_removed_is_not_given(world: World) -> None:
 
 def test_search_hits_of_a_room_left_meanwhile_are_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     said = world.rig.authors[OWNER].message("needle", room=ROOM)
-    world.rig.core.receive(OWNER, wire.Submit([said]), Path.TLS, 1.0)
+    world.rig.core.receive(OWNER, wire.Submit([said]), Transport.TLS, 1.0)
     world.rig.run_batches(1.0)
     record = world.rig.database.records[ROOM][0].record
     found = wire.Found([wire.Hit(ROOM, record, [])], [])

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from lanchat.protocol.log.messages import Message
+from lanchat.protocol.transport import Transport
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay.outbound import SendFrames
-from lanchat_server.core.sessions import Path
 from lanchat_server.service.requests import rooms
 from lanchat_server.service.requests.table import administer
 from tests.explorer.orders import Run
@@ -39,7 +39,7 @@ class Scene(Stage):
     def commit(self, session: int, message: Message, now: float) -> None:
         """A session hands in a message, and it is decided."""
         core = self.service.core
-        core.receive(session, wire.Submit([message]), Path.TLS, now)
+        core.receive(session, wire.Submit([message]), Transport.TLS, now)
         batch = core.next_batch(now)
         assert batch is not None
         core.committed(self.service.sequencer.commit(self.store, batch, int(now * 1000)), now)
@@ -79,7 +79,7 @@ def told(stage: Scene) -> dict[int, list[Any]]:
     """Session to the events that it got."""
     found: dict[int, list[Any]] = {}
     for out in stage.service.core.take_outputs():
-        if isinstance(out, SendFrames) and out.path is Path.TLS:
+        if isinstance(out, SendFrames) and out.path is Transport.TLS:
             for session in out.sessions:
                 found.setdefault(session, []).append(wire.decode_from_server_untrusted(out.payload[4:]))
     return found
@@ -166,12 +166,12 @@ def test_who_saw_a_deleted_room_is_told_and_nobody_else(stage: Scene) -> None:
 def test_nothing_of_a_deleted_room_is_left_in_the_core(stage: Scene) -> None:
     core = stage.service.core
     say(stage, OWNER, ROOM, 1.0)
-    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 1, 1)]), Path.TLS, 1.0)
+    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 1, 1)]), Transport.TLS, 1.0)
     delete(stage, OWNER, ROOM)
     core.take_outputs()
     core.handle_timer(100.0)
-    core.receive(MEMBER, wire.Nack(ROOM, [1]), Path.TLS, 100.0)
-    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 2, 2)]), Path.TLS, 100.0)
+    core.receive(MEMBER, wire.Nack(ROOM, [1]), Transport.TLS, 100.0)
+    core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 2, 2)]), Transport.TLS, 100.0)
     core.handle_timer(200.0)
     frames = [frame for got in told(stage).values() for frame in got]
     assert all(getattr(frame, "room", GENERAL) == GENERAL for frame in frames)
