@@ -24,6 +24,7 @@ from lanchat.protocol.codes import Role
 from lanchat_server.admin.backups import CLAIMED_FILE
 from lanchat_server.admin.run import AdminError, Administration
 from lanchat_server.config import ServerConfig
+from lanchat_server.core.refusals import Refused
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.maintenance.initdb import init_db
@@ -371,7 +372,7 @@ def _killed_once(command: Command, place: Place, backups: Backups, step: int, ex
     found = command.look(place)
     assert found in (expected[1:] if lived else expected), f"found {found}"
     # Refused, as for an account that is there: then it was done.
-    with contextlib.suppress(AdminError):
+    with contextlib.suppress(AdminError, Refused):
         command.work(place, backups)
     found = command.look(place)
     assert found == expected[1], f"given again: {found}"
