@@ -1,4 +1,4 @@
-"""The client in an event loop: commands in, events out. What they mean stands in api.py.
+"""The client in an event loop: commands in, events out. What they mean stands in api/.
 
     Client           one profile; the table of commands
     LoginStages      which server, whether it is trusted, the connection before log-in  (login/entry.py)
