@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from lanchat.cli.lines import message_row, message_text
 from lanchat.i18n import set_language
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Role
 from lanchat.terminal.output import OutputClosed, OutputWriter, clock, rfc3339, shown
 from lanchat_server import logs
-from lanchat_server.cli.users import user_text
+from lanchat_server.cli.users import account_text
 from lanchat_server.figures_text import clock_lines, duration, local_time, status_lines
 from lanchat_server.logs import redact
 from tests.support.fake_client import line
@@ -235,17 +237,8 @@ def test_a_clock_that_was_set_is_told_with_the_figures() -> None:
 
 def test_an_account_as_text() -> None:
     set_language("en")
-    user = {
-        "name": "anna",
-        "display_name": "Anna P",
-        "email": "a@b",
-        "role": "moderator",
-        "disabled": True,
-        "created_at": "2026-01-31T12:34:56.789Z",
-        "last_seen_at": None,
-        "devices": 1,
-    }
-    assert user_text(user) == "anna (Anna P) <a@b>  moderator, disabled, 1 device, last seen never"
+    account = wire.AccountDetails(1, "anna", "Anna P", "a@b", Role.MODERATOR, True, 1769862896789, 0, 1)
+    assert account_text(account) == "anna (Anna P) <a@b>  moderator, disabled, 1 device, last seen never"
     assert local_time("2026-01-31T12:34:56.789Z") == clock(1769862896.789)
 
 
