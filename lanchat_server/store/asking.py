@@ -23,6 +23,7 @@ class AutocommitPool:
     """For any number of threads, each of which keeps a connection busy for as long as its question takes."""
 
     def __init__(self, engine: Engine) -> None:
+        """Begins without connections. `engine` stays the caller's: `close` does not dispose of it."""
         self._engine = engine
         # With the time of the last use. As many as there were questions at the same time.
         self._idle: deque[tuple[Connection, float]] = deque()

@@ -52,6 +52,8 @@ class StatementBatch:
     `guard`: sent before the first of them, by MySQL's kind of databases."""
 
     def __init__(self, connection: Connection, guard: GuardQuery | None = None) -> None:
+        """`connection`: the first statement begins a transaction where there is none; to commit it is the caller's
+        task."""
         self.connection = connection
         self._guard = guard
         # Rows that updates found.

@@ -27,6 +27,9 @@ class LeaseHolder(NamedTuple):
 
 
 class LeaseVerdict(enum.Enum):
+    """FREE: the lease may be taken. UNKNOWN: its holder has to be watched for longer. LIVES: its holder renewed it
+    meanwhile, or others that came and went took all of the time."""
+
     FREE = enum.auto()
     UNKNOWN = enum.auto()
     LIVES = enum.auto()
@@ -36,11 +39,14 @@ class LeaseWatch:
     """Looks of one command; `now` is of a steady clock, in seconds."""
 
     def __init__(self, now: float) -> None:
+        """The watching begins at `now` and takes _LIFETIMES_MAX lifetimes at most."""
         self._begun = now
         self._since = now
         self._first: LeaseHolder | None = None
 
     def look(self, held: LeaseHolder, now: float) -> LeaseVerdict:
+        """The verdict after one more look. A holder that has not renewed for LEASE_LIFETIME since it was seen first
+        counts as dead; another incarnation begins this time anew."""
         if not held.renewed_ms or held.age_ms >= LEASE_FORGOTTEN_MS:
             return LeaseVerdict.FREE
         if now - self._begun >= _LIFETIMES_MAX * LEASE_LIFETIME:

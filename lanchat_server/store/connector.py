@@ -52,6 +52,7 @@ class ReadAhead:
     OCTETS = 1 << 16
 
     def __init__(self, sock: Any) -> None:
+        """`sock`: connected, plain or TLS. From now on all of its reads must go through this object."""
         self._sock = sock
         self._buffer = memoryview(bytearray(self.OCTETS))
         self._start = self._end = 0
@@ -92,6 +93,7 @@ class ReadAhead:
             self._seconds = seconds
 
     def __getattr__(self, name: str) -> Any:
+        """Everything else is the socket's own."""
         return getattr(self._sock, name)
 
 
@@ -99,6 +101,7 @@ class PacketBuffer(NetworkBrokerPlain):
     """Takes packets apart from what a `ReadAhead` has in memory."""
 
     def recv(self, sock: Any, address: str) -> bytearray:
+        """As the base class: the next packet, its header of four octets included. `sock`: a `ReadAhead`."""
         packet: bytearray | None = sock.packet()
         if packet is None:
             whole: bytearray = super().recv(sock, address)
@@ -111,14 +114,17 @@ class HexConverter(MySQLConverter):
     """Values to literals in one step; `escape` and `quote` have nothing left to do."""
 
     def to_mysql(self, value: Any) -> bytes:
+        """The literal as octets (literals.py); raises TypeError for a type that it does not know."""
         return literal(value).encode()
 
     @staticmethod
     def escape(value: Any, sql_mode: object = None) -> Any:
+        """`value` as it is."""
         return value
 
     @staticmethod
     def quote(buf: Any) -> Any:
+        """`buf` as it is: a literal brings its own quotation marks."""
         return buf
 
 

@@ -29,6 +29,8 @@ class RoomWrites(LeaseGuarded):
     """See lanchat_server.core.ports.Transaction."""
 
     def add_room(self, room: RoomRow) -> None:
+        """Raises KeyError when another room has the `name_key`. An id that has a row already fails the transaction
+        (CommitFailed)."""
         self._check_name(room.id, rows.room_name_key(room.id, room.name, room.kind))
         self._connection.execute(insert(schema.rooms).values(rows.room_values(room)))
 
@@ -41,6 +43,7 @@ class RoomWrites(LeaseGuarded):
         kind: RoomKind | None = None,
         archived: bool | None = None,
     ) -> None:
+        """A new name or kind also changes the `name_key`; KeyError when another room has it."""
         values: rows.Values = {}
         if archived is not None:
             values["state"] = int(rows.room_state(archived))
@@ -63,13 +66,17 @@ class RoomWrites(LeaseGuarded):
             raise KeyError(room)
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
+        """Insert or replace whole rows: whoever was a member before gets the receipts of the new row."""
         _put(self._connection, schema.memberships, [rows.membership_values(member) for member in members])
 
     def remove_members(self, room: int, users: Collection[int]) -> None:
+        """CHUNK users in a statement."""
         for chunk in chunks(users):
             self._connection.execute(_REMOVE, {"room": room, "users": chunk})
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those with a row in `memberships`, whatever the state of the room: which rooms were deleted is the caller's
+        to tell."""
         return reads.were_members(self._connection, places)
 
     def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
@@ -88,6 +95,7 @@ class RoomWrites(LeaseGuarded):
         _put(self._connection, schema.memberships, grown)
 
     def set_room_key(self, key: RoomKeyRow) -> None:
+        """Insert the room's row or replace it."""
         _put(self._connection, schema.room_keys, [rows.room_key_values(key)])
 
 

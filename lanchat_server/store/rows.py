@@ -72,6 +72,7 @@ def record_values(room: int, new: NewRecord) -> tuple[Any, ...]:
 
 
 def user(row: Any) -> UserRow:
+    """From a row of `users`; raises ValueError for a role that does not exist."""
     return UserRow(
         row.id,
         row.name,
@@ -88,6 +89,7 @@ def user(row: Any) -> UserRow:
 
 
 def user_values(row: UserRow) -> Values:
+    """All columns of `users` but the id; `name_key` follows from the name."""
     return {
         "name": row.name,
         "name_key": key_octets(row.name),
@@ -104,6 +106,7 @@ def user_values(row: UserRow) -> Values:
 
 
 def device(row: Any) -> DeviceRow:
+    """From a row of `devices`, whose certificate is two columns."""
     return DeviceRow(
         row.id,
         row.user_id,
@@ -117,6 +120,7 @@ def device(row: Any) -> DeviceRow:
 
 
 def device_values(row: DeviceRow) -> Values:
+    """All columns of `devices`."""
     return {
         "id": row.id,
         "user_id": row.user,
@@ -130,10 +134,12 @@ def device_values(row: DeviceRow) -> Values:
 
 
 def certificate_values(certificate: Certificate) -> Values:
+    """The two columns of `devices` that hold a certificate."""
     return {"certificate": certificate.octets, "certificate_signature": certificate.signature}
 
 
 def room(row: Any) -> RoomRow:
+    """From a row of `rooms` that is not deleted; raises ValueError for a kind or history policy that does not exist."""
     head = RoomHead(row.head_seq, row.head_hash, row.head_ms)
     kind, history = RoomKind(row.kind), HistoryPolicy(row.history)
     archived = row.state == RoomState.ARCHIVED
@@ -141,6 +147,7 @@ def room(row: Any) -> RoomRow:
 
 
 def room_values(row: RoomRow) -> Values:
+    """All columns of `rooms`; `name_key` and `state` follow from the row."""
     return {
         "id": row.id,
         "name": row.name,
@@ -160,31 +167,38 @@ def room_state(archived: bool) -> RoomState:
 
 
 def head_values(head: RoomHead) -> Values:
+    """The three columns of `rooms` that hold a head."""
     return {"head_seq": head.seq, "head_hash": head.hash, "head_ms": head.time_ms}
 
 
 def membership(row: Any) -> MembershipRow:
+    """From a row of `memberships`; its `received_seq` and `read_seq` are the receipts."""
     return MembershipRow(row.room_id, row.user_id, row.joined_ms, row.first_seq, row.received_seq, row.read_seq)
 
 
 def membership_values(row: MembershipRow) -> Values:
+    """All columns of `memberships`."""
     values = (row.room, row.user, row.joined_ms, row.first_seq, row.received, row.read)
     return dict(zip((column.name for column in memberships.columns), values, strict=True))
 
 
 def room_key(row: Any) -> RoomKeyRow:
+    """From a row of `room_keys`."""
     return RoomKeyRow(row.room_id, row.number, row.room_key, row.not_after_ms)
 
 
 def room_key_values(row: RoomKeyRow) -> Values:
+    """All columns of `room_keys`."""
     return {"room_id": row.room, "number": row.number, "room_key": row.key, "not_after_ms": row.not_after_ms}
 
 
 def recovery(row: Any) -> RecoveryRow:
+    """From a row of `recovery_codes`, also of a code that is no longer good."""
     return RecoveryRow(row.user_id, row.code_hash, row.not_after_ms, row.tries)
 
 
 def recovery_values(row: RecoveryRow) -> Values:
+    """All columns of `recovery_codes`."""
     return {
         "user_id": row.user,
         "code_hash": row.code_hash,

@@ -21,6 +21,7 @@ class SameFile:
     knows what that looks like from outside; another program that adds to the log, as SQLite does it, may."""
 
     def __init__(self, path: Path) -> None:
+        """`path`: the database. `check` and `settle` find nothing wrong before the first `remember`."""
         # As a string, which is looked up in half the time of a Path.
         self._path = str(path)
         # The write-ahead log and its index are there as long as a connection is.

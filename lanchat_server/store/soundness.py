@@ -23,6 +23,7 @@ class ConsistencyCheck:
     """Fed all rows, rooms before records, records in order; `finish` at the end."""
 
     def __init__(self, log_id: bytes) -> None:
+        """`log_id`: of the log that the rows are to belong to; the chain hashes of its rooms begin with it."""
         self._log_id = log_id
         self._heads: dict[int, tuple[int, bytes]] = {}
         self._reached: dict[int, tuple[int, bytes]] = {}
@@ -34,11 +35,13 @@ class ConsistencyCheck:
         }
 
     def check(self, table: Table, row: tuple[Any, ...]) -> None:
+        """Take the next row, in the order of the table's columns. Tables whose rows mean nothing by themselves pass."""
         check = self._checks.get(table)
         if check is not None:
             check(dict(zip(table.columns.keys(), row, strict=True)))
 
     def finish(self) -> None:
+        """Raise ValueError unless the records of every room reach its head."""
         if self._reached != self._heads:
             raise ValueError("records are missing")
 

@@ -60,6 +60,7 @@ class SqlStore:
     """
 
     def __init__(self, engine: Engine, address: DatabaseAddress, log: LogState, lock: FileLock | None) -> None:
+        """Owns `engine` and `lock` until `close`. `lock`: of the SQLite file, None for a database server."""
         self.address = address
         self.log = log
         self._engine = engine
@@ -71,6 +72,7 @@ class SqlStore:
         self._known = CommittedState()
 
     def take_lease(self, holder: str, now_ms: int) -> int:
+        """Raises StoreError when the database cannot be asked. Of `holder` 255 characters are kept."""
         try:
             return self._writing.take_lease(holder, now_ms)
         except SQLAlchemyError as error:
@@ -82,6 +84,8 @@ class SqlStore:
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
+        """A block that raises is rolled back. Errors of statements become CommitFailed, those of COMMIT may become
+        CommitUnknown. Raises StoreError when no lease was taken."""
         writing = self._writing
         known, self._known = self._known, CommittedState()
         try:
@@ -138,6 +142,9 @@ class SqlStore:
             return reads.snapshot(connection, self.log)
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
+        """One question on a connection of its own pool (asking.py), asked again when one that was kept had
+        broken. Raises StoreError."""
+
         def question(connection: Connection) -> StoredPage:
             return reads.page(
                 connection,
@@ -156,20 +163,24 @@ class SqlStore:
             raise store_error(error, self.address) from error
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Those with a row in `memberships`, whatever the state of the room. Raises StoreError."""
         with self.reading() as connection:
             return reads.were_members(connection, places)
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:
             return reads.records(connection, room, seqs)
 
     def search(
         self, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
     ) -> list[tuple[int, Record]]:
+        """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:
             return find(connection, rooms, words, before=before, limit=limit, before_room=before_room)
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
+        """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:
             return reads.changes(connection, room, seqs)
 
@@ -179,6 +190,7 @@ class SqlStore:
         self._abandoned = True
 
     def close(self) -> None:
+        """Give the lease back, close all connections, release the lock; nothing of it after `abandon`."""
         if self._abandoned:
             return
         self._writing.give_back()

@@ -99,6 +99,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
     def __init__(self, writing: WriteSession, address: DatabaseAddress, log_id: bytes, known: CommittedState) -> None:
+        """`known` is kept up to date; it is of no use to later transactions unless this one is committed."""
         super().__init__(writing)
         self._address = address
         self._log_id = log_id
@@ -109,9 +110,11 @@ class SqlTransaction(AccountWrites, RoomWrites):
         self.known = known
 
     def renew_lease(self) -> None:
+        """Set the time of the renewal, by the database's clock."""
         self._writing.renew()
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
+        """Those in `known` without a look at their rows. Deleted rooms are unknown ones; what was appended counts."""
         heads = self.known.heads
         unknown = [(room,) for room in rooms if room not in heads]
         for (room,), *head, state in find_rows(self._connection, "rooms", ("id",), (*_HEAD, "state"), unknown):
@@ -120,6 +123,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
         return {room: heads[room] for room in rooms if room in heads}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
+        """What `records` and `rejections` hold, after `flush`; a message without a decision is left out."""
         self.flush()
         stored = find_rows(self._connection, "records", _MESSAGE, ["seq"], keys)
         refused = find_rows(self._connection, "rejections", _MESSAGE, ["code"], keys)
@@ -127,11 +131,13 @@ class SqlTransaction(AccountWrites, RoomWrites):
         return found | {MessageKey(*key): Decision(seq, 0) for key, seq in stored}
 
     def last_numbers(self, runs: Collection[RunKey]) -> dict[RunKey, int]:
+        """Of `records` and `rejections`, after `flush`: one step down an index of each."""
         self.flush()
         found = ask_each(self._connection, _LAST_NUMBER, runs)
         return {run: max(stored or 0, refused or 0) for run, stored, refused in found}
 
     def targets(self, room: int, seqs: Collection[int]) -> dict[int, Target]:
+        """CHUNK numbers in a statement, after `flush`."""
         self.flush()
         found = {}
         for chunk in chunks(seqs):
@@ -140,6 +146,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
         return found
 
     def count_changes(self, keys: Collection[ChangesKey]) -> dict[ChangesKey, int]:
+        """After `flush`, from the index alone; 0 where there are none."""
         self.flush()
         by_key = {(key.room, key.ref, int(key.kind)): key for key in keys}
         return {by_key[asked]: count for asked, count in ask_each(self._connection, _COUNT_CHANGES, list(by_key))}
@@ -187,18 +194,21 @@ class SqlTransaction(AccountWrites, RoomWrites):
             self.flush()
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
+        """After `flush`; the heads of these rooms are forgotten."""
         self.flush()
         for room in rooms:
             self.known.heads.pop(room, None)
         deleting.delete_rooms(self._connection, self._log_id, rooms)
 
     def erase_more(self, records: int) -> bool:
+        """After `flush`; what was freed comes off the log's octets."""
         self.flush()
         freed = deleting.erase_more(self._connection, records)
         self.add_log_octets(-(freed or 0))
         return freed is not None
 
     def index_more(self, messages: int) -> IndexProgress | None:
+        """After `flush`: what was appended is indexed by then."""
         self.flush()
         return reindexing.index_more(self._connection, messages)
 
@@ -213,6 +223,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
             self.add_log_octets(-usage.body_octets(freed))
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
+        """Of several refusals of one key the first is kept. Each one that is kept counts as REJECTION_OCTETS."""
         first: dict[MessageKey, Rejection] = {}
         for rejection in rejections:
             first.setdefault(rejection.key, rejection)
@@ -224,6 +235,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
     # What is used
 
     def log_octets(self) -> int:
+        """From `known`, else from the row in `used`; with what this transaction has added."""
         if self.known.octets is None:
             found = find_rows(self._connection, "used", _USED, ("amount",), [_LOG])
             self.known.octets = next((amount for _key, amount in found), 0)
@@ -234,6 +246,8 @@ class SqlTransaction(AccountWrites, RoomWrites):
         self._more_octets += max(octets, -self.log_octets())
 
     def allowances(self, spenders: Collection[AllowanceHolder]) -> dict[AllowanceHolder, int]:
+        """Those in `known` without a look at their rows; what `set_allowances` was given counts. All of `known` is
+        forgotten once it has more than _SPENDERS_MAX."""
         known = self.known.free_us
         if len(known) > _SPENDERS_MAX:
             known.clear()
@@ -244,10 +258,12 @@ class SqlTransaction(AccountWrites, RoomWrites):
         return {spender: self._spent.get(spender, known[spender]) for spender in spenders}
 
     def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None:
+        """Written by `flush`."""
         self._spent.update(free_us)
         self.known.free_us.update(free_us)
 
     def forget_allowances(self, now_ms: int) -> None:
+        """After `flush`. A time too far ahead to be true goes as well; the row of the log stays."""
         self.flush()
         self.known.free_us.clear()
         table = schema.used

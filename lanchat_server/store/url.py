@@ -40,6 +40,7 @@ class DatabaseAddress(msgspec.Struct, frozen=True):
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether the database is a file, which one process at a time opens."""
         return self.path is not None
 
     @property
@@ -49,14 +50,17 @@ class DatabaseAddress(msgspec.Struct, frozen=True):
 
     @property
     def user(self) -> str:
+        """The account on the database server, decoded; "" for SQLite."""
         return self.url.username or ""
 
     @property
     def password(self) -> str:
+        """In plain text, decoded; "" when the URL has none."""
         return str(self.url.password or "")
 
     @property
     def host(self) -> str:
+        """Name or address, IPv6 without brackets; `localhost` when the URL has none."""
         return self.url.host or "localhost"
 
     def with_database(self, name: str) -> "DatabaseAddress":
@@ -64,6 +68,7 @@ class DatabaseAddress(msgspec.Struct, frozen=True):
         return replace(self, url=self.url._replace(database=name or None))
 
     def __str__(self) -> str:
+        """A file's path, else a URL with account, host, port and name, without password and options."""
         if self.path is not None:
             return str(self.path)
         port = f":{self.url.port}" if self.url.port else ""

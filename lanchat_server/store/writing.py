@@ -48,6 +48,7 @@ class WriteSession:
     """For one thread. Nothing is written before the lease was taken. Methods raise SQLAlchemyError and Fenced."""
 
     def __init__(self, engine: Engine, address: DatabaseAddress) -> None:
+        """Begins without a lease and without a connection. `engine` stays the caller's."""
         self._engine = engine
         self._is_sqlite = address.is_sqlite
         self._now_ms = _NOW_SQLITE if self._is_sqlite else _NOW_MYSQL
@@ -126,6 +127,8 @@ class WriteSession:
                 writing.execute(update(schema.lease).where(mine).values(renewed_ms=0))
 
     def begin(self) -> None:
+        """Begin a transaction. Of SQLite it has the lease then, of others with the first thing that it does. Raises
+        StoreError when no lease was taken, and the same Fenced again once one was raised."""
         if self._incarnation is None:
             raise StoreError(_("Nothing is written without the lease of the database"))
         if self._fenced is not None:
@@ -277,6 +280,7 @@ class LeaseGuarded:
     """Base of what makes up a transaction."""
 
     def __init__(self, writing: WriteSession) -> None:
+        """`writing` is in a transaction for as long as this object is used."""
         self._writing = writing
 
     @property
