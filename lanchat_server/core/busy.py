@@ -23,6 +23,7 @@ class BusyAnswers:
     """Bounded by what a session hands in within one turn: a range takes less than the messages in it."""
 
     def __init__(self) -> None:
+        """Begins without anything that was noted."""
         self._untaken: dict[tuple[int, int], _Untaken] = {}
 
     def note(self, session: int, key: MessageKey, wait: float, now: float, code: int = 0) -> None:

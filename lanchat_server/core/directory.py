@@ -43,6 +43,7 @@ class Directory:
     """The accounts and rooms of one log."""
 
     def __init__(self, snapshot: DirectorySnapshot) -> None:
+        """The accounts and rooms of `snapshot`; no password counts as changed yet."""
         self.log: LogState = snapshot.log
         self._password_numbers: dict[int, int] = {}
         self.users: dict[int, UserRow] = {}
@@ -119,9 +120,11 @@ class Directory:
         )
 
     def membership(self, room: int, user: int) -> MembershipRow | None:
+        """None for who is no member, and for a room that does not exist."""
         return self.members(room).get(user)
 
     def rooms_of(self, user: int) -> frozenset[int]:
+        """Ids of the rooms, direct ones included, that the user is a member of; empty for an unknown user."""
         return self._rooms_of.get(user, frozenset())
 
     def devices_of(self, user: int) -> list[DeviceRow]:
@@ -137,11 +140,13 @@ class Directory:
         raise LookupError("the database has no general room")
 
     def active_administrators(self) -> list[UserRow]:
+        """Those that are not disabled; one of them always stays (`accounts.update_user`)."""
         return [user for user in self.users.values() if user.role is Role.ADMINISTRATOR and not user.disabled]
 
     # Changing (writer thread)
 
     def put_user(self, user: UserRow) -> None:
+        """Insert or replace an account under its id. The name of an account never changes."""
         self.users = _put(self.users, user.id, user)
         self._user_names[name_key(user.name)] = user.id
         self._user_shapes.add(shape_key(user.name))
@@ -151,13 +156,16 @@ class Directory:
         self._password_numbers = _put(self._password_numbers, user, self.password_number(user) + 1)
 
     def put_device(self, device: DeviceRow) -> None:
+        """Insert or replace a device under its id."""
         self.devices = _put(self.devices, device.id, device)
 
     def revoke_devices(self, devices: Iterable[bytes], now_ms: int) -> None:
+        """They stay listed, with the time of their revocation. Raises KeyError for an unknown one."""
         for device in devices:
             self.devices[device] = replace(self.devices[device], revoked_ms=now_ms)
 
     def put_room(self, room: RoomRow) -> None:
+        """Insert or replace a room under its id; unless it is private, it is found by its name."""
         self.rooms = _put(self.rooms, room.id, room)
         if room.kind is not RoomKind.PRIVATE:
             self._room_names[name_key(room.name)] = room.id
@@ -175,17 +183,20 @@ class Directory:
         self._members = {room: members for room, members in self._members.items() if room not in gone}
 
     def put_members(self, members: Iterable[MembershipRow]) -> None:
+        """Insert or replace memberships, each under its room and user."""
         for row in members:
             self._members[row.room] = {**self.members(row.room), row.user: row}
             self._rooms_of[row.user] = self.rooms_of(row.user) | {row.room}
 
     def drop_members(self, room: int, users: Iterable[int]) -> None:
+        """Take users out of a room; those who are no members of it change nothing."""
         gone = set(users)
         self._members[room] = {user: row for user, row in self.members(room).items() if user not in gone}
         for user in gone:
             self._rooms_of[user] = self.rooms_of(user) - {room}
 
     def put_room_key(self, key: RoomKeyRow) -> None:
+        """The newest key of its room replaces the one before."""
         self.room_keys = _put(self.room_keys, key.room, key)
 
     def touch(self, users: Mapping[int, int], devices: Mapping[bytes, int]) -> None:

@@ -59,6 +59,8 @@ class ServerCore:
     """State of a running server, apart from what the directory and the store keep."""
 
     def __init__(self, config: CoreConfig, directory: Directory, heads: Iterable[Head], now: float) -> None:
+        """`heads`: the signed head of each room of `directory`. `now`, here as everywhere: seconds of one steady
+        clock."""
         self.config = config
         self.directory = directory
         self.sessions = SessionTable(config)

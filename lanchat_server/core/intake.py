@@ -23,6 +23,7 @@ class Intake:
     """Bounded: the queue in all (by the caller), what one run, one session and all together may hold."""
 
     def __init__(self, config: CoreConfig) -> None:
+        """Begins empty; the bounds are those of `config`."""
         self._config = config
         self._queue: deque[Submission] = deque()
         self._queued: Counter[int] = Counter()
@@ -34,6 +35,7 @@ class Intake:
         self._forced: dict[MessageKey, float] = {}
 
     def __len__(self) -> int:
+        """Messages in the queue; early ones that are held do not count."""
         return len(self._queue)
 
     @property
@@ -43,6 +45,7 @@ class Intake:
 
     @property
     def full(self) -> bool:
+        """Whether the queue has as many messages or octets as it may have. `put` does not look at it."""
         return len(self._queue) >= self._config.queue_max or self._octets >= self._config.queue_octets
 
     def queued(self, session: int) -> int:
@@ -50,6 +53,7 @@ class Intake:
         return self._queued[session]
 
     def put(self, submission: Submission) -> None:
+        """Append to the queue, full or not; `release` and `expire` do so with messages that were held."""
         self._queue.append(submission)
         self._octets += _size(submission)
         self._queued[submission.session] += 1

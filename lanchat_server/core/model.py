@@ -73,6 +73,8 @@ class NewRecord(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
+    """A refusal to store: the name of the message, a number of `Code`, and when it was refused."""
+
     key: MessageKey
     code: int
     time_ms: int

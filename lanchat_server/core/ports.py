@@ -100,7 +100,8 @@ class Transaction(Protocol):
         """When all of what each may take a day is free again (core/limits/allowance.py); 0: nobody knows of
         anything."""
 
-    def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None: ...
+    def set_allowances(self, free_us: Mapping[AllowanceHolder, int]) -> None:
+        """From now on `allowances` returns these times, in microseconds UTC."""
 
     def forget_allowances(self, now_ms: int) -> None:
         """Remove those of which nothing is used."""
@@ -127,9 +128,11 @@ class Transaction(Protocol):
     def add_device(self, device: DeviceRow) -> None:
         """Insert; raises KeyError when this key is enrolled already."""
 
-    def revoke_devices(self, devices: Collection[bytes], now_ms: int) -> None: ...
+    def revoke_devices(self, devices: Collection[bytes], now_ms: int) -> None:
+        """Set the time of their revocation. The rows stay, as they say who signed."""
 
-    def set_certificate(self, device: bytes, certificate: Certificate) -> None: ...
+    def set_certificate(self, device: bytes, certificate: Certificate) -> None:
+        """Replace the certificate that was issued last for an enrolled device."""
 
     def touch(self, users: dict[int, int], devices: dict[bytes, int]) -> None:
         """Set last-seen times (milliseconds)."""
@@ -137,9 +140,11 @@ class Transaction(Protocol):
     def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
         """Replace the account's recovery code; None removes it."""
 
-    def recovery(self, user: int) -> RecoveryRow | None: ...
+    def recovery(self, user: int) -> RecoveryRow | None:
+        """The account's recovery code, be it expired or tried too often; None: it has none."""
 
-    def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None: ...
+    def add_invite(self, code_hash: bytes, uses: int, not_after_ms: int, creator: int) -> None:
+        """Insert a registration code for `uses` accounts. `creator` 0: the administrator's command."""
 
     def use_invite(self, code_hash: bytes, now_ms: int) -> bool:
         """Take one use of a registration code; False when there is none left or it is too late."""
@@ -167,7 +172,8 @@ class Transaction(Protocol):
         name: str | None = None,
         kind: RoomKind | None = None,
         archived: bool | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Change what is given; raises KeyError when the name (name_key) is taken."""
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
         """Nothing of these rooms is found any more but by `were_members`; their names are free, their ids are not.
@@ -182,7 +188,8 @@ class Transaction(Protocol):
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         """Insert or, for somebody who was a member before, renew."""
 
-    def remove_members(self, room: int, users: Collection[int]) -> None: ...
+    def remove_members(self, room: int, users: Collection[int]) -> None:
+        """End memberships, and their receipts with them; users who are no members change nothing."""
 
     def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:
         """User to receipts; a number never goes down."""
@@ -225,4 +232,5 @@ class Store(Protocol):
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         """Reactions to these records, and of the edits and deletions of each the newest one, ascending."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the lease back and free what is held, connections and locks. Nothing is called afterwards."""

@@ -7,6 +7,7 @@ class Refused(Exception):
     """A request is answered with Failure. `text` is for logs, in English; `retry` seconds until it may work."""
 
     def __init__(self, code: Code, text: str, retry: float = 0.0) -> None:
+        """`text` is the exception's message as well."""
         super().__init__(text)
         self.code = code
         self.text = text

@@ -52,6 +52,7 @@ class Submission(msgspec.Struct, eq=False):
     run: RunKey = RunKey(0, b"", 0)
 
     def __post_init__(self) -> None:
+        """Set `run`; what was given for it does not count."""
         header = self.header
         self.run = RunKey(header.room, header.device, header.run)
 
@@ -82,19 +83,23 @@ class RunProgress:
     """The highest number decided of recent runs, so that the usual next message needs no look-up."""
 
     def __init__(self, bound: int) -> None:
+        """`bound`: runs that are remembered; the one that advanced least recently gives way."""
         self._bound = bound
         self._last: OrderedDict[RunKey, int] = OrderedDict()
 
     def get(self, run: RunKey) -> int | None:
+        """None: not remembered, so that the database has to be asked."""
         return self._last.get(run)
 
     def advance(self, run: RunKey, n: int) -> None:
+        """`n` was decided. The number of a run never goes down."""
         self._last[run] = max(n, self._last.get(run, 0))
         self._last.move_to_end(run)
         if len(self._last) > self._bound:
             self._last.popitem(last=False)
 
     def forget(self, runs: Iterable[RunKey]) -> None:
+        """Remember nothing of these runs, as after a transaction that failed or may have."""
         for run in runs:
             self._last.pop(run, None)
 
@@ -118,6 +123,7 @@ class Sequencer:
     """The writer's judgement. One per server process."""
 
     def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, config: CoreConfig) -> None:
+        """`log_key` signs heads. `directory` is only read."""
         self._directory = directory
         self._log_key = log_key
         self._progress = RunProgress(config.progress_max)

@@ -36,6 +36,7 @@ class SessionTable:
     """All sessions, by id, by user, and by subscribed room."""
 
     def __init__(self, config: CoreConfig) -> None:
+        """Begins empty. `config` has the rates of what sessions may send and ask."""
         self._config = config
         self._sessions: dict[int, Session] = {}
         self._by_user: dict[int, dict[int, Session]] = {}
@@ -67,6 +68,7 @@ class SessionTable:
         )
 
     def remove(self, session_id: int) -> Session | None:
+        """The session that ended, its subscriptions with it; None when there is none of this id."""
         session = self._sessions.pop(session_id, None)
         if session is None:
             return None
@@ -79,10 +81,12 @@ class SessionTable:
         return session
 
     def subscribe(self, session: Session, room: int) -> None:
+        """Whether the user may read the room is for the caller to check."""
         session.rooms.add(room)
         self._subscribers.setdefault(room, {})[session.id] = session
 
     def unsubscribe(self, session: Session, room: int) -> None:
+        """Nothing happens when the session is not subscribed to the room."""
         session.rooms.discard(room)
         session.lagging.discard(room)
         self._unlist(room, session.id)
@@ -95,12 +99,15 @@ class SessionTable:
                 del self._subscribers[room]
 
     def get(self, session_id: int) -> Session | None:
+        """None: it has ended, or never began."""
         return self._sessions.get(session_id)
 
     def all(self) -> Iterable[Session]:
+        """A view of the table, which must not change while it is iterated over."""
         return self._sessions.values()
 
     def of_user(self, user: int) -> list[Session]:
+        """In order of log-in; empty for a user who is not connected. The list is the caller's."""
         return list(self._by_user.get(user, {}).values())
 
     def most_of_one_user(self) -> list[Session]:
@@ -108,6 +115,7 @@ class SessionTable:
         return list(max(self._by_user.values(), key=len, default={}).values())
 
     def subscribers(self, room: int) -> Collection[Session]:
+        """A view, which must not change while it is iterated over; empty for a room without any."""
         return self._subscribers.get(room, {}).values()
 
     def device_online(self, device: bytes) -> bool:
@@ -122,7 +130,9 @@ class SessionTable:
         return PresenceState.ONLINE if PresenceState.ONLINE in states else PresenceState.AWAY
 
     def online_users(self) -> list[int]:
+        """Ids of the users who have a session, each once. The list is the caller's."""
         return list(self._by_user)
 
     def __len__(self) -> int:
+        """Sessions of all users."""
         return len(self._sessions)

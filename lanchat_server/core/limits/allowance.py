@@ -36,6 +36,7 @@ class AllowanceHolder(NamedTuple):
 
 
 def by_user(what: AllowanceKind, user: int) -> AllowanceHolder:
+    """Named by the user's id, eight octets in network order."""
     return AllowanceHolder(what, user.to_bytes(8, "big"))
 
 

@@ -38,6 +38,7 @@ class Closed:
         return QuotaShortage(code, until - now) if until > now else None
 
     def for_everybody(self, now: float) -> QuotaShortage | None:
+        """Why nothing more of anybody is stored, the disk first; None: as far as is known here it is."""
         if self.disk_full:
             return QuotaShortage(Code.DISK_FULL, self._retry)
         return QuotaShortage(Code.LOG_FULL, self._everybody_until - now) if self._everybody_until > now else None

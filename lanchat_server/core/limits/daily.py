@@ -18,11 +18,13 @@ class Daily(Generic[K]):
     """`most` a day for each key. Times are seconds of a steady clock."""
 
     def __init__(self, most: int, keys_max: int = KEYS_MAX) -> None:
+        """`keys_max`: keys that are remembered at a time."""
         self._most = most
         self._keys_max = keys_max
         self._buckets: OrderedDict[K, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
+        """Keys that are remembered."""
         return len(self._buckets)
 
     def take(self, key: K, now: float) -> float:

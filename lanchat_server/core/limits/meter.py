@@ -31,6 +31,7 @@ class Meter:
     """Octets are those of usage.py."""
 
     def __init__(self, config: CoreConfig, tx: Transaction, now_ms: int) -> None:
+        """For the one transaction `tx`. A quota of 0 in `config` is no bound."""
         self._config = config
         self._most = config.user_octets_per_day
         self._tx = tx

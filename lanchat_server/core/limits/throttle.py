@@ -167,6 +167,7 @@ class LoginThrottle:
     """Ask `delay` once before each try with a password; when it says 0, call `failed` or `succeeded` afterwards."""
 
     def __init__(self, config: ThrottleConfig | None = None) -> None:
+        """`config` None: the defaults. Nothing is remembered beyond the process."""
         self._config = config = config or ThrottleConfig()
         self._pairs = self._failures(config.failures)
         self._accounts = self._failures(config.account_failures)

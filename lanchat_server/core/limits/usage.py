@@ -21,4 +21,5 @@ def body_octets(body: int) -> int:
 
 
 def records_octets(records: Iterable[NewRecord]) -> int:
+    """What these records take together, `message_octets` of each."""
     return sum(message_octets(len(new.record.header), len(new.record.body or b"")) for new in records)

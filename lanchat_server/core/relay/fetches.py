@@ -10,11 +10,13 @@ class PendingFetches:
     """What is being read. What is refused needs no answer: the client asks again, at growing distances."""
 
     def __init__(self, config: CoreConfig) -> None:
+        """Begins without any; the bounds are those of `config`."""
         self._config = config
         self._rooms: set[tuple[int, int]] = set()
         self._of_session: Counter[int] = Counter()
 
     def __len__(self) -> int:
+        """Repairs that are being read."""
         return len(self._rooms)
 
     def begin(self, fetch: RecordFetch) -> bool:

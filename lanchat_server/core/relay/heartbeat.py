@@ -13,6 +13,7 @@ class HeartbeatTimer:
     """Keeps times only; what is sent is the hub's business."""
 
     def __init__(self, config: CoreConfig, now: float) -> None:
+        """Begins with all rooms quiet. `now`: seconds of a steady clock, as in all methods."""
         self._config = config
         self._next_beat = now + config.heartbeat
         self._last: dict[int, float] = {}

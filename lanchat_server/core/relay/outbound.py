@@ -183,6 +183,7 @@ class OutboundQueue:
     """Collects what the core wants sent until the shell takes it."""
 
     def __init__(self, config: CoreConfig) -> None:
+        """Begins empty. Of `config` it needs how long a UDP path counts as open."""
         self._config = config
         self._outputs: list[Output] = []
 
@@ -192,6 +193,7 @@ class OutboundQueue:
         return outputs
 
     def fetch(self, fetch: RecordFetch) -> None:
+        """Have records read from the store; the shell answers with `ServerCore.fetched`."""
         self._outputs.append(fetch)
 
     def send(self, session: Session, frames: list[Any], now: float) -> None:

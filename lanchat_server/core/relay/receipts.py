@@ -11,6 +11,7 @@ class ReceiptCollector:
     """Numbers only grow. What changed is collected until it is due: per room for the members, in all for the store."""
 
     def __init__(self, config: CoreConfig, directory: Directory) -> None:
+        """`directory` has the receipts of members from whom nothing was heard since the start."""
         self._config = config
         self._directory = directory
         self._cursors: dict[int, dict[int, tuple[int, int]]] = {}
@@ -61,6 +62,7 @@ class ReceiptCollector:
                 del unsaved[room]
 
     def timer(self) -> float | None:
+        """When `due` has the next ones, in seconds of the core's clock; None: nothing has changed."""
         return min(self._due.values()) if self._due else None
 
     def due(self, now: float) -> dict[int, list[MemberCursor]]:

@@ -16,6 +16,7 @@ class RecentRecords:
     """Bounded per room and in octets; the room that was quiet longest gives way first."""
 
     def __init__(self, config: CoreConfig) -> None:
+        """Begins empty: records from before the start have to be read from the store."""
         self._config = config
         self._rooms: OrderedDict[int, deque[Record]] = OrderedDict()
         self._octets = 0
