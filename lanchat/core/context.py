@@ -3,6 +3,7 @@
 from typing import Any
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER, Endpoint
 from lanchat.core.events import Event, LocalStoreFailed, Output
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.requests import Handler, Requests
@@ -30,7 +31,8 @@ class CoreContext:
         self.unsettled = True
 
     def send(self, path: Transport, frame: Any) -> None:
-        self._outputs.append(Output(path, frame))
+        """To the server."""
+        self._outputs.append(Output(SERVER, path, frame))
 
     def put(self, outputs: list[Output]) -> None:
         self._outputs.extend(outputs)
@@ -57,6 +59,10 @@ class CoreContext:
     def take_outputs(self) -> list[Output]:
         outputs, self._outputs = self._outputs, []
         return outputs
+
+    def drop_outputs(self, destination: Endpoint) -> None:
+        """Nothing that waits reaches it any more."""
+        self._outputs = [output for output in self._outputs if output.destination != destination]
 
     def take_events(self) -> list[Event]:
         events, self._events = self._events, []

@@ -5,10 +5,10 @@ The shell (lanchat/transport, or a simulator) drives it:
     start(now)                          begin; `ReconnectDue` says when to connect
     opened / connected / disconnected   how the connection fares; `connected` takes the server's LoggedIn
     cut_off(now)                        the connection's own address is gone; `SearchDue` says when to make a second one
-    receive(frame, path, now)           each decoded frame after log-in; raises ProtocolError: a datagram is then
-                                        dropped, a TLS connection closed
+    receive(source, path, frame, now)   each decoded frame after log-in, and which end it came from; raises
+                                        ProtocolError: a datagram is then dropped, a TLS connection closed
     timer() / handle_timer(now)         when it wants to be called, and the call
-    take_outputs() / take_events()      what to send and what happened; also settle what `receive` brought
+    take_outputs() / take_events()      what to send where and what happened; also settle what `receive` brought
 
 `receive` only takes in; storing, asking and sending are done when outputs or events are taken. So the shell feeds all
 datagrams that are there, then takes once: one transaction and one signature check for all of them.
@@ -31,6 +31,7 @@ from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.context import CoreContext
+from lanchat.core.endpoints import SERVER, Endpoint, PeerEndpoint, ServerEndpoint
 from lanchat.core.events import (
     Answered,
     CertificateRenewed,
@@ -258,7 +259,7 @@ class ClientCore:
         self._rooms.clear()
         self._gone.end_session()
         self._desk.requests.abandon()
-        self._desk.take_outputs()
+        self._desk.drop_outputs(SERVER)
         self._certificates.begin_session()
         self._renew_at = None
         self._adopt_at = None
@@ -283,10 +284,13 @@ class ClientCore:
 
     # --- Receiving ------------------------------------------------------------------------------------------------
 
-    def receive(self, frame: Any, path: Transport, now: float) -> None:
-        """A decoded frame of the logged-in server. Raises ProtocolError when it breaks the protocol; what came before
-        it stands. What comes without a session is dropped."""
+    def receive(self, source: Endpoint, path: Transport, frame: Any, now: float) -> None:
+        """A decoded frame. Raises ProtocolError when it breaks the protocol; what came before it stands. What comes
+        from the server without a session is dropped, and what comes from a peer."""
         self._desk.at(now)
+        if isinstance(source, PeerEndpoint):
+            self.drop("frame of a peer")
+            return
         if not self._link.up:
             self.drop("frame without session")
             return
@@ -299,7 +303,7 @@ class ClientCore:
             self._desk.put([self._link.ping()])
 
     def drop(self, reason: str) -> None:
-        """The shell dropped a datagram."""
+        """The shell dropped a datagram, or an output that it cannot send."""
         self.counters[reason] += 1
 
     def _check_head(self, head: Head) -> bool:
@@ -581,7 +585,8 @@ class ClientCore:
         self._settle()
         outputs = self._desk.take_outputs()
         for output in outputs:
-            self._link.sent(output.path, self._desk.now)
+            if isinstance(output.destination, ServerEndpoint):
+                self._link.sent(output.path, self._desk.now)
         return outputs
 
     def take_events(self) -> list[Event]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lanchat.core.endpoints import Endpoint
 from lanchat.core.ports import ChainLink
 from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol.log.certificates import Certificate
@@ -15,8 +16,9 @@ from lanchat.protocol.wire import Failure, MemberCursor, Result, Room, SessionKe
 
 
 class Output(NamedTuple):
-    """A frame to send. Those for UDP that are taken together may share datagrams (packer.py)."""
+    """A frame to send. Those for UDP to one destination that are taken together may share datagrams (packer.py)."""
 
+    destination: Endpoint
     path: Transport
     frame: Any
 

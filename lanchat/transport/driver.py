@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from lanchat.core.core import ClientCore
+from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import ConnectionGivenUp, Event, KeysChanged, Output, ReconnectDue, SearchDue
 from lanchat.core.session.states import Reason
 from lanchat.protocol import wire
@@ -262,7 +263,7 @@ class Driver:
         try:
             for _ in range(min(most, len(self._frames))):
                 octets = self._frames.popleft()
-                self.core.receive(decode_from_server_untrusted(octets), Transport.TLS, self.now())
+                self.core.receive(SERVER, Transport.TLS, decode_from_server_untrusted(octets), self.now())
         except ProtocolError as error:
             log.warning("the server breaks the protocol: %s", error)
             self._frames.clear()
@@ -295,7 +296,7 @@ class Driver:
             return
         try:
             for frame in frames:
-                self.core.receive(frame, Transport.UDP, self.now())
+                self.core.receive(SERVER, Transport.UDP, frame, self.now())
         except ProtocolError as error:
             self.core.drop(f"udp: {error}")
 
@@ -342,6 +343,13 @@ class Driver:
                 self._on_event(event)
 
     def _send(self, outputs: list[Output]) -> None:
+        """By destination. No transport reaches peers."""
+        to_server = [output for output in outputs if isinstance(output.destination, ServerEndpoint)]
+        for _ in range(len(outputs) - len(to_server)):
+            self.core.drop("output to an unreachable peer")
+        self._send_to_server(to_server)
+
+    def _send_to_server(self, outputs: list[Output]) -> None:
         datagrams = [output.frame for output in outputs if output.path is Transport.UDP]
         if self._udp is not None and datagrams:
             for payload in pack_datagrams(datagrams):

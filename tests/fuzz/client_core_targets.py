@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.view.fold import RoomFold
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
@@ -66,7 +67,7 @@ class _ClientEnd(Wire):
         kept: tuple[Any, ...] = (core,) if path is ClientPath.UDP else (core.directory, core._outbox, core._composer)
         for part in _one_by_one(frame):
             with unchanged_when_refused(*kept, self.store, leave_out=HEARD):
-                core.receive(part, path, self.now)
+                core.receive(SERVER, path, part, self.now)
 
     def check(self) -> None:
         """The copy holds what the log has, and can be shown."""
@@ -183,7 +184,7 @@ def _client_receiver() -> Callable[[bytes], object]:
 
     def on_frames(frames: list[Any]) -> None:
         for frame in frames:
-            end.core.receive(frame, ClientPath.UDP, end.now)
+            end.core.receive(SERVER, ClientPath.UDP, frame, end.now)
 
     sealer = _fresh_sealer(relay)
     relay._on_frames = on_frames

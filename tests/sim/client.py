@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import (
     Answered,
     ConnectionGivenUp,
@@ -207,7 +208,7 @@ class Process:
     def receive(self, frame: Any, path: Transport = Transport.TLS) -> None:
         """A frame of the session."""
         self.world.counters[f"got {type(frame).__name__}"] += 1
-        self.core.receive(frame, path, self.clock.now)
+        self.core.receive(SERVER, path, frame, self.clock.now)
 
     def datagram(self, datagram: bytes) -> None:
         """As lanchat/transport/udp.py opens it."""
@@ -308,7 +309,10 @@ class Process:
 
     def _send(self, outputs: list[Output]) -> None:
         datagrams = []
-        for path, frame in outputs:
+        for destination, path, frame in outputs:
+            if not isinstance(destination, ServerEndpoint):
+                self.core.drop("output to an unreachable peer")
+                continue
             self.world.checker.sent(self, frame)
             if path is Transport.TLS:
                 self._write(frame)

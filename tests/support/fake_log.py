@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import ConnectionGivenUp, Event, Output, ReconnectDue
 from lanchat.core.ports import LocalStore
 from lanchat.protocol import wire
@@ -242,7 +243,8 @@ class Wire:
             self.events.extend(events)
             for output in outputs:
                 self.sent.append(output)
-                if self.up and self.hook("up", output.path, output.frame):
+                to_server = isinstance(output.destination, ServerEndpoint)
+                if self.up and to_server and self.hook("up", output.path, output.frame):
                     self._post("up", output.path, output.frame)
             self._obey(events)
 
@@ -294,7 +296,7 @@ class Wire:
     def _deliver(self, item: tuple[float, int, str, Transport, Any]) -> None:
         _, _, direction, path, frame = item
         if direction == "down":
-            self.core.receive(frame, path, self.now)
+            self.core.receive(SERVER, path, frame, self.now)
         else:
             self._serve(path, frame)
 

@@ -22,6 +22,7 @@ import enum
 from collections.abc import Callable
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Output
 from lanchat.core.session.states import IN_SESSION, LinkEvent, LinkState, Reason, after
 from lanchat.protocol.transport import Transport
@@ -206,7 +207,7 @@ class LinkController:
         self._search_wait = self._config.search_first
         self._search_at = now + self._config.search_after * (1.0 + 0.25 * self._random())
         self._silence_ping_at = None
-        return [Output(Transport.TLS, self._ping())]
+        return [Output(SERVER, Transport.TLS, self._ping())]
 
     def cut_off(self, now: float) -> list[Output]:
         """This computer has lost the address that the connection uses: nothing will be heard."""
@@ -245,7 +246,7 @@ class LinkController:
 
     def ping(self) -> Output:
         """A ping by UDP."""
-        return Output(Transport.UDP, self._ping())
+        return Output(SERVER, Transport.UDP, self._ping())
 
     def _ping(self) -> Ping:
         return Ping(_HEARD if self.udp_open else _UNHEARD)
@@ -282,7 +283,7 @@ class LinkController:
         outputs: list[Output] = []
         if self._tls_until is None and now >= self._tls_ping_at:
             self._tls_until = now + self._config.tls_silence_max
-            outputs.append(Output(Transport.TLS, self._ping()))
+            outputs.append(Output(SERVER, Transport.TLS, self._ping()))
         if self._silence_ping_at is not None and now >= self._silence_ping_at:
             outputs.extend(self._ask(now))
         if self._probe_ends is not None and now >= self._probe_ends:
@@ -313,7 +314,7 @@ class LinkController:
         self._probe_ends = None
         self._udp_retry_at = now + self._udp_retry
         self._udp_retry = min(2.0 * self._udp_retry, self._config.udp_retry_longest)
-        return [Output(Transport.TLS, self._ping())] if was_open else []
+        return [Output(SERVER, Transport.TLS, self._ping())] if was_open else []
 
     @property
     def _tls_ping_at(self) -> float:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import MessageRefused, MessageStored, Output
 from lanchat.core.ports import LocalStore, OutboxItem
 from lanchat.protocol.codes import Code
@@ -248,7 +249,7 @@ class Outbox:
                 path = Transport.TLS
             self._schedule(waiting, path, now)
             self._put(groups, path, waiting.item.message)
-        return [Output(group.path, Submit(group.messages)) for group in groups]
+        return [Output(SERVER, group.path, Submit(group.messages)) for group in groups]
 
     def _fits_datagram(self, message: Message) -> bool:
         return len(message.body) <= self._limits.inline_body and message_size(message) <= SUBMIT_PAYLOAD_MAX

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Output
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -55,7 +56,7 @@ class Requests:
         """The request's number and the frame to send; `handler` is called exactly once."""
         self._last = self._last % (2**32 - 1) + 1
         self._waiting[self._last] = (handler, now + self._timeout, RESULTS.get(type(operation), wire.Done))
-        return self._last, Output(Transport.TLS, Request(self._last, operation))
+        return self._last, Output(SERVER, Transport.TLS, Request(self._last, operation))
 
     def answered(self, number: int, answer: Answer) -> bool:
         """False when nobody waits for this number. Raises ProtocolError for an answer to another question: whoever

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Answered, RoomAccessEnded, RoomInfoChanged, UsersChanged
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
@@ -26,8 +27,8 @@ def test_what_an_answer_tells_of_a_room_is_older_than_what_follows_it() -> None:
     client.pump()
     assert number is not None
     # Both in one read, before the shell hears of the first.
-    client.core.receive(wire.Response(number, wire.RoomResult(changed)), Transport.TLS, client.now)
-    client.core.receive(wire.RoomGone(1), Transport.TLS, client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.Response(number, wire.RoomResult(changed)), client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.RoomGone(1), client.now)
     client.pump()
     told = [type(event) for event in client.events[-3:]]
     assert told == [RoomInfoChanged, Answered, RoomAccessEnded]
@@ -42,7 +43,7 @@ def test_everybody_is_told_once_per_session_then_only_who_changed() -> None:
         for _ in range(2):
             number = client.core.request(wire.ListUsers(), client.now)
             assert number is not None
-            client.core.receive(wire.Response(number, wire.UserList(everybody)), Transport.TLS, client.now)
+            client.core.receive(SERVER, Transport.TLS, wire.Response(number, wire.UserList(everybody)), client.now)
             client.pump()
             told.append(client.of_kind(UsersChanged)[-1].users)
         assert told == [tuple(everybody), ()]

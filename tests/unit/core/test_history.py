@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import LocalStoreFailed, OlderStored, RoomStopped, StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
@@ -150,8 +151,8 @@ def test_an_older_page_of_another_history_is_told_as_a_fork_at_once() -> None:
 def test_a_room_that_is_left_before_it_was_subscribed_is_not_subscribed() -> None:
     client = live_wire(0, rooms=2)
     new = FakeLog(rooms=3).rooms()[2]
-    client.core.receive(wire.RoomChanged(new), Transport.TLS, client.now)
-    client.core.receive(wire.RoomGone(new.id), Transport.TLS, client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.RoomChanged(new), client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.RoomGone(new.id), client.now)
     client.pump()
     requests = [output.frame.operation for output in client.sent if isinstance(output.frame, wire.Request)]
     assert [operation for operation in requests if isinstance(operation, wire.Subscribe)] == []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import (
     Answered,
     CertificateRenewed,
@@ -144,7 +145,7 @@ def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
 def test_a_second_connection_is_refused_as_well() -> None:
     """It was under way when the first one heard that it is over."""
     client = live_wire()
-    client.core.receive(wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), Transport.TLS, client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), client.now)
     client.core.refused(client.now, code=wire.Code.DEVICE_REVOKED)
     assert client.core.state is LinkState.REFUSED
 
@@ -159,7 +160,7 @@ def test_after_a_refusal_a_new_start_is_possible() -> None:
 def test_frames_that_come_after_the_end_are_dropped_and_counted() -> None:
     client = live_wire()
     client.core.disconnected(client.now)
-    client.core.receive(wire.Heads([client.log.head(1)]), Transport.UDP, client.now)
+    client.core.receive(SERVER, Transport.UDP, wire.Heads([client.log.head(1)]), client.now)
     assert client.core.counters["frame without session"] == 1
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, RoomAccessEnded
 from lanchat.core.people import directory
 from lanchat.core.session import pages
@@ -101,7 +102,7 @@ def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_en
     asked = next(o.frame for o in client.sent if isinstance(getattr(o.frame, "operation", None), wire.ListRooms))
     told = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
     with pytest.raises(ProtocolError):
-        client.core.receive(wire.Response(asked.id, wire.RoomList(told, place)), Transport.TLS, client.now)
+        client.core.receive(SERVER, Transport.TLS, wire.Response(asked.id, wire.RoomList(told, place)), client.now)
     client.pump()
     assert client.of_kind(ConnectionGivenUp) == []
     client.core.disconnected(client.now, Reason.BROKEN)
@@ -143,11 +144,11 @@ def answer_members(client: Wire, page: int) -> None:
     client.pump()
     last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
     answer = wire.MemberList(list(range(20 * page, 20 * page + 20)), bytes([page]))
-    client.core.receive(wire.Response(last.id, answer), Transport.TLS, client.now)
+    client.core.receive(SERVER, Transport.TLS, wire.Response(last.id, answer), client.now)
 
 
 def answer_with(client: Wire, places: list[bytes]) -> None:
     for place in places:
         client.pump()
         last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
-        client.core.receive(wire.Response(last.id, wire.UserList([], place)), Transport.TLS, client.now)
+        client.core.receive(SERVER, Transport.TLS, wire.Response(last.id, wire.UserList([], place)), client.now)

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.endpoints import SERVER
 from lanchat.core.events import LocalStoreFailed, OlderStored, RecordsStored, RoomStopped, RoomWentLive, StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
@@ -522,7 +523,7 @@ def test_a_record_of_another_room_breaks_the_protocol() -> None:
     client = live_wire(0, rooms=2)
     other = client.log.say(2)
     with pytest.raises(ProtocolError, match="another room"):
-        client.core.receive(wire.Records(1, [other]), Transport.UDP, client.now)
+        client.core.receive(SERVER, Transport.UDP, wire.Records(1, [other]), client.now)
 
 
 def test_a_page_that_does_not_begin_where_asked_breaks_the_protocol() -> None:
