@@ -25,6 +25,7 @@ class Checker:
     """One thread. `check` and `close` are called on one other thread."""
 
     def __init__(self, directory: Directory) -> None:
+        """Starts the thread, which only reads `directory`."""
         self._directory = directory
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._under_way = 0

@@ -33,36 +33,46 @@ class ServiceHost:
     """Commits by the server's writer, and tells everybody whom it concerns."""
 
     def __init__(self, service: "Service") -> None:
+        """Nothing of `service` is used before the first request."""
         self._service = service
         # One at a time; a stop does not wait for it.
         self._backups = ThreadPool(1, "backup", BACKUPS_WAITING_MAX)
 
     @property
     def config(self) -> ServerConfig:
+        """That of the running server."""
         return self._service.config
 
     @property
     def directory(self) -> Directory:
+        """The one in memory, which the writer keeps up to date."""
         return self._service.directory
 
     @property
     def hasher(self) -> PasswordHasher:
+        """The one that log-ins use, with one bound for all who wait."""
         return self._service.hasher
 
     def wall_ms(self) -> int:
+        """The clock that records get their times from; above 0 in any case."""
         return self._service.wall_ms()
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
+        """In line with the batches of messages, on the writer's thread (`Writer.transact`)."""
         return await self._service.writer.transact(job)
 
     def added(self, user: UserRow) -> None:
+        """The members of `general` are told at once, everybody with the next presence."""
         self._service.notices.member_joined(self.directory.general().id, user.id)
         self._service.notices.user_changed(user.id)
 
     def changed(self, user: UserRow) -> None:
+        """Everybody is told with the next presence."""
         self._service.notices.user_changed(user.id)
 
     async def disable(self, user: int, disabled: bool, actor: Actor, check: Callable[[], None]) -> None:
+        """An account that is shut out loses its sessions after the commit, with which its rooms get new peer keys."""
+
         def job(tx: Transaction) -> DirectoryChange[list[RoomKeyRow]]:
             check()
             changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
@@ -77,6 +87,7 @@ class ServiceHost:
             self._service.notices.room_keys_changed(key.room for key in rotated)
 
     def end_sessions(self, user: int, actor: Actor) -> int:
+        """The session that asked counts too, and ends after its answer."""
         return self._end_sessions(user, actor, None, "ended by an administrator")
 
     def _end_sessions(self, user: int, actor: Actor, code: Code | None, text: str) -> int:
@@ -89,28 +100,35 @@ class ServiceHost:
         return number
 
     def online(self, user: int) -> set[bytes]:
+        """Their ids, by the account's sessions at this moment."""
         return {session.device for session in self._service.core.sessions.of_user(user)}
 
     async def revoke(self, device: DeviceRow, actor: Actor, check: Callable[[], None]) -> None:
+        """The rooms of the owner get new peer keys; a session that revokes its own device ends after its answer."""
         own = _connection(actor) if device.id == actor.device else None
         await self._service.revoke([device.id], device.user, keep=own, check=check)
         if own is not None:
             own.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
     def archived(self, room: int) -> None:
+        """Members are told, and of a public room everybody."""
         self._service.notices.room_archived(room)
 
     async def deleted(self, rooms: list[DeletedRoom]) -> None:
+        """Whoever saw the rooms is told; what they held is erased in the background."""
         self._service.rooms_deleted(rooms)
 
     def messages(self, room: RoomRow) -> int:
+        """By the head in memory; 0 when there is none."""
         head = self._service.core.heads.get(room.id)
         return head.seq if head is not None else 0
 
     def status(self, rooms_above: int | None) -> str:
+        """`Service.status` as JSON."""
         return json.dumps(self._service.status(rooms_above), ensure_ascii=False)
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
+        """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait."""
         reserve = DiskReserve(self.config.data_dir, self.config.disk_reserve_mib * MIB)
         store = cast(SqlStore, self._service.store)
         work = partial(make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed)

@@ -75,6 +75,7 @@ class Metrics:
     login_throttled: int
 
     def __init__(self) -> None:
+        """All figures are 0. `commit_counts` has a number for each of COMMIT_BOUNDS, and one for what took longer."""
         for name in (*_GAUGES, *_COUNTERS):
             setattr(self, name, 0)
         self.commit_counts = [0] * (len(COMMIT_BOUNDS) + 1)
@@ -113,6 +114,7 @@ class Exporter:
     """Serves the figures over HTTP from `start` to `close`, to a bounded number of connections at a time."""
 
     def __init__(self, metrics: Metrics) -> None:
+        """Loads the library; `metrics` is read with each scrape. It listens from `start` on."""
         # Here, because a server that is not asked for figures need not load the library.
         from prometheus_client import CollectorRegistry
 
@@ -132,6 +134,7 @@ class Exporter:
         await self._port.start(port)
 
     def close(self) -> None:
+        """Stop listening; whoever still waits for figures loses the connection."""
         self._port.close()
 
     async def _serve(self, visitor: LocalConnection) -> None:

@@ -23,6 +23,7 @@ class EventNotifier:
     clock."""
 
     def __init__(self, core: ServerCore, directory: Directory, sequencer: Sequencer, now: Callable[[], float]) -> None:
+        """`sequencer` signs the heads of new rooms. Methods are called on the core's thread."""
         self._core = core
         self._directory = directory
         self._sequencer = sequencer

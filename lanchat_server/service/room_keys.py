@@ -23,6 +23,7 @@ class RoomKeys:
     def __init__(
         self, directory: Directory, writer: Writer, notices: EventNotifier, wall_ms: Callable[[], int]
     ) -> None:
+        """`notices` tells members of the keys that `present` replaces."""
         self._directory = directory
         self._writer = writer
         self._notices = notices

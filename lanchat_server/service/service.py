@@ -104,6 +104,9 @@ class Service:
         shown_database: str,
         on_fenced: Callable[[str], None],
     ) -> None:
+        """Needs a running event loop; starts the threads of the writer, and housekeeping. `shown_database`: its address
+        without a password. `on_fenced` is called on the event loop with one line for a person: the server has to
+        stop."""
         self.config = config
         self.shown_database = shown_database
         self.store = store
@@ -475,6 +478,7 @@ class Service:
         self.send_event(connection, self._new_keys(connection.session))
 
     def send_event(self, connection: ClientConnection, event: Any) -> None:
+        """A frame over TLS, at once. Nothing happens when the client has hung up."""
         connection.send(pack_frame(event))
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:

@@ -20,6 +20,7 @@ class ThreadPool:
     """At most `count` of them, made when there is work. For the thread of one event loop."""
 
     def __init__(self, count: int, name: str, waiting_max: int) -> None:
+        """`name`: what the names of the threads begin with. `waiting_max`: jobs beside those under way."""
         self._count = count
         self._name = name
         self._waiting_max = waiting_max
@@ -82,11 +83,13 @@ class FairSemaphore:
     StoreError when `waiting_max` wait already. For one event loop."""
 
     def __init__(self, count: int, waiting_max: int) -> None:
+        """All places are free."""
         self._free = asyncio.Semaphore(count)
         self._waiting_max = waiting_max
         self._waiting = 0
 
     async def __aenter__(self) -> None:
+        """Wait for a place. A caller that is cancelled takes none."""
         if self._waiting >= self._waiting_max:
             raise overloaded()
         self._waiting += 1
@@ -96,4 +99,5 @@ class FairSemaphore:
             self._waiting -= 1
 
     async def __aexit__(self, *_: object) -> None:
+        """Free the place; what the block raised goes on."""
         self._free.release()

@@ -25,6 +25,7 @@ class ClockWatch:
     moved by yet; None: nothing is to be done."""
 
     def __init__(self, wall_ms: Callable[[], int], steady: Callable[[], int]) -> None:
+        """`wall_ms` and `steady` show milliseconds. What they show now is what `look` compares with."""
         self.report = ClockReport()
         # What the clock showed while no server ran is not known, but no deadline may be too far away.
         self.unsettled_ms: int | None = 0

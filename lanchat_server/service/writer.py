@@ -43,6 +43,7 @@ class Writer:
         on_reloaded: Callable[[dict[int, Head], Differences], None],
         wall_ms: Callable[[], int],
     ) -> None:
+        """Needs a running event loop; starts its thread and that of the checker."""
         self._store = store
         self._directory = directory
         self._sequencer = sequencer

@@ -77,6 +77,8 @@ class Acceptor:
         unauthenticated_max: int,
         count: Callable[[str], None],
     ) -> None:
+        """`sockets` listen already; `close` closes them. `unauthenticated_max`: the places of the greeting, and as many
+        for strangers."""
         shrink_read_buffers()
         self._loop = asyncio.get_running_loop()
         self._sockets = sockets
@@ -91,6 +93,7 @@ class Acceptor:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
+        """Begin to accept, on the event loop in which this object was made."""
         self._sweep()
         for sock in self._sockets:
             if sys.platform == "win32":  # its event loop has no readers

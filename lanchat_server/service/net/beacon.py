@@ -61,10 +61,12 @@ class AnswerLimiter:
     """
 
     def __init__(self) -> None:
+        """Nothing was answered yet."""
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._total = TokenBucket(ANSWERS_PER_SECOND_TOTAL, ANSWERS_PER_SECOND_TOTAL)
 
     def __len__(self) -> int:
+        """Addresses that are remembered."""
         return len(self._sources)
 
     def admit(self, host: str, token: bytes, now: float) -> bool:
@@ -133,6 +135,7 @@ class Beacon(_Answering):
     """
 
     def __init__(self, advert: Advert, discovery_port: int, host: str | None, logger: logging.Logger) -> None:
+        """Opens nothing before `reconcile`. `logger` hears once that the port cannot be used."""
         super().__init__(advert, discovery_port, host, AnswerLimiter())
         self._log = logger
         self._joined: set[tuple[int, str]] = set()
@@ -178,11 +181,13 @@ class Beacon(_Answering):
                 self._joined.add(new)
 
     def close(self) -> None:
+        """Close the port, on IPv6 too; `reconcile` would open it again."""
         super().close()
         if self._ipv6 is not None:
             self._ipv6.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the socket is closed, which ended its memberships of the group."""
         super().connection_lost(exc)
         self._joined = set()
 

@@ -80,6 +80,7 @@ class ClientConnection(asyncio.Protocol):
     """A client's control channel. `session` is the service's number for it; `user`, `device` once logged in."""
 
     def __init__(self, service: "Service", number: int, address: str) -> None:
+        """`number`: the session's; `address`: the peer's, by which log-ins are throttled."""
         self.session = number
         self.address = address
         # It comes from the server's own computer.
@@ -116,6 +117,7 @@ class ClientConnection(asyncio.Protocol):
     # --- asyncio.Protocol ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: TLS is up. The client has LOGIN_TIMEOUT from now on."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
@@ -127,6 +129,8 @@ class ClientConnection(asyncio.Protocol):
         self._service.connected(self)
 
     def data_received(self, data: bytes) -> None:
+        """asyncio: octets as TLS opened them. A frame that is malformed or too long, or a live one before log-in, ends
+        the connection."""
         self.heard = self._service.now()
         try:
             self._unhandled.extend(self._reader.feed_untrusted(data))
@@ -187,6 +191,7 @@ class ClientConnection(asyncio.Protocol):
             self._looking = asyncio.get_running_loop().call_later(self._look_pause, self._look)
 
     def connection_lost(self, error: Exception | None) -> None:
+        """asyncio: the connection is gone. What is under way is carried to its end, without an answer."""
         self._transport = None
         if self._login_timer:
             self._login_timer.cancel()

@@ -69,6 +69,8 @@ class DatagramRelay:
         count: Callable[..., None],
         make_budget: Callable[[], TokenBucket] = frame_budget,
     ) -> None:
+        """`sock` is bound; `close` closes it. Every seal covers `log_id` and `epoch`. `count(reason, number)` hears
+        what was sent, received and dropped; `number` may be left out. All are called on the event loop."""
         self._sock = sock
         self._log_id = log_id
         self._epoch = epoch
@@ -101,6 +103,7 @@ class DatagramRelay:
             self._loop.add_reader(self._sock.fileno(), self._readable)
 
     def close(self) -> None:
+        """Stop reading and close the socket; a second call does nothing."""
         if not self._closed:
             self._closed = True
             if self._looking is not None:
@@ -130,6 +133,7 @@ class DatagramRelay:
         return key_id in self._by_key
 
     def close_channel(self, session: int) -> None:
+        """None of the session's keys opens or seals from now on; nothing happens for one without keys."""
         channel = self._by_session.pop(session, None)
         if channel is not None:
             for key_id in (*channel.old, channel.key_id):

@@ -41,6 +41,7 @@ class DiscoveryService:
         rescan_interval: float = RESCAN_INTERVAL,
         logger: logging.Logger,
     ) -> None:
+        """`discovery_port`: the beacon's. `rescan_interval`: seconds between two looks at the network interfaces."""
         self._advert = Advert(log_id, fingerprint, port, name)
         self._host = _single_address(host)
         self._rescan_interval = rescan_interval

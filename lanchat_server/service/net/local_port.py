@@ -30,6 +30,7 @@ class LocalConnection:
     """One connection; `address` is what places are shared out by."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """`reader` and `writer` are of one connection, which the port closes."""
         self.reader = reader
         self.writer = writer
         self.address: str = (writer.get_extra_info("peername") or ("",))[0]
@@ -44,6 +45,7 @@ class LocalPort:
     connection is closed when it returns. `name`: of the port, for the log."""
 
     def __init__(self, name: str, serve: Callable[[LocalConnection], Awaitable[None]], line_max: int) -> None:
+        """`line_max`: octets that `readline` and `readuntil` of a visitor take. `port` is 0 until `start`."""
         self._name = name
         self._serve = serve
         self._line_max = line_max

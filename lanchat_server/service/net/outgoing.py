@@ -20,7 +20,8 @@ class OutgoingReader(Hashable, Protocol):
     read_at: float
 
     @property
-    def queued(self) -> int: ...
+    def queued(self) -> int:
+        """Octets that wait to be written to it."""
 
     def too_slow(self) -> None:
         """End it."""

@@ -24,15 +24,18 @@ class ConnectionSlots(Generic[G]):
     """At most `size` guests, in order of arrival. Those whom `keep` says yes to give way last."""
 
     def __init__(self, size: int, keep: Callable[[G], bool] = lambda guest: False) -> None:
+        """Begins empty. `keep` is asked each time that somebody has to give way."""
         self._size = size
         self._keep = keep
         self._guests: dict[G, None] = {}
         self._of_address: Counter[str] = Counter()
 
     def __len__(self) -> int:
+        """Places that are taken."""
         return len(self._guests)
 
     def __contains__(self, guest: G) -> bool:
+        """Whether this guest has a place."""
         return guest in self._guests
 
     def __iter__(self) -> Iterator[G]:

@@ -25,25 +25,31 @@ class SessionActor:
     """A session over TLS that asks for something (`lanchat_server.admin.context.Actor`)."""
 
     def __init__(self, service: "Service", connection: "ClientConnection") -> None:
+        """`connection` is logged in; the client may hang up meanwhile."""
         self._service = service
         self.connection = connection
 
     @property
     def user(self) -> int:
+        """The account that logged in."""
         return self.connection.user or 0
 
     @property
     def device(self) -> bytes:
+        """The device that logged in."""
         return self.connection.device
 
     @property
     def role(self) -> Role:
+        """The account's in the directory, at this moment."""
         return self._service.directory.users[self.user].role
 
     def check(self) -> None:
+        """Raise Refused when the account is disabled, the device revoked or the password changed meanwhile."""
         check_session(self._service.directory, self.connection)
 
     async def check_owner(self, password: str) -> None:
+        """As the function `check_owner`: without a password, one given at the log-in counts for FRESH_LOGIN seconds."""
         await check_owner(self._service, self.connection, password)
 
 

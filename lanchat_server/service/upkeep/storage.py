@@ -42,6 +42,7 @@ class StorageState:
     """What is known of it. `octets` of the log and `free` on the disk are None until they are known."""
 
     def __init__(self, config: "ServerConfig") -> None:
+        """Looks at the disk at once, and waits for it."""
         self.folders, self.knows_database_disk = folders_of(config)
         self.reserve = config.disk_reserve_mib * MIB
         self.most = config.log_octets
