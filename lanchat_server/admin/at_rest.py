@@ -38,6 +38,7 @@ class DatabaseAtRest:
     """The database of a configuration, opened when it is asked for something, until `close`."""
 
     def __init__(self, config: ServerConfig) -> None:
+        """`config` says which database and data directory; nothing is opened yet."""
         self._config = config
         self._store: SqlStore | None = None
         self._host: _RestingHost | None = None

@@ -115,6 +115,8 @@ class AdminChannel:
     """Listens from `start` to `close`; `perform(operation)` gives the result, or raises Refused or StoreError."""
 
     def __init__(self, data_dir: Path, perform: Callable[[Any], Awaitable[Result]]) -> None:
+        """`data_dir` gets the file with port and token at the start. The token is drawn here, for this process
+        alone."""
         self._file = data_dir / ADMIN_FILE
         self._perform = perform
         self._token = secrets.token_hex(32)
@@ -126,6 +128,7 @@ class AdminChannel:
         replace_file(self._file, json.dumps({"port": self._port.port, "token": self._token}).encode())
 
     def close(self) -> None:
+        """Stop listening and remove the file; connections that were not admitted end."""
         self._port.close()
         with contextlib.suppress(OSError):
             self._file.unlink()

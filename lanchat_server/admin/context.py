@@ -62,13 +62,16 @@ class Host(Protocol):
     """Where operations run. `check` of its methods raises Refused within the transaction."""
 
     @property
-    def config(self) -> ServerConfig: ...
+    def config(self) -> ServerConfig:
+        """Folders, bounds and quotas that operations keep to."""
 
     @property
-    def directory(self) -> Directory: ...
+    def directory(self) -> Directory:
+        """Accounts and rooms as of the last commit; `transact` changes them."""
 
     @property
-    def hasher(self) -> PasswordHasher: ...
+    def hasher(self) -> PasswordHasher:
+        """For passwords that are set; its methods raise HasherBusy when too many wait."""
 
     def wall_ms(self) -> int:
         """Milliseconds UTC."""
@@ -119,6 +122,7 @@ class RequestContext(msgspec.Struct, frozen=True):
 
     @property
     def directory(self) -> Directory:
+        """The host's, to look up in."""
         return self.host.directory
 
     def check(self) -> None:

@@ -68,6 +68,7 @@ class RunningServer:
     """An admitted connection, until `close`."""
 
     def __init__(self, data_dir: Path, sock: socket.socket) -> None:
+        """`sock` was admitted (`running_server`); `close` closes it."""
         self._data_dir = data_dir
         self._sock = sock
         self._frames = FrameReader()
@@ -111,6 +112,7 @@ class RunningServer:
                     return answer
 
     def close(self) -> None:
+        """Hang up. To be called when no request is under way."""
         self._sock.close()
 
 

@@ -32,15 +32,18 @@ class Administration:
     """A context; it connects, or opens the database, with the first request."""
 
     def __init__(self, config: ServerConfig) -> None:
+        """`config`: its data directory says where a server listens; its database is used when none does."""
         self._config = config
         self._way: RunningServer | DatabaseAtRest | None = None
 
     def __enter__(self) -> "Administration":
+        """The object itself; nothing is opened yet."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Hang up, or close the database and give its lease back; what the block raised goes on."""
         if self._way is not None:
             self._way.close()
 
