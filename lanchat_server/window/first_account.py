@@ -23,6 +23,7 @@ class FirstAccountForm:
     `make` is called with the three texts."""
 
     def __init__(self, parent: tk.Misc, make: Callable[[str, str, str], None]) -> None:
+        """The caller places `frame` in `parent`. `make`: user name, password, and the password again, unchecked."""
         self._make = make
         self._shown: Problem | None = None
         self.frame = ttk.Frame(parent)
@@ -85,4 +86,5 @@ class FirstAccountForm:
         entry.icursor("end")
 
     def paint(self, palette: Palette) -> None:
+        """The colour of what is wrong, in a theme that was just chosen."""
         self._complaint.configure(foreground=palette.on_danger_soft)

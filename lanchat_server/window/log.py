@@ -16,6 +16,8 @@ _LINE_MAX = 1000
 
 
 class LogLine(msgspec.Struct, frozen=True):
+    """A line as the window shows it. `number` counts from 1 in each `WindowLog`; `level` is one of `logging`."""
+
     number: int
     level: int
     text: str
@@ -25,12 +27,14 @@ class WindowLog(logging.Handler):
     """Keeps the last lines. `after` gives those that came since."""
 
     def __init__(self, level: int = logging.INFO) -> None:
+        """`level`: what is below it is not kept."""
         super().__init__(level)
         self._lines: deque[LogLine] = deque(maxlen=LINES_MAX)
         self._count = 0
         self._guard = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """In any thread. A record whose text cannot be made is not kept (`handleError`)."""
         try:
             text = self._text(record)
         except Exception:

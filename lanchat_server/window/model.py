@@ -23,6 +23,8 @@ from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded
 
 
 class ServiceState(enum.Enum):
+    """Where the service is, as drawn above. FAILED: it could not start, or ended because of a problem."""
+
     STARTING = enum.auto()
     RUNNING = enum.auto()
     STOPPING = enum.auto()
@@ -54,13 +56,16 @@ class WindowModel(msgspec.Struct):
     first_line: str = ""  # how the making of the first account ended
 
     def start(self) -> None:
+        """A new run begins; nothing of the run before is shown any more."""
         self.state, self.problem, self.identity, self.status = ServiceState.STARTING, "", None, {}
         self.making_first, self.first_problem, self.first_line = False, None, ""
 
     def ask_stop(self) -> None:
+        """The service was told to stop: STOPPING until `take` gets its end."""
         self.state = ServiceState.STOPPING
 
     def take(self, event: Event) -> None:
+        """What an event of the service changes."""
         if isinstance(event, ServiceEnded):
             self.state = ServiceState.FAILED if event.problem else ServiceState.STOPPED
             self.problem, self.status = event.problem, {}
@@ -98,6 +103,7 @@ class WindowModel(msgspec.Struct):
 
     @property
     def title(self) -> str:
+        """The name of the server: its own once it has served, before that the configured one."""
         return self.identity.name if self.identity else self.name
 
     @property
@@ -106,6 +112,7 @@ class WindowModel(msgspec.Struct):
         return sorted(self.status.get("users_online", ()), key=str.casefold)
 
     def state_line(self) -> str:
+        """The state, and while it runs for how long, once the figures say so."""
         if self.state is ServiceState.RUNNING:
             uptime = self.status.get("uptime_s")
             return _("Running") if uptime is None else _("Running for {time}").format(time=duration(uptime))
@@ -117,6 +124,7 @@ class WindowModel(msgspec.Struct):
         }[self.state]
 
     def online_line(self) -> str:
+        """How many people are connected."""
         return _("Online now: {count}").format(count=len(self.online))
 
     def figures_line(self) -> str:

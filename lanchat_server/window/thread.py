@@ -34,7 +34,8 @@ class ServiceRunner(Protocol):
 
     def __call__(
         self, config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event
-    ) -> Awaitable[None]: ...
+    ) -> Awaitable[None]:
+        """`on_ready` is called once, in the same thread. Raises StartError and StoreError."""
 
 
 class ServiceRunning(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class ServerThread:
     """One run of the service. `events` gets Running, then Figures each second, and Ended as the last in any case."""
 
     def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: ServiceRunner) -> None:
+        """Nothing runs before `start`. `serve` is awaited in the new thread, and `events` is filled there."""
         self._config = config
         self._events = events
         self._serve = serve
@@ -83,6 +85,7 @@ class ServerThread:
         self._thread = threading.Thread(target=self._main, name="service", daemon=True)
 
     def start(self) -> None:
+        """Once; another run needs another object."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -78,6 +78,7 @@ class ServerView:
     """Everything inside the window."""
 
     def __init__(self, root: Any, dark: bool, log: WindowLog, actions: WindowActions) -> None:
+        """Fills `root`, and has its close button call `actions.close`. `dark`: the theme that `root` was made with."""
         self._root = root
         self._dark = dark
         self._actions = actions
@@ -283,6 +284,7 @@ class LogPane:
     """The log below: the last lines, of a level, with some words in them."""
 
     def __init__(self, parent: Any, log: WindowLog) -> None:
+        """The caller places `frame` in `parent`. Shows nothing before `refresh`."""
         self._source = log
         self._shown = 0
         self._filter: tuple[int, str] = (_LEVELS[0], "")
@@ -354,6 +356,7 @@ class LogPane:
             self._top = self._text.index("@0,0")
 
     def paint(self, palette: Palette) -> None:
+        """The colours of a theme that was just chosen, also of the lines that are there."""
         self._text.configure(
             background=palette.field,
             foreground=palette.text,
