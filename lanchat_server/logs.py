@@ -54,6 +54,7 @@ class TextFormatter(logging.Formatter):
     """`2026-01-31T12:34:56.789Z INFO logger: message`; a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The message has no secrets and no control characters in it, and LINE_MAX characters at most."""
         message = inert(redact(record.getMessage()), LINE_MAX)
         line = f"{_moment(record)} {record.levelname} {record.name}: {message}"
         return line + _indented(record, self)
@@ -63,6 +64,7 @@ class JsonFormatter(logging.Formatter):
     """One object a line: time, level, logger, message, and `trace` after an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Message and trace have no secrets in them; the message has LINE_MAX characters at most."""
         values = {
             "time": _moment(record),
             "level": record.levelname.lower(),

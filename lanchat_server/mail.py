@@ -71,6 +71,8 @@ class Mailer:
     def __init__(
         self, smtp: Smtp | None, context: ssl.SSLContext | None = None, step_timeout: float = STEP_TIMEOUT
     ) -> None:
+        """`smtp` None: mails are dropped. `step_timeout`: seconds for a step of the exchange with the mail server. The
+        thread begins with the first mail."""
         self._smtp = smtp
         self._context = context
         self._step_timeout = step_timeout

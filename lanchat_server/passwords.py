@@ -57,6 +57,8 @@ class PasswordHasher:
         workers: int | None = None,
         waiting: int = WAITING_MAX,
     ) -> None:
+        """The first three are Argon2's parameters. `workers`: threads; None: one for each core, WORKERS_MAX at most.
+        `waiting`: callers that may wait for one."""
         self._parameters = memory_kib, time_cost, parallelism
         # Nobody's: well formed, with the parameters in use, and no password is known that gives 32 zero octets.
         nobody = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${'A' * 22}${'A' * 43}"
