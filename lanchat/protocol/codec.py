@@ -30,6 +30,8 @@ class Decoder(msgspec.Struct, frozen=True):
     inner: Any
 
     def __call__(self, octets: bytes | memoryview) -> Any:
+        """The typed value of `octets`. Raises ProtocolError for anything but one whole value of the type within its
+        bounds."""
         try:
             return self.inner.decode(octets)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:

@@ -53,6 +53,9 @@ class Code(enum.IntEnum):
 
 
 class RoomKind(enum.IntEnum):
+    """PUBLIC: listed for everybody, and everybody may join. PRIVATE: its members alone see it and invite others.
+    DIRECT: between two users, who cannot leave it."""
+
     PUBLIC = 1
     PRIVATE = 2
     DIRECT = 3
@@ -66,18 +69,27 @@ class HistoryPolicy(enum.IntEnum):
 
 
 class Role(enum.IntEnum):
+    """What an account may do, each role more than the one before. MODERATOR: delete messages of others, manage rooms as
+    a member of them, make registration codes. ADMINISTRATOR: manage accounts and all rooms."""
+
     MEMBER = 1
     MODERATOR = 2
     ADMINISTRATOR = 3
 
 
 class PresenceState(enum.IntEnum):
+    """OFFLINE: the user has no session. ONLINE: the person is at the computer in at least one of them, AWAY: in
+    none."""
+
     OFFLINE = 0
     ONLINE = 1
     AWAY = 2
 
 
 class Registration(enum.IntEnum):
+    """Who may make an account after the first. CLOSED: administrators alone, INVITE: whoever has a registration code,
+    OPEN: everybody."""
+
     CLOSED = 0
     INVITE = 1
     OPEN = 2

@@ -11,5 +11,6 @@ class RedactedStruct(msgspec.Struct, frozen=True):
     concealed: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
+        """The class with its fields by name, without those in `concealed`."""
         shown = (name for name in self.__struct_fields__ if name not in self.concealed)
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"

@@ -9,6 +9,7 @@ class ReplayWindow:
     __slots__ = ("_highest", "_seen")
 
     def __init__(self) -> None:
+        """Empty: the first number is accepted, whatever it is."""
         self._highest = -1
         self._seen = 0
 

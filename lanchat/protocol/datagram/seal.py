@@ -42,6 +42,7 @@ class Sealer:
     """Seals one direction under one key."""
 
     def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int) -> None:
+        """`key` has 32 octets and seals nothing else. `counter`, how many datagrams were sealed, begins at 0."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
         self._key_id = key_id
@@ -61,6 +62,7 @@ class Opener:
     """Opens one direction under one key, each counter once."""
 
     def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int) -> None:
+        """`key`, 32 octets, and the other values are those of the sealer at the other end; no counter has been seen."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
         self._key_id = key_id

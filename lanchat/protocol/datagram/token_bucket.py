@@ -17,6 +17,7 @@ class TokenBucket:
     __slots__ = ("_at", "_tokens", "burst", "rate")
 
     def __init__(self, rate: float, burst: float) -> None:
+        """`rate` may be 0 (nothing is refilled). The clock begins with the first `now` that is handed in."""
         self.rate = rate
         self.burst = burst
         self._tokens = burst

@@ -30,6 +30,7 @@ class CertificateBody(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def device(self) -> bytes:
+        """The device id: the first 16 octets of SHA-256(`public_key`)."""
         return keys.device_id(self.public_key)
 
 

@@ -71,6 +71,7 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def key(self) -> MessageKey:
+        """The name of the message: its first four elements."""
         return MessageKey(self.room, self.device, self.run, self.n)
 
 

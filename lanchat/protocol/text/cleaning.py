@@ -100,6 +100,7 @@ class TextError(ProtocolError):
     """A character that a text cannot have; `position` counts from 1 in what was handed in."""
 
     def __init__(self, char: str, position: int) -> None:
+        """The text of the error is the same for each character, and does not show it."""
         super().__init__("character not allowed")
         self.char = char
         self.position = position

@@ -122,6 +122,8 @@ class AccountDetails(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AccountList(Frame, frozen=True, tag=18):
+    """A page of `ListAccounts`. `next`: where the next one goes on, empty on the last."""
+
     accounts: Annotated[list[AccountDetails], MANY]
     next: Place = b""
 
@@ -133,6 +135,9 @@ class AccountResult(Frame, frozen=True, tag=19):
 
 
 class RecoveryCode(Frame, frozen=True, tag=20):
+    """The `code` for RecoverConfirm, and until when it is good. The server keeps its hash alone and cannot show it
+    again."""
+
     concealed: ClassVar[frozenset[str]] = frozenset({"code"})
 
     code: Short
@@ -159,6 +164,8 @@ class RoomSummary(msgspec.Struct, array_like=True, frozen=True):
 
 
 class RoomSummaryList(Frame, frozen=True, tag=22):
+    """A page of `ListAllRooms`. `next`: where the next one goes on, empty on the last."""
+
     rooms: Annotated[list[RoomSummary], MANY]
     next: Place = b""
 

@@ -119,6 +119,7 @@ class Receipt(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def key(self) -> MessageKey:
+        """The name of the message that was decided."""
         return MessageKey(self.room, self.device, self.run, self.n)
 
 
@@ -160,10 +161,14 @@ class Busy(_Frame, frozen=True, tag=20):
 
 
 class Pong(_Frame, frozen=True, tag=21):
+    """Answers a Ping, on the way that it came, with its `token`."""
+
     token: U63
 
 
 class MemberCursor(msgspec.Struct, array_like=True, frozen=True):
+    """How far one member has received and read a room."""
+
     user: Positive
     received: U63
     read: U63
@@ -233,6 +238,8 @@ class RoomGone(_Frame, frozen=True, tag=34):
 
 
 class MembersChanged(_Frame, frozen=True, tag=35):
+    """To the members of a room: users who became members, and users who no longer are."""
+
     room: U63
     joined: Annotated[list[Positive], _Many]
     left: Annotated[list[Positive], _Many]
@@ -261,6 +268,8 @@ class SessionKeys(_Frame, frozen=True, tag=37):
 
 
 class NewCertificate(_Frame, frozen=True, tag=38):
+    """The fresh certificate of this session's device, after Renew or SetProfile."""
+
     certificate: Certificate
 
 
@@ -282,6 +291,9 @@ class RoomsDeleted(_Frame, frozen=True, tag=40):
 
 
 class Hello(_Frame, frozen=True, tag=1):
+    """The first request. The answer is Welcome with a fresh challenge; VERSION unless the server's version is among
+    `versions`. `client`: the program's name; nothing follows from it."""
+
     versions: Annotated[list[U32], msgspec.Meta(max_length=16)]
     client: Short
 
@@ -295,6 +307,9 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Register(_Frame, frozen=True, tag=2):
+    """Makes an account with its first device, and logs in. Without a display name the user name stands for it.
+    `invite_code`: needed where people register by code; `setup_code`: for the first account, from another computer."""
+
     concealed: ClassVar[frozenset[str]] = frozenset({"invite_code", "password", "setup_code"})
 
     user: Short
@@ -307,6 +322,8 @@ class Register(_Frame, frozen=True, tag=2):
 
 
 class LoginPassword(_Frame, frozen=True, tag=3):
+    """Logs in, and enrols the device unless it is enrolled for this user already."""
+
     concealed: ClassVar[frozenset[str]] = frozenset({"password"})
 
     user: Short
@@ -376,16 +393,23 @@ class ListRooms(_Frame, frozen=True, tag=19):
 
 
 class CreateRoom(_Frame, frozen=True, tag=20):
+    """Makes a public or private room, with its creator as the only member. A name that begins with `direct:` is refused
+    with NAME_INVALID."""
+
     name: Short
     kind: RoomKind
     history: HistoryPolicy
 
 
 class JoinRoom(_Frame, frozen=True, tag=21):
+    """Makes this user a member of a public room. Who is one already gets the room as it is."""
+
     room: U63
 
 
 class LeaveRoom(_Frame, frozen=True, tag=22):
+    """Ends this user's membership. Nobody leaves `general` or a direct room: NOT_ALLOWED."""
+
     room: U63
 
 
@@ -410,6 +434,8 @@ class OpenDirect(_Frame, frozen=True, tag=25):
 
 
 class SetHistoryPolicy(_Frame, frozen=True, tag=26):
+    """What those who join from now on may read; for the room's creator and moderators in it."""
+
     room: U63
     history: HistoryPolicy
 
@@ -421,6 +447,8 @@ class ListUsers(_Frame, frozen=True, tag=27):
 
 
 class ListMembers(_Frame, frozen=True, tag=28):
+    """The members of a room, for its members."""
+
     room: U63
     after: Place = b""
 
@@ -611,35 +639,49 @@ class Found(_Frame, frozen=True, tag=6):
 
 
 class Hit(msgspec.Struct, array_like=True, frozen=True):
+    """A text that was found, and the records that changed it: edits, deletions, reactions."""
+
     room: U63
     record: Record
     changes: Annotated[list[Record], _Many]
 
 
 class RoomList(_Frame, frozen=True, tag=7):
+    """A page of `ListRooms`. `next`: where the next one goes on, empty on the last; so in all lists."""
+
     rooms: Annotated[list[Room], _Many]
     next: Place = b""
 
 
 class RoomResult(_Frame, frozen=True, tag=8):
+    """The room as it is for this user after the request."""
+
     room: Room
 
 
 class UserList(_Frame, frozen=True, tag=9):
+    """A page of `ListUsers`. Disabled accounts are left out."""
+
     users: Annotated[list[User], _Many]
     next: Place = b""
 
 
 class MemberList(_Frame, frozen=True, tag=10):
+    """A page of `ListMembers`: ids of users."""
+
     users: Annotated[list[Positive], _Many]
     next: Place = b""
 
 
 class Certificates(_Frame, frozen=True, tag=11):
+    """Those that GetCertificates asked for, in its order; unknown devices are left out."""
+
     certificates: Annotated[list[Certificate], _Authors]
 
 
 class Device(msgspec.Struct, array_like=True, frozen=True):
+    """A device of an account, also one that is `revoked`. `online`: it has a session."""
+
     id: Key16
     name: Short
     created_ms: U63
@@ -649,11 +691,15 @@ class Device(msgspec.Struct, array_like=True, frozen=True):
 
 
 class DeviceList(_Frame, frozen=True, tag=12):
+    """A page of `ListDevices`."""
+
     devices: Annotated[list[Device], _Many]
     next: Place = b""
 
 
 class CursorList(_Frame, frozen=True, tag=13):
+    """A page of `ListCursors`."""
+
     cursors: Annotated[list[MemberCursor], _Many]
     next: Place = b""
 
@@ -668,10 +714,14 @@ class Profile(_Frame, frozen=True, tag=14):
 
 
 class StatusReport(_Frame, frozen=True, tag=15):
+    """The JSON document that Status asked for."""
+
     json: Annotated[str, msgspec.Meta(max_length=FRAME_MAX)]
 
 
 class InviteCode(_Frame, frozen=True, tag=16):
+    """A registration code as CreateInvite made it: told this once, as the server keeps its hash alone."""
+
     concealed: ClassVar[frozenset[str]] = frozenset({"code"})
 
     code: Short
@@ -688,6 +738,8 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
 
 
 class InviteList(_Frame, frozen=True, tag=17):
+    """A page of `ListInvites`."""
+
     invites: Annotated[list[Invite], _Many]
     next: Place = b""
 
@@ -700,11 +752,15 @@ Result = (
 
 
 class Request(_Frame, frozen=True, tag=64):
+    """A client's `id` and what it asks for. The answer is one Response or Failure with the same `id`."""
+
     id: U32
     operation: Operation
 
 
 class Response(_Frame, frozen=True, tag=65):
+    """The Request with this `id` was carried out; what came of it."""
+
     id: U32
     result: Result
 
@@ -760,6 +816,7 @@ class FrameReader:
     """Cuts the TLS octet stream into frames. `limit` may be raised after log-in."""
 
     def __init__(self, limit: int = FRAME_MAX) -> None:
+        """`limit`: octets that a frame may have, its length not counted."""
         self.limit = limit
         self._buffer = bytearray()
 
