@@ -57,6 +57,8 @@ class Database:
     thread; `busy_timeout` seconds is how long a transaction waits for another process."""
 
     def __init__(self, path: Path, busy_timeout: float = 5.0) -> None:
+        """Raises LocalStoreError when the file can be neither opened nor replaced; where nothing can be written, what
+        is there is opened for reading (`unwritable`)."""
         self._path = path
         self._busy_timeout = busy_timeout
         self._mutex = threading.Lock()

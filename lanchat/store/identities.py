@@ -62,6 +62,8 @@ class ServersFile(msgspec.Struct, frozen=True):
 
 
 class DevicesFile(msgspec.Struct, frozen=True):
+    """The device keys of this profile, at most one for each log."""
+
     devices: tuple[StoredDevice, ...] = ()
 
 
@@ -69,6 +71,7 @@ class TypedFile(Generic[F]):
     """A whole TOML file as one value of type `kind`; its default when it is not there. Raises LocalStoreError."""
 
     def __init__(self, path: Path, lock: Path, kind: type[F]) -> None:
+        """`lock`: the file that is locked while `path` is read or replaced. The content is read by each call anew."""
         self._path = path
         self._lock = lock
         self._kind = kind

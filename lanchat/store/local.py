@@ -53,6 +53,7 @@ class SqliteLocalStore:
     of processes. Raises LocalStoreError, also here."""
 
     def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
+        """`busy_timeout`: seconds that a transaction waits for another process."""
         self._database = Database(path, busy_timeout)
 
     @property
@@ -66,17 +67,22 @@ class SqliteLocalStore:
         return self._database.unwritable
 
     def close(self) -> None:
+        """Every later call raises LocalStoreError; a second `close` does nothing."""
         self._database.close()
 
     # Records
 
     def span(self, room: int) -> StoredSpan | None:
+        """Read from the file at each call: another process may have moved the cursor."""
         return self._database.read(lambda connection: _span_and_head(connection, room)[0])
 
     def head(self, room: int) -> Head | None:
+        """Kept with the span; None without one."""
         return self._database.read(lambda connection: _span_and_head(connection, room)[1])
 
     def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
+        """Looks for a span and begins one in the same transaction."""
+
         def work(connection: sqlite3.Connection) -> StoredSpan:
             span, head = _span_and_head(connection, room)
             if span is None:
@@ -100,6 +106,9 @@ class SqliteLocalStore:
         return self._database.write(work)
 
     def append(self, room: int, links: Sequence[ChainLink], head: Head) -> None:
+        """Raises LocalStoreError also when the room has no span, or the new records do not begin right after its
+        cursor."""
+
         def work(connection: sqlite3.Connection) -> None:
             span, newest = _started_span(connection, room)
             _compare(connection, room, span, links)
@@ -115,6 +124,9 @@ class SqliteLocalStore:
         self._database.write(work)
 
     def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
+        """Raises Forked when the record at the base has another hash than the span says, LocalStoreError when there is
+        no span or the records do not end at its base."""
+
         def work(connection: sqlite3.Connection) -> None:
             span, head = _started_span(connection, room)
             fresh = [link for link in links if link.record.seq <= span.base]
@@ -129,14 +141,18 @@ class SqliteLocalStore:
         self._database.write(work)
 
     def records(self, room: int, first: int, last: int) -> list[Record]:
+        """Of what is stored; numbers outside of the span are left out. Bodies that a deletion erased are None."""
         return self._database.read(lambda connection: [link.record for link in _links(connection, room, first, last)])
 
     def held_rooms(self) -> list[int]:
+        """In no particular order."""
         return self._database.read(
             lambda connection: [room for (room,) in connection.execute("SELECT room FROM spans")]
         )
 
     def erase_room(self, room: int, count: int) -> bool:
+        """The lowest numbers first; the span goes with the last of them."""
+
         def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute(_SOME_RECORDS, (room, count)).fetchall()
             if found:
@@ -165,18 +181,22 @@ class SqliteLocalStore:
         return self._database.write(work, again=True)
 
     def outgoing(self) -> list[OutboxItem]:
+        """In the order in which they were added, by whichever process."""
+
         def work(connection: sqlite3.Connection) -> list[OutboxItem]:
             return [_outbox_item(row) for row in connection.execute(f"{_SELECT_OUTGOING} ORDER BY item").fetchall()]
 
         return self._database.read(work, again=True)
 
     def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
+        """Messages that are not there are passed over."""
         if keys:
             self._database.write(lambda connection: connection.executemany(_DELETE_OUTGOING, keys), again=True)
 
     # Rooms, people
 
     def save_rooms(self, rooms: Sequence[Room]) -> None:
+        """Nothing is written when the list is the stored one."""
         rows = [(place, pack((place,), room)) for place, room in enumerate(rooms)]
 
         def work(connection: sqlite3.Connection) -> None:
@@ -191,6 +211,7 @@ class SqliteLocalStore:
         return self._table("SELECT position, data FROM rooms ORDER BY position", _decode_room)
 
     def save_users(self, users: Sequence[User]) -> None:
+        """Rows that are the same already are left alone; nobody is removed."""
         rows = [(user.id, pack((user.id,), user)) for user in users]
         self._database.write(lambda connection: connection.executemany(_SET_USER, rows))
 
@@ -199,6 +220,9 @@ class SqliteLocalStore:
         return self._table("SELECT id, data FROM users ORDER BY id", _decode_user)
 
     def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
+        """Replaces a stored one only by another that is not older (serial, then end). One that cannot be read is the
+        oldest."""
+
         def work(connection: sqlite3.Connection) -> None:
             for device, certificate in certificates:
                 present = _certificate(connection, device)
@@ -208,6 +232,8 @@ class SqliteLocalStore:
         self._database.write(work)
 
     def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
+        """By device; those without a certificate are left out."""
+
         def work(connection: sqlite3.Connection) -> dict[bytes, Certificate]:
             found = ((device, _certificate(connection, device)) for device in devices)
             return {device: certificate for device, certificate in found if certificate is not None}

@@ -35,6 +35,7 @@ class ProfileStore:
     """Any thread, any number of processes (`settings`: one thread). Every method raises LocalStoreError."""
 
     def __init__(self, directory: Path) -> None:
+        """`directory` exists and is private to this user: `open` sees to that. Reads the settings."""
         self.directory = directory
         lock = directory / "profile.lock"
         self._servers = TypedFile(directory / "servers.toml", lock, ServersFile)
@@ -60,9 +61,11 @@ class ProfileStore:
         return list(self._servers.load().servers)
 
     def known_by_fingerprint(self, fingerprint: str) -> KnownServer | None:
+        """The accepted server with this fingerprint (64 lower-case hex digits), else None."""
         return next((server for server in self.servers() if server.fingerprint == fingerprint), None)
 
     def known_by_log(self, log_id: bytes) -> KnownServer | None:
+        """The accepted server that keeps this log, else None."""
         return next((server for server in self.servers() if server.log_id == log_id), None)
 
     def pin(self, server: KnownServer) -> None:
@@ -110,6 +113,7 @@ class ProfileStore:
         return next((server for server in file.servers if server.fingerprint == file.last), None)
 
     def set_last(self, fingerprint: str) -> None:
+        """Makes the server with this fingerprint the one that `last_server` names."""
         self._servers.update(lambda file: msgspec.structs.replace(file, last=fingerprint))
 
     # Devices
@@ -123,6 +127,7 @@ class ProfileStore:
         self._devices.update(lambda file: DevicesFile((*_without(file, device.log_id), device)))
 
     def forget_device(self, log_id: bytes) -> None:
+        """Deletes the device key on this log, for good; the server is not told."""
         self._devices.update(lambda file: DevicesFile(_without(file, log_id)))
 
     # Local copies

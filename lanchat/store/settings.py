@@ -48,6 +48,7 @@ class Settings:
     """Read once, at construction; `set` changes the memory, `save` the file. One thread. Raises LocalStoreError."""
 
     def __init__(self, path: Path, lock: Path) -> None:
+        """`lock`: the file that is locked while `path` is read or replaced. A broken file is set aside (`notice`)."""
         self._path = path
         self._lock = lock
         self._changed: dict[str, Any] = {}
@@ -109,6 +110,7 @@ class Settings:
         return room if fits(room, Positive) else 0
 
     def set_last_room(self, log_id: bytes, room: int) -> None:
+        """Notes the room that is open on this server, for the next start; in the file with `save`."""
         self.set(LAST_ROOMS, {log_id.hex(): room})
 
     def _read(self) -> dict[str, Any]:
