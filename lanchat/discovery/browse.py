@@ -145,6 +145,10 @@ class Browser:
         lifetime: float = ANSWER_LIFETIME,
         is_known: Callable[[DiscoveredServer], bool] = lambda server: False,
     ) -> None:
+        """`last_known`: addresses (host, control port) of earlier days; the first 16 in numbers are asked by unicast in
+        each round. `interval`: seconds from one steady round to the next; `lifetime`: seconds from a server's last
+        answer to its leaving the list. Servers for which `is_known` is true are listed however many others there are.
+        """
         self._discovery_port = discovery_port
         self._last_known = _numeric_hosts(last_known)
         self._use_zeroconf = use_zeroconf
@@ -170,6 +174,8 @@ class Browser:
         self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
 
     async def stop(self) -> None:
+        """Ends the search; waits 0.1 s at most for sockets to be closed, which goes on after that. A second call does
+        nothing."""
         tasks, self._tasks = self._tasks, []
         await _close(tasks)
 

@@ -52,6 +52,7 @@ class DiscoveredServer(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> Address:
+        """Host and control port, to connect to."""
         return self.host, self.port
 
     @property
@@ -62,6 +63,7 @@ class DiscoveredServer(msgspec.Struct, frozen=True):
 
 
 def found(advert: Advert, host: str, via: Via) -> DiscoveredServer:
+    """`advert` as a server at `host`: the sender of an answer, or the address that DNS-SD named."""
     return DiscoveredServer(advert.name, host, advert.port, advert.fingerprint, advert.log_id, via)
 
 
@@ -101,6 +103,9 @@ class ServerList:
         is_known: Callable[[DiscoveredServer], bool] = lambda server: False,
         chance: random.Random | None = None,
     ) -> None:
+        """`lifetime`: seconds from a server's last answer until it is taken for gone. `is_known`: whether this profile
+        knows a server; looked at once, when it enters the list. `chance` draws who gives way when there are too
+        many."""
         self.left_out = False
         self._lifetime = lifetime
         self._is_known = is_known
@@ -110,6 +115,7 @@ class ServerList:
 
     @property
     def servers(self) -> list[DiscoveredServer]:
+        """Who is gone stays until `expire`. Known ones have all their addresses."""
         return [entry.listed() for entry in self._entries.values()]
 
     def answered(self, server: DiscoveredServer, now: float) -> bool:

@@ -75,6 +75,7 @@ class MdnsEndpoint(msgspec.Struct, frozen=True):
     version: IPVersion
 
     def __str__(self) -> str:
+        """The interface's name, as logs show it; IPv6 is marked."""
         return f"{self.interface.name} (IPv6)" if self.version is IPVersion.V6Only else self.interface.name
 
 
@@ -269,6 +270,7 @@ class Announcer:
     """Registers one server at every place. Over IPv6 it has the name that it got over IPv4 on the same interface."""
 
     def __init__(self, advert: Advert) -> None:
+        """`advert`: what is announced at each place."""
         self._advert = advert
         self._names: dict[int, asyncio.Future[str]] = {}
 
@@ -323,6 +325,7 @@ class Watcher(ServiceListener):
         found: Callable[[Advert, str, Source], None],
         gone: Callable[[Source], None],
     ) -> None:
+        """`place`: where it listens. Both callbacks are called in the event loop."""
         self._place = place
         self._found = found
         self._gone = gone
@@ -338,6 +341,8 @@ class Watcher(ServiceListener):
                 task.cancel()
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """Called by the library in the event loop. Reports the service from the records that came along, or asks for
+        them; passed over when LOOKUPS_MAX others are being asked for, or when its name breaks the rules."""
         try:
             info = AsyncServiceInfo(SERVICE_TYPE, name)
         except Error:  # a name that breaks the rules of DNS-SD
@@ -350,9 +355,11 @@ class Watcher(ServiceListener):
             task.add_done_callback(self._lookups.discard)
 
     def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """As `add_service`: after a change the whole service is reported anew."""
         self.add_service(zc, type_, name)
 
     def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """Called by the library after a goodbye, or when the records have expired."""
         self._gone((self._place, name))
 
     async def _look_up(self, zc: Zeroconf, info: AsyncServiceInfo) -> None:

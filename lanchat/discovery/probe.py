@@ -48,6 +48,8 @@ class Prober:
     """
 
     def __init__(self, on_answer: Callable[[Advert, str], None], discovery_port: int) -> None:
+        """Draws the token of this search; sockets are opened by `open`. `discovery_port`: the UDP port that is
+        probed."""
         self.dropped: Counter[str] = Counter()
         self._on_answer = on_answer
         self._port = discovery_port
@@ -104,6 +106,7 @@ class Prober:
             transport.sendto(self._probe, (host, self._port))
 
     def close(self) -> None:
+        """Closes all sockets at once; no answer is taken any more. A second call does nothing."""
         for transport, _ in self._paths:
             transport.abort()
         self._paths.clear()

@@ -30,6 +30,7 @@ class FileLock:
     """
 
     def __init__(self, path: Path, timeout: float = 0.0) -> None:
+        """Blocks the calling thread while it waits; looks every 10 ms."""
         deadline = time.monotonic() + timeout
         self._descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
         try:

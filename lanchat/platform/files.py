@@ -168,6 +168,7 @@ class OutputFile:
     """
 
     def __init__(self, name: str | Path) -> None:
+        """`stream` is where the octets are written to; buffered, and closed by `finish` or `abandon`."""
         self._target: Path | None = None
         self._draft: Path | None = None
         self.stream: BinaryIO = os.fdopen(self._open(str(name)), "wb")

@@ -45,10 +45,12 @@ class Interface(msgspec.Struct, frozen=True):
 
     @property
     def all_addresses(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """IPv4 addresses first, then IPv6 ones."""
         return (*self.addresses, *self.ipv6)
 
     @property
     def is_loopback(self) -> bool:
+        """Whether one of its addresses is a loopback address."""
         return any(own.is_loopback for own in self.all_addresses)
 
     def reaches(self, host: IPv4Address | IPv6Address) -> bool:

@@ -49,6 +49,7 @@ class DialFailed(Exception):
     empty; `reason` None: nobody answered."""
 
     def __init__(self, text: str = "", *, final: bool = False, code: int = 0, reason: Reason | None = None) -> None:
+        """`code`: what the server refused with; 0 when it named none."""
         super().__init__(text)
         self.text = text
         self.final = final
@@ -72,6 +73,8 @@ class Driver:
     def __init__(
         self, core: ClientCore, dialer: SessionDialer, on_event: Callable[[Event], None], *, use_udp: bool
     ) -> None:
+        """To be called in the event loop. `on_event` is called there, in the order of the events, from within `pump`.
+        Without `use_udp` everything goes over TLS."""
         self.core = core
         self._dialer = dialer
         self._on_event = on_event
@@ -92,6 +95,7 @@ class Driver:
         self._held = False
 
     def now(self) -> float:
+        """Seconds of the event loop's clock: the time that the core is given."""
         return self._loop.time()
 
     # --- Life -----------------------------------------------------------------------------------------------------

@@ -72,6 +72,8 @@ class TlsChannel(asyncio.Protocol):
     """One connection. Event loop's thread only."""
 
     def __init__(self) -> None:
+        """Not connected; the event loop makes it with the connection. `fingerprint` (64 hex digits), `peer` and `own`
+        (addresses of the socket) are there after the handshake."""
         self.fingerprint: str | None = None
         self.peer: tuple[Any, ...] = ()
         self.own: tuple[Any, ...] = ()
@@ -89,6 +91,7 @@ class TlsChannel(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """After the handshake. `fingerprint` stays None when the other side does not speak this protocol."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_MAX)
@@ -100,6 +103,8 @@ class TlsChannel(asyncio.Protocol):
         self.own = transport.get_extra_info("sockname")
 
     def data_received(self, data: bytes) -> None:
+        """Cuts frames, for the receiver or, without one, for `read`. A frame that is too long, and more unread octets
+        than may wait, abort the connection with ProtocolError."""
         try:
             frames = self._reader.feed_untrusted(data)
         except ProtocolError as error:
@@ -115,6 +120,7 @@ class TlsChannel(asyncio.Protocol):
         self._hand_on()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Ends a `read` that waits, and calls `on_closed`: with the error of `abort`, when there was one."""
         self._closed = True
         self._transport = None
         self._error = self._error or error
@@ -174,6 +180,7 @@ class TlsChannel(asyncio.Protocol):
 
     @property
     def open(self) -> bool:
+        """Whether the connection has not ended; a goodbye that is still being sent counts as open."""
         return not self._closed
 
     def send(self, frame: Any) -> None:

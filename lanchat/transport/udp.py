@@ -51,6 +51,9 @@ class UdpRelay:
         *,
         threaded: bool = sys.platform == "win32",
     ) -> None:
+        """`peer`: address of the TLS connection; from elsewhere nothing is heard. Nothing is sealed or opened before
+        `use_keys`. `threaded`: a thread receives and hands over to the event loop, which calls `on_frames` all the
+        same. `dropped` counts datagrams by reason."""
         self.dropped: Counter[str] = Counter()
         self._log_id = log_id
         self._epoch = epoch
@@ -105,6 +108,7 @@ class UdpRelay:
             self.dropped[f"send_{type(error).__name__}"] += 1
 
     def close(self) -> None:
+        """Closes the socket; no datagram is opened any more. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
