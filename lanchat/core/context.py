@@ -17,6 +17,7 @@ class CoreContext:
     left alone until then; None when all is well."""
 
     def __init__(self, config: ClientConfig) -> None:
+        """At time 0, with nothing to send or tell and no request under way."""
         self.now = 0.0
         self.unsettled = False
         self.requests = Requests(config.request_timeout)
@@ -31,10 +32,11 @@ class CoreContext:
         self.unsettled = True
 
     def send(self, path: Transport, frame: Any) -> None:
-        """To the server."""
+        """Queues a frame to the server for the given path; it leaves with `take_outputs`."""
         self._outputs.append(Output(SERVER, path, frame))
 
     def put(self, outputs: list[Output]) -> None:
+        """Queues frames whose destinations and paths are chosen already, in their order."""
         self._outputs.extend(outputs)
 
     def ask(self, operation: AfterLogin, handler: Handler) -> int:
@@ -44,6 +46,7 @@ class CoreContext:
         return number
 
     def tell(self, event: Event) -> None:
+        """Queues an event for the shell; it leaves with `take_events`."""
         self._events.append(event)
 
     def trouble(self, error: LocalStoreError) -> None:
@@ -54,9 +57,11 @@ class CoreContext:
 
     @property
     def store_rests(self) -> bool:
+        """Whether the local copy failed, and its next try is not due yet."""
         return self.store_retry_at is not None and self.now < self.store_retry_at
 
     def take_outputs(self) -> list[Output]:
+        """What was queued since the last call, in order; each is handed out once."""
         outputs, self._outputs = self._outputs, []
         return outputs
 
@@ -65,5 +70,6 @@ class CoreContext:
         self._outputs = [output for output in self._outputs if output.destination != destination]
 
     def take_events(self) -> list[Event]:
+        """What was told since the last call, in order; each is handed out once."""
         events, self._events = self._events, []
         return events

@@ -100,6 +100,9 @@ class ClientCore:
         run: int,
         now_ms: Callable[[], int],
     ) -> None:
+        """`random` returns values from 0 to below 1. `run`: 63 random bits, drawn for each core; no two cores of a
+        device may share them. `now_ms`: the wall clock, which goes into messages and decides nothing; all other times
+        are those that the methods are given, seconds of one clock that never goes back."""
         self.config = config
         self.identity = identity
         self.user = user
@@ -173,10 +176,12 @@ class ClientCore:
 
     @property
     def state(self) -> LinkState:
+        """The state of the link; in a session, how its rooms are doing."""
         return self._link.state
 
     @property
     def in_session(self) -> bool:
+        """Whether this device is logged in, in whichever state its rooms are."""
         return self._link.up
 
     @property
@@ -186,10 +191,12 @@ class ClientCore:
 
     @property
     def udp_open(self) -> bool:
+        """Whether UDP works both ways, so that live frames go by it."""
         return self._link.udp_open
 
     @property
     def device(self) -> bytes:
+        """The id of this device."""
         return self._composer.device
 
     def start(self, now: float) -> None:
@@ -493,6 +500,7 @@ class ClientCore:
 
     @property
     def asks_for_certificates(self) -> bool:
+        """Whether the server is asked, or about to be, whose any device is; False without a session."""
         return self._link.up and self._certificates.any_open
 
     def awaits_certificates(self, devices: Sequence[bytes]) -> bool:
@@ -530,6 +538,7 @@ class ClientCore:
             self._save_marks_at = now + self.config.marks_after
 
     def read_up_to(self, room: int) -> int:
+        """The last number of a room that this user has read, here or as the server told; 0 for none."""
         return self._receipts.read_up_to(room)
 
     def save_marks(self) -> None:

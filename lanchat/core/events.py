@@ -38,6 +38,7 @@ class LinkedRecord(NamedTuple):
 
     @property
     def record(self) -> Record:
+        """The record without its chain hash."""
         return self.link.record
 
 
@@ -78,6 +79,8 @@ class RoomWentLive(msgspec.Struct, frozen=True):
 
 
 class RoomStopped(msgspec.Struct, frozen=True):
+    """A room takes no records and sends no messages any more in this session; once per room and session."""
+
     room: int
     stop: StopReason
 
@@ -90,6 +93,9 @@ class MessageStored(msgspec.Struct, frozen=True):
 
 
 class MessageRefused(msgspec.Struct, frozen=True):
+    """A message of this profile was refused with `code` and leaves the outbox. The code may be one of a later
+    version."""
+
     key: MessageKey
     code: int
 
@@ -104,6 +110,9 @@ class MessagesDelayed(msgspec.Struct, frozen=True):
 
 
 class RoomInfoChanged(msgspec.Struct, frozen=True):
+    """A room was told at log-in, is new or changed; or another room with its name came or went, so that its title
+    changes."""
+
     room: Room
 
 
@@ -117,16 +126,22 @@ class RoomAccessEnded(msgspec.Struct, frozen=True):
 
 
 class UsersChanged(msgspec.Struct, frozen=True):
+    """Accounts that are new or changed; once in a session, with the first list, all of them."""
+
     users: tuple[User, ...]
 
 
 class RoomMembersChanged(msgspec.Struct, frozen=True):
+    """Ids of users who became members of a room, and of users who no longer are."""
+
     room: int
     joined: tuple[int, ...]
     left: tuple[int, ...]
 
 
 class CursorsChanged(msgspec.Struct, frozen=True):
+    """How far some members have received and read a room, as the server told it."""
+
     room: int
     cursors: tuple[MemberCursor, ...]
 

@@ -96,21 +96,25 @@ class LocalStore(Protocol):
     def outgoing(self) -> list[OutboxItem]:
         """All that waits, of every process that uses the profile, in order."""
 
-    def remove_outgoing(self, keys: Collection[MessageKey]) -> None: ...
+    def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
+        """Takes messages out of the outbox; those that are not there are passed over."""
 
     # What a client needs to show the log while the server is away
 
     def save_rooms(self, rooms: Sequence[Room]) -> None:
         """Replace the list of this user's rooms."""
 
-    def rooms(self) -> list[Room]: ...
+    def rooms(self) -> list[Room]:
+        """The list that was saved last, in its order; empty before."""
 
     def save_users(self, users: Sequence[User]) -> None:
         """Insert or replace these."""
 
-    def users(self) -> list[User]: ...
+    def users(self) -> list[User]:
+        """Every user that was saved; nobody is removed."""
 
     def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
         """Device id and certificate; newer replaces older."""
 
-    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]: ...
+    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
+        """Of these devices, those certificates that are stored; not checked again."""

@@ -26,6 +26,8 @@ class Authors:
     """Certificates are kept in the local store, so that the log can be shown while the server is away."""
 
     def __init__(self, log_id: bytes, log_key: bytes, store: LocalStore) -> None:
+        """`log_key`: the public key whose signature a certificate must have. The store is read when a device is first
+        asked about."""
         self._log_id = log_id
         self._log_key = log_key
         self._store = store

@@ -17,6 +17,7 @@ class CertificateRequests:
     not answer is asked for until it does, in the next session if need be."""
 
     def __init__(self, desk: CoreContext, authors: Authors) -> None:
+        """`desk` sends the requests and tells of answers; `authors` takes in the certificates."""
         self._desk = desk
         self._authors = authors
         self._unknown: dict[bytes, None] = {}
@@ -25,6 +26,7 @@ class CertificateRequests:
         self._failed: dict[bytes, None] = {}
 
     def begin_session(self) -> None:
+        """Devices that the server did not know may be asked about again; those about which it refused to answer are."""
         self._asked.clear()
         self._unknown |= self._failed
         self._failed.clear()
@@ -64,6 +66,7 @@ class CertificateRequests:
 
     @property
     def any_open(self) -> bool:
+        """Whether a device waits to be asked about, or an answer is under way."""
         return bool(self._unknown or self._under_way)
 
     def open_for(self, devices: Sequence[bytes]) -> bool:

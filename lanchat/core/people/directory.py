@@ -36,6 +36,7 @@ class ClientDirectory:
     are saved by `save` and `save_marks`; only these and the creation raise LocalStoreError."""
 
     def __init__(self, store: LocalStore) -> None:
+        """Reads rooms, users and read marks from the store."""
         self._store = store
         self.rooms: dict[int, Room] = {room.id: room for room in store.rooms()}
         self.users: dict[int, User] = {user.id: user for user in store.users()}

@@ -20,6 +20,7 @@ class Contradiction(Exception):
     """A record has another hash than the one that is here already under its number."""
 
     def __init__(self, seq: int) -> None:
+        """`seq`: the number that has two hashes."""
         super().__init__(seq)
         self.seq = seq
 
@@ -49,6 +50,7 @@ class Chain:
     """Begins at a stored span; `end` is the last linked number."""
 
     def __init__(self, log_id: bytes, room: int, span: StoredSpan, config: ClientConfig) -> None:
+        """Only the end of `span` is known: its cursor and the hash there."""
         self._log_id = log_id
         self._room = room
         self._config = config
@@ -59,6 +61,7 @@ class Chain:
 
     @property
     def end(self) -> int:
+        """The last linked number; the cursor when nothing above it is linked."""
         return self.cursor + len(self.linked)
 
     @property

@@ -22,6 +22,7 @@ class DeletedRooms:
     """`on_deleted` hears of each room that the server says was deleted while this user was in it."""
 
     def __init__(self, desk: CoreContext, store: LocalStore, on_deleted: Callable[[int], None]) -> None:
+        """`on_deleted` is called while an answer is taken in; erasing begins when it calls `erase`."""
         self._desk = desk
         self._store = store
         self._on_deleted = on_deleted
@@ -37,6 +38,7 @@ class DeletedRooms:
         self._to_ask = gone
 
     def end_session(self) -> None:
+        """What was not asked yet is not asked; what is being erased goes on in the next session."""
         self._to_ask = None
 
     @property

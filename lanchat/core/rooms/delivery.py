@@ -20,6 +20,7 @@ class DeliveryCursor:
     LocalStoreError, also on creation."""
 
     def __init__(self, log_id: bytes, store: LocalStore, rooms: Iterable[int]) -> None:
+        """`rooms`: those whose stored records count as told; of another room everything is told."""
         self._log_id = log_id
         self._store = store
         # Room to number and chain hash.

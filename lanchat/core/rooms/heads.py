@@ -13,6 +13,7 @@ class HeadBook:
     """`check(head)` says whether the log signed it, in this epoch. Bounded by `bound` of each sort."""
 
     def __init__(self, check: Callable[[Head], bool], bound: int) -> None:
+        """Begins empty. Above `bound` the head with the lowest number is forgotten."""
         self._check = check
         self._bound = bound
         self._candidates: dict[int, Head] = {}

@@ -13,6 +13,8 @@ class Repair:
     """Times only; what is missing is the room's business."""
 
     def __init__(self, config: ClientConfig, random: Callable[[], float]) -> None:
+        """Nothing is missing. `random` returns values from 0 to below 1; `ask_at` is when to ask next, None while
+        nothing is missing."""
         self._config = config
         self._random = random
         self._since = 0.0
@@ -37,6 +39,7 @@ class Repair:
             self._interval = self._config.nack_first
 
     def due(self, now: float) -> bool:
+        """Whether what is missing is to be asked for now."""
         return self.ask_at is not None and now >= self.ask_at
 
     def overdue(self, now: float) -> bool:

@@ -47,6 +47,7 @@ class RoomReceiver:
     """Methods that take something from outside raise ProtocolError; those that store raise LocalStoreError."""
 
     def __init__(self, room: int, first_seq: int, context: RoomContext) -> None:
+        """`first_seq`: the lowest number that this user may read. Reads the stored span; raises LocalStoreError."""
         self.room = room
         self.first_seq = first_seq
         self.stop: StopReason | None = None
@@ -344,6 +345,7 @@ class RoomReceiver:
         return History(self.room, self._chain.end + 1, forward=True, limit=self._page_size)
 
     def nacked(self, nack: Nack, now: float) -> None:
+        """The NACK that `want` returned was sent; the next one is due later."""
         self._repair.asked(now)
         if nack.missing:
             self._asked = frozenset(nack.missing)
@@ -368,6 +370,8 @@ class RoomReceiver:
             self._repair.postpone(now + self._context.config.page_patience)
 
     def pull_failed(self, now: float, wait: float) -> None:
+        """Instead of `page`: the request was refused, or its answer did not come. It is made again after `wait`
+        seconds, with as many records as at first."""
         self._page_size = self._context.config.page
         self._retry_pull(now + wait)
 

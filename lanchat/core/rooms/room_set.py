@@ -41,6 +41,8 @@ class RoomSet:
         on_cursor: Callable[[int, int], None],
         on_refused: Callable[[], None],
     ) -> None:
+        """`desk` sends and tells. `told` knows how far the shell was told of each room; `authors` takes in the
+        certificates of pages."""
         self._config = config
         self._desk = desk
         self._authors = authors
@@ -71,6 +73,7 @@ class RoomSet:
         self._pulls_at = 0.0
 
     def get(self, room: int) -> RoomReceiver | None:
+        """The receiver of a room that was subscribed in this session, answered or not; else None."""
         return self._rooms.get(room)
 
     # --- Subscribing ------------------------------------------------------------------------------------------------
@@ -81,6 +84,7 @@ class RoomSet:
             self._wanted[room.id] = room
 
     def leave(self, room: int) -> None:
+        """Forgets the room until `want` names it again: what still comes for it is dropped."""
         self._rooms.pop(room, None)
         self._wanted.pop(room, None)
         self._aside.pop(room, None)
@@ -131,6 +135,7 @@ class RoomSet:
         self._bound(receiver)
 
     def take_heads(self, frame: wire.Heads) -> None:
+        """Heads of rooms that are not subscribed are passed over. What a head proves is stored by `settle`."""
         for head in frame.heads:
             receiver = self._rooms.get(head.room)
             if receiver is not None:
@@ -138,6 +143,7 @@ class RoomSet:
                 receiver.take_head(head)
 
     def take_lagging(self) -> None:
+        """Live records were dropped, and nobody says of which rooms: each asks for a page."""
         for room, receiver in self._rooms.items():
             receiver.take_lagging(self._desk.now)
             self._dirty[room] = None
@@ -273,12 +279,15 @@ class RoomSet:
         return frozenset((*waiting, *self._wanted))
 
     def stops(self) -> Iterable[StopReason]:
+        """Why rooms are stopped: one entry for each of those."""
         return [receiver.stop for receiver in self._rooms.values() if receiver.stop is not None]
 
     def lagging(self) -> bool:
+        """Whether a room has not caught up since the last `Lagging`."""
         return any(receiver.lagging for receiver in self._rooms.values())
 
     def all_live(self) -> bool:
+        """Whether no room waits to be subscribed, and the history of each has reached its join head."""
         return not self._wanted and all(receiver.live for receiver in self._rooms.values())
 
     def timer(self) -> float | None:

@@ -14,6 +14,8 @@ class MessageBuilder:
     """One device in one run."""
 
     def __init__(self, key: Ed25519PrivateKey, run: int, log_id: bytes, store: LocalStore) -> None:
+        """`key`: the device's private key. `run`: that of all messages made here. `store` keeps them before they are
+        sent."""
         self.device = keys.device_id(keys.public_octets(key))
         self._key = key
         self._run = run

@@ -44,6 +44,7 @@ class LinkController:
     """One per client core, over all its sessions."""
 
     def __init__(self, config: ClientConfig, random: Callable[[], float]) -> None:
+        """`random` returns values from 0 to below 1. No try is due before `start`."""
         self._config = config
         self._random = random
         self.state = LinkState.CONNECTING
@@ -100,6 +101,7 @@ class LinkController:
         self._away_at = now + self._config.away_after
 
     def opened(self) -> None:
+        """The server's identity was proven, log-in begins. Raises InvalidTransition when it had begun before."""
         self.retry_at = None
         self.move(LinkEvent.OPENED)
 
@@ -233,6 +235,7 @@ class LinkController:
         return opened
 
     def sent(self, path: Transport, now: float) -> None:
+        """Something went out: by UDP it keeps the path open, so that the next ping is later."""
         if path is Transport.UDP:
             self._udp_sent = now
 
@@ -254,6 +257,7 @@ class LinkController:
     # --- Time -----------------------------------------------------------------------------------------------------
 
     def timer(self) -> float | None:
+        """When `handle_timer` has something to do; None: never, unless something else happens."""
         times = [self.retry_at, self._away_at]
         if self.up:
             times.append(self._tls_ping_at if self._tls_until is None else self._tls_until)

@@ -61,6 +61,7 @@ class Outbox:
     """Times are the caller's. Nothing here raises but `clean_up`."""
 
     def __init__(self, config: ClientConfig, store: LocalStore, limits: Limits) -> None:
+        """Begins empty; what the store has is taken up by `adopt`."""
         self._config = config
         self._store = store
         self._runs: dict[AuthorRun, dict[int, _Waiting]] = {}
@@ -158,6 +159,7 @@ class Outbox:
 
     @property
     def awaits_records(self) -> bool:
+        """Whether a message was stored by the server whose record is not here yet."""
         return bool(self._stored)
 
     # --- Sending --------------------------------------------------------------------------------------------------

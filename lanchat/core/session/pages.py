@@ -37,6 +37,8 @@ class PagedRequest:
         *,
         broken: Callable[[], None] | None = None,
     ) -> None:
+        """`operation`: the request for the first page. `ask` sends one and returns its number. `note` sees each answer
+        before `handler` gets the whole list; when it raises, so does the taking in of the answer."""
         self._operation = operation
         self._ask = ask
         self._note = note

@@ -44,10 +44,13 @@ class ReceiptTracker:
         self._told.clear()
 
     def received(self, room: int, seq: int) -> None:
+        """Everything up to `seq` is stored here; a lower number than before is no news."""
         self._received[room] = max(self._received.get(room, 0), seq)
         self._note(room)
 
     def read(self, room: int, seq: int) -> None:
+        """This user has read up to `seq`, which may be above what is stored here: what is told ends at what is
+        stored."""
         self._read[room] = max(self._read.get(room, 0), seq)
         self._note(room)
 
@@ -67,6 +70,7 @@ class ReceiptTracker:
             self._dirty.pop(room, None)
 
     def timer(self) -> float | None:
+        """When `take_due` has something; None when the server knows all of it."""
         return min((self._next.get(room, 0.0) for room in self._dirty), default=None)
 
     def take_due(self, now: float) -> list[Cursor]:

@@ -48,6 +48,7 @@ class Requests:
     """Numbers run on over all sessions of a client, so that a late answer never meets another question."""
 
     def __init__(self, timeout: float) -> None:
+        """`timeout`: seconds after which a request counts as not answered."""
         self._timeout = timeout
         self._last = 0
         self._waiting: dict[int, tuple[Handler, float, type]] = {}
@@ -78,8 +79,10 @@ class Requests:
             handler(None)
 
     def timer(self) -> float | None:
+        """When `expire` has something; None without a request under way."""
         return min((until for _handler, until, _expected in self._waiting.values()), default=None)
 
     def expire(self, now: float) -> None:
+        """Calls the handlers of requests that were not answered in time with None; a later answer is dropped."""
         for number in [number for number, (_handler, until, _expected) in self._waiting.items() if until <= now]:
             self.answered(number, None)

@@ -66,6 +66,7 @@ class TextChanges:
     __slots__ = ("_deletions", "_edits", "_oldest_edit", "_reacted", "_reactions", "deleted")
 
     def __init__(self) -> None:
+        """Nothing was said about the text yet."""
         self.deleted = False
         self._deletions: list[int] = []
         # Ascending. Once the newest readable one is known, those below `_oldest_edit` are nothing.

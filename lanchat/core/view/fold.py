@@ -56,6 +56,7 @@ class DecodedRecord:
     __slots__ = ("header", "record")
 
     def __init__(self, record: Record) -> None:
+        """Raises ProtocolError for a header that this version cannot read."""
         self.record = record
         self.header: Header = decode_header_untrusted(record.header)
 
@@ -127,6 +128,7 @@ class RoomFold:
     """One room's stored texts. `authors` tells who signed; `me` is this user. Raises LocalStoreError."""
 
     def __init__(self, room: int, store: LocalStore, authors: Authors, me: int) -> None:
+        """Begins at the last stored number; what is below is read when it is asked for."""
         self._room = room
         self._store = store
         self._authors = authors
