@@ -67,6 +67,7 @@ class AccountSession:
         emit: Emit,
         keep_certificate: Callable[[Certificate], None],
     ) -> None:
+        """`emit` is called for each event, in order. Nothing is connected or told before `run`."""
         self.core = core
         self.store = store
         self.device = device
@@ -108,6 +109,7 @@ class AccountSession:
 
     @property
     def driver(self) -> Driver:
+        """The driver of this account's core; there is none before `run`."""
         assert self._driver is not None
         return self._driver
 
@@ -138,9 +140,11 @@ class AccountSession:
 
     @property
     def in_session(self) -> bool:
+        """Whether this device is logged in at the server now."""
         return self.core.state in IN_SESSION
 
     def now(self) -> float:
+        """The time that the core is given: seconds of the event loop's clock."""
         return self.driver.now()
 
     # --- Waiting --------------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ class ClientState:
         use_zeroconf: bool = True,
         config: ClientConfig | None = None,
     ) -> None:
+        """Nothing is connected. `discovery_port` and `use_zeroconf` say how servers are searched for; without `use_udp`
+        everything goes over TLS; `config`: tunables of the core, its defaults without."""
         self.profile = profile
         # Connecting, logging in and leaving happen one after the other.
         self.turn = asyncio.Lock()

@@ -17,15 +17,19 @@ class DeferredRecords:
     """Event loop's thread only."""
 
     def __init__(self, core: ClientCore) -> None:
+        """Nothing waits. `core` knows whose devices are being asked about."""
         self._core = core
         self._rooms: dict[int, list[RecordsStored]] = {}
         self._batches = 0
         self._octets = 0
 
     def __contains__(self, room: int) -> bool:
+        """Whether records of the room wait."""
         return room in self._rooms
 
     def add(self, event: RecordsStored) -> None:
+        """Puts stored records behind those of the same room; `take_ready` gives them back, at once when nothing is
+        missing."""
         self._rooms.setdefault(event.room, []).append(event)
         self._count(event, 1)
 

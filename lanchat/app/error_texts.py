@@ -137,6 +137,7 @@ def text_problem(reason: str) -> CommandError:
 
 
 def offline() -> CommandError:
+    """The command needs the server, and there is no session or no answer."""
     return CommandError(ErrorKind.OFFLINE, _("The server is away, and this needs it"))
 
 
@@ -146,6 +147,7 @@ def not_all_loaded() -> str:
 
 
 def unreadable() -> CommandError:
+    """The server's answer breaks the protocol, or cannot be what was asked for."""
     return CommandError(ErrorKind.REFUSED, _("The server's answer cannot be read"))
 
 
@@ -155,10 +157,12 @@ def broken() -> CommandError:
 
 
 def ending() -> CommandError:
+    """For commands that are under way when the client ends, or come later."""
     return CommandError(ErrorKind.OFFLINE, _("The program is ending"))
 
 
 def not_logged_in() -> CommandError:
+    """The command needs an account, and none is logged in or remembered."""
     return CommandError(ErrorKind.REFUSED, _("Not logged in"))
 
 
@@ -173,10 +177,13 @@ def no_server(host: str = "", *, own: bool = False) -> CommandError:
 
 
 def changed_identity(name: str) -> ChangedIdentity:
+    """The pinned key of a known server, or what stands at its address, is another now. `name`: the server's, as it may
+    be shown."""
     text = _("The server {name} shows another identity than before. Do not go on; ask whoever runs it")
     return ChangedIdentity(text.format(name=name))
 
 
 def other_identity(name: str) -> CommandError:
+    """The server does not have the fingerprint that was given. `name`: the server's, as it may be shown."""
     text = _("The server {name} is not the one that was asked for: its fingerprint is another")
     return CommandError(ErrorKind.IDENTITY, text.format(name=name))

@@ -46,6 +46,7 @@ class RoomBook:
     """Event loop's thread only. Raises LocalStoreError."""
 
     def __init__(self, core: ClientCore, store: LocalStore, me: int) -> None:
+        """`me`: the id of this user. No room has been looked at."""
         self.me = me
         self._core = core
         self._store = store
@@ -73,6 +74,7 @@ class RoomBook:
         self._watched.add(room)
 
     def is_watched(self, room: int) -> bool:
+        """Whether `watch` was called for the room and `forget` was not since."""
         return room in self._watched
 
     def known(self, room: int) -> RoomInfo | None:
@@ -80,6 +82,7 @@ class RoomBook:
         return self._states.get(room)
 
     def looked_at(self) -> Iterable[int]:
+        """Rooms that have a state here, in the order in which they got one."""
         return list(self._states)
 
     # --- What comes -----------------------------------------------------------------------------------------------
@@ -119,6 +122,8 @@ class RoomBook:
             state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
 
     def members_changed(self, room: int, joined: Iterable[int], left: Iterable[int]) -> None:
+        """The server told of new and of former members. Of a room that was not looked at nothing is kept. The read
+        marks of former members go."""
         state = self._states.get(room)
         if state is None:
             return
@@ -177,6 +182,7 @@ class RoomBook:
         return self._shown(partner) if partner is not None else f"@{room.partner}"
 
     def person(self, user: User, *, connected: bool) -> Person:
+        """An account for lists. Without `connected` nobody is known to be there: shown as offline."""
         state = user.state if connected else PresenceState.OFFLINE
         return Person(user.id, inert(user.name), self._shown(user), state, user.last_seen_ms / 1000, user.role)
 
@@ -204,6 +210,7 @@ class RoomBook:
         return next((user for user in self._core.directory.users.values() if name_key(user.name) == wanted), None)
 
     def direct_room(self, partner: int) -> Room | None:
+        """The direct room with this user, None when none was told of."""
         rooms = self._core.directory.rooms.values()
         return next((room for room in rooms if room.kind is RoomKind.DIRECT and room.partner == partner), None)
 
@@ -297,6 +304,7 @@ def numbered(name: str, number: int) -> str:
 
 
 def decode(item: OutboxItem) -> Header:
+    """The header of a message in the outbox; raises ProtocolError for one that this version cannot read."""
     header: Header = decode_header_untrusted(item.message.header)
     return header
 

@@ -27,6 +27,7 @@ class ClientThread:
     """
 
     def __init__(self, profile: ProfileStore, on_event: Callable[[Event], None], **options: Any) -> None:
+        """Nothing runs before `start`."""
         self._profile = profile
         self._on_event = on_event
         self._options = options

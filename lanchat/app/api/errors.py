@@ -21,6 +21,8 @@ class CommandError(Exception):
     """A command failed. `text` is one line in the person's language."""
 
     def __init__(self, trouble: ErrorKind, text: str, code: Code | None = None, retry_s: float = 0.0) -> None:
+        """`code`: the server's, None when it gave none. `retry_s`: seconds after which the command may work, 0 when
+        nobody knows."""
         super().__init__(text)
         self.trouble = trouble
         self.text = text
@@ -32,4 +34,5 @@ class ChangedIdentity(CommandError):
     """A known server, or its address, shows another key than before."""
 
     def __init__(self, text: str) -> None:
+        """Of the kind IDENTITY, without a code."""
         super().__init__(ErrorKind.IDENTITY, text)

@@ -17,6 +17,8 @@ class StateChanged(msgspec.Struct, frozen=True):
 
 
 class ServerFound(msgspec.Struct, frozen=True):
+    """A server that `DiscoverCommand` has found; once for each server and search."""
+
     server: Server
 
 

@@ -101,6 +101,8 @@ class RoomView(msgspec.Struct, frozen=True):
 
 
 class Reaction(msgspec.Struct, frozen=True):
+    """An emoji below a message, and the ids of the users who gave it, the first of them first."""
+
     emoji: str
     users: tuple[int, ...]
 
@@ -140,6 +142,8 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):
+    """Whether another member of the room has received and read the message that was asked about."""
+
     user_id: int
     name: str
     display_name: str

@@ -20,6 +20,7 @@ ID_DIGITS_MIN = 8
 
 
 async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -> list[api.DeviceInfo]:
+    """The server's list of this account's devices, revoked ones included."""
     return [
         api.DeviceInfo(
             device.id.hex(),
@@ -34,6 +35,7 @@ async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -
 
 
 async def revoke_device(client: "ClientState", command: api.RevokeDeviceCommand) -> None:
+    """Revokes the one device whose id begins as the command says. Raises CommandError INVALID for none or several."""
     wanted = _digits(command.device, _("Give at least the first eight digits of the device's id"))
     devices = [
         device for device in await list_devices(client, api.ListDevicesCommand()) if device.id.startswith(wanted)
@@ -51,16 +53,19 @@ def _digits(typed: str, otherwise: str) -> str:
 
 
 async def change_password(client: "ClientState", command: api.ChangePasswordCommand) -> None:
+    """The server checks the old password and judges the new one; what it refuses is raised as CommandError."""
     await client.logged_in().ask(wire.ChangePassword(command.old, command.new, command.revoke_others))
 
 
 async def get_profile(client: "ClientState", command: api.GetProfileCommand) -> api.AccountProfile:
+    """Asked of the server each time; nothing of it is kept."""
     profile: wire.Profile = await client.logged_in().ask(wire.GetProfile())
     name, pending_at = profile.user.display_name, profile.pending_ms / 1000
     return api.AccountProfile(name, profile.email, profile.pending_email, pending_at)
 
 
 async def set_profile(client: "ClientState", command: api.SetProfileCommand) -> None:
+    """A new display name is kept with the profile's device key too."""
     member = client.logged_in()
     await member.ask(wire.SetProfile(command.display_name, command.email, command.password))
     device = client.profile.device(member.device.log_id)
@@ -70,11 +75,13 @@ async def set_profile(client: "ClientState", command: api.SetProfileCommand) -> 
 
 
 async def create_invite(client: "ClientState", command: api.CreateInviteCommand) -> str:
+    """The code itself, which nobody can ask for again."""
     answer = await client.logged_in().ask(wire.CreateInvite(command.uses, int(command.lifetime)))
     return str(answer.code)
 
 
 async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -> list[api.RegistrationCode]:
+    """Codes that the server counts as valid, those that are valid for longest first."""
     codes = (await client.logged_in().ask(wire.ListInvites())).invites
     return [
         api.RegistrationCode(code.id.hex(), code.creator, code.uses_left, code.not_after_ms / 1000) for code in codes
@@ -82,6 +89,7 @@ async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -
 
 
 async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> None:
+    """Voids the one valid code whose id begins as the command says. Raises CommandError INVALID for none or several."""
     wanted = _digits(command.id, _("Give at least the first eight digits of the code's id"))
     ids = [one.id for one in await list_invites(client, api.ListInvitesCommand()) if one.id.startswith(wanted)]
     if len(ids) != 1:
@@ -90,6 +98,7 @@ async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> 
 
 
 async def get_status(client: "ClientState", command: api.GetStatusCommand) -> dict[str, Any]:
+    """The server's figures, with the rooms that have the newest messages."""
     return await read_status(client.logged_in(), wire.Status())
 
 

@@ -34,20 +34,27 @@ CERTIFICATE_PATIENCE = 2.0
 
 
 async def send(client: "ClientState", command: api.SendCommand) -> Line:
+    """The line as it waits, once the message is durable in the outbox. Raises CommandError REFUSED in an archived room,
+    INVALID for a text that cannot be sent or a room that the user is not in."""
     member = client.logged_in()
     item = _send(member, command.room, Kind.TEXT, command.text, command.reply_to)
     return member.book.waiting_line(item)
 
 
 async def edit(client: "ClientState", command: api.EditCommand) -> str:
+    """The edit's id, once it is durable in the outbox; whether the target may be edited the server decides. Raises as
+    `send`."""
     return message_id(_send(client.logged_in(), command.room, Kind.EDIT, command.text, command.seq).key)
 
 
 async def delete(client: "ClientState", command: api.DeleteCommand) -> str:
+    """The deletion's id, once it is durable in the outbox; whether the target may be deleted the server decides. Raises
+    as `send`."""
     return message_id(_send(client.logged_in(), command.room, Kind.DELETE, "", command.seq).key)
 
 
 async def react(client: "ClientState", command: api.ReactCommand) -> str:
+    """The id of the reaction, or of what takes it back, once it is durable in the outbox. Raises as `send`."""
     text = f"-{command.emoji}" if command.remove else command.emoji
     return message_id(_send(client.logged_in(), command.room, Kind.REACTION, text, command.seq).key)
 
@@ -62,6 +69,8 @@ def _send(member: "AccountSession", room: int, kind: Kind, body: str, ref: int) 
 
 
 async def wait_decided(client: "ClientState", command: api.WaitDecidedCommand) -> int:
+    """The message's number. Ends early, with TIMEOUT, when the server has no room for the message or its room is
+    stopped: nothing will be decided soon then."""
     member = client.logged_in()
     key = _parse_id(command.id)
     waits = member.book.waits
@@ -95,6 +104,8 @@ def _parse_id(text: str) -> MessageKey:
 
 
 async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> list[Line]:
+    """From now on history of this room is told line by line. Pages are fetched until there are enough lines; when one
+    does not come, the lines that are here are the result, and the error only when there are none."""
     member = client.logged_in()
     room = joined_room(member, command.room).id
     member.book.watch(room)
@@ -122,6 +133,8 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
 
 
 async def load_lines_from(client: "ClientState", command: api.LoadLinesFromCommand) -> list[Line]:
+    """Fetches all pages down to `first` that are not here, as far as the server gives them; CommandError when one does
+    not come. Watches the room as `load_lines` does."""
     member = client.logged_in()
     known = joined_room(member, command.room)
     room, lowest = known.id, max(command.first, known.first_seq)
@@ -154,6 +167,8 @@ async def _learn(member: "AccountSession", room: int) -> bool:
 
 
 async def search(client: "ClientState", command: api.SearchCommand) -> list[Line]:
+    """On the server; in the local copy while it is away. Hits that cannot be checked are left out, so there may be
+    fewer than `limit`."""
     member = client.logged_in()
     if command.room:
         joined_room(member, command.room)
@@ -223,6 +238,8 @@ async def _search_here(member: "AccountSession", command: api.SearchCommand, lim
 
 
 async def mark_read(client: "ClientState", command: api.MarkReadCommand) -> None:
+    """A number above what is stored here counts as the last stored one. Also while the server is away: it is told
+    later."""
     member = client.logged_in()
     room = joined_room(member, command.room).id
     # What is not here yet was not read: it would count as read when it comes.
@@ -230,12 +247,15 @@ async def mark_read(client: "ClientState", command: api.MarkReadCommand) -> None
 
 
 async def set_activity(client: "ClientState", command: api.SetActivityCommand) -> None:
+    """Told again in each later session, until it is set anew."""
     member = client.logged_in()
     state = wire.PresenceState.ONLINE if command.active else wire.PresenceState.AWAY
     member.set_activity(state)
 
 
 async def receipts(client: "ClientState", command: api.ReceiptsCommand) -> list[api.MemberReceipt]:
+    """Read marks are asked for each time. Raises CommandError REFUSED for a number above the newest message, OFFLINE
+    without the server."""
     member = client.logged_in()
     members = await room_members(member, command.room)
     span = member.store.span(command.room)

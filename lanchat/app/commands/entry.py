@@ -34,6 +34,8 @@ SEARCH_TIME = 2.0
 
 
 async def discover(client: "ClientState", command: api.DiscoverCommand) -> list[api.Server]:
+    """What was found in the time that the command gives. `ServerFound` is emitted once for each server, also when it is
+    heard at further addresses."""
     entry = client.entry
     told: set[Key] = set()
 
@@ -47,6 +49,9 @@ async def discover(client: "ClientState", command: api.DiscoverCommand) -> list[
 
 
 async def connect(client: "ClientState", command: api.ConnectCommand) -> api.Server:
+    """Ends the session there is, unless no address is given and it is with the server that is meant. When a known
+    server does not answer, the account of this profile goes on with the local copy, and NO_SERVER is raised all the
+    same."""
     present = _present(client, command)
     if present is not None:
         return present
@@ -140,6 +145,8 @@ def _remember(client: "ClientState") -> "AccountSession | None":
 
 
 async def accept_identity(client: "ClientState", command: api.AcceptIdentityCommand) -> api.ServerOffer:
+    """Connects anew: the connection that showed the fingerprint was closed. Raises CommandError IDENTITY when another
+    one is shown now."""
     await client.entry.accept(clean_fingerprint(command.fingerprint), LOGIN_TIMEOUT)
     if client.member is None:
         _remember(client)
@@ -147,6 +154,7 @@ async def accept_identity(client: "ClientState", command: api.AcceptIdentityComm
 
 
 async def get_offer(client: "ClientState", command: api.GetOfferCommand) -> api.ServerOffer:
+    """Raises CommandError NO_SERVER when no accepted server was reached in time."""
     fingerprint = clean_fingerprint(command.fingerprint) if command.fingerprint else ""
     try:
         async with asyncio.timeout(command.timeout):
@@ -169,6 +177,9 @@ def _offer(client: "ClientState") -> api.ServerOffer:
 
 
 async def login(client: "ClientState", command: api.LoginCommand) -> api.Account:
+    """Makes a new device key for this account. The session that was there ends once the server has let the new one
+    in."""
+
     def operation(enrolment: wire.Enrolment) -> wire.LoginPassword:
         return wire.LoginPassword(command.user, command.password, enrolment)
 
@@ -176,6 +187,8 @@ async def login(client: "ClientState", command: api.LoginCommand) -> api.Account
 
 
 async def register(client: "ClientState", command: api.RegisterCommand) -> api.Account:
+    """As `login`, with an account that is made in the same step."""
+
     def operation(enrolment: wire.Enrolment) -> wire.Register:
         return wire.Register(
             command.user,
@@ -235,10 +248,12 @@ def device_name() -> str:
 
 
 async def recover(client: "ClientState", command: api.RecoverCommand) -> None:
+    """Sent before log-in, to the accepted server. Raises CommandError INVALID when there is none."""
     await _before_login(client, wire.Recover(command.user))
 
 
 async def recover_confirm(client: "ClientState", command: api.RecoverConfirmCommand) -> None:
+    """As `recover`. The account's sessions end; a log-in with the new password is a command of its own."""
     await _before_login(
         client, wire.RecoverConfirm(command.user, command.code, command.new_password, command.revoke_devices)
     )
@@ -255,6 +270,9 @@ async def _before_login(client: "ClientState", operation: wire.BeforeLogin) -> N
 
 
 async def wait_live(client: "ClientState", command: api.WaitLiveCommand) -> api.Account:
+    """Ends early when waiting is of no use: the local copy cannot be written (LOCAL), the server refuses the device or
+    has too many sessions of the account (REFUSED). Where rooms are stopped, for the server has another history, the
+    account is the result all the same."""
     member = client.logged_in()
     stopped = (LinkState.FORKED, LinkState.RESYNCING)
 
@@ -282,6 +300,8 @@ async def wait_live(client: "ClientState", command: api.WaitLiveCommand) -> api.
 
 
 async def logout(client: "ClientState", command: api.LogoutCommand) -> None:
+    """Needs the server (OFFLINE without it), unless that has refused this device: then the key is forgotten here
+    alone."""
     member = client.logged_in()
     if member.core.state is not LinkState.REFUSED:
         await member.ask(wire.Logout())
@@ -290,6 +310,7 @@ async def logout(client: "ClientState", command: api.LogoutCommand) -> None:
 
 
 async def disconnect(client: "ClientState", command: api.DisconnectCommand) -> None:
+    """Also forgets the server: `login` needs another `connect` first."""
     await client.leave()
     client.entry.forget()
 

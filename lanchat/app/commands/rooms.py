@@ -50,6 +50,7 @@ def joined_room(member: "AccountSession", room: int) -> wire.Room:
 
 
 async def list_rooms(client: "ClientState", command: api.ListRoomsCommand) -> list[api.RoomView]:
+    """Asks the server first while there is a session, as public rooms that others made may not be known here."""
     member = client.logged_in()
     if command.certain:
         await member.ask(wire.ListRooms())
@@ -70,6 +71,8 @@ async def _refresh_rooms(member: "AccountSession") -> None:
 
 
 async def find_room(client: "ClientState", command: api.FindRoomCommand) -> api.RoomView:
+    """A room that is known here is watched from now on: its history is told line by line. Raises CommandError INVALID
+    for no room, no user, or several rooms of the name."""
     member = client.logged_in()
     name = command.name.strip()
     if name.startswith("@"):
@@ -112,6 +115,7 @@ async def _room_result(member: "AccountSession", operation: wire.AfterLogin) -> 
 
 
 async def create_room(client: "ClientState", command: api.CreateRoomCommand) -> api.RoomView:
+    """Raises CommandError INVALID for a name that no server takes, before anything is sent."""
     try:
         name = clean_room_name(command.name)
     except ProtocolError:
@@ -121,34 +125,42 @@ async def create_room(client: "ClientState", command: api.CreateRoomCommand) -> 
 
 
 async def join_room(client: "ClientState", command: api.JoinRoomCommand) -> api.RoomView:
+    """The room as it is for a member; for who is one already nothing changes."""
     return await _room_result(client.logged_in(), wire.JoinRoom(command.room))
 
 
 async def leave_room(client: "ClientState", command: api.LeaveRoomCommand) -> None:
+    """The local copy of the room stays, for when the user comes back."""
     await client.logged_in().ask(wire.LeaveRoom(command.room))
 
 
 async def invite_user(client: "ClientState", command: api.InviteUserCommand) -> None:
+    """The server is asked for its users when the name is not known here. CommandError INVALID for an unknown one."""
     member = client.logged_in()
     user = await _find_user(member, command.user)
     await member.ask(wire.InviteUser(command.room, user.id))
 
 
 async def remove_user(client: "ClientState", command: api.RemoveUserCommand) -> None:
+    """The server is asked for its users when the name is not known here. CommandError INVALID for an unknown one."""
     member = client.logged_in()
     user = await _find_user(member, command.user)
     await member.ask(wire.RemoveUser(command.room, user.id))
 
 
 async def set_history_policy(client: "ClientState", command: api.SetHistoryPolicyCommand) -> api.RoomView:
+    """For those who join from now on; what members may read already stays."""
     return await _room_result(client.logged_in(), wire.SetHistoryPolicy(command.room, command.history))
 
 
 async def archive_room(client: "ClientState", command: api.ArchiveRoomCommand) -> None:
+    """Archives the room, or opens it again; the server decides whether this user may."""
     await client.logged_in().ask(wire.ArchiveRooms([command.room], command.archived))
 
 
 async def delete_room(client: "ClientState", command: api.DeleteRoomCommand) -> None:
+    """`RoomRemoved` follows without the notice that others get. The local copy is erased once the server has said that
+    the room was deleted."""
     member = client.logged_in()
     # Whoever deletes a room need not be told that it was deleted.
     member.deletes.add(command.room)
@@ -160,6 +172,8 @@ async def delete_room(client: "ClientState", command: api.DeleteRoomCommand) -> 
 
 
 async def find_any_room(client: "ClientState", command: api.FindAnyRoomCommand) -> int:
+    """Administrators find rooms by name that are not listed for them; a number is taken from them as it is. Raises
+    CommandError INVALID for no room or several."""
     member = client.logged_in()
     await _refresh_rooms(member)
     name, rooms = command.name, member.core.directory.rooms.values()
@@ -207,6 +221,7 @@ def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:
 
 
 async def list_people(client: "ClientState", command: api.ListPeopleCommand) -> list[api.Person]:
+    """Asks the server first while there is a session; without one everybody counts as offline."""
     member = client.logged_in()
     if command.certain:
         await member.ask(wire.ListUsers())
@@ -225,6 +240,8 @@ async def _refresh_people(member: "AccountSession") -> None:
 
 
 async def list_members(client: "ClientState", command: api.ListMembersCommand) -> list[api.Person]:
+    """Members whose account is not known here are left out. Raises CommandError INVALID for a room that the user is not
+    in, OFFLINE when the server must be asked and is away."""
     member = client.logged_in()
     users = [member.core.directory.users.get(user) for user in await room_members(member, command.room)]
     return [member.book.person(user, connected=member.in_session) for user in users if user is not None]

@@ -71,6 +71,8 @@ class Dialer:
         on_greeted: Callable[[KnownServer, GreetedChannel], None],
         first: GreetedChannel | None = None,
     ) -> None:
+        """`known`: the pinned server, with the address that is tried first. `key`: the device's private key.
+        `on_greeted` is called in the event loop, before log-in."""
         self.known = known
         self._profile = profile
         self._device = device.device_id

@@ -35,6 +35,7 @@ class LoginStages:
     a person's decision."""
 
     def __init__(self, profile: ProfileStore, options: DialOptions) -> None:
+        """No server is known or looked at."""
         self.known: KnownServer | None = None
         self.server: Server | None = None
         self.welcome: wire.Welcome | None = None
@@ -98,6 +99,8 @@ class LoginStages:
         return Candidate(*first, claims[0].name, claims[0].via, expected, None, tuple(also))
 
     def view(self, found: DiscoveredServer) -> Server:
+        """`found` with what this profile makes of its fingerprint; that is not proven before a connection. Raises
+        LocalStoreError."""
         return found_view(self._profile, found)
 
     # --- Connecting -------------------------------------------------------------------------------------------------

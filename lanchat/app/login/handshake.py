@@ -23,6 +23,7 @@ class ServerRefusal(Exception):
     """The server answered a request with a failure."""
 
     def __init__(self, failure: Failure) -> None:
+        """`failure`: as the server sent it, with the code and when a new try may work; also made of a `Goodbye`."""
         super().__init__(failure.text)
         self.failure = failure
 

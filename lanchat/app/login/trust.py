@@ -45,6 +45,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
+        """`host:port` as people read and type it, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
@@ -76,10 +77,13 @@ def _invalid(error: ProtocolError) -> CommandError:
 
 
 def known_candidate(known: KnownServer) -> Candidate:
+    """A pinned server at its last address; it must show the pinned fingerprint."""
     return Candidate(known.host, known.port, known.name, "known", known.fingerprint, known.log_id)
 
 
 def found_candidate(found: DiscoveredServer, expected: str = "") -> Candidate:
+    """A discovered server at the address that it is listed with, without its others. `expected`: the fingerprint that
+    it must show, empty for any."""
     return Candidate(found.host, found.port, found.name, found.via, expected, found.log_id)
 
 
