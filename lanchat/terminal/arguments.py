@@ -59,16 +59,19 @@ class Parser(argparse.ArgumentParser):
     never changes what a script means."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As ArgumentParser, with other defaults: line breaks of texts stay, and option names cannot be abbreviated."""
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         kwargs.setdefault("allow_abbrev", False)
         self._given: list[str] = []
         super().__init__(*args, **kwargs)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser; the arguments are kept, so that `error` can leave secrets out."""
         self._given = [str(arg) for arg in (sys.argv[1:] if args is None else args)]
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        """Writes the message, without secrets, to stderr in one line; raises SystemExit with exit code 2."""
         message = _without_secrets(message, self._given)
         hint = _("see {command} --help").format(command=self.prog)
         if sys.stderr is not None:

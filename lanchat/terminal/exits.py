@@ -14,6 +14,7 @@ class CliError(Exception):
     """The command ends with this exit code; the text is one line in the person's language."""
 
     def __init__(self, code: int, text: str) -> None:
+        """`code`: one of the exit codes of this module."""
         super().__init__(text)
         self.code = code
         self.text = text

@@ -82,6 +82,7 @@ class LineEditor:
     `ended`: Ctrl-D was typed on an empty line."""
 
     def __init__(self) -> None:
+        """Begins with an empty line and no history."""
         self.text = ""
         self.point = 0
         self.ended = False

@@ -73,6 +73,7 @@ class OutputWriter:
     """Where a command writes. Each row is flushed: a script that reads a pipe sees it at once."""
 
     def __init__(self, as_json: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        """`as_json`: rows are JSON objects, notes are left out. `out`, `err`: None for stdout and stderr."""
         self.as_json = as_json
         self._out = out if out is not None else sys.stdout
         self._err = err if err is not None else sys.stderr

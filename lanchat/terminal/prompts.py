@@ -131,6 +131,7 @@ class PasswordSource:
     that a command fails before it has talked to a server."""
 
     def __init__(self, file: str | None, option: str = "--password-file", variable: str = PASSWORD_VARIABLE) -> None:
+        """`file` goes before the environment's `variable`. `option`: what gives the file, for the error's text."""
         self._given = read_password_file(file) if file else _variable(variable)
         if not self._given and not has_terminal():
             raise CliError(
@@ -217,6 +218,7 @@ class Typing:
     """
 
     def __init__(self, prompt: str, take: Callable[[str | None], None], printed: deque[str]) -> None:
+        """Takes over the terminal until `close`. `printed`: the newest lines on the screen; typed lines are added."""
         self._prompt = prompt
         self._take = take
         self._editor = LineEditor()
@@ -234,6 +236,7 @@ class Typing:
         return self._erase() + text + self._draw()
 
     def close(self) -> None:
+        """Gives the terminal back in the modes that it had before, the cursor below the line."""
         if sys.platform == "win32":
             raise NotImplementedError
         self._loop.remove_reader(0)
