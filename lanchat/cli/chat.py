@@ -43,18 +43,21 @@ class ConversationOutput(OutputWriter):
     """Prints above what is being typed. `printed`: the newest lines on the screen."""
 
     def __init__(self, as_json: bool) -> None:
+        """`typed` is set for as long as lines are taken from standard input."""
         super().__init__(as_json)
         self.typed: TypedLines | None = None
         self.printed: deque[str] = deque(maxlen=PRINTED_MAX)
         self._prints_on_screen = sys.stdout is not None and sys.stdout.isatty()
 
     def write(self, line: str, end: str = "\n") -> None:
+        """As the base method; on a screen the line is put above what is being typed and kept in `printed`."""
         if self._prints_on_screen:
             super().write(*self._around(line, end))
         else:
             super().write(line, end)
 
     def warn(self, text: str, end: str = "\n") -> None:
+        """As the base method, but above what is being typed; the line is kept in `printed`."""
         super().warn(*self._around(text, end))
 
     def _around(self, text: str, end: str) -> tuple[str, str]:
@@ -66,11 +69,13 @@ class ConversationView(EventView):
     """As `listen`, but a line of one's own waits for its number before it is shown."""
 
     def __init__(self, follower: Follower, output: OutputWriter) -> None:
+        """`waiting`: lines of one's own that have no number yet, by id, oldest first."""
         super().__init__(follower, output)
         self.waiting: dict[str, api.Line] = {}
         self._away = False
 
     def state(self, event: api.StateChanged) -> None:
+        """Tells the state; when the server is away, also shows the lines that wait for their number."""
         super().state(event)
         self._away = event.state is api.ConnectionState.AWAY
         if self._away:
@@ -78,12 +83,15 @@ class ConversationView(EventView):
                 super().message(line)
 
     def message(self, line: api.Line) -> None:
+        """Shows a line, or holds back one of one's own until it has its number. As JSON, and while the server is away,
+        nothing is held back."""
         if line.mine and line.seq is None:
             self.waiting[line.id] = line
         if not self._is_held_back(line.id):
             super().message(line)
 
     def stored(self, id: str, seq: int) -> None:
+        """Shows a line that is held back, now with its number; of any other line the number alone is told."""
         held_back = self._is_held_back(id)
         line = self.waiting.pop(id, None)
         if line and held_back:
@@ -92,6 +100,7 @@ class ConversationView(EventView):
             super().stored(id, seq)
 
     def refused(self, event: api.LineRefused) -> None:
+        """Tells the reason. A line that is held back is not shown any more."""
         self.waiting.pop(event.id, None)
         super().refused(event)
 
@@ -103,6 +112,7 @@ class Conversation:
     """One person in one room: reads lines, shows lines."""
 
     def __init__(self, session: CliSession) -> None:
+        """Output is JSON when the session's is. Nothing is sent before `run`."""
         self._session = session
         self._output = ConversationOutput(session.output.as_json)
         self._follower = Follower(session, HISTORY)

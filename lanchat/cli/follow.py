@@ -27,9 +27,12 @@ SHOWN_MAX = 4096
 class FollowView(Protocol):
     """Who shows it. `follower` has the names."""
 
-    def state(self, event: api.StateChanged) -> None: ...
+    def state(self, event: api.StateChanged) -> None:
+        """The link's state or the number of peers changed. While syncing and live it comes without a reason, which
+        `trouble` tells."""
 
-    def live(self, head: int) -> None: ...
+    def live(self, head: int) -> None:
+        """History ends with number `head`, what follows is live. Told once."""
 
     def message(self, line: api.Line) -> None:
         """A message, stored or not."""
@@ -54,6 +57,7 @@ class Follower:
     """Follows one room of a session and tells a view."""
 
     def __init__(self, session: CliSession, history: int) -> None:
+        """`history`: how many earlier messages are shown first; 0 for none."""
         self.session = session
         self.name = ""
         self.people: dict[int, api.Person] = {}

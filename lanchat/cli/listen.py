@@ -35,18 +35,22 @@ class EventView:
     """Events as JSON objects, or as lines for a person: what was said on stdout, all about it on stderr."""
 
     def __init__(self, follower: Follower, output: OutputWriter, count: int | None = None) -> None:
+        """`count`: how many messages are shown before MessageLimitReached is raised; None: no limit."""
         self._follower = follower
         self._output = output
         self._left = count
 
     def state(self, event: api.StateChanged) -> None:
+        """Event `state`, or a line on stderr."""
         name = state_name(event.state)
         self._aside({"event": "state", "state": name, "peers": event.peers}, state_text(event))
 
     def live(self, head: int) -> None:
+        """Event `live` with the head, or the mark between history and live messages on stderr."""
         self._aside({"event": "live", "room": self._follower.name, "head": head}, _("--- live ---"))
 
     def message(self, line: api.Line) -> None:
+        """Event `message`, or a line on stdout. Raises MessageLimitReached after the last one of `count`."""
         values = listen_row(line, self._follower.name, self._follower.people)
         self._output.row(values, message_text(line))
         if self._left is not None:
@@ -55,21 +59,26 @@ class EventView:
                 raise MessageLimitReached
 
     def stored(self, id: str, seq: int) -> None:
+        """Event `stored`, or a line on stderr with the number."""
         values = {"event": "stored", "room": self._follower.name, "id": id, "seq": seq}
         self._aside(values, _("Stored as #{seq}").format(seq=seq))
 
     def refused(self, event: api.LineRefused) -> None:
+        """Event `refused` with the code, or a line on stderr with the reason."""
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
 
     def waits(self, event: api.LineDelayed) -> None:
+        """Event `waits` with the code, or a line on stderr with the reason."""
         values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message waits: {reason}").format(reason=shown(event.text)))
 
     def trouble(self, text: str) -> None:
+        """A line on stderr, also where the output is JSON."""
         self._output.warn(shown(text))
 
     def changed(self, change: api.LineChanged) -> None:
+        """Event `edit`, `delete` or `reaction`, or a line on stdout."""
         author = user_name(change.by, self._follower.people)
         values, text = change_row(change, author)
         self._output.row(values | {"room": self._follower.name}, text)

@@ -42,10 +42,12 @@ class RoomDeletion:
     """Deletes rooms; asks for the password once, when it is needed."""
 
     def __init__(self, session: CliSession) -> None:
+        """No password is taken before the server asks for one."""
         self._session = session
         self._password = ""
 
     async def delete(self, room: int) -> None:
+        """Deletes a room, by number. Raises CommandError; CliError when a password is needed and there is none."""
         try:
             await self._session.call(api.DeleteRoomCommand(room, self._password))
         except api.CommandError as error:

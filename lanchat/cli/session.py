@@ -30,9 +30,11 @@ CLOSE_TIMEOUT = 5.0  # seconds for a goodbye; then the program ends without it
 class ClientInterface(Protocol):
     """The part of `lanchat.app.client.Client` that commands use."""
 
-    async def call(self, command: api.Command[T]) -> T: ...
+    async def call(self, command: api.Command[T]) -> T:
+        """The command's result; raises CommandError."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends the session. A device that was not to be remembered is revoked, when the server is there."""
 
 
 ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], ClientInterface]
@@ -63,6 +65,7 @@ class Deadline:
     """How long a command may wait in all: `--timeout`, else each step's own default."""
 
     def __init__(self, timeout: float | None) -> None:
+        """`timeout`: seconds from now on; None: each step has its own default."""
         self._end = None if timeout is None else time.monotonic() + timeout
 
     def left(self, default: float) -> float:
@@ -74,6 +77,7 @@ class CliSession:
     """One client, its events in order, and what was settled with the server."""
 
     def __init__(self, options: Namespace, output: OutputWriter, make_client: ClientFactory) -> None:
+        """`make_client` is called once, here, with what takes the events; what it raises is raised."""
         # Why nothing new can be stored here, when that is so.
         self.trouble = ""
         # What has been told about the local copy: a state may give the same text as its reason.
