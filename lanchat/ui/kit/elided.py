@@ -24,6 +24,7 @@ class ElidedLabel:
     """`look` draws with `font`. Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, look: ControlStyle, font: Font) -> None:
+        """Empty until `show`; the caller places `label`."""
         self.label = tools.label(master, "", look)
         for sequence in ("<Configure>", "<Map>"):
             self.label.bind(sequence, lambda event: self._fit())

@@ -29,6 +29,7 @@ class Fonts:
     """The fonts of one root. Main thread."""
 
     def __init__(self, root: tk.Tk, step: int = 0) -> None:
+        """Makes the named fonts in `root`. `step`: points more or less than usual."""
         self._root = root
         system = str(root.tk.call("tk", "windowingsystem"))
         factor = float(root.tk.call("tk", "scaling")) / _BASELINE[system]

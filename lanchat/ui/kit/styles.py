@@ -66,6 +66,7 @@ class Styles:
     """The ttk styles of one root. Main thread."""
 
     def __init__(self, root: tk.Tk, px: Callable[[float], int]) -> None:
+        """`px` turns pixels at 96 dpi into pixels here. No style is there before `use`."""
         self._root = root
         self._px = px
         self._images: list[ImageTk.PhotoImage] = []

@@ -33,6 +33,7 @@ class Toolkit(msgspec.Struct):
 
     @property
     def palette(self) -> Palette:
+        """The colours of this look."""
         return self.kit.palette
 
     def px(self, pixels: float) -> int:

@@ -14,6 +14,7 @@ class Tooltip:
     """The tooltip of one widget; `offer` says what belongs to the place under the mouse. Main thread."""
 
     def __init__(self, widget: tk.Misc, palette: Palette) -> None:
+        """Hidden by a click on the widget and by its end; the caller binds `offer` and `hide` to the mouse."""
         self._widget = widget
         self._palette = palette
         self._text = ""

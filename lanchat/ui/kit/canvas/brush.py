@@ -12,6 +12,7 @@ class Brush:
     """Puts shapes on one canvas. Main thread."""
 
     def __init__(self, canvas: tk.Canvas, images: Images, palette: Palette, ground: str) -> None:
+        """`ground`: the colour under the round pictures of people and rooms."""
         self._canvas = canvas
         self._images = images
         self._palette = palette

@@ -115,6 +115,7 @@ class HitArea(NamedTuple):
     value: str = ""
 
     def holds(self, x: int, y: int) -> bool:
+        """Whether a point, in coordinates of the entry, is inside; the right and lower edges are not."""
         return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
 
 

@@ -16,6 +16,7 @@ class Images:
     """The pictures of one root. Main thread. `px` turns pixels at 96 dpi into pixels here."""
 
     def __init__(self, root: tk.Misc, px: Callable[[float], int]) -> None:
+        """Nothing is drawn before it is asked for."""
         self._root = root
         self._px = px
         self._kept: dict[tuple[object, ...], ImageTk.PhotoImage] = {}

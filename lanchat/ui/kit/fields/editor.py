@@ -30,6 +30,7 @@ class TextEditor:
     def __init__(
         self, tools: Toolkit, master: tk.Misc, changed: Callable[[], None], too_long: Callable[[str], None]
     ) -> None:
+        """The field begins empty; the caller places `text`."""
         self._tools = tools
         self._changed = changed
         self._too_long = too_long
@@ -172,6 +173,7 @@ class TextEditor:
         self._mirror.embed(run.text, "window", "create", "-window", str(label), "-padx", "1")
 
     def focus(self) -> None:
+        """The keyboard goes to the field."""
         self.text.focus_set()
 
     def enable(self, enabled: bool) -> None:

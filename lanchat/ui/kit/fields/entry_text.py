@@ -26,6 +26,7 @@ class DisplayedText:
     Pure."""
 
     def __init__(self, text: str, wide: int = 2, *, secret: bool = False) -> None:
+        """`wide`: indexes of a character beyond U+FFFF. `secret`: a sign stands for each picture, not its name."""
         self.text = text
         self._wide = wide
         parts: list[tuple[str, str]] = []
@@ -63,6 +64,7 @@ class EntryText:
     def __init__(
         self, entry: ttk.Entry, *, secret: bool = False, too_long: Callable[[str], None] | None = None
     ) -> None:
+        """Begins with what stands in `entry`, whose validation and bindings for keys and clipboard it takes over."""
         self._entry = entry
         self._too_long = too_long
         self._secret = secret
@@ -86,6 +88,7 @@ class EntryText:
         return self._now.text
 
     def set(self, text: str) -> None:
+        """Another text, with the cursor at its end; undo does not lead back to the one before."""
         self._take(text, len(text))
         self._history = UndoHistory("" if self._secret else text)
 

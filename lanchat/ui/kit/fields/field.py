@@ -25,6 +25,7 @@ class Field:
     def __init__(
         self, tools: Toolkit, master: tk.Misc, name: str, value: str = "", *, secret: bool = False, hint: str = ""
     ) -> None:
+        """`name`: above the entry; empty: none. `secret`: bullets, and an eye that shows the text. `hint`: below it."""
         self.frame = ttk.Frame(master)
         if name:
             tools.label(self.frame, name, ControlStyle.FIELD_NAME).pack(anchor="w", pady=(0, tools.px(3)))
@@ -54,9 +55,11 @@ class Field:
         return self._text.get()
 
     def set(self, value: str) -> None:
+        """Another text; undo does not lead back to the one before."""
         self._text.set(value)
 
     def focus(self) -> None:
+        """The keyboard goes to the entry, the cursor to its end."""
         self.entry.focus_set()
         self.entry.icursor("end")
 
@@ -94,8 +97,10 @@ class Field:
         self.entry.configure(show="" if self._readable else BULLET)
 
     def enable(self, enabled: bool) -> None:
+        """An entry that is not enabled shows its text and takes no input."""
         self.entry.state(["!disabled" if enabled else "disabled"])
 
     def on_return(self, command: Callable[[], object]) -> None:
+        """Return and Enter of the keypad run this command instead of the one before."""
         for sequence in ("<Return>", "<KP_Enter>"):
             self.entry.bind(sequence, lambda event: command())

@@ -25,6 +25,7 @@ class Mirror:
     thread."""
 
     def __init__(self, text: tk.Text, limit: int) -> None:
+        """Puts itself in the place of the widget's Tk command: every change passes here from now on."""
         self._tk = text.tk
         self._limit = limit
         self._wide = self._tk.call("string", "length", "\U0001f389") == 2
@@ -44,6 +45,7 @@ class Mirror:
         return min(counted, len(self.places))
 
     def at_cursor(self) -> int:
+        """The place before which the cursor stands."""
         return self.offset("insert")
 
     def insert(self, shown: str, places: Sequence[str]) -> None:

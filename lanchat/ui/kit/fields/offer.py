@@ -22,6 +22,7 @@ class Offer:
     thread."""
 
     def __init__(self, tools: "Toolkit", master: tk.Misc, leave: Callable[[], None], *, narrow: bool = False) -> None:
+        """`leave` is called when the offer was taken or declined. The caller places `frame`."""
         self._leave = leave
         self._do: Callable[[], None] = lambda: None
         self.frame = ttk.Frame(master)

@@ -19,6 +19,7 @@ class UndoHistory:
     """Where the text was, and where it can go back to. Begins with `start` as the present."""
 
     def __init__(self, start: str = "") -> None:
+        """The cursor of the first step is at the end of `start`."""
         self._past: list[TextSnapshot] = []
         self._future: list[TextSnapshot] = []
         self._present = TextSnapshot(start, len(start))
