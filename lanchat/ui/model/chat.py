@@ -27,6 +27,7 @@ class Chat:
     def __init__(
         self, model: ChatModel, new_desk: Callable[[], CommandDispatcher], changed: Changed, later: Later
     ) -> None:
+        """`new_desk` makes the dispatcher of the account here, and one for each room when it is opened."""
         self.model = model
         self.desk = new_desk()  # for everything that belongs to the account
         self._reader: RoomReader | None = None
@@ -249,6 +250,7 @@ class Chat:
         self.desk.ask(api.EditCommand(line.room, line.seq, text), None, failed)
 
     def delete(self, line: Line) -> None:
+        """Deletes a message, for everybody; does nothing with one that is not stored."""
         if line.seq is not None:
             self.ask(api.DeleteCommand(line.room, line.seq))
 
@@ -261,9 +263,11 @@ class Chat:
         self.ask(api.ReactCommand(line.room, line.seq, emoji, remove=mine))
 
     def reply_to(self, line: Line) -> None:
+        """The open room's draft answers this message; an edit that was begun is cancelled."""
         self._changed(self.model.reply_to(line))
 
     def edit(self, line: Line) -> None:
+        """The open room's draft becomes the edit of this message."""
         self._changed(self.model.edit(line))
 
     def edit_last(self) -> bool:
@@ -322,9 +326,12 @@ class Chat:
         self.open_room(room.room)
 
     def join(self, room: int) -> None:
+        """Joins a public room and opens it; an error is told in passing."""
         self.ask(api.JoinRoomCommand(room), self.enter)
 
     def leave(self, room: int) -> None:
+        """Leaves a room, and opens another one when it was the open one; an error is told in passing."""
+
         def left(nothing: None) -> None:
             self.model.rooms.pop(room, None)
             if room == self.model.current:

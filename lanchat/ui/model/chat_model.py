@@ -40,6 +40,7 @@ class ChatModel:
     """The state behind the main page. `clock` gives seconds since the epoch. Main thread."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        """Nobody is logged in, and no room is known."""
         self._clock = clock
         self.account: Account | None = None
         self.server: Server | None = None
@@ -61,6 +62,7 @@ class ChatModel:
 
     @property
     def me(self) -> int:
+        """The id of the account that is logged in; 0 for none."""
         return self.account.user_id if self.account else 0
 
     @property
@@ -219,6 +221,7 @@ class ChatModel:
         self.fresh_after = view.read if view and view.unread else None
 
     def reply_to(self, line: Line) -> WindowPart:
+        """The open room's draft answers `line`; an edit is cancelled, and what it displaced is back."""
         draft = self.draft
         if draft.editing:
             self.cancel()
@@ -226,6 +229,7 @@ class ChatModel:
         return WindowPart.DRAFT
 
     def edit(self, line: Line) -> WindowPart:
+        """The open room's draft is the text of `line`; what was written is back after the edit, a reply is dropped."""
         draft = self.draft
         draft.before = draft.before if draft.editing else draft.text
         draft.reply, draft.editing, draft.text = None, line, line.text
@@ -263,6 +267,7 @@ class ChatModel:
         return next((r for r in self.rooms.values() if r.kind is RoomKind.DIRECT and r.partner == user), None)
 
     def presence_of(self, user: int) -> PresenceState:
+        """An account's presence; offline when it is not known."""
         person = self.people.get(user)
         return person.state if person else PresenceState.OFFLINE
 

@@ -28,11 +28,15 @@ Failed = Callable[[CommandError], None]
 class Engine(Protocol):
     """What the window needs of the network's thread."""
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Begins; called once."""
 
-    def call(self, command: Command[T]) -> "concurrent.futures.Future[T]": ...
+    def call(self, command: Command[T]) -> "concurrent.futures.Future[T]":
+        """The command's result, later; the future's exception is a CommandError. Its callbacks may run on the network's
+        thread."""
 
-    def stop(self, timeout: float) -> None: ...
+    def stop(self, timeout: float) -> None:
+        """Ends session and thread; commands under way fail. Each of its waits takes `timeout` seconds at most."""
 
 
 class CommandResult(msgspec.Struct, frozen=True):
@@ -69,6 +73,7 @@ class CommandDispatcher:
     """Sends commands and hands answers to those who asked. Main thread."""
 
     def __init__(self, engine: Engine, post: Post) -> None:
+        """`post` takes a CommandResult from any thread; it is delivered on the main thread."""
         self._engine = engine
         self._post = post
         self._open = True
@@ -116,6 +121,7 @@ class LateEngine:
     """
 
     def __init__(self, make: Callable[[], Engine]) -> None:
+        """`make` is called once, in a thread of its own, after `start`."""
         self._make = make
         # Reentrant: an early command that ends at once may be followed by another one within its answer.
         self._lock = threading.RLock()

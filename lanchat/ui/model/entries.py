@@ -31,6 +31,7 @@ class DayEntry(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
+        """Differs from the keys of all other entries, also when the day comes again."""
         return f"day {self.day.isoformat()} {self.again}"
 
 
@@ -56,6 +57,7 @@ class MessageEntry(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
+        """The message's id: the same before and after it is stored."""
         return self.line.id
 
 

@@ -47,6 +47,7 @@ class LoginFlow:
         changed: Callable[[WindowPart], None],
         later: Callable[[int, Callable[[], None]], object],
     ) -> None:
+        """`new_desk` makes a dispatcher here, and anew when the list of servers is shown: older answers are dropped."""
         self.model = model
         self._new_desk = new_desk
         self._desk = new_desk()
@@ -245,6 +246,7 @@ class LoginFlow:
         self._go(page)
 
     def log_in(self, user: str, password: str, remember: bool) -> None:
+        """Sends name and password, or says which of them is wrong or missing. `remember`: the device key is kept."""
         if not self._is_user(user):
             return
         if not password:
@@ -255,6 +257,7 @@ class LoginFlow:
         self._desk.ask(api.LoginCommand(user, password, remember), self._logged_in, self._failed)
 
     def register(self, form: NewAccount) -> None:
+        """Creates the account, or says what is wrong with the form."""
         if problem := form.problem(self.needs_invite, self.needs_setup_code):
             self._problem(*problem)
             return
@@ -275,6 +278,7 @@ class LoginFlow:
         self._go(WindowPage.CHAT)
 
     def recover(self, user: str) -> None:
+        """Asks for a code by e-mail; the page for it follows, whether or not there is such an account."""
         if not self._is_user(user):
             return
         self.model.user = tidy_name(user, joiners=False)
@@ -293,6 +297,7 @@ class LoginFlow:
         self._go(WindowPage.RECOVER_CODE)
 
     def recover_with(self, code: str, password: str, again: str) -> None:
+        """Sets the new password with a code, after which the log-in follows, or says what is wrong with the form."""
         if not code.strip():
             self._problem(_("Please type the code from the e-mail."), FieldName.RECOVERY_CODE)
             return

@@ -32,6 +32,7 @@ class LaunchOptions(msgspec.Struct, frozen=True):
 
     @property
     def names_server(self) -> bool:
+        """Whether they say which server: by address, link or fingerprint."""
         return bool(self.address or self.invite or self.fingerprint)
 
 

@@ -27,6 +27,7 @@ class RoomReader:
     def __init__(
         self, model: ChatModel, timeline: Timeline, desk: CommandDispatcher, changed: Changed, later: Later
     ) -> None:
+        """`desk` belongs to this opening of the room alone; `close` closes it."""
         self._model = model
         self._timeline = timeline
         self.desk = desk

@@ -25,6 +25,7 @@ class Timeline:
     reaches the ends of the log."""
 
     def __init__(self, room: int) -> None:
+        """Empty, and not `loaded` until the first `reset`."""
         self.room = room
         self.stored: list[Line] = []
         self.unstored: list[Line] = []
