@@ -31,6 +31,7 @@ class PeoplePanel:
     """A double click opens the direct conversation. Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat) -> None:
+        """Begins with the members of the open room; the list is empty until `update`."""
         self._tools = tools
         self._chat = chat
         self._everybody = False
@@ -91,6 +92,7 @@ class SearchPanel:
     """Searches in messages while somebody types; a click shows the message in its place. Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, close: Callable[[], None]) -> None:
+        """`close` is called for Esc and the button; it takes the panel away."""
         self._tools = tools
         self._chat = chat
         self._close = close
@@ -136,6 +138,7 @@ class SearchPanel:
         return "break"
 
     def focus(self) -> None:
+        """The keyboard goes to the search field, whose text is selected."""
         self._words.entry.focus_set()
         self._words.entry.selection_range(0, "end")
 

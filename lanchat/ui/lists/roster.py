@@ -16,19 +16,27 @@ from lanchat.ui.model.chat_model import ChatModel
 
 
 class RoomRowKey(msgspec.Struct, frozen=True):
+    """Stands for a room, by its number."""
+
     room: int
 
 
 class PersonRowKey(msgspec.Struct, frozen=True):
+    """Stands for an account, by its id."""
+
     user: int
 
 
 class LineRowKey(msgspec.Struct, frozen=True):
+    """Stands for a message, by room and number; `seq` is 0 when it is not stored."""
+
     room: int
     seq: int
 
 
 class ServerRowKey(msgspec.Struct, frozen=True):
+    """Stands for a server at one address: the same server may be found at several."""
+
     fingerprint: str
     host: str
     port: int

@@ -29,6 +29,7 @@ class RowList:
     def __init__(
         self, master: tk.Misc, kit: LayoutContext, images: Images, ground: str, *, two_lines: bool = False
     ) -> None:
+        """`two_lines`: rows are higher and show their subtitle. The caller places `frame` and sets the callbacks."""
         self._kit = kit
         self._images = images
         self._ground = ground

@@ -28,6 +28,7 @@ class Sidebar:
     def __init__(
         self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None], leave: Callable[[], None]
     ) -> None:
+        """The list is empty until `update`; the caller places `frame`."""
         self._tools = tools
         self._chat = chat
         self._run = run

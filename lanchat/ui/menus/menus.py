@@ -25,6 +25,8 @@ class MenuItem(msgspec.Struct, frozen=True):
 
 
 class Submenu(msgspec.Struct, frozen=True):
+    """Words that open further entries. `icon`: a glyph."""
+
     label: str
     items: "Sequence[Entry]"
     icon: str = ""
