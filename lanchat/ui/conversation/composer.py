@@ -25,15 +25,18 @@ _COUNT_FROM = BODY_CHARACTERS_MAX - 400  # from here on the rest is counted
 class ComposerKeys(Protocol):
     """Keys of the composer that mean something elsewhere."""
 
-    def scroll_page(self, direction: int) -> None: ...
+    def scroll_page(self, direction: int) -> None:
+        """The conversation moves a page up (-1) or down (1)."""
 
-    def walk_messages(self) -> None: ...
+    def walk_messages(self) -> None:
+        """The keyboard goes to the conversation, on its last message."""
 
 
 class Composer:
     """Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, elsewhere: ComposerKeys) -> None:
+        """`elsewhere` takes the keys that act on the conversation. The draft is in the field after the first `show`."""
         self._tools = tools
         self._chat = chat
         self._elsewhere = elsewhere
@@ -206,6 +209,7 @@ class Composer:
         self._editor.insert(glyphs.joined(text))
 
     def focus(self) -> None:
+        """The keyboard goes to the text field."""
         self._editor.focus()
 
     # What is shown

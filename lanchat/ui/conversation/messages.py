@@ -32,6 +32,7 @@ class MessagesView:
     """Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None]) -> None:
+        """`run` does what a button or a menu asks for. Nothing is shown before the first `update`."""
         self._tools = tools
         self._chat = chat
         self._run = run
@@ -139,12 +140,15 @@ class MessagesView:
     # The pane's reports
 
     def near_top(self) -> None:
+        """Loads older messages, unless that is under way or there are none."""
         self._chat.load_older()
 
     def near_bottom(self) -> None:
+        """Loads newer messages, unless that is under way or there are none."""
         self._chat.load_newer()
 
     def scrolled(self) -> None:
+        """What is visible has been seen; the button that leads to the end is there while the end is out of sight."""
         self.attend()
         timeline = self._chat.model.timeline
         away = timeline is not None and timeline.loaded and not (timeline.at_bottom and self.pane.at_end())
@@ -167,9 +171,11 @@ class MessagesView:
             self._chat.seen(self._shown_room, self.pane.last_seen())
 
     def typed(self, text: str) -> None:
+        """Puts the text into the composer, which takes the keyboard."""
         self.composer.type(text)
 
     def explain(self, message: MessageEntry, spot: HitArea) -> str:
+        """The time in full, what the ticks mean, who reacted, or where a link leads; empty for everything else."""
         line = message.line
         if spot.touch in (HitAreaKind.TICKS, HitAreaKind.TIME):
             told = words.full_moment(shown_time(line))
@@ -188,6 +194,8 @@ class MessagesView:
         return f"{menus.reaction_name(emoji)}: {shown}"
 
     def touched(self, message: MessageEntry, spot: HitArea, event: "tk.Event[tk.Misc]") -> None:
+        """Opens a link in the browser (copies an invite link), jumps to what is quoted, adds or takes back a reaction,
+        shows receipts, or opens the menu at an author's name."""
         line = message.line
         match spot.touch:
             case HitAreaKind.LINK if spot.value.lower().startswith("lanchat:"):
@@ -209,6 +217,7 @@ class MessagesView:
                 pass
 
     def menu(self, message: MessageEntry, x: int, y: int) -> None:
+        """Opens the menu at a place of the screen, in pixels; an empty one is not opened."""
         model = self._chat.model
         entries = menus.message_menu(
             message.line,
@@ -260,15 +269,18 @@ class MessagesView:
         return [] if self.pane.at_end() else self.pane.reading()
 
     def restore(self, kept: list[str]) -> None:
+        """Takes what `kept` returned: the conversation goes to that message when it is drawn next."""
         if kept:
             self._chat.model.jump = ScrollTarget(kept[0])
 
     # The composer's keys
 
     def scroll_page(self, direction: int) -> None:
+        """For the composer's keys: a page up (-1) or down (1)."""
         self.pane.scroll_page(direction)
 
     def walk_messages(self) -> None:
+        """For the composer's key: the keyboard goes to the last message."""
         self.pane.enter()
 
 

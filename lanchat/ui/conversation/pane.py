@@ -59,6 +59,7 @@ class Pane:
     """The view of one conversation. `show` gives it entries; `listener` hears what happens. Main thread."""
 
     def __init__(self, master: tk.Misc, kit: LayoutContext, images: Images, listener: PaneListener) -> None:
+        """`listener` is called on the main thread. Nothing is laid out before the canvas has a width."""
         self._kit = kit
         self._listener = listener
         self._me = 0

@@ -24,6 +24,7 @@ class Placed(msgspec.Struct, frozen=True):
 
     @property
     def bottom(self) -> int:
+        """The first `y` below the entry."""
         return self.y + self.block.height
 
 
@@ -38,6 +39,7 @@ class Scene:
     """Stacked entries. `lay` makes the block of an entry; `measure` measures the text of messages."""
 
     def __init__(self, lay: Callable[[Entry], Block], measure: Callable[[str], int]) -> None:
+        """`measure` returns pixels. Without entries until `show`."""
         self._lay = lay
         self._measure = measure
         self._blocks: dict[str, tuple[Entry, Block]] = {}
@@ -75,10 +77,12 @@ class Scene:
 
     @property
     def top(self) -> int:
+        """The upper edge of the first entry, may be negative; 0 without entries."""
         return self.placed[0].y if self.placed else 0
 
     @property
     def bottom(self) -> int:
+        """The lower edge of the last entry, may be negative; 0 without entries."""
         return self.placed[-1].bottom if self.placed else 0
 
     def within(self, top: int, bottom: int) -> list[Placed]:
@@ -88,6 +92,7 @@ class Scene:
         return [placed for placed in self.placed[first:last] if placed.bottom > top]
 
     def find(self, key: str) -> Placed | None:
+        """The entry with this key; None when it is not among those shown."""
         return next((placed for placed in self.placed if placed.entry.key == key), None)
 
     def index_at(self, y: int) -> int:

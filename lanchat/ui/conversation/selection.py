@@ -23,17 +23,21 @@ class Selection:
     """Empty until `begin`. Every answer is about the scene as it is now."""
 
     def __init__(self, scene: Scene) -> None:
+        """`scene`: what positions refer to; it may change while something is selected."""
         self._scene = scene
         self._anchor: End | None = None
         self._moving: End | None = None
 
     def clear(self) -> None:
+        """Nothing is selected any more."""
         self._anchor = self._moving = None
 
     def begin(self, position: Position) -> None:
+        """Both ends are at this position: nothing is selected until `move`."""
         self._anchor = self._moving = self._end(position)
 
     def move(self, position: Position) -> None:
+        """The second end is here now; without `begin` nothing is selected."""
         self._moving = self._end(position)
 
     def word(self, position: Position) -> None:
