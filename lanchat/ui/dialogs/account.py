@@ -19,11 +19,15 @@ from lanchat.ui.model.chat import Chat
 
 
 class ProfileDialog(Dialog):
+    """Display name and e-mail address; another address needs the password."""
+
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog."""
         self.title = _("Name and e-mail")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """The fields are empty until the server has answered what the account has now."""
         self.text(self.title, ControlStyle.TITLE)
         self._name = self.field(_("Your name as others see it"))
         self._name.limit = DISPLAY_NAME_MAX
@@ -60,11 +64,15 @@ class ProfileDialog(Dialog):
 
 
 class PasswordDialog(Dialog):
+    """The present password, and twice the new one."""
+
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog."""
         self.title = _("Change password")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """Three secret fields; the new password is judged here before anything is sent."""
         self.text(self.title, ControlStyle.TITLE)
         self._old = self.field(_("Present password"), secret=True)
         self._new = self.field(_("New password, 8 characters or more"), secret=True)
@@ -88,11 +96,13 @@ class DevicesDialog(Dialog):
     resizable = True
 
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog, with an empty list until the server has answered."""
         self.title = _("Devices")
         self._devices: list[api.DeviceInfo] = []
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """A click on a device that is not locked out yet closes this dialog and opens LockOutDialog."""
         tools, px = self.tools, self.tools.px
         self.text(self.title, ControlStyle.TITLE)
         self.text(
@@ -123,12 +133,14 @@ class LockOutDialog(Dialog):
     """Asks for the password: whoever found a computer of this person must not lock out the others."""
 
     def __init__(self, tools: Toolkit, chat: Chat, device: str, name: str) -> None:
+        """`device`: its id; `name`: what the question calls it."""
         self.title = _("Lock out {device}?").format(device=name)
         self._device = device
         self._name = name
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """What it means to lock the device out, a field for the password, the button that does it."""
         self.text(self.title, ControlStyle.TITLE)
         self.text(_("It is logged out at once, and needs the password to come back."))
         self._password = self.field(_("Your password"), secret=True)

@@ -26,6 +26,7 @@ class Dialog:
     resizable = False
 
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Builds and opens the dialog. It takes the keyboard and all clicks in the window until it is closed."""
         self.tools = tools
         self.chat = chat
         px = tools.px
@@ -81,11 +82,13 @@ class Dialog:
     # Content
 
     def text(self, words: str, look: ControlStyle = ControlStyle.TEXT) -> ttk.Label:
+        """A paragraph in `body`, wrapped at the width of dialogs."""
         label = self.tools.label(self.body, words, look, WIDTH)
         label.pack(anchor="w", pady=(0, self.tools.px(10)))
         return label
 
     def field(self, name: str, value: str = "", *, secret: bool = False, hint: str = "") -> Field:
+        """An entry field in `body`. `main_button`, when it is made afterwards, binds Return in it."""
         field = Field(self.tools, self.body, name, value, secret=secret, hint=hint)
         field.entry.configure(width=44)
         field.frame.pack(fill="x", pady=(0, self.tools.px(10)))
@@ -105,6 +108,7 @@ class Dialog:
         return self._main
 
     def close_button(self) -> ttk.Button:
+        """The button of a dialog without `main_button`; it has the keyboard first where there is no field."""
         self._main = self.tools.button(self.buttons, _("Close"), self.close, ControlStyle.PLAIN)
         self._main.pack(side="right")
         return self._main
@@ -147,6 +151,7 @@ class Confirm(Dialog):
     """A question with a button that says what it does."""
 
     def __init__(self, tools: Toolkit, chat: Chat, title: str, text: str, button: str, do: Callable[[], None]) -> None:
+        """`do` is called after the button was pressed and the dialog is closed."""
         self.title = title
         self._text = text
         self._button = button
@@ -154,6 +159,7 @@ class Confirm(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """The question, what follows from a yes, and the button in the colour of danger."""
         self.text(self.title, ControlStyle.TITLE)
         self.text(self._text)
         self.main_button(self._button, self._yes, ControlStyle.DANGER)

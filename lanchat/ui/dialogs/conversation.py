@@ -21,11 +21,13 @@ class ReceiptsDialog(Dialog):
     resizable = True
 
     def __init__(self, tools: Toolkit, chat: Chat, line: Line) -> None:
+        """`line` has a number: receipts are asked for by it."""
         self.title = _("Who has it")
         self._line = line
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """The beginning of the message, and the list, which is read again 1.5 s after each answer."""
         tools, px = self.tools, self.tools.px
         self.text(_("Who has received and read it"), ControlStyle.TITLE)
         self.text(f"“{glyphs.one_line(self._line.text, 90)}”", ControlStyle.MUTED)

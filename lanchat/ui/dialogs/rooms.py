@@ -25,11 +25,15 @@ from lanchat.ui.pages.login import checkbox
 
 
 class NewRoomDialog(Dialog):
+    """The name of a new room, who can join it, and what new members see; opens the room when it is made."""
+
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog."""
         self.title = _("New room")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """Neither box is ticked at first: a public room whose members see all messages."""
         self.text(self.title, ControlStyle.TITLE)
         self._name = self.field(_("Name"))
         self._name.limit = ROOM_NAME_MAX
@@ -58,10 +62,12 @@ class JoinRoomDialog(Dialog):
     resizable = True
 
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog, with the rooms that the model knows until the server has answered."""
         self.title = _("Join a room")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """A field that filters the list; a click in the list joins the room and opens it."""
         tools, px = self.tools, self.tools.px
         self.text(self.title, ControlStyle.TITLE)
         self._filter = self.field("")
@@ -98,12 +104,14 @@ class RoomDialog(Dialog):
     resizable = True
 
     def __init__(self, tools: Toolkit, chat: Chat, room: RoomView) -> None:
+        """`room`: as it is when the dialog opens. Its members are asked of the server."""
         self.title = words.room_title(room)
         self._room = room
         self._members: list[Person] = []
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """Kind, a row that invites somebody, and the members: a double click or right click asks before removal."""
         tools, px = self.tools, self.tools.px
         self.text(glyphs.one_line(self.title, 64), ControlStyle.TITLE)
         about = f"{words.room_kind(self._room)} · {words.history_policy(self._room.history)}"
@@ -130,6 +138,7 @@ class RoomDialog(Dialog):
         self._name.entry.bind("<KeyRelease>", lambda event: self._show())
 
     def first(self) -> tk.Misc:
+        """The field for who is invited."""
         return self._name.entry
 
     def _load(self) -> None:
@@ -240,11 +249,13 @@ class DeleteRoomDialog(Dialog):
     """Asks for the password: whoever found a computer of this person must not delete anything."""
 
     def __init__(self, tools: Toolkit, chat: Chat, room: RoomView) -> None:
+        """`room`: as it is when the dialog opens."""
         self.title = _("Delete {room}?").format(room=words.room_title(room))
         self._room = room
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """What it means to delete the room, a field for the password, the button that does it."""
         self.text(self.title, ControlStyle.TITLE)
         self.text(
             _(

@@ -17,10 +17,12 @@ class ServerDialog(Dialog):
     """Who the server is; its words, for colleagues who compare them, and a link that brings them here."""
 
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog on the model's server; there may be none yet."""
         self.title = _("About the server")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """Address, words and digits, and a button that copies an invite link; without a server one sentence."""
         server, px = self.chat.model.server, self.tools.px
         self.text(self.title, ControlStyle.TITLE)
         if server is None:
@@ -44,11 +46,15 @@ class ServerDialog(Dialog):
 
 
 class ShortcutsDialog(Dialog):
+    """The keys of the window and what they do."""
+
     def __init__(self, tools: Toolkit, chat: Chat) -> None:
+        """Opens the dialog."""
         self.title = _("Keyboard shortcuts")
         super().__init__(tools, chat)
 
     def build(self) -> None:
+        """A table with a row for each of `help_lines`."""
         self.text(self.title, ControlStyle.TITLE)
         table = ttk.Frame(self.body)
         table.pack(fill="both", expand=True)
