@@ -22,9 +22,11 @@ WIDTH = 400
 class PageHost(Protocol):
     """What the window as a whole offers to every page."""
 
-    def switch_language(self) -> None: ...
+    def switch_language(self) -> None:
+        """The other language, at once and from now on; the page is made anew."""
 
-    def switch_theme(self) -> None: ...
+    def switch_theme(self) -> None:
+        """Light or dark, at once and from now on; the page is made anew."""
 
 
 class FormPage:
@@ -33,6 +35,7 @@ class FormPage:
     width = WIDTH
 
     def __init__(self, tools: Toolkit, master: tk.Misc, flow: LoginFlow, switches: PageHost) -> None:
+        """Builds the page and shows the model's state; the caller places `frame`."""
         self.tools = tools
         self.flow = flow
         self.model: LoginModel = flow.model
@@ -95,6 +98,7 @@ class FormPage:
         """The page is about to be destroyed."""
 
     def heading(self, text: str, below: str = "") -> None:
+        """A title in `body`; `below`: a paragraph under it, empty for none."""
         tools, px = self.tools, self.tools.px
         tools.label(self.body, text, ControlStyle.TITLE, self.width).pack(
             anchor="w", pady=(0, px(2) if below else px(12))
@@ -131,6 +135,7 @@ class FormPage:
         return button
 
     def link(self, master: tk.Misc, text: str, command: Callable[[], None]) -> ttk.Button:
+        """A button that looks like a link, disabled while something is being waited for; the caller places it."""
         button = self.tools.button(master, text, command, ControlStyle.LINK)
         self._buttons.append(button)
         return button
@@ -157,6 +162,7 @@ class FormPage:
         return [field.get() for field in self._fields]
 
     def restore(self, kept: list[str]) -> None:
+        """Takes what `kept` of such a page returned: the texts of the fields, in their order."""
         for field, value in zip(self._fields, kept, strict=False):
             field.set(value)
 

@@ -14,6 +14,7 @@ class IdentityPage(FormPage):
     """Name, words and digits of a server that this computer has not met."""
 
     def build(self) -> None:
+        """The server is the model's, which must be there."""
         server = self.model.server
         assert server
         self.heading(
@@ -37,6 +38,7 @@ class IdentityPage(FormPage):
         back.pack(fill="x")
 
     def focus(self) -> None:
+        """The keyboard goes to the button that accepts."""
         self._accept.focus_set()
 
 
@@ -68,6 +70,7 @@ class ChangedPage(FormPage):
     """The server has another key than before: there is no button that goes on."""
 
     def build(self) -> None:
+        """What happened, and what a person can do; the button leads back to the list of servers."""
         tools, px = self.tools, self.tools.px
         tools.picture(self.body, "shield-x", 46, tools.palette.danger, tools.palette.surface).pack(anchor="w")
         server = self.model.server
@@ -92,4 +95,5 @@ class ChangedPage(FormPage):
         self._back = back
 
     def focus(self) -> None:
+        """The keyboard goes to the button that leads back."""
         self._back.focus_set()

@@ -12,7 +12,10 @@ from lanchat.ui.pages.card import FormPage
 
 
 class LoginPage(FormPage):
+    """Name and password for an accepted server, and the ways to the other forms."""
+
     def build(self) -> None:
+        """An account is offered only where people make accounts themselves."""
         self.heading(_("Log in"))
         self.server_line()
         self._user = self.field(_("User name"), self.model.user, about=FieldName.USER)
@@ -41,13 +44,16 @@ class Check:
     """A box that is ticked or not."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
+        """The caller places `widget`."""
         self._ticked = tk.BooleanVar(master, ticked)
         self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=ControlStyle.CHECK.value)
 
     def get(self) -> bool:
+        """Whether it is ticked."""
         return bool(self._ticked.get())
 
     def set(self, ticked: bool) -> None:
+        """Ticks the box, or clears it."""
         self._ticked.set(ticked)
 
 

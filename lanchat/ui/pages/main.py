@@ -24,19 +24,24 @@ _WIDE = 900  # below this width the people are hidden unless they are asked for
 class WindowCommands(Protocol):
     """What the window as a whole does."""
 
-    def switch_language(self) -> None: ...
+    def switch_language(self) -> None:
+        """The other language, at once and from now on."""
 
-    def switch_theme(self) -> None: ...
+    def switch_theme(self) -> None:
+        """Light or dark, at once and from now on."""
 
-    def resize_text(self, step: int | None) -> None: ...
+    def resize_text(self, step: int | None) -> None:
+        """Larger (1) or smaller (-1) text; None: the usual size."""
 
-    def quit(self) -> None: ...
+    def quit(self) -> None:
+        """Ends the program: what was chosen and not sent is kept."""
 
 
 class MainPage:
     """Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, shell: WindowCommands) -> None:
+        """Binds keys to the root, until `leave`; the caller places `frame`. `shell`: for the window as a whole."""
         self._tools = tools
         self._chat = chat
         self._shell = shell
@@ -242,6 +247,7 @@ class MainPage:
         return self._messages.kept()
 
     def restore(self, kept: list[str]) -> None:
+        """Takes what `kept` of such a page returned: the conversation goes to that message."""
         self._messages.restore(kept)
 
     def attend(self) -> None:

@@ -11,6 +11,7 @@ class RecoverPage(FormPage):
     """Asks for a code by e-mail, or says who gives one when the server sends no mail."""
 
     def build(self) -> None:
+        """The button sends for a code; where the server sends no e-mail, it leads to the page that takes one."""
         mail = self.model.offer is not None and self.model.offer.mail
         if mail:
             below = _("The server sends a code to the e-mail address of the account.")
@@ -35,6 +36,7 @@ class RecoverCodePage(FormPage):
     """The code and the new password."""
 
     def build(self) -> None:
+        """Fields for the code and twice the new password; the user name is the model's."""
         self.heading(_("A new password"), _("for {user}").format(user=self.model.user))
         self._code = self.field(_("Code"), about=FieldName.RECOVERY_CODE)
         self._password = self.field(_("New password, 8 characters or more"), secret=True, about=FieldName.PASSWORD)

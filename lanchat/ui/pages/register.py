@@ -19,6 +19,7 @@ class RegisterPage(FormPage):
     width = 580
 
     def build(self) -> None:
+        """An invite code and a set-up code have fields only where the server asks for them."""
         server, px = self.model.server, self.tools.px
         self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
         if self.flow.is_first:
@@ -59,6 +60,7 @@ class RegisterPage(FormPage):
         self.tools.label(self.body, text, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
 
     def focus(self) -> None:
+        """The keyboard goes to the user name, also when it is filled in."""
         self._user.focus()
 
     def _register(self) -> None:

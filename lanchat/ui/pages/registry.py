@@ -15,19 +15,26 @@ class PageView(Protocol):
     """What the window does with any page."""
 
     @property
-    def frame(self) -> tk.Widget: ...
+    def frame(self) -> tk.Widget:
+        """The widget that holds the page; the window places it and destroys it."""
 
-    def update(self, part: WindowPart) -> None: ...
+    def update(self, part: WindowPart) -> None:
+        """Draws what changed."""
 
-    def focus(self) -> None: ...
+    def focus(self) -> None:
+        """The keyboard goes where somebody will type first."""
 
-    def attend(self) -> None: ...
+    def attend(self) -> None:
+        """The window has the person's attention: messages that are visible have been seen."""
 
-    def leave(self) -> None: ...
+    def leave(self) -> None:
+        """The page is about to be destroyed: what it bound outside of `frame` is taken back."""
 
-    def kept(self) -> list[str]: ...
+    def kept(self) -> list[str]:
+        """What was typed or is being read, for the same page in another language, theme or size."""
 
-    def restore(self, kept: list[str]) -> None: ...
+    def restore(self, kept: list[str]) -> None:
+        """Takes what `kept` of the page before returned; empty when it was another page."""
 
 
 def make(

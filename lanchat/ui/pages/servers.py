@@ -13,7 +13,10 @@ from lanchat.ui.pages.card import FormPage
 
 
 class ServersPage(FormPage):
+    """The servers that a search found, and a field for one that it does not find."""
+
     def build(self) -> None:
+        """A click in the list connects; the button takes what is typed, else the first of the list."""
         tools, px = self.tools, self.tools.px
         self.heading(_("Choose a server"))
         box = ttk.Frame(self.body, style=ControlStyle.FIELD_FRAME.value, padding=px(4))
@@ -34,6 +37,7 @@ class ServersPage(FormPage):
         self.submit(_("Connect"), self._connect)
 
     def focus(self) -> None:
+        """The keyboard goes to a list that has servers, unless the error is about the address; else to its field."""
         if self.model.servers and self.model.field is not FieldName.ADDRESS:
             self._list.canvas.focus_set()
         else:
@@ -56,6 +60,7 @@ class ServersPage(FormPage):
             self._address.focus()
 
     def update(self, part: WindowPart = WindowPart.ENTRY) -> None:
+        """Also shows the servers found so far, and in an empty field the address that was tried last."""
         if self.model.address != self._tried:  # named on the command line
             self._tried = self.model.address
             if not self._address.get():

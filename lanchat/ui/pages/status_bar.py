@@ -23,6 +23,7 @@ class StatusBar:
     """`about` shows the server's identity. Main thread."""
 
     def __init__(self, tools: Toolkit, master: tk.Misc, model: ChatModel, about: Callable[[], None]) -> None:
+        """Empty until `update`; the caller places `frame`."""
         self._tools = tools
         self._model = model
         px, palette = tools.px, tools.palette
