@@ -116,6 +116,7 @@ class Window:
     """The window and what lives as long as it does. Main thread; one per process."""
 
     def __init__(self, memory: WindowSettings, make_engine: MakeEngine, wishes: LaunchOptions) -> None:
+        """`make_engine` is called here, once, with what takes events from any thread; `run` starts the engine."""
         self._memory = memory
         self._wishes = wishes
         set_language(memory.language or None)

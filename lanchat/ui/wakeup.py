@@ -38,6 +38,7 @@ class PostedQueue(Generic[T]):
     replaced by one `lost` behind everything else. Not safe to share without a lock."""
 
     def __init__(self, again: Callable[[T], bool] | None = None, lost: T | None = None, bound: int = QUEUE_MAX) -> None:
+        """Without `again` nothing is dropped; without `lost` nothing says that something was."""
         self._again = again or (lambda item: False)
         self._lost = lost
         self._bound = bound
@@ -45,6 +46,7 @@ class PostedQueue(Generic[T]):
         self._count = 0
 
     def __len__(self) -> int:
+        """How many items wait, `lost` among them."""
         return len(self._items)
 
     def put(self, item: T) -> None:
@@ -69,6 +71,7 @@ class PostedQueue(Generic[T]):
         return taken
 
     def clear(self) -> None:
+        """Drops all items; nothing says so."""
         self._items.clear()
         self._count = 0
 
@@ -84,6 +87,7 @@ class Wakeup(Generic[T]):
         *,
         pipe: bool = sys.platform != "win32",
     ) -> None:
+        """`queue` is used only here, under a lock. `pipe`: Tk watches a pipe; else a thread posts events."""
         self._root = root
         self._handler = handler
         self._items: PostedQueue[T] = PostedQueue() if queue is None else queue

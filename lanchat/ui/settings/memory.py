@@ -49,6 +49,7 @@ class WindowSettings:
     """Main thread. Every method raises LocalStoreError when the disk fails."""
 
     def __init__(self, profile: "ProfileStore") -> None:
+        """Values that cannot be used are set aside, and `notice` names them."""
         self._profile = profile
         self._settings = profile.settings
         self._changed = self._settings.set_aside(_is_usable)
@@ -69,6 +70,7 @@ class WindowSettings:
 
     @property
     def language(self) -> str:
+        """The code of the chosen language; empty: none was chosen."""
         return self._get(LANGUAGE, "")
 
     @language.setter
@@ -77,6 +79,7 @@ class WindowSettings:
 
     @property
     def theme(self) -> str:
+        """The name of the chosen palette; empty: none was chosen."""
         return self._get(THEME, "")
 
     @theme.setter
@@ -85,6 +88,7 @@ class WindowSettings:
 
     @property
     def geometry(self) -> str:
+        """Size and place of the window while it is not maximised, in Tk's notation; empty: not known."""
         return self._get(GEOMETRY, "")
 
     @geometry.setter
@@ -93,6 +97,7 @@ class WindowSettings:
 
     @property
     def maximised(self) -> bool:
+        """Whether the window was maximised at the end of the last run."""
         return self._get(_MAXIMISED, False)
 
     @maximised.setter
@@ -123,6 +128,7 @@ class WindowSettings:
         return self._settings.last_room(self._log())
 
     def keep_room(self, room: int) -> None:
+        """Remembers the open room for the server used last; 0, or no such server: nothing changes."""
         log = self._log()
         if room and log and room != self._settings.last_room(log):
             self._settings.set_last_room(log, room)
@@ -134,6 +140,7 @@ class WindowSettings:
         return {int(room): text for room, text in kept.items() if text and fits({room: text}, _ENTRIES[_DRAFTS])}
 
     def keep_drafts(self, user: int, drafts: Mapping[int, str]) -> None:
+        """Replaces an account's texts by these, the newest as far as they fit; `user` 0: nothing changes."""
         if not user:
             return
         gone = {str(room): "" for room in self.drafts(user)}

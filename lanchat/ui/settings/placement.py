@@ -12,6 +12,7 @@ class Placement:
     """Puts the root where it was and remembers where it is. `usual`, `minimum`: sizes in pixels. Main thread."""
 
     def __init__(self, root: tk.Tk, memory: WindowSettings, usual: tuple[int, int], minimum: tuple[int, int]) -> None:
+        """Places the root at once, and follows it from then on."""
         self._root = root
         self._memory = memory
         self._x11 = str(root.tk.call("tk", "windowingsystem")) == "x11"
