@@ -72,7 +72,7 @@ class AccountSession:
         self.store = store
         self.device = device
         self.server = server
-        self.book = RoomBook(core, store, core.user)
+        self.book = RoomBook(core, store, store, core.user)
         self.state = api.StateChanged(api.ConnectionState.CONNECTING)
         # Why the server refused this device, when it did.
         self.refusal: wire.Code | None = None

@@ -16,7 +16,7 @@ from lanchat.app.api import Line, Person, Reaction, RoomView
 from lanchat.app.error_texts import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.people.directory import USERS_MAX
-from lanchat.core.ports import LocalStore, OutboxItem
+from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.core.view.fold import FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
@@ -45,11 +45,12 @@ class RoomInfo(msgspec.Struct):
 class RoomBook:
     """Event loop's thread only. Raises LocalStoreError."""
 
-    def __init__(self, core: ClientCore, store: LocalStore, me: int) -> None:
+    def __init__(self, core: ClientCore, log: LogReader, outbox: OutboxStore, me: int) -> None:
         """`me`: the id of this user. No room has been looked at."""
         self.me = me
         self._core = core
-        self._store = store
+        self._log = log
+        self._outbox = outbox
         self._states: dict[int, RoomInfo] = {}
         self._watched: set[int] = set()
         # One's own messages for which the server has no room: why, as code and in words.
@@ -59,7 +60,7 @@ class RoomBook:
         """Of a room; read from the local copy the first time."""
         state = self._states.get(room)
         if state is None:
-            fold = RoomFold(room, self._store, self._core.authors, self.me)
+            fold = RoomFold(room, self._log, self._core.authors, self.me)
             newest = fold.below(0, 1)
             state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None)
         return state
@@ -102,7 +103,7 @@ class RoomBook:
 
     def misses_unread(self, room: int) -> bool:
         """Whether more may be unread below what is stored here: on a device that is new to a room or to the account."""
-        known, span = self._core.directory.rooms.get(room), self._store.span(room)
+        known, span = self._core.directory.rooms.get(room), self._log.span(room)
         if known is None or span is None:
             return False
         read = max(self._core.read_up_to(room), known.first_seq - 1)
@@ -288,7 +289,7 @@ class RoomBook:
         """One's own texts that are refused, wait, or are stored while their record is on its way."""
         state = self.state(room)
         stored = {item.key: (item, seq) for item, seq in self._core.stored_unseen(room)}
-        items = {item.key: item for item in self._store.outgoing() if item.key.room == room}
+        items = {item.key: item for item in self._outbox.outgoing() if item.key.room == room}
         waiting = [self.waiting_line(item) for key, item in items.items() if key not in stored and _is_text(item)]
         fresh = [self.waiting_line(item, seq) for item, seq in stored.values() if _is_text(item)]
         cursor = self._core.cursor(room)

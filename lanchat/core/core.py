@@ -146,7 +146,7 @@ class ClientCore:
         self._renewing = False
         self._end_reason = Reason.LOST
         self._handlers = self._table()
-        self._composer.read_store(list(self.directory.rooms))
+        self._composer.read_store(store, list(self.directory.rooms))
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         """What a frame means; Pong alone is handled before."""

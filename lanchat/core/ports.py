@@ -1,7 +1,8 @@
 """What the client core asks of the local store. The real one is lanchat.store, the simulator has its own.
 
-One store holds what one profile knows of one log. Several processes may use it at once: each method is one durable
-transaction, and what another process stored meanwhile is never an error, as long as it is the same octets.
+One store holds what one profile knows of one log, and each part of the core takes the smallest interface that it uses.
+Several processes may use a store at once: each method is one transaction, durable when it returns, and what another
+process stored meanwhile is never an error, as long as it is the same octets.
 """
 
 from collections.abc import Collection, Sequence
@@ -47,17 +48,18 @@ class OutboxItem(NamedTuple):
     made_ms: int
 
 
-class LocalStore(Protocol):
-    """Raises LocalStoreError. Every writing method is durable when it returns."""
-
-    @property
-    def recovered(self) -> str:
-        """One line for a person when a damaged copy was replaced by a new one, also while in use; else empty."""
-
-    # Records
+class LogReader(Protocol):
+    """Stored records, to read. Raises LocalStoreError."""
 
     def span(self, room: int) -> StoredSpan | None:
-        """What is stored of a room; None before `start_span`."""
+        """What is stored of a room; None before `LogStore.start_span`."""
+
+    def records(self, room: int, first: int, last: int) -> list[Record]:
+        """Stored records of this range, ascending."""
+
+
+class LogStore(LogReader, Protocol):
+    """The local copy of the log: per room one span of records and the newest signed head. Raises LocalStoreError."""
 
     def start_span(self, room: int, base: int, base_hash: bytes) -> StoredSpan:
         """Begin an empty span; when there is one already (another process), that one is returned."""
@@ -73,13 +75,10 @@ class LocalStore(Protocol):
 
     def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
         """Records that end right below the present base; the new base is the number before the first of them. Records
-        that are stored already are passed over."""
-
-    def records(self, room: int, first: int, last: int) -> list[Record]:
-        """Stored records of this range, ascending."""
+        that are stored already are passed over. Raises Forked when the last one has another hash than the base."""
 
     def head(self, room: int) -> Head | None:
-        """The newest signed head that was stored."""
+        """The newest signed head that was stored: of the highest epoch, number and time."""
 
     def held_rooms(self) -> list[int]:
         """Rooms of which there is a span."""
@@ -88,18 +87,33 @@ class LocalStore(Protocol):
         """Take away so many records of a room that was deleted, at last the rest; False when nothing is left. What
         waits in the outbox stays."""
 
-    # Outbox
+
+class OutboxStore(Protocol):
+    """This profile's messages that are not decided. Raises LocalStoreError."""
 
     def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
-        """Durable before the first send."""
+        """Durable before the first send. Adding the same message again returns the item that is there."""
 
     def outgoing(self) -> list[OutboxItem]:
         """All that waits, of every process that uses the profile, in order."""
 
     def remove_outgoing(self, keys: Collection[MessageKey]) -> None:
-        """Takes messages out of the outbox; those that are not there are passed over."""
+        """Messages that were decided; those that are not there are passed over. What `LogStore.append` stores is
+        removed by it."""
 
-    # What a client needs to show the log while the server is away
+
+class StatementStore(Protocol):
+    """What the log has signed about accounts and devices: certificates. Raises LocalStoreError."""
+
+    def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
+        """Device id and certificate; newer (by serial, then by end) replaces older."""
+
+    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
+        """Of these devices, those certificates that are stored; not checked again."""
+
+
+class DirectoryStore(Protocol):
+    """Rooms and users as the server described them, and read marks (`Room.read`). Raises LocalStoreError."""
 
     def save_rooms(self, rooms: Sequence[Room]) -> None:
         """Replace the list of this user's rooms."""
@@ -111,10 +125,12 @@ class LocalStore(Protocol):
         """Insert or replace these."""
 
     def users(self) -> list[User]:
-        """Every user that was saved; nobody is removed."""
+        """Every user that was saved, by id; nobody is removed."""
 
-    def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
-        """Device id and certificate; newer replaces older."""
 
-    def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
-        """Of these devices, those certificates that are stored; not checked again."""
+class LocalStore(LogStore, OutboxStore, StatementStore, DirectoryStore, Protocol):
+    """All of it in one object, for what hands the parts on. Raises LocalStoreError."""
+
+    @property
+    def recovered(self) -> str:
+        """One line for a person when a damaged copy was replaced by a new one, also while in use; else empty."""

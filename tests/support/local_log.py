@@ -1,10 +1,12 @@
 """A made-up log for tests of the local store: real headers and chain hashes, signatures that nobody checks."""
 
-from lanchat.core.ports import ChainLink
+from lanchat.core.ports import ChainLink, LogStore
 from lanchat.protocol.codec import encode
+from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
 from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash
+from lanchat.protocol.wire import Room, User
 
 LOG_ID = b"the log of tests"
 DEVICE = b"device-of-tester"
@@ -65,3 +67,21 @@ class Log:
 def certificate(not_after_ms: int, serial: int = 1) -> Certificate:
     body = CertificateBody(LOG_ID, 1, b"p" * 32, "anna", "Anna", not_after_ms, serial)
     return Certificate(encode(body), SIGNATURE)
+
+
+def stored_log(store: LogStore, count: int = 5) -> Log:
+    """Room 1 with so many records, all of them in `store`."""
+    log = Log().fill(count)
+    store.start_span(1, 0, log.hash_at(0))
+    store.append(1, log.links, log.head())
+    return log
+
+
+def room_info(number: int, name: str) -> Room:
+    """A room as the server describes it."""
+    return Room(number, name, RoomKind.PRIVATE, HistoryPolicy.SINCE_JOINING, 3, True, 12, 0, 4, 2)
+
+
+def user_info(number: int, name: str) -> User:
+    """A user as the server describes him."""
+    return User(number, name, name.title(), PresenceState.AWAY, 123, Role.MODERATOR)

@@ -8,10 +8,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
-from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.codec import decoder
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
 from lanchat.protocol.wire import Room, User
+
+_decode_certificate_body = decoder(CertificateBody)
 
 
 @dataclass
@@ -28,6 +32,29 @@ class _Room:
     def span(self) -> StoredSpan:
         end = self.links[self.cursor].hash if self.cursor > self.base else self.base_hash
         return StoredSpan(self.base, self.base_hash, self.cursor, end)
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """Of a stored record, or before the first of them."""
+        if seq == self.base:
+            return self.base_hash
+        return self.links[seq].hash if seq in self.links else None
+
+
+def _require(continues: bool) -> None:
+    if not continues:
+        raise LocalStoreError("the local copy does not continue here")
+
+
+def _age(head: Head) -> tuple[int, int, int]:
+    return head.epoch, head.seq, head.time_ms
+
+
+def _certificate_age(certificate: Certificate) -> tuple[int, int]:
+    try:
+        body: CertificateBody = _decode_certificate_body(certificate.octets)
+    except ProtocolError:
+        return 0, 0
+    return body.serial, body.not_after_ms
 
 
 class MemoryLocalStore:
@@ -73,16 +100,15 @@ class MemoryLocalStore:
         self._write()
         known = self._started(room)
         for link in links:
-            mine = known.links.get(link.record.seq)
-            if mine is not None and mine.hash != link.hash:
+            if known.hash_at(link.record.seq) not in (None, link.hash):
                 raise Forked
         fresh = [link for link in links if link.record.seq > known.cursor]
-        assert [link.record.seq for link in fresh] == list(range(known.cursor + 1, known.cursor + 1 + len(fresh)))
+        _require([link.record.seq for link in fresh] == list(range(known.cursor + 1, known.cursor + 1 + len(fresh))))
         for link in fresh:
             known.links[link.record.seq] = link
             known.cursor = link.record.seq
         self._note(known, links)
-        if known.head is None or head.seq >= known.head.seq:
+        if known.head is None or _age(head) > _age(known.head):
             known.head = head
 
     def _started(self, room: int) -> _Room:
@@ -96,7 +122,10 @@ class MemoryLocalStore:
         fresh = [link for link in links if link.record.seq <= known.base]
         if not fresh:
             return
-        assert fresh[-1].record.seq == known.base
+        first = fresh[0].record.seq
+        _require([link.record.seq for link in fresh] == list(range(first, known.base + 1)))
+        if fresh[-1].hash != known.base_hash:
+            raise Forked
         known.links.update((link.record.seq, link) for link in fresh)
         known.base, known.base_hash = fresh[0].record.seq - 1, base_hash
         self._note(known, fresh)
@@ -104,7 +133,11 @@ class MemoryLocalStore:
     def _note(self, known: _Room, links: Sequence[ChainLink]) -> None:
         """Outbox and erased bodies."""
         for link in links:
-            seq, header = link.record.seq, decode_header_untrusted(link.record.header)
+            seq = link.record.seq
+            try:
+                header = decode_header_untrusted(link.record.header)
+            except ProtocolError:
+                continue
             self._outgoing.pop(header.key, None)
             if header.kind is Kind.EDIT:
                 known.edits.setdefault(header.ref, []).append(seq)
@@ -147,6 +180,8 @@ class MemoryLocalStore:
 
     def add_outgoing(self, key: MessageKey, message: Message, made_ms: int) -> OutboxItem:
         self._write()
+        if key in self._outgoing:
+            return self._outgoing[key]
         self._order += 1
         item = self._outgoing[key] = OutboxItem(self._order, key, message, made_ms)
         return item
@@ -173,11 +208,14 @@ class MemoryLocalStore:
         self._users.update((user.id, user) for user in users)
 
     def users(self) -> list[User]:
-        return list(self._users.values())
+        return [self._users[user] for user in sorted(self._users)]
 
     def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
         self._write()
-        self._certificates.update(certificates)
+        for device, certificate in certificates:
+            known = self._certificates.get(device)
+            if known is None or _certificate_age(certificate) >= _certificate_age(known):
+                self._certificates[device] = certificate
 
     def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
         return {device: self._certificates[device] for device in devices if device in self._certificates}

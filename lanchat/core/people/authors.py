@@ -6,7 +6,7 @@ are bounded: a device takes about 500 octets, its certificate as many, a checked
 
 from collections.abc import Collection, Iterable
 
-from lanchat.core.ports import LocalStore
+from lanchat.core.ports import StatementStore
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, open_certificate_untrusted
 from lanchat.protocol.log.keys import sha256
@@ -25,7 +25,7 @@ class UnknownDevice(ProtocolError):
 class Authors:
     """Certificates are kept in the local store, so that the log can be shown while the server is away."""
 
-    def __init__(self, log_id: bytes, log_key: bytes, store: LocalStore) -> None:
+    def __init__(self, log_id: bytes, log_key: bytes, store: StatementStore) -> None:
         """`log_key`: the public key whose signature a certificate must have. The store is read when a device is first
         asked about."""
         self._log_id = log_id

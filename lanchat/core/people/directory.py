@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from lanchat.core.ports import LocalStore
+from lanchat.core.ports import DirectoryStore
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.keys import sha256
@@ -35,7 +35,7 @@ class ClientDirectory:
     """Rooms include public ones that the user has not joined; `marks`: room to the last number that was read. Changes
     are saved by `save` and `save_marks`; only these and the creation raise LocalStoreError."""
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: DirectoryStore) -> None:
         """Reads rooms, users and read marks from the store."""
         self._store = store
         self.rooms: dict[int, Room] = {room.id: room for room in store.rooms()}

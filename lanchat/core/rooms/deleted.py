@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from functools import partial
 
 from lanchat.core.context import CoreContext
-from lanchat.core.ports import LocalStore
+from lanchat.core.ports import LogStore
 from lanchat.core.session.requests import Answer
 from lanchat.protocol import wire
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
@@ -21,7 +21,7 @@ _PAUSE = 0.05
 class DeletedRooms:
     """`on_deleted` hears of each room that the server says was deleted while this user was in it."""
 
-    def __init__(self, desk: CoreContext, store: LocalStore, on_deleted: Callable[[int], None]) -> None:
+    def __init__(self, desk: CoreContext, store: LogStore, on_deleted: Callable[[int], None]) -> None:
         """`on_deleted` is called while an answer is taken in; erasing begins when it calls `erase`."""
         self._desk = desk
         self._store = store

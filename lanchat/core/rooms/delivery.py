@@ -7,7 +7,7 @@ begins after them. They are told first, so that whoever watches this process mis
 from collections.abc import Iterable, Iterator
 
 from lanchat.core.events import LinkedRecord, RecordsStored
-from lanchat.core.ports import LocalStore, StoredSpan
+from lanchat.core.ports import LogReader, StoredSpan
 from lanchat.core.rooms.chain import link_untrusted
 from lanchat.protocol.errors import ProtocolError
 
@@ -19,7 +19,7 @@ class DeliveryCursor:
     """Begins with what is stored when the process starts: that is read from the store, not told. Raises
     LocalStoreError, also on creation."""
 
-    def __init__(self, log_id: bytes, store: LocalStore, rooms: Iterable[int]) -> None:
+    def __init__(self, log_id: bytes, store: LogReader, rooms: Iterable[int]) -> None:
         """`rooms`: those whose stored records count as told; of another room everything is told."""
         self._log_id = log_id
         self._store = store

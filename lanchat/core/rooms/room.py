@@ -23,7 +23,7 @@ import msgspec
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import Event, LinkedRecord, OlderStored, RecordsStored, RoomStopped, RoomWentLive, StopReason
-from lanchat.core.ports import ChainLink, Forked, LocalStore, StoredSpan
+from lanchat.core.ports import ChainLink, Forked, LogStore, StoredSpan
 from lanchat.core.rooms.chain import Chain, Contradiction, link_untrusted, record_octets
 from lanchat.core.rooms.heads import HeadBook
 from lanchat.core.rooms.repair import Repair
@@ -38,7 +38,7 @@ class RoomContext(msgspec.Struct, frozen=True):
 
     log_id: bytes
     config: ClientConfig
-    store: LocalStore
+    store: LogStore
     random: Callable[[], float]
     check_head: Callable[[Head], bool]
 

@@ -2,7 +2,7 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.core.ports import LocalStore, OutboxItem
+from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted, make_message
 
@@ -13,7 +13,7 @@ _LAMPORT_MAX = 2**63 - 1
 class MessageBuilder:
     """One device in one run."""
 
-    def __init__(self, key: Ed25519PrivateKey, run: int, log_id: bytes, store: LocalStore) -> None:
+    def __init__(self, key: Ed25519PrivateKey, run: int, log_id: bytes, store: OutboxStore) -> None:
         """`key`: the device's private key. `run`: that of all messages made here. `store` keeps them before they are
         sent."""
         self.device = keys.device_id(keys.public_octets(key))
@@ -40,12 +40,12 @@ class MessageBuilder:
         """Lamport's rule: what is made from now on comes later."""
         self._lamport = max(self._lamport, header.lamport)
 
-    def read_store(self, rooms: list[int]) -> None:
+    def read_store(self, log: LogReader, rooms: list[int]) -> None:
         """Go on above what the local copy and the outbox have seen last. Raises LocalStoreError."""
         for room in rooms:
-            span = self._store.span(room)
+            span = log.span(room)
             if span is not None:
-                for record in self._store.records(room, span.cursor, span.cursor):
+                for record in log.records(room, span.cursor, span.cursor):
                     self.saw(decode_header_untrusted(record.header))
         for item in self._store.outgoing():
             self.saw(decode_header_untrusted(item.message.header))

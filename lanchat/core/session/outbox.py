@@ -16,7 +16,7 @@ import msgspec
 from lanchat.core.config import ClientConfig
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import MessageRefused, MessageStored, Output
-from lanchat.core.ports import LocalStore, OutboxItem
+from lanchat.core.ports import OutboxItem, OutboxStore
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.packer import SUBMIT_PAYLOAD_MAX, message_size
 from lanchat.protocol.datagram.token_bucket import TokenBucket
@@ -60,7 +60,7 @@ class StoredItem(NamedTuple):
 class Outbox:
     """Times are the caller's. Nothing here raises but `clean_up`."""
 
-    def __init__(self, config: ClientConfig, store: LocalStore, limits: Limits) -> None:
+    def __init__(self, config: ClientConfig, store: OutboxStore, limits: Limits) -> None:
         """Begins empty; what the store has is taken up by `adopt`."""
         self._config = config
         self._store = store

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from lanchat.core.people.authors import Authors, UnknownDevice
-from lanchat.core.ports import LocalStore
+from lanchat.core.ports import LogReader
 from lanchat.core.view.changes import Read, TextChange, TextChanges
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import CertificateBody
@@ -127,7 +127,7 @@ def _fold(authors: Authors, note: DecodedRecord, changes: TextChanges | None, re
 class RoomFold:
     """One room's stored texts. `authors` tells who signed; `me` is this user. Raises LocalStoreError."""
 
-    def __init__(self, room: int, store: LocalStore, authors: Authors, me: int) -> None:
+    def __init__(self, room: int, store: LogReader, authors: Authors, me: int) -> None:
         """Begins at the last stored number; what is below is read when it is asked for."""
         self._room = room
         self._store = store

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from lanchat.core.ports import LocalStore
+from lanchat.core.ports import LogReader
 from lanchat.core.view.fold import CHUNK, FoldedText, RoomFold
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import has_words, query_words, tokens
@@ -22,7 +22,7 @@ class LocalHit(msgspec.Struct, frozen=True):
     time_ms: int
 
 
-def place_of(store: LocalStore, room: int, seq: int) -> Iterator[Place]:
+def place_of(store: LogReader, room: int, seq: int) -> Iterator[Place]:
     """Where a hit stands among those of all rooms: an estimate for each part of the room that was looked through, the
     last one is exact. Raises LocalStoreError."""
     span, earliest = store.span(room), 1 << 63
@@ -36,7 +36,7 @@ def place_of(store: LocalStore, room: int, seq: int) -> Iterator[Place]:
 
 
 def find(
-    store: LocalStore,
+    store: LogReader,
     fold: RoomFold,
     room: int,
     words: str,

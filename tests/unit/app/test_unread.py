@@ -49,7 +49,7 @@ class Book:
             now_ms=lambda: 1,
         )
         self.core.authors.learn_untrusted(self.certificates)
-        self.book = RoomBook(self.core, self.store, ME)
+        self.book = RoomBook(self.core, self.store, self.store, ME)
 
     def store_only(self, number: int = OTHER, kind: Kind = Kind.TEXT, ref: int = 0, room: int = ROOM) -> Record:
         """Stored, and not told to the book yet."""

@@ -20,8 +20,7 @@ from lanchat.store import rescue
 from lanchat.store.database import Database
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.schema import PAGE_SIZE, STEPS
-from tests.support.local_log import LOG_ID, Log, certificate, key, message
-from tests.unit.store.test_local_store import room, user
+from tests.support.local_log import LOG_ID, Log, certificate, key, message, room_info, user_info
 
 GENESIS = genesis_hash(LOG_ID, 1)
 LOG = Log().fill(150)
@@ -34,8 +33,8 @@ def fill(store: SqliteLocalStore) -> None:
         store.add_outgoing(key(n), message(n, f"text {n} " * 30), n)
         if n % 4 == 0:
             store.append(1, LOG.span(n * 3 - 11, n * 3), LOG.head(n * 3))
-    store.save_rooms([room(1, "one"), room(2, "two")])
-    store.save_users([user(1, "anna"), user(2, "bob")])
+    store.save_rooms([room_info(1, "one"), room_info(2, "two")])
+    store.save_users([user_info(1, "anna"), user_info(2, "bob")])
     store.save_certificates([(b"d" * 16, certificate(5))])
 
 
@@ -191,7 +190,7 @@ def test_damage_met_while_sending_does_not_stop_the_message(path: Path, items: l
     with opened(path) as store, opened(path) as other:
         overwrite(path, pages_of(path, "outgoing")[-1], bytes(100))
         other.save_users([])  # makes SQLite read its pages again
-        other.save_users([user(9, "new")])
+        other.save_users([user_info(9, "new")])
         added = store.add_outgoing(key(99), message(99), 1)
         assert store.recovered
         left = store.outgoing()
@@ -379,8 +378,8 @@ def use(store: SqliteLocalStore) -> None:
         store.rooms,
         store.users,
         lambda: store.certificates([b"d" * 16]),
-        lambda: store.save_rooms([room(3, "three")]),
-        lambda: store.save_users([user(3, "cy")]),
+        lambda: store.save_rooms([room_info(3, "three")]),
+        lambda: store.save_users([user_info(3, "cy")]),
         lambda: store.save_certificates([(b"d" * 16, certificate(9))]),
         lambda: store.add_outgoing(key(99), message(99), 1),
         lambda: store.remove_outgoing([key(99)]),
