@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-import secrets
-import time
+import random as system_random
 from collections.abc import Callable
-from random import random
 
 from msgspec.structs import replace
 
@@ -20,6 +18,8 @@ from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import known_candidate, server_view
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.platform.clock import SYSTEM_CLOCK, Clock
+from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
 from lanchat.protocol.log.certificates import Certificate
@@ -47,6 +47,9 @@ class ClientState:
         discovery_port: int = DISCOVERY_PORT,
         use_zeroconf: bool = True,
         config: ClientConfig | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        entropy: Entropy = SYSTEM_ENTROPY,
+        random: Callable[[], float] = system_random.random,
     ) -> None:
         """Nothing is connected. `discovery_port` and `use_zeroconf` say how servers are searched for; without `use_udp`
         everything goes over TLS; `config`: tunables of the core, its defaults without."""
@@ -54,10 +57,12 @@ class ClientState:
         # Connecting, logging in and leaving happen one after the other.
         self.turn = asyncio.Lock()
         self._on_event = on_event
-        self.options = DialOptions(discovery_port, use_zeroconf, use_udp)
+        self.options = DialOptions(discovery_port, use_zeroconf, use_udp, clock=clock)
         self.entry = LoginStages(profile, self.options)
         self.member: AccountSession | None = None
         self.config = config or ClientConfig()
+        self._entropy = entropy
+        self._random = random
         self._store: SqliteLocalStore | None = None
         # There was another member before.
         self._left = False
@@ -149,9 +154,9 @@ class ClientState:
             device_key=key,
             user=device.user_id,
             store=store,
-            random=random,
-            run=secrets.randbits(63),
-            now_ms=lambda: max(0, int(time.time() * 1000)),
+            random=self._random,
+            run=self._entropy.randbits(63),
+            now_ms=self.options.clock.wall_ms,
         )
 
         def keep_certificate(certificate: Certificate) -> None:

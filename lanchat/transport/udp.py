@@ -50,6 +50,7 @@ class UdpRelay:
         on_idle: Callable[[], None],
         *,
         threaded: bool = sys.platform == "win32",
+        limits: seal.SealLimits = seal.SEAL_LIMITS,
     ) -> None:
         """`peer`: address of the TLS connection; from elsewhere nothing is heard. Nothing is sealed or opened before
         `use_keys`. `threaded`: a thread receives and hands over to the event loop, which calls `on_frames` all the
@@ -57,6 +58,7 @@ class UdpRelay:
         self.dropped: Counter[str] = Counter()
         self._log_id = log_id
         self._epoch = epoch
+        self._limits = limits
         self._on_frames = on_frames
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
@@ -81,9 +83,9 @@ class UdpRelay:
         self._forget(keys.key_id)
         for key_id in self._openers:
             if key_id not in self._old:
-                self._old[key_id] = self._loop.call_later(seal.OLD_KEY_GRACE, self._forget, key_id)
-        self._sealer = seal.Sealer(keys.to_server, keys.key_id, self._log_id, self._epoch)
-        self._openers[keys.key_id] = seal.Opener(keys.to_client, keys.key_id, self._log_id, self._epoch)
+                self._old[key_id] = self._loop.call_later(self._limits.old_key_grace, self._forget, key_id)
+        self._sealer = seal.Sealer(keys.to_server, keys.key_id, self._log_id, self._epoch, self._limits)
+        self._openers[keys.key_id] = seal.Opener(keys.to_client, keys.key_id, self._log_id, self._epoch, self._limits)
         while len(self._openers) > _OPENERS_MAX:
             self._forget(next(iter(self._openers)))
 
@@ -96,7 +98,7 @@ class UdpRelay:
     @property
     def nearly_used_up(self) -> bool:
         """Whether fresh keys should be asked for."""
-        return self._sealer is not None and self._sealer.counter >= seal.PACKETS_PER_KEY - PACKETS_RESERVE
+        return self._sealer is not None and self._sealer.left <= PACKETS_RESERVE
 
     def send(self, payload: bytes) -> None:
         """Seal and send; what cannot be sent is lost, as a datagram may be."""

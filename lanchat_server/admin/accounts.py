@@ -1,6 +1,5 @@
 """Operations on accounts, their sessions and devices."""
 
-import secrets
 from collections.abc import Callable
 
 from lanchat.protocol import wire
@@ -108,7 +107,7 @@ async def set_role(context: RequestContext, request: wire.SetRole) -> wire.Accou
 async def reset_password(context: RequestContext, request: wire.ResetPassword) -> wire.RecoveryCode:
     """A code with which a new password can be set."""
     _check_there(context, request.user)
-    code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
+    code = recovery.make_code(context.host.entropy.token_bytes(recovery.CODE_RANDOM_OCTETS))
     row = recovery.new_recovery(context.directory.log.log_id, request.user, code, context.host.wall_ms())
 
     def job(tx: Transaction) -> DirectoryChange[None]:

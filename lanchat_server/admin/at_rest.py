@@ -2,11 +2,12 @@
 when no server has it, be it one with other data or on another computer."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK, Clock
+from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.protocol import wire
 from lanchat_server.admin.backups import CLAIMED_FILE, describe
 from lanchat_server.admin.context import Actor, LocalActor
@@ -37,9 +38,11 @@ ERASED_AT_ONCE = 10_000
 class DatabaseAtRest:
     """The database of a configuration, opened when it is asked for something, until `close`."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, clock: Clock = SYSTEM_CLOCK, entropy: Entropy = SYSTEM_ENTROPY) -> None:
         """`config` says which database and data directory; nothing is opened yet."""
         self._config = config
+        self._clock = clock
+        self._entropy = entropy
         self._store: SqlStore | None = None
         self._host: _RestingHost | None = None
         self._has_lease = False
@@ -71,7 +74,7 @@ class DatabaseAtRest:
                 self._host.hasher.close()
                 self._host = None
         if self._host is None:
-            self._host = _RestingHost(config, self._store)
+            self._host = _RestingHost(config, self._store, self._clock, self._entropy)
         return self._host
 
     def _backup(self) -> wire.BackupMade:
@@ -98,15 +101,17 @@ class DatabaseAtRest:
 class _RestingHost:
     """Nobody is connected, so that nobody is told of anything."""
 
-    def __init__(self, config: ServerConfig, store: Store) -> None:
+    def __init__(self, config: ServerConfig, store: Store, clock: Clock, entropy: Entropy) -> None:
         self._store = store
+        self._clock = clock
         self.config = config
+        self.entropy = entropy
         self.directory = Directory(store.snapshot())
         argon2 = config.argon2
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, 1)
 
     def wall_ms(self) -> int:
-        return max(1, time.time_ns() // 1_000_000)
+        return self._clock.wall_ms()
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         with self._store.transaction() as tx:

@@ -2,11 +2,11 @@
 
 import os
 import re
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lanchat.i18n import _
+from lanchat.platform.entropy import Entropy
 from lanchat.platform.files import make_private_folder
 from lanchat.protocol import wire
 from lanchat_server.core.ports import StoreError
@@ -23,14 +23,14 @@ _NAME = re.compile(r"lanchat-\d{8}-\d{6}-[0-9a-f]{4}\.backup")
 
 
 def make_backup(
-    store: SqlStore, data_dir: Path, reserve: DiskReserve, now_ms: int, *, claimed: bool
+    store: SqlStore, data_dir: Path, reserve: DiskReserve, now_ms: int, *, claimed: bool, entropy: Entropy
 ) -> wire.BackupMade:
     """Write a backup into the data directory. Raises StoreError."""
     if claimed:
         return describe(data_dir / CLAIMED_FILE, backup(data_dir / CLAIMED_FILE, store, data_dir / "keys", reserve))
     folder = data_dir / FOLDER
     made = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    file = folder / f"lanchat-{made}-{secrets.token_hex(2)}.backup"
+    file = folder / f"lanchat-{made}-{entropy.token_bytes(2).hex()}.backup"
     try:
         make_private_folder(folder)
         summary = backup(file, store, data_dir / "keys", reserve)

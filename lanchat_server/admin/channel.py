@@ -24,11 +24,11 @@ import contextlib
 import hmac
 import json
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
+from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.platform.files import replace_file
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket
@@ -80,11 +80,11 @@ async def _hung_up(reader: asyncio.StreamReader) -> bool:
     return reader.at_eof()
 
 
-async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.StreamWriter) -> T:
-    """The result of work that may take long."""
+async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.StreamWriter, every: float) -> T:
+    """The result of work that may take long; a sign of life goes out every so many seconds."""
     task = asyncio.ensure_future(work)
     try:
-        while not (await asyncio.wait([task], timeout=SIGN_OF_LIFE))[0]:
+        while not (await asyncio.wait([task], timeout=every))[0]:
             writer.write(pack_frame(Pong(0)))
             await writer.drain()
         return task.result()
@@ -112,14 +112,27 @@ def is_nonce(found: object) -> TypeGuard[str]:
 
 
 class AdminChannel:
-    """Listens from `start` to `close`; `perform(operation)` gives the result, or raises Refused or StoreError."""
+    """Listens from `start` to `close`; `perform(operation)` gives the result, or raises Refused or StoreError.
+    `make_budget` says how many requests a connection may make, `sign_of_life` after how many seconds without an answer
+    the channel shows that it works on one."""
 
-    def __init__(self, data_dir: Path, perform: Callable[[Any], Awaitable[Result]]) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        perform: Callable[[Any], Awaitable[Result]],
+        *,
+        entropy: Entropy = SYSTEM_ENTROPY,
+        make_budget: Callable[[], TokenBucket] | None = None,
+        sign_of_life: float = SIGN_OF_LIFE,
+    ) -> None:
         """`data_dir` gets the file with port and token at the start. The token is drawn here, for this process
         alone."""
         self._file = data_dir / ADMIN_FILE
         self._perform = perform
-        self._token = secrets.token_hex(32)
+        self._entropy = entropy
+        self._make_budget = make_budget or request_budget
+        self._sign_of_life = sign_of_life
+        self._token = entropy.token_bytes(32).hex()
         self._port = LocalPort("the administrator's channel", self._serve, LINE_MAX)
 
     async def start(self) -> None:
@@ -148,7 +161,7 @@ class AdminChannel:
             log.warning("the administrator's channel: %s", trouble)
 
     async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        frames, budget = FrameReader(FRAME_MAX_TO_SERVER), request_budget()
+        frames, budget = FrameReader(FRAME_MAX_TO_SERVER), self._make_budget()
         while octets := await self._read(reader):
             for frame in frames.feed_untrusted(octets):
                 request = read_request_untrusted(frame)
@@ -157,7 +170,7 @@ class AdminChannel:
                     log.warning("the administrator's channel: nobody waits for an answer any more")
                     return
                 async with asyncio.timeout(BACKUP_TIMEOUT):
-                    answer = await _with_signs_of_life(self._answer(request, budget), writer)
+                    answer = await _with_signs_of_life(self._answer(request, budget), writer, self._sign_of_life)
                 async with asyncio.timeout(ANSWER_TIMEOUT):
                     writer.write(packed(answer))
                     await writer.drain()
@@ -181,7 +194,7 @@ class AdminChannel:
         nonce = nonce_in_untrusted(await reader.readline())
         if nonce is None:
             return MISUNDERSTOOD[0]
-        mine = secrets.token_hex(NONCE)
+        mine = self._entropy.token_bytes(NONCE).hex()
         writer.write(_line({"nonce": mine, "proof": prove(self._token, "server", nonce, mine)}))
         expected = prove(self._token, "command", nonce, mine)
         return None if is_proof(proof_in_untrusted(await reader.readline()), expected) else MISUNDERSTOOD[1]

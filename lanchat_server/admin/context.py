@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat_server.config import ServerConfig
@@ -72,6 +73,10 @@ class Host(Protocol):
     @property
     def hasher(self) -> PasswordHasher:
         """For passwords that are set; its methods raise HasherBusy when too many wait."""
+
+    @property
+    def entropy(self) -> Entropy:
+        """What codes are drawn from."""
 
     def wall_ms(self) -> int:
         """Milliseconds UTC."""

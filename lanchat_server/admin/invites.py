@@ -1,7 +1,5 @@
 """Operations on registration codes, for moderators and administrators."""
 
-import secrets
-
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat_server.admin.context import RequestContext
@@ -21,7 +19,7 @@ _LATEST_MS = 2**63 - 1
 async def create_invite(context: RequestContext, request: wire.CreateInvite) -> wire.InviteCode:
     """A registration code."""
     host, user = context.host, context.actor.user
-    code = recovery.make_invite_code(secrets.token_bytes(recovery.INVITE_RANDOM_OCTETS))
+    code = recovery.make_invite_code(host.entropy.token_bytes(recovery.INVITE_RANDOM_OCTETS))
     not_after_ms = host.wall_ms() + min(request.lifetime_s, recovery.INVITE_LIFETIME_MAX) * 1000
 
     def job(tx: Transaction) -> DirectoryChange[None]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat_server.admin.backups import make_backup
@@ -52,6 +53,10 @@ class ServiceHost:
     def hasher(self) -> PasswordHasher:
         """The one that log-ins use, with one bound for all who wait."""
         return self._service.hasher
+
+    @property
+    def entropy(self) -> Entropy:
+        return self._service.entropy
 
     def wall_ms(self) -> int:
         """The clock that records get their times from; above 0 in any case."""
@@ -131,7 +136,9 @@ class ServiceHost:
         """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait."""
         reserve = DiskReserve(self.config.data_dir, self.config.disk_reserve_mib * MIB)
         store = cast(SqlStore, self._service.store)
-        work = partial(make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed)
+        work = partial(
+            make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed, entropy=self.entropy
+        )
         return await self._backups.run(work)
 
 

@@ -1,8 +1,8 @@
 """Keys for traffic between the peers of a room while the server is away: who gets which, and when they change."""
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 
+from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange
@@ -21,13 +21,19 @@ class RoomKeys:
     """The newest key of each room, made when somebody needs it. `wall_ms`: milliseconds UTC."""
 
     def __init__(
-        self, directory: Directory, writer: Writer, notices: EventNotifier, wall_ms: Callable[[], int]
+        self,
+        directory: Directory,
+        writer: Writer,
+        notices: EventNotifier,
+        wall_ms: Callable[[], int],
+        entropy: Entropy,
     ) -> None:
         """`notices` tells members of the keys that `present` replaces."""
         self._directory = directory
         self._writer = writer
         self._notices = notices
         self._wall_ms = wall_ms
+        self._entropy = entropy
 
     async def present(self, rooms: Sequence[int]) -> list[wire.RoomKey]:
         """The keys of these rooms. Raises StoreError."""
@@ -53,5 +59,5 @@ class RoomKeys:
         return [room for room in there if room not in present or not soon <= present[room].not_after_ms <= latest]
 
     def _fresh(self, tx: Transaction, rooms: Iterable[int]) -> DirectoryChange[list[RoomKeyRow]]:
-        fresh = {room: secrets.token_bytes(32) for room in rooms}
+        fresh = {room: self._entropy.token_bytes(32) for room in rooms}
         return accounts.rotate_room_keys(tx, self._directory, fresh, self._wall_ms())

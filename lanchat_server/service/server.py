@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
 from lanchat.protocol import wire
@@ -117,7 +118,7 @@ async def _run(
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
     try:
-        store.take_lease(this_process(), Service.wall_ms())
+        store.take_lease(this_process(), SYSTEM_CLOCK.wall_ms())
         directory = Directory(store.snapshot())
     except StoreError as error:
         raise StartError(str(error)) from error
@@ -125,7 +126,8 @@ async def _run(
     log_id = directory.log.log_id
     budget = partial(frame_budget, service.core.config)
     epoch = directory.log.epoch
-    relay = DatagramRelay(datagrams, log_id, epoch, service.received, service.step, service.count, budget)
+    seal = service.limits.seal
+    relay = DatagramRelay(datagrams, log_id, epoch, service.received, service.step, service.count, budget, seal)
     service.relay = relay
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
     service.on_settled = acceptor.knows

@@ -7,18 +7,16 @@ arrived together is handled, batched and sent together.
 import asyncio
 import contextlib
 import logging
-import secrets
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
-from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import (
     CERTIFICATE_LIFETIME,
@@ -33,7 +31,6 @@ from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
-from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.differences import Differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
@@ -48,6 +45,7 @@ from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
+from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
@@ -58,11 +56,10 @@ from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.threads import FairSemaphore, ThreadPool
+from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.service.upkeep.housekeeping import keep_house, save
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
-from lanchat_server.service.writer import Writer
 
 T = TypeVar("T")
 READERS = 3
@@ -103,18 +100,23 @@ class Service:
         directory: Directory,
         shown_database: str,
         on_fenced: Callable[[str], None],
+        environment: Environment = ENVIRONMENT,
     ) -> None:
         """Needs a running event loop; starts the threads of the writer, and housekeeping. `shown_database`: its address
         without a password. `on_fenced` is called on the event loop with one line for a person: the server has to
         stop."""
         self.config = config
+        self.entropy = environment.entropy
+        self.wall_ms = environment.clock.wall_ms
+        self.limits = environment
         self.shown_database = shown_database
         self.store = store
         self.keys = keys
         self.directory = directory
         self.log_public_key = public_octets(keys.log_key)
         self._loop = asyncio.get_running_loop()
-        core_config = CoreConfig(
+        core_config = replace(
+            environment.core,
             message_rate=config.message_rate,
             message_burst=config.message_burst,
             total_rate=config.total_rate,
@@ -127,9 +129,9 @@ class Service:
         heads = [self.sequencer.sign(room.id, room.head) for room in directory.rooms.values()]
         self.core = ServerCore(core_config, directory, heads, self.now())
         self.notices = EventNotifier(self.core, directory, self.sequencer, self.now)
-        self.writer = Writer(store, directory, self.sequencer, on_fenced, self._reloaded, self.wall_ms)
+        self.writer = environment.make_writer(store, directory, self.sequencer, on_fenced, self._reloaded, self.wall_ms)
         argon2 = config.argon2
-        self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms)
+        self.room_keys = RoomKeys(directory, self.writer, self.notices, self.wall_ms, self.entropy)
         self.hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         self.host = ServiceHost(self)
         self.outgoing: Outgoing[ClientConnection] = Outgoing(self.now)
@@ -143,18 +145,18 @@ class Service:
         self.counters: Counter[str] = Counter()
         self.relay: DatagramRelay | None = None
         self.started = self.now()
-        self.setup = SetupCode(secrets.token_bytes(SETUP_RANDOM_OCTETS))
+        self.setup = SetupCode(self.entropy.token_bytes(SETUP_RANDOM_OCTETS))
         # While the search is indexed anew.
         self.indexing: IndexProgress | None = None
         # Rooms were deleted whose contents are still there.
         self.to_erase = asyncio.Event()
-        self.clock = ClockWatch(self.wall_ms, self.steady_ms)
+        self.clock = ClockWatch(environment.clock)
         # Set by the acceptor: a connection logged in or ended, its place among the strangers is free.
         self.on_settled: Callable[[ClientConnection], None] = lambda connection: None
         self._connections: dict[int, ClientConnection] = {}
         self._next_session = 0
-        self._readers = ThreadPool(READERS, "reader", READS_MAX)
-        self._disk_looks = ThreadPool(1, "disk", 1)
+        self._readers = environment.make_pool(READERS, "reader", READS_MAX)
+        self._disk_looks = environment.make_pool(1, "disk", 1)
         self.pages = FairSemaphore(PAGES_MAX, READS_MAX)
         self._background: set[asyncio.Future[Any]] = set()
         # Last-seen times (milliseconds) that the database does not have yet.
@@ -172,18 +174,6 @@ class Service:
     def now(self) -> float:
         """Steady seconds."""
         return self._loop.time()
-
-    @staticmethod
-    def wall_ms() -> int:
-        """Milliseconds UTC, above 0 also where the clock stands before 1970; somebody may set this clock."""
-        return max(1, time.time_ns() // 1_000_000)
-
-    @staticmethod
-    def steady_ms() -> int:
-        """Milliseconds of a clock that nobody sets; on Linux those in which the computer slept count as well."""
-        if sys.platform == "linux":
-            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-        return time.monotonic_ns() // 1_000_000
 
     def count(self, reason: str, number: int = 1) -> None:
         """So many more of these."""
@@ -336,7 +326,7 @@ class Service:
     def connect(self, address: str) -> ClientConnection:
         """The protocol object of a new connection."""
         self._next_session += 1
-        return ClientConnection(self, self._next_session, address)
+        return ClientConnection(self, self._next_session, address, self.limits.connection)
 
     def connected(self, connection: ClientConnection) -> None:
         """TLS is up."""
@@ -459,7 +449,10 @@ class Service:
 
     def _new_keys(self, session: int) -> wire.SessionKeys:
         keys = wire.SessionKeys(
-            self._free_key_id(), secrets.token_bytes(32), secrets.token_bytes(32), int(seal.KEY_LIFETIME * 1000)
+            self._free_key_id(),
+            self.entropy.token_bytes(32),
+            self.entropy.token_bytes(32),
+            int(self.limits.seal.key_lifetime * 1000),
         )
         self.keys_given[session] = self.now()
         if self.relay is not None:
@@ -468,9 +461,9 @@ class Service:
 
     def _free_key_id(self) -> int:
         """Two sessions under one id would take each other's datagrams for forgeries."""
-        key_id = secrets.randbits(32)
+        key_id = self.entropy.randbits(32)
         while self.relay is not None and self.relay.uses(key_id):
-            key_id = secrets.randbits(32)
+            key_id = self.entropy.randbits(32)
         return key_id
 
     def send_session_keys(self, connection: ClientConnection) -> None:

@@ -4,9 +4,9 @@ Records carry what it shows when they are stored; their order is that of their n
 time (codes, invitations) is moved along when the clock is set, so that it lasts as long as it was meant to.
 """
 
-from collections.abc import Callable
-
 import msgspec
+
+from lanchat.platform.clock import Clock
 
 # Less is how computers keep in step with a time server. Milliseconds.
 TOLERANCE_MS = 5_000
@@ -24,18 +24,17 @@ class ClockWatch:
     """Compares the wall clock with a steady one. For one thread. `unsettled_ms`: what stored deadlines have not been
     moved by yet; None: nothing is to be done."""
 
-    def __init__(self, wall_ms: Callable[[], int], steady: Callable[[], int]) -> None:
-        """`wall_ms` and `steady` show milliseconds. What they show now is what `look` compares with."""
+    def __init__(self, clock: Clock) -> None:
+        """What both clocks show now is what `look` compares with."""
         self.report = ClockReport()
         # What the clock showed while no server ran is not known, but no deadline may be too far away.
         self.unsettled_ms: int | None = 0
-        self._wall_ms = wall_ms
-        self._steady_ms = steady
-        self._difference = wall_ms() - steady()
+        self._clock = clock
+        self._difference = clock.wall_ms() - clock.steady_ms()
 
     def look(self) -> int:
         """By how many milliseconds the clock was set since the last look; 0: it was not."""
-        difference = self._wall_ms() - self._steady_ms()
+        difference = self._clock.wall_ms() - self._clock.steady_ms()
         jump, self._difference = difference - self._difference, difference
         if abs(jump) <= TOLERANCE_MS:
             return 0

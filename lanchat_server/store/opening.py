@@ -1,7 +1,5 @@
 """Opening a database: lock, connect, bring the tables up to date, and give a new log its identity."""
 
-import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK
+from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.platform.file_lock import FileLock, FileLockedError
 from lanchat.platform.files import make_folders
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
@@ -34,7 +34,7 @@ def open_store(
     migrate: bool = True,
     command: bool = False,
     may_create: bool = True,
-    random_octets: Callable[[int], bytes] = secrets.token_bytes,
+    random_octets: Callable[[int], bytes] = SYSTEM_ENTROPY.token_bytes,
     now_ms: int | None = None,
 ) -> SqlStore:
     """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.
@@ -51,7 +51,7 @@ def open_store(
     try:
         engine = make_engine(address)
         _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
-        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        now_ms = SYSTEM_CLOCK.wall_ms() if now_ms is None else now_ms
         log = _read_or_make_log(engine, random_octets, now_ms, may_make=migrate)
     except BaseException as error:
         if engine is not None:
@@ -120,7 +120,7 @@ def _bring_up_to_date(engine: Engine, address: DatabaseAddress, may_migrate: boo
         if has_lease and claims:
             claim(writing, address, alone=False)
         elif has_lease:
-            writing.take_lease(this_process(), time.time_ns() // 1_000_000)
+            writing.take_lease(this_process(), SYSTEM_CLOCK.wall_ms())
         with patient.connect().execution_options(**{WRITES: True}) as connection:
             migration.migrate(connection, address)
     finally:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.file_lock import FileLock
 from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
@@ -42,7 +43,7 @@ def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> No
 
     while True:
         try:
-            held, verdict = writing.claim(this_process(), time.time_ns() // 1_000_000, judge)
+            held, verdict = writing.claim(this_process(), SYSTEM_CLOCK.wall_ms(), judge)
         except SQLAlchemyError as error:
             raise store_error(error, address) from error
         if verdict is LeaseVerdict.FREE:

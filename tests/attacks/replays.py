@@ -208,7 +208,7 @@ async def _after_fresh_keys(conversation: Conversation, victim: Victim) -> None:
     """The old ones still open what was under way, but nothing twice; then nothing."""
     assert victim.person.client.member is not None
     driver, old, key_id = victim.person.client.member.driver, victim.heard()[-WINDOW:], victim.key_id
-    with patch.object(seal, "OLD_KEY_GRACE", _GRACE):
+    with patch.object(victim.relay, "_limits", seal.SealLimits(old_key_grace=_GRACE)):
         driver.core.renew(driver.now())
         driver.pump()
         await conversation.crowd.until(lambda: victim.key_id != key_id, 20, "there are fresh keys")

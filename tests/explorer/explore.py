@@ -305,12 +305,11 @@ class Explorer:
 
     def __init__(self) -> None:
         self.orders = 0
-        self._now: Stage | None = None
         self._alone: dict[tuple[Any, ...], set[Hashable]] = {}
 
     def explore(self, pair: Pair) -> list[Finding]:
         """What is wrong in any order, the first of each kind."""
-        with staged(lambda: self._now):
+        with staged():
             return self._explore(pair)
 
     def _explore(self, pair: Pair) -> list[Finding]:
@@ -336,7 +335,6 @@ class Explorer:
     def _scenes(self, pair: Pair, alone: str = "") -> Iterator[Scene]:
         def make() -> tuple[Run, Scene]:
             scene = Scene(pair, alone)
-            self._now = scene.stage
             return scene.run, scene
 
         for scene in every_order(make, lambda scene: scene.stage.service.flush()):

@@ -7,7 +7,6 @@ sent is shown to a judge at that moment.
 
 import asyncio
 import functools
-import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,6 +39,7 @@ from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.relay.outbound import Output, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
+from lanchat_server.service.environment import ENVIRONMENT
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection
@@ -246,6 +246,19 @@ _METRICS = Metrics()
 _CORE = CoreConfig()
 
 
+class _Entropy:
+    """What a stage draws: others for each request, the same in every order."""
+
+    def __init__(self, stage: "Stage") -> None:
+        self._stage = stage
+
+    def token_bytes(self, octets: int) -> bytes:
+        return self._stage.draw(octets)
+
+    def randbits(self, count: int) -> int:
+        return int.from_bytes(self._stage.draw(16)[::-1], "big") % (1 << count)
+
+
 class _Host(ServiceHost):
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
         """Copies the database by a connection of its own: it changes nothing."""
@@ -261,13 +274,16 @@ class _Service(Service):
         self.store = stage.store
         self.keys = SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32)  # type: ignore[assignment]
         self.directory = Directory(stage.store.snapshot())
+        self.entropy = _Entropy(stage)
+        self.wall_ms = lambda: WALL_MS
+        self.limits = ENVIRONMENT
         self.log_public_key = LOG_PUBLIC
         self.sequencer = Sequencer(self.directory, LOG_KEY, _CORE)
         heads = [self.sequencer.sign(room.id, room.head) for room in self.directory.rooms.values()]
         self.core = ServerCore(_CORE, self.directory, heads, 0.0)
         self.notices = EventNotifier(self.core, self.directory, self.sequencer, self.now)
         self.writer = SimpleNamespace(transact=stage.transact, latency=0.0)  # type: ignore[assignment]
-        self.room_keys = RoomKeys(self.directory, self.writer, self.notices, self.wall_ms)
+        self.room_keys = RoomKeys(self.directory, self.writer, self.notices, self.wall_ms, self.entropy)
         self.hasher = _Hasher(setting.scarce)  # type: ignore[assignment]
         self.host = _Host(self)
         self.outgoing = Outgoing(self.now)
@@ -293,10 +309,6 @@ class _Service(Service):
 
     def now(self) -> float:
         return NOW
-
-    @staticmethod
-    def wall_ms() -> int:
-        return WALL_MS
 
     async def read(self, work: Callable[[], Any]) -> Any:
         return await Gate(work, Kind.READ)
@@ -463,17 +475,8 @@ _sign_head = functools.lru_cache(4096)(sign_head)
 
 
 @contextmanager
-def staged(now: Callable[[], Stage | None]) -> Iterator[None]:
-    """Signatures are not the subject: proofs are taken as given, certificates are not signed. Random octets come from
-    `Stage.draw` of the stage that `now` returns."""
-
-    def draw(octets: int = 32) -> bytes:
-        stage = now()
-        return stage.draw(octets) if stage is not None else bytes(octets)
-
-    def bits(count: int) -> int:
-        return int.from_bytes(draw(16)[::-1], "big") % (1 << count)
-
+def staged() -> Iterator[None]:
+    """Signatures are not the subject: proofs are taken as given, certificates are not signed."""
     unsigned = lambda _key, body: Certificate(encode(body), bytes(64))  # noqa: E731
     with ExitStack() as stack:
         _template()
@@ -485,6 +488,4 @@ def staged(now: Callable[[], Stage | None]) -> Iterator[None]:
         stack.enter_context(patch("lanchat_server.core.directory.shape_key", _shape_key))
         stack.enter_context(patch("tests.support.memory_store.name_key", _name_key))
         stack.enter_context(patch("tests.explorer.explore.name_key", _name_key))
-        stack.enter_context(patch.object(secrets, "token_bytes", draw))
-        stack.enter_context(patch.object(secrets, "randbits", bits))
         yield

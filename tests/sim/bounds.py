@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lanchat_server.service.net import connection as connection_module
-
 _PAGE = 600 * 1024
 
 
@@ -40,7 +38,7 @@ def _repair_bounds(core: Any) -> str:
 
 def _connection_bounds(server: Any) -> str:
     for link in server.links.values():
-        if link.down.waiting > connection_module.WRITE_BUFFER_MAX + _PAGE:
+        if link.down.waiting > server.world.scene.connection.write_buffer_max + _PAGE:
             return f"{link.down.waiting} octets wait for one client"
     return ""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lanchat.protocol.datagram import replay, seal
+from lanchat.protocol.datagram import seal
 from lanchat.protocol.datagram.replay import ReplayWindow
 from lanchat.protocol.errors import ProtocolError
 from lanchat_server.service.net.datagrams import DatagramRelay
@@ -31,11 +31,11 @@ def replay_window_off_by_one() -> list[Change]:
     def accept(self: ReplayWindow, number: int) -> bool:
         ahead = number - self._highest
         if ahead > 0:
-            self._seen = ((self._seen << ahead) | 1) & replay._MASK if ahead < replay.WINDOW else 1
+            self._seen = ((self._seen << ahead) | 1) & self._mask if ahead < self._size else 1
             self._highest = number
             return True
         behind = -ahead
-        if behind > replay.WINDOW or self._seen >> behind & 1:
+        if behind > self._size or self._seen >> behind & 1:
             return False
         self._seen |= 1 << behind
         return True

@@ -332,7 +332,7 @@ class Process:
                 self.core.drop("keys used up")
                 continue
             self.world.to_server(datagram, self.address, link.server)
-        if self._sealer is not None and self._sealer.counter >= seal.PACKETS_PER_KEY * (1 - _RESERVE):
+        if self._sealer is not None and self._sealer.counter >= self.world.scene.seal.packets_per_key * (1 - _RESERVE):
             self.core.renew(self.clock.now)
 
     # --- Events ------------------------------------------------------------------------------------------------------
@@ -367,9 +367,11 @@ class Process:
             self.world.counters["keys renewed"] += 1
         epoch = self.core.identity.epoch
         for key_id in list(self._openers):
-            self.clock.after(seal.OLD_KEY_GRACE, self._openers.pop, key_id, None)
-        self._sealer = seal.Sealer(session_keys.to_server, session_keys.key_id, LOG_ID, epoch)
-        self._openers[session_keys.key_id] = seal.Opener(session_keys.to_client, session_keys.key_id, LOG_ID, epoch)
+            self.clock.after(self.world.scene.seal.old_key_grace, self._openers.pop, key_id, None)
+        self._sealer = seal.Sealer(session_keys.to_server, session_keys.key_id, LOG_ID, epoch, self.world.scene.seal)
+        self._openers[session_keys.key_id] = self.world.sealing.opener(
+            session_keys.to_client, session_keys.key_id, epoch
+        )
 
     def _answered(self, event: Answered) -> None:
         operation = self.operations.pop(event.id, None)

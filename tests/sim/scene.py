@@ -6,14 +6,16 @@ is short. Everything else is what the product ships with.
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from lanchat.core.config import ClientConfig
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.datagram.seal import SealLimits
 from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.records import genesis_hash
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomHead, RoomRow, UserRow
+from lanchat_server.service.net.connection import ConnectionLimits
 from tests.support.memory_store import MemoryDatabase
 from tests.support.rig import DAY_MS, GENERAL, LOG_ID, LOG_KEY, Author, make_author
 
@@ -35,12 +37,9 @@ class Scene:
     rate: float
     burst: int
     use_udp: bool
-    key_lifetime: float
-    packets_per_key: int
-    key_grace: float
-    replay_window: int
-    write_buffer: int
-    core: dict[str, Any]
+    seal: SealLimits
+    connection: ConnectionLimits
+    core: CoreConfig
     client_config: ClientConfig
 
     @classmethod
@@ -55,32 +54,38 @@ class Scene:
             rate=random.choice([4.0, 10.0, 100.0]),
             burst=random.choice([3, 30]),
             use_udp=random.random() < 0.9,
-            key_lifetime=random.choice([4.0, 3600.0, 3600.0]),
-            packets_per_key=random.choice([60, 1 << 20, 1 << 20]),
-            key_grace=random.choice([2.0, 30.0]),
-            replay_window=random.choice([16, 1024]),
-            write_buffer=random.choice([64 * 1024, 3 << 20]),
+            seal=SealLimits(
+                key_lifetime=random.choice([4.0, 3600.0, 3600.0]),
+                packets_per_key=random.choice([60, 1 << 20, 1 << 20]),
+                old_key_grace=random.choice([2.0, 30.0]),
+                replay_window=random.choice([16, 1024]),
+            ),
+            connection=_connection(random.choice([64 * 1024, 3 << 20])),
             core=_core(random),
             client_config=_client_config(random),
         )
 
 
-def _core(random: Random) -> dict[str, Any]:
+def _connection(write_buffer: int) -> ConnectionLimits:
+    return ConnectionLimits(write_buffer_max=write_buffer, write_buffer_busy=write_buffer // 4)
+
+
+def _core(random: Random) -> CoreConfig:
     """Of the server's core."""
-    return {
-        "batch_max": random.choice([2, 64]),
-        "ahead_enough": random.choice([1, 3, 128]),
-        "queue_max": random.choice([6, 4096]),
-        "session_queue_max": random.choice([4, 256]),
-        "hold_per_run": random.choice([3, 64]),
-        "hold_max": random.choice([8, 4096]),
-        "hold_time": 3.0,
-        "hold_own": 12.0,
-        "lag_octets": random.choice([3_000, 1 << 20]),
-        "recent_per_room": random.choice([2, 16, 512]),
-        "progress_max": random.choice([2, 65536]),
-        "cursor_interval": random.choice([0.2, 1.0]),
-    }
+    return CoreConfig(
+        batch_max=random.choice([2, 64]),
+        ahead_enough=random.choice([1, 3, 128]),
+        queue_max=random.choice([6, 4096]),
+        session_queue_max=random.choice([4, 256]),
+        hold_per_run=random.choice([3, 64]),
+        hold_max=random.choice([8, 4096]),
+        hold_time=3.0,
+        hold_own=12.0,
+        lag_octets=random.choice([3_000, 1 << 20]),
+        recent_per_room=random.choice([2, 16, 512]),
+        progress_max=random.choice([2, 65536]),
+        cursor_interval=random.choice([0.2, 1.0]),
+    )
 
 
 def _client_config(random: Random) -> ClientConfig:

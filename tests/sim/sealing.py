@@ -3,13 +3,14 @@
 from typing import Any
 
 from lanchat.protocol.datagram import seal
+from tests.support.rig import LOG_ID
 
 # Between a deadline and the timer that keeps it.
 _SLACK = 0.1
 
 
 class Sealing:
-    """Of one run. `Opener` stands in for lanchat.protocol.datagram.seal.Opener."""
+    """Of one run. Makes the openers of both sides."""
 
     def __init__(self, world: Any) -> None:
         self._world = world
@@ -24,8 +25,8 @@ class Sealing:
             raise self._world.fail_now("nonce", f"key {key[1].hex()} seals {number} again")
         self._sealed[key] = number
 
-    def opener(self, *arguments: Any) -> "WatchedOpener":
-        return WatchedOpener(self._world, *arguments)
+    def opener(self, key: bytes, key_id: int, epoch: int) -> "WatchedOpener":
+        return WatchedOpener(self._world, key, key_id, LOG_ID, epoch, self._world.scene.seal)
 
     def replaced(self, key_id: int) -> None:
         """A session has another key from now on."""
@@ -36,7 +37,7 @@ class Sealing:
         now, relay = self._world.clock.now, server.service.relay
         if now < server.loop.asleep_until + _SLACK:
             return
-        latest = now - seal.OLD_KEY_GRACE - _SLACK
+        latest = now - self._world.scene.seal.old_key_grace - _SLACK
         for key_id, (channel, _) in relay._by_key.items():
             if self._replaced.get(key_id, latest) < latest:
                 raise self._world.fail_now("key", f"key {key_id:x} still opens, though it was replaced long ago")

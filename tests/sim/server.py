@@ -10,33 +10,34 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from lanchat.platform.clock import Clock
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DirectorySnapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.core.sequencer import BatchOutcome, Submission, is_genuine
-from lanchat_server.service import service as service_module
 from lanchat_server.service.checking import WORTH_A_THREAD
+from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.service import Service
+from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.writer import Writer
 from tests.sim.loop import VirtualLoop
 from tests.sim.network import Stream, Way
 from tests.sim.signing import signing_key
 from tests.support.memory_store import MemoryStore, MemoryTransaction
-from tests.support.planting import patched
 from tests.support.rig import LOG_ID, LOG_KEY
 
 FINGERPRINT = "f1" * 32
 Address = tuple[int, int]
+T = TypeVar("T")
 # Seconds that one signature takes to check.
 _CHECK_TIME = 0.0001
 
@@ -63,6 +64,7 @@ class SimStore(MemoryStore):
         return super().page(room, **what)
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
+        self.world.counters["NACK answered from the store"] += 1
         self._look()
         return super().records(room, seqs)
 
@@ -279,6 +281,10 @@ class ShownSealer:
     def counter(self) -> int:
         return self._sealer.counter
 
+    @property
+    def left(self) -> int:
+        return self._sealer.left
+
     def seal(self, payload: bytes) -> bytes:
         self._show(payload)
         return self._sealer.seal(payload)
@@ -288,8 +294,11 @@ class Relay(DatagramRelay):
     """Shows the checker what it seals, strangers what arrives."""
 
     def __init__(self, server: "SimServer", **arguments: Any) -> None:
-        super().__init__(Socket(server), LOG_ID, **arguments)  # type: ignore[arg-type]
         self._server = server
+        super().__init__(Socket(server), LOG_ID, **arguments)  # type: ignore[arg-type]
+
+    def _make_opener(self, keys: SessionKeys) -> seal.Opener:
+        return self._server.world.sealing.opener(keys.to_server, keys.key_id, self._epoch)
 
     def open_channel(self, session: int, keys: SessionKeys) -> None:
         if keys.key_id in self._by_key:
@@ -314,26 +323,11 @@ class Relay(DatagramRelay):
             self._server.world.overhear(datagram, address, self._server)
 
 
-class SimService(Service):
-    """The service with the run's wall clock, and without what it prints."""
+class LoopPool(ThreadPool):
+    """In place of threads: work is done by the loop, its result reaches the loop later."""
 
-    world: Any
-
-    def wall_ms(self) -> int:  # type: ignore[override]
-        return int(self.world.wall_ms())
-
-    def steady_ms(self) -> int:  # type: ignore[override]
-        return int(self.world.clock.now * 1000)
-
-    async def read(self, work: Any) -> Any:
-        return await self._loop.run_in_executor(None, work)
-
-    async def ask_disk(self, work: Any) -> Any:
-        return await self._loop.run_in_executor(None, work)
-
-    async def _fetch(self, fetch: Any) -> None:
-        self.world.counters["NACK answered from the store"] += 1
-        await super()._fetch(fetch)
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 class SimServer:
@@ -368,14 +362,16 @@ class SimServer:
         scene = world.scene
         keys = ServerKeys(Path("crt"), Path("key"), FINGERPRINT, signing_key(LOG_KEY))
         config = ServerConfig("sim", Path("/nowhere"), message_rate=scene.rate, message_burst=scene.burst)
-        service = SimService.__new__(SimService)
-        service.world = world
-        with patched(
-            (service_module, "Writer", partial(SimWriter, self)),
-            (service_module, "CoreConfig", partial(CoreConfig, **scene.core)),
-        ):
-            service.__init__(config, self.store, keys, self.directory, "memory", self._fenced)  # type: ignore[misc]
-        self.service = service
+        environment = Environment(
+            clock=Clock(world.wall_ms, lambda: int(world.clock.now * 1000)),
+            entropy=world.entropy,
+            core=scene.core,
+            connection=scene.connection,
+            seal=scene.seal,
+            make_writer=partial(SimWriter, self),
+            make_pool=LoopPool,
+        )
+        self.service = Service(config, self.store, keys, self.directory, "memory", self._fenced, environment)
         epoch = self.directory.log.epoch
         self.service.relay = Relay(
             self,
@@ -383,6 +379,7 @@ class SimServer:
             on_frame=self.service.received,
             on_idle=self.service.wake,
             count=self.service.count,
+            limits=scene.seal,
         )
         self.service.wake()
 

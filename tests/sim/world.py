@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from lanchat.protocol.datagram import replay, seal
 from lanchat.protocol.log import keys
-from lanchat_server.service import room_keys as room_keys_module
-from lanchat_server.service import service as service_module
-from lanchat_server.service.net import connection as connection_module
-from lanchat_server.service.requests import login as login_module
-from lanchat_server.service.requests import rooms as rooms_module
 from tests.sim.checker import Checker
 from tests.sim.client import Process
 from tests.sim.clock import Clock
@@ -51,12 +45,14 @@ _KEY_ID_BITS = 32
 _SAME_KEY_ID = 0.2
 
 
-class _Secrets:
+class SimEntropy:
     """What the service draws, from the run's generator; a key's id is now and then one that another key has."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self.token_bytes = world.random.randbytes
+
+    def token_bytes(self, size: int) -> bytes:
+        return self._world.random.randbytes(size)
 
     def randbits(self, bits: int) -> int:
         random, used = self._world.random, self._world.key_ids_in_use()
@@ -93,6 +89,7 @@ class World:
         self.ledger = Ledger(self.clock, self.database)
         self.checker = Checker(self)
         self.sealing = Sealing(self)
+        self.entropy = SimEntropy(self)
         self.failure: BaseException | None = None
         self.faulty = True
         self.may_fork = False
@@ -244,7 +241,7 @@ class World:
         log.setLevel(logging.ERROR)
         log.propagate = False
         try:
-            with patched(*self._patches()):
+            with patched((keys, "check_signature", check_signature)):
                 self._run()
         finally:
             for server in self.servers:
@@ -252,22 +249,6 @@ class World:
             log.removeHandler(alarm)
             log.setLevel(before[0])
             log.propagate = before[1]
-
-    def _patches(self) -> list[tuple[Any, str, Any]]:
-        secrets = _Secrets(self)
-        drawing = [service_module, rooms_module, login_module, room_keys_module]
-        return [
-            *((module, "secrets", secrets) for module in drawing),
-            (keys, "check_signature", check_signature),
-            (seal, "KEY_LIFETIME", self.scene.key_lifetime),
-            (seal, "PACKETS_PER_KEY", self.scene.packets_per_key),
-            (seal, "OLD_KEY_GRACE", self.scene.key_grace),
-            (seal, "Opener", self.sealing.opener),
-            (replay, "WINDOW", self.scene.replay_window),
-            (replay, "_MASK", (1 << self.scene.replay_window) - 1),
-            (connection_module, "WRITE_BUFFER_MAX", self.scene.write_buffer),
-            (connection_module, "WRITE_BUFFER_BUSY", self.scene.write_buffer // 4),
-        ]
 
     def _run(self) -> None:
         self.start_server()

@@ -120,8 +120,8 @@ RULES = (
     Rule("lanchat_server/core/*", never=IMPURE, ours=SERVER_CORE),
     Rule("lanchat_server/store/*", ours=SERVER_STORE),
     Rule("lanchat_server/maintenance/*", ours=MAINTENANCE),
-    # The service has the clocks and hands them to its parts.
-    Rule("lanchat_server/service/*", never=("time",), but="lanchat_server/service/service.py"),
+    # Clocks and entropy are handed in.
+    Rule("lanchat_server/service/*", never=("time", "random", "secrets")),
     Rule("lanchat_server/service/*", never=SERVER_FACES),
     Rule("lanchat_server/admin/*", never=SERVER_FACES),
     Rule("lanchat_server/cli/*", never=("lanchat_server.window",)),
@@ -138,6 +138,7 @@ EXCEPTIONS = {
 KNOWN_CIRCLES = {
     frozenset(
         {
+            "lanchat_server.service.environment",
             "lanchat_server.service.figures",
             "lanchat_server.service.host",
             "lanchat_server.service.net.connection",
@@ -374,7 +375,6 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expe
         ("lanchat_server/core/sequencer.py", "from lanchat.protocol.log.records import Record"),
         ("lanchat_server/window/view.py", "import tkinter\nfrom lanchat.ui.kit import theme"),
         ("lanchat_server/store/tables.py", "import sqlalchemy"),
-        ("lanchat_server/service/service.py", "import time"),
     ],
 )
 def test_what_is_allowed_is_not_found(tmp_path: Path, path: str, line: str) -> None:

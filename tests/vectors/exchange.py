@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
+from lanchat.platform.clock import Clock
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.seal import Opener, Sealer
 from lanchat.protocol.log import keys
@@ -23,6 +23,7 @@ from lanchat.protocol.wire import (
 )
 from lanchat_server.config import load
 from lanchat_server.core.directory import Directory
+from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.service import Service
@@ -37,8 +38,6 @@ NOW_MS = 1_700_000_000_123
 RUN = 0x0123_4567_89AB_CDEF
 PASSWORD = "correct horse"
 TEXT = "Hello, world!"
-# The modules that draw random octets for what travels.
-_DRAWING = ("service.service", "service.room_keys", "service.requests.login")
 # A reader that waits so long for an answer gives up.
 ANSWER_MAX = patient(20.0)
 
@@ -91,7 +90,7 @@ def read(found: dict[str, Any]) -> list[Step]:
 
 
 class _Entropy:
-    """In place of the module `secrets`."""
+    """Octets that are the same each time."""
 
     def __init__(self) -> None:
         self._draws = 0
@@ -102,14 +101,6 @@ class _Entropy:
 
     def randbits(self, bits: int) -> int:
         return int.from_bytes(self.token_bytes(8)) >> (64 - bits)
-
-
-class _StillService(Service):
-    """A server whose clock stands still."""
-
-    @staticmethod
-    def wall_ms() -> int:
-        return NOW_MS
 
 
 class _Line(asyncio.Transport):
@@ -174,8 +165,6 @@ async def server() -> AsyncIterator[Server]:
     """A server whose random octets are `drawn`."""
     entropy = _Entropy()
     with contextlib.ExitStack() as stack:
-        for module in _DRAWING:
-            stack.enter_context(mock.patch(f"lanchat_server.{module}.secrets", entropy))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = open_store(None, folder, random_octets=entropy.token_bytes, now_ms=NOW_MS)
         stack.callback(store.close)
@@ -183,7 +172,8 @@ async def server() -> AsyncIterator[Server]:
         directory = Directory(store.snapshot())
         config = load({"data_dir": folder, "name": "Office"})
         server_keys = ServerKeys(folder / "none", folder / "none", FINGERPRINT, LOG_KEY)
-        service = _StillService(config, store, server_keys, directory, "", lambda _: None)
+        environment = Environment(clock=Clock(wall_ms=lambda: NOW_MS), entropy=entropy)
+        service = Service(config, store, server_keys, directory, "", lambda _: None, environment)
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
         log = directory.log

@@ -24,6 +24,7 @@ from lanchat.core.session.states import Reason
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import Address, DiscoveredServer
 from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.store.identities import KnownServer, StoredDevice
@@ -55,6 +56,7 @@ class DialOptions(msgspec.Struct, frozen=True):
     use_zeroconf: bool = True
     use_udp: bool = True
     connect_timeout: float = CONNECT_TIMEOUT
+    clock: Clock = SYSTEM_CLOCK
 
 
 class Dialer:
@@ -262,14 +264,14 @@ def _failed(error: BaseException) -> DialFailed | None:
 
 
 async def greet_candidate(
-    profile: ProfileStore, candidate: Candidate, channel: TlsChannel
+    profile: ProfileStore, candidate: Candidate, channel: TlsChannel, now_ms: int
 ) -> tuple[KnownServer, GreetedChannel]:
     """Say hello to a server that is trusted, and pin it. Raises CommandError, Refusal, ChannelClosed, ProtocolError;
     then the channel is closed."""
     try:
         async with asyncio.timeout(LOGIN_TIMEOUT):
             greeted = await greet(channel)
-        return pin(profile, candidate, channel, greeted.welcome), greeted
+        return pin(profile, candidate, channel, greeted.welcome, now_ms), greeted
     except (CommandError, ServerRefusal, ChannelClosed, ProtocolError, OSError, TimeoutError, LocalStoreError):
         channel.abort()
         raise

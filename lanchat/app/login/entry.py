@@ -153,7 +153,7 @@ class LoginStages:
             raise CommandError(ErrorKind.NO_SERVER, text) from error
 
     async def _greet(self, candidate: Candidate, channel: TlsChannel) -> None:
-        known, self._greeted = await greet_candidate(self._profile, candidate, channel)
+        known, self._greeted = await greet_candidate(self._profile, candidate, channel, self._options.clock.wall_ms())
         self.looked_at = None
         self.note_welcome(known, self._greeted.welcome, candidate.via)
 
@@ -205,7 +205,7 @@ class LoginStages:
         if channel.fingerprint != self.known.fingerprint:
             channel.abort()
             raise other_identity(candidate.name)
-        known, greeted = await greet_candidate(self._profile, candidate, channel)
+        known, greeted = await greet_candidate(self._profile, candidate, channel, self._options.clock.wall_ms())
         self.note_welcome(known, greeted.welcome)
         return greeted
 

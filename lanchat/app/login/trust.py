@@ -4,8 +4,6 @@ A server is pinned when a person compared the words, an invite link or a fingerp
 trusts on first use. A server that stands where a known one stood and shows another key is never gone on with.
 """
 
-import time
-
 import msgspec
 from msgspec.structs import replace
 
@@ -98,7 +96,9 @@ def judge(profile: ProfileStore, candidate: Candidate, fingerprint: str) -> Trus
     return Trust(trust)
 
 
-def pin(profile: ProfileStore, candidate: Candidate, channel: TlsChannel, welcome: wire.Welcome) -> KnownServer:
+def pin(
+    profile: ProfileStore, candidate: Candidate, channel: TlsChannel, welcome: wire.Welcome, now_ms: int
+) -> KnownServer:
     """Trust this server from now on, or renew what is known of it. Raises CommandError when its log or its log key is
     another server's."""
     assert channel.fingerprint is not None
@@ -108,7 +108,7 @@ def pin(profile: ProfileStore, candidate: Candidate, channel: TlsChannel, welcom
     other = profile.known_by_log(welcome.log_id)
     if other is not None and other.fingerprint != channel.fingerprint:
         raise changed_identity(candidate.name)
-    accepted_ms = known.accepted_ms if known is not None else max(0, int(time.time() * 1000))
+    accepted_ms = known.accepted_ms if known is not None else now_ms
     name = inert(welcome.server_name) or candidate.name
     fresh = KnownServer(
         channel.fingerprint, name, candidate.host, candidate.port, welcome.log_id, welcome.log_key, accepted_ms

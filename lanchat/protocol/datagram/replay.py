@@ -4,12 +4,14 @@ WINDOW = 1024
 
 
 class ReplayWindow:
-    """Accepts each number once; numbers more than 1,023 below the highest are refused unseen."""
+    """Accepts each number once; numbers `size` and more below the highest are refused unseen."""
 
-    __slots__ = ("_highest", "_seen")
+    __slots__ = ("_highest", "_mask", "_seen", "_size")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = WINDOW) -> None:
         """Empty: the first number is accepted, whatever it is."""
+        self._size = size
+        self._mask = (1 << size) - 1
         self._highest = -1
         self._seen = 0
 
@@ -17,11 +19,11 @@ class ReplayWindow:
         """True the first time. Call only after the seal was opened, or a forger moves the window."""
         ahead = number - self._highest
         if ahead > 0:
-            self._seen = ((self._seen << ahead) | 1) & _MASK if ahead < WINDOW else 1
+            self._seen = ((self._seen << ahead) | 1) & self._mask if ahead < self._size else 1
             self._highest = number
             return True
         behind = -ahead
-        if behind >= WINDOW or self._seen >> behind & 1:
+        if behind >= self._size or self._seen >> behind & 1:
             return False
         self._seen |= 1 << behind
         return True
@@ -30,6 +32,3 @@ class ReplayWindow:
     def highest(self) -> int:
         """The highest number accepted, -1 before the first."""
         return self._highest
-
-
-_MASK = (1 << WINDOW) - 1

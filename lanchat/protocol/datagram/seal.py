@@ -10,10 +10,11 @@ does not open. The counter starts at 0, is never reused under a key, and the key
 
 import struct
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from lanchat.protocol.datagram.replay import ReplayWindow
+from lanchat.protocol.datagram.replay import WINDOW, ReplayWindow
 from lanchat.protocol.errors import ProtocolError
 
 RELAY_KIND = 1
@@ -30,6 +31,18 @@ KEY_LIFETIME = 3600.0
 OLD_KEY_GRACE = 30.0
 
 
+class SealLimits(msgspec.Struct, frozen=True):
+    """Bounds of session keys; times in seconds. The defaults are those of docs/PROTOCOL.md."""
+
+    packets_per_key: int = PACKETS_PER_KEY
+    key_lifetime: float = KEY_LIFETIME
+    old_key_grace: float = OLD_KEY_GRACE
+    replay_window: int = WINDOW
+
+
+SEAL_LIMITS = SealLimits()
+
+
 def key_id_untrusted(datagram: bytes | memoryview) -> int:
     """The key id of a relay datagram; raises ProtocolError when it is none."""
     if len(datagram) < OVERHEAD or datagram[0] != RELAY_KIND:
@@ -41,17 +54,23 @@ def key_id_untrusted(datagram: bytes | memoryview) -> int:
 class Sealer:
     """Seals one direction under one key."""
 
-    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int) -> None:
+    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int, limits: SealLimits = SEAL_LIMITS) -> None:
         """`key` has 32 octets and seals nothing else. `counter`, how many datagrams were sealed, begins at 0."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
         self._key_id = key_id
+        self._packets = limits.packets_per_key
         self.counter = 0
+
+    @property
+    def left(self) -> int:
+        """How many datagrams the key still seals."""
+        return self._packets - self.counter
 
     def seal(self, payload: bytes) -> bytes:
         """The datagram; raises OverflowError when the key must be replaced first."""
         counter = self.counter
-        if counter >= PACKETS_PER_KEY:
+        if counter >= self._packets:
             raise OverflowError("session key used up")
         self.counter = counter + 1
         header = _HEADER.pack(RELAY_KIND, self._key_id, counter)
@@ -61,12 +80,12 @@ class Sealer:
 class Opener:
     """Opens one direction under one key, each counter once."""
 
-    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int) -> None:
+    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int, limits: SealLimits = SEAL_LIMITS) -> None:
         """`key`, 32 octets, and the other values are those of the sealer at the other end; no counter has been seen."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
         self._key_id = key_id
-        self._window = ReplayWindow()
+        self._window = ReplayWindow(limits.replay_window)
         # Whether the datagram opened last had the highest counter so far: only then its address counts.
         self.newest = False
 

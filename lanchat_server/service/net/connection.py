@@ -11,6 +11,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
@@ -61,6 +63,17 @@ _LOOK_MAX = 0.32
 # Reading goes on after this at the earliest: going to sleep for single frames would cost more than they do.
 _PAUSE_MIN = 0.05
 
+
+class ConnectionLimits(msgspec.Struct, frozen=True):
+    """Octets that may wait to be written (`WRITE_BUFFER_BUSY`, `WRITE_BUFFER_MAX`), and seconds between two looks at
+    what was read of them."""
+
+    write_buffer_busy: int = WRITE_BUFFER_BUSY
+    write_buffer_max: int = WRITE_BUFFER_MAX
+    look: float = _LOOK
+
+
+CONNECTION_LIMITS = ConnectionLimits()
 # Answers of half a mebioctet and more.
 _PAGES = (History, Search)
 # What may take many minutes: others of the same connection are answered meanwhile.
@@ -79,7 +92,9 @@ def frame_budget(config: CoreConfig = CoreConfig()) -> TokenBucket:  # noqa: B00
 class ClientConnection(asyncio.Protocol):
     """A client's control channel. `session` is the service's number for it; `user`, `device` once logged in."""
 
-    def __init__(self, service: "Service", number: int, address: str) -> None:
+    def __init__(
+        self, service: "Service", number: int, address: str, limits: ConnectionLimits = CONNECTION_LIMITS
+    ) -> None:
         """`number`: the session's; `address`: the peer's, by which log-ins are throttled."""
         self.session = number
         self.address = address
@@ -97,6 +112,7 @@ class ClientConnection(asyncio.Protocol):
         self.asking = False
         self._end_with: tuple[Code | None, str] | None = None
         self._service = service
+        self._limits = limits
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
         self._budget = frame_budget(service.core.config)
         # Frames over the budget: at most what one read brings (256 KiB), as then no more is read.
@@ -109,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
         self._sent = self._read = 0
         self._looked = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
-        self._look_pause = _LOOK
+        self._look_pause = limits.look
         self._transport: asyncio.Transport | None = None
         self._worker: asyncio.Task[None] | None = None
         self._login_timer: asyncio.TimerHandle | None = None
@@ -178,12 +194,12 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is None:
             return
         before, waiting = self.read_at, self.queued
-        self._look_pause = _LOOK if self.read_at > before else min(2 * self._look_pause, _LOOK_MAX)
+        self._look_pause = self._limits.look if self.read_at > before else min(2 * self._look_pause, _LOOK_MAX)
         self._looked.set()
         self._service.drained(self)
         if waiting and self._service.now() - self.read_at > READ_PATIENCE:
             self.too_slow()
-        elif waiting > WRITE_BUFFER_BUSY:
+        elif waiting > self._limits.write_buffer_busy:
             self._look_later()
 
     def _look_later(self) -> None:
@@ -258,7 +274,7 @@ class ClientConnection(asyncio.Protocol):
     def _held_back(self) -> bool:
         """Whether what was asked before must be read before the next answer."""
         waiting = self.queued
-        return waiting > WRITE_BUFFER_BUSY or (waiting > 0 and self._service.outgoing.busy)
+        return waiting > self._limits.write_buffer_busy or (waiting > 0 and self._service.outgoing.busy)
 
     async def _answer(self, request: Request) -> bytes:
         if not isinstance(request.operation, _PAGES):
@@ -285,9 +301,9 @@ class ClientConnection(asyncio.Protocol):
         self._sent += len(octets)
         waiting = self.queued
         self._service.outgoing.note(self, waiting)
-        if waiting > WRITE_BUFFER_MAX:
+        if waiting > self._limits.write_buffer_max:
             self.too_slow()
-        elif waiting > WRITE_BUFFER_BUSY:
+        elif waiting > self._limits.write_buffer_busy:
             self._look_later()
         return waiting
 

@@ -57,7 +57,8 @@ class UdpChannel(msgspec.Struct):
 
 class DatagramRelay:
     """One socket for all sessions. `on_frame(session, frame)` is called for each live frame, `on_idle()` after each
-    turn that had any. `make_budget` gives what a session may send; more is dropped."""
+    turn that had any. `make_budget` gives what a session may send; more is dropped. `drain_max`: datagrams that are
+    read in one turn of the event loop."""
 
     def __init__(
         self,
@@ -68,6 +69,8 @@ class DatagramRelay:
         on_idle: Callable[[], None],
         count: Callable[..., None],
         make_budget: Callable[[], TokenBucket] = frame_budget,
+        limits: seal.SealLimits = seal.SEAL_LIMITS,
+        drain_max: int = DRAIN_MAX,
     ) -> None:
         """`sock` is bound; `close` closes it. Every seal covers `log_id` and `epoch`. `count(reason, number)` hears
         what was sent, received and dropped; `number` may be left out. All are called on the event loop."""
@@ -78,6 +81,8 @@ class DatagramRelay:
         self._on_idle = on_idle
         self._count = count
         self._make_budget = make_budget
+        self._limits = limits
+        self._drain_max = drain_max
         self._by_key: dict[int, tuple[UdpChannel, seal.Opener]] = {}
         self._by_session: dict[int, UdpChannel] = {}
         self._buffer = bytearray(2048)
@@ -116,17 +121,23 @@ class DatagramRelay:
 
     def open_channel(self, session: int, keys: SessionKeys) -> None:
         """A session's first or next keys. The old ones open datagrams for half a minute more."""
-        opener = seal.Opener(keys.to_server, keys.key_id, self._log_id, self._epoch)
-        sealer = seal.Sealer(keys.to_client, keys.key_id, self._log_id, self._epoch)
+        opener = self._make_opener(keys)
+        sealer = self._make_sealer(keys)
         channel = self._by_session.get(session)
         if channel is None:
             channel = UdpChannel(session, keys.key_id, sealer, opener, self._make_budget())
             self._by_session[session] = channel
         else:
             channel.old.append(channel.key_id)
-            self._loop.call_later(seal.OLD_KEY_GRACE, self._drop_key, channel, channel.key_id)
+            self._loop.call_later(self._limits.old_key_grace, self._drop_key, channel, channel.key_id)
             channel.key_id, channel.sealer, channel.opener = keys.key_id, sealer, opener
         self._by_key[keys.key_id] = (channel, opener)
+
+    def _make_opener(self, keys: SessionKeys) -> seal.Opener:
+        return seal.Opener(keys.to_server, keys.key_id, self._log_id, self._epoch, self._limits)
+
+    def _make_sealer(self, keys: SessionKeys) -> seal.Sealer:
+        return seal.Sealer(keys.to_client, keys.key_id, self._log_id, self._epoch, self._limits)
 
     def uses(self, key_id: int) -> bool:
         """Whether a key of this id opens datagrams now, a session's last one included."""
@@ -147,7 +158,7 @@ class DatagramRelay:
     def packets_left(self, session: int) -> int:
         """How many datagrams the present key still seals."""
         channel = self._by_session.get(session)
-        return seal.PACKETS_PER_KEY - channel.sealer.counter if channel else 0
+        return channel.sealer.left if channel else 0
 
     # --- Sending -------------------------------------------------------------------------------------------------
 
@@ -256,7 +267,7 @@ class DatagramRelay:
         """See what has come meanwhile."""
         found = self._drain()
         if found >= FEW:
-            self._looking = self._loop.call_later(0.0 if found == DRAIN_MAX else LOOK, self._look)
+            self._looking = self._loop.call_later(0.0 if found == self._drain_max else LOOK, self._look)
         else:
             self._looking = None
             self._last_read = self._loop.time()
@@ -264,8 +275,8 @@ class DatagramRelay:
 
     def _drain(self) -> int:
         """Handle what there is; returns how many datagrams it was."""
-        receive, view, found = self._sock.recvfrom_into, self._view, DRAIN_MAX
-        for number in range(DRAIN_MAX):
+        receive, view, found = self._sock.recvfrom_into, self._view, self._drain_max
+        for number in range(self._drain_max):
             try:
                 size, address = receive(self._buffer)
             except (BlockingIOError, InterruptedError):

@@ -3,7 +3,6 @@
 What a stranger learns here is the same whether or not an account exists: the same answers, after the same work.
 """
 
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,7 +35,7 @@ async def hello(service: "Service", connection: "ClientConnection", operation: w
     """Who the server is, and a fresh challenge."""
     if PROTOCOL_VERSION not in operation.versions:
         raise Refused(Code.VERSION, f"this is lanchat {__version__}, protocol {PROTOCOL_VERSION}")
-    connection.challenge = secrets.token_bytes(32)
+    connection.challenge = service.entropy.token_bytes(32)
     config = service.config
     log = service.directory.log
     announced = {name: getattr(config, name) for name in Limits.__struct_fields__ if hasattr(config, name)}
@@ -241,7 +240,7 @@ async def recover(service: "Service", connection: "ClientConnection", operation:
 
 async def _send_code(service: "Service", user: UserRow) -> None:
     """A fresh code for this account, to the address that it has now; an older one is void."""
-    code = recovery.make_code(secrets.token_bytes(recovery.CODE_RANDOM_OCTETS))
+    code = recovery.make_code(service.entropy.token_bytes(recovery.CODE_RANDOM_OCTETS))
 
     def job(tx: Transaction) -> DirectoryChange[str]:
         settled = accounts.settle_email(tx, service.directory, user.id, service.wall_ms())

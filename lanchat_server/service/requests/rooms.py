@@ -3,7 +3,6 @@
 Who may change a room is looked at within the transaction: what waits for the writer before it may end a membership.
 """
 
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -109,7 +108,7 @@ async def create_room(
     if operation.kind is RoomKind.DIRECT or name.casefold().startswith(DIRECT_PREFIX):
         raise Refused(Code.NAME_INVALID, "this name is for direct rooms")
     service.check_disk()
-    user, now_ms, room_id = _user(connection), service.wall_ms(), secrets.randbits(62) + 1
+    user, now_ms, room_id = _user(connection), service.wall_ms(), service.entropy.randbits(62) + 1
 
     def job(tx: Transaction) -> DirectoryChange[RoomRow]:
         added = accounts.add_room(
@@ -153,7 +152,7 @@ async def open_direct(
     user, partner = _user(connection), operation.user
     if partner not in service.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
-    now_ms, room_id = service.wall_ms(), secrets.randbits(62) + 1
+    now_ms, room_id = service.wall_ms(), service.entropy.randbits(62) + 1
 
     def job(tx: Transaction) -> DirectoryChange[RoomRow]:
         opened = accounts.open_direct(tx, service.directory, room_id, user, partner, now_ms)
@@ -272,7 +271,7 @@ async def _remove(
     row = _row(service, room)
     if row.kind is RoomKind.DIRECT or room == service.directory.general().id:
         raise Refused(Code.NOT_ALLOWED, "nobody leaves this room")
-    fresh, now_ms = {room: secrets.token_bytes(32)}, service.wall_ms()
+    fresh, now_ms = {room: service.entropy.token_bytes(32)}, service.wall_ms()
 
     def job(tx: Transaction) -> DirectoryChange[None]:
         check()

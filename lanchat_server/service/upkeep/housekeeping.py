@@ -6,7 +6,6 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lanchat.protocol.datagram import seal
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
@@ -158,8 +157,9 @@ def _renew_keys(service: "Service") -> None:
         given = service.keys_given.get(connection.session)
         if given is None:
             continue
-        worn = service.relay.packets_left(connection.session) < seal.PACKETS_PER_KEY * (1 - KEY_USED)
-        if worn or now - given > seal.KEY_LIFETIME * KEY_USED:
+        limits = service.limits.seal
+        worn = service.relay.packets_left(connection.session) < limits.packets_per_key * (1 - KEY_USED)
+        if worn or now - given > limits.key_lifetime * KEY_USED:
             service.send_session_keys(connection)
 
 

@@ -545,9 +545,7 @@ async def frame(reader: asyncio.StreamReader) -> Any:
     return wire.decode_from_server_untrusted(await reader.readexactly(length))
 
 
-def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_channel, "SIGN_OF_LIFE", 0.02)
-
+def test_channel_shows_that_it_works_on_a_command(tmp_path: Path) -> None:
     async def scenario() -> None:
         released = asyncio.Event()
 
@@ -555,7 +553,7 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path, monkeypatch: p
             await released.wait()
             return wire.Done()
 
-        channel = admin_channel.AdminChannel(tmp_path, perform)
+        channel = admin_channel.AdminChannel(tmp_path, perform, sign_of_life=0.02)
         await channel.start()
         try:
             reader, writer = await admitted(tmp_path)
@@ -605,14 +603,12 @@ def test_channel_takes_nothing_but_requests_of_administrators(tmp_path: Path, se
     asyncio.run(scenario())
 
 
-def test_requests_beyond_the_rate_are_put_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_channel, "request_budget", lambda: TokenBucket(0.001, 2))
-
+def test_requests_beyond_the_rate_are_put_off(tmp_path: Path) -> None:
     async def scenario() -> None:
         async def perform(_request: Any) -> wire.Result:
             return wire.Done()
 
-        channel = admin_channel.AdminChannel(tmp_path, perform)
+        channel = admin_channel.AdminChannel(tmp_path, perform, make_budget=lambda: TokenBucket(0.001, 2))
         await channel.start()
         try:
             reader, writer = await admitted(tmp_path)

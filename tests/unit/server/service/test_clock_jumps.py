@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from lanchat.platform.clock import Clock, wall_ms
+from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts, recovery
@@ -26,7 +28,7 @@ DECADE_MS = 315_360_000_000
 MINUTE_MS = 60_000
 
 
-class Clock:
+class SetClock:
     """A wall clock that is set, and a steady one."""
 
     def __init__(self) -> None:
@@ -38,11 +40,11 @@ class Clock:
         self.wall += ms + set_by
 
     def watch(self) -> ClockWatch:
-        return ClockWatch(lambda: self.wall, lambda: self.steady)
+        return ClockWatch(Clock(lambda: self.wall, lambda: self.steady))
 
 
 def test_a_clock_that_goes_or_is_adjusted_a_little_did_not_jump() -> None:
-    clock = Clock()
+    clock = SetClock()
     watch = clock.watch()
     for adjustment in (0, TOLERANCE_MS, -TOLERANCE_MS, 3):
         clock.go(2000, adjustment)
@@ -52,7 +54,7 @@ def test_a_clock_that_goes_or_is_adjusted_a_little_did_not_jump() -> None:
 
 @pytest.mark.parametrize("jump", [DECADE_MS, -DECADE_MS, 6_000, -6_000])
 def test_a_clock_that_was_set_is_noticed_once(jump: int) -> None:
-    clock = Clock()
+    clock = SetClock()
     watch = clock.watch()
     clock.go(2000, jump)
     assert watch.look() == jump
@@ -64,7 +66,7 @@ def test_a_clock_that_was_set_is_noticed_once(jump: int) -> None:
 class Moving:
     """A service as housekeeping sees it: deadlines that were moved, and a database that is away at first."""
 
-    def __init__(self, clock: Clock, failures: int = 0) -> None:
+    def __init__(self, clock: SetClock, failures: int = 0) -> None:
         self.clock = clock.watch()
         self.moved: list[int] = []
         self.wall_ms = lambda: clock.wall
@@ -85,7 +87,7 @@ async def look_and_settle(service: Any) -> None:
 
 
 def test_a_jump_is_told_in_the_log_and_deadlines_move_along(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
+    clock = SetClock()
     service: Any = Moving(clock)
     with caplog.at_level(logging.WARNING):
         asyncio.run(look_and_settle(service))
@@ -100,7 +102,7 @@ def test_a_jump_is_told_in_the_log_and_deadlines_move_along(caplog: pytest.LogCa
 
 
 def test_deadlines_move_later_when_the_database_was_away() -> None:
-    clock = Clock()
+    clock = SetClock()
     service: Any = Moving(clock, failures=2)
     for jump in (DECADE_MS, -5 * TOLERANCE_MS, 0):
         clock.go(2000, jump)
@@ -128,7 +130,7 @@ def test_times_are_above_zero_also_where_the_clock_stands_before_1970(
     monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     monkeypatch.setattr("time.time_ns", lambda: seconds * 1_000_000_000)
-    assert Service.wall_ms() == 1
+    assert wall_ms() == 1
 
 
 def test_who_was_seen_while_the_clock_was_ahead_is_seen_by_the_present_clock_again() -> None:
@@ -185,8 +187,10 @@ def test_a_code_outlives_a_clock_that_is_set_back_a_little(store: SqlStore) -> N
 
 def test_room_keys_made_while_the_clock_was_ahead_are_replaced() -> None:
     rig = Rig()
-    clock = Clock()
-    keys = RoomKeys(rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: clock.wall)  # type: ignore[arg-type]
+    clock = SetClock()
+    keys = RoomKeys(
+        rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: clock.wall, SYSTEM_ENTROPY
+    )  # type: ignore[arg-type]
 
     def present() -> tuple[int, int]:
         (key,) = asyncio.run(keys.present([GENERAL]))
@@ -205,7 +209,7 @@ def test_room_keys_made_while_the_clock_was_ahead_are_replaced() -> None:
 
 def test_certificates_made_while_the_clock_was_ahead_are_replaced_by_newer_ones(tmp_path: Path) -> None:
     rig = Rig()
-    clock = Clock()
+    clock = SetClock()
     log_key = key_of(1)
     service: Any = SimpleNamespace(
         log_public_key=public_octets(log_key), directory=rig.directory, wall_ms=lambda: clock.wall

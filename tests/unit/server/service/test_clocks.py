@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat_server.service import figures
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.room_keys import RoomKeys
@@ -24,7 +25,9 @@ def test_presence_is_due_by_the_clock_of_the_core() -> None:
 
 def test_room_keys_end_by_the_wall_clock_that_was_handed_in() -> None:
     rig = Rig()
-    keys = RoomKeys(rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS)  # type: ignore[arg-type]
+    keys = RoomKeys(
+        rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS, SYSTEM_ENTROPY
+    )  # type: ignore[arg-type]
     (key,) = asyncio.run(keys.present([GENERAL]))
     assert WALL_MS < key.not_after_ms < WALL_MS + 2 * 86_400_000
 
@@ -33,7 +36,14 @@ def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
     rig = Rig()
 
     async def commit() -> None:
-        writer = Writer(rig.store, rig.directory, rig.sequencer, lambda _reason: None, lambda *_: None, lambda: WALL_MS)
+        writer = Writer(
+            rig.store,
+            rig.directory,
+            rig.sequencer,
+            lambda _reason: None,
+            lambda *_: None,
+            lambda: WALL_MS,
+        )
         await writer.commit([rig.submission(rig.authors[1].message("hello"))])
         assert await writer.close(60.0)
 

@@ -13,7 +13,6 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal
-from lanchat_server.service.net import datagrams
 from lanchat_server.service.net.datagrams import DatagramRelay
 from tests.support.waiting import patient
 
@@ -54,14 +53,14 @@ class Sender:
         self._sock.close()
 
 
-def heard_of(work: Callable[[Sender, Heard], Any]) -> Heard:
-    """Runs `work` beside a relay, in its event loop."""
+def heard_of(work: Callable[[Sender, Heard], Any], **bounds: int) -> Heard:
+    """Runs `work` beside a relay with these bounds, in its event loop."""
     heard = Heard()
 
     async def run() -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
-        relay = DatagramRelay(sock, LOG_ID, 1, heard.frame, heard.turn, lambda *_: None)
+        relay = DatagramRelay(sock, LOG_ID, 1, heard.frame, heard.turn, lambda *_: None, **bounds)
         relay.start()
         relay.open_channel(3, KEYS)
         sender = Sender(sock.getsockname()[1])
@@ -93,16 +92,14 @@ def test_datagrams_that_come_quickly_share_turns_and_none_is_forgotten() -> None
     assert heard.turns < 40
 
 
-def test_a_flood_is_read_in_turns_of_a_bounded_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagrams, "DRAIN_MAX", 16)
-
+def test_a_flood_is_read_in_turns_of_a_bounded_length() -> None:
     async def work(sender: Sender, heard: Heard) -> None:
         for number in range(1, 4):
             for _ in range(100):
                 sender.ping()
             await until(heard, 100 * number)
 
-    heard = heard_of(work)
+    heard = heard_of(work, drain_max=16)
     assert heard.tokens == list(range(1, 301))
     assert heard.turns >= 300 / 16
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
@@ -64,6 +65,7 @@ def service() -> Any:
         notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
         room_keys=Keys(writer),
         wall_ms=lambda: 1000,
+        entropy=SYSTEM_ENTROPY,
     )
 
 

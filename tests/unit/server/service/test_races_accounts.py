@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.keys import public_octets
@@ -106,6 +107,7 @@ class World:
             notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
             now=lambda: 1.0,
             wall_ms=lambda: self.wall,
+            entropy=SYSTEM_ENTROPY,
             certificate_is_fresh=lambda _device: False,
             send_event=_nothing,
             end_sessions=_nothing,

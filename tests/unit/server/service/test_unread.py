@@ -13,14 +13,15 @@ from lanchat.protocol import wire
 from lanchat.protocol.wire import pack_frame
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import StoreError
-from lanchat_server.service.net import connection
 from lanchat_server.service.net.connection import (
+    CONNECTION_LIMITS,
     READ_PATIENCE,
     REQUESTS_MAX,
     REQUESTS_OCTETS_MAX,
     WRITE_BUFFER_BUSY,
     WRITE_BUFFER_MAX,
     ClientConnection,
+    ConnectionLimits,
 )
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.threads import FairSemaphore
@@ -96,10 +97,13 @@ class Other:
         self.queued = 0
 
 
-def play(scenario: Callable[[Service, ClientConnection, Wire], Awaitable[None]]) -> None:
+def play(
+    scenario: Callable[[Service, ClientConnection, Wire], Awaitable[None]],
+    limits: ConnectionLimits = CONNECTION_LIMITS,
+) -> None:
     async def run() -> None:
         service, line = Service(), Wire()
-        session = ClientConnection(service, 1, "127.0.0.1")  # type: ignore[arg-type]
+        session = ClientConnection(service, 1, "127.0.0.1", limits)  # type: ignore[arg-type]
         session.connection_made(line)
         session.logged_in(1, b"")
         try:
@@ -130,11 +134,8 @@ def test_who_has_read_everything_is_answered_while_others_use_up_the_budget() ->
     play(scenario)
 
 
-def test_who_has_not_waits_until_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_LOOK", 0.001)
-
+def test_who_has_not_waits_until_it_was_read() -> None:
     async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
-        session._look_pause = 0.001
         service.outgoing.note(Other(900_000), 900_000)
         session.send(b"x" * 100)
         ask(session)
@@ -144,7 +145,7 @@ def test_who_has_not_waits_until_it_was_read(monkeypatch: pytest.MonkeyPatch) ->
         while not service.answered:
             await asyncio.sleep(0.001)
 
-    play(scenario)
+    play(scenario, ConnectionLimits(look=0.001))
 
 
 @pytest.mark.parametrize("reads", [False, True])
