@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.log.records import Record
@@ -62,7 +62,7 @@ class Transaction(Protocol):
     # The log
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
-        """Where these rooms stand, from their rows. Unknown rooms are left out."""
+        """Where these rooms stand after what this transaction did. Unknown and deleted rooms are left out."""
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
         """What was decided before about these messages."""
@@ -169,18 +169,16 @@ class Transaction(Protocol):
         room: int,
         *,
         history: HistoryPolicy | None = None,
-        name: str | None = None,
-        kind: RoomKind | None = None,
         archived: bool | None = None,
     ) -> None:
-        """Change what is given; raises KeyError when the name (name_key) is taken."""
+        """Change what is given."""
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
         """Nothing of these rooms is found any more but by `were_members`; their names are free, their ids are not.
         `erase_more` takes away what is left."""
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Which of these (room, user) of deleted rooms were members at the end."""
+        """Those of these (room, user) whose room was deleted while the user was a member of it."""
 
     def erase_more(self, records: int) -> bool:
         """Take away so many records, refusals or words of deleted rooms; False when nothing is left."""

@@ -190,8 +190,7 @@ class _Draft:
         places = {(item.header.room, item.header.device) for item in batch}
         foreign = {place for pair in places if (place := self._foreign_place(*pair)) is not None}
         if foreign:
-            found = tx.were_members(foreign)
-            self._were_members = {place for place in found if place[0] not in self._directory.rooms}
+            self._were_members = tx.were_members(foreign)
         refs: dict[int, set[int]] = {}
         for item in batch:
             if item.header.ref:

@@ -113,8 +113,10 @@ def _within(octets: int, records: list[Record]) -> list[Record]:
 
 def were_members(connection: Connection, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
     """See lanchat_server.core.ports.Transaction."""
-    found = find_rows(connection, "memberships", ("room_id", "user_id"), ["room_id"], places)
-    return {(room, user) for (room, user), _ in found}
+    found = {place for place, _ in find_rows(connection, "memberships", ("room_id", "user_id"), ["room_id"], places)}
+    states = find_rows(connection, "rooms", ("id",), ["state"], {(room,) for room, _ in found})
+    deleted = {room for (room,), state in states if state >= RoomState.DELETED}
+    return {(room, user) for room, user in found if room in deleted}
 
 
 def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:

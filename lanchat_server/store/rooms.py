@@ -9,7 +9,7 @@ from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
 from lanchat_server.store import reads, rows, schema
@@ -31,7 +31,9 @@ class RoomWrites(LeaseGuarded):
     def add_room(self, room: RoomRow) -> None:
         """Raises KeyError when another room has the `name_key`. An id that has a row already fails the transaction
         (CommitFailed)."""
-        self._check_name(room.id, rows.room_name_key(room.id, room.name, room.kind))
+        key = rows.room_name_key(room.id, room.name, room.kind)
+        if self._connection.execute(select(_rooms.id).where(_rooms.name_key == key)).first():
+            raise KeyError(room.name)
         self._connection.execute(insert(schema.rooms).values(rows.room_values(room)))
 
     def update_room(
@@ -39,31 +41,16 @@ class RoomWrites(LeaseGuarded):
         room: int,
         *,
         history: HistoryPolicy | None = None,
-        name: str | None = None,
-        kind: RoomKind | None = None,
         archived: bool | None = None,
     ) -> None:
-        """A new name or kind also changes the `name_key`; KeyError when another room has it."""
+        """One UPDATE of the columns that are given; nothing happens without any."""
         values: rows.Values = {}
         if archived is not None:
             values["state"] = int(rows.room_state(archived))
-        if name is not None or kind is not None:
-            known = self._connection.execute(select(_rooms.name, _rooms.kind).where(_rooms.id == room)).one()
-            values["name_key"] = rows.room_name_key(room, name or known.name, kind or known.kind)
-            self._check_name(room, values["name_key"])
         if history is not None:
             values["history"] = int(history)
-        if kind is not None:
-            values["kind"] = int(kind)
-        if name is not None:
-            values["name"] = name
         if values:
             self._connection.execute(update(schema.rooms).where(_rooms.id == room).values(values))
-
-    def _check_name(self, room: int, key: bytes) -> None:
-        same = (_rooms.name_key == key) & (_rooms.id != room)
-        if self._connection.execute(select(_rooms.id).where(same)).first():
-            raise KeyError(room)
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         """Insert or replace whole rows: whoever was a member before gets the receipts of the new row."""
@@ -75,8 +62,7 @@ class RoomWrites(LeaseGuarded):
             self._connection.execute(_REMOVE, {"room": room, "users": chunk})
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Those with a row in `memberships`, whatever the state of the room: which rooms were deleted is the caller's
-        to tell."""
+        """Two statements for CHUNK of them; the second one only where there are rows in `memberships`."""
         return reads.were_members(self._connection, places)
 
     def set_cursors(self, cursors: Mapping[int, Sequence[Cursor]]) -> None:

@@ -164,7 +164,7 @@ class SqlStore:
             raise store_error(error, self.address) from error
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Those with a row in `memberships`, whatever the state of the room. Raises StoreError."""
+        """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:
             return reads.were_members(connection, places)
 

@@ -181,6 +181,9 @@ class MemoryTransaction:
         self._db = database
         self.changes: list[Callable[[], Any]] = []
         self._more_octets = 0
+        # By this transaction.
+        self._heads: dict[int, RoomHead] = {}
+        self._deleted: set[int] = set()
 
     def renew_lease(self) -> None:
         """Nobody looks at it from outside."""
@@ -188,7 +191,8 @@ class MemoryTransaction:
     # The log
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
-        return {room: self._db.rooms[room].head for room in rooms if room in self._db.rooms}
+        present = [room for room in rooms if room in self._db.rooms and room not in self._deleted]
+        return {room: self._heads.get(room, self._db.rooms[room].head) for room in present}
 
     def decisions(self, keys: Collection[MessageKey]) -> dict[MessageKey, Decision]:
         return {key: self._db.decisions[key] for key in keys if key in self._db.decisions}
@@ -225,6 +229,7 @@ class MemoryTransaction:
         for offset, new in enumerate(records):
             if new.record.seq != len(stored) + 1 + offset or new.header.key in self._db.decisions:
                 raise CommitFailed("duplicate")
+        self._heads[room] = head
         self.changes.append(lambda: self._append(room, records, head))
         self.add_log_octets(usage.records_octets(records))
 
@@ -379,6 +384,8 @@ class MemoryTransaction:
         rooms = [known for known in self._db.rooms.values() if known.kind is not RoomKind.PRIVATE]
         if room.kind is not RoomKind.PRIVATE and any(name_key(known.name) == name_key(room.name) for known in rooms):
             raise KeyError(room.name)
+        if room.id in self._db.deleted:
+            raise CommitFailed("the id was used before")
 
         def apply() -> None:
             self._db.rooms[room.id] = room
@@ -391,15 +398,15 @@ class MemoryTransaction:
         room: int,
         *,
         history: HistoryPolicy | None = None,
-        name: str | None = None,
-        kind: RoomKind | None = None,
         archived: bool | None = None,
     ) -> None:
-        given = {"history": history, "name": name, "kind": kind, "archived": archived}
+        given = {"history": history, "archived": archived}
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         self.changes.append(lambda: self._db.rooms.__setitem__(room, replace(self._db.rooms[room], **values)))
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
+        self._deleted.update(rooms)
+
         def apply() -> None:
             for room in rooms:
                 del self._db.rooms[room]
@@ -409,7 +416,8 @@ class MemoryTransaction:
         self.changes.append(apply)
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        return {place for place in places if place in self._db.memberships}
+        deleted = self._db.deleted | self._deleted
+        return {place for place in places if place in self._db.memberships and place[0] in deleted}
 
     def erase_more(self, records: int) -> bool:
         unerased = [room for room in self._db.deleted if room in self._db.records]

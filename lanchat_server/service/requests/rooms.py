@@ -50,8 +50,7 @@ async def _deleted(service: "Service", user: int, rooms: list[int]) -> list[int]
     if not foreign:
         return []
     found = await service.read(lambda: service.store.were_members(foreign))
-    # In one that is there the membership began meanwhile.
-    return sorted(room for room, _ in found if room not in service.directory.rooms)
+    return sorted(room for room, _ in found)
 
 
 async def history(service: "Service", connection: "ClientConnection", operation: wire.History) -> wire.Page:

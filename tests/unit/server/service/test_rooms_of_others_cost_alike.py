@@ -12,7 +12,7 @@ from lanchat_server.core.model import Decision
 from lanchat_server.service.requests import rooms
 from tests.support.memory_store import MemoryStore, MemoryTransaction
 from tests.support.rig import Rig
-from tests.unit.server.service.test_room_deletion import MEMBER, OTHER, OWNER, ROOM, Scene, do
+from tests.unit.server.service.test_room_deletion import OTHER, OWNER, ROOM, Scene, do
 
 NOWHERE = 4711
 
@@ -44,13 +44,6 @@ def test_subscription_looks_up_rooms_of_others_and_missing_ones_alike(
 def test_subscription_of_a_member_asks_nothing(asked: list[set[tuple[int, int]]]) -> None:
     assert do(Scene(), OWNER, rooms.subscribe, wire.Subscribe([ROOM])).heads
     assert asked == []
-
-
-def test_subscription_that_a_membership_overtakes_tells_of_no_deleted_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader of the database may see a member whom nobody had seen yet when it was asked."""
-    monkeypatch.setattr(MemoryStore, "were_members", lambda self, places: set(places))
-    assert do(Scene(), OTHER, rooms.subscribe, wire.Subscribe([ROOM])).deleted == []
-    assert do(Scene(), MEMBER, rooms.subscribe, wire.Subscribe([NOWHERE])).deleted == [NOWHERE]
 
 
 @pytest.mark.parametrize("room", [Rig.PRIVATE, NOWHERE])

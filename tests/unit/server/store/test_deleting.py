@@ -74,6 +74,23 @@ def test_deleted_room_is_found_nowhere(database: Database) -> None:
     assert store.were_members([(ROOM, anna), (ROOM + 1, anna)]) == {(ROOM, anna)}
 
 
+def test_members_of_present_rooms_are_no_former_members(database: Database) -> None:
+    store = database.open()
+    filled(store)
+    anna = store.snapshot().users[0].id
+    places = [(ROOM, anna), (general(store).id, anna), (4711, anna)]
+    with store.transaction() as tx:
+        tx.add_members([member(general(store).id, anna)])
+        assert tx.were_members(places) == set()
+    assert store.were_members(places) == set()
+    with store.transaction() as tx:
+        tx.delete_rooms([ROOM])
+        assert tx.were_members(places) == {(ROOM, anna)}
+    assert store.were_members(places) == {(ROOM, anna)}
+    erase(store)
+    assert store.were_members(places) == {(ROOM, anna)}
+
+
 def test_head_that_this_process_knew_is_forgotten_with_the_room(database: Database) -> None:
     store = database.open()
     filled(store)

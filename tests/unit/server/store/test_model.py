@@ -49,6 +49,7 @@ class Histories(RuleBasedStateMachine):
             store.take_lease("test", 1)
         self.logs = [Log(self.real)]
         self.stored: list[NewRecord] = []
+        self.deleted: list[int] = []
 
     def teardown(self) -> None:
         try:
@@ -156,6 +157,22 @@ class Histories(RuleBasedStateMachine):
             self.both(lambda tx: tx.add_members([member(room_, id_, number)]))
         self.both(lambda tx: tx.set_cursors({id_: [Cursor(room_, number, 20 - number)]}))
 
+    @precondition(lambda self: len(self.logs) > 1)
+    @rule(pick=PICK, text=TEXTS)
+    def delete_room(self, pick: int, text: str) -> None:
+        log = self.logs.pop(1 + pick % (len(self.logs) - 1))
+        new = log.make(text, device="b")
+
+        def job(tx: Transaction) -> object:
+            tx.append(log.room, [new], log.head)
+            before = tx.heads([log.room])
+            tx.delete_rooms([log.room])
+            return before, tx.heads([log.room])
+
+        self.both(job)
+        self.stored = [kept for kept in self.stored if kept.header.room != log.room]
+        self.deleted.append(log.room)
+
     # What must be the same
 
     @rule()
@@ -186,11 +203,12 @@ class Histories(RuleBasedStateMachine):
             MessageKey(log.room, octets(who, 16), 9, n) for log in self.logs for who in "abc" for n in range(1, 10)
         ]
         runs = {RunKey(key.room, key.device, key.run) for key in keys}
-        rooms = [*(log.room for log in self.logs), 4711]
+        rooms = [*(log.room for log in self.logs), *self.deleted, 4711]
+        places = [(room_, id_) for room_ in rooms for id_ in (*self.people(), 4711)]
 
         def look(tx: Transaction) -> object:
             targets = [tx.targets(log.room, range(log.head.seq + 2)) for log in self.logs]
-            return tx.heads(rooms), tx.decisions(keys), tx.last_numbers(runs), targets
+            return tx.heads(rooms), tx.were_members(places), tx.decisions(keys), tx.last_numbers(runs), targets
 
         self.both(look)
 
