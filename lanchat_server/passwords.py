@@ -71,11 +71,11 @@ class PasswordHasher:
         self._waiting_max = waiting
 
     async def hash(self, password: str) -> str:
-        """The password's hash for the database, with its parameters and a new salt. Raises Busy."""
+        """The password's hash for the database, with its parameters and a new salt. Raises HasherBusy."""
         return await self._run(_hash, _octets(password), *self._parameters)
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether `stored` is this password's hash. Raises Busy.
+        """Whether `stored` is this password's hash. Raises HasherBusy.
 
         `stored` None (no such user) or damaged: False after the same work, so that time does not tell who exists.
         """

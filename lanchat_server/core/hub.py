@@ -265,7 +265,7 @@ class ServerCore:
             self.counters["nack_put_off"] += 1
 
     def fetched(self, fetch: RecordFetch, records: list[Record], now: float) -> None:
-        """The answer to a Fetch; without records when the store could not be read."""
+        """The answer to a `RecordFetch`; without records when the store could not be read."""
         self._fetches.end(fetch)
         session = self.sessions.get(fetch.session)
         if session is not None and records and self.directory.membership(fetch.room, session.user) is not None:

@@ -110,7 +110,7 @@ class StatementBatch:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Collection[Sequence[Any]]) -> None:
-    """See Changes.insert."""
+    """As `StatementBatch.insert`, at once."""
     changes = StatementBatch(connection)
     changes.insert(table, rows)
     changes.send()

@@ -70,7 +70,7 @@ lease = Table(
     _required("renewed_ms", _big),
 )
 
-# `id`: see Accounts.add_user.
+# `id`: see AccountWrites.add_user.
 users = Table(
     "users",
     metadata,

@@ -1,8 +1,8 @@
 """What the server's window says, as plain values: its state, and every line that it shows. Knows no Tk.
 
-starting ──Running──> running ──ask_stop──> stopping ──Ended──> stopped
-    │                    │                                        │
-    └──────Ended(problem)┴──> failed ──────────start──────────────┴──> starting
+starting ──ServiceRunning──> running ──ask_stop──> stopping ──ServiceEnded──> stopped
+    │                           │                                                │
+    └──────ServiceEnded(problem)┴──> failed ──────────────start──────────────────┴──> starting
 """
 
 import enum

@@ -69,7 +69,8 @@ Event = ServiceRunning | ServiceFigures | FirstAccountResult | ServiceEnded
 
 
 class ServerThread:
-    """One run of the service. `events` gets Running, then Figures each second, and Ended as the last in any case."""
+    """One run of the service. `events` gets ServiceRunning, then ServiceFigures each second, and ServiceEnded as the
+    last in any case."""
 
     def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: ServiceRunner) -> None:
         """Nothing runs before `start`. `serve` is awaited in the new thread, and `events` is filled there."""
@@ -97,8 +98,8 @@ class ServerThread:
                     self._loop.call_soon_threadsafe(self._stop.set)
 
     def make_first(self, user: str, password: str) -> None:
-        """Ask it to make the administrator's account, while there is none: FirstAccount tells how that ended. Returns
-        at once, from any thread."""
+        """Ask it to make the administrator's account, while there is none: a FirstAccountResult tells how that ended.
+        Returns at once, from any thread."""
         with self._lock:
             if self._loop is not None and self._ready is not None:
                 work = self._make_first(self._ready, user, password)

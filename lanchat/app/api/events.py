@@ -57,7 +57,8 @@ class RoomLive(msgspec.Struct, frozen=True):
 class LineAdded(msgspec.Struct, frozen=True):
     """A message by anybody, in order; `line.seq` None: not stored yet. One's own message comes once so, and again with
     its number, under the same id, when its record is here. History that arrives while syncing comes with `live`
-    False, and only of rooms that were asked for before (FindRoom, LoadLines, LoadLinesFrom)."""
+    False, and only of rooms that were asked for before (FindRoomCommand, LoadLinesCommand,
+    LoadLinesFromCommand)."""
 
     line: Line
     live: bool
