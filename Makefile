@@ -16,7 +16,7 @@ test: ## style, types and all tests; ARGS="tests/unit -k name" for some of the t
 
 layer: ## unit tests of one package without the rest; NAME=core, or server/core, a folder of tests/unit
 	@$(SETUP) test
-	@.venv/bin/python -m pytest -q -n logical --maxprocesses 8 --dist loadgroup tests/unit/$(NAME) $(ARGS)
+	@.venv/bin/python -m pytest -q -n auto tests/unit/$(NAME) $(ARGS)
 
 lint: ## style and types only
 	@$(SETUP) dev

@@ -17,6 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -46,12 +47,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in ("mariadb", "display"):
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(name)
-        if item.get_closest_marker("lab"):
-            # One worker builds a file's network once; two would meet in its names.
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
         for name, reason in unavailable.items():
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: tests mostly wait for the processes that they start. Each may start a database and a
+    screen."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import SharedFixtureScheduling  # needs xdist, which a single process does not
+
+    return SharedFixtureScheduling(config, log)
 
 
 def _unavailable() -> dict[str, str]:

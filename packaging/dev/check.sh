@@ -28,6 +28,6 @@ fi
 printf '\n== pytest\n'
 [ -z "$failed" ] || printf 'failed so far: %s\n' "${failed#, }"
 [ "$(id -u)" = 0 ] || printf 'not root: the tests that build networks of their own (marked lab) are left out\n'
-# A worker per processor, but no more than eight: each may start a database and a screen.
-LANCHAT_TEST_ALL=1 $bin/python -m pytest -n logical --maxprocesses 8 --dist loadgroup "$@" || failed="$failed, pytest"
+# tests/conftest.py says how many workers there are, and which tests share one.
+LANCHAT_TEST_ALL=1 $bin/python -m pytest -n auto "$@" || failed="$failed, pytest"
 [ -z "$failed" ] || { printf 'failed: %s\n' "${failed#, }" >&2; exit 1; }

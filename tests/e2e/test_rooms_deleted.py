@@ -13,7 +13,6 @@ import pytest
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
-from tests.support.mariadb import MariaDB
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.raw import RawClient
 from tests.support.waiting import patient, wait_until
@@ -25,20 +24,12 @@ SPAMMERS = 21
 SPAM = 20
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ExitStack() as stack:
-        database = None
-        if request.param == "mariadb":
-            maria: MariaDB = request.getfixturevalue("mariadb")
-            name = f"deleted{random.getrandbits(40):x}"
-            maria.create_database(name)
-            database = maria.url(name)
-        folder = tmp_path_factory.mktemp("server")
-        config = folder / "more.toml"
-        config.write_text("[limits]\nrooms_total = 6000\nrooms_per_day = 300\naccounts_per_day = 1000\n")
-        started = ServerProcess(folder, database=database, host="127.0.0.1", extra=["--config", str(config)])
-        running = stack.enter_context(started)
+@pytest.fixture(scope="module")
+def server(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("server")
+    config = folder / "more.toml"
+    config.write_text("[limits]\nrooms_total = 6000\nrooms_per_day = 300\naccounts_per_day = 1000\n")
+    with ServerProcess(folder, database=file_database, host="127.0.0.1", extra=["--config", str(config)]) as running:
         running.add_account("root", PASSWORD)
         yield running
 

@@ -129,14 +129,14 @@ def fill(database: Database) -> None:
         database.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def full(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerProcess]:
-    url = request.getfixturevalue("mariadb_url") if request.param == "mariadb" else None
-    with ServerProcess(tmp_path / "data", database=url, timeout=60) as server:
+@pytest.fixture(scope="module")
+def full(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("full")
+    with ServerProcess(folder, database=file_database, timeout=60) as server:
         for name in ("anna", "boris", "clara"):
             server.add_account(name)
         server.stop()
-        fill(Database(tmp_path / "data", url))
+        fill(Database(folder, file_database))
         with server.restart() as again:
             yield again
 
@@ -234,26 +234,6 @@ def _check(operation: type, result: Any) -> None:
     )
 
 
-def test_every_request_of_a_full_server_has_an_answer(full: ServerProcess) -> None:
-    key = None
-    for operation, run in BEFORE_LOGIN.items():
-        with RawClient(full.port, key=key, timeout=PATIENCE) as stranger:
-            _check(operation, run(stranger))
-            key = stranger.key if operation is wire.LoginPassword else None
-    with RawClient(full.port, timeout=PATIENCE) as client:
-        logged_in = client.log_in("anna")
-        assert isinstance(logged_in, wire.LoggedIn), logged_in
-        assert len(client.rooms) == ROOMS
-        session = Session(client)
-        for frame in FRAMES.values():
-            client.send(frame(session))
-            client.send(wire.Ping(7))
-            while client.wait_for(wire.Pong, PATIENCE).token != 7:
-                pass
-        for operation, make in AFTER_LOGIN.items():
-            _check(operation, client.request(make(session), PATIENCE))
-
-
 def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
     with RawClient(full.port, timeout=PATIENCE) as client:
         client.log_in("anna")
@@ -286,3 +266,24 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
         assert done.returncode == 0, done.stderr
         listed = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(listed) == len({row["id"] for row in listed}) == count
+
+
+# The last one: the requests change what the lists hold.
+def test_every_request_of_a_full_server_has_an_answer(full: ServerProcess) -> None:
+    key = None
+    for operation, run in BEFORE_LOGIN.items():
+        with RawClient(full.port, key=key, timeout=PATIENCE) as stranger:
+            _check(operation, run(stranger))
+            key = stranger.key if operation is wire.LoginPassword else None
+    with RawClient(full.port, timeout=PATIENCE) as client:
+        logged_in = client.log_in("anna")
+        assert isinstance(logged_in, wire.LoggedIn), logged_in
+        assert len(client.rooms) == ROOMS
+        session = Session(client)
+        for frame in FRAMES.values():
+            client.send(frame(session))
+            client.send(wire.Ping(7))
+            while client.wait_for(wire.Pong, PATIENCE).token != 7:
+                pass
+        for operation, make in AFTER_LOGIN.items():
+            _check(operation, client.request(make(session), PATIENCE))

@@ -11,7 +11,6 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import chain_hash, check_head, genesis_hash
-from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient, refusal
 from tests.support.waiting import patient
@@ -19,16 +18,10 @@ from tests.support.waiting import patient
 Join = Callable[[str], RawClient]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ExitStack() as stack:
-        database = None
-        if request.param == "mariadb":
-            maria: MariaDB = request.getfixturevalue("mariadb")
-            name = f"rooms{random.getrandbits(40):x}"
-            maria.create_database(name)
-            database = maria.url(name)
-        yield stack.enter_context(ServerProcess(tmp_path_factory.mktemp("server"), database=database))
+@pytest.fixture(scope="module")
+def server(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server"), database=file_database) as running:
+        yield running
 
 
 @pytest.fixture

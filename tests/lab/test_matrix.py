@@ -9,8 +9,6 @@ from tests.lab.matrix import COLUMNS, Row, play, report
 from tests.lab.matrix_cases import CASES, CLIENTS, Case
 from tests.lab.netns import missing
 
-# Groups that different workers may play at the same time: a case mostly waits.
-GROUPS = 3
 # Seconds from sent to shown, at most: a computer that runs other tests besides is slow, and `make lab` measures.
 SLOWEST = 40.0
 # Messages of each client; the talk goes on for as long as the trouble lasts.
@@ -37,15 +35,8 @@ def case(name: str) -> Case:
     return replace(found, count=COUNTS[name])
 
 
-def in_groups(names: list[str]) -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xdist_group(f"networks-{number % GROUPS}"))
-        for number, name in enumerate(names)
-    ]
-
-
 @pytest.mark.lab
-@pytest.mark.parametrize("name", in_groups(list(COUNTS)))
+@pytest.mark.parametrize("name", COUNTS)
 def test_nothing_is_lost_and_nothing_comes_twice(name: str, tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(reason)
