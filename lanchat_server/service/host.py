@@ -56,6 +56,7 @@ class ServiceHost:
 
     @property
     def entropy(self) -> Entropy:
+        """Where passwords, codes and ids are drawn from."""
         return self._service.entropy
 
     def wall_ms(self) -> int:
