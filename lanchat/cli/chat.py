@@ -69,43 +69,39 @@ class ConversationView(EventView):
     """As `listen`, but a line of one's own waits for its number before it is shown."""
 
     def __init__(self, follower: Follower, output: OutputWriter) -> None:
-        """`waiting`: lines of one's own that have no number yet, by id, oldest first."""
+        """`held_back`: lines of one's own that have no number yet and were not shown, by id, oldest first."""
         super().__init__(follower, output)
-        self.waiting: dict[str, api.Line] = {}
+        self.held_back: dict[str, api.Line] = {}
         self._away = False
 
     def state(self, event: api.StateChanged) -> None:
-        """Tells the state; when the server is away, also shows the lines that wait for their number."""
+        """Tells the state; when the server is away, also shows the lines that were held back."""
         super().state(event)
         self._away = event.state is api.ConnectionState.AWAY
         if self._away:
-            for line in self.waiting.values():
+            lines, self.held_back = self.held_back, {}
+            for line in lines.values():
                 super().message(line)
 
     def message(self, line: api.Line) -> None:
         """Shows a line, or holds back one of one's own until it has its number. As JSON, and while the server is away,
         nothing is held back."""
-        if line.mine and line.seq is None:
-            self.waiting[line.id] = line
-        if not self._is_held_back(line.id):
+        if line.mine and line.seq is None and not (self._away or self._output.as_json):
+            self.held_back[line.id] = line
+        else:
             super().message(line)
 
     def stored(self, id: str, seq: int) -> None:
         """Shows a line that is held back, now with its number; of any other line the number alone is told."""
-        held_back = self._is_held_back(id)
-        line = self.waiting.pop(id, None)
-        if line and held_back:
+        if line := self.held_back.pop(id, None):
             super().message(replace(line, seq=seq))
         else:
             super().stored(id, seq)
 
     def refused(self, event: api.LineRefused) -> None:
         """Tells the reason. A line that is held back is not shown any more."""
-        self.waiting.pop(event.id, None)
+        self.held_back.pop(event.id, None)
         super().refused(event)
-
-    def _is_held_back(self, id: str) -> bool:
-        return id in self.waiting and not (self._away or self._output.as_json)
 
 
 class Conversation:

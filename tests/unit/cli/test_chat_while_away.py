@@ -1,0 +1,95 @@
+"""What `chat` shows of lines that wait for the server: each once, and its number when it is stored."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lanchat.app import api
+from lanchat.cli.chat import ConversationOutput, ConversationView
+from lanchat.cli.follow import Follower
+from lanchat.protocol.codes import Code
+from tests.support.fake_client import ANNA, BORIS, line, rows
+
+WAITING = line(None, "wait", mine=True, author=1, author_name="anna")
+
+
+def conversation(as_json: bool = False) -> ConversationView:
+    follower = SimpleNamespace(name="general", people={1: ANNA, 2: BORIS})
+    return ConversationView(cast(Follower, follower), ConversationOutput(as_json))
+
+
+def state(view: ConversationView, kind: api.ConnectionState, peers: int = 0) -> None:
+    view.state(api.StateChanged(kind, "", peers))
+
+
+def go_away(view: ConversationView, times: int = 1) -> None:
+    for peers in range(times):
+        state(view, api.ConnectionState.AWAY, peers)
+
+
+def come_back(view: ConversationView) -> None:
+    state(view, api.ConnectionState.LIVE)
+
+
+class Printed:
+    """What is on the screen by now."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        out, err = capsys.readouterr()
+        self.lines = [item for item in out.splitlines() if "anna: wait" in item]
+        self.said = err.splitlines()
+
+
+def test_a_line_shown_before_the_server_came_back_only_gets_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    for written_away in (True, False):
+        view = conversation()
+        if written_away:
+            go_away(view)
+            view.message(WAITING)
+        else:
+            view.message(WAITING)
+            go_away(view)
+        come_back(view)
+        view.stored(WAITING.id, 4)
+        printed = Printed(capsys)
+        assert len(printed.lines) == 1
+        assert printed.said[-1] == "Stored as #4"
+
+
+def test_a_waiting_line_is_shown_once_however_often_the_server_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    view = conversation()
+    view.message(WAITING)
+    go_away(view, 3)
+    come_back(view)
+    go_away(view, 2)
+    assert len(Printed(capsys).lines) == 1
+
+
+def test_a_line_written_with_the_server_there_is_held_back_for_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    view = conversation()
+    go_away(view)
+    come_back(view)
+    view.message(WAITING)
+    assert Printed(capsys).lines == []
+    view.stored(WAITING.id, 4)
+    printed = Printed(capsys)
+    assert [item.partition("#")[2] for item in printed.lines] == ["4 anna: wait"]
+    assert not printed.said
+
+
+def test_a_refused_line_is_not_shown_when_the_server_goes_later(capsys: pytest.CaptureFixture[str]) -> None:
+    view = conversation()
+    view.message(WAITING)
+    view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, "not a member"))
+    go_away(view)
+    assert Printed(capsys).lines == []
+
+
+def test_as_json_nothing_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:
+    view = conversation(as_json=True)
+    view.message(WAITING)
+    go_away(view, 2)
+    view.stored(WAITING.id, 4)
+    events: list[dict[str, Any]] = rows(capsys.readouterr().out)
+    assert [event["event"] for event in events] == ["message", "state", "state", "stored"]
