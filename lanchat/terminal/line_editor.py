@@ -136,17 +136,24 @@ class LineEditor:
     def _take(self, key: str, finished: list[str]) -> None:
         if key in (_PASTE, _PASTE_END):
             self._pasting = key == _PASTE
-        elif self._pasting and key in "\r\n":
-            self._insert("\n")
+        elif self._pasting:
+            self._paste(key)
         elif key in "\r\n":
             finished.append(self._finish())
         elif key == "\x04" and not self.text:
             self.ended = True
         elif key == "\x04":
             self._erase(1)
-        elif key in self._keys and not (self._pasting and key != "\t"):
+        elif key in self._keys:
             self._keys[key]()
         elif key[0] >= " " and key != "\x7f":
+            self._insert(key)
+
+    def _paste(self, key: str) -> None:
+        """Text, tabs and line breaks alone: no key does anything."""
+        if key in "\r\n":
+            self._insert("\n")
+        elif key == "\t" or (key[0] >= " " and key != "\x7f"):
             self._insert(key)
 
     def _finish(self) -> str:

@@ -37,6 +37,8 @@ def typed(*keys: str) -> tuple[str, str]:
         (("a\tb",), ("a\tb", "")),
         (("\x1b[200~one\r\ntwo\n\x1b[201~",), ("one\n\ntwo\n", "")),
         (("\x1b[200~a\x7f\x01b\x1b[Ac\x1b[201~",), ("abc", "")),
+        (("\x1b[200~\x04one\x04\x1b[201~",), ("one", "")),
+        (("ab", LEFT, "\x1b[200~\x04\x03\x1b[201~"), ("a", "b")),
         (("one\x00\x1c\x1d\x1e",), ("one", "")),
         (("a\x1b[99;99zb\x1b[5~c",), ("abc", "")),
     ],
@@ -50,6 +52,15 @@ def test_keys_that_come_in_pieces() -> None:
     for octet in ("日本" + LEFT + "é" + "\x1b[1;5D").encode():
         assert editor.feed(bytes([octet])) == []
     assert (editor.text, editor.point) == ("日é本", 0)
+
+
+def test_ctrl_d_that_was_pasted_does_not_end_the_conversation() -> None:
+    editor = LineEditor()
+    assert editor.feed(b"\x1b[200~\x04one\x1b[201~") == []
+    assert not editor.ended
+    assert editor.feed(b"\r") == ["one"]
+    editor.feed(b"\x04")
+    assert editor.ended
 
 
 def test_finished_lines_and_the_history() -> None:
