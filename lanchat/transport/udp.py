@@ -164,6 +164,7 @@ class UdpRelay:
     def _open_one(self, datagram: bytes) -> None:
         if not self._closed:
             self._open(datagram)
+        if not self._closed:  # not by what the datagram brought
             self._on_idle()
 
     def _open(self, datagram: bytes) -> None:

@@ -90,6 +90,32 @@ def test_what_opens_arrives(run: Any) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("threaded", [False, True], ids=["reader", "thread"])
+def test_relay_calls_nothing_after_a_frame_closed_it(threaded: bool) -> None:
+    async def scenario() -> None:
+        far, turns = Far(), 0
+
+        def close(frames: list[Any]) -> None:
+            far.frames += frames
+            relay.close()
+
+        def idle() -> None:
+            nonlocal turns
+            turns += 1
+
+        relay = UdpRelay(far.sock.getsockname(), LOG_ID, 1, close, idle, threaded=threaded)
+        relay.use_keys(KEYS)
+        relay.send(encode_datagram([wire.Ping(1)]))
+        far.receive()
+        far.send(far.seal(wire.Pong(1)))
+        await until(lambda: bool(far.frames))
+        await asyncio.sleep(0)
+        far.sock.close()
+        assert (far.frames, turns) == ([wire.Pong(1)], 0)
+
+    asyncio.run(scenario())
+
+
 def test_what_does_not_open_is_dropped_with_its_reason(run: Any) -> None:
     async def scenario(far: Far, relay: UdpRelay) -> None:
         good = far.seal(wire.Pong(1))
