@@ -17,6 +17,8 @@ _ENTRIES: dict[type, str] = {
     wire.DeviceList: "devices",
     wire.CursorList: "cursors",
     wire.InviteList: "invites",
+    wire.AccountList: "accounts",
+    wire.RoomSummaryList: "rooms",
 }
 # Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names. A server that has more, or whose list
 # never ends, is refused.

@@ -1,14 +1,17 @@
 """Lists that come in pages: the core asks for each, and its shell gets the list as a whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, RoomAccessEnded
 from lanchat.core.people import directory
 from lanchat.core.session import pages
-from lanchat.core.session.pages import PAGES_MAX
+from lanchat.core.session.pages import PAGES_MAX, PagedRequest
+from lanchat.core.session.requests import RESULTS, Handler
 from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -152,3 +155,27 @@ def answer_with(client: Wire, places: list[bytes]) -> None:
         client.pump()
         last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
         client.core.receive(SERVER, Transport.TLS, wire.Response(last.id, wire.UserList([], place)), client.now)
+
+
+PAGED = [result for result in RESULTS.values() if "next" in result.__struct_fields__]
+
+
+@pytest.mark.parametrize("result", PAGED, ids=lambda result: result.__name__)
+def test_every_paged_result_is_put_together(result: type[Any]) -> None:
+    """Two pages of one entry each become one list, and its shell hears of it once."""
+    entries, last = result.__struct_fields__[0], result.__struct_fields__[-1]
+    assert last == "next"
+    operation = next(asked for asked, answer in RESULTS.items() if answer is result)
+    request = operation(**{field.encode_name: 1 for field in fields(operation) if field.required})
+    asked: list[Any] = []
+    answers: list[Any] = []
+
+    def ask(operation: Any, handler: Handler) -> int:
+        asked.append((operation, handler))
+        return len(asked)
+
+    PagedRequest(request, ask, lambda answer: None, answers.append).begin()
+    asked[0][1](result(["first"], next=b"further"))
+    assert [page.after for page, _handler in asked] == [b"", b"further"]
+    asked[1][1](result(["second"]))
+    assert [getattr(answer, entries) for answer in answers] == [["first", "second"]]
