@@ -11,7 +11,7 @@ from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, Se
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code, Registration, Setup
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
-from lanchat.protocol.text.names import tidy_name
+from lanchat.protocol.text.names import name_key, tidy_name
 from lanchat.ui.kit.fields.forms import NewAccount, address_problem, password_problem, user_problem
 from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.model.engine import CommandDispatcher
@@ -227,7 +227,7 @@ class LoginFlow:
         self.model.offer, self.model.server = offer, offer.server
         self.model.address = ""
         wanted = self._wishes.user
-        if offer.remembered and (not wanted or wanted == offer.remembered):
+        if offer.remembered and (not wanted or name_key(wanted) == name_key(offer.remembered)):
             self.model.user = offer.remembered
             self._go(WindowPage.CHAT)
             self._desk.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
