@@ -194,6 +194,7 @@ class Driver:
         except ProtocolError as error:
             self._lost(channel, error)
             return
+        self._go_on(channel)  # paused from the beginning while nothing is taken
         channel.attach(self._take_frames, lambda error: self._lost(channel, error))
         self._watch_address(channel)
         self.pump()
