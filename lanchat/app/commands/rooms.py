@@ -96,7 +96,9 @@ async def _find_direct(member: "AccountSession", name: str) -> api.RoomView:
     if room is not None and room.joined:
         member.book.watch(room.id)
         return member.book.view(room)
-    return await _room_result(member, wire.OpenDirect(user.id))
+    view = await _room_result(member, wire.OpenDirect(user.id))
+    member.book.watch(view.room)
+    return view
 
 
 async def _find_user(member: "AccountSession", name: str) -> wire.User:
