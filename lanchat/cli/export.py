@@ -100,7 +100,7 @@ def _unwritable(name: str, error: OSError) -> CliError:
 
 async def _pages(session: CliSession, room: int) -> AsyncIterator[list[api.Line]]:
     first = 1
-    while page := await session.call(api.LoadLinesFromCommand(room, first, PAGE)):
+    while page := await session.call(api.LoadLinesFromCommand(room, first, PAGE, whole=True)):
         stored = [line for line in page if line.seq and line.seq >= first]
         if not stored:
             return

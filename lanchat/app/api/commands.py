@@ -105,7 +105,8 @@ class RecoverConfirmCommand(Command[None], frozen=True):
 
 
 class WaitLiveCommand(Command[Account], frozen=True):
-    """The account, once the client is live (every room complete); raises REFUSED, IDENTITY, NO_SERVER or TIMEOUT."""
+    """The account, once every room is complete, or stopped for the server has another or a shorter history (the state
+    says so). Raises LOCAL, REFUSED, NO_SERVER or TIMEOUT."""
 
     timeout: float = 30.0
 
@@ -266,11 +267,14 @@ class LoadLinesCommand(Command[list[Line]], frozen=True):
 
 
 class LoadLinesFromCommand(Command[list[Line]], frozen=True):
-    """Up to `limit` lines with number `first` and above, ascending: to jump, and to scroll down again."""
+    """Up to `limit` lines with number `first` and above, ascending: to jump, and to scroll down again. What is missing
+    in the local copy is fetched, some 20,000 messages; for more it raises TIMEOUT, and the next one goes on from there.
+    `whole`: without a bound."""
 
     room: int
     first: int
     limit: int = 50
+    whole: bool = False
 
 
 class SearchCommand(Command[list[Line]], frozen=True):

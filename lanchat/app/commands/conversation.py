@@ -133,18 +133,21 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
 
 
 async def load_lines_from(client: "ClientState", command: api.LoadLinesFromCommand) -> list[Line]:
-    """Fetches all pages down to `first` that are not here, as far as the server gives them; CommandError when one does
-    not come. Watches the room as `load_lines` does."""
+    """Fetches the pages down to `first` that are not here, as far as the server gives them; CommandError when one does
+    not come, TIMEOUT for more than OLDER_PAGES_MAX unless the `whole` history is wanted. Watches the room as
+    `load_lines` does."""
     member = client.logged_in()
     known = joined_room(member, command.room)
     room, lowest = known.id, max(command.first, known.first_seq)
     member.book.watch(room)
-    span = member.store.span(room)
-    while span is not None and span.base >= lowest:
+    fetched = 0
+    while (span := member.store.span(room)) is not None and span.base >= lowest:
+        if fetched == OLDER_PAGES_MAX and not command.whole:
+            raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
         await member.session_decided()
         if not await member.fetch_older(room):
             break
-        span = member.store.span(room)
+        fetched += 1
     fold = member.book.state(room).fold
     found = fold.above(command.first, command.limit)
     if await _learn(member, room):

@@ -62,7 +62,8 @@ class RoomReader:
         self._newest = self._timeline.loading_older = self._timeline.loading_newer = False
 
     def load_around(self, seq: int, flash: bool = True) -> None:
-        """The window moves to where message `seq` is in it."""
+        """The window moves to where message `seq` is in it. When it cannot be loaded, that is told, and a room that was
+        just opened shows its end."""
         timeline = self._timeline
         start = max(seq - _BEFORE_JUMP, 1)
 
@@ -70,7 +71,12 @@ class RoomReader:
             timeline.reset(lines, at_bottom=len([line for line in lines if line.seq]) < PAGE)
             self.show(seq, flash)
 
-        self.desk.ask(api.LoadLinesFromCommand(timeline.room, start, PAGE), loaded, self._no_lines)
+        def failed(error: CommandError) -> None:
+            self._changed(self._model.notice(error.text))
+            if not timeline.stored:
+                self.load_newest()
+
+        self.desk.ask(api.LoadLinesFromCommand(timeline.room, start, PAGE), loaded, failed)
 
     def show(self, seq: int, flash: bool) -> None:
         """The view goes to a message of the window, or, without `flash`, to what is new."""

@@ -41,6 +41,45 @@ def test_one_command_fetches_a_bounded_part_of_a_history_without_lines(
     play(scenario, tmp_path, log)
 
 
+def test_jump_fetches_a_bounded_part_of_the_history(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
+    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    for number in range(1900):
+        log.say(text=f"text {number}")
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
+        before = len(server.requests(wire.History))
+        error = await anna.fails(api.LoadLinesFromCommand(ROOM, 1, 10))
+        assert error.trouble is api.ErrorKind.TIMEOUT
+        assert len(server.requests(wire.History)) == before + 3
+        # Each further one goes on where the last one ended.
+        lines: list[api.Line] = []
+        for _ in range(4):
+            with contextlib.suppress(api.CommandError):
+                lines = await anna.call(api.LoadLinesFromCommand(ROOM, 1, 10))
+        assert [line.seq for line in lines] == list(range(1, 11))
+
+    play(scenario, tmp_path, log)
+
+
+def test_export_fetches_all_of_the_history(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
+    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    for number in range(1900):
+        log.say(text=f"text {number}")
+
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        lines = await anna.call(api.LoadLinesFromCommand(ROOM, 1, 10, whole=True))
+        assert [line.seq for line in lines] == list(range(1, 11))
+
+    play(scenario, tmp_path, log)
+
+
 def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_path: File) -> None:
     log = FakeLog(rooms=2)
     log.enrol(key_of(9), 99, "other")

@@ -1,0 +1,34 @@
+"""Rooms that take no messages in a session, for the server has another history: who waits for them goes on."""
+
+import asyncio
+from pathlib import Path as File
+
+from lanchat.app import api
+from tests.support.fake_log import FakeLog, key_of
+from tests.support.fake_server import FakeServer
+from tests.support.waiting import patient
+from tests.unit.app.test_client import Person
+from tests.unit.app.test_silence import play
+
+
+def log_of(*texts: str) -> FakeLog:
+    log = FakeLog()
+    log.enrol(key_of(9), 99, "other")
+    for text in texts:
+        log.say(text=text)
+    return log
+
+
+def test_wait_live_ends_with_the_account_when_the_server_has_another_history(tmp_path: File) -> None:
+    async def scenario(server: FakeServer, anna: Person) -> None:
+        await anna.call(api.DisconnectCommand())
+        devices = server.log.devices
+        server.log = log_of("another past")
+        server.log.devices.update(devices)
+        await anna.call(api.ConnectCommand())
+        async with asyncio.timeout(patient(20)):
+            account = await anna.call(api.WaitLiveCommand(1000))
+        assert account.name == "anna"
+        await anna.state(api.ConnectionState.FORKED)
+
+    play(scenario, tmp_path, log_of("one past"))
