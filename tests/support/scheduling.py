@@ -29,7 +29,7 @@ def _text(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8")
 
 
-class SharedFixtureScheduling(LoadScopeScheduling):
+class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """The groups with most tests first, each on one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
