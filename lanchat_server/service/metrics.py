@@ -6,6 +6,7 @@ them when somebody does. The figures name no user and no room.
 
 import asyncio
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds: an SSD commits in 1 ms, a disk with barriers in 30, a database that hangs in more.
 COMMIT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-# Reasons and codes are fixed words of ours; the bound is for the mistake of counting something from outside.
-_LABELS_MAX = 64
+# Reasons are some 60 fixed words of ours; the bound is for the mistake of counting something from outside.
+LABELS_MAX = 256
 # Octets of the head of a scrape: Prometheus sends some 300.
 _HEAD_MAX = 8 * 1024
 # Seconds from the connection to the end of the answer.
@@ -80,6 +81,7 @@ class Metrics:
             setattr(self, name, 0)
         self.commit_counts = [0] * (len(COMMIT_BOUNDS) + 1)
         self.commit_seconds = 0.0
+        # By reason and by code; replaced by each `figures.publish`.
         self.dropped: dict[str, int] = {}
         self.refused: dict[str, int] = {}
 
@@ -90,24 +92,12 @@ class Metrics:
         self.commit_seconds += seconds
         self.commit_counts[bisect_left(COMMIT_BOUNDS, seconds)] += 1
 
-    def drop(self, reason: str) -> None:
-        """A datagram was dropped."""
-        _count(self.dropped, reason)
 
-    def refuse(self, code: str) -> None:
-        """A message was refused."""
-        _count(self.refused, code)
-
-    def counters(self) -> dict[str, int | dict[str, int]]:
-        """For `Status`: everything that only grows."""
-        plain: dict[str, int | dict[str, int]] = {name: getattr(self, name) for name in _COUNTERS}
-        return plain | {"dropped": dict(self.dropped), "refused": dict(self.refused)}
-
-
-def _count(table: dict[str, int], label: str) -> None:
-    if label not in table and len(table) >= _LABELS_MAX:
+def count_label(table: Counter[str], label: str, number: int) -> None:
+    """So many more of `label`; beyond LABELS_MAX labels of "other"."""
+    if label not in table and len(table) >= LABELS_MAX:
         label = "other"
-    table[label] = table.get(label, 0) + 1
+    table[label] += number
 
 
 class Exporter:

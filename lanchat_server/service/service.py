@@ -48,7 +48,7 @@ from lanchat_server.service import figures
 from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import ServerKeys
-from lanchat_server.service.metrics import Metrics
+from lanchat_server.service.metrics import Metrics, count_label
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.outgoing import Outgoing
@@ -177,7 +177,7 @@ class Service:
 
     def count(self, reason: str, number: int = 1) -> None:
         """So many more of these."""
-        self.counters[reason] += number
+        count_label(self.counters, reason, number)
 
     def background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run beside; errors are logged."""

@@ -11,6 +11,7 @@ import logging
 import queue
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -122,11 +123,10 @@ def probe_sources() -> None:
 
 
 def metric_labels() -> None:
-    figures = metrics.Metrics()
+    figures = Counter[str]()
     for number in range(10_000):
-        figures.drop(f"reason {number}")
-        figures.refuse(f"code {number}")
-    assert len(figures.dropped) == len(figures.refused) == metrics._LABELS_MAX + 1
+        metrics.count_label(figures, f"reason {number}", 1)
+    assert len(figures) == metrics.LABELS_MAX + 1
 
 
 def window_lines() -> None:
@@ -304,7 +304,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.recent_octets": recent,
     "lanchat_server/core/limits/daily.py:KEYS_MAX": daily_keys,
     "lanchat_server/service/net/beacon.py:SOURCES_MAX": probe_sources,
-    "lanchat_server/service/metrics.py:_LABELS_MAX": metric_labels,
+    "lanchat_server/service/metrics.py:LABELS_MAX": metric_labels,
     "lanchat_server/window/log.py:LINES_MAX": window_lines,
     "lanchat_server/window/log.py:_LINE_MAX": window_lines,
     "lanchat_server/service/service.py:_certified": certified,

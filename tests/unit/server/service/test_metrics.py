@@ -5,13 +5,16 @@ import contextlib
 import socket
 import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Coroutine, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lanchat_server.service.metrics import Exporter, Metrics
+from lanchat_server.service.metrics import LABELS_MAX, Exporter, Metrics
+from lanchat_server.service.service import Service
 from tests.support.waiting import patient
 
 
@@ -76,9 +79,8 @@ def test_a_scrape_shows_what_was_counted(metrics: Metrics, exporter: Served) -> 
     metrics.tls_queue_octets = 4096
     metrics.relayed += 12
     metrics.login_failures += 1
-    metrics.drop("replay")
-    metrics.drop("replay")
-    metrics.refuse("NOT_A_MEMBER")
+    metrics.dropped = {"replay": 2}
+    metrics.refused = {"NOT_A_MEMBER": 1}
     seen = scrape(exporter)
     assert seen["lanchat_sessions", ""] == 3
     assert seen["lanchat_tls_queue_octets", ""] == 4096
@@ -110,10 +112,15 @@ def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Served) -> Non
 
 
 def test_labels_are_bounded(metrics: Metrics, exporter: Served) -> None:
+    service: Any = SimpleNamespace(counters=Counter[str]())
     for n in range(1000):
-        metrics.drop(f"reason {n}")
-    assert len(metrics.dropped) == 65
-    assert scrape(exporter)["lanchat_datagrams_dropped_total", "other"] == 936
+        Service.count(service, f"udp_{n}")
+        Service.count(service, "udp_0", 2)
+    assert len(service.counters) == LABELS_MAX + 1
+    assert service.counters["udp_0"] == 2001
+    assert service.counters["other"] == 1000 - LABELS_MAX
+    metrics.dropped = service.counters
+    assert scrape(exporter)["lanchat_datagrams_dropped_total", "other"] == 1000 - LABELS_MAX
 
 
 def test_only_this_computer_is_answered(exporter: Served) -> None:
@@ -154,12 +161,3 @@ def test_a_taken_port_is_an_error_and_a_closed_one_is_free_again(metrics: Metric
         first.close()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", first.port)) != 0
-
-
-def test_status_gets_what_only_grows(metrics: Metrics) -> None:
-    metrics.commit(0.001, 3)
-    metrics.drop("seal")
-    counters = metrics.counters()
-    assert counters["committed"] == 3
-    assert counters["dropped"] == {"seal": 1}
-    assert "sessions" not in counters
