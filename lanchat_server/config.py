@@ -23,6 +23,7 @@ from msgspec import Meta
 
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.protocol.codes import Registration
 from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
@@ -294,9 +295,7 @@ def _parse(file: Path) -> dict[str, Any]:
         text = decode_text_untrusted(file.read_bytes())
         return tomllib.loads(text)
     except OSError as error:
-        raise ConfigError(
-            _("{file} cannot be read: {reason}").format(file=file, reason=error.strerror or error)
-        ) from None
+        raise ConfigError(_("{file} cannot be read: {reason}").format(file=file, reason=os_error_text(error))) from None
     except (ValueError, RecursionError, ProtocolError) as error:  # TOMLDecodeError is a ValueError
         said = not_text(error) if isinstance(error, ProtocolError) else _reason(error)
         reason = said + _unseen(text)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.deferred_lines import DeferredRecords
-from lanchat.app.error_texts import code_text, known_code, offline, reason_text, refusal, unreadable, waits_text
+from lanchat.app.problems import delayed, known_code, link_problem, offline, refusal, refused_with, unreadable
 from lanchat.app.rooms import RoomBook
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore, message_id
@@ -24,11 +24,12 @@ from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.rooms.chain import record_octets
 from lanchat.core.session.states import IN_SESSION, LinkState
 from lanchat.core.view.fold import DecodedRecord, is_shown, readable_change
-from lanchat.i18n import _
+from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store.identities import StoredDevice
 from lanchat.transport.driver import Driver
 
@@ -66,8 +67,10 @@ class AccountSession:
         server: api.Server,
         emit: Emit,
         keep_certificate: Callable[[Certificate], None],
+        wall_ms: Callable[[], int] = SYSTEM_CLOCK.wall_ms,
     ) -> None:
-        """`emit` is called for each event, in order. Nothing is connected or told before `run`."""
+        """`emit` is called for each event, in order. Nothing is connected or told before `run`. `wall_ms`: the time of
+        day that people are told."""
         self.core = core
         self.store = store
         self.device = device
@@ -78,6 +81,7 @@ class AccountSession:
         self.refusal: wire.Code | None = None
         self._emit = emit
         self._keep_certificate = keep_certificate
+        self._wall_ms = wall_ms
         self._driver: Driver | None = None
         self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
         self._backlog = 0
@@ -93,7 +97,7 @@ class AccountSession:
         # Rooms that a command of this process deletes.
         self.deletes: set[int] = set()
         self._recovered_told = False
-        self._unwritten = ""  # why the local copy could not be written, until something is
+        self._unwritten: ProblemDetails | None = None  # why the local copy could not be written, until something is
         self._activity = wire.PresenceState.ONLINE
         self._fetching_unread = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -289,8 +293,8 @@ class AccountSession:
                 self._state_moved(event)
             case core_events.RecordsStored():
                 if self._unwritten:
-                    self._unwritten = ""
-                    self.state = replace(self.state, reason="")
+                    self._unwritten = None
+                    self.state = replace(self.state, reason=None)
                     self._emit(self.state)
                 await self._records_stored(event)
             case core_events.CertificatesLearned():
@@ -318,9 +322,9 @@ class AccountSession:
             case core_events.RoomStopped():
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
             case core_events.LocalStoreFailed():
-                log.error("the local copy cannot be written: %s", event.text)
-                self._unwritten = event.text
-                self._emit(replace(self.state, reason=event.text))
+                log.error("the local copy cannot be written: %s", event.details)
+                self._unwritten = event.details
+                self._emit(replace(self.state, reason=event.details))
                 self._tell_recovered()
 
     def _room_removed(self, event: core_events.RoomAccessEnded) -> None:
@@ -330,20 +334,21 @@ class AccountSession:
         known = event.known
         if known is not None and known.joined and event.room not in self.deletes:
             title = self.book.title(known)
-            self._emit(api.Notice(_("Room {name} was deleted, for everybody and for good").format(name=title)))
+            self._emit(api.Notice(ProblemDetails.of(Problem.ROOM_WAS_DELETED, name=title)))
 
     def _tell_recovered(self) -> None:
         """A damaged copy was replaced: say so once, and begin again with the new one."""
-        if self.store.recovered and not self._recovered_told:
+        recovered = self.store.recovered
+        if recovered is not None and not self._recovered_told:
             self._recovered_told = True
-            self._emit(api.Notice(self.store.recovered))
+            self._emit(api.Notice(recovered))
             self.driver.begin_again()
 
     def _state_moved(self, event: core_events.LinkStateChanged) -> None:
         before = self.state.state
         self.refusal = known_code(event.code) if event.code else None
         retry_in = max(0.0, event.retry_at - self.now()) if event.retry_at is not None else 0.0
-        reason = event.detail or (code_text(event.code) if event.code else reason_text(event.reason))
+        reason = event.details or (refused_with(event.code) if event.code else link_problem(event.reason))
         if event.state in (LinkState.SYNCING, LinkState.LIVE):
             reason = reason or self._unwritten
         self.state = api.StateChanged(api.ConnectionState(event.state.value), reason, 0, retry_in)
@@ -452,18 +457,17 @@ class AccountSession:
         else:
             self._decided[key] = known_code(event.code)
             self.book.refused(key, item, event.code)
-            text = code_text(event.code)
-            made_here = item is not None
-            self._emit(api.LineRefused(message_id(key), key.room, known_code(event.code), text, made_here))
+            code, details = known_code(event.code), refused_with(event.code)
+            self._emit(api.LineRefused(message_id(key), key.room, code, details, made_here=item is not None))
 
     def _messages_wait(self, event: core_events.MessagesDelayed) -> None:
-        code, text = known_code(event.code), waits_text(event.code, event.wait)
+        code, details = known_code(event.code), delayed(event.code, self._wall_ms() / 1000 + event.wait)
         for key in event.keys:
             before = self.book.waits.get(key)
-            if key not in self._decided and before != (code, text):
-                self.book.waits[key] = code, text
+            if key not in self._decided and before != (code, details):
+                self.book.waits[key] = code, details
                 again = before is not None and before[0] is code
-                self._emit(api.LineDelayed(message_id(key), key.room, code, text, again))
+                self._emit(api.LineDelayed(message_id(key), key.room, code, details, again))
 
     async def _records_stored(self, event: core_events.RecordsStored) -> None:
         if event.room not in self._late:
@@ -533,6 +537,6 @@ async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
     try:
         await work()
     except api.CommandError as error:
-        log.info("not done in the background: %s", error.text)
+        log.info("not done in the background: %s", error)
     except LocalStoreError as error:
         log.warning("the local copy: %s", error)

@@ -11,12 +11,18 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.i18n import _
-from lanchat.i18n.input_rules import bad_character, display_name_rule, email_rule, room_name_rule, user_name_rule
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.text import names
-from lanchat.protocol.text.cleaning import SURROGATE, TextError, check_surrogates, clean_line, clean_text
+from lanchat.protocol.text.cleaning import (
+    SURROGATE,
+    TextError,
+    character_problem,
+    check_surrogates,
+    clean_line,
+    clean_text,
+)
 from lanchat.protocol.text.identity import tidy_address, tidy_fingerprint
 from lanchat.protocol.text.reactions import BACK, normal_reaction
 
@@ -32,7 +38,7 @@ def cleaned(command: C) -> C:
     try:
         changes = {field: clean(value) for field, clean in cleaners.items() if (value := getattr(command, field))}
     except TextError as error:
-        raise CommandError(ErrorKind.INVALID, bad_character(error)) from error
+        raise CommandError(ErrorKind.INVALID, character_problem(error)) from error
     changed = {field: value for field, value in changes.items() if value != getattr(command, field)}
     return replace(command, **changed) if changed else command
 
@@ -51,7 +57,7 @@ def _reaction(text: str) -> str:
     check_surrogates(text)
     form = normal_reaction(text)
     if form.startswith(BACK):
-        raise CommandError(ErrorKind.INVALID, _("A reaction does not begin with a hyphen"))
+        raise CommandError(ErrorKind.INVALID, Problem.REACTION_WITH_HYPHEN)
     return form
 
 
@@ -66,7 +72,7 @@ def _plain(name: str) -> str:
     return names.tidy_name(name, joiners=False)
 
 
-def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Code.NAME_INVALID) -> Cleaner:
+def _new(clean: Cleaner, tidy: Cleaner, problem: Problem, code: Code = Code.NAME_INVALID) -> Cleaner:
     """A name that is being chosen: what is wrong with it is said here. One that is left out is judged later."""
 
     def read(name: str) -> str:
@@ -77,7 +83,7 @@ def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Co
             raise TextError(error.char, name.find(error.char) + 1) from None
         except ProtocolError:
             if tidied:
-                raise CommandError(ErrorKind.INVALID, rule().removesuffix("."), code) from None
+                raise CommandError(ErrorKind.INVALID, problem, code) from None
         return tidied
 
     return read
@@ -86,20 +92,19 @@ def _new(clean: Cleaner, tidy: Cleaner, rule: Callable[[], str], code: Code = Co
 def _password(password: str) -> str:
     # The character itself is not said: it is a part of the password.
     if found := SURROGATE.search(password):
-        text = _("The password is not UTF-8 text: see its character {position}")
-        raise CommandError(ErrorKind.INVALID, text.format(position=found.start() + 1))
+        raise CommandError(ErrorKind.INVALID, Problem.PASSWORD_NOT_UTF8, position=found.start() + 1)
     return password
 
 
-_new_display_name = _new(names.clean_display_name, _name, display_name_rule)
-_new_email = _new(names.clean_email, _plain, email_rule, Code.EMAIL_INVALID)
+_new_display_name = _new(names.clean_display_name, _name, Problem.BAD_DISPLAY_NAME)
+_new_email = _new(names.clean_email, _plain, Problem.BAD_EMAIL, Code.EMAIL_INVALID)
 
 _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.ConnectCommand: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
     api.AcceptIdentityCommand: {"fingerprint": tidy_fingerprint},
     api.LoginCommand: {"user": _plain, "password": _password},
     api.RegisterCommand: {
-        "user": _new(names.clean_user_name, _plain, user_name_rule),
+        "user": _new(names.clean_user_name, _plain, Problem.BAD_USER_NAME),
         "password": _password,
         "email": _new_email,
         "display_name": _new_display_name,
@@ -110,7 +115,7 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.RecoverConfirmCommand: {"user": _plain, "code": _plain, "new_password": _password},
     api.FindRoomCommand: {"name": _name},
     api.FindAnyRoomCommand: {"name": _name},
-    api.CreateRoomCommand: {"name": _new(names.clean_room_name, _name, room_name_rule)},
+    api.CreateRoomCommand: {"name": _new(names.clean_room_name, _name, Problem.BAD_ROOM_NAME)},
     api.InviteUserCommand: {"user": _plain},
     api.RemoveUserCommand: {"user": _plain},
     api.SendCommand: {"text": _text},

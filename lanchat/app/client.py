@@ -15,8 +15,8 @@ from typing import Any, TypeVar, cast
 from lanchat.app import api
 from lanchat.app.client_state import ClientState
 from lanchat.app.commands import account, conversation, entry, rooms
-from lanchat.app.error_texts import broken, offline, refusal, unreadable
 from lanchat.app.login.handshake import ServerRefusal
+from lanchat.app.problems import broken, offline, refusal, unreadable
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
 from lanchat.transport.tls import ChannelClosed
@@ -38,7 +38,7 @@ class Client(ClientState):
         except ServerRefusal as refused:
             raise refusal(refused.failure) from refused
         except LocalStoreError as error:
-            raise api.CommandError(api.ErrorKind.LOCAL, str(error)) from error
+            raise api.CommandError(api.ErrorKind.LOCAL, error.details) from error
         except ChannelClosed as error:
             raise (unreadable() if isinstance(error.__cause__, ProtocolError) else offline()) from error
         except ProtocolError as error:

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.account_session import AccountSession
-from lanchat.app.error_texts import not_logged_in
 from lanchat.app.login.dial import Dialer, DialOptions
 from lanchat.app.login.entry import LoginStages
 from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import known_candidate, server_view
+from lanchat.app.problems import not_logged_in
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
 from lanchat.platform.clock import SYSTEM_CLOCK, Clock
@@ -24,6 +24,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.keys import private_key
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import ProfileStore
@@ -94,9 +95,9 @@ class ClientState:
         return self.member
 
     @property
-    def unwritable(self) -> str:
-        """Why the local copy cannot be written; else empty."""
-        return self._store.unwritable if self._store is not None else ""
+    def unwritable(self) -> ProblemDetails | None:
+        """Why the local copy cannot be written; else None."""
+        return self._store.unwritable if self._store is not None else None
 
     async def leave(self) -> None:
         """End the session and stop reconnecting."""
@@ -164,7 +165,9 @@ class ClientState:
             if stored is not None and stored.device_id == device.device_id and stored.certificate != certificate:
                 self.profile.save_device(replace(stored, certificate=certificate))
 
-        member = self.member = AccountSession(core, store, device, server, self.emit, keep_certificate)
+        member = self.member = AccountSession(
+            core, store, device, server, self.emit, keep_certificate, self.options.clock.wall_ms
+        )
 
         def greeted(reached: KnownServer, greeted: GreetedChannel) -> None:
             if member is self.member:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.app.api import Line, Person, Reaction, RoomView
-from lanchat.app.error_texts import known_code
+from lanchat.app.problems import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.people.directory import USERS_MAX
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
@@ -21,6 +21,7 @@ from lanchat.core.view.fold import FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.names import inert, name_key
 from lanchat.protocol.wire import MemberCursor, Room, User
 
@@ -53,8 +54,8 @@ class RoomBook:
         self._outbox = outbox
         self._states: dict[int, RoomInfo] = {}
         self._watched: set[int] = set()
-        # One's own messages for which the server has no room: why, as code and in words.
-        self.waits: dict[MessageKey, tuple[Code, str]] = {}
+        # One's own messages for which the server has no room: why.
+        self.waits: dict[MessageKey, tuple[Code, ProblemDetails]] = {}
 
     def state(self, room: int) -> RoomInfo:
         """Of a room; read from the local copy the first time."""
@@ -281,7 +282,7 @@ class RoomBook:
             text=item.message.body.decode(),
             sent_at=header.sent_ms / 1000,
             stored_at=0.0,
-            waits=self.waits[item.key][1] if seq is None and item.key in self.waits else "",
+            waits=self.waits[item.key][1] if seq is None and item.key in self.waits else None,
         )
         return self._with_receipts(self._with_reply(line, header))
 

@@ -1,7 +1,6 @@
 """Commands about the account: register, login, logout, recover, devices, password."""
 
 from lanchat.app import api
-from lanchat.app.error_texts import code_text
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, Role, Setup
@@ -9,6 +8,7 @@ from lanchat.protocol.text.names import name_key
 from lanchat.terminal.exits import FAILED, REFUSED, USAGE, CliError
 from lanchat.terminal.output import clock, rfc3339, shown
 from lanchat.terminal.prompts import NEW_PASSWORD_VARIABLE, PasswordSource
+from lanchat.wording.problems import code_text
 
 ROLES = {Role.MEMBER: "member", Role.MODERATOR: "moderator", Role.ADMINISTRATOR: "administrator"}
 
@@ -70,7 +70,7 @@ async def _known_account(session: CliSession, remembered: str, user: str) -> api
     try:
         return await session.wait_live()
     except api.CommandError as error:
-        if error.trouble is not api.ErrorKind.REFUSED:
+        if error.kind is not api.ErrorKind.REFUSED:
             raise
         return None
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.error_texts import not_in_time
+from lanchat.app.problems import undecided
 from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
@@ -24,6 +24,7 @@ from lanchat.protocol.text.cleaning import clean_text
 from lanchat.terminal.exits import DONE, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import TypedLines, has_terminal, terminal_kept
+from lanchat.wording.problems import details_text, error_text
 
 HISTORY = 20
 PRINTED_MAX = 200  # lines; more than a screen holds
@@ -148,10 +149,10 @@ class Conversation:
         try:
             await self._session.call(api.WaitDecidedCommand(self._last_sent, self._session.deadline.left(LAST_WORDS)))
         except api.CommandError as error:
-            if error.trouble not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
+            if error.kind not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
                 raise
-            told = error.text if error.trouble is api.ErrorKind.TIMEOUT else not_in_time()
-            raise CliError(NOT_STORED, shown(told)) from error
+            details = error.details if error.kind is api.ErrorKind.TIMEOUT else undecided()
+            raise CliError(NOT_STORED, shown(details_text(details))) from error
         self._follower.catch_up(self._view)
 
     async def _take_lines(self, typed: TypedLines) -> None:
@@ -162,7 +163,7 @@ class Conversation:
             except api.CommandError as error:
                 if not has_terminal():
                     self._failed = code_of(error)
-                self._output.warn(error.text)
+                self._output.warn(error_text(error))
 
     async def _take(self, line: str) -> bool:
         """Do what the line says; False: leave."""

@@ -19,4 +19,4 @@ def code_of(error: CommandError) -> int:
     # Whoever asks for somebody else's name is refused it, however the network counts that.
     if error.code is Code.NAME_TAKEN:
         return REFUSED
-    return codes.get(error.trouble, FAILED)
+    return codes.get(error.kind, FAILED)

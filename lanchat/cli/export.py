@@ -11,6 +11,7 @@ from lanchat.app import api
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import OutputFile, remove_drafts
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
@@ -94,7 +95,7 @@ async def _write(
 
 
 def _unwritable(name: str, error: OSError) -> CliError:
-    text = _("{file} cannot be written: {reason}").format(file=shown(name), reason=error.strerror or error)
+    text = _("{file} cannot be written: {reason}").format(file=shown(name), reason=os_error_text(error))
     return CliError(FAILED, text)
 
 

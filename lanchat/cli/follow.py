@@ -16,8 +16,10 @@ from lanchat.cli.lines import room_name, state_name
 from lanchat.cli.messages import newest_lines
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.terminal.exits import REFUSED, CliError
 from lanchat.terminal.output import shown
+from lanchat.wording.problems import details_text
 
 # Ids that are remembered so that a message which was shown before it was stored is not shown again. The server takes
 # 500 messages a second at most; 4,096 ids are 8 s of that, in 400 KiB.
@@ -70,7 +72,7 @@ class Follower:
         self._complete_head: int | None = None
         self._live_said = False
         self._last_state: tuple[str, int] | None = None
-        self._trouble = ""  # that was told
+        self._trouble: ProblemDetails | None = None  # that was told
 
     @property
     def room(self) -> int:
@@ -179,24 +181,24 @@ class Follower:
         in_session = event.state in (api.ConnectionState.SYNCING, api.ConnectionState.LIVE)
         if state != self._last_state:
             self._last_state = state
-            view.state(replace(event, reason="") if in_session else event)
+            view.state(replace(event, reason=None) if in_session else event)
         if in_session:
             self._tell_trouble(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
         if event.state is api.ConnectionState.REFUSED and self._room:
-            raise CliError(REFUSED, shown(event.reason) or _("The server refused"))
+            raise CliError(REFUSED, shown(details_text(event.reason)) or _("The server refused"))
 
-    def _tell_trouble(self, view: FollowView, reason: str) -> None:
-        if reason and reason != self._trouble and reason not in self.session.notices:
+    def _tell_trouble(self, view: FollowView, reason: ProblemDetails | None) -> None:
+        if reason is not None and reason != self._trouble and reason not in self.session.notices:
             self._trouble = reason
-            view.trouble(reason)
+            view.trouble(details_text(reason))
 
     def _line(self, view: FollowView, line: api.Line) -> None:
         if line.seq is not None:
             if line.seq <= self.head:
                 return
             self.head = line.seq
-            self._trouble = ""
+            self._trouble = None
         if line.id not in self._shown:
             self._message(view, line)
         elif line.seq is not None and line.id in self._pending:

@@ -7,6 +7,7 @@ from lanchat.app import api
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import PresenceState, RoomKind
 from lanchat.terminal.output import clock, rfc3339, shown
+from lanchat.wording.problems import details_text
 
 People = Mapping[int, api.Person]
 
@@ -153,8 +154,8 @@ def state_text(event: api.StateChanged) -> str:
         api.ConnectionState.REFUSED: _("The server refused"),
     }
     text = words[event.state]
-    if event.reason:
-        text = f"{text}: {shown(event.reason)}"
+    if event.reason is not None:
+        text = f"{text}: {shown(details_text(event.reason))}"
     if event.state is api.ConnectionState.AWAY and event.peers:
         reached = ngettext("{number} colleague can be reached", "{number} colleagues can be reached", event.peers)
         text = f"{text} ({reached.format(number=event.peers)})"

@@ -9,6 +9,7 @@ from lanchat.cli.lines import listen_row, message_text, state_name, state_text, 
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.terminal.output import OutputWriter, shown
+from lanchat.wording.problems import details_text
 
 
 class MessageLimitReached(Exception):
@@ -66,12 +67,12 @@ class EventView:
     def refused(self, event: api.LineRefused) -> None:
         """Event `refused` with the code, or a line on stderr with the reason."""
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
-        self._aside(values, _("A message was refused: {reason}").format(reason=shown(event.text)))
+        self._aside(values, _("A message was refused: {reason}").format(reason=shown(details_text(event.details))))
 
     def waits(self, event: api.LineDelayed) -> None:
         """Event `waits` with the code, or a line on stderr with the reason."""
         values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
-        self._aside(values, _("A message waits: {reason}").format(reason=shown(event.text)))
+        self._aside(values, _("A message waits: {reason}").format(reason=shown(details_text(event.details))))
 
     def trouble(self, text: str) -> None:
         """A line on stderr, also where the output is JSON."""

@@ -38,7 +38,9 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
         abandon_stdout()
         return DONE
     except OSError as error:
-        return _fail(str(error.strerror or error), FAILED)
+        from lanchat.i18n.os_errors import os_error_text
+
+        return _fail(os_error_text(error), FAILED)
 
 
 def _fail(text: str, code: int) -> int:
@@ -71,10 +73,11 @@ async def _with_session(
 ) -> int:
     from lanchat.app.api import CommandError
     from lanchat.cli.session import opened
+    from lanchat.wording.problems import error_text
 
     try:
         async with opened(options, OutputWriter(options.json), make_client) as session:
             await command(session)
     except CommandError as error:
-        raise CliError(code_of(error), error.text or _("The command failed")) from error
+        raise CliError(code_of(error), error_text(error) or _("The command failed")) from error
     return DONE

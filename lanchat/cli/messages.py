@@ -5,13 +5,15 @@ import sys
 from typing import Any
 
 from lanchat.app import api
-from lanchat.app.error_texts import not_in_time
+from lanchat.app.problems import undecided
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.text.search_words import query_words
 from lanchat.terminal.exits import FAILED, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import shown
+from lanchat.wording.problems import details_text, error_text
 
 STORED_TIMEOUT = 10.0  # seconds: a server that is there answers in milliseconds
 PENDING_TIMEOUT = 4.0  # seconds for peers to get a message before its author ends, with the server away
@@ -76,13 +78,14 @@ async def _until_stored(session: CliSession, room: api.RoomView, id: str, **more
     try:
         seq = await session.call(api.WaitDecidedCommand(id, timeout))
     except api.CommandError as error:
-        if error.trouble not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
+        if error.kind not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
             raise
-        told = error.text if error.trouble is api.ErrorKind.TIMEOUT else not_in_time()
+        details = error.details if error.kind is api.ErrorKind.TIMEOUT else undecided()
         if not pending_allowed:
-            raise CliError(NOT_STORED, shown(told)) from error
-        # Where nobody waits for it, no time is over.
-        text = _("Not stored yet: the message is kept and sent later") if told == not_in_time() else shown(told)
+            raise CliError(NOT_STORED, shown(details_text(details))) from error
+        text = shown(details_text(details))
+        if details.problem is Problem.UNDECIDED:  # where nobody waits for it, no time is over
+            text = _("Not stored yet: the message is kept and sent later")
         session.output.row({"id": id, "room": name, "stored": False} | more, text)
         return
     text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=seq)
@@ -138,7 +141,7 @@ async def newest_lines(session: CliSession, room: int, limit: int, before: int =
         except api.CommandError as error:
             if not lines:
                 raise
-            session.output.warn(shown(error.text))
+            session.output.warn(shown(error_text(error)))
             break
         lines = page + lines
         limit -= len(page)

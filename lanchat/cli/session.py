@@ -16,10 +16,12 @@ from lanchat.app import api
 from lanchat.app.cleaning import cleaned
 from lanchat.i18n import _
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.names import name_key
 from lanchat.terminal.exits import FAILED, IDENTITY, NO_SERVER, REFUSED, CliError
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import PasswordSource, agree, has_terminal
+from lanchat.wording.problems import details_text, error_text
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 10.0  # seconds, also for the steps of a log-in
@@ -49,7 +51,7 @@ def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Cl
     try:
         profile = ProfileStore.open(profile_directory(options))
     except LocalStoreError as error:
-        raise CliError(FAILED, str(error)) from None
+        raise CliError(FAILED, error_text(error)) from None
     port = options.discovery_port or DISCOVERY_PORT
     return NetworkClient(profile, on_event, discovery_port=port, use_udp=not options.no_udp)
 
@@ -79,9 +81,9 @@ class CliSession:
     def __init__(self, options: Namespace, output: OutputWriter, make_client: ClientFactory) -> None:
         """`make_client` is called once, here, with what takes the events; what it raises is raised."""
         # Why nothing new can be stored here, when that is so.
-        self.trouble = ""
-        # What has been told about the local copy: a state may give the same text as its reason.
-        self.notices: set[str] = set()
+        self.trouble: ProblemDetails | None = None
+        # What has been told about the local copy: a state may have the same reason.
+        self.notices: set[ProblemDetails] = set()
         self.options = options
         self.output = output
         self.deadline = Deadline(options.timeout)
@@ -93,11 +95,13 @@ class CliSession:
     def _heard(self, event: api.Event) -> None:
         if isinstance(event, api.RoomLive):
             self.live_heads[event.room] = event.head
-        elif isinstance(event, api.Notice) and event.text not in self.notices:
-            self.notices.add(event.text)
-            self.output.warn(event.text)
+        elif isinstance(event, api.Notice) and event.details not in self.notices:
+            self.notices.add(event.details)
+            self.output.warn(details_text(event.details))
         elif isinstance(event, api.LineRefused) and not event.made_here:
-            self.output.warn(_("A message that waited was not sent: {reason}").format(reason=event.text))
+            self.output.warn(
+                _("A message that waited was not sent: {reason}").format(reason=details_text(event.details))
+            )
         self.events.put_nowait(event)
 
     async def call(self, command: api.Command[T]) -> T:
@@ -171,20 +175,20 @@ class CliSession:
         try:
             await self.go_live()
         except api.CommandError as error:
-            if error.trouble is api.ErrorKind.LOCAL and await self._remembers_rooms():
-                self.trouble = error.text
+            if error.kind is api.ErrorKind.LOCAL and await self._remembers_rooms():
+                self.trouble = error.details
                 return False
-            if error.trouble not in (api.ErrorKind.NO_SERVER, api.ErrorKind.OFFLINE, api.ErrorKind.TIMEOUT):
+            if error.kind not in (api.ErrorKind.NO_SERVER, api.ErrorKind.OFFLINE, api.ErrorKind.TIMEOUT):
                 raise
             if not await self._remembers_rooms():
-                raise CliError(NO_SERVER, error.text) from error
+                raise CliError(NO_SERVER, error_text(error)) from error
             return False
         return True
 
     def note_away(self) -> None:
         """Why there may be more than what is shown."""
-        if self.trouble:
-            self.output.note(self.trouble)
+        if self.trouble is not None:
+            self.output.note(details_text(self.trouble))
         else:
             self.output.note(_("The server is away: this is what this computer knows"))
 

@@ -52,7 +52,7 @@ class CoreContext:
     def trouble(self, error: LocalStoreError) -> None:
         """The local copy failed: say it once, try again soon."""
         if self.store_retry_at is None:
-            self.tell(LocalStoreFailed(str(error)))
+            self.tell(LocalStoreFailed(error.details))
         self.store_retry_at = self.now + self._store_retry
 
     @property

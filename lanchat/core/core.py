@@ -71,6 +71,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.log.records import Head, check_head
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
 
 # The refusals after which a client must not come back by itself.
@@ -239,7 +240,7 @@ class ClientCore:
         self._take_users([session.user])
         self._take_session_rooms(session.rooms, session.next)
 
-    def disconnected(self, now: float, reason: Reason | None = None, detail: str = "") -> None:
+    def disconnected(self, now: float, reason: Reason | None = None, details: ProblemDetails | None = None) -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
         self._desk.at(now)
         if reason is None:
@@ -247,7 +248,7 @@ class ClientCore:
         self._end_session()
         if self._link.state is LinkState.REFUSED:
             return
-        self._link.lost(now, reason, detail)
+        self._link.lost(now, reason, details)
         self._tell_state()
 
     def cut_off(self, now: float) -> None:
@@ -255,11 +256,11 @@ class ClientCore:
         self._desk.at(now)
         self._desk.put(self._link.cut_off(now))
 
-    def refused(self, now: float, detail: str = "", code: int = 0) -> None:
+    def refused(self, now: float, details: ProblemDetails | None = None, code: int = 0) -> None:
         """The server refuses this device for good."""
         self._desk.at(now)
         self._end_session()
-        self._link.refused(detail, code)
+        self._link.refused(details, code)
         self._tell_state()
 
     def _end_session(self) -> None:
@@ -280,7 +281,7 @@ class ClientCore:
 
     def _tell_state(self) -> None:
         link = self._link
-        self._desk.tell(LinkStateChanged(link.state, link.reason, link.detail, link.retry_at, link.code))
+        self._desk.tell(LinkStateChanged(link.state, link.reason, link.details, link.retry_at, link.code))
 
     def _on_goodbye(self, frame: wire.Goodbye) -> None:
         if frame.code in _FINAL:
@@ -673,7 +674,7 @@ class ClientCore:
         if stops:
             return LinkEvent.SERVER_BEHIND, Reason.SHORTER_HISTORY
         if self._rooms.lagging():
-            return LinkEvent.LAGGED, Reason.OVERTAXED
+            return LinkEvent.LAGGED, Reason.OVERLOADED
         if self._rooms.all_live() and not self._listing and not self._gone.asking:
             return LinkEvent.COMPLETE, Reason.NONE
         return None, Reason.NONE

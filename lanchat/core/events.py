@@ -11,6 +11,7 @@ from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Header, MessageKey
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Failure, MemberCursor, Result, Room, SessionKeys, User
 
@@ -43,12 +44,12 @@ class LinkedRecord(NamedTuple):
 
 
 class LinkStateChanged(msgspec.Struct, frozen=True):
-    """`reason` says why; `detail` is what the shell handed in with it, `code` the server's when it refused. `retry_at`:
-    when the next try is due."""
+    """`reason` says why; `details` is what the shell handed in with it, `code` the server's when it refused;
+    `retry_at`: when the next try is due."""
 
     state: LinkState
     reason: Reason
-    detail: str
+    details: ProblemDetails | None
     retry_at: float | None
     code: int = 0
 
@@ -187,7 +188,7 @@ class SearchDue(msgspec.Struct, frozen=True):
 class LocalStoreFailed(msgspec.Struct, frozen=True):
     """The local copy cannot be read or written; nothing moved, and it is tried again."""
 
-    text: str
+    details: ProblemDetails
 
 
 Event = (

@@ -11,11 +11,17 @@ from typing import NamedTuple, Protocol
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.problems import Problem, ProblemDetails, Value
 from lanchat.protocol.wire import Room, User
 
 
 class LocalStoreError(Exception):
-    """The local copy cannot be read or written (corrupt, locked, full disk); one line for a person."""
+    """The profile or the local copy cannot be read or written (corrupt, locked, full disk). `details`: why, as code."""
+
+    def __init__(self, problem: Problem | ProblemDetails, /, **values: Value) -> None:
+        """`values`: those of a `problem` that comes without."""
+        self.details = problem if isinstance(problem, ProblemDetails) else ProblemDetails.of(problem, **values)
+        super().__init__(str(self.details))
 
 
 class Forked(Exception):
@@ -132,5 +138,5 @@ class LocalStore(LogStore, OutboxStore, StatementStore, DirectoryStore, Protocol
     """All of it in one object, for what hands the parts on. Raises LocalStoreError."""
 
     @property
-    def recovered(self) -> str:
-        """One line for a person when a damaged copy was replaced by a new one, also while in use; else empty."""
+    def recovered(self) -> ProblemDetails | None:
+        """What a person is told when a damaged copy was replaced by a new one, also while in use; else None."""

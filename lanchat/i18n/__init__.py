@@ -47,3 +47,8 @@ def _(text: str) -> str:
 def ngettext(one: str, many: str, number: int) -> str:
     """The form that belongs to `number` in the language in use."""
     return _current.ngettext(one, many, number)
+
+
+def N_(text: str) -> str:
+    """Marks a text for the catalogue; `_` looks it up when it is shown."""
+    return text

@@ -1,38 +1,64 @@
 """What people read about a name, a password or a text that cannot be used: for both programs."""
 
-from lanchat.i18n import _
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import cast
+
+from lanchat.i18n import N_, _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PASSWORD_MIN_CHARACTERS
-from lanchat.protocol.text.cleaning import SURROGATE, TextError, character_name
+from lanchat.protocol.problems import Problem, Value, typed_problem
+from lanchat.protocol.text.cleaning import TextError, character_problem
+
+# Whole sentences, but for those about a character.
+INPUT_TEXTS = {
+    Problem.BAD_CHARACTER: N_("{character} cannot be used here: it is character {position}"),
+    Problem.NOT_UTF8: N_("Not UTF-8 text: character {position} is {character}"),
+    Problem.BAD_USER_NAME: N_("A user name has up to 32 letters, digits, dots, hyphens and underscores."),
+    Problem.BAD_DISPLAY_NAME: N_("The display name may have up to 64 characters."),
+    Problem.BAD_ROOM_NAME: N_("A room's name has up to 64 characters and does not begin with # or @."),
+    Problem.BAD_EMAIL: N_("This does not look like an e-mail address."),
+    Problem.INVITE_DAMAGED: N_("This invite link is damaged. Copy it again, from lanchat:// to its end."),
+    Problem.INVITE_CUT_SHORT: N_("This invite link is not complete. Copy it again, from lanchat:// to its end."),
+    Problem.INVITE_TOO_LONG: N_("This is too long for an invite link. Copy it again, from lanchat:// to its end."),
+    Problem.SEVERAL_INVITES: N_("These are several invite links. Paste one of them."),
+    Problem.INVITE_OF_OTHER_VERSION: N_(
+        "This invite link was made by another version of LAN Chat. Update this program."
+    ),
+    Problem.NOT_AN_ADDRESS: N_("This is not an address. Type it like 192.168.1.10 or server.example:45454."),
+    Problem.NOT_A_FINGERPRINT: N_("A fingerprint has 64 hexadecimal digits."),
+}
+
+
+def input_text(problem: Problem, values: Mapping[str, Value] = MappingProxyType({})) -> str:
+    """What is wrong with something that was typed, of the problems in `INPUT_TEXTS`."""
+    return _(INPUT_TEXTS[problem]).format(**values)
 
 
 def bad_character(error: TextError) -> str:
     """Which character cannot be used, and where it stands."""
-    if SURROGATE.match(error.char):
-        text = _("Not UTF-8 text: character {position} is {character}")
-    else:
-        text = _("{character} cannot be used here: it is character {position}")
-    return text.format(character=character_name(error.char), position=error.position)
+    found = character_problem(error)
+    return input_text(cast(Problem, found.problem), dict(found.values))
 
 
 def user_name_rule() -> str:
     """What a user name may be."""
-    return _("A user name has up to 32 letters, digits, dots, hyphens and underscores.")
+    return input_text(Problem.BAD_USER_NAME)
 
 
 def display_name_rule() -> str:
     """What a display name may be."""
-    return _("The display name may have up to 64 characters.")
+    return input_text(Problem.BAD_DISPLAY_NAME)
 
 
 def room_name_rule() -> str:
     """What a room's name may be."""
-    return _("A room's name has up to 64 characters and does not begin with # or @.")
+    return input_text(Problem.BAD_ROOM_NAME)
 
 
 def email_rule() -> str:
     """What is said of an address that is none."""
-    return _("This does not look like an e-mail address.")
+    return input_text(Problem.BAD_EMAIL)
 
 
 def password_rule(error: ProtocolError) -> str:
@@ -44,18 +70,8 @@ def password_rule(error: ProtocolError) -> str:
 
 def address_rule(error: ProtocolError) -> str:
     """What is wrong with an address or invite link, from the words of ProtocolError."""
-    texts = {
-        "not an invite link": _("This invite link is damaged. Copy it again, from lanchat:// to its end."),
-        "invite link cut short": _("This invite link is not complete. Copy it again, from lanchat:// to its end."),
-        "invite link too long": _("This is too long for an invite link. Copy it again, from lanchat:// to its end."),
-        "several invite links": _("These are several invite links. Paste one of them."),
-        "invite link of another version": _(
-            "This invite link was made by another version of LAN Chat. Update this program."
-        ),
-        "not an address": _("This is not an address. Type it like 192.168.1.10 or server.example:45454."),
-        "a fingerprint has 64 hex digits": _("A fingerprint has 64 hexadecimal digits."),
-    }
-    return texts.get(str(error), str(error))
+    problem = typed_problem(error)
+    return input_text(problem) if problem else str(error)
 
 
 def not_text(error: ProtocolError) -> str:

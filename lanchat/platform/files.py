@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from lanchat.i18n import _
+from lanchat.protocol.problems import Problem, ProblemDetails
 
 PRIVATE = 0o600
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -30,6 +30,22 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 # Of destinations that are neither finished nor abandoned.
 _drafts: set[Path] = set()
+
+
+class FileRefused(OSError):
+    """A file that this program does not use, though the operating system would: why, as code and as `strerror`."""
+
+    def __init__(self, number: int, problem: Problem, name: str) -> None:
+        """`number`: the errno that comes nearest; `name`: of the file."""
+        super().__init__(number, problem.value, name)
+        self.problem = problem
+
+
+def os_reason(error: OSError) -> str | ProblemDetails:
+    """What is behind an error: a code of ours, or the operating system's own words."""
+    if isinstance(error, FileRefused):
+        return ProblemDetails.of(error.problem)
+    return error.strerror or str(error)
 
 
 # --- What is private --------------------------------------------------------------------------------------------------
@@ -51,29 +67,29 @@ def make_folders(folder: Path) -> None:
 
 
 def check_private_folder(folder: Path, *, strict: bool = True) -> None:
-    """Raises PermissionError for a folder in which others could replace files: it is another user's, or everybody may
+    """Raises FileRefused for a folder in which others could replace files: it is another user's, or everybody may
     write to it. `strict` False: the administrator of the computer may use another user's."""
     if sys.platform == "win32":
         return
     found = os.stat(folder)
     mine = found.st_uid in (0, os.geteuid()) or (os.geteuid() == 0 and not strict)
     if not mine:
-        raise PermissionError(errno.EPERM, _("it belongs to another user"), str(folder))
+        raise FileRefused(errno.EPERM, Problem.OTHER_OWNER, str(folder))
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:  # in a sticky one everybody's files are safe
-        raise PermissionError(errno.EPERM, _("everybody may write to it; use chmod o-w"), str(folder))
+        raise FileRefused(errno.EPERM, Problem.WRITABLE_BY_ALL, str(folder))
 
 
 def refuse_link(path: Path) -> None:
     """Raises OSError when a private file is a symbolic link."""
     if path.is_symlink():
-        raise OSError(errno.ELOOP, _("it is a symbolic link"), str(path))
+        raise FileRefused(errno.ELOOP, Problem.SYMBOLIC_LINK, str(path))
 
 
 def refuse_no_file(path: Path) -> None:
     """Raises OSError when something other than a file has the name of a private file; there may be nothing."""
     refuse_link(path)
     if os.path.lexists(path) and not path.is_file():
-        raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+        raise FileRefused(errno.EINVAL, Problem.NOT_A_FILE, str(path))
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -84,16 +100,16 @@ def open_private(path: Path, flags: int) -> int:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+        raise FileRefused(errno.EINVAL, Problem.NOT_A_FILE, str(path))
     if sys.platform != "win32" and found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
         os.close(descriptor)
-        raise PermissionError(errno.EPERM, _("it belongs to another user"), str(path))
+        raise FileRefused(errno.EPERM, Problem.OTHER_OWNER, str(path))
     return descriptor
 
 
 def close_to_others(path: Path) -> None:
     """Take away every right of others to a private file: copied from elsewhere, it may have lost its mode. Raises
-    OSError; PermissionError when it is another user's."""
+    OSError."""
     if sys.platform == "win32" or not os.path.lexists(path):
         return
     descriptor = open_private(path, os.O_RDONLY | _NO_WAIT)
@@ -113,7 +129,7 @@ def read_private(path: Path, octets_max: int) -> bytes:
         if stat.S_ISDIR(mode := os.fstat(descriptor).st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, _("it is not a file"), str(path))
+            raise FileRefused(errno.EINVAL, Problem.NOT_A_FILE, str(path))
         return file.read(octets_max)
 
 
@@ -260,10 +276,14 @@ def _check_open(descriptor: int, name: str | Path) -> None:
     """Raises OSError for a standard stream that was closed when this program began: something else has its number."""
     if sys.platform == "win32":  # a program without a console
         return
-    reasons = (_("Standard input is closed"), _("standard output is closed"), os.strerror(errno.EBADF))
-    for stream, number, reason in zip((sys.__stdin__, sys.__stdout__, sys.__stderr__), range(3), reasons, strict=True):
+    problems = (Problem.STDIN_CLOSED, Problem.STDOUT_CLOSED, None)
+    for stream, number, problem in zip(
+        (sys.__stdin__, sys.__stdout__, sys.__stderr__), range(3), problems, strict=True
+    ):
         if stream is None and number == descriptor:
-            raise OSError(errno.EBADF, reason, str(name))
+            if problem is None:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), str(name))
+            raise FileRefused(errno.EBADF, problem, str(name))
 
 
 def _take_owner_and_mode(descriptor: int, old: os.stat_result) -> None:

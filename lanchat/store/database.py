@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import _, ngettext
-from lanchat.platform.files import make_private_folder, refuse_no_file
+from lanchat.platform.files import make_private_folder, os_reason, refuse_no_file
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store import rescue
 from lanchat.store.file_lock import locked
 from lanchat.store.rows import Damaged
@@ -46,6 +46,8 @@ _DAMAGE = frozenset(
 _FILE_ERRORS = (sqlite3.Error, UnicodeDecodeError, Damaged)
 _REPAIRS_MAX = 3
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG})
+_DISK_FULL = ProblemDetails.of(Problem.DISK_FULL)
+_NOT_WRITABLE = ProblemDetails.of(Problem.NOT_WRITABLE)
 # What SQLite needs beside the file to open it at all.
 _ROOM_MIN = 128 * 1024
 # Small, and what must be right before anything is sent; the rest shows its damage when it is read.
@@ -72,14 +74,14 @@ class Database:
             self._open()
 
     @property
-    def recovered(self) -> str:
-        """One line for a person when this object had to replace a damaged file, else empty."""
-        return "" if self._rescue is None else _rescue_text(self._rescue)
+    def recovered(self) -> ProblemDetails | None:
+        """What a person is told when this object had to replace a damaged file, else None."""
+        return None if self._rescue is None else _rescued(self._rescue)
 
     @property
-    def unwritable(self) -> str:
-        """Why nothing can be written at present; else empty."""
-        return "" if self._read_only is None else str(self._read_only)
+    def unwritable(self) -> ProblemDetails | None:
+        """Why nothing can be written at present; else None."""
+        return None if self._read_only is None else self._read_only.details
 
     def read(self, work: Work[T], *, again: bool = False) -> T:
         """What `work` returns; it executes one SELECT. `again`: see `write`."""
@@ -126,22 +128,22 @@ class Database:
                         raise self._trouble(error) from error
                     self._repair()
                     if not again:
-                        raise LocalStoreError(self.recovered or _replaced_text()) from error
+                        raise LocalStoreError(self.recovered or Problem.COPY_REPLACED) from error
                 else:
                     if not check_after or self._is_current():
                         return result
-            raise LocalStoreError(_("The local copy {file} is damaged").format(file=self._path))
+            raise LocalStoreError(Problem.COPY_DAMAGED, file=str(self._path))
 
     def _current_connection(self, again: bool) -> sqlite3.Connection:
         if self._closed:
-            raise LocalStoreError(_("The local copy is closed"))
+            raise LocalStoreError(Problem.COPY_CLOSED)
         if self._connection is not None and self._is_current():
             return self._connection
         replaced = self._connection is not None
         self._drop_connection()
         connection = self._open()
         if replaced and not again:
-            raise LocalStoreError(_replaced_text())
+            raise LocalStoreError(Problem.COPY_REPLACED)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -256,9 +258,7 @@ class Database:
         reason = _reason(error)
         if _means_unwritable(error):
             reason = _unwritable(self._path.parent) or reason
-        return LocalStoreError(
-            _("The local copy {file} cannot be used: {reason}").format(file=self._path, reason=reason)
-        )
+        return LocalStoreError(Problem.COPY_UNUSABLE, file=str(self._path), reason=reason)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -320,41 +320,31 @@ def _means_unwritable(error: Exception) -> bool:
     )
 
 
-def _unwritable(folder: Path) -> str:
-    """Why nothing can be written in a folder; "" when it can."""
+def _unwritable(folder: Path) -> ProblemDetails | None:
+    """Why nothing can be written in a folder; None when it can."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             found = os.statvfs(folder)
             if found.f_flag & os.ST_RDONLY:
-                return _("it may not be written")
+                return _NOT_WRITABLE
             if found.f_bavail * found.f_frsize < _ROOM_MIN or (found.f_files and not found.f_favail):
-                return _("the disk is full")
-    return "" if os.access(folder, os.W_OK) else _("it may not be written")
+                return _DISK_FULL
+    return None if os.access(folder, os.W_OK) else _NOT_WRITABLE
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> str | ProblemDetails:
     if isinstance(error, OSError) and error.errno != errno.ENOSPC:
-        return error.strerror or str(error)
+        return os_reason(error)
     match _code(error):
         case sqlite3.SQLITE_FULL:
-            return _("the disk is full")
+            return _DISK_FULL
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return _("another program keeps it locked")
+            return ProblemDetails.of(Problem.LOCKED)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return _("it may not be written")
+            return _NOT_WRITABLE
     return str(error)
 
 
-def _rescue_text(found: rescue.Rescue) -> str:
-    kept = ngettext(
-        "{count} message that was not sent yet is kept",
-        "{count} messages that were not sent yet are kept",
-        found.kept,
-    ).format(count=found.kept)
-    return _("The local copy was damaged: it is set aside as {file} and read again from the server; {kept}").format(
-        file=found.aside.name, kept=kept
-    )
-
-
-def _replaced_text() -> str:
-    return _("The local copy was damaged and another LAN Chat on this computer replaced it")
+def _rescued(found: rescue.Rescue) -> ProblemDetails:
+    kept = ProblemDetails.of(Problem.MESSAGES_KEPT, count=found.kept)
+    return ProblemDetails.of(Problem.COPY_RECOVERED, file=found.aside.name, kept=kept)

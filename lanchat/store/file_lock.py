@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import _
 from lanchat.platform.file_lock import FileLock, FileLockedError
+from lanchat.platform.files import os_reason
+from lanchat.protocol.problems import Problem
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def _take(path: Path, timeout: float) -> FileLock | None:
     try:
         return FileLock(path, timeout)
     except FileLockedError:
-        raise LocalStoreError(_("Another LAN Chat on this computer keeps {file} locked").format(file=path)) from None
+        raise LocalStoreError(Problem.FILE_LOCKED, file=str(path)) from None
     except OSError as error:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise
@@ -44,6 +45,4 @@ def guarded(lock: Path, subject: Path) -> Iterator[None]:
         with locked(lock):
             yield
     except OSError as error:
-        raise LocalStoreError(
-            _("The file {file} cannot be used: {reason}").format(file=subject, reason=error.strerror or error)
-        ) from error
+        raise LocalStoreError(Problem.FILE_UNUSABLE, file=str(subject), reason=os_reason(error)) from error

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import _
 from lanchat.platform.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
 from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.redacted import RedactedStruct
 from lanchat.store.file_lock import guarded
 
@@ -98,9 +98,7 @@ class TypedFile(Generic[F]):
             return self._decode(octets)
         except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
             aside = set_aside(self._path)
-            raise LocalStoreError(
-                _("{file} could not be read and is set aside as {aside}").format(file=self._path, aside=aside.name)
-            ) from error
+            raise LocalStoreError(Problem.FILE_SET_ASIDE, file=str(self._path), aside=aside.name) from error
 
     def _decode(self, octets: bytes) -> F:
         # Some editors begin each file that they save with a byte order mark.
@@ -118,9 +116,7 @@ class TypedFile(Generic[F]):
         try:
             self._decode(octets)
         except (ValueError, RecursionError) as error:
-            raise LocalStoreError(
-                _("{file} cannot hold this: {reason}").format(file=self._path, reason=error)
-            ) from error
+            raise LocalStoreError(Problem.FILE_CANNOT_HOLD, file=str(self._path), reason=str(error)) from error
         return octets
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
-from lanchat.i18n import _
 from lanchat.protocol.codec import U63, Key32, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.wire import Room, User
 from lanchat.store.database import Database
 from lanchat.store.rescue import decode_outgoing
@@ -57,13 +57,13 @@ class SqliteLocalStore:
         self._database = Database(path, busy_timeout)
 
     @property
-    def recovered(self) -> str:
-        """One line to tell a person once, when a damaged file was replaced; else empty."""
+    def recovered(self) -> ProblemDetails | None:
+        """What a person is told once, when a damaged file was replaced; else None."""
         return self._database.recovered
 
     @property
-    def unwritable(self) -> str:
-        """Why nothing can be written at present, so that it can be read alone; else empty."""
+    def unwritable(self) -> ProblemDetails | None:
+        """Why nothing can be written at present, so that it can be read alone; else None."""
         return self._database.unwritable
 
     def close(self) -> None:
@@ -250,7 +250,7 @@ class SqliteLocalStore:
 def _require(continues: bool, room: int) -> None:
     """A caller whose picture of the room is not what is stored must read again, never leave a hole."""
     if not continues:
-        raise LocalStoreError(_("The local copy of room {room} does not continue here").format(room=room))
+        raise LocalStoreError(Problem.COPY_INTERRUPTED, room=room)
 
 
 def _span_and_head(connection: sqlite3.Connection, room: int) -> tuple[StoredSpan | None, Head | None]:

@@ -12,8 +12,8 @@ import msgspec
 import platformdirs
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import _
-from lanchat.platform.files import close_to_others, make_private_folder
+from lanchat.platform.files import close_to_others, make_private_folder, os_reason
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.text.names import name_key
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, StoredDevice, TypedFile
 from lanchat.store.local import SqliteLocalStore
@@ -49,9 +49,7 @@ class ProfileStore:
             make_private_folder(directory)
             close_to_others(directory / "devices.toml")
         except OSError as error:
-            raise LocalStoreError(
-                _("The profile {folder} cannot be used: {reason}").format(folder=directory, reason=error.strerror)
-            ) from error
+            raise LocalStoreError(Problem.PROFILE_UNUSABLE, folder=str(directory), reason=os_reason(error)) from error
         return cls(directory)
 
     # Servers
@@ -74,7 +72,7 @@ class ProfileStore:
 
         def change(file: ServersFile) -> ServersFile:
             if any(_is_rival(known, server) for known in file.servers):
-                raise LocalStoreError(_("Another identity is known for the server {name}").format(name=server.name))
+                raise LocalStoreError(Problem.OTHER_IDENTITY_KNOWN, name=server.name)
             return msgspec.structs.replace(file, servers=_put(file.servers, server))
 
         self._servers.update(change)

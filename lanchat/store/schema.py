@@ -9,7 +9,7 @@ import sqlite3
 from functools import cache
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import _
+from lanchat.protocol.problems import Problem
 
 Step = tuple[str, ...]
 
@@ -72,11 +72,7 @@ def refuse_newer(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS
     """Raise LocalStoreError for a file that a newer program made."""
     found = version(connection)
     if found > len(steps):
-        raise LocalStoreError(
-            _("The local copy was made by a newer LAN Chat (format {found}, this one knows {known})").format(
-                found=found, known=len(steps)
-            )
-        )
+        raise LocalStoreError(Problem.COPY_NEWER, found=found, known=len(steps))
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 import tomli_w
 
-from lanchat.i18n import _
 from lanchat.platform.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import Positive
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.cleaning import decode_text_untrusted
 from lanchat.store.file_lock import guarded
 
@@ -54,13 +54,13 @@ class Settings:
         self._changed: dict[str, Any] = {}
         # Key, and entry of its table, to what was there: another process may have put something better in its place.
         self._removed: dict[_Where, str] = {}
-        self._notice = ""
+        self._notice: ProblemDetails | None = None
         with guarded(lock, path):
             self._values = self._read()
 
     @property
-    def notice(self) -> str:
-        """One line to tell a person once, when the file was broken; else empty."""
+    def notice(self) -> ProblemDetails | None:
+        """What a person is told once, when the file was broken; else None."""
         return self._notice
 
     def get(self, key: str, default: T) -> T:
@@ -90,9 +90,8 @@ class Settings:
         if aside:
             self._values = _without(self._values, self._removed)
             self.set(_SET_ASIDE, aside)
-            self._notice = _("Settings that cannot be used were set aside, and the defaults hold: {names}").format(
-                names=", ".join(sorted(key[:30] for key in aside))
-            )
+            names = tuple(sorted(key[:30] for key in aside))
+            self._notice = ProblemDetails.of(Problem.SETTINGS_UNUSABLE, names=names)
         return bool(aside)
 
     def save(self) -> None:
@@ -128,10 +127,10 @@ class Settings:
             return values
         except (ValueError, RecursionError, ProtocolError) as error:  # TOMLDecodeError is a ValueError
             aside = set_aside(self._path)
-            text = _("The settings could not be read: they are set aside as {file} and the defaults hold")
             if str(error) == "text is UTF-16":
-                text = _("The settings are in UTF-16, not UTF-8: they are set aside as {file} and the defaults hold")
-        self._notice = text.format(file=aside.name)
+                self._notice = ProblemDetails.of(Problem.SETTINGS_IN_UTF16, file=aside.name)
+            else:
+                self._notice = ProblemDetails.of(Problem.SETTINGS_UNREADABLE, file=aside.name)
         return {}
 
 

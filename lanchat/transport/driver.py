@@ -19,6 +19,7 @@ from lanchat.core.session.states import Reason
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_from_server_untrusted
 from lanchat.transport.connecting import still_ours
@@ -45,16 +46,27 @@ class EstablishedSession(msgspec.Struct, frozen=True):
 
 
 class DialFailed(Exception):
-    """No session this time. `final`: the server refuses this device for good, with `code`. `text` is for people, or
-    empty; `reason` None: nobody answered."""
+    """No session this time. `final`: the server refuses this device for good, with `code`. `details`: what people
+    are told, None for what `reason` says; `reason` None: nobody answered."""
 
-    def __init__(self, text: str = "", *, final: bool = False, code: int = 0, reason: Reason | None = None) -> None:
+    def __init__(
+        self,
+        details: ProblemDetails | None = None,
+        *,
+        final: bool = False,
+        code: int = 0,
+        reason: Reason | None = None,
+    ) -> None:
         """`code`: what the server refused with; 0 when it named none."""
-        super().__init__(text)
-        self.text = text
+        super().__init__(str(details or reason or ""))
+        self.details = details
         self.final = final
         self.code = code
         self.reason = reason
+
+
+def _unexpected(error: Exception) -> ProblemDetails | None:
+    return ProblemDetails.of(Problem.OTHER, reason=str(error)) if str(error) else None
 
 
 class SessionDialer(Protocol):
@@ -148,7 +160,7 @@ class Driver:
         except Exception as error:
             # Whatever a try dies of, the next one must come.
             log.exception("a try to connect failed")
-            self._failed(DialFailed(str(error)))
+            self._failed(DialFailed(_unexpected(error)))
         else:
             self._take_over(established)
 
@@ -172,9 +184,9 @@ class Driver:
             return
         self.turned_away = failed.code
         if failed.final:
-            self.core.refused(self.now(), failed.text, failed.code)
+            self.core.refused(self.now(), failed.details, failed.code)
         else:
-            self.core.disconnected(self.now(), failed.reason, failed.text)
+            self.core.disconnected(self.now(), failed.reason, failed.details)
         self.pump()
 
     def _adopt(self, established: EstablishedSession) -> None:

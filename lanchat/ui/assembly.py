@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lanchat.app import api
 from lanchat.app.api import ConnectionState
-from lanchat.app.error_texts import broken
+from lanchat.app.problems import broken
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
 from lanchat.ui.kit.canvas import glyphs
@@ -49,6 +49,7 @@ from lanchat.ui.pages import registry
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.placement import Placement
 from lanchat.ui.wakeup import PostedQueue, Wakeup
+from lanchat.wording.problems import details_text, error_text
 
 if TYPE_CHECKING:
     from lanchat.store.profile import ProfileStore
@@ -82,7 +83,7 @@ def run(
     try:
         profile = ProfileStore.open(profile_directory)
     except LocalStoreError as error:
-        return _no_profile(str(error))
+        return _no_profile(error_text(error))
     return open_window(profile, LaunchOptions(server, invite, fingerprint, accept_new, user), discovery_port).run()
 
 
@@ -179,7 +180,7 @@ class Window:
         try:
             account = self._memory.remembered()
         except LocalStoreError as error:
-            self._model.notice(str(error))
+            self._model.notice(error_text(error))
         if account and not self._wishes.names_server:
             self._model.account = account
             self._chat.want_room(self._memory.last_room())
@@ -283,7 +284,7 @@ class Window:
             and event.state is ConnectionState.REFUSED
             and self._entry.page is WindowPage.CHAT
         ):
-            self._flow.lost(event.reason or words.state_line(event, ""))
+            self._flow.lost(details_text(event.reason) or words.state_line(event, ""))
         return part
 
     def _logged_out(self) -> None:
@@ -396,7 +397,7 @@ class Window:
 
     def _callback_failed(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log.error("an error in the window", exc_info=(kind, error, trace))
-        self.changed(self._model.notice(broken().text))
+        self.changed(self._model.notice(error_text(broken())))
 
 
 def _make_root() -> tk.Tk:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.entropy import Entropy
 from lanchat.platform.files import make_private_folder
 from lanchat.protocol import wire
@@ -37,7 +38,7 @@ def make_backup(
         _delete_oldest(folder, file.name)
     except OSError as error:
         text = _("Cannot write {file}: {reason}")
-        raise StoreError(text.format(file=file, reason=error.strerror or error)) from error
+        raise StoreError(text.format(file=file, reason=os_error_text(error))) from error
     return describe(file, summary)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import read_private
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
@@ -170,7 +171,7 @@ def _place(data_dir: Path) -> tuple[int, str] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        reason = error.strerror or error
+        reason = os_error_text(error)
         raise AdminError(_("Cannot read {file}: {reason}").format(file=file, reason=reason)) from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         # Not of a server: those write it as a whole.

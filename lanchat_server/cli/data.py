@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lanchat.i18n import _, ngettext
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import OutputFile, open_private
 from lanchat.protocol import wire
 from lanchat.terminal.exits import DONE, FAILED, CliError
@@ -118,7 +119,7 @@ def _claim(made: Path, destination: OutputFile, file: Path, reserve: DiskReserve
 
 
 def _unwritable(file: Path, error: OSError) -> CliError:
-    text = _("Cannot write {file}: {reason}").format(file=shown(str(file)), reason=error.strerror or error)
+    text = _("Cannot write {file}: {reason}").format(file=shown(str(file)), reason=os_error_text(error))
     return CliError(FAILED, text)
 
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.i18n import LANGUAGES, _, set_language
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.terminal.arguments import (
     N_,
     CommandSpec,
@@ -241,7 +242,7 @@ def run(argv: Sequence[str]) -> int:
         return DONE
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return fail(f"{place}{error.strerror or error}")
+        return fail(f"{place}{os_error_text(error)}")
 
 
 def load_config(options: argparse.Namespace) -> ServerConfig:

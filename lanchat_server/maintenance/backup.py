@@ -26,6 +26,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.engine import Connection
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import make_private_folder, read_private, reading, replacing
 from lanchat.protocol.codec import U63, Key16, Key32
 from lanchat_server.core.model import LogState
@@ -78,9 +79,7 @@ def backup(file: Path, store: SqlStore, keys: Path, reserve: DiskReserve | None 
         with replacing(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             return _write(archive, store, keys, reserve or DiskReserve(file.parent, 0))
     except OSError as error:
-        raise StoreError(
-            _("Cannot write {file}: {reason}").format(file=file, reason=error.strerror or error)
-        ) from error
+        raise StoreError(_("Cannot write {file}: {reason}").format(file=file, reason=os_error_text(error))) from error
 
 
 def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: DiskReserve | None = None) -> BackupSummary:
@@ -121,7 +120,7 @@ def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False)
 
 
 def _file_problem(error: OSError, file: Path) -> str:
-    return _("{file}: {reason}").format(file=error.filename or file, reason=error.strerror or error)
+    return _("{file}: {reason}").format(file=error.filename or file, reason=os_error_text(error))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import (
     check_private_folder,
     close_to_others,
@@ -69,7 +70,7 @@ def load_or_create(data_dir: Path) -> ServerKeys:
             close_to_others(directory / name)
         return _load(directory)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = os_error_text(error) if isinstance(error, OSError) else str(error)
         raise StartError(
             _("The keys in {directory} cannot be read: {error}").format(directory=directory, error=reason)
         ) from error

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
@@ -100,7 +101,7 @@ def _open(config: ServerConfig) -> SqlStore:
         raise StartError(str(error)) from error
     except OSError as error:
         text = _("The folder {folder} cannot be used: {reason}")
-        raise StartError(text.format(folder=config.data_dir, reason=error.strerror or error)) from error
+        raise StartError(text.format(folder=config.data_dir, reason=os_error_text(error))) from error
 
 
 async def _run(
@@ -277,7 +278,7 @@ def _bind_error(config: ServerConfig, error: OSError) -> str:
         return _("The address {host} is unknown.").format(host=config.host)
     if error.errno in (98, 10048, 48):  # EADDRINUSE on Linux, Windows, macOS
         return _port_taken(config.port)
-    reason = error.strerror or str(error)
+    reason = os_error_text(error)
     return _("Cannot listen on {host} port {port}: {reason}").format(
         host=config.host or "*", port=config.port, reason=reason
     )

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
-from lanchat.i18n import _
-from lanchat.platform.files import make_folders, open_private, refuse_no_file
+from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
+from lanchat.protocol.problems import Problem
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.driver import begin
 from lanchat_server.store.errors import file_problem
@@ -84,7 +84,7 @@ def _make_file(address: DatabaseAddress) -> None:
         for suffix in ("-journal", "-wal", "-shm"):  # SQLite would wait for a pipe
             refuse_no_file(address.path.with_name(address.path.name + suffix))
         if address.path.exists() and not address.path.is_file():
-            raise OSError(errno.EINVAL, _("it is not a file"), str(address.path))
+            raise FileRefused(errno.EINVAL, Problem.NOT_A_FILE, str(address.path))
         if address.path.exists():
             # Never opened here: where this process has the database open, closing another descriptor of the file frees
             # SQLite's locks on it, and any program that looks into the database takes its log away.

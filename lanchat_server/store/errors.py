@@ -9,6 +9,7 @@ from sqlite3 import SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, S
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
 from lanchat_server.store.url import DatabaseAddress
 
@@ -145,7 +146,7 @@ def _shares_text(text: str, secret: str) -> bool:
 
 def file_problem(path: Path, error: OSError) -> str:
     """A file could not be made or opened."""
-    return _("Cannot open {path}: {reason}").format(path=path, reason=error.strerror or error)
+    return _("Cannot open {path}: {reason}").format(path=path, reason=os_error_text(error))
 
 
 def _explain_sqlite(error: SQLAlchemyError, address: DatabaseAddress, reason: str) -> str:

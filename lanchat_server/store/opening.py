@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.platform.file_lock import FileLock, FileLockedError
@@ -84,7 +85,7 @@ def _lock(address: DatabaseAddress, may_create: bool) -> FileLock | None:
         make_folders(address.path.parent)
     except OSError as error:
         message = _("Cannot make the folder {path}: {reason}")
-        raise StoreError(message.format(path=address.path.parent, reason=error.strerror)) from error
+        raise StoreError(message.format(path=address.path.parent, reason=os_error_text(error))) from error
     return lock_file(address.path.with_name(address.path.name + ".lock"))
 
 
@@ -98,7 +99,7 @@ def lock_file(path: Path) -> FileLock:
         raise StoreError(message.format(folder=path.parent)) from error
     except OSError as error:
         raise StoreError(
-            _("Cannot write to {path}: {reason}").format(path=path, reason=error.strerror or error)
+            _("Cannot write to {path}: {reason}").format(path=path, reason=os_error_text(error))
         ) from error
 
 

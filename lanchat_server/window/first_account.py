@@ -9,7 +9,7 @@ import ttkbootstrap
 from lanchat.i18n import _
 from lanchat.ui.kit.canvas.glyphs import inline
 from lanchat.ui.kit.fields.entry_text import EntryText
-from lanchat.ui.kit.fields.problems import FieldName, Problem
+from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
 from lanchat.ui.kit.theme import Palette
 
 # Its own types are incomplete.
@@ -25,7 +25,7 @@ class FirstAccountForm:
     def __init__(self, parent: tk.Misc, make: Callable[[str, str, str], None]) -> None:
         """The caller places `frame` in `parent`. `make`: user name, password, and the password again, unchecked."""
         self._make = make
-        self._shown: Problem | None = None
+        self._shown: FieldProblem | None = None
         self.frame = ttk.Frame(parent)
         self.frame.columnconfigure((0, 1, 2), weight=1, uniform="fields")
         self._entries: dict[FieldName, Any] = {}
@@ -57,7 +57,7 @@ class FirstAccountForm:
         self._shown = None  # the same fault once more takes the keyboard once more
         self._make(user, password, again)
 
-    def show(self, needed: bool, busy: bool, problem: Problem | None) -> None:
+    def show(self, needed: bool, busy: bool, problem: FieldProblem | None) -> None:
         """`needed`: there is no account yet; else what was typed is forgotten. `busy`: it is being made."""
         if not needed:
             for text in self._texts.values():
@@ -71,7 +71,7 @@ class FirstAccountForm:
             self._shown = problem
             self._complain(problem)
 
-    def _complain(self, problem: Problem | None) -> None:
+    def _complain(self, problem: FieldProblem | None) -> None:
         if problem is None:
             self._complaint.grid_remove()
             return

@@ -16,7 +16,7 @@ from lanchat.protocol.limits import USER_NAME_MAX
 from lanchat.protocol.text.identity import parse_invite_untrusted
 from lanchat.protocol.text.names import inert
 from lanchat.ui.kit.fields.forms import NewAccount
-from lanchat.ui.kit.fields.problems import FieldName, Problem
+from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
 from lanchat_server.figures_text import storage_lines, storage_warning
 from lanchat_server.service.server import ServerReady
 from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded, ServiceFigures, ServiceRunning
@@ -52,7 +52,7 @@ class WindowModel(msgspec.Struct):
     identity: ServerIdentity | None = None
     status: Mapping[str, Any] = {}
     making_first: bool = False
-    first_problem: Problem | None = None
+    first_problem: FieldProblem | None = None
     first_line: str = ""  # how the making of the first account ended
 
     def start(self) -> None:
@@ -81,7 +81,7 @@ class WindowModel(msgspec.Struct):
     def _take_first(self, event: FirstAccountResult) -> None:
         self.making_first = False
         if event.problem and event.open:
-            self.first_problem = Problem(event.problem, FieldName.USER)
+            self.first_problem = FieldProblem(event.problem, FieldName.USER)
             return
         text = _("{user} is the administrator of this server.")
         if event.problem:

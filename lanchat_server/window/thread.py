@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lanchat.i18n import _
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Role
 from lanchat_server.config import ServerConfig
@@ -140,7 +141,7 @@ class ServerThread:
             return str(error)
         except OSError as error:
             _log.exception("the service ended")
-            return _("The operating system refused something: {reason}.").format(reason=error.strerror or error)
+            return _("The operating system refused something: {reason}.").format(reason=os_error_text(error))
         except Exception:
             _log.exception("the service ended")
             return _("The server stopped because of an error in it. The log below says where; please report it.")

@@ -15,6 +15,7 @@ from lanchat.app import deferred_lines as late
 from lanchat.app.login import dial
 from lanchat.core.people import directory
 from lanchat.core.rooms import room_set
+from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
 from tests.attacks.turned import kept
 from tests.support.fake_log import FakeLog, key_of
@@ -149,7 +150,7 @@ async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: 
     async with asyncio.timeout(patient(2)):
         assert [line.text for line in await anna.call(api.LoadLinesCommand(ROOM, 2, 10))] == ["before"]
     moved = [event for event in anna.events[heard:] if isinstance(event, api.StateChanged)]
-    reasons = {event.reason for event in moved if event.reason}
+    reasons = {details_text(event.reason) for event in moved if event.reason}
     assert all(reason.isprintable() and len(reason) < 200 for reason in reasons)
     if scenario.end is not End.LIVES:
         assert reasons

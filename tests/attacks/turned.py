@@ -19,6 +19,7 @@ import psutil
 from lanchat.app import api
 from lanchat.app.commands.conversation import CERTIFICATE_PATIENCE
 from lanchat.core.config import ClientConfig
+from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, HostileServer, HostileSession, Scenario
 from tests.attacks.outcome import Outcome
 from tests.support.fake_log import FakeLog, key_of
@@ -120,7 +121,7 @@ async def _serve(pipe: Any, folder: Path, faults: _Faults) -> None:
                 case "look":
                     pipe.send([line.text for line in await person.call(api.LoadLinesCommand(ROOM, 2, 10))])
                 case "states":
-                    pipe.send([(e.state, e.reason) for e in person.of(api.StateChanged)])
+                    pipe.send([(e.state, details_text(e.reason)) for e in person.of(api.StateChanged)])
                 case "back", address, fingerprint:
                     await person.call(api.ConnectCommand(address=address, fingerprint=fingerprint))
                     await person.call(api.WaitLiveCommand(patient(BACK_MAX)))

@@ -52,7 +52,7 @@ class Memory:
             case api.LineStored():
                 self._acknowledge(event.id, event.seq, now)
             case api.LineRefused():
-                self.contradictions.append(f"{event.id} was refused: {event.code!r} {event.text}")
+                self.contradictions.append(f"{event.id} was refused: {event.code!r} {event.details}")
             case api.LineAdded() if event.line.seq is not None:
                 self.shown.append((event.line.seq, event.line.id))
                 self.shown_at.setdefault(event.line.id, now)

@@ -69,7 +69,7 @@ def _settings(octets: bytes) -> None:
         settings.set_last_room(b"l" * 16, 7)
         settings.save()
         again = Settings(file, here / "lock")
-        assert (again.notice, again.get(THEME, ""), again.last_room(b"l" * 16)) == ("", "dark", 7)
+        assert (again.notice, again.get(THEME, ""), again.last_room(b"l" * 16)) == (None, "dark", 7)
 
 
 _KINDS: tuple[type[msgspec.Struct], ...] = (ServersFile, DevicesFile)

@@ -19,6 +19,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Message
 from lanchat.protocol.log.records import Head, Record, genesis_hash
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.wire import Room, User
 from lanchat.store import local
 from lanchat.store.local import SqliteLocalStore
@@ -47,7 +48,7 @@ def _local_store(octets: bytes) -> None:
     try:
         file_damage, log_damage, cut = _decode_damage(octets)
     except ProtocolError as error:
-        raise LocalStoreError("no damage at all") from error
+        raise LocalStoreError(Problem.OTHER, reason="no damage at all") from error
     file, log = _sound_store()
     with folder() as here:
         path = here / "log.sqlite"

@@ -19,6 +19,7 @@ from typing import Any
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.store.profile import ProfileStore
+from lanchat.wording.problems import error_text
 from tests.support.waiting import patient
 
 PASSWORD = "correct horse"
@@ -54,7 +55,7 @@ async def enter(client: Client, name: str, address: str) -> int:
             room: api.RoomView = await client.call(api.FindRoomCommand("general"))
             return room.room
         except api.CommandError as error:
-            tell("failed", text=error.text)
+            tell("failed", text=error_text(error))
             if time.monotonic() > end:
                 raise
             await asyncio.sleep(0.2)

@@ -99,7 +99,7 @@ class Person:
                 await getattr(self, f"_{what}")()
                 self._counts[what] += 1
             except api.CommandError as error:
-                self._counts[f"{what}: {error.trouble.value} {error.code.name if error.code else ''}".strip()] += 1
+                self._counts[f"{what}: {error.kind.value} {error.code.name if error.code else ''}".strip()] += 1
 
     def _text(self) -> str:
         words = min(200, 2 + int(self._random.expovariate(1 / 10)))
@@ -183,7 +183,7 @@ class Person:
                 await self.client.call(api.WaitLiveCommand(120))
                 return
             except api.CommandError as error:
-                self._counts[f"came back later: {error.trouble.value}"] += 1
+                self._counts[f"came back later: {error.kind.value}"] += 1
                 await asyncio.sleep(5)
 
     async def _mistype(self) -> None:

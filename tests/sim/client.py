@@ -142,7 +142,7 @@ class Process:
             return
         if code in _FINAL:
             self.world.counters["log-in refused for good"] += 1
-            self.core.refused(self.clock.now, "", code)
+            self.core.refused(self.clock.now, code=code)
         else:
             self.core.disconnected(self.clock.now)
         self.pump()

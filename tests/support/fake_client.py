@@ -11,6 +11,7 @@ import msgspec
 from lanchat.app import api
 from lanchat.cli import main
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, Registration, Role, RoomKind
+from tests.support.problems import said
 
 FINGERPRINT = "ab" * 32
 SERVER = api.Server("Office", "192.0.2.1", 47400, FINGERPRINT, "one two three", "typed", api.Trust.PINNED)
@@ -28,8 +29,8 @@ def line(seq: int | None, text: str = "hello", **changes: Any) -> api.Line:
     return msgspec.structs.replace(base, **changes)
 
 
-def refusal(trouble: api.ErrorKind, text: str = "no", code: Any = None) -> api.CommandError:
-    return api.CommandError(trouble, text, code)
+def refusal(kind: api.ErrorKind, text: str = "no", code: Any = None) -> api.CommandError:
+    return api.CommandError(kind, said(text), code)
 
 
 Answer = Any  # a value, an exception, or a function of the command that returns or raises one

@@ -41,6 +41,7 @@ from lanchat.app.api import (
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
 from lanchat.protocol.text.identity import fingerprint_words
+from tests.support.problems import said
 
 FINGERPRINT = "3fa2" * 16
 ME = 1
@@ -236,11 +237,11 @@ class FakeEngine:
     def _do_Connect(self, command: api.ConnectCommand) -> Server:
         if self.scenario.away_at_start:
             self.emit(StateChanged(ConnectionState.AWAY, retry_in=5.0))
-            raise CommandError(ErrorKind.NO_SERVER, "No server found")
+            raise CommandError(ErrorKind.NO_SERVER, said("No server found"))
         if command.address.startswith("10.0.0.99"):
-            raise CommandError(ErrorKind.NO_SERVER, "Nobody answers at 10.0.0.99")
+            raise CommandError(ErrorKind.NO_SERVER, said("Nobody answers at 10.0.0.99"))
         if self.scenario.trust is Trust.CHANGED:
-            raise ChangedIdentity("The server's key is another one than before")
+            raise ChangedIdentity("Office")
         self.emit(StateChanged(ConnectionState.CONNECTING))
         if self.scenario.remembered:
             return replace(self._server(), trust=Trust.PINNED)
@@ -275,12 +276,12 @@ class FakeEngine:
     def _do_Login(self, command: api.LoginCommand) -> Account:
         time.sleep(0.05)
         if command.password != "secret password":
-            raise CommandError(ErrorKind.REFUSED, "User name or password is wrong", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, said("User name or password is wrong"), Code.BAD_CREDENTIALS)
         return self._enter()
 
     def _do_Register(self, command: api.RegisterCommand) -> Account:
         if command.user == "taken":
-            raise CommandError(ErrorKind.REFUSED, "This name is taken", Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, said("This name is taken"), Code.NAME_TAKEN)
         self.world.me = Account(ME, command.user, command.display_name or command.user, Role.MEMBER)
         return self._enter()
 
@@ -289,7 +290,7 @@ class FakeEngine:
 
     def _do_RecoverConfirm(self, command: api.RecoverConfirmCommand) -> None:
         if command.code != "123456":
-            raise CommandError(ErrorKind.REFUSED, "The code is wrong or too old", Code.RECOVERY_INVALID)
+            raise CommandError(ErrorKind.REFUSED, said("The code is wrong or too old"), Code.RECOVERY_INVALID)
 
     def _do_WaitLive(self, command: api.WaitLiveCommand) -> Account:
         return self.world.me
@@ -316,7 +317,7 @@ class FakeEngine:
         for person in self.world.people.values():
             if person.name == name:
                 return self._direct(person)
-        raise CommandError(ErrorKind.INVALID, f"There is nobody called {name}{' 😢' * self.scenario.emoji}")
+        raise CommandError(ErrorKind.INVALID, said(f"There is nobody called {name}{' 😢' * self.scenario.emoji}"))
 
     def _direct(self, person: Person) -> RoomView:
         for room in self.world.rooms.values():
@@ -336,7 +337,7 @@ class FakeEngine:
 
     def _do_CreateRoom(self, command: api.CreateRoomCommand) -> RoomView:
         if any(room.name == command.name for room in self.world.rooms.values()):
-            raise CommandError(ErrorKind.REFUSED, "There is a room of this name already", Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, said("There is a room of this name already"), Code.NAME_TAKEN)
         kind = RoomKind.PRIVATE if command.private else RoomKind.PUBLIC
         view = replace(_room(max(self.world.rooms) + 1, command.name), kind=kind, history=command.history)
         return self._new_room(view, {ME})
@@ -357,7 +358,7 @@ class FakeEngine:
 
     def _do_DeleteRoom(self, command: api.DeleteRoomCommand) -> None:
         if command.password == "wrong":
-            raise CommandError(ErrorKind.REFUSED, "Wrong name or password", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, said("Wrong name or password"), Code.BAD_CREDENTIALS)
         del self.world.rooms[command.room]
         self.emit(api.RoomRemoved(command.room, deleted=True))
 
@@ -367,7 +368,7 @@ class FakeEngine:
                 self.world.members[command.room].add(person.user_id)
                 self.emit(api.RoomUpdated(self.world.renewed(command.room)))
                 return
-        raise CommandError(ErrorKind.INVALID, f"There is nobody called {command.user}")
+        raise CommandError(ErrorKind.INVALID, said(f"There is nobody called {command.user}"))
 
     def _do_RemoveUser(self, command: api.RemoveUserCommand) -> None:
         for person in self.world.people.values():
@@ -414,11 +415,11 @@ class FakeEngine:
         elif self._refuse_next:
             self._refuse_next = False
             self._outbox.remove(line)
-            self.emit(api.LineRefused(line.id, line.room, Code.NOT_A_MEMBER, "You are no longer a member"))
+            self.emit(api.LineRefused(line.id, line.room, Code.NOT_A_MEMBER, said("You are no longer a member")))
         elif self._held is None:
             self._store_all()
         elif self._full:
-            self.emit(api.LineDelayed(line.id, line.room, Code.DISK_FULL, "The disk is full"))
+            self.emit(api.LineDelayed(line.id, line.room, Code.DISK_FULL, said("The disk is full")))
         return line
 
     def _store_all(self) -> None:
@@ -445,9 +446,9 @@ class FakeEngine:
             case "receipts":
                 self._all_read(room)
             case "revoke":
-                self.emit(StateChanged(ConnectionState.REFUSED, "This computer's access was revoked."))
+                self.emit(StateChanged(ConnectionState.REFUSED, said("This computer's access was revoked.")))
             case _:
-                raise CommandError(ErrorKind.INVALID, f"no order {name}")
+                raise CommandError(ErrorKind.INVALID, said(f"no order {name}"))
 
     def say(self, room: int, name: str, text: str) -> None:
         """Somebody else says something."""
@@ -464,7 +465,7 @@ class FakeEngine:
 
     def _change(self, room: int, seq: int, cause: str, **changes: Any) -> str:
         if not 1 <= seq <= len(self.world.lines[room]):
-            raise CommandError(ErrorKind.INVALID, "There is no such message")
+            raise CommandError(ErrorKind.INVALID, said("There is no such message"))
         line = replace(self.world.lines[room][seq - 1], **changes)
         self.world.lines[room][seq - 1] = line
         self.emit(api.LineChanged(line, cause, seq, ME))
@@ -512,7 +513,7 @@ class FakeEngine:
 
     def _do_ChangePassword(self, command: api.ChangePasswordCommand) -> None:
         if command.old != "secret password":
-            raise CommandError(ErrorKind.REFUSED, "The present password is wrong", Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, said("The present password is wrong"), Code.BAD_CREDENTIALS)
 
     def _do_GetProfile(self, command: api.GetProfileCommand) -> api.AccountProfile:
         return api.AccountProfile(self.world.me.display_name, "ivan@example.org")

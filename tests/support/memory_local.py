@@ -13,6 +13,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.wire import Room, User
 
 _decode_certificate_body = decoder(CertificateBody)
@@ -42,7 +43,7 @@ class _Room:
 
 def _require(continues: bool) -> None:
     if not continues:
-        raise LocalStoreError("the local copy does not continue here")
+        raise LocalStoreError(Problem.COPY_INTERRUPTED, room=0)
 
 
 def _age(head: Head) -> tuple[int, int, int]:
@@ -61,7 +62,7 @@ class MemoryLocalStore:
     """Everything is a dict; `writes` counts transactions."""
 
     def __init__(self) -> None:
-        self.recovered = ""
+        self.recovered: ProblemDetails | None = None
         self.fail = False
         self.writes = 0
         self._rooms: dict[int, _Room] = {}
@@ -73,7 +74,7 @@ class MemoryLocalStore:
 
     def _write(self) -> None:
         if self.fail:
-            raise LocalStoreError("the disk is full")
+            raise LocalStoreError(Problem.DISK_FULL)
         self.writes += 1
 
     # Records
@@ -113,7 +114,7 @@ class MemoryLocalStore:
 
     def _started(self, room: int) -> _Room:
         if room not in self._rooms:
-            raise LocalStoreError("another process has erased it")
+            raise LocalStoreError(Problem.COPY_INTERRUPTED, room=room)
         return self._rooms[room]
 
     def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:

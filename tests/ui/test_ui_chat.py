@@ -15,6 +15,7 @@ from lanchat.ui.model.chat_model import ScrollTarget
 from lanchat.ui.model.entries import UnreadMarkEntry, UnsentEntry
 from lanchat.ui.model.entry_model import LaunchOptions, WindowPage
 from lanchat.ui.model.parts import WindowPart
+from tests.support.problems import said
 from tests.support.ui_desk import Workbench
 
 
@@ -206,7 +207,7 @@ def test_a_text_that_could_not_be_kept_comes_back(bench: Workbench) -> None:
     bench.model.draft.text = "typed meanwhile"
     ((_command, future),) = bench.engine.held
     bench.engine.held = None
-    future.set_exception(api.CommandError(api.ErrorKind.LOCAL, "The disk is full"))
+    future.set_exception(api.CommandError(api.ErrorKind.LOCAL, said("The disk is full")))
     assert WindowPart.DRAFT | WindowPart.NOTICE in bench.run()
     assert bench.model.draft.text == "precious\ntyped meanwhile"
     assert bench.model.notices == ["The disk is full"]

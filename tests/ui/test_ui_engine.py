@@ -10,6 +10,8 @@ import pytest
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.ui.model.engine import CommandDispatcher, CommandResult, Item, LateEngine
+from lanchat.wording.problems import error_text
+from tests.support.problems import said
 from tests.support.waiting import wait_until
 
 Future = concurrent.futures.Future
@@ -50,7 +52,7 @@ def test_early_commands_run_in_order_once_the_engine_is_there() -> None:
     wait_until(lambda: len(recorder.calls) == 3, 5, "the commands are handed on")
     assert [command for command, _future in recorder.calls] == commands
     recorder.calls[0][1].set_result("rooms")
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
     recorder.calls[2][1].cancel()
     assert futures[0].result(1) == "rooms"
     with pytest.raises(CommandError, match="away"):
@@ -162,10 +164,10 @@ def desk() -> tuple[CommandDispatcher, Recorder, Callable[[], None]]:
 def test_results_and_errors_are_delivered_later(desk: tuple[CommandDispatcher, Recorder, Callable[[], None]]) -> None:
     table, recorder, deliver = desk
     got: list[object] = []
-    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append(error.text))
-    table.ask(api.ListPeopleCommand(), got.append, lambda error: got.append(error.text))
+    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append(error_text(error)))
+    table.ask(api.ListPeopleCommand(), got.append, lambda error: got.append(error_text(error)))
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
     assert got == []
     deliver()
     assert got == [["room"], "away"]
@@ -181,7 +183,7 @@ def test_a_command_that_cannot_be_given_has_failed(
         raise ValueError("closed")
 
     recorder.call = closed  # type: ignore[method-assign]
-    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append((error.trouble, error.text)))
+    table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append((error.kind, error_text(error))))
     deliver()
     assert got == [(ErrorKind.LOCAL, "Something went wrong inside the program.")]
 
@@ -193,6 +195,6 @@ def test_nobody_hears_after_closing(desk: tuple[CommandDispatcher, Recorder, Cal
         table.ask(api.ListRoomsCommand(), got.append, got.append)
     table.close()
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, "away"))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
     deliver()
     assert got == []

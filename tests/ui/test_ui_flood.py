@@ -6,6 +6,7 @@ from lanchat.app import api
 from lanchat.app.api import ConnectionState, StateChanged
 from lanchat.ui.model.engine import CommandResult, EventsDropped, Item, can_be_read_again
 from lanchat.ui.wakeup import QUEUE_MAX, PostedQueue
+from tests.support.problems import said
 from tests.support.ui_desk import Workbench
 
 LOST = EventsDropped()
@@ -45,8 +46,8 @@ def test_answers_are_never_dropped_and_keep_their_order() -> None:
     [
         StateChanged(ConnectionState.AWAY),
         api.RoomRemoved(1),
-        api.Notice("read this"),
-        api.LineRefused("1.d.r.1", 1, 101, "no"),  # type: ignore[arg-type]
+        api.Notice(said("read this")),
+        api.LineRefused("1.d.r.1", 1, 101, said("no")),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_list_says_again_is_never_dropped(kept: Item) -> None:

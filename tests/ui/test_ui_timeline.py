@@ -6,6 +6,7 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat.ui.model.timeline import WINDOW, Timeline
+from tests.support.problems import said
 from tests.support.ui_kit import line
 
 
@@ -105,14 +106,14 @@ def test_why_a_line_waits_stays_until_it_is_stored() -> None:
     timeline = loaded(1, 3)
     sent = line(None, author=1, id="mine")
     timeline.add(sent)
-    assert timeline.now_waits("mine", "no room")
+    assert timeline.now_waits("mine", said("no room"))
     timeline.add(sent)
-    assert timeline.unstored[0].waits == "no room"
-    assert not timeline.now_waits("another", "no room")
+    assert timeline.unstored[0].waits == said("no room")
+    assert not timeline.now_waits("another", said("no room"))
     assert timeline.was_stored("mine", 4)
     stored = timeline.find(4)
     assert stored is not None
-    assert stored.waits == ""
+    assert stored.waits is None
 
 
 def test_refused_lines_survive_a_reload_and_stored_ones_do_not_come_back() -> None:

@@ -12,6 +12,7 @@ from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import KEYS, help_lines, sequence
 from lanchat.ui.menus.menus import reaction_name
 from lanchat.ui.model import words
+from tests.support.problems import said
 from tests.support.ui_kit import line
 
 NOW = datetime.datetime(2024, 11, 22, 15, 30, 12).astimezone().timestamp()
@@ -31,7 +32,7 @@ def test_every_state_has_words_of_its_own(language: str) -> None:
 
 
 def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
-    text = words.state_line(StateChanged(ConnectionState.AWAY, "No answer", peers=2, retry_in=4.4), "Office")
+    text = words.state_line(StateChanged(ConnectionState.AWAY, said("No answer"), peers=2, retry_in=4.4), "Office")
     assert text.startswith("Office cannot be reached.")
     assert "No answer." in text
     assert "2 colleagues" in text
@@ -39,7 +40,9 @@ def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
 
 
 def test_a_failed_try_is_not_told_as_progress() -> None:
-    assert "cannot be reached" in words.state_line(StateChanged(ConnectionState.CONNECTING, "No answer"), "Office")
+    assert "cannot be reached" in words.state_line(
+        StateChanged(ConnectionState.CONNECTING, said("No answer")), "Office"
+    )
 
 
 def test_every_refusal_of_a_message_has_its_reason(language: str) -> None:

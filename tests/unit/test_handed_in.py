@@ -35,7 +35,6 @@ SOURCES: dict[str, frozenset[str] | None] = {
 }
 
 ALLOWED = {
-    "lanchat/app/error_texts.py": "a time of day that a person reads",
     "lanchat_server/admin/local.py": "a command that waits for the answer of a server, over a socket",
     "lanchat_server/service/server.py": "the outermost: takes the lease before there is a service",
     "lanchat_server/store/asking.py": "how long a connection of the database was idle, as firewalls count it",

@@ -60,19 +60,21 @@ SCREEN = ("tkinter", "_tkinter", "ttkbootstrap", "lanchat.ui")
 # The layers of the client, from below; each may import those that it names.
 PROTOCOL = ("lanchat.protocol",)
 CORE = (*PROTOCOL, "lanchat.core")
-I18N = (*PROTOCOL, "lanchat.i18n")
-PLATFORM = (*I18N, "lanchat.platform")
-TERMINAL = (*PLATFORM, "lanchat.terminal", "lanchat.__version__")
-DISCOVERY = (*PROTOCOL, "lanchat.platform", "lanchat.discovery")
-TRANSPORT = (*CORE, "lanchat.platform", "lanchat.transport")
+PLATFORM = (*PROTOCOL, "lanchat.platform")
+DISCOVERY = (*PLATFORM, "lanchat.discovery")
+TRANSPORT = (*CORE, *PLATFORM, "lanchat.transport")
 STORE = (*CORE, *PLATFORM, "lanchat.store")
 APP = (*STORE, "lanchat.transport", "lanchat.discovery", "lanchat.app")
-CLI = (*CORE, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.cli")
-UI_KIT = (*I18N, "lanchat.ui.kit")
-UI = (*CORE, *PLATFORM, "lanchat.store", "lanchat.app", "lanchat.ui")
+# From here on texts are chosen for people; what is below says things in codes.
+I18N = (*PLATFORM, "lanchat.i18n")
+WORDING = (*CORE, *I18N, "lanchat.app.api", "lanchat.wording")
+TERMINAL = (*I18N, "lanchat.terminal", "lanchat.__version__")
+CLI = (*WORDING, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.cli")
+UI_KIT = (*PROTOCOL, "lanchat.i18n", "lanchat.ui.kit")
+UI = (*WORDING, "lanchat.store", "lanchat.app", "lanchat.ui")
 # Those of the server.
 SERVER_CORE = (*PROTOCOL, "lanchat_server.core")
-SERVER_STORE = (*SERVER_CORE, *PLATFORM, "lanchat_server.store")
+SERVER_STORE = (*SERVER_CORE, *I18N, "lanchat_server.store")
 MAINTENANCE = (*SERVER_STORE, "lanchat_server.maintenance", "lanchat_server.config", "lanchat_server.passwords")
 SHARED = (*TERMINAL, "lanchat.transport", "lanchat.discovery", "lanchat_server")
 SERVER_FACES = ("lanchat_server.cli", "lanchat_server.window")
@@ -104,6 +106,7 @@ RULES = (
     Rule("lanchat/core/*", never=IMPURE, ours=CORE),
     Rule("lanchat/i18n/*", ours=I18N),
     Rule("lanchat/platform/*", ours=PLATFORM),
+    Rule("lanchat/wording/*", never=(FRAMES,), ours=WORDING),
     Rule("lanchat/terminal/*", never=(FRAMES,), ours=TERMINAL),
     Rule("lanchat/discovery/*", ours=DISCOVERY),
     Rule("lanchat/transport/*", ours=TRANSPORT),
@@ -312,6 +315,15 @@ def test_the_rules_look_at_real_folders() -> None:
         ("lanchat/protocol/deep/er.py", "import random", "must not import random"),
         ("lanchat/protocol/codec.py", "from lanchat.store import outbox", "not lanchat.store.outbox"),
         ("lanchat/protocol/codec.py", "from lanchat import i18n", "not lanchat.i18n"),
+        ("lanchat/core/core.py", "from lanchat.i18n import _", "not lanchat.i18n._"),
+        ("lanchat/platform/files.py", "from lanchat.i18n import _", "not lanchat.i18n._"),
+        ("lanchat/store/local.py", "from lanchat.i18n import ngettext", "not lanchat.i18n.ngettext"),
+        ("lanchat/discovery/probe.py", "from lanchat import i18n", "not lanchat.i18n"),
+        ("lanchat/transport/udp.py", "def late():\n    from lanchat.i18n import _", "not lanchat.i18n._"),
+        ("lanchat/app/client.py", "from lanchat.i18n import _", "not lanchat.i18n._"),
+        ("lanchat/app/client.py", "from lanchat.wording import problems", "not lanchat.wording.problems"),
+        ("lanchat/wording/problems.py", "from lanchat.app import client", "not lanchat.app.client"),
+        ("lanchat/wording/problems.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),
         ("lanchat/protocol/codec.py", "from ..transport import udp", "not lanchat.transport.udp"),
         ("lanchat/protocol/codec.py", "from lanchat.core import events", "not lanchat.core.events"),
         ("lanchat/protocol/codec.py", "def late():\n    import socket", "codec.py:2: lanchat/protocol/* must not"),
@@ -349,7 +361,7 @@ def test_the_rules_look_at_real_folders() -> None:
         ("lanchat_server/admin/run.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
         ("lanchat_server/cli/users.py", "from lanchat.cli import rooms", "not lanchat.cli.rooms"),
         ("lanchat_server/cli/users.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
-        ("lanchat_server/config.py", "from lanchat.app import error_texts", "not lanchat.app.error_texts"),
+        ("lanchat_server/config.py", "from lanchat.app import problems", "not lanchat.app.problems"),
         ("lanchat_server/mail.py", "from lanchat.core import core", "not lanchat.core.core"),
         ("lanchat_server/mail.py", "from lanchat.store import local", "not lanchat.store.local"),
         ("lanchat_server/window/view.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),
@@ -369,7 +381,7 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expe
         ("lanchat/protocol/codec.py", "from .limits import MAX_BODY"),
         ("lanchat/protocol/codec.py", "import timeit_like_name"),
         ("lanchat/app/api/events.py", "from lanchat.store.local import SqliteLocalStore"),
-        ("lanchat/store/local.py", "from lanchat.i18n import _"),
+        ("lanchat/wording/problems.py", "from lanchat.i18n import _"),
         ("lanchat/cli/chat.py", "from lanchat.protocol.codes import Code"),
         ("lanchat/ui/kit/theme.py", "import tkinter"),
         ("lanchat_server/core/sequencer.py", "from lanchat.protocol.log.records import Record"),

@@ -3,6 +3,7 @@
 import enum
 
 from lanchat.protocol.codes import Code
+from lanchat.protocol.problems import Problem, ProblemDetails, Value
 
 
 class ErrorKind(enum.Enum):
@@ -18,21 +19,29 @@ class ErrorKind(enum.Enum):
 
 
 class CommandError(Exception):
-    """A command failed. `text` is one line in the person's language."""
+    """A command failed. `details`: why, as code and values; `code`: the server's, when it refused; `retry_s`: when it
+    takes the next try, in seconds. `str` is a description in English for logs."""
 
-    def __init__(self, trouble: ErrorKind, text: str, code: Code | None = None, retry_s: float = 0.0) -> None:
-        """`code`: the server's, None when it gave none. `retry_s`: seconds after which the command may work, 0 when
-        nobody knows."""
-        super().__init__(text)
-        self.trouble = trouble
-        self.text = text
-        self.code = code
+    def __init__(
+        self,
+        kind: ErrorKind,
+        problem: Problem | Code | ProblemDetails,
+        code: Code | None = None,
+        retry_s: float = 0.0,
+        **values: Value,
+    ) -> None:
+        """`values`: those of a `problem` that comes without. `code`: None when the server gave none; a `problem` that
+        is the server's code is `code`, too. `retry_s`: 0 when nobody knows."""
+        self.kind = kind
+        self.details = problem if isinstance(problem, ProblemDetails) else ProblemDetails.of(problem, **values)
+        self.code = problem if isinstance(problem, Code) else code
         self.retry_s = retry_s
+        super().__init__(str(self.details))
 
 
 class ChangedIdentity(CommandError):
     """A known server, or its address, shows another key than before."""
 
-    def __init__(self, text: str) -> None:
-        """Of the kind IDENTITY, without a code."""
-        super().__init__(ErrorKind.IDENTITY, text)
+    def __init__(self, name: str) -> None:
+        """Of the kind IDENTITY, without a code. `name`: of the server."""
+        super().__init__(ErrorKind.IDENTITY, Problem.CHANGED_IDENTITY, name=name)

@@ -4,14 +4,15 @@ import msgspec
 
 from lanchat.app.api.values import Account, ConnectionState, Line, Person, RoomView, Server
 from lanchat.protocol.codes import Code
+from lanchat.protocol.problems import ProblemDetails
 
 
 class StateChanged(msgspec.Struct, frozen=True):
-    """The link's state, with a plain reason in the person's language (may be empty) and the number of peers that can
-    be reached without the server. `retry_in`: seconds until the next try, 0 for none."""
+    """The link's state, why it is so (None: nothing to say) and the number of peers that can be reached without the
+    server. `retry_in`: seconds until the next try, 0 for none."""
 
     state: ConnectionState
-    reason: str = ""
+    reason: ProblemDetails | None = None
     peers: int = 0
     retry_in: float = 0.0
 
@@ -87,27 +88,28 @@ class LineStored(msgspec.Struct, frozen=True):
 class Notice(msgspec.Struct, frozen=True):
     """Something that a person should know once, as that the local copy was damaged and is read anew."""
 
-    text: str
+    details: ProblemDetails
 
 
 class LineRefused(msgspec.Struct, frozen=True):
-    """`made_here` False: by an earlier run, or another process of this profile."""
+    """The server refused a message of this user. `code`: as this version knows it; `details`: what a person is told.
+    `made_here` False: by an earlier run, or another process of this profile."""
 
     id: str
     room: int
     code: Code
-    text: str
+    details: ProblemDetails
     made_here: bool = True
 
 
 class LineDelayed(msgspec.Struct, frozen=True):
     """The server has no room for a message of this user now: it stays in the outbox and is offered again. `again`: it
-    was told before, and `text` is what is true now."""
+    was told before, and `details` is what is true now."""
 
     id: str
     room: int
     code: Code
-    text: str
+    details: ProblemDetails
     again: bool = False
 
 

@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
+from lanchat.protocol.problems import ProblemDetails
 
 
 class ConnectionState(enum.Enum):
@@ -114,7 +115,7 @@ class Line(msgspec.Struct, frozen=True):
     server refused it. Times are seconds since the epoch: `sent_at` by the author's clock, `stored_at` by the server's.
     `verified`: the author's signature was checked (a line whose signature fails is never shown).
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
-    `waits`: why the server has no room for it now, in the person's language.
+    `waits`: why the server has no room for it now; None when it has.
     """
 
     id: str
@@ -138,7 +139,7 @@ class Line(msgspec.Struct, frozen=True):
     read: int = 0
     members: int = 0
     verified: bool = True
-    waits: str = ""
+    waits: ProblemDetails | None = None
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):

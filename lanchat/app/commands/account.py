@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.app.error_texts import unreadable
-from lanchat.i18n import _
+from lanchat.app.problems import unreadable
 from lanchat.protocol import wire
+from lanchat.protocol.problems import Problem
 
 if TYPE_CHECKING:
     from lanchat.app.account_session import AccountSession
@@ -36,16 +36,16 @@ async def list_devices(client: "ClientState", command: api.ListDevicesCommand) -
 
 async def revoke_device(client: "ClientState", command: api.RevokeDeviceCommand) -> None:
     """Revokes the one device whose id begins as the command says. Raises CommandError INVALID for none or several."""
-    wanted = _digits(command.device, _("Give at least the first eight digits of the device's id"))
+    wanted = _digits(command.device, Problem.DEVICE_ID_TOO_SHORT)
     devices = [
         device for device in await list_devices(client, api.ListDevicesCommand()) if device.id.startswith(wanted)
     ]
     if len(devices) != 1:
-        raise CommandError(ErrorKind.INVALID, _("No device, or more than one, has an id that begins so"))
+        raise CommandError(ErrorKind.INVALID, Problem.DEVICE_ID_AMBIGUOUS)
     await client.logged_in().ask(wire.RevokeDevice(bytes.fromhex(devices[0].id), command.password))
 
 
-def _digits(typed: str, otherwise: str) -> str:
+def _digits(typed: str, otherwise: Problem) -> str:
     wanted = typed.strip().lower()
     if len(wanted) < ID_DIGITS_MIN or any(char not in "0123456789abcdef" for char in wanted):
         raise CommandError(ErrorKind.INVALID, otherwise)
@@ -90,10 +90,10 @@ async def list_invites(client: "ClientState", command: api.ListInvitesCommand) -
 
 async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> None:
     """Voids the one valid code whose id begins as the command says. Raises CommandError INVALID for none or several."""
-    wanted = _digits(command.id, _("Give at least the first eight digits of the code's id"))
+    wanted = _digits(command.id, Problem.INVITE_ID_TOO_SHORT)
     ids = [one.id for one in await list_invites(client, api.ListInvitesCommand()) if one.id.startswith(wanted)]
     if len(ids) != 1:
-        raise CommandError(ErrorKind.INVALID, _("No code, or more than one, has an id that begins so"))
+        raise CommandError(ErrorKind.INVALID, Problem.INVITE_ID_AMBIGUOUS)
     await client.logged_in().ask(wire.VoidInvite(bytes.fromhex(ids[0])))
 
 

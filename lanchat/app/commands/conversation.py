@@ -10,17 +10,17 @@ from lanchat.app import api
 from lanchat.app.account_session import OLDER_PAGES_MAX
 from lanchat.app.api import CommandError, ErrorKind, Line
 from lanchat.app.commands.rooms import joined_room, room_members
-from lanchat.app.error_texts import code_text, not_all_loaded, not_in_time, stop_text, text_problem
+from lanchat.app.problems import not_all_loaded, undecided, unsendable
 from lanchat.core.core import message_id
 from lanchat.core.ports import OutboxItem
 from lanchat.core.session.states import LinkState
 from lanchat.core.view.fold import DecodedRecord, fold, is_shown
 from lanchat.core.view.search import LocalHit, Place, find, place_of
-from lanchat.i18n import _
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.protocol.problems import Problem
 
 if TYPE_CHECKING:
     from lanchat.app.account_session import AccountSession
@@ -61,11 +61,11 @@ async def react(client: "ClientState", command: api.ReactCommand) -> str:
 
 def _send(member: "AccountSession", room: int, kind: Kind, body: str, ref: int) -> OutboxItem:
     if joined_room(member, room).archived:
-        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.ROOM_ARCHIVED), wire.Code.ROOM_ARCHIVED)
+        raise CommandError(ErrorKind.REFUSED, wire.Code.ROOM_ARCHIVED)
     try:
         return member.send(room, kind, body, ref)
     except ProtocolError as error:
-        raise text_problem(str(error)) from error
+        raise unsendable(error) from error
 
 
 async def wait_decided(client: "ClientState", command: api.WaitDecidedCommand) -> int:
@@ -81,13 +81,12 @@ async def wait_decided(client: "ClientState", command: api.WaitDecidedCommand) -
     await member.wait_for(settled, command.timeout)
     decision = member.decision(key)
     if decision is None and key in waits:
-        code, text = waits[key]
-        raise CommandError(ErrorKind.TIMEOUT, text, code)
+        code, details = waits[key]
+        raise CommandError(ErrorKind.TIMEOUT, details, code)
     if isinstance(decision, wire.Code):
-        raise CommandError(ErrorKind.REFUSED, code_text(decision), decision)
+        raise CommandError(ErrorKind.REFUSED, decision)
     if decision is None:
-        stop = member.core.stopped(key.room)
-        raise CommandError(ErrorKind.TIMEOUT, not_in_time(stop_text(stop) if stop else member.state.reason))
+        raise CommandError(ErrorKind.TIMEOUT, undecided(member.core.stopped(key.room), member.state.reason))
     return decision
 
 
@@ -97,7 +96,7 @@ def _parse_id(text: str) -> MessageKey:
         room, device, run, n = text.split(".")
         return MessageKey(int(room, 16), bytes.fromhex(device), int(run, 16), int(n))
     except ValueError:
-        raise CommandError(ErrorKind.INVALID, _("This is not the id of a message")) from None
+        raise CommandError(ErrorKind.INVALID, Problem.NOT_A_MESSAGE_ID) from None
 
 
 # --- What is shown -------------------------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
             found = state.fold.below(command.before, command.limit)
         else:
             if not found:
-                raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
+                raise not_all_loaded()
     except CommandError:
         # What is here is better than nothing; whoever asks for what is below it hears why it did not come.
         if not found:
@@ -181,7 +180,7 @@ async def search(client: "ClientState", command: api.SearchCommand) -> list[Line
         question = wire.Search(command.room, words, command.before, limit, command.before_room)
         hits = await _search_there(member, question)
     except CommandError as error:
-        if error.trouble is not ErrorKind.OFFLINE:
+        if error.kind is not ErrorKind.OFFLINE:
             raise
         return await _search_here(member, command, limit)
     lines = [_hit_line(member, command.room, hit) for hit in hits]
@@ -263,7 +262,7 @@ async def receipts(client: "ClientState", command: api.ReceiptsCommand) -> list[
     members = await room_members(member, command.room)
     span = member.store.span(command.room)
     if member.core.state is LinkState.LIVE and command.seq > (span.cursor if span else 0):
-        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.NO_SUCH_TARGET), wire.Code.NO_SUCH_TARGET)
+        raise CommandError(ErrorKind.REFUSED, wire.Code.NO_SUCH_TARGET)
     await member.learn_cursors(command.room)
     cursors = member.book.state(command.room).cursors or {}
     found = []

@@ -10,15 +10,15 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.app.error_texts import code_text, no_server, not_all_loaded, unreadable
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal
 from lanchat.app.login.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
+from lanchat.app.problems import no_server, not_all_loaded, unreadable
 from lanchat.core.session.states import LinkState
 from lanchat.discovery.listing import DiscoveredServer, Key
-from lanchat.i18n import _
 from lanchat.protocol import wire
 from lanchat.protocol.limits import DEVICE_NAME_MAX
 from lanchat.protocol.log.keys import private_octets
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.text.identity import clean_fingerprint
 from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer, StoredDevice
@@ -61,7 +61,7 @@ async def connect(client: "ClientState", command: api.ConnectCommand) -> api.Ser
     try:
         server = await _look(client, candidate, command)
     except CommandError as error:
-        if error.trouble is ErrorKind.NO_SERVER:
+        if error.kind is ErrorKind.NO_SERVER:
             _go_on_without(client, candidate)
         raise
     _remember(client)
@@ -75,7 +75,7 @@ async def _look(client: "ClientState", candidate: Candidate, command: api.Connec
         return await client.entry.look(candidate, command.timeout, accept=accept)
     except CommandError as error:
         # Also when another server answers at the known address: whoever took it must not keep people from theirs.
-        elsewhere = error.trouble in (ErrorKind.NO_SERVER, ErrorKind.IDENTITY)
+        elsewhere = error.kind in (ErrorKind.NO_SERVER, ErrorKind.IDENTITY)
         moved = await _moved(client, candidate, command.timeout) if elsewhere else None
         if moved is None:
             raise
@@ -282,20 +282,22 @@ async def wait_live(client: "ClientState", command: api.WaitLiveCommand) -> api.
 
     def settled() -> bool:
         return (
-            bool(client.unwritable) or crowded() or member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
+            client.unwritable is not None
+            or crowded()
+            or member.core.state in (LinkState.LIVE, LinkState.REFUSED, *stopped)
         )
 
     done = await member.wait_for(settled, command.timeout)
-    if client.unwritable:
-        raise CommandError(ErrorKind.LOCAL, client.unwritable)
+    if (unwritable := client.unwritable) is not None:
+        raise CommandError(ErrorKind.LOCAL, unwritable)
     if not done:
         if member.in_session:
-            raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
+            raise not_all_loaded()
         raise no_server(f"{member.server.host}:{member.server.port}")
     if crowded():
-        raise CommandError(ErrorKind.REFUSED, code_text(wire.Code.TOO_MANY_SESSIONS), wire.Code.TOO_MANY_SESSIONS)
+        raise CommandError(ErrorKind.REFUSED, wire.Code.TOO_MANY_SESSIONS)
     if member.core.state is LinkState.REFUSED:
-        raise CommandError(ErrorKind.REFUSED, member.state.reason or _("The server refused"), member.refusal)
+        raise CommandError(ErrorKind.REFUSED, member.state.reason or Problem.SERVER_REFUSED, member.refusal)
     return member.account()
 
 

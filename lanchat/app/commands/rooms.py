@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.commands.account import read_status
-from lanchat.app.error_texts import offline, unreadable
-from lanchat.i18n import _
+from lanchat.app.problems import offline, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.names import clean_room_name, inert, name_key
 
 if TYPE_CHECKING:
@@ -21,31 +21,30 @@ ROOM_PAGES_MAX = 100
 
 
 def _unknown_room(name: str) -> CommandError:
-    return CommandError(ErrorKind.INVALID, _("Room {name} does not exist").format(name=inert(name)))
+    return CommandError(ErrorKind.INVALID, Problem.UNKNOWN_ROOM, name=inert(name))
 
 
 def _several_rooms(member: "AccountSession", name: str, rooms: list[wire.Room]) -> CommandError:
     """None of them is taken: what is meant for one must not be said in another, which somebody may have named so."""
     users = member.core.directory.users
     told = [
-        _("{number} (made by {name})").format(number=room.id, name=inert(users[room.creator].name))
+        ProblemDetails.of(Problem.ROOM_WITH_CREATOR, number=room.id, name=inert(users[room.creator].name))
         if room.creator in users
         else str(room.id)
         for room in rooms[:8]
     ]
-    text = _("Several rooms are named {name}. Give the number of the one that is meant: {rooms}")
-    return CommandError(ErrorKind.INVALID, text.format(name=inert(name), rooms=", ".join(told)))
+    return CommandError(ErrorKind.INVALID, Problem.SEVERAL_ROOMS, name=inert(name), rooms=tuple(told))
 
 
 def _unknown_user(name: str) -> CommandError:
-    return CommandError(ErrorKind.INVALID, _("There is nobody called {name}").format(name=inert(name)))
+    return CommandError(ErrorKind.INVALID, Problem.UNKNOWN_USER, name=inert(name))
 
 
 def joined_room(member: "AccountSession", room: int) -> wire.Room:
     """A room that the user is in; raises CommandError."""
     known = member.core.directory.rooms.get(room)
     if known is None or not known.joined:
-        raise CommandError(ErrorKind.INVALID, _("You are not in this room"))
+        raise CommandError(ErrorKind.INVALID, Problem.NOT_IN_ROOM)
     return known
 
 
@@ -66,7 +65,7 @@ async def _refresh_rooms(member: "AccountSession") -> None:
     try:
         await member.ask(wire.ListRooms())
     except CommandError as error:
-        if error.trouble is not ErrorKind.OFFLINE:
+        if error.kind is not ErrorKind.OFFLINE:
             raise
 
 
@@ -121,7 +120,7 @@ async def create_room(client: "ClientState", command: api.CreateRoomCommand) -> 
     try:
         name = clean_room_name(command.name)
     except ProtocolError:
-        raise CommandError(ErrorKind.INVALID, _("This name cannot be used"), wire.Code.NAME_INVALID) from None
+        raise CommandError(ErrorKind.INVALID, wire.Code.NAME_INVALID) from None
     kind = wire.RoomKind.PRIVATE if command.private else wire.RoomKind.PUBLIC
     return await _room_result(client.logged_in(), wire.CreateRoom(name, kind, command.history))
 
@@ -187,9 +186,8 @@ async def find_any_room(client: "ClientState", command: api.FindAnyRoomCommand) 
     if not found and rules:
         found = _called(name, await _all_rooms(member))
     if len(found) > 1:
-        text = _("Several rooms are called {name}: give the id of one of them ({ids})")
-        ids = ", ".join(map(str, found[:5]))
-        raise CommandError(ErrorKind.INVALID, text.format(name=inert(name), ids=ids))
+        ids = tuple(map(str, found[:5]))
+        raise CommandError(ErrorKind.INVALID, Problem.SEVERAL_ROOM_IDS, name=inert(name), ids=ids)
     if not found:
         raise _unknown_room(name)
     return found[0]
@@ -237,7 +235,7 @@ async def _refresh_people(member: "AccountSession") -> None:
     try:
         await member.ask(wire.ListUsers())
     except CommandError as error:
-        if error.trouble is not ErrorKind.OFFLINE:
+        if error.kind is not ErrorKind.OFFLINE:
             raise
 
 

@@ -16,17 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from lanchat.app.api import CommandError
-from lanchat.app.error_texts import code_text
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal, VersionMismatch, greet
 from lanchat.app.login.trust import Candidate, pin
+from lanchat.app.problems import refused_with
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import Address, DiscoveredServer
-from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.profile import ProfileStore
 from lanchat.transport.connecting import first_of
@@ -125,7 +125,7 @@ class Dialer:
     def _check_log(self, greeted: GreetedChannel) -> None:
         welcome = greeted.welcome
         if welcome.log_id != self.known.log_id or welcome.log_key != self.known.log_key:
-            raise DialFailed(_("The server was set up anew: it does not know this account any more"), final=True)
+            raise DialFailed(ProblemDetails.of(Problem.SERVER_SET_UP_ANEW), final=True)
 
     async def _reach(self) -> TlsChannel:
         """A channel to the server with the pinned fingerprint, wherever it is now."""
@@ -194,7 +194,7 @@ class Dialer:
             raise DialFailed from error
         if channel.fingerprint != self.known.fingerprint:
             channel.abort()
-            raise DialFailed(_("Another server answers at the known address"))
+            raise DialFailed(ProblemDetails.of(Problem.OTHER_SERVER))
         return channel
 
     def _moved(self, host: str, port: int) -> None:
@@ -252,9 +252,9 @@ def _failed(error: BaseException) -> DialFailed | None:
     match error:
         case ServerRefusal():
             code = error.failure.code
-            return DialFailed(code_text(code), final=code in FINAL, code=code)
+            return DialFailed(refused_with(code), final=code in FINAL, code=code)
         case VersionMismatch():
-            return DialFailed(code_text(Code.VERSION))
+            return DialFailed(refused_with(Code.VERSION))
         case ProtocolError() | ChannelClosed(__cause__=ProtocolError()):
             return DialFailed(reason=Reason.BROKEN)
         case ChannelClosed() | OSError() | TimeoutError():

@@ -9,16 +9,16 @@ import asyncio
 from collections.abc import Callable
 
 from lanchat.app.api import CommandError, ErrorKind, Server, Trust
-from lanchat.app.error_texts import no_server, other_identity
 from lanchat.app.login.dial import DialOptions, greet_candidate
 from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
+from lanchat.app.problems import no_server, other_identity
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import DiscoveredServer
-from lanchat.i18n import _
 from lanchat.platform.interfaces import is_own
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import ProfileStore
 from lanchat.transport.connecting import NEXT_ADDRESS, first_of
@@ -79,10 +79,10 @@ class LoginStages:
             more = await self.discover(min(timeout, MORE_SERVERS_TIME))
             found = list({server.key: server for server in (*found, *more)}.values())
         if len(found) > 1:
-            names = ", ".join(f"{server.name} ({server.host}:{server.port})" for server in found[:NAMED_MAX])
+            names = [f"{server.name} ({server.host}:{server.port})" for server in found[:NAMED_MAX]]
             if len(found) > NAMED_MAX:
-                names += ", …"
-            raise CommandError(ErrorKind.INVALID, _("Several servers answer, choose one: {names}").format(names=names))
+                names.append("…")
+            raise CommandError(ErrorKind.INVALID, Problem.SEVERAL_SERVERS, names=tuple(names))
         if not found:
             raise no_server()
         return found_candidate(found[0])
@@ -149,8 +149,7 @@ class LoginStages:
         except (OSError, TimeoutError) as error:
             raise no_server(candidate.address, own=is_own(candidate.host)) from error
         except ProtocolError as error:
-            text = _("What answers at {address} is no LAN Chat server").format(address=candidate.address)
-            raise CommandError(ErrorKind.NO_SERVER, text) from error
+            raise CommandError(ErrorKind.NO_SERVER, Problem.NOT_A_SERVER, address=candidate.address) from error
 
     async def _greet(self, candidate: Candidate, channel: TlsChannel) -> None:
         known, self._greeted = await greet_candidate(self._profile, candidate, channel, self._options.clock.wall_ms())
@@ -175,7 +174,7 @@ class LoginStages:
         if self.known is not None and self.known.fingerprint == fingerprint:
             return
         if self.looked_at is None:
-            raise CommandError(ErrorKind.INVALID, _("There is no server to accept"))
+            raise CommandError(ErrorKind.INVALID, Problem.NO_SERVER_TO_ACCEPT)
         candidate, shown = self.looked_at
         if shown != fingerprint:
             raise other_identity(candidate.name)
@@ -199,7 +198,7 @@ class LoginStages:
         if greeted is not None:
             return greeted
         if self.known is None:
-            raise CommandError(ErrorKind.INVALID, _("There is no server yet: connect first"))
+            raise CommandError(ErrorKind.INVALID, Problem.NOT_CONNECTED)
         candidate = known_candidate(self.known)
         channel = await self._open(candidate, timeout)
         if channel.fingerprint != self.known.fingerprint:

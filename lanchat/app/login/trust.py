@@ -7,11 +7,10 @@ trusts on first use. A server that stands where a known one stood and shows anot
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.app.api import CommandError, ErrorKind, Server, Trust
-from lanchat.app.error_texts import changed_identity, other_identity
+from lanchat.app.api import Server, Trust
+from lanchat.app.problems import changed_identity, mistyped, other_identity
 from lanchat.core.ports import LocalStoreError
 from lanchat.discovery.listing import DiscoveredServer
-from lanchat.i18n.input_rules import address_rule
 from lanchat.platform.interfaces import invited_hosts
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -58,7 +57,7 @@ def typed_candidate(address: str, fingerprint: str) -> Candidate:
         host, port = parse_address(address, DEFAULT_PORT)
         return Candidate(host, port, host, "typed", clean_fingerprint(fingerprint) if fingerprint else "")
     except ProtocolError as error:
-        raise _invalid(error) from error
+        raise mistyped(error) from error
 
 
 def invited_candidate(link: str) -> Candidate:
@@ -66,12 +65,8 @@ def invited_candidate(link: str) -> Candidate:
     try:
         invite = parse_invite_untrusted(link)
     except ProtocolError as error:
-        raise _invalid(error) from error
+        raise mistyped(error) from error
     return Candidate(invite.host, invite.port, invite.host, "invite", invite.fingerprint, also=invite.also)
-
-
-def _invalid(error: ProtocolError) -> CommandError:
-    return CommandError(ErrorKind.INVALID, address_rule(error).removesuffix("."))
 
 
 def known_candidate(known: KnownServer) -> Candidate:

@@ -25,6 +25,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Output
 from lanchat.core.session.states import IN_SESSION, LinkEvent, LinkState, Reason, after
+from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Ping
 
@@ -49,7 +50,7 @@ class LinkController:
         self._random = random
         self.state = LinkState.CONNECTING
         self.reason = Reason.NONE
-        self.detail = ""
+        self.details: ProblemDetails | None = None
         self.code = 0
         self.retry_at: float | None = None
         self.udp_open = False
@@ -86,10 +87,12 @@ class LinkController:
         """The server was asked for a sign of life, and there was none yet."""
         return self._doubted is not None
 
-    def move(self, move: LinkEvent, reason: Reason = Reason.NONE, detail: str = "", code: int = 0) -> None:
+    def move(
+        self, move: LinkEvent, reason: Reason = Reason.NONE, details: ProblemDetails | None = None, code: int = 0
+    ) -> None:
         """Change the state; raises WrongMove."""
         self.state = after(self.state, move)
-        self.reason, self.detail, self.code = reason, detail, code
+        self.reason, self.details, self.code = reason, details, code
 
     # --- Connecting -----------------------------------------------------------------------------------------------
 
@@ -125,14 +128,14 @@ class LinkController:
         self.move(move, reason)
         return True
 
-    def lost(self, now: float, reason: Reason, detail: str) -> None:
+    def lost(self, now: float, reason: Reason, details: ProblemDetails | None) -> None:
         """The connection ended or a try failed; the next try is drawn."""
         if self.up and now - self._session_since >= self._config.session_steady:
             self._failures = self._broken = 0
             self._down_since = None
         self._broken = self._broken + 1 if reason is Reason.BROKEN else 0
         silent = self.up and reason is Reason.SILENT
-        self.move(LinkEvent.SILENT if silent else LinkEvent.LOST, reason, detail)
+        self.move(LinkEvent.SILENT if silent else LinkEvent.LOST, reason, details)
         self.retry_at = now + self._wait(now)
         self._failures += 1
         if self._away_at is None and not silent:
@@ -157,9 +160,9 @@ class LinkController:
         longest = config.reconnect_early if early else config.reconnect_longest
         return min(longest, config.reconnect_first * 2.0 ** min(self._failures, 16))
 
-    def refused(self, detail: str, code: int) -> None:
+    def refused(self, details: ProblemDetails | None, code: int) -> None:
         """No further tries."""
-        self.move(LinkEvent.REFUSED, Reason.REFUSED, detail, code)
+        self.move(LinkEvent.REFUSED, Reason.REFUSED, details, code)
         self.retry_at = None
         self._away_at = None
         self._stop_session()
@@ -274,7 +277,7 @@ class LinkController:
         if self._away_at is not None and now >= self._away_at:
             self._away_at = None
             if self.state is not LinkState.AWAY:
-                self.move(LinkEvent.PATIENCE_OVER, self.reason, self.detail)
+                self.move(LinkEvent.PATIENCE_OVER, self.reason, self.details)
         if self.retry_at is not None and now >= self.retry_at:
             self.retry_at = None
             return [], DueAction.RECONNECT

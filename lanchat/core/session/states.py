@@ -38,7 +38,7 @@ class LinkEvent(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why the state is what it is; the shell has the words."""
+    """Why the state is what it is."""
 
     NONE = "none"
     NO_ANSWER = "no_answer"
@@ -48,7 +48,7 @@ class Reason(enum.Enum):
     REFUSED = "refused"
     OTHER_HISTORY = "other_history"
     SHORTER_HISTORY = "shorter_history"
-    OVERTAXED = "overtaxed"
+    OVERLOADED = "overloaded"
     LOCAL = "local"
     BROKEN = "broken"
 

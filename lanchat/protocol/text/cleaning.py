@@ -30,6 +30,7 @@ from functools import cache
 from typing import Literal
 
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text import emoji
 from lanchat.protocol.text.assigned import RUNS
 
@@ -188,6 +189,14 @@ def folded(text: str) -> str:
 def character_name(char: str) -> str:
     """`U+202E RIGHT-TO-LEFT OVERRIDE`; a character without a name has its code point alone."""
     return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
+
+
+def character_problem(error: TextError) -> ProblemDetails:
+    """Which character cannot be used, and where it stands."""
+    name = character_name(error.char)
+    if SURROGATE.match(error.char):
+        return ProblemDetails.of(Problem.NOT_UTF8, position=error.position, character=name)
+    return ProblemDetails.of(Problem.BAD_CHARACTER, character=name, position=error.position)
 
 
 def is_joiner(text: str, place: int) -> bool:

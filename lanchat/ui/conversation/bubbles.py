@@ -30,6 +30,7 @@ from lanchat.ui.kit.canvas.pictures import picture
 from lanchat.ui.kit.canvas.wrap import WrappedRow, elide, wrap
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
+from lanchat.wording.problems import details_text
 
 COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one
 BUBBLE = 600  # about 80 characters
@@ -86,8 +87,8 @@ def message_block(message: MessageEntry, width: int, kit: LayoutContext, me: int
     _text(sheet, line)
     if line.refused is not None:
         _reason(sheet, _("Not sent: {reason}").format(reason=words.refusal(line.refused)))
-    elif line.waits and line.seq is None:
-        _reason(sheet, line.waits)
+    elif line.waits is not None and line.seq is None:
+        _reason(sheet, details_text(line.waits))
     if line.reactions and not line.deleted:
         _chips(sheet, line.reactions, me)
     _meta(sheet, line)

@@ -14,6 +14,7 @@ from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
+from lanchat.wording.problems import error_text
 
 T = TypeVar("T")
 WIDTH = 400
@@ -138,7 +139,7 @@ class Dialog:
     def _failed(self, error: CommandError) -> None:
         if self.window.winfo_exists():
             self._rest()
-            self.problem(error.text)
+            self.problem(error_text(error))
 
     def _rest(self) -> None:
         self._busy = False

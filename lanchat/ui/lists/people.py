@@ -22,6 +22,7 @@ from lanchat.ui.menus import menus
 from lanchat.ui.menus.popup import popup
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.parts import WindowPart
+from lanchat.wording.problems import error_text
 
 _SEARCH_MS = 350  # so long after the last key a search begins
 _HITS = 50
@@ -206,7 +207,7 @@ class SearchPanel:
 
     def _failed(self, turn: int, error: CommandError) -> None:
         if turn == self._asked and self.frame.winfo_exists():
-            self._says.configure(text=glyphs.inline(error.text))
+            self._says.configure(text=glyphs.inline(error_text(error)))
 
     def _jump(self, key: Hashable) -> None:
         if isinstance(key, LineRowKey):

@@ -17,6 +17,7 @@ from lanchat.ui.model.engine import CommandDispatcher, Failed
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.reader import Changed, Later, RoomReader
 from lanchat.ui.model.timeline import PAGE
+from lanchat.wording.problems import error_text
 
 T = TypeVar("T")
 
@@ -237,7 +238,7 @@ class Chat:
             self._look_again()
 
         def failed(error: CommandError) -> None:
-            self._changed(self.model.give_back(room, text) | self.model.notice(error.text))
+            self._changed(self.model.give_back(room, text) | self.model.notice(error_text(error)))
 
         self.desk.ask(api.SendCommand(room, text, reply), kept, failed)
 
@@ -245,7 +246,7 @@ class Chat:
         assert line.seq is not None
 
         def failed(error: CommandError) -> None:
-            self._changed(self.model.give_back(line.room, text) | self.model.notice(error.text))
+            self._changed(self.model.give_back(line.room, text) | self.model.notice(error_text(error)))
 
         self.desk.ask(api.EditCommand(line.room, line.seq, text), None, failed)
 
@@ -310,7 +311,7 @@ class Chat:
         self.desk.ask(command, then, failed or self._tell)
 
     def _tell(self, error: CommandError) -> None:
-        self.tell(error.text)
+        self.tell(error_text(error))
 
     def tell(self, text: str) -> None:
         """Says something in passing."""

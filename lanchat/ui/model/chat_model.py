@@ -14,6 +14,7 @@ from lanchat.protocol.codes import PresenceState, RoomKind
 from lanchat.ui.model.entries import Entry, EntryContext, arrange
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import Timeline
+from lanchat.wording.problems import details_text
 
 # A line is usually stored within milliseconds: a heading above it that comes and goes would only disturb.
 WAITING_AFTER = 2.0
@@ -128,8 +129,8 @@ class ChatModel:
     def apply(self, event: api.Event) -> WindowPart:
         """Takes in an event; returns what to draw again."""
         match event:
-            case api.Notice(text):
-                return self.notice(text)
+            case api.Notice(details):
+                return self.notice(details_text(details))
             case api.StateChanged():
                 return self._linked(event)
             case api.AccountLoggedIn():
@@ -174,11 +175,11 @@ class ChatModel:
             case api.LineRefused():
                 if timeline and event.room == timeline.room and timeline.was_refused(event.id, event.code):
                     return WindowPart.LINES
-                return self.notice(event.text)
+                return self.notice(details_text(event.details))
             case api.LineDelayed():
-                if timeline and event.room == timeline.room and timeline.now_waits(event.id, event.text):
+                if timeline and event.room == timeline.room and timeline.now_waits(event.id, event.details):
                     return WindowPart.LINES
-                return WindowPart.NONE if event.again else self.notice(event.text)
+                return WindowPart.NONE if event.again else self.notice(details_text(event.details))
             case _:
                 return WindowPart.NONE
 

@@ -16,8 +16,8 @@ import msgspec
 from lanchat.app import api
 from lanchat.app.api import Command, CommandError, ErrorKind, Event
 from lanchat.app.cleaning import cleaned
-from lanchat.app.error_texts import broken, ending
-from lanchat.i18n import _
+from lanchat.app.problems import broken, ending
+from lanchat.protocol.problems import Problem
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class CommandDispatcher:
         if failed:
             failed(error)
         else:
-            log.info("a command failed: %s", error.text)
+            log.info("a command failed: %s", error)
 
     def close(self) -> None:
         """No answer is delivered any more."""
@@ -190,7 +190,7 @@ def _as_command_error(error: BaseException) -> CommandError:
 
 
 def _no_network(error: Exception) -> CommandError:
-    return CommandError(ErrorKind.LOCAL, _("The network could not be started: {reason}").format(reason=error))
+    return CommandError(ErrorKind.LOCAL, Problem.NETWORK_FAILED, reason=str(error))
 
 
 def _hand_on(engine: Engine, command: Command[Any], future: "concurrent.futures.Future[Any]") -> None:

@@ -17,6 +17,7 @@ from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.model.engine import CommandDispatcher
 from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
 from lanchat.ui.model.parts import WindowPart
+from lanchat.wording.problems import error_text
 
 _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
@@ -81,18 +82,18 @@ class LoginFlow:
         self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_returned)
 
     def _not_returned(self, error: CommandError) -> None:
-        if error.trouble is ErrorKind.IDENTITY:
-            self._stop_here(error)
-        elif error.trouble is ErrorKind.REFUSED:
+        if error.kind is ErrorKind.IDENTITY:
+            self._stop_here(error_text(error))
+        elif error.kind is ErrorKind.REFUSED:
             self._refused(error)
-        elif error.trouble is ErrorKind.LOCAL or error.trouble is ErrorKind.INVALID:
-            self.show_servers(error.text)
+        elif error.kind is ErrorKind.LOCAL or error.kind is ErrorKind.INVALID:
+            self.show_servers(error_text(error))
         elif self.model.page is WindowPage.CHAT:
             self._later(_RETRY_MS, self._try_again)
 
     def _not_live(self, error: CommandError) -> None:
         # Nothing new can be stored here: what is there is shown, and the state of the link says why.
-        if error.trouble is not ErrorKind.LOCAL:
+        if error.kind is not ErrorKind.LOCAL:
             self._not_returned(error)
 
     def _try_again(self) -> None:
@@ -101,8 +102,8 @@ class LoginFlow:
 
     def _refused(self, error: CommandError) -> None:
         """This computer's key is not taken any more: the password is needed again."""
-        self.model.error = error.text
-        self._desk.ask(api.GetOfferCommand(), lambda offer: self._log_in_at(offer, error.text), self._failed)
+        self.model.error = error_text(error)
+        self._desk.ask(api.GetOfferCommand(), lambda offer: self._log_in_at(offer, error_text(error)), self._failed)
 
     def lost(self, reason: str) -> None:
         """The server ended this log-in for good (device revoked, account disabled)."""
@@ -190,30 +191,30 @@ class LoginFlow:
     def _not_connected(self, error: CommandError) -> None:
         # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
         linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
-        if error.trouble is ErrorKind.IDENTITY and not linked:
-            self._stop_here(error)
+        if error.kind is ErrorKind.IDENTITY and not linked:
+            self._stop_here(error_text(error))
             return
         field = FieldName.ADDRESS if self._typed else None
         self._failed(error, field)
         if self.model.page is not WindowPage.SERVERS:
-            self.show_servers(error.text, field)
+            self.show_servers(error_text(error), field)
         else:
             self._search()
 
     def _connected(self, server: Server) -> None:
         self.model.server = server
         if server.trust is Trust.CHANGED:
-            self._stop_here(CommandError(ErrorKind.IDENTITY, ""))
+            self._stop_here()
         elif server.trust is Trust.NEW:
             self._go(WindowPage.IDENTITY)
         else:
             self._busy(_("Greeting {server}…").format(server=server.name))
             self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected)
 
-    def _stop_here(self, error: CommandError) -> None:
+    def _stop_here(self, reason: str = "") -> None:
         """The key is another one than it was: there is no way on from here."""
         self._desk.ask(api.DisconnectCommand())
-        self._go(WindowPage.CHANGED, error=error.text)
+        self._go(WindowPage.CHANGED, error=reason)
 
     def accept(self) -> None:
         """A person compared the words of the server's fingerprint and trusts it."""
@@ -357,7 +358,7 @@ class LoginFlow:
         self._changed(WindowPart.ENTRY)
 
     def _failed(self, error: CommandError, field: FieldName | None = None) -> None:
-        text = error.text
+        text = error_text(error)
         if error.retry_s >= 1:
             text = _("{problem} Try again in {n} s.").format(problem=text, n=round(error.retry_s))
         self.model.busy = ""

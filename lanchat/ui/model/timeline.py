@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from lanchat.app.api import Line
 from lanchat.protocol.codes import Code
+from lanchat.protocol.problems import ProblemDetails
 
 WINDOW = 400  # lines that are kept loaded
 PAGE = 100
@@ -127,7 +128,7 @@ class Timeline:
     def was_stored(self, identity: str, seq: int) -> bool:
         """The server numbered a line of this person."""
         line = next((line for line in self.unstored if line.id == identity), None)
-        return line is not None and self.add(replace(line, seq=seq, waits=""))
+        return line is not None and self.add(replace(line, seq=seq, waits=None))
 
     def was_refused(self, identity: str, code: Code) -> bool:
         """The server refused a line of this person; it stays, with the reason."""
@@ -137,7 +138,7 @@ class Timeline:
                 return True
         return False
 
-    def now_waits(self, identity: str, reason: str) -> bool:
+    def now_waits(self, identity: str, reason: ProblemDetails) -> bool:
         """The server has no room for a line of this person now; whether it is one of these."""
         for index, line in enumerate(self.unstored):
             if line.id == identity:

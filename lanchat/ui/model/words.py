@@ -7,6 +7,7 @@ from lanchat.app.api import ConnectionState, Line, Person, RoomView, Server, Sta
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.model.today import local
+from lanchat.wording.problems import details_text
 
 # So far may the clocks of two computers be apart without being spoken of.
 MINUTES_APART = 60
@@ -17,8 +18,8 @@ def state_line(change: StateChanged, server: str) -> str:
     # A connection that was tried and failed is no progress to be told of.
     state = ConnectionState.AWAY if change.state is ConnectionState.CONNECTING and change.reason else change.state
     text = _state(state).format(server=server or _("the server"))
-    if change.reason:
-        text = f"{text} {_sentence(change.reason)}"
+    if change.reason is not None:
+        text = f"{text} {_sentence(details_text(change.reason))}"
     if change.state is ConnectionState.AWAY and change.peers:
         text += " " + ngettext(
             "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
@@ -203,7 +204,7 @@ def ticks(line: Line) -> str:
     if line.refused is not None:
         return _("Not sent: {reason}").format(reason=refusal(line.refused))
     if line.seq is None and line.waits:
-        return _sentence(line.waits)
+        return _sentence(details_text(line.waits))
     if line.seq is None:
         return _("Not stored yet. It is kept on this computer and handed in as soon as possible.")
     if not line.members:

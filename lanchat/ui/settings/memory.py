@@ -18,6 +18,7 @@ from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME, T, fit
 from lanchat.ui.kit.fonts import SIZES
 from lanchat.ui.kit.theme import PALETTES
 from lanchat.ui.settings.place import GEOMETRY_PATTERN
+from lanchat.wording.problems import details_text
 
 if TYPE_CHECKING:
     from lanchat.store.profile import ProfileStore
@@ -66,7 +67,7 @@ class WindowSettings:
     @property
     def notice(self) -> str:
         """What a person should know about the settings' file; else empty."""
-        return self._settings.notice
+        return details_text(self._settings.notice)
 
     @property
     def language(self) -> str:

@@ -23,6 +23,7 @@ from lanchat.protocol.log.records import Record
 from lanchat.store.profile import ProfileStore
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
+from tests.support.problems import said
 from tests.support.waiting import wait_until
 from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
@@ -204,7 +205,7 @@ def test_every_command_ends_whatever_the_server_does(tmp_path: File, fault: Faul
             )
             if fault in (refuses, is_busy) and needs_the_server:
                 assert isinstance(outcome, api.CommandError), command
-                assert outcome.trouble is api.ErrorKind.REFUSED, command
+                assert outcome.kind is api.ErrorKind.REFUSED, command
 
     play(tmp_path, scenario)
 
@@ -321,7 +322,7 @@ def test_a_mistake_of_this_program_is_said_in_words(tmp_path: File, monkeypatch:
         monkeypatch.setattr(anna.client.logged_in().book, "view", fail)
         outcome = await ended(anna, api.ListRoomsCommand())
         assert isinstance(outcome, api.CommandError)
-        assert outcome.trouble is api.ErrorKind.LOCAL
+        assert outcome.kind is api.ErrorKind.LOCAL
 
     play(tmp_path, scenario, FakeLog())
 
@@ -417,7 +418,7 @@ def test_a_result_is_never_older_than_an_event_that_was_told_before_it(tmp_path:
     assert client is not None
 
     async def call(command: api.Command) -> Any:
-        asyncio.get_running_loop().call_soon(client.emit, api.Notice("after the result"))
+        asyncio.get_running_loop().call_soon(client.emit, api.Notice(said("after the result")))
         return "result"
 
     client.call = call  # type: ignore[method-assign]

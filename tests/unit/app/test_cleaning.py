@@ -13,6 +13,7 @@ from lanchat.app import api, cleaning
 from lanchat.app.cleaning import cleaned
 from lanchat.terminal import prompts
 from lanchat.ui.model.engine import CommandDispatcher
+from lanchat.wording.problems import error_text
 from tests.support.fake_client import FINGERPRINT, fake, run
 
 WRAPPED = "\u202d1,234.50\u202c"
@@ -70,15 +71,15 @@ def test_commands_are_cleaned(command: Any, expected: Any) -> None:
 def test_what_cannot_be_cleaned_is_named(command: Any, words: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
-    assert caught.value.trouble is api.ErrorKind.INVALID
-    assert words in caught.value.text
+    assert caught.value.kind is api.ErrorKind.INVALID
+    assert words in error_text(caught.value)
 
 
 def test_a_password_that_is_no_text_is_refused_and_not_shown() -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(api.LoginCommand("anna", "secret\udcff"))
-    assert "7" in caught.value.text
-    assert "DCFF" not in caught.value.text.upper()
+    assert "7" in error_text(caught.value)
+    assert "DCFF" not in error_text(caught.value).upper()
 
 
 def test_commands_without_texts_stay_the_same_object() -> None:
@@ -183,5 +184,5 @@ def test_the_window_cleans_what_it_sends() -> None:
 def test_names_the_rule_that_a_new_name_breaks(command: api.Command, rule: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
-    assert rule in caught.value.text
-    assert caught.value.trouble is api.ErrorKind.INVALID
+    assert rule in error_text(caught.value)
+    assert caught.value.kind is api.ErrorKind.INVALID

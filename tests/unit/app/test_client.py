@@ -12,17 +12,17 @@ import pytest
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.app.commands import entry as commands_entry
-from lanchat.app.error_texts import reason_text
 from lanchat.app.login import dial
 from lanchat.app.thread import ClientThread
 from lanchat.core.config import ClientConfig
-from lanchat.core.session.states import Reason
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.protocol import wire
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind, decode_header_untrusted
 from lanchat.protocol.log.records import Record
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store.profile import ProfileStore
+from lanchat.wording.problems import details_text, error_text
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
@@ -48,7 +48,7 @@ class Person:
     async def fails(self, command: api.Command) -> api.CommandError:
         with pytest.raises(api.CommandError) as caught:
             await self.client.call(command)
-        assert caught.value.text
+        assert error_text(caught.value)
         return caught.value
 
     async def register(self, server: FakeServer, name: str = "anna") -> "Person":
@@ -122,7 +122,7 @@ def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
         named = await anna.call(api.ConnectCommand(address=server.address, name="Off\u202eice"))
         assert named.name == "Off\ufffdice"
         assert server.heard == []
-        assert (await anna.fails(api.LoginCommand("anna", "secret"))).trouble is api.ErrorKind.INVALID
+        assert (await anna.fails(api.LoginCommand("anna", "secret"))).kind is api.ErrorKind.INVALID
         offer = await anna.call(api.AcceptIdentityCommand(server.fingerprint))
         assert (offer.server.trust, offer.server.name, offer.remembered) == (api.Trust.PINNED, "Test", "")
         assert offer == await anna.call(api.GetOfferCommand())
@@ -136,9 +136,9 @@ def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
 def test_another_fingerprint_than_the_accepted_one_is_not_gone_on_with(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.ConnectCommand(address=server.address))
-        assert (await anna.fails(api.AcceptIdentityCommand("0" * 64))).trouble is api.ErrorKind.IDENTITY
+        assert (await anna.fails(api.AcceptIdentityCommand("0" * 64))).kind is api.ErrorKind.IDENTITY
         wrong = api.ConnectCommand(address=server.address, fingerprint="1" * 64)
-        assert (await anna.fails(wrong)).trouble is api.ErrorKind.IDENTITY
+        assert (await anna.fails(wrong)).kind is api.ErrorKind.IDENTITY
         assert server.heard == []
 
     run(scenario)
@@ -170,7 +170,7 @@ def test_a_changed_key_is_a_hard_stop_whatever_was_asked(run: Any) -> None:
                 api.ConnectCommand(address=impostor.address, accept_new=True),
                 api.ConnectCommand(address=impostor.address, fingerprint=impostor.fingerprint),
             ):
-                assert (await anna.fails(command)).trouble is api.ErrorKind.IDENTITY
+                assert (await anna.fails(command)).kind is api.ErrorKind.IDENTITY
             assert impostor.heard == []
 
     run(scenario)
@@ -181,7 +181,7 @@ def test_a_changed_key_is_noticed_when_reconnecting_too(run: Any) -> None:
         await anna.register(server)
         await server.stop()
         async with FakeServer(identity=41, port=server.port) as impostor:
-            await until(lambda: "Another server" in anna.of(api.StateChanged)[-1].reason)
+            await until(lambda: "Another server" in details_text(anna.of(api.StateChanged)[-1].reason))
             await anna.state(api.ConnectionState.AWAY)
             assert impostor.heard == []
 
@@ -194,7 +194,7 @@ def test_another_server_that_claims_the_log_of_a_known_one_is_not_pinned(run: An
         await anna.call(api.DisconnectCommand())
         async with FakeServer(identity=41) as impostor:
             command = api.ConnectCommand(address=impostor.address, accept_new=True)
-            assert (await anna.fails(command)).trouble is api.ErrorKind.IDENTITY
+            assert (await anna.fails(command)).kind is api.ErrorKind.IDENTITY
             assert impostor.requests(wire.LoginDevice) == []
 
     run(scenario)
@@ -207,11 +207,11 @@ def test_addresses_and_links_that_are_none(run: Any) -> None:
             api.ConnectCommand(address=server.address, fingerprint="abc"),
             api.ConnectCommand(invite="https://example.org/"),
         ):
-            assert (await anna.fails(command)).trouble is api.ErrorKind.INVALID
+            assert (await anna.fails(command)).kind is api.ErrorKind.INVALID
         assert (
             await anna.fails(api.ConnectCommand(address=f"127.0.0.1:{free_port()}"))
-        ).trouble is api.ErrorKind.NO_SERVER
-        assert (await anna.fails(api.ConnectCommand(timeout=0.3))).trouble is api.ErrorKind.NO_SERVER
+        ).kind is api.ErrorKind.NO_SERVER
+        assert (await anna.fails(api.ConnectCommand(timeout=0.3))).kind is api.ErrorKind.NO_SERVER
 
     run(scenario)
 
@@ -239,7 +239,7 @@ def test_a_wrong_password_can_be_corrected(run: Any) -> None:
         await anna.call(api.LogoutCommand())
         await anna.call(api.ConnectCommand())
         error = await anna.fails(api.LoginCommand("anna", "wrong"))
-        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.BAD_CREDENTIALS)
+        assert (error.kind, error.code) == (api.ErrorKind.REFUSED, wire.Code.BAD_CREDENTIALS)
         assert (await anna.call(api.LoginCommand("anna", "a password"))).name == "anna"
 
     run(scenario)
@@ -276,7 +276,7 @@ def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
         server.refuse = wire.Code.DEVICE_REVOKED
         await anna.call(api.ConnectCommand())
         error = await anna.fails(api.WaitLiveCommand(100))
-        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.DEVICE_REVOKED)
+        assert (error.kind, error.code) == (api.ErrorKind.REFUSED, wire.Code.DEVICE_REVOKED)
         await anna.state(api.ConnectionState.REFUSED)
         tries = len(server.requests(wire.LoginDevice))
         await asyncio.sleep(0.3)
@@ -330,8 +330,8 @@ def test_leaving_ends_what_still_waits(run: Any) -> None:
         waits = asyncio.create_task(anna.fails(api.WaitDecidedCommand("1.00.1.1", 60)))
         await until(lambda: server.requests(wire.ListDevices))
         await anna.call(api.DisconnectCommand())
-        assert (await asked).trouble is api.ErrorKind.OFFLINE
-        assert (await waits).trouble is api.ErrorKind.TIMEOUT
+        assert (await asked).kind is api.ErrorKind.OFFLINE
+        assert (await waits).kind is api.ErrorKind.TIMEOUT
 
     run(scenario)
 
@@ -388,7 +388,7 @@ def test_commands_that_need_an_account_say_so(run: Any) -> None:
             api.LogoutCommand(),
             api.ListDevicesCommand(),
         ):
-            assert (await anna.fails(command)).trouble is api.ErrorKind.REFUSED
+            assert (await anna.fails(command)).kind is api.ErrorKind.REFUSED
 
     run(scenario)
 
@@ -492,7 +492,7 @@ def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None
         server.log.submit = refuse  # type: ignore[method-assign]
         line = await anna.call(api.SendCommand(ROOM, "hello?"))
         error = await anna.fails(api.WaitDecidedCommand(line.id, patient(5)))
-        assert (error.trouble, error.code) == (api.ErrorKind.REFUSED, wire.Code.NOT_A_MEMBER)
+        assert (error.kind, error.code) == (api.ErrorKind.REFUSED, wire.Code.NOT_A_MEMBER)
         await until(lambda: anna.of(api.LineRefused))
         (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
         assert (shown.refused, shown.seq) == (wire.Code.NOT_A_MEMBER, None)
@@ -514,13 +514,13 @@ def test_messages_that_wait_for_room_say_why_and_go_when_there_is_some(run: Any)
         server.log.submit = submit  # type: ignore[method-assign]
         line = await anna.call(api.SendCommand(ROOM, "hello?"))
         error = await anna.fails(api.WaitDecidedCommand(line.id, patient(5)))
-        assert (error.trouble, error.code) == (api.ErrorKind.TIMEOUT, wire.Code.DISK_FULL)
+        assert (error.kind, error.code) == (api.ErrorKind.TIMEOUT, wire.Code.DISK_FULL)
         (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
-        assert (shown.waits, shown.refused, shown.seq) == (error.text, None, None)
+        assert (shown.waits, shown.refused, shown.seq) == (error.details, None, None)
         full[0] = False
         await until(lambda: anna.of(api.LineStored))
         (shown,) = await anna.call(api.LoadLinesCommand(ROOM))
-        assert (shown.waits, shown.seq) == ("", 1)
+        assert (shown.waits, shown.seq) == (None, 1)
 
     run(scenario)
 
@@ -540,7 +540,7 @@ def test_what_cannot_be_sent_is_said_at_once(run: Any) -> None:
             api.CreateRoomCommand("\u202e"),
             api.RevokeDeviceCommand("xyz"),
         ):
-            assert (await anna.fails(command)).trouble is api.ErrorKind.INVALID
+            assert (await anna.fails(command)).kind is api.ErrorKind.INVALID
         assert anna.of(api.LineAdded) == []
 
     run(scenario)
@@ -605,7 +605,7 @@ def test_receipts_of_a_message(run: Any) -> None:
         receipts = await anna.call(api.ReceiptsCommand(ROOM, 1))
         assert [(r.name, r.received, r.read) for r in receipts] == [("bob", True, False), ("carl", False, False)]
         failure = await anna.fails(api.ReceiptsCommand(ROOM, 2))
-        assert (failure.trouble, failure.code) == (api.ErrorKind.REFUSED, wire.Code.NO_SUCH_TARGET)
+        assert (failure.kind, failure.code) == (api.ErrorKind.REFUSED, wire.Code.NO_SUCH_TARGET)
 
     run(scenario)
 
@@ -620,8 +620,8 @@ def test_away_and_back(run: Any) -> None:
         await server.stop()
         await anna.state(api.ConnectionState.AWAY)
         line = await anna.call(api.SendCommand(ROOM, "while away"))
-        assert (await anna.fails(api.WaitDecidedCommand(line.id, 0.1))).trouble is api.ErrorKind.TIMEOUT
-        assert (await anna.fails(api.ListDevicesCommand())).trouble is api.ErrorKind.OFFLINE
+        assert (await anna.fails(api.WaitDecidedCommand(line.id, 0.1))).kind is api.ErrorKind.TIMEOUT
+        assert (await anna.fails(api.ListDevicesCommand())).kind is api.ErrorKind.OFFLINE
         assert [person.state for person in await anna.call(api.ListPeopleCommand())] == [wire.PresenceState.OFFLINE]
         texts = [(line.seq, line.text) for line in await anna.call(api.LoadLinesCommand(ROOM))]
         assert texts == [(1, "before"), (None, "while away")]
@@ -641,13 +641,13 @@ def test_a_start_while_the_server_is_away_reads_the_copy_and_keeps_messages(run:
         await anna.client.close()
         await server.stop()
         again = Person(tmp_path / "anna")
-        assert (await again.fails(api.ConnectCommand(timeout=1))).trouble is api.ErrorKind.NO_SERVER
+        assert (await again.fails(api.ConnectCommand(timeout=1))).kind is api.ErrorKind.NO_SERVER
         assert again.of(api.AccountLoggedIn)[0].account.name == "anna"
         room = await again.call(api.FindRoomCommand("#room1"))
         line = await again.call(api.SendCommand(room.room, "kept"))
         texts = [(line.seq, line.text) for line in await again.call(api.LoadLinesCommand(room.room))]
         assert texts == [(1, "before"), (None, "kept")]
-        assert (await again.fails(api.WaitLiveCommand(0.2))).trouble is api.ErrorKind.NO_SERVER
+        assert (await again.fails(api.WaitLiveCommand(0.2))).kind is api.ErrorKind.NO_SERVER
         back = FakeServer(server.log, port=server.port)
         back.accounts, back.public_keys = server.accounts, server.public_keys
         async with back:
@@ -763,8 +763,8 @@ def test_several_servers_are_a_choice_for_a_person(run: Any, monkeypatch: pytest
         ]
         assert len(anna.of(api.ServerFound)) == 2
         error = await anna.fails(api.ConnectCommand(timeout=0.2))
-        assert error.trouble is api.ErrorKind.INVALID
-        assert "One" in error.text
+        assert error.kind is api.ErrorKind.INVALID
+        assert "One" in error_text(error)
         chosen = await anna.call(api.ConnectCommand(timeout=0.2, fingerprint=server.fingerprint))
         assert chosen.trust is api.Trust.PINNED
         listed.clear()
@@ -867,11 +867,15 @@ def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: An
         server.answers[wire.ListUsers] = lambda operation: server.sessions[-1].send_raw(b"\x7f\xff\xff\xff")
 
         def is_told() -> bool:
-            told = [event for event in anna.of(api.StateChanged) if event.reason == reason_text(Reason.BROKEN)]
+            told = [
+                event
+                for event in anna.of(api.StateChanged)
+                if event.reason == ProblemDetails.of(Problem.SERVER_UNREADABLE)
+            ]
             return any(event.retry_in > 0.04 for event in told[1:])
 
         error = await anna.fails(api.ListPeopleCommand(certain=True))
-        assert error.trouble is api.ErrorKind.OFFLINE
+        assert error.kind is api.ErrorKind.OFFLINE
         await until(is_told)
 
     run(scenario)
@@ -884,6 +888,6 @@ def test_people_are_listed_from_memory_unless_it_must_be_certain(run: Any) -> No
         await server.stop()
         await until(lambda: anna.events[-1] and not anna.client.logged_in().in_session)
         assert [person.name for person in await anna.call(api.ListPeopleCommand())] == ["anna"]
-        assert (await anna.fails(api.ListPeopleCommand(certain=True))).trouble is api.ErrorKind.OFFLINE
+        assert (await anna.fails(api.ListPeopleCommand(certain=True))).kind is api.ErrorKind.OFFLINE
 
     run(scenario)

@@ -12,6 +12,7 @@ from lanchat.app import api
 from lanchat.app.commands.rooms import ROOM_PAGES_MAX
 from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
+from lanchat.wording.problems import error_text
 from lanchat_server.service import figures
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import Person
@@ -54,7 +55,7 @@ def test_room_is_found_on_every_page(tmp_path: Path, number: int) -> None:
         server.answers[wire.Status] = report
         assert await anna.call(api.FindAnyRoomCommand(f"Room {number}")) == number
         error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
-        assert error.text == "Room nowhere does not exist"
+        assert error_text(error) == "Room nowhere does not exist"
 
     play(scenario, tmp_path)
 
@@ -66,7 +67,7 @@ def test_pages_without_end_are_not_followed(tmp_path: Path) -> None:
         endless = lambda asked: wire.StatusReport(json.dumps({"rooms": [{"id": asked.rooms_above + 1, "name": "x"}]}))  # noqa: E731
         server.answers[wire.Status] = endless
         error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
-        assert error.text == "The server's answer cannot be read"
+        assert error_text(error) == "The server's answer cannot be read"
         assert len(server.requests(wire.Status)) == ROOM_PAGES_MAX
 
     play(scenario, tmp_path)

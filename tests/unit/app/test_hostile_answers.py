@@ -10,6 +10,7 @@ from lanchat.app import account_session, api
 from lanchat.app.commands import conversation
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
+from lanchat.wording.problems import error_text
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import ROOM, Person
@@ -29,7 +30,7 @@ def test_one_command_fetches_a_bounded_part_of_a_history_without_lines(
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         error = await anna.fails(api.LoadLinesCommand(ROOM, 0, 10))
-        assert error.trouble is api.ErrorKind.TIMEOUT
+        assert error.kind is api.ErrorKind.TIMEOUT
         # One page came with the subscription, one to count what is unread.
         assert len(server.requests(wire.History)) <= 5
         # Each further one goes on where the last one ended.
@@ -100,7 +101,7 @@ def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.Status] = lambda _: wire.StatusReport(text)
         error = await anna.fails(api.GetStatusCommand())
-        assert (error.trouble, error.text) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
+        assert (error.kind, error_text(error)) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
         server.answers[wire.Status] = lambda _: wire.StatusReport("[1]")
         assert await anna.call(api.GetStatusCommand()) == {}
 
@@ -115,7 +116,7 @@ def test_rooms_in_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, 
         await anna.call(api.ListPeopleCommand())
         server.answers[wire.Status] = lambda _: wire.StatusReport(text)
         error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
-        assert (error.trouble, error.text) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
+        assert (error.kind, error_text(error)) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
         server.answers[wire.Status] = lambda _: wire.StatusReport('{"rooms": [{"id": 77, "name": "Nowhere"}]}')
         assert await anna.call(api.FindAnyRoomCommand("nowhere")) == 77
 

@@ -99,7 +99,7 @@ def test_no_address_of_a_link_answers(tmp_path: Any) -> None:
         try:
             link = f"lanchat://127.0.0.1:{free_port()}/?also=127.0.0.1:{free_port()}#{'ab' * 32}"
             error = await person.fails(api.ConnectCommand(invite=link))
-            assert error.trouble is api.ErrorKind.NO_SERVER
+            assert error.kind is api.ErrorKind.NO_SERVER
         finally:
             await person.client.close()
 

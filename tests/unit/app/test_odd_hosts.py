@@ -71,10 +71,10 @@ def test_a_link_to_such_a_name_says_that_nobody_answers(tmp_path: File) -> None:
     async def scenario() -> None:
         anna = Person(tmp_path / "anna")
         error = await anna.fails(api.ConnectCommand(invite=f"lanchat://{chr(252) * 63}:1/#{FINGERPRINT}"))
-        assert error.trouble is api.ErrorKind.NO_SERVER
+        assert error.kind is api.ErrorKind.NO_SERVER
         many = "&".join(f"also={chr(252) * 63}:{port}" for port in range(1, 9))
         error = await anna.fails(api.ConnectCommand(invite=f"lanchat://h..x:1/?{many}#{FINGERPRINT}"))
-        assert error.trouble is api.ErrorKind.INVALID
+        assert error.kind is api.ErrorKind.INVALID
         await anna.client.close()
 
     asyncio.run(scenario())

@@ -45,7 +45,7 @@ def run(folder: File, scenario: Scenario) -> None:
 async def trouble(client: Client, command: api.Command) -> api.ErrorKind:
     with pytest.raises(api.CommandError) as caught:
         await client.call(command)
-    return caught.value.trouble
+    return caught.value.kind
 
 
 async def accepted(client: Client, server: FakeServer) -> api.ServerOffer:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lanchat.app import api
-from lanchat.app.error_texts import not_in_time
+from lanchat.protocol.problems import Problem
+from lanchat.wording.problems import error_text
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import Person, until
@@ -32,9 +33,9 @@ def test_says_that_the_server_has_lost_messages(tmp_path: Path) -> None:
                 session.cut()
             await until(lambda: anna.client.member.core.stopped(ROOM) is not None, 20)  # type: ignore[union-attr]
             error = await asyncio.wait_for(send(anna, timeout=600.0), 30)  # at once, as nothing is sent
-            assert error.trouble is api.ErrorKind.TIMEOUT
-            assert error.text.startswith("The server has lost messages that this computer still has")
-            assert "is kept" in error.text
+            assert error.kind is api.ErrorKind.TIMEOUT
+            assert error_text(error).startswith("The server has lost messages that this computer still has")
+            assert "is kept" in error_text(error)
             await anna.client.close()
 
     asyncio.run(scenario())
@@ -52,8 +53,8 @@ def test_says_why_the_server_is_away(tmp_path: Path, reason: bool) -> None:
             else:
                 server.udp, server.deaf = False, True
             error = await send(anna)
-            assert error.trouble is api.ErrorKind.TIMEOUT
-            assert (error.text == not_in_time()) is not reason
+            assert error.kind is api.ErrorKind.TIMEOUT
+            assert (error.details.problem is Problem.UNDECIDED) is not reason
             await anna.client.close()
 
     asyncio.run(scenario())

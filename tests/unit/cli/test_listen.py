@@ -12,6 +12,7 @@ import pytest
 from lanchat.app import api
 from lanchat.protocol.codes import Code
 from tests.support.fake_client import ANNA, BORIS, FakeClient, fake, line, refusal, rows, run
+from tests.support.problems import said
 
 LIVE = api.RoomLive(7, 3)
 BOTH = {1: ANNA, 2: BORIS}
@@ -22,7 +23,7 @@ def added(seq: int | None, text: str = "hello", **changes: Any) -> api.LineAdded
 
 
 def state(kind: api.ConnectionState, peers: int = 0, reason: str = "") -> api.StateChanged:
-    return api.StateChanged(kind, reason, peers)
+    return api.StateChanged(kind, said(reason) if reason else None, peers)
 
 
 def listening(
@@ -132,13 +133,13 @@ def test_what_is_pending_in_the_history_is_told_when_it_is_stored(capsys: pytest
 
 
 def test_a_pending_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = api.LineRefused("idwait", 7, Code.NOT_A_MEMBER, "not a member")
+    refused = api.LineRefused("idwait", 7, Code.NOT_A_MEMBER, said("not a member"))
     events = heard(listening([], [LIVE], [added(None, "wait"), refused]), capsys)
     assert events[-1] == {"event": "refused", "room": "general", "id": "idwait", "code": 100}
 
 
 def test_a_pending_message_that_waits_for_room_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, "full", again) for again in (False, True)]
+    waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, said("full"), again) for again in (False, True)]
     events = heard(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
     assert events[2:] == [{"event": "waits", "room": "general", "id": "idwait", "code": 200}]
 

@@ -42,7 +42,7 @@ def other(path: Path, store: SqliteLocalStore) -> Iterator[SqliteLocalStore]:
 def test_it_is_a_local_store(store: SqliteLocalStore) -> None:
     port: LocalStore = store
     assert port.outgoing() == []
-    assert store.recovered == ""
+    assert store.recovered is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
@@ -77,7 +77,7 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     assert again.span(1) == StoredSpan(0, GENESIS, 64, log.hash_at(64))
     assert again.records(1, 1, 99) == [link.record for link in log.span(1, 64)]
     assert again.outgoing() == [item]
-    assert again.recovered == ""
+    assert again.recovered is None
     again.close()
 
 
@@ -87,7 +87,7 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path, store: SqliteLocalSt
         connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(LocalStoreError, match="newer LAN Chat") as error:
+    with pytest.raises(LocalStoreError, match="newer program") as error:
         SqliteLocalStore(path)
     assert "\n" not in str(error.value)
     assert path.read_bytes() == before

@@ -20,6 +20,7 @@ from lanchat.store import rescue
 from lanchat.store.database import Database
 from lanchat.store.local import SqliteLocalStore
 from lanchat.store.schema import PAGE_SIZE, STEPS
+from lanchat.wording.problems import details_text
 from tests.support.local_log import LOG_ID, Log, certificate, key, message, room_info, user_info
 
 GENESIS = genesis_hash(LOG_ID, 1)
@@ -140,13 +141,13 @@ def test_damage_outside_the_outbox_costs_no_message(
         assert store.outgoing() == items
         assert store.span(1) is None
         assert store.records(1, 1, 500) == []
-        assert f"{WAITING} messages" in store.recovered
-        assert "log.sqlite.corrupt-1" in store.recovered
-        assert "\n" not in store.recovered
+        assert f"{WAITING} messages" in details_text(store.recovered)
+        assert "log.sqlite.corrupt-1" in details_text(store.recovered)
+        assert "\n" not in details_text(store.recovered)
         assert store.add_outgoing(key(99), message(99), 1).order > items[-1].order
     assert path.with_name("log.sqlite.corrupt-1").read_bytes() == damaged
     with opened(path) as store:
-        assert store.recovered == ""
+        assert store.recovered is None
         assert len(store.outgoing()) == WAITING + 1
 
 
@@ -167,9 +168,9 @@ def test_a_changed_octet_in_a_message_is_noticed(path: Path, items: list[OutboxI
     at = path.read_bytes().index(b"text 7 text 7")
     overwrite(path, at + 3, b"X")
     with opened(path) as store:
-        assert store.recovered == ""
+        assert store.recovered is None
         assert store.outgoing() == [item for item in items if item.key.n != 7]
-        assert f"{WAITING - 1} messages" in store.recovered
+        assert f"{WAITING - 1} messages" in details_text(store.recovered)
 
 
 def test_a_changed_octet_in_a_record_is_noticed(path: Path, items: list[OutboxItem]) -> None:
@@ -178,7 +179,7 @@ def test_a_changed_octet_in_a_record_is_noticed(path: Path, items: list[OutboxIt
         assert store.records(1, 1, 76) == [link.record for link in LOG.span(1, 76)]
         with pytest.raises(LocalStoreError) as error:
             store.records(1, 70, 80)
-        assert str(error.value) == store.recovered
+        assert error.value.details == store.recovered
         assert store.span(1) is None
         assert store.outgoing() == items
         assert store.start_span(1, 0, GENESIS) == StoredSpan(0, GENESIS, 0, GENESIS)
@@ -231,7 +232,7 @@ def test_each_damaged_file_is_kept(path: Path) -> None:
     for number in (1, 2, 3):
         destroy_header(path)
         with opened(path) as store:
-            assert f"corrupt-{number}" in store.recovered
+            assert f"corrupt-{number}" in details_text(store.recovered)
     assert len(aside_names(path)) == 3
 
 
@@ -253,9 +254,9 @@ def test_a_repair_that_was_interrupted_is_finished(unfinished: Path, tmp_path: P
     (tmp_path / "log.sqlite.new").write_bytes(b"half a file")
     with opened(path) as store:
         assert [item.key.n for item in store.outgoing()] == list(range(1, WAITING + 1))
-        assert "corrupt-4" in store.recovered
+        assert "corrupt-4" in details_text(store.recovered)
     with opened(path) as store:
-        assert store.recovered == ""
+        assert store.recovered is None
 
 
 def test_a_schema_that_is_not_ours_counts_as_damage(path: Path, items: list[OutboxItem]) -> None:
@@ -294,7 +295,7 @@ def test_the_other_opener_goes_on_with_the_new_file(path: Path, items: list[Outb
         assert one.outgoing() == [*items, added]
         later = two.add_outgoing(key(91), message(91), 1)
         assert one.outgoing() == two.outgoing() == [*items, added, later]
-        assert two.recovered == ""
+        assert two.recovered is None
     assert len(aside_names(path)) == 1
 
 

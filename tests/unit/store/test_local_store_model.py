@@ -155,7 +155,7 @@ class LocalStoreMachine(RuleBasedStateMachine):
     def reopen(self, which: int) -> None:
         self.stores[which].close()
         self.stores[which] = SqliteLocalStore(self.path)
-        assert self.stores[which].recovered == ""
+        assert self.stores[which].recovered is None
 
     @invariant()
     def all_say_the_same(self) -> None:

@@ -70,7 +70,7 @@ def test_what_was_reported_durable_survives_a_kill(tmp_path: Path, survive: int)
     log = Log().fill(span.cursor)
     assert span.cursor_hash == log.hash_at(span.cursor)
     assert store.records(1, 1, span.cursor) == [link.record for link in log.links]
-    assert store.recovered == ""
+    assert store.recovered is None
     store.close()
 
 
@@ -87,4 +87,4 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
     assert lines["again"] == str(int(kept) + 1)
     assert lines["read"] == lines["again"]
     assert "may not be written" in lines["read-only"]
-    assert lines["writable"] == f"{int(kept) + 1} ''"
+    assert lines["writable"] == f"{int(kept) + 1} None"

@@ -17,6 +17,7 @@ from lanchat.platform.files import aside_names
 from lanchat.store.file_lock import locked
 from lanchat.store.profile import KnownServer, ProfileStore, StoredDevice, default_profile_directory
 from lanchat.store.settings import Settings
+from lanchat.wording.problems import details_text
 from tests.support.child import Child
 from tests.support.local_log import LOG_ID, certificate, key, message
 
@@ -123,9 +124,9 @@ def test_pinning_again_renews_what_is_known(profile: ProfileStore) -> None:
 
 def test_another_fingerprint_for_a_known_log_is_not_pinned(profile: ProfileStore) -> None:
     profile.pin(server(1))
-    with pytest.raises(LocalStoreError, match="Another identity"):
+    with pytest.raises(LocalStoreError, match="another identity"):
         profile.pin(server(2, log_id=server(1).log_id))
-    with pytest.raises(LocalStoreError, match="Another identity"):
+    with pytest.raises(LocalStoreError, match="another identity"):
         profile.pin(server(1, fingerprint="2" * 64))
     assert profile.servers() == [server(1)]
     profile.forget_server("1" * 64)
@@ -310,7 +311,7 @@ def test_settings_are_remembered(profile: ProfileStore) -> None:
     again = reopened(profile).settings
     assert (again.get("language", ""), again.get("theme", ""), again.get("geometry", "")) == ("ru", "", "900x600+10+20")
     assert (again.last_room(LOG_ID), again.last_room(OTHER_LOG)) == (4, 5)
-    assert again.notice == ""
+    assert again.notice is None
 
 
 def test_two_processes_do_not_undo_each_other_s_choices(profile: ProfileStore) -> None:
@@ -359,25 +360,25 @@ def test_broken_settings_are_set_aside_and_told_once(profile: ProfileStore, brok
     path = profile.directory / "settings.toml"
     path.write_bytes(broken)
     first = reopened(profile).settings
-    assert "set aside as settings.toml.corrupt-1" in first.notice
+    assert "set aside as settings.toml.corrupt-1" in details_text(first.notice)
     assert first.get("language", "") == ""
     assert path.with_name("settings.toml.corrupt-1").read_bytes() == broken
     first.set("language", "ru")
     first.save()
     again = reopened(profile).settings
-    assert again.notice == ""
+    assert again.notice is None
     assert again.get("language", "") == "ru"
 
 
 def test_settings_saved_by_notepad_are_read(profile: ProfileStore) -> None:
     (profile.directory / "settings.toml").write_bytes('theme = "dark"\r\nlanguage = "ru"\r\n'.encode("utf-8-sig"))
     again = reopened(profile).settings
-    assert (again.get("theme", ""), again.get("language", ""), again.notice) == ("dark", "ru", "")
+    assert (again.get("theme", ""), again.get("language", ""), again.notice) == ("dark", "ru", None)
 
 
 def test_settings_in_utf_16_are_set_aside_and_said(profile: ProfileStore) -> None:
     (profile.directory / "settings.toml").write_bytes('theme = "dark"'.encode("utf-16"))
-    assert "UTF-16" in reopened(profile).settings.notice
+    assert "UTF-16" in details_text(reopened(profile).settings.notice)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -390,7 +391,7 @@ def test_any_settings_file_is_read_or_set_aside(tmp_path: Path, octets: bytes) -
     found.save()
     again = Settings(path, tmp_path / "lock")
     assert again.get("theme", "") == "dark"
-    assert again.notice == ""
+    assert again.notice is None
     path.unlink()
 
 

@@ -27,7 +27,7 @@ from lanchat.protocol.text.names import (
     clean_user_name,
     tidy_name,
 )
-from lanchat.ui.kit.fields.problems import FieldName, Problem
+from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
 
 
 class NewAccount(RedactedStruct, frozen=True):
@@ -44,7 +44,7 @@ class NewAccount(RedactedStruct, frozen=True):
     remember: bool = True
     setup_code: str = ""
 
-    def problem(self, needs_invite: bool, needs_setup: bool = False) -> Problem | None:
+    def problem(self, needs_invite: bool, needs_setup: bool = False) -> FieldProblem | None:
         """The first thing that is wrong with it."""
         problems = {
             FieldName.USER: user_problem(self.user),
@@ -57,7 +57,7 @@ class NewAccount(RedactedStruct, frozen=True):
             problems[FieldName.INVITE_CODE] = _("This server needs an invite code. Ask the person who runs it.")
         if needs_setup and not self.setup_code.strip():
             problems[FieldName.SETUP_CODE] = _("Please type the set-up code that the server shows.")
-        return next((Problem(text, field) for field, text in problems.items() if text), None)
+        return next((FieldProblem(text, field) for field, text in problems.items() if text), None)
 
 
 def profile_problem(display_name: str, email: str) -> str:

@@ -18,7 +18,7 @@ class FieldName(enum.Enum):
     RECOVERY_CODE = enum.auto()
 
 
-class Problem(NamedTuple):
+class FieldProblem(NamedTuple):
     """What is wrong, in plain words, and the field that it is about."""
 
     text: str

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.app.error_texts import code_text
+from lanchat.app.problems import refused_with
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind
+from lanchat.wording.problems import code_text, details_text
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits.daily import DAY, Daily
 from lanchat_server.core.limits.throttle import network_of
@@ -169,4 +170,4 @@ def test_a_restart_forgives_nobody_what_he_made_today(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [Code.LIMIT_REACHED, Code.TOO_MANY_CHANGES])
 def test_a_person_reads_which_bound_it_is(code: Code) -> None:
-    assert code_text(code) != code_text(9999)
+    assert code_text(code) != details_text(refused_with(9999))

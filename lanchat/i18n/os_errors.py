@@ -1,0 +1,21 @@
+"""What people read about a file that cannot be used: for both programs."""
+
+from lanchat.i18n import N_, _
+from lanchat.platform.files import FileRefused
+from lanchat.protocol.problems import Problem
+
+FILE_TEXTS = {
+    Problem.OTHER_OWNER: N_("it belongs to another user"),
+    Problem.WRITABLE_BY_ALL: N_("everybody may write to it; use chmod o-w"),
+    Problem.SYMBOLIC_LINK: N_("it is a symbolic link"),
+    Problem.NOT_A_FILE: N_("it is not a file"),
+    Problem.STDIN_CLOSED: N_("Standard input is closed"),
+    Problem.STDOUT_CLOSED: N_("standard output is closed"),
+}
+
+
+def os_error_text(error: OSError) -> str:
+    """Why the operating system, in its own words, or `lanchat.platform.files` refused."""
+    if isinstance(error, FileRefused):
+        return _(FILE_TEXTS[error.problem])
+    return error.strerror or str(error)

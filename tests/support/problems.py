@@ -1,0 +1,8 @@
+"""What the network says, in a test's own words."""
+
+from lanchat.protocol.problems import Problem, ProblemDetails
+
+
+def said(text: str) -> ProblemDetails:
+    """Details that are shown as `text`, in every language."""
+    return ProblemDetails.of(Problem.OTHER, reason=text)
