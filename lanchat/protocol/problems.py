@@ -128,8 +128,8 @@ class Problem(enum.Enum):
 
 
 class ProblemDetails(msgspec.Struct, frozen=True):
-    """What a person is told, without the words. `problem`: a member of ours, or the code with which the server refused.
-    `str` is a description in English for logs."""
+    """What a person is told, without the words. `problem`: a member of ours, or the code with which the server
+    refused."""
 
     problem: Problem | Code
     values: tuple[tuple[str, "Value"], ...] = ()
@@ -140,6 +140,7 @@ class ProblemDetails(msgspec.Struct, frozen=True):
         return cls(problem, tuple(values.items()))
 
     def __str__(self) -> str:
+        """The description with its values, one line in English."""
         if isinstance(self.problem, Code):
             return f"the server refused: {self.problem.name}"
         return self.problem.value.format(**{name: value_text(value, str) for name, value in self.values})
