@@ -142,7 +142,7 @@ async def load_lines_from(client: "ClientState", command: api.LoadLinesFromComma
     fetched = 0
     while (span := member.store.span(room)) is not None and span.base >= lowest:
         if fetched == OLDER_PAGES_MAX and not command.whole:
-            raise CommandError(ErrorKind.TIMEOUT, not_all_loaded())
+            raise not_all_loaded()
         await member.session_decided()
         if not await member.fetch_older(room):
             break

@@ -12,6 +12,7 @@ from lanchat.ui.model.chat_model import ChatModel, ScrollTarget
 from lanchat.ui.model.engine import CommandDispatcher
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import FIRST_PAGE, PAGE, WINDOW, Timeline
+from lanchat.wording.problems import error_text
 
 Changed = Callable[[WindowPart], None]
 Later = Callable[[int, Callable[[], None]], object]
@@ -72,7 +73,7 @@ class RoomReader:
             self.show(seq, flash)
 
         def failed(error: CommandError) -> None:
-            self._changed(self._model.notice(error.text))
+            self._changed(self._model.notice(error_text(error)))
             if not timeline.stored:
                 self.load_newest()
 

@@ -54,7 +54,7 @@ def test_jump_fetches_a_bounded_part_of_the_history(tmp_path: File, monkeypatch:
         await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
         before = len(server.requests(wire.History))
         error = await anna.fails(api.LoadLinesFromCommand(ROOM, 1, 10))
-        assert error.trouble is api.ErrorKind.TIMEOUT
+        assert error.kind is api.ErrorKind.TIMEOUT
         assert len(server.requests(wire.History)) == before + 3
         # Each further one goes on where the last one ended.
         lines: list[api.Line] = []

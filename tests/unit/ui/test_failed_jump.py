@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lanchat.app.api import CommandError, ErrorKind
+from lanchat.protocol.problems import Problem
 from tests.support.ui_desk import Workbench
 
 REASON = "Not everything could be loaded in time"
@@ -17,7 +18,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Workbench:
     bench.log_in()
 
     def fail(command: Any) -> None:
-        raise CommandError(ErrorKind.TIMEOUT, REASON)
+        raise CommandError(ErrorKind.TIMEOUT, Problem.NOT_ALL_LOADED)
 
     monkeypatch.setattr(bench.engine, "_do_LoadLinesFrom", fail)
     return bench
