@@ -10,6 +10,7 @@ from lanchat.cli.chat import ConversationOutput, ConversationView
 from lanchat.cli.follow import Follower
 from lanchat.protocol.codes import Code
 from tests.support.fake_client import ANNA, BORIS, line, rows
+from tests.support.problems import said
 
 WAITING = line(None, "wait", mine=True, author=1, author_name="anna")
 
@@ -20,7 +21,7 @@ def conversation(as_json: bool = False) -> ConversationView:
 
 
 def state(view: ConversationView, kind: api.ConnectionState, peers: int = 0) -> None:
-    view.state(api.StateChanged(kind, "", peers))
+    view.state(api.StateChanged(kind, None, peers))
 
 
 def go_away(view: ConversationView, times: int = 1) -> None:
@@ -81,7 +82,7 @@ def test_a_line_written_with_the_server_there_is_held_back_for_its_number(capsys
 def test_a_refused_line_is_not_shown_when_the_server_goes_later(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation()
     view.message(WAITING)
-    view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, "not a member"))
+    view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, said("not a member")))
     go_away(view)
     assert Printed(capsys).lines == []
 
