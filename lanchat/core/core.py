@@ -16,9 +16,9 @@ datagrams that are there, then takes once: one transaction and one signature che
 A trouble with the local store never loses anything: the room stays where it was, `LocalStoreFailed` says so once, and
 it is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
 
-The parts: link.py (connection, UDP, silence, tries), rooms/room_set.py with room.py, chain.py, heads.py and repair.py
-(receiving), composer.py and outbox.py (sending), certificates.py and authors.py (who signed), directory.py and
-receipts.py (rooms, people, how far everybody is), core/context.py (what the parts share).
+The parts: link.py (connection, UDP, silence, tries), rooms/room_set.py with room.py, subscription.py, chain.py,
+heads.py and repair.py (receiving), composer.py and outbox.py (sending), certificates.py and authors.py (who signed),
+directory.py and receipts.py (rooms, people, how far everybody is), core/context.py (what the parts share).
 """
 
 from collections import Counter
@@ -59,6 +59,7 @@ from lanchat.core.rooms.deleted import DeletedRooms
 from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.core.rooms.room import RoomContext
 from lanchat.core.rooms.room_set import RoomSet
+from lanchat.core.rooms.source import ServerSource
 from lanchat.core.session.composer import MessageBuilder
 from lanchat.core.session.link import DueAction, LinkController
 from lanchat.core.session.outbox import AuthorRun, Outbox, StoredItem
@@ -123,8 +124,9 @@ class ClientCore:
         self._receipts = ReceiptTracker(config, random)
         self._certificates = CertificateRequests(self._desk, self.authors)
         self._rooms = RoomSet(
-            config,
+            RoomContext(identity.log_id, config, store, random, self._check_head),
             self._desk,
+            ServerSource(self._desk, self._live_path),
             self.authors,
             DeliveryCursor(identity.log_id, store, list(self.directory.rooms)),
             self._note_stored,
@@ -324,6 +326,9 @@ class ClientCore:
             self.drop("head not signed")
             return False
         return True
+
+    def _live_path(self) -> Transport:
+        return Transport.UDP if self._link.udp_open else Transport.TLS
 
     def _on_answer(self, number: int, answer: Answer) -> None:
         if not self._desk.requests.answered(number, answer):
@@ -614,7 +619,7 @@ class ClientCore:
         now = self._desk.now
         if not self._desk.store_rests:
             self._settle_store()
-        self._rooms.ask(Transport.UDP if self._link.udp_open else Transport.TLS)
+        self._rooms.ask()
         self._certificates.ask()
         self._judge()
         self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
@@ -626,9 +631,8 @@ class ClientCore:
 
     def _settle_store(self) -> None:
         """Everything that needs the local copy."""
-        context = RoomContext(self.identity.log_id, self.config, self._store, self._random, self._check_head)
         try:
-            self._rooms.subscribe(context)
+            self._rooms.subscribe()
             self._adopt()
             self._rooms.settle()
             self._outbox.clean_up()

@@ -31,7 +31,7 @@ def held(anna: Person) -> dict[str, int]:
     assert anna.client.member is not None
     account, core = anna.client.member, anna.client.member.core
     driver = account.driver
-    receivers = core._rooms._rooms.values()
+    receivers = core._rooms._receivers.values()
     states = account.book._states.values()
     chains = [receiver._chain for receiver in receivers if receiver._chain is not None]
     aside = [record for chain in chains for record in chain.waiting.values()]

@@ -47,7 +47,7 @@ def client_bounds(process: Any) -> str:
     """Of the client core."""
     core = process.core
     config = core.config
-    for room, receiver in core._rooms._rooms.items():
+    for room, receiver in core._rooms._receivers.items():
         wrong = _room_bounds(receiver, config)
         if wrong:
             return f"room {room}: {wrong}"

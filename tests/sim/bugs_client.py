@@ -88,13 +88,13 @@ def gaps_are_skipped() -> list[Change]:
     """A client that misses records goes on from the newest head."""
     honest = RoomReceiver.take_records
 
-    def take_records(self: RoomReceiver, records: Any, head: Any) -> None:
+    def take_records(self: RoomReceiver, source: Any, records: Any, head: Any) -> None:
         chain = self._chain
         if chain is not None and self.live and records and head is not None and records[0].seq > chain.end + 1:
-            self._prove(head)
+            self.prove(head)
             self._make_span(head.seq, head.hash)
             return
-        honest(self, records, head)
+        honest(self, source, records, head)
 
     return [(RoomReceiver, "take_records", take_records)]
 
@@ -154,9 +154,9 @@ def live_before_history() -> list[Change]:
     """A room says that it is live when its subscription is answered, whatever is still to be read."""
 
     def go_live(self: RoomReceiver) -> None:
-        if not self.live and self.stop is None and self._join is not None:
+        if not self.live and self.stop is None and self.join is not None:
             self.live = True
-            self._events.append(RoomWentLive(self.room, self._join.seq))
+            self._events.append(RoomWentLive(self.room, self.join.seq))
 
     return [(RoomReceiver, "_go_live", go_live)]
 

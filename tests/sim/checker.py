@@ -225,7 +225,8 @@ class Checker:
         wrong = client_bounds(process)
         if wrong:
             self._fail("I12", wrong)
-        for room, receiver in process.core._rooms._rooms.items():
+        for room, subscription in process.core._rooms._rooms.items():
+            receiver = subscription.receiver
             span = process.profile.store.span(room)
             # Another process of the profile may have heard sooner that a room was deleted.
             erased = span is None and room in self._world.database.deleted

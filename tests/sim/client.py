@@ -167,6 +167,8 @@ class Process:
             self.core.disconnected(self.clock.now)
         self._session = dial
         self._had_udp = False
+        for receiver in self.core._rooms._receivers.values():
+            self.world.counters["room with records of an earlier session"] += receiver.top > receiver.cursor
         self.session_began = self.clock.now
         self.new_address()
         assert dial.welcome is not None

@@ -60,6 +60,7 @@ RARE = (
     "server: udp_seal_does_not_hold",
     "slow consumer",
     "span begun anew",
+    "room with records of an earlier session",
     "switch to TLS",
     "switch to TLS and back",
     "switch to UDP",

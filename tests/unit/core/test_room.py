@@ -427,7 +427,7 @@ def test_what_waits_above_a_gap_is_bounded() -> None:
     for seq in range(100, 1, -1):
         client.to_client(Transport.UDP, records_frame(log, seq))
     client.run_for(0.1)
-    chain = client.core._rooms._rooms[1]._chain
+    chain = client.core._rooms._receivers[1].chain
     assert chain is not None
     # The lowest are kept: they are needed first.
     assert sorted(chain.waiting) == list(range(2, 18))
@@ -797,9 +797,9 @@ def test_what_comes_live_before_the_first_page_is_bounded() -> None:
     client.log.say(text="before")
     client.connect()
     assert client.run_until(lambda: 1 in client.core._rooms._rooms, 5)
-    receiver = client.core._rooms._rooms[1]
+    receiver = client.core._rooms._receivers[1]
     for number in range(100):
         client.to_client(Transport.TLS, wire.Records(1, [client.log.say(text=f"live {number}")]))
     client.run_for(0.1)
-    assert receiver._chain is None
+    assert receiver.chain is None
     assert len(receiver._early) == 20
