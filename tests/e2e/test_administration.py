@@ -1,5 +1,6 @@
-"""What administrators do, from a session over TLS and by the local port of the server's computer: the same requests,
-the same answers; and what moderators, members and demoted administrators hear. On SQLite and MariaDB."""
+"""Administration by a session over TLS and by the local port of the server's computer: the same requests have the same
+answers; refusals of moderators, members and demoted administrators. On SQLite and MariaDB.
+"""
 
 import itertools
 import stat
@@ -25,11 +26,11 @@ from tests.support.raw import RawClient, refusal
 from tests.support.waiting import patient, wait_until
 
 PATIENCE = patient(10.0)
-NOBODY = 4711
+UNKNOWN_ID = 4711
 _numbers = itertools.count()
 
 
-class Office:
+class AdministeredServer:
     """A server with an administrator, a moderator and a member, each with a session."""
 
     def __init__(self, server: ServerProcess, stack: ExitStack) -> None:
@@ -52,11 +53,11 @@ class Office:
         except Refused as refused:
             return wire.Failure(1, refused.code, refused.text)
 
-    def by(self, name: str) -> Callable[[Any], Any]:
+    def over_tls(self, name: str) -> Callable[[Any], Any]:
         """As a session over TLS."""
         return lambda request: self.sessions[name].request(request, PATIENCE)
 
-    def state(self) -> tuple[Any, ...]:
+    def administered_state(self) -> tuple[Any, ...]:
         """What requests change, but for when people were here last."""
         with Administration(self.config) as admin:
             people = admin.all_of(wire.ListAccounts(), wire.AccountList)
@@ -66,14 +67,14 @@ class Office:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+def administered_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AdministeredServer]:
     url = request.getfixturevalue("mariadb_url") if request.param == "mariadb" else None
     with ServerProcess(tmp_path / "data", database=url, timeout=60) as server, ExitStack() as stack:
         for name in ("anna", "boris", "clara"):
             server.add_account(name)
         made = load({"data_dir": server.data_dir}, environment={})
         ask(made, wire.SetRole(accounts(made)["boris"].id, Role.MODERATOR), wire.AccountResult)
-        yield Office(server, stack)
+        yield AdministeredServer(server, stack)
 
 
 def backups(data_dir: Path) -> list[str]:
@@ -88,8 +89,8 @@ def room_of(client: RawClient) -> int:
 
 
 @pytest.mark.parametrize("how", ["locally", "over TLS"])
-def test_administrator_does_everything(office: Office, how: str) -> None:
-    do = office.locally if how == "locally" else office.by("anna")
+def test_administrator_may_send_each_administration_request(administered_server: AdministeredServer, how: str) -> None:
+    do = administered_server.locally if how == "locally" else administered_server.over_tls("anna")
     done: set[type] = set()
 
     def get(request: Any) -> Any:
@@ -102,7 +103,7 @@ def test_administrator_does_everything(office: Office, how: str) -> None:
     assert (made.name, made.display_name, made.email, made.role) == ("dora", "Dora D.", "dora@example.org", Role.MEMBER)
     assert get(wire.FindAccount("DORA")).account == made
     assert made in get(wire.ListAccounts()).accounts
-    dora = office.client("dora")
+    dora = administered_server.client("dora")
     (device,) = get(wire.ListDevices(user=made.id)).devices
     assert (device.id, device.online, device.revoked) == (dora.device, True, False)
     assert get(wire.SetRole(made.id, Role.MODERATOR)).account.role is Role.MODERATOR
@@ -111,17 +112,17 @@ def test_administrator_does_everything(office: Office, how: str) -> None:
     assert refusal(dora.request(wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
     assert get(wire.EndSessions(made.id)).number == 1
     assert dora.wait_for(wire.Goodbye, PATIENCE).code == 0
-    again = RawClient(office.server.port, key=dora.key, timeout=PATIENCE)
+    again = RawClient(administered_server.server.port, key=dora.key, timeout=PATIENCE)
     with again:
         assert isinstance(again.log_in_by_key(), wire.LoggedIn)
         get(wire.RevokeDevice(dora.device))
         assert again.wait_for(wire.Goodbye, PATIENCE).code == Code.DEVICE_REVOKED
-    dora = office.client("dora")
+    dora = administered_server.client("dora")
     assert get(wire.DisableAccount(made.id, True)).account.disabled
     assert dora.wait_for(wire.Goodbye, PATIENCE).code == Code.ACCOUNT_DISABLED
     assert not get(wire.DisableAccount(made.id, False)).account.disabled
     code = get(wire.ResetPassword(made.id)).code
-    with RawClient(office.server.port, timeout=PATIENCE) as stranger:
+    with RawClient(administered_server.server.port, timeout=PATIENCE) as stranger:
         stranger.hello()
         confirmed = stranger.request(wire.RecoverConfirm("dora", code, "another password"), PATIENCE)
         assert confirmed == wire.Done()
@@ -131,7 +132,7 @@ def test_administrator_does_everything(office: Office, how: str) -> None:
     get(wire.VoidInvite(invite.id))
     assert get(wire.ListInvites()).invites == []
 
-    rooms = [room_of(office.sessions["clara"]) for _ in range(2)]
+    rooms = [room_of(administered_server.sessions["clara"]) for _ in range(2)]
     get(wire.ArchiveRooms(rooms, True))
     assert {room.id for room in get(wire.ListAllRooms()).rooms if room.archived} == set(rooms)
     get(wire.ArchiveRooms(rooms, False))
@@ -141,16 +142,16 @@ def test_administrator_does_everything(office: Office, how: str) -> None:
     assert '"users_online"' in get(wire.Status()).json
     backup = get(wire.CreateBackup())
     assert backup.users == 4
-    file = office.config.data_dir / (backup.file if how == "locally" else f"{FOLDER}/{backup.file}")
+    file = administered_server.config.data_dir / (backup.file if how == "locally" else f"{FOLDER}/{backup.file}")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert done == OPERATIONS.keys()
 
 
 # What everybody may ask for, about what is not theirs; a moderator may do something with codes.
-def requests(office: Office) -> dict[Any, dict[Role, Code | None]]:
+def administration_requests(administered_server: AdministeredServer) -> dict[Any, dict[Role, Code | None]]:
     """Each request of administrators about others, and with what those of lower roles are refused."""
-    victim = accounts(office.config)["anna"].id
-    room, device = room_of(office.sessions["anna"]), office.sessions["anna"].device
+    victim = accounts(administered_server.config)["anna"].id
+    room, device = room_of(administered_server.sessions["anna"]), administered_server.sessions["anna"].device
     for_nobody = {Role.MEMBER: Code.NOT_ALLOWED, Role.MODERATOR: Code.NOT_ALLOWED}
     for_owners = {Role.MEMBER: Code.NOT_FOUND, Role.MODERATOR: Code.NOT_FOUND}
     for_moderators = {Role.MEMBER: Code.NOT_ALLOWED, Role.MODERATOR: None}
@@ -160,12 +161,12 @@ def requests(office: Office) -> dict[Any, dict[Role, Code | None]]:
         wire.FindAccount("nobody"): for_nobody,
         wire.AddAccount("eve", PASSWORD, Role.ADMINISTRATOR, password=PASSWORD): for_nobody,
         wire.DisableAccount(victim, True, PASSWORD): for_nobody,
-        wire.DisableAccount(NOBODY, True, PASSWORD): for_nobody,
+        wire.DisableAccount(UNKNOWN_ID, True, PASSWORD): for_nobody,
         wire.SetRole(victim, Role.MEMBER, PASSWORD): for_nobody,
         wire.ResetPassword(victim, PASSWORD): for_nobody,
         wire.EndSessions(victim, PASSWORD): for_nobody,
         wire.ListDevices(user=victim): for_nobody,
-        wire.ListDevices(user=NOBODY): for_nobody,
+        wire.ListDevices(user=UNKNOWN_ID): for_nobody,
         wire.RevokeDevice(device, PASSWORD): for_owners,
         wire.ListAllRooms(): for_nobody,
         wire.Status(): for_nobody,
@@ -173,72 +174,77 @@ def requests(office: Office) -> dict[Any, dict[Role, Code | None]]:
         wire.CreateInvite(1, 60): for_moderators,
         wire.ListInvites(): for_moderators,
         wire.VoidInvite(bytes(16)): {Role.MEMBER: Code.NOT_ALLOWED, Role.MODERATOR: Code.NOT_FOUND},
-        _Rooms(wire.ArchiveRooms([room], True)): for_owners,
-        _Rooms(wire.DeleteRooms([room], PASSWORD)): for_owners,
+        _RoomsRequest(wire.ArchiveRooms([room], True)): for_owners,
+        _RoomsRequest(wire.DeleteRooms([room], PASSWORD)): for_owners,
     }
 
 
-class _Rooms:
+class _RoomsRequest:
     """A request with a list, which has no hash."""
 
     def __init__(self, request: Any) -> None:
         self.request = request
 
 
-def test_lower_roles_are_refused_and_change_nothing(office: Office) -> None:
-    asked = requests(office)
+def test_lower_roles_are_refused_and_change_nothing(administered_server: AdministeredServer) -> None:
+    asked = administration_requests(administered_server)
     assert {type(getattr(one, "request", one)) for one in asked} == OPERATIONS.keys()
-    before = office.state()
+    before = administered_server.administered_state()
     for name, role in (("clara", Role.MEMBER), ("boris", Role.MODERATOR)):
         for request, refusals in asked.items():
             if (code := refusals[role]) is not None:
-                assert refusal(office.by(name)(getattr(request, "request", request))) is code, (name, request)
-    assert office.state() == before
-    assert office.sessions["anna"].request(wire.GetProfile()).user.name == "anna"
+                assert refusal(administered_server.over_tls(name)(getattr(request, "request", request))) is code, (
+                    name,
+                    request,
+                )
+    assert administered_server.administered_state() == before
+    assert administered_server.sessions["anna"].request(wire.GetProfile()).user.name == "anna"
 
 
-def test_demoted_administrator_is_refused_at_once(office: Office) -> None:
-    anna = accounts(office.config)["anna"].id
-    office.locally(wire.AddAccount("olga", PASSWORD, Role.ADMINISTRATOR))
-    office.sessions["olga"] = office.client("olga")
-    assert isinstance(office.by("olga")(wire.SetRole(anna, Role.MEMBER)), wire.AccountResult)
-    before = office.state()
+def test_demoted_administrator_is_refused_at_once(administered_server: AdministeredServer) -> None:
+    anna = accounts(administered_server.config)["anna"].id
+    administered_server.locally(wire.AddAccount("olga", PASSWORD, Role.ADMINISTRATOR))
+    administered_server.sessions["olga"] = administered_server.client("olga")
+    assert isinstance(administered_server.over_tls("olga")(wire.SetRole(anna, Role.MEMBER)), wire.AccountResult)
+    before = administered_server.administered_state()
     for request in (
         wire.ListAccounts(), wire.ListAllRooms(), wire.Status(), wire.AddAccount("eve", PASSWORD),
         wire.SetRole(anna, Role.ADMINISTRATOR), wire.ResetPassword(anna), wire.CreateBackup(), wire.CreateInvite(1, 60),
     ):  # fmt: skip
-        assert refusal(office.by("anna")(request)) is Code.NOT_ALLOWED, request
-    assert office.state() == before
+        assert refusal(administered_server.over_tls("anna")(request)) is Code.NOT_ALLOWED, request
+    assert administered_server.administered_state() == before
 
 
-def test_whoever_found_a_device_of_an_administrator_changes_nothing_without_the_password(office: Office) -> None:
+def test_changes_by_a_device_key_session_need_the_password(administered_server: AdministeredServer) -> None:
     """Of a session that began with the device key."""
-    client = office.sessions["anna"]
-    clara = accounts(office.config)["clara"].id
+    client = administered_server.sessions["anna"]
+    clara = accounts(administered_server.config)["clara"].id
     changes = [
         wire.AddAccount("eve", PASSWORD), wire.DisableAccount(clara, True), wire.SetRole(clara, Role.ADMINISTRATOR),
         wire.ResetPassword(clara), wire.EndSessions(clara), wire.CreateBackup(),
-        wire.RevokeDevice(office.sessions["clara"].device),
+        wire.RevokeDevice(administered_server.sessions["clara"].device),
     ]  # fmt: skip
     confirmed = {kind for kind, operation in OPERATIONS.items() if operation.confirms}
     assert confirmed | {wire.RevokeDevice} == {type(change) for change in changes}
-    with RawClient(office.server.port, key=client.key, timeout=PATIENCE) as found:
+    with RawClient(administered_server.server.port, key=client.key, timeout=PATIENCE) as found:
         assert isinstance(found.log_in_by_key(), wire.LoggedIn)
-        before = office.state()
+        before = administered_server.administered_state()
         for change in changes:
             assert refusal(found.request(change, PATIENCE)) is Code.PASSWORD_NEEDED, change
         wrong = replace(changes[0], password="not the password")
         assert refusal(found.request(wrong, PATIENCE)) is Code.BAD_CREDENTIALS
-        assert office.state() == before
+        assert administered_server.administered_state() == before
         made = found.request(replace(changes[0], password=PASSWORD), PATIENCE)
         assert isinstance(made, wire.AccountResult), made
 
 
-@pytest.mark.parametrize("request_", [wire.SetRole(NOBODY, Role.MEMBER), wire.ResetPassword(NOBODY)])
+@pytest.mark.parametrize("request_", [wire.SetRole(UNKNOWN_ID, Role.MEMBER), wire.ResetPassword(UNKNOWN_ID)])
 @pytest.mark.parametrize("how", ["locally", "over TLS"])
-def test_refusals_are_the_same_on_both_ways(office: Office, how: str, request_: Any) -> None:
-    do = office.locally if how == "locally" else office.by("anna")
-    anna = accounts(office.config)["anna"].id
+def test_refusals_are_equal_locally_and_over_tls(
+    administered_server: AdministeredServer, how: str, request_: Any
+) -> None:
+    do = administered_server.locally if how == "locally" else administered_server.over_tls("anna")
+    anna = accounts(administered_server.config)["anna"].id
     general = next(room.id for room in do(wire.ListAllRooms()).rooms)
     assert refusal(do(request_)) is Code.NOT_FOUND
     assert refusal(do(wire.FindAccount("nobody"))) is Code.NOT_FOUND
@@ -252,52 +258,58 @@ def test_refusals_are_the_same_on_both_ways(office: Office, how: str, request_: 
     assert refusal(do(wire.DeleteRooms([general]))) is Code.NOT_ALLOWED
     assert refusal(do(wire.ArchiveRooms([general], True))) is Code.NOT_ALLOWED
     # All of them or none.
-    kept = room_of(office.sessions["clara"])
+    kept = room_of(administered_server.sessions["clara"])
     assert refusal(do(wire.DeleteRooms([kept, general]))) is Code.NOT_ALLOWED
-    assert refusal(do(wire.ArchiveRooms([kept, NOBODY], True))) is Code.NOT_FOUND
+    assert refusal(do(wire.ArchiveRooms([kept, UNKNOWN_ID], True))) is Code.NOT_FOUND
     assert [(room.id, room.archived) for room in do(wire.ListAllRooms()).rooms][1:] == [(kept, False)]
 
 
-def test_administrator_may_end_the_own_sessions_and_account(office: Office) -> None:
+def test_administrator_may_end_own_sessions_and_account(administered_server: AdministeredServer) -> None:
     """The session that asks gets its answer first."""
-    office.locally(wire.AddAccount("olga", PASSWORD, Role.ADMINISTRATOR))
-    anna = accounts(office.config)["anna"].id
-    first, second = office.sessions["anna"], office.client("anna")
+    administered_server.locally(wire.AddAccount("olga", PASSWORD, Role.ADMINISTRATOR))
+    anna = accounts(administered_server.config)["anna"].id
+    first, second = administered_server.sessions["anna"], administered_server.client("anna")
     assert first.request(wire.EndSessions(anna), PATIENCE) == wire.SessionsEnded(2)
     for client in (first, second):
         assert client.wait_for(wire.Goodbye, PATIENCE).code == 0
-    last = office.client("anna")
+    last = administered_server.client("anna")
     assert isinstance(last.request(wire.DisableAccount(anna, True), PATIENCE), wire.AccountResult)
     assert last.wait_for(wire.Goodbye, PATIENCE).code == Code.ACCOUNT_DISABLED
 
 
-def test_backups_of_sessions_are_bounded_and_others_are_left_alone(office: Office) -> None:
-    folder = office.config.data_dir / FOLDER
-    made = [office.by("anna")(wire.CreateBackup())]
+def test_number_of_requested_backups_is_bounded_other_files_stay(administered_server: AdministeredServer) -> None:
+    folder = administered_server.config.data_dir / FOLDER
+    made = [administered_server.over_tls("anna")(wire.CreateBackup())]
     (folder / "mine.backup").write_text("keep")
-    made += [office.by("anna")(wire.CreateBackup()) for _ in range(KEPT + 1)]
+    made += [administered_server.over_tls("anna")(wire.CreateBackup()) for _ in range(KEPT + 1)]
     names = [backup.file for backup in made]
     assert len(set(names)) == KEPT + 2
-    assert names[-1] in backups(office.config.data_dir)
-    assert len(backups(office.config.data_dir)) == KEPT + 1
+    assert names[-1] in backups(administered_server.config.data_dir)
+    assert len(backups(administered_server.config.data_dir)) == KEPT + 1
     assert (folder / "mine.backup").read_text() == "keep"
-    assert not (office.config.data_dir / "unclaimed.backup").exists()
+    assert not (administered_server.config.data_dir / "unclaimed.backup").exists()
 
 
-def test_other_requests_are_answered_while_a_backup_is_written(office: Office) -> None:
-    client = office.sessions["anna"]
+def test_other_requests_are_answered_while_a_backup_is_written(administered_server: AdministeredServer) -> None:
+    client = administered_server.sessions["anna"]
     for number, operation in enumerate((wire.CreateBackup(), wire.GetProfile()), start=900):
         client.send(wire.Request(number, operation))
     answers = [client.wait_for(wire.Response, PATIENCE) for _ in range(2)]
     assert {answer.id for answer in answers} == {900, 901}
 
 
-def test_who_did_what_is_in_the_log_and_no_secret(office: Office) -> None:
-    office.by("anna")(wire.AddAccount("dora", "a secret of dora", Role.MEMBER, "Dora", "dora@example.org"))
-    code = office.by("anna")(wire.ResetPassword(accounts(office.config)["dora"].id)).code
+def test_log_names_operation_user_and_actor_without_secrets(administered_server: AdministeredServer) -> None:
+    administered_server.over_tls("anna")(
+        wire.AddAccount("dora", "a secret of dora", Role.MEMBER, "Dora", "dora@example.org")
+    )
+    code = administered_server.over_tls("anna")(
+        wire.ResetPassword(accounts(administered_server.config)["dora"].id)
+    ).code
     said = "ResetPassword of dora by anna"
-    wait_until(lambda: any(said in line for line in list(office.server.stderr)), 10, "the log says who did it")
-    text = "\n".join(office.server.stderr)
+    wait_until(
+        lambda: any(said in line for line in list(administered_server.server.stderr)), 10, "the log says who did it"
+    )
+    text = "\n".join(administered_server.server.stderr)
     assert "a secret of dora" not in text
     assert code not in text
     assert "dora@example.org" not in text

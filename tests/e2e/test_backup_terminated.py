@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no program is a
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_leaves_no_draft(tmp_path: Path, number: int) -> None:
+def test_backup_ended_by_a_signal_leaves_no_draft(tmp_path: Path, number: int) -> None:
     target = tmp_path / "copies"
     target.mkdir()
     (target / "old").write_text("what was there")

@@ -31,8 +31,8 @@ CLIENTS = 5
 LOAD = Load(rate=100, window=0.8, warm=0.4)
 
 
-def drive(traffic: Traffic, times: Times | None = None) -> None:
-    """Everything that was said arrived, and cost something."""
+def run_load(traffic: Traffic, times: Times | None = None) -> None:
+    """Send LOAD; asserts that all messages are delivered and that a delivery costs processor time."""
     generator = Generator(traffic, times)
     try:
         result = generator.run(LOAD)
@@ -43,12 +43,12 @@ def drive(traffic: Traffic, times: Times | None = None) -> None:
     assert result.per_delivery > 0
 
 
-def test_fan_out_of_the_product() -> None:
+def test_product_fan_out_delivers_the_load() -> None:
     with fanout.product("SQLite", CLIENTS, 200) as traffic:
-        drive(traffic)
+        run_load(traffic)
 
 
-def test_light_clients_repair_what_they_lose() -> None:
+def test_load_clients_repair_lost_datagrams() -> None:
     random, times = Random(7), Times()
     with (
         serving("SQLite", CLIENTS) as server,
@@ -67,38 +67,40 @@ def test_light_clients_repair_what_they_lose() -> None:
 
 
 @pytest.mark.parametrize(("name", "peer"), [("ngircd", irc_traffic), ("mosquitto", mqtt_traffic)])
-def test_fan_out_of_a_peer(name: str, peer: fanout.MakePeer) -> None:
+def test_reference_server_fan_out_delivers_the_load(name: str, peer: fanout.MakePeer) -> None:
     if program(name) is None:
         pytest.skip(f"{name} is not installed: only make bench does that")
     with peer(CLIENTS, lambda index: f"no.{index:08d} said".encode(), None) as traffic:
-        drive(traffic)
+        run_load(traffic)
 
 
 FLOORS = {"in Python": floor.floor_traffic, "in C": floor.native_floor_traffic}
 
 
 @pytest.fixture(params=FLOORS)
-def the_floor(request: pytest.FixtureRequest) -> Callable[[int, int], AbstractContextManager[ChatTraffic]]:
+def floor_factory(request: pytest.FixtureRequest) -> Callable[[int, int], AbstractContextManager[ChatTraffic]]:
     needed = ["/usr/include/sodium.h", "/usr/include/sqlite3.h"]
     if request.param == "in C" and not (shutil.which("cc") and all(map(os.path.exists, needed))):
         pytest.skip("what compiles it is not installed: only make bench does that")
     return FLOORS[request.param]
 
 
-def test_fan_out_of_the_floor(the_floor: Callable[[int, int], AbstractContextManager[ChatTraffic]]) -> None:
-    with the_floor(CLIENTS, 200) as traffic:
-        drive(traffic)
-
-
-def test_the_floor_does_what_it_is_measured_for(
-    the_floor: Callable[[int, int], AbstractContextManager[ChatTraffic]],
+def test_floor_fan_out_delivers_the_load(
+    floor_factory: Callable[[int, int], AbstractContextManager[ChatTraffic]],
 ) -> None:
-    """All that was said comes to somebody else in its order, chained up to a signed head."""
+    with floor_factory(CLIENTS, 200) as traffic:
+        run_load(traffic)
+
+
+def test_floor_orders_chains_and_signs_records(
+    floor_factory: Callable[[int, int], AbstractContextManager[ChatTraffic]],
+) -> None:
+    """The other client receives all messages in order, chained up to a signed head."""
     account = Account(1)
     said = [account.message(floor.LOG_ID, floor.ROOM, text(index)) for index in range(48)]
     records: list[Record] = []
     heads: list[Head | None] = []
-    with the_floor(2, 0) as traffic:
+    with floor_factory(2, 0) as traffic:
         author, other = traffic.clients
         for message in said:
             author.send([wire.Submit([message])])
@@ -125,7 +127,7 @@ def test_the_floor_does_what_it_is_measured_for(
     check_head(public_octets(floor.LOG_KEY), floor.LOG_ID, head)
 
 
-def test_single_steps(tmp_path: Path) -> None:
+def test_each_measured_step_takes_time(tmp_path: Path) -> None:
     sample = limits.Sample(make_world(tmp_path, None, 1))
     with limits.steps_of_the_kernel() as kernel, limits.steps_of_the_disk(tmp_path) as disk:
         for step in (*limits.steps_in_memory(sample), *kernel, *disk):
@@ -133,7 +135,7 @@ def test_single_steps(tmp_path: Path) -> None:
             assert 0 < least <= median, step.name
 
 
-def test_the_command_leaves_nothing_behind() -> None:
+def test_benchmark_command_leaves_no_temporary_files() -> None:
     """A whole case, killed server included, with 100 clients."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.benchmarks", "--only", "f", "--quick", "--rounds", "1", "--scratch"]

@@ -1,4 +1,4 @@
-"""`lanchat` as people and scripts use it, against a real server: the contract of the command line, end to end."""
+"""The contract of the command line `lanchat`, end to end against a real server process."""
 
 import json
 import re
@@ -31,8 +31,8 @@ _number = count(1)
 
 
 @dataclass
-class Person:
-    """A profile at a server. `call` runs a command and says what it said."""
+class CliUser:
+    """A user profile at a server; its methods run commands of `lanchat`."""
 
     name: str
     profile: Path
@@ -42,14 +42,14 @@ class Person:
     def run(self, *args: str, stdin: str = "", timeout: float = 40.0) -> "subprocess.CompletedProcess[str]":
         return run_client(["--server", self.address, *args], self.profile, env=self.env, stdin=stdin, timeout=timeout)
 
-    def call(self, *args: str, code: int = 0, stdin: str = "") -> list[dict[str, Any]]:
+    def rows(self, *args: str, code: int = 0, stdin: str = "") -> list[dict[str, Any]]:
         """The rows of a command that ends with this code."""
         done = self.run(*args, "--json", stdin=stdin)
         assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json_lines(done.stdout)
 
-    def refused(self, code: int, *args: str) -> str:
-        """The one line that is said by a command that ends with this code."""
+    def error_of(self, code: int, *args: str) -> str:
+        """The one line on stderr of a command that ends with this code."""
         done = self.run(*args, "--json")
         assert done.returncode == code, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert done.stdout == ""
@@ -59,7 +59,7 @@ class Person:
     def listen(self, *args: str) -> ClientProcess:
         return ClientProcess(["--server", self.address, "listen", *args, "--json"], self.profile, env=self.env)
 
-    def register(self) -> "Person":
+    def register(self) -> "CliUser":
         done = run_client(
             ["register", "--user", self.name, "--server", self.address, "--accept-new", "--json"],
             self.profile,
@@ -78,21 +78,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="module")
-def anna(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Person:
-    return Person("anna", tmp_path_factory.mktemp("anna"), server.address).register()
+def anna(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> CliUser:
+    return CliUser("anna", tmp_path_factory.mktemp("anna"), server.address).register()
 
 
 @pytest.fixture(scope="module")
-def boris(server: ServerProcess, anna: Person, tmp_path_factory: pytest.TempPathFactory) -> Person:
-    return Person("boris", tmp_path_factory.mktemp("boris"), server.address).register()
+def boris(server: ServerProcess, anna: CliUser, tmp_path_factory: pytest.TempPathFactory) -> CliUser:
+    return CliUser("boris", tmp_path_factory.mktemp("boris"), server.address).register()
 
 
 @pytest.fixture
-def room(anna: Person, boris: Person) -> str:
+def room(anna: CliUser, boris: CliUser) -> str:
     """A room of its own with both."""
     name = f"room{next(_number)}"
-    anna.call("create-room", name)
-    boris.call("join", name)
+    anna.rows("create-room", name)
+    boris.rows("join", name)
     return name
 
 
@@ -103,16 +103,16 @@ def is_message(text: str) -> Any:
 # --- Identity and accounts --------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_server_is_not_trusted_without_being_asked_to(server: ServerProcess, tmp_path: Path) -> None:
-    stranger = Person("vera", tmp_path, server.address, PASSWORD)
-    said = stranger.refused(5, "register", "--user", "vera")
+def test_unknown_server_is_refused_without_explicit_trust(server: ServerProcess, tmp_path: Path) -> None:
+    stranger = CliUser("vera", tmp_path, server.address, PASSWORD)
+    said = stranger.error_of(5, "register", "--user", "vera")
     assert server.fingerprint in said
-    stranger.refused(5, "register", "--user", "vera", "--fingerprint", "ab" * 32)
-    stranger.refused(5, "register", "--user", "vera", "--accept-new", "--fingerprint", "ab" * 32)
+    stranger.error_of(5, "register", "--user", "vera", "--fingerprint", "ab" * 32)
+    stranger.error_of(5, "register", "--user", "vera", "--accept-new", "--fingerprint", "ab" * 32)
 
 
 @pytest.mark.parametrize("way", ["--fingerprint", "--invite"])
-def test_fingerprint_and_invite_link_accept_exactly_this_server(
+def test_fingerprint_and_invite_link_trust_only_the_named_server(
     server: ServerProcess, tmp_path: Path, way: str
 ) -> None:
     link = f"lanchat://{server.address}/#{server.fingerprint}"
@@ -127,105 +127,105 @@ def test_fingerprint_and_invite_link_accept_exactly_this_server(
     assert [room["room"] for room in json_lines(done.stdout) if room["joined"]] == ["general"], done.stderr
 
 
-def test_names_are_taken_and_passwords_checked(server: ServerProcess, anna: Person, tmp_path: Path) -> None:
-    other = Person("anna", tmp_path, server.address, PASSWORD)
-    other.refused(4, "register", "--user", "Anna", "--accept-new")
-    wrong = Person("anna", tmp_path, server.address, {"LANCHAT_PASSWORD": "wrong horse"})
-    wrong.refused(4, "login", "--user", "anna")
-    wrong.refused(4, "online", "--user", "anna")
-    other.refused(4, "online")
-    assert [row["user"] for row in other.call("online", "--user", "anna") if row["user"] == "anna"] == ["anna"]
-    other.refused(4, "online")
+def test_taken_names_and_wrong_passwords_are_refused(server: ServerProcess, anna: CliUser, tmp_path: Path) -> None:
+    other = CliUser("anna", tmp_path, server.address, PASSWORD)
+    other.error_of(4, "register", "--user", "Anna", "--accept-new")
+    wrong = CliUser("anna", tmp_path, server.address, {"LANCHAT_PASSWORD": "wrong horse"})
+    wrong.error_of(4, "login", "--user", "anna")
+    wrong.error_of(4, "online", "--user", "anna")
+    other.error_of(4, "online")
+    assert [row["user"] for row in other.rows("online", "--user", "anna") if row["user"] == "anna"] == ["anna"]
+    other.error_of(4, "online")
 
 
-def test_login_needs_a_password_once_and_logout_takes_it_back(
-    server: ServerProcess, anna: Person, tmp_path: Path
-) -> None:
+def test_login_persists_until_logout(server: ServerProcess, anna: CliUser, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("correct horse\n")
-    second = Person("anna", tmp_path / "second", server.address)
-    (row,) = second.call("login", "--user", "anna", "--password-file", str(file), "--accept-new")
+    second = CliUser("anna", tmp_path / "second", server.address)
+    (row,) = second.rows("login", "--user", "anna", "--password-file", str(file), "--accept-new")
     assert (row["user"], row["server"]) == ("anna", "Office")
-    assert len([device for device in second.call("devices") if not device["revoked"]]) >= 2
-    second.call("logout")
-    second.refused(4, "devices")
+    assert len([device for device in second.rows("devices") if not device["revoked"]]) >= 2
+    second.rows("logout")
+    second.error_of(4, "devices")
 
 
-def test_a_device_is_shut_out(server: ServerProcess, anna: Person, tmp_path: Path) -> None:
-    before = {device["id"] for device in anna.call("devices")}
-    second = Person("anna", tmp_path, server.address, PASSWORD)
-    second.call("login", "--user", "anna", "--accept-new")
-    (new,) = {device["id"] for device in anna.call("devices")} - before
-    assert "password" in anna.refused(2, "devices", "revoke", new[:8])
-    Person("anna", anna.profile, server.address, PASSWORD).call("devices", "revoke", new[:8])
-    Person("anna", tmp_path, server.address).refused(4, "devices")
-    second.call("login", "--user", "anna")
-    second.call("devices")
+def test_revoked_device_is_logged_out(server: ServerProcess, anna: CliUser, tmp_path: Path) -> None:
+    before = {device["id"] for device in anna.rows("devices")}
+    second = CliUser("anna", tmp_path, server.address, PASSWORD)
+    second.rows("login", "--user", "anna", "--accept-new")
+    (new,) = {device["id"] for device in anna.rows("devices")} - before
+    assert "password" in anna.error_of(2, "devices", "revoke", new[:8])
+    CliUser("anna", anna.profile, server.address, PASSWORD).rows("devices", "revoke", new[:8])
+    CliUser("anna", tmp_path, server.address).error_of(4, "devices")
+    second.rows("login", "--user", "anna")
+    second.rows("devices")
 
 
-def test_a_new_password(server: ServerProcess, tmp_path: Path) -> None:
+def test_password_command_replaces_the_password(server: ServerProcess, tmp_path: Path) -> None:
     name = f"user{next(_number)}"
-    person = Person(name, tmp_path / "one", server.address, PASSWORD).register()
+    person = CliUser(name, tmp_path / "one", server.address, PASSWORD).register()
     new = tmp_path / "new"
     new.write_text("better horse")
-    person.call("password", "--new-password-file", str(new))
-    again = Person(name, tmp_path / "two", server.address, PASSWORD)
-    again.refused(4, "login", "--user", name, "--accept-new")
-    again.call("login", "--user", name, "--password-file", str(new))
+    person.rows("password", "--new-password-file", str(new))
+    again = CliUser(name, tmp_path / "two", server.address, PASSWORD)
+    again.error_of(4, "login", "--user", name, "--accept-new")
+    again.rows("login", "--user", name, "--password-file", str(new))
 
 
-def test_an_administrators_code_sets_a_password(server: ServerProcess, anna: Person, tmp_path: Path) -> None:
+def test_recover_sets_a_password_with_an_administrators_code(
+    server: ServerProcess, anna: CliUser, tmp_path: Path
+) -> None:
     name = f"user{next(_number)}"
-    Person(name, tmp_path / "one", server.address).register()
+    CliUser(name, tmp_path / "one", server.address).register()
     argv = [sys.executable, "-m", "lanchat_server", "--data-dir", str(server.data_dir), "users", "reset-password", name]
     made = subprocess.run(argv, cwd=ROOT, env=plain_environment(tmp_path), capture_output=True, text=True)
-    person = Person(name, tmp_path / "two", server.address, {"LANCHAT_PASSWORD": "brand new horse"})
-    person.refused(4, "recover", "--user", name, "--code", "0", "--accept-new")
-    person.call("recover", "--user", name, "--code", made.stdout.strip())
-    person.call("login", "--user", name)
+    person = CliUser(name, tmp_path / "two", server.address, {"LANCHAT_PASSWORD": "brand new horse"})
+    person.error_of(4, "recover", "--user", name, "--code", "0", "--accept-new")
+    person.rows("recover", "--user", name, "--code", made.stdout.strip())
+    person.rows("login", "--user", name)
 
 
-def test_without_a_server_the_code_is_3(tmp_path: Path) -> None:
-    nobody = Person("anna", tmp_path, f"127.0.0.1:{free_port()}", PASSWORD)
+def test_unreachable_server_exits_with_3(tmp_path: Path) -> None:
+    nobody = CliUser("anna", tmp_path, f"127.0.0.1:{free_port()}", PASSWORD)
     for args in (["login", "--user", "anna"], ["send", "general", "hi"], ["history", "general"], ["rooms"]):
-        nobody.refused(3, *args, "--timeout", "3")
+        nobody.error_of(3, *args, "--timeout", "3")
 
 
 # --- Rooms and messages -----------------------------------------------------------------------------------------------
 
 
-def test_rooms(anna: Person, boris: Person) -> None:
+def test_create_join_and_leave_rooms(anna: CliUser, boris: CliUser) -> None:
     name = f"Küche {next(_number)}"
-    (made,) = anna.call("create-room", name)
+    (made,) = anna.rows("create-room", name)
     assert (made["room"], made["kind"], made["joined"]) == (name, "public", True)
-    assert {room["room"]: room["joined"] for room in boris.call("rooms")}[name] is False
-    boris.refused(4, "send", name, "not yet")
-    boris.call("join", name)
-    boris.call("send", name, "now")
-    boris.call("leave", name)
-    boris.refused(4, "send", name, "no more")
-    boris.refused(1, "join", "no such room")
+    assert {room["room"]: room["joined"] for room in boris.rows("rooms")}[name] is False
+    boris.error_of(4, "send", name, "not yet")
+    boris.rows("join", name)
+    boris.rows("send", name, "now")
+    boris.rows("leave", name)
+    boris.error_of(4, "send", name, "no more")
+    boris.error_of(1, "join", "no such room")
 
 
-def test_private_rooms_are_for_those_who_were_invited(anna: Person, boris: Person) -> None:
+def test_private_room_admits_invited_users_only(anna: CliUser, boris: CliUser) -> None:
     name = f"secret{next(_number)}"
-    anna.call("create-room", name, "--private")
-    assert name not in [room["room"] for room in boris.call("rooms")]
-    anna.call("invite", name, "boris")
-    boris.call("send", name, "thanks")
-    anna.call("remove", name, "boris")
+    anna.rows("create-room", name, "--private")
+    assert name not in [room["room"] for room in boris.rows("rooms")]
+    anna.rows("invite", name, "boris")
+    boris.rows("send", name, "thanks")
+    anna.rows("remove", name, "boris")
     assert boris.run("send", name, "still here?").returncode in (1, 4)
 
 
-def test_send_listen_and_history_agree(anna: Person, boris: Person, room: str) -> None:
-    (sent,) = anna.call("send", room, "before")
+def test_send_listen_and_history_agree(anna: CliUser, boris: CliUser, room: str) -> None:
+    (sent,) = anna.rows("send", room, "before")
     assert set(sent) == {"id", "room", "seq"}
     assert sent["room"] == room
     with boris.listen(room, "--history", "10") as listener:
         live = listener.wait_for(lambda event: event["event"] == "live", 20)
         assert set(live) == {"event", "room", "head"}
         assert live["head"] == sent["seq"]
-        (after,) = anna.call("send", room, "-", stdin="two\nlines 👋\n")
+        (after,) = anna.rows("send", room, "-", stdin="two\nlines 👋\n")
         assert after["seq"] == sent["seq"] + 1
         event = listener.wait_for(is_message("two\nlines 👋"))
         assert event == {
@@ -247,7 +247,7 @@ def test_send_listen_and_history_agree(anna: Person, boris: Person, room: str) -
         assert states[-1] == "live"
         assert set(states) <= {"connecting", "syncing", "live"}
         assert all(set(said) == {"event", "state", "peers"} for said in listener.events if said["event"] == "state")
-    rows = boris.call("history", room)
+    rows = boris.rows("history", room)
     assert [(row["seq"], row["text"]) for row in rows] == [
         (sent["seq"], "before"),
         (after["seq"], "two\nlines 👋"),
@@ -255,19 +255,19 @@ def test_send_listen_and_history_agree(anna: Person, boris: Person, room: str) -
     assert set(rows[0]) >= {"seq", "id", "author", "text", "sent_at", "stored", "edited", "deleted", "reactions"}
 
 
-def test_messages_about_messages(anna: Person, boris: Person, room: str) -> None:
-    (first,) = anna.call("send", room, "frist")
+def test_replies_edits_reactions_and_deletions(anna: CliUser, boris: CliUser, room: str) -> None:
+    (first,) = anna.rows("send", room, "frist")
     with boris.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
-        (answer,) = boris.call("send", room, "pardon?", "--reply-to", str(first["seq"]))
+        (answer,) = boris.rows("send", room, "pardon?", "--reply-to", str(first["seq"]))
         target = str(first["seq"])
-        (edit,) = anna.call("edit", room, target, "first")
+        (edit,) = anna.rows("edit", room, target, "first")
         assert edit["target"] == first["seq"]
-        boris.call("react", room, target, "👍")
-        boris.call("react", room, target, "🎉")
-        boris.call("react", room, target, "🎉", "--remove")
-        anna.call("react", room, target, "👍")
-        (deletion,) = boris.call("delete", room, str(answer["seq"]))
+        boris.rows("react", room, target, "👍")
+        boris.rows("react", room, target, "🎉")
+        boris.rows("react", room, target, "🎉", "--remove")
+        anna.rows("react", room, target, "👍")
+        (deletion,) = boris.rows("delete", room, str(answer["seq"]))
         gone = listener.wait_for(lambda event: event["event"] == "delete")
         assert (gone["target"], gone["author"], gone["seq"]) == (answer["seq"], "boris", deletion["seq"])
         changed = listener.wait_for(lambda event: event["event"] == "edit")
@@ -280,7 +280,7 @@ def test_messages_about_messages(anna: Person, boris: Person, room: str) -> None
             ("anna", "👍", False),
         ]
         assert listener.wait_for(is_message("pardon?"))["reply_to"] == first["seq"]
-    rows = {row["seq"]: row for row in anna.call("history", room)}
+    rows = {row["seq"]: row for row in anna.rows("history", room)}
     assert set(rows) == {first["seq"], answer["seq"]}
     one, two = rows[first["seq"]], rows[answer["seq"]]
     assert (one["text"], one["edited"], one["deleted"]) == ("first", True, False)
@@ -289,62 +289,62 @@ def test_messages_about_messages(anna: Person, boris: Person, room: str) -> None
     assert boris.run("edit", room, target, "mine now").returncode in (1, 4)
 
 
-def test_direct_messages(anna: Person, boris: Person) -> None:
+def test_direct_messages_reach_the_partner(anna: CliUser, boris: CliUser) -> None:
     text = f"between us {next(_number)}"
-    (sent,) = anna.call("send", "@boris", text)
+    (sent,) = anna.rows("send", "@boris", text)
     assert sent["room"] == "@boris"
-    rows = boris.call("history", "@anna")
+    rows = boris.rows("history", "@anna")
     assert (rows[-1]["text"], rows[-1]["room"]) == (text, "@anna")
-    assert "@anna" in [room["room"] for room in boris.call("rooms")]
+    assert "@anna" in [room["room"] for room in boris.rows("rooms")]
     assert anna.run("send", "@nobody", "hi").returncode == 1
 
 
-def test_history_is_cut_and_searched(anna: Person, boris: Person, room: str) -> None:
+def test_history_limit_before_and_search(anna: CliUser, boris: CliUser, room: str) -> None:
     done = anna.run("chat", room, stdin="".join(f"word{n} apple\n" for n in range(1, 13)))
     assert done.returncode == 0, done.stderr
-    assert [row["text"] for row in boris.call("history", room, "--limit", "2")] == ["word11 apple", "word12 apple"]
-    rows = boris.call("history", room, "--limit", "3", "--before", "5")
+    assert [row["text"] for row in boris.rows("history", room, "--limit", "2")] == ["word11 apple", "word12 apple"]
+    rows = boris.rows("history", room, "--limit", "3", "--before", "5")
     assert [row["seq"] for row in rows] == [2, 3, 4]
-    assert [row["text"] for row in boris.call("history", room, "--search", "app WORD3")] == ["word3 apple"]
-    assert [row["seq"] for row in boris.call("history", room, "--search", "apple", "--limit", "3")] == [10, 11, 12]
-    assert boris.call("history", room, "--search", "pear") == []
+    assert [row["text"] for row in boris.rows("history", room, "--search", "app WORD3")] == ["word3 apple"]
+    assert [row["seq"] for row in boris.rows("history", room, "--search", "apple", "--limit", "3")] == [10, 11, 12]
+    assert boris.rows("history", room, "--search", "pear") == []
 
 
-def test_count_and_for_end_a_listener(anna: Person, boris: Person, room: str) -> None:
+def test_count_and_for_end_a_listener(anna: CliUser, boris: CliUser, room: str) -> None:
     for text in ("one", "two", "three"):
-        anna.call("send", room, text)
-    events = boris.call("listen", room, "--count", "2", "--history", "2")
+        anna.rows("send", room, text)
+    events = boris.rows("listen", room, "--count", "2", "--history", "2")
     assert [event["text"] for event in events if event["event"] == "message"] == ["two", "three"]
-    events = boris.call("listen", room, "--for", "3", "--history", "0")
+    events = boris.rows("listen", room, "--for", "3", "--history", "0")
     assert [event["event"] for event in events if event["event"] != "state"] == ["live"]
 
 
-def test_receipts_tell_who_has_it(anna: Person, boris: Person, room: str) -> None:
-    (sent,) = anna.call("send", room, "for boris")
+def test_receipts_list_members_that_received_a_message(anna: CliUser, boris: CliUser, room: str) -> None:
+    (sent,) = anna.rows("send", room, "for boris")
     with boris.listen(room) as listener:
         listener.wait_for(is_message("for boris"), 20)
         rows: list[dict[str, Any]] = []
         for _try in range(20):  # receipts go out once a second at most
-            rows = anna.call("receipts", room, str(sent["seq"]))
+            rows = anna.rows("receipts", room, str(sent["seq"]))
             if rows and rows[0]["received"]:
                 break
     assert [(row["user"], row["received"], row["read"]) for row in rows] == [("boris", True, False)]
 
 
-def test_online_tells_who_is_there(anna: Person, boris: Person, room: str) -> None:
+def test_online_lists_connected_users(anna: CliUser, boris: CliUser, room: str) -> None:
     with boris.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
-        online = {row["user"]: row for row in anna.call("online")}
+        online = {row["user"]: row for row in anna.rows("online")}
         assert online["boris"]["state"] == "online"
         assert {"anna", "boris"} <= set(online)
-    assert {row["user"] for row in anna.call("online", "--all")} >= {"anna", "boris"}
+    assert {row["user"] for row in anna.rows("online", "--all")} >= {"anna", "boris"}
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".txt"])
-def test_export_holds_all_of_a_room(anna: Person, room: str, tmp_path: Path, suffix: str) -> None:
+def test_export_contains_all_messages_of_a_room(anna: CliUser, room: str, tmp_path: Path, suffix: str) -> None:
     anna.run("chat", room, stdin="".join(f"line {n}\n" for n in range(25)))
     file = tmp_path / f"room{suffix}"
-    (row,) = anna.call("export", room, str(file))
+    (row,) = anna.rows("export", room, str(file))
     assert row["messages"] == 25
     lines = file.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] if suffix == ".jsonl" else line.partition(": ")[2] for line in lines]
@@ -352,87 +352,87 @@ def test_export_holds_all_of_a_room(anna: Person, room: str, tmp_path: Path, suf
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(f".{file.name}")] == []
 
 
-def test_chat_through_a_pipe(anna: Person, boris: Person, room: str) -> None:
-    anna.call("send", room, "earlier")
+def test_chat_reads_commands_from_a_pipe(anna: CliUser, boris: CliUser, room: str) -> None:
+    anna.rows("send", room, "earlier")
     done = boris.run("chat", room, stdin="hello\n/reply 1 to you\n/who\n/quit\nnever\n")
     assert done.returncode == 0, done.stderr
     lines = [line.partition("#")[2] for line in done.stdout.splitlines()]
     assert lines == ["1 anna: earlier", "2 boris: hello", "3 boris (reply to #1): to you"]
     assert "anna" in done.stderr
-    assert [row["text"] for row in anna.call("history", room)] == ["earlier", "hello", "to you"]
+    assert [row["text"] for row in anna.rows("history", room)] == ["earlier", "hello", "to you"]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 4001, "\u202e", "\x07\ufeff", "gr\udcfcn"])
-def test_texts_that_cannot_be_sent(anna: Person, room: str, text: str) -> None:
+def test_invalid_texts_are_refused(anna: CliUser, room: str, text: str) -> None:
     done = anna.run("send", room, text)
     assert done.returncode in (1, 4)
     assert done.stderr.count("\n") == 1
-    assert anna.call("history", room) == []
+    assert anna.rows("history", room) == []
 
 
-def test_the_longest_text_is_sent(anna: Person, boris: Person, room: str) -> None:
+def test_the_longest_text_is_sent(anna: CliUser, boris: CliUser, room: str) -> None:
     text = "ü👋" * 2000
-    anna.call("send", room, "-", stdin=text)
-    assert boris.call("history", room)[0]["text"] == text
+    anna.rows("send", room, "-", stdin=text)
+    assert boris.rows("history", room)[0]["text"] == text
 
 
 # --- Server away, server changed --------------------------------------------------------------------------------------
 
 
-def test_a_message_waits_for_the_server(tmp_path: Path) -> None:
+def test_message_stays_queued_until_the_server_returns(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as first:
-        person = Person("anna", tmp_path / "anna", first.address).register()
-        person.call("send", "general", "one")
-        assert [row["text"] for row in person.call("history", "general")] == ["one"]
+        person = CliUser("anna", tmp_path / "anna", first.address).register()
+        person.rows("send", "general", "one")
+        assert [row["text"] for row in person.rows("history", "general")] == ["one"]
         first.stop()
-        person.refused(6, "send", "general", "two", "--timeout", "2")
-        (pending,) = person.call("send", "general", "three", "--allow-pending", "--timeout", "2")
+        person.error_of(6, "send", "general", "two", "--timeout", "2")
+        (pending,) = person.rows("send", "general", "three", "--allow-pending", "--timeout", "2")
         assert (set(pending), pending["stored"]) == ({"id", "room", "stored"}, False)
-        rows = person.call("history", "general", "--timeout", "2")
+        rows = person.rows("history", "general", "--timeout", "2")
         assert [(row["text"], row["stored"]) for row in rows] == [("one", True), ("two", False), ("three", False)]
         assert rows[-1]["seq"] is None
         with first.restart():
-            person.call("send", "general", "four")
-            rows = person.call("history", "general")
+            person.rows("send", "general", "four")
+            rows = person.rows("history", "general")
             assert [row["seq"] for row in rows] == [1, 2, 3, 4]
             assert sorted(row["text"] for row in rows) == ["four", "one", "three", "two"]
             assert {row["text"]: row["id"] for row in rows}["three"] == pending["id"]
 
 
-def test_a_listener_goes_through_a_restart_without_gap_or_duplicate(tmp_path: Path) -> None:
+def test_listener_survives_restart_without_gap_or_duplicate(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as first:
-        anna = Person("anna", tmp_path / "anna", first.address).register()
-        boris = Person("boris", tmp_path / "boris", first.address).register()
+        anna = CliUser("anna", tmp_path / "anna", first.address).register()
+        boris = CliUser("boris", tmp_path / "boris", first.address).register()
         with boris.listen("general") as listener:
             listener.wait_for(lambda event: event["event"] == "live", 20)
-            anna.call("send", "general", "before")
+            anna.rows("send", "general", "before")
             listener.wait_for(is_message("before"))
             first.kill()
             listener.wait_for(lambda event: event.get("state") == "away", 20)
             with first.restart():
-                anna.call("send", "general", "after")
+                anna.rows("send", "general", "after")
                 listener.wait_for(is_message("after"), 40)
                 messages = [event["seq"] for event in listener.events if event["event"] == "message"]
                 assert messages == [1, 2]
                 assert len([event for event in listener.events if event["event"] == "live"]) == 1
 
 
-def test_a_changed_identity_is_a_hard_stop(tmp_path: Path) -> None:
+def test_changed_server_identity_exits_with_5(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as first:
-        person = Person("anna", tmp_path / "anna", first.address, PASSWORD).register()
+        person = CliUser("anna", tmp_path / "anna", first.address, PASSWORD).register()
         first.stop()
         shutil.rmtree(first.data_dir)
         with first.restart() as impostor:
             assert impostor.fingerprint != first.fingerprint
             for args in (["send", "general", "hi", "--allow-pending"], ["login", "--user", "anna"], ["rooms"]):
-                person.refused(5, *args)
-                person.refused(5, *args, "--accept-new")
+                person.error_of(5, *args)
+                person.error_of(5, *args, "--accept-new")
 
 
 # --- As a program among programs -------------------------------------------------------------------------------------
 
 
-def test_ctrl_c_ends_a_listener_with_130(anna: Person, room: str) -> None:
+def test_ctrl_c_ends_a_listener_with_130(anna: CliUser, room: str) -> None:
     with anna.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
         listener.signal(signal.SIGINT)
@@ -441,7 +441,7 @@ def test_ctrl_c_ends_a_listener_with_130(anna: Person, room: str) -> None:
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
-def test_ctrl_c_at_any_moment_leaves_no_traceback(anna: Person, room: str, delay: float) -> None:
+def test_ctrl_c_at_any_moment_leaves_no_traceback(anna: CliUser, room: str, delay: float) -> None:
     with ClientProcess(["--server", anna.address, "listen", room], anna.profile) as listener:
         try:
             listener.wait(delay)
@@ -453,9 +453,9 @@ def test_ctrl_c_at_any_moment_leaves_no_traceback(anna: Person, room: str, delay
         assert (listener.returncode in (130, -signal.SIGINT), err) == (True, "")
 
 
-def test_a_reader_that_goes_away_is_no_error(anna: Person, room: str) -> None:
+def test_closed_output_pipe_is_no_error(anna: CliUser, room: str) -> None:
     for text in ("one", "two", "three"):
-        anna.call("send", room, text)
+        anna.rows("send", room, text)
     command = [sys.executable, "-m", "lanchat", "--profile", str(anna.profile), "--server", anna.address]
     process = subprocess.Popen(
         [*command, "history", room],
@@ -477,34 +477,34 @@ def test_a_reader_that_goes_away_is_no_error(anna: Person, room: str) -> None:
 @pytest.mark.parametrize(
     ("language", "words"), [("en_US.UTF-8", "Not logged in"), ("ru_RU.UTF-8", "Вход не выполнен"), ("C", "Not logged")]
 )
-def test_errors_are_in_the_persons_language(server: ServerProcess, tmp_path: Path, language: str, words: str) -> None:
-    person = Person("x", tmp_path, server.address, {"LANG": language})
-    assert words in person.refused(4, "send", "general", "hi", "--accept-new")
+def test_errors_are_in_the_users_language(server: ServerProcess, tmp_path: Path, language: str, words: str) -> None:
+    person = CliUser("x", tmp_path, server.address, {"LANG": language})
+    assert words in person.error_of(4, "send", "general", "hi", "--accept-new")
 
 
-def test_output_is_utf8_whatever_the_locale(anna: Person, room: str) -> None:
+def test_output_is_utf8_in_any_locale(anna: CliUser, room: str) -> None:
     text = "Привет 👋"
-    foreign = Person("anna", anna.profile, anna.address, {"LANG": "C", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
-    foreign.call("send", room, "-", stdin=text)
+    foreign = CliUser("anna", anna.profile, anna.address, {"LANG": "C", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    foreign.rows("send", room, "-", stdin=text)
     assert text in foreign.run("history", room).stdout
-    assert foreign.call("history", room)[0]["text"] == text
+    assert foreign.rows("history", room)[0]["text"] == text
 
 
-def test_several_commands_of_one_profile_at_once(anna: Person, boris: Person, room: str) -> None:
+def test_concurrent_commands_of_one_profile_succeed(anna: CliUser, boris: CliUser, room: str) -> None:
     with boris.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
         argv = ["--server", anna.address, "send", room]
         senders = [ClientProcess([*argv, f"text {n}"], anna.profile) for n in range(4)]
         assert [sender.wait(60) for sender in senders] == [0] * 4
         listener.wait_for_count(lambda event: event["event"] == "message", 4)
-    assert sorted(row["text"] for row in boris.call("history", room)) == [f"text {n}" for n in range(4)]
+    assert sorted(row["text"] for row in boris.rows("history", room)) == [f"text {n}" for n in range(4)]
 
 
-def named(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
+def column(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
     return [row[key] for row in rows]
 
 
-def test_discover_finds_the_server_and_others_use_it(tmp_path: Path) -> None:
+def test_discover_and_register_find_the_server(tmp_path: Path) -> None:
     port = free_port()
     with ServerProcess(tmp_path / "server", name="Findable", discovery_port=port) as running:
         search = ["--discovery-port", str(port), "--json"]
@@ -514,7 +514,7 @@ def test_discover_finds_the_server_and_others_use_it(tmp_path: Path) -> None:
         assert mine
         assert set(mine[0]) == {"name", "host", "port", "fingerprint", "via"}
         assert (mine[0]["name"], mine[0]["port"]) == ("Findable", running.port)
-        assert set(named(mine, "via")) <= {"zeroconf", "probe", "peer"}
+        assert set(column(mine, "via")) <= {"zeroconf", "probe", "peer"}
         argv = ["register", "--user", "anna", "--fingerprint", running.fingerprint, *search]
         done = run_client(argv, tmp_path / "anna", env=PASSWORD)
         assert done.returncode == 0, done.stderr
@@ -528,17 +528,17 @@ def test_a_search_without_an_answer_ends_with_3(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr.count("\n")) == (3, 1)
 
 
-def test_one_session_too_many_is_said_at_once(tmp_path: Path) -> None:
+def test_session_over_the_limit_is_refused_at_once(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server") as server:
-        person = Person("anna", tmp_path / "anna", server.address, PASSWORD)
-        person.call("register", "--user", "anna", "--accept-new")
+        person = CliUser("anna", tmp_path / "anna", server.address, PASSWORD)
+        person.rows("register", "--user", "anna", "--accept-new")
         listeners = [person.listen("general") for _ in range(5)]
         try:
             for listener in listeners:
                 listener.wait_for(lambda event: event.get("event") == "live", 20)
-            assert "too many times" in person.refused(4, "send", "general", "hello")
+            assert "too many times" in person.error_of(4, "send", "general", "hello")
             listeners[0].stop()
-            assert person.call("send", "general", "hello")[0]["seq"] == 1
+            assert person.rows("send", "general", "hello")[0]["seq"] == 1
         finally:
             for listener in listeners:
                 listener.kill()

@@ -1,4 +1,4 @@
-"""`lanchat-server` as people and scripts start it: real processes, a real database, real ports."""
+"""The commands of `lanchat-server`: real processes, a real database, real ports."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.ports import free_port
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 
 
-def server(
+def run_command(
     data: Path, *args: str, env: Mapping[str, str] | None = None, timeout: float = 30.0
 ) -> subprocess.CompletedProcess[str]:
     """One server command, to its end."""
@@ -35,7 +35,7 @@ def server(
 
 
 def error_line(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
-    """The one line that a command said when it failed."""
+    """The one line on stderr of a command that failed with this code."""
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
@@ -45,11 +45,11 @@ def error_line(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
 # --- run --------------------------------------------------------------------------------------------------------------
 
 
-def test_one_ready_line_and_an_orderly_end(tmp_path: Path) -> None:
+def test_run_prints_one_ready_line_and_stops_with_0(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", name="Büro 5") as running:
         ready = running.ready
         assert set(ready) == {"event", "name", "port", "fingerprint", "invite", "setup_code"}
-        assert ready["setup_code"] == json_lines(server(tmp_path, "status", "--json").stdout)[0]["setup_code"]
+        assert ready["setup_code"] == json_lines(run_command(tmp_path, "status", "--json").stdout)[0]["setup_code"]
         assert any(ready["setup_code"] in line for line in running.stderr)
         assert (ready["event"], ready["name"]) == ("ready", "Büro 5")
         assert len(ready["fingerprint"]) == 64
@@ -61,7 +61,7 @@ def test_one_ready_line_and_an_orderly_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_each_signal_ends_it_with_0_and_the_same_identity_comes_back(tmp_path: Path, number: signal.Signals) -> None:
+def test_signals_end_the_server_with_0_and_keep_its_identity(tmp_path: Path, number: signal.Signals) -> None:
     with ServerProcess(tmp_path / "data") as first:
         first.signal(number)
         assert first.wait(10) == 0
@@ -70,7 +70,7 @@ def test_each_signal_ends_it_with_0_and_the_same_identity_comes_back(tmp_path: P
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "ready"), ("ru", "готов")])
-def test_the_ready_line_as_text_and_without_a_command(tmp_path: Path, language: str, word: str) -> None:
+def test_default_command_prints_the_ready_line_as_text(tmp_path: Path, language: str, word: str) -> None:
     argv = [sys.executable, "-m", "lanchat_server", "--data-dir", str(tmp_path / "data"), "--port", "0"]
     argv += ["--no-discovery", "--host", "127.0.0.1", "--name", "Office"]
     with Child(argv, env=plain_environment(tmp_path, {"LANG": f"{language}.UTF-8"}), cwd=ROOT) as child:
@@ -83,19 +83,19 @@ def test_the_ready_line_as_text_and_without_a_command(tmp_path: Path, language: 
         assert len(child.stdout) == 1
 
 
-def test_a_taken_port_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
+def test_port_in_use_is_one_error_line_and_writes_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
-        done = server(tmp_path, "run", "--port", str(port), "--host", "127.0.0.1", "--no-discovery", "--json")
+        done = run_command(tmp_path, "run", "--port", str(port), "--host", "127.0.0.1", "--no-discovery", "--json")
         assert str(port) in error_line(done)
     assert not (tmp_path / "data").exists()
 
 
-def test_an_unreachable_database_is_one_line_without_the_password(tmp_path: Path) -> None:
+def test_unreachable_database_error_omits_the_password(tmp_path: Path) -> None:
     url = f"mysql://chat:s3cr3t@127.0.0.1:{free_port()}/chat"
     for where in ({"LANCHAT_DATABASE": url}, {}):
         given = [] if where else ["--database", url]
-        done = server(tmp_path, "run", "--port", "0", "--no-discovery", *given, env=where)
+        done = run_command(tmp_path, "run", "--port", "0", "--no-discovery", *given, env=where)
         line = error_line(done)
         assert "127.0.0.1" in line
         assert "s3cr3t" not in line
@@ -103,7 +103,7 @@ def test_an_unreachable_database_is_one_line_without_the_password(tmp_path: Path
 
 def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as first:
-        done = server(tmp_path, "run", "--port", "0", "--no-discovery")
+        done = run_command(tmp_path, "run", "--port", "0", "--no-discovery")
         assert str(tmp_path) in error_line(done)
         assert first.returncode is None
 
@@ -114,14 +114,14 @@ def test_a_configuration_file_sets_options_and_is_checked(tmp_path: Path) -> Non
     with ServerProcess(tmp_path / "data", extra=["--config", str(file)]) as running:
         assert running.ready["name"] == "From the file"
     file.write_text("colour = 1\n")
-    assert "colour" in error_line(server(tmp_path, "run", "--config", str(file)))
+    assert "colour" in error_line(run_command(tmp_path, "run", "--config", str(file)))
 
 
 @pytest.mark.parametrize(
     ("language", "words"), [("en_US.UTF-8", "is not a whole number"), ("ru_RU.UTF-8", "не целое число")]
 )
-def test_a_wrong_option_is_told_in_the_persons_language(tmp_path: Path, language: str, words: str) -> None:
-    done = server(tmp_path, "run", "--port", "many", env={"LANG": language})
+def test_invalid_option_error_is_in_the_users_language(tmp_path: Path, language: str, words: str) -> None:
+    done = run_command(tmp_path, "run", "--port", "many", env={"LANG": language})
     assert words in error_line(done, 2)
 
 
@@ -129,53 +129,53 @@ def test_a_wrong_option_is_told_in_the_persons_language(tmp_path: Path, language
 
 
 def check_accounts(tmp_path: Path) -> None:
-    """The whole life of two accounts."""
+    """Add, list, disable, enable and reset two accounts."""
     password = {"LANCHAT_PASSWORD": "correct horse"}
     argv = ["users", "add", "anna", "--role", "administrator", "--email", "anna@example.org", "--json"]
-    assert json_lines(server(tmp_path, *argv, env=password).stdout) == [{"user": "anna", "role": "administrator"}]
-    assert server(tmp_path, "users", "add", "Борис", env=password).returncode == 0
-    assert "ANNA" in error_line(server(tmp_path, "users", "add", "ANNA", env=password))
-    assert error_line(server(tmp_path, "users", "add", "vera"), 2)
-    assert error_line(server(tmp_path, "users", "add", "vera", env={"LANCHAT_PASSWORD": "short"}))
-    assert server(tmp_path, "users", "disable", "Борис").returncode == 0
-    assert server(tmp_path, "users", "set-role", "Борис", "moderator").returncode == 0
-    users = json_lines(server(tmp_path, "users", "list", "--json").stdout)
+    assert json_lines(run_command(tmp_path, *argv, env=password).stdout) == [{"user": "anna", "role": "administrator"}]
+    assert run_command(tmp_path, "users", "add", "Борис", env=password).returncode == 0
+    assert "ANNA" in error_line(run_command(tmp_path, "users", "add", "ANNA", env=password))
+    assert error_line(run_command(tmp_path, "users", "add", "vera"), 2)
+    assert error_line(run_command(tmp_path, "users", "add", "vera", env={"LANCHAT_PASSWORD": "short"}))
+    assert run_command(tmp_path, "users", "disable", "Борис").returncode == 0
+    assert run_command(tmp_path, "users", "set-role", "Борис", "moderator").returncode == 0
+    users = json_lines(run_command(tmp_path, "users", "list", "--json").stdout)
     assert [(user["name"], user["role"], user["disabled"]) for user in users] == [
         ("anna", "administrator", False),
         ("Борис", "moderator", True),
     ]
     assert users[0]["email"] == "anna@example.org"
     assert users[0]["created_at"].endswith("Z")
-    assert server(tmp_path, "users", "enable", "Борис").returncode == 0
-    assert "Борис  moderator" in server(tmp_path, "users", "list").stdout
-    assert "nobody" in error_line(server(tmp_path, "users", "disable", "nobody"))
-    assert "anna" in error_line(server(tmp_path, "users", "set-role", "anna", "member"))
-    made = server(tmp_path, "users", "reset-password", "anna")
+    assert run_command(tmp_path, "users", "enable", "Борис").returncode == 0
+    assert "Борис  moderator" in run_command(tmp_path, "users", "list").stdout
+    assert "nobody" in error_line(run_command(tmp_path, "users", "disable", "nobody"))
+    assert "anna" in error_line(run_command(tmp_path, "users", "set-role", "anna", "member"))
+    made = run_command(tmp_path, "users", "reset-password", "anna")
     assert made.returncode == 0
     assert made.stdout.strip() in made.stderr
-    (row,) = json_lines(server(tmp_path, "users", "reset-password", "anna", "--json").stdout)
+    (row,) = json_lines(run_command(tmp_path, "users", "reset-password", "anna", "--json").stdout)
     assert set(row) == {"user", "code", "expires_at"}
     assert row["code"] != made.stdout.strip()
 
 
-def test_accounts_of_a_running_server(tmp_path: Path) -> None:
+def test_account_commands_on_a_running_server(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as running:
         check_accounts(tmp_path)
         assert running.stop() == 0
 
 
-def test_accounts_of_a_server_at_rest(tmp_path: Path) -> None:
+def test_account_commands_on_a_stopped_server(tmp_path: Path) -> None:
     check_accounts(tmp_path)
 
 
 def test_status_asks_the_running_server(tmp_path: Path) -> None:
-    assert str(tmp_path) in error_line(server(tmp_path, "status"))
+    assert str(tmp_path) in error_line(run_command(tmp_path, "status"))
     with ServerProcess(tmp_path / "data", name="Office"):
-        (report,) = json_lines(server(tmp_path, "status", "--json").stdout)
+        (report,) = json_lines(run_command(tmp_path, "status", "--json").stdout)
         assert report["name"] == "Office"
         assert [room["name"] for room in report["rooms"]] == ["general"]
         assert report["database"]["latency_ms"] >= 0
-        text = server(tmp_path, "status", env={"LANG": "ru_RU.UTF-8"})
+        text = run_command(tmp_path, "status", env={"LANG": "ru_RU.UTF-8"})
         assert text.returncode == 0
         assert "Office, версия" in text.stdout
 
@@ -183,11 +183,11 @@ def test_status_asks_the_running_server(tmp_path: Path) -> None:
 # --- init-db, backup, restore -----------------------------------------------------------------------------------------
 
 
-def test_init_db_makes_database_account_and_tables_and_can_be_repeated(tmp_path: Path, mariadb_url: str) -> None:
+def test_init_db_creates_the_schema_and_is_idempotent(tmp_path: Path, mariadb_url: str) -> None:
     password = urlsplit(mariadb_url).password
     assert password
     for _again in range(2):
-        done = server(tmp_path, "init-db", "--database", mariadb_url, "--json")
+        done = run_command(tmp_path, "init-db", "--database", mariadb_url, "--json")
         assert done.returncode == 0, done.stderr
         (row,) = json_lines(done.stdout)
         assert row["ready"] is True
@@ -196,13 +196,13 @@ def test_init_db_makes_database_account_and_tables_and_can_be_repeated(tmp_path:
         assert running.stop() == 0
 
 
-def test_init_db_with_an_administrator_makes_the_account_too(tmp_path: Path, mariadb: MariaDB) -> None:
+def test_init_db_with_admin_url_creates_the_database_account(tmp_path: Path, mariadb: MariaDB) -> None:
     url = f"mysql://cli_made:s3cr3t@127.0.0.1:{mariadb.port}/cli_made"
     try:
-        done = server(tmp_path, "init-db", "--admin-url", mariadb.url("mysql"), env={"LANCHAT_DATABASE": url})
+        done = run_command(tmp_path, "init-db", "--admin-url", mariadb.url("mysql"), env={"LANCHAT_DATABASE": url})
         assert (done.returncode, done.stderr) == (0, "")
         assert "s3cr3t" not in done.stdout
-        assert server(tmp_path, "users", "list", env={"LANCHAT_DATABASE": url}).returncode == 0
+        assert run_command(tmp_path, "users", "list", env={"LANCHAT_DATABASE": url}).returncode == 0
     finally:
         mariadb.execute("DROP DATABASE IF EXISTS cli_made")
         for host in ("localhost", "127.0.0.1", "::1"):
@@ -210,52 +210,52 @@ def test_init_db_with_an_administrator_makes_the_account_too(tmp_path: Path, mar
 
 
 def test_init_db_of_the_embedded_database(tmp_path: Path) -> None:
-    done = server(tmp_path, "init-db")
+    done = run_command(tmp_path, "init-db")
     assert done.returncode == 0, done.stderr
     assert "sqlite" in done.stdout
-    assert server(tmp_path, "users", "list", "--json").stdout == ""
+    assert run_command(tmp_path, "users", "list", "--json").stdout == ""
 
 
-def test_backup_and_restore(tmp_path: Path) -> None:
+def test_restore_recreates_keys_and_accounts_of_a_backup(tmp_path: Path) -> None:
     file = tmp_path / "office.backup"
     with ServerProcess(tmp_path / "old" / "data") as running:
         fingerprint = running.fingerprint
-        server(tmp_path / "old", "users", "add", "anna", env={"LANCHAT_PASSWORD": "correct horse"})
+        run_command(tmp_path / "old", "users", "add", "anna", env={"LANCHAT_PASSWORD": "correct horse"})
         running.stop()
-    made = server(tmp_path / "old", "backup", str(file), "--json")
+    made = run_command(tmp_path / "old", "backup", str(file), "--json")
     assert made.returncode == 0, made.stderr
     (row,) = json_lines(made.stdout)
     assert (row["users"], row["messages"], row["log_epoch"]) == (1, 0, 1)
-    restored = server(tmp_path / "new", "restore", str(file), "--json")
+    restored = run_command(tmp_path / "new", "restore", str(file), "--json")
     assert restored.returncode == 0, restored.stderr
     (again,) = json_lines(restored.stdout)
     assert (again["log_id"], again["log_epoch"], again["users"]) == (row["log_id"], 2, 1)
-    assert "--force" in error_line(server(tmp_path / "new", "restore", str(file)))
+    assert "--force" in error_line(run_command(tmp_path / "new", "restore", str(file)))
     with ServerProcess(tmp_path / "new" / "data") as running:
         assert running.fingerprint == fingerprint
 
 
-def test_a_backup_of_a_running_server(tmp_path: Path) -> None:
+def test_backup_of_a_running_server_can_be_restored(tmp_path: Path) -> None:
     file = tmp_path / "office.backup"
     with ServerProcess(tmp_path / "data") as running:
-        assert server(tmp_path, "users", "add", "anna", env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
-        made = server(tmp_path, "backup", str(file))
+        assert run_command(tmp_path, "users", "add", "anna", env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
+        made = run_command(tmp_path, "backup", str(file))
         assert made.returncode == 0, made.stderr
         assert "1 account, 0 messages" in made.stdout
         assert file.stat().st_mode & 0o777 == 0o600
-        assert "none" in error_line(server(tmp_path, "backup", str(tmp_path / "none" / "file")))
+        assert "none" in error_line(run_command(tmp_path, "backup", str(tmp_path / "none" / "file")))
         assert running.returncode is None
     assert sorted(path.name for path in (tmp_path / "data").glob("*.backup*")) == []
-    assert server(tmp_path / "new", "restore", str(file)).returncode == 0
-    assert json_lines(server(tmp_path / "new", "users", "list", "--json").stdout)[0]["name"] == "anna"
+    assert run_command(tmp_path / "new", "restore", str(file)).returncode == 0
+    assert json_lines(run_command(tmp_path / "new", "users", "list", "--json").stdout)[0]["name"] == "anna"
 
 
-def test_a_backup_to_nowhere_and_from_nothing(tmp_path: Path) -> None:
-    assert server(tmp_path, "init-db").returncode == 0
+def test_backup_and_restore_report_missing_paths(tmp_path: Path) -> None:
+    assert run_command(tmp_path, "init-db").returncode == 0
     nowhere = str(tmp_path / "none" / "file")
-    assert "none" in error_line(server(tmp_path, "backup", nowhere))
-    assert "none" in error_line(server(tmp_path, "restore", nowhere))
-    assert str(tmp_path / "empty") in error_line(server(tmp_path / "empty", "backup", str(tmp_path / "file")))
+    assert "none" in error_line(run_command(tmp_path, "backup", nowhere))
+    assert "none" in error_line(run_command(tmp_path, "restore", nowhere))
+    assert str(tmp_path / "empty") in error_line(run_command(tmp_path / "empty", "backup", str(tmp_path / "file")))
 
 
 def test_ctrl_c_in_a_command_leaves_no_traceback(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_ctrl_c_in_a_command_leaves_no_traceback(tmp_path: Path) -> None:
             assert child.stderr == []
 
 
-def test_registration_codes_of_server_and_moderator(tmp_path: Path) -> None:
+def test_invite_codes_of_server_and_administrator_register_users(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text('registration = "invite"\n')
     with ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as process:
@@ -280,7 +280,7 @@ def test_registration_codes_of_server_and_moderator(tmp_path: Path) -> None:
             return run_client(args, tmp_path / name, env={"LANCHAT_PASSWORD": "correct horse"}).returncode
 
         assert register("admin") == 0
-        code = json.loads(server(tmp_path, "users", "invite-code", "--uses", "1", "--json").stdout)["code"]
+        code = json.loads(run_command(tmp_path, "users", "invite-code", "--uses", "1", "--json").stdout)["code"]
         assert register("anna", "--invite-code", code) == 0
         assert register("boris", "--invite-code", code) == 4
         made = run_client(["invite-code", "--json"], tmp_path / "admin")
@@ -290,23 +290,23 @@ def test_registration_codes_of_server_and_moderator(tmp_path: Path) -> None:
 
 
 @pytest.mark.mariadb
-def test_commands_do_nothing_behind_a_stopped_server(tmp_path: Path, mariadb_url: str) -> None:
-    """SIGSTOP: its sockets take connections, nobody answers; from another folder the lease alone tells."""
+def test_commands_change_nothing_beside_a_suspended_server(tmp_path: Path, mariadb_url: str) -> None:
+    """SIGSTOP: its sockets accept connections without an answer; from another folder only the lease shows it."""
     database = {"LANCHAT_DATABASE": mariadb_url}
     with ServerProcess(tmp_path / "data", database=mariadb_url) as running:
         running.add_account("anna")
         running.add_account("boris")
         running.signal(signal.SIGSTOP)
         try:
-            said = error_line(server(tmp_path, "users", "disable", "boris", env=database))
+            said = error_line(run_command(tmp_path, "users", "disable", "boris", env=database))
             assert str(tmp_path) in said
-            assert error_line(server(tmp_path, "restore", str(tmp_path / "nothing"), env=database))
+            assert error_line(run_command(tmp_path, "restore", str(tmp_path / "nothing"), env=database))
         finally:
             running.signal(signal.SIGCONT)
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        said = error_line(server(elsewhere, "users", "disable", "boris", env=database))
+        said = error_line(run_command(elsewhere, "users", "disable", "boris", env=database))
         assert f":{running.pid}" in said
-        assert not any(row["disabled"] for row in json_lines(server(tmp_path, "users", "list", "--json").stdout))
+        assert not any(row["disabled"] for row in json_lines(run_command(tmp_path, "users", "list", "--json").stdout))
         assert running.stop() == 0
-    assert server(elsewhere, "users", "disable", "boris", env=database).returncode == 0
+    assert run_command(elsewhere, "users", "disable", "boris", env=database).returncode == 0

@@ -58,7 +58,7 @@ def shell(argv: tuple[str, ...], streams: str, home: Path, stdin: bytes = b"") -
     )
 
 
-def said(done: "subprocess.CompletedProcess[bytes]") -> str:
+def stderr_text(done: "subprocess.CompletedProcess[bytes]") -> str:
     text = done.stderr.decode()
     assert "Traceback" not in text, text
     assert "Exception ignored" not in text, text
@@ -67,26 +67,26 @@ def said(done: "subprocess.CompletedProcess[bytes]") -> str:
 
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("argv", [(*CLIENT, "--help"), (*SERVER, "--version")])
-def test_help(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+def test_help_and_version_with_broken_streams(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
     done = shell(argv, STREAMS[streams], tmp_path)
-    assert said(done).count("\n") <= 1 or "closed output" in streams  # help goes to stderr then
+    assert stderr_text(done).count("\n") <= 1 or "closed output" in streams  # help goes to stderr then
     assert done.returncode == (1 if streams == "full output" else 0)
 
 
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("argv", [(*CLIENT, "send", "general"), (*SERVER, "--nonsense")])
-def test_usage_errors(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+def test_usage_errors_with_broken_streams(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
     done = shell(argv, STREAMS[streams], tmp_path)
-    assert said(done).count("\n") == (0 if "error" in streams or streams == "all closed" else 1)
+    assert stderr_text(done).count("\n") == (0 if "error" in streams or streams == "all closed" else 1)
     assert done.stdout == b""
     assert done.returncode == 2
 
 
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("command", ["rooms", "history general", "listen general --history 1 --count 1 --json"])
-def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, tmp_path: Path) -> None:
+def test_client_commands_with_broken_streams(anna: tuple[str, ...], command: str, streams: str, tmp_path: Path) -> None:
     done = shell((*CLIENT, *anna, *command.split()), STREAMS[streams], tmp_path)
-    text = said(done)
+    text = stderr_text(done)
     lost = "output" in streams or streams == "all closed"
     assert done.returncode == int(lost), text
     assert not lost or "error" in streams or streams == "all closed" or text.splitlines()[-1].startswith("lanchat: ")
@@ -95,66 +95,70 @@ def test_commands_with_data(anna: tuple[str, ...], command: str, streams: str, t
 @pytest.mark.usefixtures("anna")  # there is an account to list
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("command", ["users list", "status"])
-def test_commands_of_the_server(server: ServerProcess, command: str, streams: str, tmp_path: Path) -> None:
+def test_server_commands_with_broken_streams(server: ServerProcess, command: str, streams: str, tmp_path: Path) -> None:
     done = shell((*SERVER, "--data-dir", str(server.data_dir), *command.split()), STREAMS[streams], tmp_path)
-    text = said(done)
+    text = stderr_text(done)
     assert done.returncode == int("output" in streams or streams == "all closed"), text
     assert text.count("\n") <= 1
 
 
 @pytest.mark.parametrize("file", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 @pytest.mark.parametrize("program", ["client", "server"])
-def test_a_named_stream_that_is_closed_is_an_error(
+def test_closed_output_named_as_file_is_an_error(
     server: ServerProcess, anna: tuple[str, ...], program: str, file: str, tmp_path: Path
 ) -> None:
     argv: tuple[str, ...] = (*CLIENT, *anna, "export", "general", file)
     if program == "server":
         argv = (*SERVER, "--data-dir", str(server.data_dir), "backup", file)
     done = shell(argv, ">&-", tmp_path)
-    assert said(done).endswith(": standard output is closed\n")
-    assert said(done).count("\n") == 1
+    assert stderr_text(done).endswith(": standard output is closed\n")
+    assert stderr_text(done).count("\n") == 1
     assert done.returncode == 1
 
 
-def test_restore_from_a_closed_input(tmp_path: Path) -> None:
+def test_restore_from_closed_input_is_an_error(tmp_path: Path) -> None:
     done = shell((*SERVER, "--data-dir", str(tmp_path / "data"), "restore", "-"), "<&-", tmp_path)
-    assert said(done) == "lanchat-server: -: Standard input is closed\n"
+    assert stderr_text(done) == "lanchat-server: -: Standard input is closed\n"
     assert done.returncode == 1
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("streams", [">&-", "> /dev/full"])
-def test_a_server_that_cannot_say_where_it_is_ends(streams: str, tmp_path: Path) -> None:
+def test_server_exits_when_the_ready_line_cannot_be_written(streams: str, tmp_path: Path) -> None:
     argv = (*SERVER, "run", "--no-discovery", "--port", "0", "--data-dir", str(tmp_path / "data"))
     done = shell(argv, streams + " 2> /dev/null", tmp_path)
     assert done.returncode == 1
 
 
 @pytest.mark.parametrize("command", ["send general -", "edit general 1 -", "chat general"])
-def test_closed_input(anna: tuple[str, ...], command: str, tmp_path: Path) -> None:
+def test_closed_input_exits_with_2(anna: tuple[str, ...], command: str, tmp_path: Path) -> None:
     done = shell((*CLIENT, *anna, *command.split()), "<&-", tmp_path)
-    assert said(done) == "lanchat: Standard input is closed\n"
+    assert stderr_text(done) == "lanchat: Standard input is closed\n"
     assert done.returncode == 2
 
 
 @pytest.mark.parametrize("command", ["login --user anna", "password", "recover --user anna --code 1"])
-def test_no_password_from_a_closed_input(command: str, tmp_path: Path) -> None:
+def test_password_prompt_on_closed_input_is_an_error(command: str, tmp_path: Path) -> None:
     done = shell((*CLIENT, "--server", "127.0.0.1:9", *command.split()), "<&-", tmp_path)
-    assert said(done).count("\n") == 1
+    assert stderr_text(done).count("\n") == 1
     assert done.returncode in (2, 3)
 
 
 @pytest.mark.parametrize("octets", [b"\xff\xfe\xfa", b"caf\xe9", b"\xed\xa0\x80", b"\0", bytes(range(256))])
 @pytest.mark.parametrize("command", ["send general -", "edit general 1 -"])
-def test_input_that_is_no_text(anna: tuple[str, ...], command: str, octets: bytes, tmp_path: Path) -> None:
+def test_undecodable_input_is_one_error_line(
+    anna: tuple[str, ...], command: str, octets: bytes, tmp_path: Path
+) -> None:
     done = shell((*CLIENT, *anna, *command.split()), "", tmp_path, octets)
-    assert said(done).count("\n") == 1
+    assert stderr_text(done).count("\n") == 1
     assert done.returncode in (1, 2)
 
 
 @pytest.mark.parametrize("octets", [b"secret\xe9word", b"a\0b", b""])
 @pytest.mark.parametrize("program", ["client", "server"])
-def test_a_password_that_is_no_text(server: ServerProcess, program: str, octets: bytes, tmp_path: Path) -> None:
+def test_undecodable_password_file_is_one_error_line(
+    server: ServerProcess, program: str, octets: bytes, tmp_path: Path
+) -> None:
     (tmp_path / "password").write_bytes(octets)
     more = ("--password-file", str(tmp_path / "password"))
     argv: tuple[str, ...] = (
@@ -170,7 +174,7 @@ def test_a_password_that_is_no_text(server: ServerProcess, program: str, octets:
     if program == "server":
         argv = (*SERVER, "--data-dir", str(tmp_path / "data"), "users", "add", "anna", *more)
     done = shell(argv, "", tmp_path)
-    text = said(done)
+    text = stderr_text(done)
     assert text.count("\n") == 1
     assert "0x" not in text
     assert "secret" not in text

@@ -1,4 +1,4 @@
-"""`lanchat` with a person at a real terminal: questions, passwords, Ctrl-C, a conversation."""
+"""`lanchat` at a pseudo-terminal: prompts, passwords, Ctrl-C, chat."""
 
 import codecs
 import os
@@ -68,11 +68,11 @@ class Terminal:
             while octets := os.read(self._master, 4096):
                 self._written.append(decode(octets))
                 self.screen += self._written[-1]
-                self.shown(self._written[-1])
+                self.on_output(self._written[-1])
         except OSError:
             pass
 
-    def shown(self, text: str) -> None:
+    def on_output(self, text: str) -> None:
         """Called with all that is written."""
 
     def expect(self, text: str, timeout: float = 30.0) -> None:
@@ -92,12 +92,12 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def type_secret(self, text: str) -> None:
-        """What must be seen nowhere, though this is its own terminal."""
+        """Type text that no output may contain, this terminal's included."""
         guard.word(text, "typed secret")
         self.type(f"{text}\n")
 
     def echoes(self) -> bool:
-        """What is typed is shown."""
+        """Whether the terminal echoes input."""
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
     def wait(self, timeout: float = 20.0) -> int:
@@ -129,7 +129,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         ("ru", "те же слова? [да/нет]", "да", "Новый пароль:", "тот же:", "Учётная запись ru создана"),
     ],
 )
-def test_a_person_registers(
+def test_register_prompts_in_the_users_language(
     server: ServerProcess, tmp_path: Path, language: str, question: str, yes: str, password: str, again: str, done: str
 ) -> None:
     with Terminal(["register", "--user", language, "--server", server.address], tmp_path, language) as terminal:
@@ -147,7 +147,7 @@ def test_a_person_registers(
         assert terminal.echoes()
 
 
-def test_a_server_that_is_declined_learns_nothing(server: ServerProcess, tmp_path: Path) -> None:
+def test_declined_server_ends_login_with_5(server: ServerProcess, tmp_path: Path) -> None:
     with Terminal(["login", "--user", "anna", "--server", server.address], tmp_path) as terminal:
         terminal.expect("[yes/no]")
         terminal.type("\n")
@@ -155,7 +155,7 @@ def test_a_server_that_is_declined_learns_nothing(server: ServerProcess, tmp_pat
         assert terminal.wait() == 5
 
 
-def test_ctrl_c_at_a_question_and_at_a_password(server: ServerProcess, tmp_path: Path) -> None:
+def test_ctrl_c_at_prompts_restores_echo(server: ServerProcess, tmp_path: Path) -> None:
     argv = ["register", "--user", "anna", "--server", server.address]
     with Terminal(argv, tmp_path) as terminal:
         terminal.expect("[yes/no]")
@@ -171,8 +171,8 @@ def test_ctrl_c_at_a_question_and_at_a_password(server: ServerProcess, tmp_path:
         assert terminal.echoes()
 
 
-def test_a_slow_typist_is_waited_for(server: ServerProcess, tmp_path: Path) -> None:
-    """The server hangs up on a connection that does not log in; nobody who types a password notices."""
+def test_password_prompt_outlasts_the_login_timeout(server: ServerProcess, tmp_path: Path) -> None:
+    """The server ends a connection without log-in after 10 s; the client reconnects after the prompt."""
     with Terminal(["register", "--user", "slow", "--server", server.address, "--accept-new"], tmp_path) as terminal:
         terminal.expect("New password:")
         with pytest.raises(subprocess.TimeoutExpired):
@@ -184,7 +184,7 @@ def test_a_slow_typist_is_waited_for(server: ServerProcess, tmp_path: Path) -> N
         assert terminal.wait() == 0
 
 
-def test_a_conversation(server: ServerProcess, tmp_path: Path) -> None:
+def test_chat_keeps_the_input_line_beside_incoming_messages(server: ServerProcess, tmp_path: Path) -> None:
     password = {"LANCHAT_PASSWORD": "correct horse"}
     for name in ("talker", "friend"):
         argv = ["register", "--user", name, "--server", server.address, "--accept-new"]
@@ -208,7 +208,7 @@ def test_a_conversation(server: ServerProcess, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x04", 0), ("\x03", 130)])
-def test_ctrl_d_and_ctrl_c_leave_a_conversation(server: ServerProcess, tmp_path: Path, key: str, code: int) -> None:
+def test_ctrl_d_and_ctrl_c_end_chat(server: ServerProcess, tmp_path: Path, key: str, code: int) -> None:
     name = f"leaver{code}"
     argv = ["register", "--user", name, "--server", server.address, "--accept-new"]
     assert run_client(argv, tmp_path, env={"LANCHAT_PASSWORD": "correct horse"}).returncode == 0
@@ -221,7 +221,7 @@ def test_ctrl_d_and_ctrl_c_leave_a_conversation(server: ServerProcess, tmp_path:
         assert terminal.echoes()
 
 
-def test_without_a_display_the_window_says_what_to_do_instead(tmp_path: Path) -> None:
+def test_missing_display_error_names_the_chat_command(tmp_path: Path) -> None:
     done = run_client([], tmp_path)
     assert done.returncode == 1
     assert "lanchat chat" in done.stderr
@@ -233,7 +233,7 @@ def test_without_a_display_the_window_says_what_to_do_instead(tmp_path: Path) ->
 WIDE = "a line that is wider than the terminal, with 日本語 and é and 👍 at the margin " + "and on and on " * 8
 
 
-class Window(Terminal):
+class ScreenTerminal(Terminal):
     """A client on a terminal whose screen is modelled."""
 
     def __init__(
@@ -243,7 +243,7 @@ class Window(Terminal):
         self._lock = threading.Lock()
         super().__init__(args, profile, size=(columns, lines), shell=shell)
 
-    def shown(self, text: str) -> None:
+    def on_output(self, text: str) -> None:
         with self._lock:
             self.model.write(text)
 
@@ -281,7 +281,7 @@ class Window(Terminal):
 
 
 @pytest.fixture
-def friend(server: ServerProcess, tmp_path: Path) -> Path:
+def friend_profile(server: ServerProcess, tmp_path: Path) -> Path:
     """Profiles "talker" and "friend"; the latter is returned."""
     for name in ("talker", "friend"):
         argv = ["register", "--user", f"{name}{time.time_ns()}", "--server", server.address, "--accept-new"]
@@ -292,48 +292,48 @@ def friend(server: ServerProcess, tmp_path: Path) -> Path:
 LEFT = "\x1b[D"
 
 
-def test_a_message_leaves_a_wide_line_and_the_cursor_as_they_were(friend: Path, tmp_path: Path) -> None:
-    with Window(["chat", "general"], tmp_path / "talker") as window:
+def test_incoming_message_keeps_wide_input_line_and_cursor(friend_profile: Path, tmp_path: Path) -> None:
+    with ScreenTerminal(["chat", "general"], tmp_path / "talker") as window:
         window.expect("/help lists the commands")
         window.type(WIDE + LEFT * 30)
         window.expect_line(WIDE[:-30], WIDE[-30:])
         for text in ("hello", "x" * 300, "日本" * 30):
-            assert run_client(["send", "general", text], friend).returncode == 0
+            assert run_client(["send", "general", text], friend_profile).returncode == 0
             window.expect_line(WIDE[:-30], WIDE[-30:], text[:20])
         window.type("X")
         window.expect_line(WIDE[:-30] + "X", WIDE[-30:])
         window.type("\x1b[200~one\ntwo\tthree\x1b[201~")
         window.expect_line(WIDE[:-30] + "Xone\ntwo\tthree", WIDE[-30:])
-        assert run_client(["send", "general", "and again"], friend).returncode == 0
+        assert run_client(["send", "general", "and again"], friend_profile).returncode == 0
         window.expect_line(WIDE[:-30] + "Xone\ntwo\tthree", WIDE[-30:], "and again")
         window.type("\x1b[B\x05" + "\x7f" * len(WIDE + "Xone two three") + "/quit\n")
         assert window.wait() == 0
         assert window.echoes()
 
 
-def test_a_resized_terminal_shows_the_line_as_it_was(friend: Path, tmp_path: Path) -> None:
-    with Window(["chat", "general"], tmp_path / "talker", 60) as window:
+def test_resized_terminal_redraws_the_input_line(friend_profile: Path, tmp_path: Path) -> None:
+    with ScreenTerminal(["chat", "general"], tmp_path / "talker", 60) as window:
         window.expect("/help lists the commands")
         window.type(WIDE + LEFT * 30)
         window.expect_line(WIDE[:-30], WIDE[-30:])
         for columns, lines in ((35, 24), (100, 24), (41, 15), (60, 24)):
             window.resize(columns, lines)
             window.expect_line(WIDE[:-30], WIDE[-30:])
-            assert run_client(["send", "general", f"at {columns}"], friend).returncode == 0
+            assert run_client(["send", "general", f"at {columns}"], friend_profile).returncode == 0
             window.expect_line(WIDE[:-30], WIDE[-30:], f"at {columns}")
 
 
-def test_a_conversation_that_was_stopped_goes_on(friend: Path, tmp_path: Path) -> None:
+def test_suspended_chat_resumes_with_its_input_line(friend_profile: Path, tmp_path: Path) -> None:
     """As a shell does it: the conversation in a process group of its own, stopped by Ctrl-Z, brought back by `fg`."""
-    with Window(["chat", "general"], tmp_path / "talker", shell=True) as window:
+    with ScreenTerminal(["chat", "general"], tmp_path / "talker", shell=True) as window:
         window.expect("/help lists the commands")
         window.type(WIDE + LEFT * 30)
         window.expect_line(WIDE[:-30], WIDE[-30:])
         window.type("\x1a")
         window.expect("Stopped")
         window.expect("$ ")
-        assert run_client(["send", "general", "meanwhile"], friend).returncode == 0
+        assert run_client(["send", "general", "meanwhile"], friend_profile).returncode == 0
         window.type("fg\n")
         window.expect_line(WIDE[:-30], WIDE[-30:], "meanwhile")
-        assert run_client(["send", "general", "afterwards"], friend).returncode == 0
+        assert run_client(["send", "general", "afterwards"], friend_profile).returncode == 0
         window.expect_line(WIDE[:-30], WIDE[-30:], "afterwards")

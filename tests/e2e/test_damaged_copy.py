@@ -1,4 +1,4 @@
-"""A client whose local copy is damaged, at rest or in use: the person is told once, nothing is lost, it goes on."""
+"""A client whose local copy is damaged, at rest or in use: one report on stderr, no message lost."""
 
 import os
 from collections.abc import Iterator
@@ -29,51 +29,51 @@ def profiles(server: ServerProcess, tmp_path: Path) -> list[Path]:
     return made
 
 
-def copies(profile: Path) -> list[Path]:
+def database_files(profile: Path) -> list[Path]:
     """The files of the local copy."""
     return [path for path in profile.rglob("*") if ".sqlite" in path.name and "corrupt" not in path.name]
 
 
-def garble(path: Path) -> None:
+def overwrite_with_noise(path: Path) -> None:
     """Overwrite in place, as a failing disk does; an open file stays the same file."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.write(os.urandom(size))
 
 
-def told(stderr: str | list[str]) -> int:
+def damage_reports(stderr: str | list[str]) -> int:
     text = stderr if isinstance(stderr, str) else "\n".join(stderr)
     return text.count("damaged")
 
 
-def test_a_copy_that_was_damaged_at_rest_is_read_anew(profiles: list[Path]) -> None:
+def test_copy_damaged_at_rest_is_downloaded_again(profiles: list[Path]) -> None:
     _, boris = profiles
     assert run_client(["history", "general"], boris).returncode == 0
-    assert copies(boris)
-    for path in copies(boris):
-        garble(path)
+    assert database_files(boris)
+    for path in database_files(boris):
+        overwrite_with_noise(path)
     result = run_client(["history", "general", "--json"], boris)
     assert result.returncode == 0, result.stderr
     assert [row["text"] for row in json_lines(result.stdout)] == ["m0", "m1", "m2"]
-    assert told(result.stderr) == 1
+    assert damage_reports(result.stderr) == 1
     again = run_client(["history", "general", "--json"], boris)
-    assert told(again.stderr) == 0
+    assert damage_reports(again.stderr) == 0
     assert list(boris.rglob("*corrupt*"))
 
 
-def test_a_copy_that_is_damaged_in_use_is_replaced_and_the_listener_goes_on(profiles: list[Path]) -> None:
+def test_copy_damaged_in_use_is_replaced_without_losing_messages(profiles: list[Path]) -> None:
     anna, boris = profiles
     with ClientProcess(["listen", "general", "--json"], boris) as listener:
         listener.wait_for(lambda event: event.get("event") == "live", 20)
-        for path in copies(boris):
-            garble(path)
+        for path in database_files(boris):
+            overwrite_with_noise(path)
         for i in range(3, 6):
             assert run_client(["send", "general", f"m{i}"], anna).returncode == 0
         for i in range(6):
             listener.wait_for(lambda event, i=i: event.get("text") == f"m{i}", 30)
         texts = [event["text"] for event in listener.events if event.get("event") == "message"]
         assert [text for text in texts if text in ("m3", "m4", "m5")] == ["m3", "m4", "m5"]
-        assert told(listener.stderr) <= 1
+        assert damage_reports(listener.stderr) <= 1
     result = run_client(["history", "general", "--json"], boris)
     assert result.returncode == 0, result.stderr
     assert [row["text"] for row in json_lines(result.stdout)] == [f"m{i}" for i in range(6)]

@@ -1,4 +1,4 @@
-"""An export that is ended from outside leaves nothing behind."""
+"""An export that a signal ends."""
 
 import signal
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.waiting import wait_until
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ended_export_leaves_no_draft(tmp_path: Path, number: signal.Signals) -> None:
+def test_export_ended_by_a_signal_leaves_no_draft(tmp_path: Path, number: signal.Signals) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
         profile, folder = tmp_path / "anna", tmp_path / "exported"
         folder.mkdir()

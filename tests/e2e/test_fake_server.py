@@ -1,4 +1,4 @@
-"""A fake server that answers discovery first, under the same name and log id: it learns nothing.
+"""A fake server that answers discovery first, under the same name and log id, receives no octet of the protocol.
 
 The fake speaks real TLS 1.3 with a key of its own and records every octet that clients send to it after the handshake.
 """
@@ -108,7 +108,9 @@ def log_id_of(server: ServerProcess, profile: Path) -> bytes:
     return known.log_id
 
 
-def test_a_known_server_with_another_key_gets_nothing(tmp_path: Path, real: ServerProcess, discovery_port: int) -> None:
+def test_known_server_with_another_key_receives_nothing(
+    tmp_path: Path, real: ServerProcess, discovery_port: int
+) -> None:
     profile = tmp_path / "anna"
     register(real, profile, "anna")
     log_id, port = log_id_of(real, profile), real.port
@@ -132,7 +134,7 @@ def test_a_known_server_with_another_key_gets_nothing(tmp_path: Path, real: Serv
     assert fake.received == b""
 
 
-def test_an_unknown_server_is_not_trusted_without_a_word(tmp_path: Path, discovery_port: int) -> None:
+def test_unknown_server_receives_nothing_without_explicit_trust(tmp_path: Path, discovery_port: int) -> None:
     fake = FakeServer(tmp_path / "fake", "Office", bytes(16), discovery_port)
     try:
         for args in (["register", "--user", "new"], ["login", "--user", "new"]):
@@ -149,7 +151,7 @@ def test_an_unknown_server_is_not_trusted_without_a_word(tmp_path: Path, discove
     assert fake.received == b""
 
 
-def test_a_stranger_at_the_known_address_keeps_nobody_from_the_real_server(
+def test_fake_server_at_known_address_does_not_block_the_real_one(
     tmp_path: Path, real: ServerProcess, discovery_port: int
 ) -> None:
     profile = tmp_path / "anna"
@@ -168,7 +170,7 @@ def test_a_stranger_at_the_known_address_keeps_nobody_from_the_real_server(
     assert fake.received == b""
 
 
-def test_the_real_server_is_found_beside_the_fake_one(tmp_path: Path, real: ServerProcess, discovery_port: int) -> None:
+def test_finds_the_real_server_beside_a_fake_one(tmp_path: Path, real: ServerProcess, discovery_port: int) -> None:
     profile = tmp_path / "anna"
     register(real, profile, "anna")
     fake = FakeServer(tmp_path / "fake", "Office", log_id_of(real, profile), discovery_port)

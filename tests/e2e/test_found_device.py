@@ -1,4 +1,4 @@
-"""What the finder of a logged in device can do to its owner's account, and how the owner gets rid of him."""
+"""A lost device that is logged in: what its finder cannot change, and how the owner revokes it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def finder_of(server: ServerProcess, lost: RawClient) -> RawClient:
-    """Somebody with the key of this device."""
+    """A session with the key of this device."""
     finder = RawClient(server.port, key=lost.key)
     assert isinstance(finder.log_in_by_key(), wire.LoggedIn)
     return finder
@@ -43,7 +43,7 @@ def test_address_and_other_devices_need_the_password(server: ServerProcess) -> N
             assert finder.request(wire.RevokeDevice(desk.device, "correct horse")) == wire.Done()
 
 
-def test_owner_logs_in_by_password_although_all_places_are_taken(server: ServerProcess) -> None:
+def test_password_login_replaces_a_session_when_all_are_in_use(server: ServerProcess) -> None:
     with RawClient(server.port) as lost:
         lost.register("quentin")
         finders = [finder_of(server, lost) for _ in range(4)]
@@ -59,7 +59,7 @@ def test_owner_logs_in_by_password_although_all_places_are_taken(server: ServerP
                 finder.close()
 
 
-def test_new_password_shuts_out_all_other_devices_when_asked_to(server: ServerProcess) -> None:
+def test_change_password_revokes_other_devices_on_request(server: ServerProcess) -> None:
     with RawClient(server.port) as lost, RawClient(server.port) as owner:
         lost.register("rachel")
         owner.log_in("rachel")
@@ -69,7 +69,7 @@ def test_new_password_shuts_out_all_other_devices_when_asked_to(server: ServerPr
             assert refusal(finder.log_in_by_key()) is Code.DEVICE_REVOKED
 
 
-def test_administrator_lists_and_revokes_devices_of_anybody(server: ServerProcess) -> None:
+def test_administrator_lists_and_revokes_devices_of_any_user(server: ServerProcess) -> None:
     with RawClient(server.port) as lost, RawClient(server.port) as admin:
         user = lost.register("sybil").user.id
         admin.log_in("admin")
@@ -80,7 +80,7 @@ def test_administrator_lists_and_revokes_devices_of_anybody(server: ServerProces
         assert lost.wait_for(wire.Goodbye).code == Code.DEVICE_REVOKED
 
 
-def test_name_of_a_private_room_is_not_told(server: ServerProcess) -> None:
+def test_name_conflict_does_not_reveal_private_rooms(server: ServerProcess) -> None:
     with RawClient(server.port) as owner, RawClient(server.port) as other:
         owner.register("trent")
         other.register("ursula")

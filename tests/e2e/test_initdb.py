@@ -31,7 +31,7 @@ def url(server: MariaDB, database: str = "lan_chat", password: str = AWKWARD_PAS
     return server.url(quote(database), "lanchat", quote(password, safe=""))
 
 
-def refused(*arguments: str | None, data_dir: Path) -> str:
+def refusal_text(*arguments: str | None, data_dir: Path) -> str:
     with pytest.raises(StoreError) as raised:
         init_db(*arguments, data_dir=data_dir)
     text = str(raised.value)
@@ -43,7 +43,7 @@ def refused(*arguments: str | None, data_dir: Path) -> str:
 
 @pytest.mark.mariadb
 @pytest.mark.parametrize("database", ["lan_chat", "Büro-Chat"])
-def test_an_administrator_makes_everything(server: MariaDB, tmp_path: Path, database: str) -> None:
+def test_admin_url_creates_database_account_and_schema(server: MariaDB, tmp_path: Path, database: str) -> None:
     where = url(server, database)
     init_db(where, server.url())
     store = open_store(where, tmp_path)
@@ -65,8 +65,8 @@ def test_an_administrator_makes_everything(server: MariaDB, tmp_path: Path, data
 
 
 @pytest.mark.mariadb
-def test_the_account_may_nothing_else(server: MariaDB) -> None:
-    """`_` in a GRANT stands for any character: lanXchat must stay closed."""
+def test_created_account_has_no_other_rights(server: MariaDB) -> None:
+    """`_` in a GRANT stands for any character: lanXchat must stay inaccessible."""
     init_db(url(server), server.url())
     server.create_database("lanXchat")
     server.execute("CREATE TABLE lanXchat.secrets (x INT)")
@@ -93,7 +93,7 @@ def test_the_account_may_nothing_else(server: MariaDB) -> None:
 
 
 @pytest.mark.mariadb
-def test_a_new_password_takes_the_place_of_the_old_one(server: MariaDB, tmp_path: Path) -> None:
+def test_init_db_replaces_the_accounts_password(server: MariaDB, tmp_path: Path) -> None:
     init_db(url(server, password="old"), server.url())
     init_db(url(server, password="new"), server.url())
     open_store(url(server, password="new"), tmp_path).close()
@@ -102,30 +102,30 @@ def test_a_new_password_takes_the_place_of_the_old_one(server: MariaDB, tmp_path
 
 
 @pytest.mark.mariadb
-def test_without_an_administrator(server: MariaDB, tmp_path: Path) -> None:
-    """The account of the URL makes the database if it may, and is told what to do if not."""
-    assert "refuses this user or password" in refused(url(server), data_dir=tmp_path)
+def test_without_admin_url_uses_the_rights_of_the_account(server: MariaDB, tmp_path: Path) -> None:
+    """The account of the URL creates the database if it may; otherwise the error names what to do."""
+    assert "refuses this user or password" in refusal_text(url(server), data_dir=tmp_path)
     init_db(server.url("lan_chat"))
     open_store(server.url("lan_chat"), tmp_path).close()
     init_db(server.url("lan_chat"), server.url())
     assert [user for (user,) in server.execute("SELECT user FROM mysql.user WHERE user = 'lanchat'")] == []
     server.execute("DROP DATABASE lan_chat")
     server.execute(f"CREATE USER lanpoor@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
-    assert "--admin-url" in refused(server.url("lan_chat", "lanpoor"), data_dir=tmp_path)
-    assert "lacks rights" in refused(url(server), server.url("", "lanpoor"), data_dir=tmp_path)
+    assert "--admin-url" in refusal_text(server.url("lan_chat", "lanpoor"), data_dir=tmp_path)
+    assert "lacks rights" in refusal_text(url(server), server.url("", "lanpoor"), data_dir=tmp_path)
 
 
 @pytest.mark.mariadb
-def test_what_cannot_be_done_is_said_in_one_line(server: MariaDB, tmp_path: Path) -> None:
-    assert "password" in refused(server.url("lan_chat", "lanchat", ""), server.url(), data_dir=tmp_path)
-    assert "refuses" in refused(url(server), server.url(password="wrong"), data_dir=tmp_path)
-    refused(url(server), "sqlite:///x", data_dir=tmp_path)
-    refused(None, server.url(), data_dir=tmp_path)
-    refused("nonsense", server.url(), data_dir=tmp_path)
+def test_errors_are_one_line_without_passwords(server: MariaDB, tmp_path: Path) -> None:
+    assert "password" in refusal_text(server.url("lan_chat", "lanchat", ""), server.url(), data_dir=tmp_path)
+    assert "refuses" in refusal_text(url(server), server.url(password="wrong"), data_dir=tmp_path)
+    refusal_text(url(server), "sqlite:///x", data_dir=tmp_path)
+    refusal_text(None, server.url(), data_dir=tmp_path)
+    refusal_text("nonsense", server.url(), data_dir=tmp_path)
     assert server.execute("SELECT user FROM mysql.user WHERE user = 'lanchat'") == []
 
 
-def test_a_sqlite_file(tmp_path: Path) -> None:
+def test_creates_sqlite_databases(tmp_path: Path) -> None:
     init_db(None, data_dir=tmp_path / "data")
     init_db(None, data_dir=tmp_path / "data")
     init_db(f"sqlite:///{tmp_path}/other.db")
@@ -135,7 +135,7 @@ def test_a_sqlite_file(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_template_says_what_to_fill_in() -> None:
+def test_sql_template_documents_its_placeholders() -> None:
     script = (script_folder() / "mysql" / "create.sql").read_text(encoding="utf-8")
     for name in ("{database}", "{pattern}", "{account}", "{password}"):
         assert f"-- {name}" in script

@@ -1,5 +1,6 @@
-"""A neighbour who answers searches with hundreds of invented servers, and claims to be the real one: commands of real
-clients find the real one all the same."""
+"""A host that answers discovery with hundreds of invented servers, and with forged adverts of the real one: client
+commands find the real one.
+"""
 
 import contextlib
 import json
@@ -17,8 +18,8 @@ from tests.support.procs import ServerProcess, json_lines, run_client
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="every 127.x.x.x is this computer on Linux alone")
 
-LIAR, HONEST = "127.0.0.66", "127.0.0.10"
-CROWD = [invented(number) for number in range(300)]
+FORGER_ADDRESS, HONEST_ADDRESS = "127.0.0.66", "127.0.0.10"
+INVENTED = [invented(number) for number in range(300)]
 PASSWORD = {"LANCHAT_PASSWORD": "long enough"}
 
 
@@ -29,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @contextlib.contextmanager
-def neighbours(answers: Sequence[tuple[str, Sequence[Advert]]]) -> Iterator[Neighbours]:
+def answering_hosts(answers: Sequence[tuple[str, Sequence[Advert]]]) -> Iterator[Neighbours]:
     crowd = Neighbours("127.0.0.1", answers)
     try:
         yield crowd
@@ -37,9 +38,9 @@ def neighbours(answers: Sequence[tuple[str, Sequence[Advert]]]) -> Iterator[Neig
         crowd.close()
 
 
-def test_discover_lists_the_real_server_and_says_that_some_are_missing(server: ServerProcess, tmp_path: Path) -> None:
+def test_discover_lists_the_real_server_and_reports_truncation(server: ServerProcess, tmp_path: Path) -> None:
     office = Advert(b"o" * 16, server.fingerprint, server.port, "Office")
-    with neighbours([(LIAR, CROWD), (HONEST, [office])]) as crowd:
+    with answering_hosts([(FORGER_ADDRESS, INVENTED), (HONEST_ADDRESS, [office])]) as crowd:
         found = run_client(
             ["discover", "--json", "--timeout", "3", "--discovery-port", str(crowd.port)], tmp_path / "anna"
         )
@@ -48,17 +49,15 @@ def test_discover_lists_the_real_server_and_says_that_some_are_missing(server: S
     assert found.stderr.count("More servers answer") == 1
 
 
-def test_discover_says_it_in_russian(tmp_path: Path) -> None:
-    with neighbours([(LIAR, CROWD)]) as crowd:
+def test_truncation_report_is_translated(tmp_path: Path) -> None:
+    with answering_hosts([(FORGER_ADDRESS, INVENTED)]) as crowd:
         found = run_client(
             ["discover", "--timeout", "2", "--language", "ru", "--discovery-port", str(crowd.port)], tmp_path / "anna"
         )
     assert "Отвечает больше серверов" in found.stderr
 
 
-def test_known_server_is_found_at_its_new_address_beside_one_who_claims_to_be_it(
-    server: ServerProcess, tmp_path: Path
-) -> None:
+def test_finds_a_moved_known_server_beside_a_forged_advert(server: ServerProcess, tmp_path: Path) -> None:
     folder = tmp_path / "anna"
     done = run_client(["register", "--user", "anna", "--invite", server.invite], folder, env=PASSWORD)
     assert done.returncode == 0, done.stderr
@@ -68,7 +67,7 @@ def test_known_server_is_found_at_its_new_address_beside_one_who_claims_to_be_it
     with server.restart(port=free_port()) as moved:
         lie = Advert(known.log_id, known.fingerprint, free_port(), "Office")
         truth = Advert(known.log_id, known.fingerprint, moved.port, "Office")
-        with neighbours([(LIAR, [lie, *CROWD]), (HONEST, [truth])]) as crowd:
+        with answering_hosts([(FORGER_ADDRESS, [lie, *INVENTED]), (HONEST_ADDRESS, [truth])]) as crowd:
             sent = run_client(
                 ["send", "general", "still here", "--json", "--discovery-port", str(crowd.port)], folder, timeout=60
             )

@@ -56,7 +56,7 @@ def command(server: ServerProcess, *words: str) -> "subprocess.CompletedProcess[
 
 
 @contextlib.contextmanager
-def crowd(port: int, octets: bytes) -> Iterator[list[socket.socket]]:
+def many_connections(port: int, octets: bytes) -> Iterator[list[socket.socket]]:
     """CROWD connections, from one address as from many; those that the server ended are not opened again."""
     with contextlib.ExitStack() as stack:
         sockets = []
@@ -73,26 +73,26 @@ def admin_port(server: ServerProcess) -> int:
     return int(json.loads((server.data_dir / ADMIN_FILE).read_text())["port"])
 
 
-INTRODUCED = json.dumps({"nonce": "1" * 64}).encode() + b"\n"
+FIRST_LINE = json.dumps({"nonce": "1" * 64}).encode() + b"\n"
 
 
-@pytest.mark.parametrize("octets", [b"", b'{"non', INTRODUCED], ids=["silent", "half a line", "introduced"])
-def test_crowd_at_the_port_of_commands_keeps_nobody_out(server: ServerProcess, octets: bytes) -> None:
-    with crowd(admin_port(server), octets):
-        _everybody_is_served(server)
+@pytest.mark.parametrize("octets", [b"", b'{"non', FIRST_LINE], ids=["silent", "half a line", "introduced"])
+def test_connections_to_the_admin_port_block_no_user(server: ServerProcess, octets: bytes) -> None:
+    with many_connections(admin_port(server), octets):
+        _assert_server_responds(server)
 
 
 @pytest.mark.parametrize("octets", [b"", b"GET / HTTP/1.1\r\nHost: "], ids=["silent", "half a head"])
-def test_crowd_at_the_port_of_figures_keeps_nobody_out(server: ServerProcess, metrics_port: int, octets: bytes) -> None:
-    with crowd(metrics_port, octets):
-        _everybody_is_served(server)
+def test_connections_to_the_metrics_port_block_no_user(server: ServerProcess, metrics_port: int, octets: bytes) -> None:
+    with many_connections(metrics_port, octets):
+        _assert_server_responds(server)
         with socket.create_connection(("127.0.0.1", metrics_port), patient(10)) as sock:
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answer = b"".join(iter(lambda: sock.recv(65536), b""))
         assert b"lanchat_sessions" in answer
 
 
-def _everybody_is_served(server: ServerProcess) -> None:
+def _assert_server_responds(server: ServerProcess) -> None:
     process = psutil.Process(server.pid)
     assert process.num_fds() < DESCRIPTORS // 4
     with RawClient(server.port) as member:
@@ -119,8 +119,8 @@ while True:
 """
 
 
-@pytest.mark.parametrize("octets", [b"", INTRODUCED], ids=["silent", "introduced"])
-def test_command_gets_through_while_connections_come_without_end(server: ServerProcess, octets: bytes) -> None:
+@pytest.mark.parametrize("octets", [b"", FIRST_LINE], ids=["silent", "introduced"])
+def test_commands_succeed_during_a_connection_flood(server: ServerProcess, octets: bytes) -> None:
     with Child([sys.executable, "-c", ATTACKER, str(admin_port(server)), octets.decode()], cwd=ROOT) as attacker:
         attacker.wait_for_line(lambda line: line == "ready", 20, "the attacker has begun")
         for _ in range(5):
@@ -128,14 +128,14 @@ def test_command_gets_through_while_connections_come_without_end(server: ServerP
             assert done.returncode == 0, done.stderr
 
 
-def test_unproven_connection_ends_after_a_while(server: ServerProcess) -> None:
+def test_connection_without_proof_is_closed_after_a_timeout(server: ServerProcess) -> None:
     with socket.create_connection(("127.0.0.1", admin_port(server)), patient(20)) as sock:
-        sock.sendall(INTRODUCED)
-        received = b"".join(iter(lambda: _octets(sock), b""))
+        sock.sendall(FIRST_LINE)
+        received = b"".join(iter(lambda: _receive(sock), b""))
     assert received.count(b"\n") == 1
 
 
-def _octets(sock: socket.socket) -> bytes:
+def _receive(sock: socket.socket) -> bytes:
     try:
         return sock.recv(65536)
     except ConnectionResetError:

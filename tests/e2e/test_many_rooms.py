@@ -51,7 +51,7 @@ def _genesis(directory: Directory, room: int) -> bytes:
     return accounts.genesis_hash(directory.log.log_id, room)
 
 
-def counted(requests: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def count_requests(requests: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts what this process asks a server, by kind."""
     send = ClientCore.take_outputs
 
@@ -68,7 +68,7 @@ def counted(requests: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def load(server: ServerProcess, profile: Path) -> list[api.RoomView]:
-    """Log in, and wait until all is here."""
+    """Log in, and return all rooms once the client is live."""
     client = Client(ProfileStore.open(profile), lambda event: None, use_zeroconf=False, discovery_port=free_port())
     try:
         await client.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
@@ -80,9 +80,9 @@ async def load(server: ServerProcess, profile: Path) -> list[api.RoomView]:
         await client.close()
 
 
-def test_a_member_of_many_rooms_loads_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_member_of_many_rooms_loads_all_with_bounded_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requests: Counter[str] = Counter()
-    counted(requests, monkeypatch)
+    count_requests(requests, monkeypatch)
     config = tmp_path / "server.toml"
     config.write_text(LIMITS)
     with ServerProcess(tmp_path / "server", extra=["--config", str(config)]) as server:

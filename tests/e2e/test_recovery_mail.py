@@ -1,4 +1,4 @@
-"""A forgotten password, from the request over a real mail server to the new one, and who is kept from abusing it."""
+"""Password recovery by mail, with a real SMTP server: the code, its limits, a pending address."""
 
 import email
 import re
@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 NEW = "battery staple"
 
 
-class Box:
-    """What the mail server took: (recipient, text)."""
+class Mailbox:
+    """Mails that the SMTP server accepted: (recipient, text)."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, str]] = []
@@ -43,14 +43,14 @@ class Box:
 
 
 @pytest.fixture
-def box() -> Box:
-    return Box()
+def mailbox() -> Mailbox:
+    return Mailbox()
 
 
 @pytest.fixture
-def server(box: Box, tmp_path: Path) -> Iterator[ServerProcess]:
+def server(mailbox: Mailbox, tmp_path: Path) -> Iterator[ServerProcess]:
     """With a mail server; `ann` has an address, `bob` has none."""
-    post = Controller(box, hostname="127.0.0.1", port=free_port())
+    post = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     post.start()
     config = tmp_path / "server.toml"
     config.write_text(
@@ -72,12 +72,12 @@ def ask(client: RawClient, operation: Any) -> Any:
     return Code(result.code) if isinstance(result, wire.Failure) else result
 
 
-def test_the_code_of_the_mail_sets_a_new_password_once(server: ServerProcess, box: Box) -> None:
+def test_mailed_code_sets_a_new_password_once(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         assert client.hello().mail
         assert ask(client, wire.Recover("Ann")) == wire.Done()
-        code = box.code()
-        assert box.mails[0][0] == "ann@example.org"
+        code = mailbox.code()
+        assert mailbox.mails[0][0] == "ann@example.org"
         typed = f" {code[:4]}-{code[4:]} "
         assert ask(client, wire.RecoverConfirm("ann", typed, NEW)) == wire.Done()
         assert ask(client, wire.RecoverConfirm("ann", code, "another one")) is Code.RECOVERY_INVALID
@@ -86,21 +86,21 @@ def test_the_code_of_the_mail_sets_a_new_password_once(server: ServerProcess, bo
         assert client.log_in("ann").code == Code.BAD_CREDENTIALS
 
 
-def test_nobody_learns_who_has_an_account_or_an_address(server: ServerProcess, box: Box) -> None:
+def test_answers_do_not_reveal_accounts_or_addresses(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         client.hello()
         assert [ask(client, wire.Recover(name)) for name in ("bob", "nobody", "ann")] == [wire.Done()] * 3
-        assert box.code()
-        assert len(box.mails) == 1
+        assert mailbox.code()
+        assert len(mailbox.mails) == 1
         for name in ("ann", "bob", "nobody"):
             assert ask(client, wire.RecoverConfirm(name, "00000000", NEW)) is Code.RECOVERY_INVALID
 
 
-def test_five_wrong_codes_end_the_right_one(server: ServerProcess, box: Box) -> None:
+def test_five_wrong_codes_void_the_valid_one(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         client.hello()
         assert ask(client, wire.Recover("ann")) == wire.Done()
-        code = box.code()
+        code = mailbox.code()
     wrong = f"{(int(code) + 1) % 10**8:08d}"
     for _ in range(5):
         with RawClient(server.port) as client:
@@ -111,7 +111,7 @@ def test_five_wrong_codes_end_the_right_one(server: ServerProcess, box: Box) -> 
         assert ask(client, wire.RecoverConfirm("ann", code, NEW)) is Code.RECOVERY_INVALID
 
 
-def test_nobody_can_fill_a_mailbox(server: ServerProcess, box: Box) -> None:
+def test_recovery_mails_are_rate_limited(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         client.hello()
         answers = [client.request(wire.Recover("ann")) for _ in range(6)]
@@ -121,21 +121,21 @@ def test_nobody_can_fill_a_mailbox(server: ServerProcess, box: Box) -> None:
     assert answers[5].retry_ms > 3_000
 
 
-def test_another_address_waits_and_the_old_one_is_told(server: ServerProcess, box: Box) -> None:
+def test_new_address_is_pending_and_old_one_is_notified(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         client.log_in("ann")
         assert ask(client, wire.SetProfile(None, "new@example.org", "wrong password")) is Code.BAD_CREDENTIALS
         assert ask(client, wire.SetProfile(None, "new@example.org", "correct horse")) == wire.Done()
-        wait_until(lambda: box.mails, 10, "the mail")
-        assert box.mails[0][0] == "ann@example.org"
-        assert "new@example.org" in box.mails[0][1]
+        wait_until(lambda: mailbox.mails, 10, "the mail")
+        assert mailbox.mails[0][0] == "ann@example.org"
+        assert "new@example.org" in mailbox.mails[0][1]
         profile = client.request(wire.GetProfile())
         assert (profile.email, profile.pending_email) == ("ann@example.org", "new@example.org")
     with RawClient(server.port) as client:
         client.hello()
         assert ask(client, wire.Recover("ann")) == wire.Done()
-        code = box.code(2)
-        assert box.mails[1][0] == "ann@example.org"
+        code = mailbox.code(2)
+        assert mailbox.mails[1][0] == "ann@example.org"
         assert ask(client, wire.RecoverConfirm("ann", code, NEW, revoke_devices=True)) == wire.Done()
         client.log_in("ann", NEW)
         assert client.request(wire.GetProfile()).pending_email == ""

@@ -1,5 +1,6 @@
-"""Rights end when they end, against a real server: codes with the password and the role, waiting requests with the
-device, and a name that is taken shows whose it is."""
+"""Withdrawn rights on a real server: codes end with password and role, queued requests with the device; a display name
+that two users have is shown with the user name.
+"""
 
 import json
 import subprocess
@@ -28,8 +29,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
-def users(server: ServerProcess, *args: str) -> dict[str, str]:
-    """What a command of the administrator says."""
+def users_command(server: ServerProcess, *args: str) -> dict[str, str]:
+    """The row that a command `lanchat-server users …` prints."""
     argv = [sys.executable, "-m", "lanchat_server", "--data-dir", str(server.data_dir), "users", *args, "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     answer: dict[str, str] = json.loads(done.stdout.splitlines()[0])
@@ -37,28 +38,28 @@ def users(server: ServerProcess, *args: str) -> dict[str, str]:
 
 
 def register(server: ServerProcess, client: RawClient, name: str) -> int:
-    code = users(server, "invite-code")["code"]
+    code = users_command(server, "invite-code")["code"]
     user: int = client.register(name, invite_code=code).user.id
     return user
 
 
 @pytest.mark.parametrize("how", ["disable", "set-role"])
-def test_codes_of_a_moderator_end_with_the_right_to_make_them(server: ServerProcess, how: str) -> None:
+def test_invite_codes_end_with_the_moderators_role(server: ServerProcess, how: str) -> None:
     name = f"moderator-{how}"
     with RawClient(server.port) as moderator, RawClient(server.port) as guest, RawClient(server.port) as late:
         register(server, moderator, name)
-        users(server, "set-role", name, "moderator")
+        users_command(server, "set-role", name, "moderator")
         code = moderator.request(wire.CreateInvite(5, 3600)).code
         assert isinstance(guest.register(f"guest-{how}", invite_code=code), wire.LoggedIn)
-        users(server, how, name, *(["member"] if how == "set-role" else []))
+        users_command(server, how, name, *(["member"] if how == "set-role" else []))
         assert refusal(late.register(f"late-{how}", invite_code=code)) is Code.INVITE_INVALID
 
 
-def test_codes_of_an_account_end_with_a_device_that_is_shut_out(server: ServerProcess) -> None:
-    """Whoever has found the device may have made them. Who leaves a device by logging out made them all himself."""
+def test_revoking_a_device_voids_the_accounts_invite_codes(server: ServerProcess) -> None:
+    """The finder of a revoked device may have made codes; a log-out voids none."""
     with RawClient(server.port) as lost, RawClient(server.port) as owner, RawClient(server.port) as desk:
         register(server, lost, "xenia")
-        users(server, "set-role", "xenia", "moderator")
+        users_command(server, "set-role", "xenia", "moderator")
         desk.log_in("xenia")
         kept = lost.request(wire.CreateInvite(5, 3600)).code
         assert desk.request(wire.Logout()) == wire.Done()
@@ -71,10 +72,10 @@ def test_codes_of_an_account_end_with_a_device_that_is_shut_out(server: ServerPr
             assert refusal(accomplice.register("accomplice", invite_code=kept)) is Code.INVITE_INVALID
 
 
-def test_code_made_before_a_new_password_is_void(server: ServerProcess) -> None:
+def test_password_change_voids_recovery_codes(server: ServerProcess) -> None:
     with RawClient(server.port) as owner, RawClient(server.port) as finder:
         register(server, owner, "walter")
-        code = users(server, "reset-password", "walter")["code"]
+        code = users_command(server, "reset-password", "walter")["code"]
         assert owner.request(wire.ChangePassword(PASSWORD, NEW)) == wire.Done()
         finder.hello()
         assert refusal(finder.request(wire.RecoverConfirm("walter", code, "of the finder"))) is Code.RECOVERY_INVALID
@@ -82,7 +83,7 @@ def test_code_made_before_a_new_password_is_void(server: ServerProcess) -> None:
             assert isinstance(again.log_in("walter", NEW), wire.LoggedIn)
 
 
-def test_requests_that_wait_are_not_carried_out_after_the_answer_to_a_revocation(server: ServerProcess) -> None:
+def test_queued_requests_are_dropped_after_device_revocation(server: ServerProcess) -> None:
     with RawClient(server.port) as lost, RawClient(server.port) as owner, RawClient(server.port) as accomplice:
         register(server, lost, "yvonne")
         friend = register(server, accomplice, "zoe")
@@ -104,7 +105,7 @@ def test_requests_that_wait_are_not_carried_out_after_the_answer_to_a_revocation
         assert lost.wait_for(wire.Goodbye).code == Code.DEVICE_REVOKED
 
 
-def test_name_of_somebody_else_is_shown_with_the_user_name_by_commands(server: ServerProcess, tmp_path: Path) -> None:
+def test_duplicate_display_name_is_shown_with_the_user_name(server: ServerProcess, tmp_path: Path) -> None:
     address = f"127.0.0.1:{server.port}"
     with RawClient(server.port) as anna, RawClient(server.port) as mallory:
         register(server, anna, "anna")
@@ -114,7 +115,7 @@ def test_name_of_somebody_else_is_shown_with_the_user_name_by_commands(server: S
         general = mallory.request(wire.ListRooms()).rooms[0].id
         mallory.say(general, "pay to my new account")
         environment = {"LANCHAT_PASSWORD": PASSWORD}
-        code = users(server, "invite-code")["code"]
+        code = users_command(server, "invite-code")["code"]
         arguments = ["register", "--user", "reader", "--server", address, "--accept-new", "--invite-code", code]
         assert run_client(arguments, tmp_path, env=environment).returncode == 0
 

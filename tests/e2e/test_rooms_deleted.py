@@ -36,7 +36,7 @@ def server(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def join(server: ServerProcess) -> Iterator[Join]:
-    """A new person, logged in."""
+    """Registers a new user and returns the session."""
     with ExitStack() as stack:
 
         def make(name: str) -> RawClient:
@@ -48,7 +48,7 @@ def join(server: ServerProcess) -> Iterator[Join]:
         yield make
 
 
-def administer(server: ServerProcess, *args: str, code: int = 0) -> list[dict[str, Any]]:
+def rooms_command(server: ServerProcess, *args: str, code: int = 0) -> list[dict[str, Any]]:
     """Rows of `lanchat-server rooms …`."""
     argv = [sys.executable, "-m", "lanchat_server", "rooms", *args, "--json", "--data-dir", str(server.data_dir)]
     done = subprocess.run(
@@ -71,11 +71,11 @@ def new_room(client: RawClient, kind: RoomKind = RoomKind.PUBLIC) -> tuple[int, 
     return result.room.id, name
 
 
-def listed(client: RawClient) -> set[int]:
+def listed_rooms(client: RawClient) -> set[int]:
     return {room.id for room in client.everything(wire.ListRooms())}
 
 
-def test_deleted_room_is_gone_for_everybody(join: Join) -> None:
+def test_deleted_room_is_removed_for_all_clients(join: Join) -> None:
     anna, boris, carl = join("anna"), join("boris"), join("carl")
     room, name = new_room(anna)
     boris.request(wire.JoinRoom(room))
@@ -86,7 +86,7 @@ def test_deleted_room_is_gone_for_everybody(join: Join) -> None:
     assert anna.request(wire.DeleteRooms([room])) == wire.Done()
     for client in (anna, boris, carl):
         assert room in client.wait_for(wire.RoomsDeleted).rooms
-        assert room not in listed(client)
+        assert room not in listed_rooms(client)
     assert boris.say(room, "too late").code == Code.ROOM_DELETED
     assert carl.say(room, "never there").code == Code.NOT_A_MEMBER
     for operation in (wire.History(room, 1, True, 10), wire.ListMembers(room), wire.JoinRoom(room)):
@@ -99,7 +99,7 @@ def test_deleted_room_is_gone_for_everybody(join: Join) -> None:
     assert carl.say(again.id, "first").seq == 1
 
 
-def test_member_who_was_away_learns_of_it_when_he_is_back(server: ServerProcess, join: Join) -> None:
+def test_returning_member_learns_that_the_room_was_deleted(server: ServerProcess, join: Join) -> None:
     anna = join("anna")
     room, _ = new_room(anna, RoomKind.PRIVATE)
     with RawClient(server.port) as boris:
@@ -108,12 +108,12 @@ def test_member_who_was_away_learns_of_it_when_he_is_back(server: ServerProcess,
     anna.request(wire.DeleteRooms([room]))
     with RawClient(server.port, key=boris.key) as back:
         session = back.log_in_by_key()
-        assert room not in {listed.id for listed in session.rooms}
+        assert room not in {listed_rooms.id for listed_rooms in session.rooms}
         assert back.request(wire.Subscribe([room])).deleted == [room]
         assert back.say(room, "queued meanwhile").code == Code.ROOM_DELETED
 
 
-def test_messages_that_are_on_their_way_while_the_room_is_deleted_are_all_decided(join: Join) -> None:
+def test_messages_in_flight_during_deletion_are_decided(join: Join) -> None:
     anna, boris = join("anna"), join("boris")
     room, _ = new_room(anna)
     boris.request(wire.JoinRoom(room))
@@ -131,7 +131,7 @@ def test_messages_that_are_on_their_way_while_the_room_is_deleted_are_all_decide
     assert codes == sorted(codes)  # those before it are stored, those behind it refused
 
 
-def test_pages_and_searches_that_meet_a_deletion_are_answered(join: Join) -> None:
+def test_history_and_search_during_deletion_are_answered(join: Join) -> None:
     anna, boris = join("anna"), join("boris")
     room, _ = new_room(anna)
     boris.request(wire.JoinRoom(room))
@@ -153,7 +153,7 @@ def test_pages_and_searches_that_meet_a_deletion_are_answered(join: Join) -> Non
     assert boris.request(wire.Search(0, "needle", 0, 10)).hits == []
 
 
-def test_moderator_whose_role_ended_deletes_nothing(server: ServerProcess, join: Join) -> None:
+def test_demoted_moderator_cannot_archive_or_delete(server: ServerProcess, join: Join) -> None:
     anna = join("anna")
     room, name = new_room(join("boris"))
     anna.request(wire.JoinRoom(room))
@@ -164,10 +164,10 @@ def test_moderator_whose_role_ended_deletes_nothing(server: ServerProcess, join:
         answer = anna.request(wire.ArchiveRooms([room], True))
         assert getattr(answer, "code", 0) == code
     assert anna.request(wire.DeleteRooms([room])).code == Code.NOT_ALLOWED
-    assert [row["archived"] for row in administer(server, "list") if row["name"] == name] == [True]
+    assert [row["archived"] for row in rooms_command(server, "list") if row["name"] == name] == [True]
 
 
-def test_administrators_delete_what_they_are_not_in_and_one_of_two_is_first(server: ServerProcess, join: Join) -> None:
+def test_one_of_two_concurrent_room_deletions_succeeds(server: ServerProcess, join: Join) -> None:
     room, _ = new_room(join("anna"), RoomKind.PRIVATE)
     with RawClient(server.port) as second:
         second.log_in("root")
@@ -179,7 +179,7 @@ def test_administrators_delete_what_they_are_not_in_and_one_of_two_is_first(serv
     assert codes == [0, Code.NOT_FOUND]
 
 
-def test_archived_room_can_be_read_and_comes_back(join: Join) -> None:
+def test_archived_room_is_read_only_until_unarchived(join: Join) -> None:
     anna, boris, carl = join("anna"), join("boris"), join("carl")
     room, _ = new_room(anna)
     boris.request(wire.JoinRoom(room))
@@ -187,7 +187,7 @@ def test_archived_room_can_be_read_and_comes_back(join: Join) -> None:
     carl.request(wire.ListRooms())
     assert anna.request(wire.ArchiveRooms([room], True)) == wire.Done()
     assert carl.wait_for(wire.RoomGone).room == room
-    assert room not in listed(carl)
+    assert room not in listed_rooms(carl)
     assert boris.say(room, "too late").code == Code.ROOM_ARCHIVED
     assert carl.request(wire.JoinRoom(room)).code == Code.ARCHIVED
     assert len(boris.request(wire.History(room, 1, True, 10)).records) == 1
@@ -197,33 +197,33 @@ def test_archived_room_can_be_read_and_comes_back(join: Join) -> None:
     assert carl.request(wire.JoinRoom(room)).room.joined
 
 
-def test_commands_of_the_server(server: ServerProcess, join: Join) -> None:
+def test_server_commands_archive_and_delete_rooms(server: ServerProcess, join: Join) -> None:
     anna = join("anna")
     room, name = new_room(anna)
-    (row,) = [row for row in administer(server, "list") if row["name"] == name]
+    (row,) = [row for row in rooms_command(server, "list") if row["name"] == name]
     assert (row["id"], row["kind"], row["archived"], row["members"]) == (room, "public", False, 1)
-    assert administer(server, "archive", name) == [{"id": room, "name": name, "archived": True}]
+    assert rooms_command(server, "archive", name) == [{"id": room, "name": name, "archived": True}]
     while not anna.wait_for(wire.RoomChanged).room.archived:
         pass  # of its making
-    assert administer(server, "unarchive", str(room)) == [{"id": room, "name": name, "archived": False}]
-    assert administer(server, "delete", name) == [{"id": room, "name": name, "deleted": True}]
+    assert rooms_command(server, "unarchive", str(room)) == [{"id": room, "name": name, "archived": False}]
+    assert rooms_command(server, "delete", name) == [{"id": room, "name": name, "deleted": True}]
     assert anna.wait_for(wire.RoomsDeleted).rooms == [room]
-    administer(server, "delete", name, code=1)
-    administer(server, "delete", "general", code=1)
-    administer(server, "delete", code=2)
+    rooms_command(server, "delete", name, code=1)
+    rooms_command(server, "delete", "general", code=1)
+    rooms_command(server, "delete", code=2)
 
 
-def test_rooms_of_one_name_are_told_apart_by_their_ids(server: ServerProcess, join: Join) -> None:
+def test_server_commands_select_equally_named_rooms_by_id(server: ServerProcess, join: Join) -> None:
     anna, boris = join("anna"), join("boris")
     room, name = new_room(anna, RoomKind.PRIVATE)
     other = boris.request(wire.CreateRoom(name, RoomKind.PRIVATE, HistoryPolicy.EVERYTHING)).room.id
-    administer(server, "delete", name, code=1)
-    assert {room, other} <= {row["id"] for row in administer(server, "list")}
-    administer(server, "delete", str(other))
-    assert [row["id"] for row in administer(server, "list") if row["name"] == name] == [room]
+    rooms_command(server, "delete", name, code=1)
+    assert {room, other} <= {row["id"] for row in rooms_command(server, "list")}
+    rooms_command(server, "delete", str(other))
+    assert [row["id"] for row in rooms_command(server, "list") if row["name"] == name] == [room]
 
 
-def test_flood_is_cleaned_up_by_one_command(server: ServerProcess, join: Join) -> None:
+def test_one_command_deletes_all_rooms_of_spammers(server: ServerProcess, join: Join) -> None:
     watcher = join("watcher")
     names = []
     for number in range(SPAMMERS):
@@ -240,19 +240,19 @@ def test_flood_is_cleaned_up_by_one_command(server: ServerProcess, join: Join) -
             spammer.request(wire.GetProfile())
         watcher.request(wire.GetProfile())  # nobody is silent for long
     whose = [part for name in names for part in ("--made-by", name)]
-    made = administer(server, "list", *whose)
+    made = rooms_command(server, "list", *whose)
     assert len(made) >= SPAMMERS * SPAM // 2
-    before = listed(watcher)
+    before = listed_rooms(watcher)
     watcher.events.clear()
-    deleted = administer(server, "delete", *whose)
+    deleted = rooms_command(server, "delete", *whose)
     assert len(deleted) == len(made)
-    assert not before & {row["id"] for row in made} & listed(watcher)
+    assert not before & {row["id"] for row in made} & listed_rooms(watcher)
     told = {room for event in watcher.events if isinstance(event, wire.RoomsDeleted) for room in event.rooms}
     assert {row["id"] for row in made if row["kind"] == "public"} <= told
     assert not {row["id"] for row in made if row["kind"] == "private"} & told
 
 
-def test_deleted_stays_deleted_after_a_restart(tmp_path: Path) -> None:
+def test_deleted_room_stays_deleted_after_restart(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
         server.add_account("root", PASSWORD)
         with RawClient(server.port) as anna:
@@ -275,14 +275,14 @@ def test_deleted_stays_deleted_after_a_restart(tmp_path: Path) -> None:
         finally:
             server.stop()
     # At rest: the same commands, and the contents are gone when they end.
-    assert [row["archived"] for row in administer(server, "list")] == [False, True]
-    administer(server, "unarchive", str(kept))
-    administer(server, "delete", str(kept))
-    assert [row["name"] for row in administer(server, "list")] == ["general"]
+    assert [row["archived"] for row in rooms_command(server, "list")] == [False, True]
+    rooms_command(server, "unarchive", str(kept))
+    rooms_command(server, "delete", str(kept))
+    assert [row["name"] for row in rooms_command(server, "list")] == ["general"]
 
 
 def client_call(server: ServerProcess, profile: Path, *args: str, code: int = 0) -> tuple[list[dict[str, Any]], str]:
-    """Rows and what was said to the person, of one command of the client."""
+    """Rows on stdout and the text on stderr of one client command."""
     done = run_client(
         ["--server", server.address, *args, "--json"], profile, env={"LANCHAT_PASSWORD": PASSWORD}, timeout=patient(40)
     )
@@ -290,7 +290,7 @@ def client_call(server: ServerProcess, profile: Path, *args: str, code: int = 0)
     return json_lines(done.stdout), done.stderr
 
 
-def test_commands_of_the_client(server: ServerProcess, tmp_path: Path) -> None:
+def test_client_commands_archive_and_delete_rooms(server: ServerProcess, tmp_path: Path) -> None:
     anna, boris = tmp_path / "anna", tmp_path / "boris"
     for profile in (anna, boris):
         user = f"{profile.name}{random.getrandbits(40):x}"
@@ -314,13 +314,13 @@ def test_commands_of_the_client(server: ServerProcess, tmp_path: Path) -> None:
     assert name in said  # he was away, and is told why it is missing
 
 
-def _said_of(server: ServerProcess, profile: Path, words: str) -> str:
-    """What the command says, when it has these words."""
+def _stderr_with(server: ServerProcess, profile: Path, words: str) -> str:
+    """What the command `rooms` prints on stderr when that contains `words`, else ""."""
     _, said = client_call(server, profile, "rooms")
     return said if words in said else ""
 
 
-def test_queued_message_for_a_deleted_room_is_refused_in_words(tmp_path: Path) -> None:
+def test_refusal_of_a_queued_message_is_reported(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
         server.add_account("root", PASSWORD)
         profile = tmp_path / "anna"
@@ -329,18 +329,18 @@ def test_queued_message_for_a_deleted_room_is_refused_in_words(tmp_path: Path) -
         server.kill()
         rows, _ = client_call(server, profile, "send", "kitchen", "while away", "--allow-pending", "--timeout", "2")
         assert not rows[0]["stored"]
-        administer(server, "delete", "kitchen")
+        rooms_command(server, "delete", "kitchen")
         server = server.restart()
         try:
             # A command may end before the server's decision is there: the next one tells it then.
-            said = wait_until(lambda: _said_of(server, profile, "was not sent"), 30, "the refusal is told")
+            said = wait_until(lambda: _stderr_with(server, profile, "was not sent"), 30, "the refusal is told")
             assert "kitchen" in said
         finally:
             server.stop()
 
 
-def test_command_takes_none_of_two_rooms_of_one_name(server: ServerProcess, tmp_path: Path) -> None:
-    """Somebody who guesses the name of a private room makes another, and invites its members."""
+def test_client_command_refuses_an_ambiguous_room_name(server: ServerProcess, tmp_path: Path) -> None:
+    """A user creates a room with the name of somebody's private room, and invites its members."""
     anna, boris = tmp_path / "anna", tmp_path / "boris"
     users = {profile: f"{profile.name}{random.getrandbits(40):x}" for profile in (anna, boris)}
     for profile, user in users.items():

@@ -1,4 +1,4 @@
-"""A search in all rooms goes on behind each answer, on a real server and its command line."""
+"""A search in all rooms continues after each page of hits, on a real server and its command line."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ HITS = 130
 LIMITS = "[limits]\nmessage_rate = 1000\nmessage_burst = 1000\n"
 
 
-def test_all_hits_of_all_rooms_are_found_however_many(tmp_path: Path) -> None:
+def test_search_in_all_rooms_returns_all_hits_in_pages(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text(LIMITS)
     with ServerProcess(tmp_path / "server", extra=["--config", str(config)]) as server:

@@ -1,4 +1,4 @@
-"""Accounts on a real server process, spoken to by hand: registering, logging in, devices, passwords, roles."""
+"""Accounts on a real server process, by wire requests: registration, log-in, devices, passwords, roles."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def test_the_first_account_is_administrator_and_the_next_is_not(tmp_path: Path) 
         assert second.register("bob").user.role is Role.MEMBER
 
 
-def test_registering_gives_general_and_a_certificate_of_the_log(server: ServerProcess) -> None:
+def test_registration_returns_room_general_and_a_certificate(server: ServerProcess) -> None:
     with RawClient(server.port) as client:
         session = client.register("carol", display_name="Carol Ünal")
         body = open_certificate_untrusted(client.welcome.log_key, client.welcome.log_id, session.certificate)
@@ -52,7 +52,7 @@ def test_registering_gives_general_and_a_certificate_of_the_log(server: ServerPr
         ("dave", "correct horse", {"display_name": "two\nlines"}, Code.NAME_INVALID),
     ],
 )
-def test_bad_registrations_are_refused(
+def test_invalid_registrations_are_refused(
     server: ServerProcess, user: str, password: str, more: dict[str, str], expected: Code
 ) -> None:
     with RawClient(server.port) as client:
@@ -68,7 +68,7 @@ def test_wrong_passwords_and_unknown_names_get_the_same_answer(server: ServerPro
     assert (wrong.code, wrong.text) == (unknown.code, unknown.text) == (Code.BAD_CREDENTIALS, wrong.text)
 
 
-def test_a_failed_try_leaves_the_connection_for_another(server: ServerProcess) -> None:
+def test_failed_login_keeps_the_connection_open(server: ServerProcess) -> None:
     with RawClient(server.port) as client:
         client.register("erin")
     with RawClient(server.port) as client:
@@ -76,7 +76,7 @@ def test_a_failed_try_leaves_the_connection_for_another(server: ServerProcess) -
         assert isinstance(client.log_in("Erin"), wire.LoggedIn)
 
 
-def test_guessing_is_slowed_down(tmp_path: Path) -> None:
+def test_password_guesses_are_throttled(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server, RawClient(server.port) as client:
         client.register("victim")
         with RawClient(server.port) as guesser:
@@ -88,7 +88,7 @@ def test_guessing_is_slowed_down(tmp_path: Path) -> None:
             assert isinstance(again.log_in_by_key(), wire.LoggedIn)
 
 
-def test_a_device_key_logs_in_without_password_and_a_stolen_signature_does_not(server: ServerProcess) -> None:
+def test_device_key_logs_in_and_a_replayed_signature_does_not(server: ServerProcess) -> None:
     with RawClient(server.port) as client:
         client.register("frank")
     with RawClient(server.port, key=client.key) as again:
@@ -105,7 +105,7 @@ def test_a_device_key_logs_in_without_password_and_a_stolen_signature_does_not(s
         assert refusal(stranger.log_in_by_key()) is Code.DEVICE_REVOKED
 
 
-def test_a_challenge_serves_once(server: ServerProcess) -> None:
+def test_challenge_is_valid_once(server: ServerProcess) -> None:
     with RawClient(server.port) as client:
         client.hello()
         enrolment = client.enrolment()
@@ -114,7 +114,7 @@ def test_a_challenge_serves_once(server: ServerProcess) -> None:
         assert refusal(client.request(again)) is Code.BAD_REQUEST
 
 
-def test_devices_are_listed_and_a_revoked_one_is_out_at_once(server: ServerProcess) -> None:
+def test_revoked_device_is_disconnected_at_once(server: ServerProcess) -> None:
     with RawClient(server.port) as laptop, RawClient(server.port) as phone:
         laptop.register("grace")
         phone.log_in("grace")
@@ -146,7 +146,7 @@ def test_a_new_password_ends_other_sessions(server: ServerProcess) -> None:
         assert isinstance(client.log_in("heidi", "another one"), wire.LoggedIn)
 
 
-def test_a_display_name_is_seen_by_others_and_in_the_certificate(server: ServerProcess) -> None:
+def test_display_name_reaches_other_users_and_the_certificate(server: ServerProcess) -> None:
     with RawClient(server.port) as client, RawClient(server.port) as other:
         other.register("ivan")
         user = client.register("judy").user.id
@@ -162,7 +162,7 @@ def test_a_display_name_is_seen_by_others_and_in_the_certificate(server: ServerP
         assert "Judy Ж" in names
 
 
-def test_figures_and_invitations_are_for_those_in_charge(server: ServerProcess) -> None:
+def test_status_and_invites_need_a_role(server: ServerProcess) -> None:
     with RawClient(server.port) as member:
         member.register("mallory")
         assert refusal(member.request(wire.Status())) is Code.NOT_ALLOWED
@@ -174,7 +174,7 @@ def test_figures_and_invitations_are_for_those_in_charge(server: ServerProcess) 
         assert {"name", "version", "uptime_s", "rooms", "queues", "database", "counters"} <= set(status)
 
 
-def test_registration_by_invitation(tmp_path: Path) -> None:
+def test_registration_by_invite_needs_an_unused_code(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text('registration = "invite"\n')
     with ServerProcess(tmp_path / "data", extra=["--config", str(config)]) as server:
@@ -188,7 +188,7 @@ def test_registration_by_invitation(tmp_path: Path) -> None:
             assert refusal(late.register("late", invite_code=invite)) is Code.INVITE_INVALID
 
 
-def test_closed_registration_lets_only_the_first_in(tmp_path: Path) -> None:
+def test_closed_registration_admits_only_the_first_account(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text('registration = "closed"\n')
     with (

@@ -1,5 +1,6 @@
-"""A server whose every table is filled: each request and each frame that there is gets its answer, and each answer fits
-a frame; the administrator's commands list everything, in pages. On SQLite and MariaDB."""
+"""A server whose every table is filled: each request and each frame has its answer, and each answer fits a frame; the
+administrator's commands list everything, in pages. On SQLite and MariaDB.
+"""
 
 import json
 import subprocess
@@ -142,7 +143,7 @@ def full(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 class Session:
-    """What requests are made of: the administrator's session, and a message of each kind."""
+    """The administrator's session, and the ids that requests are made of."""
 
     def __init__(self, client: RawClient) -> None:
         self.client = client
@@ -220,13 +221,13 @@ def _after_hello(client: RawClient, operation: Any) -> Any:
     return client.request(operation, PATIENCE)
 
 
-def test_no_request_is_forgotten() -> None:
+def test_every_operation_and_frame_has_an_example() -> None:
     assert set(AFTER_LOGIN) == set(get_args(wire.AfterLogin))
     assert set(BEFORE_LOGIN) == set(get_args(wire.BeforeLogin))
     assert set(FRAMES) == set(get_args(wire.LiveFromClient))
 
 
-def _check(operation: type, result: Any) -> None:
+def _assert_answer_fits(operation: type, result: Any) -> None:
     if isinstance(result, wire.Failure):
         assert wire.Code(result.code) in REFUSED.get(operation, set()), (operation, result)
     assert (
@@ -269,11 +270,11 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
 
 
 # The last one: the requests change what the lists hold.
-def test_every_request_of_a_full_server_has_an_answer(full: ServerProcess) -> None:
+def test_full_server_answers_every_request_within_a_frame(full: ServerProcess) -> None:
     key = None
     for operation, run in BEFORE_LOGIN.items():
         with RawClient(full.port, key=key, timeout=PATIENCE) as stranger:
-            _check(operation, run(stranger))
+            _assert_answer_fits(operation, run(stranger))
             key = stranger.key if operation is wire.LoginPassword else None
     with RawClient(full.port, timeout=PATIENCE) as client:
         logged_in = client.log_in("anna")
@@ -286,4 +287,4 @@ def test_every_request_of_a_full_server_has_an_answer(full: ServerProcess) -> No
             while client.wait_for(wire.Pong, PATIENCE).token != 7:
                 pass
         for operation, make in AFTER_LOGIN.items():
-            _check(operation, client.request(make(session), PATIENCE))
+            _assert_answer_fits(operation, client.request(make(session), PATIENCE))

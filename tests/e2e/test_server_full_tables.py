@@ -32,7 +32,7 @@ def wide(number: int, length: int = 64) -> str:
 
 
 def fill(database: Path, user: int, general: int) -> None:
-    """As members, devices, rooms of years; everything else of these rows does not matter here."""
+    """Inserts users, devices, rooms and memberships; other columns of these rows do not matter in these tests."""
     connection = sqlite3.connect(database)
     head = bytes(32)
     rooms = [
@@ -99,14 +99,14 @@ def anna(full: tuple[ServerProcess, Ed25519PrivateKey]) -> Iterator[RawClient]:
         yield client
 
 
-def test_log_in_tells_all_rooms_in_pages_ones_own_first(anna: RawClient) -> None:
+def test_login_lists_all_rooms_in_pages_joined_ones_first(anna: RawClient) -> None:
     assert anna.session.next
     assert len(anna.rooms) == ROOMS + 1
     rooms = anna.everything(wire.ListRooms())
     assert [room.joined for room in rooms] == [True] * (JOINED + 1) + [False] * (ROOMS - JOINED)
 
 
-def test_every_list_comes_in_pages_that_are_complete_together(anna: RawClient) -> None:
+def test_pages_of_each_list_are_complete(anna: RawClient) -> None:
     general = anna.rooms["general"]
     users = anna.everything(wire.ListUsers())
     assert len(users) == len({user.id for user in users}) == USERS + 2
@@ -143,7 +143,7 @@ def test_each_answer_fits_a_frame(anna: RawClient) -> None:
         assert len(wire.pack_frame(wire.Response(1, result))) < FRAME_MAX, other
 
 
-def test_a_search_in_a_room_goes_on_below_what_did_not_fit(anna: RawClient) -> None:
+def test_search_in_a_room_continues_below_the_last_hit(anna: RawClient) -> None:
     general, before, seqs = anna.rooms["general"], 0, list[int]()
     while True:
         found = anna.request(wire.Search(general, "word", before, 50), PATIENCE)
@@ -155,13 +155,13 @@ def test_a_search_in_a_room_goes_on_below_what_did_not_fit(anna: RawClient) -> N
     assert all(len(hit.changes) == 1 for hit in found.hits)
 
 
-def test_a_place_that_nobody_said_ends_a_list_or_begins_it(anna: RawClient) -> None:
+def test_unknown_page_positions_are_valid(anna: RawClient) -> None:
     assert anna.request(wire.ListUsers(b"\xff" * 32)) == wire.UserList([])
     beginning = anna.request(wire.ListUsers()).users
     assert anna.request(wire.ListUsers(b"\x00")).users[0] == beginning[0]
 
 
-def test_the_command_line_lists_everybody(full: tuple[ServerProcess, Ed25519PrivateKey], tmp_path: Path) -> None:
+def test_online_command_lists_all_users(full: tuple[ServerProcess, Ed25519PrivateKey], tmp_path: Path) -> None:
     server, _key = full
     result = run_client(
         ["online", "--all", "--json", "--server", server.address, "--accept-new", "--user", "boris"],

@@ -1,4 +1,4 @@
-"""Octets that no honest client sends, against a real server process: it goes on serving everybody else."""
+"""Malformed and hostile octets sent to a real server process, which continues to serve other clients."""
 
 import contextlib
 import random
@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def witness(server: ServerProcess) -> Iterator[RawClient]:
-    """Logged in, for what a test needs; beside it, somebody honest chats before and after the test."""
+    """A session for the test's own use; another client's messages are stored before and after the test."""
     with RawClient(server.port) as honest, RawClient(server.port) as client:
         honest.register(f"honest{random.getrandbits(40):x}")
         client.register(f"witness{random.getrandbits(40):x}")
@@ -53,7 +53,7 @@ def closed(sock: socket.socket, timeout: float = ANSWER_MAX) -> bool:
 
 
 @pytest.mark.usefixtures("witness")
-def test_octets_that_are_no_tls(server: ServerProcess) -> None:
+def test_non_tls_octets_end_the_connection(server: ServerProcess) -> None:
     for octets in (b"GET / HTTP/1.1\r\n\r\n", bytes(1000), random.Random(1).randbytes(5000), b"\x16\x03\x01"):
         with socket.create_connection(("127.0.0.1", server.port), source_address=(another_address(), 0)) as sock:
             sock.sendall(octets)
@@ -63,7 +63,7 @@ def test_octets_that_are_no_tls(server: ServerProcess) -> None:
 
 
 @pytest.mark.usefixtures("witness")
-def test_tls_that_is_too_old_or_speaks_another_protocol(server: ServerProcess) -> None:
+def test_old_tls_versions_and_other_alpn_are_refused(server: ServerProcess) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -91,7 +91,7 @@ def test_tls_that_is_too_old_or_speaks_another_protocol(server: ServerProcess) -
         struct.pack(">I", 2000) + b"\x91" * 2000,
     ],
 )
-def test_frames_that_nobody_may_send_before_login(server: ServerProcess, octets: bytes) -> None:
+def test_invalid_frames_before_login_end_the_connection(server: ServerProcess, octets: bytes) -> None:
     with tls_connect(server.port) as sock:
         sock.sendall(octets)
         assert closed(sock)
@@ -99,14 +99,14 @@ def test_frames_that_nobody_may_send_before_login(server: ServerProcess, octets:
 
 @pytest.mark.usefixtures("witness")
 @pytest.mark.parametrize("operation", [wire.ListUsers(), wire.Subscribe([1])])
-def test_an_operation_before_login_is_refused_and_the_connection_goes_on(server: ServerProcess, operation: Any) -> None:
+def test_operation_before_login_is_refused_on_an_open_connection(server: ServerProcess, operation: Any) -> None:
     with RawClient(server.port) as client:
         assert client.request(operation).code == wire.Code.BAD_REQUEST
         client.register(type(operation).__name__.lower())
 
 
 @pytest.mark.usefixtures("witness")
-def test_random_frames_after_login_end_that_connection_only(server: ServerProcess) -> None:
+def test_random_frames_after_login_end_only_their_connection(server: ServerProcess) -> None:
     rng = random.Random(5)
     with RawClient(server.port) as client:
         client.register("fuzzer")
@@ -126,7 +126,7 @@ def test_a_frame_above_the_limit_ends_the_connection(server: ServerProcess, witn
 
 
 @pytest.mark.usefixtures("witness")
-def test_whoever_does_not_log_in_has_ten_seconds(server: ServerProcess) -> None:
+def test_connection_without_login_is_closed_after_ten_seconds(server: ServerProcess) -> None:
     started = time.monotonic()
     with (
         tls_connect(server.port) as mute,
@@ -137,7 +137,7 @@ def test_whoever_does_not_log_in_has_ten_seconds(server: ServerProcess) -> None:
         assert closed(half_open)
 
 
-def test_strangers_cannot_take_all_places(server: ServerProcess, witness: RawClient) -> None:
+def test_unauthenticated_connections_do_not_block_logins(server: ServerProcess, witness: RawClient) -> None:
     crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
     try:
         # Somebody from another address logs in all the same.
@@ -148,7 +148,7 @@ def test_strangers_cannot_take_all_places(server: ServerProcess, witness: RawCli
             sock.close()
 
 
-def test_datagrams_that_do_not_open_get_no_answer(server: ServerProcess, witness: RawClient) -> None:
+def test_unauthentic_and_replayed_datagrams_get_no_answer(server: ServerProcess, witness: RawClient) -> None:
     rng = random.Random(3)
     good = witness.sealer.seal(encode_datagram([wire.Ping(1)]))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -172,7 +172,7 @@ def test_datagrams_that_do_not_open_get_no_answer(server: ServerProcess, witness
             sock.recv(2048)
 
 
-def test_a_sealed_datagram_with_nonsense_inside_is_dropped(server: ServerProcess, witness: RawClient) -> None:
+def test_sealed_datagram_with_invalid_frames_is_dropped(server: ServerProcess, witness: RawClient) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("127.0.0.1", server.port))
         sock.settimeout(0.3)
@@ -184,8 +184,8 @@ def test_a_sealed_datagram_with_nonsense_inside_is_dropped(server: ServerProcess
         assert decode_server_datagram_untrusted(witness.opener.open_untrusted(sock.recv(2048))) == [wire.Pong(7)]
 
 
-def test_an_address_is_learnt_from_new_datagrams_only(server: ServerProcess, witness: RawClient) -> None:
-    """Whoever records datagrams and sends them again from elsewhere must not draw the session's traffic to himself."""
+def test_replayed_datagram_does_not_move_a_sessions_address(server: ServerProcess, witness: RawClient) -> None:
+    """An attacker that replays recorded datagrams from another address must not receive the session's traffic."""
     first, second = (witness.sealer.seal(encode_datagram([wire.Ping(n)])) for n in (1, 2))
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine,
@@ -208,7 +208,7 @@ def test_an_address_is_learnt_from_new_datagrams_only(server: ServerProcess, wit
             thief.recv(2048)
 
 
-def test_messages_under_other_names(server: ServerProcess, witness: RawClient) -> None:
+def test_forged_messages_are_refused_and_forwarded_ones_stored(server: ServerProcess, witness: RawClient) -> None:
     room = witness.rooms["general"]
     with RawClient(server.port) as forger:
         forger.register(f"forger{random.getrandbits(40):x}")
@@ -235,7 +235,7 @@ def test_a_message_of_a_million_characters_is_refused(server: ServerProcess, wit
         assert closed(client.sock)
 
 
-def test_who_asks_without_reading_costs_little_memory(server: ServerProcess, witness: RawClient) -> None:
+def test_unread_history_pages_use_bounded_memory(server: ServerProcess, witness: RawClient) -> None:
     room = witness.request(wire.CreateRoom(f"big{random.getrandbits(40):x}", wire.RoomKind.PUBLIC, 1)).room.id
     for _ in range(25):
         assert witness.say(room, "Ж" * 4000).seq
@@ -256,7 +256,7 @@ def test_who_asks_without_reading_costs_little_memory(server: ServerProcess, wit
     assert len(pages) >= 64
 
 
-def test_rooms_of_others_do_not_exist(server: ServerProcess, witness: RawClient) -> None:
+def test_private_rooms_look_missing_to_outsiders(server: ServerProcess, witness: RawClient) -> None:
     created = witness.request(wire.CreateRoom(f"den{random.getrandbits(40):x}", wire.RoomKind.PRIVATE, 1))
     room = created.room.id
     assert witness.say(room, "psst").seq == 1

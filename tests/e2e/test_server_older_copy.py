@@ -1,4 +1,4 @@
-"""The database is exchanged under a server that runs: it stops with one sentence, and acknowledges nothing before."""
+"""The database of a running server is replaced: the server stops with one error line and acknowledges nothing."""
 
 import shutil
 import sqlite3
@@ -28,7 +28,7 @@ def assert_stopped(server: ServerProcess, said: str) -> None:
 
 
 def assert_refused(client: RawClient, room: int) -> None:
-    """A message to a server whose database is another one."""
+    """A message sent to a server whose database was replaced is not acknowledged."""
     client.send(wire.Submit([client.message(room, "into the void")]))
     try:
         while not isinstance(frame := client.receive(patient(20)), wire.Decided):
@@ -38,7 +38,7 @@ def assert_refused(client: RawClient, room: int) -> None:
     raise AssertionError(f"acknowledged: {frame}")
 
 
-def test_sqlite_file_is_replaced(tmp_path: Path) -> None:
+def test_server_stops_when_its_sqlite_file_is_replaced(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(data) as server, RawClient(server.port) as client:
         client.register("anna")
@@ -53,7 +53,7 @@ def test_sqlite_file_is_replaced(tmp_path: Path) -> None:
         assert_stopped(server, "replaced or changed by another program")
 
 
-def test_program_that_looks_into_the_database_leaves_it_as_it_is(tmp_path: Path) -> None:
+def test_other_program_reading_the_database_does_not_disturb_it(tmp_path: Path) -> None:
     """Also right after the tables were made: SQLite's locks are held, so the other one is not the last to close it."""
     data = tmp_path / "data"
     with ServerProcess(data) as server, RawClient(server.port) as client:
@@ -67,7 +67,7 @@ def test_program_that_looks_into_the_database_leaves_it_as_it_is(tmp_path: Path)
             assert client.say(client.rooms["general"], "kept").seq == number
 
 
-def test_sqlite_file_is_removed_while_nobody_writes(tmp_path: Path) -> None:
+def test_idle_server_stops_when_its_sqlite_file_is_removed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(data) as server:
         (file,) = data.glob("*.sqlite3")
@@ -76,8 +76,8 @@ def test_sqlite_file_is_removed_while_nobody_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.mariadb
-def test_mariadb_comes_back_as_an_older_copy(tmp_path: Path, mariadb_own: MariaDB) -> None:
-    """Nobody becomes somebody else: an account made meanwhile is not in the copy, nor is its number given away."""
+def test_server_stops_when_mariadb_returns_as_an_older_copy(tmp_path: Path, mariadb_own: MariaDB) -> None:
+    """An account made after the copy is not in it, and its number is not assigned again."""
     mariadb_own.create_database("older")
     with ServerProcess(tmp_path / "data", database=mariadb_own.url("older")) as server:
         with RawClient(server.port) as first:

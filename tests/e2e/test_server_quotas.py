@@ -1,4 +1,4 @@
-"""Quotas and a disk that fills up, on real servers: who waits, who does not, and what an administrator sees of it."""
+"""Quotas and a full disk on real servers: which requests are refused, and what `status` reports."""
 
 import json
 import os
@@ -31,14 +31,16 @@ def server_command(server: ServerProcess, *args: str) -> subprocess.CompletedPro
     )
 
 
-def storage(server: ServerProcess) -> dict[str, Any]:
+def storage_status(server: ServerProcess) -> dict[str, Any]:
     done = server_command(server, "status", "--json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["storage"]
     return found
 
 
-def started(folder: Path, *limits: str, data_dir: Path | None = None, database: str | None = None) -> ServerProcess:
+def configured_server(
+    folder: Path, *limits: str, data_dir: Path | None = None, database: str | None = None
+) -> ServerProcess:
     config = folder / "server.toml"
     config.write_text("\n".join(["[limits]", "message_rate = 1000", "message_burst = 1000", *limits]))
     place = data_dir or folder / "server"
@@ -57,7 +59,7 @@ def submit(client: RawClient, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -
     return Code(receipt.code) if receipt.code else receipt.seq
 
 
-def until_it_waits(client: RawClient, size: int = 4000) -> Code:
+def submit_until_refused(client: RawClient, size: int = 4000) -> Code:
     for _ in range(1000):
         answer = submit(client, "x" * size)
         if isinstance(answer, Code):
@@ -65,8 +67,8 @@ def until_it_waits(client: RawClient, size: int = 4000) -> Code:
     raise AssertionError("nothing waits")
 
 
-def test_a_used_up_day_is_one_persons_and_lasts_beyond_a_restart(tmp_path: Path) -> None:
-    server = started(tmp_path, "user_octets_per_day = 60000", "disk_reserve_mib = 0")
+def test_daily_quota_is_per_user_and_survives_restart(tmp_path: Path) -> None:
+    server = configured_server(tmp_path, "user_octets_per_day = 60000", "disk_reserve_mib = 0")
     profile = tmp_path / "anna"
     with server:
         server.add_account("boris")
@@ -78,7 +80,7 @@ def test_a_used_up_day_is_one_persons_and_lasts_beyond_a_restart(tmp_path: Path)
             anna.log_in("anna")
             boris.log_in("boris")
             assert anna.welcome.limits.user_octets_per_day == 60000
-            assert until_it_waits(anna) is Code.USER_QUOTA
+            assert submit_until_refused(anna) is Code.USER_QUOTA
             assert isinstance(submit(boris, "hello"), int)
         # The person reads why, and that nothing is lost.
         sent = run_client(["send", "general", "x" * 4000, "--server", server.address], profile)
@@ -92,28 +94,30 @@ def test_a_used_up_day_is_one_persons_and_lasts_beyond_a_restart(tmp_path: Path)
             ["send", "general", "x" * 4000, "--server", server.address], profile, env={"LANG": "ru_RU.UTF-8"}
         )
         assert "для одного человека за день" in russian.stderr
-        shown = storage(server)
+        shown = storage_status(server)
         assert shown["users_over_quota"] == ["anna"]
         assert (shown["state"], shown["user_octets_per_day"]) == ("ok", 60000)
         assert "anna has used 80 % of a day's quota" in server.transcript()
     with server.restart() as again, RawClient(again.port) as anna, RawClient(again.port) as boris:
         anna.log_in("anna")
         boris.log_in("boris")
-        assert until_it_waits(anna) is Code.USER_QUOTA
+        assert submit_until_refused(anna) is Code.USER_QUOTA
         assert isinstance(submit(boris, "hello again"), int)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
-def test_a_full_log_says_so_and_deletions_make_room(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+def test_full_log_is_reported_and_deletions_free_space(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
     database = request.getfixturevalue("mariadb_url") if kind == "mariadb" else None
-    with started(tmp_path, "log_octets = 100000", "disk_reserve_mib = 0", database=database) as server:
+    with configured_server(tmp_path, "log_octets = 100000", "disk_reserve_mib = 0", database=database) as server:
         server.add_account("anna")
         with RawClient(server.port) as anna:
             anna.log_in("anna")
             first = submit(anna, "x" * 4000)
             assert isinstance(first, int)
-            assert until_it_waits(anna) is Code.LOG_FULL
-            shown = storage(server)
+            assert submit_until_refused(anna) is Code.LOG_FULL
+            shown = storage_status(server)
             assert shown["state"] in ("close", "near")
             assert 0 < shown["log_octets"] <= shown["log_octets_max"] == 100000
             assert shown["database_disk_known"] is (kind == "sqlite")
@@ -130,22 +134,22 @@ def test_a_full_log_says_so_and_deletions_make_room(request: pytest.FixtureReque
 
 
 @needs_root
-def test_a_disk_that_fills_up_stops_new_things_only_and_recovers(tmp_path: Path) -> None:
+def test_full_disk_refuses_new_records_only_and_recovers(tmp_path: Path) -> None:
     with (
         SmallDisk(96 * MIB) as disk,
-        started(tmp_path, "disk_reserve_mib = 24", data_dir=disk.path / "server") as server,
+        configured_server(tmp_path, "disk_reserve_mib = 24", data_dir=disk.path / "server") as server,
     ):
         server.add_account("anna")
         with RawClient(server.port) as anna:
             anna.log_in("anna")
             first = submit(anna, "before")
             assert isinstance(first, int)
-            assert storage(server)["state"] == "ok"
+            assert storage_status(server)["state"] == "ok"
             disk.fill(leave=40 * MIB)
-            wait_until(lambda: storage(server)["state"] == "near", PATIENCE, "the warning")
+            wait_until(lambda: storage_status(server)["state"] == "near", PATIENCE, "the warning")
             assert isinstance(submit(anna, "still"), int)
             disk.fill(leave=20 * MIB)
-            wait_until(lambda: storage(server)["state"] == "full", PATIENCE, "the reserve is reached")
+            wait_until(lambda: storage_status(server)["state"] == "full", PATIENCE, "the reserve is reached")
             assert submit(anna, "no more") is Code.DISK_FULL
             room = wire.CreateRoom("room", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)
             assert anna.request(room).code == Code.DISK_FULL
@@ -165,7 +169,7 @@ def test_a_disk_that_fills_up_stops_new_things_only_and_recovers(tmp_path: Path)
             assert "a reserve" in refused.stderr
             assert not (tmp_path / "office.backup").exists()
             disk.empty()
-            wait_until(lambda: storage(server)["state"] == "ok", PATIENCE, "there is room again")
+            wait_until(lambda: storage_status(server)["state"] == "ok", PATIENCE, "there is room again")
             assert isinstance(submit(anna, "no more"), int)
             assert isinstance(anna.request(room), wire.RoomResult)
         made = server_command(server, "backup", str(tmp_path / "office.backup"))
@@ -173,8 +177,8 @@ def test_a_disk_that_fills_up_stops_new_things_only_and_recovers(tmp_path: Path)
 
 
 @needs_root
-def test_a_backup_to_a_disk_that_is_full_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    with SmallDisk(MIB) as stick, started(tmp_path) as server:
+def test_backup_to_a_full_disk_fails_and_leaves_no_file(tmp_path: Path) -> None:
+    with SmallDisk(MIB) as stick, configured_server(tmp_path) as server:
         server.add_account("anna")
         stick.fill()
         target = stick.path / "office.backup"

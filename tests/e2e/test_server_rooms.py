@@ -26,7 +26,7 @@ def server(file_database: str | None, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def join(server: ServerProcess) -> Iterator[Join]:
-    """A new person, logged in."""
+    """Registers a new user and returns the session."""
     with ExitStack() as stack:
 
         def make(name: str) -> RawClient:
@@ -58,7 +58,7 @@ def page(client: RawClient, room: int, anchor: int = 1, *, forward: bool = True,
     return result
 
 
-def test_a_page_chains_into_a_head_that_the_log_signed(join: Join) -> None:
+def test_history_page_chains_into_a_signed_head(join: Join) -> None:
     anna = join("anna")
     room = room_of(anna, RoomKind.PUBLIC)
     texts = ["один", "two 😀", "three\n\tlines", "x" * 4000, "trailing   "]
@@ -81,7 +81,7 @@ def test_a_page_chains_into_a_head_that_the_log_signed(join: Join) -> None:
     assert page(anna, room, 6).records == []
 
 
-def test_a_public_room_is_seen_joined_and_left(join: Join) -> None:
+def test_public_room_is_listed_joined_and_left(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     room = room_of(anna, RoomKind.PUBLIC)
     seen = bob.wait_for(wire.RoomChanged).room
@@ -97,7 +97,7 @@ def test_a_public_room_is_seen_joined_and_left(join: Join) -> None:
     assert bob.say(room, "still there?").code == Code.NOT_A_MEMBER
 
 
-def test_general_and_direct_rooms_are_not_left(join: Join) -> None:
+def test_general_and_direct_rooms_cannot_be_left(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     assert refusal(anna.request(wire.LeaveRoom(anna.rooms["general"]))) is Code.NOT_ALLOWED
     direct = anna.request(wire.OpenDirect(bob.user_id)).room
@@ -110,7 +110,7 @@ def test_general_and_direct_rooms_are_not_left(join: Join) -> None:
     assert refusal(squatter) is Code.NAME_INVALID
 
 
-def test_a_private_room_by_invitation_and_removal(join: Join) -> None:
+def test_private_room_invitation_and_removal(join: Join) -> None:
     anna, bob, carl = join("anna"), join("bob"), join("carl")
     room = room_of(anna, RoomKind.PRIVATE)
     assert refusal(bob.request(wire.JoinRoom(room))) is Code.NOT_FOUND
@@ -130,7 +130,7 @@ def test_a_private_room_by_invitation_and_removal(join: Join) -> None:
     assert not [event for event in carl.events if isinstance(event, wire.RoomKey) and event.number > first.number]
 
 
-def test_members_since_joining_read_no_further_back(join: Join) -> None:
+def test_history_since_joining_hides_earlier_records(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     room = room_of(anna, RoomKind.PUBLIC, HistoryPolicy.SINCE_JOINING)
     anna.say(room, "before elephants")
@@ -145,7 +145,7 @@ def test_members_since_joining_read_no_further_back(join: Join) -> None:
     assert [hit.record.seq for hit in anna.request(wire.Search(room, "elephants", 0, 10)).hits] == [2, 1]
 
 
-def test_search_knows_edits_and_deletions(join: Join) -> None:
+def test_search_respects_edits_and_deletions(join: Join) -> None:
     anna = join("anna")
     room = room_of(anna, RoomKind.PUBLIC)
     for text in ("первый вариант", "nothing here", "secret plan"):
@@ -161,7 +161,7 @@ def test_search_knows_edits_and_deletions(join: Join) -> None:
         assert anna.request(wire.Search(room, words, 0, 10)).hits == []
 
 
-def test_live_records_come_after_the_head_of_the_subscription(join: Join) -> None:
+def test_live_records_follow_the_head_of_the_subscription(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     room = room_of(anna, RoomKind.PUBLIC)
     anna.say(room, "one")
@@ -174,7 +174,7 @@ def test_live_records_come_after_the_head_of_the_subscription(join: Join) -> Non
     assert records.head.seq == 2
 
 
-def test_receipts_tell_who_has_it(join: Join) -> None:
+def test_read_marks_reach_members_and_are_stored(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     room = anna.request(wire.OpenDirect(bob.user_id)).room.id
     for client in (anna, bob):
@@ -194,7 +194,7 @@ def test_receipts_tell_who_has_it(join: Join) -> None:
     assert wanted in bob.request(wire.ListCursors(room)).cursors
 
 
-def test_presence_of_others(join: Join) -> None:
+def test_presence_changes_reach_other_users(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
 
     def wait_for_state(state: PresenceState) -> None:
@@ -215,7 +215,7 @@ def test_presence_of_others(join: Join) -> None:
     assert abs(everybody[bob.user_id].last_seen_ms / 1000 - time.time()) < 10
 
 
-def test_names_of_rooms_are_unique_and_clean(join: Join) -> None:
+def test_room_names_are_unique_and_validated(join: Join) -> None:
     anna = join("anna")
     name = f"Кухня {random.getrandbits(40):x}"
     everything = HistoryPolicy.EVERYTHING
@@ -228,7 +228,7 @@ def test_names_of_rooms_are_unique_and_clean(join: Join) -> None:
     assert refusal(anna.request(wire.CreateRoom("direct", RoomKind.DIRECT, everything))) is Code.NAME_INVALID
 
 
-def test_certificates_of_authors_come_with_pages_and_on_request(join: Join) -> None:
+def test_author_certificates_come_with_pages_and_on_request(join: Join) -> None:
     anna, bob = join("anna"), join("bob")
     room = room_of(anna, RoomKind.PUBLIC)
     anna.say(room, "signed")

@@ -1,4 +1,4 @@
-"""Limits that an administrator sets to other values than their defaults are those that the server keeps."""
+"""The server enforces limits that its configuration file sets to other values than the defaults."""
 
 import ssl
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.raw import RawClient, refusal, tls_connect
 from tests.support.waiting import patient
 
 # Rates of a message in 100 s: no computer is so slow that the next one is due within a test.
-SCARCE = """
+LOW_LIMITS = """
 [limits]
 message_rate = 0.01
 message_burst = 6
@@ -27,7 +27,7 @@ reactions_per_message = 2
 """
 
 
-def started(folder: Path, settings: str) -> ServerProcess:
+def configured_server(folder: Path, settings: str) -> ServerProcess:
     config = folder / "server.toml"
     config.write_text(settings)
     return ServerProcess(folder / "server", extra=["--config", str(config)])
@@ -35,13 +35,13 @@ def started(folder: Path, settings: str) -> ServerProcess:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with started(tmp_path_factory.mktemp("settings"), SCARCE) as process:
+    with configured_server(tmp_path_factory.mktemp("settings"), LOW_LIMITS) as process:
         for name in ("anna", "boris", "clara", "dora"):
             process.add_account(name)
         yield process
 
 
-def test_messages_of_a_device_and_their_changes(server: ServerProcess) -> None:
+def test_message_rate_and_changes_per_message_are_limited(server: ServerProcess) -> None:
     with RawClient(server.port) as anna:
         anna.log_in("anna")
         general = anna.rooms["general"]
@@ -56,7 +56,7 @@ def test_messages_of_a_device_and_their_changes(server: ServerProcess) -> None:
         assert (limits.edits_per_message, limits.reactions_per_message) == (1, 2)
 
 
-def test_sessions_of_a_user_and_in_all(server: ServerProcess) -> None:
+def test_sessions_per_user_and_in_total_are_limited(server: ServerProcess) -> None:
     with ExitStack() as opened:
         key = opened.enter_context(RawClient(server.port))
         key.log_in("anna")
@@ -72,7 +72,7 @@ def test_sessions_of_a_user_and_in_all(server: ServerProcess) -> None:
         assert refusal(opened.enter_context(RawClient(server.port)).log_in("dora")) is Code.TOO_MANY_SESSIONS
 
 
-def test_places_before_log_in(server: ServerProcess) -> None:
+def test_unauthenticated_connections_are_limited(server: ServerProcess) -> None:
     with ExitStack() as opened:
         strangers = [opened.enter_context(tls_connect(server.port)) for _ in range(3)]
         first = strangers[0]
@@ -86,9 +86,9 @@ def test_places_before_log_in(server: ServerProcess) -> None:
                 kept.recv(1)
 
 
-def test_messages_of_all_together_and_the_cost_of_a_password(tmp_path: Path) -> None:
+def test_total_rate_and_password_cost_are_configurable(tmp_path: Path) -> None:
     settings = "[limits]\ntotal_rate = 0.01\n[passwords]\nmemory_kib = 20480\ntime_cost = 3\nparallelism = 2\n"
-    with started(tmp_path, settings) as server:
+    with configured_server(tmp_path, settings) as server:
         for name in ("anna", "boris"):
             server.add_account(name)
         with RawClient(server.port) as anna, RawClient(server.port) as boris:

@@ -1,4 +1,4 @@
-"""A client whose disk is full, or may not be written: what is there is read, sending says why not, and it goes on."""
+"""A client whose disk is full or read-only: stored messages are shown, sending reports the reason."""
 
 import subprocess
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
-def test_what_is_there_is_read_and_it_goes_on_later(tmp_path: Path, disk: Path, spoil: object, reason: str) -> None:
+def test_commands_read_stored_messages_and_recover(tmp_path: Path, disk: Path, spoil: object, reason: str) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
 
         def anna(*args: str) -> "subprocess.CompletedProcess[str]":
@@ -63,7 +63,7 @@ def test_what_is_there_is_read_and_it_goes_on_later(tmp_path: Path, disk: Path, 
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
-def test_follower_shows_what_is_there_and_goes_on(tmp_path: Path, disk: Path, spoil: object, reason: str) -> None:
+def test_listener_shows_stored_messages_and_recovers(tmp_path: Path, disk: Path, spoil: object, reason: str) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:
 
         def client(person: str, *args: str) -> None:
@@ -91,7 +91,7 @@ def test_follower_shows_what_is_there_and_goes_on(tmp_path: Path, disk: Path, sp
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
-def test_chat_shows_what_is_there_and_says_why_nothing_is_sent(
+def test_chat_shows_stored_messages_and_reports_the_failure(
     tmp_path: Path, disk: Path, spoil: object, reason: str
 ) -> None:
     with ServerProcess(tmp_path / "server", host="127.0.0.1") as server:

@@ -1,4 +1,4 @@
-"""Figures and logs of a real server: Prometheus on loopback when asked, JSON lines when asked."""
+"""Metrics, logs and the administration file of a real server."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def scrape(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+]+)$", text, re.MULTILINE)}
 
 
-def test_prometheus_figures_when_asked(tmp_path: Path) -> None:
+def test_prometheus_metrics_count_messages_and_sessions(tmp_path: Path) -> None:
     port = free_port()
     config = tmp_path / "server.toml"
     config.write_text(f"[metrics]\nport = {port}\n")
@@ -32,16 +32,16 @@ def test_prometheus_figures_when_asked(tmp_path: Path) -> None:
             client.say(client.rooms["general"], f"m{i}")
         wanted = {"committed": 3.0, "sessions": 1.0}
 
-        def told() -> bool:
+        def exported() -> bool:
             figures = scrape(port)
             return all(
                 any(part in name and value == wanted[part] for name, value in figures.items()) for part in wanted
             )
 
-        wait_until(told, 10, "three messages and one session are told")
+        wait_until(exported, 10, "three messages and one session are told")
 
 
-def test_logs_as_json_lines(tmp_path: Path) -> None:
+def test_log_lines_are_json(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as client:
         client.register("anna")
         assert server.stop() == 0
@@ -50,7 +50,7 @@ def test_logs_as_json_lines(tmp_path: Path) -> None:
     assert any("anna" in line["message"] for line in lines)
 
 
-def test_the_administrators_file_is_private_and_gone_after_the_stop(tmp_path: Path) -> None:
+def test_admin_file_is_private_and_removed_at_stop(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         file = tmp_path / "data" / "admin.json"
         assert file.stat().st_mode & 0o077 == 0
@@ -58,7 +58,7 @@ def test_the_administrators_file_is_private_and_gone_after_the_stop(tmp_path: Pa
         assert not file.exists()
 
 
-def test_the_administrators_channel_wants_the_token(tmp_path: Path) -> None:
+def test_admin_channel_refuses_connections_without_proof(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as client:
         client.register("anna")
         port = json.loads((tmp_path / "data" / "admin.json").read_text())["port"]

@@ -1,4 +1,4 @@
-"""Starting, stopping, being killed, being replaced: a real server process on both databases."""
+"""Start, stop, kill and replacement of a real server process, on both databases."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def texts(client: RawClient) -> list[str]:
     return [record.body.decode() for record in page.records]
 
 
-def test_sigterm_says_goodbye_and_ends_with_success(registered: tuple[ServerProcess, RawClient]) -> None:
+def test_sigterm_sends_goodbye_and_exits_with_0(registered: tuple[ServerProcess, RawClient]) -> None:
     server, client = registered
     client.say(client.rooms["general"], "last words")
     assert server.stop() == 0
@@ -73,7 +73,7 @@ def test_sigterm_says_goodbye_and_ends_with_success(registered: tuple[ServerProc
         assert texts(back) == ["last words"]
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_after_it(registered: tuple[ServerProcess, RawClient]) -> None:
+def test_acknowledged_messages_survive_a_kill(registered: tuple[ServerProcess, RawClient]) -> None:
     server, client = registered
     room = client.rooms["general"]
     acknowledged: list[str] = []
@@ -100,7 +100,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(registered: tuple
         assert back.say(room, "after").seq == len(stored) + 1
 
 
-def test_a_port_in_use_is_said_in_one_line_and_touches_nothing(tmp_path: Path) -> None:
+def test_port_in_use_is_one_error_line_and_writes_nothing(tmp_path: Path) -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         assert_one_line(run_server(tmp_path / "data", "--port", str(port)), str(port))
@@ -111,21 +111,21 @@ def test_a_port_in_use_is_said_in_one_line_and_touches_nothing(tmp_path: Path) -
     assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
 
 
-def test_a_second_server_on_the_same_sqlite_is_refused(tmp_path: Path) -> None:
+def test_second_server_on_the_same_sqlite_file_is_refused(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as client:
         client.register("anna")
         assert_one_line(run_server(tmp_path / "data", "--port", "0"))
         assert client.say(client.rooms["general"], "still served").seq == 1
 
 
-def test_an_unreachable_database_is_one_line(tmp_path: Path) -> None:
+def test_unreachable_database_is_one_error_line(tmp_path: Path) -> None:
     url = f"mysql://nobody:hush@127.0.0.1:{free_port()}/lanchat"
     result = run_server(tmp_path / "data", "--port", "0", "--database", url)
     assert_one_line(result)
     assert "hush" not in result.stderr
 
 
-def test_a_schema_that_is_too_new_is_one_line_and_is_left_alone(tmp_path: Path) -> None:
+def test_newer_schema_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(data):
         pass
@@ -138,7 +138,7 @@ def test_a_schema_that_is_too_new_is_one_line_and_is_left_alone(tmp_path: Path) 
     assert file.read_bytes() == before
 
 
-def test_a_damaged_or_half_missing_key_is_one_line(tmp_path: Path) -> None:
+def test_damaged_or_missing_key_is_one_error_line(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(data):
         pass
@@ -155,7 +155,7 @@ def test_a_damaged_or_half_missing_key_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.mariadb
-def test_the_newest_server_takes_the_database_and_the_older_one_stops(tmp_path: Path, mariadb: MariaDB) -> None:
+def test_newer_server_takes_the_lease_and_the_older_one_stops(tmp_path: Path, mariadb: MariaDB) -> None:
     name = f"fence{random.getrandbits(40):x}"
     mariadb.create_database(name)
     url = mariadb.url(name)
@@ -173,7 +173,7 @@ def test_the_newest_server_takes_the_database_and_the_older_one_stops(tmp_path: 
 
 
 @pytest.mark.mariadb
-def test_nothing_is_acknowledged_while_the_database_is_away(tmp_path: Path, mariadb_own: MariaDB) -> None:
+def test_nothing_is_acknowledged_while_the_database_is_down(tmp_path: Path, mariadb_own: MariaDB) -> None:
     mariadb_own.create_database("away")
     with (
         ServerProcess(tmp_path / "data", database=mariadb_own.url("away")) as server,
@@ -214,7 +214,7 @@ def test_ctrl_c_is_a_graceful_stop(tmp_path: Path) -> None:
         assert server.wait(10) == 0
 
 
-def test_the_ready_line_is_the_only_one_on_stdout(tmp_path: Path) -> None:
+def test_ready_line_is_the_only_output(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", name="Büro 3") as server:
         assert server.ready["event"] == "ready"
         assert server.ready["name"] == "Büro 3"
@@ -235,7 +235,7 @@ def test_no_secret_reaches_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.mariadb
-def test_a_stop_does_not_wait_for_a_database_that_hangs(tmp_path: Path, mariadb_own: MariaDB) -> None:
+def test_stop_does_not_wait_for_a_hanging_database(tmp_path: Path, mariadb_own: MariaDB) -> None:
     mariadb_own.create_database("hung")
     url = mariadb_own.url("hung")
     with ServerProcess(tmp_path / "data", database=url) as server, RawClient(server.port) as client:
