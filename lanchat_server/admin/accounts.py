@@ -12,7 +12,7 @@ from lanchat.protocol.text.names import (
     clean_user_name,
     tidy_name,
 )
-from lanchat_server.admin.context import RequestContext
+from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.lists import listed, place_of
@@ -22,24 +22,24 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.passwords import HasherBusy
 
 
-async def list_accounts(context: RequestContext, request: wire.ListAccounts) -> wire.AccountList:
+async def list_accounts(context: AdminContext, request: wire.ListAccounts) -> wire.AccountList:
     """All accounts, the oldest first."""
     users = context.directory.users.values()
     views = listed(users, lambda user: place_of(user.id), lambda user: _view(context, user), request.after)
     return wire.AccountList(*views)
 
 
-def _view(context: RequestContext, user: UserRow) -> wire.AccountDetails:
+def _view(context: AdminContext, user: UserRow) -> wire.AccountDetails:
     devices = sum(not device.revoked_ms for device in context.directory.devices_of(user.id))
     texts = (user.name, user.display_name, user.email)
     return wire.AccountDetails(user.id, *texts, user.role, user.disabled, user.created_ms, user.last_seen_ms, devices)
 
 
-def _result(context: RequestContext, user: int) -> wire.AccountResult:
+def _result(context: AdminContext, user: int) -> wire.AccountResult:
     return wire.AccountResult(_view(context, context.directory.users[user]))
 
 
-async def find_account(context: RequestContext, request: wire.FindAccount) -> wire.AccountResult:
+async def find_account(context: AdminContext, request: wire.FindAccount) -> wire.AccountResult:
     """The account with a name."""
     user = context.directory.user_named(request.name)
     if user is None:
@@ -47,12 +47,12 @@ async def find_account(context: RequestContext, request: wire.FindAccount) -> wi
     return _result(context, user.id)
 
 
-def _check_there(context: RequestContext, user: int) -> None:
+def _check_there(context: AdminContext, user: int) -> None:
     if user not in context.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
 
 
-async def add_account(context: RequestContext, request: wire.AddAccount) -> wire.AccountResult:
+async def add_account(context: AdminContext, request: wire.AddAccount) -> wire.AccountResult:
     """A new account."""
     host = context.host
     name = _cleaned(clean_user_name, tidy_name(request.name, joiners=False), Code.NAME_INVALID)
@@ -86,14 +86,14 @@ def _cleaned(clean: Callable[[str], str], text: str, otherwise: Code) -> str:
         raise Refused(otherwise, str(error)) from error
 
 
-async def disable_account(context: RequestContext, request: wire.DisableAccount) -> wire.AccountResult:
+async def disable_account(context: AdminContext, request: wire.DisableAccount) -> wire.AccountResult:
     """An account that is shut out, or let in again."""
     _check_there(context, request.user)
     await context.host.disable(request.user, request.disabled, context.actor, context.check)
     return _result(context, request.user)
 
 
-async def set_role(context: RequestContext, request: wire.SetRole) -> wire.AccountResult:
+async def set_role(context: AdminContext, request: wire.SetRole) -> wire.AccountResult:
     """An account that may do something else."""
     _check_there(context, request.user)
 
@@ -104,7 +104,7 @@ async def set_role(context: RequestContext, request: wire.SetRole) -> wire.Accou
     return _result(context, request.user)
 
 
-async def reset_password(context: RequestContext, request: wire.ResetPassword) -> wire.RecoveryCode:
+async def reset_password(context: AdminContext, request: wire.ResetPassword) -> wire.RecoveryCode:
     """A code with which a new password can be set."""
     _check_there(context, request.user)
     code = recovery.make_code(context.host.entropy.token_bytes(recovery.CODE_RANDOM_OCTETS))
@@ -118,7 +118,7 @@ async def reset_password(context: RequestContext, request: wire.ResetPassword) -
     return wire.RecoveryCode(code, row.not_after_ms)
 
 
-async def end_sessions(context: RequestContext, request: wire.EndSessions) -> wire.SessionsEnded:
+async def end_sessions(context: AdminContext, request: wire.EndSessions) -> wire.SessionsEnded:
     """The sessions of an account end."""
     _check_there(context, request.user)
     return wire.SessionsEnded(context.host.end_sessions(request.user, context.actor))
@@ -127,7 +127,7 @@ async def end_sessions(context: RequestContext, request: wire.EndSessions) -> wi
 # --- Devices ----------------------------------------------------------------------------------------------------------
 
 
-async def list_devices(context: RequestContext, request: wire.ListDevices) -> wire.DeviceList:
+async def list_devices(context: AdminContext, request: wire.ListDevices) -> wire.DeviceList:
     """The devices of whoever asks, or for an administrator anybody's, the oldest first."""
     wanted = request.user or context.actor.user
     if wanted != context.actor.user:
@@ -146,7 +146,7 @@ def _device_view(device: DeviceRow, online: set[bytes]) -> wire.Device:
     return wire.Device(device.id, device.name, device.created_ms, device.last_seen_ms, revoked, is_online)
 
 
-async def revoke_device(context: RequestContext, request: wire.RevokeDevice) -> wire.Done:
+async def revoke_device(context: AdminContext, request: wire.RevokeDevice) -> wire.Done:
     """A lost laptop: its key signs and logs in no more, its sessions end now."""
     if request.device != context.actor.device:
         # Asked for first, so that nothing is learnt of devices without it.

@@ -1,4 +1,4 @@
-"""`RequestContext`: what an operation of administration may use, wherever it runs and whoever asks.
+"""`AdminContext`: what an operation of administration may use, wherever it runs and whoever asks.
 
 A *host* is where it runs: the running server, or a database that no server has. An *actor* is who asks: a session over
 TLS, or a command on the server's computer, which may do everything that administrators may.
@@ -118,7 +118,7 @@ class Host(Protocol):
         """Write a backup; `claimed`: whoever asked moves it away."""
 
 
-class RequestContext(msgspec.Struct, frozen=True):
+class AdminContext(msgspec.Struct, frozen=True):
     """`role`: the lowest for which the operation is, looked at again within each transaction."""
 
     host: Host

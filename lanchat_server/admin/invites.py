@@ -2,7 +2,7 @@
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
-from lanchat_server.admin.context import RequestContext
+from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
@@ -16,7 +16,7 @@ from lanchat_server.core.refusals import Refused
 _LATEST_MS = 2**63 - 1
 
 
-async def create_invite(context: RequestContext, request: wire.CreateInvite) -> wire.InviteCode:
+async def create_invite(context: AdminContext, request: wire.CreateInvite) -> wire.InviteCode:
     """A registration code."""
     host, user = context.host, context.actor.user
     code = recovery.make_invite_code(host.entropy.token_bytes(recovery.INVITE_RANDOM_OCTETS))
@@ -31,7 +31,7 @@ async def create_invite(context: RequestContext, request: wire.CreateInvite) -> 
     return wire.InviteCode(code, not_after_ms)
 
 
-async def list_invites(context: RequestContext, request: wire.ListInvites) -> wire.InviteList:
+async def list_invites(context: AdminContext, request: wire.ListInvites) -> wire.InviteList:
     """Registration codes that are good: a moderator's own, for administrators everybody's."""
     rows = await context.transact(lambda tx: together(_invites_for(context, tx)))
     # The role may have been taken meanwhile.
@@ -46,7 +46,7 @@ def _view(row: InviteRow) -> wire.Invite:
     return wire.Invite(accounts.invite_id(row), row.creator, row.uses_left, row.not_after_ms)
 
 
-async def void_invite(context: RequestContext, request: wire.VoidInvite) -> wire.Done:
+async def void_invite(context: AdminContext, request: wire.VoidInvite) -> wire.Done:
     """One of `list_invites` lets nobody register any more."""
 
     def job(tx: Transaction) -> DirectoryChange[None]:
@@ -60,11 +60,11 @@ async def void_invite(context: RequestContext, request: wire.VoidInvite) -> wire
     return wire.Done()
 
 
-def _invites_for(context: RequestContext, tx: Transaction) -> list[InviteRow]:
+def _invites_for(context: AdminContext, tx: Transaction) -> list[InviteRow]:
     return _seen_by(context, tx.invites(context.host.wall_ms()))
 
 
-def _seen_by(context: RequestContext, rows: list[InviteRow]) -> list[InviteRow]:
+def _seen_by(context: AdminContext, rows: list[InviteRow]) -> list[InviteRow]:
     context.check_role(Role.MODERATOR)
     everybody, user = context.actor.role is Role.ADMINISTRATOR, context.actor.user
     return [row for row in rows if everybody or row.creator == user]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Role
 from lanchat_server.admin import accounts, invites, rooms
-from lanchat_server.admin.context import Actor, Host, RequestContext
+from lanchat_server.admin.context import Actor, AdminContext, Host
 
 log = logging.getLogger(__name__)
 
@@ -17,18 +17,18 @@ class Operation(NamedTuple):
     """`role`: the lowest that may. `confirms`: the request's `password` is checked (as in RevokeDevice). `long`: it may
     take many minutes, and others of the same connection are answered meanwhile."""
 
-    run: Callable[[RequestContext, Any], Awaitable[wire.Result]]
+    run: Callable[[AdminContext, Any], Awaitable[wire.Result]]
     role: Role = Role.ADMINISTRATOR
     confirms: bool = False
     long: bool = False
 
 
-async def status(context: RequestContext, request: wire.Status) -> wire.StatusReport:
+async def status(context: AdminContext, request: wire.Status) -> wire.StatusReport:
     """Figures of the server."""
     return wire.StatusReport(context.host.status(request.rooms_above))
 
 
-async def create_backup(context: RequestContext, _request: wire.CreateBackup) -> wire.BackupMade:
+async def create_backup(context: AdminContext, _request: wire.CreateBackup) -> wire.BackupMade:
     """Keys and database in a file."""
     made = await context.host.backup(claimed=not context.actor.user)
     context.check()
@@ -60,7 +60,7 @@ OPERATIONS: dict[type, Operation] = {
 async def perform(host: Host, actor: Actor, request: Any) -> wire.Result:
     """What a request of `OPERATIONS` comes to. Raises Refused and StoreError."""
     operation = OPERATIONS[type(request)]
-    context = RequestContext(host, actor, operation.role)
+    context = AdminContext(host, actor, operation.role)
     context.check()
     if operation.confirms:
         await actor.check_owner(request.password)
@@ -71,11 +71,11 @@ async def perform(host: Host, actor: Actor, request: Any) -> wire.Result:
     return result
 
 
-def _about(context: RequestContext, request: Any) -> str:
+def _about(context: AdminContext, request: Any) -> str:
     user = context.directory.users.get(getattr(request, "user", 0))
     return f" of {user.name}" if user is not None else ""
 
 
-def _asker(context: RequestContext) -> str:
+def _asker(context: AdminContext) -> str:
     user = context.directory.users.get(context.actor.user)
     return user.name if user is not None else "a command on this computer"

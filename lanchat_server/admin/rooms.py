@@ -2,7 +2,7 @@
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
-from lanchat_server.admin.context import RequestContext
+from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.lists import listed, place_of
@@ -11,7 +11,7 @@ from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 
 
-async def list_all_rooms(context: RequestContext, request: wire.ListAllRooms) -> wire.RoomSummaryList:
+async def list_all_rooms(context: AdminContext, request: wire.ListAllRooms) -> wire.RoomSummaryList:
     """All rooms of the server, the oldest first."""
     rooms = context.directory.rooms.values()
     return wire.RoomSummaryList(*listed(rooms, _place, lambda room: _view(context, room), request.after))
@@ -21,13 +21,13 @@ def _place(room: RoomRow) -> bytes:
     return place_of(room.created_ms) + place_of(room.id)
 
 
-def _view(context: RequestContext, room: RoomRow) -> wire.RoomSummary:
+def _view(context: AdminContext, room: RoomRow) -> wire.RoomSummary:
     members, messages = len(context.directory.members(room.id)), context.host.messages(room)
     made = (room.creator, room.created_ms)
     return wire.RoomSummary(room.id, room.name, room.kind, *made, members, messages, room.archived)
 
 
-async def archive_rooms(context: RequestContext, request: wire.ArchiveRooms) -> wire.Done:
+async def archive_rooms(context: AdminContext, request: wire.ArchiveRooms) -> wire.Done:
     """Let rooms be read and nothing else, or take them back."""
     rooms = list(dict.fromkeys(request.rooms))
     _check_governs(context, rooms)
@@ -44,7 +44,7 @@ async def archive_rooms(context: RequestContext, request: wire.ArchiveRooms) -> 
     return wire.Done()
 
 
-async def delete_rooms(context: RequestContext, request: wire.DeleteRooms) -> wire.Done:
+async def delete_rooms(context: AdminContext, request: wire.DeleteRooms) -> wire.Done:
     """End rooms, for everybody and for good."""
     rooms = list(dict.fromkeys(request.rooms))
 
@@ -65,12 +65,12 @@ async def delete_rooms(context: RequestContext, request: wire.DeleteRooms) -> wi
     return wire.Done()
 
 
-def _check_governs(context: RequestContext, rooms: list[int]) -> list[RoomRow]:
+def _check_governs(context: AdminContext, rooms: list[int]) -> list[RoomRow]:
     """The rooms; raises Refused unless whoever asks made each of them, or is a moderator in it, or an administrator."""
     return [_governed(context, room) for room in rooms]
 
 
-def _governed(context: RequestContext, room: int) -> RoomRow:
+def _governed(context: AdminContext, room: int) -> RoomRow:
     row, actor = context.directory.rooms.get(room), context.actor
     administrator = actor.role is Role.ADMINISTRATOR
     if row is None or not (administrator or context.directory.membership(room, actor.user) is not None):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
@@ -18,13 +18,10 @@ from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRo
 from lanchat_server.core.ports import Transaction
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher
+from lanchat_server.service.context import RequestContext
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests.acting import SessionActor
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.store import SqlStore
-
-if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import ClientConnection
-    from lanchat_server.service.service import Service
 
 T = TypeVar("T")
 BACKUPS_WAITING_MAX = 2
@@ -33,48 +30,46 @@ BACKUPS_WAITING_MAX = 2
 class ServiceHost:
     """Commits by the server's writer, and tells everybody whom it concerns."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, context: RequestContext) -> None:
         """Nothing of `service` is used before the first request."""
-        self._service = service
-        # One at a time; a stop does not wait for it.
-        self._backups = ThreadPool(1, "backup", BACKUPS_WAITING_MAX)
+        self._context = context
 
     @property
     def config(self) -> ServerConfig:
         """That of the running server."""
-        return self._service.config
+        return self._context.config
 
     @property
     def directory(self) -> Directory:
         """The one in memory, which the writer keeps up to date."""
-        return self._service.directory
+        return self._context.directory
 
     @property
     def hasher(self) -> PasswordHasher:
         """The one that log-ins use, with one bound for all who wait."""
-        return self._service.hasher
+        return self._context.hasher
 
     @property
     def entropy(self) -> Entropy:
         """Where passwords, codes and ids are drawn from."""
-        return self._service.entropy
+        return self._context.entropy
 
     def wall_ms(self) -> int:
         """The clock that records get their times from; above 0 in any case."""
-        return self._service.wall_ms()
+        return self._context.wall_ms()
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """In line with the batches of messages, on the writer's thread (`Writer.transact`)."""
-        return await self._service.writer.transact(job)
+        return await self._context.writer.transact(job)
 
     def added(self, user: UserRow) -> None:
         """The members of `general` are told at once, everybody with the next presence."""
-        self._service.notices.member_joined(self.directory.general().id, user.id)
-        self._service.notices.user_changed(user.id)
+        self._context.notices.member_joined(self.directory.general().id, user.id)
+        self._context.notices.user_changed(user.id)
 
     def changed(self, user: UserRow) -> None:
         """Everybody is told with the next presence."""
-        self._service.notices.user_changed(user.id)
+        self._context.notices.user_changed(user.id)
 
     async def disable(self, user: int, disabled: bool, actor: Actor, check: Callable[[], None]) -> None:
         """An account that is shut out loses its sessions after the commit, with which its rooms get new peer keys."""
@@ -84,13 +79,13 @@ class ServiceHost:
             changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
             if not disabled:
                 return together([], changed)
-            rotated = self._service.room_keys.rotation(tx, user)
+            rotated = self._context.room_keys.rotation(tx, user)
             return together(rotated.value, changed, rotated)
 
-        rotated = await self._service.writer.transact(job)
+        rotated = await self._context.writer.transact(job)
         if disabled:
             self._end_sessions(user, actor, Code.ACCOUNT_DISABLED, "account disabled")
-            self._service.notices.room_keys_changed(key.room for key in rotated)
+            self._context.notices.room_keys_changed(key.room for key in rotated)
 
     def end_sessions(self, user: int, actor: Actor) -> int:
         """The session that asked counts too, and ends after its answer."""
@@ -98,50 +93,50 @@ class ServiceHost:
 
     def _end_sessions(self, user: int, actor: Actor, code: Code | None, text: str) -> int:
         """The session that asked for it gets its answer, then it ends like the others."""
-        number = len(self._service.core.sessions.of_user(user))
+        number = len(self._context.core.sessions.of_user(user))
         own = _connection(actor) if actor.user == user else None
-        self._service.end_sessions(user, code, text, keep=own)
+        self._context.connections.end_sessions(user, code, text, keep=own)
         if own is not None:
             own.end_after_answer(code, text)
         return number
 
     def online(self, user: int) -> set[bytes]:
         """Their ids, by the account's sessions at this moment."""
-        return {session.device for session in self._service.core.sessions.of_user(user)}
+        return {session.device for session in self._context.core.sessions.of_user(user)}
 
     async def revoke(self, device: DeviceRow, actor: Actor, check: Callable[[], None]) -> None:
         """The rooms of the owner get new peer keys; a session that revokes its own device ends after its answer."""
         own = _connection(actor) if device.id == actor.device else None
-        await self._service.revoke([device.id], device.user, keep=own, check=check)
+        await self._context.revoke([device.id], device.user, keep=own, check=check)
         if own is not None:
             own.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
 
     def archived(self, room: int) -> None:
         """Members are told, and of a public room everybody."""
-        self._service.notices.room_archived(room)
+        self._context.notices.room_archived(room)
 
     async def deleted(self, rooms: list[DeletedRoom]) -> None:
         """Whoever saw the rooms is told; what they held is erased in the background."""
-        self._service.rooms_deleted(rooms)
+        self._context.rooms_deleted(rooms)
 
     def messages(self, room: RoomRow) -> int:
         """By the head in memory; 0 when there is none."""
-        head = self._service.core.heads.get(room.id)
+        head = self._context.core.heads.get(room.id)
         return head.seq if head is not None else 0
 
     def status(self, rooms_above: int | None) -> str:
         """`Service.status` as JSON."""
-        return json.dumps(self._service.status(rooms_above), ensure_ascii=False)
+        return json.dumps(self._context.status(rooms_above), ensure_ascii=False)
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
         """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait."""
         reserve = DiskReserve(self.config.data_dir, self.config.disk_reserve_mib * MIB)
-        store = cast(SqlStore, self._service.store)
+        store = cast(SqlStore, self._context.store)
         work = partial(
             make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed, entropy=self.entropy
         )
-        return await self._backups.run(work)
+        return await self._context.backups.run(work)
 
 
-def _connection(actor: Actor) -> "ClientConnection | None":
+def _connection(actor: Actor) -> ClientConnection | None:
     return actor.connection if isinstance(actor, SessionActor) else None

@@ -30,6 +30,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
 from lanchat_server.service.errors import StartError
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
 from lanchat_server.service.net.acceptor import Acceptor, tls_context
@@ -126,26 +127,25 @@ async def _run(
     service = Service(config, store, keys, directory, str(store.address), on_fenced)
     log_id = directory.log.log_id
     budget = partial(frame_budget, service.core.config)
-    epoch = directory.log.epoch
-    seal = service.limits.seal
-    relay = DatagramRelay(datagrams, log_id, epoch, service.received, service.step, service.count, budget, seal)
-    service.relay = relay
+    epoch, driver, seal = directory.log.epoch, service.driver, service.connections.limits
+    relay = DatagramRelay(datagrams, log_id, epoch, driver.received, driver.step, service.count, budget, seal)
+    service.connections.relay = relay
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
-    service.on_settled = acceptor.knows
+    service.connections.on_settled = acceptor.knows
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(_close, service, store)
         relay.start()
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
-        administer = partial(perform, service.host, LocalActor())
+        administer = partial(perform, ServiceHost(service.context), LocalActor())
         admin = AdminChannel(config.data_dir, administer)
         await admin.start()
         stack.callback(admin.close)
         await _start_extras(config, service, port, stack)
         _handle_signals(stopped, stack)
-        stack.callback(service.background(index_anew(service)).cancel)
-        stack.callback(service.background(erase_deleted(service)).cancel)
+        stack.callback(service.background(index_anew(service.writer, service.now, service.indexing)).cancel)
+        stack.callback(service.background(erase_deleted(service.writer, service.now, service.context.to_erase)).cancel)
         service.wake()
         _spare_collections()
         on_ready(_ready(config, service, port, administer))
@@ -180,7 +180,7 @@ def _finish_restore(config: ServerConfig, store: SqlStore) -> None:
 async def _start_extras(config: ServerConfig, service: Service, port: int, stack: contextlib.AsyncExitStack) -> None:
     if config.metrics_port:
         try:
-            exporter = Exporter(service.metrics)
+            exporter = Exporter(service.context.metrics)
             await exporter.start(config.metrics_port)
             stack.callback(exporter.close)
         except OSError as error:
@@ -189,8 +189,8 @@ async def _start_extras(config: ServerConfig, service: Service, port: int, stack
         discovery = DiscoveryService(
             name=config.name,
             port=port,
-            log_id=service.directory.log.log_id,
-            fingerprint=service.keys.fingerprint,
+            log_id=service.context.directory.log.log_id,
+            fingerprint=service.context.keys.fingerprint,
             discovery_port=config.discovery_port,
             host=config.host or None,
             logger=logging.getLogger("lanchat_server.discovery"),
@@ -215,11 +215,11 @@ def _context(keys: Any) -> ssl.SSLContext:
 
 
 def _ready(config: ServerConfig, service: Service, port: int, administer: Administer) -> ServerReady:
-    fingerprint = service.keys.fingerprint
+    fingerprint = service.context.keys.fingerprint
     addresses = _addresses(config)
     hosts = (config.public_host,) if config.public_host else addresses
     invite = make_invite(hosts[0], port, fingerprint, hosts[1:])
-    words, code = fingerprint_words(fingerprint), service.setup_code
+    words, code = fingerprint_words(fingerprint), service.context.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
     return ServerReady(config.name, port, fingerprint, words, invite, addresses, service.status, administer, code)

@@ -11,7 +11,7 @@ import secrets
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,6 +21,7 @@ from lanchat.protocol.log import keys
 from lanchat_server.config import load
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.refusals import Refused
+from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.requests import login
 from lanchat_server.service.service import Service
@@ -84,13 +85,13 @@ class Front:
         config = load({"data_dir": folder})
         directory = Directory(self._store.snapshot())
         self._service = Service(config, self._store, load_or_create(folder), directory, "", lambda: None)
-        self._service.hasher.close()
-        service: Any = self._service
-        service.hasher, service.now = self.hasher, lambda: self.now
+        self._context = context = self._service.context
+        context.hasher.close()
+        context.hasher, context.now = cast(PasswordHasher, self.hasher), lambda: self.now
         self._numbers = iter(range(1, 1 << 40))
         self._challenge = secrets.token_bytes(32)
         self._log_id = directory.log.log_id
-        self._fingerprint = bytes.fromhex(self._service.keys.fingerprint)
+        self._fingerprint = bytes.fromhex(self._context.keys.fingerprint)
         self.guesser = self.proof(Ed25519PrivateKey.generate(), keys.ENROL_CONTEXT)
 
     async def close(self) -> None:
@@ -110,7 +111,7 @@ class Front:
             wire.Register: login.register,
         }
         try:
-            await handlers[type(operation)](self._service, caller, operation)
+            await handlers[type(operation)](self._context, caller, operation)
         except Refused as refused:
             return refused.code
         self._service.disconnected(caller)

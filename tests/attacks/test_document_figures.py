@@ -28,10 +28,10 @@ from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.throttle import ThrottleConfig
-from lanchat_server.service import service
+from lanchat_server.service import context, service
 from lanchat_server.service.net import acceptor, connection, datagrams, descriptors, local_port, outgoing
 from lanchat_server.service.net import beacon as probes
-from lanchat_server.service.requests import acting
+from lanchat_server.service.requests import acting, costs
 from lanchat_server.service.upkeep import housekeeping
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -167,7 +167,7 @@ PHRASES = {
         f"not here after {CLIENT.page_patience:g} s keeps no NACK back",
         f"{CORE.page_burst:,} records at once, then {CORE.page_rate:,.0f} a second",
         f"as many sessions as it may ({SERVER.sessions_per_user}, when nothing else is set)",
-        f"a session of the account that was silent for {service.SILENCE_YIELDS:g} s",
+        f"a session of the account that was silent for {context.SILENCE_YIELDS:g} s",
         f"UDP port {beacon.DISCOVERY_PORT}",
         f"exactly {beacon.PROBE_SIZE} octets",
         f"at most {beacon.ANSWER_SIZE_MAX} octets",
@@ -200,7 +200,7 @@ def test_figures_in_words_are_those_of_the_code() -> None:
     assert words == [60.0, 10.0, 3600.0, 1 << 20, 600.0]
     assert [CLIENT.nacks_in_a_row, CLIENT.tls_try, CLIENT.doubt_nacks, dial.SEARCH_AFTER] == [8, 3, 3, 3]
     assert [probes.ANSWERS_PER_SECOND, connecting.NEXT_ROUND, CLIENT.ping_times[-1] + CLIENT.ping_patience] == [5, 1, 1]
-    assert service.TOLD_AT_ONCE == 100
+    assert costs.TOLD_AT_ONCE == 100
     # Twenty accounts make all rooms of a server in a day, ten with all their sessions all messages.
     assert [SERVER.rooms_total / SERVER.rooms_per_day, CORE.total_rate / CORE.message_rate] == [20, 10 * 5]
     assert (SERVER.sessions_per_user, SERVER.sessions_total) == (5, 1000)

@@ -123,9 +123,9 @@ def _while_saving_receipts(hit: Hit) -> None:
 
 def _while_logging_in(hit: Hit) -> None:
     """A session exists whose client does not know it yet."""
-    from lanchat_server.service.service import Service
+    from lanchat_server.service.context import RequestContext
 
-    _after(Service, "open_session", hit)
+    _after(RequestContext, "open_session", hit)
 
 
 def _while_reading(hit: Hit) -> None:

@@ -19,6 +19,7 @@ from lanchat_server.admin.operations import perform
 from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.upkeep.housekeeping import save
 from tests.explorer.stage import (
     CHIEF,
@@ -209,7 +210,7 @@ async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
     if isinstance(case.type, str):
         if case.type == "save":
             return await save(stage.service)
-        return await perform(stage.service.host, LocalActor(), made)
+        return await perform(ServiceHost(stage.service), LocalActor(), made)
     if case.type is wire.Submit:
         return await stage.service.submit(actor.client.session, made.messages)
     if issubclass(case.type, wire.LiveFromClient):

@@ -7,17 +7,18 @@ from unittest.mock import patch
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
-from lanchat_server.admin.context import RequestContext
+from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay import pages
+from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection
+from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.requests import acting, login, rooms
 from lanchat_server.service.requests.table import HANDLERS
-from lanchat_server.service.service import Service
 from tests.explorer.orders import Gate, Kind
 
 
@@ -60,7 +61,7 @@ async def _create_room_counted_before(service: Any, connection: Any, operation: 
     return await rooms.create_room(service, connection, operation)
 
 
-async def _unchecked(context: RequestContext, job: Any) -> Any:
+async def _unchecked(context: AdminContext, job: Any) -> Any:
     return await context.host.transact(job)
 
 
@@ -106,9 +107,7 @@ PLANTED: dict[str, Planted] = {
     "log-in behind a new password": Planted(
         lambda: patch.object(login, "check_password_unchanged", _unchanged), "log in"
     ),
-    "role before the await alone": Planted(
-        lambda: patch.object(RequestContext, "transact", _unchecked), "create invite"
-    ),
+    "role before the await alone": Planted(lambda: patch.object(AdminContext, "transact", _unchecked), "create invite"),
     "right to remove people before the await alone": Planted(
         lambda: patch.object(rooms, "_check_manages", _First(rooms._check_manages)), "remove other"
     ),
@@ -138,10 +137,10 @@ PLANTED: dict[str, Planted] = {
         lambda: patch.object(login, "_use_code", _code_looked_at_before), "confirm"
     ),
     "place of a session looked at before the transaction alone": Planted(
-        lambda: patch.object(Service, "_make_place", _nothing), "log in"
+        lambda: patch.object(RequestContext, "_make_place", _nothing), "log in"
     ),
     "sessions that outlive a new password": Planted(
-        lambda: patch.object(Service, "end_sessions", _nothing), "new password"
+        lambda: patch.object(ConnectionTable, "end_sessions", _nothing), "new password"
     ),
     "records for who was removed": Planted(lambda: patch.object(ServerCore, "drop_member", _nothing), "say"),
     "answers that events overtake": Planted(

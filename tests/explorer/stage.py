@@ -12,9 +12,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import fields
+from functools import partial
 from pathlib import Path as FilePath
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder, encode
 from lanchat.protocol.codes import Registration, Role, RoomKind
+from lanchat.protocol.datagram.seal import SEAL_LIMITS
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import Kind as MessageKind
@@ -37,19 +39,23 @@ from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
-from lanchat_server.core.relay.outbound import Output, SendFrames
+from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
-from lanchat_server.service.environment import ENVIRONMENT
-from lanchat_server.service.host import ServiceHost
+from lanchat_server.service.context import RequestContext
+from lanchat_server.service.figures import FigureSources, status
 from lanchat_server.service.metrics import Metrics
-from lanchat_server.service.net.connection import ClientConnection
+from lanchat_server.service.net.connection import ClientConnection, ConnectionOwner
+from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import login
+from lanchat_server.service.requests.acting import check_session
+from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.service import Service
 from lanchat_server.service.threads import FairSemaphore
+from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
+from lanchat_server.service.wall_clock import ClockReport
 from tests.explorer.orders import Gate, Kind, Run
 from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
 from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author
@@ -205,14 +211,14 @@ class Client(ClientConnection):
     `password`: the one at the log-in."""
 
     def __init__(self, stage: "Stage", number: int) -> None:
-        super().__init__(stage.service, number, "10.0.0.9")
+        super().__init__(cast(ConnectionOwner, stage.service), number, "10.0.0.9")
         self._frames = wire.FrameReader()
         self._stage = stage
         self._transport = ClientEnd(self._take)  # type: ignore[assignment]
         self.challenge = b"c"
         self.password = ""
         self.rooms: dict[int, bool] = {}
-        stage.service._connections[number] = self
+        stage.service.connections.add(self)
 
     @property
     def ended(self) -> bool:
@@ -259,68 +265,27 @@ class _Entropy:
         return int.from_bytes(self._stage.draw(16)[::-1], "big") % (1 << count)
 
 
-class _Host(ServiceHost):
-    async def backup(self, *, claimed: bool) -> wire.BackupMade:
-        """Copies the database by a connection of its own: it changes nothing."""
-        return await Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)
+class _Service(RequestContext, eq=False, kw_only=True):
+    """Without threads and sockets; time stands still. What a connection asks of its owner, it is, too."""
 
-
-class _Service(Service):
-    """Without threads and sockets; time stands still."""
-
-    def __init__(self, stage: "Stage", setting: Setting) -> None:
-        self.config = _config(setting, len(stage.database.rooms))
-        self.shown_database = "memory"
-        self.store = stage.store
-        self.keys = SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32)  # type: ignore[assignment]
-        self.directory = Directory(stage.store.snapshot())
-        self.entropy = _Entropy(stage)
-        self.wall_ms = lambda: WALL_MS
-        self.limits = ENVIRONMENT
-        self.log_public_key = LOG_PUBLIC
-        self.sequencer = Sequencer(self.directory, LOG_KEY, _CORE)
-        heads = [self.sequencer.sign(room.id, room.head) for room in self.directory.rooms.values()]
-        self.core = ServerCore(_CORE, self.directory, heads, 0.0)
-        self.notices = EventNotifier(self.core, self.directory, self.sequencer, self.now)
-        self.writer = SimpleNamespace(transact=stage.transact, latency=0.0)  # type: ignore[assignment]
-        self.room_keys = RoomKeys(self.directory, self.writer, self.notices, self.wall_ms, self.entropy)
-        self.hasher = _Hasher(setting.scarce)  # type: ignore[assignment]
-        self.host = _Host(self)
-        self.outgoing = Outgoing(self.now)
-        self.storage = _storage(self.config)
-        self.pages = FairSemaphore(100, 100)
-        self.to_erase = asyncio.Event()
-        nothing = lambda *_: None  # noqa: E731
-        self.throttle = SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing)  # type: ignore[assignment]
-        self.accounts_tried = Daily(self.config.accounts_per_day)
-        self.mailer = _Mailer()  # type: ignore[assignment]
-        self.metrics = _METRICS
-        self.counters = Counter()
-        self.relay = None
-        self.started = 0.0
-        self.setup = SetupCode(bytes(SETUP_RANDOM_OCTETS))
-        self.indexing = None
-        self.clock = SimpleNamespace(report=SimpleNamespace(jumps=0, last_jump_ms=0))  # type: ignore[assignment]
-        self.on_settled = nothing
-        self._connections = {}
-        self.seen_users, self.seen_devices, self.keys_given = {}, {}, {}
-        self._closing = self._woken = False
-        self._stage = stage
-
-    def now(self) -> float:
-        return NOW
+    outgoing: Any
+    pages: Any
+    stage: Any
 
     async def read(self, work: Callable[[], Any]) -> Any:
         return await Gate(work, Kind.READ)
 
     def background(self, work: Coroutine[Any, Any, Any]) -> Any:
-        self._stage.beside(work)
+        self.stage.beside(work)
+
+    def count(self, reason: str, number: int = 1) -> None:
+        """Nobody looks at it."""
 
     def wake(self) -> None:
         """Each step of a run is followed by `flush`."""
 
     def flush(self) -> None:
-        """As `step`."""
+        """As `CoreDriver.step`."""
         while outputs := self.core.take_outputs():
             for output in outputs:
                 self._put_out(output)
@@ -330,8 +295,25 @@ class _Service(Service):
             self.background(self._fetch(output))
             return
         for number in output.sessions:
-            if number in self._connections:
-                self._connections[number].send(output.payload)
+            connection = self.connections.get(number)
+            if connection is not None:
+                connection.send(output.payload)
+
+    async def _fetch(self, fetch: RecordFetch) -> None:
+        records = await self.read(lambda: self.store.records(fetch.room, fetch.seqs))
+        self.core.fetched(fetch, records, NOW)
+
+    def ended(self, connection: ClientConnection) -> None:
+        self.connections.end_session(connection)
+
+    def disconnected(self, connection: ClientConnection) -> None:
+        self.connections.remove(connection)
+
+    async def answer(self, connection: ClientConnection, operation: Any) -> wire.Result:
+        """As `Service.answer`."""
+        if connection.user is not None:
+            check_session(self.directory, connection)
+        return await HANDLERS[type(operation)](self, connection, operation)
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:
         body = certified(device)
@@ -347,6 +329,72 @@ class _Service(Service):
     async def _store_batch(self, batch: list[Submission]) -> None:
         outcome = await Gate(lambda: self.sequencer.commit(self.store, batch, WALL_MS), Kind.WRITE)
         self.core.committed(outcome, NOW)
+
+
+def _make_service(stage: "Stage", setting: Setting) -> _Service:
+    now, wall_ms = (lambda: NOW), (lambda: WALL_MS)
+    config = _config(setting, len(stage.database.rooms))
+    directory = Directory(stage.store.snapshot())
+    sequencer = Sequencer(directory, LOG_KEY, _CORE)
+    core = ServerCore(_CORE, directory, [sequencer.sign(room.id, room.head) for room in directory.rooms.values()], 0.0)
+    entropy: Any = _Entropy(stage)
+    notices = EventNotifier(core, directory, sequencer, now)
+    connections = ConnectionTable(core, now, wall_ms, entropy, SEAL_LIMITS)
+    writer: Any = SimpleNamespace(transact=stage.transact, latency=0.0)
+    setup = SetupCode(bytes(SETUP_RANDOM_OCTETS))
+    sources = FigureSources(
+        config=config,
+        shown_database="memory",
+        directory=directory,
+        core=core,
+        connections=connections,
+        writer=writer,
+        storage=_storage(config),
+        clock=ClockReport(),
+        indexing=IndexingState(),
+        metrics=_METRICS,
+        counters=Counter(),
+        started=0.0,
+        now=now,
+        wall_ms=wall_ms,
+        setup=setup,
+    )
+    nothing = lambda *_: None  # noqa: E731
+    backup = lambda _work: Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)  # noqa: E731
+    fakes: Any = {
+        "keys": SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32),
+        "hasher": _Hasher(setting.scarce),
+        "throttle": SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing),
+        "mailer": _Mailer(),
+        "tasks": None,
+        "readers": None,
+        # Copies the database by a connection of its own: it changes nothing.
+        "backups": SimpleNamespace(run=backup),
+    }
+    return _Service(
+        config=config,
+        store=stage.store,
+        log_public_key=LOG_PUBLIC,
+        directory=directory,
+        core=core,
+        sequencer=sequencer,
+        notices=notices,
+        writer=writer,
+        room_keys=RoomKeys(directory, writer, notices, wall_ms, entropy),
+        connections=connections,
+        accounts_tried=Daily(config.accounts_per_day),
+        metrics=_METRICS,
+        setup=setup,
+        entropy=entropy,
+        now=now,
+        wall_ms=wall_ms,
+        to_erase=asyncio.Event(),
+        status=partial(status, sources),
+        outgoing=Outgoing(now),
+        pages=FairSemaphore(100, 100),
+        stage=stage,
+        **fakes,
+    )
 
 
 _body = functools.lru_cache(4096)(decoder(CertificateBody))
@@ -396,7 +444,7 @@ class Stage:
         self.drawn: Counter[str] = Counter()
         self.database = _copy(_template())
         self.store = _Store(self.database, lambda touched: self.committing(self.who, touched))
-        self.service = _Service(self, setting)
+        self.service = _make_service(self, setting)
         self.clients: dict[int, Client] = {number: self._logged_in(number) for number in SESSIONS}
         self.service.core.take_outputs()
 

@@ -43,12 +43,12 @@ def heads_are_not_read_anew() -> list[Change]:
 def subscribe_after_history() -> list[Change]:
     """A subscription begins a moment after the head that answers it was taken."""
 
-    async def subscribe(service: Any, connection: Any, operation: wire.Subscribe) -> wire.Subscribed:
-        rooms = [room for room in operation.rooms if service.directory.membership(room, connection.user)]
-        keys = await service.room_keys.present(rooms)
-        heads = [service.core.heads[room] for room in rooms]
+    async def subscribe(context: Any, connection: Any, operation: wire.Subscribe) -> wire.Subscribed:
+        rooms = [room for room in operation.rooms if context.directory.membership(room, connection.user)]
+        keys = await context.room_keys.present(rooms)
+        heads = [context.core.heads[room] for room in rooms]
         await asyncio.sleep(0.05)
-        service.core.subscribe(connection.session, rooms)
+        context.core.subscribe(connection.session, rooms)
         return wire.Subscribed(heads, keys)
 
     return [(service_module, "HANDLERS", service_module.HANDLERS | {wire.Subscribe: subscribe})]

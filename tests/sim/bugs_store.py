@@ -38,7 +38,7 @@ def _telling_early(tell: str) -> Any:
             outcome = draft.write(self._log_key)
             core = store.server.core
             getattr(core, tell)(outcome, store.world.clock.now)
-            store.server.run(store.server.service.step)
+            store.server.run(store.server.service.driver.step)
         return outcome
 
     return commit

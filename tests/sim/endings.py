@@ -51,25 +51,25 @@ def _begin(act: Callable[..., Any], world: Any, service: Any, *arguments: Any) -
 
 async def _archive(world: Any, service: Any, room: int, archived: bool) -> None:
     def job(tx: Transaction) -> DirectoryChange[bool]:
-        if room not in service.directory.rooms:
+        if room not in service.context.directory.rooms:
             return DirectoryChange(False, lambda: None)
-        return accounts.set_archived(tx, service.directory, room, archived)
+        return accounts.set_archived(tx, service.context.directory, room, archived)
 
     if await _done(service, job):
         world.counters["room archived" if archived else "room taken out of the archive"] += 1
-        service.notices.room_archived(room)
+        service.context.notices.room_archived(room)
         service.wake()
 
 
 async def _delete(world: Any, service: Any, room: int) -> None:
     def job(tx: Transaction) -> DirectoryChange[list[DeletedRoom]]:
-        rooms = [room] if room in service.directory.rooms else []
-        return accounts.delete_rooms(tx, service.directory, rooms)
+        rooms = [room] if room in service.context.directory.rooms else []
+        return accounts.delete_rooms(tx, service.context.directory, rooms)
 
     deleted = await _done(service, job)
     if deleted:
         world.counters["room deleted"] += 1
-        service.rooms_deleted(deleted)
+        service.context.rooms_deleted(deleted)
         service.wake()
 
 

@@ -34,7 +34,7 @@ class Sealing:
 
     def check_relay(self, server: Any) -> None:
         """Keys that were replaced open nothing once their grace is over, and those of ended sessions nothing at all."""
-        now, relay = self._world.clock.now, server.service.relay
+        now, relay = self._world.clock.now, server.service.connections.relay
         if now < server.loop.asleep_until + _SLACK:
             return
         latest = now - self._world.scene.seal.old_key_grace - _SLACK

@@ -353,7 +353,7 @@ class SimServer:
 
     def key_ids(self) -> list[int]:
         """Those that open datagrams now."""
-        relay = self.service.relay
+        relay = self.service.connections.relay
         assert isinstance(relay, Relay)
         return list(relay._by_key)
 
@@ -373,10 +373,10 @@ class SimServer:
         )
         self.service = Service(config, self.store, keys, self.directory, "memory", self._fenced, environment)
         epoch = self.directory.log.epoch
-        self.service.relay = Relay(
+        self.service.connections.relay = Relay(
             self,
             epoch=epoch,
-            on_frame=self.service.received,
+            on_frame=self.service.driver.received,
             on_idle=self.service.wake,
             count=self.service.count,
             limits=scene.seal,
@@ -427,7 +427,7 @@ class SimServer:
 
     def datagram(self, datagram: bytes, address: Address) -> None:
         """What arrives at the UDP port."""
-        relay = self.service.relay
+        relay = self.service.connections.relay
         assert isinstance(relay, Relay)
         self.run(relay.arrive, datagram, address)
 

@@ -38,9 +38,9 @@ from lanchat_server.core.limits.throttle import LoginThrottle, ThrottleConfig
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sequencer import RunProgress
 from lanchat_server.service import metrics, threads
+from lanchat_server.service.context import _certified
 from lanchat_server.service.net import beacon
 from lanchat_server.service.net.places import ConnectionSlots
-from lanchat_server.service.service import _certified
 from lanchat_server.window import log
 from tests.support.allocated import taken
 from tests.support.fake_log import LOG_ID, key_of
@@ -307,7 +307,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat_server/service/metrics.py:LABELS_MAX": metric_labels,
     "lanchat_server/window/log.py:LINES_MAX": window_lines,
     "lanchat_server/window/log.py:_LINE_MAX": window_lines,
-    "lanchat_server/service/service.py:_certified": certified,
+    "lanchat_server/service/context.py:_certified": certified,
     "lanchat_server/service/net/acceptor.py:WAITING_MAX": waiting_places,
     "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
     "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/server/test_mail.py::test_the_line_is_bounded",

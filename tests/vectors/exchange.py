@@ -177,8 +177,8 @@ async def server() -> AsyncIterator[Server]:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
         log = directory.log
-        relay = DatagramRelay(sock, log.log_id, log.epoch, service.received, service.step, service.count)
-        service.relay = relay
+        relay = DatagramRelay(sock, log.log_id, log.epoch, service.driver.received, service.driver.step, service.count)
+        service.connections.relay = relay
         relay.start()
         served = Server(service, relay, sock.getsockname()[1])
         try:

@@ -14,7 +14,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits.throttle import ThrottleConfig
-from lanchat_server.service import service
+from lanchat_server.service import context
 from lanchat_server.service.net import beacon as server_beacon
 from lanchat_server.service.net import connection
 from lanchat_server.service.requests import acting
@@ -127,7 +127,7 @@ SERVER = [
     Row("connections before log-in", "unauthenticated_max", SETTINGS["unauthenticated_max"], "one of them ends"),
     Row("sessions of a user", "sessions_per_user", SETTINGS["sessions_per_user"], "`TOO_MANY_SESSIONS`"),
     Row("sessions", "sessions_total", SETTINGS["sessions_total"], "`TOO_MANY_SESSIONS`"),
-    Row("silence after which a session gives way, s", "SILENCE_YIELDS", service.SILENCE_YIELDS, "–"),
+    Row("silence after which a session gives way, s", "SILENCE_YIELDS", context.SILENCE_YIELDS, "–"),
     Row("silence of a session by both ways, s", "SILENCE_MAX", housekeeping.SILENCE_MAX, _ENDS),
     Row(
         "frames a second, at once, of a session by each way",

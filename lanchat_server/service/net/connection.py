@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from lanchat.protocol.wire import (
     History,
     Request,
     Response,
+    Result,
     Search,
     decode_from_client_untrusted,
     pack_frame,
@@ -33,14 +35,15 @@ from lanchat.protocol.wire import (
 from lanchat_server.admin.operations import OPERATIONS
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.first_account import is_own_computer
+from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.answers import answered, packed
+from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.net.tls_internals import waiting_octets
+from lanchat_server.service.threads import FairSemaphore
 
-if TYPE_CHECKING:
-    from lanchat_server.service.service import Service
-
+T = TypeVar("T")
 LOGIN_TIMEOUT = 10.0
 # Requests of one connection that wait for their turn; a client has a handful under way.
 REQUESTS_MAX = 64
@@ -89,11 +92,49 @@ def frame_budget(config: CoreConfig = CoreConfig()) -> TokenBucket:  # noqa: B00
     return TokenBucket(rate, 2 * config.request_burst + 4 * config.message_burst)
 
 
+class ConnectionOwner(Protocol):
+    """What a connection asks of the server that it belongs to."""
+
+    core: ServerCore
+    outgoing: "Outgoing[ClientConnection]"
+    pages: FairSemaphore
+
+    def now(self) -> float:
+        """Steady seconds, the core's clock."""
+
+    def wake(self) -> None:
+        """Something may be due at the end of this turn of the event loop."""
+
+    def count(self, reason: str, number: int = 1) -> None:
+        """So many more of these."""
+
+    def background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run beside; errors are logged."""
+
+    def connected(self, connection: "ClientConnection") -> None:
+        """TLS is up."""
+
+    def drained(self, connection: "ClientConnection") -> None:
+        """What waited for a slow reader was written."""
+
+    def ended(self, connection: "ClientConnection") -> None:
+        """Its session is over, though the client has not hung up yet."""
+
+    def disconnected(self, connection: "ClientConnection") -> None:
+        """It is gone, and with it its session."""
+
+    def over_rate(self, connection: "ClientConnection", operation: Any) -> float:
+        """Seconds until this connection may ask for this; 0: it may, and it counts."""
+
+    async def answer(self, connection: "ClientConnection", operation: Any) -> Result:
+        """The result of a request. Raises Refused and StoreError."""
+
+
 class ClientConnection(asyncio.Protocol):
-    """A client's control channel. `session` is the service's number for it; `user`, `device` once logged in."""
+    """A client's control channel. `session` is the server's number for it; `user`, `device` once logged in."""
 
     def __init__(
-        self, service: "Service", number: int, address: str, limits: ConnectionLimits = CONNECTION_LIMITS
+        self, owner: ConnectionOwner, number: int, address: str, limits: ConnectionLimits = CONNECTION_LIMITS
     ) -> None:
         """`number`: the session's; `address`: the peer's, by which log-ins are throttled."""
         self.session = number
@@ -111,10 +152,10 @@ class ClientConnection(asyncio.Protocol):
         # A request is being answered.
         self.asking = False
         self._end_with: tuple[Code | None, str] | None = None
-        self._service = service
+        self._owner = owner
         self._limits = limits
         self._reader = FrameReader(FRAME_MAX_UNAUTHENTICATED)
-        self._budget = frame_budget(service.core.config)
+        self._budget = frame_budget(owner.core.config)
         # Frames over the budget: at most what one read brings (256 KiB), as then no more is read.
         self._unhandled: deque[bytes] = deque()
         self._paused: asyncio.TimerHandle | None = None
@@ -139,28 +180,28 @@ class ClientConnection(asyncio.Protocol):
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.local = bool(peer and own) and is_own_computer(peer[0], own[0])
         loop = asyncio.get_running_loop()
-        self.heard = self.read_at = self._service.now()
+        self.heard = self.read_at = self._owner.now()
         self._login_timer = loop.call_later(LOGIN_TIMEOUT, self._login_timed_out)
         self._worker = loop.create_task(self._answer_requests())
-        self._service.connected(self)
+        self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: octets as TLS opened them. A frame that is malformed or too long, or a live one before log-in, ends
         the connection."""
-        self.heard = self._service.now()
+        self.heard = self._owner.now()
         try:
             self._unhandled.extend(self._reader.feed_untrusted(data))
             if self._paused is None:
                 self._handle_some(self.heard)
         except ProtocolError as error:
             self._refuse(error)
-        self._service.wake()
+        self._owner.wake()
 
     def _handle_some(self, now: float) -> None:
         while self._unhandled:
             wait = self._budget.take(now)
             if wait and self._transport is not None:
-                self._service.count("tls_slowed_down")
+                self._owner.count("tls_slowed_down")
                 self._transport.pause_reading()
                 self._paused = asyncio.get_running_loop().call_later(max(wait, _PAUSE_MIN), self._read_on)
                 return
@@ -173,20 +214,20 @@ class ClientConnection(asyncio.Protocol):
             return
         self._transport.resume_reading()
         try:
-            self._handle_some(self._service.now())
+            self._handle_some(self._owner.now())
         except ProtocolError as error:
             self._refuse(error)
-        self._service.wake()
+        self._owner.wake()
 
     def _refuse(self, error: ProtocolError) -> None:
-        self._service.count(f"tls_{str(error).replace(' ', '_')}")
+        self._owner.count(f"tls_{str(error).replace(' ', '_')}")
         self._unhandled.clear()
         self.abort()
 
     def resume_writing(self) -> None:
         """asyncio: much of what waited was written."""
         self._looked.set()
-        self._service.drained(self)
+        self._owner.drained(self)
 
     def _look(self) -> None:
         """See what was read meanwhile; asyncio tells only what TLS has not sealed yet."""
@@ -196,8 +237,8 @@ class ClientConnection(asyncio.Protocol):
         before, waiting = self.read_at, self.queued
         self._look_pause = self._limits.look if self.read_at > before else min(2 * self._look_pause, _LOOK_MAX)
         self._looked.set()
-        self._service.drained(self)
-        if waiting and self._service.now() - self.read_at > READ_PATIENCE:
+        self._owner.drained(self)
+        if waiting and self._owner.now() - self.read_at > READ_PATIENCE:
             self.too_slow()
         elif waiting > self._limits.write_buffer_busy:
             self._look_later()
@@ -219,9 +260,9 @@ class ClientConnection(asyncio.Protocol):
             self._paused.cancel()
         if self._looking:
             self._looking.cancel()
-        self._service.outgoing.note(self, 0)
+        self._owner.outgoing.note(self, 0)
         self._unhandled.clear()
-        self._service.disconnected(self)
+        self._owner.disconnected(self)
 
     # --- In ------------------------------------------------------------------------------------------------------
 
@@ -229,13 +270,13 @@ class ClientConnection(asyncio.Protocol):
         if not isinstance(frame, Request):
             if self.user is None:
                 raise ProtocolError("live frame before login")
-            self._service.core.receive(self.session, frame, Transport.TLS, self.heard)
+            self._owner.core.receive(self.session, frame, Transport.TLS, self.heard)
             return
         if self.user is None and not isinstance(frame.operation, BeforeLogin):
-            self._service.count("request_before_login")
+            self._owner.count("request_before_login")
             self.send(pack_frame(Failure(frame.id, Code.BAD_REQUEST, "log in first")))
             return
-        wait = self._service.over_rate(self, frame.operation)
+        wait = self._owner.over_rate(self, frame.operation)
         if wait:
             self.send(pack_frame(Failure(frame.id, Code.BUSY, "too many requests", round(wait * 1000))))
             return
@@ -254,12 +295,12 @@ class ClientConnection(asyncio.Protocol):
                 self._look_later()
                 await self._looked.wait()
             if isinstance(request.operation, _LONG):
-                self._service.background(self.carry_out(request))
+                self._owner.background(self.carry_out(request))
                 continue
             self.asking = True
             # Whoever hangs up meanwhile must not keep a change from being carried to its end: what is committed is
             # told to everybody whom it concerns.
-            await asyncio.shield(self._service.background(self.carry_out(request)))
+            await asyncio.shield(self._owner.background(self.carry_out(request)))
             self.asking = False
 
     async def carry_out(self, request: Request) -> None:
@@ -269,18 +310,18 @@ class ClientConnection(asyncio.Protocol):
         self.send(answer)
         if self._end_with is not None:
             self.end(*self._end_with)
-        self._service.wake()
+        self._owner.wake()
 
     def _held_back(self) -> bool:
         """Whether what was asked before must be read before the next answer."""
         waiting = self.queued
-        return waiting > self._limits.write_buffer_busy or (waiting > 0 and self._service.outgoing.busy)
+        return waiting > self._limits.write_buffer_busy or (waiting > 0 and self._owner.outgoing.busy)
 
     async def _answer(self, request: Request) -> bytes:
         if not isinstance(request.operation, _PAGES):
             return packed(await self._result(request))
         try:
-            async with self._service.pages:
+            async with self._owner.pages:
                 if self.open:
                     return packed(await self._result(request))
         except StoreError as error:
@@ -288,7 +329,7 @@ class ClientConnection(asyncio.Protocol):
         return packed(Failure(request.id, Code.UNAVAILABLE, "the database is away", 1000))
 
     async def _result(self, request: Request) -> Response | Failure:
-        return await answered(request, self._service.answer(self, request.operation))
+        return await answered(request, self._owner.answer(self, request.operation))
 
     # --- Out -----------------------------------------------------------------------------------------------------
 
@@ -300,7 +341,7 @@ class ClientConnection(asyncio.Protocol):
         transport.write(octets)
         self._sent += len(octets)
         waiting = self.queued
-        self._service.outgoing.note(self, waiting)
+        self._owner.outgoing.note(self, waiting)
         if waiting > self._limits.write_buffer_max:
             self.too_slow()
         elif waiting > self._limits.write_buffer_busy:
@@ -309,7 +350,7 @@ class ClientConnection(asyncio.Protocol):
 
     def too_slow(self) -> None:
         """What waits for this client is too much: it ends."""
-        self._service.count("tls_too_slow")
+        self._owner.count("tls_too_slow")
         self.abort()
 
     @property
@@ -318,7 +359,7 @@ class ClientConnection(asyncio.Protocol):
         waiting = waiting_octets(self._transport) if self._transport else 0
         if self._sent - waiting > self._read:
             self._read = self._sent - waiting
-            self.read_at = self._service.now()
+            self.read_at = self._owner.now()
         return waiting
 
     @property
@@ -348,7 +389,7 @@ class ClientConnection(asyncio.Protocol):
             self._requests.get_nowait()
         if self._transport:
             self._transport.close()
-            self._service.ended(self)
+            self._owner.ended(self)
 
     def abort(self) -> None:
         """Close at once."""
@@ -357,5 +398,5 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.abort()
 
     def _login_timed_out(self) -> None:
-        self._service.count("login_timed_out")
+        self._owner.count("login_timed_out")
         self.abort()

@@ -1,7 +1,7 @@
 """Changes that a session asks for: its right is checked within the transaction that makes them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.text.names import name_key
@@ -11,10 +11,8 @@ from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.passwords import HasherBusy
-
-if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import ClientConnection
-    from lanchat_server.service.service import Service
+from lanchat_server.service.context import RequestContext
+from lanchat_server.service.net.connection import ClientConnection
 
 T = TypeVar("T")
 # Seconds after a log-in by password in which it need not be given again.
@@ -24,9 +22,9 @@ FRESH_LOGIN = 300.0
 class SessionActor:
     """A session over TLS that asks for something (`lanchat_server.admin.context.Actor`)."""
 
-    def __init__(self, service: "Service", connection: "ClientConnection") -> None:
+    def __init__(self, context: RequestContext, connection: ClientConnection) -> None:
         """`connection` is logged in; the client may hang up meanwhile."""
-        self._service = service
+        self._context = context
         self.connection = connection
 
     @property
@@ -42,30 +40,30 @@ class SessionActor:
     @property
     def role(self) -> Role:
         """The account's in the directory, at this moment."""
-        return self._service.directory.users[self.user].role
+        return self._context.directory.users[self.user].role
 
     def check(self) -> None:
         """Raise Refused when the account is disabled, the device revoked or the password changed meanwhile."""
-        check_session(self._service.directory, self.connection)
+        check_session(self._context.directory, self.connection)
 
     async def check_owner(self, password: str) -> None:
         """As the function `check_owner`: without a password, one given at the log-in counts for FRESH_LOGIN seconds."""
-        await check_owner(self._service, self.connection, password)
+        await check_owner(self._context, self.connection, password)
 
 
 async def transact(
-    service: "Service", connection: "ClientConnection", job: Callable[[Transaction], DirectoryChange[T]]
+    context: RequestContext, connection: ClientConnection, job: Callable[[Transaction], DirectoryChange[T]]
 ) -> T:
     """As `Writer.transact`. A request that waited while its session lost its right is refused."""
 
     def checked(tx: Transaction) -> DirectoryChange[T]:
-        check_session(service.directory, connection)
+        check_session(context.directory, connection)
         return job(tx)
 
-    return await service.writer.transact(checked)
+    return await context.writer.transact(checked)
 
 
-def check_session(directory: Directory, connection: "ClientConnection") -> None:
+def check_session(directory: Directory, connection: ClientConnection) -> None:
     """Raise Refused when the account is disabled, the device revoked or the password changed since the log-in."""
     assert connection.user is not None
     check_active(directory, connection.user, connection.device)
@@ -83,27 +81,29 @@ def check_active(directory: Directory, user: int, device: bytes) -> tuple[UserRo
     return present, enrolled
 
 
-async def check_owner(service: "Service", connection: "ClientConnection", password: str) -> None:
+async def check_owner(context: RequestContext, connection: ClientConnection, password: str) -> None:
     """For what whoever found a logged in device must not do. Raises Refused unless `password` is right, or, when it is
     empty, this session began with it a short time ago."""
     assert connection.user is not None
     if password:
-        await check_own_password(service, connection, service.directory.users[connection.user], password)
-    elif connection.proven is None or service.now() - connection.proven > FRESH_LOGIN:
+        await check_own_password(context, connection, context.directory.users[connection.user], password)
+    elif connection.proven is None or context.now() - connection.proven > FRESH_LOGIN:
         raise Refused(Code.PASSWORD_NEEDED, "the password is needed")
 
 
-async def check_own_password(service: "Service", connection: "ClientConnection", user: UserRow, password: str) -> None:
+async def check_own_password(
+    context: RequestContext, connection: ClientConnection, user: UserRow, password: str
+) -> None:
     """Raise Refused unless this is the password; wrong ones count like those at a log-in."""
     key = name_key(user.name)
-    wait = service.throttle.delay(key, connection.address, service.now())
+    wait = context.throttle.delay(key, connection.address, context.now())
     if wait:
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
     try:
-        right = await service.hasher.verify(password, user.password_hash)
+        right = await context.hasher.verify(password, user.password_hash)
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
-        service.throttle.failed(key, connection.address, service.now())
+        context.throttle.failed(key, connection.address, context.now())
         raise Refused(Code.BAD_CREDENTIALS, "wrong password")
-    service.throttle.succeeded(key, connection.address, service.now())
+    context.throttle.succeeded(key, connection.address, context.now())

@@ -1,26 +1,25 @@
 """Requests and what answers them: one table, one function per operation.
 
-Each handler takes (service, connection, operation) and returns the result or raises Refused.
+Each handler takes (context, connection, operation) and returns the result or raises Refused.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lanchat.protocol import wire
 from lanchat_server.admin.operations import OPERATIONS, perform
+from lanchat_server.service.context import RequestContext
+from lanchat_server.service.host import ServiceHost
+from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests import account, login, people, rooms
 from lanchat_server.service.requests.acting import SessionActor
 
-if TYPE_CHECKING:
-    from lanchat_server.service.net.connection import ClientConnection
-    from lanchat_server.service.service import Service
-
-Handler = Callable[["Service", "ClientConnection", Any], Awaitable[wire.Result]]
+Handler = Callable[[RequestContext, ClientConnection, Any], Awaitable[wire.Result]]
 
 
-async def administer(service: "Service", connection: "ClientConnection", operation: Any) -> wire.Result:
+async def administer(context: RequestContext, connection: ClientConnection, operation: Any) -> wire.Result:
     """What administrators do; some of it moderators and owners of rooms and devices, too."""
-    return await perform(service.host, SessionActor(service, connection), operation)
+    return await perform(ServiceHost(context), SessionActor(context, connection), operation)
 
 
 HANDLERS: dict[type, Handler] = {

@@ -3,19 +3,25 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.directory import Directory
+from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.service import figures
+from lanchat_server.service.figures import behind_newest_ms
+from lanchat_server.service.net.connections import ConnectionTable
+from lanchat_server.service.tasks import BackgroundTasks
+from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep.memory import free_pages
-from lanchat_server.service.upkeep.storage import free_octets
-from lanchat_server.service.wall_clock import TOLERANCE_MS
-
-if TYPE_CHECKING:
-    from lanchat_server.service.service import Service
+from lanchat_server.service.upkeep.storage import StorageState, free_octets
+from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
+from lanchat_server.service.writer import Writer
 
 INTERVAL = 2.0
 # Its lease is renewed this often, for commands that would change the database behind its back (store/sqlstore.py); an
@@ -33,102 +39,123 @@ KEY_USED = 0.8
 log = logging.getLogger(__name__)
 
 
-async def keep_house(service: "Service") -> None:
+class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
+    """What housekeeping looks after. `disk_looks`: a thread for work that a disk may keep waiting, so that nothing else
+    waits, nor the process when it ends; `now`: steady seconds; `wall_ms`: milliseconds UTC; `publish` brings the
+    metrics up to date, None: nobody reads them."""
+
+    core: ServerCore
+    directory: Directory
+    writer: Writer
+    connections: ConnectionTable
+    throttle: LoginThrottle
+    storage: StorageState
+    clock: ClockWatch
+    tasks: BackgroundTasks
+    disk_looks: ThreadPool
+    now: Callable[[], float]
+    wall_ms: Callable[[], int]
+    count: Callable[[str], None]
+    wake: Callable[[], None]
+    publish: Callable[[], None] | None
+
+
+async def keep_house(context: HousekeepingContext) -> None:
     """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
     which must not wait when the database hangs."""
-    renewed = forgotten = collected = service.now()
-    compare_with_log(service)
-    written = service.background(_write(service, renew_lease=True, forget=True))
+    renewed = forgotten = collected = context.now()
+    compare_with_log(context)
+    written = context.tasks.run(_write(context, renew_lease=True, forget=True))
     looked: asyncio.Task[None] | None = None
     while True:
         await asyncio.sleep(INTERVAL)
         try:
-            watch_clock(service)
-            _end_silent(service)
-            _renew_keys(service)
-            service.throttle.expire(service.now())
-            if service.now() - collected >= COLLECTION:
-                collected = service.now()
+            watch_clock(context)
+            _end_silent(context)
+            _renew_keys(context)
+            context.throttle.expire(context.now())
+            if context.now() - collected >= COLLECTION:
+                collected = context.now()
                 # Whatever is large frees itself; asyncio's transports, 2 KiB each, hold themselves. For 50 people it
                 # takes a millisecond, for 1,000 some 10.
                 gc.collect()
-                service.background(asyncio.to_thread(free_pages))
-            if service.config.metrics_port:
-                figures.publish(service)
+                context.tasks.run(asyncio.to_thread(free_pages))
+            if context.publish is not None:
+                context.publish()
         except Exception:
             log.exception("housekeeping failed")
         if looked is None or looked.done():
-            looked = service.background(_look_at_disk(service))
+            looked = context.tasks.run(_look_at_disk(context))
         if written.done():
-            renew = service.now() - renewed >= LEASE_RENEWAL
+            renew = context.now() - renewed >= LEASE_RENEWAL
             if renew:
-                renewed = service.now()
-            forget = service.now() - forgotten >= FORGETTING
+                renewed = context.now()
+            forget = context.now() - forgotten >= FORGETTING
             if forget:
-                forgotten = service.now()
-            written = service.background(_write(service, renew_lease=renew, forget=forget))
-        service.wake()
+                forgotten = context.now()
+            written = context.tasks.run(_write(context, renew_lease=renew, forget=forget))
+        context.wake()
 
 
-async def _write(service: "Service", *, renew_lease: bool, forget: bool) -> None:
+async def _write(context: HousekeepingContext, *, renew_lease: bool, forget: bool) -> None:
     try:
         if renew_lease:
-            service.storage.octets = await service.writer.transact(_renew_lease)
-        await save(service)
-        await settle_clock(service)
-        await settle_emails(service)
+            context.storage.octets = await context.writer.transact(_renew_lease)
+        await save(context)
+        await settle_clock(context)
+        await settle_emails(context)
         if forget:
-            await service.writer.transact(partial(_forget_allowances, service.wall_ms()))
+            await context.writer.transact(partial(_forget_allowances, context.wall_ms()))
     except StoreError as error:
         log.warning("the database is away: %s", error)
 
 
-def watch_clock(service: "Service") -> None:
+def watch_clock(context: HousekeepingContext) -> None:
     """A warning when somebody set the wall clock."""
-    jump_ms = service.clock.look()
+    jump_ms = context.clock.look()
     if jump_ms:
         log.warning("the clock was set by %+.1f s; messages carry what it shows", jump_ms / 1000)
 
 
-async def settle_clock(service: "Service") -> None:
+async def settle_clock(context: HousekeepingContext) -> None:
     """What is stored with an end goes along with the wall clock. Raises StoreError; then that is still to do."""
-    clock, now_ms = service.clock, service.wall_ms()
+    clock, now_ms = context.clock, context.wall_ms()
     by_ms, clock.unsettled_ms = clock.unsettled_ms, None
     if by_ms is None:
         return
 
     def job(tx: Transaction) -> DirectoryChange[None]:
         tx.move_deadlines(by_ms, now_ms)
-        return accounts.move_emails(tx, service.directory, by_ms, now_ms)
+        return accounts.move_emails(tx, context.directory, by_ms, now_ms)
 
     try:
-        await service.writer.transact(job)
+        await context.writer.transact(job)
     except BaseException:
         clock.unsettled_ms = by_ms + (clock.unsettled_ms or 0)
         raise
 
 
-async def settle_emails(service: "Service") -> None:
+async def settle_emails(context: HousekeepingContext) -> None:
     """Addresses that have waited long enough take the place of the old ones. Raises StoreError."""
-    now_ms, directory = service.wall_ms(), service.directory
+    now_ms, directory = context.wall_ms(), context.directory
     due = [user.id for user in directory.users.values() if 0 < user.email_from_ms <= now_ms]
     for user in due:
-        await service.writer.transact(partial(accounts.settle_email, directory=directory, user_id=user, now_ms=now_ms))
+        await context.writer.transact(partial(accounts.settle_email, directory=directory, user_id=user, now_ms=now_ms))
 
 
-def compare_with_log(service: "Service") -> None:
+def compare_with_log(context: HousekeepingContext) -> None:
     """A warning when the newest message is later than the clock."""
-    behind_ms = figures.behind_newest_ms(service)
+    behind_ms = behind_newest_ms(context.core, context.wall_ms())
     if behind_ms > TOLERANCE_MS:
         text = "the clock is %.1f s behind the newest message: it was ahead before, or is wrong now"
         log.warning(text, behind_ms / 1000)
 
 
-async def _look_at_disk(service: "Service") -> None:
-    storage = service.storage
-    storage.look_at(await service.ask_disk(lambda: free_octets(storage.folders)))
-    service.core.closed.disk_full = storage.disk_full
-    storage.warn(service.now())
+async def _look_at_disk(context: HousekeepingContext) -> None:
+    storage = context.storage
+    storage.look_at(await context.disk_looks.run(lambda: free_octets(storage.folders)))
+    context.core.closed.disk_full = storage.disk_full
+    storage.warn(context.now())
 
 
 def _renew_lease(tx: Transaction) -> DirectoryChange[int]:
@@ -141,33 +168,25 @@ def _forget_allowances(now_ms: int, tx: Transaction) -> DirectoryChange[None]:
     return together(None)
 
 
-def _end_silent(service: "Service") -> None:
-    now = service.now()
-    for connection in service.connections():
+def _end_silent(context: HousekeepingContext) -> None:
+    now = context.now()
+    for connection in context.connections.all():
         if connection.user is not None and now - connection.heard > SILENCE_MAX:
-            service.count("session_silent")
+            context.count("session_silent")
             connection.abort()
 
 
-def _renew_keys(service: "Service") -> None:
-    if service.relay is None:
-        return
-    now = service.now()
-    for connection in service.connections():
-        given = service.keys_given.get(connection.session)
-        if given is None:
-            continue
-        limits = service.limits.seal
-        worn = service.relay.packets_left(connection.session) < limits.packets_per_key * (1 - KEY_USED)
-        if worn or now - given > limits.key_lifetime * KEY_USED:
-            service.send_session_keys(connection)
+def _renew_keys(context: HousekeepingContext) -> None:
+    for connection in context.connections.all():
+        if context.connections.keys_worn(connection.session, KEY_USED):
+            context.connections.send_keys(connection)
 
 
-async def save(service: "Service") -> None:
+async def save(context: HousekeepingContext) -> None:
     """Receipts and last-seen times that the database does not have yet; kept when it is away. Raises StoreError."""
-    unsaved = service.core.receipts.take_unsaved()
-    users, service.seen_users = service.seen_users, {}
-    devices, service.seen_devices = service.seen_devices, {}
+    unsaved = context.core.receipts.take_unsaved()
+    users, context.connections.seen_users = context.connections.seen_users, {}
+    devices, context.connections.seen_devices = context.connections.seen_devices, {}
     if not (unsaved or users or devices):
         return
 
@@ -176,12 +195,12 @@ async def save(service: "Service") -> None:
             tx.set_cursors(unsaved)
         if users or devices:
             tx.touch(users, devices)
-        return DirectoryChange(None, lambda: service.directory.touch(users, devices))
+        return DirectoryChange(None, lambda: context.directory.touch(users, devices))
 
     try:
-        await service.writer.transact(job)
+        await context.writer.transact(job)
     except StoreError:
-        service.core.receipts.restore_unsaved(unsaved)
-        service.seen_users = users | service.seen_users
-        service.seen_devices = devices | service.seen_devices
+        context.core.receipts.restore_unsaved(unsaved)
+        context.connections.seen_users = users | context.connections.seen_users
+        context.connections.seen_devices = devices | context.connections.seen_devices
         raise

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from lanchat_server.core.accounts import together
 from lanchat_server.core.ports import StoreError, Transaction
-
-if TYPE_CHECKING:
-    from lanchat_server.service.service import Service
+from lanchat_server.service.writer import Writer
 
 # Rows in a part: some 10 ms of the writer.
 PART = 200
@@ -21,16 +19,16 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def transact_part(service: "Service", part: Callable[[Transaction], T], failure: str) -> T:
+async def transact_part(writer: Writer, now: Callable[[], float], part: Callable[[Transaction], T], failure: str) -> T:
     """What `part` returned in a transaction of its own, after the pause. It is tried again while the database fails,
     each time with a warning that begins with `failure`."""
     while True:
-        began = service.now()
+        began = now()
         try:
-            result = await service.writer.transact(lambda tx: together(part(tx)))
+            result = await writer.transact(lambda tx: together(part(tx)))
         except StoreError as error:
             log.warning("%s: %s", failure, error)
             await asyncio.sleep(RETRY)
             continue
-        await asyncio.sleep(service.now() - began)
+        await asyncio.sleep(now() - began)
         return result

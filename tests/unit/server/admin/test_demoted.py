@@ -11,6 +11,7 @@ from lanchat.protocol.codes import Code, Role
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.core.refusals import Refused
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.requests.acting import SessionActor
 from tests.explorer.cases import _INVITE_ID
 from tests.explorer.orders import Run, every_order
@@ -62,13 +63,13 @@ def test_nothing_is_done_behind_the_demotion(request_: Any) -> None:
         async def ask() -> None:
             actor = SessionActor(stage.service, stage.clients[WATCHED])
             try:
-                result: Any = await perform(stage.service.host, actor, request_)
+                result: Any = await perform(ServiceHost(stage.service), actor, request_)
             except Refused as refused:
                 result = refused.code
             came.append((result, seen["demoted"]))
 
         async def demote() -> None:
-            await perform(stage.service.host, LocalActor(), wire.SetRole(CHIEF, Role.MEMBER))
+            await perform(ServiceHost(stage.service), LocalActor(), wire.SetRole(CHIEF, Role.MEMBER))
 
         stage.committing = committing
         run = stage.run = Run({"A": ask, "B": demote})

@@ -8,7 +8,8 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat_server.core.model import MembershipRow
-from lanchat_server.service.service import TOLD_AT_ONCE, Service
+from lanchat_server.service.requests.costs import TOLD_AT_ONCE
+from lanchat_server.service.service import Service
 from tests.support.rig import GENERAL, Rig
 
 MEMBER, STRANGER = 2, 3
@@ -22,10 +23,8 @@ def service() -> Any:
         rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(CROWD)])
     for user in (MEMBER, STRANGER):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
-    made: Any = SimpleNamespace(core=rig.core, directory=rig.directory, now=lambda: 1.0)
-    made._cost_of_room = lambda *room, **how: Service._cost_of_room(made, *room, **how)
-    made._cost = lambda user, operation: Service._cost(made, user, operation)
-    return made
+    context = SimpleNamespace(directory=rig.directory)
+    return SimpleNamespace(core=rig.core, context=context, now=lambda: 1.0)
 
 
 def taken(service: Any, session: int, operation: Any) -> int:
@@ -55,7 +54,7 @@ def test_change_of_a_large_room_counts_as_many_requests(service: Any, operation:
 
 @pytest.mark.parametrize("room", [Rig.PRIVATE, 12_345])
 def test_size_of_a_room_that_one_may_not_know_is_not_told(service: Any, room: int) -> None:
-    assert service.directory.rooms[Rig.PRIVATE].kind is RoomKind.PRIVATE
+    assert service.context.directory.rooms[Rig.PRIVATE].kind is RoomKind.PRIVATE
     assert taken(service, STRANGER, wire.JoinRoom(room)) == service.core.config.request_burst
 
 

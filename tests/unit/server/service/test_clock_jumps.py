@@ -14,8 +14,8 @@ from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts, recovery
+from lanchat_server.service.context import RequestContext
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.service import Service
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
 from lanchat_server.store import SqlStore, schema
@@ -225,7 +225,7 @@ def test_certificates_made_while_the_clock_was_ahead_are_replaced_by_newer_ones(
         return open_certificate_untrusted(public_octets(log_key), rig.directory.log.log_id, certificate)
 
     def is_fresh() -> bool:
-        return Service.certificate_is_fresh(service, rig.directory.devices[device.id])
+        return RequestContext.certificate_is_fresh(service, rig.directory.devices[device.id])
 
     clock.go(0, DECADE_MS)
     ahead = renew()

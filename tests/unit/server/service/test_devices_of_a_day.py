@@ -21,7 +21,7 @@ def test_an_account_enrols_so_many_devices_within_a_day(tmp_path: Path) -> None:
             anna, boris = Owner(front, "anna"), Owner(front, "boris")
             await anna.register(HOME)
             await boris.register(HOME)
-            directory = front._service.directory
+            directory = front._context.directory
             answers = []
             for _ in range(accounts.DEVICES_PER_DAY + 5):
                 front.now += 10.0

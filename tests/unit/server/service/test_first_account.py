@@ -16,6 +16,7 @@ from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
 from lanchat_server.core.refusals import Refused
 from lanchat_server.refusal_text import refusal_text
+from lanchat_server.service.host import ServiceHost
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.thread import FirstAccountResult, ServiceFigures
 from tests.unit.server.service.test_registration import Door, run
@@ -105,7 +106,7 @@ ORDERS = list(itertools.permutations(("window", "command", "guest")))
 def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[str, ...]) -> None:
     async def scenario(door: Door) -> None:
         service: Any = door.service
-        administer = partial(perform, service.host, LocalActor())
+        administer = partial(perform, ServiceHost(service.context), LocalActor())
 
         async def window() -> str:
             try:
@@ -119,7 +120,7 @@ def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[s
             return ""
 
         async def guest() -> str:
-            code = await door.register("guest", setup_code=service.setup_code)
+            code = await door.register("guest", setup_code=service.context.setup_code)
             assert code in (None, Code.SETUP_INVALID)
             return "refused" if code else ""
 

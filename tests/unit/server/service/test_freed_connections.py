@@ -148,7 +148,8 @@ def test_housekeeping_frees_cycles_and_gives_pages_back(monkeypatch: pytest.Monk
 
     async def run() -> None:
         service: Any = Service()
-        service.config = type("Config", (), {"metrics_port": 0})
+        service.publish = None
+        service.tasks = type("Tasks", (), {"run": staticmethod(service.background)})
         ended = weakref.ref(Cycle())
         for name in ("compare_with_log", "watch_clock", "_end_silent", "_renew_keys"):
             monkeypatch.setattr(housekeeping, name, service.nothing)

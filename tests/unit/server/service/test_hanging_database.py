@@ -143,7 +143,7 @@ def test_a_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
             raise StoreError("away")
 
         store.records = fail  # type: ignore[method-assign]
-        await service._fetch(fetch)
+        await service.driver._fetch(fetch)
         assert service.core.queue_lengths()["repairs"] == 0
 
     with_service(tmp_path, scenario)
@@ -220,7 +220,7 @@ def test_dead_sessions_end_while_the_database_hangs(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(housekeeping, "_end_silent", lambda service: looked.append(service.now()))
 
     async def scenario(service: Service, store: HangingStore) -> None:
-        service.seen_users[1] = 5
+        service.connections.seen_users[1] = 5
         assert await asyncio.to_thread(store.asked.wait, LONG)
         count = len(looked)
         async with asyncio.timeout(LONG):

@@ -24,7 +24,7 @@ def test_process_ends_while_a_look_at_the_disk_hangs(monkeypatch: pytest.MonkeyP
     async def look() -> None:
         storage = SimpleNamespace(folders=[], look_at=list)
         threads = ThreadPool(1, "disk", 1)
-        service: Any = SimpleNamespace(ask_disk=threads.run, storage=storage)
+        service: Any = SimpleNamespace(disk_looks=threads, storage=storage)
         looking = asyncio.create_task(housekeeping._look_at_disk(service))
         while not entered.is_set():
             assert not looking.done()

@@ -17,11 +17,10 @@ from lanchat_server.core import accounts, recovery
 from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.service.host import ServiceHost
+from lanchat_server.service.context import RequestContext
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
 from lanchat_server.service.requests.table import administer
-from lanchat_server.service.service import Service
 from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
 
 OWNER, MEMBER = 1, 2
@@ -110,13 +109,12 @@ class World:
             entropy=SYSTEM_ENTROPY,
             certificate_is_fresh=lambda _device: False,
             send_event=_nothing,
-            end_sessions=_nothing,
+            connections=SimpleNamespace(end_sessions=_nothing),
             check_place=_nothing,
             check_disk=_nothing,
             open_session=lambda _connection, user, _device: user,
             read=self.read,
         )
-        self.service.host = ServiceHost(self.service)
         self.while_reading: Callable[[], object] = lambda: None
 
     async def read(self, work: Callable[[], Any]) -> Any:
@@ -229,11 +227,12 @@ def test_check_place_counts_sessions_of_user_and_server() -> None:
         rig.core.add_session(session, MEMBER, rig.authors[MEMBER].device, 0.0)
     heard = {number: SimpleNamespace(heard=100.0) for number in (1, 2)}
     config = SimpleNamespace(sessions_per_user=2, sessions_total=2)
-    service: Any = SimpleNamespace(core=rig.core, config=config, _connections=heard, now=lambda: 101.0)
+    heard_of = lambda session: heard[session].heard  # noqa: E731
+    service: Any = SimpleNamespace(core=rig.core, config=config, _heard=heard_of, now=lambda: 101.0)
     with pytest.raises(Refused):
-        Service.check_place(service, MEMBER)
+        RequestContext.check_place(service, MEMBER)
     heard[1].heard = 0.0
-    assert Service.check_place(service, MEMBER) == 1
+    assert RequestContext.check_place(service, MEMBER) == 1
 
 
 def test_full_server_takes_a_place_from_whoever_has_most() -> None:
@@ -241,19 +240,19 @@ def test_full_server_takes_a_place_from_whoever_has_most() -> None:
     for session, user in ((1, OWNER), (2, MEMBER), (3, MEMBER), (4, MEMBER)):
         rig.core.add_session(session, user, rig.authors[user].device, 0.0)
     config = SimpleNamespace(sessions_per_user=5, sessions_total=4)
-    service: Any = SimpleNamespace(core=rig.core, config=config, _connections={}, now=lambda: 101.0)
-    assert Service.check_place(service, 0) == Service.check_place(service, OWNER) == 2
+    service: Any = SimpleNamespace(core=rig.core, config=config, now=lambda: 101.0)
+    assert RequestContext.check_place(service, 0) == RequestContext.check_place(service, OWNER) == 2
     # Nobody takes one of whoever would then have fewer than he, nor a second one of his own.
     with pytest.raises(Refused):
-        Service.check_place(service, MEMBER)
+        RequestContext.check_place(service, MEMBER)
     rig.core.remove_session(2, 1.0)
     config.sessions_total = 3
     with pytest.raises(Refused):
-        Service.check_place(service, OWNER)
+        RequestContext.check_place(service, OWNER)
     rig.core.remove_session(3, 1.0)
     config.sessions_total = 2
     with pytest.raises(Refused):
-        Service.check_place(service, 0)
+        RequestContext.check_place(service, 0)
 
 
 # --- Memberships ------------------------------------------------------------------------------------------------------

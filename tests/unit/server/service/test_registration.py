@@ -70,8 +70,9 @@ class Door:
         config = load({"data_dir": folder, "registration": wire.Registration[mode.upper()]})
         directory = Directory(self._store.snapshot())
         self.service = Service(config, self._store, load_or_create(folder), directory, "", lambda: None)
-        self.service.hasher.close()
-        self.service.hasher = Meeting(hashes)  # type: ignore[assignment]
+        self.context = self.service.context
+        self.context.hasher.close()
+        self.context.hasher = Meeting(hashes)  # type: ignore[assignment]
         self._numbers = iter(range(1, 1000))
 
     async def close(self) -> None:
@@ -81,26 +82,26 @@ class Door:
     async def register(self, name: str, *, local: bool = False, visitor: int = 0, **codes: str) -> Code | None:
         """None: done. `visitor` tells addresses apart."""
         caller: Any = Visitor(visitor or next(self._numbers), local)
-        hello = await login.hello(self.service, caller, wire.Hello([1], "test"))
+        hello = await login.hello(self.context, caller, wire.Hello([1], "test"))
         key = Ed25519PrivateKey.generate()
-        covered = hello.log_id + bytes.fromhex(self.service.keys.fingerprint) + hello.challenge
+        covered = hello.log_id + bytes.fromhex(self.context.keys.fingerprint) + hello.challenge
         enrolment = wire.Enrolment(keys.public_octets(key), "test", key.sign(keys.ENROL_CONTEXT + covered))
         try:
-            await login.register(self.service, caller, wire.Register(name, "a password", enrolment, **codes))
+            await login.register(self.context, caller, wire.Register(name, "a password", enrolment, **codes))
         except Refused as refused:
             return Code(refused.code)
         return None
 
     async def setup(self, local: bool) -> Setup:
         visitor: Any = Visitor(next(self._numbers), local)
-        return (await login.hello(self.service, visitor, wire.Hello([1], "test"))).setup
+        return (await login.hello(self.context, visitor, wire.Hello([1], "test"))).setup
 
     def roles(self) -> dict[str, Role]:
-        return {user.name: user.role for user in self.service.directory.users.values()}
+        return {user.name: user.role for user in self.context.directory.users.values()}
 
     async def add(self, name: str) -> None:
         new = NewUser(name, name, "", "a hash", Role.MEMBER)
-        await self.service.writer.transact(lambda tx: accounts.add_user(tx, self.service.directory, new, 1))
+        await self.service.writer.transact(lambda tx: accounts.add_user(tx, self.context.directory, new, 1))
 
 
 def run(folder: Path, mode: str, scenario: Callable[[Door], Awaitable[None]], hashes: int = 1) -> None:
@@ -131,7 +132,7 @@ def test_of_three_simultaneous_registrations_one_becomes_the_first_account(
 
 def test_simultaneous_registrations_with_setup_code_make_one_account(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        code = door.service.setup_code
+        code = door.context.setup_code
         done = await asyncio.gather(*(door.register(name, setup_code=code) for name in ("anna", "boris", "clara")))
         assert sorted(map(str, done)) == sorted([str(None)] + [str(Code.SETUP_INVALID)] * 2)
         assert list(door.roles().values()) == [Role.ADMINISTRATOR]
@@ -142,8 +143,8 @@ def test_simultaneous_registrations_with_setup_code_make_one_account(tmp_path: P
 def test_invitation_for_one_admits_one_of_three(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
         await door.add("root")
-        directory = door.service.directory
-        far = door.service.wall_ms() + 60_000
+        directory = door.context.directory
+        far = door.context.wall_ms() + 60_000
         await door.service.writer.transact(lambda tx: accounts.add_invite(tx, directory, "ABCD-EFGH", 1, far, 1))
         done = await asyncio.gather(*(door.register(f"guest{n}", invite_code="abcd efgh") for n in range(3)))
         assert sorted(map(str, done)) == sorted([str(None)] + [str(Code.INVITE_INVALID)] * 2)
@@ -155,7 +156,7 @@ def test_invitation_that_expires_during_the_hash_is_refused(tmp_path: Path) -> N
     async def scenario(door: Door) -> None:
         await door.add("root")
         now = 1_000_000
-        service: Any = door.service
+        service: Any = door.context
         service.wall_ms = lambda: now
         await service.writer.transact(lambda tx: accounts.add_invite(tx, service.directory, "ABCD", 1, now + 5, 1))
         waiting = asyncio.ensure_future(door.register("guest", invite_code="ABCD"))
@@ -189,13 +190,13 @@ def test_stranger_cannot_make_the_first_account(tmp_path: Path, mode: str) -> No
 
 def test_setup_code_makes_one_administrator_and_is_void_afterwards(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        code = door.service.setup_code
+        code = door.context.setup_code
         assert door.service.status()["setup_code"] == code
         typed = f" {code.lower().replace('-', ' – ')} "
         assert await door.register("anna", setup_code=typed) is None
         assert door.roles() == {"anna": Role.ADMINISTRATOR}
         assert await door.register("boris", setup_code=code) is Code.SETUP_INVALID
-        assert door.service.setup_code == ""
+        assert door.context.setup_code == ""
         assert "setup_code" not in door.service.status()
         assert await door.register("boris") is None
         assert door.roles()["boris"] is Role.MEMBER
@@ -205,8 +206,8 @@ def test_setup_code_makes_one_administrator_and_is_void_afterwards(tmp_path: Pat
 
 def test_setup_code_is_void_when_an_account_is_made_during_the_hash(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        waiting = asyncio.ensure_future(door.register("mallory", setup_code=door.service.setup_code))
-        hasher: Any = door.service.hasher
+        waiting = asyncio.ensure_future(door.register("mallory", setup_code=door.context.setup_code))
+        hasher: Any = door.context.hasher
         while not hasher.hashes:
             await asyncio.sleep(0)
         await door.add("anna")
@@ -220,19 +221,19 @@ def test_setup_code_is_void_when_an_account_is_made_during_the_hash(tmp_path: Pa
 def test_disabled_only_account_does_not_free_the_server(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
         await door.add("anna")
-        directory = door.service.directory
+        directory = door.context.directory
         # Past the rule that keeps the last administrator, as by hand in the database.
         directory.put_user(replace(directory.users[1], disabled=True))
         assert await door.setup(local=True) is Setup.NONE
         assert await door.register("mallory", local=True) is Code.REGISTRATION_CLOSED
-        assert await door.register("mallory", setup_code=door.service.setup.text) is Code.SETUP_INVALID
+        assert await door.register("mallory", setup_code=door.context.setup.text) is Code.SETUP_INVALID
 
     run(tmp_path, "closed", scenario)
 
 
 def test_guessing_the_setup_code_is_throttled_and_costs_no_hash(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        service: Any = door.service
+        service: Any = door.context
         answers = []
         for number in range(30):
             answers.append(await door.register(f"guess{number}", visitor=7, setup_code=f"{number:012d}"))

@@ -147,8 +147,7 @@ class Parts:
     """A service whose writer indexes in so many parts, with failures of the database between them."""
 
     def __init__(self, answers: list[Any]) -> None:
-        self.writer = self
-        self.indexing: IndexProgress | None = None
+        self.state = reindexing.IndexingState()
         self.seen: list[IndexProgress | None] = []
         self._answers = answers
         self._now = 0.0
@@ -158,7 +157,7 @@ class Parts:
         return self._now
 
     async def transact(self, job: Any) -> Any:
-        self.seen.append(self.indexing)
+        self.seen.append(self.state.progress)
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -184,9 +183,9 @@ def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
         [IndexProgress(200, 500), StoreError("away"), IndexProgress(400, 500), IndexProgress(500, 500), None]
     )
     with caplog.at_level(logging.INFO):
-        asyncio.run(reindexing.index_anew(service))
+        asyncio.run(reindexing.index_anew(service, service.now, service.state))
     assert service.seen == [None, (200, 500), (200, 500), (400, 500), (500, 500)]
-    assert service.indexing is None
+    assert service.state.progress is None
     assert slept == [pytest.approx(slept[0]), parts.RETRY, *slept[2:]]
     assert "indexing the search anew: 200 of 500 messages" in caplog.messages
     assert "the search could not be indexed: away" in caplog.messages
@@ -196,5 +195,6 @@ def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
 @pytest.mark.usefixtures("slept")
 def test_an_index_that_is_current_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        asyncio.run(reindexing.index_anew(Parts([None])))  # type: ignore[arg-type]
+        service: Any = Parts([None])
+        asyncio.run(reindexing.index_anew(service, service.now, service.state))
     assert caplog.messages == []
