@@ -503,7 +503,7 @@ class AccountSession:
         """A text, or what somebody did to one."""
         state = self.book.state(room)
         if is_shown(note.header.kind):
-            folded = state.fold.folded(note.record.seq)
+            folded = state.fold.noted(note.record.seq)
             if folded is not None:
                 self._emit(api.LineAdded(self.book.line(room, folded), live))
             return
@@ -511,7 +511,7 @@ class AccountSession:
             change = readable_change(self.core.authors, note)
         except ProtocolError:
             return
-        target = state.fold.folded(note.header.ref)
+        target = state.fold.noted(note.header.ref)
         if target is not None:
             line = self.book.line(room, target)
             cause = _CAUSES[change.kind]

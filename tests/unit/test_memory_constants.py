@@ -249,6 +249,20 @@ def names_of_people() -> None:
     people._keys.cache_clear()
 
 
+def names_that_look_alike() -> None:
+    """The answers; the people are counted elsewhere."""
+    directory = people.ClientDirectory(MemoryLocalStore())
+
+    def fill() -> object:
+        for number in range(3 * people._ALIKE_MAX):
+            directory.is_alike(f"{number}{LONG * 59}", number, f"{number}")
+        people._keys.cache_clear()
+        assert len(directory._alike) <= people._ALIKE_MAX
+        return directory
+
+    assert taken(fill) < MIB
+
+
 def words_of_texts() -> None:
     def fill() -> object:
         search_words._runs_of_short.cache_clear()
@@ -317,6 +331,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/discovery/listing.py:SERVERS_MAX": listed_servers,
     "lanchat/discovery/listing.py:SOURCES_MAX": sources_of_a_server,
     "lanchat/discovery/listing.py:ADDRESSES_MAX": sources_of_a_server,
+    "lanchat/core/people/directory.py:_ALIKE_MAX": names_that_look_alike,
     "lanchat/core/people/directory.py:_keys": names_of_people,
     "lanchat/protocol/text/search_words.py:_runs_of_short": words_of_texts,
     "lanchat/ui/kit/fields/undo.py:_STEPS_MAX": undo_steps,
@@ -378,6 +393,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
     "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py"
     "::test_numbers_of_what_was_looked_at_are_bounded",
+    "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_few_records_are_kept_in_memory",
     "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
     "::test_a_list_of_too_many_entries_breaks_the_protocol",
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"

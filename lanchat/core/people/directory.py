@@ -17,6 +17,8 @@ from lanchat.protocol.wire import Room, User
 # People and rooms of one log. A server that has more, or makes them up, is not followed.
 USERS_MAX = 100_000
 ROOMS_MAX = 10_000
+# Answers about names that are kept, some 400 octets each.
+_ALIKE_MAX = 1_000
 
 
 @lru_cache(maxsize=20_000)  # the names of 10,000 people, 800 octets each: 16 MiB
@@ -46,6 +48,8 @@ class ClientDirectory:
         self._users_changed: dict[int, User] = {}
         # Keys of names to those who have it, as user name or for others to see; made when it is asked for.
         self._named: dict[bytes, set[int]] | None = None
+        # Answers of `is_alike`, until somebody's name changes: the same few authors write most lines.
+        self._alike: dict[tuple[str, int, str], bool] = {}
         # Keys of names to the rooms that have it.
         self._rooms_named: dict[bytes, set[int]] = {}
         self._retitled: set[int] = set()
@@ -123,6 +127,7 @@ class ClientDirectory:
     def _rename(self, before: User | None, after: User) -> None:
         if self._named is None or (before is not None and _names(before) == _names(after)):
             return
+        self._alike.clear()
         for name in _names(before) if before is not None else ():
             self._named.get(name, set()).discard(after.id)
         for name in _names(after):
@@ -130,6 +135,15 @@ class ClientDirectory:
 
     def is_alike(self, shown: str, user: int, user_name: str) -> bool:
         """Whether people may take `shown`, by which this user is known to others, for somebody else's name."""
+        names = shown, user, user_name
+        known = self._alike.get(names)
+        if known is None:
+            if len(self._alike) >= _ALIKE_MAX:
+                self._alike.clear()
+            known = self._alike[names] = self._is_alike(shown, user, user_name)
+        return known
+
+    def _is_alike(self, shown: str, user: int, user_name: str) -> bool:
         if name_key(shown) == name_key(user_name):
             return False
         if self._named is None:

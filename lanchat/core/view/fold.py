@@ -29,6 +29,8 @@ CHUNK = 256
 # Records whose numbers are kept, some 100 octets each, and 700 for a text with reactions. Beyond it the fold begins
 # anew at the newest ones: a room that is looked at for weeks takes no more memory than one for an hour.
 LOOKED_MAX = 4096
+# The newest records, kept as they came until the next ones do: what has just been stored is shown without reading it.
+_FRESH_MAX = 16
 # Texts that lie so close together are read together with what is between them.
 _NEAR = 4
 # Texts of unknown authors that are passed over to find one for a preview.
@@ -146,6 +148,9 @@ class RoomFold:
         self._texts: list[int] = []
         self._others: list[int] = []
         self._unknown: dict[bytes, list[int]] = {}
+        self._fresh: dict[int, DecodedRecord] = {}
+        # `note` was called, so that nothing else needs to be looked for once.
+        self._just_noted = False
 
     # --- What comes -------------------------------------------------------------------------------------------------
 
@@ -155,6 +160,9 @@ class RoomFold:
         if fresh and fresh[0].record.seq > self._top + 1:
             # Another process stored what is between, or the span began anew: look again from here.
             self._begin_at(fresh[0].record.seq - 1)
+        self._just_noted = bool(fresh)
+        if fresh:
+            self._fresh = {note.record.seq: note for note in fresh[-_FRESH_MAX:]}
         for note in fresh:
             self._look_at(note)
             self._top = note.record.seq
@@ -179,11 +187,13 @@ class RoomFold:
             self._about.setdefault(note.header.ref, TextChanges()).note(kind, seq, self._read)
             if kind is Kind.DELETE:
                 self._discount(note.header.ref)
+                self._fresh.pop(note.header.ref, None)
 
     def _cover(self, first: int) -> None:
         """Look at every record from `first` up, which is stored. What another process added is looked at, too."""
         while fresh := self._store.records(self._room, self._top + 1, self._top + CHUNK):
             self.note(fresh)
+        self._just_noted = False
         while self._low > first:
             self._cover_chunk(first)
 
@@ -217,7 +227,18 @@ class RoomFold:
         self._cover(seq)
         return self._fold(note)
 
+    def noted(self, seq: int) -> FoldedText | None:
+        """As `folded`, with what was said about the text in the records that `note` was given, whatever else is stored
+        by now."""
+        if seq < self._low:
+            return self.folded(seq)
+        note = self._find(seq)
+        return self._fold(note) if note is not None else None
+
     def _find(self, seq: int) -> DecodedRecord | None:
+        fresh = self._fresh.get(seq)
+        if fresh is not None:
+            return fresh
         records = self._store.records(self._room, seq, seq)
         return DecodedRecord(records[0]) if records else None
 
@@ -314,7 +335,9 @@ class RoomFold:
     def unread(self, read: int, limit: int) -> int:
         """Texts by others above `read` that were not deleted, counted up to `limit`. Signatures are not checked: it is
         a number only."""
-        self._cover(self._top + 1)
+        if not self._just_noted:
+            self._cover(self._top + 1)
+        self._just_noted = False
         if self._low > read + 1 and (bounds := self._bounds()) is not None:
             bottom = max(bounds[0], read + 1)
             while self._above(read) < limit and self._low > bottom:

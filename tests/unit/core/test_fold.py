@@ -185,6 +185,44 @@ def test_new_records_are_noted_and_those_of_another_process_found(talk: Talk) ->
     assert talk.fold.note([talk.log.records[1][noted - 1]]) == []
 
 
+def test_new_records_are_shown_without_reading_them(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = talk.add("anna", "old")
+    talk.fold.note(talk.log.records[1])
+    reads: list[tuple[int, int]] = []
+    records = talk.store.records
+    monkeypatch.setattr(
+        talk.store, "records", lambda room, *span: (reads.append(span), records(room, *span))[1], raising=True
+    )
+    text = talk.add("bob", "first")
+    talk.add("bob", "second", Kind.EDIT, text)
+    talk.add("anna", "👍", Kind.REACTION, text)
+    talk.fold.note(talk.log.records[1][-3:])
+    assert (talk.fold.noted(text).text, talk.fold.newest().reactions) == ("second", (("👍", (8,)),))
+    assert talk.fold.unread(old, 100) == 1
+    assert reads == []
+    assert talk.fold.noted(old).text == "old"
+    assert reads == [(old, old)]
+
+
+def test_deleted_text_is_not_shown_from_memory(talk: Talk) -> None:
+    text = talk.add("bob", "secret")
+    talk.add("bob", "more secret", Kind.EDIT, text)
+    talk.add("bob", "", Kind.DELETE, text)
+    talk.fold.note(talk.log.records[1])
+    assert (talk.fold.noted(text).text, talk.fold.noted(text).deleted) == ("", True)
+    assert talk.fold._fresh.get(text) is None
+
+
+def test_few_records_are_kept_in_memory(talk: Talk) -> None:
+    for number in range(3 * fold._FRESH_MAX):
+        talk.add("bob", f"{number}")
+    talk.fold.note(talk.log.records[1])
+    assert len(talk.fold._fresh) == fold._FRESH_MAX
+    talk.add("bob", "last")
+    talk.fold.note(talk.log.records[1][-1:])
+    assert len(talk.fold._fresh) == 1
+
+
 def test_numbers_of_what_was_looked_at_are_bounded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in a room that lives on for weeks: what is forgotten is read again from the copy when it is shown."""
     monkeypatch.setattr(fold, "LOOKED_MAX", 2 * CHUNK)
