@@ -1,4 +1,4 @@
-"""The hands on the screen reach a real Tk window: typing in two alphabets, keys, clicks, pictures."""
+"""Input helpers of tests/support/xvfb.py with a real Tk window: typing in two alphabets, keys, clicks, screenshots."""
 
 import json
 import sys
@@ -55,7 +55,7 @@ def form(display: str) -> Iterator[Child]:
         child.kill()
 
 
-def said(form: Child, index: int = 0) -> str:
+def printed(form: Child, index: int = 0) -> str:
     return str(json.loads(form.wait_for_line(lambda line: True, 10, "the form says something", start=index)))
 
 
@@ -67,32 +67,32 @@ def said(form: Child, index: int = 0) -> str:
         "кто aбaбAБ who — «да» … № “a” €éüß",
     ],
 )
-def test_typed_text_arrives_as_it_is(display: str, form: Child, text: str) -> None:
+def test_type_text_enters_the_exact_text(display: str, form: Child, text: str) -> None:
     for turn in range(5):
         type_text(display, text)
         key(display, "Return")
-        assert said(form, turn) == text
+        assert printed(form, turn) == text
 
 
-def test_keys_edit(display: str, form: Child) -> None:
+def test_key_edits_the_entry(display: str, form: Child) -> None:
     type_text(display, "wrong")
     key(display, "shift+Home", "BackSpace")
     type_text(display, "right")
     key(display, "Return")
-    assert said(form) == "right"
+    assert printed(form) == "right"
 
 
-def test_a_character_without_a_key_is_refused_not_lost(display: str) -> None:
+def test_type_text_refuses_characters_without_a_key(display: str) -> None:
     with pytest.raises(ValueError, match="no key for"):
         type_text(display, "a\nb")
 
 
-def test_a_click_reaches_the_button(display: str, form: Child) -> None:
+def test_click_presses_the_button(display: str, form: Child) -> None:
     click(display, 100 + 200, 50 + 130)
-    assert said(form) == "pressed"
+    assert printed(form) == "pressed"
 
 
-def test_a_picture_shows_the_whole_screen(display: str, form: Child, tmp_path: Path) -> None:
+def test_screenshot_covers_the_whole_screen(display: str, form: Child, tmp_path: Path) -> None:
     def button_is_painted() -> bool:
         with Image.open(screenshot(display, tmp_path / "screen.png")) as picture:
             assert picture.size == SIZE
@@ -101,7 +101,7 @@ def test_a_picture_shows_the_whole_screen(display: str, form: Child, tmp_path: P
     wait_until(button_is_painted, 10, "the red button in the picture")
 
 
-def test_a_window_that_is_gone_is_not_found(display: str, form: Child) -> None:
+def test_find_window_returns_none_for_closed_windows(display: str, form: Child) -> None:
     assert find_window(display, "^A small form$")
     form.kill()
     assert find_window(display, "^No such window$") is None

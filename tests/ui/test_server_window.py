@@ -1,4 +1,4 @@
-"""The server's window on a real screen, around the real service: what it shows, its buttons, its end."""
+"""The server's window on a real screen, with the real service: contents, buttons, exit codes."""
 
 import json
 import signal
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.display
 
 PROGRAM = [sys.executable, "-m", "tests.ui.server_window_program"]
 ROOT = Path(__file__).parents[2]
-Facts = dict[str, Any]
+Report = dict[str, Any]
 
 
 class Window:
-    """One running window and what it says about itself."""
+    """One running window and the reports that it prints."""
 
     def __init__(
-        self, display: str, port: int, data: Path, *more: str, settings: Facts | None = None, **env: str
+        self, display: str, port: int, data: Path, *more: str, settings: Report | None = None, **env: str
     ) -> None:
         self.display = display
         options = {
@@ -57,17 +57,17 @@ class Window:
         environment = screen_environment(display, {"LANCHAT_LANGUAGE": "en", **env})
         self.child = Child([*PROGRAM, json.dumps(options), *more], env=environment, cwd=ROOT)
 
-    def wait(self, accept: Callable[[Facts], object], what: str, timeout: float = 20) -> Facts:
+    def wait(self, accept: Callable[[Report], object], what: str, timeout: float = 20) -> Report:
         """Until the newest report is accepted."""
 
-        def newest() -> Facts | None:
+        def newest() -> Report | None:
             assert self.child.returncode is None, "\n".join(self.child.stderr)
             report = json.loads(self.child.stdout[-1]) if self.child.stdout else {}
             return report if report and accept(report) else None
 
         return wait_until(newest, timeout, what)  # type: ignore[return-value]
 
-    def wait_for_button(self, text: str, timeout: float = 20) -> Facts:
+    def wait_for_button(self, text: str, timeout: float = 20) -> Report:
         return self.wait(lambda facts: facts["buttons"].get(text) == "normal", f"the button {text!r}", timeout)
 
     def press(self, place: int) -> None:
@@ -75,7 +75,7 @@ class Window:
         focus(self.display, wait_for_window(self.display, "Office"))
         key(self.display, *["Tab"] * place, "space")
 
-    def ends_with(self) -> int:
+    def exit_code(self) -> int:
         wait_until(lambda: self.child.returncode is not None, 20, "the program ends")
         assert self.child.returncode is not None
         return self.child.returncode
@@ -88,7 +88,7 @@ Open = Callable[..., Window]
 def open_window(display: str, tmp_path: Path) -> Iterator[Open]:
     opened: list[Window] = []
 
-    def start(*more: str, port: int | None = None, settings: Facts | None = None, **env: str) -> Window:
+    def start(*more: str, port: int | None = None, settings: Report | None = None, **env: str) -> Window:
         opened.append(Window(display, port or free_port(), tmp_path / "data", *more, settings=settings, **env))
         return opened[-1]
 
@@ -97,8 +97,8 @@ def open_window(display: str, tmp_path: Path) -> Iterator[Open]:
         window.child.kill()
 
 
-def guest(invite: str, user: str) -> RawClient:
-    """Somebody who registers by an invite link and stays connected."""
+def register_guest(invite: str, user: str) -> RawClient:
+    """A client that registers by an invite link and stays connected."""
     client = RawClient(parse_invite_untrusted(invite).port)
     assert isinstance(client.register(user), wire.LoggedIn)
     return client
@@ -125,14 +125,14 @@ def has_colour(display: str, folder: Path, colour: str, least: int) -> bool:
         return {pixel: count for count, pixel in counted}.get(tuple(bytes.fromhex(colour[1:])), 0) >= least
 
 
-def running(facts: Facts) -> object:
-    """And its invitation is in sight."""
+def is_running(facts: Report) -> object:
+    """The server runs and its invite link is shown."""
     return any(facts["entries"]) and any(label.startswith("Running") for label in facts["labels"])
 
 
-def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display: str, tmp_path: Path) -> None:
+def test_shows_invite_link_fingerprint_and_online_users(open_window: Open, display: str, tmp_path: Path) -> None:
     window = open_window()
-    facts = window.wait(running, "the server runs")
+    facts = window.wait(is_running, "the server runs")
     assert facts["title"] == "Office – LAN Chat server"
     invite = facts["entries"][0]
     window.wait(lambda facts: any("set-up code" in label for label in facts["labels"]), "the set-up code is shown")
@@ -140,8 +140,8 @@ def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display:
     window.wait_for_button("Copied")
     assert clipboard(display) == invite
 
-    with guest(invite, "Аня") as anna:
-        # What the window says about the server's identity is true.
+    with register_guest(invite, "Аня") as anna:
+        # The window shows the server's true fingerprint.
         fingerprint = anna.fingerprint.hex()
         assert parse_invite_untrusted(invite).fingerprint == fingerprint
         assert fingerprint_words(fingerprint) in facts["labels"]
@@ -154,32 +154,32 @@ def test_it_tells_how_others_get_in_and_who_is_there(open_window: Open, display:
     wait_until(lambda: has_colour(display, tmp_path, LIGHT.online, 30), 10, "a green sign", interval=0.2)
 
 
-def test_stop_start_and_a_signal(open_window: Open) -> None:
+def test_stop_start_and_sigterm(open_window: Open) -> None:
     port = free_port()
     window = open_window(port=port)
-    invite = window.wait(running, "the server runs")["entries"][0]
+    invite = window.wait(is_running, "the server runs")["entries"][0]
     window.press(2)
     stopped = window.wait_for_button("Start server")
     assert "Stopped" in stopped["labels"]
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     key(window.display, "space")
-    again = window.wait(running, "the server runs again")
+    again = window.wait(is_running, "the server runs again")
     assert again["entries"][0] == invite, "the same server as before"
     window.child.signal(signal.SIGTERM)
-    assert window.ends_with() == 0
+    assert window.exit_code() == 0
 
 
-def test_stopping_under_people_asks_first(open_window: Open, display: str) -> None:
+def test_stop_asks_for_confirmation_while_users_are_online(open_window: Open, display: str) -> None:
     window = open_window()
-    invite = window.wait(running, "the server runs")["entries"][0]
-    with guest(invite, "ann"):
+    invite = window.wait(is_running, "the server runs")["entries"][0]
+    with register_guest(invite, "ann"):
         window.wait(lambda facts: facts["people"] == ["ann"], "ann is there")
         window.press(2)
         question = wait_for_window(display, "^Stop server$")
         focus(display, question)
         key(display, "alt+n")
-        assert window.wait(running, "the server still runs")["people"] == ["ann"]
+        assert window.wait(is_running, "the server still runs")["people"] == ["ann"]
         window.press(0)
         question = wait_for_window(display, "^Stop server$")
         focus(display, question)
@@ -187,7 +187,7 @@ def test_stopping_under_people_asks_first(open_window: Open, display: str) -> No
         window.wait_for_button("Start server")
 
 
-def test_a_taken_port_is_said_in_one_line_and_tried_again(open_window: Open) -> None:
+def test_port_in_use_is_reported_and_start_can_be_retried(open_window: Open) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as other:
         port = other.getsockname()[1]
         window = open_window(port=port)
@@ -198,18 +198,18 @@ def test_a_taken_port_is_said_in_one_line_and_tried_again(open_window: Open) -> 
         assert not facts["people"]
         assert facts["entries"] == [""], "no invitation, only the filter of the log"
     window.press(2)
-    window.wait(running, "the server runs")
+    window.wait(is_running, "the server runs")
 
 
-def test_a_window_that_closes_on_a_failure_says_so_to_the_shell(open_window: Open) -> None:
+def test_closing_after_a_failed_start_exits_with_1(open_window: Open) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as other:
         window = open_window(port=other.getsockname()[1])
         window.wait_for_button("Try again")
         window.child.signal(signal.SIGINT)
-        assert window.ends_with() == 1
+        assert window.exit_code() == 1
 
 
-def test_russian_in_the_dark(open_window: Open, display: str, tmp_path: Path) -> None:
+def test_russian_texts_and_theme_switch(open_window: Open, display: str, tmp_path: Path) -> None:
     window = open_window(LANCHAT_LANGUAGE="ru", LANCHAT_THEME="dark")
     window.wait_for_button("Остановить")
     facts = window.wait_for_button("Копировать")
@@ -223,7 +223,7 @@ def test_russian_in_the_dark(open_window: Open, display: str, tmp_path: Path) ->
     wait_until(lambda: has_colour(display, tmp_path, LIGHT.surface, 100_000), 10, "a light window", interval=0.2)
 
 
-def test_the_log_is_bounded_filtered_and_harmless(open_window: Open) -> None:
+def test_log_is_bounded_filtered_and_sanitized(open_window: Open) -> None:
     window = open_window("chatty")
     facts = window.wait(
         lambda now: now["log"] and "face" in now["log"][2] and now["log"][3] == 1.0, "the last line in sight"
@@ -240,7 +240,7 @@ def test_the_log_is_bounded_filtered_and_harmless(open_window: Open) -> None:
     assert found["log"][1].endswith("line 1900")
 
 
-def test_of_a_megabyte_pasted_into_the_filter_the_beginning_counts(open_window: Open, display: str) -> None:
+def test_text_pasted_into_the_filter_is_truncated(open_window: Open, display: str) -> None:
     window = open_window("chatty")
     window.wait(lambda now: now["log"] and "face" in now["log"][2], "the log is there")
     focus(display, wait_for_window(display, "Office"))
@@ -253,7 +253,7 @@ def test_of_a_megabyte_pasted_into_the_filter_the_beginning_counts(open_window: 
     assert "[unicorn face]xx" in pasted
 
 
-def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_display_error_names_the_run_command(tmp_path: Path) -> None:
     options = {"name": "Office", "data_dir": str(tmp_path)}
     environment = screen_environment(":9999", {"LANCHAT_LANGUAGE": "en"})
     done = subprocess.run(
@@ -264,7 +264,7 @@ def test_without_a_screen_it_says_what_to_do(tmp_path: Path) -> None:
     assert "lanchat-server run" in done.stderr
 
 
-def test_the_clipboard_works_with_caps_lock_and_without_latin_letters(tmp_path: Path) -> None:
+def test_clipboard_keys_work_with_caps_lock_and_greek_layout(tmp_path: Path) -> None:
     control, caps_lock, tab = 37, 66, 23
     a, s, x, v = 38, 39, 53, 55
     with Screen() as screen, KeyCodes(screen.display) as hands:
@@ -282,10 +282,10 @@ def test_the_clipboard_works_with_caps_lock_and_without_latin_letters(tmp_path: 
             window.child.stop()
 
 
-def test_too_little_room_is_said_below_the_state(open_window: Open, display: str, tmp_path: Path) -> None:
+def test_low_disk_space_warning_is_shown(open_window: Open, display: str, tmp_path: Path) -> None:
     # No disk has so much.
     window = open_window(settings={"disk_reserve_mib": 1 << 30})
-    facts = window.wait(running, "the server runs")
+    facts = window.wait(is_running, "the server runs")
     window.wait(
         lambda facts: any("No room: nothing new is stored" in label for label in facts["labels"]), "the warning"
     )

@@ -1,4 +1,4 @@
-"""The main page's model and commands on the fake network: what a person does, and what comes of it."""
+"""The main page's model and commands with a fake engine."""
 
 import concurrent.futures
 
@@ -20,465 +20,465 @@ from tests.support.ui_desk import Workbench
 
 
 @pytest.fixture
-def bench() -> Workbench:
+def workbench() -> Workbench:
     made = Workbench(lines=300)
     made.log_in()
     return made
 
 
-def timeline(bench: Workbench):  # type: ignore[no-untyped-def]
-    assert bench.model.timeline
-    return bench.model.timeline
+def timeline(workbench: Workbench):  # type: ignore[no-untyped-def]
+    assert workbench.model.timeline
+    return workbench.model.timeline
 
 
 # Opening
 
 
-def test_it_opens_general_at_its_end(bench: Workbench) -> None:
-    assert bench.model.room
-    assert bench.model.room.name == "general"
-    assert timeline(bench).last == 300
-    assert timeline(bench).at_bottom
-    assert bench.model.online_members() == 5  # four others and oneself
+def test_opens_general_at_its_end(workbench: Workbench) -> None:
+    assert workbench.model.room
+    assert workbench.model.room.name == "general"
+    assert timeline(workbench).last == 300
+    assert timeline(workbench).at_bottom
+    assert workbench.model.online_members() == 5  # four others and oneself
 
 
-def test_it_opens_the_room_of_last_time() -> None:
-    bench = Workbench()
-    bench.chat.want_room(4)
-    bench.log_in()
-    assert bench.model.current == 4
+def test_opens_the_last_room() -> None:
+    workbench = Workbench()
+    workbench.chat.want_room(4)
+    workbench.log_in()
+    assert workbench.model.current == 4
 
 
-def test_the_room_of_last_time_may_become_known_late() -> None:
-    bench = Workbench()
-    bench.chat.want_room(4)
-    rooms = bench.engine.world.rooms
+def test_opens_the_last_room_when_it_becomes_known_later() -> None:
+    workbench = Workbench()
+    workbench.chat.want_room(4)
+    rooms = workbench.engine.world.rooms
     late = rooms.pop(4)
-    bench.chat.refresh()
-    bench.run()
-    assert bench.model.room
-    assert bench.model.room.name == "general"
+    workbench.chat.refresh()
+    workbench.run()
+    assert workbench.model.room
+    assert workbench.model.room.name == "general"
     rooms[4] = late
-    bench.engine.emit(api.RoomUpdated(late))
-    bench.run()
-    assert bench.model.current == 4
-    bench.chat.open_room(2)
-    bench.engine.emit(api.RoomUpdated(late))
-    bench.run()
-    assert bench.model.current == 2  # a choice is a choice
+    workbench.engine.emit(api.RoomUpdated(late))
+    workbench.run()
+    assert workbench.model.current == 4
+    workbench.chat.open_room(2)
+    workbench.engine.emit(api.RoomUpdated(late))
+    workbench.run()
+    assert workbench.model.current == 2  # a choice is a choice
 
 
-def test_what_is_typed_before_a_room_is_open_is_meant_for_the_first_one() -> None:
-    bench = Workbench()
-    bench.model.draft.text = "quick ha"
-    bench.log_in()
-    assert bench.model.room
-    assert bench.model.draft.text == "quick ha"
-    bench.chat.open_room(2)
-    bench.run()
-    assert bench.model.draft.text == ""
+def test_text_typed_before_a_room_opens_becomes_its_draft() -> None:
+    workbench = Workbench()
+    workbench.model.draft.text = "quick ha"
+    workbench.log_in()
+    assert workbench.model.room
+    assert workbench.model.draft.text == "quick ha"
+    workbench.chat.open_room(2)
+    workbench.run()
+    assert workbench.model.draft.text == ""
 
 
-def test_nobody_is_taken_away_from_what_they_write() -> None:
-    bench = Workbench()
-    bench.chat.want_room(4)
-    late = bench.engine.world.rooms.pop(4)
-    bench.chat.refresh()
-    bench.run()
-    bench.model.draft.text = "I am writ"
-    bench.engine.world.rooms[4] = late
-    bench.engine.emit(api.RoomUpdated(late))
-    bench.run()
-    assert bench.model.current == 1
+def test_late_last_room_does_not_replace_a_room_with_a_draft() -> None:
+    workbench = Workbench()
+    workbench.chat.want_room(4)
+    late = workbench.engine.world.rooms.pop(4)
+    workbench.chat.refresh()
+    workbench.run()
+    workbench.model.draft.text = "I am writ"
+    workbench.engine.world.rooms[4] = late
+    workbench.engine.emit(api.RoomUpdated(late))
+    workbench.run()
+    assert workbench.model.current == 1
 
 
-def test_a_last_room_that_is_gone_does_no_harm() -> None:
-    bench = Workbench()
-    bench.chat.want_room(4711)
-    bench.log_in()
-    assert bench.model.room
+def test_unknown_last_room_opens_another_room() -> None:
+    workbench = Workbench()
+    workbench.chat.want_room(4711)
+    workbench.log_in()
+    assert workbench.model.room
 
 
-def test_a_room_with_unread_messages_opens_at_them(bench: Workbench) -> None:
-    bench.chat.open_room(3)
-    bench.run()
-    assert bench.model.jump == ScrollTarget("fresh")
-    assert any(isinstance(entry, UnreadMarkEntry) for entry in bench.model.entries())
+def test_room_with_unread_messages_opens_at_the_first_of_them(workbench: Workbench) -> None:
+    workbench.chat.open_room(3)
+    workbench.run()
+    assert workbench.model.jump == ScrollTarget("fresh")
+    assert any(isinstance(entry, UnreadMarkEntry) for entry in workbench.model.entries())
 
 
-def test_answers_for_a_room_that_was_left_are_dropped(bench: Workbench) -> None:
-    bench.engine.held = []
-    bench.chat.open_room(2)
-    late = bench.engine.held
-    bench.engine.held = None
-    bench.chat.open_room(4)
-    bench.run()
+def test_late_pages_of_another_room_are_dropped(workbench: Workbench) -> None:
+    workbench.engine.held = []
+    workbench.chat.open_room(2)
+    late = workbench.engine.held
+    workbench.engine.held = None
+    workbench.chat.open_room(4)
+    workbench.run()
     for command, future in late:
-        bench.engine.answer(command, future)
-    bench.run()
-    assert bench.model.current == 4
-    assert timeline(bench).room == 4
-    assert {line.room for line in timeline(bench).stored} == {4}
+        workbench.engine.answer(command, future)
+    workbench.run()
+    assert workbench.model.current == 4
+    assert timeline(workbench).room == 4
+    assert {line.room for line in timeline(workbench).stored} == {4}
 
 
 # Scrolling
 
 
-def test_scrolling_up_loads_page_after_page_to_the_beginning(bench: Workbench) -> None:
+def test_scrolling_up_loads_pages_to_the_beginning(workbench: Workbench) -> None:
     seen = set()
     for _ in range(10):
-        bench.chat.load_older()
-        bench.run()
-        seen |= {line.seq for line in timeline(bench).stored}
-    assert timeline(bench).at_top
+        workbench.chat.load_older()
+        workbench.run()
+        seen |= {line.seq for line in timeline(workbench).stored}
+    assert timeline(workbench).at_top
     assert seen == set(range(1, 301))
-    asked = len(bench.engine.called(api.LoadLinesCommand))
-    bench.chat.load_older()
-    assert len(bench.engine.called(api.LoadLinesCommand)) == asked  # at the top nothing is asked
+    asked = len(workbench.engine.called(api.LoadLinesCommand))
+    workbench.chat.load_older()
+    assert len(workbench.engine.called(api.LoadLinesCommand)) == asked  # at the top nothing is asked
 
 
-def test_one_page_at_a_time(bench: Workbench) -> None:
-    bench.engine.held = []
+def test_loads_one_page_at_a_time(workbench: Workbench) -> None:
+    workbench.engine.held = []
     for _ in range(5):
-        bench.chat.load_older()
-    assert len(bench.engine.held) == 1
+        workbench.chat.load_older()
+    assert len(workbench.engine.held) == 1
 
 
-def test_jumping_to_a_found_message_and_back_to_the_end() -> None:
-    bench = Workbench(lines=2000)
-    bench.log_in()
-    bench.chat.jump_to(1, 500)
-    bench.run()
-    found = timeline(bench).find(500)
+def test_jumps_to_a_found_message_and_back_to_the_end() -> None:
+    workbench = Workbench(lines=2000)
+    workbench.log_in()
+    workbench.chat.jump_to(1, 500)
+    workbench.run()
+    found = timeline(workbench).find(500)
     assert found
-    assert bench.model.flash == found.id
-    assert bench.model.jump == ScrollTarget(found.id)
-    assert not timeline(bench).at_bottom
-    bench.wait(3)
-    assert bench.model.flash == ""
+    assert workbench.model.flash == found.id
+    assert workbench.model.jump == ScrollTarget(found.id)
+    assert not timeline(workbench).at_bottom
+    workbench.wait(3)
+    assert workbench.model.flash == ""
     for _ in range(30):
-        bench.chat.load_newer()
-        bench.run()
-    assert timeline(bench).last == 2000
-    bench.chat.jump_to(1, 10)
-    bench.run()
-    bench.chat.to_end()
-    bench.run()
-    assert timeline(bench).last == 2000
-    assert timeline(bench).at_bottom
+        workbench.chat.load_newer()
+        workbench.run()
+    assert timeline(workbench).last == 2000
+    workbench.chat.jump_to(1, 10)
+    workbench.run()
+    workbench.chat.to_end()
+    workbench.run()
+    assert timeline(workbench).last == 2000
+    assert timeline(workbench).at_bottom
 
 
-def test_jumping_into_another_room(bench: Workbench) -> None:
-    bench.chat.jump_to(2, 2)
-    bench.run()
-    assert bench.model.current == 2
-    assert timeline(bench).find(2)
+def test_jumps_into_another_room(workbench: Workbench) -> None:
+    workbench.chat.jump_to(2, 2)
+    workbench.run()
+    assert workbench.model.current == 2
+    assert timeline(workbench).find(2)
 
 
 # Writing
 
 
-def test_a_message_is_sent_and_stored(bench: Workbench) -> None:
-    bench.model.draft.text = "  hello  "
-    assert bench.chat.submit("  hello  ")
-    bench.run()
-    assert bench.texts()[-1] == "hello"
-    assert timeline(bench).stored[-1].seq == 301
-    assert not timeline(bench).unstored
-    assert bench.model.draft.text == ""
+def test_message_is_sent_and_stored(workbench: Workbench) -> None:
+    workbench.model.draft.text = "  hello  "
+    assert workbench.chat.submit("  hello  ")
+    workbench.run()
+    assert workbench.texts()[-1] == "hello"
+    assert timeline(workbench).stored[-1].seq == 301
+    assert not timeline(workbench).unstored
+    assert workbench.model.draft.text == ""
 
 
 @pytest.mark.parametrize("text", ["", "   \n ", "x" * (BODY_CHARACTERS_MAX + 1), "ж" * 4000 + "x"])
-def test_what_cannot_be_sent_stays(bench: Workbench, text: str) -> None:
-    bench.model.draft.text = text
-    assert not bench.chat.submit(text)
-    assert bench.model.draft.text == text
-    assert bench.engine.called(api.SendCommand) == []
+def test_unsendable_text_stays_in_the_draft(workbench: Workbench, text: str) -> None:
+    workbench.model.draft.text = text
+    assert not workbench.chat.submit(text)
+    assert workbench.model.draft.text == text
+    assert workbench.engine.called(api.SendCommand) == []
 
 
-def test_the_longest_text_can_be_sent(bench: Workbench) -> None:
-    assert bench.chat.too_long("ж" * BODY_CHARACTERS_MAX) == ""
-    assert "4001" in bench.chat.too_long("x" * (BODY_CHARACTERS_MAX + 1))
+def test_the_longest_text_can_be_sent(workbench: Workbench) -> None:
+    assert workbench.chat.too_long("ж" * BODY_CHARACTERS_MAX) == ""
+    assert "4001" in workbench.chat.too_long("x" * (BODY_CHARACTERS_MAX + 1))
 
 
-def test_a_text_that_could_not_be_kept_comes_back(bench: Workbench) -> None:
-    bench.engine.held = []
-    bench.chat.submit("precious")
-    bench.model.draft.text = "typed meanwhile"
-    ((_command, future),) = bench.engine.held
-    bench.engine.held = None
+def test_text_that_could_not_be_queued_returns_to_the_draft(workbench: Workbench) -> None:
+    workbench.engine.held = []
+    workbench.chat.submit("precious")
+    workbench.model.draft.text = "typed meanwhile"
+    ((_command, future),) = workbench.engine.held
+    workbench.engine.held = None
     future.set_exception(api.CommandError(api.ErrorKind.LOCAL, said("The disk is full")))
-    assert WindowPart.DRAFT | WindowPart.NOTICE in bench.run()
-    assert bench.model.draft.text == "precious\ntyped meanwhile"
-    assert bench.model.notices == ["The disk is full"]
+    assert WindowPart.DRAFT | WindowPart.NOTICE in workbench.run()
+    assert workbench.model.draft.text == "precious\ntyped meanwhile"
+    assert workbench.model.notices == ["The disk is full"]
 
 
-def test_an_unexpected_error_is_told_and_logged(bench: Workbench, caplog: pytest.LogCaptureFixture) -> None:
-    bench.engine.held = []
-    bench.chat.submit("precious")
-    ((_command, future),) = bench.engine.held
+def test_unexpected_error_is_shown_and_logged(workbench: Workbench, caplog: pytest.LogCaptureFixture) -> None:
+    workbench.engine.held = []
+    workbench.chat.submit("precious")
+    ((_command, future),) = workbench.engine.held
     future.set_exception(ZeroDivisionError())
-    bench.run()
-    assert bench.model.draft.text == "precious"
-    assert bench.model.notices
+    workbench.run()
+    assert workbench.model.draft.text == "precious"
+    assert workbench.model.notices
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_cancelled_command_is_no_error(bench: Workbench) -> None:
-    bench.engine.held = []
-    bench.chat.submit("x")
-    ((_command, future),) = bench.engine.held
+def test_cancelled_command_is_no_error(workbench: Workbench) -> None:
+    workbench.engine.held = []
+    workbench.chat.submit("x")
+    ((_command, future),) = workbench.engine.held
     assert isinstance(future, concurrent.futures.Future)
     future.cancel()
-    bench.run()
-    assert bench.model.notices == []
+    workbench.run()
+    assert workbench.model.notices == []
 
 
-def test_drafts_belong_to_rooms(bench: Workbench) -> None:
-    bench.model.draft.text = "half a thought"
-    bench.chat.open_room(2)
-    bench.run()
-    assert bench.model.draft.text == ""
-    (row,) = [row for row in room_rows(bench.model, "") if row.key == RoomRowKey(1)]
+def test_each_room_keeps_its_draft(workbench: Workbench) -> None:
+    workbench.model.draft.text = "half a thought"
+    workbench.chat.open_room(2)
+    workbench.run()
+    assert workbench.model.draft.text == ""
+    (row,) = [row for row in room_rows(workbench.model, "") if row.key == RoomRowKey(1)]
     assert row.subtitle == "Draft: half a thought"
-    bench.chat.open_room(1)
-    assert bench.model.draft.text == "half a thought"
+    workbench.chat.open_room(1)
+    assert workbench.model.draft.text == "half a thought"
 
 
-def test_a_heading_stands_above_what_is_not_stored_for_long(bench: Workbench) -> None:
-    bench.chat.submit("!hold")
-    bench.run()
-    bench.chat.submit("waiting")
-    bench.run()
-    line = timeline(bench).unstored[0]
-    timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
-    assert not any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
-    assert WindowPart.LINES in bench.wait(3)
-    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
+def test_heading_appears_above_messages_unstored_for_seconds(workbench: Workbench) -> None:
+    workbench.chat.submit("!hold")
+    workbench.run()
+    workbench.chat.submit("waiting")
+    workbench.run()
+    line = timeline(workbench).unstored[0]
+    timeline(workbench).unstored[0] = msgspec.structs.replace(line, sent_at=workbench.now)
+    assert not any(isinstance(entry, UnsentEntry) for entry in workbench.model.entries())
+    assert WindowPart.LINES in workbench.wait(3)
+    assert any(isinstance(entry, UnsentEntry) for entry in workbench.model.entries())
 
 
-def test_a_heading_also_comes_for_what_was_written_a_moment_later(bench: Workbench) -> None:
-    bench.chat.submit("!hold")
-    bench.run()
-    bench.now += 1.5  # the look at the first line is due before the second one is old
-    bench.chat.submit("waiting")
-    bench.run()
-    line = timeline(bench).unstored[0]
-    timeline(bench).unstored[0] = msgspec.structs.replace(line, sent_at=bench.now)
-    bench.wait(1)
-    assert not any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
-    assert WindowPart.LINES in bench.wait(3)
-    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
+def test_heading_appears_for_a_later_unstored_message(workbench: Workbench) -> None:
+    workbench.chat.submit("!hold")
+    workbench.run()
+    workbench.now += 1.5  # the look at the first line is due before the second one is old
+    workbench.chat.submit("waiting")
+    workbench.run()
+    line = timeline(workbench).unstored[0]
+    timeline(workbench).unstored[0] = msgspec.structs.replace(line, sent_at=workbench.now)
+    workbench.wait(1)
+    assert not any(isinstance(entry, UnsentEntry) for entry in workbench.model.entries())
+    assert WindowPart.LINES in workbench.wait(3)
+    assert any(isinstance(entry, UnsentEntry) for entry in workbench.model.entries())
 
 
-def test_a_heading_stands_at_once_when_the_server_is_away(bench: Workbench) -> None:
-    bench.chat.submit("!hold")
-    bench.run()
-    bench.chat.submit("!state away")
-    bench.run()
-    assert any(isinstance(entry, UnsentEntry) for entry in bench.model.entries())
+def test_heading_appears_at_once_when_the_server_is_away(workbench: Workbench) -> None:
+    workbench.chat.submit("!hold")
+    workbench.run()
+    workbench.chat.submit("!state away")
+    workbench.run()
+    assert any(isinstance(entry, UnsentEntry) for entry in workbench.model.entries())
 
 
-def test_a_refused_message_stays_with_its_reason(bench: Workbench) -> None:
-    bench.chat.submit("!refuse")
-    bench.run()
-    bench.chat.submit("not for you")
-    bench.run()
-    (refused,) = timeline(bench).unstored
+def test_refused_message_stays_with_its_reason(workbench: Workbench) -> None:
+    workbench.chat.submit("!refuse")
+    workbench.run()
+    workbench.chat.submit("not for you")
+    workbench.run()
+    (refused,) = timeline(workbench).unstored
     assert refused.refused is Code.NOT_A_MEMBER
-    bench.chat.open_room(2)
-    bench.run()
+    workbench.chat.open_room(2)
+    workbench.run()
 
 
-def test_reply(bench: Workbench) -> None:
-    line = timeline(bench).stored[-1]
-    bench.chat.reply_to(line)
-    bench.chat.submit("an answer")
-    bench.run()
-    assert timeline(bench).stored[-1].reply_to == 300
-    assert bench.model.draft.reply is None
+def test_submit_sends_a_reply(workbench: Workbench) -> None:
+    line = timeline(workbench).stored[-1]
+    workbench.chat.reply_to(line)
+    workbench.chat.submit("an answer")
+    workbench.run()
+    assert timeline(workbench).stored[-1].reply_to == 300
+    assert workbench.model.draft.reply is None
 
 
-def test_text_of_the_message_that_is_answered_goes_when_it_is_deleted(bench: Workbench) -> None:
-    line = timeline(bench).stored[-1]
-    bench.chat.reply_to(line)
-    bench.run()
-    bench.chat.ask(api.EditCommand(1, 300, "said better"))
-    assert WindowPart.DRAFT in bench.run()
-    reply = bench.model.draft.reply
+def test_reply_preview_follows_edits_and_deletion(workbench: Workbench) -> None:
+    line = timeline(workbench).stored[-1]
+    workbench.chat.reply_to(line)
+    workbench.run()
+    workbench.chat.ask(api.EditCommand(1, 300, "said better"))
+    assert WindowPart.DRAFT in workbench.run()
+    reply = workbench.model.draft.reply
     assert reply
     assert reply.text == "said better"
-    bench.chat.open_room(2)
-    bench.run()
-    bench.chat.ask(api.DeleteCommand(1, 300))
-    assert WindowPart.DRAFT not in bench.run()
-    reply = bench.model.drafts[1].reply
+    workbench.chat.open_room(2)
+    workbench.run()
+    workbench.chat.ask(api.DeleteCommand(1, 300))
+    assert WindowPart.DRAFT not in workbench.run()
+    reply = workbench.model.drafts[1].reply
     assert reply
     assert (reply.text, reply.deleted) == ("", True)
 
 
-def test_editing_puts_the_draft_aside_and_brings_it_back(bench: Workbench) -> None:
-    bench.chat.submit("mistaek")
-    bench.run()
-    bench.model.draft.text = "next thought"
-    assert bench.chat.edit_last()
-    assert bench.model.draft.text == "mistaek"
-    assert bench.chat.cancel()
-    assert bench.model.draft.text == "next thought"
-    bench.chat.edit_last()
-    bench.chat.submit("mistake")
-    bench.run()
-    last = timeline(bench).stored[-1]
+def test_editing_restores_the_draft_afterwards(workbench: Workbench) -> None:
+    workbench.chat.submit("mistaek")
+    workbench.run()
+    workbench.model.draft.text = "next thought"
+    assert workbench.chat.edit_last()
+    assert workbench.model.draft.text == "mistaek"
+    assert workbench.chat.cancel()
+    assert workbench.model.draft.text == "next thought"
+    workbench.chat.edit_last()
+    workbench.chat.submit("mistake")
+    workbench.run()
+    last = timeline(workbench).stored[-1]
     assert (last.text, last.edited) == ("mistake", True)
-    assert bench.model.draft.text == "next thought"
-    assert bench.model.draft.editing is None
+    assert workbench.model.draft.text == "next thought"
+    assert workbench.model.draft.editing is None
 
 
-def test_an_edit_that_changes_nothing_is_not_sent(bench: Workbench) -> None:
-    bench.chat.submit("as it is")
-    bench.run()
-    bench.chat.edit_last()
-    bench.chat.submit("as it is")
-    assert bench.engine.called(api.EditCommand) == []
+def test_edit_without_a_change_is_not_sent(workbench: Workbench) -> None:
+    workbench.chat.submit("as it is")
+    workbench.run()
+    workbench.chat.edit_last()
+    workbench.chat.submit("as it is")
+    assert workbench.engine.called(api.EditCommand) == []
 
 
-def test_replying_while_editing_ends_the_edit(bench: Workbench) -> None:
-    bench.chat.submit("mine")
-    bench.run()
-    bench.model.draft.text = "draft"
-    bench.chat.edit_last()
-    bench.chat.reply_to(timeline(bench).stored[0])
-    draft = bench.model.draft
+def test_replying_while_editing_ends_the_edit(workbench: Workbench) -> None:
+    workbench.chat.submit("mine")
+    workbench.run()
+    workbench.model.draft.text = "draft"
+    workbench.chat.edit_last()
+    workbench.chat.reply_to(timeline(workbench).stored[0])
+    draft = workbench.model.draft
     assert (draft.text, draft.editing, bool(draft.reply)) == ("draft", None, True)
 
 
-def test_react_and_take_back(bench: Workbench) -> None:
-    line = timeline(bench).stored[-1]
-    bench.chat.react(line, "👍")
-    bench.run()
-    assert timeline(bench).stored[-1].reactions[0].users == (1,)
-    bench.chat.react(timeline(bench).stored[-1], "👍")
-    bench.run()
-    assert timeline(bench).stored[-1].reactions == ()
+def test_react_adds_and_removes_a_reaction(workbench: Workbench) -> None:
+    line = timeline(workbench).stored[-1]
+    workbench.chat.react(line, "👍")
+    workbench.run()
+    assert timeline(workbench).stored[-1].reactions[0].users == (1,)
+    workbench.chat.react(timeline(workbench).stored[-1], "👍")
+    workbench.run()
+    assert timeline(workbench).stored[-1].reactions == ()
 
 
-def test_delete(bench: Workbench) -> None:
-    bench.chat.delete(timeline(bench).stored[-1])
-    bench.run()
-    assert timeline(bench).stored[-1].deleted
+def test_delete_marks_the_message_deleted(workbench: Workbench) -> None:
+    workbench.chat.delete(timeline(workbench).stored[-1])
+    workbench.run()
+    assert timeline(workbench).stored[-1].deleted
 
 
-def test_sending_while_reading_old_messages_goes_to_the_end() -> None:
-    bench = Workbench(lines=2000)
-    bench.log_in()
-    bench.chat.jump_to(1, 100)
-    bench.run()
-    bench.chat.submit("here I am")
-    bench.run()
-    assert bench.texts()[-1] == "here I am"
-    assert timeline(bench).at_bottom
+def test_sending_scrolls_to_the_end() -> None:
+    workbench = Workbench(lines=2000)
+    workbench.log_in()
+    workbench.chat.jump_to(1, 100)
+    workbench.run()
+    workbench.chat.submit("here I am")
+    workbench.run()
+    assert workbench.texts()[-1] == "here I am"
+    assert timeline(workbench).at_bottom
 
 
 # What others do
 
 
-def test_what_others_say_is_counted_while_it_is_not_seen(bench: Workbench) -> None:
-    bench.engine.say(1, "bob", "ping")
-    bench.engine.say(2, "bob", "pong")
-    bench.run()
-    assert bench.texts()[-1] == "ping"
-    assert bench.model.missed == 1
-    assert bench.model.rooms[2].unread == 1
-    before = bench.model.unread
-    bench.chat.seen(1, 301)
-    bench.run()
-    assert bench.engine.called(api.MarkReadCommand)[-1] == api.MarkReadCommand(1, 301)
-    assert bench.model.unread == before - 1
-    asked = len(bench.engine.called(api.MarkReadCommand))
-    bench.chat.seen(1, 301)
-    bench.chat.seen(1, 299)
-    assert len(bench.engine.called(api.MarkReadCommand)) == asked
+def test_unseen_messages_are_counted_until_seen(workbench: Workbench) -> None:
+    workbench.engine.say(1, "bob", "ping")
+    workbench.engine.say(2, "bob", "pong")
+    workbench.run()
+    assert workbench.texts()[-1] == "ping"
+    assert workbench.model.missed == 1
+    assert workbench.model.rooms[2].unread == 1
+    before = workbench.model.unread
+    workbench.chat.seen(1, 301)
+    workbench.run()
+    assert workbench.engine.called(api.MarkReadCommand)[-1] == api.MarkReadCommand(1, 301)
+    assert workbench.model.unread == before - 1
+    asked = len(workbench.engine.called(api.MarkReadCommand))
+    workbench.chat.seen(1, 301)
+    workbench.chat.seen(1, 299)
+    assert len(workbench.engine.called(api.MarkReadCommand)) == asked
 
 
-def test_what_is_seen_of_the_room_before_is_not_read_in_the_next(bench: Workbench) -> None:
-    bench.chat.open_room(2)
-    bench.chat.seen(1, 300)
-    assert bench.engine.called(api.MarkReadCommand) == []
+def test_seen_position_of_the_previous_room_is_ignored(workbench: Workbench) -> None:
+    workbench.chat.open_room(2)
+    workbench.chat.seen(1, 300)
+    assert workbench.engine.called(api.MarkReadCommand) == []
 
 
-def test_a_line_marks_what_came_while_nobody_looked(bench: Workbench) -> None:
-    bench.model.focused = False
-    bench.engine.say(1, "bob", "ping")
-    bench.run()
-    assert bench.model.fresh_after == 300
-    assert any(isinstance(entry, UnreadMarkEntry) for entry in bench.model.entries())
+def test_unread_mark_precedes_messages_without_focus(workbench: Workbench) -> None:
+    workbench.model.focused = False
+    workbench.engine.say(1, "bob", "ping")
+    workbench.run()
+    assert workbench.model.fresh_after == 300
+    assert any(isinstance(entry, UnreadMarkEntry) for entry in workbench.model.entries())
 
 
-def test_receipts_turn_into_ticks(bench: Workbench) -> None:
-    bench.chat.submit("did you get it?")
-    bench.run()
-    bench.chat.submit("!receipts")
-    bench.run()
-    bench.wait(1)
-    line = next(line for line in timeline(bench).stored if line.text == "did you get it?")
+def test_receipts_update_the_read_count(workbench: Workbench) -> None:
+    workbench.chat.submit("did you get it?")
+    workbench.run()
+    workbench.chat.submit("!receipts")
+    workbench.run()
+    workbench.wait(1)
+    line = next(line for line in timeline(workbench).stored if line.text == "did you get it?")
     assert line.read == line.members == 6
 
 
-def test_being_removed_from_the_open_room_opens_another(bench: Workbench) -> None:
-    bench.engine.emit(api.RoomRemoved(1))
-    bench.run()
-    assert bench.model.current not in (0, 1)
+def test_removal_from_the_open_room_opens_another(workbench: Workbench) -> None:
+    workbench.engine.emit(api.RoomRemoved(1))
+    workbench.run()
+    assert workbench.model.current not in (0, 1)
 
 
-def test_a_room_whose_history_arrives_later_is_filled() -> None:
-    bench = Workbench()
-    bench.log_in()
-    bench.chat.open_room(4)
-    bench.run()
-    bench.engine.say(4, "bob", "old news")
-    bench._items.clear()  # the event itself was lost: the room was not live yet
-    bench.engine.emit(api.RoomLive(4, 4))
-    bench.run()
-    bench.wait(1)
-    assert bench.texts()[-1] == "old news"
+def test_room_is_reloaded_when_it_becomes_live() -> None:
+    workbench = Workbench()
+    workbench.log_in()
+    workbench.chat.open_room(4)
+    workbench.run()
+    workbench.engine.say(4, "bob", "old news")
+    workbench._items.clear()  # the event itself was lost: the room was not live yet
+    workbench.engine.emit(api.RoomLive(4, 4))
+    workbench.run()
+    workbench.wait(1)
+    assert workbench.texts()[-1] == "old news"
 
 
 # Rooms and people
 
 
-def test_rooms_are_made_joined_and_left(bench: Workbench) -> None:
-    bench.chat.ask(api.CreateRoomCommand("secret", True), bench.chat.enter)
-    bench.run()
-    assert bench.model.room
-    assert (bench.model.room.name, bench.model.room.kind) == ("secret", RoomKind.PRIVATE)
-    secret = bench.model.current
-    bench.chat.leave(secret)
-    bench.run()
-    assert bench.model.current != secret
-    assert [row.title for row in joinable_rows(bench.model)] == ["secret"]
-    bench.chat.join(secret)
-    bench.run()
-    assert bench.model.current == secret
+def test_rooms_are_created_left_and_joined(workbench: Workbench) -> None:
+    workbench.chat.ask(api.CreateRoomCommand("secret", True), workbench.chat.enter)
+    workbench.run()
+    assert workbench.model.room
+    assert (workbench.model.room.name, workbench.model.room.kind) == ("secret", RoomKind.PRIVATE)
+    secret = workbench.model.current
+    workbench.chat.leave(secret)
+    workbench.run()
+    assert workbench.model.current != secret
+    assert [row.title for row in joinable_rows(workbench.model)] == ["secret"]
+    workbench.chat.join(secret)
+    workbench.run()
+    assert workbench.model.current == secret
 
 
-def test_a_direct_conversation_is_made_once(bench: Workbench) -> None:
+def test_direct_conversation_is_created_once(workbench: Workbench) -> None:
     for _ in range(2):
-        bench.chat.open_direct("anna")
-        bench.run()
-    assert len([room for room in bench.model.rooms.values() if room.kind is RoomKind.DIRECT]) == 1
-    assert bench.model.room
-    assert bench.model.room.title == "Анна Смирнова"
+        workbench.chat.open_direct("anna")
+        workbench.run()
+    assert len([room for room in workbench.model.rooms.values() if room.kind is RoomKind.DIRECT]) == 1
+    assert workbench.model.room
+    assert workbench.model.room.title == "Анна Смирнова"
 
 
-def test_errors_are_told(bench: Workbench) -> None:
-    bench.chat.open_direct("nobody")
-    assert WindowPart.NOTICE in bench.run()
-    assert bench.model.notices == ["There is nobody called nobody"]
+def test_command_error_is_shown_as_a_notice(workbench: Workbench) -> None:
+    workbench.chat.open_direct("nobody")
+    assert WindowPart.NOTICE in workbench.run()
+    assert workbench.model.notices == ["There is nobody called nobody"]
 
 
-def test_the_search_field_finds_rooms_people_and_rooms_to_join(bench: Workbench) -> None:
+def test_search_field_finds_rooms_and_people(workbench: Workbench) -> None:
     def titles(wanted: str) -> list[str]:
-        return [row.title for row in room_rows(bench.model, wanted)]
+        return [row.title for row in room_rows(workbench.model, wanted)]
 
     assert titles("") == ["Rooms", "general", "ops", "random", "разработка"]
     assert titles("РАЗ") == ["Rooms", "разработка"]
@@ -487,67 +487,67 @@ def test_the_search_field_finds_rooms_people_and_rooms_to_join(bench: Workbench)
     assert titles("zzz") == ["Nothing found"]
 
 
-def test_people_by_presence(bench: Workbench) -> None:
-    titles = [row.title for row in people_rows(bench.model, True)]
+def test_people_are_grouped_by_presence(workbench: Workbench) -> None:
+    titles = [row.title for row in people_rows(workbench.model, True)]
     assert [title for title in titles if " — " in title] == ["Online — 4", "Away — 1", "Offline — 1"]
-    bench.chat.open_direct("anna")
-    bench.run()
-    assert [row.title for row in people_rows(bench.model, False)] == ["Online — 1", "Анна Смирнова"]
+    workbench.chat.open_direct("anna")
+    workbench.run()
+    assert [row.title for row in people_rows(workbench.model, False)] == ["Online — 1", "Анна Смирнова"]
 
 
 # Finding a server and logging in
 
 
-def entering(**scenario: object) -> Workbench:
-    bench = Workbench(remembered=False, **scenario)
-    bench.flow.begin(LaunchOptions(), False)
-    bench.run()
-    return bench
+def at_server_list(**scenario: object) -> Workbench:
+    workbench = Workbench(remembered=False, **scenario)
+    workbench.flow.begin(LaunchOptions(), False)
+    workbench.run()
+    return workbench
 
 
-def test_servers_are_listed_and_one_is_chosen_and_accepted() -> None:
-    bench = entering()
-    assert [server.name for server in bench.entry.listed()] == ["Office", "Мастерская"]
-    bench.flow.choose(bench.entry.listed()[0])
-    bench.run()
-    assert bench.entry.page is WindowPage.IDENTITY
+def test_server_is_chosen_accepted_and_logged_in_to() -> None:
+    workbench = at_server_list()
+    assert [server.name for server in workbench.entry.listed()] == ["Office", "Мастерская"]
+    workbench.flow.choose(workbench.entry.listed()[0])
+    workbench.run()
+    assert workbench.entry.page is WindowPage.IDENTITY
     assert not any(
-        bench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
+        workbench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
     )
-    bench.flow.accept()
-    bench.run()
-    assert bench.entry.page is WindowPage.LOGIN
-    bench.flow.log_in("ivan", "wrong", True)
-    assert bench.entry.busy
-    bench.run()
-    assert (bench.entry.page, bench.entry.error) == (WindowPage.LOGIN, "User name or password is wrong")
-    bench.flow.log_in("ivan", "secret password", True)
-    bench.run()
-    assert bench.entry.page is WindowPage.CHAT
-    assert bench.model.room
+    workbench.flow.accept()
+    workbench.run()
+    assert workbench.entry.page is WindowPage.LOGIN
+    workbench.flow.log_in("ivan", "wrong", True)
+    assert workbench.entry.busy
+    workbench.run()
+    assert (workbench.entry.page, workbench.entry.error) == (WindowPage.LOGIN, "User name or password is wrong")
+    workbench.flow.log_in("ivan", "secret password", True)
+    workbench.run()
+    assert workbench.entry.page is WindowPage.CHAT
+    assert workbench.model.room
 
 
-def test_a_server_that_is_gone_leaves_the_list() -> None:
-    bench = entering(servers=2)
-    bench.engine.scenario.servers = 1
+def test_stopped_server_leaves_the_list() -> None:
+    workbench = at_server_list(servers=2)
+    workbench.engine.scenario.servers = 1
     for _ in range(4):
-        bench.wait(5)
-    assert [server.name for server in bench.entry.listed()] == ["Office"]
+        workbench.wait(5)
+    assert [server.name for server in workbench.entry.listed()] == ["Office"]
 
 
-def test_a_changed_key_is_the_end_of_the_way() -> None:
-    bench = entering(trust=Trust.CHANGED)
-    bench.flow.choose(bench.entry.listed()[0])
-    bench.run()
-    assert bench.entry.page is WindowPage.CHANGED
-    bench.flow.accept()
-    bench.run()
-    assert bench.entry.page is WindowPage.CHANGED
+def test_changed_key_cannot_be_accepted() -> None:
+    workbench = at_server_list(trust=Trust.CHANGED)
+    workbench.flow.choose(workbench.entry.listed()[0])
+    workbench.run()
+    assert workbench.entry.page is WindowPage.CHANGED
+    workbench.flow.accept()
+    workbench.run()
+    assert workbench.entry.page is WindowPage.CHANGED
     assert not any(
-        bench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
+        workbench.engine.called(kind) for kind in (api.LoginCommand, api.RegisterCommand, api.AcceptIdentityCommand)
     )
-    bench.flow.decline()
-    assert bench.entry.page is WindowPage.SERVERS
+    workbench.flow.decline()
+    assert workbench.entry.page is WindowPage.SERVERS
 
 
 @pytest.mark.parametrize(
@@ -558,25 +558,25 @@ def test_a_changed_key_is_the_end_of_the_way() -> None:
         ("10.0.0.99", "Nobody answers"),
     ],
 )
-def test_addresses_that_lead_nowhere_are_explained(typed: str, problem: str) -> None:
-    bench = entering()
-    bench.flow.connect(typed)
-    bench.run()
-    assert bench.entry.page is WindowPage.SERVERS
-    assert problem in bench.entry.error
+def test_invalid_addresses_show_the_reason(typed: str, problem: str) -> None:
+    workbench = at_server_list()
+    workbench.flow.connect(typed)
+    workbench.run()
+    assert workbench.entry.page is WindowPage.SERVERS
+    assert problem in workbench.entry.error
 
 
-def test_the_command_line_names_the_server() -> None:
-    bench = Workbench(remembered=False)
-    bench.flow.begin(LaunchOptions(address="192.168.1.10:4000", fingerprint="aa" * 32, accept_new=True), False)
-    assert bench.engine.called(api.ConnectCommand) == [api.ConnectCommand("192.168.1.10:4000", "", "aa" * 32, True)]
+def test_launch_options_select_the_server() -> None:
+    workbench = Workbench(remembered=False)
+    workbench.flow.begin(LaunchOptions(address="192.168.1.10:4000", fingerprint="aa" * 32, accept_new=True), False)
+    assert workbench.engine.called(api.ConnectCommand) == [api.ConnectCommand("192.168.1.10:4000", "", "aa" * 32, True)]
 
 
-def test_an_invite_link_is_handed_on() -> None:
-    bench = entering()
+def test_invite_link_is_passed_to_the_engine() -> None:
+    workbench = at_server_list()
     link = "lanchat://10.1.2.3:4000/#" + "3fa2" * 16
-    bench.flow.connect(f"  {link} ")
-    assert bench.engine.called(api.ConnectCommand)[-1] == api.ConnectCommand("", link, "", False)
+    workbench.flow.connect(f"  {link} ")
+    assert workbench.engine.called(api.ConnectCommand)[-1] == api.ConnectCommand("", link, "", False)
 
 
 @pytest.mark.parametrize(
@@ -593,112 +593,112 @@ def test_an_invite_link_is_handed_on() -> None:
         (NewAccount("taken", "12345678", "12345678", invite_code="x"), "taken"),
     ],
 )
-def test_registration_says_what_is_wrong(account: NewAccount, problem: str) -> None:
-    bench = entering(registration=Registration.INVITE)
-    bench.flow.choose(bench.entry.listed()[0])
-    bench.run()
-    bench.flow.accept()
-    bench.run()
-    bench.flow.turn_to(WindowPage.REGISTER)
-    bench.flow.register(account)
-    bench.run()
-    assert problem in bench.entry.error
-    assert bench.entry.page is WindowPage.REGISTER
+def test_registration_shows_the_reason_of_a_refusal(account: NewAccount, problem: str) -> None:
+    workbench = at_server_list(registration=Registration.INVITE)
+    workbench.flow.choose(workbench.entry.listed()[0])
+    workbench.run()
+    workbench.flow.accept()
+    workbench.run()
+    workbench.flow.turn_to(WindowPage.REGISTER)
+    workbench.flow.register(account)
+    workbench.run()
+    assert problem in workbench.entry.error
+    assert workbench.entry.page is WindowPage.REGISTER
 
 
 @pytest.mark.parametrize(("setup", "problem"), [(Setup.CODE, "set-up code"), (Setup.HERE, "")])
-def test_first_account_of_a_server_is_offered_at_once(setup: Setup, problem: str) -> None:
-    bench = entering(registration=Registration.INVITE, setup=setup)
-    bench.flow.choose(bench.entry.listed()[0])
-    bench.run()
-    bench.flow.accept()
-    bench.run()
-    assert bench.entry.page is WindowPage.REGISTER
-    assert bench.flow.is_first
-    assert not bench.flow.needs_invite
-    assert bench.flow.needs_setup_code is bool(problem)
+def test_server_without_accounts_offers_registration_at_once(setup: Setup, problem: str) -> None:
+    workbench = at_server_list(registration=Registration.INVITE, setup=setup)
+    workbench.flow.choose(workbench.entry.listed()[0])
+    workbench.run()
+    workbench.flow.accept()
+    workbench.run()
+    assert workbench.entry.page is WindowPage.REGISTER
+    assert workbench.flow.is_first
+    assert not workbench.flow.needs_invite
+    assert workbench.flow.needs_setup_code is bool(problem)
     account = NewAccount("new.one", "12345678", "12345678")
-    bench.flow.register(account)
-    bench.run()
-    assert problem in bench.entry.error
+    workbench.flow.register(account)
+    workbench.run()
+    assert problem in workbench.entry.error
     if problem:
-        bench.flow.register(msgspec.structs.replace(account, setup_code=" abcd "))
-        bench.run()
-        assert bench.engine.called(api.RegisterCommand)[-1].setup_code == "abcd"
-    assert bench.entry.page is WindowPage.CHAT
+        workbench.flow.register(msgspec.structs.replace(account, setup_code=" abcd "))
+        workbench.run()
+        assert workbench.engine.called(api.RegisterCommand)[-1].setup_code == "abcd"
+    assert workbench.entry.page is WindowPage.CHAT
 
 
-def test_closed_server_without_account_lets_the_first_one_register() -> None:
-    bench = entering(registration=Registration.CLOSED, setup=Setup.HERE)
-    bench.flow.choose(bench.entry.listed()[0])
-    bench.run()
-    bench.flow.accept()
-    bench.run()
-    assert bench.flow.may_register
+def test_closed_server_without_accounts_allows_registration() -> None:
+    workbench = at_server_list(registration=Registration.CLOSED, setup=Setup.HERE)
+    workbench.flow.choose(workbench.entry.listed()[0])
+    workbench.run()
+    workbench.flow.accept()
+    workbench.run()
+    assert workbench.flow.may_register
 
 
-def test_registration_leads_into_the_conversation() -> None:
-    bench = entering()
-    bench.flow.register(NewAccount("new.one", "12345678", "12345678", "New One", "new@example.org"))
-    bench.run()
-    assert bench.entry.page is WindowPage.CHAT
-    assert bench.model.account
-    assert bench.model.account.name == "new.one"
+def test_registration_opens_the_chat_page() -> None:
+    workbench = at_server_list()
+    workbench.flow.register(NewAccount("new.one", "12345678", "12345678", "New One", "new@example.org"))
+    workbench.run()
+    assert workbench.entry.page is WindowPage.CHAT
+    assert workbench.model.account
+    assert workbench.model.account.name == "new.one"
 
 
-def test_a_forgotten_password() -> None:
-    bench = entering()
-    bench.flow.recover("ivan")
-    bench.run()
-    assert bench.entry.page is WindowPage.RECOVER_CODE
-    bench.flow.recover_with("000000", "new password", "new password")
-    bench.run()
-    assert "wrong" in bench.entry.error
-    bench.flow.recover_with("123456", "new password", "new password")
-    bench.run()
-    assert bench.entry.page is WindowPage.LOGIN
-    assert bench.entry.done
+def test_password_recovery_with_a_mailed_code() -> None:
+    workbench = at_server_list()
+    workbench.flow.recover("ivan")
+    workbench.run()
+    assert workbench.entry.page is WindowPage.RECOVER_CODE
+    workbench.flow.recover_with("000000", "new password", "new password")
+    workbench.run()
+    assert "wrong" in workbench.entry.error
+    workbench.flow.recover_with("123456", "new password", "new password")
+    workbench.run()
+    assert workbench.entry.page is WindowPage.LOGIN
+    assert workbench.entry.done
 
 
-def test_a_remembered_profile_goes_straight_into_the_conversation() -> None:
-    bench = Workbench()
-    bench.flow.begin(LaunchOptions(), True)
-    assert bench.entry.page is WindowPage.CHAT
-    bench.run()
-    assert bench.model.link.state is api.ConnectionState.LIVE
-    assert bench.model.room
+def test_remembered_profile_opens_the_chat_page() -> None:
+    workbench = Workbench()
+    workbench.flow.begin(LaunchOptions(), True)
+    assert workbench.entry.page is WindowPage.CHAT
+    workbench.run()
+    assert workbench.model.link.state is api.ConnectionState.LIVE
+    assert workbench.model.room
 
 
-def test_a_remembered_profile_waits_for_a_server_that_is_away() -> None:
-    bench = Workbench(away_at_start=True)
-    bench.flow.begin(LaunchOptions(), True)
-    bench.run()
-    assert bench.entry.page is WindowPage.CHAT
-    assert bench.model.link.state is api.ConnectionState.AWAY
-    bench.engine.scenario.away_at_start = False
-    bench.wait(4)
-    assert bench.model.link.state is api.ConnectionState.LIVE
+def test_remembered_profile_retries_an_unreachable_server() -> None:
+    workbench = Workbench(away_at_start=True)
+    workbench.flow.begin(LaunchOptions(), True)
+    workbench.run()
+    assert workbench.entry.page is WindowPage.CHAT
+    assert workbench.model.link.state is api.ConnectionState.AWAY
+    workbench.engine.scenario.away_at_start = False
+    workbench.wait(4)
+    assert workbench.model.link.state is api.ConnectionState.LIVE
 
 
-def test_a_revoked_computer_is_asked_for_the_password() -> None:
-    bench = Workbench()
-    bench.flow.begin(LaunchOptions(), True)
-    bench.run()
-    bench.flow.lost("This computer's access was revoked.")
-    assert (bench.entry.page, bench.entry.error) == (WindowPage.LOGIN, "This computer's access was revoked.")
+def test_revoked_device_opens_the_login_page() -> None:
+    workbench = Workbench()
+    workbench.flow.begin(LaunchOptions(), True)
+    workbench.run()
+    workbench.flow.lost("This computer's access was revoked.")
+    assert (workbench.entry.page, workbench.entry.error) == (WindowPage.LOGIN, "This computer's access was revoked.")
 
 
-def test_states_that_come_and_go_are_drawn(bench: Workbench) -> None:
+def test_each_connection_state_redraws_the_status(workbench: Workbench) -> None:
     for state in api.ConnectionState:
-        assert WindowPart.LINK in bench.model.apply(StateChanged(state))
+        assert WindowPart.LINK in workbench.model.apply(StateChanged(state))
 
 
-def test_history_that_completes_does_not_move_what_is_being_read(bench: Workbench) -> None:
-    bench.engine.say(1, "bob", "said during a gap")
-    bench._items.clear()
-    bench.model.jump = None
-    bench.engine.emit(api.RoomLive(1, 301))
-    bench.run()
-    assert bench.texts()[-1] == "said during a gap"
-    assert timeline(bench).at_bottom
-    assert bench.model.jump is None
+def test_completed_history_does_not_scroll(workbench: Workbench) -> None:
+    workbench.engine.say(1, "bob", "said during a gap")
+    workbench._items.clear()
+    workbench.model.jump = None
+    workbench.engine.emit(api.RoomLive(1, 301))
+    workbench.run()
+    assert workbench.texts()[-1] == "said during a gap"
+    assert timeline(workbench).at_bottom
+    assert workbench.model.jump is None

@@ -1,4 +1,4 @@
-"""Emoji go through the window without ever being text of a widget, and come out as they went in."""
+"""Emoji in the window: never text of a Tk widget, and unchanged when sent or copied."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ root.mainloop()
 """
 
 
-def unprotected(window: UiWindow) -> list[str]:
+def unprotected_texts(window: UiWindow) -> list[str]:
     """Texts on the screen that a widget should not have."""
     return [seen.text for seen in window.probe.seen() if glyphs.inline(seen.text) != seen.text]
 
@@ -43,19 +43,19 @@ def clipboard(display: str):  # type: ignore[no-untyped-def]
         owner.kill()
 
 
-def test_pasted_emoji_are_sent_as_they_are(display: str, tmp_path: Path, clipboard: Child) -> None:
+def test_pasted_emoji_are_sent_unchanged(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
         window.see("unicorn face", "Label")  # a chip in the composer
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
         window.keys("Return")
         assert window.wait_command("Send")["text"] == TEXT
         window.see("unicorn face", "item")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
 
 
-def test_an_emoji_in_the_composer_is_one_character(display: str, tmp_path: Path, clipboard: Child) -> None:
+def test_backspace_removes_a_whole_emoji(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
@@ -66,7 +66,7 @@ def test_an_emoji_in_the_composer_is_one_character(display: str, tmp_path: Path,
         assert window.wait_command("Send")["text"] == "Well done 👍🏽 team 🦄 —"
 
 
-def test_undo_brings_an_emoji_back(display: str, tmp_path: Path, clipboard: Child) -> None:
+def test_undo_restores_an_emoji(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
@@ -90,7 +90,7 @@ def test_editing_a_message_keeps_its_emoji(display: str, tmp_path: Path, clipboa
 def test_emoji_in_every_name_reach_no_widget(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", emoji=True, people=3) as window:
         window.see("Everything is up to date")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
         window.click("ops", "item")
         wait_until(lambda: "ops [rocket]" in window.probe.title, 5, "the room with an emoji is open")
         window.keys("ctrl+k")
@@ -101,27 +101,27 @@ def test_emoji_in_every_name_reach_no_widget(display: str, tmp_path: Path) -> No
         (message,) = [seen for seen in window.probe.seen("item") if seen.text == "hi" and seen.x > 300]
         window.click_at(message, button=3)
         window.see("Write to Bob Lee", "entry")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
         window.choose("Reply")
         window.see("Reply to Bob Lee")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
 
 
-def test_emoji_before_the_log_in_reach_no_widget(display: str, tmp_path: Path, clipboard: Child) -> None:
+def test_emoji_on_login_pages_reach_no_widget(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile", emoji=True, remembered=False) as window:
         window.see("Office [office building]", "item")
         window.keys("ctrl+v")
         window.see("[unicorn face]", "TEntry")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
         window.click("Office", "item")
         window.see("Is this the right server?")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
         window.click("The words are the same: accept", "TButton")
         window.see("Stay logged in")
-        assert unprotected(window) == []
+        assert unprotected_texts(window) == []
 
 
-def test_copied_emoji_reach_other_programs(display: str, tmp_path: Path, clipboard: Child) -> None:
+def test_copied_emoji_are_on_the_clipboard_unchanged(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.paste()

@@ -1,4 +1,4 @@
-"""Commands before the network is there are kept; answers reach those who still want them."""
+"""LateEngine queues commands until its engine is made; CommandDispatcher delivers results until it is closed."""
 
 import concurrent.futures
 import threading
@@ -17,8 +17,8 @@ from tests.support.waiting import wait_until
 Future = concurrent.futures.Future
 
 
-class Recorder:
-    """An engine that is finished by hand."""
+class RecordingEngine:
+    """An engine that records commands; the test completes their futures."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[api.Command, Future[Any]]] = []
@@ -36,10 +36,10 @@ class Recorder:
         self.stopped = True
 
 
-def test_early_commands_run_in_order_once_the_engine_is_there() -> None:
-    recorder, gate = Recorder(), threading.Event()
+def test_early_commands_run_in_order_when_the_engine_is_made() -> None:
+    recorder, gate = RecordingEngine(), threading.Event()
 
-    def make() -> Recorder:
+    def make() -> RecordingEngine:
         gate.wait(5)
         return recorder
 
@@ -63,8 +63,8 @@ def test_early_commands_run_in_order_once_the_engine_is_there() -> None:
     assert recorder.stopped
 
 
-def test_an_engine_that_cannot_be_made_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    def make() -> Recorder:
+def test_failure_to_make_the_engine_fails_its_commands(caplog: pytest.LogCaptureFixture) -> None:
+    def make() -> RecordingEngine:
         raise OSError("no network stack")
 
     late = LateEngine(make)
@@ -78,12 +78,12 @@ def test_an_engine_that_cannot_be_made_says_why(caplog: pytest.LogCaptureFixture
     assert "no network stack" in caplog.text
 
 
-def test_a_command_during_the_hand_over_does_not_overtake_early_ones() -> None:
-    """Early commands are handed on one by one: whoever calls meanwhile, from wherever, comes behind them."""
+def test_concurrent_commands_do_not_overtake_early_ones() -> None:
+    """Early commands are forwarded one by one; commands given meanwhile, by any thread, are forwarded after them."""
     late: LateEngine
     entered, others = threading.Event(), []
 
-    class Slow(Recorder):
+    class Slow(RecordingEngine):
         def call(self, command: api.Command) -> "Future[Any]":
             if not self.calls:
                 others.append(threading.Thread(target=lambda: late.call(api.ListDevicesCommand()), daemon=True))
@@ -111,8 +111,8 @@ def test_a_command_during_the_hand_over_does_not_overtake_early_ones() -> None:
     )
 
 
-def test_an_early_command_that_the_engine_refuses_fails() -> None:
-    class Refusing(Recorder):
+def test_early_command_fails_with_the_engines_error() -> None:
+    class Refusing(RecordingEngine):
         def call(self, command: api.Command) -> "Future[Any]":
             raise RuntimeError("closed")
 
@@ -123,10 +123,10 @@ def test_an_early_command_that_the_engine_refuses_fails() -> None:
         early.result(5)
 
 
-def test_commands_that_wait_for_a_network_fail_when_the_program_ends_first() -> None:
-    gate, recorder = threading.Event(), Recorder()
+def test_queued_commands_fail_when_stopped_before_the_engine_is_made() -> None:
+    gate, recorder = threading.Event(), RecordingEngine()
 
-    def make() -> Recorder:
+    def make() -> RecordingEngine:
         gate.wait(5)
         return recorder
 
@@ -144,12 +144,12 @@ def test_commands_that_wait_for_a_network_fail_when_the_program_ends_first() -> 
 
 
 def test_stopping_before_starting_does_nothing() -> None:
-    LateEngine(Recorder).stop(1)
+    LateEngine(RecordingEngine).stop(1)
 
 
 @pytest.fixture
-def desk() -> tuple[CommandDispatcher, Recorder, Callable[[], None]]:
-    recorder = Recorder()
+def dispatcher_parts() -> tuple[CommandDispatcher, RecordingEngine, Callable[[], None]]:
+    recorder = RecordingEngine()
     items: list[Item] = []
 
     def deliver() -> None:
@@ -161,8 +161,10 @@ def desk() -> tuple[CommandDispatcher, Recorder, Callable[[], None]]:
     return CommandDispatcher(recorder, items.append), recorder, deliver
 
 
-def test_results_and_errors_are_delivered_later(desk: tuple[CommandDispatcher, Recorder, Callable[[], None]]) -> None:
-    table, recorder, deliver = desk
+def test_results_and_errors_are_delivered_by_items(
+    dispatcher_parts: tuple[CommandDispatcher, RecordingEngine, Callable[[], None]],
+) -> None:
+    table, recorder, deliver = dispatcher_parts
     got: list[object] = []
     table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append(error_text(error)))
     table.ask(api.ListPeopleCommand(), got.append, lambda error: got.append(error_text(error)))
@@ -173,10 +175,10 @@ def test_results_and_errors_are_delivered_later(desk: tuple[CommandDispatcher, R
     assert got == [["room"], "away"]
 
 
-def test_a_command_that_cannot_be_given_has_failed(
-    desk: tuple[CommandDispatcher, Recorder, Callable[[], None]],
+def test_exception_of_call_is_delivered_as_an_error(
+    dispatcher_parts: tuple[CommandDispatcher, RecordingEngine, Callable[[], None]],
 ) -> None:
-    table, recorder, deliver = desk
+    table, recorder, deliver = dispatcher_parts
     got: list[object] = []
 
     def closed(command: api.Command) -> "Future[Any]":
@@ -188,8 +190,10 @@ def test_a_command_that_cannot_be_given_has_failed(
     assert got == [(ErrorKind.LOCAL, "Something went wrong inside the program.")]
 
 
-def test_nobody_hears_after_closing(desk: tuple[CommandDispatcher, Recorder, Callable[[], None]]) -> None:
-    table, recorder, deliver = desk
+def test_closed_dispatcher_delivers_nothing(
+    dispatcher_parts: tuple[CommandDispatcher, RecordingEngine, Callable[[], None]],
+) -> None:
+    table, recorder, deliver = dispatcher_parts
     got: list[object] = []
     for _ in range(2):
         table.ask(api.ListRoomsCommand(), got.append, got.append)

@@ -1,4 +1,4 @@
-"""What stands between messages, who is grouped with whom, and where a laid-out scene puts it."""
+"""Entries of a conversation (days, marks, groups of messages), their layout in a scene, text selection."""
 
 import datetime
 import itertools
@@ -26,7 +26,7 @@ from tests.support.ui_kit import EPOCH, kit, line
 TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()
 
 
-def test_marks() -> None:
+def test_arrange_inserts_days_and_marks() -> None:
     stored = [line(1), line(2, author=1), line(3), line(2000)]
     entries = arrange(stored, [line(None, author=1)], EntryContext(at_top=True, fresh_after=2, waiting=True))
     assert [type(entry) for entry in entries] == [
@@ -44,7 +44,7 @@ def test_marks() -> None:
     assert len({entry.key for entry in entries}) == len(entries)
 
 
-def test_days_follow_the_server_and_come_again_when_its_clock_was_set_back() -> None:
+def test_days_follow_the_server_clock_when_it_was_set_back() -> None:
     year = 365 * 86400.0
     ahead = EPOCH + 10 * year
     stored = [line(1), line(2, stored_at=ahead), line(3), line(4, stored_at=ahead), line(5)]
@@ -56,7 +56,7 @@ def test_days_follow_the_server_and_come_again_when_its_clock_was_set_back() -> 
 
 
 @pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300, -1e300])
-def test_an_authors_clock_decides_nothing(sent_at: float) -> None:
+def test_authors_clock_does_not_affect_days(sent_at: float) -> None:
     stored = [line(1, sent_at=sent_at), line(2)]
     assert arrange(stored, [], EntryContext()) == [
         DayEntry(TODAY),
@@ -65,7 +65,7 @@ def test_an_authors_clock_decides_nothing(sent_at: float) -> None:
     ]
 
 
-def test_a_time_that_no_calendar_holds_is_shown_all_the_same() -> None:
+def test_times_outside_the_calendar_are_shown() -> None:
     for seconds in (1e300, -1e300, 2.0**63):
         assert [type(entry) for entry in arrange([line(1, stored_at=seconds)], [], EntryContext())] == [
             DayEntry,
@@ -76,17 +76,17 @@ def test_a_time_that_no_calendar_holds_is_shown_all_the_same() -> None:
         assert words.full_moment(seconds)
 
 
-def test_ones_own_messages_are_not_new() -> None:
+def test_own_messages_get_no_unread_mark() -> None:
     assert UnreadMarkEntry not in map(type, arrange([line(1), line(2, author=1)], [], EntryContext(fresh_after=1)))
 
 
-def test_groups() -> None:
+def test_consecutive_messages_of_an_author_are_grouped() -> None:
     stored = [line(1), line(2), line(3, author=1), line(4, author=1), line(60, author=1)]
     flags = [(e.first, e.last) for e in arrange(stored, [], EntryContext()) if isinstance(e, MessageEntry)]
     assert flags == [(True, False), (False, True), (True, False), (False, True), (True, True)]
 
 
-def test_a_mark_ends_a_group() -> None:
+def test_unread_mark_ends_a_group() -> None:
     entries = arrange([line(1), line(2)], [], EntryContext(fresh_after=1))
     assert [(e.first, e.last) for e in entries if isinstance(e, MessageEntry)] == [(True, True), (True, True)]
 
@@ -111,7 +111,7 @@ def test_blocks_are_stacked_without_gap_or_overlap() -> None:
     assert view.bottom == view.placed[-1].bottom
 
 
-def test_the_anchor_keeps_its_place_when_older_lines_come_and_others_go() -> None:
+def test_anchor_keeps_its_position_when_other_lines_change() -> None:
     view = scene()
     view.show(entries_of([line(seq) for seq in range(100, 150)]))
     anchor = line(120).id
@@ -124,7 +124,7 @@ def test_the_anchor_keeps_its_place_when_older_lines_come_and_others_go() -> Non
     assert view.top < 0
 
 
-def test_a_line_that_grows_above_does_not_move_the_anchor() -> None:
+def test_growing_line_above_does_not_move_the_anchor() -> None:
     view = scene()
     lines = [line(seq) for seq in range(1, 40)]
     view.show(entries_of(lines))
@@ -151,7 +151,7 @@ def test_unchanged_entries_are_not_laid_out_again() -> None:
     assert laid == [line(51).id]
 
 
-def test_within_gives_what_is_visible() -> None:
+def test_within_returns_the_visible_blocks() -> None:
     view = scene()
     view.show(entries_of([line(seq) for seq in range(1, 200)]))
     seen = view.within(1000, 1400)
@@ -171,7 +171,7 @@ def test_bubbles_stay_inside_the_conversation(width: int) -> None:
         assert x + wide <= width
 
 
-def test_own_messages_stand_at_the_right() -> None:
+def test_own_messages_are_aligned_right() -> None:
     own = entry_block(MessageEntry(line(1, author=1), True, True), 800, kit(), 1, True, lambda: TODAY)
     other = entry_block(MessageEntry(line(1), True, True), 800, kit(), 1, True, lambda: TODAY)
     assert own.body[0] > other.body[0] + 200
@@ -180,7 +180,7 @@ def test_own_messages_stand_at_the_right() -> None:
 # Selection
 
 
-def test_selecting_inside_one_message_and_over_several() -> None:
+def test_selection_within_and_across_messages() -> None:
     view = scene()
     view.show(entries_of([line(1, text="hello world"), line(2, author=3, text="second 👍 line")]))
     selection = Selection(view)
@@ -196,7 +196,7 @@ def test_selecting_inside_one_message_and_over_several() -> None:
     assert view.marked(*selection.spans()[0])
 
 
-def test_selecting_backwards_is_the_same() -> None:
+def test_backward_selection_copies_the_same_text() -> None:
     view = scene()
     view.show(entries_of([line(1, text="hello world")]))
     selection = Selection(view)
@@ -206,7 +206,7 @@ def test_selecting_backwards_is_the_same() -> None:
     assert selection.copied() == "world"
 
 
-def test_word_and_message() -> None:
+def test_selects_word_and_message() -> None:
     view = scene()
     view.show(entries_of([line(1, text="hello brave world")]))
     selection = Selection(view)
@@ -219,7 +219,7 @@ def test_word_and_message() -> None:
     assert selection.copied() == ""
 
 
-def test_a_place_on_the_screen_is_a_place_in_the_text() -> None:
+def test_position_at_maps_pixels_to_text_offsets() -> None:
     view = scene()
     view.show(entries_of([line(1, text="hello world")]))
     placed = view.placed[-1]
@@ -228,7 +228,7 @@ def test_a_place_on_the_screen_is_a_place_in_the_text() -> None:
     assert position == Position(len(view.placed) - 1, 5)
 
 
-def test_a_deleted_message_has_no_text_to_select() -> None:
+def test_deleted_message_has_no_selectable_text() -> None:
     view = scene()
     view.show(entries_of([line(1, text="", deleted=True)]))
     selection = Selection(view)

@@ -1,4 +1,4 @@
-"""What a one-line field shows, and the text that it stands for."""
+"""The text that a one-line field displays in place of its content."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from lanchat.ui.kit.fields.entry_text import DisplayedText
 TEXTS = st.text(st.sampled_from("ab 𠮷🎉❤\ufe0f👨\u200d👩🏽5\u20e3я\u200c"), max_size=12)
 
 
-def test_pictures_are_written_out() -> None:
+def test_emoji_are_displayed_as_names() -> None:
     shown = DisplayedText("Party 🎉 𠮷")
     assert shown.shown == "Party [party popper] [cjk unified ideograph-20bb7]"
     assert (shown.down(9), shown.up(9)) == (6, 7)
@@ -18,11 +18,11 @@ def test_pictures_are_written_out() -> None:
     assert shown.index(7) == 20
 
 
-def test_a_secret_shows_one_sign_for_a_picture() -> None:
+def test_secret_field_displays_one_sign_per_emoji() -> None:
     assert DisplayedText("pass🎉word", secret=True).shown == "pass\u25a1word"
 
 
-def test_letters_that_a_font_has_are_shown() -> None:
+def test_letters_in_the_font_are_displayed() -> None:
     glyphs.protect(True, lambda char: True)
     try:
         shown = DisplayedText("𠮷野 🎉")
@@ -36,7 +36,7 @@ def test_letters_that_a_font_has_are_shown() -> None:
 
 @pytest.mark.parametrize("wide", [1, 2])
 @given(text=TEXTS, index=st.integers(0, 300))
-def test_indexes_and_offsets_lead_to_each_other(wide: int, text: str, index: int) -> None:
+def test_indexes_and_offsets_are_consistent(wide: int, text: str, index: int) -> None:
     shown = DisplayedText(text, wide)
     down, up = shown.down(index), shown.up(index)
     assert 0 <= down <= up <= len(text)

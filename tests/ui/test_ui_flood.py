@@ -1,4 +1,4 @@
-"""More events than the window can take in: answers always arrive, and what was dropped is read again."""
+"""More events than the window's queue holds: results always arrive, dropped events cause a reload."""
 
 import pytest
 
@@ -16,29 +16,29 @@ def queue(bound: int = 10) -> PostedQueue[Item]:
     return PostedQueue(can_be_read_again, LOST, bound)
 
 
-def answer() -> CommandResult:
+def command_result() -> CommandResult:
     return CommandResult(lambda: None)
 
 
-def everything(items: PostedQueue[Item]) -> list[Item]:
+def take_all(items: PostedQueue[Item]) -> list[Item]:
     return items.take(len(items))
 
 
-def test_within_the_bound_nothing_is_dropped() -> None:
+def test_nothing_is_dropped_within_the_bound() -> None:
     items = queue()
     put = [api.ReceiptsChanged(number) for number in range(10)]
     for item in put:
         items.put(item)
-    assert everything(items) == put
+    assert take_all(items) == put
 
 
-def test_answers_are_never_dropped_and_keep_their_order() -> None:
+def test_results_are_never_dropped_and_keep_their_order() -> None:
     items, answers = queue(), []
     for number in range(20 * QUEUE_MAX // 1000):
         items.put(api.ReceiptsChanged(number))
-        answers.append(answer())
+        answers.append(command_result())
         items.put(answers[-1])
-    assert [item for item in everything(items) if isinstance(item, CommandResult)] == answers
+    assert [item for item in take_all(items) if isinstance(item, CommandResult)] == answers
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_answers_are_never_dropped_and_keep_their_order() -> None:
         api.LineRefused("1.d.r.1", 1, 101, said("no")),  # type: ignore[arg-type]
     ],
 )
-def test_what_no_list_says_again_is_never_dropped(kept: Item) -> None:
+def test_events_that_cannot_be_reloaded_are_never_dropped(kept: Item) -> None:
     items = queue()
     items.put(kept)
     for number in range(100):
         items.put(api.ReceiptsChanged(number))
-    assert kept in everything(items)
+    assert kept in take_all(items)
 
 
-def test_a_flood_says_once_that_something_was_lost_and_is_bounded() -> None:
+def test_queue_is_bounded_and_reports_the_loss_once() -> None:
     items = queue()
     for number in range(1000):
         items.put(api.ReceiptsChanged(number))
         assert len(items) <= 12
-    taken = everything(items)
+    taken = take_all(items)
     assert taken.count(LOST) == 1
     # What came after the loss is behind the order to read again.
     assert [item.room for item in taken[taken.index(LOST) + 1 :] if isinstance(item, api.ReceiptsChanged)] == list(
@@ -71,7 +71,7 @@ def test_a_flood_says_once_that_something_was_lost_and_is_bounded() -> None:
     )
 
 
-def test_what_was_taken_makes_room() -> None:
+def test_taken_items_free_space() -> None:
     items = queue()
     for number in range(100):
         items.put(api.ReceiptsChanged(number))
@@ -81,17 +81,17 @@ def test_what_was_taken_makes_room() -> None:
 # --- What the window does about it ------------------------------------------------------------------------------------
 
 
-def world_goes_on(bench: Workbench) -> None:
-    """Somebody says, edits and deletes something of which no event reaches the window."""
+def change_without_events(bench: Workbench) -> None:
+    """New messages of which no event reaches the window."""
     bench.engine.say(1, "bob", "unheard")
     bench.engine.say(2, "bob", "unheard, too")
     bench._items.clear()
 
 
-def test_what_is_shown_is_read_again_at_the_end_of_a_conversation() -> None:
+def test_loss_reloads_lines_at_the_end() -> None:
     bench = Workbench(lines=30)
     bench.log_in()
-    world_goes_on(bench)
+    change_without_events(bench)
     assert bench.texts()[-1] != "unheard"
     bench._items.append(LOST)
     bench.run()
@@ -99,7 +99,7 @@ def test_what_is_shown_is_read_again_at_the_end_of_a_conversation() -> None:
     assert bench.model.rooms[2].unread == 1
 
 
-def test_what_is_shown_is_read_again_in_the_middle_of_a_conversation() -> None:
+def test_loss_reloads_lines_in_the_middle() -> None:
     bench = Workbench(lines=900)
     bench.log_in()
     bench.chat.jump_to(1, 200)
@@ -108,7 +108,7 @@ def test_what_is_shown_is_read_again_in_the_middle_of_a_conversation() -> None:
     assert timeline
     first = timeline.first
     assert not timeline.at_bottom
-    world_goes_on(bench)
+    change_without_events(bench)
     asked = len(bench.engine.called(api.LoadLinesFromCommand))
     bench._items.append(LOST)
     bench.run()
@@ -116,7 +116,7 @@ def test_what_is_shown_is_read_again_in_the_middle_of_a_conversation() -> None:
     assert len(bench.engine.called(api.LoadLinesFromCommand)) == asked + 1
 
 
-def test_a_line_whose_tick_was_lost_is_not_shown_twice() -> None:
+def test_line_with_a_lost_stored_event_is_not_shown_twice() -> None:
     bench = Workbench(lines=30)
     bench.log_in()
     bench.chat.submit("mine")

@@ -1,4 +1,4 @@
-"""Widths that are added up from letters are those that Tk measures."""
+"""Text widths computed from letter widths equal those that Tk measures."""
 
 import json
 import sys
@@ -37,12 +37,12 @@ print(json.dumps({"wrong": wrong, "added": all(letters.add_up for letters in fon
 """
 
 
-def test_letters_add_up_to_words(display: str) -> None:
+def test_summed_letter_widths_equal_measured_widths(display: str) -> None:
     with Child(
         [sys.executable, "-c", PROGRAM], env=screen_environment(display), cwd=Path(__file__).parents[2]
     ) as child:
         kept = json.loads(child.wait_for_line(lambda line: line.startswith('{"kept'), 60, "long words are measured"))
-        told = json.loads(child.wait_for_line(lambda line: line.startswith('{"wrong'), 60, "it is measured"))
+        measured = json.loads(child.wait_for_line(lambda line: line.startswith('{"wrong'), 60, "it is measured"))
         child.wait(10)
     assert kept == {"kept": True}
-    assert told == {"wrong": [], "added": True}
+    assert measured == {"wrong": [], "added": True}

@@ -1,4 +1,4 @@
-"""The window comes back where it was, on a real screen, with a window manager and without one."""
+"""The window restores its geometry, on a real screen, with a window manager and without one."""
 
 import contextlib
 import subprocess
@@ -37,14 +37,14 @@ def settings(folder: Path) -> dict[str, object]:
 def client_box(window: UiWindow) -> tuple[int, int, int, int]:
     """Place and size of the content on the screen."""
     command = ["xwininfo", "-display", window.display, "-id", str(window.window)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
     names = ("Absolute upper-left X", "Absolute upper-left Y", "Width", "Height")
-    values = dict(line.strip().split(":", 1) for line in told.splitlines() if ":" in line)
+    values = dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
     x, y, width, height = (int(values[name]) for name in names)
     return x, y, width, height
 
 
-def test_the_place_that_the_window_manager_chose_is_kept(tmp_path: Path) -> None:
+def test_position_chosen_by_the_window_manager_is_kept(tmp_path: Path) -> None:
     with screen(tmp_path, managed=True) as display:
         boxes = []
         for _start in range(3):
@@ -57,7 +57,7 @@ def test_the_place_that_the_window_manager_chose_is_kept(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("managed", [True, False], ids=["openbox", "none"])
-def test_ten_restarts_leave_it_where_it_was(tmp_path: Path, managed: bool) -> None:
+def test_ten_restarts_keep_position_and_size(tmp_path: Path, managed: bool) -> None:
     with screen(tmp_path, managed) as display:
         with open_again(display, tmp_path) as window:
             window.see("Everything is up to date")
@@ -74,7 +74,7 @@ def test_ten_restarts_leave_it_where_it_was(tmp_path: Path, managed: bool) -> No
             assert settings(tmp_path)["geometry"] == kept
 
 
-def double_click_its_title(window: UiWindow, until: Callable[[], bool]) -> None:
+def double_click_title(window: UiWindow, until: Callable[[], bool]) -> None:
     """Again when the second click came too late for the window manager to see a double one."""
     for _ in range(10):
         xvfb.xdotool(window.display, "mousemove", "400", "8", "click", "--repeat", "2", "--delay", "50", "1")
@@ -84,7 +84,7 @@ def double_click_its_title(window: UiWindow, until: Callable[[], bool]) -> None:
     pytest.fail("ten double clicks had no effect")
 
 
-def test_a_maximised_window_is_maximised_again_and_remembers_its_other_size(tmp_path: Path) -> None:
+def test_maximised_state_and_normal_size_are_restored(tmp_path: Path) -> None:
     with screen(tmp_path, managed=True) as display:
         (tmp_path / "profile").mkdir(mode=0o700)
         written = 'language = "en"\ntheme = "light"\ngeometry = "800x600+200+150"\nmaximised = true\n'
@@ -99,7 +99,7 @@ def test_a_maximised_window_is_maximised_again_and_remembers_its_other_size(tmp_
         with open_again(display, tmp_path) as window:
             wait_until(lambda: client_box(window)[2] > 1200, 10, "it fills the screen")
             window.see("Everything is up to date")
-            double_click_its_title(window, until=lambda: client_box(window)[2:] == (800, 600))
+            double_click_title(window, until=lambda: client_box(window)[2:] == (800, 600))
             window.quit()
         assert settings(tmp_path)["maximised"] is False
         assert settings(tmp_path)["geometry"] == "800x600+200+150"
@@ -110,7 +110,7 @@ def test_a_maximised_window_is_maximised_again_and_remembers_its_other_size(tmp_
     "geometry",
     ["1000x700+5000+5000", "1000x700+-3000+-2000", "4000x3000+10+10", "1000x700+200+190", "30x20+1279+899"],
 )
-def test_it_is_always_on_the_screen(tmp_path: Path, managed: bool, geometry: str) -> None:
+def test_window_is_always_on_the_screen(tmp_path: Path, managed: bool, geometry: str) -> None:
     width, height = 1024, 768
     with screen(tmp_path, managed, (width, height)) as display:
         (tmp_path / "profile").mkdir(mode=0o700)
@@ -148,7 +148,7 @@ def test_it_is_always_on_the_screen(tmp_path: Path, managed: bool, geometry: str
         ('drafts_07070707070707070707070707070707_1 = "text"', "drafts"),
     ],
 )
-def test_a_broken_entry_is_set_aside_with_a_note(display: str, tmp_path: Path, written: str, named: str) -> None:
+def test_invalid_entry_is_set_aside_with_a_notice(display: str, tmp_path: Path, written: str, named: str) -> None:
     (tmp_path / "profile").mkdir(mode=0o700)
     usual = "" if written.startswith("language") else 'language = "en"\n'
     (tmp_path / "profile" / "settings.toml").write_text(f'{usual}other = "kept"\n{written}\n')
@@ -166,7 +166,7 @@ def test_a_broken_entry_is_set_aside_with_a_note(display: str, tmp_path: Path, w
         window.quit()
 
 
-def test_a_file_that_is_no_toml_is_set_aside_with_a_note(display: str, tmp_path: Path) -> None:
+def test_invalid_toml_file_is_set_aside_with_a_notice(display: str, tmp_path: Path) -> None:
     (tmp_path / "profile").mkdir(mode=0o700)
     (tmp_path / "profile" / "settings.toml").write_bytes(b"\x00\xff geometry = = [[[")
     with fake_window(display, tmp_path / "profile", geometry="") as window:

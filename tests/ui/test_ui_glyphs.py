@@ -1,4 +1,4 @@
-"""No character that could end the program reaches a widget, and no text is changed by protecting it."""
+"""Replacement of characters that Tk cannot display: safe text for widgets, the original text kept."""
 
 import unicodedata
 
@@ -28,12 +28,12 @@ from lanchat.ui.kit.canvas.pictures import _PICTURES, REACTIONS, picture
         ("क्‍ष", "क्‍ष"),  # a joiner inside a script is no emoji
     ],
 )
-def test_what_is_shown(text: str, shown: str) -> None:
+def test_inline_names_undisplayable_characters(text: str, shown: str) -> None:
     assert glyphs.inline(text) == shown
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_runs_joined_are_the_text_and_what_is_shown_is_safe(text: str) -> None:
+def test_runs_join_to_the_text_and_inline_is_safe(text: str) -> None:
     runs = glyphs.split(text)
     assert "".join(run.text for run in runs) == text
     for char in glyphs.inline(text):
@@ -42,12 +42,12 @@ def test_runs_joined_are_the_text_and_what_is_shown_is_safe(text: str) -> None:
         assert char not in "\ufe0f\ufe0e⌚☔⚡✅❌❓⭐❤"
 
 
-def test_names_are_never_empty() -> None:
+def test_character_names_are_never_empty() -> None:
     for code in (*range(0x1F000, 0x1FB00), *range(0xE0000, 0xE0010), 0x10FFFF):
         assert glyphs.spoken(chr(code))
 
 
-def test_unprotected_texts_stay_whole() -> None:
+def test_inline_keeps_text_when_protection_is_off() -> None:
     glyphs.protect(False)
     try:
         assert glyphs.inline("hi 👍") == "hi 👍"
@@ -55,21 +55,21 @@ def test_unprotected_texts_stay_whole() -> None:
         glyphs.protect(True)
 
 
-def test_surrogates_from_tk_are_put_together() -> None:
+def test_surrogate_pairs_from_tk_are_joined() -> None:
     assert glyphs.joined("a\ud83d\udc4db") == "a👍b"
     assert glyphs.joined("a\ud83d") == "a\ufffd"
 
 
-def test_one_line_is_short_and_flat() -> None:
+def test_one_line_replaces_breaks_and_truncates() -> None:
     assert glyphs.one_line("a\nb\tc", 10) == "a b c"
     assert glyphs.one_line("x" * 50, 10) == "xxxxxxxxx…"
 
 
-def test_every_reaction_has_a_picture_and_every_picture_is_for_a_real_character() -> None:
+def test_every_reaction_has_a_picture() -> None:
     assert all(picture(glyphs.spoken(emoji)) for emoji in REACTIONS)
     for name in _PICTURES:
         assert unicodedata.lookup(name)
 
 
-def test_skin_tones_have_the_picture_of_the_plain_one() -> None:
+def test_skin_tones_use_the_picture_of_the_base_emoji() -> None:
     assert picture(glyphs.spoken("👍🏿")) == picture(glyphs.spoken("👍"))

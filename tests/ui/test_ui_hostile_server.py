@@ -1,5 +1,5 @@
-"""The real window beside a server that turned hostile: it goes on answering, says why in one line, and is live again
-when the server is honest."""
+"""The real window with a server that turns hostile: it stays responsive, shows the reason in one line, and is live
+again when the server is honest."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 from tests.attacks.hostile import SCENARIOS
 from tests.attacks.test_hostile_server_cli import Host
 from tests.support.waiting import wait_until
-from tests.ui.test_ui_real import open_window
+from tests.ui.test_ui_real_server import open_window
 
 pytestmark = pytest.mark.display
 
-NAMES = {
+EXPECTED_TEXTS = {
     "people by the million, unasked": "",
     "people: more than a page has": "The server sends what this program does not understand",
     "rooms by the ten thousand, unasked": "",
@@ -30,8 +30,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     host.close()
 
 
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.replace(" ", "_"))
-def test_the_window_goes_on(display: str, host: Host, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", EXPECTED_TEXTS, ids=lambda name: name.replace(" ", "_"))
+def test_window_stays_responsive_and_recovers(display: str, host: Host, tmp_path: Path, name: str) -> None:
     (scenario,) = (scenario for scenario in SCENARIOS if scenario.name == name)
     folder = host.copy(tmp_path)
     host.turn(None)
@@ -41,8 +41,8 @@ def test_the_window_goes_on(display: str, host: Host, tmp_path: Path, name: str)
         window.see("before", "item", timeout=15)
         host.turn(scenario)
         wait_until(lambda: host.server.met >= 1, 15, "the server did its harm")
-        if NAMES[name]:
-            window.see(NAMES[name], timeout=15)
+        if EXPECTED_TEXTS[name]:
+            window.see(EXPECTED_TEXTS[name], timeout=15)
         window.see("before", "item")
         host.turn(None)
         window.see("Everything is up to date", timeout=20)

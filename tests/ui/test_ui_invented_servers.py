@@ -1,4 +1,4 @@
-"""The window's list of servers beside a neighbour who invents hundreds."""
+"""The window's list of servers while a host on the LAN announces hundreds of invented ones."""
 
 import sys
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from lanchat.ui.model.entry import _SERVERS_MAX
 from tests.support.neighbours import Neighbours, invented
 from tests.support.procs import ServerProcess
 from tests.support.ui_desk import Workbench
-from tests.ui.test_ui_real import open_window
+from tests.ui.test_ui_real_server import open_window
 
-LIAR, HONEST = "127.0.0.66", "127.0.0.10"
+FORGER_ADDRESS, HONEST_ADDRESS = "127.0.0.66", "127.0.0.10"
 
 
 @pytest.fixture
@@ -30,11 +30,13 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.mark.parametrize(
     ("language", "missing"), [("en", "More servers answer than fit"), ("ru", "Отвечает больше серверов")]
 )
-def test_window_lists_a_server_beside_invented_ones_and_says_that_some_are_missing(
+def test_lists_a_real_server_beside_invented_ones(
     server: ServerProcess, display: str, tmp_path: Path, language: str, missing: str
 ) -> None:
     office = Advert(b"o" * 16, server.fingerprint, server.port, "A real one")
-    crowd = Neighbours("127.0.0.1", [(LIAR, [invented(number) for number in range(300)]), (HONEST, [office])])
+    crowd = Neighbours(
+        "127.0.0.1", [(FORGER_ADDRESS, [invented(number) for number in range(300)]), (HONEST_ADDRESS, [office])]
+    )
     try:
         with open_window(display, tmp_path / "anna", "--discovery-port", str(crowd.port), language=language) as window:
             window.see(missing)
@@ -43,28 +45,28 @@ def test_window_lists_a_server_beside_invented_ones_and_says_that_some_are_missi
         crowd.close()
 
 
-def shown(number: int, trust: Trust = Trust.NEW) -> Server:
+def server_entry(number: int, trust: Trust = Trust.NEW) -> Server:
     fingerprint = f"{number:064x}"
     return Server(f"S{number}", f"10.0.0.{number}", 4242, fingerprint, fingerprint_words(fingerprint), "probe", trust)
 
 
-def test_known_servers_stay_and_strangers_give_way_to_newer_ones() -> None:
+def test_known_servers_stay_and_unknown_ones_are_evicted() -> None:
     bench = Workbench()
-    known = [shown(number, Trust.PINNED) for number in range(3)]
+    known = [server_entry(number, Trust.PINNED) for number in range(3)]
     for server in known[:2]:
         bench.flow.found(server)
     for number in range(1000, 1000 + 2 * _SERVERS_MAX):
-        bench.flow.found(shown(number))
+        bench.flow.found(server_entry(number))
     bench.flow.found(known[2])
     listed = bench.entry.listed()
     assert listed[:3] == known
     assert len(listed) == _SERVERS_MAX + 3
-    assert shown(999 + 2 * _SERVERS_MAX) in listed
+    assert server_entry(999 + 2 * _SERVERS_MAX) in listed
 
 
-def test_choosing_a_known_server_means_its_key_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choosing_a_known_server_requires_its_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Workbench()
-    known = shown(7, Trust.PINNED)
+    known = server_entry(7, Trust.PINNED)
     bench.flow.found(known)
     asked: list[api.Command] = []
     monkeypatch.setattr(bench.flow._desk, "ask", lambda command, *_: asked.append(command))

@@ -1,4 +1,4 @@
-"""Links end where people mean."""
+"""Detection of links in text: where they begin and end."""
 
 import pytest
 from hypothesis import given
@@ -80,7 +80,7 @@ WIKI = "https://en.wikipedia.org/wiki/Mercury_(planet)"
         ("https:// https://. xhttps://a.example ftp://a.example http://?", []),
     ],
 )  # fmt: skip
-def test_links_end_where_people_mean(text: str, found: list[str]) -> None:
+def test_links_exclude_surrounding_punctuation(text: str, found: list[str]) -> None:
     assert [text[link.start : link.end] for link in links(text)] == found
     shown = [piece.link for row in wrap(text, 10_000, len, len) for piece in row.pieces if piece.link]
     assert list(dict.fromkeys(shown)) == found
@@ -91,7 +91,7 @@ def test_links_end_where_people_mean(text: str, found: list[str]) -> None:
         st.sampled_from(["https://", "lanchat://", "a", ".", "/", "(", ")", "]", "'", "*", "\u4e0a", "\u3002", " "])
     )
 )
-def test_links_stand_in_order_and_have_no_blank(parts: list[str]) -> None:
+def test_links_are_ordered_and_contain_no_blank(parts: list[str]) -> None:
     text, last = "".join(parts), 0
     for link in links(text):
         assert last <= link.start < link.end <= len(text)
@@ -100,6 +100,6 @@ def test_links_stand_in_order_and_have_no_blank(parts: list[str]) -> None:
         last = link.end
 
 
-def test_a_long_text_of_brackets_is_read_in_a_moment() -> None:
+def test_long_bracket_sequences_are_parsed() -> None:
     assert len(list(links("https://a.example/" + "(" * 100_000 + ")" * 100_000))) == 1
     assert not list(links("https://" * 100_000))[1:]

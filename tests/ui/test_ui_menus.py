@@ -1,4 +1,4 @@
-"""Menus offer what makes sense, and their glyphs exist."""
+"""Menu entries by context, and their icons."""
 
 import json
 from pathlib import Path
@@ -40,11 +40,11 @@ def message_menu(one: Line, may_delete: bool = False, selected: bool = False) ->
         (line(1, deleted=True), ["Write to User 2"]),
     ],
 )
-def test_what_can_be_done_with_a_message(one: Line, offered: list[str]) -> None:
+def test_message_menu_entries(one: Line, offered: list[str]) -> None:
     assert labels(message_menu(one)) == offered
 
 
-def test_moderators_may_delete_what_others_wrote() -> None:
+def test_moderators_may_delete_messages_of_others() -> None:
     assert "Delete…" in labels(message_menu(line(1), may_delete=True))
     assert menus.may_moderate(Account(1, "a", "A", Role.ADMINISTRATOR))
     assert not menus.may_moderate(Account(1, "a", "A", Role.MEMBER))
@@ -55,14 +55,14 @@ def test_selected_text_can_be_copied() -> None:
     assert "Copy selected text" in labels(message_menu(line(1), selected=True))
 
 
-def test_nobody_leaves_general() -> None:
+def test_leave_is_disabled_for_general() -> None:
     (leave,) = [
         e for e in menus.room_menu(GENERAL, lambda action: None) if isinstance(e, MenuItem) and "Leave" in e.label
     ]
     assert not leave.enabled
 
 
-def test_every_glyph_of_menus_and_pictures_exists() -> None:
+def test_every_menu_icon_and_picture_glyph_exists() -> None:
     file = Path(ttkbootstrap.style.icons.__file__).parents[1] / "assets" / "icons" / "glyphmap.json"
     known = json.loads(file.read_text(encoding="utf-8"))
     person = Person(2, "bob", "Bob", PresenceState.ONLINE, 0.0, Role.MEMBER)

@@ -1,4 +1,4 @@
-"""Text goes through every field as it is: typed, pasted, from the mouse's selection, or there before."""
+"""Text of input fields is sent unchanged: typed, pasted, inserted from the primary selection, or present before."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -24,11 +24,11 @@ root.selection_own(selection=which)
 print("ready", flush=True)
 root.mainloop()
 """
-Copied = Callable[[str], None]
+SetClipboard = Callable[[str], None]
 
 
 @pytest.fixture
-def copied(display: str) -> Iterator[Copied]:
+def set_clipboard(display: str) -> Iterator[SetClipboard]:
     """Another program that has a text on its clipboard and as its selection."""
     with ExitStack() as owners:
 
@@ -50,28 +50,28 @@ def window(display: str, tmp_path: Path) -> Iterator[UiWindow]:
         assert not [seen.text for seen in window.probe.seen() if set("🎉𠮷") & set(seen.text)]
 
 
-def gear(window: UiWindow) -> None:
-    """The account's menu."""
+def open_account_menu(window: UiWindow) -> None:
+    """Open the account's menu."""
     window.click_at(next(seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300))
 
 
-def new_room(window: UiWindow) -> None:
+def open_new_room_dialog(window: UiWindow) -> None:
     window.keys("ctrl+n")
     window.see("Make the room", "TButton")
 
 
-def test_a_room_has_the_name_that_was_pasted(window: UiWindow, copied: Copied) -> None:
-    copied(f"\u2066{PARTY}\u2069\r\n")
-    new_room(window)
+def test_pasted_room_name_is_sent_unchanged(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard(f"\u2066{PARTY}\u2069\r\n")
+    open_new_room_dialog(window)
     window.keys("ctrl+v")
     window.see("Party [party popper] [cjk unified ideograph-20bb7]", "TEntry")
     window.keys("Return")
     assert window.wait_command("CreateRoom")["name"] == PARTY
 
 
-def test_a_room_has_the_name_that_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
-    copied(PARTY)
-    new_room(window)
+def test_room_name_from_the_primary_selection_is_sent(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard(PARTY)
+    open_new_room_dialog(window)
     entry = next(seen for seen in window.probe.seen("TEntry") if seen.path == window.probe.focus)
     window.click_at(entry, button=2)
     window.see("[party popper]", "TEntry")
@@ -79,9 +79,9 @@ def test_a_room_has_the_name_that_the_mouse_brought(window: UiWindow, copied: Co
     assert window.wait_command("CreateRoom")["name"] == PARTY
 
 
-def test_a_picture_in_a_field_goes_as_one_character(window: UiWindow, copied: Copied) -> None:
-    copied(PARTY)
-    new_room(window)
+def test_backspace_removes_an_emoji_as_one_character(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard(PARTY)
+    open_new_room_dialog(window)
     window.keys("ctrl+v")
     window.see("[party popper]", "TEntry")
     window.keys("BackSpace", "BackSpace", "BackSpace")
@@ -90,17 +90,17 @@ def test_a_picture_in_a_field_goes_as_one_character(window: UiWindow, copied: Co
     assert window.wait_command("CreateRoom")["name"] == "Party ok"
 
 
-def test_letters_are_typed_as_they_are(window: UiWindow) -> None:
-    new_room(window)
+def test_typed_letters_are_sent_unchanged(window: UiWindow) -> None:
+    open_new_room_dialog(window)
     window.write("Küche кухня")
     window.keys("Return")
     assert window.wait_command("CreateRoom")["name"] == "Küche кухня"
 
 
-def test_what_was_not_changed_is_not_saved(display: str, tmp_path: Path) -> None:
+def test_unchanged_fields_are_not_sent(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", emoji=True) as window:
         window.see("Everything is up to date")
-        gear(window)
+        open_account_menu(window)
         window.choose("Name and e-mail…")
         window.see("ivan@example.org", "TEntry")
         window.keys("Tab", "ctrl+a")
@@ -110,11 +110,11 @@ def test_what_was_not_changed_is_not_saved(display: str, tmp_path: Path) -> None
         assert (command["display_name"], command["email"]) == ("None", "new@example.org")
 
 
-def test_a_name_that_was_there_keeps_its_emoji(display: str, tmp_path: Path, copied: Copied) -> None:
-    copied(" 🎉")
+def test_existing_display_name_keeps_its_emoji(display: str, tmp_path: Path, set_clipboard: SetClipboard) -> None:
+    set_clipboard(" 🎉")
     with fake_window(display, tmp_path / "profile", emoji=True) as window:
         window.see("Everything is up to date")
-        gear(window)
+        open_account_menu(window)
         window.choose("Name and e-mail…")
         window.see("ivan@example.org", "TEntry")
         window.keys("End")
@@ -126,32 +126,32 @@ def test_a_name_that_was_there_keeps_its_emoji(display: str, tmp_path: Path, cop
         assert command["email"] == "None"
 
 
-def test_marks_that_were_copied_along_are_not_sent(window: UiWindow, copied: Copied) -> None:
-    copied("\u202d1,234.50\u202c\x0b\ufeffsecond\u200b line\u2028third")
+def test_pasted_invisible_characters_are_removed(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard("\u202d1,234.50\u202c\x0b\ufeffsecond\u200b line\u2028third")
     window.paste()
     window.keys("Return")
     assert window.wait_command("Send")["text"] == "1,234.50\nsecond line\nthird"
 
 
-def test_letters_beyond_the_basic_plane_are_shown_where_a_font_has_them(window: UiWindow, copied: Copied) -> None:
+def test_supplementary_letters_in_the_font_are_shown(window: UiWindow, set_clipboard: SetClipboard) -> None:
     """DejaVu Sans has double-struck letters."""
-    copied("𝔸 is a letter")
+    set_clipboard("𝔸 is a letter")
     window.paste()
     window.keys("Return")
     assert window.wait_command("Send")["text"] == "𝔸 is a letter"
     assert "𝔸" in window.see("is a letter", "item").text
 
 
-def test_words_that_are_searched_are_clean(window: UiWindow, copied: Copied) -> None:
-    copied("\u2066hello\u2069 🎉")
+def test_search_words_are_normalized(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard("\u2066hello\u2069 🎉")
     window.keys("ctrl+f")
     window.paste()
     window.keys("Return")
     assert window.wait_command("Search")["words"] == "hello 🎉"
 
 
-def test_registration_sends_what_was_typed(display: str, tmp_path: Path, copied: Copied) -> None:
-    copied("ivan\u200b\u202c\n")
+def test_login_sends_the_normalized_user_name(display: str, tmp_path: Path, set_clipboard: SetClipboard) -> None:
+    set_clipboard("ivan\u200b\u202c\n")
     with fake_window(display, tmp_path / "profile", remembered=False) as window:
         window.click("Office", "item")
         window.click("The words are the same: accept", "TButton")
@@ -163,8 +163,8 @@ def test_registration_sends_what_was_typed(display: str, tmp_path: Path, copied:
         assert window.wait_command("Login")["user"] == "ivan"
 
 
-def test_a_password_is_pasted_without_its_line_break(display: str, tmp_path: Path, copied: Copied) -> None:
-    copied("secret password\r\n")
+def test_pasted_password_loses_its_line_break(display: str, tmp_path: Path, set_clipboard: SetClipboard) -> None:
+    set_clipboard("secret password\r\n")
     with fake_window(display, tmp_path / "profile", remembered=False) as window:
         window.click("Office", "item")
         window.click("The words are the same: accept", "TButton")
@@ -176,9 +176,9 @@ def test_a_password_is_pasted_without_its_line_break(display: str, tmp_path: Pat
         window.see("Message to general")
 
 
-def test_a_field_takes_changes_back_and_makes_them_again(window: UiWindow, copied: Copied) -> None:
-    copied("🎉 a name that somebody copied")
-    new_room(window)
+def test_fields_undo_and_redo_changes(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    set_clipboard("🎉 a name that somebody copied")
+    open_new_room_dialog(window)
     window.write("My room ")
     window.keys("ctrl+v")
     window.see("My room [party popper] a name that somebody copied", "TEntry")

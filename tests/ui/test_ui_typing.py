@@ -1,5 +1,5 @@
-"""What a key costs in the composer does not grow with what was pasted: counted in Tcl commands and embedded pictures,
-which are the same on every computer. And pasting too much says so and offers a part."""
+"""The cost of a key press in the composer does not grow with its text: counted in Tcl commands and embedded pictures,
+which are the same on every computer. Pasting too long a text offers to insert its beginning."""
 
 import json
 import sys
@@ -72,7 +72,7 @@ print(json.dumps(told), flush=True)
 """
 
 
-def typed_into(display: str, folder: Path, texts: dict[str, str]) -> dict[str, dict[str, Any]]:
+def measure_typing(display: str, folder: Path, texts: dict[str, str]) -> dict[str, dict[str, Any]]:
     (folder / "texts").write_text(json.dumps(texts))
     with Child(
         [sys.executable, "-c", TYPING, str(folder / "profile"), str(folder / "texts")],
@@ -95,7 +95,7 @@ UNITS = {
 }
 
 
-def test_the_field_is_as_high_as_its_text_up_to_a_limit(display: str, tmp_path: Path) -> None:
+def test_composer_grows_with_its_text_up_to_a_limit(display: str, tmp_path: Path) -> None:
     texts = {
         "none": "",
         "short": "ab",
@@ -104,7 +104,7 @@ def test_the_field_is_as_high_as_its_text_up_to_a_limit(display: str, tmp_path: 
         "pictures": "🦄 " * 30,
         "many": "\n" * 50,
     }
-    told = typed_into(display, tmp_path, texts)
+    told = measure_typing(display, tmp_path, texts)
     for name in texts:
         counted, asked, shown = told[name]["rows"]
         assert counted == asked == shown, name
@@ -112,10 +112,10 @@ def test_the_field_is_as_high_as_its_text_up_to_a_limit(display: str, tmp_path: 
     assert 1 < told["wrapped"]["rows"][0] < 8
 
 
-def test_a_key_costs_the_same_whatever_was_pasted(display: str, tmp_path: Path) -> None:
+def test_key_press_cost_is_independent_of_the_text(display: str, tmp_path: Path) -> None:
     lengths = (3640, 3980)  # nearly full: how many characters are left is said below the field
     texts = {f"{name} {n}": unit * (n // len(unit)) for name, unit in UNITS.items() for n in lengths}
-    told = typed_into(display, tmp_path, texts)
+    told = measure_typing(display, tmp_path, texts)
     for name in UNITS:
         less, more = (told[f"{name} {n}"] for n in lengths)
         assert more["pictures"] <= 300, name
@@ -129,7 +129,7 @@ def composer(window: UiWindow) -> str:
 
 
 @pytest.mark.parametrize("unit", ["x", "я", "🦄", "line\n", "word "])
-def test_a_megabyte_pasted_is_told_and_a_part_is_offered(display: str, tmp_path: Path, unit: str) -> None:
+def test_pasting_a_megabyte_offers_its_beginning(display: str, tmp_path: Path, unit: str) -> None:
     text = unit * (1_000_000 // len(unit.encode()))
     with fake_window(display, tmp_path / "profile") as window, clipboard(display, text):
         window.see("Everything is up to date")
@@ -150,7 +150,7 @@ def test_a_megabyte_pasted_is_told_and_a_part_is_offered(display: str, tmp_path:
         assert sent == text[: BODY_CHARACTERS_MAX - 1].strip()
 
 
-def test_too_long_a_text_is_shortened_at_once(display: str, tmp_path: Path) -> None:
+def test_too_long_text_can_be_shortened(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile") as window, clipboard(display, "y" * 5000):
         window.see("Everything is up to date")
         window.keys("ctrl+v")
@@ -177,7 +177,7 @@ def test_four_thousand_emoji_are_edited_and_sent(display: str, tmp_path: Path) -
         assert window.wait_command("Send")["text"] == "🦄" * 3997 + "b"
 
 
-def test_a_megabyte_pasted_into_a_small_field_is_told(display: str, tmp_path: Path) -> None:
+def test_pasting_a_megabyte_into_a_field_offers_its_beginning(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile") as window, clipboard(display, "y" * 1_000_000):
         window.see("Everything is up to date")
         window.keys("ctrl+n")

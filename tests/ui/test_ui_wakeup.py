@@ -1,6 +1,6 @@
-"""From another thread to Tk's: everything arrives in order, in batches, and nobody waits for anybody.
+"""Wakeup: items from other threads reach Tk's thread in order and in batches, without blocking.
 
-Both bells are tried, the pipe of POSIX and the poster that Windows needs; each in a process of its own.
+Both mechanisms are tested, the pipe of POSIX and the poster that Windows needs; each in a process of its own.
 """
 
 import json
@@ -98,21 +98,21 @@ def run(request: pytest.FixtureRequest, display: str):  # type: ignore[no-untype
     return start
 
 
-def test_everything_arrives_in_order_and_in_batches(run) -> None:  # type: ignore[no-untyped-def]
+def test_items_arrive_in_order_and_in_batches(run) -> None:  # type: ignore[no-untyped-def]
     seen = run(ORDER)
     assert seen["order"]
     assert seen["batches"] < 10_000
     assert seen["largest"] <= 500
 
 
-def test_a_worker_never_waits_for_the_window(run) -> None:  # type: ignore[no-untyped-def]
+def test_post_does_not_block_while_tk_waits_for_the_worker(run) -> None:  # type: ignore[no-untyped-def]
     assert run(WAITING) == {"stuck": False, "got": 100}
 
 
-def test_closing_in_the_middle_of_a_flood(run) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_delivered_after_close(run) -> None:  # type: ignore[no-untyped-def]
     seen = run(CLOSED)
     assert seen["later"] == 0
 
 
-def test_an_error_is_reported_and_the_next_batch_arrives(run) -> None:  # type: ignore[no-untyped-def]
+def test_error_in_a_batch_is_reported_and_the_next_arrives(run) -> None:  # type: ignore[no-untyped-def]
     assert run(FAILING) == {"errors": ["ZeroDivisionError"], "got": [1, 2]}

@@ -1,4 +1,4 @@
-"""The window with a person in front of it, on the fake network: keys and clicks go through a real X display."""
+"""The window with a fake engine, driven by keys and clicks through a real X display."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.display
 
 
-def gear(window: UiWindow) -> Seen:
-    """The button of the settings; it is made anew with the theme."""
+def settings_button(window: UiWindow) -> Seen:
+    """The settings button; a theme change rebuilds it."""
 
     def look() -> list[Seen]:
         return [seen for seen in window.probe.seen("TButton") if seen.y > 600 and seen.x < 300]
@@ -31,24 +31,24 @@ def window(display: str, tmp_path: Path) -> Iterator[UiWindow]:
         yield window
 
 
-def composer(window: UiWindow) -> str:
-    """What stands in the composer; nothing while the window is made anew."""
+def composer_text(window: UiWindow) -> str:
+    """The composer's text; empty while the widgets are rebuilt."""
     return next((seen.text for seen in window.probe.seen("Text")), "")
 
 
 # The main page
 
 
-def test_a_remembered_profile_types_at_once(window: UiWindow) -> None:
+def test_remembered_profile_sends_and_receives(window: UiWindow) -> None:
     window.send("Hello, Anna! — Привет")
     window.see("Hello, Anna! — Привет", "item")
-    assert composer(window) == ""
+    assert composer_text(window) == ""
     assert window.wait_command("Send")["text"] == "Hello, Anna! — Привет"
     window.send("!say bob Good morning")
     window.see("Good morning", "item")
 
 
-def test_several_lines_and_growing(window: UiWindow) -> None:
+def test_composer_grows_with_lines_and_shrinks_after_sending(window: UiWindow) -> None:
     small = next(seen for seen in window.probe.seen("Text")).height
     window.write("first")
     window.keys("shift+Return")
@@ -59,7 +59,7 @@ def test_several_lines_and_growing(window: UiWindow) -> None:
     wait_until(lambda: next(iter(window.probe.seen("Text"))).height == small, 5, "the field shrinks")
 
 
-def test_a_long_text_is_refused_and_kept(window: UiWindow, display: str) -> None:
+def test_too_long_text_is_refused_and_kept(window: UiWindow, display: str) -> None:
 
     xvfb.xdotool(display, "type", "--delay", "0", "x" * 60)
     for _ in range(7):  # doubled: 60 · 2^7 = 7,680
@@ -67,18 +67,18 @@ def test_a_long_text_is_refused_and_kept(window: UiWindow, display: str) -> None
         window.keys("ctrl+End")
     window.see("Too long: 7680 of 4000")
     window.keys("Return")
-    assert len(composer(window)) == 7680
+    assert len(composer_text(window)) == 7680
     assert window.commands("Send") == []
 
 
-def test_edit_by_up_and_cancel_by_escape(window: UiWindow) -> None:
+def test_up_edits_and_escape_cancels(window: UiWindow) -> None:
     window.send("A mistaek")
     window.see("A mistaek", "item")
     window.keys("Up")
     window.see("Edit your message")
     window.keys("Escape")
     window.probe.wait_gone("Edit your message")
-    assert composer(window) == ""
+    assert composer_text(window) == ""
     window.keys("Up")
     window.see("Edit your message")
     window.keys("BackSpace", "BackSpace", "BackSpace")
@@ -87,7 +87,7 @@ def test_edit_by_up_and_cancel_by_escape(window: UiWindow) -> None:
     window.see("edited", "item")
 
 
-def test_reply_react_and_delete_by_menu(window: UiWindow) -> None:
+def test_message_menu_replies_reacts_and_deletes(window: UiWindow) -> None:
     window.send("!say bob What about lunch?")
     window.click("What about lunch?", "item", button=3)
     window.choose("Reply")
@@ -103,7 +103,7 @@ def test_reply_react_and_delete_by_menu(window: UiWindow) -> None:
     window.see("This message was deleted", "item")
 
 
-def test_receipts_by_clicking_the_ticks(window: UiWindow) -> None:
+def test_receipts_dialog_lists_members(window: UiWindow) -> None:
     window.send("Who has this?")
     window.click("Who has this?", "item", button=3)
     window.choose("Who has received and read it…")
@@ -115,7 +115,7 @@ def test_receipts_by_clicking_the_ticks(window: UiWindow) -> None:
     window.see("and I type on at once", "item")
 
 
-def test_messages_by_keyboard_only(window: UiWindow) -> None:
+def test_message_menu_by_keyboard(window: UiWindow) -> None:
     window.send("Walk to me")
     window.see("Walk to me", "item")
     window.keys("ctrl+Up", "Return")
@@ -124,16 +124,16 @@ def test_messages_by_keyboard_only(window: UiWindow) -> None:
     window.see("Reply to Иван Петров")
 
 
-def test_rooms_by_mouse_and_quick_switch(window: UiWindow) -> None:
+def test_rooms_open_by_click_and_quick_switch(window: UiWindow) -> None:
     window.write("half a thought")
     window.click("ops", "item")
     wait_until(lambda: window.probe.title.startswith("(1) ops"), 5, "ops is open")
-    assert composer(window) == ""
+    assert composer_text(window) == ""
     window.keys("ctrl+k")
     window.write("gen")
     window.keys("Return")
     wait_until(lambda: "general" in window.probe.title, 5, "general is open")
-    assert composer(window) == "half a thought"
+    assert composer_text(window) == "half a thought"
     window.write(", whole")
     window.keys("Return")
     window.see("half a thought, whole", "item")
@@ -156,10 +156,10 @@ def test_shortcuts_work_on_a_russian_keyboard(russian_keyboard: str, tmp_path: P
         wait_until(lambda: "разработка" in window.probe.title, 5, "the room is open")
         window.write("копия")
         window.keys("ctrl+Cyrillic_ef", "ctrl+Cyrillic_es", "End", "ctrl+Cyrillic_em")
-        wait_until(lambda: composer(window) == "копиякопия", 5, "copied and pasted")
+        wait_until(lambda: composer_text(window) == "копиякопия", 5, "copied and pasted")
 
 
-def test_new_room_and_leaving_it(window: UiWindow) -> None:
+def test_new_room_dialog_validates_the_name(window: UiWindow) -> None:
     window.keys("ctrl+n")
     window.see("Make the room")
     window.write("#bad")
@@ -176,7 +176,7 @@ def test_new_room_and_leaving_it(window: UiWindow) -> None:
     window.keys("Escape")
 
 
-def test_a_double_click_on_a_person_opens_the_conversation(window: UiWindow) -> None:
+def test_double_click_on_a_user_opens_a_direct_conversation(window: UiWindow) -> None:
     window.double_click("Chen Wei", "item")
     wait_until(lambda: "Chen Wei" in window.probe.title, 5, "the conversation is open")
     window.send("just you and me")
@@ -184,7 +184,7 @@ def test_a_double_click_on_a_person_opens_the_conversation(window: UiWindow) -> 
     window.see("Direct conversations", "item")
 
 
-def test_search_and_jump(display: str, tmp_path: Path) -> None:
+def test_search_hit_opens_its_message(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", lines=2000) as window:
         window.see("Everything is up to date")
         window.send("A needle in the hay")
@@ -200,7 +200,7 @@ def test_search_and_jump(display: str, tmp_path: Path) -> None:
         window.keys("Escape")
 
 
-def test_a_search_goes_on_behind_its_first_fifty_hits(display: str, tmp_path: Path) -> None:
+def test_show_more_requests_the_next_hits(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", lines=1000) as window:
         window.see("Everything is up to date")
         window.keys("ctrl+f")
@@ -211,7 +211,7 @@ def test_a_search_goes_on_behind_its_first_fifty_hits(display: str, tmp_path: Pa
         assert (int(more["before"]) > 0, more["words"]) == (True, "Repair")
 
 
-def test_scrolling_up_loads_history_and_the_button_leads_back(display: str, tmp_path: Path) -> None:
+def test_scrolling_up_loads_history_and_sending_returns_to_the_end(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", lines=600) as window:
         window.see("Everything is up to date")
         loads = len(window.commands("LoadLines"))
@@ -226,7 +226,7 @@ def test_scrolling_up_loads_history_and_the_button_leads_back(display: str, tmp_
         window.see("back to the present", "item")
 
 
-def test_only_what_was_seen_is_marked_as_read(window: UiWindow) -> None:
+def test_visible_messages_are_marked_as_read(window: UiWindow) -> None:
     marked = len(window.commands("MarkRead"))
     window.send("!say bob look here")
     window.see("look here", "item")
@@ -238,7 +238,7 @@ def test_only_what_was_seen_is_marked_as_read(window: UiWindow) -> None:
     window.wait_command("MarkRead", seen + 1)
 
 
-def test_focus_that_comes_back_before_a_chosen_room_is_drawn_reads_nothing_in_it(window: UiWindow) -> None:
+def test_focus_before_the_room_is_drawn_marks_nothing_as_read(window: UiWindow) -> None:
     """The number of the last message of the room before would be marked as read in the chosen one."""
     for name in ("ops", "general", "ops", "general"):
         window.keys("ctrl+k")
@@ -248,7 +248,7 @@ def test_focus_that_comes_back_before_a_chosen_room_is_drawn_reads_nothing_in_it
     assert window.commands("MarkRead") == []
 
 
-def test_what_waits_for_room_says_why_until_it_is_stored(window: UiWindow) -> None:
+def test_waiting_message_shows_the_reason_until_stored(window: UiWindow) -> None:
     window.send("!full")
     window.send("Keep this for me")
     window.see("The disk is full", "item")
@@ -258,7 +258,7 @@ def test_what_waits_for_room_says_why_until_it_is_stored(window: UiWindow) -> No
     window.see("Keep this for me", "item")
 
 
-def test_not_stored_and_refused(window: UiWindow) -> None:
+def test_unstored_and_refused_messages_are_marked(window: UiWindow) -> None:
     window.send("!hold")
     window.send("Nobody has this yet")
     window.see("Not stored yet: kept on this computer", "item")
@@ -272,7 +272,7 @@ def test_not_stored_and_refused(window: UiWindow) -> None:
     window.see("Not sent: you are no longer a member of this room", "item")
     window.click("Not for you", "item", button=3)
     window.choose("Put into the message field again")
-    wait_until(lambda: composer(window) == "Not for you", 5, "the text is back")
+    wait_until(lambda: composer_text(window) == "Not for you", 5, "the text is back")
 
 
 @pytest.mark.parametrize(
@@ -288,18 +288,18 @@ def test_not_stored_and_refused(window: UiWindow) -> None:
         ("forked", "contradicts"),
     ],
 )
-def test_every_state_has_its_words(window: UiWindow, state: str, words: str) -> None:
+def test_every_connection_state_has_its_text(window: UiWindow, state: str, words: str) -> None:
     window.send(f"!state {state}")
     window.see(words)
 
 
-def test_a_revoked_computer_asks_for_the_password(window: UiWindow) -> None:
+def test_revoked_device_shows_the_login_page(window: UiWindow) -> None:
     window.send("!revoke")
     window.see("This computer's access was revoked")
     window.see("Log in", "TButton")
 
 
-def test_account_dialogs(window: UiWindow) -> None:
+def test_account_dialogs_open_and_close(window: UiWindow) -> None:
 
     for entry, words in (
         ("Name and e-mail…", "nobody else sees it"),
@@ -309,7 +309,7 @@ def test_account_dialogs(window: UiWindow) -> None:
         ("Keyboard shortcuts", "send the message"),
         ("Log out…", "will need the password"),
     ):
-        window.click_at(gear(window))
+        window.click_at(settings_button(window))
         window.choose(entry)
         window.see(words)
         window.keys("Escape")
@@ -318,9 +318,9 @@ def test_account_dialogs(window: UiWindow) -> None:
     window.see("still here", "item")
 
 
-def test_changing_the_password(window: UiWindow) -> None:
+def test_wrong_present_password_is_reported(window: UiWindow) -> None:
 
-    window.click_at(gear(window))
+    window.click_at(settings_button(window))
     window.choose("Change password…")
     window.see("Present password")
     for word in ("wrong one", "new password", "new password"):
@@ -330,14 +330,14 @@ def test_changing_the_password(window: UiWindow) -> None:
     window.see("The present password is wrong")
 
 
-def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -> None:
+def test_language_and_theme_switch_at_run_time(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.write("a draft")
-        window.click_at(gear(window))
+        window.click_at(settings_button(window))
         window.choose("Dark theme")
-        wait_until(lambda: composer(window) == "a draft", 5, "the draft is still there")
-        window.click_at(gear(window))
+        wait_until(lambda: composer_text(window) == "a draft", 5, "the draft is still there")
+        window.click_at(settings_button(window))
         window.choose("Русский")
         wait_until(lambda: 'language = "ru"' in (tmp_path / "profile" / "settings.toml").read_text(), 5, "saved")
         assert 'theme = "dark"' in (tmp_path / "profile" / "settings.toml").read_text()
@@ -346,7 +346,7 @@ def test_language_and_theme_switch_while_it_runs(display: str, tmp_path: Path) -
         window.see("после всего", "item")
 
 
-def test_larger_and_smaller_text(window: UiWindow) -> None:
+def test_text_size_shortcuts(window: UiWindow) -> None:
     def height() -> int:
         return next(iter(window.probe.seen("Text"))).height
 
@@ -365,7 +365,7 @@ def test_larger_and_smaller_text(window: UiWindow) -> None:
     window.see("and I type on", "item")
 
 
-def test_people_are_invited_and_removed(window: UiWindow) -> None:
+def test_members_dialog_invites_and_removes(window: UiWindow) -> None:
     window.keys("ctrl+n")
     window.see("Make the room")
     window.send("lunch")
@@ -386,7 +386,7 @@ def test_people_are_invited_and_removed(window: UiWindow) -> None:
     window.see("and I type on", "item")
 
 
-def test_closing_keeps_draft_room_and_place(display: str, tmp_path: Path) -> None:
+def test_restart_restores_room_and_draft(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.click("разработка", "item")
@@ -395,12 +395,12 @@ def test_closing_keeps_draft_room_and_place(display: str, tmp_path: Path) -> Non
         window.check()
     with fake_window(display, tmp_path / "profile") as window:
         wait_until(lambda: "разработка" in window.probe.title, 8, "the last room is open")
-        assert composer(window) == "to be continued"
+        assert composer_text(window) == "to be continued"
         window.send(" now")
         window.see("to be continued now", "item")
 
 
-def test_away_at_the_start_it_opens_all_the_same(display: str, tmp_path: Path) -> None:
+def test_opens_while_the_server_is_unreachable(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", away_at_start=True) as window:
         window.see("cannot be reached")
         window.see("general", "item")
@@ -411,7 +411,7 @@ def test_away_at_the_start_it_opens_all_the_same(display: str, tmp_path: Path) -
 # Finding a server, logging in
 
 
-def test_from_an_empty_profile_to_the_first_message(display: str, tmp_path: Path) -> None:
+def test_first_start_leads_to_the_first_message(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False) as window:
         window.click("Office", "item")
         window.see("Is this the right server?")
@@ -432,7 +432,7 @@ def test_from_an_empty_profile_to_the_first_message(display: str, tmp_path: Path
         window.see("here I am", "item")
 
 
-def test_a_changed_key_cannot_be_clicked_through(display: str, tmp_path: Path) -> None:
+def test_changed_key_page_offers_no_acceptance(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False, trust="CHANGED") as window:
         window.click("Office", "item")
         window.see("This is not the server that you know")
@@ -442,7 +442,7 @@ def test_a_changed_key_cannot_be_clicked_through(display: str, tmp_path: Path) -
         assert not window.commands("AcceptIdentity")
 
 
-def test_registering_with_an_invite_code(display: str, tmp_path: Path) -> None:
+def test_registration_with_an_invite_code(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False, registration="INVITE") as window:
         window.click("Office", "item")
         window.click("The words are the same: accept", "TButton")
@@ -456,7 +456,7 @@ def test_registering_with_an_invite_code(display: str, tmp_path: Path) -> None:
         assert window.wait_command("Register")["invite_code"] == "code-1"
 
 
-def test_a_forgotten_password(display: str, tmp_path: Path) -> None:
+def test_password_recovery_pages(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False) as window:
         window.click("Office", "item")
         window.click("The words are the same: accept", "TButton")
@@ -471,7 +471,7 @@ def test_a_forgotten_password(display: str, tmp_path: Path) -> None:
         window.see("The new password is set")
 
 
-def test_an_address_that_nobody_answers(display: str, tmp_path: Path) -> None:
+def test_unreachable_address_is_reported(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False, servers=0) as window:
         window.see("No server found so far")
         window.write("10.0.0.99")
@@ -480,7 +480,7 @@ def test_an_address_that_nobody_answers(display: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["Choose a server", "Is this the right server?", "Stay logged in"])
-def test_closing_at_any_moment(display: str, tmp_path: Path, moment: str) -> None:
+def test_sigterm_on_login_pages_exits_with_0(display: str, tmp_path: Path, moment: str) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False) as window:
         window.see("Office", "item")
         if moment != "Choose a server":

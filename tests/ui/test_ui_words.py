@@ -1,4 +1,4 @@
-"""Every state, reason and time has words, in both languages."""
+"""Texts for states, refusals, times and receipts, in both languages."""
 
 import datetime
 
@@ -25,13 +25,13 @@ def language(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
     i18n.set_language("en")
 
 
-def test_every_state_has_words_of_its_own(language: str) -> None:
+def test_every_state_has_a_distinct_text(language: str) -> None:
     texts = [words.state_line(StateChanged(state), "Office") for state in ConnectionState]
     assert len(set(texts)) == len(ConnectionState)
     assert all(len(text) > 15 for text in texts)
 
 
-def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
+def test_away_state_shows_reason_peers_and_next_try() -> None:
     text = words.state_line(StateChanged(ConnectionState.AWAY, said("No answer"), peers=2, retry_in=4.4), "Office")
     assert text.startswith("Office cannot be reached.")
     assert "No answer." in text
@@ -39,13 +39,13 @@ def test_a_state_tells_its_reason_peers_and_the_next_try() -> None:
     assert text.endswith("Next try in 4 s.")
 
 
-def test_a_failed_try_is_not_told_as_progress() -> None:
+def test_connecting_after_a_failure_shows_unreachable() -> None:
     assert "cannot be reached" in words.state_line(
         StateChanged(ConnectionState.CONNECTING, said("No answer")), "Office"
     )
 
 
-def test_every_refusal_of_a_message_has_its_reason(language: str) -> None:
+def test_every_message_refusal_has_a_distinct_text(language: str) -> None:
     message_codes = [code for code in Code if code >= 100 and code <= Code.AUTHOR_DISABLED]
     texts = [words.refusal(code) for code in message_codes]
     assert len(set(texts)) == len(texts)
@@ -62,11 +62,11 @@ def test_every_refusal_of_a_message_has_its_reason(language: str) -> None:
         (NOW - 86400 * 400, "19.10.23"),
     ],
 )
-def test_moments_in_lists(seconds: float, text: str) -> None:
+def test_list_times_depend_on_age(seconds: float, text: str) -> None:
     assert words.moment(seconds, NOW) == text
 
 
-def test_days() -> None:
+def test_day_names() -> None:
     today = datetime.date(2024, 11, 22)
     assert words.day(today, today) == "Today"
     assert words.day(today - datetime.timedelta(1), today) == "Yesterday"
@@ -74,7 +74,7 @@ def test_days() -> None:
     assert words.day(datetime.date(2023, 3, 8), today) == "8 March 2023"
 
 
-def test_when_somebody_was_seen() -> None:
+def test_last_seen_texts() -> None:
     def seen(seconds: float) -> str:
         return words.presence(Person(1, "a", "A", PresenceState.OFFLINE, seconds, Role.MEMBER), NOW)
 
@@ -87,7 +87,7 @@ def test_when_somebody_was_seen() -> None:
     assert seen(NOW - 86400 * 3) == "seen 19.11"
 
 
-def test_ticks_in_words() -> None:
+def test_receipt_texts() -> None:
     own = {"author": 1, "members": 3}
     assert "kept on this computer" in words.ticks(line(None, **own))
     assert words.ticks(line(1, received=2, read=1, **own)) == "Stored, received by 2 of 3, read by 1"
@@ -96,7 +96,7 @@ def test_ticks_in_words() -> None:
     assert words.ticks(line(None, refused=Code.TOO_LARGE, **own)) == "Not sent: it is too long"
 
 
-def test_fingerprints_in_groups() -> None:
+def test_fingerprints_are_grouped() -> None:
     assert words.grouped_hex("0123456789abcdef" * 4).splitlines()[0] == "0123 4567 89ab cdef 0123 4567 89ab cdef"
 
 
@@ -104,15 +104,15 @@ def test_fingerprints_in_groups() -> None:
     ("name", "letters"),
     [("Анна Смирнова", "АС"), ("bob", "B"), ("m.ali", "MA"), ("", "?"), ("👍 team", "T"), ("ß", "SS"), ("💥", "?")],
 )
-def test_initials(name: str, letters: str) -> None:
+def test_initials_of_names(name: str, letters: str) -> None:
     assert initials(name) == letters
 
 
-def test_reactions_have_names(language: str) -> None:
+def test_reactions_have_distinct_names(language: str) -> None:
     assert len({reaction_name(emoji) for emoji in REACTIONS}) == len(REACTIONS)
 
 
-def test_each_key_means_one_thing() -> None:
+def test_each_shortcut_has_one_meaning() -> None:
     bound = [sequence(key) for key in KEYS]
     assert len(bound) == len(set(bound))
     assert "<<Control-k>>" in bound

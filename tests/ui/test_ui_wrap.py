@@ -1,4 +1,4 @@
-"""Lines break where they must, and every character of the text is in exactly one row."""
+"""Line wrapping: where rows break, and every character is in exactly one row."""
 
 import pytest
 from hypothesis import given
@@ -36,11 +36,11 @@ def shown(text: str, width: int) -> list[str]:
         ("a\u0301\u0302b", 10, ["a\u0301\u0302", "b"]),
     ],
 )
-def test_breaks(text: str, width: int, expected: list[str]) -> None:
+def test_rows_break_at_words_and_width(text: str, width: int, expected: list[str]) -> None:
     assert shown(text, width) == expected
 
 
-def test_links_are_pieces_of_their_own() -> None:
+def test_links_are_separate_pieces() -> None:
     (row,) = rows("see https://example.org/x?y=1, ok", 10_000)
     assert [(piece.text, piece.link) for piece in row.pieces] == [
         ("see ", ""),
@@ -54,7 +54,7 @@ def test_only_web_links_are_links(text: str) -> None:
     assert all(not piece.link for row in rows(text, 10_000) for piece in row.pieces)
 
 
-def test_an_emoji_is_one_piece_with_its_name() -> None:
+def test_emoji_is_one_piece_with_its_name() -> None:
     (row,) = rows("a👍b", 1000)
     assert [(piece.text, piece.name, piece.x, piece.width) for piece in row.pieces] == [
         ("a", "", 0, 10),
@@ -79,21 +79,21 @@ def test_every_character_is_in_one_row(text: str, width: int) -> None:
 
 
 @given(st.text(st.sampled_from("ab Ж"), min_size=1, max_size=60), st.integers(10, 120))
-def test_rows_are_not_wider_than_asked(text: str, width: int) -> None:
+def test_rows_are_within_the_width(text: str, width: int) -> None:
     assert all(row.width <= width for row in rows(text, width))
 
 
 @pytest.mark.parametrize(("x", "offset"), [(-5, 3), (0, 3), (4, 3), (6, 4), (14, 4), (16, 5), (99, 8)])
-def test_the_nearest_gap(x: int, offset: int) -> None:
+def test_offset_at_returns_the_nearest_offset(x: int, offset: int) -> None:
     assert offset_at(RowPiece(0, 50, "hello", 3, 8), x, measure) == offset
 
 
 @pytest.mark.parametrize(("x", "offset"), [(2, 3), (12, 4)])
-def test_a_picture_has_two_gaps(x: int, offset: int) -> None:
+def test_picture_has_two_offsets(x: int, offset: int) -> None:
     assert offset_at(RowPiece(0, 20, "👍", 3, 4, "thumbs up sign"), x, measure) == offset
 
 
-def test_elide() -> None:
+def test_elide_shortens_with_an_ellipsis() -> None:
     assert elide("hello", 50, measure) == "hello"
     assert elide("hello world", 60, measure) == "hello…"
     assert elide("hello", 0, measure) == "…"
@@ -104,7 +104,7 @@ def test_elide() -> None:
     st.integers(0, 200),
     st.integers(0, 99),
 )
-def test_the_short_way_with_plain_text_comes_to_the_same(paragraph: str, width: int, start: int) -> None:
+def test_plain_text_wrapping_equals_general_wrapping(paragraph: str, width: int, start: int) -> None:
     def wide(text: str) -> int:
         return sum(5 + ord(char) % 7 for char in text)
 
@@ -112,12 +112,12 @@ def test_the_short_way_with_plain_text_comes_to_the_same(paragraph: str, width: 
     assert plain is None or plain == _rows_of_anything(paragraph, start, width, wide, lambda name: 20)
 
 
-def test_the_short_way_gives_up_at_a_word_that_is_longer_than_a_row_alone() -> None:
+def test_plain_text_wrapping_declines_words_wider_than_a_row() -> None:
     assert _rows_of_words("ab abcdef", 0, 50, measure) is None
     assert _rows_of_words("ab abcde", 0, 50, measure) is not None
 
 
-def test_the_work_for_a_word_grows_with_its_length_only() -> None:
+def test_wrapping_a_long_word_is_linear() -> None:
     measured = []
 
     def measure(text: str) -> int:
@@ -133,7 +133,7 @@ def test_the_work_for_a_word_grows_with_its_length_only() -> None:
     assert counts[1] < 30 * 16_000
 
 
-def test_a_letter_with_a_thousand_marks_is_one() -> None:
+def test_letter_with_a_thousand_marks_is_not_split() -> None:
     text = "e" + "\u0301" * 1000 + "x" * 200
     rows = wrap(text, 80, lambda part: sum(char != "\u0301" for char in part), lambda name: 20)
     assert "".join(piece.text for row in rows for piece in row.pieces) == text

@@ -1,5 +1,5 @@
-"""A server that breaks the protocol again and again, in the real window: the client waits, says why and when it tries
-again in one line, keeps what is written, and is live again with an honest server."""
+"""A server that violates the protocol at each connection: the window shows the reason and the next try in one line,
+keeps written messages, and is live again with an honest server."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.attacks.hostile import SCENARIOS, Scenario
 from tests.attacks.test_hostile_server_cli import Host
 from tests.support.ui_window import UiWindow
 from tests.support.waiting import wait_until
-from tests.ui.test_ui_real import open_window
+from tests.ui.test_ui_real_server import open_window
 
 pytestmark = pytest.mark.display
 
@@ -42,7 +42,7 @@ def scenario(name: str) -> Scenario:
     return found
 
 
-def state(window: UiWindow) -> str:
+def status_line(window: UiWindow) -> str:
     """The line at the bottom."""
     return max(window.probe.seen("TLabel"), key=lambda seen: seen.y).text
 
@@ -55,7 +55,7 @@ def state(window: UiWindow) -> str:
         ("cut after each log-in", "ru", "light"),
     ],
 )
-def test_window_waits_and_says_why(
+def test_window_backs_off_and_shows_the_reason(
     display: str, host: Host, tmp_path: Path, name: str, language: str, theme: str
 ) -> None:
     folder = host.copy(tmp_path)
@@ -69,20 +69,20 @@ def test_window_waits_and_says_why(
         host.turn(scenario(name))
 
         def waits() -> bool:
-            said = state(window)
+            said = status_line(window)
             found = NEXT_TRY.search(said)
             return WORDS[name][language] in said and found is not None and int(found[1]) >= 1
 
         wait_until(waits, 40, "it says why, and when it tries again")
-        assert "\n" not in state(window)
+        assert "\n" not in status_line(window)
         tried = len(host.server.requests(Subscribe))
         assert tried < 40
         window.send(f"kept {language} {theme}")
         window.see(f"kept {language} {theme}", "item")
         host.turn(None)
         window.see(live, timeout=60)
-        wait_until(lambda: f"kept {language} {theme}" in texts(host), 15, "what was kept is handed in")
+        wait_until(lambda: f"kept {language} {theme}" in stored_texts(host), 15, "what was kept is handed in")
 
 
-def texts(host: Host) -> str:
+def stored_texts(host: Host) -> str:
     return " ".join(record.body.decode(errors="replace") for record in host.server.log.records[1])

@@ -1,4 +1,4 @@
-"""The administrator's account made in the server's window: the form, its faults, and who is quicker."""
+"""The first account made in the server's window: the form, its error messages, concurrent registrations."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.support.procs import json_lines, plain_environment
 from tests.support.raw import RawClient
 from tests.support.waiting import wait_until
 from tests.support.xvfb import focus, key, type_text, wait_for_window
-from tests.ui.test_server_window import Facts, Open, Window, open_window, running
+from tests.ui.test_server_window import Open, Report, Window, is_running, open_window
 
 __all__ = ["open_window"]
 pytestmark = pytest.mark.display
@@ -27,13 +27,13 @@ TEXTS = {
 }
 
 
-def take_keyboard(window: Window, tabs: int) -> None:
+def focus_field(window: Window, tabs: int) -> None:
     focus(window.display, wait_for_window(window.display, "Office"))
     key(window.display, *["Tab"] * tabs)
 
 
 def fill_in(window: Window, *texts: str) -> None:
-    """Goes on from the field with the keyboard; Return at the end."""
+    """Fills in the fields from the one with the keyboard on; Return at the end."""
     for number, text in enumerate(texts):
         if number:
             key(window.display, "Tab")
@@ -45,7 +45,7 @@ def fill_in(window: Window, *texts: str) -> None:
     key(window.display, "Return")
 
 
-def says(text: str) -> "object":
+def shows_label(text: str) -> "object":
     return lambda facts: any(text in label for label in facts["labels"])
 
 
@@ -55,34 +55,34 @@ def accounts(data: Path) -> list[dict[str, object]]:
     return json_lines(done.stdout)
 
 
-def has_form(facts: Facts) -> bool:
+def has_form(facts: Report) -> bool:
     return any("set-up code" in label or "кодом" in label for label in facts["labels"])
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ru", "dark")])
-def test_form_names_faults_beside_their_field_and_makes_the_administrator(
+def test_form_shows_errors_beside_fields_and_makes_the_administrator(
     open_window: Open, tmp_path: Path, language: str, theme: str
 ) -> None:
     short, differ, done = TEXTS[language]
     window = open_window(LANCHAT_LANGUAGE=language, LANCHAT_THEME=theme)
     facts = window.wait(lambda now: len(now["entries"]) == 5, "the form is there")
-    take_keyboard(window, NAME_FIELD)
+    focus_field(window, NAME_FIELD)
     fill_in(window, "anna", "short")
-    window.wait(says(short), "the password is too short")  # type: ignore[arg-type]
+    window.wait(shows_label(short), "the password is too short")  # type: ignore[arg-type]
     fill_in(window, PASSWORD, "something else")  # from the password, where the keyboard is
-    window.wait(says(differ), "the passwords differ")  # type: ignore[arg-type]
+    window.wait(shows_label(differ), "the passwords differ")  # type: ignore[arg-type]
     fill_in(window, PASSWORD)  # from the field of the repetition
-    facts = window.wait(says(f"anna {done}" if language == "en" else done), "it is made")  # type: ignore[arg-type]
+    facts = window.wait(shows_label(f"anna {done}" if language == "en" else done), "it is made")  # type: ignore[arg-type]
     facts = window.wait(lambda now: len(now["entries"]) == 2, "the form is gone")
     assert not has_form(facts)
     (user,) = accounts(tmp_path / "data")
     assert (user["name"], user["role"]) == ("anna", "administrator")
 
 
-def test_form_is_only_there_while_there_is_no_account(open_window: Open, tmp_path: Path) -> None:
+def test_form_disappears_with_the_first_account(open_window: Open, tmp_path: Path) -> None:
     window = open_window()
     window.wait(lambda now: len(now["entries"]) == 5, "the form is there")
-    facts = window.wait(running, "it runs")
+    facts = window.wait(is_running, "it runs")
     client = RawClient(parse_invite_untrusted(facts["entries"][0]).port)
     assert isinstance(client.register("bob"), wire.LoggedIn)
     window.wait(lambda now: len(now["entries"]) == 2 and not has_form(now), "the form is gone")
@@ -90,11 +90,11 @@ def test_form_is_only_there_while_there_is_no_account(open_window: Open, tmp_pat
     assert (user["name"], user["role"]) == ("bob", "administrator")
 
 
-def test_one_of_window_command_and_registration_wins(open_window: Open, tmp_path: Path) -> None:
+def test_one_of_concurrent_first_accounts_is_administrator(open_window: Open, tmp_path: Path) -> None:
     window = open_window()
     facts = window.wait(lambda now: len(now["entries"]) == 5, "the form is there")
     client = RawClient(parse_invite_untrusted(facts["entries"][0]).port)
-    take_keyboard(window, NAME_FIELD)
+    focus_field(window, NAME_FIELD)
     fill_in(window, "anna", PASSWORD)
     key(window.display, "Tab")
     type_text(window.display, PASSWORD)

@@ -1,4 +1,4 @@
-"""The window against the real server and network: what a person sees when everything works, and when it does not."""
+"""The window with a real server and network: registration, chat, lost connections, changed keys."""
 
 import sys
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def open_window(
     return UiWindow(display, [*argv, "--geometry", geometry, *port, *args], probe, plain_environment(folder))
 
 
-def enrol(server: ServerProcess, folder: Path, user: str, name: str) -> Path:
+def make_profile(server: ServerProcess, folder: Path, user: str, name: str) -> Path:
     """An account whose profile is logged in, made by the command line."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
@@ -63,7 +63,7 @@ def register(window: UiWindow, user: str, name: str) -> None:
     window.see("Message to general", timeout=15)
 
 
-def test_two_people_register_and_talk(display: str, server: ServerProcess, tmp_path: Path) -> None:
+def test_two_users_register_and_chat(display: str, server: ServerProcess, tmp_path: Path) -> None:
     with (
         open_window(display, tmp_path / "anna", "--invite", server.invite) as anna,
         open_window(display, tmp_path / "bob", "--invite", server.invite, geometry=RIGHT) as bob,
@@ -91,10 +91,10 @@ def test_two_people_register_and_talk(display: str, server: ServerProcess, tmp_p
 
 
 @pytest.mark.parametrize(("language", "theme"), [("ru", "dark"), ("en", "light")])
-def test_an_enrolled_profile_types_at_once(
+def test_logged_in_profile_sends_before_it_is_live(
     display: str, server: ServerProcess, tmp_path: Path, language: str, theme: str
 ) -> None:
-    folder = enrol(server, tmp_path / "anna", "anna", "Анна")
+    folder = make_profile(server, tmp_path / "anna", "anna", "Анна")
     run_client(["create-room", "lunch"], folder)
     with open_window(display, folder, language=language, theme=theme) as window:
         window.see("Подключено к Office" if language == "ru" else "Connected to Office", timeout=15)
@@ -111,8 +111,10 @@ def test_an_enrolled_profile_types_at_once(
     assert "typed at once" in shown.stdout
 
 
-def test_nothing_is_lost_while_the_server_is_away(display: str, server: ServerProcess, tmp_path: Path) -> None:
-    folder = enrol(server, tmp_path / "anna", "anna", "Anna")
+def test_queued_messages_survive_server_outage_and_client_restart(
+    display: str, server: ServerProcess, tmp_path: Path
+) -> None:
+    folder = make_profile(server, tmp_path / "anna", "anna", "Anna")
     with open_window(display, folder) as window:
         window.see("Everything is up to date", timeout=15)
         window.send("before")
@@ -134,16 +136,16 @@ def test_nothing_is_lost_while_the_server_is_away(display: str, server: ServerPr
             assert before < min(kept)
 
 
-def test_a_server_with_another_key_is_stopped_at(display: str, tmp_path: Path) -> None:
+def test_server_with_another_key_is_refused(display: str, tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "first", name="Office") as first:
-        folder = enrol(first, tmp_path / "anna", "anna", "Anna")
+        folder = make_profile(first, tmp_path / "anna", "anna", "Anna")
         port = first.port
     with ServerProcess(tmp_path / "second", name="Office", port=port), open_window(display, folder) as window:
         window.see("This is not the server that you know", timeout=20)
         assert window.probe.seen("TEntry") == []
 
 
-def test_a_server_is_found_compared_and_accepted(display: str, tmp_path: Path) -> None:
+def test_discovered_server_is_compared_and_accepted(display: str, tmp_path: Path) -> None:
     port = free_port()
     with (
         ServerProcess(tmp_path / "server", name="Мастерская", discovery_port=port) as server,
@@ -162,9 +164,11 @@ def test_a_server_is_found_compared_and_accepted(display: str, tmp_path: Path) -
         window.see("found it", "item")
 
 
-def test_edit_delete_react_and_receipts_between_two(display: str, server: ServerProcess, tmp_path: Path) -> None:
-    anna_folder = enrol(server, tmp_path / "anna", "anna", "Anna")
-    bob_folder = enrol(server, tmp_path / "bob", "bob", "Bob")
+def test_edits_reactions_receipts_and_deletion_between_two_windows(
+    display: str, server: ServerProcess, tmp_path: Path
+) -> None:
+    anna_folder = make_profile(server, tmp_path / "anna", "anna", "Anna")
+    bob_folder = make_profile(server, tmp_path / "bob", "bob", "Bob")
     with (
         open_window(display, anna_folder) as anna,
         open_window(display, bob_folder, geometry=RIGHT) as bob,
@@ -200,8 +204,8 @@ def test_edit_delete_react_and_receipts_between_two(display: str, server: Server
         bob.see("This message was deleted", "item")
 
 
-def test_a_device_that_was_revoked_is_logged_out(display: str, server: ServerProcess, tmp_path: Path) -> None:
-    folder = enrol(server, tmp_path / "anna", "anna", "Anna")
+def test_revoked_device_is_logged_out(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    folder = make_profile(server, tmp_path / "anna", "anna", "Anna")
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
     args = ["login", "--user", "anna", "--invite", server.invite]

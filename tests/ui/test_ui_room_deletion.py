@@ -1,4 +1,4 @@
-"""Archived and deleted rooms in the window: who is offered what, what is shown, and a person who does it for real."""
+"""Archived and deleted rooms in the window: menu entries by role, what is shown, the dialogs with a real server."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from tests.support.procs import ServerProcess, run_client
 from tests.support.ui_desk import Workbench
 from tests.support.xvfb import screenshot
 from tests.ui.test_ui_menus import labels, line
-from tests.ui.test_ui_real import PASSWORD, RIGHT, enrol, open_window
-from tests.ui.test_ui_real import server as server
+from tests.ui.test_ui_real_server import PASSWORD, RIGHT, make_profile, open_window
+from tests.ui.test_ui_real_server import server as server
 
 ROOM = api.RoomView(4, "kitchen", "kitchen", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, True, 3, 0, 0, 0, 0)
 MEMBER = Account(1, "anna", "Anna", Role.MEMBER)
@@ -35,7 +35,7 @@ def room_menu(room: api.RoomView, account: Account) -> list[str]:
     return [entry.label for entry in entries if isinstance(entry, MenuItem)]
 
 
-def test_room_is_archived_and_deleted_by_who_made_it_and_by_moderators() -> None:
+def test_creators_and_moderators_may_archive_and_delete_rooms() -> None:
     offered = {"Archive the room…", "Delete the room…"}
     assert not offered & set(room_menu(ROOM, MEMBER))
     assert offered <= set(room_menu(ROOM, MODERATOR))
@@ -44,17 +44,17 @@ def test_room_is_archived_and_deleted_by_who_made_it_and_by_moderators() -> None
 
 
 @pytest.mark.parametrize("room", [replace(ROOM, general=True), replace(ROOM, kind=RoomKind.DIRECT, mine=True)])
-def test_general_and_direct_rooms_stay(room: api.RoomView) -> None:
+def test_general_and_direct_rooms_cannot_be_governed(room: api.RoomView) -> None:
     assert not menus.may_govern(MODERATOR, room)
 
 
-def test_message_of_an_archived_room_is_only_read() -> None:
+def test_archived_room_offers_no_message_changes() -> None:
     entries = menus.message_menu(line(1), 1, True, False, lambda verb: None, lambda emoji: None, archived=True)
     assert not {"Reply", "React", "Edit", "Delete…"} & set(labels(entries))
     assert "Copy message" in labels(entries)
 
 
-def bench_in(room: int) -> Workbench:
+def workbench_in_room(room: int) -> Workbench:
     bench = Workbench()
     bench.log_in()
     bench.chat.open_room(room)
@@ -62,8 +62,8 @@ def bench_in(room: int) -> Workbench:
     return bench
 
 
-def test_nothing_is_sent_into_an_archived_room_and_the_draft_stays() -> None:
-    bench = bench_in(4)
+def test_archived_room_refuses_messages_and_keeps_the_draft() -> None:
+    bench = workbench_in_room(4)
     bench.model.draft.text = "half a thought"
     bench.chat.ask(api.ArchiveRoomCommand(4))
     bench.run()
@@ -77,8 +77,8 @@ def test_nothing_is_sent_into_an_archived_room_and_the_draft_stays() -> None:
     assert bench.model.can_send()
 
 
-def test_archived_rooms_stand_below_the_others() -> None:
-    bench = bench_in(4)
+def test_archived_rooms_are_listed_last() -> None:
+    bench = workbench_in_room(4)
     bench.chat.ask(api.ArchiveRoomCommand(4))
     bench.run()
     rows = room_rows(bench.model, "")
@@ -88,8 +88,8 @@ def test_archived_rooms_stand_below_the_others() -> None:
     assert RoomRowKey(4) not in [row.key for row in joinable_rows(bench.model)]
 
 
-def test_deleted_room_makes_way_for_another_and_takes_its_draft_along() -> None:
-    bench = bench_in(4)
+def test_deleting_the_open_room_opens_another_and_drops_its_draft() -> None:
+    bench = workbench_in_room(4)
     bench.model.draft.text = "half a thought"
     bench.engine.emit(api.RoomRemoved(4, deleted=True))
     bench.run()
@@ -97,8 +97,8 @@ def test_deleted_room_makes_way_for_another_and_takes_its_draft_along() -> None:
     assert 4 not in bench.model.drafts
 
 
-def test_message_of_a_deleted_room_is_not_jumped_to() -> None:
-    bench = bench_in(1)
+def test_jump_into_a_deleted_room_is_ignored() -> None:
+    bench = workbench_in_room(1)
     bench.engine.emit(api.RoomRemoved(4, deleted=True))
     bench.run()
     bench.chat.jump_to(4, 2)
@@ -106,8 +106,8 @@ def test_message_of_a_deleted_room_is_not_jumped_to() -> None:
     assert bench.model.current == 1
 
 
-def test_refusal_says_why() -> None:
-    bench = bench_in(4)
+def test_refused_message_shows_the_reason() -> None:
+    bench = workbench_in_room(4)
     bench.chat.submit("too late")
     bench.run()
     bench.engine.emit(api.LineRefused("x", 9, Code.ROOM_DELETED, said("The room was deleted")))
@@ -116,13 +116,13 @@ def test_refusal_says_why() -> None:
 
 
 @pytest.mark.display
-def test_a_room_is_archived_taken_back_and_deleted_by_hand(
+def test_archive_unarchive_and_delete_dialogs(
     display: str,
     server: ServerProcess,
     tmp_path: Path,
 ) -> None:
-    anna = enrol(server, tmp_path / "anna", "anna", "Anna")
-    bob = enrol(server, tmp_path / "bob", "bob", "Bob")
+    anna = make_profile(server, tmp_path / "anna", "anna", "Anna")
+    bob = make_profile(server, tmp_path / "bob", "bob", "Bob")
     assert run_client(["create-room", "kitchen"], anna).returncode == 0
     assert run_client(["join", "kitchen"], bob).returncode == 0
     assert run_client(["send", "kitchen", "the last word"], bob).returncode == 0
@@ -161,8 +161,8 @@ def test_a_room_is_archived_taken_back_and_deleted_by_hand(
 
 
 @pytest.mark.display
-def test_what_was_found_in_a_deleted_room_goes_with_it(display: str, server: ServerProcess, tmp_path: Path) -> None:
-    anna = enrol(server, tmp_path / "anna", "anna", "Anna")
+def test_search_hits_of_a_deleted_room_are_removed(display: str, server: ServerProcess, tmp_path: Path) -> None:
+    anna = make_profile(server, tmp_path / "anna", "anna", "Anna")
     assert run_client(["create-room", "kitchen"], anna).returncode == 0
     assert run_client(["send", "kitchen", "soup with dumplings"], anna).returncode == 0
     assert run_client(["send", "general", "soup in the yard"], anna).returncode == 0

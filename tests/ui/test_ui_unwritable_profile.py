@@ -1,4 +1,4 @@
-"""The window on a disk that is full, or may not be written."""
+"""The window with a profile on a full or read-only disk."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.procs import ServerProcess, run_client
 from tests.support.small_disk import fill, make_room, needs_root, read_only, small_disk
-from tests.ui.test_ui_real import enrol, open_window
+from tests.ui.test_ui_real_server import make_profile, open_window
 
 pytestmark = [pytest.mark.display, needs_root]
 
@@ -19,11 +19,11 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [(fill, "the disk is full"), (read_only, "it may not be written")])
-def test_window_shows_what_is_there_and_says_why_nothing_is_sent(
+def test_window_shows_stored_messages_and_reports_the_failure(
     display: str, tmp_path: Path, disk: Path, spoil: Callable[[Path], None], reason: str
 ) -> None:
     with ServerProcess(tmp_path / "server", name="Office") as server:
-        folder = enrol(server, disk / "anna", "anna", "Anna")
+        folder = make_profile(server, disk / "anna", "anna", "Anna")
         assert run_client(["send", "general", "said before"], folder).returncode == 0
         (folder / "settings.toml").write_text('language = "en"\ntheme = "light"\n')
         spoil(disk)

@@ -1,5 +1,5 @@
-"""What the window asks of Tk grows with what changes, not with what is shown: counted in Tcl commands, which are the
-same on every computer. Seconds are measured by the benchmarks."""
+"""The number of Tcl commands grows with what changes, not with what is shown. Counts are the same on every computer;
+seconds are measured by the benchmarks."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from lanchat.ui.kit.styles import Styles
 from tests.support.ui_kit import line
 import ttkbootstrap
 
-class Nobody:
+class NoListener:
     def near_top(self): pass
     def near_bottom(self): pass
     def scrolled(self): pass
@@ -41,7 +41,7 @@ class Counting:
 root = ttkbootstrap.App(size=(900, 700))
 fonts = Fonts(root)
 Styles(root, fonts.px).use(LIGHT)
-pane = Pane(root, fonts.kit(LIGHT), Images(root, fonts.px), Nobody())
+pane = Pane(root, fonts.kit(LIGHT), Images(root, fonts.px), NoListener())
 pane.frame.pack(fill="both", expand=True)
 root.update()
 tk = pane.canvas.tk = Counting(pane.canvas.tk)
@@ -71,7 +71,7 @@ root.destroy()
 """
 
 
-def test_the_conversation_asks_tk_for_what_has_changed_only(display: str) -> None:
+def test_conversation_redraws_only_what_changed(display: str) -> None:
     with Child([sys.executable, "-c", PANE], env=screen_environment(display), cwd=Path(__file__).parents[2]) as child:
         counts = json.loads(child.wait_for_line(lambda line: line.startswith("{"), 60, "it is counted"))
         child.wait(10)

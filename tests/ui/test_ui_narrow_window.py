@@ -1,4 +1,4 @@
-"""Words that have little room: shortened where they may be, never cut in the middle of a letter."""
+"""Texts in little space: shortened with an ellipsis or moved, never clipped."""
 
 from pathlib import Path
 
@@ -22,15 +22,13 @@ def header(window: UiWindow, text: str) -> str:
 
 
 @pytest.mark.parametrize(("language", "word", "whole"), [("en", "member", "online"), ("ru", "участник", "участников")])
-def test_line_below_the_title_has_whole_words(
-    display: str, tmp_path: Path, language: str, word: str, whole: str
-) -> None:
+def test_room_subtitle_is_shown_whole(display: str, tmp_path: Path, language: str, word: str, whole: str) -> None:
     with open_window(display, tmp_path / "profile", language) as window:
         wait_until(lambda: header(window, word).endswith(whole), 10, "the whole line is shown")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_largest_text_puts_tabs_below_each_other(display: str, tmp_path: Path, language: str) -> None:
+def test_tabs_wrap_at_the_largest_text_size(display: str, tmp_path: Path, language: str) -> None:
     names = ("This room", "Everybody") if language == "en" else ("В комнате", "Все")
     for text_size in (0, 6):
         with open_window(display, tmp_path / f"profile{text_size}", language, text_size) as window:
@@ -41,7 +39,7 @@ def test_largest_text_puts_tabs_below_each_other(display: str, tmp_path: Path, l
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_hints_of_fields_end_with_an_ellipsis(display: str, tmp_path: Path, language: str) -> None:
+def test_long_field_hints_end_with_an_ellipsis(display: str, tmp_path: Path, language: str) -> None:
     beginnings = ("Find a", "Message to r") if language == "en" else ("Комната", "Сообщение в «r")
     with open_window(display, tmp_path / "profile", language, 6, long_names=True) as window:
         window.click("rand", "item")
@@ -55,7 +53,7 @@ def test_hints_of_fields_end_with_an_ellipsis(display: str, tmp_path: Path, lang
             )
 
 
-def test_long_names_end_with_an_ellipsis(display: str, tmp_path: Path) -> None:
+def test_long_room_titles_end_with_an_ellipsis(display: str, tmp_path: Path) -> None:
     with open_window(display, tmp_path / "profile", "en", 6, long_names=True) as window:
         window.click("разра", "item")
         wait_until(

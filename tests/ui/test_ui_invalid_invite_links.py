@@ -1,5 +1,5 @@
-"""Odd invite links in the real window: one line beside the field says what is wrong, what was typed stays, and the
-right link connects afterwards."""
+"""Invalid invite links and codes in the real window: one error line beside the field, the input stays, and a valid
+link connects afterwards."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from tests.support.procs import ServerProcess, plain_environment
 from tests.support.ui_window import UiWindow
 from tests.support.waiting import wait_until
 from tests.support.xvfb import clipboard
-from tests.ui.test_ui_real import PASSWORD, enrol, open_window
+from tests.ui.test_ui_real_server import PASSWORD, make_profile, open_window
 
 pytestmark = pytest.mark.display
 
@@ -43,7 +43,7 @@ def paste(window: UiWindow, text: str) -> None:
     window.keys("Return")
 
 
-def beside_field(window: UiWindow, text: str, timeout: float = 8.0) -> None:
+def expect_error_at_field(window: UiWindow, text: str, timeout: float = 8.0) -> None:
     """`text` is shown directly below the field, once, and the field has the keyboard."""
     wait_until(lambda: window.probe.find(text), timeout, repr(text))
     said = [seen for seen in window.probe.seen("TLabel") if text in seen.text]
@@ -55,7 +55,7 @@ def beside_field(window: UiWindow, text: str, timeout: float = 8.0) -> None:
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ru", "dark")])
-def test_window_names_the_fault_of_each_link_and_takes_the_right_one(
+def test_each_invalid_link_has_its_error_and_a_valid_one_connects(
     display: str, server: ServerProcess, tmp_path: Path, language: str, theme: str
 ) -> None:
     link = server.invite
@@ -78,29 +78,29 @@ def test_window_names_the_fault_of_each_link_and_takes_the_right_one(
     with open_window(display, tmp_path / "anna", language=language, theme=theme) as window:
         for text, words in expected.items():
             paste(window, text)
-            beside_field(window, words)
+            expect_error_at_field(window, words)
         paste(window, f"\u2066\u00ab{link.replace('lanchat', 'LANCHAT')}\u00bb\u2069 \u2014 Bob")
         window.see("Войти" if language == "ru" else "Log in", "TButton", timeout=20)
 
 
-def test_link_to_nobody_says_so_in_time_and_stays(display: str, server: ServerProcess, tmp_path: Path) -> None:
+def test_unreachable_link_is_reported_in_time_and_kept(display: str, server: ServerProcess, tmp_path: Path) -> None:
     digits = server.invite.partition("#")[2]
     nobody = free_port()
     with open_window(display, tmp_path / "anna") as window:
         begun = time.monotonic()
         paste(window, f"lanchat://127.0.0.1:{nobody}/#{digits}")
-        beside_field(window, "which is always this computer itself", timeout=20)
+        expect_error_at_field(window, "which is always this computer itself", timeout=20)
         paste(window, f"lanchat://[fe80::1%25nowhere0]:{nobody}/#{digits}")
-        beside_field(window, "No server answers at [fe80::1%nowhere0]", timeout=20)
+        expect_error_at_field(window, "No server answers at [fe80::1%nowhere0]", timeout=20)
         assert window.probe.seen("TEntry")[0].text.startswith("lanchat://[fe80::1%25nowhere0]")
         paste(window, f"lanchat://127.0.0.1:{server.port}/#{'00' * 32}")
-        beside_field(window, "is not the one that was asked for", timeout=20)
+        expect_error_at_field(window, "is not the one that was asked for", timeout=20)
         assert time.monotonic() - begun < 60
         paste(window, server.invite)
         window.see("Create an account", timeout=20)
 
 
-def administer(server: ServerProcess, *args: str) -> str:
+def server_command(server: ServerProcess, *args: str) -> str:
     """What a command on the server's computer prints."""
     argv = [sys.executable, "-m", "lanchat_server", *args, "--data-dir", str(server.data_dir)]
     environment = plain_environment(server.data_dir, {"LANCHAT_PASSWORD": PASSWORD})
@@ -108,11 +108,11 @@ def administer(server: ServerProcess, *args: str) -> str:
     return done.stdout.strip()
 
 
-def test_codes_that_are_wrong_used_or_void_are_named_beside_their_field(
+def test_invalid_registration_code_error_is_beside_its_field(
     display: str, server: ServerProcess, tmp_path: Path
 ) -> None:
     server.add_account("anna", PASSWORD)
-    good = administer(server, "users", "invite-code")
+    good = server_command(server, "users", "invite-code")
     with open_window(display, tmp_path / "bob", "--invite", server.invite) as window:
         window.click("Create an account", "TButton", timeout=20)
         window.see("Create the account", "TButton")
@@ -135,10 +135,10 @@ def test_codes_that_are_wrong_used_or_void_are_named_beside_their_field(
 
 def test_link_of_another_server_at_start_keeps_the_account(display: str, tmp_path: Path, server: ServerProcess) -> None:
     with ServerProcess(tmp_path / "home", name="Home") as home:
-        folder = enrol(home, tmp_path / "carl", "carl", "Carl")
+        folder = make_profile(home, tmp_path / "carl", "carl", "Carl")
         cut = home.invite.replace(str(home.port), str(free_port()))
         with open_window(display, folder, "--invite", cut) as window:
-            beside_field(window, "No server answers at", timeout=30)
+            expect_error_at_field(window, "No server answers at", timeout=30)
             assert window.probe.seen("TEntry")[0].text == cut
             paste(window, server.invite)
             window.see("Log in", "TButton", timeout=20)

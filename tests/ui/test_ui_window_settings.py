@@ -1,4 +1,4 @@
-"""What the window remembers survives the end of the program, also beside another one on the same profile."""
+"""Window settings persist between runs, also with two windows on one profile."""
 
 from pathlib import Path
 
@@ -13,64 +13,64 @@ LOG = bytes(range(16))
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def profile_folder(tmp_path: Path) -> Path:
     profile = ProfileStore.open(tmp_path / "profile")
     profile.pin(KnownServer("ab" * 32, "Office", "192.168.1.10", 45454, LOG, b"k" * 32, 1))
     profile.set_last("ab" * 32)
     return tmp_path / "profile"
 
 
-def memory(folder: Path) -> WindowSettings:
-    return WindowSettings(ProfileStore.open(folder))
+def open_settings(profile_folder: Path) -> WindowSettings:
+    return WindowSettings(ProfileStore.open(profile_folder))
 
 
-def test_an_empty_profile_remembers_nothing(tmp_path: Path) -> None:
-    fresh = memory(tmp_path / "fresh")
+def test_empty_profile_has_default_settings(tmp_path: Path) -> None:
+    fresh = open_settings(tmp_path / "fresh")
     assert (fresh.language, fresh.theme, fresh.geometry, fresh.text_size) == ("", "", "", 0)
     assert fresh.remembered() is None
     assert fresh.last_room() == 0
     fresh.keep_room(3)
     fresh.save()
-    assert memory(tmp_path / "fresh").last_room() == 0
+    assert open_settings(tmp_path / "fresh").last_room() == 0
 
 
-def test_choices_survive(folder: Path) -> None:
-    first = memory(folder)
+def test_settings_persist(profile_folder: Path) -> None:
+    first = open_settings(profile_folder)
     first.language, first.theme, first.geometry, first.text_size = "ru", "dark", "800x600+1+2", 4
     first.keep_room(17)
     first.save()
-    again = memory(folder)
+    again = open_settings(profile_folder)
     assert (again.language, again.theme, again.geometry, again.text_size) == ("ru", "dark", "800x600+1+2", 4)
     assert again.last_room() == 17
 
 
-def test_drafts_survive_and_what_was_sent_does_not_come_back(folder: Path) -> None:
-    first = memory(folder)
+def test_drafts_persist_until_sent(profile_folder: Path) -> None:
+    first = open_settings(profile_folder)
     first.keep_drafts(1, {1: "half a thought\nin two lines 👍", 2: "другой"})
     first.save()
-    second = memory(folder)
+    second = open_settings(profile_folder)
     assert second.drafts(1) == {1: "half a thought\nin two lines 👍", 2: "другой"}
     assert second.drafts(2) == {}
     second.keep_drafts(1, {2: "другой"})
     second.save()
-    assert memory(folder).drafts(1) == {2: "другой"}
+    assert open_settings(profile_folder).drafts(1) == {2: "другой"}
 
 
-def test_two_windows_on_one_profile_do_not_undo_each_other(folder: Path) -> None:
-    one, two = memory(folder), memory(folder)
+def test_two_windows_on_one_profile_merge_their_settings(profile_folder: Path) -> None:
+    one, two = open_settings(profile_folder), open_settings(profile_folder)
     one.theme = "dark"
     one.keep_drafts(1, {1: "mine"})
     one.save()
     two.language = "ru"
     two.keep_drafts(2, {1: "theirs"})
     two.save()
-    again = memory(folder)
+    again = open_settings(profile_folder)
     assert (again.theme, again.language) == ("dark", "ru")
     assert again.drafts(1) == {1: "mine"}
     assert again.drafts(2) == {1: "theirs"}
 
 
-def test_broken_entries_are_set_aside_and_the_others_hold(folder: Path) -> None:
+def test_invalid_entries_are_set_aside_and_others_kept(profile_folder: Path) -> None:
     drafts = f"drafts_{LOG.hex()}_1"
     written = f'''
 text_size = 99
@@ -86,33 +86,33 @@ worse = {10**30}
 2 = 3
 3 = "{"x" * 100_000}"
 '''
-    (folder / "settings.toml").write_text(written, encoding="utf-8")
-    first = memory(folder)
+    (profile_folder / "settings.toml").write_text(written, encoding="utf-8")
+    first = open_settings(profile_folder)
     assert (first.theme, first.text_size, first.last_room()) == ("dark", 0, 17)
     assert first.drafts(1) == {1: "kept"}
     assert all(name in first.notice for name in ("drafts", "last", "text_size"))
     first.save()
-    again = memory(folder)
+    again = open_settings(profile_folder)
     assert again.notice == ""
     assert again.drafts(1) == {1: "kept"}
-    aside = Settings(folder / "settings.toml", folder / "lock").get("set_aside", dict[str, object]())
+    aside = Settings(profile_folder / "settings.toml", profile_folder / "lock").get("set_aside", dict[str, object]())
     assert aside["text_size"] == 99
     assert aside["last_rooms"] == {"bad": 1.5, "worse": 10**30}
 
 
-def test_what_another_window_mended_meanwhile_is_not_removed(folder: Path) -> None:
-    (folder / "settings.toml").write_text('theme = "solarized"\n')
-    one, two = memory(folder), memory(folder)
+def test_setting_repaired_by_another_window_is_kept(profile_folder: Path) -> None:
+    (profile_folder / "settings.toml").write_text('theme = "solarized"\n')
+    one, two = open_settings(profile_folder), open_settings(profile_folder)
     two.theme = "dark"
     two.save()
     one.save()
-    assert memory(folder).theme == "dark"
+    assert open_settings(profile_folder).theme == "dark"
 
 
-def test_what_is_written_beside_an_open_window_is_held_to_its_type(folder: Path) -> None:
+def test_settings_reread_from_disk_are_validated(profile_folder: Path) -> None:
     drafts = f"drafts_{LOG.hex()}_1"
-    window = memory(folder)
-    (folder / "settings.toml").write_text(
+    window = open_settings(profile_folder)
+    (profile_folder / "settings.toml").write_text(
         f'text_size = 999\nmaximised = 1\ngeometry = "wide"\ntheme = "pink"\nlanguage = 7\n'
         f'[last_rooms]\n{LOG.hex()} = -3\n[{drafts}]\n1 = 5\nx = "no room"\n2 = "kept"\n',
         encoding="utf-8",
@@ -154,6 +154,6 @@ def test_what_is_written_beside_an_open_window_is_held_to_its_type(folder: Path)
         ("anybody = [1979-05-27]", True),
     ],
 )
-def test_what_cannot_be_used_is_set_aside(folder: Path, line: str, usable: bool) -> None:
-    (folder / "settings.toml").write_text(line, encoding="utf-8")
-    assert (memory(folder).notice == "") == usable
+def test_unusable_entries_are_reported(profile_folder: Path, line: str, usable: bool) -> None:
+    (profile_folder / "settings.toml").write_text(line, encoding="utf-8")
+    assert (open_settings(profile_folder).notice == "") == usable
