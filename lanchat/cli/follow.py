@@ -31,7 +31,7 @@ class FollowView(Protocol):
 
     def state(self, event: api.StateChanged) -> None:
         """The link's state or the number of peers changed. While syncing and live it comes without a reason, which
-        `trouble` tells."""
+        `unwritable` tells."""
 
     def live(self, head: int) -> None:
         """History ends with number `head`, what follows is live. Told once."""
@@ -51,7 +51,7 @@ class FollowView(Protocol):
     def waits(self, event: api.LineDelayed) -> None:
         """The server has no room for a message that was shown as not stored yet."""
 
-    def trouble(self, text: str) -> None:
+    def unwritable(self, text: str) -> None:
         """Why what comes cannot be stored on this computer."""
 
 
@@ -72,7 +72,7 @@ class Follower:
         self._complete_head: int | None = None
         self._live_said = False
         self._last_state: tuple[str, int] | None = None
-        self._trouble: ProblemDetails | None = None  # that was told
+        self._unwritable: ProblemDetails | None = None  # that was told
 
     @property
     def room(self) -> int:
@@ -93,7 +93,7 @@ class Follower:
         while not self.session.events.empty():
             self._hear_early(view, self.session.events.get_nowait())
         self._show_history(view, lines)
-        self._tell_trouble(view, self.session.trouble)
+        self._tell_unwritable(view, self.session.unwritable)
         while self._early:
             self._handle(view, self._early.popleft())
 
@@ -183,22 +183,22 @@ class Follower:
             self._last_state = state
             view.state(replace(event, reason=None) if in_session else event)
         if in_session:
-            self._tell_trouble(view, event.reason)
+            self._tell_unwritable(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
         if event.state is api.ConnectionState.REFUSED and self._room:
             raise CliError(REFUSED, shown(details_text(event.reason)) or _("The server refused"))
 
-    def _tell_trouble(self, view: FollowView, reason: ProblemDetails | None) -> None:
-        if reason is not None and reason != self._trouble and reason not in self.session.notices:
-            self._trouble = reason
-            view.trouble(details_text(reason))
+    def _tell_unwritable(self, view: FollowView, reason: ProblemDetails | None) -> None:
+        if reason is not None and reason != self._unwritable and reason not in self.session.notices:
+            self._unwritable = reason
+            view.unwritable(details_text(reason))
 
     def _line(self, view: FollowView, line: api.Line) -> None:
         if line.seq is not None:
             if line.seq <= self.head:
                 return
             self.head = line.seq
-            self._trouble = None
+            self._unwritable = None
         if line.id not in self._shown:
             self._message(view, line)
         elif line.seq is not None and line.id in self._pending:

@@ -81,7 +81,7 @@ class CliSession:
     def __init__(self, options: Namespace, output: OutputWriter, make_client: ClientFactory) -> None:
         """`make_client` is called once, here, with what takes the events; what it raises is raised."""
         # Why nothing new can be stored here, when that is so.
-        self.trouble: ProblemDetails | None = None
+        self.unwritable: ProblemDetails | None = None
         # What has been told about the local copy: a state may have the same reason.
         self.notices: set[ProblemDetails] = set()
         self.options = options
@@ -176,7 +176,7 @@ class CliSession:
             await self.go_live()
         except api.CommandError as error:
             if error.kind is api.ErrorKind.LOCAL and await self._remembers_rooms():
-                self.trouble = error.details
+                self.unwritable = error.details
                 return False
             if error.kind not in (api.ErrorKind.NO_SERVER, api.ErrorKind.OFFLINE, api.ErrorKind.TIMEOUT):
                 raise
@@ -187,8 +187,8 @@ class CliSession:
 
     def note_away(self) -> None:
         """Why there may be more than what is shown."""
-        if self.trouble is not None:
-            self.output.note(details_text(self.trouble))
+        if self.unwritable is not None:
+            self.output.note(details_text(self.unwritable))
         else:
             self.output.note(_("The server is away: this is what this computer knows"))
 

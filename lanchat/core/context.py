@@ -49,7 +49,7 @@ class CoreContext:
         """Queues an event for the shell; it leaves with `take_events`."""
         self._events.append(event)
 
-    def trouble(self, error: LocalStoreError) -> None:
+    def store_failed(self, error: LocalStoreError) -> None:
         """The local copy failed: say it once, try again soon."""
         if self.store_retry_at is None:
             self.tell(LocalStoreFailed(error.details))

@@ -13,7 +13,7 @@ The shell (lanchat/transport, or a simulator) drives it:
 `receive` only takes in; storing, asking and sending are done when outputs or events are taken. So the shell feeds all
 datagrams that are there, then takes once: one transaction and one signature check for all of them.
 
-A trouble with the local store never loses anything: the room stays where it was, `LocalStoreFailed` says so once, and
+A failure of the local store never loses anything: the room stays where it was, `LocalStoreFailed` says so once, and
 it is tried again. Everything is deterministic: ordered containers only, and every drawn number comes from `random`.
 
 The parts: link.py (connection, UDP, silence, tries), rooms/room_set.py with room.py, subscription.py, chain.py,
@@ -640,7 +640,7 @@ class ClientCore:
             self.directory.save()
             self.authors.save()
         except LocalStoreError as error:
-            self._desk.trouble(error)
+            self._desk.store_failed(error)
         else:
             self._desk.store_retry_at = None
 
@@ -722,7 +722,7 @@ class ClientCore:
         try:
             self.save_marks()
         except LocalStoreError as error:
-            self._desk.trouble(error)
+            self._desk.store_failed(error)
             self._save_marks_at = now + self.config.marks_after
 
 

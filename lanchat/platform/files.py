@@ -35,8 +35,8 @@ _drafts: set[Path] = set()
 class FileRefused(OSError):
     """A file that this program does not use, though the operating system would: why, as code and as `strerror`."""
 
-    def __init__(self, number: int, problem: Problem, name: str) -> None:
-        """`number`: the errno that comes nearest; `name`: of the file."""
+    def __init__(self, number: int, problem: Problem, name: str | None = None) -> None:
+        """`number`: the errno that comes nearest; `name`: of the file, when it has one."""
         super().__init__(number, problem.value, name)
         self.problem = problem
 

@@ -125,7 +125,7 @@ class Database:
                     result = work(connection)
                 except _FILE_ERRORS as error:
                     if not (_means_damage(error) or self._is_read_only_by_damage(error)):
-                        raise self._trouble(error) from error
+                        raise self._failure(error) from error
                     self._repair()
                     if not again:
                         raise LocalStoreError(self.recovered or Problem.COPY_REPLACED) from error
@@ -163,9 +163,9 @@ class Database:
 
     def _open_read_only(self, error: Exception) -> sqlite3.Connection:
         """Where nothing can be written (a full disk, a read-only one), what is there can be read."""
-        trouble = self._trouble(error)
+        failure = self._failure(error)
         if self._path.is_symlink() or not self._path.exists() or not _means_unwritable(error):
-            raise trouble from error
+            raise failure from error
         try:
             connection = rescue.connect_without_writing(self._path)
             if version(connection) == 0:
@@ -174,9 +174,9 @@ class Database:
             if not is_ours(connection):
                 raise Damaged
         except (OSError, *_FILE_ERRORS):
-            raise trouble from error
+            raise failure from error
         self._file = self._file_now()
-        self._read_only = trouble
+        self._read_only = failure
         return connection
 
     def _open_existing(self) -> sqlite3.Connection | None:
@@ -217,7 +217,7 @@ class Database:
                         refuse_newer(self._connection)
                     self._set_aside(self._connection)
         except OSError as error:
-            raise self._trouble(error) from error
+            raise self._failure(error) from error
         finally:
             self._drop_connection()
         self._open()
@@ -254,7 +254,7 @@ class Database:
             return _code(error) == sqlite3.SQLITE_READONLY and rescue.is_foreign(self._path)
         return False
 
-    def _trouble(self, error: Exception) -> LocalStoreError:
+    def _failure(self, error: Exception) -> LocalStoreError:
         reason = _reason(error)
         if _means_unwritable(error):
             reason = _unwritable(self._path.parent) or reason

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from lanchat.i18n import _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import check_text, inert
 from lanchat.terminal.exits import FAILED
@@ -38,7 +37,10 @@ def close_streams(program: str, code: int) -> int:
     except (OSError, ValueError) as error:
         abandon_stdout()
         if not code and not (isinstance(error, OSError) and is_closed_pipe(error)):
-            OutputWriter(False).warn(f"{program}: {getattr(error, 'strerror', None) or error}")
+            from lanchat.i18n.os_errors import os_error_text
+
+            reason = os_error_text(error) if isinstance(error, OSError) else str(error)
+            OutputWriter(False).warn(f"{program}: {reason}")
             code = FAILED
     with contextlib.suppress(OSError, ValueError, AttributeError):
         _abandon(sys.stderr)
@@ -87,7 +89,10 @@ class OutputWriter:
         if self._out is None:
             if sys.platform == "win32":  # a program without a console
                 return
-            raise OSError(errno.EBADF, _("standard output is closed"))
+            from lanchat.platform.files import FileRefused
+            from lanchat.protocol.problems import Problem
+
+            raise FileRefused(errno.EBADF, Problem.STDOUT_CLOSED)
         try:
             self._out.write(line + end)
             self._out.flush()

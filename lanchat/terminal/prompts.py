@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text
+from lanchat.i18n.os_errors import os_error_text
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import decode_text_untrusted
 from lanchat.terminal.exits import USAGE, CliError
@@ -111,14 +112,18 @@ def read_password_file(file: str) -> str:
         with Path(file).open("rb") as stream:
             octets = stream.readline(PASSWORD_FILE_MAX)
         password = decode_text_untrusted(octets).rstrip("\r\n")
-    except (OSError, ValueError, ProtocolError) as error:
-        reason = not_text(error) if isinstance(error, ProtocolError) else getattr(error, "strerror", None) or error
-        raise CliError(
-            USAGE, _("The password file {file} cannot be read: {reason}").format(file=file, reason=reason)
-        ) from None
+    except ProtocolError as error:
+        raise _unreadable(file, not_text(error)) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, os_error_text(error) if isinstance(error, OSError) else str(error)) from None
     if not password:
         raise CliError(USAGE, _("The password file {file} is empty").format(file=file))
     return password
+
+
+def _unreadable(file: str, reason: str) -> CliError:
+    text = _("The password file {file} cannot be read: {reason}")
+    return CliError(USAGE, text.format(file=file, reason=reason))
 
 
 def _variable(name: str) -> str:

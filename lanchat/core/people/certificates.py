@@ -36,7 +36,7 @@ class CertificateRequests:
         try:
             unknown = self._authors.unknown(list(devices))
         except LocalStoreError as error:
-            self._desk.trouble(error)
+            self._desk.store_failed(error)
             return
         for device in unknown:
             if device not in self._asked and len(self._unknown) < DEVICES_MAX:

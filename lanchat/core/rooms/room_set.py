@@ -291,7 +291,7 @@ class RoomSet:
                 self._authors.learn_untrusted(answer.certificates)
                 event = subscription.older_page(answer)
         except LocalStoreError as error:
-            self._desk.trouble(error)
+            self._desk.store_failed(error)
         finally:
             # Also when the page breaks the protocol and the connection ends: somebody waits.
             self._desk.tell(event)

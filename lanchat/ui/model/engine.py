@@ -126,7 +126,7 @@ class LateEngine:
         # Reentrant: an early command that ends at once may be followed by another one within its answer.
         self._lock = threading.RLock()
         self._engine: Engine | None = None
-        self._trouble: CommandError | None = None
+        self._failure: CommandError | None = None
         self._early: collections.deque[tuple[Command[Any], concurrent.futures.Future[Any]]] = collections.deque()
         self._maker = threading.Thread(target=self._run, name="make-network", daemon=True)
 
@@ -143,7 +143,7 @@ class LateEngine:
             self._give_up(_no_network(error))
             return
         with self._lock:
-            if self._trouble is None:
+            if self._failure is None:
                 while self._early:
                     _hand_on(engine, *self._early.popleft())
                 self._engine = engine
@@ -152,7 +152,7 @@ class LateEngine:
 
     def _give_up(self, error: CommandError) -> None:
         with self._lock:
-            self._trouble = self._trouble or error
+            self._failure = self._failure or error
             early, self._early = self._early, collections.deque()
         for _command, future in early:
             future.set_exception(error)
@@ -162,10 +162,10 @@ class LateEngine:
         with self._lock:
             if self._engine is None:
                 future: concurrent.futures.Future[T] = concurrent.futures.Future()
-                if self._trouble is None:
+                if self._failure is None:
                     self._early.append((command, future))
                 else:
-                    future.set_exception(self._trouble)
+                    future.set_exception(self._failure)
                 return future
         return self._engine.call(command)
 

@@ -235,3 +235,17 @@ def test_an_error_of_the_operating_system_keeps_its_words() -> None:
     error = OSError(28, "No space left on device", "/x")
     assert os_error_text(error) == os_reason(error) == "No space left on device"
     assert os_error_text(OSError("without a number")) == os_reason(OSError("without a number")) == "without a number"
+
+
+def test_words_of_the_operating_system_come_from_one_function() -> None:
+    """What shows `strerror` by itself shows codes of ours in English."""
+    allowed = {"lanchat/i18n/os_errors.py", "lanchat/platform/files.py"}
+    found = {
+        file.relative_to(ROOT).as_posix()
+        for package in ("lanchat", "lanchat_server")
+        for file in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr == "strerror" and getattr(node.value, "id", "") != "os")
+        or (isinstance(node, ast.Constant) and node.value == "strerror")
+    }
+    assert found == allowed
