@@ -13,6 +13,7 @@ from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.records import Head, check_head
+from lanchat.protocol.problems import Problem
 from lanchat.protocol.transport import Transport
 from tests.support.fake_log import LOG_ID, FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
@@ -261,7 +262,7 @@ def test_session_that_the_local_copy_does_not_let_begin_loses_nothing(monkeypatc
     bring(client, 4, 5)
 
     def unreadable(room: int) -> None:
-        raise LocalStoreError("unreadable")
+        raise LocalStoreError(Problem.DISK_FULL)
 
     with monkeypatch.context() as patch:
         patch.setattr(client.core._store, "span", unreadable)
