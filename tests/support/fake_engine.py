@@ -9,6 +9,8 @@ in the conversation itself: a text that begins with `!` is an order to the fake,
     !state away               the link has this state
     !receipts                 everybody has received and read everything in this room
     !revoke                   the server ends this log-in
+    !ignore Name              commands of this name are not answered any more
+    !fail Name                the next command of this name fails
 """
 
 import concurrent.futures
@@ -45,6 +47,7 @@ from tests.support.problems import said
 
 FINGERPRINT = "3fa2" * 16
 ME = 1
+FAILURE = "The server is away, and this needs it"
 Handler = Callable[[Any], Any]
 
 
@@ -172,6 +175,8 @@ class FakeEngine:
         self._full = False
         self._outbox: list[Line] = []
         self._live = False
+        self._ignored: set[str] = set()
+        self._failing: set[str] = set()
         self.calls: list[api.Command[Any]] = []
 
     def start(self) -> None:
@@ -190,6 +195,8 @@ class FakeEngine:
         while (job := self._jobs.get()) is not None:
             command, future = job
             self._trace(command)
+            if _name(command) in self._ignored:
+                continue
             try:
                 future.set_result(self._handle(command))
             except CommandError as error:
@@ -202,7 +209,10 @@ class FakeEngine:
             print(json.dumps({"command": _name(command)} | fields, ensure_ascii=False), flush=True)
 
     def _handle(self, command: Any) -> Any:
-        handler: Handler = getattr(self, f"_do_{_name(command)}")
+        if (name := _name(command)) in self._failing:
+            self._failing.discard(name)
+            raise CommandError(ErrorKind.OFFLINE, said(FAILURE))
+        handler: Handler = getattr(self, f"_do_{name}")
         return handler(command)
 
     def emit(self, event: api.Event) -> None:
@@ -445,6 +455,10 @@ class FakeEngine:
                 self.emit(StateChanged(ConnectionState(rest[0]), peers=2, retry_in=4.0))
             case "receipts":
                 self._all_read(room)
+            case "ignore":
+                self._ignored.add(rest[0])
+            case "fail":
+                self._failing.add(rest[0])
             case "revoke":
                 self.emit(StateChanged(ConnectionState.REFUSED, said("This computer's access was revoked.")))
             case _:

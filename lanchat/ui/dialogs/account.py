@@ -35,12 +35,13 @@ class ProfileDialog(Dialog):
         self._password = self.field(_("Password, for another e-mail address"), secret=True)
         self._profile = ("", "")
         self.main_button(_("Save"), self._save)
-        self.ask(api.GetProfileCommand(), self._have, _("Asking the server…"))
+        self.read(api.GetProfileCommand(), self._have, busy=_("Asking the server…"))
 
     def _have(self, profile: api.AccountProfile) -> None:
         self._profile = profile.display_name, profile.email
-        self._name.set(profile.display_name)
-        self._email.set(profile.email)
+        for field, value in zip((self._name, self._email), self._profile, strict=True):
+            if not field.get():  # else somebody was faster than the server
+                field.set(value)
 
     def _save(self) -> None:
         name, email = self._name.get().strip(), self._email.get().strip()
@@ -114,7 +115,7 @@ class DevicesDialog(Dialog):
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._revoke
         self.close_button()
-        self.ask(api.ListDevicesCommand(), self._have, _("Asking the server…"))
+        self.read(api.ListDevicesCommand(), self._have, busy=_("Asking the server…"))
 
     def _have(self, devices: list[api.DeviceInfo]) -> None:
         self._devices = devices

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lanchat.app import api
-from lanchat.app.api import CommandError
 from lanchat.i18n import _
+from lanchat.ui.dialogs.requests import DialogRequests
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
-from lanchat.wording.problems import error_text
 
 T = TypeVar("T")
 WIDTH = 400
@@ -45,7 +44,7 @@ class Dialog:
         self.body = ttk.Frame(frame)
         self.body.pack(fill="both", expand=True)
         self._fields: list[Field] = []
-        self._busy = False
+        self._requests = DialogRequests(chat.ask, self._show_requests)
         self._main: ttk.Button | None = None
         self.build()
         self._open()
@@ -75,6 +74,7 @@ class Dialog:
 
     def close(self) -> None:
         """Takes the window away; the keyboard goes back to where it was."""
+        self._requests.close()
         if self.window.winfo_exists():
             self.window.grab_release()
             self.window.destroy()
@@ -118,34 +118,32 @@ class Dialog:
 
     def problem(self, text: str) -> None:
         """Says what is wrong; empty: nothing."""
-        if self.window.winfo_exists():
-            self._says.configure(text=glyphs.inline(text), style=ControlStyle.ERROR.value)
+        self._requests.problem = text
 
-    def ask(self, command: api.Command[T], then: Callable[[T], None], busy: str = "") -> None:
-        """Runs a command while the main button rests; its error is shown here."""
-        if self._busy:
+    def ask(self, command: api.Command[T], then: Callable[[T], None]) -> None:
+        """Runs what a person chose, after what was chosen before; the main button rests. Its error is shown here."""
+        self._requests.act(command, then)
+
+    def read(
+        self,
+        command: api.Command[T],
+        then: Callable[[T], None],
+        *,
+        busy: str = "",
+        ended: Callable[[], None] | None = None,
+    ) -> None:
+        """Runs what the dialog itself needs, beside what is chosen meanwhile; its error is shown here. `busy`: what is
+        said until the answer, empty for nothing. `ended` is called after `then`, or when it failed."""
+        self._requests.read(command, then, busy=busy, ended=ended)
+
+    def _show_requests(self) -> None:
+        if not self.window.winfo_exists():
             return
-        self._busy = True
+        requests = self._requests
+        look = ControlStyle.MUTED if requests.busy else ControlStyle.ERROR
+        self._says.configure(text=glyphs.inline(requests.busy or requests.problem), style=look.value)
         if self._main:
-            self._main.state(["disabled"])
-        self._says.configure(text=busy or _("One moment…"), style=ControlStyle.MUTED.value)
-        self.chat.ask(command, lambda result: self._done(result, then), self._failed)
-
-    def _done(self, result: T, then: Callable[[T], None]) -> None:
-        if self.window.winfo_exists():
-            self._rest()
-            then(result)
-
-    def _failed(self, error: CommandError) -> None:
-        if self.window.winfo_exists():
-            self._rest()
-            self.problem(error_text(error))
-
-    def _rest(self) -> None:
-        self._busy = False
-        self._says.configure(text="")
-        if self._main:
-            self._main.state(["!disabled"])
+            self._main.state(["disabled" if requests.acts else "!disabled"])
 
 
 class Confirm(Dialog):

@@ -27,7 +27,7 @@ class ReceiptsDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        """The beginning of the message, and the list, which is read again 1.5 s after each answer."""
+        """The beginning of the message, and the list, which is read again 1.5 s after each answer, also a failure."""
         tools, px = self.tools, self.tools.px
         self.text(_("Who has received and read it"), ControlStyle.TITLE)
         self.text(f"“{glyphs.one_line(self._line.text, 90)}”", ControlStyle.MUTED)
@@ -39,10 +39,12 @@ class ReceiptsDialog(Dialog):
 
     def _load(self) -> None:
         assert self._line.seq is not None
-        self.ask(api.ReceiptsCommand(self._line.room, self._line.seq), self._show, " ")
+        self.read(api.ReceiptsCommand(self._line.room, self._line.seq), self._show, ended=self._ended)
 
     def _show(self, receipts: list[api.MemberReceipt]) -> None:
         self._list.show(receipt_rows(receipts))
+
+    def _ended(self) -> None:
         self.tools.root.after(_AGAIN_MS, self._again)
 
     def _again(self) -> None:

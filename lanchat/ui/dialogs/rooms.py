@@ -79,7 +79,7 @@ class JoinRoomDialog(Dialog):
         self._list.choose = self._join
         self.close_button()
         self._show()
-        self.ask(api.ListRoomsCommand(), self._listed)
+        self.read(api.ListRoomsCommand(), self._listed, busy=_("One moment…"))
 
     def _listed(self, rooms: list[RoomView]) -> None:
         self.chat.model.rooms.update((room.room, room) for room in rooms)
@@ -142,7 +142,7 @@ class RoomDialog(Dialog):
         return self._name.entry
 
     def _load(self) -> None:
-        self.ask(api.ListMembersCommand(self._room.room), self._have)
+        self.read(api.ListMembersCommand(self._room.room), self._have, busy=_("One moment…"))
 
     def _have(self, people: list[api.Person]) -> None:
         self._members = people
@@ -185,10 +185,12 @@ class RoomDialog(Dialog):
             return
         match = [p.name for p in self.chat.model.people.values() if name_key(p.display_name) == name_key(name)]
         name = match[0] if len(match) == 1 else name
-        self.ask(api.InviteUserCommand(self._room.room, name), lambda nothing: self._invited())
+        typed = self._name.get()
+        self.ask(api.InviteUserCommand(self._room.room, name), lambda nothing: self._invited(typed))
 
-    def _invited(self) -> None:
-        self._name.set("")
+    def _invited(self, typed: str) -> None:
+        if self._name.get() == typed:  # not the next one's name
+            self._name.set("")
         self._load()
 
     def _remove_from_menu(self, key: Hashable, x: int, y: int) -> None:
