@@ -317,7 +317,7 @@ class LogPane:
         entry = ttk.Entry(row, width=22)
         entry.grid(row=0, column=4)
         self._words = EntryText(entry)
-        entry.bind("<KeyRelease>", lambda _event: self.refresh())
+        self._words.on_change(self.refresh)
 
     def refresh(self) -> None:
         """Add what came; begin anew when the filter was changed."""

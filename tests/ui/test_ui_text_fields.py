@@ -191,3 +191,55 @@ def test_fields_undo_and_redo_changes(window: UiWindow, set_clipboard: SetClipbo
     window.see("My room ", "TEntry")
     window.keys("ctrl+shift+z")
     window.see("My room [party popper] a name that somebody copied", "TEntry")
+
+
+# Fields that find something: they take what the mouse brings as what is typed
+
+
+def bring(window: UiWindow, copied: Copied, text: str) -> None:
+    """Somebody clicks with the middle button into the field that has the keyboard."""
+    copied(text)
+    entry = next(seen for seen in window.probe.seen("TEntry") if seen.path == window.probe.focus)
+    window.click_at(entry, button=2)
+    window.see(text, "TEntry")
+
+
+def test_search_begins_with_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+    window.keys("ctrl+f")
+    window.see("Search in messages")
+    bring(window, copied, "segment")
+    assert window.wait_command("Search")["words"] == "segment"
+
+
+def test_rooms_are_filtered_by_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+    window.keys("ctrl+k")
+    bring(window, copied, "ops")
+    window.probe.wait_gone("random", "item")
+    window.see("ops", "item")
+
+
+def test_rooms_to_join_are_filtered_by_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+    window.click("ops", "item")
+    window.see("Message to ops")
+    menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
+    window.click_at(menu)
+    window.choose("Leave the room…")
+    window.click("Leave", "TButton")
+    window.wait_command("LeaveRoom")
+    window.see("Message to general")
+    window.keys("ctrl+j")
+    window.see("Join a room", "TLabel")
+    bring(window, copied, "nowhere")
+    window.see("There is no other public room", "item")
+
+
+def test_people_to_invite_are_listed_for_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+    new_room(window)
+    window.send("lunch")
+    window.see("Message to lunch")
+    menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
+    window.click_at(menu)
+    window.choose("Members and invitations…")
+    window.see("Invite somebody")
+    bring(window, copied, "bob")
+    window.see("Can be invited", "item")

@@ -72,7 +72,7 @@ class JoinRoomDialog(Dialog):
         self.text(self.title, ControlStyle.TITLE)
         self._filter = self.field("")
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
-        self._filter.entry.bind("<KeyRelease>", lambda event: self._show())
+        self._filter.on_change(self._show)
         self._filter.entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._list.canvas.configure(width=px(WIDTH), height=px(280))
         self._list.frame.pack(fill="both", expand=True)
@@ -135,7 +135,7 @@ class RoomDialog(Dialog):
         self._name.frame.pack(side="left", fill="x", expand=True, padx=(0, px(8)))
         tools.button(row, _("Invite"), self._invite, ControlStyle.ACCENT).pack(side="right", anchor="s")
         self._name.on_return(self._invite)
-        self._name.entry.bind("<KeyRelease>", lambda event: self._show())
+        self._name.on_change(self._show)
 
     def first(self) -> tk.Misc:
         """The field for who is invited."""

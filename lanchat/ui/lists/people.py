@@ -126,7 +126,7 @@ class SearchPanel:
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._jump
         entry = self._words.entry
-        entry.bind("<KeyRelease>", lambda event: self._typed())
+        self._words.on_change(self._typed)
         entry.bind("<Escape>", lambda event: self._leave())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._list.canvas.bind("<Escape>", lambda event: self._leave())

@@ -3,6 +3,7 @@
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from lanchat.i18n import _
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
@@ -72,15 +73,19 @@ class Sidebar:
             cursor="xterm",
         )
         self._placeholder.bind("<Button-1>", lambda event: entry.focus_set())
+        for sequence in ("<Button-2>", "<ButtonRelease-2>"):  # which paste what is selected elsewhere
+            self._placeholder.bind(sequence, partial(self._hand_to_entry, sequence))
         for sequence in ("<Configure>", "<Map>"):
             entry.bind(sequence, lambda event: self._show_hint(), add="+")
         self._show_hint()
-        entry.bind("<KeyRelease>", lambda event: self._filter())
-        entry.bind("<<Paste>>", lambda event: entry.after_idle(self._filter), add="+")
+        self._search.on_change(self._filter)
         entry.bind("<Escape>", lambda event: self.clear())
         entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
         self._search.on_return(self._open_first)
         self._filter()
+
+    def _hand_to_entry(self, sequence: str, event: "tk.Event[tk.Misc]") -> None:
+        self._search.entry.event_generate(sequence, x=0, y=0)
 
     def _show_hint(self) -> None:
         beside = self._tools.px(22)

@@ -71,6 +71,8 @@ class EntryText:
         self._wide = int(entry.tk.call("string", "length", "\U0001f389"))
         self._now = DisplayedText(entry.get(), self._wide, secret=secret)
         self._busy = False
+        self._changed: Callable[[], None] | None = None
+        self._told = ""  # the call that tells of a change, while it waits
         self._history = UndoHistory()  # what is secret never gets into it
         judge = entry.register(self._change)
         entry.configure(validate="key", validatecommand=(judge, "%d", "%i", "%S", "%P"))
@@ -92,9 +94,25 @@ class EntryText:
         self._take(text, len(text))
         self._history = UndoHistory("" if self._secret else text)
 
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """`changed` is called after the text became another one by keys, clipboard, mouse or undo: in the event loop,
+        once for several changes that come together. Not after `set`."""
+        self._changed = changed
+
+    def _tell(self) -> None:
+        if self._changed and not self._told:
+            # Not at once: Tk is in the middle of the change.
+            self._told = self._entry.after_idle(self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._told = ""
+        if self._changed and self._entry.winfo_exists():
+            self._changed()
+
     def _go(self, step: TextSnapshot | None) -> str:
         if step:
             self._take(step.text, step.cursor)
+            self._tell()
         return "break"
 
     def _take(self, text: str, cursor: int) -> None:
@@ -122,6 +140,7 @@ class EntryText:
         text = now.text[:first] + fresh + now.text[last:]
         if not self._secret:
             self._history.changed(TextSnapshot(text, first + len(fresh)))
+        self._tell()
         then = DisplayedText(text, self._wide, secret=self._secret)
         if then.shown == glyphs.joined(after):
             self._now = then

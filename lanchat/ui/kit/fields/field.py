@@ -100,6 +100,10 @@ class Field:
         """An entry that is not enabled shows its text and takes no input."""
         self.entry.state(["!disabled" if enabled else "disabled"])
 
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """`changed` is called when a person has changed the text, in whatever way; not after `set`."""
+        self._text.on_change(changed)
+
     def on_return(self, command: Callable[[], object]) -> None:
         """Return and Enter of the keypad run this command instead of the one before."""
         for sequence in ("<Return>", "<KP_Enter>"):
