@@ -12,6 +12,7 @@ from lanchat.protocol.limits import ROOM_NAME_MAX
 from lanchat.protocol.text.names import name_key
 from lanchat.ui.dialogs.base import WIDTH, Confirm, Dialog
 from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields.check import checkbox
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.forms import room_problem
 from lanchat.ui.kit.styles import ControlStyle
@@ -21,7 +22,6 @@ from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.pages.login import checkbox
 
 
 class NewRoomDialog(Dialog):

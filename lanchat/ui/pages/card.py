@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lanchat.i18n import _, language
 from lanchat.ui.kit.canvas import glyphs
+from lanchat.ui.kit.fields.check import Check, checkbox
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
@@ -17,6 +18,7 @@ from lanchat.ui.model.entry_model import LoginModel
 from lanchat.ui.model.parts import WindowPart
 
 WIDTH = 400
+_TICKED = "ticked"
 
 
 class PageHost(Protocol):
@@ -52,6 +54,7 @@ class FormPage:
         self.body.pack(fill="both", expand=True)
         self._says = tools.label(self.body, "", ControlStyle.ERROR, self.width)
         self._fields: list[Field] = []
+        self._checks: list[Check] = []
         self._by_name: dict[FieldName, Field] = {}
         self._complained: tuple[str, FieldName | None] = ("", None)
         self._buttons: list[ttk.Button] = []
@@ -124,6 +127,12 @@ class FormPage:
         self._by_name[about] = field
         return field
 
+    def checkbox(self, text: str, ticked: bool) -> Check:
+        """A box in `body`; `ticked`: at first."""
+        check = checkbox(self.tools, self.body, text, ticked)
+        self._checks.append(check)
+        return check
+
     def submit(self, text: str, command: Callable[[], None], icon: str = "") -> ttk.Button:
         """The button of the form, with what is wrong above it; Return in any field does the same."""
         self._says.pack(anchor="w")
@@ -158,13 +167,15 @@ class FormPage:
         tools.label(words, server.words, ControlStyle.SMALL, WIDTH - 30).pack(anchor="w")
 
     def kept(self) -> list[str]:
-        """What was typed, for the same page in another language or theme."""
-        return [field.get() for field in self._fields]
+        """What was typed and ticked, for the same page in another language or theme."""
+        return [field.get() for field in self._fields] + [_TICKED if check.get() else "" for check in self._checks]
 
     def restore(self, kept: list[str]) -> None:
-        """Takes what `kept` of such a page returned: the texts of the fields, in their order."""
+        """Takes what `kept` of such a page returned: the texts of the fields, then the boxes, in their order."""
         for field, value in zip(self._fields, kept, strict=False):
             field.set(value)
+        for check, value in zip(self._checks, kept[len(self._fields) :], strict=False):
+            check.set(value == _TICKED)
 
     def attend(self) -> None:
         """Nothing here is read as a message is."""

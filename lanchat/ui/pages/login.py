@@ -1,12 +1,10 @@
 """Logging in with name and password."""
 
-import tkinter as tk
 import tkinter.ttk as ttk
 
 from lanchat.i18n import _
 from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
-from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.entry_model import WindowPage
 from lanchat.ui.pages.card import FormPage
 
@@ -20,7 +18,7 @@ class LoginPage(FormPage):
         self.server_line()
         self._user = self.field(_("User name"), self.model.user, about=FieldName.USER)
         self._password = self.field(_("Password"), secret=True, about=FieldName.PASSWORD)
-        self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
+        self._remember = self.checkbox(_("Stay logged in on this computer"), True)
         self.submit(_("Log in"), self._log_in)
         self._links()
 
@@ -38,27 +36,3 @@ class LoginPage(FormPage):
 
     def _log_in(self) -> None:
         self.flow.log_in(self._user.get(), self._password.get(), self._remember.get())
-
-
-class Check:
-    """A box that is ticked or not."""
-
-    def __init__(self, tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> None:
-        """The caller places `widget`."""
-        self._ticked = tk.BooleanVar(master, ticked)
-        self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=ControlStyle.CHECK.value)
-
-    def get(self) -> bool:
-        """Whether it is ticked."""
-        return bool(self._ticked.get())
-
-    def set(self, ticked: bool) -> None:
-        """Ticks the box, or clears it."""
-        self._ticked.set(ticked)
-
-
-def checkbox(tools: Toolkit, master: tk.Misc, text: str, ticked: bool) -> Check:
-    """A box with its words, in a line of its own."""
-    check = Check(tools, master, text, ticked)
-    check.widget.pack(anchor="w", pady=(0, tools.px(6)))
-    return check

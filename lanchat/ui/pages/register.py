@@ -10,7 +10,6 @@ from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.model.entry_model import WindowPage
 from lanchat.ui.pages.card import FormPage
-from lanchat.ui.pages.login import checkbox
 
 
 class RegisterPage(FormPage):
@@ -46,7 +45,7 @@ class RegisterPage(FormPage):
             field.frame.grid(row=number // 2, column=number % 2, sticky="new", padx=side, pady=(0, px(10)))
         hint = _("The e-mail address is only used when you forget your password.")
         self.tools.label(self.body, hint, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
-        self._remember = checkbox(self.tools, self.body, _("Stay logged in on this computer"), True)
+        self._remember = self.checkbox(_("Stay logged in on this computer"), True)
         self.submit(_("Create the account"), self._register)
         self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(WindowPage.LOGIN), ControlStyle.LINK).pack(
             anchor="w"
