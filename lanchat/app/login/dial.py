@@ -266,8 +266,8 @@ def _failed(error: BaseException) -> DialFailed | None:
 async def greet_candidate(
     profile: ProfileStore, candidate: Candidate, channel: TlsChannel, now_ms: int
 ) -> tuple[KnownServer, GreetedChannel]:
-    """Say hello to a server that is trusted, and pin it. Raises CommandError, Refusal, ChannelClosed, ProtocolError;
-    then the channel is closed."""
+    """Say hello to a server that is trusted, and pin it. Raises CommandError, ServerRefusal, ChannelClosed,
+    ProtocolError; then the channel is closed."""
     try:
         async with asyncio.timeout(LOGIN_TIMEOUT):
             greeted = await greet(channel)

@@ -106,8 +106,8 @@ class LoginStages:
     # --- Connecting -------------------------------------------------------------------------------------------------
 
     async def look(self, candidate: Candidate, timeout: float, *, accept: bool) -> Server:
-        """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError, Refusal,
-        ChannelClosed, LocalStoreError."""
+        """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError,
+        ServerRefusal, ChannelClosed, LocalStoreError."""
         self.forget()
         candidate, channel = await self._open_one(candidate, timeout)
         fingerprint = channel.fingerprint
@@ -192,8 +192,8 @@ class LoginStages:
         return greeted if greeted is not None and greeted.channel.open else None
 
     async def fresh_greeted(self, timeout: float) -> GreetedChannel:
-        """A connection with a challenge that nobody used; give it back with `keep`. Raises CommandError, Refusal,
-        ChannelClosed, ProtocolError."""
+        """A connection with a challenge that nobody used; give it back with `keep`. Raises CommandError,
+        ServerRefusal, ChannelClosed, ProtocolError."""
         greeted = self.take_greeted()
         if greeted is not None:
             return greeted

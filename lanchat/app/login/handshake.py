@@ -40,7 +40,7 @@ class GreetedChannel(msgspec.Struct):
     numbers: int
 
     async def ask(self, operation: wire.BeforeLogin) -> Any:
-        """The result of a request. Raises Refusal, ChannelClosed, ProtocolError."""
+        """The result of a request. Raises ServerRefusal, ChannelClosed, ProtocolError."""
         self.numbers += 1
         return await _ask(self.channel, self.numbers, operation)
 
@@ -76,7 +76,7 @@ class GreetedChannel(msgspec.Struct):
 
 
 async def greet(channel: TlsChannel) -> GreetedChannel:
-    """Say hello to a server whose identity was accepted. Raises Refusal, ChannelClosed, ProtocolError."""
+    """Say hello to a server whose identity was accepted. Raises ServerRefusal, ChannelClosed, ProtocolError."""
     return GreetedChannel(channel, _check_welcome(await _ask(channel, 1, _hello())), 1)
 
 

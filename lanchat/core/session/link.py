@@ -90,7 +90,7 @@ class LinkController:
     def move(
         self, move: LinkEvent, reason: Reason = Reason.NONE, details: ProblemDetails | None = None, code: int = 0
     ) -> None:
-        """Change the state; raises WrongMove."""
+        """Change the state; raises InvalidTransition."""
         self.state = after(self.state, move)
         self.reason, self.details, self.code = reason, details, code
 

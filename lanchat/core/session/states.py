@@ -98,7 +98,7 @@ class InvalidTransition(Exception):
 
 
 def after(state: LinkState, move: LinkEvent) -> LinkState:
-    """The next state; raises WrongMove for what cannot happen in `state`."""
+    """The next state; raises InvalidTransition for what cannot happen in `state`."""
     try:
         return TABLE[state][move]
     except KeyError:
