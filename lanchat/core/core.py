@@ -192,16 +192,6 @@ class ClientCore:
         """The server was asked for a sign of life and gave none yet: another connection to it is better than this."""
         return self._link.silent
 
-    @property
-    def udp_open(self) -> bool:
-        """Whether UDP works both ways, so that live frames go by it."""
-        return self._link.udp_open
-
-    @property
-    def device(self) -> bytes:
-        """The id of this device."""
-        return self._composer.device
-
     def start(self, now: float) -> None:
         """Begin to connect (again, after a refusal)."""
         self._desk.at(now)
@@ -495,7 +485,7 @@ class ClientCore:
 
     def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
         """This device's own, which the profile keeps when it is news."""
-        if self.authors.learn_own_untrusted(self.device, frame.certificate):
+        if self.authors.learn_own_untrusted(self._composer.device, frame.certificate):
             self._desk.tell(CertificateRenewed(frame.certificate))
 
     def want_certificates(self, devices: Sequence[bytes], now: float) -> None:

@@ -167,7 +167,7 @@ class Conversation:
 
         def opens() -> bool:
             member = victim.person.client.member
-            return member is not None and member.core.udp_open and member.driver._udp is not after
+            return member is not None and member.core._link.udp_open and member.driver._udp is not after
 
         await self.crowd.until(opens, _PATIENCE, f"{victim.person.name} hears by datagram")
 

@@ -278,8 +278,8 @@ class Process:
             self._arm()
 
     def _note_path(self) -> None:
-        if self.core.udp_open != self._udp_was_open:
-            self._udp_was_open = self.core.udp_open
+        if self.core._link.udp_open != self._udp_was_open:
+            self._udp_was_open = self.core._link.udp_open
             if self._udp_was_open:
                 self.world.counters["switch to TLS and back" if self._had_udp else "switch to UDP"] += 1
                 self._had_udp = True
@@ -407,7 +407,7 @@ class Process:
     def submit(self, message: Any) -> None:
         """Hand in a message that somebody else made, past the core."""
         if self._session is not None:
-            if self.core.udp_open and len(message.body) < 900:
+            if self.core._link.udp_open and len(message.body) < 900:
                 self.send_datagrams([wire.Submit([message])])
             else:
                 self._write(wire.Submit([message]))

@@ -222,7 +222,7 @@ class Wire:
 
     def relay(self, *records: Record) -> None:
         """The log sends records with its head, by UDP when the core has heard a pong."""
-        path = Transport.UDP if self.core.udp_open else Transport.TLS
+        path = Transport.UDP if self.core._link.udp_open else Transport.TLS
         room: Header = decode_header_untrusted(records[0].header)
         self.to_client(path, wire.Records(room.room, list(records), self.log.head(room.room)))
 
@@ -286,7 +286,7 @@ class Wire:
         """The server's heartbeat, when the test wants one."""
         if self.heartbeat is not None and self._next_beat is not None and self.now >= self._next_beat:
             self._next_beat = self.now + self.heartbeat
-            self.to_client(Transport.UDP if self.core.udp_open else Transport.TLS, wire.Heads([]))
+            self.to_client(Transport.UDP if self.core._link.udp_open else Transport.TLS, wire.Heads([]))
 
     def beat_every(self, seconds: float) -> None:
         """From now on the server says regularly that it is there."""

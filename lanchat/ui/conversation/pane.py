@@ -257,11 +257,6 @@ class Pane:
         """A page up (-1) or down (1), less two lines for the eye."""
         self.scroll(direction * max(self._height - self._kit.px(60), 40))
 
-    def to_end(self) -> None:
-        """Jumps to the last line of what is loaded."""
-        self._go(self.scene.bottom - self._height)
-        self._refresh()
-
     def _wheel(self, event: "tk.Event[tk.Misc]") -> str:
         notches = -1 if event.num == 4 else 1 if event.num == 5 else -event.delta / 120
         self.scroll(round(notches * self._kit.px(_WHEEL)))
@@ -380,11 +375,6 @@ class Pane:
         if self._current:
             self._current = ""
             self._mark()
-
-    def current(self) -> MessageEntry | None:
-        """The message that the keyboard is on."""
-        placed = self.scene.find(self._current)
-        return placed.entry if placed and isinstance(placed.entry, MessageEntry) else None
 
     def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
         state = event.state if isinstance(event.state, int) else 0

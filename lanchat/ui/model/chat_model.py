@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import Account, ConnectionState, Line, Person, RoomView, Server, StateChanged
-from lanchat.protocol.codes import PresenceState, RoomKind
+from lanchat.protocol.codes import PresenceState
 from lanchat.ui.model.entries import Entry, EntryContext, arrange
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import Timeline
@@ -262,10 +262,6 @@ class ChatModel:
         if view and seq > view.read:
             left = 0 if seq >= view.head else view.unread
             self.rooms[room] = replace(view, read=seq, unread=left)
-
-    def direct_room(self, user: int) -> RoomView | None:
-        """The direct conversation with somebody, when there is one."""
-        return next((r for r in self.rooms.values() if r.kind is RoomKind.DIRECT and r.partner == user), None)
 
     def presence_of(self, user: int) -> PresenceState:
         """An account's presence; offline when it is not known."""

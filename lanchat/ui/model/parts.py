@@ -17,4 +17,3 @@ class WindowPart(enum.Flag):
     LINES = enum.auto()
     DRAFT = enum.auto()  # the composer's text, reply or edit was changed by something else than typing
     NOTICE = enum.auto()
-    SEARCH = enum.auto()

@@ -705,7 +705,7 @@ def test_with_udp_messages_go_there(run: Any) -> None:
         await anna.register(server)
         assert anna.client.member is not None
         member = anna.client.member
-        await until(lambda: member.core.udp_open)
+        await until(lambda: member.core._link.udp_open)
         assert await anna.say("by udp") == 1
         assert first_by_udp(server) == 1
 
@@ -717,7 +717,7 @@ def test_fresh_keys_are_used(run: Any) -> None:
         await anna.register(server)
         assert anna.client.member is not None
         member = anna.client.member
-        await until(lambda: member.core.udp_open)
+        await until(lambda: member.core._link.udp_open)
         member.core.renew(member.now())
         member.driver.pump()
         await until(lambda: len(server.requests(wire.Renew)) == 1)

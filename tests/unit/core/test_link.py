@@ -30,7 +30,7 @@ def live_wire(*, udp: bool = True, **options: Any) -> Wire:
     if not udp:
         block_udp(client)
     client.connect()
-    assert client.run_until(lambda: client.core.state is LinkState.LIVE and client.core.udp_open is udp, 5)
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE and client.core._link.udp_open is udp, 5)
     return client
 
 
@@ -185,7 +185,7 @@ def test_six_pings_then_everything_over_tls_and_again_at_growing_distances() -> 
     # 4, 8, 16, then 30 s, and the second that the six pings and the patience after them take.
     assert waits == [5, 9, 17, 31, 31, 31]
     client.hook = lambda direction, path, frame: True
-    assert client.run_until(lambda: client.core.udp_open, 60)
+    assert client.run_until(lambda: client.core._link.udp_open, 60)
 
 
 def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
@@ -195,7 +195,7 @@ def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
     block_udp(client)
     start = client.now
     client.core.send(1, Kind.TEXT, "into a dead path", 0, start)
-    assert client.run_until(lambda: not client.core.udp_open, 10)
+    assert client.run_until(lambda: not client.core._link.udp_open, 10)
     # 0.3 s until the third try, 0.6 s of pings, 0.4 s of patience.
     assert client.now - start == pytest.approx(1.3, abs=0.05)
     assert 0 in pings(client, Transport.TLS)
@@ -210,7 +210,7 @@ def test_records_that_nobody_repairs_show_that_udp_is_dead() -> None:
     start = client.now
     client.log.say()
     client.to_client(Transport.TLS, wire.Heads([client.log.head(1)]))
-    assert client.run_until(lambda: not client.core.udp_open, 10)
+    assert client.run_until(lambda: not client.core._link.udp_open, 10)
     assert client.now - start < 2
     client.run_for(2)
     assert client.core.cursor(1) == 1
@@ -220,10 +220,10 @@ def test_a_listener_to_whom_nothing_is_said_by_udp_any_more_notices() -> None:
     client = live_wire()
     client.beat_every(10)
     client.run_for(21)
-    assert client.core.udp_open
+    assert client.core._link.udp_open
     block_udp(client)
     start = client.now
-    assert client.run_until(lambda: not client.core.udp_open, 30)
+    assert client.run_until(lambda: not client.core._link.udp_open, 30)
     assert client.now - start < 14
 
 
@@ -253,14 +253,14 @@ def test_a_quiet_path_is_kept_open() -> None:
     assert 24 <= client.now - start <= 26
     client.run_for(60)
     assert pings(client) == [1, 1, 1]
-    assert client.core.udp_open
+    assert client.core._link.udp_open
 
 
 def test_a_path_that_dies_is_noticed_and_the_server_told() -> None:
     client = live_wire()
     client.sent.clear()
     block_udp(client)
-    assert client.run_until(lambda: not client.core.udp_open, 20)
+    assert client.run_until(lambda: not client.core._link.udp_open, 20)
     assert client.core.state is LinkState.LIVE
     assert 0 in pings(client, Transport.TLS)
     client.core.send(1, Kind.TEXT, "over tls", 0, client.now)
@@ -351,7 +351,7 @@ def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(second
     assert client.now - start < 0.6
     client.hook = lambda direction, path, frame: True
     client.run_for(5)
-    assert client.core.udp_open
+    assert client.core._link.udp_open
     assert not client.core.silent
     assert client.of_kind(ConnectionGivenUp) == []
 
@@ -367,7 +367,7 @@ def test_after_a_hole_udp_is_judged_anew_also_when_tls_is_heard_first() -> None:
     client.run_for(0.55)
     client.hook = lambda direction, path, frame: True
     client.run_for(2)
-    assert client.core.udp_open
+    assert client.core._link.udp_open
     assert 0 not in pings(client, Transport.TLS)
 
 
@@ -377,7 +377,7 @@ def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
     client.delay = lambda path: 0.5
     client.core.send(1, Kind.TEXT, "slowly", 0, client.now)
     client.run_for(20)
-    assert client.core.udp_open
+    assert client.core._link.udp_open
     assert client.of_kind(SearchDue) == []
 
 
@@ -438,7 +438,7 @@ def test_keys_are_renewed_before_they_end() -> None:
     client.to_client(Transport.TLS, fresh)
     client.run_for(1)
     assert client.of_kind(KeysChanged)[-1].keys == fresh
-    assert client.core.udp_open
+    assert client.core._link.udp_open
 
 
 def test_used_up_keys_are_renewed_once() -> None:
@@ -483,7 +483,7 @@ def test_an_answer_without_a_question_is_counted() -> None:
 def test_unknown_devices_are_asked_for_once() -> None:
     client = live_wire()
     client.sent.clear()
-    client.log.devices.pop(next(device for device in client.log.devices if device != client.core.device))
+    client.log.devices.pop(next(device for device in client.log.devices if device != client.core._composer.device))
     for _ in range(3):
         client.relay(client.log.say())
         client.run_for(0.1)

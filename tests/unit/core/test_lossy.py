@@ -73,7 +73,7 @@ def test_the_copy_is_the_log(seed: int) -> None:
         assert shown == list(range(span.base + 1, span.cursor + 1))
     keys = [event.key for event in client.of_kind(MessageStored)]
     assert len(keys) == len(set(keys))
-    mine = [key for key in client.log.decisions if key.device == client.core.device]
+    mine = [key for key in client.log.decisions if key.device == client.core._composer.device]
     assert sorted(keys) == sorted(mine)
 
 

@@ -25,7 +25,7 @@ from tests.support.memory_local import MemoryLocalStore
 def live_wire(**options: Any) -> Wire:
     client = Wire(FakeLog(), MemoryLocalStore(), **options)
     client.connect()
-    assert client.run_until(lambda: client.core.state is LinkState.LIVE and client.core.udp_open, 5)
+    assert client.run_until(lambda: client.core.state is LinkState.LIVE and client.core._link.udp_open, 5)
     client.run_for(1)
     client.sent.clear()
     return client
@@ -198,7 +198,7 @@ def test_expect_sends_from_there_at_once() -> None:
         say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 2))
+    client.to_client(Transport.UDP, wire.Expect(1, client.core._composer.device, client.core.run, 2))
     client.run_for(0.01)
     assert submits(client) == [(Transport.UDP, [2, 3])]
 
@@ -210,9 +210,11 @@ def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
         say(client)
     client.pump()
     client.sent.clear()
-    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 7))
-    client.to_client(Transport.UDP, wire.Decided([wire.Receipt(1, client.core.device, client.core.run, 1, 0, 105)]))
-    client.to_client(Transport.UDP, wire.Expect(1, client.core.device, client.core.run, 1))
+    client.to_client(Transport.UDP, wire.Expect(1, client.core._composer.device, client.core.run, 7))
+    client.to_client(
+        Transport.UDP, wire.Decided([wire.Receipt(1, client.core._composer.device, client.core.run, 1, 0, 105)])
+    )
+    client.to_client(Transport.UDP, wire.Expect(1, client.core._composer.device, client.core.run, 1))
     client.run_for(0.01)
     assert submits(client) == []
 

@@ -27,7 +27,7 @@ def live_wire(count: int = 0, *, store: MemoryLocalStore | None = None, **option
         log.say(text=f"old {number}")
     wire_ = Wire(log, store or MemoryLocalStore())
     wire_.connect()
-    assert wire_.run_until(lambda: wire_.core.state is LinkState.LIVE and wire_.core.udp_open, 5)
+    assert wire_.run_until(lambda: wire_.core.state is LinkState.LIVE and wire_.core._link.udp_open, 5)
     wire_.run_for(2)
     wire_.sent.clear()
     return wire_

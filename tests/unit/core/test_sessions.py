@@ -63,7 +63,7 @@ def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
     client = live_wire(config=ClientConfig(page_patience=60.0))
     client.beat_every(5)
     client.hook = lambda direction, path, frame: path is Transport.TLS
-    assert client.run_until(lambda: not client.core.udp_open, 120)
+    assert client.run_until(lambda: not client.core._link.udp_open, 120)
     client.run_for(1)
     client.sent.clear()
     client.log.say(1, "one")
