@@ -193,32 +193,32 @@ def test_fields_undo_and_redo_changes(window: UiWindow, set_clipboard: SetClipbo
     window.see("My room [party popper] a name that somebody copied", "TEntry")
 
 
-# Fields that find something: they take what the mouse brings as what is typed
+# Fields that search or filter: the mouse's selection counts as what is typed
 
 
-def bring(window: UiWindow, copied: Copied, text: str) -> None:
+def middle_click(window: UiWindow, set_clipboard: SetClipboard, text: str) -> None:
     """Somebody clicks with the middle button into the field that has the keyboard."""
-    copied(text)
+    set_clipboard(text)
     entry = next(seen for seen in window.probe.seen("TEntry") if seen.path == window.probe.focus)
     window.click_at(entry, button=2)
     window.see(text, "TEntry")
 
 
-def test_search_begins_with_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+def test_search_starts_on_primary_selection(window: UiWindow, set_clipboard: SetClipboard) -> None:
     window.keys("ctrl+f")
     window.see("Search in messages")
-    bring(window, copied, "segment")
+    middle_click(window, set_clipboard, "segment")
     assert window.wait_command("Search")["words"] == "segment"
 
 
-def test_rooms_are_filtered_by_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+def test_primary_selection_filters_sidebar(window: UiWindow, set_clipboard: SetClipboard) -> None:
     window.keys("ctrl+k")
-    bring(window, copied, "ops")
+    middle_click(window, set_clipboard, "ops")
     window.probe.wait_gone("random", "item")
     window.see("ops", "item")
 
 
-def test_rooms_to_join_are_filtered_by_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
+def test_primary_selection_filters_rooms_to_join(window: UiWindow, set_clipboard: SetClipboard) -> None:
     window.click("ops", "item")
     window.see("Message to ops")
     menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
@@ -229,17 +229,17 @@ def test_rooms_to_join_are_filtered_by_what_the_mouse_brought(window: UiWindow, 
     window.see("Message to general")
     window.keys("ctrl+j")
     window.see("Join a room", "TLabel")
-    bring(window, copied, "nowhere")
+    middle_click(window, set_clipboard, "nowhere")
     window.see("There is no other public room", "item")
 
 
-def test_people_to_invite_are_listed_for_what_the_mouse_brought(window: UiWindow, copied: Copied) -> None:
-    new_room(window)
+def test_primary_selection_filters_people_to_invite(window: UiWindow, set_clipboard: SetClipboard) -> None:
+    open_new_room_dialog(window)
     window.send("lunch")
     window.see("Message to lunch")
     menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
     window.click_at(menu)
     window.choose("Members and invitations…")
     window.see("Invite somebody")
-    bring(window, copied, "bob")
+    middle_click(window, set_clipboard, "bob")
     window.see("Can be invited", "item")

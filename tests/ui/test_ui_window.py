@@ -341,6 +341,7 @@ def test_language_and_theme_switch_at_run_time(display: str, tmp_path: Path) -> 
         window.choose("Русский")
         wait_until(lambda: 'language = "ru"' in (tmp_path / "profile" / "settings.toml").read_text(), 5, "saved")
         assert 'theme = "dark"' in (tmp_path / "profile" / "settings.toml").read_text()
+        wait_until(lambda: composer_text(window) == "a draft" and window.probe.find("Комната"), 8, "in Russian")
         window.keys("ctrl+a")
         window.send("!say bob после всего")
         window.see("после всего", "item")
