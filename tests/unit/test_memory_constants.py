@@ -366,15 +366,16 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
     "::test_a_megabyte_is_cut_and_takes_no_time",
     "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_memory_of_clients.py::test_messages_that_were_shown",
-    "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py::test_what_waits_is_bounded",
+    "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py"
+    "::test_deferred_lines_are_bounded",
     "lanchat/app/deferred_lines.py:WAITING_OCTETS_MAX": "tests/unit/app/test_backlog.py"
-    "::test_lines_without_authors_are_bounded_in_octets",
+    "::test_records_without_known_author_are_bounded_in_octets",
     "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_names_that_are_looked_up_at_once",
     "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_strangers.py"
     "::test_forged_announcements_neither_hide_a_known_server_nor_fill_memory",
     "lanchat/app/account_session.py:BACKLOG_OCTETS_MAX": "tests/unit/app/test_backlog.py"
-    "::test_a_server_is_not_read_while_what_it_said_waits_to_be_told",
+    "::test_stops_reading_server_while_events_are_undelivered",
     "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_decisions_that_somebody_may_ask_for",
     "lanchat/app/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",

@@ -1,4 +1,4 @@
-"""What a server sends faster than it can be told: it is left on the channel, and nothing of it gets lost."""
+"""Frames that arrive faster than events can be delivered: they stay on the channel, and none is lost."""
 
 import asyncio
 from pathlib import Path as File
@@ -13,7 +13,7 @@ from lanchat.protocol import wire
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import Person, until
-from tests.unit.app.test_silence import play
+from tests.unit.app.test_silent_server import play
 
 ROOMS = 5000
 
@@ -22,13 +22,11 @@ def room(number: int) -> wire.Room:
     return wire.Room(number, f"r{number}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2)
 
 
-def told(anna: Person) -> set[int]:
+def added_room_ids(anna: Person) -> set[int]:
     return {event.room.room for event in anna.of(api.RoomUpdated)}
 
 
-def test_a_server_is_not_read_while_what_it_said_waits_to_be_told(
-    tmp_path: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stops_reading_server_while_events_are_undelivered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account_session, "BACKLOG_OCTETS_MAX", 100_000)
 
     async def scenario(server: FakeServer, anna: Person) -> None:
@@ -48,33 +46,33 @@ def test_a_server_is_not_read_while_what_it_said_waits_to_be_told(
         await asyncio.sleep(0.2)
         assert account._queue.qsize() < 1000
         go_on.set()
-        await until(lambda: told(anna) >= set(range(100, 100 + ROOMS)))
+        await until(lambda: added_room_ids(anna) >= set(range(100, 100 + ROOMS)))
         assert not account.driver._held
         assert await anna.say("and on") == 1
 
     play(scenario, tmp_path)
 
 
-def test_what_was_sent_before_the_end_of_a_connection_is_taken(tmp_path: File) -> None:
+def test_frames_received_before_disconnect_are_processed(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         session = server.sessions[0]
         for number in range(100, 100 + ROOMS):
             session.send(wire.RoomChanged(room(number)))
         session._transport.close()
-        await until(lambda: told(anna) >= set(range(100, 100 + ROOMS)))
+        await until(lambda: added_room_ids(anna) >= set(range(100, 100 + ROOMS)))
 
     play(scenario, tmp_path)
 
 
-class Asking:
-    """A core that never learns whose a device is."""
+class CoreWithoutCertificates:
+    """A core that never receives the certificate of a device."""
 
     def awaits_certificates(self, devices: list[bytes]) -> bool:
         return True
 
 
-def test_lines_without_authors_are_bounded_in_octets() -> None:
-    log, waiting = FakeLog(), deferred_lines.DeferredRecords(Asking())  # type: ignore[arg-type]
+def test_records_without_known_author_are_bounded_in_octets() -> None:
+    log, waiting = FakeLog(), deferred_lines.DeferredRecords(CoreWithoutCertificates())  # type: ignore[arg-type]
     core: type[ClientCore] = ClientCore
     assert hasattr(core, "awaits_certificates")
     given = []

@@ -1,4 +1,4 @@
-"""What people hand in with a command is cleaned before it is run, and what cannot be is named with its place."""
+"""Texts in commands are cleaned before they are run; an invalid character is reported with its position."""
 
 import asyncio
 import io
@@ -68,42 +68,42 @@ def test_commands_are_cleaned(command: Any, expected: Any) -> None:
         (api.RegisterCommand("\u200ban+na", "x" * 8), "U+002B PLUS SIGN cannot be used here: it is character 4"),
     ],
 )
-def test_what_cannot_be_cleaned_is_named(command: Any, words: str) -> None:
+def test_uncleanable_text_is_reported(command: Any, words: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
     assert caught.value.kind is api.ErrorKind.INVALID
     assert words in error_text(caught.value)
 
 
-def test_a_password_that_is_no_text_is_refused_and_not_shown() -> None:
+def test_undecodable_password_is_refused_and_not_shown() -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(api.LoginCommand("anna", "secret\udcff"))
     assert "7" in error_text(caught.value)
     assert "DCFF" not in error_text(caught.value).upper()
 
 
-def test_commands_without_texts_stay_the_same_object() -> None:
+def test_commands_without_changes_stay_the_same_object() -> None:
     for command in (api.ListRoomsCommand(), api.SendCommand(1, "plain"), api.LoadLinesCommand(1)):
         assert cleaned(command) is command
 
 
 # What no person types: it comes from the program itself.
-OF_THE_PROGRAM = {("ConnectCommand", "name"), ("GetOfferCommand", "fingerprint"), ("WaitDecidedCommand", "id")}
+PROGRAM_FIELDS = {("ConnectCommand", "name"), ("GetOfferCommand", "fingerprint"), ("WaitDecidedCommand", "id")}
 
 
-def test_every_text_of_every_command_has_its_cleaner() -> None:
+def test_every_text_field_of_every_command_has_a_cleaner() -> None:
     for kind in api.Command.__subclasses__():
         texts = {name for name, hint in get_type_hints(kind).items() if str in (hint, *get_args(hint))}
         cleaned_here = set(cleaning._FIELDS.get(kind, {}))
         assert texts & set(kind.__struct_fields__) - cleaned_here == {
-            field for name, field in OF_THE_PROGRAM if name == kind.__name__
+            field for name, field in PROGRAM_FIELDS if name == kind.__name__
         }, kind
 
 
 # The command line
 
 
-def test_the_command_line_cleans_arguments_and_standard_input(
+def test_command_line_cleans_arguments_and_standard_input(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = fake()
@@ -114,12 +114,12 @@ def test_the_command_line_cleans_arguments_and_standard_input(
     assert {command.name for command in client.commands(api.FindRoomCommand)} == {"general"}
 
 
-def test_the_command_line_names_what_it_cannot_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_reports_uncleanable_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake(), "send", "general", "gr\udcfcn") == 1
     assert "character 3 is U+DCFC" in capsys.readouterr().err
 
 
-def test_names_are_printed_as_they_are_meant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_names_are_cleaned(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake({api.InviteUserCommand: None}), "invite", "general", "bo\u200bris", "--json") == 0
     assert json.loads(capsys.readouterr().out)["user"] == "boris"
 
@@ -133,21 +133,21 @@ def test_names_are_printed_as_they_are_meant(capsys: pytest.CaptureFixture[str])
         ("zero\u200bwidth stays\n".encode(), "zero\u200bwidth stays"),
     ],
 )
-def test_password_files(tmp_path: Path, octets: bytes, password: str) -> None:
+def test_password_file_content_is_cleaned(tmp_path: Path, octets: bytes, password: str) -> None:
     file = tmp_path / "password"
     file.write_bytes(octets)
     assert prompts.read_password_file(str(file)) == password
 
 
 @pytest.mark.parametrize(("octets", "words"), [("secret\n".encode("utf-16"), "UTF-16"), (b"p\xe4ssword", "UTF-8")])
-def test_password_files_that_are_no_text(tmp_path: Path, octets: bytes, words: str) -> None:
+def test_undecodable_password_files_are_refused(tmp_path: Path, octets: bytes, words: str) -> None:
     file = tmp_path / "password"
     file.write_bytes(octets)
     with pytest.raises(prompts.CliError, match=words):
         prompts.read_password_file(str(file))
 
 
-def test_a_password_in_the_environment_loses_what_a_file_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_from_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "\ufeffs3cret pass\r\n")
     assert asyncio.run(prompts.PasswordSource(None).password()) == "s3cret pass"
 
@@ -155,7 +155,7 @@ def test_a_password_in_the_environment_loses_what_a_file_left(monkeypatch: pytes
 # The window
 
 
-def test_the_window_cleans_what_it_sends() -> None:
+def test_window_cleans_commands() -> None:
     asked: list[api.Command] = []
 
     class Engine:
@@ -181,7 +181,7 @@ def test_the_window_cleans_what_it_sends() -> None:
         (api.SetProfileCommand("", "not an address"), "e-mail address"),
     ],
 )
-def test_names_the_rule_that_a_new_name_breaks(command: api.Command, rule: str) -> None:
+def test_reports_the_rule_that_a_new_name_violates(command: api.Command, rule: str) -> None:
     with pytest.raises(api.CommandError) as caught:
         cleaned(command)
     assert rule in error_text(caught.value)

@@ -1,4 +1,4 @@
-"""The client against a scripted server over real sockets: trust, log-in, lines, a server that goes and comes back."""
+"""The client against a scripted server over real sockets: trust, log-in, lines, disconnection and reconnection."""
 
 import asyncio
 import threading
@@ -34,7 +34,7 @@ QUICK = ClientConfig(reconnect_first=0.05, reconnect_longest=0.1, away_after=0.3
 
 
 class Person:
-    """A client, its profile, and everything it was told."""
+    """A client, its profile, and every event that it emitted."""
 
     def __init__(self, folder: File, **options: Any) -> None:
         self.events: list[api.Event] = []
@@ -75,8 +75,8 @@ async def until(done: Callable[[], Any], seconds: float = 8.0) -> None:
 
 
 def first_by_udp(server: FakeServer) -> int:
-    """How many messages were heard by UDP first. What is not stored in time is sent again, the third time over TLS; on
-    a busy computer that is no fault."""
+    """How many messages arrived by UDP first. An unanswered message is sent again, the third time over TLS, which is
+    no fault on a busy computer."""
     first = {
         message.header: frame
         for frame in reversed(server.heard)
@@ -112,7 +112,7 @@ def run(tmp_path: File) -> Callable[[Scenario], None]:
 # --- Trust ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
+def test_connect_shows_new_server_without_sending_anything(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         seen = await anna.call(api.ConnectCommand(address=server.address))
         assert (seen.trust, seen.fingerprint, seen.via) == (api.Trust.NEW, server.fingerprint, "typed")
@@ -133,7 +133,7 @@ def test_a_new_server_is_looked_at_and_told_nothing(run: Any) -> None:
     run(scenario)
 
 
-def test_another_fingerprint_than_the_accepted_one_is_not_gone_on_with(run: Any) -> None:
+def test_fingerprint_mismatch_is_refused(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.ConnectCommand(address=server.address))
         assert (await anna.fails(api.AcceptIdentityCommand("0" * 64))).kind is api.ErrorKind.IDENTITY
@@ -145,7 +145,7 @@ def test_another_fingerprint_than_the_accepted_one_is_not_gone_on_with(run: Any)
 
 
 @pytest.mark.parametrize("how", ["invite", "fingerprint", "accept_new"])
-def test_ways_to_accept_without_being_asked(run: Any, how: str) -> None:
+def test_ways_to_accept_a_server_without_confirmation(run: Any, how: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         command = {
             "invite": api.ConnectCommand(invite=f"lanchat://{server.address}/#{server.fingerprint}"),
@@ -158,7 +158,7 @@ def test_ways_to_accept_without_being_asked(run: Any, how: str) -> None:
     run(scenario)
 
 
-def test_a_changed_key_is_a_hard_stop_whatever_was_asked(run: Any) -> None:
+def test_changed_key_is_refused_by_every_way_to_connect(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.call(api.DisconnectCommand())
@@ -176,7 +176,7 @@ def test_a_changed_key_is_a_hard_stop_whatever_was_asked(run: Any) -> None:
     run(scenario)
 
 
-def test_a_changed_key_is_noticed_when_reconnecting_too(run: Any) -> None:
+def test_changed_key_is_noticed_on_reconnect(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await server.stop()
@@ -188,7 +188,7 @@ def test_a_changed_key_is_noticed_when_reconnecting_too(run: Any) -> None:
     run(scenario)
 
 
-def test_another_server_that_claims_the_log_of_a_known_one_is_not_pinned(run: Any) -> None:
+def test_server_claiming_a_known_log_id_is_not_pinned(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.call(api.DisconnectCommand())
@@ -200,7 +200,7 @@ def test_another_server_that_claims_the_log_of_a_known_one_is_not_pinned(run: An
     run(scenario)
 
 
-def test_addresses_and_links_that_are_none(run: Any) -> None:
+def test_invalid_addresses_and_links_are_refused(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for command in (
             api.ConnectCommand(address="no such:thing:1"),
@@ -219,7 +219,7 @@ def test_addresses_and_links_that_are_none(run: Any) -> None:
 # --- Logging in -------------------------------------------------------------------------------------------------------
 
 
-def test_a_remembered_device_needs_no_password(run: Any, tmp_path: File) -> None:
+def test_remembered_device_logs_in_without_password(run: Any, tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.client.close()
@@ -233,7 +233,7 @@ def test_a_remembered_device_needs_no_password(run: Any, tmp_path: File) -> None
     run(scenario)
 
 
-def test_a_wrong_password_can_be_corrected(run: Any) -> None:
+def test_login_succeeds_after_a_wrong_password(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.call(api.LogoutCommand())
@@ -245,7 +245,7 @@ def test_a_wrong_password_can_be_corrected(run: Any) -> None:
     run(scenario)
 
 
-def test_a_person_may_take_his_time_to_type_the_password(run: Any) -> None:
+def test_registers_after_the_server_closed_an_idle_connection(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
         # The server gives a connection ten seconds to log in.
@@ -257,7 +257,7 @@ def test_a_person_may_take_his_time_to_type_the_password(run: Any) -> None:
     run(scenario)
 
 
-def test_what_is_not_to_be_remembered_is_revoked_at_the_end(run: Any) -> None:
+def test_unremembered_device_is_revoked_on_close(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
         await anna.call(api.RegisterCommand("anna", "a password", remember=False))
@@ -269,7 +269,7 @@ def test_what_is_not_to_be_remembered_is_revoked_at_the_end(run: Any) -> None:
     run(scenario)
 
 
-def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
+def test_refused_device_reports_the_reason_and_logs_in_again(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.call(api.DisconnectCommand())
@@ -287,7 +287,7 @@ def test_a_refused_device_says_why_and_logs_in_anew(run: Any) -> None:
     run(scenario)
 
 
-def test_a_refused_device_can_be_forgotten(run: Any) -> None:
+def test_refused_device_can_be_removed(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.sessions[0].send(wire.Goodbye(wire.Code.DEVICE_REVOKED, "revoked"))
@@ -299,7 +299,7 @@ def test_a_refused_device_can_be_forgotten(run: Any) -> None:
     run(scenario)
 
 
-def test_a_fresh_certificate_is_kept_in_the_profile(run: Any) -> None:
+def test_new_certificate_is_stored_in_the_profile(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         device = anna.profile.device(LOG_ID)
@@ -311,7 +311,7 @@ def test_a_fresh_certificate_is_kept_in_the_profile(run: Any) -> None:
     run(scenario)
 
 
-def test_two_who_connect_at_once_take_turns(run: Any) -> None:
+def test_concurrent_connects_are_serialised(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         command = api.ConnectCommand(address=server.address, accept_new=True)
         first, second = await asyncio.gather(anna.call(command), anna.call(command))
@@ -322,7 +322,7 @@ def test_two_who_connect_at_once_take_turns(run: Any) -> None:
     run(scenario)
 
 
-def test_leaving_ends_what_still_waits(run: Any) -> None:
+def test_disconnect_ends_pending_commands(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.answers[wire.ListDevices] = lambda operation: None
@@ -336,7 +336,7 @@ def test_leaving_ends_what_still_waits(run: Any) -> None:
     run(scenario)
 
 
-def test_a_mistake_in_the_core_does_not_make_the_client_deaf(run: Any) -> None:
+def test_client_continues_after_an_error_in_the_core(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         assert anna.client.member is not None
@@ -354,7 +354,7 @@ def test_a_mistake_in_the_core_does_not_make_the_client_deaf(run: Any) -> None:
     run(scenario)
 
 
-def test_a_listener_that_fails_does_not_stop_the_network(run: Any) -> None:
+def test_failing_listener_does_not_stop_the_network(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         def fail(event: api.Event) -> None:
             raise RuntimeError("a bug in the window")
@@ -366,7 +366,7 @@ def test_a_listener_that_fails_does_not_stop_the_network(run: Any) -> None:
     run(scenario)
 
 
-def test_a_server_with_another_log_does_not_know_the_device(run: Any) -> None:
+def test_server_with_another_log_is_refused(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         other = wire.Welcome(1, "Test", bytes(16), 1, server.log.log_key, bytes(32), wire.Registration.OPEN, False,
@@ -379,7 +379,7 @@ def test_a_server_with_another_log_does_not_know_the_device(run: Any) -> None:
     run(scenario)
 
 
-def test_commands_that_need_an_account_say_so(run: Any) -> None:
+def test_commands_that_need_an_account_are_refused_without_one(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for command in (
             api.ListRoomsCommand(),
@@ -393,7 +393,7 @@ def test_commands_that_need_an_account_say_so(run: Any) -> None:
     run(scenario)
 
 
-def test_recovery_needs_no_account(run: Any) -> None:
+def test_recovery_works_without_an_account(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.ConnectCommand(address=server.address, accept_new=True))
         await anna.call(api.RecoverCommand("anna"))
@@ -408,7 +408,7 @@ def test_recovery_needs_no_account(run: Any) -> None:
 # --- Lines ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_waits_is_stored_and_takes_its_place(run: Any) -> None:
+def test_sent_line_is_pending_then_stored_at_its_number(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         line = await anna.call(api.SendCommand(ROOM, "hello"))
@@ -424,7 +424,7 @@ def test_a_line_waits_is_stored_and_takes_its_place(run: Any) -> None:
     run(scenario)
 
 
-def test_others_lines_and_what_is_done_to_them(run: Any) -> None:
+def test_received_lines_and_changes_are_reported(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.relay(ROOM, server.log.say(text="cake!"))
@@ -453,7 +453,7 @@ def test_others_lines_and_what_is_done_to_them(run: Any) -> None:
 
 
 @pytest.mark.parametrize("watched", [False, True])
-def test_missed_lines_of_a_room_are_told_to_who_looks_at_it_and_counted_for_everybody(run: Any, watched: bool) -> None:
+def test_missed_lines_are_reported_if_watched_and_always_counted(run: Any, watched: bool) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         if watched:
@@ -470,7 +470,7 @@ def test_missed_lines_of_a_room_are_told_to_who_looks_at_it_and_counted_for_ever
     run(scenario)
 
 
-def test_a_reply_shows_what_it_answers(run: Any) -> None:
+def test_reply_shows_the_quoted_line(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.relay(ROOM, server.log.say(text="shall we?"))
@@ -481,7 +481,7 @@ def test_a_reply_shows_what_it_answers(run: Any) -> None:
     run(scenario)
 
 
-def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None:
+def test_refused_messages_stay_listed_with_the_reason(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
 
@@ -500,7 +500,7 @@ def test_refused_messages_stay_on_the_screen_with_their_reason(run: Any) -> None
     run(scenario)
 
 
-def test_messages_that_wait_for_room_say_why_and_go_when_there_is_some(run: Any) -> None:
+def test_delayed_messages_show_the_reason_and_are_sent_later(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         taken, full = server.log.submit, [True]
@@ -525,7 +525,7 @@ def test_messages_that_wait_for_room_say_why_and_go_when_there_is_some(run: Any)
     run(scenario)
 
 
-def test_what_cannot_be_sent_is_said_at_once(run: Any) -> None:
+def test_invalid_commands_are_refused_immediately(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         for command in (
@@ -546,7 +546,7 @@ def test_what_cannot_be_sent_is_said_at_once(run: Any) -> None:
     run(scenario)
 
 
-def test_scrolling_fetches_what_is_not_here_and_jumping_too(run: Any) -> None:
+def test_scrolling_and_jumping_fetch_missing_lines(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for number in range(500):
             server.log.say(text=f"text {number}")
@@ -561,7 +561,7 @@ def test_scrolling_fetches_what_is_not_here_and_jumping_too(run: Any) -> None:
     run(scenario)
 
 
-def test_searching_leaves_out_what_nobody_signed(run: Any) -> None:
+def test_search_omits_records_with_bad_signatures(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         good = server.log.say(text="red boat")
         forged = server.log.say(text="red herring")
@@ -578,7 +578,7 @@ def test_searching_leaves_out_what_nobody_signed(run: Any) -> None:
     run(scenario)
 
 
-def test_reading_here_and_elsewhere(run: Any) -> None:
+def test_read_marks_of_this_and_other_devices_update_unread(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         for _ in range(3):
@@ -593,7 +593,7 @@ def test_reading_here_and_elsewhere(run: Any) -> None:
     run(scenario)
 
 
-def test_receipts_of_a_message(run: Any) -> None:
+def test_receipts_list_members_of_a_message(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.accounts["bob"] = (5, "")
         server.accounts["carl"] = (6, "")
@@ -613,7 +613,7 @@ def test_receipts_of_a_message(run: Any) -> None:
 # --- The server goes away ---------------------------------------------------------------------------------------------
 
 
-def test_away_and_back(run: Any) -> None:
+def test_messages_written_while_disconnected_are_sent_later(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.say("before")
@@ -634,7 +634,7 @@ def test_away_and_back(run: Any) -> None:
     run(scenario)
 
 
-def test_a_start_while_the_server_is_away_reads_the_copy_and_keeps_messages(run: Any, tmp_path: File) -> None:
+def test_start_without_server_reads_the_copy_and_keeps_messages(run: Any, tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.say("before")
@@ -657,7 +657,7 @@ def test_a_start_while_the_server_is_away_reads_the_copy_and_keeps_messages(run:
     run(scenario)
 
 
-def test_a_server_that_moved_is_found_again(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finds_the_server_at_a_new_address(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         moved = FakeServer(server.log)
@@ -677,7 +677,7 @@ def test_a_server_that_moved_is_found_again(run: Any, monkeypatch: pytest.Monkey
     run(scenario)
 
 
-def test_a_server_that_breaks_the_protocol_is_left_and_tried_again(run: Any) -> None:
+def test_reconnects_after_a_protocol_violation(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         first = server.sessions[0]
@@ -689,7 +689,7 @@ def test_a_server_that_breaks_the_protocol_is_left_and_tried_again(run: Any) -> 
 
 
 @pytest.mark.parametrize("way", ["blocked", "unused"])
-def test_without_udp_everything_goes_over_tls(run: Any, way: str) -> None:
+def test_uses_tls_alone_without_udp(run: Any, way: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.udp = False
         await anna.register(server)
@@ -700,7 +700,7 @@ def test_without_udp_everything_goes_over_tls(run: Any, way: str) -> None:
     run(scenario, use_udp=way == "blocked")
 
 
-def test_with_udp_messages_go_there(run: Any) -> None:
+def test_sends_messages_by_udp_when_open(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         assert anna.client.member is not None
@@ -712,7 +712,7 @@ def test_with_udp_messages_go_there(run: Any) -> None:
     run(scenario)
 
 
-def test_fresh_keys_are_used(run: Any) -> None:
+def test_renewed_keys_are_used(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         assert anna.client.member is not None
@@ -729,7 +729,7 @@ def test_fresh_keys_are_used(run: Any) -> None:
     run(scenario)
 
 
-def test_a_certificate_that_nobody_knows_delays_but_does_not_stop_the_rest(run: Any) -> None:
+def test_unknown_certificate_does_not_block_other_lines(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         del server.log.devices[next(iter(server.log.devices))]
@@ -743,7 +743,7 @@ def test_a_certificate_that_nobody_knows_delays_but_does_not_stop_the_rest(run: 
 # --- Discovery, thread ------------------------------------------------------------------------------------------------
 
 
-def test_several_servers_are_a_choice_for_a_person(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_servers_found_require_a_choice(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         one = DiscoveredServer("One", server.host, server.port, server.fingerprint, LOG_ID, "probe")
         two = DiscoveredServer("Two", server.host, free_port(), "e" * 64, bytes(16), "zeroconf")
@@ -772,7 +772,7 @@ def test_several_servers_are_a_choice_for_a_person(run: Any, monkeypatch: pytest
     run(scenario)
 
 
-def test_the_thread_runs_commands_and_ends(tmp_path: File) -> None:
+def test_thread_runs_commands_and_stops(tmp_path: File) -> None:
     loop = asyncio.new_event_loop()
     server = FakeServer()
     loop.run_until_complete(server.__aenter__())
@@ -806,7 +806,7 @@ def test_the_thread_runs_commands_and_ends(tmp_path: File) -> None:
     assert any(isinstance(event, api.LineStored) for event in events)
 
 
-def test_a_thread_whose_client_does_not_end_in_time_is_interrupted(
+def test_thread_is_interrupted_when_its_client_does_not_close(
     tmp_path: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     closing, interrupted = threading.Event(), threading.Event()
@@ -835,7 +835,7 @@ def test_a_thread_whose_client_does_not_end_in_time_is_interrupted(
     assert [record.getMessage() for record in caplog.records] == ["the network did not end in time"]
 
 
-def test_a_thread_whose_client_cannot_begin_takes_no_commands(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_whose_client_fails_to_start_refuses_commands(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(client: Client, *args: Any, **options: Any) -> None:
         raise OSError("no sockets")
 
@@ -861,7 +861,7 @@ def test_every_command_has_a_handler() -> None:
 # --- A server that breaks the protocol --------------------------------------------------------------------------------
 
 
-def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: Any) -> None:
+def test_oversized_frame_is_reported_and_retried_with_delay(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.answers[wire.ListUsers] = lambda operation: server.sessions[-1].send_raw(b"\x7f\xff\xff\xff")
@@ -881,7 +881,7 @@ def test_a_frame_that_is_too_long_is_told_and_not_tried_at_once_for_ever(run: An
     run(scenario)
 
 
-def test_people_are_listed_from_memory_unless_it_must_be_certain(run: Any) -> None:
+def test_users_are_listed_from_memory_unless_certain(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.call(api.ListPeopleCommand(certain=True))

@@ -1,4 +1,4 @@
-"""Lines whose author nobody can name in time: shown late, in order, and none of them never."""
+"""Lines with a late author certificate: shown later, in order, and never lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import ROOM, Person, until
-from tests.unit.app.test_silence import play as beside_a_server
+from tests.unit.app.test_silent_server import play as beside_a_server
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account_session, "CERTIFICATE_PATIENCE", 0.05)
 
 
@@ -26,67 +26,67 @@ def play(scenario: Callable[[FakeServer, Person], Any], folder: File) -> None:
     beside_a_server(scenario, folder, log)
 
 
-def hear(server: FakeServer, text: str, room: int = ROOM) -> None:
+def relay_line(server: FakeServer, text: str, room: int = ROOM) -> None:
     server.relay(room, server.log.say(room, text))
 
 
-def told(anna: Person) -> list[tuple[int, str]]:
+def shown_texts(anna: Person) -> list[tuple[int, str]]:
     return [(event.line.room, event.line.text) for event in anna.of(api.LineAdded)]
 
 
-def test_a_line_waits_for_its_author_over_sessions_and_keeps_its_place(tmp_path: File) -> None:
+def test_line_waits_for_its_certificate_across_sessions(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.GetCertificates] = lambda operation: None
-        hear(server, "one")
-        hear(server, "two")
+        relay_line(server, "one")
+        relay_line(server, "two")
         await anna.say("mine")
         await until(lambda: anna.client.member.core.cursor(ROOM) == 3)
         await asyncio.sleep(0.3)
-        assert [text for _, text in told(anna)] == ["mine"]
+        assert [text for _, text in shown_texts(anna)] == ["mine"]
         server.sessions[0].cut()
         await until(lambda: len(server.requests(wire.GetCertificates)) == 2)
         await asyncio.sleep(0.3)
-        assert [text for _, text in told(anna)] == ["mine"]
+        assert [text for _, text in shown_texts(anna)] == ["mine"]
         del server.answers[wire.GetCertificates]
         server.sessions[0].cut()
-        await until(lambda: len(told(anna)) == 4)
-        assert [text for _, text in told(anna)] == ["mine", "one", "two", "mine"]
+        await until(lambda: len(shown_texts(anna)) == 4)
+        assert [text for _, text in shown_texts(anna)] == ["mine", "one", "two", "mine"]
 
     play(scenario, tmp_path)
 
 
-def test_other_rooms_do_not_wait_and_a_refusal_is_asked_again_next_time(tmp_path: File) -> None:
+def test_other_rooms_do_not_wait_and_refusal_is_retried_later(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.GetCertificates] = lambda operation: wire.Failure(0, wire.Code.UNAVAILABLE, "no")
-        hear(server, "one")
+        relay_line(server, "one")
         await until(lambda: anna.client.member.core.cursor(ROOM) == 1)
         mine = await anna.call(api.SendCommand(2, "elsewhere"))
         await anna.call(api.WaitDecidedCommand(mine.id, 5))
-        await until(lambda: told(anna).count((2, "elsewhere")) == 2)
-        assert (ROOM, "one") not in told(anna)
+        await until(lambda: shown_texts(anna).count((2, "elsewhere")) == 2)
+        assert (ROOM, "one") not in shown_texts(anna)
         del server.answers[wire.GetCertificates]
         server.sessions[0].cut()
-        await until(lambda: (ROOM, "one") in told(anna))
+        await until(lambda: (ROOM, "one") in shown_texts(anna))
 
     play(scenario, tmp_path)
 
 
-def test_a_device_that_the_server_does_not_know_keeps_nobody_waiting(tmp_path: File) -> None:
+def test_device_unknown_to_the_server_blocks_nothing(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.GetCertificates] = lambda operation: wire.Certificates([])
-        hear(server, "by nobody")
+        relay_line(server, "by nobody")
         await anna.say("mine")
-        await until(lambda: [text for _, text in told(anna)] == ["mine", "mine"])
+        await until(lambda: [text for _, text in shown_texts(anna)] == ["mine", "mine"])
 
     play(scenario, tmp_path)
 
 
-def test_what_waits_is_bounded(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deferred_lines_are_bounded(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         monkeypatch.setattr(deferred_lines, "WAITING_MAX", 3)
         server.answers[wire.GetCertificates] = lambda operation: None
         for number in range(10):
-            hear(server, f"number {number}")
+            relay_line(server, f"number {number}")
             await until(lambda number=number: anna.client.member.core.cursor(ROOM) == number + 1)
         waiting = anna.client.member._late._rooms
         await until(lambda: sum(map(len, waiting.values())) == 3)

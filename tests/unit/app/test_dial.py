@@ -20,7 +20,7 @@ from tests.support.ports import free_port
 
 
 async def enrolled(folder: Path, server: FakeServer) -> Dialer:
-    """The dialer of a profile that has an account at this server."""
+    """The dialer of a profile with an account at this server."""
     profile = ProfileStore.open(folder)
     client = Client(profile, lambda event: None, use_zeroconf=False, discovery_port=free_port())
     await client.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
@@ -33,9 +33,7 @@ async def enrolled(folder: Path, server: FakeServer) -> Dialer:
     return Dialer(profile, known, device, private_key(device.private_key), options, lambda *_: None)
 
 
-def test_a_server_that_comes_back_while_it_is_searched_for_is_not_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_returning_during_a_search_is_connected_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         server = FakeServer(FakeLog())
         async with server:
@@ -60,7 +58,7 @@ def test_a_server_that_comes_back_while_it_is_searched_for_is_not_passed_over(
     asyncio.run(scenario())
 
 
-def test_a_search_does_not_end_with_somebody_elses_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_ignores_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         server = FakeServer(FakeLog())
         async with server:

@@ -1,4 +1,4 @@
-"""An administrator finds any room of the server by its name, also behind the first thousand that a report lists."""
+"""An administrator finds any room of the server by its name, also those after the first 1,000 of a report."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ NUMBERS = [7 * number for number in range(1, 2501)]
 
 
 def server_with_rooms() -> Any:
-    """What a report of rooms needs of a service: 2,500 private rooms and a direct one."""
+    """The parts of a service that a report of rooms reads: 2,500 private rooms and a direct one."""
     rooms = {n: SimpleNamespace(id=n, name=f"room {n}", kind=RoomKind.PRIVATE) for n in reversed(NUMBERS)}
     rooms[3] = SimpleNamespace(id=3, name="", kind=RoomKind.DIRECT)
     heads = {room: SimpleNamespace(seq=1, time_ms=1) for room in rooms}
@@ -60,7 +60,7 @@ def test_room_is_found_on_every_page(tmp_path: Path, number: int) -> None:
     play(scenario, tmp_path)
 
 
-def test_pages_without_end_are_not_followed(tmp_path: Path) -> None:
+def test_endless_pages_are_not_followed(tmp_path: Path) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         administrator(server)
         await anna.call(api.ListPeopleCommand())

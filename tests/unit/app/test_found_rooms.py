@@ -1,4 +1,4 @@
-"""Rooms that a command found: the history that comes later is told line by line, whatever the way to the room was."""
+"""Rooms that a command found: history that arrives later is reported line by line, however the room was found."""
 
 from collections.abc import Callable
 from pathlib import Path as File
@@ -11,7 +11,7 @@ from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import Person
-from tests.unit.app.test_silence import play
+from tests.unit.app.test_silent_server import play
 
 BORIS = 2
 DIRECT = wire.Room(77, "direct:1:2", wire.RoomKind.DIRECT, wire.HistoryPolicy.EVERYTHING, 1, True, 2, partner=BORIS)

@@ -1,4 +1,4 @@
-"""Answers that make sense to nobody: history without a line, hits of another room, figures nested without end."""
+"""Hostile answers: history without lines, hits of other rooms, deeply nested status reports."""
 
 import contextlib
 from pathlib import Path as File
@@ -14,10 +14,10 @@ from lanchat.wording.problems import error_text
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import ROOM, Person
-from tests.unit.app.test_silence import play
+from tests.unit.app.test_silent_server import play
 
 
-def test_one_command_fetches_a_bounded_part_of_a_history_without_lines(
+def test_command_fetches_a_bounded_part_of_history_without_lines(
     tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
@@ -81,7 +81,7 @@ def test_export_fetches_all_of_the_history(tmp_path: File, monkeypatch: pytest.M
     play(scenario, tmp_path, log)
 
 
-def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_path: File) -> None:
+def test_search_omits_hits_of_other_rooms(tmp_path: File) -> None:
     log = FakeLog(rooms=2)
     log.enrol(key_of(9), 99, "other")
     hits = [wire.Hit(room, log.say(room, f"in {room}"), []) for room in (1, 2)]
@@ -97,7 +97,7 @@ def test_hits_of_another_room_than_the_one_that_was_searched_are_left_out(tmp_pa
 
 
 @pytest.mark.parametrize("text", ["[" * 500_000, "", "{", '{"a": ' + "9" * 5000 + "}", "\x00"])
-def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
+def test_unreadable_status_report_is_reported(tmp_path: File, text: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.Status] = lambda _: wire.StatusReport(text)
         error = await anna.fails(api.GetStatusCommand())
@@ -109,7 +109,7 @@ def test_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str
 
 
 @pytest.mark.parametrize("text", ["[" * 500_000, "[1]", "{}", '{"rooms": [{"id": "x", "name": ""}]}', '{"rooms": 7}'])
-def test_rooms_in_figures_that_cannot_be_read_are_said_to_be_so(tmp_path: File, text: str) -> None:
+def test_unreadable_rooms_of_a_status_report_are_reported(tmp_path: File, text: str) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         ruling = replace(server.user("anna"), role=wire.Role.ADMINISTRATOR)
         server.answers[wire.ListUsers] = lambda _: wire.UserList([ruling])

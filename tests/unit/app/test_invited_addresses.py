@@ -1,4 +1,4 @@
-"""Which addresses a server's invite link holds, and how a client tries those of a link."""
+"""Which addresses a server's invite link contains, and in which order a client tries those of a link."""
 
 import asyncio
 import socket
@@ -59,7 +59,7 @@ def adapters(found: dict[str, Sequence[str]]) -> list[Any]:
         ({"eth0": ["0.0.0.0", "::", "2001:db8::5"]}, ["2001:db8::5"]),
     ],
 )
-def test_addresses_that_others_can_use(
+def test_outside_addresses_omit_local_ones(
     monkeypatch: pytest.MonkeyPatch, found: dict[str, Sequence[str]], expected: list[str]
 ) -> None:
     monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters(found))
@@ -67,7 +67,7 @@ def test_addresses_that_others_can_use(
     assert interfaces.outside_addresses() == expected
 
 
-def test_a_client_on_the_servers_computer_invites_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_on_the_server_computer_invites_by_outside_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters({"eth0": ["192.168.1.5", "fd00::5"]}))
     view = server_view(Candidate("127.0.0.1", 47400, "Office", "probe"), "ab" * 32, api.Trust.PINNED)
     assert view.invite == make_invite("192.168.1.5", 47400, "ab" * 32, ["fd00::5"])
@@ -75,8 +75,8 @@ def test_a_client_on_the_servers_computer_invites_others(monkeypatch: pytest.Mon
     assert parse_invite_untrusted(view.invite).host == "fe80::1"
 
 
-def test_further_addresses_are_tried(tmp_path: Any) -> None:
-    """None answers at the first, a stranger at the second, the server is at the third."""
+def test_further_addresses_of_a_link_are_tried(tmp_path: Any) -> None:
+    """Nothing listens at the first, another server at the second, the server is at the third."""
 
     async def scenario() -> None:
         async with FakeServer() as server, FakeServer(identity=41) as stranger:
@@ -93,7 +93,7 @@ def test_further_addresses_are_tried(tmp_path: Any) -> None:
     asyncio.run(scenario())
 
 
-def test_no_address_of_a_link_answers(tmp_path: Any) -> None:
+def test_link_without_reachable_address_finds_no_server(tmp_path: Any) -> None:
     async def scenario() -> None:
         person = Person(tmp_path)
         try:
@@ -108,13 +108,13 @@ def test_no_address_of_a_link_answers(tmp_path: Any) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interfaces by name")
 @pytest.mark.parametrize("host", ["fe80::1", "fe80::1%absent9"])
-def test_a_link_local_address_is_tried_on_every_interface(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_link_local_address_is_tried_on_every_interface(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     tried: list[Any] = []
 
-    async def knock(places: Sequence[Any]) -> Any:
+    async def connect_first(places: Sequence[Any]) -> Any:
         tried.extend(places)
 
-    monkeypatch.setattr(connecting, "_knock", knock)
+    monkeypatch.setattr(connecting, "_knock", connect_first)
     monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0"), (3, "wlan0")])
     asyncio.run(connecting.connect(host, 5))
     assert [address for _family, address in tried] == [("fe80::1", 5, 0, 2), ("fe80::1", 5, 0, 3)]

@@ -1,4 +1,4 @@
-"""What a server offers before log-in is told of the server that was asked for, and of none that was reached before."""
+"""The offer of a server before log-in: that of the requested server, never of one connected before."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ Scenario = Callable[[Client, FakeServer, FakeServer], Awaitable[None]]
 
 
 def another_log(server: FakeServer) -> FakeServer:
-    """The same with a log of its own; its registration is closed."""
+    """A server with a log of its own and closed registration."""
 
     def welcome(operation: wire.Hello) -> wire.Welcome:
         told = server.welcome(bytes(32))
@@ -42,7 +42,7 @@ def run(folder: File, scenario: Scenario) -> None:
     asyncio.run(everything())
 
 
-async def trouble(client: Client, command: api.Command) -> api.ErrorKind:
+async def error_kind_of(client: Client, command: api.Command) -> api.ErrorKind:
     with pytest.raises(api.CommandError) as caught:
         await client.call(command)
     return caught.value.kind
@@ -54,12 +54,12 @@ async def accepted(client: Client, server: FakeServer) -> api.ServerOffer:
     return offer
 
 
-def test_offer_of_previous_server_is_not_given_for_unaccepted_one(tmp_path: File) -> None:
+def test_previous_offer_is_not_returned_for_unaccepted_server(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         assert (await accepted(client, first)).registration is wire.Registration.OPEN
         looked_at = await client.call(api.ConnectCommand(address=second.address))
         assert looked_at.trust is api.Trust.NEW
-        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
         offer = await client.call(api.AcceptIdentityCommand(second.fingerprint))
         assert (offer.server.fingerprint, offer.registration) == (second.fingerprint, wire.Registration.CLOSED)
         assert await client.call(api.GetOfferCommand(5)) == offer
@@ -67,62 +67,62 @@ def test_offer_of_previous_server_is_not_given_for_unaccepted_one(tmp_path: File
     run(tmp_path, scenario)
 
 
-def test_unreachable_server_offers_nothing_and_password_goes_nowhere(tmp_path: File) -> None:
+def test_unreachable_server_has_no_offer_and_receives_no_password(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         gone = f"127.0.0.1:{free_port()}"
         assert (
-            await trouble(client, api.ConnectCommand(address=gone, accept_new=True, timeout=2))
+            await error_kind_of(client, api.ConnectCommand(address=gone, accept_new=True, timeout=2))
             is api.ErrorKind.NO_SERVER
         )
-        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
-        assert await trouble(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
+        assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
         assert not first.requests(wire.LoginPassword)
 
     run(tmp_path, scenario)
 
 
-def test_password_does_not_go_to_previous_server_after_identity_mismatch(tmp_path: File) -> None:
+def test_password_is_not_sent_to_previous_server_after_mismatch(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         command = api.ConnectCommand(address=second.address, fingerprint="ab" * 32, timeout=2)
-        assert await trouble(client, command) is api.ErrorKind.IDENTITY
-        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
-        assert await trouble(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
+        assert await error_kind_of(client, command) is api.ErrorKind.IDENTITY
+        assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.LoginCommand("anna", "meant for the other one")) is api.ErrorKind.INVALID
         assert not first.requests(wire.LoginPassword)
         assert not second.requests(wire.LoginPassword)
 
     run(tmp_path, scenario)
 
 
-def test_disconnect_forgets_the_offer(tmp_path: File) -> None:
+def test_disconnect_removes_the_offer(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         await client.call(api.DisconnectCommand())
-        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
-        assert await trouble(client, api.LoginCommand("anna", "secret secret")) is api.ErrorKind.INVALID
+        assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.LoginCommand("anna", "secret secret")) is api.ErrorKind.INVALID
 
     run(tmp_path, scenario)
 
 
-def test_remembered_server_that_is_away_does_not_answer_with_another_ones_offer(tmp_path: File) -> None:
+def test_unreachable_known_server_does_not_return_another_offer(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         await client.call(api.RegisterCommand("anna", "a password"))
         assert (await accepted(client, second)).registration is wire.Registration.CLOSED
         await first.stop()
         command = api.ConnectCommand(address=first.address, timeout=2)
-        assert await trouble(client, command) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, command) is api.ErrorKind.NO_SERVER
         assert client.member is not None
-        assert await trouble(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER
 
     run(tmp_path, scenario)
 
 
-def test_offer_can_be_asked_for_by_fingerprint(tmp_path: File) -> None:
+def test_offer_can_be_requested_by_fingerprint(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        assert await trouble(client, api.GetOfferCommand(0.2, second.fingerprint)) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, api.GetOfferCommand(0.2, second.fingerprint)) is api.ErrorKind.NO_SERVER
         waiting = asyncio.ensure_future(client.call(api.GetOfferCommand(10, second.fingerprint)))
         await client.call(api.ConnectCommand(address=second.address, accept_new=True))
         assert (await waiting).server.fingerprint == second.fingerprint
@@ -130,13 +130,13 @@ def test_offer_can_be_asked_for_by_fingerprint(tmp_path: File) -> None:
     run(tmp_path, scenario)
 
 
-def test_expected_fingerprint_is_not_replaced_by_known_account_at_the_address(tmp_path: File) -> None:
+def test_expected_fingerprint_is_not_replaced_by_known_account(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
         await client.call(api.RegisterCommand("anna", "a password"))
         await first.stop()
         command = api.ConnectCommand(address=first.address, fingerprint=second.fingerprint, timeout=2)
-        assert await trouble(client, command) is api.ErrorKind.NO_SERVER
+        assert await error_kind_of(client, command) is api.ErrorKind.NO_SERVER
         assert client.member is None
 
     run(tmp_path, scenario)

@@ -1,4 +1,4 @@
-"""Rooms that take no messages in a session, for the server has another history: who waits for them goes on."""
+"""Rooms that accept no messages in a session because the server has another history: waiting commands complete."""
 
 import asyncio
 from pathlib import Path as File
@@ -8,7 +8,7 @@ from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.waiting import patient
 from tests.unit.app.test_client import Person
-from tests.unit.app.test_silence import play
+from tests.unit.app.test_silent_server import play
 
 
 def log_of(*texts: str) -> FakeLog:
@@ -19,7 +19,7 @@ def log_of(*texts: str) -> FakeLog:
     return log
 
 
-def test_wait_live_ends_with_the_account_when_the_server_has_another_history(tmp_path: File) -> None:
+def test_wait_live_completes_when_the_server_has_another_history(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.call(api.DisconnectCommand())
         devices = server.log.devices

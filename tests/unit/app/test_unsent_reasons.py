@@ -1,4 +1,4 @@
-"""A message that is not stored in time: why is said, and it is kept."""
+"""A message that is not stored in time is kept, and the reason is reported."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ async def send(person: Person, timeout: float = 0.2) -> api.CommandError:
     return await person.fails(api.WaitDecidedCommand(line.id, timeout))
 
 
-def test_says_that_the_server_has_lost_messages(tmp_path: Path) -> None:
+def test_reports_that_the_server_has_lost_messages(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with FakeServer(FakeLog()) as server:
             anna = Person(tmp_path / "anna")
@@ -42,7 +42,7 @@ def test_says_that_the_server_has_lost_messages(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", [True, False])
-def test_says_why_the_server_is_away(tmp_path: Path, reason: bool) -> None:
+def test_reports_why_the_server_is_away(tmp_path: Path, reason: bool) -> None:
     async def scenario() -> None:
         async with FakeServer(FakeLog()) as server:
             anna = Person(tmp_path / "anna")

@@ -1,4 +1,4 @@
-"""Addresses and links whose host is none: refused in words, or not found, and never a mistake of the program."""
+"""Addresses and links with an invalid host are refused with a message or not found, without an internal error."""
 
 import asyncio
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.procs import plain_environment
 from tests.unit.app.test_client import Person
 
 FINGERPRINT = "ab" * 32
-NO_HOSTS = (
+INVALID_HOSTS = (
     "a..b",
     ".",
     "..",
@@ -42,8 +42,8 @@ NO_HOSTS = (
 )
 
 
-@pytest.mark.parametrize("host", NO_HOSTS)
-def test_what_is_no_host_is_no_address(host: str) -> None:
+@pytest.mark.parametrize("host", INVALID_HOSTS)
+def test_invalid_hosts_are_refused(host: str) -> None:
     for text in (host, f"{host}:1"):
         with pytest.raises(ProtocolError, match="not an address"):
             parse_address(text, 1)
@@ -55,19 +55,19 @@ def test_what_is_no_host_is_no_address(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["a_b", "a-b.c", "host.", "m\u00fcnchen.de", "127.0.0.1", "a" * 63, "\u0434\u043e\u043c"]
 )
-def test_hosts_that_may_be_are_taken(host: str) -> None:
+def test_valid_hosts_are_accepted(host: str) -> None:
     assert parse_address(f"{host}:1", 2) == (host, 1)
     assert parse_invite_untrusted(f"lanchat://{host}:1/#{FINGERPRINT}").host == host
 
 
 @pytest.mark.parametrize("host", ["\u00fc" * 63, "a..b", "\ud800", "x\0y", ".", "a" * 300])
-def test_a_name_that_cannot_be_looked_up_is_not_found(host: str) -> None:
+def test_unresolvable_name_is_an_os_error(host: str) -> None:
     with pytest.raises(OSError, match=r".") as error:
         asyncio.run(connect(host, 1))
     assert "\n" not in str(error.value)
 
 
-def test_a_link_to_such_a_name_says_that_nobody_answers(tmp_path: File) -> None:
+def test_link_with_unresolvable_host_finds_no_server(tmp_path: File) -> None:
     async def scenario() -> None:
         anna = Person(tmp_path / "anna")
         error = await anna.fails(api.ConnectCommand(invite=f"lanchat://{chr(252) * 63}:1/#{FINGERPRINT}"))
@@ -81,7 +81,7 @@ def test_a_link_to_such_a_name_says_that_nobody_answers(tmp_path: File) -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "\u00fc" * 63])
-def test_a_server_says_that_its_host_is_none(tmp_path: File, host: str) -> None:
+def test_server_refuses_an_invalid_host_in_one_line(tmp_path: File, host: str) -> None:
     with pytest.raises(StoreError) as refused:
         init_db(f"mysql://user:secret@{host}/name", None, tmp_path)
     assert len(str(refused.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Every command ends, with its result or with a CommandError, whatever becomes of the server's answer.
+"""Every command completes with its result or a CommandError, whatever answer the server sends.
 
 The table is commands × faults. A command that stays open fails its test at a deadline that no computer misses.
 """
@@ -30,10 +30,10 @@ from tests.unit.app.test_client import QUICK, ROOM, Person, until
 # Far above what any command may take here.
 DEADLINE = 45.0
 # What a client waits for an answer in these tests.
-PATIENT = 2.0
+COMMAND_TIMEOUT = 2.0
 
 DEVICE = "00112233"
-ASKING: list[api.Command] = [
+SERVER_COMMANDS: list[api.Command] = [
     api.ListRoomsCommand(),
     api.FindRoomCommand("#nowhere"),
     api.FindRoomCommand("@other"),
@@ -64,7 +64,7 @@ ASKING: list[api.Command] = [
     api.LogoutCommand(),
 ]
 # Answered without a question to the server, or by time, or before there is an account.
-OTHERS = {
+LOCAL_COMMANDS = {
     api.DiscoverCommand,
     api.ConnectCommand,
     api.AcceptIdentityCommand,
@@ -88,56 +88,56 @@ OTHERS = {
 Fault = Callable[[FakeServer], Any]
 
 
-def refuses(server: FakeServer) -> Any:
+def answers_refusal(server: FakeServer) -> Any:
     return wire.Failure(0, wire.Code.NOT_ALLOWED, "no")
 
 
-def is_busy(server: FakeServer) -> Any:
+def answers_busy(server: FakeServer) -> Any:
     return wire.Failure(0, wire.Code.BUSY, "", 5000)
 
 
-def answers_with_an_unknown_code(server: FakeServer) -> Any:
+def answers_unknown_code(server: FakeServer) -> Any:
     return wire.Failure(0, 999, "from the future")
 
 
-def answers_another_question(server: FakeServer) -> Any:
+def answers_wrong_type(server: FakeServer) -> Any:
     return wire.CursorList([]) if server.requests(wire.Request) else wire.InviteCode("x")
 
 
-def answers_before_log_in(server: FakeServer) -> Any:
+def answers_login_required(server: FakeServer) -> Any:
     return server.welcome(bytes(32))
 
 
-def sends_what_is_no_frame(server: FakeServer) -> Any:
+def sends_invalid_frame(server: FakeServer) -> Any:
     for session in server.sessions:
         session._transport.write(b"\x00\x00\x00\x02\xff\xff")
 
 
-def ends_the_connection(server: FakeServer) -> Any:
+def closes_connection(server: FakeServer) -> Any:
     for session in list(server.sessions):
         session.cut()
 
 
-def says_goodbye(server: FakeServer) -> Any:
+def sends_goodbye(server: FakeServer) -> Any:
     for session in list(server.sessions):
         session.send(wire.Goodbye(0, "stopping"))
         session._transport.close()
 
 
-def says_nothing(server: FakeServer) -> Any:
+def sends_nothing(server: FakeServer) -> Any:
     return None
 
 
 FAULTS: list[Fault] = [
-    refuses,
-    is_busy,
-    answers_with_an_unknown_code,
-    answers_another_question,
-    answers_before_log_in,
-    sends_what_is_no_frame,
-    ends_the_connection,
-    says_goodbye,
-    says_nothing,
+    answers_refusal,
+    answers_busy,
+    answers_unknown_code,
+    answers_wrong_type,
+    answers_login_required,
+    sends_invalid_frame,
+    closes_connection,
+    sends_goodbye,
+    sends_nothing,
 ]
 OPERATIONS = (
     wire.ListRooms, wire.ListUsers, wire.OpenDirect, wire.CreateRoom, wire.JoinRoom, wire.LeaveRoom, wire.InviteUser,
@@ -148,7 +148,7 @@ OPERATIONS = (
 
 
 def long_log() -> FakeLog:
-    """More than a new device loads, so that lines must be fetched."""
+    """A log that is longer than what a new device loads, so that lines must be fetched."""
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for number in range(1300):
@@ -156,8 +156,8 @@ def long_log() -> FakeLog:
     return log
 
 
-async def ended(person: Person, command: api.Command) -> Any:
-    """What a command came to; raises TimeoutError when it stays open."""
+async def outcome_of(person: Person, command: api.Command) -> Any:
+    """The result or CommandError of a command; raises TimeoutError when it does not complete."""
     try:
         async with asyncio.timeout(DEADLINE):
             return await person.client.call(command)
@@ -166,7 +166,7 @@ async def ended(person: Person, command: api.Command) -> Any:
 
 
 def play(folder: File, scenario: Callable[[FakeServer, Person], Any], log: FakeLog | None = None) -> None:
-    config = replace(QUICK, request_timeout=PATIENT)
+    config = replace(QUICK, request_timeout=COMMAND_TIMEOUT)
 
     async def everything() -> None:
         async with FakeServer(log or long_log()) as server:
@@ -182,28 +182,28 @@ def play(folder: File, scenario: Callable[[FakeServer, Person], Any], log: FakeL
     asyncio.run(everything())
 
 
-def test_the_table_knows_every_command() -> None:
-    assert {type(command) for command in ASKING} | OTHERS == set(api.Command.__subclasses__())
+def test_table_lists_every_command() -> None:
+    assert {type(command) for command in SERVER_COMMANDS} | LOCAL_COMMANDS == set(api.Command.__subclasses__())
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
-def test_every_command_ends_whatever_the_server_does(tmp_path: File, fault: Fault) -> None:
+def test_every_command_completes_under_every_server_fault(tmp_path: File, fault: Fault) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for operation in OPERATIONS:
             server.answers[operation] = lambda request: fault(server)
-        if fault is says_nothing:
+        if fault is sends_nothing:
             # All at once, so that the test does not take their patience one after the other.
-            outcomes = await asyncio.gather(*(ended(anna, command) for command in ASKING))
+            outcomes = await asyncio.gather(*(outcome_of(anna, command) for command in SERVER_COMMANDS))
         else:
             outcomes = []
-            for command in ASKING:
+            for command in SERVER_COMMANDS:
                 await anna.state(api.ConnectionState.LIVE)
-                outcomes.append(await ended(anna, command))
-        for command, outcome in zip(ASKING, outcomes, strict=True):
+                outcomes.append(await outcome_of(anna, command))
+        for command, outcome in zip(SERVER_COMMANDS, outcomes, strict=True):
             needs_the_server = not isinstance(
                 command, api.ListRoomsCommand | api.ListPeopleCommand | api.FindRoomCommand | api.SearchCommand
             )
-            if fault in (refuses, is_busy) and needs_the_server:
+            if fault in (answers_refusal, answers_busy) and needs_the_server:
                 assert isinstance(outcome, api.CommandError), command
                 assert outcome.kind is api.ErrorKind.REFUSED, command
 
@@ -214,19 +214,19 @@ def other_room(page: wire.Page) -> wire.Page:
     return wire.Page(77, page.records, page.before_hash, page.head, [])
 
 
-def nothing(page: wire.Page) -> wire.Page:
+def without_records(page: wire.Page) -> wire.Page:
     return wire.Page(page.room, [], page.before_hash, page.head, [])
 
 
-def hole(page: wire.Page) -> wire.Page:
+def with_gap(page: wire.Page) -> wire.Page:
     return wire.Page(page.room, [page.records[0], *page.records[2:]], page.before_hash, page.head, [])
 
 
-def too_low(page: wire.Page) -> wire.Page:
+def with_low_records(page: wire.Page) -> wire.Page:
     return wire.Page(page.room, page.records[:-1], page.before_hash, page.head, [])
 
 
-def other_history(page: wire.Page) -> wire.Page:
+def with_forked_history(page: wire.Page) -> wire.Page:
     return wire.Page(page.room, page.records, bytes(32), page.head, [])
 
 
@@ -236,72 +236,74 @@ def broken_header(page: wire.Page) -> wire.Page:
     return wire.Page(page.room, [broken, *page.records[1:]], page.before_hash, page.head, [])
 
 
-@pytest.mark.parametrize("bad", [other_room, nothing, hole, too_low, other_history, broken_header])
+@pytest.mark.parametrize(
+    "bad", [other_room, without_records, with_gap, with_low_records, with_forked_history, broken_header]
+)
 @pytest.mark.parametrize(
     "command", [api.LoadLinesCommand(ROOM, before=100), api.LoadLinesFromCommand(ROOM, 1)], ids=["up", "down"]
 )
-def test_lines_that_cannot_be_fetched_are_said_to_be_missing(
+def test_failed_line_fetch_raises_command_error(
     tmp_path: File, bad: Callable[[wire.Page], wire.Page], command: api.LoadLinesCommand | api.LoadLinesFromCommand
 ) -> None:
     expected = range(50, 100) if isinstance(command, api.LoadLinesCommand) else range(1, 51)
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.answers[wire.History] = lambda request: bad(server.log.page(request))
-        outcome = await ended(anna, command)
+        outcome = await outcome_of(anna, command)
         assert isinstance(outcome, api.CommandError)
         del server.answers[wire.History]
-        if bad is not other_history:
+        if bad is not with_forked_history:
             # The connection may have ended with that, and is made again.
             async with asyncio.timeout(DEADLINE):
-                while isinstance(lines := await ended(anna, command), api.CommandError):
+                while isinstance(lines := await outcome_of(anna, command), api.CommandError):
                     await asyncio.sleep(0.01)
             assert [line.seq for line in lines] == list(expected)
 
     play(tmp_path, scenario)
 
 
-def test_two_who_ask_for_the_same_page_both_hear_that_it_was_refused(tmp_path: File) -> None:
+def test_concurrent_requests_for_one_page_both_receive_the_refusal(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        server.answers[wire.History] = lambda request: refuses(server)
+        server.answers[wire.History] = lambda request: answers_refusal(server)
         command = api.LoadLinesFromCommand(ROOM, 1)
-        for outcome in await asyncio.gather(ended(anna, command), ended(anna, command)):
+        for outcome in await asyncio.gather(outcome_of(anna, command), outcome_of(anna, command)):
             assert isinstance(outcome, api.CommandError)
             assert outcome.code is wire.Code.NOT_ALLOWED
 
     play(tmp_path, scenario)
 
 
-def test_what_is_here_is_shown_when_the_rest_does_not_come(tmp_path: File) -> None:
+def test_local_lines_are_returned_when_fetching_the_rest_fails(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         member = anna.client.logged_in()
         span = member.store.span(ROOM)
         assert span is not None
-        server.answers[wire.History] = lambda request: refuses(server)
-        lines = await ended(anna, api.LoadLinesCommand(ROOM, before=span.base + 11, limit=50))
+        server.answers[wire.History] = lambda request: answers_refusal(server)
+        lines = await outcome_of(anna, api.LoadLinesCommand(ROOM, before=span.base + 11, limit=50))
         assert len(lines) == 10
 
     play(tmp_path, scenario)
 
 
-def test_leaving_ends_every_command(tmp_path: File) -> None:
+def test_disconnect_completes_every_command(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for operation in OPERATIONS:
-            server.answers[operation] = says_nothing
-        waiting = [command for command in ASKING if not isinstance(command, api.LogoutCommand)]
+            server.answers[operation] = sends_nothing
+        waiting = [command for command in SERVER_COMMANDS if not isinstance(command, api.LogoutCommand)]
         waiting += [api.WaitDecidedCommand("1.00.1.1", 60)]
-        tasks = [asyncio.create_task(ended(anna, command)) for command in waiting]
+        tasks = [asyncio.create_task(outcome_of(anna, command)) for command in waiting]
         await until(lambda: len(server.requests(wire.History)) > 0)
         await anna.call(api.DisconnectCommand())
-        async with asyncio.timeout(PATIENT + 5):
+        async with asyncio.timeout(COMMAND_TIMEOUT + 5):
             await asyncio.gather(*tasks)
         for command in waiting:
-            assert isinstance(await ended(anna, command), api.CommandError)
+            assert isinstance(await outcome_of(anna, command), api.CommandError)
 
     play(tmp_path, scenario)
 
 
-def test_a_command_that_goes_on_after_leaving_ends(tmp_path: File) -> None:
-    """It holds an account that is gone by the time it asks."""
+def test_command_continuing_after_disconnect_fails(tmp_path: File) -> None:
+    """The account that it holds is disconnected before it sends its request."""
 
     async def scenario(server: FakeServer, anna: Person) -> None:
         member = anna.client.logged_in()
@@ -314,13 +316,13 @@ def test_a_command_that_goes_on_after_leaving_ends(tmp_path: File) -> None:
     play(tmp_path, scenario)
 
 
-def test_a_mistake_of_this_program_is_said_in_words(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_returned_as_command_error(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         def fail(*what: Any) -> Any:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(anna.client.logged_in().book, "view", fail)
-        outcome = await ended(anna, api.ListRoomsCommand())
+        outcome = await outcome_of(anna, api.ListRoomsCommand())
         assert isinstance(outcome, api.CommandError)
         assert outcome.kind is api.ErrorKind.LOCAL
 
@@ -334,13 +336,13 @@ def test_a_mistake_of_this_program_is_said_in_words(tmp_path: File, monkeypatch:
 @pytest.mark.parametrize(
     "operation", [wire.Hello, wire.Register, wire.LoginPassword, wire.Recover, wire.RecoverConfirm]
 )
-def test_every_command_before_log_in_ends(
+def test_every_command_before_login_completes(
     tmp_path: File, monkeypatch: pytest.MonkeyPatch, fault: Fault, operation: type
 ) -> None:
-    monkeypatch.setattr(entry, "LOGIN_TIMEOUT", PATIENT)
-    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", PATIENT)
+    monkeypatch.setattr(entry, "LOGIN_TIMEOUT", COMMAND_TIMEOUT)
+    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", COMMAND_TIMEOUT)
     commands: dict[type, api.Command] = {
-        wire.Hello: api.GetOfferCommand(PATIENT),
+        wire.Hello: api.GetOfferCommand(COMMAND_TIMEOUT),
         wire.Register: api.RegisterCommand("anna", "a password"),
         wire.LoginPassword: api.LoginCommand("anna", "a password"),
         wire.Recover: api.RecoverCommand("anna"),
@@ -352,11 +354,11 @@ def test_every_command_before_log_in_ends(
             person = Person(tmp_path / "anna")
             server.answers[operation] = lambda request: fault(server)
             try:
-                if operation is wire.Hello and fault is answers_before_log_in:
+                if operation is wire.Hello and fault is answers_login_required:
                     return
-                connected = await ended(person, api.ConnectCommand(address=server.address, accept_new=True))
+                connected = await outcome_of(person, api.ConnectCommand(address=server.address, accept_new=True))
                 assert isinstance(connected, api.CommandError) == (operation is wire.Hello)
-                assert isinstance(await ended(person, commands[operation]), api.CommandError)
+                assert isinstance(await outcome_of(person, commands[operation]), api.CommandError)
             finally:
                 await person.client.close()
 
@@ -366,8 +368,8 @@ def test_every_command_before_log_in_ends(
 # --- The thread -------------------------------------------------------------------------------------------------------
 
 
-class Stubborn(Client):
-    """Its commands wait for ever, and it does not close in time either."""
+class HangingClient(Client):
+    """A client whose commands never complete and which does not close in time."""
 
     closing = threading.Event()
 
@@ -379,10 +381,8 @@ class Stubborn(Client):
         await asyncio.Event().wait()
 
 
-def test_commands_end_with_the_thread_even_when_the_network_does_not(
-    tmp_path: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lanchat.app.thread.Client", Stubborn)
+def test_commands_complete_when_the_network_thread_hangs(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanchat.app.thread.Client", HangingClient)
     thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None)
     thread.start()
     open_one = thread.call(api.ListRoomsCommand())
@@ -391,7 +391,7 @@ def test_commands_end_with_the_thread_even_when_the_network_does_not(
         assert isinstance(future.exception(DEADLINE), api.CommandError)
 
 
-def test_commands_given_while_the_thread_ends_are_answered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_given_during_thread_shutdown_are_answered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: None)
     thread.start()
     futures, stop = [], threading.Event()
@@ -409,8 +409,8 @@ def test_commands_given_while_the_thread_ends_are_answered(tmp_path: File, monke
     assert all(isinstance(future.exception(DEADLINE), api.CommandError) for future in futures)
 
 
-def test_a_result_is_never_older_than_an_event_that_was_told_before_it(tmp_path: File) -> None:
-    """A list of rooms that is made before an event and heard after it would put the window back."""
+def test_result_is_delivered_before_later_events(tmp_path: File) -> None:
+    """A list of rooms that is made before an event and delivered after it would revert the window."""
     heard: list[str] = []
     thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: heard.append("event"), config=ClientConfig())
     thread.start()

@@ -1,4 +1,4 @@
-"""Invite links as they come out of mails, chats and clipboards: read where they are whole, else refused in words."""
+"""Invite links as pasted from mails, chats and clipboards: parsed when complete, else refused with a message."""
 
 import pytest
 
@@ -16,7 +16,7 @@ VERSION = "another version"
 LONG = "too long"
 BROKEN = "damaged"
 
-WHOLE = {
+COMPLETE = {
     "uppercase scheme": f"LANCHAT://192.0.2.7:47400/#{DIGITS}",
     "mixed scheme": f"Lanchat://192.0.2.7:47400/#{DIGITS}",
     "uppercase digits": f"lanchat://192.0.2.7:47400/#{DIGITS.upper()}",
@@ -41,7 +41,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("text", COMPLETE.values(), ids=COMPLETE)
 def test_reads_link_however_it_was_pasted(text: str) -> None:
     assert address_problem(text) == ""
     tidied = tidy_address(text)
@@ -83,7 +83,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.values(), ids=REFUSED)
-def test_says_what_is_wrong_with_a_link(text: str, reason: str) -> None:
+def test_reports_what_is_wrong_with_a_link(text: str, reason: str) -> None:
     problem = address_problem(text)
     assert reason in problem
     assert len(problem.splitlines()) == 1
@@ -96,11 +96,11 @@ def test_says_what_is_wrong_with_a_link(text: str, reason: str) -> None:
     assert reason in bench.entry.error
 
 
-def test_host_called_like_the_program_is_an_address() -> None:
+def test_host_named_lanchat_is_an_address() -> None:
     assert address_problem("lanchat:47400") == ""
     assert parse_invite_untrusted(f"lanchat://lanchat:47400/#{DIGITS}").host == "lanchat"
     assert tidy_address(f"lanchat://lanchat:47400/#{DIGITS}") == f"lanchat://lanchat:47400/#{DIGITS}"
 
 
-def test_words_that_only_speak_of_the_program_are_no_link() -> None:
+def test_text_naming_the_program_is_no_link() -> None:
     assert "not an address" in address_problem("use lanchat, please")

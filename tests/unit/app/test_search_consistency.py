@@ -1,4 +1,4 @@
-"""The same search finds the same on SQLite, on MariaDB and in a client's own copy, whatever the clocks did."""
+"""A search finds the same on SQLite, on MariaDB and in a client's local copy, whatever the clocks did."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ QUERIES = sorted(
 
 
 class Conversation:
-    """What was said in two rooms, on the server's time; its copies are compared."""
+    """Messages in two rooms, on the server's time; its copies are compared."""
 
     _rooms = itertools.count(1000, 2)
 
@@ -67,8 +67,8 @@ class Conversation:
         elif kind in (Kind.TEXT, Kind.EDIT):
             self.texts[room, ref or record.seq] = text
 
-    def on_server(self, store: SqlStore, batch: int) -> None:
-        """Store it, so many messages at a time."""
+    def store_on_server(self, store: SqlStore, batch: int) -> None:
+        """Stores the messages, so many at a time."""
         with store.transaction() as tx:
             for number in self.rooms:
                 tx.add_room(room(store, number, f"room {number}"))
@@ -82,12 +82,12 @@ class Conversation:
                     last = records[-1]
                     tx.append(number, records, RoomHead(last.record.seq, last.hash, last.record.time_ms))
 
-    def here(self) -> "Copy":
+    def local_copy(self) -> "Copy":
         return Copy(self)
 
 
 class Copy:
-    """A client's own."""
+    """A client's local copy."""
 
     def __init__(self, conversation: Conversation) -> None:
         log = conversation.log
@@ -117,7 +117,7 @@ class Copy:
         return [(number, found.folded.seq) for number, found in hits[:limit]]
 
 
-def on(
+def search_server(
     store: SqlStore, rooms: dict[int, int], words: str, *, before: int, limit: int, before_room: int = 0
 ) -> list[tuple[int, int]]:
     found = store.search(rooms, words, before=before, limit=limit, before_room=before_room)
@@ -134,7 +134,7 @@ def in_pages(ask: Callable[..., list[tuple[int, int]]], rooms: dict[int, int], w
     return hits
 
 
-def drawn(random: Random, count: int) -> Conversation:
+def random_conversation(random: Random, count: int) -> Conversation:
     """Texts, edits and deletions while the clock jumps ahead and back."""
     talk = Conversation()
     clock = 1_000_000
@@ -162,49 +162,53 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.mark.parametrize("window", [64, search.WINDOW])
-def test_a_corpus_is_found_alike(store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corpus_search_agrees_with_the_local_copy(
+    store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a small window the full-text index answers most of it, with the large one the newest messages do."""
     monkeypatch.setattr(search, "WINDOW", window)
-    talk = drawn(Random(11), 400)
-    talk.on_server(store, 16)
-    copy = talk.here()
+    talk = random_conversation(Random(11), 400)
+    talk.store_on_server(store, 16)
+    copy = talk.local_copy()
     one, both = {talk.first: 1}, {talk.first: 30, talk.first + 1: 1}
     found = 0
     for query in QUERIES:
         wanted = query_words(query)
         in_first = ((seq, text) for (number, seq), text in talk.texts.items() if number == talk.first)
         hits = sorted((seq for seq, text in in_first if has_words(tokens(text), wanted)), reverse=True)
-        assert [seq for _, seq in on(store, one, query, before=0, limit=500)] == hits, query
+        assert [seq for _, seq in search_server(store, one, query, before=0, limit=500)] == hits, query
         for rooms, before, limit in ((one, 0, 500), (one, 120, 5), (both, 0, 7), (both, 0, 500)):
-            answer = on(store, rooms, query, before=before, limit=limit)
+            answer = search_server(store, rooms, query, before=before, limit=limit)
             assert copy.search(rooms, query, before=before, limit=limit) == answer, query
             found += len(answer)
     assert found > 1000
 
 
 @pytest.mark.parametrize("window", [64, search.WINDOW])
-def test_hits_of_all_rooms_come_in_pages(store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paged_hits_of_all_rooms_equal_one_answer(
+    store: SqlStore, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the clock did: each hit once, in the same order as in one answer."""
     monkeypatch.setattr(search, "WINDOW", window)
-    talk = drawn(Random(12), 300)
-    talk.on_server(store, 16)
+    talk = random_conversation(Random(12), 300)
+    talk.store_on_server(store, 16)
     rooms = {talk.first: 20, talk.first + 1: 1}
-    copy = talk.here()
+    copy = talk.local_copy()
     for query in QUERIES[:4]:
-        whole = on(store, rooms, query, before=0, limit=1000)
+        whole = search_server(store, rooms, query, before=0, limit=1000)
         for size in (1, 7):
-            assert in_pages(partial(on, store), rooms, query, size) == whole, query
+            assert in_pages(partial(search_server, store), rooms, query, size) == whole, query
         assert in_pages(copy.search, rooms, query, 7) == whole, query
 
 
-def test_pages_go_on_behind_a_hit_that_was_deleted(store: SqlStore) -> None:
+def test_pages_continue_after_a_deleted_hit(store: SqlStore) -> None:
     talk = Conversation()
     here, there = talk.rooms
     for time_ms in range(100, 200, 10):
         talk.say(here if time_ms % 20 else there, "apple", time_ms)
-    talk.on_server(store, 5)
+    talk.store_on_server(store, 5)
     rooms = dict.fromkeys(talk.rooms, 1)
-    whole = on(store, rooms, "apple", before=0, limit=99)
+    whole = search_server(store, rooms, "apple", before=0, limit=99)
     room_, seq = whole[3]
     with store.transaction() as tx:
         head = tx.heads([room_])[room_]
@@ -213,19 +217,19 @@ def test_pages_go_on_behind_a_hit_that_was_deleted(store: SqlStore) -> None:
         last = talk.stored[count]
         assert last.record.seq == head.seq + 1
         tx.append(room_, [last], RoomHead(last.record.seq, last.hash, last.record.time_ms))
-    rest = on(store, rooms, "apple", before=seq, limit=99, before_room=room_)
+    rest = search_server(store, rooms, "apple", before=seq, limit=99, before_room=room_)
     assert rest[-len(whole[4:]) :] == whole[4:]
 
 
-def test_a_page_asks_a_bounded_number_of_questions(store: SqlStore) -> None:
-    """However many messages are newer than where it goes on, and however many rooms there are."""
+def test_page_uses_a_bounded_number_of_queries(store: SqlStore) -> None:
+    """However many messages are newer than its start, and however many rooms there are."""
     talk = Conversation()
     for time_ms in range(1, 400):
         talk.say(talk.rooms[time_ms % 2], "apple", time_ms)
-    talk.on_server(store, 64)
+    talk.store_on_server(store, 64)
     asked: list[str] = []
     listen(store._engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
-    on(store, dict.fromkeys(talk.rooms, 1), "apple", before=2, limit=5, before_room=talk.first)
+    search_server(store, dict.fromkeys(talk.rooms, 1), "apple", before=2, limit=5, before_room=talk.first)
     assert len(asked) <= 20
 
 
@@ -236,19 +240,21 @@ said = st.tuples(st.sampled_from([0, 1]), st.sampled_from(SAYINGS), st.integers(
     max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(st.lists(said, min_size=1, max_size=12), st.sampled_from(QUERIES), st.integers(1, 4))
-def test_any_conversation_is_found_alike(
+def test_any_conversation_is_found_equally(
     store: SqlStore, sayings: list[tuple[int, str, int]], query: str, limit: int
 ) -> None:
-    """Each in rooms of its own, which one database holds together."""
+    """Each in rooms of its own, all in one database."""
     talk = Conversation()
     for where, text, time_ms in sayings:
         talk.say(talk.rooms[where], text, time_ms)
     rooms = dict.fromkeys(talk.rooms, 1)
-    talk.on_server(store, 3)
-    assert on(store, rooms, query, before=0, limit=limit) == talk.here().search(rooms, query, before=0, limit=limit)
+    talk.store_on_server(store, 3)
+    assert search_server(store, rooms, query, before=0, limit=limit) == talk.local_copy().search(
+        rooms, query, before=0, limit=limit
+    )
 
 
-def test_a_message_stored_while_the_clock_was_ahead_does_not_stay_the_newest(store: SqlStore) -> None:
+def test_message_stored_under_a_fast_clock_is_not_newest_for_ever(store: SqlStore) -> None:
     talk = Conversation()
     here, there = talk.rooms
     year = 365 * 86_400_000
@@ -256,7 +262,7 @@ def test_a_message_stored_while_the_clock_was_ahead_does_not_stay_the_newest(sto
     talk.say(here, "apple in ten years", 10 * year)
     talk.say(here, "apple after", 200)
     talk.say(there, "apple last", 300)
-    talk.on_server(store, 1)
+    talk.store_on_server(store, 1)
     rooms = dict.fromkeys(talk.rooms, 1)
-    assert on(store, rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
-    assert talk.here().search(rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
+    assert search_server(store, rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
+    assert talk.local_copy().search(rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]

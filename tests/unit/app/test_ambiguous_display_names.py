@@ -1,4 +1,4 @@
-"""A name that somebody else has is shown with the user name; the user name itself is unique and needs none."""
+"""An ambiguous display name is shown with the user name, which is unique."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.wire import User
-from tests.unit.app.test_unread import ME, OTHER, Book
+from tests.unit.app.test_unread_counts import ME, OTHER, Book
 
 ROOM = next(iter(Book().log.records))
 
@@ -34,14 +34,14 @@ def shown(book: Book, number: int) -> str:
         ((("ivan", "Ivan Lind"), ("m", "lvan Lind")), ("Ivan Lind (@ivan)", "lvan Lind (@m)")),
     ],
 )
-def test_names_of_others_are_marked(names: Any, expected: tuple[str, str]) -> None:
+def test_ambiguous_display_names_show_the_user_name(names: Any, expected: tuple[str, str]) -> None:
     book = Book()
     for number, (name, display_name) in zip((ME, OTHER), names, strict=True):
         book.core.directory.put_users([user(number, name, display_name)])
     assert (shown(book, ME), shown(book, OTHER)) == expected
 
 
-def test_mark_comes_and_goes_with_the_names() -> None:
+def test_user_name_is_shown_only_while_ambiguous() -> None:
     book = Book()
     directory = book.core.directory
     directory.put_users([user(ME, "anna", "Anna Lind"), user(OTHER, "mallory", "Mallory")])
@@ -52,7 +52,7 @@ def test_mark_comes_and_goes_with_the_names() -> None:
     assert shown(book, ME) == "Anna Lind"
 
 
-def test_titles_and_lines_are_marked() -> None:
+def test_titles_and_lines_show_ambiguous_names_with_user_name() -> None:
     book = Book()
     book.core.directory.put_users([user(ME, "me", "other"), user(OTHER, "other")])
     room = wire.Room(5, "", wire.RoomKind.DIRECT, wire.HistoryPolicy.EVERYTHING, 1, True, 2, ME)

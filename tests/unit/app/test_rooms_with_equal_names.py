@@ -1,4 +1,4 @@
-"""Rooms of one name are told apart by their numbers, in titles and on the command line."""
+"""Rooms of equal names are distinguished by their numbers, in titles and on the command line."""
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from lanchat.core.people.directory import ClientDirectory
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.wire import Room
 from tests.support.memory_local import MemoryLocalStore
-from tests.unit.app.test_unread import Book
+from tests.unit.app.test_unread_counts import Book
 
 
 def room(number: int, name: str, kind: RoomKind = RoomKind.PRIVATE, **more: int) -> Room:
@@ -30,7 +30,7 @@ def title(book: Book, number: int) -> str:
         ("lunch", "lunch 2", False),
     ],
 )
-def test_titles_of_one_name_have_numbers(first: str, second: str, alike: bool) -> None:
+def test_titles_of_equal_names_show_numbers(first: str, second: str, alike: bool) -> None:
     book = Book()
     book.core.directory.put_room(room(71, first))
     assert title(book, 71) == first
@@ -41,20 +41,20 @@ def test_titles_of_one_name_have_numbers(first: str, second: str, alike: bool) -
     assert [found.id for found in book.book.rooms_named("#72")] == [72]
 
 
-def test_name_that_looks_like_a_numbered_one_is_numbered() -> None:
+def test_name_that_resembles_a_numbered_title_is_numbered() -> None:
     book = Book()
     book.core.directory.put_room(room(71, "lunch (#5)"))
     assert title(book, 71) == "lunch (#5) (#71)"
 
 
-def test_direct_rooms_are_not_alike() -> None:
+def test_direct_rooms_never_have_equal_names() -> None:
     directory = ClientDirectory(MemoryLocalStore())
     for number in (1, 2):
         directory.put_room(room(number, "", RoomKind.DIRECT, partner=number))
     assert not any(directory.is_alike_room(known) for known in directory.rooms.values())
 
 
-def test_rooms_are_retitled_when_one_of_their_name_comes_changes_or_goes() -> None:
+def test_rooms_are_retitled_when_one_of_equal_name_changes() -> None:
     directory = ClientDirectory(MemoryLocalStore())
     directory.put_room(room(1, "lunch"))
     assert directory.take_retitled() == []
@@ -74,7 +74,7 @@ def test_rooms_are_retitled_when_one_of_their_name_comes_changes_or_goes() -> No
     assert not directory.is_alike_room(directory.rooms[1])
 
 
-def test_names_of_stored_rooms_are_known() -> None:
+def test_names_of_stored_rooms_are_compared() -> None:
     store = MemoryLocalStore()
     store.save_rooms([room(1, "lunch"), room(2, "lunch")])
     directory = ClientDirectory(store)
@@ -82,7 +82,7 @@ def test_names_of_stored_rooms_are_known() -> None:
     assert directory.take_retitled() == []
 
 
-def test_only_the_room_of_everybody_is_general() -> None:
+def test_only_the_first_public_room_is_general() -> None:
     book = Book()
     for number, made in ((1, room(1, "general", RoomKind.PUBLIC)), (2, room(2, "general", creator=7))):
         book.core.directory.put_room(made)
@@ -91,7 +91,7 @@ def test_only_the_room_of_everybody_is_general() -> None:
     assert not book.book.view(foreign).general
 
 
-def test_command_line_shows_numbers_of_rooms_of_one_name_alone() -> None:
+def test_command_line_shows_numbers_for_equal_names_only() -> None:
     plain = RoomView(71, "lunch", "lunch", RoomKind.PRIVATE, HistoryPolicy.EVERYTHING, True, 2, 0, 0, 0, 0)
     marked = replace(plain, title="lunch (#71)", alike=True)
     assert room_text(plain, {}).startswith("lunch  ")
@@ -105,6 +105,6 @@ def test_command_line_shows_numbers_of_rooms_of_one_name_alone() -> None:
     ("display_name", "text"),
     [("tom (@eve1)", "eve1 (tom)"), ("tom", "eve1 (tom)"), ("eve1", "eve1"), ("tom (@eve1) (@eve1)", "eve1 (tom)")],
 )
-def test_user_name_is_said_once(display_name: str, text: str) -> None:
+def test_user_name_is_printed_once(display_name: str, text: str) -> None:
     person = Person(5, "eve1", display_name, PresenceState.ONLINE, 0.0, Role.MEMBER)
     assert person_text(person) == f"{text}  online"

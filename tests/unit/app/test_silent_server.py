@@ -1,4 +1,4 @@
-"""A server that falls silent while the session lives: where else it is looked for, and when the session moves there."""
+"""A server that falls silent during a session: where the client searches for it, and when the session moves."""
 
 import asyncio
 import socket
@@ -28,14 +28,14 @@ def twin(server: FakeServer, **options: Any) -> FakeServer:
 
 
 def fall_silent(server: FakeServer) -> None:
-    """The connection stays, nothing is answered on either way, nobody else is let in."""
+    """The connection stays open, nothing is answered by TLS or UDP, and no connection is accepted."""
     server.deaf, server.udp = True, False
     assert server._server is not None
     server._server.close()
 
 
 def discoverable(monkeypatch: pytest.MonkeyPatch, *servers: FakeServer, after: float = 0.0) -> list[float]:
-    """Searches find these; returns the moments of the searches."""
+    """Searches find these servers; returns the times of the searches."""
     searches: list[float] = []
     seen = [DiscoveredServer("Test", each.host, each.port, servers[0].fingerprint, LOG_ID, "probe") for each in servers]
 
@@ -49,15 +49,15 @@ def discoverable(monkeypatch: pytest.MonkeyPatch, *servers: FakeServer, after: f
 
 
 def port_of(person: Person) -> int:
-    """Where the session is."""
+    """The port that the session is connected to."""
     assert person.client.member is not None
     channel = person.client.member.driver.channel
     return int(channel.peer[1]) if channel is not None else 0
 
 
 def play(scenario: Callable[[FakeServer, Person], Any], folder: File, log: FakeLog | None = None) -> None:
-    """A registered person beside a server, in an event loop. The connection to a silent server is never given up: what
-    these tests see happens before that, however slow the computer is."""
+    """A registered user beside a server, in an event loop. The connection to a silent server is never closed: what
+    these tests check happens before that, however slow the computer is."""
 
     async def everything() -> None:
         async with FakeServer(log or FakeLog()) as server:
@@ -71,7 +71,7 @@ def play(scenario: Callable[[FakeServer, Person], Any], folder: File, log: FakeL
     asyncio.run(everything())
 
 
-def test_the_session_moves_to_where_the_server_is_now(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_moves_to_the_new_address_of_the_server(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         async with twin(server) as moved:
             discoverable(monkeypatch, moved)
@@ -88,7 +88,7 @@ def test_the_session_moves_to_where_the_server_is_now(tmp_path: File, monkeypatc
     play(scenario, tmp_path)
 
 
-def test_a_stranger_who_answers_the_search_is_told_nothing(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_server_answering_the_search_receives_nothing(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         async with FakeServer(FakeLog(), identity=41) as stranger:
             seen = DiscoveredServer("Test", stranger.host, stranger.port, server.fingerprint, LOG_ID, "probe")
@@ -112,7 +112,7 @@ def test_a_stranger_who_answers_the_search_is_told_nothing(tmp_path: File, monke
     play(scenario, tmp_path)
 
 
-def test_a_session_that_is_heard_again_in_time_is_kept(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_that_recovers_in_time_is_kept(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         async with twin(server) as moved:
             searches = discoverable(monkeypatch, moved, after=1.5)
@@ -128,7 +128,7 @@ def test_a_session_that_is_heard_again_in_time_is_kept(tmp_path: File, monkeypat
     play(scenario, tmp_path)
 
 
-def test_a_lost_address_is_seen_and_the_session_made_anew(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_local_address_starts_a_new_session(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         assert anna.client.member is not None
         before = anna.client.member.driver.channel
@@ -144,7 +144,7 @@ def test_a_lost_address_is_seen_and_the_session_made_anew(tmp_path: File, monkey
 # --- Connecting -------------------------------------------------------------------------------------------------------
 
 
-def test_whose_an_address_is() -> None:
+def test_still_ours_checks_local_addresses() -> None:
     assert connecting.still_ours(("127.0.0.1", 4000))
     assert connecting.still_ours(("::1", 4000, 0, 0))
     # TEST-NET-1 (RFC 5737) is nobody's.
@@ -165,7 +165,7 @@ def names(monkeypatch: pytest.MonkeyPatch, loop: asyncio.AbstractEventLoop, *por
     monkeypatch.setattr(loop, "getaddrinfo", look_up)
 
 
-def test_a_name_with_one_good_address_among_bad_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connects_by_the_one_good_address_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         with listening() as sock:
             port = sock.getsockname()[1]
@@ -178,7 +178,7 @@ def test_a_name_with_one_good_address_among_bad_ones(monkeypatch: pytest.MonkeyP
     asyncio.run(scenario())
 
 
-def test_an_address_that_does_not_answer_is_knocked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unanswered_connect_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         monkeypatch.setattr(connecting, "NEXT_ROUND", 0.05)
         knocks: list[socket.socket] = []
@@ -199,7 +199,7 @@ def test_an_address_that_does_not_answer_is_knocked_at_again(monkeypatch: pytest
     asyncio.run(scenario())
 
 
-def test_the_first_way_that_succeeds_wins_and_the_others_are_undone() -> None:
+def test_first_success_wins_and_other_results_are_discarded() -> None:
     async def after(seconds: float, result: str) -> str:
         await asyncio.sleep(seconds)
         if result.startswith("fails"):

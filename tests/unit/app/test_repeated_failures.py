@@ -1,4 +1,4 @@
-"""A connection that fails the same way twice: the client waits, says why, and goes on when the server has changed."""
+"""A connection that repeats the same failure: the client waits, reports why, and continues after the server changed."""
 
 import asyncio
 import struct
@@ -32,19 +32,19 @@ def undecodable(session: Session) -> None:
     session.send_raw(b"\x00\x00\x00\x02\xff\xff")
 
 
-def of_another_way(session: Session) -> None:
+def with_unexpected_answer(session: Session) -> None:
     session.send(wire.Request(1, wire.Hello([1], "server")))
 
 
 BROKEN: dict[str, Callable[[Session], None]] = {
     "frame too long": too_long,
     "undecodable": undecodable,
-    "of another way": of_another_way,
+    "of another way": with_unexpected_answer,
 }
 
 
-async def spoil(server: FakeServer, how: Callable[[Session], None]) -> None:
-    """Whatever logs in hears it at once."""
+async def send_to_new_sessions(server: FakeServer, how: Callable[[Session], None]) -> None:
+    """Sends something to each session as soon as it is logged in."""
     spoiled: set[int] = set()
     while True:
         for session in list(server.sessions):
@@ -54,23 +54,21 @@ async def spoil(server: FakeServer, how: Callable[[Session], None]) -> None:
         await asyncio.sleep(0.002)
 
 
-def waits(person: Person) -> list[api.StateChanged]:
-    """What was said before each further try."""
+def waiting_states(person: Person) -> list[api.StateChanged]:
+    """The reported states before each further try."""
     return [event for event in person.of(api.StateChanged) if event.retry_in > 0]
 
 
 @pytest.mark.parametrize("how", BROKEN.values(), ids=BROKEN)
-def test_what_breaks_the_protocol_again_is_tried_later_with_its_reason(
-    tmp_path: Path, how: Callable[[Session], None]
-) -> None:
+def test_repeated_protocol_violation_delays_retry_with_reason(tmp_path: Path, how: Callable[[Session], None]) -> None:
     async def scenario() -> None:
         async with FakeServer(FakeLog()) as server:
             anna = Person(tmp_path / "anna", config=CONFIG)
             await anna.register(server)
-            spoiling = asyncio.create_task(spoil(server, how))
+            spoiling = asyncio.create_task(send_to_new_sessions(server, how))
             try:
-                await until(lambda: len({round(e.retry_in, 6) for e in waits(anna)}) >= FAILURES, 20)
-                said = waits(anna)
+                await until(lambda: len({round(e.retry_in, 6) for e in waiting_states(anna)}) >= FAILURES, 20)
+                said = waiting_states(anna)
                 assert all("does not understand" in details_text(event.reason) for event in said), said
                 # The first time it is tried at once; then half a second at most, a quarter at least.
                 assert sum(event.retry_in < 0.1 for event in said) <= 2
@@ -85,7 +83,7 @@ def test_what_breaks_the_protocol_again_is_tried_later_with_its_reason(
 
 
 @pytest.mark.parametrize("code", [wire.Code.BUSY, wire.Code.UNAVAILABLE, wire.Code.TOO_MANY_SESSIONS])
-def test_refused_log_in_is_tried_later_and_later_with_its_reason(tmp_path: Path, code: wire.Code) -> None:
+def test_refused_login_delays_retries_with_reason(tmp_path: Path, code: wire.Code) -> None:
     async def scenario() -> None:
         async with FakeServer(FakeLog()) as server:
             anna = Person(tmp_path / "anna", config=ClientConfig(reconnect_first=0.02, away_after=0.01))
@@ -93,8 +91,8 @@ def test_refused_log_in_is_tried_later_and_later_with_its_reason(tmp_path: Path,
             server.refuse = code
             for session in list(server.sessions):
                 session.cut()
-            await until(lambda: len([e for e in waits(anna) if e.reason]) >= FAILURES, 20)
-            reasons = {event.reason for event in waits(anna)[2:]}
+            await until(lambda: len([e for e in waiting_states(anna) if e.reason]) >= FAILURES, 20)
+            reasons = {event.reason for event in waiting_states(anna)[2:]}
             assert None not in reasons
             server.refuse = None
             await anna.state(api.ConnectionState.LIVE)
@@ -103,7 +101,7 @@ def test_refused_log_in_is_tried_later_and_later_with_its_reason(tmp_path: Path,
     asyncio.run(scenario())
 
 
-def test_final_refusal_is_not_tried_again_and_said(tmp_path: Path) -> None:
+def test_final_refusal_is_reported_and_not_retried(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with FakeServer(FakeLog()) as server:
             anna = Person(tmp_path / "anna", config=CONFIG)
@@ -120,14 +118,16 @@ def test_final_refusal_is_not_tried_again_and_said(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_another_key_at_the_address_is_tried_later_and_later_with_its_reason(tmp_path: Path) -> None:
+def test_changed_key_at_the_address_delays_retries_with_reason(tmp_path: Path) -> None:
     async def scenario() -> None:
         server = FakeServer(FakeLog())
         async with server:
             anna = Person(tmp_path / "anna", config=ClientConfig(reconnect_first=0.02, away_after=0.01))
             await anna.register(server)
         async with FakeServer(FakeLog(), port=server.port, identity=77):
-            await until(lambda: [e for e in waits(anna) if "Another server" in details_text(e.reason)][FAILURES:], 60)
+            await until(
+                lambda: [e for e in waiting_states(anna) if "Another server" in details_text(e.reason)][FAILURES:], 60
+            )
             await anna.client.close()
 
     asyncio.run(scenario())

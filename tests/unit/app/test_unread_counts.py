@@ -1,4 +1,4 @@
-"""How many messages are unread: counted from the records and the reading position, whichever comes first."""
+"""Unread counts are computed from the records and the read mark, whichever comes first."""
 
 from collections.abc import Callable
 from pathlib import Path as File
@@ -18,13 +18,13 @@ from tests.support.fake_log import LOG_ID, FakeLog, Wire, device_of, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.memory_local import MemoryLocalStore
 from tests.unit.app.test_client import ROOM, Person, until
-from tests.unit.app.test_silence import play
+from tests.unit.app.test_silent_server import play
 
 ME, OTHER = 7, 9
 
 
 class Book:
-    """A room book over a core whose server is away, and a log that grows in its store."""
+    """A room book over a core without a connection, and a log that grows in its store."""
 
     def __init__(self, rooms: int = 1, read: int = 0) -> None:
         self.log = FakeLog(rooms=rooms)
@@ -37,7 +37,7 @@ class Book:
         self._n = 0
 
     def restart(self) -> None:
-        """Another process begins with what the last one left."""
+        """Another process starts with what the previous one left."""
         self.core = ClientCore(
             config=ClientConfig(),
             identity=LogIdentity(LOG_ID, 1, self.log.log_key),
@@ -52,7 +52,7 @@ class Book:
         self.book = RoomBook(self.core, self.store, self.store, ME)
 
     def store_only(self, number: int = OTHER, kind: Kind = Kind.TEXT, ref: int = 0, room: int = ROOM) -> Record:
-        """Stored, and not told to the book yet."""
+        """Stores a record without passing it to the book."""
         key = key_of(number)
         self._n += 1
         header = Header(room, device_of(key), 1, self._n, kind, ref, 1, 1)
@@ -73,7 +73,7 @@ class Book:
         return self.book.view(self.core.directory.rooms[room])
 
 
-def test_lines_that_were_read_for_folding_before_they_are_told_are_counted() -> None:
+def test_lines_read_for_folding_are_counted() -> None:
     book = Book()
     assert book.unread == 0
     records = [book.store_only() for _ in range(10)]
@@ -83,7 +83,7 @@ def test_lines_that_were_read_for_folding_before_they_are_told_are_counted() -> 
     assert (book.unread, book.view().last_time) == (10, records[-1].time_ms / 1000)
 
 
-def test_only_texts_by_others_that_stand_are_counted() -> None:
+def test_only_undeleted_texts_by_others_are_counted() -> None:
     book = Book()
     seqs = [book.say() for _ in range(4)]
     book.say(ME)
@@ -99,7 +99,7 @@ def test_only_texts_by_others_that_stand_are_counted() -> None:
     assert book.unread == 1
 
 
-def test_deleting_ones_own_text_leaves_those_of_others_counted() -> None:
+def test_deleting_own_text_keeps_other_texts_counted() -> None:
     book = Book()
     own = book.say(ME)
     book.say()
@@ -107,7 +107,7 @@ def test_deleting_ones_own_text_leaves_those_of_others_counted() -> None:
     assert book.unread == 1
 
 
-def test_what_was_said_on_a_second_device_of_this_user_is_not_counted_once_it_is_known_as_his() -> None:
+def test_texts_of_own_second_device_are_not_counted_once_known() -> None:
     book = Book()
     book.say(30)
     assert book.unread == 1
@@ -115,7 +115,7 @@ def test_what_was_said_on_a_second_device_of_this_user_is_not_counted_once_it_is
     assert book.unread == 0
 
 
-def test_the_mark_of_the_server_may_come_before_or_after_the_lines() -> None:
+def test_read_mark_of_the_server_may_precede_or_follow_lines() -> None:
     book = Book()
     for _ in range(10):
         book.say()
@@ -126,7 +126,7 @@ def test_the_mark_of_the_server_may_come_before_or_after_the_lines() -> None:
     assert book.unread == 4
 
 
-def test_a_start_without_the_server_knows_what_was_read() -> None:
+def test_start_without_server_uses_the_stored_read_mark() -> None:
     book = Book(read=4)
     for _ in range(10):
         book.say()
@@ -137,7 +137,7 @@ def test_a_start_without_the_server_knows_what_was_read() -> None:
     assert book.unread == 2
 
 
-def test_marks_are_kept_in_time_also_while_the_server_is_away() -> None:
+def test_read_marks_are_saved_by_timer_while_disconnected() -> None:
     book = Book()
     book.say()
     book.core.mark_read(ROOM, 1, 10.0)
@@ -149,7 +149,7 @@ def test_marks_are_kept_in_time_also_while_the_server_is_away() -> None:
     assert book.core.timer() is None
 
 
-def test_marks_that_cannot_be_kept_are_tried_again() -> None:
+def test_read_marks_that_failed_to_save_are_retried() -> None:
     book = Book()
     book.say()
     book.core.mark_read(ROOM, 1, 10.0)
@@ -162,7 +162,7 @@ def test_marks_that_cannot_be_kept_are_tried_again() -> None:
     assert book.store.rooms()[0].read == 1
 
 
-def test_a_mark_of_another_process_is_not_taken_back() -> None:
+def test_read_mark_of_another_process_is_not_lowered() -> None:
     book = Book()
     for _ in range(3):
         book.say()
@@ -175,7 +175,7 @@ def test_a_mark_of_another_process_is_not_taken_back() -> None:
     assert book.store.rooms()[0].read == 3
 
 
-def test_sixty_rooms_add_up() -> None:
+def test_counts_of_sixty_rooms_are_correct() -> None:
     book = Book(rooms=60, read=2)
     for room in range(1, 61):
         for _ in range(room):
@@ -200,12 +200,12 @@ async def listed(person: Person) -> int:
 
 
 def marked(log: FakeLog, read: int) -> None:
-    """The server says from now on that this user has read so far."""
+    """The server sends from now on that this user has read so far."""
     rooms: Callable[[], Any] = log.rooms
     log.rooms = lambda: [replace(room, read=read) for room in rooms()]  # type: ignore[method-assign]
 
 
-def test_a_restart_counts_from_the_mark_of_the_server(tmp_path: File) -> None:
+def test_restart_counts_from_the_read_mark_of_the_server(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for _ in range(10):
             server.relay(ROOM, server.log.say())
@@ -222,7 +222,7 @@ def test_a_restart_counts_from_the_mark_of_the_server(tmp_path: File) -> None:
     play(scenario, tmp_path)
 
 
-def test_what_was_read_here_is_known_at_a_start_without_the_server(tmp_path: File) -> None:
+def test_local_read_mark_is_used_at_a_start_without_server(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         for _ in range(10):
             server.relay(ROOM, server.log.say())
@@ -240,7 +240,7 @@ def test_what_was_read_here_is_known_at_a_start_without_the_server(tmp_path: Fil
     play(scenario, tmp_path)
 
 
-def test_what_has_not_come_yet_cannot_be_read(tmp_path: File) -> None:
+def test_read_mark_beyond_the_head_does_not_cover_later_lines(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         server.relay(ROOM, server.log.say())
         await until(lambda: unread(anna) == 1)
@@ -252,7 +252,7 @@ def test_what_has_not_come_yet_cannot_be_read(tmp_path: File) -> None:
     play(scenario, tmp_path)
 
 
-def test_a_device_that_is_new_to_the_account_counts_what_it_has_not_got_yet(tmp_path: File) -> None:
+def test_new_device_counts_lines_that_it_has_not_fetched(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for _ in range(450):
@@ -267,7 +267,7 @@ def test_a_device_that_is_new_to_the_account_counts_what_it_has_not_got_yet(tmp_
     play(scenario, tmp_path, log)
 
 
-def test_a_list_may_wait_until_everything_is_counted(tmp_path: File) -> None:
+def test_counted_room_list_waits_for_all_counts(tmp_path: File) -> None:
     log = FakeLog(rooms=3)
     log.enrol(key_of(9), 99, "other")
     for room in log.records:
@@ -284,7 +284,7 @@ def test_a_list_may_wait_until_everything_is_counted(tmp_path: File) -> None:
     play(scenario, tmp_path, log)
 
 
-def test_a_list_that_cannot_be_counted_to_its_end_is_given_as_it_is(tmp_path: File) -> None:
+def test_counted_room_list_is_returned_when_counting_fails(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for _ in range(300):
@@ -302,7 +302,7 @@ def test_a_list_that_cannot_be_counted_to_its_end_is_given_as_it_is(tmp_path: Fi
     play(scenario, tmp_path, log)
 
 
-def test_counting_stops_where_nobody_may_read(tmp_path: File) -> None:
+def test_counting_stops_at_the_first_readable_record(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for _ in range(450):
@@ -315,7 +315,7 @@ def test_counting_stops_where_nobody_may_read(tmp_path: File) -> None:
     play(scenario, tmp_path, log)
 
 
-def test_a_core_tells_the_server_what_was_read_while_it_was_away() -> None:
+def test_read_mark_set_while_disconnected_is_sent_later() -> None:
     log, store = FakeLog(), MemoryLocalStore()
     wire_ = Wire(log, store)
     wire_.connect()
