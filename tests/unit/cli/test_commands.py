@@ -1,4 +1,4 @@
-"""The client's commands against a scripted network: what they ask, what they print, how they end."""
+"""The client's commands against a scripted network: what they request and print, and their exit codes."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def no_password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a person at a terminal answers, in order; passwords too."""
+    """The answers of a user at a terminal, in order; passwords too."""
     answers: list[str] = []
 
     async def ask(question: str) -> str:
@@ -71,7 +71,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (refusal(api.ErrorKind.INVALID), 1),
     ],
 )
-def test_each_trouble_has_its_exit_code_and_one_line(
+def test_each_error_kind_has_its_exit_code_and_one_line(
     error: api.CommandError, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = fake({api.ConnectCommand: error})
@@ -80,14 +80,12 @@ def test_each_trouble_has_its_exit_code_and_one_line(
     assert client.closed == 1
 
 
-def test_an_error_of_several_lines_is_said_in_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_of_several_lines_is_printed_in_one(capsys: pytest.CaptureFixture[str]) -> None:
     run(fake({api.ConnectCommand: refusal(api.ErrorKind.LOCAL, "disk\nfull")}), "online")
     assert capsys.readouterr().err == "lanchat: disk full\n"
 
 
-def test_a_reader_that_has_gone_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_broken_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(text: str) -> int:
         raise BrokenPipeError(32, "Broken pipe")
 
@@ -98,7 +96,7 @@ def test_a_reader_that_has_gone_is_no_error(
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def full(text: str) -> int:
         raise OSError(28, "No space left on device")
 
@@ -110,7 +108,7 @@ def test_a_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 # --- Connecting -------------------------------------------------------------------------------------------------------
 
 
-def test_common_options_reach_the_network_before_and_after_the_command() -> None:
+def test_common_options_work_before_and_after_the_command() -> None:
     common = ["--server", "h:1", "--fingerprint", FINGERPRINT, "--accept-new", "--timeout", "3"]
     for argv in ([*common, "online"], ["online", *common], [*common[:2], "online", *common[2:]]):
         client = fake({api.ConnectCommand: SERVER})
@@ -121,7 +119,7 @@ def test_common_options_reach_the_network_before_and_after_the_command() -> None
         assert 2.0 < connect.timeout <= 3.0
 
 
-def test_a_new_server_without_a_terminal_is_not_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_server_without_a_terminal_is_not_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.ConnectCommand: NEW_SERVER})
     assert run(client, "online") == 5
     said = capsys.readouterr().err
@@ -132,7 +130,7 @@ def test_a_new_server_without_a_terminal_is_not_accepted(capsys: pytest.CaptureF
     assert not client.commands(api.GetOfferCommand)
 
 
-def test_a_person_accepts_a_new_server_by_its_words(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_user_accepts_a_new_server_by_its_words(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     typed.append("yes")
     client = fake({api.ConnectCommand: NEW_SERVER, api.AcceptIdentityCommand: None})
     assert run(client, "online") == 0
@@ -140,14 +138,14 @@ def test_a_person_accepts_a_new_server_by_its_words(typed: list[str], capsys: py
     assert "one two three" in capsys.readouterr().err
 
 
-def test_a_person_declines_a_new_server(typed: list[str]) -> None:
+def test_user_declines_a_new_server(typed: list[str]) -> None:
     typed.append("")
     client = fake({api.ConnectCommand: NEW_SERVER})
     assert run(client, "online") == 5
     assert not client.commands(api.GetOfferCommand)
 
 
-def test_without_an_account_the_command_is_refused_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_without_account_is_refused_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(unknown_profile())
     assert run(client, "send", "general", "hi") == 4
     assert "lanchat login" in capsys.readouterr().err
@@ -161,7 +159,7 @@ def test_user_and_password_log_in_for_one_command(monkeypatch: pytest.MonkeyPatc
     assert client.commands(api.LoginCommand) == [api.LoginCommand("anna", "pass word", remember=False)]
 
 
-def test_another_user_than_the_profiles_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_user_other_than_the_profile_owner_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake()
     assert run(client, "--user", "boris", "online") == 4
     assert "anna" in capsys.readouterr().err
@@ -171,7 +169,7 @@ def test_another_user_than_the_profiles_is_refused(capsys: pytest.CaptureFixture
 # --- Passwords and accounts ------------------------------------------------------------------------------------------
 
 
-def test_without_password_and_terminal_nothing_is_asked_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_password_without_terminal_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(unknown_profile())
     assert run(client, "register", "--user", "anna") == 2
     assert client.asked == []
@@ -180,7 +178,7 @@ def test_without_password_and_terminal_nothing_is_asked_of_the_network(capsys: p
     assert said.count("\n") == 1
 
 
-def test_register_tells_who_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_register_prints_user_and_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "password"
     file.write_text("long enough\r\nnot this\n")
     client = fake(unknown_profile() | {api.RegisterCommand: ACCOUNT})
@@ -197,7 +195,7 @@ def test_register_tells_who_where(tmp_path: Path, capsys: pytest.CaptureFixture[
     }
 
 
-def test_a_person_types_a_new_password_twice(typed: list[str]) -> None:
+def test_new_password_is_typed_twice(typed: list[str]) -> None:
     typed += ["first one", "another", "third time", "third time"]
     client = fake(unknown_profile() | {api.RegisterCommand: ACCOUNT})
     assert run(client, "register", "--user", "anna") == 0
@@ -205,14 +203,14 @@ def test_a_person_types_a_new_password_twice(typed: list[str]) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
-def test_a_password_file_that_holds_none(tmp_path: Path, content: bytes) -> None:
+def test_password_file_without_password_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "password"
     file.write_bytes(content)
     assert run(fake(), "register", "--user", "anna", "--password-file", str(file)) == 2
     assert run(fake(), "register", "--user", "anna", "--password-file", str(tmp_path / "none")) == 2
 
 
-def test_first_account_from_elsewhere_takes_the_setup_code(
+def test_remote_first_account_requires_the_setup_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "long enough")
@@ -226,7 +224,7 @@ def test_first_account_from_elsewhere_takes_the_setup_code(
 
 
 @pytest.mark.parametrize("command", ["register", "login", "recover"])
-def test_who_must_be_said(command: str) -> None:
+def test_user_option_is_required(command: str) -> None:
     assert run(fake(), command) == 2
 
 
@@ -243,7 +241,7 @@ def test_login_of_an_enrolled_profile_needs_no_password() -> None:
     assert not client.commands(api.LoginCommand)
 
 
-def test_login_replaces_a_key_that_the_server_no_longer_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_login_replaces_a_revoked_device_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "pass word")
     revoked = refusal(api.ErrorKind.REFUSED, code=Code.DEVICE_REVOKED)
     client = fake({api.WaitLiveCommand: revoked, api.LoginCommand: ACCOUNT})
@@ -257,7 +255,7 @@ def test_logout(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake(unknown_profile()), "logout") == 4
 
 
-def test_recover_asks_for_a_code_and_then_sets_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recover_requests_a_code_and_then_sets_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     client = fake({api.RecoverCommand: None})
     assert run(client, "recover", "--user", "anna") == 0
     assert client.commands(api.RecoverCommand) == [api.RecoverCommand("anna")]
@@ -267,13 +265,13 @@ def test_recover_asks_for_a_code_and_then_sets_a_password(monkeypatch: pytest.Mo
     assert client.commands(api.RecoverConfirmCommand) == [api.RecoverConfirmCommand("anna", "123", "brand new")]
 
 
-def test_recover_on_a_server_without_mail(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recover_on_a_server_without_mail_fails(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.GetOfferCommand: api.ServerOffer(SERVER, Registration.OPEN, False, "")})
     assert run(client, "recover", "--user", "anna") == 1
     assert "administrator" in capsys.readouterr().err
 
 
-def test_a_new_password_takes_the_old_one_and_the_new_one(
+def test_password_command_takes_old_and_new_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "old one")
@@ -287,7 +285,7 @@ def test_a_new_password_takes_the_old_one_and_the_new_one(
     assert client.commands(api.ChangePasswordCommand) == [api.ChangePasswordCommand("old one", "new one")]
 
 
-def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
+def test_devices_are_listed_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     device = api.DeviceInfo(bytes(range(16)).hex(), "laptop", 1.0, 0.0, False, True)
     assert run(fake({api.ListDevicesCommand: [device]}), "devices", "--json") == 0
     assert rows(capsys.readouterr().out) == [
@@ -305,7 +303,7 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert client.commands(api.RevokeDeviceCommand) == [api.RevokeDeviceCommand("00010203")]
 
 
-def test_revoking_a_device_asks_for_the_password_where_the_server_wants_it(
+def test_revoking_a_device_sends_the_password_if_required(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "correct horse")
@@ -330,7 +328,7 @@ def test_registration_codes_are_listed_and_voided(capsys: pytest.CaptureFixture[
 # --- Rooms and people -------------------------------------------------------------------------------------------------
 
 
-def test_rooms_are_named_as_commands_take_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rooms_are_listed_with_the_names_that_commands_take(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake(), "rooms", "--json") == 0
     found = rows(capsys.readouterr().out)
     assert [room["room"] for room in found] == ["general", "@boris", "kitchen"]
@@ -347,7 +345,7 @@ def test_rooms_are_named_as_commands_take_them(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[0] == "general  public, 2 members, 1 unread"
 
 
-def test_rooms_of_a_profile_that_was_here_before_while_the_server_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rooms_are_listed_from_the_profile_while_disconnected(capsys: pytest.CaptureFixture[str]) -> None:
     away = {api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER)}
     assert run(fake(away), "rooms") == 0
     assert "away" in capsys.readouterr().err
@@ -355,7 +353,7 @@ def test_rooms_of_a_profile_that_was_here_before_while_the_server_is_away(capsys
     assert run(fake(away | {api.ListRoomsCommand: refusal(api.ErrorKind.OFFLINE)}), "rooms") == 3
 
 
-def test_creating_and_joining_rooms() -> None:
+def test_rooms_are_created_joined_and_left() -> None:
     client = fake({api.CreateRoomCommand: GENERAL, api.JoinRoomCommand: KITCHEN, api.LeaveRoomCommand: None})
     assert run(client, "create-room", "tea", "--private", "--since-joining") == 0
     assert client.commands(api.CreateRoomCommand) == [api.CreateRoomCommand("tea", True, HistoryPolicy.SINCE_JOINING)]
@@ -368,7 +366,7 @@ def test_creating_and_joining_rooms() -> None:
     assert run(client, "join", "nowhere") == 1
 
 
-def test_inviting_and_removing_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_users_are_invited_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.InviteUserCommand: None, api.RemoveUserCommand: None})
     assert run(client, "invite", "general", "@boris", "--json") == 0
     assert run(client, "remove", "general", "boris", "--json") == 0
@@ -377,7 +375,7 @@ def test_inviting_and_removing_people(capsys: pytest.CaptureFixture[str]) -> Non
     assert [row["member"] for row in rows(capsys.readouterr().out)] == [True, False]
 
 
-def test_online(capsys: pytest.CaptureFixture[str]) -> None:
+def test_online_lists_users(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake(), "online", "--json") == 0
     assert rows(capsys.readouterr().out) == [
         {"user": "anna", "display_name": "Anna P", "state": "online", "last_seen": "2023-11-14T22:13:20.500Z"}
@@ -396,7 +394,7 @@ def test_send_ends_when_the_message_is_stored(capsys: pytest.CaptureFixture[str]
     assert rows(capsys.readouterr().out) == [{"id": "idhi", "room": "general", "seq": 12}]
 
 
-def test_send_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+def test_send_to_a_user(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake()
     assert run(client, "send", "@boris", "hi", "--json") == 0
     assert client.commands(api.SendCommand) == [api.SendCommand(9, "hi")]
@@ -407,14 +405,16 @@ def test_send_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     ("argv", "text"),
     [(["-"], "from stdin\nzwei"), (["--", "-x"], "-x"), (["-5"], "-5"), (["- a"], "- a"), (["--", "--json"], "--json")],
 )
-def test_texts_that_look_like_options(monkeypatch: pytest.MonkeyPatch, argv: list[str], text: str) -> None:
+def test_texts_that_resemble_options_are_sent(monkeypatch: pytest.MonkeyPatch, argv: list[str], text: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("from stdin\nzwei\n"))
     client = fake()
     assert run(client, "send", "general", *argv) == 0
     assert [command.text for command in client.commands(api.SendCommand)] == [text]
 
 
-def test_stdin_that_is_not_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_undecodable_standard_input_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\xff"), encoding="utf-8"))
     client = fake()
     assert run(client, "send", "general", "-") == 1
@@ -422,22 +422,22 @@ def test_stdin_that_is_not_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "UTF-8" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("trouble", [api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE])
-def test_not_stored_in_time(trouble: api.ErrorKind, capsys: pytest.CaptureFixture[str]) -> None:
-    waiting = {api.WaitDecidedCommand: refusal(trouble)}
+@pytest.mark.parametrize("kind", [api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE])
+def test_message_not_stored_in_time_exits_with_6(kind: api.ErrorKind, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting = {api.WaitDecidedCommand: refusal(kind)}
     assert run(fake(waiting), "send", "general", "hi", "--json") == 6
     assert capsys.readouterr().out == ""
     assert run(fake(waiting), "send", "general", "hi", "--json", "--allow-pending") == 0
     assert rows(capsys.readouterr().out) == [{"id": "idhi", "room": "general", "stored": False}]
 
 
-def test_a_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_message_exits_with_4(capsys: pytest.CaptureFixture[str]) -> None:
     refused = {api.WaitDecidedCommand: refusal(api.ErrorKind.REFUSED, "not a member", Code.NOT_A_MEMBER)}
     assert run(fake(refused), "send", "general", "hi", "--allow-pending") == 4
     assert capsys.readouterr().err == "lanchat: not a member\n"
 
 
-def test_sending_while_the_server_is_away() -> None:
+def test_message_sent_while_disconnected_is_kept() -> None:
     away = {
         api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER),
         api.WaitDecidedCommand: refusal(api.ErrorKind.TIMEOUT),
@@ -451,13 +451,13 @@ def test_sending_while_the_server_is_away() -> None:
     assert not stranger.commands(api.SendCommand)
 
 
-def test_a_changed_identity_is_never_sent_around() -> None:
+def test_changed_identity_blocks_sending() -> None:
     client = fake({api.ConnectCommand: refusal(api.ErrorKind.IDENTITY)})
     assert run(client, "send", "general", "hi", "--allow-pending") == 5
     assert not client.commands(api.SendCommand)
 
 
-def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_edit_delete_and_react_send_their_commands(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.EditCommand: "e", api.DeleteCommand: "d", api.ReactCommand: "r"})
     assert run(client, "edit", "general", "3", "new", "--json") == 0
     assert run(client, "delete", "general", "3", "--json") == 0
@@ -470,8 +470,8 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_search_goes_on_until_as_many_were_found_as_were_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """The server and the local copy answer with 50 at most, however many are asked for."""
+def test_search_continues_until_the_limit_is_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    """The server and the local copy return at most 50, whatever the limit is."""
 
     def found(command: api.SearchCommand) -> list[api.Line]:
         top = min(command.before or 121, 121) - 1
@@ -483,7 +483,7 @@ def test_a_search_goes_on_until_as_many_were_found_as_were_asked_for(capsys: pyt
         assert [row["seq"] for row in rows(capsys.readouterr().out)] == list(range(first, 121))
 
 
-def test_history_tells_everything_about_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_history_prints_all_fields_of_a_message(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         line(1, "one", edited=True, reactions=(api.Reaction("👍", (1, 2)), api.Reaction("🎉", (99,)))),
         line(2, "gone", deleted=True),
@@ -553,7 +553,7 @@ def test_search_shows_the_oldest_first(capsys: pytest.CaptureFixture[str]) -> No
     assert client.commands(api.SearchCommand)[1] == api.SearchCommand(7, "two words", 300, 50)
 
 
-def test_receipts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_receipts_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     members = [api.MemberReceipt(2, "boris", "Boris", True, False), api.MemberReceipt(3, "vera", "Vera", False, False)]
     assert run(fake({api.ReceiptsCommand: members}), "receipts", "general", "3", "--json") == 0
     assert rows(capsys.readouterr().out) == [
@@ -568,7 +568,7 @@ def test_receipts(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def archive(stored: int, missing: int = 0) -> FakeClient:
-    """A room of so many messages, one number of which is no message of its own."""
+    """A room of so many messages, of which one number is not a message of its own."""
 
     def load(command: api.LoadLinesFromCommand) -> list[api.Line]:
         found = [line(seq, f"text {seq}") for seq in range(command.first, stored + 1) if seq != missing]
@@ -577,7 +577,7 @@ def archive(stored: int, missing: int = 0) -> FakeClient:
     return fake({api.LoadLinesFromCommand: load})
 
 
-def test_export_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_writes_all_messages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "room.JSONL"
     assert run(archive(450, missing=200), "export", "general", str(file), "--json") == 0
     found = [json.loads(item) for item in file.read_text(encoding="utf-8").splitlines()]
@@ -586,7 +586,7 @@ def test_export_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert rows(capsys.readouterr().out) == [{"room": "general", "file": str(file), "messages": 449}]
 
 
-def test_export_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_writes_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "room.txt"
     assert run(archive(2), "export", "general", str(file)) == 0
     assert [item.partition("#")[2] for item in file.read_text().splitlines()] == ["1 boris: text 1", "2 boris: text 2"]
@@ -595,7 +595,7 @@ def test_export_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "2 of" in captured.err
 
 
-def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+def test_failed_export_leaves_the_existing_file(tmp_path: Path) -> None:
     file = tmp_path / "room.txt"
     file.write_text("before")
 
@@ -607,7 +607,7 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_an_export_to_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_into_a_missing_folder_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(archive(2), "export", "general", str(tmp_path / "none" / "room.txt")) == 1
     assert "cannot be written: No such file" in capsys.readouterr().err
 
@@ -634,14 +634,14 @@ def test_discover_shows_each_server_once(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
-def test_discover_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+def test_discover_without_a_server_exits_with_3(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake({api.DiscoverCommand: []}), "discover", "--json") == 3
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "lanchat: No server was found on this network\n"
 
 
-def test_names_of_strangers_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_names_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     evil = msgspec.structs.replace(SERVER, name="a\x1b[2Jb\nc")
     assert run(fake({api.DiscoverCommand: [evil]}), "discover") == 0
     out = capsys.readouterr().out
@@ -650,6 +650,6 @@ def test_names_of_strangers_cannot_write_to_the_terminal(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("search", ["!!!", "", " ", "?", "\u2026", "\ufe0f"])
-def test_a_search_without_words_is_said(search: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_without_words_is_refused(search: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(fake(), "history", "general", "--search", search) == 2
     assert capsys.readouterr().err.startswith("lanchat: There is no word to search for in ")

@@ -1,4 +1,4 @@
-"""Both command lines' grammar: what is accepted, how a mistake is told, help in both languages."""
+"""The grammar of both command lines: what is accepted, how errors are reported, help in both languages."""
 
 import argparse
 import inspect
@@ -26,7 +26,7 @@ def english() -> None:
 
 
 def usage_error(parse: object, argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that is said about a wrong command line."""
+    """The one line that is printed for a wrong command line."""
     with pytest.raises(SystemExit) as end:
         parse(argv)  # type: ignore[operator]
     assert end.value.code == 2
@@ -36,7 +36,7 @@ def usage_error(parse: object, argv: list[str], capsys: pytest.CaptureFixture[st
     return captured.err
 
 
-def test_each_command_of_the_contract_is_there() -> None:
+def test_every_command_of_the_contract_exists() -> None:
     assert sorted(options.COMMANDS) == sorted(CLIENT_COMMANDS)
     assert sorted(server_cli.COMMANDS) == sorted(SERVER_COMMANDS)
 
@@ -94,18 +94,18 @@ def _check_help(parse: object, argv: list[str], heading: str, program: str, caps
         ["--json", "send", "--server", "h:1", "general", "hi"],
     ],
 )
-def test_common_options_stand_anywhere(argv: list[str]) -> None:
+def test_common_options_are_accepted_anywhere(argv: list[str]) -> None:
     parsed = options.parse(argv)
     assert (parsed.command, parsed.room, parsed.text) == ("send", "general", "hi")
     assert (parsed.server, parsed.json, parsed.profile, parsed.timeout) == ("h:1", True, "", None)
 
 
-def test_what_stands_after_the_command_wins() -> None:
+def test_option_after_the_command_takes_precedence() -> None:
     assert options.parse(["--user", "anna", "online", "--user", "boris"]).user == "boris"
     assert options.parse(["--user", "anna", "devices", "revoke", "12"]).user == "anna"
 
 
-def test_without_a_command_there_are_options_alone() -> None:
+def test_options_are_parsed_without_a_command() -> None:
     parsed = options.parse(["--profile", "p"])
     assert (parsed.command, parsed.profile) == ("", "p")
 
@@ -135,7 +135,7 @@ def test_without_a_command_there_are_options_alone() -> None:
         (["devices", "revoke"], "required: ID"),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_line(
+def test_invalid_client_command_line_is_reported_in_one_line(
     argv: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = usage_error(options.parse, argv, capsys)
@@ -144,7 +144,7 @@ def test_a_wrong_command_line_is_told_in_one_line(
     assert "--help" in said
 
 
-def test_mistakes_are_told_in_russian_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_are_reported_in_russian(capsys: pytest.CaptureFixture[str]) -> None:
     set_language("ru")
     for argv in (["nonsense"], ["send"], ["online", "--x"], ["online", "--timeout", "x"], ["online", "--timeout"]):
         said = usage_error(options.parse, argv, capsys)
@@ -152,7 +152,7 @@ def test_mistakes_are_told_in_russian_too(capsys: pytest.CaptureFixture[str]) ->
         assert not re.search(r"\b(argument|invalid|required|unrecognized|expected|see)\b", said), said
 
 
-def test_texts_of_argparse_that_we_translate_are_those_that_it_uses() -> None:
+def test_translated_argparse_texts_exist_in_argparse() -> None:
     source = inspect.getsource(argparse)
     # A later Python words some of them in another way; the catalogue holds the ones of all that we know.
     known = [text for text in arguments.ARGPARSE if text in source]
@@ -172,7 +172,7 @@ def test_texts_of_argparse_that_we_translate_are_those_that_it_uses() -> None:
         (["dance"], "invalid choice: 'dance'"),
     ],
 )
-def test_a_wrong_server_command_line_is_told_in_one_line(
+def test_invalid_server_command_line_is_reported_in_one_line(
     argv: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = usage_error(server_cli.server_parser().parse_args, argv, capsys)
@@ -180,7 +180,7 @@ def test_a_wrong_server_command_line_is_told_in_one_line(
     assert "hush" not in said
 
 
-def test_the_servers_options_stand_before_and_after_the_command() -> None:
+def test_server_options_are_accepted_before_and_after_the_command() -> None:
     for argv in (["--port", "0", "--json", "--no-discovery"], ["run", "--port", "0", "--json", "--no-discovery"]):
         parsed = server_cli.server_parser().parse_args(argv)
         config = server_cli.load_config(parsed)
@@ -189,7 +189,7 @@ def test_the_servers_options_stand_before_and_after_the_command() -> None:
     assert str(server_cli.load_config(parsed).data_dir) == "d"
 
 
-def test_options_win_over_the_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_take_precedence_over_the_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LANCHAT_DATABASE", raising=False)
     file = f"{tmp_path}/server.toml"
     with open(file, "w") as stream:
@@ -199,7 +199,7 @@ def test_options_win_over_the_file(tmp_path: object, monkeypatch: pytest.MonkeyP
     assert (config.port, config.name) == (2, "file")
 
 
-def test_the_language_is_known_before_anything_is_parsed() -> None:
+def test_language_is_determined_before_parsing() -> None:
     assert arguments.language_of(["send", "--language", "ru"]) == "ru"
     assert arguments.language_of(["--language=ru", "send"]) == "ru"
     assert arguments.language_of(["send", "--language"]) is None

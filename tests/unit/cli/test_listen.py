@@ -1,4 +1,4 @@
-"""`listen` and `chat` against a scripted network: history, then the mark, then each thing once."""
+"""`listen` and `chat` against a scripted network: history, then the live event, then each event once."""
 
 import asyncio
 import io
@@ -34,8 +34,8 @@ def listening(
     return fake({api.LoadLinesCommand: lines}, {api.WaitLiveCommand: tuple(early), api.LoadLinesCommand: tuple(late)})
 
 
-def heard(client: FakeClient, capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
-    """The events of `listen --for 0.2`."""
+def printed_events(client: FakeClient, capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
+    """The events that `listen --for 0.2` prints."""
     assert run(client, "listen", "general", "--json", "--for", "0.2", *argv) == 0
     return rows(capsys.readouterr().out)
 
@@ -44,8 +44,8 @@ def brief(events: list[dict[str, Any]]) -> list[tuple[str, Any]]:
     return [(event["event"], event.get("seq", event.get("head", event.get("state")))) for event in events]
 
 
-def test_history_then_the_mark_then_what_comes(capsys: pytest.CaptureFixture[str]) -> None:
-    events = heard(listening([1, 2, 3], [LIVE], [added(4)]), capsys)
+def test_prints_history_then_live_then_new_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    events = printed_events(listening([1, 2, 3], [LIVE], [added(4)]), capsys)
     assert brief(events) == [("message", 1), ("message", 2), ("message", 3), ("live", 3), ("message", 4)]
     assert events[3] == {"event": "live", "room": "general", "head": 3}
     assert events[4] == {
@@ -61,25 +61,25 @@ def test_history_then_the_mark_then_what_comes(capsys: pytest.CaptureFixture[str
     }
 
 
-def test_what_is_in_the_history_already_does_not_come_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_in_the_history_are_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     early = [added(2), added(3), LIVE, added(4)]
-    events = heard(listening([1, 2, 3, 4], early, [added(5)]), capsys)
+    events = printed_events(listening([1, 2, 3, 4], early, [added(5)]), capsys)
     assert brief(events) == [("message", n) for n in (1, 2, 3, 4)] + [("live", 4), ("message", 5)]
 
 
-def test_without_history_the_mark_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_history_the_live_event_is_first(capsys: pytest.CaptureFixture[str]) -> None:
     client = listening([], [added(2), added(3), LIVE], [])
-    client_events = heard(client, capsys, "--history", "0")
+    client_events = printed_events(client, capsys, "--history", "0")
     assert brief(client_events) == [("live", 3)]
     assert not client.commands(api.LoadLinesCommand)
 
 
-def test_other_rooms_are_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_of_other_rooms_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     other = [added(4, room=9), api.RoomLive(9, 77), api.RoomRemoved(9), api.LineStored("x", 9, 5)]
-    assert brief(heard(listening([], other), capsys)) == []
+    assert brief(printed_events(listening([], other), capsys)) == []
 
 
-def test_states_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_state_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     early = [
         state(api.ConnectionState.CONNECTING),
         state(api.ConnectionState.AUTHENTICATING),
@@ -92,7 +92,7 @@ def test_states_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
         state(api.ConnectionState.AWAY, 2),
         state(api.ConnectionState.AWAY, 3),
     ]
-    events = [event for event in heard(listening([], early, late), capsys) if event["event"] == "state"]
+    events = [event for event in printed_events(listening([], early, late), capsys) if event["event"] == "state"]
     assert [(event["state"], event["peers"]) for event in events] == [
         ("connecting", 0),
         ("syncing", 0),
@@ -112,15 +112,15 @@ def test_states_are_told_once_each(capsys: pytest.CaptureFixture[str]) -> None:
         [api.LineStored("idwait", 7, 4)],
     ],
 )
-def test_a_message_that_is_stored_later(settled: list[api.Event], capsys: pytest.CaptureFixture[str]) -> None:
+def test_pending_message_is_printed_then_stored(settled: list[api.Event], capsys: pytest.CaptureFixture[str]) -> None:
     pending = added(None, "wait")
-    events = heard(listening([], [LIVE], [pending, pending, *settled, added(5)]), capsys)
+    events = printed_events(listening([], [LIVE], [pending, pending, *settled, added(5)]), capsys)
     assert brief(events) == [("live", 3), ("message", None), ("stored", 4), ("message", 5)]
     assert events[1]["stored"] is False
     assert events[2] == {"event": "stored", "room": "general", "id": "idwait", "seq": 4}
 
 
-def test_what_is_pending_in_the_history_is_told_when_it_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pending_message_in_the_history_is_reported_when_stored(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(
         {api.LoadLinesCommand: [line(3), line(None, "wait")]},
         {
@@ -128,23 +128,23 @@ def test_what_is_pending_in_the_history_is_told_when_it_is_stored(capsys: pytest
             api.LoadLinesCommand: [api.LineStored("idwait", 7, 4), api.LineStored("idelse", 7, 5)],
         },
     )
-    events = heard(client, capsys)
+    events = printed_events(client, capsys)
     assert brief(events) == [("message", 3), ("message", None), ("live", 3), ("stored", 4)]
 
 
-def test_a_pending_message_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_pending_message_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     refused = api.LineRefused("idwait", 7, Code.NOT_A_MEMBER, said("not a member"))
-    events = heard(listening([], [LIVE], [added(None, "wait"), refused]), capsys)
+    events = printed_events(listening([], [LIVE], [added(None, "wait"), refused]), capsys)
     assert events[-1] == {"event": "refused", "room": "general", "id": "idwait", "code": 100}
 
 
-def test_a_pending_message_that_waits_for_room_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_delayed_pending_message_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, said("full"), again) for again in (False, True)]
-    events = heard(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
+    events = printed_events(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
     assert events[2:] == [{"event": "waits", "room": "general", "id": "idwait", "code": 200}]
 
 
-def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_edits_reactions_and_deletions_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     two = line(2)
     late = [
         api.LineChanged(two, "receipt"),
@@ -155,7 +155,7 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
         api.LineChanged(two, "delete", 7, 2),
         added(8),
     ]
-    events = heard(listening([1, 2, 3], [LIVE], late), capsys)[4:]
+    events = printed_events(listening([1, 2, 3], [LIVE], late), capsys)[4:]
     common = {"room": "general", "target": 2}
     assert events[:-1] == [
         common | {"event": "edit", "seq": 4, "author": "boris", "text": "better"},
@@ -166,21 +166,21 @@ def test_messages_about_messages(capsys: pytest.CaptureFixture[str]) -> None:
     assert events[-1]["seq"] == 8
 
 
-def test_replies_and_what_is_folded_in_are_told_with_the_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reply_and_edited_marks_are_printed_with_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line(1, reply_to=9), line(2, edited=True)]
     client = fake({api.LoadLinesCommand: lines})
-    events = heard(client, capsys)
+    events = printed_events(client, capsys)
     assert (events[0]["reply_to"], "edited" in events[0]) == (9, False)
     assert (events[1]["edited"], "reply_to" in events[1]) == (True, False)
 
 
-def test_somebody_new_has_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_user_is_printed_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     vera = msgspec.structs.replace(BORIS, user_id=3, name="vera")
     late = [api.PeopleChanged((vera,)), api.LineChanged(line(1), "reaction", 9, 3, "👍")]
-    assert heard(listening([1], [LIVE], late), capsys)[-1]["author"] == "vera"
+    assert printed_events(listening([1], [LIVE], late), capsys)[-1]["author"] == "vera"
 
 
-def test_count_ends_it_in_the_history_and_in_what_comes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_count_limits_history_and_new_messages(capsys: pytest.CaptureFixture[str]) -> None:
     client = listening([1, 2, 3], [LIVE], [added(4), added(5), added(6)])
     assert run(client, "listen", "general", "--json", "--count", "5") == 0
     assert [seq for kind, seq in brief(rows(capsys.readouterr().out)) if kind == "message"] == [1, 2, 3, 4, 5]
@@ -190,7 +190,7 @@ def test_count_ends_it_in_the_history_and_in_what_comes(capsys: pytest.CaptureFi
     assert client.closed == 1
 
 
-def test_a_profile_that_is_known_listens_while_the_server_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+def test_listens_on_a_known_profile_while_disconnected(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake(
         {api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER), api.LoadLinesCommand: [line(1), line(2)]},
         {
@@ -198,7 +198,7 @@ def test_a_profile_that_is_known_listens_while_the_server_is_away(capsys: pytest
             api.LoadLinesCommand: [added(None, "peer"), added(3), LIVE, added(4)],
         },
     )
-    events = heard(client, capsys)
+    events = printed_events(client, capsys)
     assert brief(events) == [
         ("state", "away"),
         ("message", 1),
@@ -210,7 +210,7 @@ def test_a_profile_that_is_known_listens_while_the_server_is_away(capsys: pytest
     ]
 
 
-def test_being_removed_or_shut_out_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_removal_or_refusal_ends_listening(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(listening([], [LIVE], [api.RoomRemoved(7)]), "listen", "general") == 4
     assert "general" in capsys.readouterr().err
     out = state(api.ConnectionState.REFUSED, reason="the account is disabled")
@@ -218,7 +218,7 @@ def test_being_removed_or_shut_out_ends_it(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err.splitlines()[-1] == "lanchat: the account is disabled"
 
 
-def test_as_text_only_what_was_said_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_output_prints_messages_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     late = [added(2, "a\nb: c"), api.LineChanged(line(2), "edit", 3, 2, "d")]
     client = listening([1], [api.RoomLive(7, 1), state(api.ConnectionState.LIVE)], late)
     assert run(client, "listen", "general", "--for", "0.2") == 0
@@ -236,7 +236,7 @@ def test_as_text_only_what_was_said_is_on_stdout(capsys: pytest.CaptureFixture[s
 # --- chat -------------------------------------------------------------------------------------------------------------
 
 
-class Talk:
+class ChatRoom:
     """A room in which each message is stored at once, as number 10 and up."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, typed: str, **answers: Any) -> None:
@@ -273,18 +273,18 @@ def without_time(text: str) -> list[str]:
     return [item.partition("#")[2] for item in text.splitlines()]
 
 
-def test_chat_sends_what_is_typed_and_shows_it_with_its_number(
+def test_chat_sends_typed_lines_and_prints_them_with_numbers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = Talk(monkeypatch, "one\n\n//two\n/quit\nthree\n")
+    talk = ChatRoom(monkeypatch, "one\n\n//two\n/quit\nthree\n")
     assert run(talk.client, "chat", "general") == 0
     assert [command.text for command in talk.client.commands(api.SendCommand)] == ["one", "/two"]
     assert without_time(capsys.readouterr().out) == ["3 boris: hello", "10 anna: one", "11 anna: /two"]
 
 
-def test_chat_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_chat_commands_send_their_requests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     typed = "/reply #3 yes no\n/edit 10 better\n/delete 10\n/react 3 👍\n/react 3 -👍\n/who\n/help\n/dance\n/reply x\n"
-    talk = Talk(monkeypatch, typed, Edit="e", Delete="d", React="r", ListMembers=[BORIS, ANNA])
+    talk = ChatRoom(monkeypatch, typed, Edit="e", Delete="d", React="r", ListMembers=[BORIS, ANNA])
     assert run(talk.client, "chat", "general") == 0
     assert talk.client.commands(api.SendCommand) == [api.SendCommand(7, "yes no", 3)]
     assert talk.client.commands(api.EditCommand) == [api.EditCommand(7, 10, "better")]
@@ -301,8 +301,8 @@ def test_chat_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert "Type it like this: /reply N TEXT" in said
 
 
-def test_chat_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Talk(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
+def test_chat_continues_after_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = ChatRoom(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
     monkeypatch.setattr("lanchat.cli.chat.has_terminal", lambda: True)
     assert run(talk.client, "chat", "general") == 0
     captured = capsys.readouterr()
@@ -312,30 +312,30 @@ def test_chat_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 @pytest.mark.parametrize(("trouble", "code"), [(api.ErrorKind.LOCAL, 1), (api.ErrorKind.REFUSED, 4)])
 @pytest.mark.parametrize("failing", ["one", "/edit 10 better", "/delete 10", "/react 3 👍"])
-def test_chat_ends_with_a_code_when_a_line_from_a_pipe_failed(
+def test_chat_exits_with_an_error_when_a_piped_line_failed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, trouble: api.ErrorKind, code: int
 ) -> None:
     fails = refusal(trouble, "the disk is full")
-    talk = Talk(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
+    talk = ChatRoom(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
     assert run(talk.client, "chat", "general") == code
     said = capsys.readouterr().err
     assert "the disk is full\n" in said
     assert said.endswith("lanchat: Not everything could be done\n")
 
 
-def test_chat_ends_with_6_when_the_last_words_are_not_stored(
+def test_chat_exits_with_6_when_the_last_line_is_not_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = Talk(monkeypatch, "one\n", WaitDecided=refusal(api.ErrorKind.TIMEOUT))
+    talk = ChatRoom(monkeypatch, "one\n", WaitDecided=refusal(api.ErrorKind.TIMEOUT))
     talk.keep_silent = True
     assert run(talk.client, "chat", "general", "--timeout", "1") == 6
     assert "one" not in capsys.readouterr().out
 
 
-def test_chat_shows_what_waits_when_the_server_goes_away(
+def test_chat_prints_pending_lines_on_disconnect(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = Talk(monkeypatch, "one\n")
+    talk = ChatRoom(monkeypatch, "one\n")
     talk.keep_silent = True
 
     async def decided() -> int:
@@ -351,9 +351,7 @@ def test_chat_shows_what_waits_when_the_server_goes_away(
     assert "Stored as #10" in captured.err
 
 
-def test_chat_as_json_is_listen_with_an_input(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(Talk(monkeypatch, "one\n").client, "chat", "general", "--json") == 0
+def test_chat_as_json_prints_like_listen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(ChatRoom(monkeypatch, "one\n").client, "chat", "general", "--json") == 0
     events = rows(capsys.readouterr().out)
     assert brief(events) == [("message", 3), ("live", 3), ("message", None), ("stored", 10)]

@@ -1,4 +1,4 @@
-"""What `chat` shows of lines that wait for the server: each once, and its number when it is stored."""
+"""How `chat` shows lines that wait for the server: each once, and its number when it is stored."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,17 +24,17 @@ def state(view: ConversationView, kind: api.ConnectionState, peers: int = 0) -> 
     view.state(api.StateChanged(kind, None, peers))
 
 
-def go_away(view: ConversationView, times: int = 1) -> None:
+def disconnect(view: ConversationView, times: int = 1) -> None:
     for peers in range(times):
         state(view, api.ConnectionState.AWAY, peers)
 
 
-def come_back(view: ConversationView) -> None:
+def reconnect(view: ConversationView) -> None:
     state(view, api.ConnectionState.LIVE)
 
 
 class Printed:
-    """What is on the screen by now."""
+    """The lines and notices that were printed so far."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         out, err = capsys.readouterr()
@@ -42,35 +42,35 @@ class Printed:
         self.said = err.splitlines()
 
 
-def test_a_line_shown_before_the_server_came_back_only_gets_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_line_shown_while_disconnected_later_gets_only_its_number(capsys: pytest.CaptureFixture[str]) -> None:
     for written_away in (True, False):
         view = conversation()
         if written_away:
-            go_away(view)
+            disconnect(view)
             view.message(WAITING)
         else:
             view.message(WAITING)
-            go_away(view)
-        come_back(view)
+            disconnect(view)
+        reconnect(view)
         view.stored(WAITING.id, 4)
         printed = Printed(capsys)
         assert len(printed.lines) == 1
         assert printed.said[-1] == "Stored as #4"
 
 
-def test_a_waiting_line_is_shown_once_however_often_the_server_goes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pending_line_is_shown_once_over_repeated_disconnects(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation()
     view.message(WAITING)
-    go_away(view, 3)
-    come_back(view)
-    go_away(view, 2)
+    disconnect(view, 3)
+    reconnect(view)
+    disconnect(view, 2)
     assert len(Printed(capsys).lines) == 1
 
 
-def test_a_line_written_with_the_server_there_is_held_back_for_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_line_sent_while_connected_is_printed_when_numbered(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation()
-    go_away(view)
-    come_back(view)
+    disconnect(view)
+    reconnect(view)
     view.message(WAITING)
     assert Printed(capsys).lines == []
     view.stored(WAITING.id, 4)
@@ -79,18 +79,18 @@ def test_a_line_written_with_the_server_there_is_held_back_for_its_number(capsys
     assert not printed.said
 
 
-def test_a_refused_line_is_not_shown_when_the_server_goes_later(capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_line_is_not_shown_at_a_later_disconnect(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation()
     view.message(WAITING)
     view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, said("not a member")))
-    go_away(view)
+    disconnect(view)
     assert Printed(capsys).lines == []
 
 
-def test_as_json_nothing_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_is_immediate(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation(as_json=True)
     view.message(WAITING)
-    go_away(view, 2)
+    disconnect(view, 2)
     view.stored(WAITING.id, 4)
     events: list[dict[str, Any]] = rows(capsys.readouterr().out)
     assert [event["event"] for event in events] == ["message", "state", "state", "stored"]
