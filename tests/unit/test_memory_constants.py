@@ -389,16 +389,15 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/view/changes.py:EMOJI_MAX": "tests/unit/core/test_changes.py"
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
     "lanchat/core/view/changes.py:PENDING_MAX": "tests/unit/core/test_changes.py"
-    "::test_the_first_look_checks_the_newest_edit_only",
+    "::test_first_read_checks_only_the_newest_edit",
     "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
     "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
-    "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py"
-    "::test_numbers_of_what_was_looked_at_are_bounded",
+    "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py::test_cached_numbers_are_bounded",
     "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_few_records_are_kept_in_memory",
     "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
-    "::test_a_list_of_too_many_entries_breaks_the_protocol",
+    "::test_list_of_too_many_entries_breaks_the_protocol",
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
-    "::test_a_list_without_end_breaks_the_protocol",
+    "::test_list_without_end_breaks_the_protocol",
     "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
     "::test_the_client_outlives_it",
     "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_memory_of_clients.py::test_notices",

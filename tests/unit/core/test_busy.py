@@ -1,4 +1,4 @@
-"""What the client does when the server has no time for its messages."""
+"""How the client handles `Busy`: pauses, order of resending, delayed messages."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def not_taken(client: Any, n: int, last: int) -> wire.NotTaken:
     return wire.NotTaken(key.room, key.device, key.run, n, last)
 
 
-def test_messages_that_were_not_taken_go_first_when_the_time_is_over() -> None:
+def test_messages_named_in_busy_are_sent_first_after_the_pause() -> None:
     client = live_wire()
     deaf_server(client)
     for _ in range(4):
@@ -26,7 +26,7 @@ def test_messages_that_were_not_taken_go_first_when_the_time_is_over() -> None:
     assert submits(client) == [(Transport.UDP, [2, 3])]
 
 
-def test_a_try_that_was_answered_by_busy_does_not_count() -> None:
+def test_try_answered_by_busy_does_not_count() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -40,7 +40,7 @@ def test_a_try_that_was_answered_by_busy_does_not_count() -> None:
         assert not [output for output in client.sent if isinstance(output.frame, wire.Ping)]
 
 
-def test_a_busy_about_nothing_that_waits_only_pauses() -> None:
+def test_busy_about_unknown_messages_only_pauses() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -55,7 +55,7 @@ def test_a_busy_about_nothing_that_waits_only_pauses() -> None:
     assert submits(client) == [(Transport.UDP, [1])]
 
 
-def test_a_message_that_was_not_sent_yet_keeps_its_turn() -> None:
+def test_unsent_message_named_in_busy_keeps_its_order() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -68,7 +68,7 @@ def test_a_message_that_was_not_sent_yet_keeps_its_turn() -> None:
     assert submits(client) == [(Transport.UDP, [1, 2])]
 
 
-def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> None:
+def test_delayed_message_blocks_no_other_and_is_sent_later() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -88,7 +88,7 @@ def test_what_waits_for_room_keeps_nothing_else_waiting_and_goes_in_time() -> No
     assert len(client.core.waiting(1)) == 2
 
 
-def test_no_server_makes_a_message_wait_for_longer_than_some_minutes() -> None:
+def test_delay_demanded_by_the_server_is_bounded() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -99,7 +99,7 @@ def test_no_server_makes_a_message_wait_for_longer_than_some_minutes() -> None:
     assert submits(client)
 
 
-def test_a_server_that_has_no_room_for_what_nobody_wrote_is_not_heard() -> None:
+def test_delay_of_unknown_messages_is_ignored() -> None:
     client = live_wire()
     strange = wire.NotTaken(99, b"x" * 16, 5, 1, 2**62)
     client.to_client(Transport.UDP, wire.Busy(1, [strange], 999))

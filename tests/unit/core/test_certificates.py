@@ -1,4 +1,4 @@
-"""Whose a device is: asked for once in a session, and again in the next one when there was no answer."""
+"""Requests for certificates: one per device in a session, and again in the next session after a refusal."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from lanchat.protocol.codes import Code
 DEVICE = b"d" * 16
 
 
-class Authors:
+class FakeAuthors:
     """Learns one device from any certificate."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Authors:
         self.known.add(DEVICE)
 
 
-class Desk:
+class FakeContext:
     def __init__(self) -> None:
         self.asked: list[tuple[wire.GetCertificates, Any]] = []
 
@@ -32,9 +32,9 @@ class Desk:
     def tell(self, _event: object) -> None: ...
 
 
-def test_a_device_whose_question_was_refused_is_asked_for_again_in_the_next_session_only() -> None:
-    desk = Desk()
-    questions = CertificateRequests(desk, Authors())  # type: ignore[arg-type]
+def test_refused_device_is_requested_again_only_in_the_next_session() -> None:
+    desk = FakeContext()
+    questions = CertificateRequests(desk, FakeAuthors())  # type: ignore[arg-type]
     questions.want([DEVICE])
     questions.ask()
     desk.asked[0][1](wire.Failure(1, Code.BUSY, "later"))

@@ -1,4 +1,4 @@
-"""What was said about a text is folded in bounded work and memory, in whatever order it becomes known."""
+"""Edits, reactions and deletions of a text are folded in bounded work and memory, in any order of arrival."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ LONG = "x" * 3990
 
 
 class CountingStore(MemoryLocalStore):
-    """`read`: records that were handed out; `answers`: how many at a time, of answers that had any."""
+    """`read`: records that were returned; `answers`: how many at a time, of answers that had any."""
 
     read = 0
 
@@ -39,7 +39,7 @@ class CountingStore(MemoryLocalStore):
 
 
 class CountingAuthors(Authors):
-    """`checked`: how many times an author was asked for."""
+    """`checked`: how many times an author was looked up."""
 
     checked = 0
 
@@ -48,7 +48,7 @@ class CountingAuthors(Authors):
         return super().check(*what)
 
 
-class Talk:
+class Room:
     """A room whose log can be stored whole, or from some record up."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Talk:
         links = [ChainLink(record, hashes[record.seq]) for record in records[first - 1 : span.base]]
         store.prepend(1, links, hashes[first - 1])
 
-    def work(self) -> tuple[int, int]:
+    def take_work(self) -> tuple[int, int]:
         """Records read and authors checked since the last call."""
         done = self.store.read, self.authors.checked
         self.store.read = self.authors.checked = 0
@@ -105,12 +105,12 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Talk:
-    return Talk()
+def talk() -> Room:
+    return Room()
 
 
 def kept(room_fold: RoomFold) -> int:
-    """Numbers that a fold keeps about texts."""
+    """How many changes a fold keeps."""
     return sum(
         len(changes._edits) + len(changes._deletions) + len(changes._reactions) + len(changes._reacted)
         for changes in room_fold._about.values()
@@ -120,32 +120,32 @@ def kept(room_fold: RoomFold) -> int:
 # --- Work -------------------------------------------------------------------------------------------------------------
 
 
-def test_one_more_edit_costs_the_same_however_many_there_were(talk: Talk) -> None:
+def test_cost_of_one_more_edit_is_constant(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     talk.one(seq)
     works = []
     for number in range(EDITS):
         talk.add(ANNA, f"{number} {LONG}", Kind.EDIT, seq)
-        talk.work()
+        talk.take_work()
         assert talk.one(seq).text.startswith(f"{number} ")
-        works.append(talk.work())
+        works.append(talk.take_work())
     assert works[-1] == works[1]
     assert max(works) <= (3, 3)
     assert kept(talk.fold) == 1
 
 
-def test_the_first_look_checks_the_newest_edit_only(talk: Talk) -> None:
+def test_first_read_checks_only_the_newest_edit(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for number in range(EDITS):
         talk.add(ANNA, f"{number}", Kind.EDIT, seq)
     assert kept(talk.fold) <= PENDING_MAX
-    talk.work()
+    talk.take_work()
     assert talk.one(seq).text == f"{EDITS - 1}"
-    read, checked = talk.work()
+    read, checked = talk.take_work()
     assert (read, checked) <= (3, 2)
 
 
-def test_texts_that_lie_together_are_read_together_a_chunk_at_a_time(talk: Talk) -> None:
+def test_adjacent_texts_are_read_in_chunks(talk: Room) -> None:
     for number in range(CHUNK + 20):
         talk.add(ANNA, f"{number}")
     talk.store.answers.clear()
@@ -156,33 +156,33 @@ def test_texts_that_lie_together_are_read_together_a_chunk_at_a_time(talk: Talk)
     assert talk.store.answers == [CHUNK, 20]
 
 
-def test_counting_unread_texts_reads_no_more_than_what_reaches_the_limit(talk: Talk) -> None:
+def test_unread_count_reads_no_more_than_its_limit(talk: Room) -> None:
     for number in range(3 * CHUNK):
         talk.add(ANNA, f"{number}")
     fresh = RoomFold(1, talk.store, talk.authors, ME)
-    talk.work()
+    talk.take_work()
     assert fresh.unread(0, CHUNK) == CHUNK
-    assert talk.work() == (CHUNK, 0)
+    assert talk.take_work() == (CHUNK, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
-def test_a_page_above_many_changes_is_read_again_without_them(talk: Talk, kind: Kind) -> None:
+def test_second_read_of_a_page_skips_the_changes_below_it(talk: Room, kind: Kind) -> None:
     old = talk.add(ANNA, "old")
     for number in range(EDITS):
         talk.add(ANNA, "👍" if number % 2 else "-👍", kind, old)
     talk.add(BOB, "new")
     talk.fold = RoomFold(1, talk.store, talk.authors, ME)
-    talk.work()
+    talk.take_work()
     assert [folded.seq for folded in talk.fold.below(0, 50)] == [old, EDITS + 2]
-    first, _checked = talk.work()
+    first, _checked = talk.take_work()
     # Each once, and each reaction once more for its emoji.
     assert first <= 2 * EDITS + 2 * CHUNK
     for page in (talk.fold.below(0, 50), talk.fold.above(1, 50)):
         assert [folded.seq for folded in page] == [old, EDITS + 2]
-        assert talk.work() <= (10, 10)
+        assert talk.take_work() <= (10, 10)
 
 
-def test_reactions_by_one_user_are_kept_once(talk: Talk) -> None:
+def test_reactions_by_one_user_are_kept_once(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for number in range(EDITS):
         talk.add(BOB, "-👍" if number % 2 else "👍", Kind.REACTION, seq)
@@ -190,12 +190,12 @@ def test_reactions_by_one_user_are_kept_once(talk: Talk) -> None:
     assert talk.one(seq).reactions == ()
     assert kept(talk.fold) == 0
     talk.add(BOB, "👍", Kind.REACTION, seq)
-    talk.work()
+    talk.take_work()
     assert talk.one(seq).reactions == (("👍", (BOB,)),)
-    assert talk.work() <= (4, 2)
+    assert talk.take_work() <= (4, 2)
 
 
-def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Talk) -> None:
+def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for number in range(EMOJI_MAX + 200):
         talk.add(BOB, f"e{number}", Kind.REACTION, seq)
@@ -206,7 +206,7 @@ def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Talk) -> No
     assert kept(talk.fold) == 2 * EMOJI_MAX
 
 
-def test_a_deleted_text_keeps_nothing_about_it(talk: Talk) -> None:
+def test_deleted_text_keeps_no_changes(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for number in range(20):
         talk.add(ANNA, f"{number}", Kind.EDIT, seq)
@@ -220,14 +220,14 @@ def test_a_deleted_text_keeps_nothing_about_it(talk: Talk) -> None:
     assert kept(talk.fold) == 0
 
 
-def test_reactions_that_nobody_looks_at_are_all_kept(talk: Talk) -> None:
+def test_unread_reactions_are_all_kept(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for number in range(PENDING_MAX + 30):
         talk.add(BOB, f"e{number}", Kind.REACTION, seq)
     assert len(talk.one(seq).reactions) == PENDING_MAX + 30
 
 
-def test_what_nobody_signed_is_looked_at_once(talk: Talk) -> None:
+def test_changes_with_bad_signatures_are_checked_once(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     for kind, body in ((Kind.EDIT, "edited"), (Kind.REACTION, "👍"), (Kind.DELETE, "")):
         header = Header(1, device_of(talk.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
@@ -236,16 +236,16 @@ def test_what_nobody_signed_is_looked_at_once(talk: Talk) -> None:
         talk.fold.note([record])
         talk.store.append(1, [ChainLink(record, talk.log.hashes[1][-1])], talk.log.head(1))
     talk.one(seq)
-    talk.work()
+    talk.take_work()
     talk.one(seq)
-    assert talk.work() == (1, 1)
+    assert talk.take_work() == (1, 1)
     assert kept(talk.fold) == 0
 
 
 # --- Whose ------------------------------------------------------------------------------------------------------------
 
 
-def test_edits_by_others_hide_no_edit_of_the_author(talk: Talk) -> None:
+def test_edits_by_others_do_not_hide_an_edit_of_the_author(talk: Room) -> None:
     seq = talk.add(ANNA, "text")
     talk.add(ANNA, "edited", Kind.EDIT, seq)
     for number in range(5):
@@ -255,7 +255,7 @@ def test_edits_by_others_hide_no_edit_of_the_author(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
-def test_what_a_device_said_counts_as_soon_as_its_owner_is_known(talk: Talk, kind: Kind) -> None:
+def test_changes_of_a_device_count_once_its_owner_is_known(talk: Room, kind: Kind) -> None:
     seq = talk.add(ANNA, "text")
     talk.keys[ANNA] = key_of(99)
     body = {Kind.EDIT: "edited", Kind.REACTION: "👍"}[kind]
@@ -270,7 +270,7 @@ def test_what_a_device_said_counts_as_soon_as_its_owner_is_known(talk: Talk, kin
     }[kind]
 
 
-def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
+def test_edit_below_the_newest_one_is_ignored(talk: Room) -> None:
     text = talk.log_only(ANNA, "text")
     older, newer = (talk.log_only(ANNA, body, Kind.EDIT, text.seq) for body in ("older", "newer"))
     about = [DecodedRecord(newer), DecodedRecord(older)]
@@ -278,8 +278,8 @@ def test_an_edit_below_one_that_counts_is_nothing(talk: Talk) -> None:
     assert fold(talk.authors, DecodedRecord(text), reversed(about)).text == "newer"
 
 
-def test_a_copy_that_began_anew_above_a_hole_is_looked_at_again(talk: Talk) -> None:
-    """Whoever left a room and came back: what was said meanwhile is not his to read."""
+def test_copy_restarted_above_a_gap_is_read_again(talk: Room) -> None:
+    """A member who left a room and rejoined may not read what was sent meanwhile."""
     for _ in range(3):
         talk.add(ANNA, "before")
     talk.fold.below(0, 10)
@@ -328,7 +328,9 @@ class Reactions:
         ({3: "👍✱", 5: "👍", 4: "🎂"}, ["🎂", "👍"], ["👍", "🎂"]),
     ],
 )
-def test_what_becomes_readable_late_takes_its_place(said: dict[int, str], before: list[str], after: list[str]) -> None:
+def test_reactions_that_become_readable_late_are_ordered(
+    said: dict[int, str], before: list[str], after: list[str]
+) -> None:
     unknown = {seq for seq, text in said.items() if text.endswith("✱")}
     reactions = Reactions({seq: text.removesuffix("✱") for seq, text in said.items()}, unknown)
     assert reactions.shown() == before
@@ -345,7 +347,7 @@ _CHANGES = st.one_of(
 
 
 def expected(changes: list[tuple[int, Kind, str]]) -> tuple[str, dict[str, list[int]]]:
-    """Text by Anna and reactions after these changes, in the plainest way."""
+    """Text by Anna and reactions after these changes, computed naively."""
     text, since = "text", dict[tuple[str, int], int]()
     for number, (user, kind, body) in enumerate(changes):
         if kind is Kind.EDIT:
@@ -362,11 +364,9 @@ def expected(changes: list[tuple[int, Kind, str]]) -> tuple[str, dict[str, list[
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_CHANGES, max_size=24), st.lists(st.integers(0, 24), max_size=6))
-def test_what_is_shown_does_not_depend_on_when_it_became_known(
-    changes: list[tuple[int, Kind, str]], looks: list[int]
-) -> None:
-    """Folded while it is said, folded after a restart, and folded while older pages come."""
-    talk = Talk()
+def test_result_does_not_depend_on_the_order_of_arrival(changes: list[tuple[int, Kind, str]], looks: list[int]) -> None:
+    """Folded on arrival, folded after a restart, and folded while older pages arrive."""
+    talk = Room()
     seq = talk.add(ANNA, "text")
     for number, (user, kind, body) in enumerate(changes):
         talk.add(user, body, kind, seq)

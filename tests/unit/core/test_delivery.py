@@ -1,4 +1,4 @@
-"""Several processes on one profile: what one stored while another had no session is told there as well, once."""
+"""Several processes on one profile: records that another process stored are reported once."""
 
 from lanchat.core.events import RecordsStored
 from lanchat.core.session.states import LinkState
@@ -14,15 +14,15 @@ def live(log: FakeLog, store: MemoryLocalStore, run: int) -> Wire:
     return client
 
 
-def told(client: Wire) -> list[int]:
+def reported(client: Wire) -> list[int]:
     return [held.record.seq for event in client.of_kind(RecordsStored) for held in event.held]
 
 
-def test_what_another_process_stored_meanwhile_is_told_once_and_in_order() -> None:
+def test_records_stored_by_another_process_are_reported_once() -> None:
     log, store = FakeLog(), MemoryLocalStore()
     log.say(1)
     window = live(log, store, 5)
-    assert told(window) == [1]
+    assert reported(window) == [1]
     window.cut()
     for _ in range(3):
         log.say(1)
@@ -30,10 +30,10 @@ def test_what_another_process_stored_meanwhile_is_told_once_and_in_order() -> No
     assert window.run_until(lambda: window.core.state is LinkState.LIVE, 5)
     window.relay(log.say(1))
     window.run_for(1)
-    assert told(window) == [1, 2, 3, 4, 5]
+    assert reported(window) == [1, 2, 3, 4, 5]
 
 
-def test_what_was_stored_before_the_process_began_is_read_from_the_store_not_told() -> None:
+def test_records_stored_before_the_start_are_not_reported() -> None:
     log, store = FakeLog(), MemoryLocalStore()
     for _ in range(3):
         log.say(1)
@@ -41,10 +41,10 @@ def test_what_was_stored_before_the_process_began_is_read_from_the_store_not_tol
     second = live(log, store, 6)
     second.relay(log.say(1))
     second.run_for(1)
-    assert told(second) == [4]
+    assert reported(second) == [4]
 
 
-def test_a_hole_that_another_process_left_is_not_told_over() -> None:
+def test_gap_left_by_another_process_is_not_reported_over() -> None:
     log, store = FakeLog(), MemoryLocalStore()
     log.say(1)
     window = live(log, store, 5)
@@ -55,4 +55,4 @@ def test_a_hole_that_another_process_left_is_not_told_over() -> None:
     store.restart_span(1, 3, log.hashes[1][3])
     live(log, store, 6)
     assert window.run_until(lambda: window.core.state is LinkState.LIVE, 5)
-    assert told(window) == [1, 4, 5]
+    assert reported(window) == [1, 4, 5]

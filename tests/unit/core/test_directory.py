@@ -1,4 +1,4 @@
-"""Rooms that a client keeps for the time when the server is away: written when something changed, and only then."""
+"""The rooms that a client stores for use while disconnected: written when something changed, and only then."""
 
 from lanchat.core.people.directory import ClientDirectory
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
@@ -18,7 +18,7 @@ def room(number: int) -> Room:
     return Room(number, f"room{number}", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, True, 2)
 
 
-def test_a_room_that_is_gone_is_gone_from_the_store() -> None:
+def test_removed_room_is_removed_from_the_store() -> None:
     store = CountingStore()
     directory = ClientDirectory(store)
     directory.put_room(room(1))
@@ -30,7 +30,7 @@ def test_a_room_that_is_gone_is_gone_from_the_store() -> None:
     assert [kept.id for kept in store.rooms()] == [2]
 
 
-def test_nothing_is_written_while_nothing_changed() -> None:
+def test_nothing_is_written_without_a_change() -> None:
     store = CountingStore()
     directory = ClientDirectory(store)
     directory.save()
@@ -49,7 +49,7 @@ def person(number: int, name: str, display_name: str = "") -> User:
     return User(number, name, display_name, PresenceState.ONLINE, 0)
 
 
-def test_a_display_name_is_alike_to_names_that_others_have_and_had_no_longer() -> None:
+def test_display_name_is_ambiguous_while_others_have_it() -> None:
     store = MemoryLocalStore()
     store.save_users([person(1, "anna", "Anna Berg"), person(2, "boris")])
     directory = ClientDirectory(store)

@@ -1,4 +1,4 @@
-"""What a conversation shows: edits, deletions, reactions folded in, signatures checked, scrolling, unread, search."""
+"""Folding of a conversation: edits, deletions, reactions, signature checks, scrolling, unread counts, search."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.support.memory_local import MemoryLocalStore
 ME = 7
 
 
-class Talk:
+class Room:
     """A room that grows record by record, and its fold."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Talk:
         self.fold = RoomFold(1, self.store, self.authors, ME)
 
     def add(self, name: str, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> int:
-        """A stored message; its number."""
+        """Adds a stored message; returns its number."""
         return self.keep(self.make(name, text, kind, ref))
 
     def make(self, name: str, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> Any:
@@ -54,11 +54,11 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Talk:
-    return Talk()
+def talk() -> Room:
+    return Room()
 
 
-def test_the_last_edit_of_the_author_counts(talk: Talk) -> None:
+def test_last_edit_by_the_author_counts(talk: Room) -> None:
     seq = talk.add("anna", "frist")
     talk.add("anna", "fisrt", Kind.EDIT, seq)
     talk.add("anna", "first", Kind.EDIT, seq)
@@ -67,13 +67,13 @@ def test_the_last_edit_of_the_author_counts(talk: Talk) -> None:
     assert talk.texts() == ["first"]
 
 
-def test_nobody_puts_words_into_anothers_mouth(talk: Talk) -> None:
+def test_edit_by_another_user_is_ignored(talk: Room) -> None:
     seq = talk.add("anna", "mine")
     talk.add("bob", "changed", Kind.EDIT, seq)
     assert (talk.one(seq).text, talk.one(seq).edited) == ("mine", False)
 
 
-def test_a_deletion_leaves_an_empty_place(talk: Talk) -> None:
+def test_deletion_leaves_an_empty_line(talk: Room) -> None:
     seq = talk.add("anna", "secret")
     talk.add("anna", "more secret", Kind.EDIT, seq)
     talk.add("bob", "👍", Kind.REACTION, seq)
@@ -82,14 +82,14 @@ def test_a_deletion_leaves_an_empty_place(talk: Talk) -> None:
     assert (folded.text, folded.deleted, folded.edited, folded.reactions) == ("", True, False, ())
 
 
-def test_reactions_are_counted_by_person_and_taken_back(talk: Talk) -> None:
+def test_reactions_are_counted_per_user_and_removable(talk: Room) -> None:
     seq = talk.add("anna", "cake!")
     for name, emoji in [("bob", "👍"), ("me", "👍"), ("bob", "👍"), ("bob", "🎂"), ("me", "-👍"), ("me", "-🎉")]:
         talk.add(name, emoji, Kind.REACTION, seq)
     assert talk.one(seq).reactions == (("👍", (9,)), ("🎂", (9,)))
 
 
-def test_one_emoji_is_one_reaction_however_it_is_written(talk: Talk) -> None:
+def test_variants_of_one_emoji_are_one_reaction(talk: Room) -> None:
     seq = talk.add("anna", "cake!")
     for name, emoji in [("bob", "\u2764"), ("me", "\u2764\ufe0f"), ("bob", "5\u20e3")]:
         talk.add(name, emoji, Kind.REACTION, seq)
@@ -98,7 +98,7 @@ def test_one_emoji_is_one_reaction_however_it_is_written(talk: Talk) -> None:
     assert talk.one(seq).reactions[0] == ("\u2764\ufe0f", (7,))
 
 
-def test_what_the_author_did_not_sign_is_not_shown(talk: Talk) -> None:
+def test_records_with_bad_signatures_are_not_shown(talk: Room) -> None:
     good = talk.add("anna", "good")
     forged = talk.make("anna", "forged")
     talk.keep(type(forged)(forged.header, b"other words", forged.signature))
@@ -108,7 +108,7 @@ def test_what_the_author_did_not_sign_is_not_shown(talk: Talk) -> None:
     assert talk.one(good).reactions == ()
 
 
-def test_a_page_is_not_longer_than_asked_when_some_of_it_cannot_be_shown(talk: Talk) -> None:
+def test_page_is_not_longer_than_requested(talk: Room) -> None:
     for number in range(10):
         talk.add("anna", f"text {number}")
     forged = talk.make("anna", "forged")
@@ -117,7 +117,7 @@ def test_a_page_is_not_longer_than_asked_when_some_of_it_cannot_be_shown(talk: T
     assert talk.texts(limit=4) == ["text 7", "text 8", "text 9", "newest"]
 
 
-def test_an_unknown_device_is_nobody(talk: Talk) -> None:
+def test_record_of_an_unknown_device_is_not_shown(talk: Room) -> None:
     talk.users["ghost"] = (99, key_of(99))
     seq = talk.add("ghost", "boo")
     assert talk.one(seq) is None
@@ -125,7 +125,7 @@ def test_an_unknown_device_is_nobody(talk: Talk) -> None:
     assert talk.one(seq).author.user == 99
 
 
-def test_a_certificate_in_the_store_is_enough_without_the_server(talk: Talk) -> None:
+def test_stored_certificate_is_used_without_the_server(talk: Room) -> None:
     seq = talk.add("anna", "remembered")
     talk.authors.save()
     again = RoomFold(1, talk.store, Authors(LOG_ID, talk.log.log_key, talk.store), ME)
@@ -134,7 +134,7 @@ def test_a_certificate_in_the_store_is_enough_without_the_server(talk: Talk) -> 
     assert folded.author.user_name == "anna"
 
 
-def test_scrolling_finds_every_text_once_with_changes_from_far_above(talk: Talk) -> None:
+def test_scrolling_finds_every_text_once_with_later_changes(talk: Room) -> None:
     first = talk.add("anna", "the first")
     for number in range(3 * CHUNK):
         talk.add("bob", f"text {number}")
@@ -151,7 +151,7 @@ def test_scrolling_finds_every_text_once_with_changes_from_far_above(talk: Talk)
     assert [folded.text for folded in upward] == ["the first, edited", *(f"text {n}" for n in range(4))]
 
 
-def test_messages_about_messages_take_no_place_in_a_page(talk: Talk) -> None:
+def test_changes_do_not_count_towards_the_page_size(talk: Room) -> None:
     seqs = [talk.add("anna", f"text {number}") for number in range(10)]
     for seq in seqs:
         for emoji in "👍🎂🎉":
@@ -160,7 +160,7 @@ def test_messages_about_messages_take_no_place_in_a_page(talk: Talk) -> None:
     assert [folded.seq for folded in talk.fold.above(seqs[2], 3)] == seqs[2:5]
 
 
-def test_older_pages_bring_their_changes_with_them(talk: Talk) -> None:
+def test_older_pages_include_their_changes(talk: Room) -> None:
     target = talk.add("anna", "old")
     talk.add("anna", "old, edited", Kind.EDIT, target)
     for number in range(20):
@@ -175,7 +175,7 @@ def test_older_pages_bring_their_changes_with_them(talk: Talk) -> None:
     assert [folded.text for folded in fold.below(0, 50)][:2] == ["old, edited", "text 0"]
 
 
-def test_new_records_are_noted_and_those_of_another_process_found(talk: Talk) -> None:
+def test_records_noted_by_another_process_are_found(talk: Room) -> None:
     target = talk.add("anna", "one")
     assert talk.one(target).reactions == ()
     noted = talk.add("bob", "👍", Kind.REACTION, target)
@@ -185,7 +185,7 @@ def test_new_records_are_noted_and_those_of_another_process_found(talk: Talk) ->
     assert talk.fold.note([talk.log.records[1][noted - 1]]) == []
 
 
-def test_new_records_are_shown_without_reading_them(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_records_are_shown_without_reading_them(talk: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     old = talk.add("anna", "old")
     talk.fold.note(talk.log.records[1])
     reads: list[tuple[int, int]] = []
@@ -204,7 +204,7 @@ def test_new_records_are_shown_without_reading_them(talk: Talk, monkeypatch: pyt
     assert reads == [(old, old)]
 
 
-def test_deleted_text_is_not_shown_from_memory(talk: Talk) -> None:
+def test_deleted_text_is_not_shown_from_memory(talk: Room) -> None:
     text = talk.add("bob", "secret")
     talk.add("bob", "more secret", Kind.EDIT, text)
     talk.add("bob", "", Kind.DELETE, text)
@@ -213,7 +213,7 @@ def test_deleted_text_is_not_shown_from_memory(talk: Talk) -> None:
     assert talk.fold._fresh.get(text) is None
 
 
-def test_few_records_are_kept_in_memory(talk: Talk) -> None:
+def test_few_records_are_kept_in_memory(talk: Room) -> None:
     for number in range(3 * fold._FRESH_MAX):
         talk.add("bob", f"{number}")
     talk.fold.note(talk.log.records[1])
@@ -223,8 +223,8 @@ def test_few_records_are_kept_in_memory(talk: Talk) -> None:
     assert len(talk.fold._fresh) == 1
 
 
-def test_numbers_of_what_was_looked_at_are_bounded(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also in a room that lives on for weeks: what is forgotten is read again from the copy when it is shown."""
+def test_cached_numbers_are_bounded(talk: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a long-lived room: a dropped number is read again from the copy when needed."""
     monkeypatch.setattr(fold, "LOOKED_MAX", 2 * CHUNK)
     target = talk.add("anna", "cake!")
     talk.fold.note(talk.log.records[1])
@@ -246,7 +246,7 @@ def test_numbers_of_what_was_looked_at_are_bounded(talk: Talk, monkeypatch: pyte
     assert talk.fold.unread(0, 10**6) == len(wanted)
 
 
-def test_unread_counts_texts_by_others_above_the_reading_position(talk: Talk) -> None:
+def test_unread_counts_texts_by_others_above_the_read_mark(talk: Room) -> None:
     talk.add("anna", "read")
     talk.add("anna", "unread")
     talk.add("me", "mine")
@@ -260,13 +260,13 @@ def test_unread_counts_texts_by_others_above_the_reading_position(talk: Talk) ->
     assert talk.fold.unread(99, 100) == 0
 
 
-def test_unread_is_counted_from_the_copy_when_nothing_was_looked_at_yet(talk: Talk) -> None:
+def test_unread_is_counted_from_the_copy(talk: Room) -> None:
     for number in range(5):
         talk.add("anna", f"text {number}")
     assert RoomFold(1, talk.store, talk.authors, ME).unread(2, 100) == 3
 
 
-def test_own_texts_of_a_device_that_becomes_known_later_are_not_unread(talk: Talk) -> None:
+def test_own_texts_of_a_device_known_later_are_not_unread(talk: Room) -> None:
     talk.users["my other device"] = (ME, key_of(70))
     talk.add("my other device", "mine")
     talk.add("anna", "unread")
@@ -275,12 +275,12 @@ def test_own_texts_of_a_device_that_becomes_known_later_are_not_unread(talk: Tal
     assert talk.fold.unread(0, 100) == 1
 
 
-def hits(talk: Talk, words: str, before: int, limit: int, first: int = 1) -> list[int]:
+def hits(talk: Room, words: str, before: int, limit: int, first: int = 1) -> list[int]:
     parts = find(talk.store, talk.fold, 1, words, first_seq=first, before=before, limit=limit)
     return [found.folded.seq for part in parts for found in part]
 
 
-def test_searching_the_copy_finds_words_and_their_beginnings_newest_first(talk: Talk) -> None:
+def test_search_finds_words_and_prefixes_newest_first(talk: Room) -> None:
     talk.add("anna", "The red boat")
     talk.add("bob", "A redder boathouse")
     edited = talk.add("anna", "nothing")
@@ -295,21 +295,21 @@ def test_searching_the_copy_finds_words_and_their_beginnings_newest_first(talk: 
     assert hits(talk, "  ", 0, 10) == []
 
 
-def test_searching_a_long_copy_goes_through_all_of_it(talk: Talk) -> None:
+def test_search_scans_all_of_a_long_copy(talk: Room) -> None:
     for number in range(2 * CHUNK + 5):
         talk.add("anna", "needle" if number % 200 == 0 else "straw")
     assert hits(talk, "needle", 0, 10) == [401, 201, 1]
     assert hits(talk, "needle", 0, 2) == [401, 201]
 
 
-def test_a_room_without_a_copy_shows_nothing(talk: Talk) -> None:
+def test_room_without_a_copy_is_empty(talk: Room) -> None:
     fold = RoomFold(2, talk.store, talk.authors, ME)
     assert fold.below(0, 10) == fold.above(1, 10) == []
     assert fold.folded(1) is None
     assert fold.unread(0, 10) == 0
 
 
-def test_a_note_holds_the_header(talk: Talk) -> None:
+def test_decoded_record_holds_the_header(talk: Room) -> None:
     talk.add("anna", "x")
     record: Record = talk.log.records[1][0]
     assert DecodedRecord(record).header.kind is Kind.TEXT

@@ -1,4 +1,4 @@
-"""The book of signed heads: what is checked, what is kept, and what a full book gives up."""
+"""The head book: which signed heads are checked, kept, and dropped when it is full."""
 
 from lanchat.core.rooms.heads import HeadBook
 from lanchat.protocol.log.records import Head
@@ -14,7 +14,7 @@ def honest(_: Head) -> bool:
     return True
 
 
-def test_a_low_head_serves_although_the_book_is_full_of_higher_ones() -> None:
+def test_low_head_is_kept_in_a_full_book() -> None:
     book = HeadBook(honest, BOUND)
     for seq in (20, 21, 22):
         assert book.prove(head(seq))
@@ -25,7 +25,7 @@ def test_a_low_head_serves_although_the_book_is_full_of_higher_ones() -> None:
     assert book.best() == head(22)
 
 
-def test_the_book_is_bounded_whatever_is_offered() -> None:
+def test_book_is_bounded() -> None:
     book = HeadBook(honest, BOUND)
     for seq in range(1, 100):
         book.offer(head(seq))
@@ -42,7 +42,7 @@ def test_two_signed_heads_of_one_number_are_a_conflict() -> None:
     assert book.conflict
 
 
-def test_a_false_head_makes_no_conflict_and_leads_nowhere() -> None:
+def test_head_with_a_bad_signature_is_ignored() -> None:
     book = HeadBook(lambda head: head.hash[0] != 9, BOUND)
     book.offer(head(7, 9))
     book.offer(head(7, 1))

@@ -1,4 +1,4 @@
-"""Pages of history and NACKs at the edges: when they are asked for again, how large they are, what empty ones say."""
+"""Pages of history and NACKs: repeated requests, page sizes, empty pages."""
 
 import itertools
 from typing import Any
@@ -18,14 +18,14 @@ def is_history(direction: str, frame: Any) -> bool:
     return direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History)
 
 
-def miss(client: Wire, count: int) -> None:
-    """The client hears of the last of so many new records only."""
+def lose_records(client: Wire, count: int) -> None:
+    """The client receives only the last of so many new records."""
     for _ in range(count):
         client.log.say()
     client.to_client(Transport.UDP, records_frame(client.log, len(client.log.records[1]), head=True))
 
 
-def test_a_refused_page_is_asked_for_again_after_the_wait_even_if_nothing_else_happens() -> None:
+def test_refused_page_is_requested_again_after_the_delay() -> None:
     client = live_wire(3)
     times: list[float] = []
 
@@ -42,7 +42,7 @@ def test_a_refused_page_is_asked_for_again_after_the_wait_even_if_nothing_else_h
     assert [round(later - times[0], 2) for later in times] == [0.0, 1.5, 3.0]
 
 
-def test_an_empty_page_below_the_head_is_asked_for_again_after_the_wait() -> None:
+def test_empty_page_below_the_head_is_requested_again_later() -> None:
     client = live_wire(3)
     times: list[float] = []
 
@@ -56,7 +56,7 @@ def test_an_empty_page_below_the_head_is_asked_for_again_after_the_wait() -> Non
 
     client.hook = note_time
     client.log.answer = answer  # type: ignore[method-assign]
-    miss(client, 40)
+    lose_records(client, 40)
     client.run_for(3)
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(waits) >= 2
@@ -65,7 +65,7 @@ def test_an_empty_page_below_the_head_is_asked_for_again_after_the_wait() -> Non
     assert client.run_until(lambda: shown(client)[-1] == 43, 5)
 
 
-def test_an_empty_page_with_the_head_of_another_history_stops_the_room() -> None:
+def test_empty_page_with_a_forked_head_stops_the_room() -> None:
     client = live_wire(5)
     other = other_history(client.log, 4, 1)
 
@@ -78,22 +78,22 @@ def test_an_empty_page_with_the_head_of_another_history_stops_the_room() -> None
     assert client.of_kind(RoomStopped) == [RoomStopped(1, StopReason.FORKED)]
 
 
-def test_pages_that_are_not_full_do_not_make_the_next_one_larger() -> None:
+def test_partial_pages_do_not_enlarge_the_next_one() -> None:
     client = live_wire(3)
     for _ in range(3):
-        miss(client, 40)
+        lose_records(client, 40)
         client.run_for(1)
     assert [page.limit for page in pages(client)] == [200, 200, 200]
 
 
-def test_a_full_first_page_does_not_make_the_next_one_larger() -> None:
+def test_full_first_page_does_not_enlarge_the_next_one() -> None:
     client = live_wire(250)
-    miss(client, 40)
+    lose_records(client, 40)
     client.run_for(1)
     assert [page.limit for page in pages(client)] == [200]
 
 
-def test_what_was_read_and_cannot_be_stored_is_not_asked_for_again() -> None:
+def test_page_that_cannot_be_stored_is_not_requested_again() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     client.cut()
@@ -109,7 +109,7 @@ def test_what_was_read_and_cannot_be_stored_is_not_asked_for_again() -> None:
     assert shown(client) == list(range(1, 9))
 
 
-def test_the_first_nacks_of_a_room_are_as_many_as_later_ones_before_a_page() -> None:
+def test_nacks_before_a_page_are_as_many_in_a_new_room() -> None:
     client = live_wire(0)
     client.hook = lambda direction, path, frame: direction == "down" or not isinstance(frame, wire.Nack)
     client.log.say()
@@ -121,7 +121,7 @@ def test_the_first_nacks_of_a_room_are_as_many_as_later_ones_before_a_page() -> 
 # --- Older pages ----------------------------------------------------------------------------------------------------
 
 
-def test_asking_twice_for_an_older_page_asks_the_server_once_and_says_that_it_comes() -> None:
+def test_concurrent_requests_for_older_pages_are_one_request() -> None:
     client = live_wire(250)
     assert client.core.fetch_older(1, client.now) is True
     assert client.core.fetch_older(1, client.now) is True
@@ -130,7 +130,7 @@ def test_asking_twice_for_an_older_page_asks_the_server_once_and_says_that_it_co
     assert len(client.of_kind(OlderStored)) == 1
 
 
-def test_an_older_page_of_another_history_is_told_as_a_fork_at_once() -> None:
+def test_older_page_of_another_history_is_reported_as_a_fork() -> None:
     client = live_wire(250)
     good = client.log.answer
 
@@ -148,7 +148,7 @@ def test_an_older_page_of_another_history_is_told_as_a_fork_at_once() -> None:
 # --- Leaving --------------------------------------------------------------------------------------------------------
 
 
-def test_a_room_that_is_left_before_it_was_subscribed_is_not_subscribed() -> None:
+def test_room_left_before_subscription_is_not_subscribed() -> None:
     client = live_wire(0, rooms=2)
     new = FakeLog(rooms=3).rooms()[2]
     client.core.receive(SERVER, Transport.TLS, wire.RoomChanged(new), client.now)

@@ -1,4 +1,4 @@
-"""The link: states, UDP and its pings, silence, tries and their jitter, goodbyes, renewal of keys, requests."""
+"""The link: states, UDP pings, silence, retries and their jitter, goodbyes, renewal of keys, requests."""
 
 import itertools
 from typing import Any
@@ -59,7 +59,7 @@ def test_every_state_can_be_entered_and_left() -> None:
     assert set(TABLE) == set(LinkState)
 
 
-def test_what_cannot_happen_is_the_callers_mistake() -> None:
+def test_invalid_transition_raises_an_error() -> None:
     with pytest.raises(InvalidTransition, match="not while live"):
         after(LinkState.LIVE, LinkEvent.OPENED)
     client = live_wire()
@@ -67,7 +67,7 @@ def test_what_cannot_happen_is_the_callers_mistake() -> None:
         client.core.start(client.now)
 
 
-def test_from_start_to_live() -> None:
+def test_states_from_start_to_live() -> None:
     client = live_wire()
     assert states(client) == [
         LinkState.CONNECTING,
@@ -89,7 +89,7 @@ def test_away_after_three_seconds_of_failed_tries_and_back() -> None:
     assert states(client)[-4:] == [LinkState.AWAY, LinkState.AUTHENTICATING, LinkState.SYNCING, LinkState.LIVE]
 
 
-def test_tries_are_drawn_from_a_doubling_range_a_small_one_in_the_first_minute() -> None:
+def test_retry_delays_double_up_to_a_bound_that_grows_later() -> None:
     client = Wire(FakeLog(), MemoryLocalStore())
     client.core._link._random = lambda: 1.0 - 1e-12
     client.core._random = client.core._link._random
@@ -104,7 +104,7 @@ def test_tries_are_drawn_from_a_doubling_range_a_small_one_in_the_first_minute()
     assert waits == [0.5, 1, *[2] * 30, 30, 30, 30]
 
 
-def test_a_session_that_held_makes_the_next_try_quick_again() -> None:
+def test_session_that_lasted_makes_the_next_retry_quick() -> None:
     client = live_wire()
     client.core._link._random = lambda: 1.0
     client.beat_every(5.0)
@@ -125,7 +125,7 @@ def test_a_session_that_held_makes_the_next_try_quick_again() -> None:
         (int(wire.Code.ACCOUNT_DISABLED), LinkState.REFUSED, Reason.REFUSED),
     ],
 )
-def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
+def test_goodbye_codes_lead_to_their_states(code: int, state: LinkState, reason: Reason) -> None:
     client = live_wire()
     client.to_client(Transport.TLS, wire.Goodbye(code, ""))
     client.run_for(0.01)
@@ -142,22 +142,22 @@ def test_goodbyes(code: int, state: LinkState, reason: Reason) -> None:
     assert last.code == (code if state is LinkState.REFUSED else 0)
 
 
-def test_a_second_connection_is_refused_as_well() -> None:
-    """It was under way when the first one heard that it is over."""
+def test_second_connection_is_refused_after_a_final_goodbye() -> None:
+    """It was being made when the first one received the goodbye."""
     client = live_wire()
     client.core.receive(SERVER, Transport.TLS, wire.Goodbye(wire.Code.DEVICE_REVOKED, ""), client.now)
     client.core.refused(client.now, code=wire.Code.DEVICE_REVOKED)
     assert client.core.state is LinkState.REFUSED
 
 
-def test_after_a_refusal_a_new_start_is_possible() -> None:
+def test_start_is_possible_after_a_refusal() -> None:
     client = live_wire()
     client.core.refused(client.now, code=13)
     client.connect()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
 
 
-def test_frames_that_come_after_the_end_are_dropped_and_counted() -> None:
+def test_frames_without_session_are_dropped_and_counted() -> None:
     client = live_wire()
     client.core.disconnected(client.now)
     client.core.receive(SERVER, Transport.UDP, wire.Heads([client.log.head(1)]), client.now)
@@ -167,13 +167,13 @@ def test_frames_that_come_after_the_end_are_dropped_and_counted() -> None:
 # --- UDP --------------------------------------------------------------------------------------------------------------
 
 
-def test_pings_at_once_and_a_pong_opens_the_path() -> None:
+def test_first_pong_opens_the_udp_path() -> None:
     client = live_wire()
     # The first says that nothing was heard yet, the second that a pong came: only then the server sends there.
     assert pings(client) == [0, 1]
 
 
-def test_six_pings_then_everything_over_tls_and_again_at_growing_distances() -> None:
+def test_failed_udp_pings_switch_to_tls_with_growing_retries() -> None:
     client = live_wire(udp=False)
     client.beat_every(5)
     times: list[float] = []
@@ -188,7 +188,7 @@ def test_six_pings_then_everything_over_tls_and_again_at_growing_distances() -> 
     assert client.run_until(lambda: client.core._link.udp_open, 60)
 
 
-def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
+def test_unanswered_message_closes_the_udp_path() -> None:
     client = live_wire()
     client.beat_every(5)
     client.run_for(1)
@@ -203,7 +203,7 @@ def test_a_message_that_is_not_answered_shows_that_udp_is_dead() -> None:
     assert client.of_kind(SearchDue) == []
 
 
-def test_records_that_nobody_repairs_show_that_udp_is_dead() -> None:
+def test_unrepaired_records_close_the_udp_path() -> None:
     client = live_wire()
     client.run_for(1)
     block_udp(client)
@@ -216,7 +216,7 @@ def test_records_that_nobody_repairs_show_that_udp_is_dead() -> None:
     assert client.core.cursor(1) == 1
 
 
-def test_a_listener_to_whom_nothing_is_said_by_udp_any_more_notices() -> None:
+def test_missing_heartbeats_close_the_udp_path() -> None:
     client = live_wire()
     client.beat_every(10)
     client.run_for(21)
@@ -227,7 +227,7 @@ def test_a_listener_to_whom_nothing_is_said_by_udp_any_more_notices() -> None:
     assert client.now - start < 14
 
 
-def test_an_idle_client_is_silent_on_the_network() -> None:
+def test_idle_client_sends_few_datagrams() -> None:
     """The heartbeat every ten seconds, and a ping with its answer every 25: less than one datagram in five seconds."""
     client = live_wire()
     client.beat_every(10)
@@ -242,7 +242,7 @@ def test_an_idle_client_is_silent_on_the_network() -> None:
     assert len(pings(client)) <= 600 * 0.2 / 2
 
 
-def test_a_quiet_path_is_kept_open() -> None:
+def test_idle_udp_path_is_kept_open_by_pings() -> None:
     client = live_wire()
     client.beat_every(5)
     client.sent.clear()
@@ -256,7 +256,7 @@ def test_a_quiet_path_is_kept_open() -> None:
     assert client.core._link.udp_open
 
 
-def test_a_path_that_dies_is_noticed_and_the_server_told() -> None:
+def test_dead_udp_path_is_reported_to_the_server() -> None:
     client = live_wire()
     client.sent.clear()
     block_udp(client)
@@ -268,7 +268,7 @@ def test_a_path_that_dies_is_noticed_and_the_server_told() -> None:
     assert len(client.log.records[1]) == 1
 
 
-def test_a_client_without_udp_never_pings_there() -> None:
+def test_client_without_udp_sends_no_udp_pings() -> None:
     client = Wire(FakeLog(), MemoryLocalStore())
 
     def log_in() -> None:
@@ -286,7 +286,7 @@ def test_a_client_without_udp_never_pings_there() -> None:
 # --- Silence ----------------------------------------------------------------------------------------------------------
 
 
-def test_silence_is_pinged_and_then_given_up() -> None:
+def test_silent_server_is_pinged_then_the_connection_ends() -> None:
     client = live_wire()
     client.run_for(1)
     client.sent.clear()
@@ -300,7 +300,7 @@ def test_silence_is_pinged_and_then_given_up() -> None:
     assert client.of_kind(LinkStateChanged)[-1].reason is Reason.SILENT
 
 
-def test_a_server_that_only_answers_pings_is_not_given_up() -> None:
+def test_server_that_answers_pings_alone_is_kept() -> None:
     client = live_wire()
     client.run_for(120)
     assert client.core.state is LinkState.LIVE
@@ -311,7 +311,7 @@ def cut(client: Wire) -> None:
     client.hook = lambda direction, path, frame: False
 
 
-def test_a_server_that_does_not_answer_is_searched_for_while_the_session_lives() -> None:
+def test_unresponsive_server_is_searched_for_during_the_session() -> None:
     client = live_wire()
     client.run_for(1)
     cut(client)
@@ -326,7 +326,7 @@ def test_a_server_that_does_not_answer_is_searched_for_while_the_session_lives()
     assert 3 <= len(client.of_kind(SearchDue)) <= 4
 
 
-def test_a_silence_of_an_idle_client_is_searched_into_too() -> None:
+def test_silence_of_an_idle_session_starts_a_search() -> None:
     client = live_wire()
     client.run_for(1)
     heard = client.core._link._heard
@@ -336,7 +336,7 @@ def test_a_silence_of_an_idle_client_is_searched_into_too() -> None:
 
 
 @pytest.mark.parametrize("seconds", [2.0, 5.0])
-def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(seconds: float) -> None:
+def test_outage_resends_at_once_and_keeps_udp_open(seconds: float) -> None:
     client = live_wire()
     client.run_for(1)
     cut(client)
@@ -356,7 +356,7 @@ def test_after_a_hole_everything_goes_again_at_once_and_udp_is_not_blamed(second
     assert client.of_kind(ConnectionGivenUp) == []
 
 
-def test_after_a_hole_udp_is_judged_anew_also_when_tls_is_heard_first() -> None:
+def test_udp_is_kept_after_an_outage_when_tls_recovers_first() -> None:
     client = live_wire()
     client.run_for(1)
     cut(client)
@@ -371,7 +371,7 @@ def test_after_a_hole_udp_is_judged_anew_also_when_tls_is_heard_first() -> None:
     assert 0 not in pings(client, Transport.TLS)
 
 
-def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
+def test_briefly_slow_server_is_not_searched_for() -> None:
     client = live_wire()
     client.run_for(1)
     client.delay = lambda path: 0.5
@@ -381,7 +381,7 @@ def test_a_server_that_is_slow_for_a_moment_is_not_searched_for() -> None:
     assert client.of_kind(SearchDue) == []
 
 
-def test_a_connection_whose_address_is_gone_is_replaced_at_once() -> None:
+def test_connection_on_a_removed_address_is_replaced_at_once() -> None:
     client = live_wire()
     client.run_for(1)
     cut(client)
@@ -403,7 +403,7 @@ def test_a_connection_whose_address_is_gone_is_replaced_at_once() -> None:
 # --- Keys, requests ---------------------------------------------------------------------------------------------------
 
 
-def test_tls_that_died_is_noticed_while_datagrams_go_on() -> None:
+def test_dead_tls_is_noticed_while_datagrams_arrive() -> None:
     client = live_wire()
     client.hook = lambda direction, path, frame: path is Transport.UDP
     config = ClientConfig()
@@ -429,7 +429,7 @@ def test_quiet_tls_that_answers_is_kept() -> None:
     assert not client.of_kind(ConnectionGivenUp)
 
 
-def test_keys_are_renewed_before_they_end() -> None:
+def test_keys_are_renewed_before_they_expire() -> None:
     client = live_wire()
     requests = lambda: [o.frame.operation for o in client.sent if isinstance(o.frame, wire.Request)]  # noqa: E731
     client.sent.clear()
@@ -441,7 +441,7 @@ def test_keys_are_renewed_before_they_end() -> None:
     assert client.core._link.udp_open
 
 
-def test_used_up_keys_are_renewed_once() -> None:
+def test_exhausted_keys_are_renewed_once() -> None:
     client = live_wire()
     client.sent.clear()
     for _ in range(5):
@@ -450,7 +450,7 @@ def test_used_up_keys_are_renewed_once() -> None:
     assert len(client.sent) == 1
 
 
-def test_a_fresh_certificate_of_our_own_is_reported() -> None:
+def test_new_own_certificate_is_reported() -> None:
     client = live_wire()
     fresh = client.log.enrol(client.key, 7, "me")
     client.to_client(Transport.TLS, wire.NewCertificate(fresh))
@@ -458,7 +458,7 @@ def test_a_fresh_certificate_of_our_own_is_reported() -> None:
     assert client.of_kind(CertificateRenewed)[1:] == [CertificateRenewed(fresh)]
 
 
-def test_a_request_is_answered_or_ends_with_the_connection_or_with_time() -> None:
+def test_request_ends_by_answer_disconnect_or_timeout() -> None:
     client = live_wire()
     answered = client.core.request(wire.ListRooms(), client.now)
     client.run_for(0.1)
@@ -473,14 +473,14 @@ def test_a_request_is_answered_or_ends_with_the_connection_or_with_time() -> Non
     assert client.core.request(wire.ListRooms(), client.now) is None
 
 
-def test_an_answer_without_a_question_is_counted() -> None:
+def test_answer_without_a_request_is_counted() -> None:
     client = live_wire()
     client.to_client(Transport.TLS, wire.Response(4000, wire.Done()))
     client.run_for(0.1)
     assert client.core.counters["answer without question"] == 1
 
 
-def test_unknown_devices_are_asked_for_once() -> None:
+def test_unknown_devices_are_requested_once() -> None:
     client = live_wire()
     client.sent.clear()
     client.log.devices.pop(next(device for device in client.log.devices if device != client.core._composer.device))
@@ -492,7 +492,7 @@ def test_unknown_devices_are_asked_for_once() -> None:
     assert not client.core.asks_for_certificates
 
 
-def test_rooms_that_come_and_go() -> None:
+def test_rooms_are_added_and_removed() -> None:
     client = live_wire()
     log = client.log
     log.records[5] = []
@@ -510,7 +510,7 @@ def test_rooms_that_come_and_go() -> None:
     assert client.core.state is LinkState.LIVE
 
 
-def test_receipts_are_told_at_most_once_a_second_and_only_when_they_grow() -> None:
+def test_read_marks_are_sent_once_a_second_when_they_grow() -> None:
     client = live_wire()
     client.run_for(2)
     client.sent.clear()
@@ -528,7 +528,7 @@ def test_receipts_are_told_at_most_once_a_second_and_only_when_they_grow() -> No
     assert [o for o in client.sent if isinstance(o.frame, wire.Cursors)] == []
 
 
-def test_reading_while_away_is_told_later() -> None:
+def test_read_mark_set_while_disconnected_is_sent_later() -> None:
     client = live_wire()
     client.relay(client.log.say())
     client.run_for(2)
@@ -540,7 +540,7 @@ def test_reading_while_away_is_told_later() -> None:
     assert told[-1] == [wire.Cursor(1, 1, 1)]
 
 
-def test_a_stranger_key_proves_nothing() -> None:
+def test_certificate_of_another_log_is_ignored() -> None:
     client = live_wire()
     stranger = FakeLog()
     stranger.key = key_of(50)
@@ -549,7 +549,7 @@ def test_a_stranger_key_proves_nothing() -> None:
     assert client.core.authors.owner(next(iter(stranger.devices))) is None
 
 
-def test_a_state_is_told_when_it_or_its_reason_changes_and_only_then() -> None:
+def test_state_is_reported_only_when_it_or_its_reason_changes() -> None:
     client = live_wire()
     for _ in range(3):
         client.relay(client.log.say())

@@ -1,4 +1,4 @@
-"""Sending: durable first, tries and ways, what the server answers, several processes, the announced rate."""
+"""Sending: durable first, retries over UDP and TLS, decisions, several processes, the announced rate."""
 
 import itertools
 from typing import Any
@@ -54,7 +54,7 @@ def say(client: Wire, text: str = "hi", **options: Any) -> None:
     client.core.send(1, options.get("kind", Kind.TEXT), text, options.get("ref", 0), client.now)
 
 
-def test_a_message_is_durable_before_it_is_sent_and_leaves_when_stored() -> None:
+def test_message_is_durable_before_sending_and_removed_when_stored() -> None:
     client = live_wire()
     store = client.core._store
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
@@ -65,7 +65,7 @@ def test_a_message_is_durable_before_it_is_sent_and_leaves_when_stored() -> None
     assert [(e.key, e.seq) for e in client.of_kind(MessageStored)] == [(item.key, 1)]
 
 
-def test_a_full_disk_uses_no_number() -> None:
+def test_full_disk_uses_no_number() -> None:
     client = live_wire()
     client.core._store.fail = True  # type: ignore[attr-defined]
     with pytest.raises(LocalStoreError):
@@ -76,7 +76,7 @@ def test_a_full_disk_uses_no_number() -> None:
     assert submits(client) == [(Transport.UDP, [1])]
 
 
-def test_a_body_that_breaks_the_limits_uses_no_number() -> None:
+def test_invalid_body_uses_no_number() -> None:
     client = live_wire()
     for body in ("", " ", "x" * 5000, "a\u202eb"):
         with pytest.raises(ProtocolError):
@@ -84,7 +84,7 @@ def test_a_body_that_breaks_the_limits_uses_no_number() -> None:
     assert client.core._store.outgoing() == []
 
 
-def test_tries_double_up_to_two_seconds_and_every_third_goes_over_tls() -> None:
+def test_retries_double_to_two_seconds_and_every_third_is_tls() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -99,7 +99,7 @@ def test_tries_double_up_to_two_seconds_and_every_third_goes_over_tls() -> None:
     assert [path for path, _ in times] == [*[Transport.UDP, Transport.UDP, Transport.TLS] * 3]
 
 
-def test_frames_of_the_longest_messages_fit_what_the_server_reads() -> None:
+def test_frames_of_the_longest_messages_fit_the_server_limit() -> None:
     client = live_wire()
     for _ in range(SUBMIT_MAX):
         say(client, "\U00020bb7" * 4000)
@@ -118,7 +118,7 @@ def test_without_udp_everything_goes_over_tls() -> None:
     assert submits(client) == [(Transport.TLS, [1])]
 
 
-def test_a_large_body_and_what_follows_it_go_over_tls() -> None:
+def test_large_body_and_messages_after_it_go_over_tls() -> None:
     client = live_wire()
     say(client, "small")
     say(client, "x" * (INLINE_BODY_MAX + 1))
@@ -129,7 +129,7 @@ def test_a_large_body_and_what_follows_it_go_over_tls() -> None:
 
 
 @pytest.mark.parametrize(("over", "path"), [(0, Transport.UDP), (1, Transport.TLS)])
-def test_the_largest_body_for_a_datagram_is_the_one_that_the_server_announced(over: int, path: Transport) -> None:
+def test_announced_inline_limit_decides_between_udp_and_tls(over: int, path: Transport) -> None:
     client = live_wire()
     say(client, "x" * (client.core.limits.inline_body + over))
     client.run_for(0.05)
@@ -137,8 +137,8 @@ def test_the_largest_body_for_a_datagram_is_the_one_that_the_server_announced(ov
 
 
 @pytest.mark.parametrize(("over", "path"), [(0, Transport.UDP), (1, Transport.TLS)])
-def test_a_message_that_fills_a_datagram_goes_by_udp_and_a_larger_one_over_tls(over: int, path: Transport) -> None:
-    """A server may announce more than fits."""
+def test_message_that_fills_a_datagram_goes_by_udp(over: int, path: Transport) -> None:
+    """A larger one goes over TLS, even if the server announces more than fits."""
     client = live_wire()
     client.core._outbox.set_limits(replace(client.core.limits, inline_body=4000))
     say(client)
@@ -152,7 +152,7 @@ def test_a_message_that_fills_a_datagram_goes_by_udp_and_a_larger_one_over_tls(o
     assert (message_size(sent.messages[0]) == SUBMIT_PAYLOAD_MAX) == (over == 0)
 
 
-def test_several_messages_share_a_datagram_and_none_is_too_large() -> None:
+def test_messages_share_datagrams_within_the_size_limit() -> None:
     client = live_wire()
     for size in (10, 900, 900, 300, 300, 300, 1):
         say(client, "x" * size)
@@ -165,7 +165,7 @@ def test_several_messages_share_a_datagram_and_none_is_too_large() -> None:
     assert len(payloads) < 7
 
 
-def test_a_frame_that_fits_no_datagram_is_the_callers_mistake() -> None:
+def test_frame_too_large_for_a_datagram_raises_value_error() -> None:
     with pytest.raises(ValueError, match="too large"):
         pack_datagrams([wire.Nack(1, [2**62] * 32), wire.Goodbye(1, "x" * PAYLOAD_MAX)])
 
@@ -176,7 +176,7 @@ def test_small_frames_share_datagrams_up_to_their_limit() -> None:
     assert max(len(payload) for payload in payloads) <= DATAGRAM_MAX - OVERHEAD
 
 
-def test_only_a_window_is_under_way_and_in_order() -> None:
+def test_messages_are_sent_in_order_within_a_window() -> None:
     client = live_wire()
     client.core.limits = Limits(message_rate=1e6, message_burst=1000)
     client.core._outbox.set_limits(client.core.limits)
@@ -191,7 +191,7 @@ def test_only_a_window_is_under_way_and_in_order() -> None:
     assert len(client.log.records[1]) == SUBMIT_MAX + 20
 
 
-def test_expect_sends_from_there_at_once() -> None:
+def test_expect_resends_from_its_number_at_once() -> None:
     client = live_wire()
     deaf_server(client)
     for _ in range(3):
@@ -203,7 +203,7 @@ def test_expect_sends_from_there_at_once() -> None:
     assert submits(client) == [(Transport.UDP, [2, 3])]
 
 
-def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
+def test_expect_of_a_lost_message_resends_nothing() -> None:
     client = live_wire()
     deaf_server(client)
     for _ in range(3):
@@ -219,7 +219,7 @@ def test_expect_of_a_message_that_the_outbox_has_lost_hurries_nothing() -> None:
     assert submits(client) == []
 
 
-def test_a_run_that_the_server_cannot_take_does_not_use_up_the_rate_of_another() -> None:
+def test_blocked_run_does_not_use_the_rate_of_another() -> None:
     client = live_wire()
     stuck = client.core.run
     client.hook = lambda direction, path, frame: not (isinstance(frame, wire.Submit) and run_of(frame) == stuck)
@@ -233,7 +233,7 @@ def test_a_run_that_the_server_cannot_take_does_not_use_up_the_rate_of_another()
     assert [record.body for record in client.log.records[1]] == [b"another run"]
 
 
-def test_busy_stops_everything_for_its_time() -> None:
+def test_busy_pauses_sending() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -246,7 +246,7 @@ def test_busy_stops_everything_for_its_time() -> None:
     assert submits(client)[0] == (Transport.UDP, [1])
 
 
-def test_the_announced_rate_is_kept() -> None:
+def test_announced_rate_is_kept() -> None:
     client = live_wire()
     for _ in range(60):
         say(client)
@@ -257,7 +257,7 @@ def test_the_announced_rate_is_kept() -> None:
     assert len(client.log.records[1]) == 60
 
 
-def test_a_refusal_is_final() -> None:
+def test_refusal_is_final() -> None:
     client = live_wire()
     item = client.core.send(1, Kind.EDIT, "not mine", 77, client.now)
     client.log.decisions[item.key] = (0, int(wire.Code.NO_SUCH_TARGET))
@@ -269,7 +269,7 @@ def test_a_refusal_is_final() -> None:
     assert submits(client) == []
 
 
-def test_a_header_that_the_server_cannot_read_is_refused_for_good() -> None:
+def test_unreadable_header_is_refused_finally() -> None:
     client = live_wire()
     deaf_server(client)
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
@@ -280,7 +280,7 @@ def test_a_header_that_the_server_cannot_read_is_refused_for_good() -> None:
     assert client.core._store.outgoing() == []
 
 
-def test_a_repeated_decision_is_told_once() -> None:
+def test_repeated_decision_is_reported_once() -> None:
     client = live_wire()
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
     client.run_for(0.1)
@@ -290,7 +290,7 @@ def test_a_repeated_decision_is_told_once() -> None:
     assert len(client.of_kind(MessageStored)) == 1
 
 
-def test_a_message_whose_decision_was_lost_is_known_by_its_record() -> None:
+def test_record_of_a_message_replaces_its_lost_decision() -> None:
     client = live_wire()
     client.hook = lambda direction, path, frame: not isinstance(frame, wire.Decided)
     say(client)
@@ -299,7 +299,7 @@ def test_a_message_whose_decision_was_lost_is_known_by_its_record() -> None:
     assert client.core._store.outgoing() == []
 
 
-def test_a_stored_message_is_shown_until_its_record_is_here() -> None:
+def test_stored_message_is_listed_until_its_record_arrives() -> None:
     client = live_wire()
     client.hook = lambda direction, path, frame: not isinstance(frame, wire.Records)
     say(client)
@@ -313,7 +313,7 @@ def test_a_stored_message_is_shown_until_its_record_is_here() -> None:
     assert not client.core.awaits_records
 
 
-def test_a_decision_outlives_a_full_disk() -> None:
+def test_decision_is_applied_after_a_full_disk() -> None:
     client = live_wire()
     store = client.core._store
     say(client)
@@ -327,7 +327,7 @@ def test_a_decision_outlives_a_full_disk() -> None:
     assert len(client.log.records[1]) == 1
 
 
-def test_messages_written_while_away_go_out_in_order_after_reconnecting() -> None:
+def test_messages_written_while_disconnected_are_sent_in_order() -> None:
     client = live_wire()
     client.cut()
     for number in range(5):
@@ -336,7 +336,7 @@ def test_messages_written_while_away_go_out_in_order_after_reconnecting() -> Non
     assert [record.body for record in client.log.records[1]] == [b"away %d" % number for number in range(5)]
 
 
-def test_a_new_process_hands_in_what_the_one_before_left() -> None:
+def test_new_process_sends_messages_of_the_previous_one() -> None:
     client = live_wire()
     deaf_server(client)
     say(client, "left behind")
@@ -350,7 +350,7 @@ def test_a_new_process_hands_in_what_the_one_before_left() -> None:
     assert client.core._store.outgoing() == []
 
 
-def test_a_living_process_gets_its_chance_before_another_hands_in_for_it() -> None:
+def test_process_adopts_messages_of_a_living_one_after_a_delay() -> None:
     client = live_wire()
     other = Wire(client.log, client.core._store, run=6)
     other.now = client.now
@@ -370,7 +370,7 @@ def test_a_living_process_gets_its_chance_before_another_hands_in_for_it() -> No
     assert [e.seq for e in client.of_kind(MessageStored)] == [1]
 
 
-def test_what_was_left_behind_by_a_clock_of_the_future_is_handed_in_by_a_session_that_is_there() -> None:
+def test_adopts_outbox_items_with_future_timestamps() -> None:
     client = live_wire()
     other = Wire(client.log, client.core._store, run=6)
     other.now = client.now
@@ -381,7 +381,7 @@ def test_what_was_left_behind_by_a_clock_of_the_future_is_handed_in_by_a_session
     assert [record.body for record in client.log.records[1]] == [b"from 2035"]
 
 
-def test_numbers_count_per_room_and_lamport_time_goes_on() -> None:
+def test_numbers_count_per_room_and_lamport_time_continues() -> None:
     log = FakeLog(rooms=2)
     store = MemoryLocalStore()
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Lists that come in pages: the core asks for each, and its shell gets the list as a whole."""
+"""Lists in pages: the core requests every page and returns one list."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,18 +42,18 @@ def subscribed(client: Wire) -> set[int]:
     return {room for operation in asked if isinstance(operation, wire.Subscribe) for room in operation.rooms}
 
 
-def test_a_session_is_live_when_the_rooms_of_all_pages_are_complete() -> None:
+def test_session_is_live_after_all_pages_of_rooms() -> None:
     client = live(paged_log())
     assert subscribed(client) == set(client.log.records) == set(client.core.directory.rooms)
 
 
-def test_rooms_that_the_local_copy_knows_are_subscribed_from_every_page() -> None:
+def test_known_rooms_of_every_page_are_subscribed() -> None:
     store = MemoryLocalStore()
     live(paged_log(), store)
     assert subscribed(live(paged_log(), store)) == set(paged_log().records)
 
 
-def test_a_room_that_no_page_names_is_gone() -> None:
+def test_room_missing_from_all_pages_is_removed() -> None:
     store = MemoryLocalStore()
     live(paged_log(), store)
     client = live(paged_log(ROOMS - 1), store)
@@ -62,7 +62,7 @@ def test_a_room_that_no_page_names_is_gone() -> None:
     assert gone not in client.core.directory.rooms
 
 
-def test_a_room_that_was_told_between_two_pages_stays() -> None:
+def test_room_reported_between_two_pages_is_kept() -> None:
     log = paged_log()
     client = Wire(log, MemoryLocalStore())
     client.connect()
@@ -73,14 +73,14 @@ def test_a_room_that_was_told_between_two_pages_stays() -> None:
     assert 99 in client.core.directory.rooms
 
 
-def test_an_answer_holds_the_entries_of_all_pages() -> None:
+def test_answer_contains_the_entries_of_all_pages() -> None:
     client = live(paged_log())
     number = client.core.request(wire.ListRooms(), client.now)
     client.run_for(1)
     assert client.of_kind(Answered) == [Answered(number, wire.RoomList(client.log.rooms()))]  # type: ignore[arg-type]
 
 
-def test_without_its_further_pages_a_session_ends() -> None:
+def test_session_ends_without_the_further_pages() -> None:
     client = Wire(paged_log(), MemoryLocalStore())
     client.hook = lambda direction, path, frame: direction == "down"
     client.connect()
@@ -93,10 +93,10 @@ def test_without_its_further_pages_a_session_ends() -> None:
 
 
 @pytest.mark.parametrize(("rooms", "place"), [([], b"\x00"), (range(2, 2 + LIST_ENTRIES_MAX), b"\xff")])
-def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_ends(
+def test_invalid_room_list_is_the_reason_for_the_session_end(
     rooms: Sequence[int], place: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not that the connection was lost, which is tried again at once."""
+    """Not a lost connection, which is retried at once."""
     monkeypatch.setattr(directory, "ROOMS_MAX", 100)
     client = Wire(paged_log(), MemoryLocalStore())
     client.hook = lambda direction, path, frame: direction == "down"
@@ -114,7 +114,7 @@ def test_a_list_of_rooms_that_breaks_the_protocol_is_the_reason_why_a_session_en
 
 
 @pytest.mark.parametrize("places", [[b"\x02", b"\x01"], [b"\x01", b"\x01"]])
-def test_a_list_that_does_not_go_on_breaks_the_protocol(places: list[bytes]) -> None:
+def test_repeated_page_position_breaks_the_protocol(places: list[bytes]) -> None:
     client = live(FakeLog())
     client.core.request(wire.ListUsers(), client.now)
     client.hook = lambda direction, path, frame: False
@@ -124,7 +124,7 @@ def test_a_list_that_does_not_go_on_breaks_the_protocol(places: list[bytes]) -> 
     assert client.of_kind(Answered)[-1].result is None
 
 
-def test_a_list_without_end_breaks_the_protocol() -> None:
+def test_list_without_end_breaks_the_protocol() -> None:
     client = live(FakeLog())
     client.core.request(wire.ListUsers(), client.now)
     client.hook = lambda direction, path, frame: False
@@ -132,7 +132,7 @@ def test_a_list_without_end_breaks_the_protocol() -> None:
         answer_with(client, [number.to_bytes(2, "big") for number in range(1, PAGES_MAX + 1)])
 
 
-def test_a_list_of_too_many_entries_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_of_too_many_entries_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "ENTRIES_MAX", 100)
     client = live(FakeLog())
     client.core.request(wire.ListMembers(1), client.now)
@@ -161,8 +161,8 @@ PAGED = [result for result in RESULTS.values() if "next" in result.__struct_fiel
 
 
 @pytest.mark.parametrize("result", PAGED, ids=lambda result: result.__name__)
-def test_every_paged_result_is_put_together(result: type[Any]) -> None:
-    """Two pages of one entry each become one list, and its shell hears of it once."""
+def test_pages_of_every_paged_result_are_joined(result: type[Any]) -> None:
+    """Two pages of one entry each become one list, which is returned once."""
     entries, last = result.__struct_fields__[0], result.__struct_fields__[-1]
     assert last == "next"
     operation = next(asked for asked, answer in RESULTS.items() if answer is result)

@@ -1,4 +1,4 @@
-"""Receipts: what grew is told, not too often, and not by everybody at once."""
+"""Read marks: growth is sent, at intervals with jitter."""
 
 from itertools import pairwise
 from random import Random
@@ -23,7 +23,7 @@ def receipts(*rooms: Room, random: Random | None = None) -> ReceiptTracker:
 
 
 def intervals(told: ReceiptTracker, number: int, count: int) -> list[float]:
-    """Seconds between what is told of a room in which a message comes every millisecond."""
+    """Seconds between read marks sent for a room in which a message arrives every millisecond."""
     when = []
     for tick in range(100_000):
         told.received(number, tick + 1)
@@ -34,7 +34,7 @@ def intervals(told: ReceiptTracker, number: int, count: int) -> list[float]:
     return [later - earlier for earlier, later in pairwise(when)]
 
 
-def test_what_grew_is_told_once() -> None:
+def test_growth_is_sent_once() -> None:
     told = receipts(room(1, 2))
     assert told.timer() is None
     told.received(1, 5)
@@ -56,19 +56,19 @@ def test_each_room_has_its_own_interval() -> None:
     assert told.take_due(11.6) == [Cursor(1, 2, 0)]
 
 
-def test_a_second_on_average_and_never_the_same() -> None:
+def test_interval_is_a_second_on_average_with_jitter() -> None:
     found = intervals(receipts(room(1, 100)), 1, 60)
     assert 0.85 < sum(found) / len(found) < 1.15
     assert min(found) < 0.6
     assert max(found) > 1.4
 
 
-def test_less_often_in_a_crowd() -> None:
+def test_interval_is_longer_in_large_rooms() -> None:
     found = intervals(receipts(room(1, 400)), 1, 20)
     assert 3.0 < sum(found) / len(found) < 5.0
 
 
-def test_members_who_heard_the_same_do_not_stay_together() -> None:
+def test_read_marks_of_members_spread_over_time() -> None:
     """A message every 20 ms to a hundred members: after some seconds no 10 ms have more than a tenth of them."""
     members = [receipts(room(1, 100), random=Random(number)) for number in range(100)]
     told = []
@@ -81,7 +81,7 @@ def test_members_who_heard_the_same_do_not_stay_together() -> None:
     assert max(told[500:]) <= 10
 
 
-def test_what_another_device_told_in_the_meantime_is_not_told_again() -> None:
+def test_mark_sent_by_another_device_is_not_sent_again() -> None:
     told = receipts(room(1, 2))
     told.received(1, 5)
     told.read(1, 3)
@@ -91,7 +91,7 @@ def test_what_another_device_told_in_the_meantime_is_not_told_again() -> None:
     assert told.take_due(99.0) == []
 
 
-def test_what_the_server_knows_less_of_is_told() -> None:
+def test_mark_above_that_of_the_server_is_sent() -> None:
     told = receipts(room(1, 2))
     told.received(1, 5)
     told.told(replace(room(1, 2), received=5, read=2))

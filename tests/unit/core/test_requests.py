@@ -1,4 +1,4 @@
-"""Requests under way: each is answered once, and with what belongs to it."""
+"""Pending requests: each is answered once, by a result of its type."""
 
 import inspect
 from typing import Any, get_type_hints
@@ -14,14 +14,14 @@ from tests.support.wire_values import members
 
 
 @pytest.mark.parametrize("operation", members(wire.AfterLogin))
-def test_the_client_expects_what_the_server_answers(operation: type) -> None:
+def test_expected_result_types_are_those_of_the_server(operation: type) -> None:
     handler: Any = OPERATIONS[operation].run if operation in OPERATIONS else HANDLERS[operation]
     names = vars(inspect.getmodule(handler))
     result = get_type_hints(handler, names)["return"]
     assert RESULTS.get(operation, wire.Done) is result
 
 
-def test_an_answer_to_another_question_is_refused_and_the_question_stays_open() -> None:
+def test_answer_of_another_type_is_refused_and_request_stays_open() -> None:
     requests, answers = Requests(30.0), []
     number, _output = requests.ask(wire.ListCursors(1), answers.append, 0.0)
     with pytest.raises(ProtocolError):
@@ -36,7 +36,7 @@ def test_an_answer_to_another_question_is_refused_and_the_question_stays_open() 
     assert answers == [wire.CursorList([]), None]
 
 
-def test_a_refusal_and_no_answer_belong_to_every_question() -> None:
+def test_failure_and_no_answer_complete_every_request() -> None:
     requests, answers = Requests(30.0), []
     for answer in (wire.Failure(1, 14, "busy"), None):
         number, _output = requests.ask(wire.ListUsers(), answers.append, 0.0)

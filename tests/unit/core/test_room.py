@@ -1,4 +1,4 @@
-"""Receiving: join, gaps and their repair, what counts as proven, forks, older pages, a store that fails."""
+"""Receiving: joining, gaps and their repair, proof by heads, forks, older pages, a failing store."""
 
 import itertools
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def copy_is_the_log(wire_: Wire) -> bool:
 # --- Joining --------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_client_reads_history_first_then_live() -> None:
+def test_new_client_reads_history_then_live_records() -> None:
     client = live_wire(5)
     client.relay(client.log.say())
     client.run_for(0.1)
@@ -70,13 +70,13 @@ def test_a_new_client_reads_history_first_then_live() -> None:
     assert copy_is_the_log(client)
 
 
-def test_an_empty_room_is_live_at_once() -> None:
+def test_empty_room_is_live_at_once() -> None:
     client = live_wire(0)
     assert client.of_kind(RoomWentLive) == [RoomWentLive(1, 0)]
     assert shown(client) == []
 
 
-def test_a_long_room_begins_with_its_newest_page_and_older_ones_are_fetched() -> None:
+def test_long_room_starts_with_its_newest_page() -> None:
     client = live_wire(250)
     assert shown(client) == list(range(151, 251))
     assert client.core.fetch_older(1, client.now)
@@ -88,7 +88,7 @@ def test_a_long_room_begins_with_its_newest_page_and_older_ones_are_fetched() ->
 
 
 @pytest.mark.parametrize("proofs", [True, False])
-def test_a_client_that_was_away_reads_forward_page_by_page(proofs: bool) -> None:
+def test_reconnected_client_reads_forward_page_by_page(proofs: bool) -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store, proofs=proofs)
     client.cut()
@@ -103,7 +103,7 @@ def test_a_client_that_was_away_reads_forward_page_by_page(proofs: bool) -> None
     assert copy_is_the_log(client)
 
 
-def test_pages_grow_to_a_bound_and_are_small_again_after_a_slow_one() -> None:
+def test_page_size_grows_to_a_bound_and_shrinks_after_a_slow_page() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     client.cut()
@@ -125,7 +125,7 @@ def test_pages_grow_to_a_bound_and_are_small_again_after_a_slow_one() -> None:
     assert copy_is_the_log(client)
 
 
-def test_what_is_said_while_joining_is_neither_lost_nor_shown_twice() -> None:
+def test_records_sent_while_joining_are_stored_once() -> None:
     log = FakeLog()
     for _ in range(450):
         log.say()
@@ -171,7 +171,7 @@ def test_false_records_before_the_first_page_do_not_stop_the_room() -> None:
     assert copy_is_the_log(client)
 
 
-def test_live_records_may_overtake_the_answer_to_the_subscription() -> None:
+def test_live_records_may_precede_the_subscription_answer() -> None:
     log = FakeLog()
     store = MemoryLocalStore()
     log.say()
@@ -188,14 +188,14 @@ def test_live_records_may_overtake_the_answer_to_the_subscription() -> None:
     assert shown(client) == [1, 2]
 
 
-def test_one_live_sign_per_room_and_session() -> None:
+def test_room_goes_live_once_per_session() -> None:
     client = live_wire(2, rooms=3)
     client.cut()
     client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
     assert sorted(e.room for e in client.of_kind(RoomWentLive)) == [1, 1, 2, 2, 3, 3]
 
 
-def test_history_since_joining_begins_there() -> None:
+def test_history_since_joining_starts_at_the_first_readable_record() -> None:
     log = FakeLog()
     for _ in range(10):
         log.say()
@@ -207,7 +207,7 @@ def test_history_since_joining_begins_there() -> None:
     assert not client.core.fetch_older(1, client.now)
 
 
-def test_coming_back_to_a_room_without_its_history_begins_a_new_span() -> None:
+def test_rejoining_without_the_history_starts_a_new_span() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     client.cut()
@@ -220,7 +220,7 @@ def test_coming_back_to_a_room_without_its_history_begins_a_new_span() -> None:
     assert [record.seq for record in store.records(1, 1, 99)] == [11, 12, 13]
 
 
-def test_coming_back_with_nothing_to_read_yet() -> None:
+def test_rejoining_with_nothing_readable_yet() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     client.cut()
@@ -236,7 +236,7 @@ def test_coming_back_with_nothing_to_read_yet() -> None:
 # --- Repair ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_gap_is_asked_for_after_a_short_wait() -> None:
+def test_gap_is_requested_after_a_short_wait() -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
     start = client.now
@@ -248,7 +248,7 @@ def test_a_gap_is_asked_for_after_a_short_wait() -> None:
     assert shown(client) == [1, 2, 3, 4, 5]
 
 
-def test_a_gap_that_fills_itself_is_not_asked_for() -> None:
+def test_gap_filled_in_time_is_not_requested() -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
     client.to_client(Transport.UDP, records_frame(client.log, 5, head=True))
@@ -259,7 +259,7 @@ def test_a_gap_that_fills_itself_is_not_asked_for() -> None:
     assert shown(client) == [1, 2, 3, 4, 5]
 
 
-def test_an_unanswered_nack_comes_again_at_growing_intervals_then_a_page() -> None:
+def test_unanswered_nack_is_repeated_then_a_page_is_requested() -> None:
     client = live_wire(3)
     client.hook = lambda direction, path, frame: direction == "down" or not isinstance(frame, wire.Nack)
     client.log.say()
@@ -277,7 +277,7 @@ def test_an_unanswered_nack_comes_again_at_growing_intervals_then_a_page() -> No
     assert shown(client) == [1, 2, 3, 4]
 
 
-def test_more_than_32_missing_is_a_page() -> None:
+def test_more_than_32_missing_records_are_requested_as_a_page() -> None:
     client = live_wire(3)
     for _ in range(40):
         client.log.say()
@@ -288,7 +288,7 @@ def test_more_than_32_missing_is_a_page() -> None:
     assert shown(client) == list(range(1, 44))
 
 
-def test_records_without_a_head_wait_and_the_head_is_asked_for() -> None:
+def test_head_is_requested_for_records_without_one() -> None:
     client = live_wire(3)
     client.log.say()
     client.to_client(Transport.UDP, records_frame(client.log, 4))
@@ -299,7 +299,7 @@ def test_records_without_a_head_wait_and_the_head_is_asked_for() -> None:
     assert shown(client) == [1, 2, 3, 4]
 
 
-def test_a_page_that_gets_stuck_does_not_keep_nacks_back() -> None:
+def test_stalled_page_does_not_prevent_nacks() -> None:
     client = live_wire(3)
     client.hook = lambda direction, path, frame: path is Transport.UDP
     for _ in range(40):
@@ -315,8 +315,8 @@ def test_a_page_that_gets_stuck_does_not_keep_nacks_back() -> None:
     assert len(nacks(client)) == 2
 
 
-def test_nacks_beside_a_stuck_page_are_frequent_again_after_each_that_helped() -> None:
-    """On a network where only datagrams get through, what is asked for late is late for good."""
+def test_nacks_beside_a_stalled_page_speed_up_after_success() -> None:
+    """On a network where only datagrams arrive, a late request is never made up for."""
     client = live_wire(3)
     blocked = True
 
@@ -341,7 +341,7 @@ def test_nacks_beside_a_stuck_page_are_frequent_again_after_each_that_helped() -
     assert {type(nack) for nack in nacks(client)} == {wire.Nack}
 
 
-def test_a_page_that_comes_needs_no_nack_beside_it() -> None:
+def test_page_in_progress_needs_no_nack() -> None:
     client = live_wire(3)
     client.delay = lambda path: 0.001 if path is Transport.UDP else 0.1
     for _ in range(40):
@@ -351,7 +351,7 @@ def test_a_page_that_comes_needs_no_nack_beside_it() -> None:
     assert nacks(client) == []
 
 
-def test_all_rooms_together_keep_to_the_rate_of_nacks() -> None:
+def test_nack_rate_is_shared_by_all_rooms() -> None:
     log = FakeLog(rooms=30)
     client = Wire(log, MemoryLocalStore())
     client.connect()
@@ -365,7 +365,7 @@ def test_all_rooms_together_keep_to_the_rate_of_nacks() -> None:
     assert len(nacks(client)) <= 20 + 20
 
 
-def test_few_pages_are_under_way_at_once_and_all_rooms_get_theirs() -> None:
+def test_pages_in_progress_are_bounded_and_every_room_is_served() -> None:
     log = FakeLog(rooms=20)
     for room in log.records:
         log.say(room)
@@ -387,7 +387,7 @@ def test_few_pages_are_under_way_at_once_and_all_rooms_get_theirs() -> None:
     assert most == ClientConfig().pulls_at_once
 
 
-def test_no_room_asks_for_pages_while_the_server_is_busy() -> None:
+def test_no_room_requests_pages_while_the_server_is_busy() -> None:
     log = FakeLog(rooms=200)
     for room in log.records:
         log.say(room)
@@ -415,7 +415,7 @@ def test_no_room_asks_for_pages_while_the_server_is_busy() -> None:
     assert 0 < refused < 100
 
 
-def test_what_waits_above_a_gap_is_bounded() -> None:
+def test_records_waiting_above_a_gap_are_bounded() -> None:
     config = ClientConfig(reorder_max=16)
     log = FakeLog()
     client = Wire(log, MemoryLocalStore(), config=config)
@@ -433,7 +433,7 @@ def test_what_waits_above_a_gap_is_bounded() -> None:
     assert sorted(chain.waiting) == list(range(2, 18))
 
 
-def test_lagging_pulls_every_room_and_says_so() -> None:
+def test_lagging_fetches_every_room_and_is_a_state() -> None:
     client = live_wire(3, rooms=2)
     client.to_client(Transport.TLS, wire.Lagging())
     client.hook = lambda direction, path, frame: not (direction == "down" and path is Transport.UDP)
@@ -446,7 +446,7 @@ def test_lagging_pulls_every_room_and_says_so() -> None:
     assert {page.room for page in pages(client)} == {1, 2}
 
 
-def test_a_server_that_sends_heads_only_is_asked_for_a_page_in_the_end() -> None:
+def test_heads_without_records_lead_to_a_page_request() -> None:
     client = live_wire(3)
     for _ in range(20):
         client.log.say()
@@ -457,7 +457,7 @@ def test_a_server_that_sends_heads_only_is_asked_for_a_page_in_the_end() -> None
     assert len(nacks(client)) == 18
 
 
-def test_losses_that_repair_makes_good_need_no_page() -> None:
+def test_repaired_losses_need_no_page() -> None:
     client = live_wire(3)
     for _ in range(20):
         client.log.say()
@@ -474,7 +474,7 @@ def forged_head(log: FakeLog, seq: int) -> Head:
     return sign_head(key_of(66), LOG_ID, log.epoch, 1, seq, log.hashes[1][seq], log.time_ms)
 
 
-def test_nothing_is_shown_that_no_head_of_the_log_covers() -> None:
+def test_records_without_a_valid_head_are_not_shown() -> None:
     client = live_wire(3)
     client.hook = lambda direction, path, frame: direction == "down"
     client.log.say(), client.log.say()
@@ -494,7 +494,7 @@ def test_nothing_is_shown_that_no_head_of_the_log_covers() -> None:
     assert shown(client) == [1, 2, 3, 4]
 
 
-def test_a_later_head_covers_what_is_below_it() -> None:
+def test_later_head_proves_records_below_it() -> None:
     client = live_wire(0)
     for _ in range(3):
         client.to_client(Transport.UDP, wire.Records(1, [client.log.say()]))
@@ -509,7 +509,7 @@ def altered(record: Record) -> Record:
     return Record(record.seq, record.time_ms, record.header, record.signature, (record.body or b"") + b"!")
 
 
-def test_an_altered_record_is_dropped_and_read_again_from_the_server() -> None:
+def test_altered_record_is_dropped_and_fetched_again() -> None:
     client = live_wire(3)
     client.log.say()
     client.to_client(Transport.UDP, wire.Records(1, [altered(client.log.records[1][3])], client.log.head(1)))
@@ -519,14 +519,14 @@ def test_an_altered_record_is_dropped_and_read_again_from_the_server() -> None:
     assert client.of_kind(RoomStopped) == []
 
 
-def test_a_record_of_another_room_breaks_the_protocol() -> None:
+def test_record_of_another_room_breaks_the_protocol() -> None:
     client = live_wire(0, rooms=2)
     other = client.log.say(2)
     with pytest.raises(ProtocolError, match="another room"):
         client.core.receive(SERVER, Transport.UDP, wire.Records(1, [other]), client.now)
 
 
-def test_a_page_that_does_not_begin_where_asked_breaks_the_protocol() -> None:
+def test_page_not_starting_as_requested_breaks_the_protocol() -> None:
     client = live_wire(3)
     good = client.log.answer
 
@@ -544,7 +544,7 @@ def test_a_page_that_does_not_begin_where_asked_breaks_the_protocol() -> None:
         client.run_for(1)
 
 
-def test_a_deleted_body_is_erased_in_the_copy_too() -> None:
+def test_deleted_body_is_erased_in_the_copy() -> None:
     client = live_wire(2)
     client.log.say(text="", kind=Kind.DELETE, ref=1)
     client.relay(client.log.records[1][-1])
@@ -553,7 +553,7 @@ def test_a_deleted_body_is_erased_in_the_copy_too() -> None:
     assert client.log.records[1][0].body is None
 
 
-def test_an_erased_body_verifies_when_it_comes_so() -> None:
+def test_record_received_without_its_erased_body_verifies() -> None:
     log = FakeLog()
     log.say(text="secret")
     log.say(text="", kind=Kind.DELETE, ref=1)
@@ -567,7 +567,7 @@ def test_an_erased_body_verifies_when_it_comes_so() -> None:
 # --- Forks ----------------------------------------------------------------------------------------------------------
 
 
-def test_old_heads_and_records_that_come_late_are_no_fork() -> None:
+def test_late_old_heads_and_records_are_no_fork() -> None:
     client = live_wire(3)
     late = [client.log.head(1, seq) for seq in range(4)]
     for _ in range(5):
@@ -605,25 +605,25 @@ def forked() -> Iterator[Wire]:
     assert all(record.body is not None and record.body.startswith(b"old") for record in records)
 
 
-def test_a_head_of_another_history_at_a_number_that_we_have(forked: Wire) -> None:
+def test_forked_head_at_a_known_number_stops_the_room(forked: Wire) -> None:
     other = other_history(forked.log, 4, 1)
     forked.to_client(Transport.UDP, wire.Heads([other.head(1)]))
     forked.run_for(0.5)
 
 
-def test_a_record_of_another_history_at_a_number_that_we_have(forked: Wire) -> None:
+def test_forked_record_at_a_known_number_stops_the_room(forked: Wire) -> None:
     other = other_history(forked.log, 4, 1)
     forked.to_client(Transport.UDP, wire.Records(1, other.records[1][4:]))
     forked.run_for(0.5)
 
 
-def test_a_server_that_goes_on_with_another_history_after_a_restart(forked: Wire) -> None:
+def test_another_history_after_a_server_restart_stops_the_room(forked: Wire) -> None:
     forked.log = other_history(forked.log, 3, 20)
     forked.cut()
     forked.run_for(5)
 
 
-def test_two_signed_heads_for_one_number(forked: Wire) -> None:
+def test_two_signed_heads_for_one_number_stop_the_room(forked: Wire) -> None:
     one, two = other_history(forked.log, 5, 2), other_history(forked.log, 5, 2)
     two.say(text="later")
     two.hashes[1][7] = bytes(32)
@@ -633,7 +633,7 @@ def test_two_signed_heads_for_one_number(forked: Wire) -> None:
     forked.run_for(0.2)
 
 
-def test_pages_that_do_not_fit_their_own_head(forked: Wire) -> None:
+def test_pages_that_contradict_their_head_stop_the_room(forked: Wire) -> None:
     good = forked.log
     bad = other_history(good, 5, 3)
     for _ in range(3):
@@ -649,7 +649,7 @@ def test_pages_that_do_not_fit_their_own_head(forked: Wire) -> None:
     forked.run_for(3)
 
 
-def test_a_server_that_lost_records_stops_the_room_and_takes_none_of_its_messages() -> None:
+def test_server_that_lost_records_stops_the_room_without_sending() -> None:
     store = MemoryLocalStore()
     client = live_wire(5, store=store)
     client.cut()
@@ -664,7 +664,7 @@ def test_a_server_that_lost_records_stops_the_room_and_takes_none_of_its_message
     assert len(store.outgoing()) == 1
 
 
-def test_other_rooms_go_on_when_one_has_forked() -> None:
+def test_other_rooms_continue_after_a_fork() -> None:
     client = live_wire(5, rooms=2)
     client.to_client(Transport.UDP, wire.Heads([other_history(client.log, 4, 1).head(1)]))
     client.run_for(0.1)
@@ -676,7 +676,7 @@ def test_other_rooms_go_on_when_one_has_forked() -> None:
 # --- Older pages ----------------------------------------------------------------------------------------------------
 
 
-def test_an_older_page_that_does_not_end_in_our_base_is_not_kept() -> None:
+def test_older_page_that_does_not_meet_the_base_is_discarded() -> None:
     client = live_wire(250)
     good = client.log.answer
 
@@ -697,7 +697,7 @@ def test_an_older_page_that_does_not_end_in_our_base_is_not_kept() -> None:
     assert client.core.stopped(1) is StopReason.FORKED
 
 
-def test_an_older_page_fails_when_the_connection_ends() -> None:
+def test_older_page_fails_on_disconnect() -> None:
     client = live_wire(250)
     client.core.fetch_older(1, client.now)
     client.cut()
@@ -707,7 +707,7 @@ def test_an_older_page_fails_when_the_connection_ends() -> None:
 # --- A store that fails ---------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_loses_nothing_and_is_said_once() -> None:
+def test_full_disk_loses_nothing_and_is_reported_once() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     store.fail = True
@@ -723,7 +723,7 @@ def test_a_full_disk_loses_nothing_and_is_said_once() -> None:
     assert copy_is_the_log(client)
 
 
-def test_a_full_disk_at_the_start_only_delays() -> None:
+def test_full_disk_at_the_start_only_delays() -> None:
     store = MemoryLocalStore()
     log = FakeLog()
     log.say()
@@ -755,7 +755,7 @@ def test_two_processes_of_one_profile_share_the_copy() -> None:
     assert copy_is_the_log(first)
 
 
-def test_a_subscription_that_is_not_answered_in_time_begins_the_session_anew() -> None:
+def test_unanswered_subscription_restarts_the_session() -> None:
     log = FakeLog()
     log.say(1)
     client = Wire(log, MemoryLocalStore(), config=ClientConfig(request_timeout=4.0))
@@ -768,7 +768,7 @@ def test_a_subscription_that_is_not_answered_in_time_begins_the_session_anew() -
     assert client.core.cursor(1) == 1
 
 
-def test_rooms_that_wait_for_a_full_disk_do_not_keep_the_core_busy() -> None:
+def test_full_disk_does_not_make_the_core_spin() -> None:
     log, store = FakeLog(rooms=3), MemoryLocalStore()
     for room in log.records:
         log.say(room)
@@ -790,8 +790,8 @@ def test_rooms_that_wait_for_a_full_disk_do_not_keep_the_core_busy() -> None:
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
 
 
-def test_what_comes_live_before_the_first_page_is_bounded() -> None:
-    """A server that never gives the page, and tells without end."""
+def test_live_records_before_the_first_page_are_bounded() -> None:
+    """A server that never sends the page, and live records without end."""
     client = Wire(FakeLog(), MemoryLocalStore(), config=ClientConfig(reorder_max=20))
     client.hook = lambda direction, path, frame: not isinstance(getattr(frame, "result", None), wire.Page)
     client.log.say(text="before")

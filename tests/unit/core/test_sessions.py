@@ -1,4 +1,4 @@
-"""What a new session of the client begins with, and what an old one leaves behind."""
+"""State at the start of a client session, and what is reset from the one before."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def numbers(client: Any) -> list[int]:
     return [n for _, some in submits(client) for n in some]
 
 
-def test_what_was_sent_before_goes_again_at_once_in_a_new_session() -> None:
+def test_pending_messages_are_resent_at_once_in_a_new_session() -> None:
     client = live_wire()
     deaf_server(client)
     say(client)
@@ -30,7 +30,7 @@ def test_what_was_sent_before_goes_again_at_once_in_a_new_session() -> None:
     assert len(submits(client)) >= 3
 
 
-def test_an_answer_to_nothing_is_counted_and_one_to_a_question_is_not() -> None:
+def test_only_answers_without_a_request_are_counted() -> None:
     client = live_wire()
     assert client.core.counters["answer without question"] == 0
     client.to_client(Transport.TLS, wire.Response(4711, wire.Done()))
@@ -38,7 +38,7 @@ def test_an_answer_to_nothing_is_counted_and_one_to_a_question_is_not() -> None:
     assert client.core.counters["answer without question"] == 1
 
 
-def test_udp_is_not_tried_again_by_the_clock_of_an_old_session() -> None:
+def test_udp_retry_timer_is_reset_with_the_session() -> None:
     client = live_wire()
     client.hook = lambda direction, path, frame: path is Transport.TLS
     # UDP stops, and is tried again every now and then.
@@ -47,7 +47,7 @@ def test_udp_is_not_tried_again_by_the_clock_of_an_old_session() -> None:
     assert client.core._link._udp_retry_at is None
 
 
-def test_sending_over_tls_does_not_keep_the_udp_path_open() -> None:
+def test_traffic_over_tls_does_not_replace_udp_pings() -> None:
     client = live_wire()
     client.beat_every(5)
     client.hook = lambda direction, path, frame: not isinstance(frame, wire.Ping) or path is Transport.UDP
@@ -59,7 +59,7 @@ def test_sending_over_tls_does_not_keep_the_udp_path_open() -> None:
     assert pings
 
 
-def test_missing_records_are_asked_for_over_tls_while_udp_is_closed() -> None:
+def test_missing_records_are_requested_over_tls_while_udp_is_closed() -> None:
     client = live_wire(config=ClientConfig(page_patience=60.0))
     client.beat_every(5)
     client.hook = lambda direction, path, frame: path is Transport.TLS

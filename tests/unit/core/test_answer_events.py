@@ -1,4 +1,4 @@
-"""What answers to the shell tell of rooms and people: taken in at their place among the events."""
+"""Events of the core when answers carry rooms and users: in the order of the frames."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ def live_wire() -> Wire:
     return client
 
 
-def test_what_an_answer_tells_of_a_room_is_older_than_what_follows_it() -> None:
+def test_room_in_an_answer_precedes_later_frames() -> None:
     client = live_wire()
     room = client.log.rooms()[0]
     changed = msgspec.structs.replace(room, name="renamed")
@@ -35,7 +35,7 @@ def test_what_an_answer_tells_of_a_room_is_older_than_what_follows_it() -> None:
     assert 1 not in client.core.directory.rooms
 
 
-def test_everybody_is_told_once_per_session_then_only_who_changed() -> None:
+def test_users_are_reported_once_per_session_then_only_changes() -> None:
     client = live_wire()
     everybody = [wire.User(7, "me", "Me", wire.PresenceState.ONLINE, 0)]
     for _ in range(2):
