@@ -54,10 +54,10 @@ def test_one_that_does_not_exist_is_seen() -> None:
 
 
 def test_one_of_a_class_that_does_not_exist_is_seen() -> None:
-    there = "`tests/unit/platform/test_files.py::TestWhatIsPrivate::test_links_are_refused`"
+    there = "`tests/unit/platform/test_files.py::TestPrivateFiles::test_links_are_refused`"
     assert not missing(there)
     assert missing(there.replace("links", "chains"))
-    assert missing(there.replace("WhatIsPrivate", "WhatIsNot"))
+    assert missing(there.replace("PrivateFiles", "PublicFiles"))
     assert missing("`tests/unit/platform/test_files.py:test_links_are_refused`")
 
 

@@ -372,19 +372,18 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_records_without_known_author_are_bounded_in_octets",
     "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_names_that_are_looked_up_at_once",
-    "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_strangers.py"
-    "::test_forged_announcements_neither_hide_a_known_server_nor_fill_memory",
+    "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_forged_servers.py"
+    "::test_forged_announcements_hide_no_server_in_bounded_memory",
     "lanchat/app/account_session.py:BACKLOG_OCTETS_MAX": "tests/unit/app/test_backlog.py"
     "::test_stops_reading_server_while_events_are_undelivered",
     "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_decisions_that_somebody_may_ask_for",
     "lanchat/app/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
-    "lanchat/transport/tls.py:UNREAD_MAX": "tests/unit/transport/test_tls.py"
-    "::test_frames_that_nobody_reads_are_bounded_in_octets",
+    "lanchat/transport/tls.py:UNREAD_MAX": "tests/unit/transport/test_tls.py::test_unread_frames_are_bounded_in_octets",
     "lanchat/transport/tls.py:UNREAD_MAX_LOGGED_IN": "tests/unit/transport/test_tls.py"
-    "::test_frames_that_nobody_reads_are_bounded_in_octets",
+    "::test_unread_frames_are_bounded_in_octets",
     "lanchat/transport/tls.py:WRITE_BUFFER_MAX": "tests/unit/transport/test_tls.py"
-    "::test_a_server_that_does_not_read_loses_us_before_our_memory_is_full",
+    "::test_server_that_does_not_read_ends_the_connection",
     "lanchat/transport/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",
     "lanchat/core/view/changes.py:EMOJI_MAX": "tests/unit/core/test_changes.py"
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",

@@ -1,4 +1,4 @@
-"""The beacon's datagrams, the TXT record, the answer limit and the list of found servers: no sockets, no clock."""
+"""The beacon's datagrams, the TXT record, the answer limit and the list of found servers, without sockets or clock."""
 
 import asyncio
 import logging
@@ -57,7 +57,7 @@ def hexdump(text: str) -> bytes:
 
 
 class TestDatagrams:
-    def test_the_octets_are_the_documented_ones(self) -> None:
+    def test_encoding_matches_the_documentation(self) -> None:
         assert encode_probe(TOKEN) == hexdump("4c43424e 01 01" + TOKEN.hex()) + bytes(234)
         assert (
             encode_answer(TOKEN, ADVERT)
@@ -66,24 +66,24 @@ class TestDatagrams:
         )
 
     @given(tokens, adverts)
-    def test_what_goes_in_comes_out(self, token: bytes, advert: Advert) -> None:
+    def test_decoding_inverts_encoding(self, token: bytes, advert: Advert) -> None:
         assert decode_probe(encode_probe(token)) == token
         echoed, decoded = decode_answer(encode_answer(token, advert))
         assert echoed == token
         assert decoded == Advert(advert.log_id, advert.fingerprint, advert.port, clean_name(advert.name))
 
     @given(adverts)
-    def test_an_answer_is_smaller_than_its_question(self, advert: Advert) -> None:
+    def test_answer_is_smaller_than_its_probe(self, advert: Advert) -> None:
         assert len(encode_answer(TOKEN, advert)) <= ANSWER_SIZE_MAX < PROBE_SIZE == len(encode_probe(TOKEN))
 
     @given(st.binary(max_size=2 * PROBE_SIZE) | st.binary(min_size=PROBE_SIZE, max_size=PROBE_SIZE))
-    def test_random_octets_raise_one_error(self, octets: bytes) -> None:
+    def test_random_octets_raise_protocol_error(self, octets: bytes) -> None:
         for decode in (decode_probe, decode_answer):
             with pytest.raises(ProtocolError):
                 decode(octets)
 
     @given(adverts, st.data())
-    def test_a_truncated_or_longer_answer_is_refused(self, advert: Advert, data: st.DataObject) -> None:
+    def test_truncated_or_extended_answer_is_refused(self, advert: Advert, data: st.DataObject) -> None:
         octets = encode_answer(TOKEN, advert)
         cut = data.draw(st.integers(0, len(octets) - 1))
         more = data.draw(st.binary(min_size=1, max_size=300))
@@ -92,7 +92,7 @@ class TestDatagrams:
                 decode_answer(broken)
 
     @given(adverts, st.integers(0, 8 * 22 - 1), st.integers(1, 300))
-    def test_a_changed_probe_is_refused(self, advert: Advert, bit: int, length: int) -> None:
+    def test_changed_probe_is_refused(self, advert: Advert, bit: int, length: int) -> None:
         octets = bytearray(encode_probe(TOKEN))
         octets[bit // 8] ^= 1 << bit % 8
         if bit < 48:  # magic, version, kind
@@ -105,14 +105,14 @@ class TestDatagrams:
                 decode_probe((encode_probe(TOKEN) * 2)[:length])
 
     @given(st.integers(22, PROBE_SIZE - 1), st.integers(1, 255))
-    def test_padding_is_zero(self, position: int, octet: int) -> None:
+    def test_nonzero_padding_is_refused(self, position: int, octet: int) -> None:
         octets = bytearray(encode_probe(TOKEN))
         octets[position] = octet
         with pytest.raises(ProtocolError, match="padding"):
             decode_probe(bytes(octets))
 
     @given(adverts, st.data())
-    def test_a_flipped_bit_raises_nothing_else(self, advert: Advert, data: st.DataObject) -> None:
+    def test_flipped_bit_raises_only_protocol_error(self, advert: Advert, data: st.DataObject) -> None:
         octets = bytearray(encode_answer(TOKEN, advert))
         bit = data.draw(st.integers(0, 8 * len(octets) - 1))
         octets[bit // 8] ^= 1 << bit % 8
@@ -134,7 +134,7 @@ class TestDatagrams:
             (encode_answer(TOKEN, ADVERT)[:-1], "name length"),
         ],
     )
-    def test_refusals_are_named(self, octets: bytes, reason: str) -> None:
+    def test_refusals_have_reasons(self, octets: bytes, reason: str) -> None:
         with pytest.raises(ProtocolError, match=reason):
             decode_answer(octets)
 
@@ -152,7 +152,7 @@ class TestNames:
             ("\ud800", "\ufffd"),
         ],
     )
-    def test_a_strangers_name_is_inert(self, name: str, shown: str) -> None:
+    def test_received_name_is_cleaned(self, name: str, shown: str) -> None:
         assert clean_name(name) == shown
 
     @given(st.text())
@@ -162,10 +162,10 @@ class TestNames:
         assert "." not in label
 
     @pytest.mark.parametrize("name", ["Büro 2.0", ".", "a.b.c", "Школа №5", "_tcp", "📎 desk", "A\\B", 'say "hi"'])
-    def test_odd_names_survive_dns_sd(self, name: str) -> None:
+    def test_unusual_names_survive_dns_sd(self, name: str) -> None:
         assert decode(encode_txt(ADVERT), label=service_label(name)).name == name
 
-    def test_the_label_that_means_subtypes_is_avoided(self) -> None:
+    def test_label_of_dns_sd_subtypes_is_avoided(self) -> None:
         assert service_label("_sub") == "sub"
 
 
@@ -174,7 +174,7 @@ def decode(txt: dict[str, str], port: int | None = 4242, label: str = "x") -> Ad
 
 
 class TestTxtRecord:
-    def test_its_keys_are_the_documented_ones(self) -> None:
+    def test_keys_match_the_documentation(self) -> None:
         assert encode_txt(ADVERT) == {
             "txtvers": "1",
             "proto": "1",
@@ -183,7 +183,7 @@ class TestTxtRecord:
         }
         assert SERVICE_TYPE == "_lanchat-relay._tcp.local."
 
-    def test_unknown_keys_are_passed_over(self) -> None:
+    def test_unknown_keys_are_ignored(self) -> None:
         assert decode({**encode_txt(ADVERT), "new": "1"}, label="x").log_id == ADVERT.log_id
 
     @pytest.mark.parametrize(
@@ -204,31 +204,31 @@ class TestTxtRecord:
             decode({**encode_txt(ADVERT), **change})
 
     @pytest.mark.parametrize("key", [b"id", b"fp"])
-    def test_a_missing_value_is_refused(self, key: bytes) -> None:
+    def test_missing_value_is_refused(self, key: bytes) -> None:
         txt: dict[bytes, bytes | None] = {name.encode(): value.encode() for name, value in encode_txt(ADVERT).items()}
         with pytest.raises(ProtocolError):
             decode_txt(txt | {key: None}, 47474, "x")
 
     @pytest.mark.parametrize("port", [None, 0])
-    def test_no_port_is_refused(self, port: int | None) -> None:
+    def test_missing_port_is_refused(self, port: int | None) -> None:
         with pytest.raises(ProtocolError):
             decode(encode_txt(ADVERT), port)
 
     @given(st.dictionaries(st.sampled_from([b"txtvers", b"proto", b"id", b"fp"]), st.none() | st.binary()))
-    def test_random_records_raise_one_error(self, txt: dict[bytes, bytes | None]) -> None:
+    def test_random_records_raise_protocol_error(self, txt: dict[bytes, bytes | None]) -> None:
         with pytest.raises(ProtocolError):
             decode_txt(txt, 4242, "x")
 
 
 class TestAnswerLimiter:
-    def test_an_address_gets_its_share(self) -> None:
+    def test_answers_to_one_address_are_limited(self) -> None:
         limiter = AnswerLimiter()
         given = [limiter.admit("10.0.0.1", bytes([n]), n / 8) for n in range(24)]
         assert given == ([True] * 5 + [False] * 3) * 3
         assert limiter.admit("10.0.0.2", b"x", 2.9)
 
     @given(st.lists(st.tuples(st.sampled_from("ab"), st.binary(max_size=1), st.floats(0, 0.4)), max_size=60))
-    def test_never_more_than_its_share_in_any_second(self, probes: list[tuple[str, bytes, float]]) -> None:
+    def test_limit_holds_in_every_interval_of_a_second(self, probes: list[tuple[str, bytes, float]]) -> None:
         limiter, now, answers = AnswerLimiter(), 0.0, {"a": [], "b": []}  # type: ignore[var-annotated]
         for host, token, pause in probes:
             now += pause
@@ -238,12 +238,12 @@ class TestAnswerLimiter:
             for first, last in zip(moments, moments[ANSWERS_PER_SECOND:], strict=False):
                 assert last - first >= 1.0
 
-    def test_copies_of_one_round_count_once(self) -> None:
+    def test_copies_of_one_probe_count_once(self) -> None:
         limiter = AnswerLimiter()
         assert [limiter.admit("10.0.0.1", TOKEN, t) for t in (0.0, 0.001, 0.04)] == [True, False, False]
         assert limiter.admit("10.0.0.1", TOKEN, SAME_ROUND)
 
-    def test_a_flood_of_addresses_is_bounded_and_loosens_nothing(self) -> None:
+    def test_many_addresses_are_bounded_and_keep_the_limit(self) -> None:
         limiter, answers = AnswerLimiter(), []
         for n in range(4 * SOURCES_MAX):
             now = n / (2 * SOURCES_MAX)
@@ -253,7 +253,7 @@ class TestAnswerLimiter:
             assert len(limiter) <= SOURCES_MAX
         assert ANSWERS_PER_SECOND <= len(answers) <= 2 * ANSWERS_PER_SECOND
 
-    def test_all_addresses_together_have_a_limit(self) -> None:
+    def test_answers_to_all_addresses_are_limited(self) -> None:
         limiter = AnswerLimiter()
         answers = [limiter.admit(str(n), TOKEN, 7.0 + n / 10_000) for n in range(100_000)]
         assert all(answers[:ANSWERS_PER_SECOND_TOTAL])
@@ -264,7 +264,7 @@ class TestAnswerLimiter:
 
 
 class Recorder(asyncio.DatagramTransport):
-    """What a beacon sends, instead of a socket that sends it."""
+    """Records what a beacon sends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -302,7 +302,7 @@ def ask(beacon_host: str | None, source: tuple[str, int], octets: bytes = encode
 
 
 class TestBeacon:
-    def test_a_probe_is_answered_where_it_came_from(self) -> None:
+    def test_probe_is_answered_to_its_source(self) -> None:
         assert ask(None, ("10.1.2.77", 999)) == [(encode_answer(TOKEN, ADVERT), ("10.1.2.77", 999))]
 
     @pytest.mark.parametrize(
@@ -319,13 +319,13 @@ class TestBeacon:
             ("250.0.0.1", 999),
         ],
     )
-    def test_no_answer_to_what_is_no_single_computer(self, source: tuple[str, int]) -> None:
+    def test_no_answer_to_broadcast_or_multicast_sources(self, source: tuple[str, int]) -> None:
         assert ask(None, source) == []
 
     @pytest.mark.parametrize(
         "octets", [b"", b"x" * PROBE_SIZE, encode_probe(TOKEN) + b"\0", encode_answer(TOKEN, ADVERT)]
     )
-    def test_no_answer_to_what_is_no_probe(self, octets: bytes) -> None:
+    def test_no_answer_to_invalid_probes(self, octets: bytes) -> None:
         assert ask(None, ("10.1.2.77", 999), octets) == []
 
     @pytest.mark.parametrize(
@@ -339,17 +339,17 @@ class TestBeacon:
             (None, "10.1.3.77", True),
         ],
     )
-    def test_a_server_on_one_address_answers_its_network(self, host: str | None, source: str, answered: bool) -> None:
+    def test_server_on_one_address_answers_its_network(self, host: str | None, source: str, answered: bool) -> None:
         assert bool(ask(host, (source, 999))) == answered
 
 
 class TestInterfaces:
-    def test_where_a_broadcast_goes(self) -> None:
+    def test_broadcast_addresses_of_interfaces(self) -> None:
         assert broadcast_addresses(LAN.addresses[0]) == ["10.1.2.255", "255.255.255.255"]
         assert broadcast_addresses(LAN.addresses[1]) == ["255.255.255.255"]
         assert broadcast_addresses(LOOPBACK.addresses[0]) == ["127.255.255.255"]
 
-    def test_where_a_server_is_reached(self) -> None:
+    def test_interfaces_that_serve_an_address(self) -> None:
         assert serving([LOOPBACK, LAN], None) == [LOOPBACK, LAN]
         assert serving([LOOPBACK, LAN], "10.9.9.9") == [Interface("eth0", 2, (IPv4Interface("10.9.9.9/32"),))]
         assert serving([LOOPBACK, LAN], "10.7.7.7") == []
@@ -360,14 +360,14 @@ def server(number: int = 1, host: str = "10.0.0.1", via: str = "probe", key: str
 
 
 class TestListing:
-    def test_one_entry_for_a_server_and_the_answering_address_wins(self) -> None:
+    def test_answering_address_replaces_the_announced_one(self) -> None:
         listing = ServerList()
         assert listing.announced(server(host="10.9.9.9", via="zeroconf"), "a", 0.0)
         assert not listing.answered(server(), 0.0)
         assert not listing.announced(server(host="10.9.9.8", via="zeroconf"), "b", 0.0)
         assert listing.servers == [server()]
 
-    def test_the_first_address_that_answers_stays(self) -> None:
+    def test_first_answering_address_stays(self) -> None:
         listing = ServerList()
         listing.answered(server(host="10.0.0.1"), 0.0)
         listing.answered(server(host="10.0.0.2"), 0.1)
@@ -375,20 +375,20 @@ class TestListing:
         listing.answered(server(host="10.0.0.2"), 20.0)  # the first has been silent for two rounds
         assert [s.host for s in listing.servers] == ["10.0.0.2"]
 
-    def test_another_key_for_the_same_log_hides_nobody(self) -> None:
+    def test_another_key_for_the_same_log_is_listed_too(self) -> None:
         listing = ServerList()
         listing.answered(server(key="00" * 32), 0.0)
         assert listing.answered(server(), 0.0)
         assert len(listing.servers) == 2
 
-    def test_strangers_fill_a_bounded_list(self) -> None:
+    def test_forged_servers_fill_a_bounded_list(self) -> None:
         listing = ServerList()
         for number in range(1, 5 * SERVERS_MAX):
             listing.answered(server(number), 0.0)
             listing.announced(server(number, via="zeroconf"), number, 0.0)
         assert len(listing.servers) == SERVERS_MAX
 
-    def test_silence_ends_an_entry(self) -> None:
+    def test_silent_entry_expires(self) -> None:
         listing = ServerList()
         listing.answered(server(), 0.0)
         listing.announced(server(via="zeroconf"), "a", 0.0)  # records that outlive the server
@@ -399,7 +399,7 @@ class TestListing:
         listing.expire(ANSWER_LIFETIME)
         assert not listing.servers
 
-    def test_a_goodbye_ends_what_dns_sd_alone_knew(self) -> None:
+    def test_goodbye_removes_an_entry_known_by_dns_sd_alone(self) -> None:
         listing = ServerList()
         listing.announced(server(via="zeroconf"), "a", 0.0)
         listing.announced(server(via="zeroconf"), "b", 0.0)
@@ -409,7 +409,7 @@ class TestListing:
         listing.withdrawn("b", 6.0)
         assert not listing.servers
 
-    def test_after_a_goodbye_an_answer_keeps_the_entry(self) -> None:
+    def test_answer_after_a_goodbye_keeps_the_entry(self) -> None:
         listing = ServerList()
         for answer in (None, 5.5):
             listing.answered(server(), 4.0)
@@ -420,10 +420,10 @@ class TestListing:
             listing.expire(5.0 + GOODBYE_GRACE)
             assert bool(listing.servers) == bool(answer)
 
-    def test_a_goodbye_of_nobody_is_passed_over(self) -> None:
+    def test_unknown_goodbye_is_ignored(self) -> None:
         assert not ServerList().withdrawn("a", 0.0)
 
-    def test_a_name_that_now_means_another_server_leaves_the_first(self) -> None:
+    def test_name_reused_by_another_server_removes_the_first(self) -> None:
         listing = ServerList()
         listing.announced(server(1, via="zeroconf"), "a", 0.0)
         listing.announced(server(2, via="zeroconf"), "a", 0.0)

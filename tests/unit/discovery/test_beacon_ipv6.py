@@ -1,4 +1,4 @@
-"""Discovery over IPv6: a probe to the group of the cable, and an answer with the address and its zone."""
+"""Discovery over IPv6: a probe to the link-local group, and an answer with the address and its zone."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from tests.support.waiting import patient, wait_until
 ADVERT = Advert(b"l" * 16, "ab" * 32, 47400, "Office")
 
 
-def _can_speak() -> bool:
-    """An interface has a link-local address: a datagram to its group goes out."""
+def _can_send_link_local() -> bool:
+    """An interface has a link-local address: a datagram to its group can be sent."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         for index in ipv6_indexes():
             try:
@@ -50,9 +50,9 @@ async def _link_local_answer(port: int) -> str:
         prober.close()
 
 
-def test_a_server_is_found_by_ipv6_alone() -> None:
+def test_server_is_found_by_ipv6_alone() -> None:
     try:
-        wait_until(_can_speak, 3, "an address of the cable that nobody else has")
+        wait_until(_can_send_link_local, 3, "an address of the cable that nobody else has")
     except (OSError, TimeoutError):
         pytest.skip("no IPv6 here")
 

@@ -1,4 +1,4 @@
-"""What is taken from the inside of python-zeroconf is still there and means the same."""
+"""The internal parts of python-zeroconf that are used exist and behave as expected."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from zeroconf.asyncio import AsyncZeroconf
 from lanchat.discovery.mdns import _sockets
 
 
-def test_sockets_before_the_start_are_those_that_it_reads_and_sends_through() -> None:
+def test_sockets_before_the_start_are_those_read_and_sent_through() -> None:
     async def scenario() -> tuple[set[int], set[int]]:
         station = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
         try:

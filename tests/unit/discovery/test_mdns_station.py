@@ -1,4 +1,4 @@
-"""A station of DNS-SD hears its own interface only, from its first datagram on."""
+"""A DNS-SD endpoint receives from its own interface only, from its first datagram on."""
 
 import socket
 import sys
@@ -11,7 +11,7 @@ from lanchat.discovery import mdns
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems deliver by interface")
-def test_datagrams_that_came_before_the_choice_of_an_interface_are_discarded() -> None:
+def test_datagrams_received_before_interface_choice_are_discarded() -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,

@@ -1,4 +1,4 @@
-"""Locks between processes: one holder, freed by release and by any death of the holder, on a file that stays."""
+"""Locks between processes: one holder, released explicitly or by the death of the holder, on a file that stays."""
 
 import errno
 import os

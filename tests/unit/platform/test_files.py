@@ -1,4 +1,4 @@
-"""How files are written: what a person named keeps its kind, what is private is never written through a link."""
+"""How files are written: a file named by the user keeps its kind, a private one is never written through a link."""
 
 import os
 import stat
@@ -52,13 +52,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-class TestWhatAPersonNamed:
-    def test_a_new_file_is_private(self, tmp_path: Path) -> None:
+class TestOutputFiles:
+    def test_new_file_is_private(self, tmp_path: Path) -> None:
         assert exported(tmp_path / "new.txt") == 0
         assert mode(tmp_path / "new.txt") == 0o600
         assert os.listdir(tmp_path) == ["new.txt"]
 
-    def test_a_file_keeps_its_permission_bits(self, tmp_path: Path) -> None:
+    def test_file_keeps_its_permission_bits(self, tmp_path: Path) -> None:
         old = tmp_path / "old.txt"
         old.write_text("old")
         old.chmod(0o644)
@@ -67,7 +67,7 @@ class TestWhatAPersonNamed:
         assert mode(old) == 0o644
 
     @pytest.mark.parametrize("there", [True, False])
-    def test_a_link_stays_one_and_its_target_gets_the_octets(self, tmp_path: Path, there: bool) -> None:
+    def test_link_is_kept_and_its_target_written(self, tmp_path: Path, there: bool) -> None:
         (tmp_path / "far").mkdir()
         target = tmp_path / "far" / "target.txt"
         if there:
@@ -83,7 +83,7 @@ class TestWhatAPersonNamed:
         assert mode(target) == (0o640 if there else 0o600)
         assert os.listdir(tmp_path / "far") == ["target.txt"]
 
-    def test_a_pipe_gets_the_octets_and_stays_a_pipe(self, tmp_path: Path) -> None:
+    def test_pipe_is_kept_and_written(self, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         read: list[str] = []
@@ -95,7 +95,7 @@ class TestWhatAPersonNamed:
         assert stat.S_ISFIFO(pipe.stat().st_mode)
 
     @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-    def test_standard_output_gets_the_data_alone(self, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_standard_output_contains_only_the_data(self, name: str, capfd: pytest.CaptureFixture[str]) -> None:
         before = os.lstat("/dev/stdout")
         assert exported(name) == 0
         out, err = capfd.readouterr()
@@ -105,7 +105,9 @@ class TestWhatAPersonNamed:
         assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-    def test_another_process_output_is_not_ours(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_output_of_another_process_is_not_standard_output(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         other = tmp_path / "other.txt"
         with other.open("wb") as file, subprocess.Popen(["sleep", "60"], stdout=file) as process:
             try:
@@ -119,7 +121,7 @@ class TestWhatAPersonNamed:
         assert exported("-", "--json") == 0
         assert [text[0] for text in capfd.readouterr().out.splitlines()] == ["{", "{"]
 
-    def test_a_device_stays_one(self, tmp_path: Path) -> None:
+    def test_device_is_kept(self, tmp_path: Path) -> None:
         link = tmp_path / "null"
         link.symlink_to(os.devnull)
         assert exported(link) == 0
@@ -128,14 +130,14 @@ class TestWhatAPersonNamed:
         assert link.is_symlink()
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-    def test_a_full_device_is_one_line(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_full_device_is_one_error_line(self, capfd: pytest.CaptureFixture[str]) -> None:
         assert exported("/dev/full") == 1
         assert (
             capfd.readouterr().err.splitlines()[-1] == "lanchat: /dev/full cannot be written: No space left on device"
         )
 
     @pytest.mark.parametrize("name", ["", "folder", "absent/file.txt", "file/below.txt", "new/", "loop"])
-    def test_what_cannot_be_written_is_said_before_any_work(
+    def test_unwritable_target_is_reported_before_any_request(
         self, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "folder").mkdir()
@@ -149,7 +151,7 @@ class TestWhatAPersonNamed:
         assert sorted(os.listdir(tmp_path)) == ["file", "folder", "loop"]
 
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    def test_an_interrupted_write_leaves_the_old_file(self, tmp_path: Path, error: type[BaseException]) -> None:
+    def test_interrupted_write_leaves_the_old_file(self, tmp_path: Path, error: type[BaseException]) -> None:
         old = tmp_path / "old.txt"
         old.write_text("old")
         destination = OutputFile(old)
@@ -160,8 +162,8 @@ class TestWhatAPersonNamed:
         assert old.read_text() == "old"
         assert os.listdir(tmp_path) == ["old.txt"]
 
-    def test_a_planted_name_beside_is_not_written_through(self, tmp_path: Path) -> None:
-        """The draft's name cannot be foreseen, and is made anew."""
+    def test_draft_names_are_unpredictable(self, tmp_path: Path) -> None:
+        """So that no link can be planted at the name of a draft."""
         first, second = OutputFile(tmp_path / "a"), OutputFile(tmp_path / "a")
         assert len(set(os.listdir(tmp_path))) == 2
         first.abandon()
@@ -169,7 +171,7 @@ class TestWhatAPersonNamed:
         assert os.listdir(tmp_path) == []
 
 
-class TestWhatIsPrivate:
+class TestPrivateFiles:
     def test_replacing_a_link_leaves_its_target(self, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.write_text("precious")
@@ -180,7 +182,7 @@ class TestWhatIsPrivate:
         assert not link.is_symlink()
         assert mode(link) == 0o600
 
-    def test_drafts_of_killed_processes_go(self, tmp_path: Path) -> None:
+    def test_drafts_of_killed_processes_are_removed(self, tmp_path: Path) -> None:
         (tmp_path / ".devices.toml.0123.new").symlink_to(tmp_path / "victim")
         replace_file(tmp_path / "devices.toml", b"new")
         assert os.listdir(tmp_path) == ["devices.toml"]
@@ -209,7 +211,7 @@ class TestWhatIsPrivate:
         assert victim.exists() == there
         assert not there or (victim.read_text(), mode(victim)) == ("precious", 0o644)
 
-    def test_a_local_copy_is_not_written_through_a_link(self, tmp_path: Path) -> None:
+    def test_local_copy_is_not_written_through_a_link(self, tmp_path: Path) -> None:
         profile = ProfileStore.open(tmp_path / "profile")
         store = profile.local_store(bytes(16), 1)
         store.close()
@@ -222,7 +224,7 @@ class TestWhatIsPrivate:
             profile.local_store(bytes(16), 1)
         assert elsewhere.read_bytes() == before
 
-    def test_folders_that_everybody_may_write_to_are_refused(self, tmp_path: Path) -> None:
+    def test_world_writable_folders_are_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "profile"
         folder.mkdir()
         folder.chmod(0o777)
@@ -239,7 +241,7 @@ class TestWhatIsPrivate:
         with pytest.raises(LocalStoreError, match="another user"):
             ProfileStore.open(folder)
 
-    def test_keys_of_the_server_are_closed_to_others(self, tmp_path: Path) -> None:
+    def test_server_keys_are_made_private_again(self, tmp_path: Path) -> None:
         load_or_create(tmp_path / "data")
         key = tmp_path / "data" / "keys" / "log.key"
         key.chmod(0o644)
@@ -254,7 +256,7 @@ class TestBackups:
         assert server_command(["--data-dir", str(tmp_path / "data"), "init-db"]) == 0
         return tmp_path / "data"
 
-    def test_a_link_stays_one(self, data: Path, tmp_path: Path) -> None:
+    def test_link_is_kept(self, data: Path, tmp_path: Path) -> None:
         target, link = tmp_path / "target.backup", tmp_path / "link.backup"
         link.symlink_to(target)
         assert server_command(["--data-dir", str(data), "backup", str(link)]) == 0
@@ -263,7 +265,9 @@ class TestBackups:
         assert server_command(["--data-dir", str(tmp_path / "other"), "restore", str(link)]) == 0
         assert mode(tmp_path / "other") == 0o700
 
-    def test_through_pipes(self, data: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    def test_backup_and_restore_through_pipes(
+        self, data: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
         capfdbinary.readouterr()
         assert server_command(["--data-dir", str(data), "backup", "/dev/stdout"]) == 0
         octets = capfdbinary.readouterr().out
@@ -276,7 +280,7 @@ class TestBackups:
         feeder.join(30)
 
     @pytest.mark.parametrize("name", ["folder", "absent/file", "/dev/full"])
-    def test_what_cannot_be_written_is_one_line(
+    def test_unwritable_target_is_one_error_line(
         self, data: Path, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "folder").mkdir()
@@ -286,7 +290,7 @@ class TestBackups:
         assert not list(data.glob("*backup*"))
 
     @pytest.mark.parametrize("name", ["folder", "absent", "/dev/null"])
-    def test_what_cannot_be_read_is_one_line(
+    def test_unreadable_source_is_one_error_line(
         self, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "folder").mkdir()
@@ -295,8 +299,8 @@ class TestBackups:
         assert not (tmp_path / "new").exists()
 
 
-class TestWhatIsReadIsAFile:
-    """A pipe in the place of a private file must not be waited for, a device not be read for ever."""
+class TestIrregularFiles:
+    """A pipe in place of a private file must not block, a device not be read for ever."""
 
     @pytest.fixture(params=["pipe", "device", "link to a device", "folder"])
     def put(self, request: pytest.FixtureRequest) -> Callable[[Path], None]:
@@ -318,26 +322,26 @@ class TestWhatIsReadIsAFile:
         return put
 
     @pytest.mark.parametrize("name", ["servers.toml", "devices.toml"])
-    def test_identities(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+    def test_identity_files_are_refused(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
         profile = ProfileStore.open(tmp_path)
         put(tmp_path / name)
         with pytest.raises(LocalStoreError, match=name):
             profile.servers() if name == "servers.toml" else profile.device(bytes(16))
 
-    def test_settings(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+    def test_settings_file_is_refused(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
         put(tmp_path / "settings.toml")
         with pytest.raises(LocalStoreError, match="settings"):
             assert ProfileStore.open(tmp_path).settings
 
     @pytest.mark.parametrize("name", ["identity.key", "identity.crt", "log.key"])
-    def test_keys(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
+    def test_key_files_are_refused(self, tmp_path: Path, put: Callable[[Path], None], name: str) -> None:
         load_or_create(tmp_path)
         put(tmp_path / "keys" / name)
         with pytest.raises(StartError):
             load_or_create(tmp_path)
 
     @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
-    def test_local_copy(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+    def test_local_copy_is_refused(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
         copy = tmp_path / "copy.sqlite"
         SqliteLocalStore(copy).close()
         put(tmp_path / f"copy.sqlite{suffix}")
@@ -345,20 +349,20 @@ class TestWhatIsReadIsAFile:
             SqliteLocalStore(copy)
 
     @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
-    def test_database(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
+    def test_database_is_refused(self, tmp_path: Path, put: Callable[[Path], None], suffix: str) -> None:
         open_store(None, tmp_path).close()
         put(tmp_path / f"lanchat.sqlite3{suffix}")
         with pytest.raises(StoreError):
             open_store(None, tmp_path)
 
-    def test_place_of_the_administrators_channel(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
+    def test_administration_channel_file_is_refused(self, tmp_path: Path, put: Callable[[Path], None]) -> None:
         put(tmp_path / "admin.json")
         with pytest.raises(AdminError, match="admin"):
             accounts(load({"data_dir": tmp_path}, environment={}))
 
 
-class TestFoldersThatAreMade:
-    """An open umask lets nobody else replace what is below them."""
+class TestCreatedFolders:
+    """An open umask does not let other users replace files in created folders."""
 
     @pytest.fixture(autouse=True)
     def open_umask(self) -> Iterator[None]:
@@ -369,21 +373,21 @@ class TestFoldersThatAreMade:
     def made(self, folder: Path) -> set[int]:
         return {mode(path) for path in folder.rglob("*") if path.is_dir()}
 
-    def test_of_a_profile(self, tmp_path: Path) -> None:
+    def test_profile_folders_are_private(self, tmp_path: Path) -> None:
         ProfileStore.open(tmp_path / "one" / "two" / "profile")
         assert self.made(tmp_path) == {0o700}
 
-    def test_of_a_data_directory_by_a_command(self, tmp_path: Path) -> None:
+    def test_data_directory_made_by_a_command_is_private(self, tmp_path: Path) -> None:
         assert server_command(["init-db", "--data-dir", str(tmp_path / "one" / "data")]) == 0
         assert self.made(tmp_path) == {0o700}
         load_or_create(tmp_path / "one" / "data")
 
-    def test_of_a_database(self, tmp_path: Path) -> None:
+    def test_database_folders_are_private(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/one/two/chat.db"
         assert server_command(["init-db", "--data-dir", str(tmp_path / "data"), "--database", url]) == 0
         assert self.made(tmp_path) == {0o700}
 
-    def test_what_is_there_already_keeps_its_mode(self, tmp_path: Path) -> None:
+    def test_existing_folder_keeps_its_mode(self, tmp_path: Path) -> None:
         (tmp_path / "shared").mkdir(mode=0o755)
         ProfileStore.open(tmp_path / "shared" / "profile")
         assert mode(tmp_path / "shared") == 0o755

@@ -1,4 +1,5 @@
-"""IPv6 addresses of interfaces: where a server is reached, whom its beacon answers, which address DNS-SD gives."""
+"""IPv6 addresses of interfaces: where a server is reached, which sources its beacon answers, which address DNS-SD
+announces."""
 
 import asyncio
 import logging
@@ -17,9 +18,9 @@ from tests.support.ports import free_port
 
 OWN = (IPv6Interface("fe80::5/64"), IPv6Interface("fd77::5/64"))
 LAN = Interface("eth0", 2, (IPv4Interface("10.1.2.3/24"),), OWN)
-CABLE = Interface("eth1", 3, (), (IPv6Interface("fe80::5/64"),))
+LINK_LOCAL = Interface("eth1", 3, (), (IPv6Interface("fe80::5/64"),))
 LOOPBACK = Interface("lo", 1, (IPv4Interface("127.0.0.1/8"),), (IPv6Interface("::1/128"),))
-EVERYTHING = [LOOPBACK, LAN, CABLE]
+EVERYTHING = [LOOPBACK, LAN, LINK_LOCAL]
 ADVERT = Advert(b"l" * 16, "ab" * 32, 47400, "Office")
 
 
@@ -29,8 +30,8 @@ ADVERT = Advert(b"l" * 16, "ab" * 32, 47400, "Office")
         (None, EVERYTHING),
         ("::1", [Interface("lo", 1, (), LOOPBACK.ipv6)]),
         ("fd77::5", [Interface("eth0", 2, (), OWN[1:])]),
-        ("fe80::5", [Interface("eth0", 2, (), OWN[:1]), CABLE]),
-        ("fe80::5%eth1", [CABLE]),
+        ("fe80::5", [Interface("eth0", 2, (), OWN[:1]), LINK_LOCAL]),
+        ("fe80::5%eth1", [LINK_LOCAL]),
         ("fe80::5%2", [Interface("eth0", 2, (), OWN[:1])]),
         ("fe80::5%eth7", []),
         ("10.1.2.3", [Interface("eth0", 2, LAN.addresses)]),
@@ -43,11 +44,11 @@ def test_server_is_reached_where_it_listens(host: str | None, reached: list[Inte
 @pytest.mark.parametrize(
     ("address", "one"), [("fe80::1", True), ("fd77::1", True), ("::1", True), ("ff02::1", False), ("::", False)]
 )
-def test_group_is_no_host(address: str, one: bool) -> None:
+def test_multicast_group_is_no_host(address: str, one: bool) -> None:
     assert is_host(ip_address(address)) == one
 
 
-def test_zone_names_an_interface() -> None:
+def test_zone_is_an_interface_name() -> None:
     index, name = socket.if_nameindex()[0]
     assert with_zone("fe80::1", index) == f"fe80::1%{name}"
     assert with_zone("fe80::1", 999_999) == "fe80::1%999999"
@@ -67,7 +68,7 @@ def test_zone_names_an_interface() -> None:
         ("fd77::5", ("fd99::9", 999, 0, 0), "source is on another network"),
     ],
 )
-def test_beacon_answers_those_who_are_near(host: str | None, source: tuple[str, int, int, int], reason: str) -> None:
+def test_beacon_answers_local_sources_only(host: str | None, source: tuple[str, int, int, int], reason: str) -> None:
     async def play() -> list[str]:
         beacon = Beacon(ADVERT, free_port(), host, logging.getLogger("test"))
         beacon.speak_ipv6()
@@ -85,15 +86,15 @@ def test_beacon_answers_those_who_are_near(host: str | None, source: tuple[str, 
 @pytest.mark.parametrize(
     ("addresses", "place", "host"),
     [
-        (["fe80::1"], CABLE, "fe80::1%3"),
+        (["fe80::1"], LINK_LOCAL, "fe80::1%3"),
         (["fe80::1", "fd77::1"], LAN, "fd77::1"),
         (["fe80::1", "fd77::1", "10.1.2.9"], LAN, "10.1.2.9"),
         (["10.9.9.9", "fe80::1"], LAN, "fe80::1%2"),
-        (["10.9.9.9", "fe80::1"], CABLE, "fe80::1%3"),
+        (["10.9.9.9", "fe80::1"], LINK_LOCAL, "fe80::1%3"),
         (["::1", "ff02::1", "::"], LAN, None),
     ],
 )
-def test_browser_takes_the_address_that_its_interface_reaches(
+def test_browser_takes_the_address_reachable_from_its_interface(
     addresses: Sequence[str], place: Interface, host: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_name(index: int) -> str:

@@ -17,19 +17,19 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
-def test_leaves_at_once_with_the_code_of_an_interruption() -> None:
+def test_leave_at_once_exits_with_the_interruption_code() -> None:
     code = "import os; from lanchat.platform.interrupts import *; handle_interrupts(leave_at_once)"
     ended = run(f"{code}; os.kill(os.getpid(), 2); print('still there')")
     assert (ended.returncode, ended.stdout, ended.stderr) == (interrupts.INTERRUPTED, "", "")
 
 
-def test_the_slow_public_module_is_not_imported() -> None:
-    """The private module that is used instead is still there."""
+def test_public_signal_module_is_not_imported() -> None:
+    """It is slow to import; the private module that is used instead exists."""
     ended = run("import sys, lanchat.platform.interrupts; print('_signal' in sys.modules, 'signal' in sys.modules)")
     assert ended.stdout.split() == ["True", "False"], ended.stderr
 
 
-def test_the_private_module_is_the_one_below_the_public_one() -> None:
+def test_private_signal_module_shares_state_with_the_public_one() -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
         interrupts.handle_interrupts(interrupts.leave_at_once)

@@ -1,4 +1,4 @@
-"""Frames between the client core and the transport: each names the end that it goes to or comes from."""
+"""Frames between the client core and the transport: each has a destination or a source."""
 
 import asyncio
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_core_counts_and_drops_frames_of_peers() -> None:
     assert client.core.state is LinkState.LIVE
 
 
-def test_frames_of_peers_are_no_sign_of_life_of_the_server() -> None:
+def test_frames_of_peers_do_not_count_as_server_traffic() -> None:
     client = Wire(FakeLog(), MemoryLocalStore())
     client.connect()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE)

@@ -1,4 +1,4 @@
-"""A driver whose shell takes nothing more: what a server sends stays on the channel, also on a new one."""
+"""A driver that is held because its shell is busy: received frames stay on the channel, also on a new one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ FRAMES = 5000
 
 
 class FakeChannel:
-    """A channel without a network. `deliver` is what its transport would do with what has come."""
+    """A channel without a network. `deliver` does what its transport would do with received frames."""
 
     peer = own = ("127.0.0.1", 1)
 
@@ -49,7 +49,7 @@ class FakeChannel:
         raise error
 
     def deliver(self, frames: list[Any]) -> int:
-        """How many of them were handed on before the channel was paused."""
+        """The number of frames that were passed on before the channel was paused."""
         octets = FrameReader(1 << 20).feed_untrusted(b"".join(map(pack_frame, frames)))
         for number, frame in enumerate(octets):
             if self.paused or self._receiver is None:
@@ -124,7 +124,7 @@ def test_connection_made_while_held_is_paused_until_the_hold_ends() -> None:
     play(scenario)
 
 
-def test_connection_that_follows_another_one_while_held_is_paused() -> None:
+def test_connection_replacing_another_while_held_is_paused() -> None:
     async def scenario(driver: Driver, connect: Callable[[], FakeChannel]) -> None:
         first = connect()
         assert first.deliver([wire.Pong(1)]) == 1

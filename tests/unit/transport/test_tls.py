@@ -1,4 +1,5 @@
-"""The control channel over real sockets: nothing sent before the identity is known, frames whole, all bounded."""
+"""The control channel over real sockets: nothing is sent before the identity is known, frames are complete, buffers
+bounded."""
 
 import asyncio
 import struct
@@ -34,14 +35,14 @@ async def until(done: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def opened(server: FakeServer) -> TlsChannel:
-    """A channel that the server sees, too."""
+async def open_pair(server: FakeServer) -> TlsChannel:
+    """A channel that the server has accepted, too."""
     channel = await open_channel(server.host, server.port, 5)
     await until(lambda: bool(server.sessions))
     return channel
 
 
-def test_the_fingerprint_is_known_before_anything_is_sent() -> None:
+def test_fingerprint_is_known_before_anything_is_sent() -> None:
     async def scenario(server: FakeServer) -> None:
         channel = await open_channel(server.host, server.port, 5)
         assert channel.fingerprint == server.fingerprint
@@ -52,7 +53,7 @@ def test_the_fingerprint_is_known_before_anything_is_sent() -> None:
     with_server(scenario)
 
 
-def test_another_application_protocol_is_no_server_of_ours() -> None:
+def test_another_application_protocol_is_refused() -> None:
     async def scenario(server: FakeServer) -> None:
         with pytest.raises(ProtocolError, match="not a LAN Chat server"):
             await open_channel(server.host, server.port, 5)
@@ -69,7 +70,7 @@ def test_older_tls_is_refused() -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH\r\n", b"\x16\x03\x01" * 400])
-def test_something_else_on_the_port_ends_in_time(greeting: bytes) -> None:
+def test_another_service_on_the_port_ends_in_time(greeting: bytes) -> None:
     async def run() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(greeting)
@@ -86,7 +87,7 @@ def test_something_else_on_the_port_ends_in_time(greeting: bytes) -> None:
     asyncio.run(run())
 
 
-def test_nobody_on_the_port() -> None:
+def test_closed_port_raises_os_error() -> None:
     async def run() -> None:
         with pytest.raises(OSError):
             await open_channel("127.0.0.1", 1, 2)
@@ -94,9 +95,9 @@ def test_nobody_on_the_port() -> None:
     asyncio.run(run())
 
 
-def test_frames_arrive_whole_however_they_are_cut() -> None:
+def test_fragmented_frames_arrive_complete() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         octets = pack_frame(wire.Pong(1)) + pack_frame(wire.Pong(2)) + pack_frame(wire.Pong(3))
         for index in range(0, len(octets), 3):
             server.sessions[0]._transport.write(octets[index : index + 3])
@@ -108,9 +109,9 @@ def test_frames_arrive_whole_however_they_are_cut() -> None:
     with_server(scenario)
 
 
-def test_a_frame_above_the_limit_ends_the_connection() -> None:
+def test_frame_above_the_limit_ends_the_connection() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         server.sessions[0]._transport.write(struct.pack(">I", FRAME_MAX_UNAUTHENTICATED + 1))
         with pytest.raises(ChannelClosed, match="too long"):
             await channel.read()
@@ -118,9 +119,9 @@ def test_a_frame_above_the_limit_ends_the_connection() -> None:
     with_server(scenario)
 
 
-def test_frames_that_came_before_a_receiver_are_handed_to_it() -> None:
+def test_frames_before_attaching_a_receiver_are_delivered() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         server.sessions[0].send(wire.Pong(1))
         await until(lambda: bool(channel._frames))
         got: list[bytes] = []
@@ -136,9 +137,9 @@ def test_frames_that_came_before_a_receiver_are_handed_to_it() -> None:
     with_server(scenario)
 
 
-def test_a_connection_that_ended_before_the_receiver_came_is_told_at_once() -> None:
+def test_connection_ended_before_attaching_is_reported_at_once() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         server.sessions[0].cut()
         await until(lambda: not channel.open)
         ended: list[Exception | None] = []
@@ -148,11 +149,11 @@ def test_a_connection_that_ended_before_the_receiver_came_is_told_at_once() -> N
     with_server(scenario)
 
 
-def test_a_server_that_does_not_read_loses_us_before_our_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_does_not_read_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls, "WRITE_BUFFER_MAX", 1 << 20)
 
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         server.sessions[0]._transport.pause_reading()
         ended: list[Exception | None] = []
         channel.attach(lambda frames: None, ended.append)
@@ -168,9 +169,9 @@ def test_a_server_that_does_not_read_loses_us_before_our_memory_is_full(monkeypa
     with_server(scenario)
 
 
-def test_after_close_nothing_is_heard_and_what_was_written_arrives() -> None:
+def test_closing_stops_receiving_and_flushes_output() -> None:
     async def scenario(server: FakeServer) -> None:
-        channel: TlsChannel = await opened(server)
+        channel: TlsChannel = await open_pair(server)
         heard: list[Any] = []
         channel.attach(heard.extend, heard.append)
         channel.send(wire.Ping(7))
@@ -183,12 +184,12 @@ def test_after_close_nothing_is_heard_and_what_was_written_arrives() -> None:
 
 
 @pytest.mark.parametrize("logged_in", [False, True])
-def test_frames_that_nobody_reads_are_bounded_in_octets(logged_in: bool) -> None:
-    """Small ones, of which each costs more than its octets."""
+def test_unread_frames_are_bounded_in_octets(logged_in: bool) -> None:
+    """Small ones, of which each takes more memory than its octets."""
     most = tls.UNREAD_MAX_LOGGED_IN if logged_in else tls.UNREAD_MAX
 
     async def scenario(server: FakeServer) -> None:
-        channel = await opened(server)
+        channel = await open_pair(server)
         if logged_in:
             channel.raise_limit()
         some = pack_frame(wire.Pong(1)) * 5_000

@@ -21,8 +21,8 @@ KEYS = SessionKeys(1, b"s" * 32, b"c" * 32, 3_600_000)
 NEXT_KEYS = SessionKeys(2, b"S" * 32, b"C" * 32, 3_600_000)
 
 
-class Far:
-    """The server's end, by hand: a socket, and the other half of the keys."""
+class FakeServerEnd:
+    """The server's end: a socket, and the other half of the keys."""
 
     def __init__(self) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -46,7 +46,7 @@ class Far:
         self.sock.sendto(datagram, self.peer)
 
 
-Scenario = Callable[[Far, UdpRelay], Awaitable[None]]
+Scenario = Callable[[FakeServerEnd, UdpRelay], Awaitable[None]]
 
 
 @pytest.fixture(params=[False, True], ids=["reader", "thread"])
@@ -58,21 +58,21 @@ def run(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
 
 
 async def _run(scenario: Scenario, *, threaded: bool) -> None:
-    far = Far()
+    server = FakeServerEnd()
 
     def idle() -> None:
-        far.turns += 1
+        server.turns += 1
 
-    relay = UdpRelay(far.sock.getsockname(), LOG_ID, 1, far.frames.extend, idle, threaded=threaded)
+    relay = UdpRelay(server.sock.getsockname(), LOG_ID, 1, server.frames.extend, idle, threaded=threaded)
     relay.use_keys(KEYS)
     try:
         relay.send(encode_datagram([wire.Ping(1)]))
-        assert far.receive() == [wire.Ping(1)]
-        await scenario(far, relay)
+        assert server.receive() == [wire.Ping(1)]
+        await scenario(server, relay)
     finally:
         relay.close()
         relay.close()
-        far.sock.close()
+        server.sock.close()
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -81,58 +81,58 @@ async def until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_what_opens_arrives(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
-        far.send(far.seal(wire.Pong(1), wire.Lagging()))
-        await until(lambda: far.turns > 0)
-        assert far.frames == [wire.Pong(1), wire.Lagging()]
+def test_valid_datagrams_are_delivered(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
+        server.send(server.seal(wire.Pong(1), wire.Lagging()))
+        await until(lambda: server.turns > 0)
+        assert server.frames == [wire.Pong(1), wire.Lagging()]
 
     run(scenario)
 
 
 @pytest.mark.parametrize("threaded", [False, True], ids=["reader", "thread"])
-def test_relay_calls_nothing_after_a_frame_closed_it(threaded: bool) -> None:
+def test_relay_calls_nothing_after_it_was_closed_by_a_frame(threaded: bool) -> None:
     async def scenario() -> None:
-        far, turns = Far(), 0
+        server, turns = FakeServerEnd(), 0
 
         def close(frames: list[Any]) -> None:
-            far.frames += frames
+            server.frames += frames
             relay.close()
 
         def idle() -> None:
             nonlocal turns
             turns += 1
 
-        relay = UdpRelay(far.sock.getsockname(), LOG_ID, 1, close, idle, threaded=threaded)
+        relay = UdpRelay(server.sock.getsockname(), LOG_ID, 1, close, idle, threaded=threaded)
         relay.use_keys(KEYS)
         relay.send(encode_datagram([wire.Ping(1)]))
-        far.receive()
-        far.send(far.seal(wire.Pong(1)))
-        await until(lambda: bool(far.frames))
+        server.receive()
+        server.send(server.seal(wire.Pong(1)))
+        await until(lambda: bool(server.frames))
         await asyncio.sleep(0)
-        far.sock.close()
-        assert (far.frames, turns) == ([wire.Pong(1)], 0)
+        server.sock.close()
+        assert (server.frames, turns) == ([wire.Pong(1)], 0)
 
     asyncio.run(scenario())
 
 
-def test_what_does_not_open_is_dropped_with_its_reason(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
-        good = far.seal(wire.Pong(1))
+def test_invalid_datagrams_are_dropped_with_a_reason(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
+        good = server.seal(wire.Pong(1))
         for datagram in (
             b"",
             b"hello",
             good[:-1] + bytes([good[-1] ^ 1]),
-            far.seal(wire.Pong(1), keys=NEXT_KEYS),
-            far.seal(wire.Pong(1), epoch=2, skip=5),
-            far.seal(wire.Ping(1), skip=9),
+            server.seal(wire.Pong(1), keys=NEXT_KEYS),
+            server.seal(wire.Pong(1), epoch=2, skip=5),
+            server.seal(wire.Ping(1), skip=9),
             good + bytes(DATAGRAM_MAX),
             good,
             good,
         ):
-            far.send(datagram)
+            server.send(datagram)
         await until(lambda: sum(relay.dropped.values()) == 8)
-        assert far.frames == [wire.Pong(1)]
+        assert server.frames == [wire.Pong(1)]
         assert relay.dropped == {
             "not a relay datagram": 2,
             "seal does not hold": 2,
@@ -145,78 +145,78 @@ def test_what_does_not_open_is_dropped_with_its_reason(run: Any) -> None:
     run(scenario)
 
 
-def test_datagrams_of_strangers_do_not_arrive(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
+def test_datagrams_of_other_senders_are_not_delivered(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        stranger.sendto(far.seal(wire.Pong(66)), far.peer)
+        stranger.sendto(server.seal(wire.Pong(66)), server.peer)
         stranger.close()
-        far.send(far.seal(wire.Pong(1)))
-        await until(lambda: bool(far.frames))
-        assert far.frames == [wire.Pong(1)]
+        server.send(server.seal(wire.Pong(1)))
+        await until(lambda: bool(server.frames))
+        assert server.frames == [wire.Pong(1)]
 
     run(scenario)
 
 
-def test_fresh_keys_seal_at_once_and_the_old_ones_open_a_while(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
+def test_new_keys_seal_at_once_and_old_ones_open_for_a_while(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
         relay.use_keys(NEXT_KEYS)
         relay.send(encode_datagram([wire.Ping(2)]))
-        assert far.receive(NEXT_KEYS) == [wire.Ping(2)]
-        far.send(far.seal(wire.Pong(1)))
-        far.send(far.seal(wire.Pong(2), keys=NEXT_KEYS))
-        await until(lambda: len(far.frames) == 2)
+        assert server.receive(NEXT_KEYS) == [wire.Ping(2)]
+        server.send(server.seal(wire.Pong(1)))
+        server.send(server.seal(wire.Pong(2), keys=NEXT_KEYS))
+        await until(lambda: len(server.frames) == 2)
         relay._forget(KEYS.key_id)
-        far.send(far.seal(wire.Pong(3), skip=7))
+        server.send(server.seal(wire.Pong(3), skip=7))
         await until(lambda: relay.dropped["unknown key"] == 1)
 
     run(scenario)
 
 
-def test_a_closed_port_is_no_trouble(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
-        address = far.sock.getsockname()
-        far.sock.close()
+def test_closed_port_is_tolerated(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
+        address = server.sock.getsockname()
+        server.sock.close()
         for _ in range(5):
             relay.send(encode_datagram([wire.Ping(1)]))
             await asyncio.sleep(0.01)
-        far.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        far.sock.bind(address)
-        far.send(far.seal(wire.Pong(1), skip=3))
-        await until(lambda: bool(far.frames))
+        server.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.sock.bind(address)
+        server.send(server.seal(wire.Pong(1), skip=3))
+        await until(lambda: bool(server.frames))
 
     run(scenario)
 
 
-def test_a_burst_is_drained_in_few_turns(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
+def test_burst_is_drained_in_few_turns(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
         sealer = seal.Sealer(KEYS.to_client, 1, LOG_ID, 1)
         for number in range(200):
-            far.send(sealer.seal(encode_datagram([wire.Pong(number)])))
-        await until(lambda: len(far.frames) == 200)
-        assert [frame.token for frame in far.frames] == list(range(200))
+            server.send(sealer.seal(encode_datagram([wire.Pong(number)])))
+        await until(lambda: len(server.frames) == 200)
+        assert [frame.token for frame in server.frames] == list(range(200))
 
     run(scenario)
 
 
-def test_what_the_server_sends_at_once_arrives_as_the_datagrams_it_is(run: Any) -> None:
-    """Cut up on the way or read in one piece, the last one shorter; then a single one."""
+def test_segmented_datagrams_arrive_separately(run: Any) -> None:
+    """Segmented on the way or read in one piece, the last one shorter; then a single one."""
 
-    async def scenario(far: Far, relay: UdpRelay) -> None:
-        if not segmentation.cuts_up(far.sock):
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
+        if not segmentation.cuts_up(server.sock):
             pytest.skip("this kernel does not cut up")
-        datagrams = [far.seal(wire.Pong(2**40 + number), skip=number) for number in range(40)]
-        datagrams.append(far.seal(wire.Pong(1), skip=40))
+        datagrams = [server.seal(wire.Pong(2**40 + number), skip=number) for number in range(40)]
+        datagrams.append(server.seal(wire.Pong(1), skip=40))
         assert len(datagrams[-1]) < len(datagrams[0])
-        far.sock.sendmsg(datagrams, segmentation.cut_into(len(datagrams[0])), 0, far.peer)
-        far.send(far.seal(wire.Pong(2), skip=41))
-        await until(lambda: len(far.frames) == 42)
-        assert [frame.token for frame in far.frames] == [*range(2**40, 2**40 + 40), 1, 2]
+        server.sock.sendmsg(datagrams, segmentation.cut_into(len(datagrams[0])), 0, server.peer)
+        server.send(server.seal(wire.Pong(2), skip=41))
+        await until(lambda: len(server.frames) == 42)
+        assert [frame.token for frame in server.frames] == [*range(2**40, 2**40 + 40), 1, 2]
         assert not relay.dropped
 
     run(scenario)
 
 
-def test_lengths_that_the_kernel_never_says_part_nothing_endlessly() -> None:
+def test_invalid_segment_lengths_do_not_loop() -> None:
     for length in (0, -1, 2**31 - 1):
         assert (
             b"".join(segmentation.parted(b"abc", [(17, 104, length.to_bytes(4, sys.byteorder, signed=True))])) == b"abc"
@@ -224,8 +224,8 @@ def test_lengths_that_the_kernel_never_says_part_nothing_endlessly() -> None:
     assert segmentation.parted(b"abc", [(17, 104, b"")]) == segmentation.parted(b"abc", [(1, 104, b"1234")]) == [b"abc"]
 
 
-def test_nearly_used_up_keys_are_noticed_and_used_up_ones_send_nothing(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
+def test_nearly_exhausted_keys_are_reported_and_then_unusable(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
         assert not relay.nearly_used_up
         assert relay._sealer is not None
         relay._sealer.counter = seal.PACKETS_PER_KEY
@@ -236,11 +236,11 @@ def test_nearly_used_up_keys_are_noticed_and_used_up_ones_send_nothing(run: Any)
     run(scenario)
 
 
-def test_nothing_comes_after_close(run: Any) -> None:
-    async def scenario(far: Far, relay: UdpRelay) -> None:
-        far.send(far.seal(wire.Pong(1)))
+def test_nothing_is_delivered_after_close(run: Any) -> None:
+    async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
+        server.send(server.seal(wire.Pong(1)))
         relay.close()
         await asyncio.sleep(0.05)
-        assert far.frames == []
+        assert server.frames == []
 
     run(scenario)

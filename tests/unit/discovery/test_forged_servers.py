@@ -1,4 +1,4 @@
-"""Neighbours who invent servers: known ones are found beside them, nobody is hidden for ever, and nothing grows."""
+"""Forged servers on the network: known servers are found beside them, none is hidden for ever, memory is bounded."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def names(listing: ServerList) -> set[str]:
 
 
 @pytest.mark.parametrize("by_dns_sd", [False, True])
-def test_known_server_has_a_place_of_its_own(by_dns_sd: bool) -> None:
+def test_known_server_has_an_entry_reserved(by_dns_sd: bool) -> None:
     listing = ServerList(is_known=is_known)
     for number in range(3 * SERVERS_MAX):
         listing.answered(server(invented(number), f"10.0.{number}.66"), 0.0)
@@ -56,7 +56,7 @@ def test_known_server_has_a_place_of_its_own(by_dns_sd: bool) -> None:
 
 
 @pytest.mark.parametrize("honest_first", [False, True])
-def test_one_neighbour_hides_nobody(honest_first: bool) -> None:
+def test_one_forging_host_does_not_hide_others(honest_first: bool) -> None:
     listing = ServerList()
     if honest_first:
         listing.answered(server(NEW, "10.0.0.10"), 0.0)
@@ -69,7 +69,7 @@ def test_one_neighbour_hides_nobody(honest_first: bool) -> None:
     assert listing.left_out
 
 
-def test_forged_announcements_at_the_servers_own_address_do_not_hide_it() -> None:
+def test_forged_announcements_at_the_server_address_do_not_hide_it() -> None:
     listing = ServerList()
     for number in range(5 * SERVERS_MAX):
         listing.announced(server(invented(number), "10.0.0.10", "zeroconf"), number, 0.0)
@@ -79,8 +79,8 @@ def test_forged_announcements_at_the_servers_own_address_do_not_hide_it() -> Non
     assert NEW.name in names(listing)
 
 
-def test_with_a_thousand_sources_each_has_the_same_chance() -> None:
-    """Nobody is hidden for ever: what a search left out the next one may show."""
+def test_each_of_a_thousand_sources_has_the_same_chance() -> None:
+    """No server is hidden for ever: the next search may show what this one left out."""
     searches, shown = 120, 0
     for seed in range(searches):
         listing = ServerList(chance=random.Random(seed))
@@ -91,7 +91,7 @@ def test_with_a_thousand_sources_each_has_the_same_chance() -> None:
     assert searches // 8 < shown < searches // 2
 
 
-def test_list_that_shows_all_does_not_say_that_some_are_missing() -> None:
+def test_left_out_is_set_only_while_entries_are_missing() -> None:
     listing = ServerList(lifetime=25.0)
     for number in range(SERVERS_MAX):
         listing.answered(server(invented(number), "10.0.0.66"), 0.0)
@@ -103,7 +103,7 @@ def test_list_that_shows_all_does_not_say_that_some_are_missing() -> None:
     assert not listing.servers
 
 
-def test_announcement_that_is_never_taken_back_ages_out() -> None:
+def test_announcement_without_goodbye_expires() -> None:
     listing = ServerList()
     listing.announced(server(NEW, "10.0.0.66", "zeroconf"), "a", 0.0)
     listing.expire(ANNOUNCED_LIFETIME - 1)
@@ -112,8 +112,8 @@ def test_announcement_that_is_never_taken_back_ages_out() -> None:
     assert not listing.servers
 
 
-def test_addresses_of_those_who_claim_to_be_a_known_server_are_all_kept() -> None:
-    """The liar may be quicker than the server itself."""
+def test_all_addresses_claimed_for_a_known_server_are_kept() -> None:
+    """A forged answer may arrive before that of the server."""
     listing = ServerList(is_known=is_known)
     assert listing.answered(server(KNOWN, "10.0.0.66"), 0.0)
     assert listing.answered(server(KNOWN, "10.0.0.10"), 0.1)
@@ -172,7 +172,7 @@ CROWD = [invented(number) for number in range(300)]
 
 
 @linux
-def test_probe_finds_a_new_server_beside_one_that_invents_hundreds() -> None:
+def test_probe_finds_a_new_server_beside_hundreds_of_forged_ones() -> None:
     answers = [("127.0.0.66", CROWD), ("127.0.0.10", [NEW])]
     found, reports, said = asyncio.run(search("127.0.0.1", answers, lambda server: server.name == NEW.name))
     assert NEW.name in {server.name for server in found}
@@ -182,7 +182,7 @@ def test_probe_finds_a_new_server_beside_one_that_invents_hundreds() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_probe_finds_a_known_server_beside_invented_ones(address: str) -> None:
+def test_probe_finds_a_known_server_beside_forged_ones(address: str) -> None:
     found, _, said = asyncio.run(search(address, [(address, [*CROWD, KNOWN, *CROWD])], is_known))
     assert KNOWN.name in {server.name for server in found}
     assert len(found) <= SERVERS_MAX + 1
@@ -190,7 +190,7 @@ def test_probe_finds_a_known_server_beside_invented_ones(address: str) -> None:
 
 
 @linux
-def test_probe_keeps_the_address_of_a_known_server_that_another_one_claims_to_be() -> None:
+def test_probe_keeps_all_addresses_claimed_for_a_known_server() -> None:
     answers = [("127.0.0.66", [KNOWN]), ("127.0.0.10", [KNOWN])]
     found, *_ = asyncio.run(search("127.0.0.1", answers, lambda server: server.host == "127.0.0.10"))
     (known,) = [server for server in found if is_known(server)]
@@ -246,8 +246,8 @@ def forged(number: int) -> Iterator[bytes]:
     yield draw.randbytes(300)
 
 
-def cable() -> str:
-    """The address of an interface that speaks to a network."""
+def network_address() -> str:
+    """The address of an interface that is attached to a network."""
     for interface in list_interfaces():
         if not interface.is_loopback and interface.addresses:
             return str(interface.addresses[0].ip)
@@ -255,7 +255,7 @@ def cable() -> str:
 
 
 @contextlib.contextmanager
-def speaker(address: str) -> Iterator[socket.socket]:
+def announcing_host(address: str) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
@@ -268,8 +268,8 @@ GROUP = ("224.0.0.251", 5353)
 
 
 async def forge(address: str, rounds: int, stations: list[Any]) -> tuple[int, list[str]]:
-    """A search while a neighbour announces thousands of servers, until the known one is found: the most octets of
-    texts that were remembered at a time, and what went wrong."""
+    """A search while another host announces thousands of servers, until the known one is found: the most octets of
+    remembered texts at a time, and the errors."""
     loop = asyncio.get_running_loop()
     troubles: list[str] = []
     loop.set_exception_handler(lambda _, context: troubles.append(repr(context)))
@@ -283,7 +283,7 @@ async def forge(address: str, rounds: int, stations: list[Any]) -> tuple[int, li
     searching = asyncio.create_task(
         discover(60.0, discovery_port=free_port(), wanted=is_known, on_found=hear, use_zeroconf=True)
     )
-    with speaker(address) as sock:
+    with announcing_host(address) as sock:
         number = 0
         while number < rounds or not arrived.is_set():
             for octets in forged(number):
@@ -304,8 +304,8 @@ async def forge(address: str, rounds: int, stations: list[Any]) -> tuple[int, li
     return most, troubles
 
 
-def test_forged_announcements_neither_hide_a_known_server_nor_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    address = cable()
+def test_forged_announcements_hide_no_server_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = network_address()
     stations: list[Any] = []
     honest = mdns.AsyncZeroconf
 
