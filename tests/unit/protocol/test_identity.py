@@ -28,7 +28,7 @@ HOSTS = st.one_of(
 )
 
 
-def test_the_words() -> None:
+def test_word_list_and_words_of_a_fingerprint() -> None:
     assert len(WORDS) == len(set(WORDS)) == 256
     assert list(WORDS) == sorted(WORDS)
     assert all(word.isascii() and word.isalpha() and word.islower() and 4 <= len(word) <= 8 for word in WORDS)
@@ -36,11 +36,11 @@ def test_the_words() -> None:
 
 
 @given(one=FINGERPRINTS, other=FINGERPRINTS)
-def test_words_tell_the_first_64_bits(one: str, other: str) -> None:
+def test_words_encode_the_first_64_bits(one: str, other: str) -> None:
     assert (fingerprint_words(one) == fingerprint_words(other)) == (one[:16] == other[:16])
 
 
-def test_fingerprints_as_people_paste_them() -> None:
+def test_pasted_fingerprints_are_parsed() -> None:
     colons = ":".join(FINGERPRINT[i : i + 2] for i in range(0, 64, 2)).upper()
     for text in (FINGERPRINT, FINGERPRINT.upper(), colons, f" {FINGERPRINT[:32]} {FINGERPRINT[32:]}\n"):
         assert clean_fingerprint(text) == FINGERPRINT
@@ -53,7 +53,7 @@ def test_fingerprints_as_people_paste_them() -> None:
 
 
 @given(host=HOSTS, port=PORTS, fingerprint=FINGERPRINTS)
-def test_a_link_says_where_and_who(host: str, port: int, fingerprint: str) -> None:
+def test_link_contains_address_and_fingerprint(host: str, port: int, fingerprint: str) -> None:
     link = make_invite(host, port, fingerprint)
     assert link.isascii()
     assert len(link) <= INVITE_MAX
@@ -61,7 +61,7 @@ def test_a_link_says_where_and_who(host: str, port: int, fingerprint: str) -> No
 
 
 @given(hosts=st.lists(HOSTS, min_size=1, max_size=12, unique=True), port=PORTS, fingerprint=FINGERPRINTS)
-def test_a_link_names_further_addresses(hosts: list[str], port: int, fingerprint: str) -> None:
+def test_link_contains_further_addresses(hosts: list[str], port: int, fingerprint: str) -> None:
     link = make_invite(hosts[0], port, fingerprint, hosts[1:])
     assert link.isascii()
     assert len(link) <= INVITE_MAX
@@ -69,7 +69,7 @@ def test_a_link_names_further_addresses(hosts: list[str], port: int, fingerprint
     assert parse_invite_untrusted(link) == InviteLink(hosts[0], port, fingerprint, also)
 
 
-def test_further_addresses_as_links_may_have_them() -> None:
+def test_further_addresses_of_a_link_are_parsed_and_bounded() -> None:
     link = f"lanchat://a:1/?also=b&also=[fe80::1%25eth0]:3&later=x&also=a:1&also=b#{FINGERPRINT}"
     assert parse_invite_untrusted(link) == InviteLink("a", 1, FINGERPRINT, (("b", 1), ("fe80::1%eth0", 3)))
     many = "&".join(f"also=h{number}" for number in range(100))
@@ -89,12 +89,12 @@ def test_further_addresses_as_links_may_have_them() -> None:
         ("fe80::A%25wlan0.1", "fe80::a%wlan0.1", 7),
     ],
 )
-def test_addresses_with_a_zone(text: str, host: str, port: int) -> None:
+def test_addresses_with_a_zone_are_parsed(text: str, host: str, port: int) -> None:
     assert parse_address(text, 7) == (host, port)
 
 
 @pytest.mark.parametrize("text", ["fe80::1%", "[fe80::1%e/th]", "host%eth0", "1.2.3.4%eth0", "fe80::1%" + "x" * 16])
-def test_zones_that_are_none(text: str) -> None:
+def test_invalid_zones_are_refused(text: str) -> None:
     with pytest.raises(ProtocolError):
         parse_address(text, 7)
 
@@ -132,7 +132,7 @@ def test_zones_that_are_none(text: str) -> None:
         f"lanchat://host\uff0fevil:1/#{FINGERPRINT}",
     ],
 )
-def test_what_is_no_link(link: str) -> None:
+def test_invalid_links_are_refused(link: str) -> None:
     with pytest.raises(ProtocolError):
         parse_invite_untrusted(link)
 
@@ -145,7 +145,7 @@ def test_what_is_no_link(link: str) -> None:
         st.text(alphabet="lanch[]:/@#?%.01\\", max_size=40).map(lambda text: "lanchat://" + text),
     )
 )
-def test_any_link_is_taken_apart_or_refused(link: str) -> None:
+def test_any_link_is_parsed_or_refused(link: str) -> None:
     try:
         invite = parse_invite_untrusted(link)
     except ProtocolError:
@@ -159,7 +159,7 @@ def test_any_link_is_taken_apart_or_refused(link: str) -> None:
 
 
 @given(host=HOSTS, port=PORTS)
-def test_addresses_with_and_without_a_port(host: str, port: int) -> None:
+def test_port_of_an_address_is_optional(host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
     assert parse_address(f" {shown}:{port} ", 7) == (host, port)
     assert parse_address(shown, 7) == (host, 7)
@@ -177,7 +177,7 @@ def test_addresses_with_and_without_a_port(host: str, port: int) -> None:
         ("сервер.рф:80", ("сервер.рф", 80)),
     ],
 )
-def test_addresses_as_people_type_them(text: str, expected: tuple[str, int]) -> None:
+def test_typed_addresses_are_parsed(text: str, expected: tuple[str, int]) -> None:
     assert parse_address(text, 7) == expected
 
 
@@ -209,14 +209,14 @@ def test_addresses_as_people_type_them(text: str, expected: tuple[str, int]) -> 
         "h" * 254,
     ],
 )
-def test_what_is_no_address(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(ProtocolError):
         parse_address(text, 7)
 
 
 @settings(max_examples=300)
 @given(text=st.one_of(st.text(max_size=60), st.text(alphabet="ab[]:/@#?%.019 \\", max_size=30)))
-def test_any_address_is_read_or_refused(text: str) -> None:
+def test_any_address_is_parsed_or_refused(text: str) -> None:
     try:
         host, port = parse_address(text, 7)
     except ProtocolError:

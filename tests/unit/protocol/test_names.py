@@ -1,4 +1,4 @@
-"""Names and texts: what passes is inert, and names that look the same are the same."""
+"""Names and texts: a clean name is inert, and names that look the same have one key."""
 
 import unicodedata
 from collections.abc import Callable
@@ -35,7 +35,7 @@ INVISIBLE = ["\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u2800", "\u3164
 INVISIBLE += ["\ufffc", "\U0001d159"]
 CONTROL = ["\0", "\x07", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029", "\ud800", "\ue000", "\u0378", "\U0010ffff"]
 # Characters that change under some normalization, case or direction, among ordinary ones.
-CURIOUS = st.text(
+UNUSUAL = st.text(
     st.one_of(
         st.sampled_from("aAbÅå\u030a\u0345ſßẞΣςσİıǅﬁ①Ａ．＿ϓ\u0344µµ\u1e9b\u0323ﷺ\u115f가 \t.-_@#"),
         st.characters(),
@@ -47,8 +47,8 @@ CURIOUS = st.text(
 
 @pytest.mark.parametrize("clean", CLEANERS)
 @settings(max_examples=300)
-@given(text=CURIOUS)
-def test_a_clean_name_is_short_composed_and_inert(clean: Callable[[str], str], text: str) -> None:
+@given(text=UNUSUAL)
+def test_clean_name_is_short_composed_and_inert(clean: Callable[[str], str], text: str) -> None:
     try:
         name = clean(text)
     except ProtocolError:
@@ -87,17 +87,17 @@ def test_length_is_counted_in_composed_characters(clean: Callable[[str], str], l
 
 
 @pytest.mark.parametrize("name", ["anna", "Anna.B-c_9", "анна", "李雷", "राम", "عمر", "a", "_", "É"])
-def test_user_names(name: str) -> None:
+def test_valid_user_names_are_accepted(name: str) -> None:
     assert names.clean_user_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["a b", "a@b", "#a", "a/b", "a:b", "\N{GRINNING FACE}", "a+b", "a'b", "①~"])
-def test_what_is_no_user_name(name: str) -> None:
+def test_invalid_user_names_are_refused(name: str) -> None:
     with pytest.raises(ProtocolError):
         names.clean_user_name(name)
 
 
-def test_the_emoji_selector_makes_no_other_name() -> None:
+def test_emoji_selector_does_not_change_the_key() -> None:
     heart = "\N{HEAVY BLACK HEART}"
     assert names.clean_room_name(f"{heart}\ufe0f") == f"{heart}\ufe0f"
     assert names.name_key(f"{heart}\ufe0f") == names.name_key(heart)
@@ -107,7 +107,7 @@ def test_the_emoji_selector_makes_no_other_name() -> None:
             clean(text)
 
 
-def test_room_names() -> None:
+def test_room_names_are_checked() -> None:
     for name in ("general", "Lager & Versand", "склад № 5", "a@b", "a#b", "\N{GRINNING FACE}"):
         assert names.clean_room_name(name) == name
     for name in ("#general", "@anna", "  #general"):
@@ -116,12 +116,12 @@ def test_room_names() -> None:
 
 
 @pytest.mark.parametrize("address", ["a@b", "Anna.B+x@mail.example", "анна@почта.рф", '"a@b"@c'])
-def test_addresses(address: str) -> None:
+def test_valid_email_addresses_are_accepted(address: str) -> None:
     assert names.clean_email(address) == address
 
 
 @pytest.mark.parametrize("address", ["", "a", "a@", "@b", "a b@c", "a@b c", "a\u00a0@b", "a@" + "b" * 253, "a@b x"])
-def test_what_is_no_address(address: str) -> None:
+def test_invalid_email_addresses_are_refused(address: str) -> None:
     with pytest.raises(ProtocolError):
         names.clean_email(address)
 
@@ -139,20 +139,20 @@ def test_what_is_no_address(address: str) -> None:
         ("Иван", "иВАН"),
     ],
 )
-def test_names_that_are_one_name(one: str, other: str) -> None:
+def test_equivalent_names_have_one_key(one: str, other: str) -> None:
     assert names.name_key(one) == names.name_key(other)
 
 
-def test_names_that_are_two_names() -> None:
-    """Letters of another alphabet that look alike are other letters."""
+def test_different_names_have_different_keys() -> None:
+    """Similar letters of another alphabet are other letters."""
     assert names.name_key("anna") != names.name_key("аnna")
     assert names.name_key("anna") != names.name_key("annа")
     assert names.name_key("a.b") != names.name_key("ab")
 
 
 @settings(max_examples=500)
-@given(text=CURIOUS)
-def test_a_name_s_key_is_its_own_key(text: str) -> None:
+@given(text=UNUSUAL)
+def test_key_of_any_text_is_stable_under_normalisation(text: str) -> None:
     key = names.name_key(text)
     assert names.name_key(key) == key
     for same in (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text), text.casefold()):
@@ -163,8 +163,8 @@ def test_a_name_s_key_is_its_own_key(text: str) -> None:
 
 
 @settings(max_examples=300)
-@given(text=st.one_of(CURIOUS, st.text(max_size=40)))
-def test_a_text_passes_or_holds_something_forbidden(text: str) -> None:
+@given(text=st.one_of(UNUSUAL, st.text(max_size=40)))
+def test_text_is_accepted_unless_it_contains_forbidden_characters(text: str) -> None:
     forbidden = any(
         (unicodedata.category(char) == "Cc" and char not in "\n\t")
         or char in names.BIDI_CONTROLS
@@ -182,14 +182,14 @@ def test_a_text_passes_or_holds_something_forbidden(text: str) -> None:
                 names.check_text(text, len(text) - 1)
 
 
-def test_texts_keep_what_scripts_and_emoji_need() -> None:
+def test_texts_may_contain_joiners_and_direction_marks() -> None:
     names.check_text("می\u200cخواهم \N{WOMAN}\u200d\N{ROCKET} a\tb\nc \u200e\u200f", 100)
 
 
 # Passwords, strangers' texts
 
 
-def test_passwords() -> None:
+def test_passwords_are_checked_by_length() -> None:
     for password in ("x" * 8, "x" * 512, "пароль12", "\N{GRINNING FACE}" * 128, "        "):
         names.check_password(password)
     for password in ("", "x" * 7, "e\u0301" * 7, "x" * 513, "\N{GRINNING FACE}" * 129):
@@ -198,7 +198,7 @@ def test_passwords() -> None:
 
 
 @given(password=st.text(max_size=600))
-def test_any_password_is_judged(password: str) -> None:
+def test_accepted_passwords_have_at_least_eight_characters(password: str) -> None:
     try:
         names.check_password(password)
     except ProtocolError:
@@ -207,8 +207,8 @@ def test_any_password_is_judged(password: str) -> None:
 
 
 @settings(max_examples=300)
-@given(text=st.one_of(CURIOUS, st.text(max_size=100)), limit=st.integers(0, 70))
-def test_an_inert_text_is_one_line_that_does_nothing(text: str, limit: int) -> None:
+@given(text=st.one_of(UNUSUAL, st.text(max_size=100)), limit=st.integers(0, 70))
+def test_inert_text_is_one_line_without_controls(text: str, limit: int) -> None:
     shown = names.inert(text, limit)
     assert len(shown) == min(len(text), limit)
     assert len(shown.splitlines()) <= 1
@@ -219,7 +219,7 @@ def test_an_inert_text_is_one_line_that_does_nothing(text: str, limit: int) -> N
 
 
 @pytest.mark.parametrize("unseen", ["\u2d7f", "\U0001107f", "\U00016fe4"])
-def test_names_that_differ_by_marks_drawn_as_nothing_are_one(unseen: str) -> None:
+def test_invisible_marks_do_not_change_the_key(unseen: str) -> None:
     assert names.name_key(f"an{unseen}na") == names.name_key("anna")
     for clean in CLEANERS[:3]:
         with pytest.raises(ProtocolError):
@@ -239,21 +239,21 @@ def test_names_that_differ_by_marks_drawn_as_nothing_are_one(unseen: str) -> Non
         ("t\u1ecbm", "t\u0131\u0323\u0307m"),
     ],
 )
-def test_a_dot_on_a_letter_that_has_one_makes_no_other_name(one: str, other: str) -> None:
+def test_redundant_dot_does_not_change_the_key(one: str, other: str) -> None:
     assert names.name_key(one) == names.name_key(other)
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u0307", "\u20e3", "\u0903", "\u0338"])
 @pytest.mark.parametrize("clean", CLEANERS)
-def test_no_name_begins_with_a_mark(clean: Callable[[str], str], mark: str) -> None:
+def test_name_starting_with_a_combining_mark_is_refused(clean: Callable[[str], str], mark: str) -> None:
     with pytest.raises(TextError) as raised:
         clean(f" {mark}nna@c")
     assert raised.value.char == mark
 
 
 @settings(max_examples=300)
-@given(text=CURIOUS)
-def test_the_key_of_a_key_is_itself(text: str) -> None:
+@given(text=UNUSUAL)
+def test_key_of_a_key_is_itself(text: str) -> None:
     key = names.name_key(text)
     assert names.name_key(key) == key
 

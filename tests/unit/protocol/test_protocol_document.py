@@ -1,4 +1,4 @@
-"""docs/PROTOCOL.md names each term once, each limit, and nothing that is not there."""
+"""docs/PROTOCOL.md defines each term once, lists each limit, and refers to nothing that does not exist."""
 
 import re
 from collections import Counter
@@ -45,7 +45,7 @@ def glossary() -> list[str]:
     return [term.replace("`", "") for row in rows[2:] for term in row.split(", ")]
 
 
-def test_the_glossary_has_each_term_once() -> None:
+def test_glossary_has_each_term_once() -> None:
     terms = glossary()
     assert len(terms) > 20
     assert [term for term, count in Counter(terms).items() if count > 1] == []
@@ -60,15 +60,15 @@ def test_each_term_of_the_glossary_is_used() -> None:
 
 
 @pytest.mark.parametrize("word", ["incarnation", "filler of", "comes unasked", "either way", "None", "False"])
-def test_hard_words_and_leftovers_are_gone(word: str) -> None:
+def test_unclear_words_are_absent(word: str) -> None:
     assert word not in TEXT
 
 
-def test_the_document_does_not_send_to_itself() -> None:
+def test_document_does_not_refer_to_itself() -> None:
     assert "docs/PROTOCOL.md" not in TEXT
 
 
-def test_sections_that_are_named_exist() -> None:
+def test_referenced_sections_exist() -> None:
     there = set(re.findall(r"^## (\d+)\.", TEXT, re.MULTILINE))
     assert there == {str(number) for number in range(1, len(there) + 1)}
     assert set(re.findall(r"section (\d+)", TEXT)) <= there
@@ -83,32 +83,32 @@ def test_each_announced_limit_is_in_the_table() -> None:
     assert named(limits.ANNOUNCED) == list(Limits.__struct_fields__)
 
 
-def test_each_tunable_of_the_core_is_in_the_table_or_known_to_be_internal() -> None:
+def test_each_core_setting_is_in_the_table_or_internal() -> None:
     assert fields(CoreConfig) - set(named(limits.SERVER)) - set(named(limits.ANNOUNCED)) == INTERNAL
 
 
-def test_each_tunable_of_the_reference_client_is_in_the_table_or_known_to_be_local() -> None:
+def test_each_client_setting_is_in_the_table_or_local() -> None:
     assert fields(ClientConfig) - set(named(limits.REFERENCE)) == LOCAL
 
 
-def test_the_points_of_small_order_are_listed() -> None:
+def test_small_order_points_are_listed() -> None:
     listed = re.findall(r"^    ([0-9a-f]{64})$", TEXT, re.MULTILINE)
     signless = {(int.from_bytes(key, "little") & (2**255 - 1)).to_bytes(32, "little").hex() for key in SMALL_ORDER}
     assert set(listed) == signless
 
 
-def test_each_file_of_vectors_is_described() -> None:
+def test_each_vector_file_is_described() -> None:
     part = TEXT.split("## 14. Vectors")[1]
     assert set(re.findall(r"^\| `(\w+)\.json`", part, re.MULTILINE)) == set(VECTORS)
     assert {path.stem for path in FOLDER.glob("*.json")} == set(VECTORS)
 
 
-def test_each_code_of_a_message_has_a_fate() -> None:
+def test_each_message_code_is_in_the_outcome_table() -> None:
     shown = fates.fates_table()
     assert [code.name for code in Code if code >= 100 and f"`{code.name}`" not in shown] == []
 
 
-def test_targets_are_texts_that_are_there() -> None:
+def test_target_codes_match_the_outcome_table() -> None:
     text, erased, change, below, none, zero = fates.TARGETS
     refused = {Code.NO_SUCH_TARGET}
     for kind in fates.CHANGES:

@@ -1,4 +1,4 @@
-"""Keys, messages, the chain of records, heads, certificates: whatever is changed is noticed."""
+"""Keys, messages, the chain of records, heads, certificates: any change is detected."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,7 +57,7 @@ def header(**changes: Any) -> Header:
     return msgspec.structs.replace(made, **changes)
 
 
-def flips(octets: bytes) -> Iterator[bytes]:
+def bit_flips(octets: bytes) -> Iterator[bytes]:
     """Each copy with one changed bit."""
     for bit in range(len(octets) * 8):
         changed = bytearray(octets)
@@ -68,7 +68,7 @@ def flips(octets: bytes) -> Iterator[bytes]:
 # Keys
 
 
-def test_keys_and_their_octets() -> None:
+def test_key_encoding_and_hashes() -> None:
     assert keys.private_octets(keys.private_key(b"a" * 32)) == b"a" * 32
     assert keys.device_id(PUBLIC) == keys.sha256(PUBLIC)[:16]
     assert keys.sha256(b"ab", b"c") == keys.sha256(b"abc") == keys.sha256(b"", b"abc")
@@ -77,7 +77,7 @@ def test_keys_and_their_octets() -> None:
             keys.private_key(octets)
 
 
-def test_a_signature_holds_for_its_octets_and_key_only() -> None:
+def test_signature_is_valid_for_its_octets_and_key_only() -> None:
     signature = AUTHOR.sign(b"whole")
     keys.check_signature(PUBLIC, signature, b"wh", b"ole")
     for public, signed, octets in [
@@ -93,13 +93,13 @@ def test_a_signature_holds_for_its_octets_and_key_only() -> None:
 
 
 @given(public=st.binary(min_size=32, max_size=32), signature=st.binary(min_size=64, max_size=64))
-def test_noise_is_no_signature(public: bytes, signature: bytes) -> None:
+def test_random_signature_is_refused(public: bytes, signature: bytes) -> None:
     with pytest.raises(ProtocolError):
         keys.check_signature(public, signature, b"x")
 
 
 @pytest.mark.parametrize(("key_size", "signature_size"), [(31, 64), (33, 64), (0, 64), (32, 63), (32, 65), (32, 0)])
-def test_a_key_or_signature_of_another_length_is_refused(key_size: int, signature_size: int) -> None:
+def test_key_or_signature_of_another_length_is_refused(key_size: int, signature_size: int) -> None:
     """Also where the octets fit when they are joined: the last of the signature is the first of the text."""
     key = keys.private_key(bytes(32))
     octets = (key.sign(b"text") + b"text").ljust(200, b"\0")
@@ -114,8 +114,8 @@ D = -121665 * pow(121666, -1, PRIME) % PRIME
 
 
 def small_order_keys() -> list[bytes]:
-    """Encodings of all points whose order divides 8, found by their equations: the neutral point and the one of order
-    2 (x = 0), two of order 4 (y = 0), four of order 8 (x^2 = -y^2); with either sign, and beyond the prime."""
+    """Encodings of all points whose order divides 8, computed from their equations: the neutral point and the one of
+    order 2 (x = 0), two of order 4 (y = 0), four of order 8 (x^2 = -y^2); with either sign, and beyond the prime."""
     squares = [(-1 + sign * root) * pow(D, -1, PRIME) % PRIME for root in square_roots(1 + D) for sign in (1, -1)]
     eighth = [y for square in squares for y in square_roots(square)]
     found = {0, 1, PRIME - 1, *eighth}
@@ -131,7 +131,7 @@ def square_roots(number: int) -> list[int]:
     return [sign * found % PRIME for found in (root, turned) if found * found % PRIME == number for sign in (1, -1)]
 
 
-def test_a_key_under_which_one_signature_fits_many_texts_is_refused() -> None:
+def test_small_order_keys_are_refused() -> None:
     weak = small_order_keys()
     assert len(weak) == 14
     for public in weak:
@@ -141,7 +141,7 @@ def test_a_key_under_which_one_signature_fits_many_texts_is_refused() -> None:
                     keys.check_signature(public, signature, text)
 
 
-def test_contexts_keep_signatures_apart() -> None:
+def test_signature_contexts_are_distinct() -> None:
     contexts = [value for name, value in vars(keys).items() if name.endswith("_CONTEXT")]
     assert len(contexts) == 7
     for context in contexts:
@@ -152,7 +152,7 @@ def test_contexts_keep_signatures_apart() -> None:
 # Messages
 
 
-def test_a_message_is_its_author_s() -> None:
+def test_message_verifies_with_the_key_of_its_author() -> None:
     made = make_message(AUTHOR, LOG_ID, header(), "hello")
     assert decode_header_untrusted(made.header) == header()
     assert header().key == MessageKey(7, keys.device_id(PUBLIC), 12345, 3)
@@ -160,24 +160,24 @@ def test_a_message_is_its_author_s() -> None:
     assert body_text_untrusted(Kind.TEXT, made.body) == "hello"
 
 
-def test_whatever_is_changed_in_a_message_is_noticed() -> None:
+def test_any_change_of_a_message_is_detected() -> None:
     made = make_message(AUTHOR, LOG_ID, header(), "hello")
     body_hash = keys.sha256(made.body)
-    attempts = [(LOG_ID, octets, body_hash, made.signature) for octets in flips(made.header)]
-    attempts += [(LOG_ID, made.header, changed, made.signature) for changed in flips(body_hash)]
-    attempts += [(LOG_ID, made.header, body_hash, changed) for changed in flips(made.signature)]
+    attempts = [(LOG_ID, octets, body_hash, made.signature) for octets in bit_flips(made.header)]
+    attempts += [(LOG_ID, made.header, changed, made.signature) for changed in bit_flips(body_hash)]
+    attempts += [(LOG_ID, made.header, body_hash, changed) for changed in bit_flips(made.signature)]
     attempts += [(OTHER_LOG, made.header, body_hash, made.signature), (LOG_ID, made.header, b"", made.signature)]
     for log_id, octets, hashed, signature in attempts:
         with pytest.raises(ProtocolError):
             check_author(PUBLIC, log_id, octets, hashed, signature)
 
 
-def test_the_longest_header_fits() -> None:
+def test_longest_header_fits_its_limit() -> None:
     longest = Header(LARGEST, b"d" * 16, LARGEST, LARGEST, Kind.NOTICE, LARGEST, LARGEST, LARGEST)
     assert len(encode(longest)) <= HEADER_MAX
 
 
-def test_the_longest_inline_record_fits_a_datagram_with_its_head() -> None:
+def test_longest_inline_record_fits_a_datagram() -> None:
     octets = encode(Header(LARGEST, b"d" * 16, LARGEST, LARGEST, Kind.TEXT, LARGEST, LARGEST, LARGEST))
     record = Record(LARGEST, LARGEST, octets, b"s" * 64, b"b" * INLINE_BODY_MAX)
     head = Head(2**32 - 1, LARGEST, LARGEST, b"h" * 32, LARGEST, b"s" * 64)
@@ -188,7 +188,7 @@ def test_the_longest_inline_record_fits_a_datagram_with_its_head() -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_bodies_by_kind(kind: Kind) -> None:
+def test_bodies_are_checked_by_kind(kind: Kind) -> None:
     longest = REACTION_CHARACTERS_MAX if kind is Kind.REACTION else BODY_CHARACTERS_MAX
     if kind is Kind.DELETE:
         check_body(kind, "")
@@ -204,7 +204,7 @@ def test_bodies_by_kind(kind: Kind) -> None:
             make_message(AUTHOR, LOG_ID, header(kind=kind), text)
 
 
-def test_the_longest_text_fits_in_octets() -> None:
+def test_longest_text_fits_in_octets() -> None:
     assert BODY_CHARACTERS_MAX * 4 <= BODY_OCTETS_MAX
     check_body(Kind.TEXT, "\N{GRINNING FACE}" * BODY_CHARACTERS_MAX)
 
@@ -213,7 +213,7 @@ BODIES = st.one_of(st.binary(max_size=40), st.text(max_size=40).map(lambda text:
 
 
 @given(kind=st.sampled_from(Kind), octets=BODIES)
-def test_a_body_from_outside_is_text_or_refused(kind: Kind, octets: bytes) -> None:
+def test_received_body_is_text_or_refused(kind: Kind, octets: bytes) -> None:
     try:
         text = body_text_untrusted(kind, octets)
     except ProtocolError:
@@ -237,7 +237,7 @@ def chain(count: int) -> list[tuple[Record, bytes]]:
     return made
 
 
-def test_an_erased_body_leaves_the_chain_as_it_is() -> None:
+def test_erased_body_keeps_the_chain_hash() -> None:
     (record, first), (_, second) = chain(2)
     erased = msgspec.structs.replace(record, body=None, erased_hash=record.body_hash)
     assert erased.body_hash == record.body_hash == keys.sha256(b"text 1")
@@ -247,13 +247,13 @@ def test_an_erased_body_leaves_the_chain_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("erased_hash", [b"", b"e" * 31])
-def test_an_erased_body_without_its_hash_is_refused(erased_hash: bytes) -> None:
+def test_erased_body_without_its_hash_is_refused(erased_hash: bytes) -> None:
     record = Record(1, 1, b"h", b"s" * 64, None, erased_hash)
     with pytest.raises(ProtocolError):
         chain_hash(LOG_ID, 7, genesis_hash(LOG_ID, 7), record)
 
 
-def test_a_body_s_hash_cannot_be_given_for_it() -> None:
+def test_erased_hash_does_not_replace_a_present_body() -> None:
     """`erased_hash` counts only when there is no body."""
     record = Record(1, 1, b"h", b"s" * 64, b"said", keys.sha256(b"not said"))
     assert record.body_hash == keys.sha256(b"said")
@@ -274,7 +274,7 @@ CHANGES: list[Callable[[Record], Record]] = [
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("at", [0, 1, 3])
-def test_whatever_is_changed_in_a_record_is_noticed_at_the_head(change: Callable[[Record], Record], at: int) -> None:
+def test_any_change_of_a_record_changes_the_chain_hash(change: Callable[[Record], Record], at: int) -> None:
     links = chain(4)
     records = [record for record, _ in links]
     assert folded(records) == links[-1][1]
@@ -282,7 +282,7 @@ def test_whatever_is_changed_in_a_record_is_noticed_at_the_head(change: Callable
     assert folded(records) != links[-1][1]
 
 
-def test_order_room_and_log_are_in_the_chain() -> None:
+def test_chain_hash_covers_order_room_and_log() -> None:
     records = [record for record, _ in chain(4)]
     end = folded(records)
     assert folded([records[1], records[0], *records[2:]]) != end
@@ -300,7 +300,7 @@ def folded(records: list[Record], room: int = 7, log_id: bytes = LOG_ID) -> byte
 
 @settings(max_examples=50)
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_a_flipped_bit_in_an_encoded_record_is_noticed(place: int, bit: int) -> None:
+def test_flipped_bit_in_an_encoded_record_is_detected(place: int, bit: int) -> None:
     record, end = chain(1)[0]
     octets = bytearray(encode(record))
     octets[place % len(octets)] ^= 1 << bit
@@ -315,7 +315,7 @@ def test_a_flipped_bit_in_an_encoded_record_is_noticed(place: int, bit: int) -> 
 # Heads
 
 
-def test_a_head_is_the_log_s() -> None:
+def test_head_verifies_with_the_log_key_only() -> None:
     head = sign_head(LOG_KEY, LOG_ID, 2, 7, 4, b"h" * 32, 5000)
     check_head(LOG_PUBLIC, LOG_ID, head)
     others = {"epoch": 3, "room": 8, "seq": 5, "hash": b"H" * 32, "time_ms": 5001, "signature": b"s" * 64}
@@ -330,7 +330,7 @@ def test_a_head_is_the_log_s() -> None:
         check_head(PUBLIC, LOG_ID, head)
 
 
-def test_the_largest_head_can_be_signed() -> None:
+def test_largest_head_can_be_signed() -> None:
     check_head(LOG_PUBLIC, LOG_ID, sign_head(LOG_KEY, LOG_ID, 2**32 - 1, LARGEST, LARGEST, b"h" * 32, LARGEST))
 
 
@@ -341,17 +341,17 @@ def body(**changes: Any) -> CertificateBody:
     return msgspec.structs.replace(CertificateBody(LOG_ID, 3, PUBLIC, "anna", "Anna", 5000, 1), **changes)
 
 
-def test_a_certificate_says_whose_a_device_is() -> None:
+def test_certificate_binds_a_device_to_its_user() -> None:
     issued = issue_certificate(LOG_KEY, body())
     opened = open_certificate_untrusted(LOG_PUBLIC, LOG_ID, issued)
     assert opened == body()
     assert opened.device == keys.device_id(PUBLIC)
 
 
-def test_whatever_is_changed_in_a_certificate_is_noticed() -> None:
+def test_any_change_of_a_certificate_is_detected() -> None:
     issued = issue_certificate(LOG_KEY, body())
-    changed = [Certificate(octets, issued.signature) for octets in flips(issued.octets)]
-    changed += [Certificate(issued.octets, signature) for signature in flips(issued.signature)]
+    changed = [Certificate(octets, issued.signature) for octets in bit_flips(issued.octets)]
+    changed += [Certificate(issued.octets, signature) for signature in bit_flips(issued.signature)]
     changed += [Certificate(issued.octets + b"\0", issued.signature), Certificate(b"", issued.signature)]
     for tampered in changed:
         with pytest.raises(ProtocolError):
@@ -360,7 +360,7 @@ def test_whatever_is_changed_in_a_certificate_is_noticed() -> None:
         open_certificate_untrusted(PUBLIC, LOG_ID, issued)
 
 
-def test_a_certificate_of_another_log_or_kind_is_refused() -> None:
+def test_certificate_of_another_log_or_kind_is_refused() -> None:
     with pytest.raises(ProtocolError, match="another log"):
         open_certificate_untrusted(LOG_PUBLIC, LOG_ID, issue_certificate(LOG_KEY, body(log_id=OTHER_LOG)))
     for octets in (b"\xc1", b"", encode([1, 2])):
@@ -369,22 +369,22 @@ def test_a_certificate_of_another_log_or_kind_is_refused() -> None:
             open_certificate_untrusted(LOG_PUBLIC, LOG_ID, signed)
 
 
-def test_a_message_signature_is_no_certificate() -> None:
-    """The same octets under another context: nothing signed for one purpose serves another."""
+def test_message_signature_is_no_certificate() -> None:
+    """The same octets under another context: a signature is valid for one purpose only."""
     octets = encode(body())
     for context in (keys.MESSAGE_CONTEXT, keys.HEAD_CONTEXT, keys.LOGIN_CONTEXT, b""):
         with pytest.raises(ProtocolError):
             open_certificate_untrusted(LOG_PUBLIC, LOG_ID, Certificate(octets, LOG_KEY.sign(context + octets)))
 
 
-def test_the_longest_certificate_fits() -> None:
+def test_longest_certificate_fits_its_limit() -> None:
     wide = "\N{GRINNING FACE}"
     longest = body(user=LARGEST, user_name=wide * USER_NAME_MAX, display_name=wide * DISPLAY_NAME_MAX)
     longest = msgspec.structs.replace(longest, not_after_ms=LARGEST, serial=LARGEST)
     assert len(encode(longest)) <= CERTIFICATE_MAX
 
 
-def test_a_message_is_not_taken_for_its_neighbour() -> None:
+def test_body_of_another_message_is_refused() -> None:
     """A body moved between two messages of one author does not verify."""
     first = make_message(AUTHOR, LOG_ID, header(n=1), "yes")
     second = make_message(AUTHOR, LOG_ID, header(n=2), "no")

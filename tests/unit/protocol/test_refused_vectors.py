@@ -1,4 +1,4 @@
-"""What the vectors say is refused is refused here, and what is like it is taken."""
+"""Octets that the vectors list as refused are refused, and similar valid ones are accepted."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,18 +27,18 @@ def named(entry: dict[str, Any]) -> str:
     return str(entry.get("why", ""))
 
 
-def test_the_good_signature_holds() -> None:
+def test_good_signature_is_valid() -> None:
     good = SIGNATURES["good"]
     keys.check_signature(octets(good["key"]), octets(good["signature"]), octets(SIGNATURES["text"]))
 
 
 @pytest.mark.parametrize("entry", SIGNATURES["bad"], ids=named)
-def test_a_bad_signature_is_refused(entry: dict[str, Any]) -> None:
+def test_bad_signature_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         keys.check_signature(octets(entry["key"]), octets(entry["signature"]), octets(SIGNATURES["text"]))
 
 
-def test_the_keys_of_small_order_fit_many_texts_for_a_lax_reader() -> None:
+def test_small_order_keys_fit_many_texts_without_the_check() -> None:
     def takes(key: bytes) -> bool:
         return any(lax_takes(key, bytes([number])) for number in range(64))
 
@@ -54,7 +54,7 @@ def lax_takes(key: bytes, text: bytes) -> bool:
 
 
 @pytest.mark.parametrize("entry", vectors("frames")["cases"], ids=named)
-def test_frames(entry: dict[str, Any]) -> None:
+def test_frames_are_refused_or_decoded_as_listed(entry: dict[str, Any]) -> None:
     if entry["same_as"] is None:
         with pytest.raises(ProtocolError):
             wire.decode_from_client_untrusted(octets(entry["octets"]))
@@ -88,7 +88,7 @@ def page_of(entry: dict[str, Any]) -> wire.Page:
     return page
 
 
-def test_a_page_of_several_records() -> None:
+def test_page_of_several_records_is_accepted() -> None:
     found = vectors("pages")
     page = page_of(found["good"])
     assert [chain.hex() for chain in hashes_of(page, found)] == found["good"]["hashes"]
@@ -96,12 +96,12 @@ def test_a_page_of_several_records() -> None:
 
 
 @pytest.mark.parametrize("entry", vectors("pages")["bad"], ids=named)
-def test_a_page_that_is_not_of_the_log(entry: dict[str, Any]) -> None:
+def test_page_of_another_log_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         hashes_of(page_of(entry), vectors("pages"))
 
 
-def test_discovery() -> None:
+def test_discovery_datagrams_are_decoded() -> None:
     found = vectors("discovery")
     assert decode_probe(octets(found["probe"])) == octets(found["token"])
     fields = found["answer_fields"]
@@ -110,25 +110,25 @@ def test_discovery() -> None:
 
 
 @pytest.mark.parametrize("entry", vectors("discovery")["bad_probes"], ids=named)
-def test_a_bad_probe(entry: dict[str, Any]) -> None:
+def test_bad_probe_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         decode_probe(octets(entry["octets"]))
 
 
 @pytest.mark.parametrize("entry", vectors("discovery")["bad_answers"], ids=named)
-def test_a_bad_answer(entry: dict[str, Any]) -> None:
+def test_bad_answer_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
         decode_answer(octets(entry["octets"]))
 
 
-def test_the_replay_window() -> None:
+def test_replay_window_matches_the_vectors() -> None:
     window = ReplayWindow()
     steps = vectors("replay")["steps"]
     assert [window.accept(step["counter"]) for step in steps] == [step["taken"] for step in steps]
 
 
 @pytest.mark.parametrize("entry", vectors("texts")["bodies"])
-def test_bodies(entry: dict[str, Any]) -> None:
+def test_bodies_are_accepted_or_refused_as_listed(entry: dict[str, Any]) -> None:
     body = octets(entry["octets"]) * entry["times"]
     if entry["valid"]:
         assert body_text_untrusted(Kind(entry["kind"]), body).encode() == body
@@ -145,7 +145,7 @@ CHECKS: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("what", CHECKS)
-def test_names(what: str) -> None:
+def test_names_are_accepted_or_refused_as_listed(what: str) -> None:
     found = vectors("texts")["names"][what]
     for name in found["valid"]:
         CHECKS[what](name)
@@ -154,15 +154,14 @@ def test_names(what: str) -> None:
             CHECKS[what](name)
 
 
-def test_the_exchange_is_what_the_server_answers_now() -> None:
-    """The client's octets of the file, handed to the real server with the same random octets and a clock that stands
-    still."""
+def test_server_replays_the_recorded_exchange() -> None:
+    """The client's octets of the file, sent to the real server with the same random octets and a fixed clock."""
     steps = exchange.read(vectors("exchange"))
     replayed = asyncio.run(exchange.replay(steps))
     assert [step.octets for step in replayed] == [step.octets for step in steps]
 
 
-def test_another_message_is_another_exchange() -> None:
+def test_changed_message_changes_the_exchange() -> None:
     steps = exchange.read(vectors("exchange"))
     broken = [step._replace(octets=step.octets[:-1] + b"?") if is_submit(step) else step for step in steps]
     answers = asyncio.run(exchange.replay(broken[:8]))
@@ -173,7 +172,7 @@ def is_submit(step: exchange.Step) -> bool:
     return step.way == exchange.TLS and step.octets[4:6] == b"\x92\x01"
 
 
-def test_numbers_that_json_readers_corrupt_are_texts() -> None:
+def test_numbers_beyond_json_precision_become_texts() -> None:
     from tests.vectors.values import plain
 
     assert plain([2**53 - 1, 2**53, -(2**53), True]) == [2**53 - 1, str(2**53), str(-(2**53)), True]

@@ -25,7 +25,7 @@ def opener(**changes: object) -> Opener:
 
 
 @given(payloads=st.lists(st.binary(max_size=1200), min_size=1, max_size=5))
-def test_what_is_sealed_opens_once(payloads: list[bytes]) -> None:
+def test_sealed_datagram_opens_once(payloads: list[bytes]) -> None:
     sends, opens = sealer(), opener()
     datagrams = [sends.seal(payload) for payload in payloads]
     assert [len(datagram) for datagram in datagrams] == [len(payload) + seal.OVERHEAD for payload in payloads]
@@ -36,14 +36,14 @@ def test_what_is_sealed_opens_once(payloads: list[bytes]) -> None:
             opens.open_untrusted(datagram)
 
 
-def test_the_same_words_never_look_the_same() -> None:
+def test_equal_payloads_have_different_datagrams() -> None:
     sends = sealer()
     assert len({sends.seal(b"yes") for _ in range(100)}) == 100
     assert sends.counter == 100
 
 
 @pytest.mark.parametrize("payload", [b"", b"hello"])
-def test_each_flipped_bit_is_noticed(payload: bytes) -> None:
+def test_each_flipped_bit_is_detected(payload: bytes) -> None:
     datagram = sealer().seal(payload)
     opens = opener()
     for bit in range(len(datagram) * 8):
@@ -54,7 +54,7 @@ def test_each_flipped_bit_is_noticed(payload: bytes) -> None:
     assert opens.open_untrusted(datagram) == payload
 
 
-def test_each_other_length_is_noticed() -> None:
+def test_each_other_length_is_refused() -> None:
     datagram = sealer().seal(b"hello")
     opens = opener()
     for length in range(len(datagram)):
@@ -68,7 +68,7 @@ def test_each_other_length_is_noticed() -> None:
 @pytest.mark.parametrize(
     "other", [{"key": bytes(32)}, {"key_id": KEY_ID + 1}, {"log_id": b"L" * 16}, {"epoch": 6}, {"epoch": 0}]
 )
-def test_what_is_meant_for_another_context_does_not_open(other: dict[str, object]) -> None:
+def test_datagram_of_another_context_does_not_open(other: dict[str, object]) -> None:
     with pytest.raises(ProtocolError):
         opener(**other).open_untrusted(sealer().seal(b"hello"))
     with pytest.raises(ProtocolError):
@@ -76,7 +76,7 @@ def test_what_is_meant_for_another_context_does_not_open(other: dict[str, object
     assert opener(**other).open_untrusted(sealer(**other).seal(b"hello")) == b"hello"
 
 
-def test_a_datagram_sent_back_does_not_open() -> None:
+def test_reflected_datagram_does_not_open() -> None:
     """Each direction has its own key: the pair made for a session, as the server and the client use it."""
     to_server, to_client = b"s" * 32, b"c" * 32
     from_client = sealer(key=to_server).seal(b"hello")
@@ -85,7 +85,7 @@ def test_a_datagram_sent_back_does_not_open() -> None:
     assert opener(key=to_server).open_untrusted(from_client) == b"hello"
 
 
-def test_a_forgery_does_not_move_the_window() -> None:
+def test_forged_datagram_does_not_move_the_window() -> None:
     sends, opens = sealer(), opener()
     first = sends.seal(b"first")
     forged = bytearray(sealer(key=bytes(32)).seal(b"first"))
@@ -95,7 +95,7 @@ def test_a_forgery_does_not_move_the_window() -> None:
     assert opens.open_untrusted(first) == b"first"
 
 
-def test_only_the_newest_datagram_tells_the_address() -> None:
+def test_only_the_newest_datagram_is_marked_newest() -> None:
     sends, opens = sealer(), opener()
     first, second, third = (sends.seal(b"x") for _ in range(3))
     assert not opens.newest
@@ -104,7 +104,7 @@ def test_only_the_newest_datagram_tells_the_address() -> None:
         assert opens.newest is newest
 
 
-def test_a_used_up_key_seals_nothing_more() -> None:
+def test_exhausted_key_seals_nothing() -> None:
     sends = sealer()
     sends.counter = seal.PACKETS_PER_KEY - 1
     assert sends.seal(b"last")
@@ -115,7 +115,7 @@ def test_a_used_up_key_seals_nothing_more() -> None:
 
 
 @given(octets=st.binary(max_size=60))
-def test_noise_is_refused(octets: bytes) -> None:
+def test_random_octets_are_refused(octets: bytes) -> None:
     for datagram in (octets, b"\1" + octets, b"\1" + KEY_ID.to_bytes(4, "big") + octets):
         with pytest.raises(ProtocolError):
             opener().open_untrusted(datagram)
@@ -132,7 +132,7 @@ def test_noise_is_refused(octets: bytes) -> None:
 
 @settings(max_examples=300)
 @given(steps=st.lists(st.integers(-2 * WINDOW, 2 * WINDOW), max_size=60), start=st.integers(0, 2**40))
-def test_the_window_does_what_a_set_would(steps: list[int], start: int) -> None:
+def test_replay_window_agrees_with_a_set(steps: list[int], start: int) -> None:
     """Against a set of everything seen: each number once, those below the window never."""
     window, seen, highest = ReplayWindow(), set[int](), -1
     number = start
@@ -147,7 +147,7 @@ def test_the_window_does_what_a_set_would(steps: list[int], start: int) -> None:
         assert window.accept(number) is (number not in seen and number > highest - WINDOW)
 
 
-def test_every_number_of_a_shuffled_window_is_taken_once() -> None:
+def test_every_number_of_a_shuffled_window_is_accepted_once() -> None:
     numbers = list(range(WINDOW))
     random.Random(1).shuffle(numbers)
     window = ReplayWindow()
@@ -155,7 +155,7 @@ def test_every_number_of_a_shuffled_window_is_taken_once() -> None:
     assert not any(window.accept(number) for number in numbers)
 
 
-def test_the_edges_of_the_window() -> None:
+def test_edges_of_the_window() -> None:
     window = ReplayWindow()
     assert window.highest == -1
     assert window.accept(5000)

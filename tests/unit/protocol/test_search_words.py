@@ -1,4 +1,4 @@
-"""What counts as a word in searches."""
+"""Search words: how texts and queries are divided into words and matched."""
 
 import unicodedata
 
@@ -99,7 +99,7 @@ def matches(text: str, query: str) -> bool:
         ("𠮷野家", "𠮷"),
     ],
 )
-def test_found(text: str, query: str) -> None:
+def test_query_matches_text(text: str, query: str) -> None:
     assert matches(text, query)
 
 
@@ -129,11 +129,11 @@ def test_found(text: str, query: str) -> None:
         ("ab", "abc"),
     ],
 )
-def test_not_found(text: str, query: str) -> None:
+def test_query_does_not_match_text(text: str, query: str) -> None:
     assert not matches(text, query)
 
 
-def test_words_are_plain_and_short_enough_for_any_engine() -> None:
+def test_words_are_ascii_and_short_enough_for_any_engine() -> None:
     every = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x20000), *range(0x20000, 0x110000, 101)]))
     for start in range(0, len(every), 1000):
         text = every[start : start + 1000]
@@ -146,25 +146,25 @@ def test_words_are_plain_and_short_enough_for_any_engine() -> None:
                 assert 3 <= len(word) <= WORD_MAX
 
 
-def test_the_longest_text_fits_the_column() -> None:
+def test_longest_text_fits_the_column() -> None:
     assert len(tokens(" ".join(map(chr, range(0x20000, 0x20000 + 2000))))) <= 65_535
     assert len(tokens("".join(map(chr, range(0x20000, 0x20000 + 16_000))))) <= 65_535
     long = "".join(chr(0x4E00 + 7 * number % 20_000) for number in range(4000))
     assert matches(long, long[-40:])
 
 
-def test_long_words_count_by_their_beginning() -> None:
+def test_long_words_match_by_prefix() -> None:
     assert matches("x" * 500, "x" * 30)
     assert matches("a" * 500, "a" * 400)
     assert not matches("a" * 500, "a" * 60 + "b")
     assert matches("превысокомногорассмотрительствующий", "превысокомногорассмотрительствую")
 
 
-def test_a_search_has_a_bounded_number_of_words() -> None:
+def test_query_has_a_bounded_number_of_words() -> None:
     assert len(query_words(" ".join(f"{i:03}" for i in range(500)))) == 16
 
 
-def test_a_word_that_another_begins_with_says_nothing() -> None:
+def test_prefix_of_another_query_word_is_dropped() -> None:
     assert query_words("he hello h world") == words("hello world")
 
 
@@ -172,7 +172,7 @@ letters = st.text(st.characters(categories=["L", "N", "M", "P", "Zs"]), max_size
 
 
 @hypothesis.given(letters, letters)
-def test_codes_keep_beginnings(text: str, query: str) -> None:
+def test_codes_preserve_prefixes(text: str, query: str) -> None:
     """The codes agree with what the contract says in terms of characters."""
 
     one = "".join(c for c in fold(text) if c.isalnum())[:9]
@@ -195,13 +195,13 @@ def test_any_part_of_a_run_without_spaces_is_found(before: str, part: str, behin
 
 
 @hypothesis.given(st.text(max_size=30))
-def test_forms_of_a_text_are_found_alike(text: str) -> None:
+def test_normalisation_forms_have_equal_words(text: str) -> None:
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         assert words(unicodedata.normalize(form, text)) == words(text)
 
 
 @pytest.mark.parametrize("newer", ["\U0001e030", "\U0001e4d0", "\U00011f50", "\u0cf3", "\u2fff", "\u2427"])
-def test_characters_newer_than_unicode_14_are_letters_that_stay_as_they_are(newer: str) -> None:
+def test_characters_after_unicode_14_are_unchanged_letters(newer: str) -> None:
     """Modifier letter, letter, digit, mark, symbols of Unicode 15 and 16, known to some Pythons and not to others."""
     assert fold(f"É{newer}É") == f"e{newer}e"
     assert len(words(newer)) == 1
@@ -209,17 +209,17 @@ def test_characters_newer_than_unicode_14_are_letters_that_stay_as_they_are(newe
 
 
 @hypothesis.given(st.text(max_size=50))
-def test_a_text_is_found_by_its_own_words(text: str) -> None:
+def test_text_matches_its_own_words(text: str) -> None:
     own = [word for word in text.split() if words(word)]
     assert all(matches(text, word) for word in own)
 
 
 @hypothesis.given(st.text(st.characters(codec="ascii")))
-def test_plain_text_has_the_codes_that_it_has_among_other_text(text: str) -> None:
+def test_codes_do_not_depend_on_surrounding_text(text: str) -> None:
     assert words(text) == [word for word in words(f"{text} ж") if word != words("ж")[0]]
 
 
-def test_codes_of_the_basic_plane_alone_are_remembered() -> None:
+def test_only_codes_of_the_basic_plane_are_cached() -> None:
     codes = _Codes()
     assert codes[0x44F]
     assert codes[0x1F600]

@@ -1,4 +1,4 @@
-"""Text from people: what rides along unseen is left out, what writing systems need stays, and every Python agrees."""
+"""Text cleaning: invisible characters are removed, those that scripts need are kept, on every Python version alike."""
 
 import subprocess
 import sys
@@ -48,7 +48,7 @@ MIXED = st.text(st.one_of(st.sampled_from(MARKS), st.characters(exclude_categori
         ("\u2062x\u2063y", "xy"),
     ],
 )  # fmt: skip
-def test_unseen_marks_are_left_out(typed: str, cleaned: str) -> None:
+def test_invisible_characters_are_removed(typed: str, cleaned: str) -> None:
     assert clean_text(typed) == cleaned
 
 
@@ -77,13 +77,13 @@ def test_unseen_marks_are_left_out(typed: str, cleaned: str) -> None:
         "\ue000 private use",
     ],
 )
-def test_marks_that_a_script_or_an_emoji_needs_stay(kept: str) -> None:
+def test_characters_needed_by_scripts_and_emoji_are_kept(kept: str) -> None:
     assert clean_text(kept) == kept
 
 
 @settings(max_examples=1500)
 @given(MIXED)
-def test_cleaned_text_is_taken_by_the_log_and_stays_as_it_is(typed: str) -> None:
+def test_cleaned_text_is_valid_and_stable(typed: str) -> None:
     cleaned = clean_text(typed)
     assert clean_text(cleaned) == cleaned
     names.check_text(cleaned, len(cleaned))
@@ -94,20 +94,20 @@ def test_cleaned_text_is_taken_by_the_log_and_stays_as_it_is(typed: str) -> None
         check_body(Kind.TEXT, cleaned)
 
 
-def test_cleaning_a_million_marks_takes_a_moment() -> None:
-    """Linear: nothing is looked at again for each mark."""
+def test_cleaning_a_million_characters_is_fast() -> None:
+    """Linear: nothing is scanned again for each mark."""
     for piece in ("\u200d\ufe0f", "a\u200c", "\x1b[", "\x1b]", "\U0001f3f4\U000e0067", "\u202d1\u202c"):
         clean_text(piece * 200_000)
 
 
-def test_lone_surrogates_are_named_with_their_place() -> None:
+def test_lone_surrogates_are_reported_with_their_position() -> None:
     with pytest.raises(TextError) as caught:
         cleaning.check_surrogates(clean_text("gr\udcfc\udcdfe"))
     assert (caught.value.char, caught.value.position) == ("\udcfc", 3)
     cleaning.check_surrogates("𠮷 \U0010ffff")
 
 
-def test_character_names() -> None:
+def test_character_names_are_shown_with_code_points() -> None:
     assert cleaning.character_name("\u202e") == "U+202E RIGHT-TO-LEFT OVERRIDE"
     assert cleaning.character_name("\x07") == "U+0007"
     assert cleaning.character_name("\U000e0041") == "U+E0041 TAG LATIN CAPITAL LETTER A"
@@ -116,7 +116,7 @@ def test_character_names() -> None:
 # Files
 
 
-def test_files_are_read_with_and_without_a_mark() -> None:
+def test_files_are_decoded_with_and_without_a_byte_order_mark() -> None:
     assert cleaning.decode_text_untrusted(b"\xef\xbb\xbfport = 1\r\n") == "port = 1\r\n"
     assert cleaning.decode_text_untrusted("имя".encode()) == "имя"
     for octets, words in (("a".encode("utf-16"), "UTF-16"), (b"\xfe\xff\0a", "UTF-16"), (b"\xe4", "UTF-8")):
@@ -129,7 +129,7 @@ def test_files_are_read_with_and_without_a_mark() -> None:
 
 @settings(max_examples=1500)
 @given(MIXED)
-def test_a_tidied_name_is_taken_or_has_what_nobody_can_leave_out(typed: str) -> None:
+def test_tidied_name_is_accepted_or_has_an_unremovable_character(typed: str) -> None:
     for clean, joiners in ((names.clean_room_name, True), (names.clean_display_name, True), (names.clean_email, False)):
         tidy = names.tidy_name(typed, joiners=joiners)
         assert names.tidy_name(tidy, joiners=joiners) == tidy
@@ -158,7 +158,7 @@ def test_a_tidied_name_is_taken_or_has_what_nobody_can_leave_out(typed: str) -> 
         "\U0001fae8",
     ],
 )
-def test_names_may_have_the_joiners_that_they_need(name: str) -> None:
+def test_names_may_contain_needed_joiners(name: str) -> None:
     assert names.clean_room_name(name) == names.clean_display_name(name) == names.tidy_name(name) == name
     assert names.inert(name) == name
     assert names.name_key(name) == names.name_key(cleaning.IGNORED.sub("", name))
@@ -185,7 +185,7 @@ def test_names_are_tidied(typed: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("typed", "position"), [("ab\ue000", 3), ("\u0378a", 1), ("a \udc80b", 3), ("anna\u202e", 5)])
-def test_what_a_name_cannot_have_is_named_with_its_place(typed: str, position: int) -> None:
+def test_invalid_character_of_a_name_is_reported_with_its_position(typed: str, position: int) -> None:
     with pytest.raises(TextError) as caught:
         names.clean_display_name(typed)
     assert caught.value.position == position
@@ -193,7 +193,7 @@ def test_what_a_name_cannot_have_is_named_with_its_place(typed: str, position: i
 
 
 class LaterUnicode:
-    """What another Python might say of characters that Unicode 14.0 has not."""
+    """Properties that a later Python may report for characters that Unicode 14.0 does not have."""
 
     unidata_version = "99.0.0"
 
@@ -246,20 +246,20 @@ def test_names_do_not_depend_on_the_unicode_version(typed: str) -> None:
         assert judged() == here
 
 
-def test_names_ask_unicodedata_for_nothing_but_what_is_frozen() -> None:
+def test_names_do_not_use_unicodedata_directly() -> None:
     assert not hasattr(names, "unicodedata")
     assert not hasattr(reactions, "unicodedata")
 
 
 @pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="the table is made with Unicode 14.0")
-def test_the_table_is_the_one_that_its_program_makes(tmp_path: Path) -> None:
+def test_table_equals_the_output_of_its_program(tmp_path: Path) -> None:
     written = tmp_path / "assigned.py"
     program = ROOT / "packaging" / "dev" / "unicode_table.py"
     subprocess.run([sys.executable, str(program), str(written)], check=True, timeout=60)
     assert written.read_bytes() == (ROOT / "lanchat" / "protocol" / "text" / "assigned.py").read_bytes()
 
 
-def test_characters_taken_for_granted_are_in_the_table() -> None:
+def test_common_characters_are_in_the_table() -> None:
     assert all(cleaning._is_stable(char) for char in map(chr, range(0x110000)) if cleaning._COMMON.fullmatch(char))
 
 
@@ -283,18 +283,18 @@ def test_characters_taken_for_granted_are_in_the_table() -> None:
         ("-❤", "-❤\ufe0f", "-❤\ufe0f"),
     ],
 )
-def test_one_form_for_each_reaction(one: str, other: str, form: str) -> None:
+def test_variants_of_a_reaction_have_one_form(one: str, other: str, form: str) -> None:
     assert reactions.normal_reaction(one) == reactions.normal_reaction(other) == form
     assert reactions.normal_reaction(form) == form
 
 
-def test_skin_tones_are_other_reactions() -> None:
+def test_skin_tones_are_different_reactions() -> None:
     assert len({reactions.normal_reaction(f"👍{tone}") for tone in ("", "🏻", "🏼", "🏽", "🏾", "🏿")}) == 6
 
 
 @settings(max_examples=500)
 @given(MIXED)
-def test_the_form_of_a_reaction_is_its_own_form(typed: str) -> None:
+def test_form_of_a_reaction_is_stable(typed: str) -> None:
     form = reactions.normal_reaction(typed)
     assert reactions.normal_reaction(form) == form
     if form.strip("-").strip() and len(form) <= 16:
@@ -302,11 +302,11 @@ def test_the_form_of_a_reaction_is_its_own_form(typed: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "-", " ", "a\nb", "\t👍", "-\n", "x" * 17])
-def test_what_is_no_reaction(bad: str) -> None:
+def test_invalid_reactions_are_refused(bad: str) -> None:
     with pytest.raises(ProtocolError):
         check_body(Kind.REACTION, bad)
 
 
-def test_pictures_are_what_unicode_calls_so() -> None:
+def test_emoji_get_the_variation_selector() -> None:
     assert emoji.qualified("☺☹🕵") == "☺\ufe0f☹\ufe0f🕵\ufe0f"
     assert emoji.qualified("1 # * 5") == "1 # * 5"

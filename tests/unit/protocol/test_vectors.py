@@ -26,15 +26,15 @@ def vectors(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", make.VECTORS)
-def test_the_files_are_what_the_script_writes(name: str) -> None:
+def test_files_equal_the_output_of_the_script(name: str) -> None:
     assert (make.FOLDER / f"{name}.json").read_text(encoding="utf-8") == make.text_of(name)
 
 
-def test_no_file_is_without_its_script() -> None:
+def test_every_file_is_made_by_the_script() -> None:
     assert {path.stem for path in make.FOLDER.glob("*.json")} == set(make.VECTORS)
 
 
-def test_keys() -> None:
+def test_keys_match_the_vectors() -> None:
     found = vectors("keys")
     log_id, challenge = octets(found["log_id"]), octets(found["challenge"])
     for key in (found["device"], found["log"]):
@@ -53,7 +53,7 @@ def test_keys() -> None:
     assert {name: name_key(name) for name in found["name_keys"]} == found["name_keys"]
 
 
-def test_messages() -> None:
+def test_messages_match_the_vectors() -> None:
     found = vectors("messages")
     assert {said["fields"]["kind"] for said in found["messages"]} == set(Kind)
     for said in found["messages"]:
@@ -68,7 +68,7 @@ def test_messages() -> None:
         check_author(octets(found["public_key"]), octets(found["log_id"]), message.header, body_hash, message.signature)
 
 
-def test_records_and_heads() -> None:
+def test_records_and_heads_match_the_vectors() -> None:
     found = vectors("records")
     log_id, room = octets(found["log_id"]), found["room"]
     chain = genesis_hash(log_id, room)
@@ -95,7 +95,7 @@ def test_records_and_heads() -> None:
         assert head.hash.hex() == expected
 
 
-def test_certificates() -> None:
+def test_certificates_match_the_vectors() -> None:
     found = vectors("certificates")
     for entry in found["certificates"]:
         certificate = decoder(Certificate)(octets(entry["octets"]))
@@ -105,7 +105,7 @@ def test_certificates() -> None:
         assert body.device.hex() == entry["device"]
 
 
-def test_sealed_datagrams() -> None:
+def test_sealed_datagrams_match_the_vectors() -> None:
     found = vectors("seal")
     assert {entry["epoch"] for entry in found["datagrams"]} == {2, 3}
     for entry in found["datagrams"]:
@@ -120,7 +120,7 @@ DECODE = {"to server": wire.decode_from_client_untrusted, "to client": wire.deco
 
 
 @pytest.mark.parametrize("entry", vectors("frames")["frames"], ids=lambda entry: entry["name"])
-def test_frames(entry: dict[str, Any]) -> None:
+def test_frames_match_the_vectors(entry: dict[str, Any]) -> None:
     frame = DECODE[entry["direction"]](octets(entry["octets"]))
     assert plain(frame) == entry["fields"]
     assert encode(frame).hex() == entry["octets"]
@@ -132,7 +132,7 @@ def test_each_frame_has_a_vector() -> None:
     assert {entry["name"] for entry in vectors("frames")["frames"]} == every
 
 
-def test_the_same_frames_as_stream_and_as_datagram() -> None:
+def test_stream_and_datagram_contain_the_same_frames() -> None:
     found = vectors("frames")
     stream = wire.FrameReader().feed_untrusted(octets(found["stream"]))
     frames = wire.decode_server_datagram_untrusted(octets(found["datagram"]))
@@ -141,12 +141,12 @@ def test_the_same_frames_as_stream_and_as_datagram() -> None:
     assert wire.encode_datagram(frames).hex() == found["datagram"]
 
 
-def test_the_tables_in_the_documentation_are_what_the_code_says() -> None:
+def test_documented_tables_are_current() -> None:
     text = tables.DOCUMENT.read_text(encoding="utf-8")
     assert tables.filled(text) == text, "python -m tests.vectors.tables"
 
 
-def test_the_tables_name_every_frame_and_code() -> None:
+def test_tables_list_every_frame_and_code() -> None:
     text = tables.filled(tables.DOCUMENT.read_text(encoding="utf-8"))
     unions = (wire.FromClient, wire.FromServer, wire.Operation, wire.Result)
     for union in unions:
@@ -157,6 +157,6 @@ def test_the_tables_name_every_frame_and_code() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<!-- frames: a -->\nno end"])
-def test_a_document_without_marks_is_said(text: str) -> None:
+def test_document_without_marks_raises_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="mark"):
         tables.filled(text)

@@ -1,4 +1,4 @@
-"""Frames: what is encoded is decoded, and nothing but ProtocolError comes out of hostile octets."""
+"""Frames: decoding inverts encoding, and hostile octets raise nothing but ProtocolError."""
 
 import enum
 from typing import Any
@@ -26,7 +26,7 @@ DECODERS: dict[str, tuple[Decoder, Any]] = {
     "certificate": (decoder(CertificateBody), CertificateBody),
 }
 # What msgpack can say, valid or not for us: wrong types, deep nests, unhashable keys, extensions, long lengths.
-NASTY = st.one_of(
+HOSTILE = st.one_of(
     st.binary(max_size=64),
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(), st.binary()),
@@ -64,7 +64,7 @@ def _fits(value: Any) -> bool:
 @pytest.mark.parametrize("name", DECODERS)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_what_is_encoded_is_decoded(name: str, data: st.DataObject) -> None:
+def test_decoding_inverts_encoding(name: str, data: st.DataObject) -> None:
     decode, kind = DECODERS[name]
     value = data.draw(values(kind))
     octets = encode(value)
@@ -74,15 +74,15 @@ def test_what_is_encoded_is_decoded(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", DECODERS)
 @settings(max_examples=60)
-@given(octets=NASTY)
-def test_nothing_but_a_protocol_error_comes_out_of_noise(name: str, octets: bytes) -> None:
+@given(octets=HOSTILE)
+def test_random_octets_raise_only_protocol_error(name: str, octets: bytes) -> None:
     attempt(DECODERS[name][0], octets)
 
 
 @pytest.mark.parametrize("name", DECODERS)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_nothing_but_a_protocol_error_comes_out_of_damage(name: str, data: st.DataObject) -> None:
+def test_damaged_frames_raise_only_protocol_error(name: str, data: st.DataObject) -> None:
     decode, kind = DECODERS[name]
     octets = bytearray(encode(data.draw(values(kind))))
     for place in range(len(octets)):
@@ -106,12 +106,12 @@ def attempt(decode: Decoder, octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("union", [wire.FromClient, wire.FromServer, wire.Operation, wire.Result])
-def test_each_tag_stands_for_one_thing(union: Any) -> None:
+def test_tags_are_unique(union: Any) -> None:
     tags = [member.__struct_config__.tag for member in members(union)]
     assert len(set(tags)) == len(tags)
 
 
-def test_numbers_of_the_first_release_never_change() -> None:
+def test_numbers_of_the_first_release_are_unchanged() -> None:
     """Append-only: a new frame or code is a new line; a line that must change is a mistake."""
     tags = {
         member.__name__: member.__struct_config__.tag
@@ -146,7 +146,7 @@ def numbered(text: str) -> dict[str, int]:
     return dict(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
-def test_elements_from_a_later_version_are_passed_over() -> None:
+def test_elements_of_a_later_version_are_ignored() -> None:
     assert wire.decode_from_client_untrusted(encode([3, 7, "new", {"a": 1}])) == wire.Ping(7)
     later = encode([64, 5, [19, b"", "new"], 0])
     assert wire.decode_from_client_untrusted(later) == wire.Request(5, wire.ListRooms())
@@ -160,7 +160,7 @@ def wire_kind(number: int) -> Any:
     return kinds(number)
 
 
-def test_missing_elements_with_a_default_take_it() -> None:
+def test_missing_elements_take_their_defaults() -> None:
     room = [1, "general", 1, 1, 1, True, 5]
     assert wire.decode_from_server_untrusted(encode([33, room])) == wire.RoomChanged(
         wire.Room(1, "general", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, True, 5)
@@ -205,14 +205,14 @@ HEAD = Head(1, 1, 1, b"h" * 32, 1, b"s" * 64)
         (1, [23], [24]),
     ],
 )
-def test_bounds(decode: int, frame: list[Any], beyond: list[Any]) -> None:
+def test_bounds_are_enforced(decode: int, frame: list[Any], beyond: list[Any]) -> None:
     read = (wire.decode_from_client_untrusted, wire.decode_from_server_untrusted)[decode]
     assert encode(read(encode(frame)))
     with pytest.raises(ProtocolError):
         read(encode(beyond))
 
 
-def test_each_side_refuses_the_other_s_frames() -> None:
+def test_frames_of_the_other_direction_are_refused() -> None:
     with pytest.raises(ProtocolError):
         wire.decode_from_client_untrusted(encode(wire.Records(1, [])))
     with pytest.raises(ProtocolError):
@@ -236,7 +236,7 @@ def test_each_side_refuses_the_other_s_frames() -> None:
         [1, 1, 1, 1.0, 1, 0],
     ],
 )
-def test_limits_that_nobody_can_keep_are_refused(limits_sent: list[Any]) -> None:
+def test_invalid_limits_are_refused(limits_sent: list[Any]) -> None:
     read = decoder(limits.Limits)
     assert read(encode([])) == limits.Limits()
     with pytest.raises(ProtocolError):
@@ -250,7 +250,7 @@ FRAMES = st.lists(st.one_of(values(wire.FromServer)), max_size=6)
 
 
 @given(frames=FRAMES, cuts=st.lists(st.integers(1, 60), max_size=40))
-def test_a_stream_cut_anywhere_gives_the_frames(frames: list[msgspec.Struct], cuts: list[int]) -> None:
+def test_stream_cut_anywhere_gives_the_frames(frames: list[msgspec.Struct], cuts: list[int]) -> None:
     stream = b"".join(map(pack_frame, frames))
     reader = FrameReader()
     found: list[bytes] = []
@@ -262,12 +262,12 @@ def test_a_stream_cut_anywhere_gives_the_frames(frames: list[msgspec.Struct], cu
 
 
 @given(octets=st.binary(max_size=200), cuts=st.lists(st.integers(1, 9), max_size=30))
-def test_noise_gives_the_same_in_any_pieces(octets: bytes, cuts: list[int]) -> None:
-    assert fed(octets, [len(octets)]) == fed(octets, cuts)
+def test_random_stream_gives_the_same_in_any_pieces(octets: bytes, cuts: list[int]) -> None:
+    assert read_stream(octets, [len(octets)]) == read_stream(octets, cuts)
 
 
-def fed(octets: bytes, cuts: list[int]) -> tuple[list[bytes], bool]:
-    """What a reader with a small limit gives before it refuses, or the end comes."""
+def read_stream(octets: bytes, cuts: list[int]) -> tuple[list[bytes], bool]:
+    """What a reader with a small limit returns before it refuses, or the end comes."""
     reader = FrameReader(32)
     found: list[bytes] = []
     try:
@@ -280,7 +280,7 @@ def fed(octets: bytes, cuts: list[int]) -> tuple[list[bytes], bool]:
     return found, True
 
 
-def test_a_frame_may_be_as_long_as_the_limit_and_no_longer() -> None:
+def test_frame_length_is_limited() -> None:
     reader = FrameReader(10)
     assert reader.feed_untrusted(b"\0\0\0\x0a" + b"x" * 10) == [b"x" * 10]
     with pytest.raises(ProtocolError, match="too long"):
@@ -290,13 +290,13 @@ def test_a_frame_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert reader.feed_untrusted(b"\0\0\0\x0b" + b"x" * 11 + b"\0\0\0\0" + b"\0\0") == [b"x" * 11, b""]
 
 
-def test_a_frame_that_is_refused_is_refused_before_it_is_kept() -> None:
+def test_oversized_frame_is_refused_by_its_length() -> None:
     with pytest.raises(ProtocolError):
         FrameReader(limits.FRAME_MAX_UNAUTHENTICATED).feed_untrusted(b"\xff\xff\xff\xff")
 
 
 @given(certificate=values(Certificate))
-def test_the_largest_parts_fit_a_frame(certificate: Certificate) -> None:
+def test_largest_parts_fit_a_frame(certificate: Certificate) -> None:
     """A page's octets, one body beyond them, headers and certificates stay below the frame's limit."""
     certificates = [Certificate(b"c" * 640, b"s" * 64)] * limits.PAGE_CERTIFICATES_MAX
     page = wire.Page(1, [RECORD], b"h" * 32, HEAD, certificates, HEAD)

@@ -1,4 +1,4 @@
-"""Every text, octet string and list that may cross the network has a bound of its own, beside that of its frame."""
+"""Every text, octet string and list of a frame has a bound of its own, besides that of the frame."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -13,7 +13,7 @@ KINDS = (wire.FromClient, wire.FromServer, messages.Header, certificates.Certifi
 
 
 def unbounded(kind: Any, path: str, seen: set[Any]) -> Iterator[str]:
-    """Where something without a bound stands in a type."""
+    """The places in a type that have no bound."""
     match kind:
         case msgspec.inspect.StructType():
             if kind.cls not in seen:
@@ -41,11 +41,11 @@ def unbounded(kind: Any, path: str, seen: set[Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_in_a_frame_is_without_a_bound(kind: Any) -> None:
+def test_every_type_in_a_frame_is_bounded(kind: Any) -> None:
     assert list(unbounded(msgspec.inspect.type_info(kind), "", set())) == []
 
 
-def test_a_type_without_a_bound_is_found() -> None:
+def test_unbounded_type_is_found() -> None:
     class Inner(msgspec.Struct):
         names: list[str]
         number: int
