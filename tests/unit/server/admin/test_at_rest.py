@@ -1,5 +1,5 @@
-"""Administration and a server that may be running: a command works through it, on a database that none holds, or not
-at all."""
+"""Administration of a server that may be running: a command goes through it, uses a database without a holder, or
+fails."""
 
 import asyncio
 import json
@@ -59,17 +59,17 @@ READING: list[Any] = [
     wire.ListAllRooms(),
     wire.ListInvites(),
 ]
-OF_A_SERVER: list[Any] = [wire.Status(), wire.EndSessions(CARLA)]
-EVERY = [*WRITING, *MISSING, *READING, *OF_A_SERVER, wire.CreateBackup()]
+SERVER_REQUESTS: list[Any] = [wire.Status(), wire.EndSessions(CARLA)]
+ALL_REQUESTS = [*WRITING, *MISSING, *READING, *SERVER_REQUESTS, wire.CreateBackup()]
 
 
 def names(requests: list[Any]) -> dict[str, Any]:
-    """How tests are called that are made for each."""
+    """Test ids of requests."""
     return {"argvalues": requests, "ids": [type(request).__name__ for request in requests]}
 
 
-def test_every_operation_is_tried_here() -> None:
-    assert {type(request) for request in EVERY} == OPERATIONS.keys()
+def test_every_operation_is_tested() -> None:
+    assert {type(request) for request in ALL_REQUESTS} == OPERATIONS.keys()
 
 
 @pytest.fixture(autouse=True)
@@ -95,12 +95,12 @@ def config(database: Database) -> ServerConfig:
 
 
 @pytest.fixture(autouse=True)
-def _a_place_is_waited_for_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_slot_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "PLACE_TIMEOUT", 0.1)
     monkeypatch.setattr(local, "BUSY_TIMEOUT", 0.1)
 
 
-def everything(database: Database) -> Any:
+def all_rows(database: Database) -> Any:
     """All rows that commands change."""
     store = open_store(database.url, database.folder, migrate=False)
     try:
@@ -132,11 +132,11 @@ def _introduce(sock: socket.socket) -> None:
 
 
 def _send(octets: bytes) -> Behaviour:
-    def behave(sock: socket.socket) -> None:
+    def respond(sock: socket.socket) -> None:
         _read(sock)
         sock.sendall(octets)
 
-    return behave
+    return respond
 
 
 def _hang(sock: socket.socket) -> None:
@@ -148,12 +148,12 @@ def _answer(result: Any, id: int = 1) -> Behaviour:
     return _send(wire.pack_frame(wire.Response(id, result)))
 
 
-def _half_a_frame_and_hang(sock: socket.socket) -> None:
+def _send_half_a_frame(sock: socket.socket) -> None:
     _send(wire.pack_frame(wire.Response(1, wire.Done()))[:5])(sock)
     _hang(sock)
 
 
-def _works_without_end(sock: socket.socket) -> None:
+def _work_without_end(sock: socket.socket) -> None:
     _read(sock)
     sock.sendall(wire.pack_frame(wire.Pong(0)))
     _hang(sock)
@@ -168,8 +168,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "garbage": _send(b"\x80\xff SSH-2.0\r\n"),
     "lines of JSON": _send(b'{"result": []}\n'),
     "half a frame": _send(wire.pack_frame(wire.Response(1, wire.Done()))[:5]),
-    "half a frame, then silence": _half_a_frame_and_hang,
-    "works, then silence": _works_without_end,
+    "half a frame, then silence": _send_half_a_frame,
+    "works, then silence": _work_without_end,
     "a frame too long": _send(b"\xff\xff\xff\xff"),
     "no frame": _send(b"\0\0\0\1\xc1"),
     "a frame that is no answer": _send(wire.pack_frame(wire.Lagging())),
@@ -182,13 +182,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
-def channel_of(folder: Path, behave: Behaviour, *, proven: bool = True) -> AdminPort:
-    """Listens where admin.json says, and behaves, once it has shown that it knows the token if `proven`."""
+def channel_of(folder: Path, respond: Behaviour, *, proven: bool = True) -> AdminPort:
+    """Listens where admin.json points to and responds, after it has proved that it knows the token if `proven`."""
 
     def serve(sock: socket.socket) -> None:
         if proven:
             _introduce(sock)
-        behave(sock)
+        respond(sock)
 
     return AdminPort(folder, TOKEN, serve)
 
@@ -207,7 +207,7 @@ def refused(config: ServerConfig, request: Any) -> str:
 def test_without_a_definite_answer_nothing_is_written(
     config: ServerConfig, database: Database, behaviour: str, proven: bool
 ) -> None:
-    before = everything(database)
+    before = all_rows(database)
     channel = channel_of(database.folder, BEHAVIOURS[behaviour], proven=proven)
     try:
         refused(config, wire.DisableAccount(CARLA, True))
@@ -215,36 +215,36 @@ def test_without_a_definite_answer_nothing_is_written(
             run.check_nobody_listens(config.data_dir)
     finally:
         channel.close()
-    assert everything(database) == before
+    assert all_rows(database) == before
     assert not (database.folder / "unclaimed.backup").exists()
 
 
 @pytest.mark.parametrize("behaviour", ["closes after the question", "garbage", "an answer of another kind"])
-def test_no_request_is_carried_out_behind_an_unusable_answer(
+def test_no_request_is_performed_after_an_unusable_answer(
     config: ServerConfig, database: Database, behaviour: str
 ) -> None:
-    before = everything(database)
+    before = all_rows(database)
     channel = channel_of(database.folder, BEHAVIOURS[behaviour])
     try:
-        for request in EVERY:
+        for request in ALL_REQUESTS:
             refused(config, request)
     finally:
         channel.close()
-    assert everything(database) == before
+    assert all_rows(database) == before
     assert not (database.folder / CLAIMED_FILE).exists()
 
 
-def test_server_that_goes_between_two_requests_is_not_gone_round(config: ServerConfig, database: Database) -> None:
-    """Nobody listens any more when the second one is made: it was decided before that a server runs."""
-    before = everything(database)
+def test_server_ending_between_two_requests_is_not_bypassed(config: ServerConfig, database: Database) -> None:
+    """Nothing listens at the second request: the first one established that a server runs."""
+    before = all_rows(database)
     ended = threading.Event()
 
-    def behave(sock: socket.socket) -> None:
+    def respond(sock: socket.socket) -> None:
         account = wire.AccountDetails(CARLA, "Carla", "Carla", "", Role.MEMBER, False, 1, 0, 0)
         _answer(wire.AccountResult(account))(sock)
         ended.set()
 
-    channel = channel_of(database.folder, behave)
+    channel = channel_of(database.folder, respond)
     with Administration(config) as admin:
         assert admin.ask(wire.FindAccount("Carla"), wire.AccountResult).account.id == CARLA
         assert ended.wait(patient(10))
@@ -252,25 +252,25 @@ def test_server_that_goes_between_two_requests_is_not_gone_round(config: ServerC
         (database.folder / ADMIN_FILE).unlink()
         with pytest.raises(AdminError):
             admin.ask(wire.DisableAccount(CARLA, True), wire.AccountResult)
-    assert everything(database) == before
+    assert all_rows(database) == before
 
 
-def test_a_full_backlog_is_no_definite_answer(config: ServerConfig, database: Database) -> None:
-    """As of a server that is stopped: connections are taken by the kernel, or not even that."""
-    before = everything(database)
+def test_full_backlog_is_no_definite_answer(config: ServerConfig, database: Database) -> None:
+    """As of a stopped server: connections are accepted by the kernel, or not even that."""
+    before = all_rows(database)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         point_at(database.folder, listener.getsockname()[1], TOKEN)
         for _ in range(2):
             refused(config, wire.DisableAccount(CARLA, True))
-    assert everything(database) == before
+    assert all_rows(database) == before
 
 
 @pytest.mark.parametrize(
     "left", ["nothing", "a port where nobody listens", "no JSON", "no port", "a port too high", "an endless port"]
 )
-def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database: Database, left: str) -> None:
+def test_command_is_performed_when_nothing_listens(config: ServerConfig, database: Database, left: str) -> None:
     file = database.folder / ADMIN_FILE
     contents = {"no JSON": "{", "no port": "{}", "a port too high": '{"port": 70000, "token": "x"}'}
     contents["an endless port"] = '{"port": Infinity, "token": "x"}'
@@ -289,7 +289,7 @@ def test_where_nobody_listens_the_command_is_done(config: ServerConfig, database
     assert (database.folder / CLAIMED_FILE).exists()
 
 
-def test_several_requests_are_carried_out_under_one_lease(config: ServerConfig) -> None:
+def test_several_requests_are_performed_under_one_lease(config: ServerConfig) -> None:
     with Administration(config) as admin:
         first = admin.ask(wire.FindAccount("Carla"), wire.AccountResult).account
         admin.ask(wire.SetRole(first.id, Role.MODERATOR), wire.AccountResult)
@@ -302,7 +302,7 @@ def test_several_requests_are_carried_out_under_one_lease(config: ServerConfig) 
 @pytest.mark.parametrize(
     "request_", [wire.FindAccount("x" * 257), wire.AddAccount("x", "y" * 513), wire.CreateInvite(1001, 60)]
 )
-def test_bounds_at_rest_are_those_of_the_wire(config: ServerConfig, request_: Any) -> None:
+def test_bounds_of_the_wire_apply_at_rest(config: ServerConfig, request_: Any) -> None:
     with pytest.raises(Refused) as caught:
         ask(config, request_, object)
     assert caught.value.code is Code.BAD_REQUEST
@@ -313,7 +313,7 @@ def test_bounds_at_rest_are_those_of_the_wire(config: ServerConfig, request_: An
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases that are given up for lost after a moment."""
+    """Leases expire after a moment."""
     monkeypatch.setattr(claiming, "LEASE_LIFETIME", 0.6)
     monkeypatch.setattr(claiming, "LEASE_LOOK", 0.02)
 
@@ -323,7 +323,7 @@ def renew(store: SqlStore) -> None:
         tx.renew_lease()
 
 
-class Living:
+class LeaseHolder:
     """A server that renews its lease."""
 
     def __init__(self, store: SqlStore) -> None:
@@ -331,10 +331,10 @@ class Living:
         self._over = threading.Event()
         self._died_of: StoreError | None = None
         store.take_lease("host:1", 1)
-        self._thread = threading.Thread(target=self._live)
+        self._thread = threading.Thread(target=self._renew_lease)
         self._thread.start()
 
-    def _live(self) -> None:
+    def _renew_lease(self) -> None:
         try:
             while not self._over.wait(0.05):
                 renew(self._store)
@@ -342,7 +342,7 @@ class Living:
             self._died_of = error
 
     def end(self) -> None:
-        """Raises what it died of."""
+        """Raises the error that ended it."""
         self._over.set()
         self._thread.join(10)
         if self._died_of is not None:
@@ -350,24 +350,24 @@ class Living:
 
 
 @pytest.mark.parametrize("left", ["nothing", "a port where nobody listens"])
-def test_running_server_without_channel_is_not_gone_round(config: ServerConfig, database: Database, left: str) -> None:
-    """As one on another computer, or with another data directory; or whose port nobody reaches."""
-    before = everything(database)
+def test_running_server_without_channel_is_not_bypassed(config: ServerConfig, database: Database, left: str) -> None:
+    """As one on another computer, with another data directory, or with an unreachable port."""
+    before = all_rows(database)
     if left != "nothing":
         point_at(database.folder, free_port(), TOKEN)
     store = open_store(database.url, database.folder)
-    living = Living(store)
+    living = LeaseHolder(store)
     try:
-        for request in [*WRITING, *MISSING, wire.ListInvites(), *OF_A_SERVER, wire.CreateBackup()]:
+        for request in [*WRITING, *MISSING, wire.ListInvites(), *SERVER_REQUESTS, wire.CreateBackup()]:
             assert "server" in refused(config, request), request
     finally:
         living.end()
         store.close()
-    assert everything(database) == before
+    assert all_rows(database) == before
 
 
 @pytest.mark.parametrize("command", ["list", "disable", "init-db", "backup", "restore"])
-def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
+def test_tables_are_not_migrated_under_a_running_older_server(
     config: ServerConfig, database: Database, tmp_path: Path, command: str
 ) -> None:
     store = open_store(database.url, database.folder)
@@ -380,7 +380,7 @@ def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
         "init-db": lambda: init_db(database.url, None, database.folder),
         "restore": lambda: restore(tmp_path / "a.backup", database.url, database.folder, force=True),
     }
-    living = Living(store)
+    living = LeaseHolder(store)
     try:
         with pytest.raises((AdminError, StoreError), match="server"):
             commands.get(command, lambda: ask(config, requests.get(command, wire.CreateBackup()), object))()
@@ -391,9 +391,7 @@ def test_tables_are_not_changed_under_a_running_server_of_an_older_version(
         store.close()
 
 
-def test_older_database_is_brought_up_to_date_by_a_command_and_the_lease_given_back(
-    config: ServerConfig, database: Database
-) -> None:
+def test_command_migrates_an_older_database_and_releases_the_lease(config: ServerConfig, database: Database) -> None:
     store = open_store(database.url, database.folder)
     store.take_lease("host:1", 1)
     with store.replacing() as connection:
@@ -407,10 +405,10 @@ def test_older_database_is_brought_up_to_date_by_a_command_and_the_lease_given_b
     assert (database.folder / CLAIMED_FILE).exists()
 
 
-def test_running_server_is_not_fenced_by_restore(config: ServerConfig, database: Database, tmp_path: Path) -> None:
+def test_restore_does_not_fence_a_running_server(config: ServerConfig, database: Database, tmp_path: Path) -> None:
     store = open_store(database.url, database.folder)
     backup(tmp_path / "a.backup", store, database.folder / "keys")
-    living = Living(store)
+    living = LeaseHolder(store)
     try:
         with pytest.raises(StoreError, match="server"):
             restore(tmp_path / "a.backup", database.url, database.folder, force=True)
@@ -420,7 +418,7 @@ def test_running_server_is_not_fenced_by_restore(config: ServerConfig, database:
 
 
 @pytest.mark.mariadb
-class TestLeaseOfAServerThatIsGone:
+class TestLeaseOfAnEndedServer:
     @pytest.fixture
     def store(self, mariadb_url: str, tmp_path: Path) -> Iterator[SqlStore]:
         store = open_store(mariadb_url, tmp_path / "server")
@@ -442,7 +440,7 @@ class TestLeaseOfAServerThatIsGone:
         with pytest.raises(Fenced):
             added(store, "Boris")
 
-    def test_stopped_server_is_not_waited_for(
+    def test_command_does_not_wait_for_a_stopped_server(
         self, store: SqlStore, command: SqlStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
@@ -450,7 +448,7 @@ class TestLeaseOfAServerThatIsGone:
         command.claim_lease()
         added(command, "Anna")
 
-    def test_server_of_yesterday_is_not_waited_for(
+    def test_command_does_not_wait_for_a_lease_expired_long_ago(
         self, store: SqlStore, command: SqlStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
@@ -458,7 +456,7 @@ class TestLeaseOfAServerThatIsGone:
             connection.exec_driver_sql("UPDATE lease SET renewed_ms = renewed_ms - 700000")
         command.claim_lease()
 
-    def test_next_command_waits_for_the_one_before(
+    def test_next_command_waits_for_the_previous_one(
         self, mariadb_url: str, tmp_path: Path, command: SqlStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
@@ -481,7 +479,7 @@ class TestLeaseOfAServerThatIsGone:
         added(second, "Boris")
         second.close()
 
-    def test_server_that_starts_meanwhile_fences_the_command(
+    def test_server_starting_meanwhile_fences_the_command(
         self, mariadb_url: str, tmp_path: Path, store: SqlStore, command: SqlStore
     ) -> None:
         store.close()
@@ -500,27 +498,27 @@ def test_transaction_without_a_lease_is_refused(database: Database) -> None:
         pass
 
 
-def test_server_that_works_long_is_waited_for(config: ServerConfig, database: Database) -> None:
-    def behave(sock: socket.socket) -> None:
+def test_command_waits_for_a_server_that_reports_progress(config: ServerConfig, database: Database) -> None:
+    def respond(sock: socket.socket) -> None:
         _read(sock)
         for _ in range(8):
             sock.sendall(wire.pack_frame(wire.Pong(0)))
             threading.Event().wait(0.1)
         sock.sendall(wire.pack_frame(wire.Response(1, wire.AccountList([]))))
 
-    channel = channel_of(database.folder, behave)
+    channel = channel_of(database.folder, respond)
     try:
         assert accounts(config) == {}
     finally:
         channel.close()
 
 
-def test_list_that_does_not_go_on_is_refused(config: ServerConfig, database: Database) -> None:
-    def behave(sock: socket.socket) -> None:
+def test_list_that_does_not_advance_is_refused(config: ServerConfig, database: Database) -> None:
+    def respond(sock: socket.socket) -> None:
         for number in (1, 2, 3):
             _answer(wire.AccountList([], next=b"1"), number)(sock)
 
-    channel = channel_of(database.folder, behave)
+    channel = channel_of(database.folder, respond)
     try:
         with pytest.raises(AdminError, match="no usable answer"):
             accounts(config)
@@ -529,7 +527,7 @@ def test_list_that_does_not_go_on_is_refused(config: ServerConfig, database: Dat
 
 
 async def admitted(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection of a command that has shown that it knows the token."""
+    """A connection of a command that has proved that it knows the token."""
     where = json.loads((folder / ADMIN_FILE).read_text())
     reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
     writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
@@ -545,7 +543,7 @@ async def frame(reader: asyncio.StreamReader) -> Any:
     return wire.decode_from_server_untrusted(await reader.readexactly(length))
 
 
-def test_channel_shows_that_it_works_on_a_command(tmp_path: Path) -> None:
+def test_channel_reports_progress_of_a_command(tmp_path: Path) -> None:
     async def scenario() -> None:
         released = asyncio.Event()
 
@@ -581,7 +579,7 @@ def test_channel_shows_that_it_works_on_a_command(tmp_path: Path) -> None:
         (b'{"operation": "status", "arguments": {}}\n', None),
     ],
 )
-def test_channel_takes_nothing_but_requests_of_administrators(tmp_path: Path, sent: bytes, code: Code | None) -> None:
+def test_channel_accepts_only_requests_of_administrators(tmp_path: Path, sent: bytes, code: Code | None) -> None:
     async def scenario() -> None:
         async def perform(request: Any) -> wire.Result:
             raise AssertionError(request)
@@ -603,7 +601,7 @@ def test_channel_takes_nothing_but_requests_of_administrators(tmp_path: Path, se
     asyncio.run(scenario())
 
 
-def test_requests_beyond_the_rate_are_put_off(tmp_path: Path) -> None:
+def test_requests_beyond_the_rate_are_answered_busy(tmp_path: Path) -> None:
     async def scenario() -> None:
         async def perform(_request: Any) -> wire.Result:
             return wire.Done()
@@ -625,7 +623,7 @@ def test_requests_beyond_the_rate_are_put_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("request_", **names([*WRITING[1:5], *MISSING, *READING, wire.CreateBackup()]))
-def test_a_mistyped_data_directory_is_said_and_stays_absent(request_: Any, tmp_path: Path) -> None:
+def test_mistyped_data_directory_is_reported_and_not_created(request_: Any, tmp_path: Path) -> None:
     config = load({"data_dir": tmp_path / "mistyped"}, environment={})
     with pytest.raises(AdminError, match=r"There is no database .*mistyped"):
         ask(config, request_, object)
@@ -633,6 +631,6 @@ def test_a_mistyped_data_directory_is_said_and_stays_absent(request_: Any, tmp_p
 
 
 @pytest.mark.parametrize("request_", **names([WRITING[0], WRITING[5]]))
-def test_accounts_and_codes_can_be_made_before_the_first_start(request_: Any, tmp_path: Path) -> None:
+def test_accounts_and_codes_can_be_created_before_the_first_start(request_: Any, tmp_path: Path) -> None:
     ask(load({"data_dir": tmp_path / "new"}, environment={}), request_, object)
     assert (tmp_path / "new" / "lanchat.sqlite3").exists()

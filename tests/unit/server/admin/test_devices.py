@@ -1,5 +1,4 @@
-"""An administrator's commands about accounts, devices and registration codes, on a database that no server has, and in
-words."""
+"""Administration commands for accounts, devices and registration codes, on a database without a running server."""
 
 import json
 from collections.abc import Iterator
@@ -58,7 +57,7 @@ def test_devices_are_listed_and_revoked(config: ServerConfig) -> None:
 
 
 @pytest.mark.parametrize("id", ["", DEVICE[:7], "0" * 8, "ffffffff"])
-def test_device_is_named_by_enough_of_its_id(config: ServerConfig, id: str) -> None:
+def test_ambiguous_device_id_is_refused(config: ServerConfig, id: str) -> None:
     assert run(["users", "revoke-device", "anna", id, "--data-dir", str(config.data_dir)]) == 1
     assert not ask(config, wire.ListDevices(user=find(config, "anna")), wire.DeviceList).devices[0].revoked
 
@@ -74,7 +73,7 @@ def test_codes_are_listed_and_voided(config: ServerConfig) -> None:
     assert ask(config, wire.ListInvites(), wire.InviteList).invites == []
 
 
-def test_commands_say_what_they_did(config: ServerConfig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_print_their_results(config: ServerConfig, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--data-dir", str(config.data_dir), "--language", "en"]
 
     def said(*words: str) -> str:
@@ -102,7 +101,7 @@ def test_commands_say_what_they_did(config: ServerConfig, capsys: pytest.Capture
         ({"password": "x" * 600}, "Пароль слишком длинный"),
     ],
 )
-def test_says_in_the_readers_language_what_is_wrong_with_a_new_account(
+def test_invalid_new_account_is_reported_in_the_chosen_language(
     russian: None, arguments: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(CliError, match=said):

@@ -1,4 +1,4 @@
-"""The administrator's channel and somebody else on the computer who got the port of a server that was killed."""
+"""The administration channel against another user of the computer who listens at the port of a killed server."""
 
 import asyncio
 import json
@@ -34,8 +34,8 @@ COMMANDS: list[Any] = [
 
 
 class Impostor(AdminPort):
-    """Listens at the port that a killed server left in admin.json. `reply` makes an answer to each line; all that is
-    received is kept."""
+    """Listens at the port that a killed server left in admin.json. `reply` makes an answer to each line; all received
+    octets are kept."""
 
     def __init__(self, folder: Path, reply: Callable[[bytes], bytes]) -> None:
         self.received = b""
@@ -94,7 +94,7 @@ def test_impostor_receives_neither_token_nor_password(
     assert all(json.loads(line).keys() == {"nonce"} for line in impostor.received.splitlines())
 
 
-def test_numbers_of_two_connections_differ(config: ServerConfig, tmp_path: Path) -> None:
+def test_nonces_of_two_connections_differ(config: ServerConfig, tmp_path: Path) -> None:
     impostor = Impostor(tmp_path, REPLIES["error"])
     try:
         for _ in range(2):
@@ -106,8 +106,8 @@ def test_numbers_of_two_connections_differ(config: ServerConfig, tmp_path: Path)
     assert first != second
 
 
-def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, tmp_path: Path) -> None:
-    """Nor does the server's own proof, or one of another connection, serve as the command's."""
+def test_command_without_the_token_is_refused(config: ServerConfig, tmp_path: Path) -> None:
+    """Nor is the server's own proof, or one of another connection, accepted as the command's."""
 
     async def scenario() -> None:
         done: list[Any] = []
@@ -142,7 +142,7 @@ def test_command_that_does_not_know_the_token_is_refused(config: ServerConfig, t
     asyncio.run(scenario())
 
 
-def test_backup_opens_and_deletes_no_path_from_the_answer(
+def test_backup_uses_no_path_from_the_answer(
     config: ServerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the server itself is hostile: the file is the one that the command expects."""
@@ -168,7 +168,7 @@ def test_backup_opens_and_deletes_no_path_from_the_answer(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
-def test_backup_does_not_follow_a_link_in_the_place_of_its_file(
+def test_backup_does_not_follow_a_link_at_the_path_of_its_file(
     config: ServerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     precious = tmp_path / "precious"

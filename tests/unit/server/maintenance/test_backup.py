@@ -1,4 +1,4 @@
-"""Backup and restore, between every pair of kinds of database; and archives that are damaged or made to do harm."""
+"""Backup and restore between every pair of database kinds; damaged and malicious archives."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def write_keys(folder: Path) -> None:
 
 
 def fill(store: SqlStore) -> None:
-    """Something in every table, in more rows than are read at a time."""
+    """Rows in every table, more than are read at a time."""
     people = added(store, "Anna", "Zoë 😀")
     with store.transaction() as tx:
         tx.add_device(device(people[0].id))
@@ -53,7 +53,7 @@ def fill(store: SqlStore) -> None:
 
 
 def content(store: SqlStore) -> object:
-    """All that a server or a client can see of it."""
+    """Everything that a server or a client can read of it."""
     snapshot = store.snapshot()
     rooms = [row.id for row in snapshot.rooms]
     records = [store.page(id_, anchor=1, forward=True, limit=9999, first_seq=1, octets=1 << 30) for id_ in rooms]
@@ -84,7 +84,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
     server.execute("DROP DATABASE restored")
 
 
-def test_everything_comes_back(source: Database, target: Database, tmp_path: Path) -> None:
+def test_restore_reproduces_the_database(source: Database, target: Database, tmp_path: Path) -> None:
     write_keys(source.folder)
     store = source.open()
     fill(store)
@@ -119,7 +119,9 @@ class TestRestoring:
         database.close()
         return tmp_path / "a.backup"
 
-    def test_what_is_there_is_not_replaced_by_chance(self, file: Path, tmp_path: Path, database: Database) -> None:
+    def test_existing_database_is_not_replaced_without_force(
+        self, file: Path, tmp_path: Path, database: Database
+    ) -> None:
         store = database.open()
         added(store, "Boris")
         store.close()
@@ -133,7 +135,7 @@ class TestRestoring:
         assert restore(file, database.url, database.folder, force=True).users == 1
         assert [row.name for row in database.open().snapshot().users] == ["Anna"]
 
-    def test_keys_are_not_replaced_by_chance(self, file: Path, tmp_path: Path) -> None:
+    def test_existing_keys_are_not_replaced_without_force(self, file: Path, tmp_path: Path) -> None:
         (tmp_path / "target" / "keys").mkdir(parents=True)
         other = tmp_path / "target" / "keys" / "log.key"
         other.write_text("other")
@@ -152,7 +154,7 @@ class TestRestoring:
         assert restore(copy, None, tmp_path / "third").log.epoch == 5
 
     @pytest.mark.mariadb
-    def test_a_server_that_did_not_end_well_is_fenced(
+    def test_crashed_server_is_fenced(
         self, file: Path, tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("lanchat_server.store.claiming.LEASE_LIFETIME", 0.1)
@@ -163,7 +165,7 @@ class TestRestoring:
             added(silent, "Carla")
         silent.close()
 
-    def test_a_server_that_runs_on_sqlite_is_left_alone(self, file: Path, tmp_path: Path) -> None:
+    def test_running_sqlite_server_is_not_touched(self, file: Path, tmp_path: Path) -> None:
         store = open_store(None, tmp_path / "target")
         for attempt in (
             lambda: restore(file, None, tmp_path / "target", force=True),
@@ -175,7 +177,7 @@ class TestRestoring:
         store.close()
 
     @pytest.mark.skipif(sys.platform == "win32", reason="no file modes there")
-    def test_nobody_else_can_read_it(self, file: Path, tmp_path: Path) -> None:
+    def test_restored_files_are_private(self, file: Path, tmp_path: Path) -> None:
         old = os.umask(0)
         try:
             restore(file, None, tmp_path / "target")
@@ -186,7 +188,7 @@ class TestRestoring:
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
         assert stat.S_IMODE(keys.stat().st_mode) == 0o700
 
-    def test_files_that_cannot_be_read_or_written(self, file: Path, tmp_path: Path) -> None:
+    def test_unreadable_and_unwritable_files_are_reported(self, file: Path, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="No such file"):
             restore(tmp_path / "nothing", None, tmp_path / "target")
         with pytest.raises(StoreError):
@@ -206,13 +208,13 @@ class TestRestoring:
         assert not target.exists()
         return str(raised.value)
 
-    def test_cut_off_anywhere(self, file: Path, tmp_path: Path) -> None:
+    def test_truncated_archive_is_refused(self, file: Path, tmp_path: Path) -> None:
         whole = file.read_bytes()
         for length in (0, 1, 100, len(whole) // 2, len(whole) - 30, len(whole) - 1):
             file.write_bytes(whole[:length])
             self.refused(file, tmp_path)
 
-    def test_any_octet_altered(self, file: Path, tmp_path: Path) -> None:
+    def test_altered_octets_are_refused_or_harmless(self, file: Path, tmp_path: Path) -> None:
         whole = file.read_bytes()
         rng = random.Random(3)
         refusals = []
@@ -251,7 +253,7 @@ class TestRestoring:
         ["../evil", "/etc/evil", "keys/../evil", "keys/", "keys/a/b", "keys/.hidden", "keys/..", "C:\\evil", "other/x",
          "tables/other", "keys/" + "x" * 65, "keys/a\\b", "keys/nul\n"],
     )  # fmt: skip
-    def test_a_name_that_does_not_belong_there(self, file: Path, tmp_path: Path, name: str) -> None:
+    def test_unexpected_member_name_is_refused(self, file: Path, tmp_path: Path, name: str) -> None:
         self.refused(self.rewritten(file, lambda members: members.update({name: b"evil"})), tmp_path)
 
     def alter(self, file: Path, table: str, number: int, column: int, value: object) -> Path:
@@ -284,7 +286,7 @@ class TestRestoring:
             ("records", 1, 0, 4711),
         ],
     )
-    def test_a_value_that_cannot_be(
+    def test_invalid_value_is_refused(
         self, file: Path, tmp_path: Path, table: str, number: int, column: int, value: object
     ) -> None:
         self.refused(self.alter(file, table, number, column, value), tmp_path)
@@ -293,31 +295,31 @@ class TestRestoring:
         ("field", "value"),
         [("format", 2), ("format", "1"), ("revision", "9999"), ("epoch", 0), ("epoch", 2**32 - 1), ("log_id", "AAAA")],
     )
-    def test_a_manifest_that_cannot_be(self, file: Path, tmp_path: Path, field: str, value: object) -> None:
+    def test_invalid_manifest_is_refused(self, file: Path, tmp_path: Path, field: str, value: object) -> None:
         def change(members: dict[str, bytes]) -> None:
             members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {field: value}).encode()
 
         self.refused(self.rewritten(file, change), tmp_path)
 
-    def test_members_that_are_missing(self, file: Path, tmp_path: Path) -> None:
+    def test_missing_members_are_refused(self, file: Path, tmp_path: Path) -> None:
         self.refused(self.rewritten(file, lambda members: members.pop("tables/rejections") and None), tmp_path)
 
-    def test_records_that_are_missing(self, file: Path, tmp_path: Path) -> None:
+    def test_missing_records_are_refused(self, file: Path, tmp_path: Path) -> None:
         def change(members: dict[str, bytes]) -> None:
             members["tables/records"] = members["tables/records"].splitlines(keepends=True)[0]
 
         assert "records are missing" in self.refused(self.rewritten(file, change), tmp_path)
 
     @pytest.mark.parametrize("data", NOT_ROWS, ids=range(len(NOT_ROWS)))
-    def test_lines_that_are_no_rows(self, file: Path, tmp_path: Path, data: bytes) -> None:
+    def test_lines_that_are_no_rows_are_refused(self, file: Path, tmp_path: Path, data: bytes) -> None:
         self.refused(self.rewritten(file, lambda members: members.update({"tables/invites": data})), tmp_path)
 
-    def test_a_name_that_is_there_twice(self, file: Path, tmp_path: Path) -> None:
+    def test_duplicate_member_name_is_refused(self, file: Path, tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(file, "a") as archive:
             archive.writestr("manifest.json", b"{}")
         self.refused(file, tmp_path)
 
-    def test_references_to_nobody_undo_everything(self, file: Path, tmp_path: Path, database: Database) -> None:
+    def test_dangling_references_roll_back_everything(self, file: Path, tmp_path: Path, database: Database) -> None:
         store = database.open()
         log_id = store.log.log_id
         store.close()
@@ -332,8 +334,8 @@ class TestRestoring:
         assert not (database.folder / "keys").exists()
 
 
-def test_a_backup_beside_the_writer_is_one_state(database: Database, tmp_path: Path) -> None:
-    """The writer goes on meanwhile; what is backed up is sound, which restoring checks."""
+def test_backup_during_writes_is_consistent(database: Database, tmp_path: Path) -> None:
+    """The writer continues meanwhile; restoring checks the backups."""
     store = database.open()
     log = Log(store)
     log.say(*(f"message {i}" for i in range(600)))
@@ -357,7 +359,7 @@ def test_a_backup_beside_the_writer_is_one_state(database: Database, tmp_path: P
     assert made[0].messages < log.head.seq
 
 
-def test_a_failed_backup_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_backup_leaves_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(tmp_path / "data", None)
     store = database.open()
     file = tmp_path / "a.backup"

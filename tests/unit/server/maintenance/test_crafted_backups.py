@@ -1,4 +1,4 @@
-"""Files that are no backup, or a prepared one, given to `restore`: one line, nothing written, what was there stays."""
+"""Crafted or invalid files given to `restore`: one error line, nothing written, existing data kept."""
 
 import os
 import sqlite3
@@ -53,7 +53,7 @@ def _keys_as_links(good: Path, bad: Path) -> None:
 
 
 def _lying_size(good: Path, bad: Path) -> None:
-    """The directory at the end says that the first member has four GiB."""
+    """The directory at the end states that the first member has four GiB."""
     octets = bytearray(good.read_bytes())
     place = octets.find(b"PK\x01\x02")
     struct.pack_into("<I", octets, place + 24, 2**32 - 2)
@@ -98,7 +98,9 @@ CRAFTED: dict[str, Craft] = {
 
 @pytest.mark.parametrize("craft", CRAFTED.values(), ids=CRAFTED)
 @pytest.mark.skipif(os.name != "posix", reason="links and devices of POSIX")
-def test_nothing_is_restored_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], craft: Craft) -> None:
+def test_crafted_backup_is_refused_and_nothing_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], craft: Craft
+) -> None:
     make_server(tmp_path / "source", "Anna")
     good, bad, target = tmp_path / "good.backup", tmp_path / "bad" / "bad.backup", tmp_path / "target"
     backup_at_rest(good, None, tmp_path / "source")
@@ -115,7 +117,7 @@ def test_nothing_is_restored_from_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {path for path in tmp_path.rglob("*") if target not in path.parents} == before
 
 
-def test_a_backup_by_a_link_is_read(tmp_path: Path) -> None:
+def test_backup_is_read_through_a_link(tmp_path: Path) -> None:
     make_server(tmp_path / "source", "Anna")
     backup_at_rest(tmp_path / "good.backup", None, tmp_path / "source")
     (tmp_path / "link").symlink_to("good.backup")

@@ -1,4 +1,4 @@
-"""What the server's window is made of, apart from Tk: states, log lines, the service's thread."""
+"""The model of the server's window without Tk: states, log lines, the service thread."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ def config(tmp_path: Path) -> ServerConfig:
 
 
 class Run:
-    """A service of which the test says what it does, in its thread."""
+    """A service whose behaviour the test controls, in its thread."""
 
     def __init__(self, config: ServerConfig, body: Body) -> None:
         async def serve(config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
@@ -68,7 +68,7 @@ async def obedient(on_ready: Callable[[ServerReady], None], stop: asyncio.Event)
     await stop.wait()
 
 
-def test_a_run_tells_that_it_serves_how_it_stands_and_that_it_ended(config: ServerConfig) -> None:
+def test_run_reports_ready_figures_and_end(config: ServerConfig) -> None:
     run = Run(config, obedient)
     run.thread.start()
     assert run.next() == ServiceRunning(READY)
@@ -80,7 +80,7 @@ def test_a_run_tells_that_it_serves_how_it_stands_and_that_it_ended(config: Serv
     run.thread.stop()  # harmless afterwards
 
 
-def test_stopping_before_it_began_is_not_forgotten(config: ServerConfig) -> None:
+def test_stop_before_start_is_kept(config: ServerConfig) -> None:
     run = Run(config, obedient)
     run.thread.stop()
     run.thread.start()
@@ -95,7 +95,7 @@ def test_stopping_before_it_began_is_not_forgotten(config: ServerConfig) -> None
         (ValueError("secret detail"), "error in it"),
     ],
 )
-def test_why_it_ended_is_one_line(config: ServerConfig, error: Exception, expected: str) -> None:
+def test_reason_of_the_end_is_one_line(config: ServerConfig, error: Exception, expected: str) -> None:
     async def fail(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
         raise error
 
@@ -108,7 +108,7 @@ def test_why_it_ended_is_one_line(config: ServerConfig, error: Exception, expect
     assert "secret detail" not in ended.problem
 
 
-def test_states_follow_what_is_asked_and_what_happens() -> None:
+def test_states_follow_requests_and_events() -> None:
     model = WindowModel("configured")
     assert (model.state, model.title) == (ServiceState.STARTING, "configured")
     model.take(ServiceRunning(READY))
@@ -131,20 +131,20 @@ def test_states_follow_what_is_asked_and_what_happens() -> None:
     assert (model.state, model.problem) == (ServiceState.STARTING, "")
 
 
-def test_asked_to_stop_while_starting_it_never_looks_as_if_it_ran() -> None:
+def test_stop_during_start_never_shows_running() -> None:
     model = WindowModel("configured")
     model.ask_stop()
     model.take(ServiceRunning(READY))
     assert model.state is ServiceState.STOPPING
 
 
-def test_the_address_of_the_invitation_comes_first() -> None:
+def test_invitation_address_is_first() -> None:
     shown = identity(READY)
     assert shown.addresses == ("192.0.2.7", "10.0.0.1")
     assert shown.digits == " ".join(["0a0a"] * 16)
 
 
-def test_figures_in_one_line() -> None:
+def test_figures_are_one_line() -> None:
     model = WindowModel("x")
     assert model.figures_line() == ""
     rooms = [{"head": 1200}, {"head": 34}]
@@ -166,7 +166,7 @@ def test_figures_in_one_line() -> None:
         (1_000_000, "11 d 13 h"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_as_text(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -177,7 +177,7 @@ def logger() -> tuple[logging.Logger, WindowLog]:
     return log, handler
 
 
-def test_the_log_keeps_the_last_lines_from_all_threads(logger: tuple[logging.Logger, WindowLog]) -> None:
+def test_log_keeps_the_last_lines_of_all_threads(logger: tuple[logging.Logger, WindowLog]) -> None:
     log, handler = logger
     writers = [threading.Thread(target=lambda: [log.info("x") for _ in range(300)]) for _ in range(4)]
     for writer in writers:
@@ -191,7 +191,7 @@ def test_the_log_keeps_the_last_lines_from_all_threads(logger: tuple[logging.Log
     assert handler.after(1198) == lines[-2:]
 
 
-def test_lines_are_found_by_level_and_words(logger: tuple[logging.Logger, WindowLog]) -> None:
+def test_lines_are_filtered_by_level_and_words(logger: tuple[logging.Logger, WindowLog]) -> None:
     log, handler = logger
     log.debug("unseen")
     log.info("Ann logged in")
@@ -202,7 +202,7 @@ def test_lines_are_found_by_level_and_words(logger: tuple[logging.Logger, Window
     assert len(handler.after(0, logging.WARNING, "ann")) == 1
 
 
-def test_lines_are_one_line_without_secrets(logger: tuple[logging.Logger, WindowLog]) -> None:
+def test_lines_are_cleaned_and_contain_no_secrets(logger: tuple[logging.Logger, WindowLog]) -> None:
     log, handler = logger
     log.info("a\nb\x1b[31m\u202e mysql://chat:hidden@db/x %s", "y" * 5000)
     try:
@@ -216,7 +216,7 @@ def test_lines_are_one_line_without_secrets(logger: tuple[logging.Logger, Window
     assert "hidden" not in first + second
 
 
-def test_a_line_that_cannot_be_formatted_breaks_nothing(
+def test_line_that_cannot_be_formatted_is_skipped(
     logger: tuple[logging.Logger, WindowLog], capsys: pytest.CaptureFixture[Any]
 ) -> None:
     log, handler = logger

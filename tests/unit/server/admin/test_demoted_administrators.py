@@ -1,5 +1,5 @@
-"""An administrator who is demoted while a request waits: in every order of the two, nothing is committed, and nothing
-told, behind the demotion."""
+"""An administrator who is demoted while a request waits: in every order of the two, nothing is committed or sent after
+the demotion."""
 
 from typing import Any
 from unittest.mock import patch
@@ -41,12 +41,12 @@ REQUESTS: list[Any] = [
 ]
 
 
-def test_every_operation_is_tried_here() -> None:
+def test_every_operation_is_tested() -> None:
     assert {type(request) for request in REQUESTS} == OPERATIONS.keys()
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=[type(request).__name__ for request in REQUESTS])
-def test_nothing_is_done_behind_the_demotion(request_: Any) -> None:
+def test_nothing_is_committed_or_sent_after_the_demotion(request_: Any) -> None:
     came: list[tuple[Any, bool]] = []
 
     def make() -> tuple[Run, Stage]:
