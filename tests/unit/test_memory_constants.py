@@ -347,19 +347,16 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.fetches_max": "tests/unit/server/service/test_hanging_database.py::test_repairs_of_all_are_bounded",
     "CoreConfig.hold_max": "tests/unit/server/core/test_intake.py"
     "::test_early_messages_of_all_runs_are_bounded_in_number",
-    "CoreConfig.hold_octets": "tests/unit/server/core/test_memory_bounds.py"
-    "::test_messages_that_wait_for_their_predecessor_are_bounded_in_octets",
+    "CoreConfig.hold_octets": "tests/unit/server/core/test_memory_bounds.py::test_held_messages_are_bounded_in_octets",
     "CoreConfig.hold_per_run": "tests/unit/server/core/test_intake.py"
-    "::test_what_a_session_before_left_gives_way_to_lower_numbers",
-    "CoreConfig.lag_octets": "tests/unit/server/core/test_hub.py"
-    "::test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls",
+    "::test_messages_of_an_older_session_are_dropped_for_lower_numbers",
+    "CoreConfig.lag_octets": "tests/unit/server/core/test_hub.py::test_slow_session_is_lagging_until_it_pulls",
     "CoreConfig.log_octets": "tests/unit/server/core/test_quotas.py"
-    "::test_a_full_log_takes_nothing_of_anybody_until_something_is_deleted",
-    "CoreConfig.queue_max": "tests/unit/server/core/test_hub.py::test_the_queue_is_bounded",
-    "CoreConfig.queue_octets": "tests/unit/server/core/test_memory_bounds.py"
-    "::test_the_queue_of_messages_is_bounded_in_octets",
+    "::test_full_log_delays_all_messages_until_a_deletion",
+    "CoreConfig.queue_max": "tests/unit/server/core/test_hub.py::test_queue_is_bounded",
+    "CoreConfig.queue_octets": "tests/unit/server/core/test_memory_bounds.py::test_message_queue_is_bounded_in_octets",
     "CoreConfig.session_queue_max": "tests/unit/server/core/test_intake.py"
-    "::test_a_session_fills_its_own_part_of_the_queue_alone",
+    "::test_session_fills_only_its_own_part_of_the_queue",
     "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_memory_of_clients.py"
     "::test_lines_on_the_screen_of_a_conversation",
     "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",

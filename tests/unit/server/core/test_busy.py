@@ -1,4 +1,4 @@
-"""What a server says to messages that it does not take: little, and which."""
+"""`Busy` answers to messages that are not taken: few frames, which name the messages."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def connected(config: CoreConfig) -> Rig:
     return rig
 
 
-def test_three_full_frames_get_one_answer_that_names_all() -> None:
+def test_several_frames_get_one_answer_that_names_all() -> None:
     rig = connected(CoreConfig(message_rate=0.001, message_burst=1))
     author = rig.authors[2]
     for _ in range(3):
@@ -48,7 +48,7 @@ def test_three_full_frames_get_one_answer_that_names_all() -> None:
     assert busy_frames(rig) == []
 
 
-def test_the_next_turn_is_answered_anew() -> None:
+def test_next_turn_gets_a_new_answer() -> None:
     rig = connected(CoreConfig(message_rate=0.001, message_burst=1))
     author = rig.authors[2]
     for n in (1, 2, 3):
@@ -57,7 +57,7 @@ def test_the_next_turn_is_answered_anew() -> None:
         assert [busy.not_taken for busy in busy_frames(rig)] == expected
 
 
-def test_a_full_queue_is_told_once() -> None:
+def test_full_queue_is_answered_once() -> None:
     rig = connected(CoreConfig(session_queue_max=2, message_burst=100))
     author = rig.authors[2]
     rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Transport.UDP, 1.0)
@@ -65,7 +65,7 @@ def test_a_full_queue_is_told_once() -> None:
     assert busy == wire.Busy(500, [wire.NotTaken(GENERAL, author.device, author.run, 3, 5)])
 
 
-def test_a_failed_batch_is_told_once_to_each_session() -> None:
+def test_failed_batch_is_answered_once_per_session() -> None:
     rig = connected(CoreConfig())
     author = rig.authors[2]
     rig.core.receive(2, wire.Submit([author.message("x") for _ in range(5)]), Transport.UDP, 1.0)
@@ -76,7 +76,7 @@ def test_a_failed_batch_is_told_once_to_each_session() -> None:
     assert busy.not_taken == [wire.NotTaken(GENERAL, author.device, author.run, 1, 5)]
 
 
-def test_the_longest_wait_is_told() -> None:
+def test_longest_wait_is_sent() -> None:
     answers = BusyAnswers()
     for wait in (0.1, 0.7, 0.2):
         answers.note(2, MessageKey(1, DEVICE, 5, 1), wait, 1.0)
@@ -90,7 +90,7 @@ def test_the_longest_wait_is_told() -> None:
     ([1, 3], [(1, 1), (3, 3)]),
     ([5, 4], [(5, 5), (4, 4)]),
 ])  # fmt: skip
-def test_what_follows_one_another_is_one_range(numbers: list[int], ranges: list[tuple[int, int]]) -> None:
+def test_consecutive_numbers_are_one_range(numbers: list[int], ranges: list[tuple[int, int]]) -> None:
     answers = BusyAnswers()
     for n in numbers:
         answers.note(2, MessageKey(1, DEVICE, 5, n), 0.1, 1.0)
@@ -98,7 +98,7 @@ def test_what_follows_one_another_is_one_range(numbers: list[int], ranges: list[
     assert [(item.n, item.last) for frame in answer.frames for item in frame.not_taken] == ranges
 
 
-def test_rooms_devices_and_runs_are_told_apart() -> None:
+def test_rooms_devices_and_runs_are_separate_ranges() -> None:
     answers = BusyAnswers()
     keys = [MessageKey(1, DEVICE, 5, 1), MessageKey(2, DEVICE, 5, 2), MessageKey(2, b"e" * 16, 5, 3)]
     keys.append(MessageKey(2, b"e" * 16, 6, 4))
@@ -112,7 +112,7 @@ _HUGE = st.integers(1, 2**63 - 1)
 
 
 @given(st.lists(st.builds(MessageKey, _HUGE, st.just(DEVICE), _HUGE, _HUGE), min_size=1, max_size=100))
-def test_an_answer_names_each_message_in_frames_that_fit_datagrams(keys: list[MessageKey]) -> None:
+def test_answers_name_each_message_in_frames_that_fit_datagrams(keys: list[MessageKey]) -> None:
     answers = BusyAnswers()
     for key in keys:
         answers.note(2, key, 3600.0, 1.0)
@@ -128,7 +128,7 @@ def test_an_answer_names_each_message_in_frames_that_fit_datagrams(keys: list[Me
         assert len(datagram) + OVERHEAD <= DATAGRAM_MAX
 
 
-def test_a_session_that_hands_in_a_hundred_runs_is_told_of_each() -> None:
+def test_every_one_of_a_hundred_runs_is_named() -> None:
     answers = BusyAnswers()
     for run in range(100):
         answers.note(2, MessageKey(1, DEVICE, run, 1), 0.1, 1.0)

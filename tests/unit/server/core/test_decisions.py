@@ -1,4 +1,4 @@
-"""What follows a decision: who is told in how many frames, and which held messages go on."""
+"""After a decision: which sessions receive it in how many frames, and which held messages are released."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def submit(rig: Rig, user: int, *messages: Message, now: float = 1.0) -> None:
     rig.core.receive(user, wire.Submit(list(messages)), Transport.TLS, now)
 
 
-def test_decisions_of_a_batch_come_once_each_in_small_frames(rig: Rig) -> None:
+def test_decisions_of_a_batch_are_sent_once_in_small_frames(rig: Rig) -> None:
     submit(rig, 2, *(rig.authors[2].message("x") for _ in range(20)))
     rig.run_batches(1.0)
     frames = of_kind(sent(rig)[2], wire.Decided)
@@ -31,7 +31,7 @@ def test_decisions_of_a_batch_come_once_each_in_small_frames(rig: Rig) -> None:
     assert [receipt.n for frame in frames for receipt in frame.receipts] == list(range(1, 21))
 
 
-def test_everything_that_waited_follows_its_predecessor(rig: Rig) -> None:
+def test_all_held_messages_follow_their_predecessor(rig: Rig) -> None:
     author = rig.authors[2]
     first, *others = [author.message(f"m{n}") for n in range(1, 6)]
     submit(rig, 2, *others)
@@ -46,7 +46,7 @@ def test_everything_that_waited_follows_its_predecessor(rig: Rig) -> None:
     assert rig.texts() == ["m1", "m2", "m3", "m4", "m5"]
 
 
-def test_a_forgery_does_not_make_held_messages_wait_longer(rig: Rig) -> None:
+def test_forged_message_does_not_extend_the_hold_time(rig: Rig) -> None:
     author = rig.authors[2]
     one, two = author.message("one"), author.message("two")
     submit(rig, 2, two)
@@ -57,7 +57,7 @@ def test_a_forgery_does_not_make_held_messages_wait_longer(rig: Rig) -> None:
     assert rig.core._intake.next_expiry() == until
 
 
-def test_messages_are_taken_again_when_the_pause_after_a_failure_ends(rig: Rig) -> None:
+def test_messages_are_accepted_after_the_pause_of_a_failure(rig: Rig) -> None:
     author = rig.authors[2]
     submit(rig, 2, author.message("x"))
     batch = rig.core.next_batch(1.0)

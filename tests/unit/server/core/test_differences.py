@@ -1,4 +1,4 @@
-"""What differs between two readings of the database, and that whoever it concerns is told."""
+"""Differences between two snapshots of the database, and the events sent for them."""
 
 from msgspec.structs import replace
 
@@ -19,13 +19,13 @@ def of(rig: Rig) -> DirectorySnapshot:
     return rig.store.snapshot()
 
 
-def test_nothing_differs_when_nothing_was_changed() -> None:
+def test_unchanged_snapshots_have_no_differences() -> None:
     rig = Rig()
     assert differences(of(rig), of(rig)) == NOTHING
     assert differences(rig.directory.snapshot(), of(rig)) == NOTHING
 
 
-def test_every_kind_of_change_is_seen() -> None:
+def test_every_kind_of_change_is_found() -> None:
     rig = Rig()
     database, before = rig.database, of(rig)
     database.memberships.pop((Rig.PRIVATE, 2))
@@ -53,7 +53,7 @@ def test_every_kind_of_change_is_seen() -> None:
     )
 
 
-def test_a_room_key_that_was_replaced_is_seen_a_first_one_is_asked_for_anyway() -> None:
+def test_replaced_room_key_is_found_but_not_a_first_one() -> None:
     rig = Rig()
     rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 1, bytes(32), 0)
     before = of(rig)
@@ -62,7 +62,7 @@ def test_a_room_key_that_was_replaced_is_seen_a_first_one_is_asked_for_anyway() 
     assert differences(before, of(rig)).keys == (GENERAL,)
 
 
-def test_whoever_turns_out_to_have_been_removed_gets_no_more_records() -> None:
+def test_removed_member_receives_no_more_records() -> None:
     rig = Rig()
     for user in (1, 2):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
@@ -77,7 +77,7 @@ def test_whoever_turns_out_to_have_been_removed_gets_no_more_records() -> None:
     assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]
 
 
-def test_a_deletion_that_was_not_seen_is_not_undone_by_repair() -> None:
+def test_repair_does_not_restore_an_unseen_deletion() -> None:
     rig = Rig()
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     for text in ("one", "two"):
@@ -90,7 +90,7 @@ def test_a_deletion_that_was_not_seen_is_not_undone_by_repair() -> None:
     assert rig.core._recent.find(GENERAL, [1, 2]) == ([], [1, 2])
 
 
-def test_deleted_and_archived_rooms_are_seen_and_told() -> None:
+def test_deleted_and_archived_rooms_are_found_and_sent() -> None:
     rig = Rig()
     for user in (1, 2, 3):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)

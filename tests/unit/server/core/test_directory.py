@@ -1,4 +1,4 @@
-"""The directory in memory: the writer thread changes it while others are in the middle of reading it."""
+"""The directory in memory: the writer thread changes it while other threads read it."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Read = Callable[[Rig], object]
 
 
 class Stepping(dict[Any, Any]):
-    """A map during whose iteration the writer does something, at each step."""
+    """A map during whose iteration the writer changes something, at each step."""
 
     def __init__(self, items: dict[Any, Any], step: Callable[[], None]) -> None:
         super().__init__(items)
@@ -38,7 +38,7 @@ class Stepping(dict[Any, Any]):
 
 
 def write(rig: Rig) -> None:
-    """Somebody registers with a device, and makes a room: what the writer thread does after such commits."""
+    """A user registers with a device, and creates a room: what the writer thread does after such commits."""
     directory = rig.directory
     number = len(directory.users) + 100
     directory.put_user(replace(directory.users[1], id=number, name=f"new{number}"))
@@ -73,7 +73,7 @@ READERS: dict[str, Read] = {
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("table", ["users", "devices", "rooms", "room_keys"])
-def test_reading_while_the_writer_adds_gives_the_state_before(name: str, table: str) -> None:
+def test_reading_during_a_write_gives_the_previous_state(name: str, table: str) -> None:
     rig = Rig()
     expected = READERS[name](rig)
     setattr(rig.directory, table, Stepping(getattr(rig.directory, table), lambda: write(rig)))
@@ -81,7 +81,7 @@ def test_reading_while_the_writer_adds_gives_the_state_before(name: str, table: 
 
 
 @pytest.mark.parametrize("table", ["users", "devices", "rooms", "room_keys"])
-def test_what_is_being_iterated_keeps_its_size(table: str) -> None:
+def test_table_keeps_its_size_during_iteration(table: str) -> None:
     rig = Rig()
     rig.directory.put_room_key(RoomKeyRow(GENERAL, 1, bytes(32), 0))
     rig.directory.put_room_key(RoomKeyRow(Rig.PRIVATE, 1, bytes(32), 0))
@@ -94,7 +94,7 @@ def test_what_is_being_iterated_keeps_its_size(table: str) -> None:
     assert len(getattr(rig.directory, table)) == len(held) + 1
 
 
-def test_members_that_are_being_iterated_stay_as_they_were() -> None:
+def test_members_are_unchanged_during_iteration() -> None:
     rig = Rig()
     iterator = iter(rig.directory.members(GENERAL))
     first = next(iterator)
@@ -104,7 +104,7 @@ def test_members_that_are_being_iterated_stay_as_they_were() -> None:
     assert sorted(rig.directory.members(GENERAL)) == [1, 3, 99]
 
 
-def test_names_are_found_however_they_are_written_and_others_are_nobody() -> None:
+def test_names_are_found_in_any_case_and_others_are_none() -> None:
     directory = Rig().directory
     directory.put_user(replace(directory.users[2], name="Ännchen"))
     directory.put_room(replace(directory.rooms[GENERAL], name="Küche"))
@@ -119,7 +119,7 @@ def test_names_are_found_however_they_are_written_and_others_are_nobody() -> Non
     assert directory.room_named("nowhere") is None
 
 
-def test_a_room_name_is_seen_by_everybody_if_public_and_by_members_if_private() -> None:
+def test_private_room_name_is_visible_to_members_only() -> None:
     directory = Rig().directory
     seen = {user: [directory.sees_room_named(user, name) for name in ("GENERAL", "Secret")] for user in (1, 3)}
     assert seen == {1: [True, True], 3: [True, False]}

@@ -1,4 +1,4 @@
-"""When rooms say again where they stand, against the rule in its plainest form."""
+"""When the head of a room is repeated, compared with the rule in its plainest form."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ times = st.integers(1, 64 * 40).map(lambda n: n / 64)
 
 
 def plain(records: list[tuple[float, int]]) -> set[tuple[float, int]]:
-    """After a room's record at each step, unless a newer record came before."""
+    """After a room's record at each step, unless a newer record was stored before."""
     told = set()
     for at, room in records:
         later = [other for other, of in records if of == room and other > at]
@@ -24,7 +24,7 @@ def plain(records: list[tuple[float, int]]) -> set[tuple[float, int]]:
 
 
 def run(records: list[tuple[float, int]]) -> tuple[set[tuple[float, int]], int]:
-    """What was told when, and how often somebody had to wake up for it."""
+    """What was sent when, and the number of wake-ups."""
     heartbeat = HeartbeatTimer(CONFIG, 0.0)
     told: set[tuple[float, int]] = set()
     wakes = 0
@@ -40,11 +40,11 @@ def run(records: list[tuple[float, int]]) -> tuple[set[tuple[float, int]], int]:
 
 
 @given(st.lists(st.tuples(times, st.integers(1, 3)), max_size=30))
-def test_rooms_are_told_at_their_steps(records: list[tuple[float, int]]) -> None:
+def test_heads_are_repeated_at_their_steps(records: list[tuple[float, int]]) -> None:
     assert run(records)[0] == plain(records)
 
 
-def test_a_busy_room_wakes_nobody_for_each_of_its_records() -> None:
+def test_busy_room_does_not_wake_the_timer_for_each_record() -> None:
     records = [(n / 64, 1) for n in range(1, 64 * 10)]
     told, wakes = run(records)
     assert len(told) == len(CONFIG.head_steps)

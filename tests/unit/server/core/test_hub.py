@@ -1,4 +1,4 @@
-"""The server core: who is told what, when, on which way, and that everything it keeps is bounded."""
+"""The server core: what is sent to which session, when, by which transport; all queues are bounded."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def log_in(rig: Rig, user: int, session: int = 0, now: float = 0.0) -> None:
 
 
 def sent(rig: Rig) -> dict[int, list[tuple[Transport, Any]]]:
-    """Session to the frames that were sent to it, with their way."""
+    """Session to the frames that were sent to it, with their transport."""
     frames: dict[int, list[tuple[Transport, Any]]] = {}
     for output in rig.core.take_outputs():
         assert isinstance(output, SendFrames)
@@ -60,7 +60,7 @@ def submit(rig: Rig, session: int, *messages: Message, path: Transport = Transpo
     rig.core.receive(session, wire.Submit(list(messages)), path, now)
 
 
-def test_nothing_is_told_before_the_commit_and_everybody_after_it(rig: Rig) -> None:
+def test_nothing_is_sent_before_the_commit(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("hello"))
     batch = rig.core.next_batch(1.0)
     assert batch is not None
@@ -77,7 +77,7 @@ def test_nothing_is_told_before_the_commit_and_everybody_after_it(rig: Rig) -> N
     assert not of_kind(frames[1], wire.Decided)
 
 
-def test_a_room_is_told_to_its_members_only(rig: Rig) -> None:
+def test_room_is_sent_to_its_members_only(rig: Rig) -> None:
     submit(rig, 1, rig.authors[1].message("psst", room=rig.PRIVATE))
     rig.run_batches(1.0)
     assert set(sent(rig)) == {1, 2}
@@ -86,7 +86,7 @@ def test_a_room_is_told_to_its_members_only(rig: Rig) -> None:
     assert sent(rig) == {}
 
 
-def test_a_removed_member_gets_nothing_more(rig: Rig) -> None:
+def test_removed_member_receives_nothing_more(rig: Rig) -> None:
     rig.directory.drop_members(rig.PRIVATE, [2])
     rig.core.drop_member(rig.PRIVATE, 2)
     submit(rig, 1, rig.authors[1].message("after", room=rig.PRIVATE))
@@ -96,7 +96,7 @@ def test_a_removed_member_gets_nothing_more(rig: Rig) -> None:
     assert sent(rig) == {}
 
 
-def test_a_subscription_begins_right_after_the_head_it_returns(rig: Rig) -> None:
+def test_subscription_starts_after_the_head_that_it_returns(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("before"))
     batch = rig.core.next_batch(1.0)
     assert batch is not None
@@ -110,7 +110,7 @@ def test_a_subscription_begins_right_after_the_head_it_returns(rig: Rig) -> None
     assert [record.seq for record in records.records] == [1]
 
 
-def test_udp_once_a_datagram_came_and_tls_again_when_it_is_stale(rig: Rig) -> None:
+def test_udp_is_used_after_a_datagram_until_it_is_stale(rig: Rig) -> None:
     rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     assert sent(rig) == {3: [(Transport.UDP, wire.Pong(5))]}
     submit(rig, 2, rig.authors[2].message("one"), now=2.0)
@@ -127,7 +127,7 @@ def test_udp_once_a_datagram_came_and_tls_again_when_it_is_stale(rig: Rig) -> No
 
 
 @pytest.mark.parametrize("path", [Transport.UDP, Transport.TLS])
-def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Transport) -> None:
+def test_udp_is_not_used_to_a_client_that_does_not_receive_it(rig: Rig, path: Transport) -> None:
     rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     rig.core.receive(3, wire.Ping(0), path, 2.0)
     assert sent(rig)[3][-1] == (path, wire.Pong(0))
@@ -136,7 +136,7 @@ def test_no_udp_to_a_client_that_does_not_hear_it(rig: Rig, path: Transport) -> 
     assert {frames[0][0] for frames in sent(rig).values()} == {Transport.TLS}
 
 
-def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
+def test_large_body_goes_over_tls_even_with_udp(rig: Rig) -> None:
     rig.core.receive(3, wire.Ping(5), Transport.UDP, 1.0)
     sent(rig)
     author = rig.authors[2]
@@ -149,7 +149,7 @@ def test_a_large_body_goes_over_tls_also_to_those_with_udp(rig: Rig) -> None:
 
 
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=64))
-def test_packing_loses_nothing_keeps_order_and_fits_datagrams(sizes: list[int]) -> None:
+def test_packing_keeps_all_records_in_order_within_datagrams(sizes: list[int]) -> None:
     rig = Rig()
     head = rig.core.heads[GENERAL]
     records = [Record(i, 2**40, b"h" * 80, bytes(64), b"x" * size) for i, size in enumerate(sizes, 1)]
@@ -179,7 +179,7 @@ def test_records_of_one_batch_share_a_datagram(rig: Rig) -> None:
     assert len(to_three) == 1
 
 
-def test_too_many_messages_are_told_to_come_later_and_lose_nothing(rig: Rig) -> None:
+def test_messages_over_the_rate_are_delayed_and_not_lost(rig: Rig) -> None:
     author = rig.authors[2]
     messages = [author.message(f"m{i}") for i in range(40)]
     submit(rig, 2, *messages, now=1.0)
@@ -197,7 +197,7 @@ def test_too_many_messages_are_told_to_come_later_and_lose_nothing(rig: Rig) -> 
     assert rig.texts() == [f"m{i}" for i in range(40)]
 
 
-def test_the_queue_is_bounded() -> None:
+def test_queue_is_bounded() -> None:
     config = CoreConfig(queue_max=10, session_queue_max=6, message_burst=1000, message_rate=1000, total_rate=1000)
     rig = Rig(config)
     for user in (2, 3):
@@ -213,7 +213,7 @@ def test_the_queue_is_bounded() -> None:
     assert len(rig.texts()) == 11
 
 
-def test_a_failed_commit_acknowledges_nothing_and_the_retry_is_stored_once(rig: Rig) -> None:
+def test_failed_commit_sends_nothing_and_the_retry_is_stored_once(rig: Rig) -> None:
     message = rig.authors[2].message("again")
     submit(rig, 2, message)
     batch = rig.core.next_batch(1.0)
@@ -236,7 +236,7 @@ def test_a_failed_commit_acknowledges_nothing_and_the_retry_is_stored_once(rig: 
     assert decided.receipts[0].seq == 1
 
 
-def test_a_second_batch_is_taken_while_the_first_is_written_when_enough_waits() -> None:
+def test_second_batch_is_taken_early_when_enough_waits() -> None:
     rig = Rig(CoreConfig(batch_max=4, ahead_enough=3, message_rate=1000.0, message_burst=1000))
     log_in(rig, 1)
     messages = [rig.authors[1].message(f"no. {number}") for number in range(9)]
@@ -259,7 +259,7 @@ def test_a_second_batch_is_taken_while_the_first_is_written_when_enough_waits() 
     assert rig.texts() == [f"no. {number}" for number in range(9)]
 
 
-def test_what_follows_a_failed_batch_waits_for_it() -> None:
+def test_batch_after_a_failed_one_waits_for_it() -> None:
     rig = Rig(CoreConfig(batch_max=2, ahead_enough=2))
     log_in(rig, 1)
     messages = [rig.authors[1].message(f"no. {number}") for number in range(4)]
@@ -276,7 +276,7 @@ def test_what_follows_a_failed_batch_waits_for_it() -> None:
     assert rig.texts() == [f"no. {number}" for number in range(4)]
 
 
-def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
+def test_reloaded_heads_are_sent_to_subscribers(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("stored, nobody knows"))
     batch = rig.core.next_batch(1.0)
     assert batch is not None
@@ -293,7 +293,7 @@ def test_heads_read_anew_reach_the_subscribers(rig: Rig) -> None:
     assert of_kind(sent(rig)[3], wire.Records)[0].records[0].body == b"stored, nobody knows"
 
 
-def test_early_messages_wait_and_are_asked_for(rig: Rig) -> None:
+def test_early_messages_are_held_and_expected_ones_requested(rig: Rig) -> None:
     author = rig.authors[2]
     one, two, three = (author.message(text) for text in ("one", "two", "three"))
     submit(rig, 2, three, two)
@@ -308,7 +308,7 @@ def test_early_messages_wait_and_are_asked_for(rig: Rig) -> None:
     assert rig.core._intake.queued(2) == 0
 
 
-def test_a_gap_is_accepted_when_nobody_brings_what_is_missing(rig: Rig) -> None:
+def test_gap_is_accepted_when_the_author_is_disconnected(rig: Rig) -> None:
     author = rig.authors[2]
     author.message("lost for good")
     submit(rig, 1, author.message("two"), author.message("three"))
@@ -324,7 +324,7 @@ def test_a_gap_is_accepted_when_nobody_brings_what_is_missing(rig: Rig) -> None:
     assert rig.core.counters["gaps"] == 1
 
 
-def test_no_gap_while_the_author_is_there_to_bring_what_is_missing(rig: Rig) -> None:
+def test_gap_is_not_accepted_while_the_author_is_connected(rig: Rig) -> None:
     author = rig.authors[2]
     author.message("comes late")
     second = author.message("two")
@@ -367,7 +367,7 @@ def test_repairs_are_limited(rig: Rig) -> None:
     assert rig.core.counters["nack_over_rate"] == 50 - rig.config.nack_burst
 
 
-def test_nobody_gets_what_was_said_before_he_joined_when_the_room_says_so(rig: Rig) -> None:
+def test_records_before_joining_are_not_repaired(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("old"), rig.authors[2].message("new"))
     rig.run_batches(1.0)
     rig.join(GENERAL, 3, first_seq=2)
@@ -378,7 +378,7 @@ def test_nobody_gets_what_was_said_before_he_joined_when_the_room_says_so(rig: R
     assert [record.seq for record in records.records] == [2]
 
 
-def test_a_deleted_body_is_not_repaired(rig: Rig) -> None:
+def test_deleted_body_is_not_repaired(rig: Rig) -> None:
     from lanchat.protocol.log.messages import Kind
 
     submit(rig, 2, rig.authors[2].message("secret"))
@@ -392,7 +392,7 @@ def test_a_deleted_body_is_not_repaired(rig: Rig) -> None:
     assert records.records[0].body_hash == rig.database.records[GENERAL][0].record.body_hash
 
 
-def test_the_head_is_said_again_at_growing_distances_then_with_the_heartbeat(rig: Rig) -> None:
+def test_head_is_repeated_at_growing_intervals_then_by_heartbeat(rig: Rig) -> None:
     submit(rig, 2, rig.authors[2].message("last words"), now=0.5)
     rig.run_batches(0.5)
     sent(rig)
@@ -406,7 +406,7 @@ def test_the_head_is_said_again_at_growing_distances_then_with_the_heartbeat(rig
     assert times == [0.75, 1.0, 1.5, 2.5, 4.5, 8.5, 10.0, 20.0, 30.0]
 
 
-def test_quiet_rooms_leave_the_heartbeat_but_the_heartbeat_goes_on() -> None:
+def test_heartbeat_continues_without_quiet_rooms() -> None:
     rig = Rig(CoreConfig(heartbeat_rooms=5.0))
     log_in(rig, 2)
     submit(rig, 2, rig.authors[2].message("x"), now=1.0)
@@ -418,7 +418,7 @@ def test_quiet_rooms_leave_the_heartbeat_but_the_heartbeat_goes_on() -> None:
     assert heads.heads == []
 
 
-def test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls(rig: Rig) -> None:
+def test_slow_session_is_lagging_until_it_pulls(rig: Rig) -> None:
     session = rig.core.sessions.get(3)
     assert session is not None
     session.tls_queued = rig.config.lag_octets + 1
@@ -436,7 +436,7 @@ def test_a_slow_session_is_marked_lagging_and_comes_back_when_it_pulls(rig: Rig)
     assert [r.seq for f in of_kind(sent(rig)[3], wire.Records) for r in f.records] == [4]
 
 
-def test_presence_is_told_once_and_together(rig: Rig) -> None:
+def test_presence_changes_are_sent_once_in_one_frame(rig: Rig) -> None:
     rig.core.handle_timer(1.0)
     sent(rig)
     rig.core.remove_session(3, 2.0)
@@ -448,7 +448,7 @@ def test_presence_is_told_once_and_together(rig: Rig) -> None:
     assert [(user.id, user.state) for user in users.users] == [(2, PresenceState.AWAY), (3, PresenceState.OFFLINE)]
 
 
-def test_two_sessions_of_a_user_are_online_while_one_is(rig: Rig) -> None:
+def test_user_is_online_while_one_session_is(rig: Rig) -> None:
     log_in(rig, 3, session=30)
     rig.core.remove_session(3, 1.0)
     assert rig.core.sessions.user_state(3) is PresenceState.ONLINE
@@ -456,7 +456,7 @@ def test_two_sessions_of_a_user_are_online_while_one_is(rig: Rig) -> None:
     assert rig.core.sessions.user_state(3) is PresenceState.AWAY
 
 
-def test_receipts_only_grow_never_pass_the_head_and_are_told_together(rig: Rig) -> None:
+def test_read_marks_only_grow_up_to_the_head_and_are_batched(rig: Rig) -> None:
     submit(rig, 2, *(rig.authors[2].message(f"m{i}") for i in range(3)), now=1.0)
     rig.run_batches(1.0)
     sent(rig)
@@ -470,7 +470,7 @@ def test_receipts_only_grow_never_pass_the_head_and_are_told_together(rig: Rig) 
     assert rig.core.receipts.take_unsaved() == {}
 
 
-def test_a_forged_message_cannot_end_the_waiting_of_a_held_one(rig: Rig) -> None:
+def test_forged_message_does_not_release_a_held_one(rig: Rig) -> None:
     author = rig.authors[2]
     one, two = author.message("one"), author.message("two")
     submit(rig, 2, two)

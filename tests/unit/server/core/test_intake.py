@@ -1,4 +1,4 @@
-"""What waits for the writer: bounds per session, and that early messages never bar what they wait for."""
+"""Messages that wait for the writer: bounds per session, and early messages never block their predecessors."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def submit(rig: Rig, *messages: object, now: float = 1.0) -> None:
     rig.core.receive(1, wire.Submit(list(messages)), Transport.TLS, now)  # type: ignore[arg-type]
 
 
-def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig: Rig) -> None:
+def test_session_full_of_early_messages_can_send_the_predecessor(rig: Rig) -> None:
     author = rig.authors[1]
     first, *early = [author.message(f"m{n}") for n in range(BOUND + 3)]
     for now, message in enumerate(early, 1):
@@ -38,7 +38,7 @@ def test_a_session_full_of_early_messages_can_still_bring_what_they_wait_for(rig
     assert rig.core.queue_lengths() == {"submissions": 0, "held": 0, "repairs": 0}
 
 
-def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
+def test_session_fills_only_its_own_part_of_the_queue(rig: Rig) -> None:
     rig.core.add_session(2, 2, rig.authors[2].device, 0.0)
     submit(rig, *(rig.authors[1].message(f"m{n}") for n in range(BOUND + 2)))
     assert rig.core.queue_lengths()["submissions"] == BOUND
@@ -49,7 +49,7 @@ def test_a_session_fills_its_own_part_of_the_queue_alone(rig: Rig) -> None:
 
 
 def lost_first(rig: Rig, count: int) -> list[object]:
-    """Messages whose predecessor the outbox has lost."""
+    """Messages whose predecessor was lost."""
     author = rig.authors[1]
     author.message("lost for good")
     return [author.message(f"m{n}") for n in range(2, count + 2)]
@@ -64,7 +64,7 @@ def offer_until(rig: Rig, messages: list[object], begin: float, end: float) -> N
         now += 2.0
 
 
-def test_what_follows_a_gap_goes_in_order_when_the_waiting_ends() -> None:
+def test_messages_after_a_gap_are_stored_in_order() -> None:
     rig = Rig(CoreConfig(hold_own=10.0))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     messages = lost_first(rig, 4)
@@ -79,7 +79,7 @@ def test_what_follows_a_gap_goes_in_order_when_the_waiting_ends() -> None:
     assert rig.core.counters["gaps"] == 1
 
 
-def test_a_second_hole_is_waited_for_as_long_as_the_first() -> None:
+def test_second_gap_is_waited_for_as_long_as_the_first() -> None:
     rig = Rig(CoreConfig(hold_own=10.0))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     second, _, fourth = lost_first(rig, 3)
@@ -92,7 +92,7 @@ def test_a_second_hole_is_waited_for_as_long_as_the_first() -> None:
     assert rig.core.counters["gaps"] == 2
 
 
-def test_the_lowest_numbers_are_kept_when_there_is_no_room_for_all(rig: Rig) -> None:
+def test_lowest_numbers_are_kept_when_the_queue_is_full(rig: Rig) -> None:
     messages = lost_first(rig, BOUND + 2)
     for now, message in enumerate(reversed(messages), 1):
         submit(rig, message, now=float(now))
@@ -102,7 +102,7 @@ def test_the_lowest_numbers_are_kept_when_there_is_no_room_for_all(rig: Rig) -> 
     assert sorted(run) == list(range(2, BOUND + 2))
 
 
-def test_what_a_session_before_left_gives_way_to_lower_numbers() -> None:
+def test_messages_of_an_older_session_are_dropped_for_lower_numbers() -> None:
     rig = Rig(CoreConfig(hold_per_run=2))
     for session in (1, 2):
         rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
@@ -115,7 +115,7 @@ def test_what_a_session_before_left_gives_way_to_lower_numbers() -> None:
     assert sorted(run) == [2, 3]
 
 
-def test_a_full_session_gives_up_its_own_highest_for_a_lower_number() -> None:
+def test_full_session_drops_its_highest_number_for_a_lower_one() -> None:
     rig = Rig(CoreConfig(session_queue_max=2))
     for session in (1, 2):
         rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
@@ -127,7 +127,7 @@ def test_a_full_session_gives_up_its_own_highest_for_a_lower_number() -> None:
     assert sorted(run) == [2, 3, 5]
 
 
-def test_a_busy_server_takes_no_gap_while_the_author_offers_what_is_missing() -> None:
+def test_busy_server_accepts_no_gap_while_the_author_offers() -> None:
     rig = Rig(CoreConfig(hold_own=10.0, message_burst=1, message_rate=0.5))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     first, second = rig.authors[1].message("first"), rig.authors[1].message("second")
@@ -140,7 +140,7 @@ def test_a_busy_server_takes_no_gap_while_the_author_offers_what_is_missing() ->
     assert rig.core.counters["gaps"] == 0
 
 
-def test_what_the_server_was_too_busy_for_was_offered_all_the_same() -> None:
+def test_messages_refused_as_busy_count_as_offered() -> None:
     rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0, message_burst=2, message_rate=0.5))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     second, third = lost_first(rig, 2)
@@ -154,7 +154,7 @@ def test_what_the_server_was_too_busy_for_was_offered_all_the_same() -> None:
     assert rig.core.counters["gaps"] == 1
 
 
-def test_a_gap_is_not_taken_that_waited_long_for_a_slow_writer() -> None:
+def test_gap_delayed_by_a_slow_writer_is_not_accepted() -> None:
     rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     first, second = rig.authors[1].message("first"), rig.authors[1].message("second")
@@ -172,8 +172,8 @@ def test_a_gap_is_not_taken_that_waited_long_for_a_slow_writer() -> None:
     assert rig.core.counters["gaps"] == 0
 
 
-def test_what_was_dropped_a_moment_ago_is_no_gap_for_what_follows() -> None:
-    """The author's offers of one number are lost for long; those of the next one come."""
+def test_recently_dropped_message_is_no_gap() -> None:
+    """The author's offers of one number are lost for long; those of the next one arrive."""
     rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     second, third = lost_first(rig, 2)
@@ -187,7 +187,7 @@ def test_what_was_dropped_a_moment_ago_is_no_gap_for_what_follows() -> None:
     assert rig.core.counters["gaps"] == 1
 
 
-def test_others_do_not_offer_in_the_place_of_the_author() -> None:
+def test_offers_by_other_users_do_not_count() -> None:
     rig = Rig(CoreConfig(hold_own=10.0, hold_fresh=5.0))
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     rig.core.add_session(2, 2, rig.authors[2].device, 0.0)
@@ -215,7 +215,7 @@ def test_early_messages_of_all_runs_are_bounded_in_number() -> None:
     assert sum(len(held) for held in rig.core._intake._held.values()) == 5
 
 
-def test_runs_whose_predecessor_was_asked_for_are_bounded() -> None:
+def test_runs_with_requested_predecessors_are_bounded() -> None:
     rig = Rig(CoreConfig(hold_max=5, message_rate=1e6, message_burst=1_000))
     author = rig.authors[1]
     rig.core.add_session(1, 1, author.device, 0.0)

@@ -1,4 +1,4 @@
-"""Bounds of memory: what waits for clients, what waits for the writer, what is kept for repair, filled to the end."""
+"""Bounds of memory: output to clients, input to the writer, records kept for repair, filled to the limit."""
 
 import itertools
 import tracemalloc
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 class Client:
-    """A connection for which so much waits."""
+    """A connection with so many unsent octets."""
 
     def __init__(self, queued: int, read_at: float = 0.0) -> None:
         self.queued = queued
@@ -29,7 +29,7 @@ class Client:
         self.queued = 0
 
 
-def test_who_has_not_read_for_longest_ends_when_the_budget_is_used_up() -> None:
+def test_longest_unread_client_ends_when_the_budget_is_used() -> None:
     outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     stuck, slow, quick = Client(40, 1.0), Client(40, 2.0), Client(40, 3.0)
     for client in (quick, slow, stuck):
@@ -46,7 +46,7 @@ def test_budget_of_a_server_is_256_mib() -> None:
     assert 250 * MIB < sum(client.queued for client in stuck) <= 256 * MIB
 
 
-def test_what_was_read_meanwhile_does_not_count() -> None:
+def test_octets_read_meanwhile_are_not_counted() -> None:
     outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     readers = [Client(40) for _ in range(10)]
     for client in readers:
@@ -56,7 +56,7 @@ def test_what_was_read_meanwhile_does_not_count() -> None:
     assert not outgoing.busy
 
 
-def test_answers_wait_while_half_of_the_budget_is_used() -> None:
+def test_outgoing_is_busy_above_half_of_the_budget() -> None:
     outgoing: Outgoing[Client] = Outgoing(itertools.count().__next__, 100)
     client = Client(60)
     outgoing.note(client, 60)
@@ -65,7 +65,7 @@ def test_answers_wait_while_half_of_the_budget_is_used() -> None:
     assert (outgoing.busy, outgoing.total) == (False, 0)
 
 
-def test_the_queue_of_messages_is_bounded_in_octets() -> None:
+def test_message_queue_is_bounded_in_octets() -> None:
     config = CoreConfig(queue_octets=MIB, session_queue_max=10_000, message_burst=10_000, total_rate=10_000.0)
     rig = Rig(config)
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
@@ -76,7 +76,7 @@ def test_the_queue_of_messages_is_bounded_in_octets() -> None:
     assert rig.core.counters["busy"]
 
 
-def test_messages_that_wait_for_their_predecessor_are_bounded_in_octets() -> None:
+def test_held_messages_are_bounded_in_octets() -> None:
     config = CoreConfig(hold_octets=100_000, hold_per_run=1000, hold_max=1000, session_queue_max=1000)
     rig = Rig(config)
     first, *later = [rig.submission(rig.authors[1].message("x" * 4000)) for _ in range(200)]
@@ -90,7 +90,7 @@ def test_messages_that_wait_for_their_predecessor_are_bounded_in_octets() -> Non
 
 
 @pytest.mark.parametrize("body", [0, 900, 12_000])
-def test_what_is_kept_for_repair_takes_no_more_memory_than_its_bound_says(body: int) -> None:
+def test_records_kept_for_repair_stay_within_their_bound(body: int) -> None:
     config = CoreConfig(recent_per_room=1 << 30, recent_octets=4 * MIB)
     recent = RecentRecords(config)
     tracemalloc.start()

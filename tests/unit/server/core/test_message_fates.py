@@ -1,5 +1,4 @@
-"""Each message that is handed in is answered: with a decision, with what the server waits for, or with when to come
-again."""
+"""Each submitted message is answered: with a decision, the expected predecessor, or a time to retry."""
 
 from typing import Any
 
@@ -62,7 +61,7 @@ def as_answer(expected: str | int | Answer) -> Answer:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_message_is_answered_twice_alike(case: Case) -> None:
+def test_each_message_gets_the_same_answer_twice(case: Case) -> None:
     answer, uses_n, follows = EXPECTED[case.name]
     found = fate(case)
     assert found.answer._replace(seq=0) == as_answer(answer)
@@ -71,7 +70,7 @@ def test_each_message_is_answered_twice_alike(case: Case) -> None:
     assert found.follows._replace(seq=0) == as_answer(follows)
 
 
-def test_no_case_is_without_an_expectation() -> None:
+def test_every_case_has_an_expectation() -> None:
     assert {case.name for case in CASES} == set(EXPECTED)
 
 
@@ -86,21 +85,21 @@ def test_no_case_is_without_an_expectation() -> None:
         encode({"room": 1}),
     ],
 )
-def test_a_header_without_a_name_is_answered_by_its_hash(octets: bytes) -> None:
+def test_header_without_a_key_is_answered_by_its_hash(octets: bytes) -> None:
     bench = Bench()
     with pytest.raises(ProtocolError):
         submitted_header_untrusted(octets)
     assert bench.hand_in(signed(bench.author.key, octets)) == Answer("Decided", Code.BAD_HEADER)
 
 
-def test_a_forged_malformed_header_uses_up_no_number() -> None:
+def test_forged_malformed_header_uses_no_number() -> None:
     bench = Bench()
     forged = signed(bench.rig.authors[3].key, encode(header_of(bench.author, kind=7)))
     assert bench.hand_in(forged) == Answer("Decided", Code.BAD_SIGNATURE)
     assert bench.said("real") == 1
 
 
-def test_a_malformed_header_waits_for_its_predecessor() -> None:
+def test_malformed_header_waits_for_its_predecessor() -> None:
     bench = Bench()
     early = signed(bench.author.key, encode(header_of(bench.author, n=2, kind=7)))
     assert bench.hand_in(early) == Answer("Expect")
@@ -108,7 +107,7 @@ def test_a_malformed_header_waits_for_its_predecessor() -> None:
     assert bench.hand_in(early) == Answer("Decided", Code.UNSUPPORTED_KIND)
 
 
-def test_decisions_about_many_unreadable_headers_fit_datagrams() -> None:
+def test_decisions_about_unreadable_headers_fit_datagrams() -> None:
     bench = Bench()
     hashes = [keys.sha256(bytes([number])) for number in range(SUBMIT_MAX)]
     frames = decisions([], hashes)
@@ -121,7 +120,7 @@ def test_decisions_about_many_unreadable_headers_fit_datagrams() -> None:
 
 
 @pytest.mark.parametrize("text", ["\u200b", "\u200b \u2060\n", "\u2800", "\u3164\u034f", "\ufe0f"])
-def test_a_text_of_which_nothing_can_be_seen_is_refused(text: str) -> None:
+def test_invisible_text_is_refused(text: str) -> None:
     bench = Bench()
     message = signed(bench.author.key, encode(header_of(bench.author)), text.encode())
     assert bench.hand_in(message) == Answer("Decided", Code.BAD_TEXT)
@@ -130,7 +129,7 @@ def test_a_text_of_which_nothing_can_be_seen_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code"), [("-", Code.BAD_TEXT), ("-\u200b", Code.BAD_TEXT), ("-+1", 0), ("x" * 17, Code.TOO_LARGE)]
 )
-def test_a_reaction_has_something_to_see_behind_its_sign(text: str, code: int) -> None:
+def test_reaction_without_visible_text_is_refused(text: str, code: int) -> None:
     bench = Bench()
     ref = bench.said("text", bench.rig.authors[3])
     header = encode(header_of(bench.author, kind=Kind.REACTION, ref=ref))
@@ -138,12 +137,12 @@ def test_a_reaction_has_something_to_see_behind_its_sign(text: str, code: int) -
 
 
 @pytest.mark.parametrize(("gap", "seconds"), list(zip(fates.GAPS, [60.0, 10.0, None], strict=True)))
-def test_how_long_a_gap_is_waited_for(gap: fates.Gap, seconds: float | None) -> None:
+def test_hold_time_depends_on_the_gap(gap: fates.Gap, seconds: float | None) -> None:
     assert fates.gap_seconds(gap) == seconds
 
 
-def test_the_first_reason_of_several_counts() -> None:
-    """Each message has a fault and all that the table names behind it."""
+def test_first_of_several_reasons_is_returned() -> None:
+    """Each message has a fault and all later ones of the table."""
     bench = Bench()
     author = bench.author
     bad = b"x\r" * 9000

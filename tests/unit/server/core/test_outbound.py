@@ -1,4 +1,4 @@
-"""How the server makes fan-out cheap: full datagrams, one system call for several, batches that gather."""
+"""Efficient fan-out: full datagrams, one system call for several, gathered batches."""
 
 import asyncio
 import errno
@@ -43,12 +43,12 @@ def bodies(datagrams: tuple[bytes, ...]) -> list[list[int]]:
 # --- Packing -----------------------------------------------------------------------------------------------------
 
 
-def test_three_messages_of_a_line_or_two_share_a_datagram_with_the_head() -> None:
+def test_three_short_messages_share_a_datagram_with_the_head() -> None:
     packed = pack_records(2**62, records([200] * 3), HEAD, INLINE_BODY_MAX)
     assert bodies(packed.datagrams) == [[200, 200, 200]]
 
 
-def test_a_record_whose_datagram_is_full_gets_its_head_in_the_next_one() -> None:
+def test_head_of_a_full_datagram_follows_in_the_next_one() -> None:
     packed = pack_records(2**62, records([INLINE_BODY_MAX]), HEAD, INLINE_BODY_MAX)
     assert all(len(datagram) <= PAYLOAD_MAX + 3 for datagram in packed.datagrams)
     assert bodies(packed.datagrams) == [[INLINE_BODY_MAX], []]
@@ -67,7 +67,7 @@ def test_datagrams_are_full_and_never_too_long(sizes: list[int], with_head: bool
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 100, 257, 258, 259, 300])
-def test_several_datagrams_are_given_one_length(missing: int) -> None:
+def test_several_datagrams_are_padded_to_one_length(missing: int) -> None:
     packed = pack_records(2**62, records([900 - missing, 900, 900, 900, 900, 300]), None, INLINE_BODY_MAX)
     lengths = [len(datagram) for datagram in packed.datagrams]
     assert len(set(lengths[:-1])) == 1
@@ -75,13 +75,13 @@ def test_several_datagrams_are_given_one_length(missing: int) -> None:
     assert bodies(packed.datagrams) == [[900 - missing], [900], [900], [900], [900], [300]]
 
 
-def test_padding_that_would_cost_much_is_left_out() -> None:
+def test_expensive_padding_is_omitted() -> None:
     plain = pack_records(2**62, records([300, 900]), None, INLINE_BODY_MAX).datagrams
     assert sum(map(len, plain)) < 300 + 900 + 2 * 180
 
 
 @given(st.lists(st.tuples(st.integers(1, 2**63 - 1), st.lists(st.integers(0, 1000), min_size=1)), max_size=12))
-def test_rooms_share_datagrams_and_nothing_is_lost(rooms: list[tuple[int, list[int]]]) -> None:
+def test_rooms_share_datagrams_without_loss(rooms: list[tuple[int, list[int]]]) -> None:
     parts = [pack_records(room, records(sizes), HEAD, INLINE_BODY_MAX) for room, sizes in rooms]
     whole = merged(parts)
     assert all(len(datagram) <= PAYLOAD_MAX + 3 for datagram in whole.datagrams)
@@ -93,7 +93,7 @@ def test_rooms_share_datagrams_and_nothing_is_lost(rooms: list[tuple[int, list[i
     assert whole.large == b"".join(part.large for part in parts)
 
 
-def test_sixty_rooms_with_a_short_message_each_need_twenty_datagrams() -> None:
+def test_sixty_rooms_with_a_short_message_need_twenty_datagrams() -> None:
     parts = [pack_records(2**62 + i, records([20]), HEAD, INLINE_BODY_MAX) for i in range(60)]
     assert len(merged(parts).datagrams) == 20
 
@@ -124,8 +124,8 @@ class Receiver:
         return [self.opener.open_untrusted(self.sock.recv(2048)) for _ in range(count)]
 
 
-class CannotCutUp:
-    """A socket that refuses several datagrams at once; 5: on a device that computes no checksums."""
+class RefusingSocket:
+    """A socket that refuses several datagrams at once; EIO: on a device that computes no checksums."""
 
     def __init__(self, sock: socket.socket, number: int) -> None:
         self._number = number
@@ -138,7 +138,7 @@ class CannotCutUp:
 
 
 def send_batch(payloads: list[bytes], *, refused: int = 0, expected: int = -1) -> tuple[list[bytes], dict[str, int]]:
-    """What a client gets of a batch, and what the relay counted."""
+    """What a client receives of a batch, and what the relay counted."""
     counted: dict[str, int] = {}
 
     def count(reason: str, number: int = 1) -> None:
@@ -157,7 +157,7 @@ def send_batch(payloads: list[bytes], *, refused: int = 0, expected: int = -1) -
             receiver.hello(sock.getsockname()[1])
             await asyncio.wait_for(known.wait(), 2)
             if refused:
-                relay._sock = CannotCutUp(relay._sock, refused)  # type: ignore[assignment]
+                relay._sock = RefusingSocket(relay._sock, refused)  # type: ignore[assignment]
             assert relay.send_all([3], payloads) == []
             found = await asyncio.to_thread(receiver.receive, len(payloads) if expected < 0 else expected)
             assert relay._segments == (segmentation.cuts_up(sock) and refused != errno.EIO)
@@ -170,14 +170,14 @@ def send_batch(payloads: list[bytes], *, refused: int = 0, expected: int = -1) -
 
 
 @pytest.mark.parametrize("count", [1, 2, 21, SEGMENTS_MAX, SEGMENTS_MAX + 1, 2 * SEGMENTS_MAX + 5])
-def test_a_batch_arrives_as_datagrams_of_their_own(count: int) -> None:
+def test_batch_arrives_as_separate_datagrams(count: int) -> None:
     payloads = [bytes([i % 256]) * 1150 for i in range(count - 1)] + [b"last" * 50]
     got, counted = send_batch(payloads)
     assert got == payloads
     assert counted["udp_out"] == count
 
 
-def test_payloads_of_different_lengths_go_one_by_one() -> None:
+def test_payloads_of_different_lengths_are_sent_one_by_one() -> None:
     payloads = [b"a" * 100, b"b" * 900, b"c" * 20]
     got, counted = send_batch(payloads)
     assert got == payloads
@@ -185,7 +185,7 @@ def test_payloads_of_different_lengths_go_one_by_one() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux cuts datagrams up")
-def test_a_device_that_cannot_cut_up_is_found_out_and_nothing_is_lost() -> None:
+def test_device_without_segmentation_is_detected_without_loss() -> None:
     payloads = [bytes([i]) * 1150 for i in range(5)]
     got, counted = send_batch(payloads, refused=errno.EIO)
     assert got == payloads
@@ -193,13 +193,13 @@ def test_a_device_that_cannot_cut_up_is_found_out_and_nothing_is_lost() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux cuts datagrams up")
-def test_a_client_that_is_out_of_reach_changes_nothing_for_the_others() -> None:
+def test_unreachable_client_is_counted_and_raises_nothing() -> None:
     got, counted = send_batch([bytes([i]) * 1150 for i in range(5)], refused=errno.ENETUNREACH, expected=0)
     assert got == []
     assert counted["udp_send_failed"] == 5
 
 
-def test_a_sealed_payload_is_a_datagram_of_at_most_the_limit() -> None:
+def test_sealed_payload_fits_a_datagram() -> None:
     sealer = seal.Sealer(b"k" * 32, 1, LOG_ID, 1)
     assert len(sealer.seal(bytes(PAYLOAD_MAX))) <= DATAGRAM_MAX
 
@@ -229,7 +229,7 @@ def commit(rig: Rig, now: float) -> int:
     return len(batch)
 
 
-def test_the_first_message_after_a_pause_does_not_wait_and_the_next_ones_gather(rig: Rig) -> None:
+def test_first_message_after_a_pause_is_sent_at_once(rig: Rig) -> None:
     submit(rig, 1, 1.0)
     assert commit(rig, 1.0) == 1
     submit(rig, 1, 1.001)
@@ -246,7 +246,7 @@ def test_the_first_message_after_a_pause_does_not_wait_and_the_next_ones_gather(
 @pytest.mark.parametrize(
     ("size", "wait"), [(1, 0.005), (3, 0.005), (4, 0.01), (8, 0.02), (12, 0.03), (39, 0.095), (40, 0.1), (127, 0.1)]
 )
-def test_the_more_come_the_longer_the_next_ones_gather(rig: Rig, size: int, wait: float) -> None:
+def test_gather_time_grows_with_the_batch_size(rig: Rig, size: int, wait: float) -> None:
     submit(rig, size, 1.0)
     assert commit(rig, 1.0) == size
     submit(rig, 1, 1.001)
@@ -254,7 +254,7 @@ def test_the_more_come_the_longer_the_next_ones_gather(rig: Rig, size: int, wait
 
 
 @pytest.mark.parametrize(("receivers", "wait"), [(99, 0.005), (100, 0.005), (101, 0.0052), (400, 0.065), (1000, 0.1)])
-def test_the_more_get_a_message_the_longer_the_next_ones_gather(rig: Rig, receivers: int, wait: float) -> None:
+def test_gather_time_grows_with_the_number_of_receivers(rig: Rig, receivers: int, wait: float) -> None:
     for session in range(100, 100 + receivers):
         rig.core.add_session(session, 1, rig.authors[1].device, 0.0)
         rig.core.subscribe(session, [GENERAL])
@@ -274,11 +274,11 @@ def test_enough_messages_do_not_wait(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("size", [*range(1, 5), *range(250, 265), 700])
-def test_filler_takes_the_octets_that_are_missing(size: int) -> None:
+def test_filler_has_the_requested_size(size: int) -> None:
     assert len(encode(_filler(size))) == size
 
 
-def test_a_chunk_is_as_full_as_it_may_be() -> None:
+def test_chunks_are_as_full_as_allowed() -> None:
     chunks = list(_chunks([msgspec.Raw(bytes(10))] * 5, 20))
     assert [len(chunk) for chunk in chunks] == [2, 2, 1]
     assert [len(chunk) for chunk in _chunks([msgspec.Raw(bytes(10))] * 3, 19)] == [1, 1, 1]

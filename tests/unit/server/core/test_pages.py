@@ -1,4 +1,4 @@
-"""Searching: which rooms, how many hits, and what they bring along."""
+"""Search: which rooms, how many hits, and which changes and certificates are returned."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_hits_are_bounded(wanted: int, given: int) -> None:
     assert store.asked[0][3] == given
 
 
-def test_rooms_are_those_of_the_user_from_his_first_record_on() -> None:
+def test_rooms_are_those_of_the_user_from_his_first_record() -> None:
     rig = filled(Rig())
     rig.directory.put_members([MembershipRow(Rig.PRIVATE, 2, 0, 7, 0, 0)])
     store = FoundStore(rig, 0)
@@ -61,7 +61,7 @@ def test_rooms_are_those_of_the_user_from_his_first_record_on() -> None:
     ]
 
 
-def test_who_goes_on_behind_a_hit_may_read_it() -> None:
+def test_search_continues_only_behind_a_readable_hit() -> None:
     rig = filled(Rig())
     rig.directory.put_members([MembershipRow(Rig.PRIVATE, 2, 0, 7, 0, 0)])
 
@@ -75,7 +75,7 @@ def test_who_goes_on_behind_a_hit_may_read_it() -> None:
     assert [behind(Rig.PRIVATE, 6), behind(99, 1), behind(Rig.PRIVATE, 9, user=3)] == [None] * 3
 
 
-def test_a_hit_brings_its_changes_and_certificates() -> None:
+def test_hit_includes_its_changes_and_certificates() -> None:
     rig = filled(Rig())
     found = search_rooms(FoundStore(rig, 2), rig.directory, 2, wire.Search(0, "x", 0, 5))  # type: ignore[arg-type]
     assert [(hit.room, hit.record.seq, [change.seq for change in hit.changes]) for hit in found.hits] == [

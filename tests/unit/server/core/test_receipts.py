@@ -1,4 +1,4 @@
-"""Receipts on the server: what is told, when, and what the store is still to get."""
+"""Read marks on the server: what is sent, when, and what must still be saved."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def receipts() -> ReceiptCollector:
     return ReceiptCollector(CoreConfig(), Rig().directory)
 
 
-def test_a_cursor_is_the_stored_one_until_it_moves() -> None:
+def test_read_mark_is_the_stored_one_until_it_moves() -> None:
     rig = Rig()
     rig.directory.put_members([MembershipRow(GENERAL, 2, 0, 1, 5, 3)])
     receipts = ReceiptCollector(CoreConfig(), rig.directory)
@@ -27,17 +27,17 @@ def test_a_cursor_is_the_stored_one_until_it_moves() -> None:
     assert receipts.cursor(GENERAL, 2) == (6, 4)
 
 
-def test_who_is_no_member_has_read_nothing(receipts: ReceiptCollector) -> None:
+def test_non_member_has_read_nothing(receipts: ReceiptCollector) -> None:
     assert receipts.cursor(GENERAL, 99) == (0, 0)
     assert receipts.cursor(99, 2) == (0, 0)
 
 
-def test_a_cursor_stops_at_the_head_and_what_was_read_was_received(receipts: ReceiptCollector) -> None:
+def test_read_mark_stops_at_the_head_and_implies_receipt(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 3, 99), HEAD, 1.0)
     assert receipts.cursor(GENERAL, 2) == (HEAD, HEAD)
 
 
-def test_everybody_in_a_room_is_listed(receipts: ReceiptCollector) -> None:
+def test_all_members_of_a_room_are_listed(receipts: ReceiptCollector) -> None:
     receipts.advance(3, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     assert [receipts.member_cursor(GENERAL, user) for user in (1, 2, 3)] == [
         MemberCursor(1, 0, 0),
@@ -46,13 +46,13 @@ def test_everybody_in_a_room_is_listed(receipts: ReceiptCollector) -> None:
     ]
 
 
-def test_a_cursor_that_says_nothing_new_is_not_told(receipts: ReceiptCollector) -> None:
+def test_unchanged_read_mark_is_not_sent(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 0, 0), HEAD, 1.0)
     assert receipts.timer() is None
     assert receipts.take_unsaved() == {}
 
 
-def test_a_room_is_told_an_interval_after_the_first_change(receipts: ReceiptCollector) -> None:
+def test_read_marks_are_sent_an_interval_after_the_first_change(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(3, Cursor(GENERAL, 2, 1), HEAD, 1.5)
     receipts.advance(2, Cursor(Rig.PRIVATE, 1, 1), HEAD, 1.7)
@@ -64,7 +64,7 @@ def test_a_room_is_told_an_interval_after_the_first_change(receipts: ReceiptColl
     assert receipts.timer() is None
 
 
-def test_a_room_that_was_told_is_told_again_of_the_next_change_only(receipts: ReceiptCollector) -> None:
+def test_only_changes_since_the_last_send_are_sent(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.due(2.0)
     receipts.advance(3, Cursor(GENERAL, 1, 0), HEAD, 5.0)
@@ -72,7 +72,7 @@ def test_a_room_that_was_told_is_told_again_of_the_next_change_only(receipts: Re
 
 
 @pytest.mark.parametrize(("members", "interval"), [(3, 1.0), (100, 1.0), (250, 2.5)])
-def test_large_rooms_are_told_less_often(members: int, interval: float) -> None:
+def test_large_rooms_have_longer_intervals(members: int, interval: float) -> None:
     rig = Rig()
     rig.directory.put_members(MembershipRow(GENERAL, user, 0, 1, 0, 0) for user in range(1, members + 1))
     receipts = ReceiptCollector(CoreConfig(), rig.directory)
@@ -80,7 +80,7 @@ def test_large_rooms_are_told_less_often(members: int, interval: float) -> None:
     assert receipts.timer() == 10.0 + interval
 
 
-def test_who_left_is_forgotten(receipts: ReceiptCollector) -> None:
+def test_read_marks_of_former_members_are_removed(receipts: ReceiptCollector) -> None:
     for user in (2, 3):
         receipts.advance(user, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     receipts.forget(GENERAL, 2)
@@ -90,7 +90,7 @@ def test_who_left_is_forgotten(receipts: ReceiptCollector) -> None:
     receipts.forget(99, 2)
 
 
-def test_the_store_gets_each_cursor_once(receipts: ReceiptCollector) -> None:
+def test_store_gets_each_read_mark_once(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(2, Cursor(GENERAL, 4, 2), HEAD, 1.0)
     receipts.advance(2, Cursor(Rig.PRIVATE, 1, 1), HEAD, 1.0)
@@ -98,7 +98,7 @@ def test_the_store_gets_each_cursor_once(receipts: ReceiptCollector) -> None:
     assert receipts.take_unsaved() == {}
 
 
-def test_what_could_not_be_saved_is_saved_next_time_unless_there_is_something_newer(receipts: ReceiptCollector) -> None:
+def test_unsaved_read_marks_are_restored_unless_newer_exist(receipts: ReceiptCollector) -> None:
     receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
     receipts.advance(3, Cursor(GENERAL, 1, 0), HEAD, 1.0)
     taken = receipts.take_unsaved()

@@ -1,4 +1,4 @@
-"""Codes that stand in for a password once."""
+"""Recovery codes, which replace a password once, and invitations."""
 
 import os
 from collections import Counter
@@ -22,7 +22,7 @@ LOG = bytes(range(16))
 NOW = 1_700_000_000_000
 
 
-def test_a_code_has_eight_digits_also_when_they_are_zeros() -> None:
+def test_code_has_eight_digits_with_leading_zeros() -> None:
     assert make_code(bytes(16)) == "00000000"
     assert make_code((123).to_bytes(16)) == "00000123"
     assert make_code((10**8 + 5).to_bytes(16)) == "00000005"
@@ -30,7 +30,7 @@ def test_a_code_has_eight_digits_also_when_they_are_zeros() -> None:
         make_code(bytes(15))
 
 
-def test_every_digit_is_as_likely_at_every_place() -> None:
+def test_digits_are_uniformly_distributed() -> None:
     codes = [make_code(os.urandom(16)) for _ in range(20_000)]
     for place in range(8):
         counts = Counter(code[place] for code in codes)
@@ -41,23 +41,23 @@ def test_every_digit_is_as_likely_at_every_place() -> None:
 @pytest.mark.parametrize(
     "typed", ["12345678", " 1234 5678\n", "1234-5678", "1234–5678", "1234\u00a05678", "１２３４５６７８", "١٢٣٤٥٦٧٨"]
 )
-def test_a_code_may_be_typed_in_many_ways(typed: str) -> None:
+def test_typed_variants_of_a_code_are_equal(typed: str) -> None:
     assert normalise_code(typed) == "12345678"
     assert code_hash(LOG, 7, typed) == code_hash(LOG, 7, "12345678")
 
 
 @pytest.mark.parametrize("typed", ["", "x" * 100_000, "\ud800", "\x00", "½", "12345679", "0012345678"])
-def test_anything_else_is_another_code(typed: str) -> None:
+def test_other_text_is_another_code(typed: str) -> None:
     assert code_hash(LOG, 7, typed) != code_hash(LOG, 7, "12345678")
 
 
-def test_a_hash_belongs_to_one_account_of_one_log() -> None:
+def test_hash_belongs_to_one_account_of_one_log() -> None:
     hashes = {code_hash(LOG, 7, "12345678"), code_hash(LOG, 8, "12345678"), code_hash(bytes(16), 7, "12345678")}
     assert len(hashes) == 3
     assert all(len(digest) == 32 and b"12345678" not in digest for digest in hashes)
 
 
-def test_a_code_opens_its_account_for_fifteen_minutes() -> None:
+def test_code_is_valid_for_fifteen_minutes() -> None:
     row = new_recovery(LOG, 7, "12345678", NOW)
     assert is_right(row, LOG, "1234 5678", NOW)
     assert is_right(row, LOG, "12345678", NOW + 15 * 60_000 - 1)
@@ -66,7 +66,7 @@ def test_a_code_opens_its_account_for_fifteen_minutes() -> None:
     assert not is_right(None, LOG, "12345678", NOW)
 
 
-def test_the_fifth_wrong_code_ends_it() -> None:
+def test_fifth_wrong_code_voids_it() -> None:
     row = new_recovery(LOG, 7, "12345678", NOW)
     for _ in range(CODE_TRIES - 1):
         after = after_wrong_try(row)
@@ -77,7 +77,7 @@ def test_the_fifth_wrong_code_ends_it() -> None:
     assert not is_right(replace(row, tries=CODE_TRIES), LOG, "12345678", NOW)
 
 
-def test_an_invitation_reads_the_same_however_it_is_typed() -> None:
+def test_typed_variants_of_an_invitation_are_equal() -> None:
     code = make_invite_code(bytes.fromhex("00ff10abcdef42991234"))
     assert code == "03ZH-1AYD-XX19-J4HM"
     assert invite_hash(LOG, code) == invite_hash(LOG, " o3zh1ayd xxi9—j4hm ")

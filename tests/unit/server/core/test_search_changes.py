@@ -1,4 +1,4 @@
-"""What an answer to a search says of edits, deletions and reactions: what counts, not all that was ever said."""
+"""Which edits, deletions and reactions a search answer contains: the effective ones, not all."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def search(rig: Rig, *seqs: int) -> wire.Found:
     return search_rooms(rig.store, rig.directory, 2, Search(GENERAL, "word", 0, 50))
 
 
-def test_a_text_that_was_edited_very_often_fits_into_an_answer(rig: Rig) -> None:
+def test_text_with_very_many_edits_fits_an_answer(rig: Rig) -> None:
     seq = say(rig, 1, "word")
     edits = [rig.authors[1].message(f"{n} {'x' * 3990}", kind=Kind.EDIT, ref=seq) for n in range(EDITS)]
     rig.sequencer.commit(rig.store, [rig.submission(edit) for edit in edits], 1_000)
@@ -56,7 +56,7 @@ def test_a_text_that_was_edited_very_often_fits_into_an_answer(rig: Rig) -> None
     assert change.body.decode().startswith(f"{EDITS - 1} ")
 
 
-def test_what_is_shown_is_the_same_as_with_everything(rig: Rig) -> None:
+def test_selected_changes_fold_to_the_same_result(rig: Rig) -> None:
     seq, other = say(rig, 1, "word"), say(rig, 2, "word, too")
     for user, emoji in [(2, "👍"), (3, "👍"), (2, "-👍"), (2, "❤️"), (3, "❤"), (3, "👍"), (2, "👍"), (2, "-👍")]:
         say(rig, user, emoji, Kind.REACTION, seq)
@@ -74,7 +74,7 @@ def test_what_is_shown_is_the_same_as_with_everything(rig: Rig) -> None:
     assert len(answer.hits[0].changes) == 5
 
 
-def test_more_reactions_than_an_answer_holds_are_cut_off(rig: Rig) -> None:
+def test_reactions_beyond_the_size_of_an_answer_are_cut(rig: Rig) -> None:
     seq, other = say(rig, 1, "word"), say(rig, 1, "word")
     for start in range(0, 4000, 500):
         texts = [f"{number:016d}" for number in range(start, start + 500)]
@@ -87,7 +87,7 @@ def test_more_reactions_than_an_answer_holds_are_cut_off(rig: Rig) -> None:
     assert len(answer.hits[0].changes) > 1000
 
 
-def test_a_deletion_is_told(rig: Rig) -> None:
+def test_deletion_is_included(rig: Rig) -> None:
     seq = say(rig, 1, "word")
     say(rig, 1, "words", Kind.EDIT, seq)
     say(rig, 1, "", Kind.DELETE, seq)
@@ -95,8 +95,8 @@ def test_a_deletion_is_told(rig: Rig) -> None:
     assert [DecodedRecord(record).header.kind for record in hit.changes][-1] is Kind.DELETE
 
 
-def test_a_number_bounds_a_search_in_one_room_only(rig: Rig) -> None:
-    """In several it would mean another moment in each."""
+def test_start_number_applies_to_one_room_only(rig: Rig) -> None:
+    """In several rooms it would mean another moment in each."""
     bounds: list[int] = []
 
     def found(*what: Any, before: int, limit: int, before_room: int) -> list[Any]:

@@ -26,7 +26,7 @@ def decisions(outcome: BatchOutcome) -> list[Decision]:
     return [decision for _, decision in outcome.decided]
 
 
-def test_numbers_have_no_holes_and_chain_into_a_signed_head(rig: Rig) -> None:
+def test_numbers_are_consecutive_and_chain_into_a_signed_head(rig: Rig) -> None:
     author = rig.authors[2]
     commit(rig, *(author.message(f"m{i}") for i in range(5)))
     outcome = commit(rig, author.message("m5"), rig.authors[3].message("other"))
@@ -36,7 +36,7 @@ def test_numbers_have_no_holes_and_chain_into_a_signed_head(rig: Rig) -> None:
     assert decisions(outcome) == [Decision(6, 0), Decision(7, 0)]
 
 
-def test_a_repeated_message_gets_its_first_answer_also_after_a_restart(rig: Rig) -> None:
+def test_repeated_message_gets_its_first_answer_after_a_restart(rig: Rig) -> None:
     message = rig.authors[2].message("once")
     first = decisions(commit(rig, message))
     assert decisions(commit(rig, message)) == first
@@ -45,20 +45,20 @@ def test_a_repeated_message_gets_its_first_answer_also_after_a_restart(rig: Rig)
     assert rig.texts() == ["once"]
 
 
-def test_a_repeat_inside_one_batch_is_stored_once(rig: Rig) -> None:
+def test_repeat_inside_one_batch_is_stored_once(rig: Rig) -> None:
     message = rig.authors[2].message("twice")
     assert decisions(commit(rig, message, message)) == [Decision(1, 0)] * 2
     assert rig.texts() == ["twice"]
 
 
-def test_two_bodies_under_one_name_keep_the_first(rig: Rig) -> None:
+def test_first_of_two_bodies_under_one_key_is_kept(rig: Rig) -> None:
     author = rig.authors[2]
     commit(rig, author.message("first", n=1))
     assert decisions(commit(rig, author.message("second", n=1))) == [Decision(1, 0)]
     assert rig.texts() == ["first"]
 
 
-def test_a_refusal_never_turns_into_an_acceptance(rig: Rig) -> None:
+def test_refusal_never_becomes_an_acceptance(rig: Rig) -> None:
     stranger = rig.authors[3]
     message = stranger.message("let me in", room=rig.PRIVATE)
     assert decisions(commit(rig, message)) == [Decision(0, Code.NOT_A_MEMBER)]
@@ -68,7 +68,7 @@ def test_a_refusal_never_turns_into_an_acceptance(rig: Rig) -> None:
     assert decisions(commit(rig, stranger.message("now", room=rig.PRIVATE))) == [Decision(1, 0)]
 
 
-def test_a_forgery_is_refused_and_does_not_spoil_the_real_message(rig: Rig) -> None:
+def test_forged_message_does_not_block_the_genuine_one(rig: Rig) -> None:
     author = rig.authors[2]
     real = author.message("mine")
     forged = Message(real.header, b"not mine", real.signature)
@@ -79,7 +79,7 @@ def test_a_forgery_is_refused_and_does_not_spoil_the_real_message(rig: Rig) -> N
     assert rig.texts() == ["mine"]
 
 
-def test_the_order_of_arrival_within_a_batch_does_not_matter(rig: Rig) -> None:
+def test_order_of_arrival_within_a_batch_does_not_matter(rig: Rig) -> None:
     author = rig.authors[2]
     one, two, three = (author.message(text) for text in ("one", "two", "three"))
     outcome = commit(rig, three, one, two)
@@ -87,7 +87,7 @@ def test_the_order_of_arrival_within_a_batch_does_not_matter(rig: Rig) -> None:
     assert rig.texts() == ["one", "two", "three"]
 
 
-def test_an_early_message_waits_and_a_forced_one_leaves_a_gap(rig: Rig) -> None:
+def test_early_message_waits_and_a_forced_one_leaves_a_gap(rig: Rig) -> None:
     author = rig.authors[2]
     one, two = author.message("one"), author.message("two")
     outcome = commit(rig, two)
@@ -116,14 +116,14 @@ def test_an_early_message_waits_and_a_forced_one_leaves_a_gap(rig: Rig) -> None:
         (Kind.NOTICE, 2, Code.UNSUPPORTED_KIND),
     ],
 )
-def test_who_may_change_whose_message(rig: Rig, kind: Kind, by: int, code: int) -> None:
+def test_permission_to_change_messages(rig: Rig, kind: Kind, by: int, code: int) -> None:
     commit(rig, rig.authors[2].message("target"))
     body = "" if kind is Kind.DELETE else "x"
     message = rig.authors[by].message(body, kind=kind, ref=1)
     assert [decision.code for decision in decisions(commit(rig, message))] == [code]
 
 
-def test_a_deleted_text_is_gone_and_cannot_be_changed_again(rig: Rig) -> None:
+def test_deleted_text_is_erased_and_cannot_be_changed_again(rig: Rig) -> None:
     author = rig.authors[2]
     commit(rig, author.message("secret"))
     before = rig.database.records[GENERAL][0].record.body_hash
@@ -134,7 +134,7 @@ def test_a_deleted_text_is_gone_and_cannot_be_changed_again(rig: Rig) -> None:
     assert decisions(outcome) == [Decision(0, Code.NO_SUCH_TARGET)]
 
 
-def test_a_deletion_takes_the_edits_of_the_text_with_it(rig: Rig) -> None:
+def test_deletion_erases_the_edits_of_the_text(rig: Rig) -> None:
     author = rig.authors[2]
     commit(rig, author.message("secret"), author.message("more secret", kind=Kind.EDIT, ref=1), author.message("other"))
     outcome = commit(
@@ -145,7 +145,7 @@ def test_a_deletion_takes_the_edits_of_the_text_with_it(rig: Rig) -> None:
     check_chain(GENERAL, [item.record for item in rig.database.records[GENERAL]], outcome.committed[GENERAL].head)
 
 
-def test_a_text_deleted_in_its_own_batch_is_relayed_without_its_body(rig: Rig) -> None:
+def test_text_deleted_in_its_own_batch_is_sent_without_body(rig: Rig) -> None:
     author = rig.authors[2]
     outcome = commit(rig, author.message("slip"), author.message("", kind=Kind.DELETE, ref=1))
     assert [record.body for record in outcome.committed[GENERAL].records] == [None, b""]
@@ -159,7 +159,7 @@ def test_targets_must_exist_and_be_texts(rig: Rig, kind: Kind, ref: int) -> None
     assert decisions(outcome) == [Decision(0, Code.NO_SUCH_TARGET)]
 
 
-def test_bad_texts_are_refused_for_good(rig: Rig) -> None:
+def test_invalid_texts_are_refused_finally(rig: Rig) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from lanchat.protocol.codec import encode
@@ -188,7 +188,7 @@ def test_disabled_accounts_and_revoked_devices_store_nothing(rig: Rig) -> None:
     assert decisions(commit(rig, rig.authors[3].message("x"))) == [Decision(0, Code.AUTHOR_DISABLED)]
 
 
-def test_a_record_has_the_time_that_the_clock_shows_when_it_is_stored(rig: Rig) -> None:
+def test_record_has_the_time_of_its_commit(rig: Rig) -> None:
     for now_ms in (9_000, 315_360_000_000, 10_000, 1_000):
         commit(rig, rig.authors[2].message("hello"), now_ms=now_ms)
     records = [item.record for item in rig.database.records[GENERAL]]
@@ -205,7 +205,7 @@ def test_a_record_has_the_time_that_the_clock_shows_when_it_is_stored(rig: Rig) 
         (Fault.UNKNOWN_STORED, CommitUnknown, True),
     ],
 )
-def test_after_a_failed_commit_the_retry_finds_the_truth(
+def test_retry_after_a_failed_commit_finds_its_true_outcome(
     rig: Rig, fault: Fault, error: type[Exception], stored: bool
 ) -> None:
     author = rig.authors[2]
@@ -221,7 +221,7 @@ def test_after_a_failed_commit_the_retry_finds_the_truth(
     assert decisions(commit(rig, author.message("after"))) == [Decision(3, 0)]
 
 
-def test_an_older_server_on_the_same_database_is_fenced(rig: Rig) -> None:
+def test_older_server_on_the_same_database_is_fenced(rig: Rig) -> None:
     newer = MemoryStore(rig.database)
     newer.take_lease("newer", 0)
     with pytest.raises(Fenced):

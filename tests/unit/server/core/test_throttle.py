@@ -1,4 +1,4 @@
-"""Guessing passwords gets slow, working people do not notice."""
+"""The login throttle: guessing passwords becomes slow, regular users are not affected."""
 
 import itertools
 import tracemalloc
@@ -19,7 +19,7 @@ def guess(throttle: LoginThrottle, user: str, address: str, now: float) -> float
 
 
 def guesses_within(throttle: LoginThrottle, user: str, address: str, start: float, seconds: float) -> int:
-    """How many wrong tries an impatient program gets in this time, trying again whenever it may."""
+    """How many wrong tries a program makes in this time, retrying as soon as allowed."""
     now, made = start, 0
     while now < start + seconds:
         delay = guess(throttle, user, address, now)
@@ -32,7 +32,7 @@ def addresses(first: int = 0) -> "itertools.chain[str]":
     return itertools.chain(f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in itertools.count(first))
 
 
-def test_five_failures_are_free_then_the_delay_doubles_to_a_quarter_of_an_hour() -> None:
+def test_delay_doubles_after_five_failures_to_fifteen_minutes() -> None:
     throttle, now, waits = LoginThrottle(), 0.0, []
     for _ in range(16):
         if delay := throttle.delay("ann", HOME, now):
@@ -43,11 +43,11 @@ def test_five_failures_are_free_then_the_delay_doubles_to_a_quarter_of_an_hour()
     assert waits == pytest.approx([5, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900])
 
 
-def test_a_day_of_guessing_gives_about_a_hundred_tries() -> None:
+def test_day_of_guessing_allows_about_a_hundred_tries() -> None:
     assert 96 <= guesses_within(LoginThrottle(), "ann", HOME, 0.0, 86_400) <= 120
 
 
-def test_failures_are_forgotten_after_a_quiet_quarter_of_an_hour() -> None:
+def test_failures_expire_after_fifteen_quiet_minutes() -> None:
     throttle = LoginThrottle()
     for _ in range(4):
         assert guess(throttle, "ann", HOME, 0.0) == 0
@@ -56,7 +56,7 @@ def test_failures_are_forgotten_after_a_quiet_quarter_of_an_hour() -> None:
     assert guess(throttle, "ann", HOME, 901.0) == pytest.approx(5)
 
 
-def test_a_long_delay_is_not_forgotten_when_it_ends() -> None:
+def test_long_delay_is_remembered_after_it_ends() -> None:
     throttle = LoginThrottle()
     end = 4 * 3600.0
     guesses_within(throttle, "ann", HOME, 0.0, end)
@@ -66,7 +66,7 @@ def test_a_long_delay_is_not_forgotten_when_it_ends() -> None:
     assert throttle.delay("ann", HOME, now + 1801) == 0
 
 
-def test_success_forgives_the_address() -> None:
+def test_success_resets_the_address() -> None:
     throttle = LoginThrottle()
     for _ in range(4):
         guess(throttle, "ann", HOME, 0.0)
@@ -75,13 +75,13 @@ def test_success_forgives_the_address() -> None:
     assert [guess(throttle, "ann", HOME, 2.0) for _ in range(5)] == [0] * 5
 
 
-def test_an_attacker_locks_nobody_out_at_another_address() -> None:
+def test_attacker_does_not_lock_out_another_address() -> None:
     throttle = LoginThrottle()
     guesses_within(throttle, "ann", "10.6.6.6", 0.0, 3600)
     assert throttle.delay("ann", HOME, 3600.0) == 0
 
 
-def test_tries_count_while_their_answer_is_open() -> None:
+def test_pending_tries_count() -> None:
     throttle = LoginThrottle()
     assert sum(throttle.delay("ann", HOME, 0.0) == 0 for _ in range(64)) == 5
     assert throttle.delay("ann", HOME, 0.0) == 1
@@ -92,13 +92,13 @@ def test_tries_count_while_their_answer_is_open() -> None:
     assert sum(throttle.delay("ann", HOME, 5.2) == 0 for _ in range(64)) == 1
 
 
-def test_a_try_without_an_answer_stops_counting() -> None:
+def test_unanswered_try_expires() -> None:
     throttle = LoginThrottle()
     assert sum(throttle.delay("ann", HOME, 0.0) == 0 for _ in range(64)) == 5
     assert throttle.delay("ann", HOME, 31.0) == 0
 
 
-def test_one_address_gets_twenty_tries_a_minute_whatever_the_names() -> None:
+def test_one_address_gets_twenty_tries_a_minute_for_all_names() -> None:
     throttle = LoginThrottle()
     names = [f"user{n}" for n in range(40)]
     assert sum(throttle.delay(name, HOME, 0.0) == 0 for name in names) == 20
@@ -107,14 +107,14 @@ def test_one_address_gets_twenty_tries_a_minute_whatever_the_names() -> None:
     assert throttle.delay("somebody", "192.0.2.2", 3.0) == 0
 
 
-def test_one_address_in_many_spellings_is_one() -> None:
+def test_spellings_of_one_address_are_one() -> None:
     throttle = LoginThrottle()
     for spelling in ("192.0.2.9", "::ffff:192.0.2.9", "::ffff:c000:209", "192.0.2.9", "::FFFF:192.0.2.9"):
         assert guess(throttle, "ann", spelling, 0.0) == 0
     assert throttle.delay("ann", "192.0.2.9", 0.0) == pytest.approx(5)
 
 
-def test_one_computer_with_all_addresses_of_its_ipv6_network_is_bounded() -> None:
+def test_tries_of_one_ipv6_network_are_bounded() -> None:
     throttle = LoginThrottle()
     made = sum(throttle.delay(f"user{n}", f"2001:db8:0:7::{n:x}", 0.0) == 0 for n in range(1000))
     assert made == 200
@@ -122,7 +122,7 @@ def test_one_computer_with_all_addresses_of_its_ipv6_network_is_bounded() -> Non
     assert throttle.delay("ann", "fe80::1%eth0", 0.0) == 0
 
 
-def test_a_hundred_thousand_addresses_get_no_more_than_a_few_tries() -> None:
+def test_many_addresses_get_few_tries_for_one_account() -> None:
     throttle = LoginThrottle()
     throttle.delay("ann", HOME, 0.0)
     throttle.succeeded("ann", HOME, 0.0)
@@ -135,7 +135,7 @@ def test_a_hundred_thousand_addresses_get_no_more_than_a_few_tries() -> None:
     throttle.succeeded("ann", HOME, 1001.0)
 
 
-def test_where_a_device_key_was_shown_is_known_too() -> None:
+def test_address_of_a_device_login_is_known() -> None:
     throttle, pool = LoginThrottle(), addresses()
     throttle.seen("ann", HOME)
     for _ in range(100):
@@ -144,7 +144,7 @@ def test_where_a_device_key_was_shown_is_known_too() -> None:
     assert throttle.delay("ann", HOME, 0.0) == 0
 
 
-def test_the_addresses_where_somebody_was_last_are_remembered() -> None:
+def test_last_addresses_of_an_account_are_remembered() -> None:
     throttle, pool = LoginThrottle(), addresses()
     places = [f"192.0.2.{n}" for n in range(17)]
     for place in places:
@@ -154,13 +154,13 @@ def test_the_addresses_where_somebody_was_last_are_remembered() -> None:
     assert [place for place in places if throttle.delay("ann", place, 0.0)] == places[:1]
 
 
-def test_a_known_address_is_no_free_pass() -> None:
+def test_known_address_is_throttled_too() -> None:
     throttle = LoginThrottle()
     throttle.seen("ann", HOME)
     assert guesses_within(throttle, "ann", HOME, 0.0, 86_400) <= 120
 
 
-def test_known_addresses_of_one_account_do_not_displace_those_of_another() -> None:
+def test_known_addresses_do_not_displace_those_of_other_accounts() -> None:
     throttle, pool = LoginThrottle(ThrottleConfig(entries=100)), addresses()
     throttle.seen("ann", HOME)
     for _ in range(1000):
@@ -171,7 +171,7 @@ def test_known_addresses_of_one_account_do_not_displace_those_of_another() -> No
     assert throttle.delay("ann", HOME, 0.0) == 0
 
 
-def test_a_full_map_keeps_who_is_delayed() -> None:
+def test_full_map_keeps_delayed_entries() -> None:
     config = ThrottleConfig(entries=1000)
     throttle, pool = LoginThrottle(config), addresses()
     for _ in range(5):
@@ -181,7 +181,7 @@ def test_a_full_map_keeps_who_is_delayed() -> None:
     assert throttle.delay("ann", HOME, 0.2) == pytest.approx(4.8)
 
 
-def test_even_delayed_entries_find_their_bound_and_new_ones_still_count() -> None:
+def test_delayed_entries_are_bounded_and_new_ones_count() -> None:
     config = ThrottleConfig(entries=100)
     throttle, pool = LoginThrottle(config), addresses()
     for n in range(1000):
@@ -210,7 +210,7 @@ def test_memory_is_bounded() -> None:
         tracemalloc.stop()
 
 
-def test_success_forgives_an_address_that_had_to_wait() -> None:
+def test_success_resets_a_delayed_address() -> None:
     throttle = LoginThrottle()
     for _ in range(5):
         guess(throttle, "ann", HOME, 0.0)
@@ -220,7 +220,7 @@ def test_success_forgives_an_address_that_had_to_wait() -> None:
         assert guess(throttle, "ann", HOME, 5.0) == 0
 
 
-def test_an_open_try_counts_until_its_answer_is_overdue() -> None:
+def test_pending_try_counts_until_its_answer_is_overdue() -> None:
     config = ThrottleConfig(failures=1)
     throttle = LoginThrottle(config)
     assert throttle.delay("ann", HOME, 0.0) == 0
@@ -228,7 +228,7 @@ def test_an_open_try_counts_until_its_answer_is_overdue() -> None:
     assert throttle.delay("ann", HOME, config.answer_within + 0.001) == 0
 
 
-def test_an_address_that_was_seen_again_is_remembered_longer() -> None:
+def test_address_seen_again_is_remembered_longer() -> None:
     throttle = LoginThrottle(ThrottleConfig(known_addresses=2, account_failures=1))
     for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3"):
         throttle.seen("ann", address)
@@ -236,7 +236,7 @@ def test_an_address_that_was_seen_again_is_remembered_longer() -> None:
     assert [throttle.delay("ann", f"10.0.0.{n}", 0.0) > 0 for n in (1, 2, 3)] == [False, True, False]
 
 
-def test_accounts_whose_addresses_are_known_are_bounded_and_the_longest_unseen_is_forgotten() -> None:
+def test_known_accounts_are_bounded_by_last_use() -> None:
     throttle = LoginThrottle(ThrottleConfig(entries=2, account_failures=1))
     for user in ("ann", "bob", "ann"):
         throttle.seen(user, HOME)

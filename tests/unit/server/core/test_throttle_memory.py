@@ -1,4 +1,4 @@
-"""An entry of the login throttle takes as little memory as its constant says, whatever name a stranger tries."""
+"""An entry of the login throttle takes no more memory than its constant says, whatever name is tried."""
 
 import tracemalloc
 
@@ -10,7 +10,7 @@ TRIES = 2_000
 OCTETS_A_TRY = 3 * 512
 
 
-def test_names_that_normalisation_makes_longer_take_no_more_memory() -> None:
+def test_names_lengthened_by_normalisation_take_no_more_memory() -> None:
     throttle = LoginThrottle()
     tracemalloc.start()
     try:
@@ -25,7 +25,7 @@ def test_names_that_normalisation_makes_longer_take_no_more_memory() -> None:
     assert taken < TRIES * OCTETS_A_TRY
 
 
-def test_what_delays_nobody_any_more_expires() -> None:
+def test_expired_delays_are_removed() -> None:
     throttle = LoginThrottle()
     for number in range(3_000):
         for _ in range(6):
@@ -39,7 +39,7 @@ def test_what_delays_nobody_any_more_expires() -> None:
     assert len(throttle._pairs) == len(throttle._accounts) == len(throttle._addresses) == 0
 
 
-def test_who_has_to_wait_does_not_expire() -> None:
+def test_delayed_entries_do_not_expire() -> None:
     throttle = LoginThrottle()
     for _ in range(5):
         assert not throttle.delay("anna", "192.0.2.1", 0.0)

@@ -1,4 +1,4 @@
-"""Bounds on sums: what a text collects, what a user or an address makes within a day, what a server holds."""
+"""Resource limits: changes of a message, daily creations of a user or an address, totals of a server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,14 +46,14 @@ def rig_with(**bounds: int) -> Rig:
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
-def test_changes_of_a_message_have_a_bound_over_all_batches(kind: Kind) -> None:
+def test_changes_of_a_message_are_bounded_over_all_batches(kind: Kind) -> None:
     rig = rig_with(edits_per_message=3, reactions_per_message=3)
     assert decide(rig, (1, "a", kind, 1), (1, "b", kind, 1)) == [0, 0]
     assert decide(rig, (1, "c", kind, 1), (1, "d", kind, 1)) == [0, Code.TOO_MANY_CHANGES]
     assert decide(rig, (1, "e", kind, 1), (1, "f", kind, 2)) == [Code.TOO_MANY_CHANGES, 0]
 
 
-def test_a_message_with_all_its_edits_is_answered_and_deleted_all_the_same() -> None:
+def test_message_with_all_its_edits_can_be_replied_to_and_deleted() -> None:
     rig = rig_with(edits_per_message=1)
     assert decide(rig, (1, "a", Kind.EDIT, 1), (2, "reply", Kind.TEXT, 1), (1, "", Kind.DELETE, 1)) == [0, 0, 0]
 
@@ -66,7 +66,7 @@ def test_changes_are_counted_by_kind() -> None:
         assert tx.count_changes(keys) == dict(zip(keys, (1, 2, 0), strict=True))
 
 
-def test_a_day_gives_so_many_and_then_one_after_the_other() -> None:
+def test_day_allows_a_burst_and_then_a_steady_rate() -> None:
     made = Daily[str](3)
     assert [made.take("anna", 0.0) for _ in range(4)] == [0, 0, 0, pytest.approx(DAY / 3)]
     assert made.take("boris", 0.0) == 0
@@ -74,7 +74,7 @@ def test_a_day_gives_so_many_and_then_one_after_the_other() -> None:
     assert made.take("anna", DAY / 3) > 0
 
 
-def test_who_made_nothing_for_a_day_is_forgotten_and_the_map_is_bounded() -> None:
+def test_unused_entries_expire_after_a_day_and_the_map_is_bounded() -> None:
     made = Daily[int](3, keys_max=10)
     for key in range(100):
         made.take(key, 0.0)
@@ -83,7 +83,7 @@ def test_who_made_nothing_for_a_day_is_forgotten_and_the_map_is_bounded() -> Non
     assert len(made) == 1
 
 
-def test_an_ipv6_network_counts_as_one_address() -> None:
+def test_ipv6_network_counts_as_one_address() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::2%eth0") != network_of("2001:db8:0:1::1")
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") != network_of("192.0.2.2")
 
@@ -116,7 +116,7 @@ def test_accounts_of_one_address_are_bounded(server: ServerProcess) -> None:
         assert isinstance(elsewhere.register("elsewhere"), wire.LoggedIn)
 
 
-def test_rooms_are_bounded_by_user_and_in_all(server: ServerProcess) -> None:
+def test_rooms_are_bounded_by_user_and_in_total(server: ServerProcess) -> None:
     with RawClient(server.port) as anna, RawClient(server.port) as boris:
         anna.register("anna")
         boris.register("boris")
@@ -142,7 +142,7 @@ def test_registration_codes_of_one_user_are_bounded(server: ServerProcess) -> No
     assert answers[-1].code == Code.LIMIT_REACHED
 
 
-def test_a_restart_forgives_nobody_what_he_made_today(tmp_path: Path) -> None:
+def test_daily_usage_survives_a_restart(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text(SOME)
 
@@ -169,5 +169,5 @@ def test_a_restart_forgives_nobody_what_he_made_today(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [Code.LIMIT_REACHED, Code.TOO_MANY_CHANGES])
-def test_a_person_reads_which_bound_it_is(code: Code) -> None:
+def test_each_bound_has_its_own_error_text(code: Code) -> None:
     assert code_text(code) != details_text(refused_with(9999))

@@ -1,4 +1,4 @@
-"""Lists in pages: bounded in octets, and complete whatever comes and goes."""
+"""Lists in pages: bounded in octets, and complete while entries are added and removed."""
 
 import pytest
 
@@ -22,23 +22,23 @@ def test_pages_are_complete_and_in_order() -> None:
     assert seen == [1, 3, 5, 7, 9]
 
 
-def test_what_is_larger_than_a_page_comes_alone() -> None:
+def test_entry_larger_than_a_page_is_alone() -> None:
     assert listed([1, 2], place_of, lambda number: "x" * 1000, b"", octets=10) == (["x" * 1000], place_of(1))
 
 
-def test_what_stays_is_listed_once_while_others_come_and_go() -> None:
+def test_remaining_entries_are_listed_once_during_changes() -> None:
     first, after = listed([1, 2, 5], place_of, int, b"", octets=2)
     second, end = listed([1, 3, 5], place_of, int, after, octets=100)
     assert (first, second, end) == ([1, 2], [3, 5], b"")
 
 
-def test_a_page_is_far_below_a_frame() -> None:
+def test_page_is_far_below_a_frame() -> None:
     page, after = listed(range(100_000), place_of, lambda number: "x" * 100, b"")
     assert after
     assert len(pack_frame(wire.Response(1, wire.StatusReport("")))) + sum(map(len, page)) < LIST_OCTETS_MAX < FRAME_MAX
 
 
-def test_a_frame_that_nobody_would_take_is_not_built() -> None:
+def test_oversized_frame_is_not_built() -> None:
     too_much = wire.StatusReport("x" * FRAME_MAX)
     with pytest.raises(FrameTooLong):
         pack_frame(wire.Response(1, too_much))
@@ -46,7 +46,7 @@ def test_a_frame_that_nobody_would_take_is_not_built() -> None:
         pack_frames([too_much])
 
 
-def test_a_large_batch_of_short_records_is_several_frames() -> None:
+def test_large_batch_of_short_records_is_several_frames() -> None:
     rig = Rig()
     batch = [rig.submission(rig.authors[1].message("x")) for _ in range(RECORDS_MAX + 56)]
     rig.sequencer.commit(rig.store, batch, 1_000)

@@ -1,4 +1,4 @@
-"""What is told to many people counts as many requests."""
+"""A change that is sent to many users counts as many requests."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from lanchat_server.service.requests.costs import TOLD_AT_ONCE
 from lanchat_server.service.service import Service
 from tests.support.rig import GENERAL, Rig
 
-MEMBER, STRANGER = 2, 3
+MEMBER, NON_MEMBER = 2, 3
 CROWD = 1_000
 
 
@@ -21,14 +21,14 @@ def service() -> Any:
     rig = Rig()
     for room in (GENERAL, Rig.PRIVATE):
         rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(CROWD)])
-    for user in (MEMBER, STRANGER):
+    for user in (MEMBER, NON_MEMBER):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
     context = SimpleNamespace(directory=rig.directory)
     return SimpleNamespace(core=rig.core, context=context, now=lambda: 1.0)
 
 
 def taken(service: Any, session: int, operation: Any) -> int:
-    """How many of these are carried out at once."""
+    """How many of these requests are performed at once."""
     connection: Any = SimpleNamespace(session=session)
     count = 0
     while not Service.over_rate(service, connection, operation):
@@ -53,10 +53,10 @@ def test_change_of_a_large_room_counts_as_many_requests(service: Any, operation:
 
 
 @pytest.mark.parametrize("room", [Rig.PRIVATE, 12_345])
-def test_size_of_a_room_that_one_may_not_know_is_not_told(service: Any, room: int) -> None:
+def test_cost_does_not_reveal_the_size_of_a_private_room(service: Any, room: int) -> None:
     assert service.context.directory.rooms[Rig.PRIVATE].kind is RoomKind.PRIVATE
-    assert taken(service, STRANGER, wire.JoinRoom(room)) == service.core.config.request_burst
+    assert taken(service, NON_MEMBER, wire.JoinRoom(room)) == service.core.config.request_burst
 
 
-def test_others_count_as_one(service: Any) -> None:
+def test_other_requests_count_as_one(service: Any) -> None:
     assert taken(service, MEMBER, wire.ListMembers(Rig.PRIVATE)) == service.core.config.request_burst

@@ -1,4 +1,4 @@
-"""Records in memory for repair, against a plain dictionary of everything."""
+"""Records kept in memory for repair, compared with a plain dictionary of everything."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ def recent(rooms: int = 100) -> RecentRecords:
     return RecentRecords(CoreConfig(recent_per_room=PER_ROOM, recent_octets=rooms * PER_ROOM * SIZE))
 
 
-def test_the_newest_are_found_and_the_others_named() -> None:
+def test_newest_records_are_found_and_missing_ones_listed() -> None:
     kept = recent()
     kept.add(1, [record(seq) for seq in range(1, 8)])
     found, missing = kept.find(1, [8, 7, 4, 3, 4])
@@ -39,14 +39,14 @@ def test_the_newest_are_found_and_the_others_named() -> None:
     assert kept.find(2, [2, 1]) == ([], [1, 2])
 
 
-def test_a_hole_forgets_what_was_before_it() -> None:
+def test_gap_drops_the_records_before_it() -> None:
     kept = recent()
     kept.add(1, [record(1), record(2)])
     kept.add(1, [record(5)])
     assert [one.seq for one in kept.find(1, range(1, 6))[0]] == [5]
 
 
-def test_the_room_that_was_quiet_longest_gives_way_record_by_record() -> None:
+def test_longest_quiet_room_is_evicted_record_by_record() -> None:
     kept = recent(rooms=2)
     for room in (1, 2):
         kept.add(room, [record(seq) for seq in range(1, PER_ROOM + 1)])
@@ -62,7 +62,7 @@ def test_the_room_that_was_quiet_longest_gives_way_record_by_record() -> None:
     assert len(kept.find(2, [9])[0]) == 1
 
 
-def test_a_deletion_blanks_the_text_and_its_edits_alone() -> None:
+def test_deletion_blanks_only_the_text_and_its_edits() -> None:
     kept = recent()
     kept.add(1, [record(1), record(2), record(3, kind=Kind.EDIT, ref=1), record(4, kind=Kind.REACTION, ref=1)])
     kept.erase(1, [1])
@@ -73,14 +73,14 @@ def test_a_deletion_blanks_the_text_and_its_edits_alone() -> None:
     kept.erase(7, [1])
 
 
-def test_an_edit_of_another_text_stays() -> None:
+def test_edit_of_another_text_is_kept() -> None:
     kept = recent()
     kept.add(1, [record(1), record(2), record(3, kind=Kind.EDIT, ref=2)])
     kept.erase(1, [1])
     assert [one.body is None for one in kept.find(1, [1, 2, 3])[0]] == [True, False, False]
 
 
-def test_a_forgotten_room_is_not_found() -> None:
+def test_forgotten_room_is_not_found() -> None:
     kept = recent()
     kept.add(1, [record(1)])
     kept.add(2, [record(1)])
