@@ -344,7 +344,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_records_that_came_live_above_a_gap_or_without_a_head",
     "ClientConfig.stored_max": "tests/unit/test_memory_of_clients.py::test_stored_messages_whose_record_is_not_here",
     "ClientConfig.unproven_max": "tests/unit/test_memory_of_clients.py::test_records_of_pages_that_nothing_proves",
-    "CoreConfig.fetches_max": "tests/unit/server/service/test_hanging_database.py::test_repairs_of_all_are_bounded",
+    "CoreConfig.fetches_max": "tests/unit/server/service/test_hanging_database.py::test_total_repairs_are_bounded",
     "CoreConfig.hold_max": "tests/unit/server/core/test_intake.py"
     "::test_early_messages_of_all_runs_are_bounded_in_number",
     "CoreConfig.hold_octets": "tests/unit/server/core/test_memory_bounds.py::test_held_messages_are_bounded_in_octets",
@@ -406,14 +406,14 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
     "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
     "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_memory_of_servers.py::test_users_without_room",
-    "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_unread.py"
-    "::test_small_requests_that_wait_are_bounded_in_number",
-    "lanchat_server/service/net/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/server/service/test_unread.py"
-    "::test_requests_that_wait_are_bounded_in_octets",
-    "lanchat_server/service/net/connection.py:WRITE_BUFFER_BUSY": "tests/unit/server/service/test_unread.py"
+    "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_slow_readers.py"
+    "::test_small_pending_requests_are_bounded_in_number",
+    "lanchat_server/service/net/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/server/service/test_slow_readers.py"
+    "::test_pending_requests_are_bounded_in_octets",
+    "lanchat_server/service/net/connection.py:WRITE_BUFFER_BUSY": "tests/unit/server/service/test_slow_readers.py"
     "::test_no_further_answer_is_made_while_much_is_unread",
-    "lanchat_server/service/net/connection.py:WRITE_BUFFER_MAX": "tests/unit/server/service/test_unread.py"
-    "::test_session_ends_when_more_waits_than_it_may_hold",
+    "lanchat_server/service/net/connection.py:WRITE_BUFFER_MAX": "tests/unit/server/service/test_slow_readers.py"
+    "::test_session_over_its_buffer_limit_ends",
     "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_memory_of_servers.py"
     "::test_commands_that_are_let_in_at_a_time",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"

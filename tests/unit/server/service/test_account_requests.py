@@ -1,4 +1,4 @@
-"""Requests about one's own account that the server cannot do now."""
+"""Requests about one's own account that the server refuses while it is busy."""
 
 import asyncio
 from types import SimpleNamespace
@@ -15,8 +15,8 @@ from lanchat_server.service.requests.account import change_password
 from tests.support.rig import Rig
 
 
-def test_a_password_is_not_changed_while_too_many_wait_for_theirs() -> None:
-    """The real hasher, which lets nobody wait: the answer is "busy", as at a log-in, and no error of the server."""
+def test_password_change_is_refused_while_the_hash_queue_is_full() -> None:
+    """The real hasher with an empty queue: the answer is "busy", as at a log-in, and no internal error."""
 
     async def change() -> None:
         hasher = PasswordHasher(waiting=0)

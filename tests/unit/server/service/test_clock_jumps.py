@@ -1,4 +1,4 @@
-"""The server's clock is set by ten years and back: what it made meanwhile neither ends at once nor lasts for years."""
+"""The server's clock is set by ten years and back: deadlines of that time neither end at once nor last for years."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ class SetClock:
         return ClockWatch(Clock(lambda: self.wall, lambda: self.steady))
 
 
-def test_a_clock_that_goes_or_is_adjusted_a_little_did_not_jump() -> None:
+def test_small_adjustment_is_no_jump() -> None:
     clock = SetClock()
     watch = clock.watch()
     for adjustment in (0, TOLERANCE_MS, -TOLERANCE_MS, 3):
@@ -53,7 +53,7 @@ def test_a_clock_that_goes_or_is_adjusted_a_little_did_not_jump() -> None:
 
 
 @pytest.mark.parametrize("jump", [DECADE_MS, -DECADE_MS, 6_000, -6_000])
-def test_a_clock_that_was_set_is_noticed_once(jump: int) -> None:
+def test_jump_is_reported_once(jump: int) -> None:
     clock = SetClock()
     watch = clock.watch()
     clock.go(2000, jump)
@@ -64,7 +64,7 @@ def test_a_clock_that_was_set_is_noticed_once(jump: int) -> None:
 
 
 class Moving:
-    """A service as housekeeping sees it: deadlines that were moved, and a database that is away at first."""
+    """A service as housekeeping uses it: moved deadlines, and a database that fails at first."""
 
     def __init__(self, clock: SetClock, failures: int = 0) -> None:
         self.clock = clock.watch()
@@ -81,39 +81,39 @@ class Moving:
         job(SimpleNamespace(move_deadlines=lambda by_ms, now_ms: self.moved.append(by_ms)))
 
 
-async def look_and_settle(service: Any) -> None:
+async def check_clock(service: Any) -> None:
     housekeeping.watch_clock(service)
     await housekeeping.settle_clock(service)
 
 
-def test_a_jump_is_told_in_the_log_and_deadlines_move_along(caplog: pytest.LogCaptureFixture) -> None:
+def test_jump_is_logged_and_deadlines_move(caplog: pytest.LogCaptureFixture) -> None:
     clock = SetClock()
     service: Any = Moving(clock)
     with caplog.at_level(logging.WARNING):
-        asyncio.run(look_and_settle(service))
+        asyncio.run(check_clock(service))
         clock.go(2000)
-        asyncio.run(look_and_settle(service))
+        asyncio.run(check_clock(service))
         assert (service.moved, caplog.messages) == ([0], [])
         clock.go(2000, -DECADE_MS)
-        asyncio.run(look_and_settle(service))
+        asyncio.run(check_clock(service))
     assert service.moved == [0, -DECADE_MS]
     assert len(caplog.messages) == 1
     assert "clock was set by -315360000.0 s" in caplog.messages[0]
 
 
-def test_deadlines_move_later_when_the_database_was_away() -> None:
+def test_deadlines_move_later_after_a_database_outage() -> None:
     clock = SetClock()
     service: Any = Moving(clock, failures=2)
     for jump in (DECADE_MS, -5 * TOLERANCE_MS, 0):
         clock.go(2000, jump)
         try:
-            asyncio.run(look_and_settle(service))
+            asyncio.run(check_clock(service))
         except housekeeping.StoreError:
             assert service.moved == []
     assert service.moved == [DECADE_MS - 5 * TOLERANCE_MS]
 
 
-def test_a_clock_behind_the_newest_message_is_told_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+def test_clock_behind_the_newest_message_is_logged_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
     heads = {1: SimpleNamespace(time_ms=NOW_MS + DECADE_MS), 2: SimpleNamespace(time_ms=NOW_MS)}
     service: Any = SimpleNamespace(core=SimpleNamespace(heads=heads), wall_ms=lambda: NOW_MS)
     with caplog.at_level(logging.WARNING):
@@ -126,14 +126,12 @@ def test_a_clock_behind_the_newest_message_is_told_at_the_start(caplog: pytest.L
 
 
 @pytest.mark.parametrize("seconds", [-86_400, -1, 0])
-def test_times_are_above_zero_also_where_the_clock_stands_before_1970(
-    monkeypatch: pytest.MonkeyPatch, seconds: int
-) -> None:
+def test_wall_clock_before_1970_gives_positive_times(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     monkeypatch.setattr("time.time_ns", lambda: seconds * 1_000_000_000)
     assert wall_ms() == 1
 
 
-def test_who_was_seen_while_the_clock_was_ahead_is_seen_by_the_present_clock_again() -> None:
+def test_last_seen_time_of_a_clock_ahead_is_corrected() -> None:
     rig = Rig()
     user = next(iter(rig.directory.users))
     rig.directory.touch({user: NOW_MS + DECADE_MS}, {})
@@ -144,8 +142,8 @@ def test_who_was_seen_while_the_clock_was_ahead_is_seen_by_the_present_clock_aga
 # --- What is stored with an end --------------------------------------------------------------------------------------
 
 
-def ends(store: SqlStore) -> tuple[int, int]:
-    """When the recovery code and the invitation in a store end."""
+def expiry_times(store: SqlStore) -> tuple[int, int]:
+    """The expiry times of the recovery code and the invitation in a store."""
     with store.reading() as connection:
         tables = (schema.recovery_codes, schema.invites)
         code, invite = (connection.execute(select(table.c.not_after_ms)).scalar_one() for table in tables)
@@ -153,21 +151,21 @@ def ends(store: SqlStore) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("jump", [DECADE_MS, -DECADE_MS, 3_600_000, -3_600_000])
-def test_codes_last_as_long_as_they_were_meant_to(store: SqlStore, jump: int) -> None:
+def test_codes_keep_their_lifetime_over_a_jump(store: SqlStore, jump: int) -> None:
     (user,) = added(store, "anna")
     with store.transaction() as tx:
         tx.set_recovery(recovery.new_recovery(store.log.log_id, user.id, "12345678", NOW_MS), user.id)
         tx.add_invite(b"i" * 32, 5, NOW_MS + 7 * 86_400_000, user.id)
     with store.transaction() as tx:
         tx.move_deadlines(jump, NOW_MS + jump + MINUTE_MS)
-    assert ends(store) == (NOW_MS + jump + recovery.LIFETIME_MS, NOW_MS + jump + 7 * 86_400_000)
+    assert expiry_times(store) == (NOW_MS + jump + recovery.LIFETIME_MS, NOW_MS + jump + 7 * 86_400_000)
     with store.transaction() as tx:
         assert tx.use_invite(b"i" * 32, NOW_MS + jump + MINUTE_MS)
         row = tx.recovery(user.id)
     assert recovery.is_right(row, store.log.log_id, "12345678", NOW_MS + jump + MINUTE_MS)
 
 
-def test_codes_of_a_clock_that_was_ahead_before_the_start_are_bounded(store: SqlStore) -> None:
+def test_expiry_of_codes_made_while_ahead_is_bounded_at_the_start(store: SqlStore) -> None:
     (user,) = added(store, "anna")
     with store.transaction() as tx:
         ahead = recovery.new_recovery(store.log.log_id, user.id, "12345678", NOW_MS + DECADE_MS)
@@ -177,15 +175,15 @@ def test_codes_of_a_clock_that_was_ahead_before_the_start_are_bounded(store: Sql
     for _ in range(2):
         with store.transaction() as tx:
             tx.move_deadlines(0, NOW_MS)
-    assert ends(store) == (NOW_MS + recovery.LIFETIME_MS, NOW_MS + recovery.INVITE_LIFETIME_MAX * 1000)
+    assert expiry_times(store) == (NOW_MS + recovery.LIFETIME_MS, NOW_MS + recovery.INVITE_LIFETIME_MAX * 1000)
 
 
-def test_a_code_outlives_a_clock_that_is_set_back_a_little(store: SqlStore) -> None:
+def test_code_is_valid_after_the_clock_is_set_back_slightly(store: SqlStore) -> None:
     code = recovery.new_recovery(b"l" * 16, 1, "12345678", NOW_MS)
     assert recovery.is_right(code, b"l" * 16, "12345678", NOW_MS - TOLERANCE_MS)
 
 
-def test_room_keys_made_while_the_clock_was_ahead_are_replaced() -> None:
+def test_room_keys_made_while_ahead_are_replaced() -> None:
     rig = Rig()
     clock = SetClock()
     keys = RoomKeys(
@@ -207,7 +205,7 @@ def test_room_keys_made_while_the_clock_was_ahead_are_replaced() -> None:
     assert present() == (replaced, not_after_ms)
 
 
-def test_certificates_made_while_the_clock_was_ahead_are_replaced_by_newer_ones(tmp_path: Path) -> None:
+def test_certificates_made_while_ahead_are_replaced_by_newer_ones(tmp_path: Path) -> None:
     rig = Rig()
     clock = SetClock()
     log_key = key_of(1)

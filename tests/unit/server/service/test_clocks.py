@@ -1,4 +1,4 @@
-"""Every part of the server takes the time from the clock that it was handed."""
+"""Every part of the server uses the injected clocks."""
 
 import asyncio
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ def test_presence_is_due_by_the_clock_of_the_core() -> None:
     assert rig.core._presence_due == NOW + rig.config.presence_interval
 
 
-def test_room_keys_end_by_the_wall_clock_that_was_handed_in() -> None:
+def test_room_keys_expire_by_the_injected_wall_clock() -> None:
     rig = Rig()
     keys = RoomKeys(
         rig.directory, ImmediateWriter(rig), SimpleNamespace(room_keys_changed=list), lambda: WALL_MS, SYSTEM_ENTROPY
@@ -32,7 +32,7 @@ def test_room_keys_end_by_the_wall_clock_that_was_handed_in() -> None:
     assert WALL_MS < key.not_after_ms < WALL_MS + 2 * 86_400_000
 
 
-def test_records_carry_the_wall_clock_that_was_handed_in() -> None:
+def test_records_have_the_time_of_the_injected_wall_clock() -> None:
     rig = Rig()
 
     async def commit() -> None:

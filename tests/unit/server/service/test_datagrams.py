@@ -1,4 +1,4 @@
-"""The relay's socket: many datagrams share a turn of the event loop, a single one is handled at once."""
+"""The relay's socket: a burst of datagrams shares a turn of the event loop, a single one is processed at once."""
 
 import asyncio
 import socket
@@ -23,8 +23,8 @@ KEYS = wire.SessionKeys(7, b"a" * 32, b"b" * 32, 3_600_000)
 
 
 @dataclass
-class Heard:
-    """What the relay handed over: pings with their times, and how many turns it took."""
+class ReceivedPings:
+    """Pings that the relay passed on, with their times, and the number of turns."""
 
     tokens: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -53,70 +53,70 @@ class Sender:
         self._sock.close()
 
 
-def heard_of(work: Callable[[Sender, Heard], Any], **bounds: int) -> Heard:
+def run_relay(work: Callable[[Sender, ReceivedPings], Any], **bounds: int) -> ReceivedPings:
     """Runs `work` beside a relay with these bounds, in its event loop."""
-    heard = Heard()
+    received = ReceivedPings()
 
     async def run() -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
-        relay = DatagramRelay(sock, LOG_ID, 1, heard.frame, heard.turn, lambda *_: None, **bounds)
+        relay = DatagramRelay(sock, LOG_ID, 1, received.frame, received.turn, lambda *_: None, **bounds)
         relay.start()
         relay.open_channel(3, KEYS)
         sender = Sender(sock.getsockname()[1])
         try:
-            await work(sender, heard)
+            await work(sender, received)
         finally:
             sender.close()
             relay.close()
 
     asyncio.run(run())
-    return heard
+    return received
 
 
-async def until(heard: Heard, count: int) -> None:
+async def until(received: ReceivedPings, count: int) -> None:
     async with asyncio.timeout(patient(5)):
-        while len(heard.tokens) < count:
+        while len(received.tokens) < count:
             await asyncio.sleep(0.001)
 
 
-def test_datagrams_that_come_quickly_share_turns_and_none_is_forgotten() -> None:
-    async def work(sender: Sender, heard: Heard) -> None:
+def test_burst_shares_turns_and_no_datagram_is_lost() -> None:
+    async def work(sender: Sender, received: ReceivedPings) -> None:
         for _ in range(400):
             sender.ping()
             await asyncio.sleep(0)
-        await until(heard, 400)
+        await until(received, 400)
 
-    heard = heard_of(work)
-    assert heard.tokens == list(range(1, 401))
-    assert heard.turns < 40
+    received = run_relay(work)
+    assert received.tokens == list(range(1, 401))
+    assert received.turns < 40
 
 
-def test_a_flood_is_read_in_turns_of_a_bounded_length() -> None:
-    async def work(sender: Sender, heard: Heard) -> None:
+def test_flood_is_read_in_turns_of_bounded_length() -> None:
+    async def work(sender: Sender, received: ReceivedPings) -> None:
         for number in range(1, 4):
             for _ in range(100):
                 sender.ping()
-            await until(heard, 100 * number)
+            await until(received, 100 * number)
 
-    heard = heard_of(work, drain_max=16)
-    assert heard.tokens == list(range(1, 301))
-    assert heard.turns >= 300 / 16
+    received = run_relay(work, drain_max=16)
+    assert received.tokens == list(range(1, 301))
+    assert received.turns >= 300 / 16
 
 
-def test_after_a_rush_a_single_datagram_is_handled_as_soon_as_it_comes() -> None:
-    async def work(sender: Sender, heard: Heard) -> None:
+def test_single_datagram_after_a_burst_is_processed_at_once() -> None:
+    async def work(sender: Sender, received: ReceivedPings) -> None:
         for _ in range(200):
             sender.ping()
             await asyncio.sleep(0)
-        await until(heard, 200)
+        await until(received, 200)
         for number in range(10):
             await asyncio.sleep(0.02)
-            turns = heard.turns
+            turns = received.turns
             sender.ping()
             # Two rounds of the loop: the first sees the socket, no timer has to come due for it.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            assert (len(heard.tokens), heard.turns) == (201 + number, turns + 1)
+            assert (len(received.tokens), received.turns) == (201 + number, turns + 1)
 
-    heard_of(work)
+    run_relay(work)

@@ -1,4 +1,4 @@
-"""The limit of descriptors: raised as far as it may be, and what then fits."""
+"""The limit of descriptors: raised as far as allowed, and how many sessions then fit."""
 
 import subprocess
 import sys
@@ -32,16 +32,16 @@ print(sessions_that_fit(wanted, 64), *resource.getrlimit(resource.RLIMIT_NOFILE)
         (256, 256, 8, 256),
     ],
 )
-def test_as_many_sessions_as_fit_beside_all_places(soft: int, hard: int, sessions: int, raised: int) -> None:
+def test_sessions_fit_beside_all_other_descriptors(soft: int, hard: int, sessions: int, raised: int) -> None:
     assert fitting(soft, hard, 1000) == [sessions, raised, hard]
 
 
-def test_never_more_than_are_wanted() -> None:
+def test_no_more_sessions_than_configured() -> None:
     assert fitting(4096, 4096, 3)[0] == fitting(256, 256, 3)[0] == 3
 
 
 def fitting(soft: int, hard: int, wanted: int) -> list[int]:
-    """How many sessions fit, and the process's limits afterwards."""
+    """How many sessions fit, and the limits of the process afterwards."""
     argv = [sys.executable, "-c", PROGRAM, str(soft), str(hard), str(wanted)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=patient(20))
     return [int(word) for word in done.stdout.split()]

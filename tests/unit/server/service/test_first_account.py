@@ -1,4 +1,4 @@
-"""The first account, made in the server's window beside other ways to make one."""
+"""The first account, made in the server's window while other ways to make one are in progress."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from lanchat_server.refusal_text import refusal_text
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.thread import FirstAccountResult, ServiceFigures
-from tests.unit.server.service.test_registration import Door, run
+from tests.unit.server.service.test_registration import SocketlessServer, run
 from tests.unit.server.window.test_model import READY, Run, config, english
 
 __all__ = ["config", "english"]
@@ -42,7 +42,7 @@ def model() -> WindowModel:
         (("anna", PASSWORD, PASSWORD + "x"), FieldName.AGAIN),
     ],
 )
-def test_model_says_which_field_is_wrong(typed: tuple[str, str, str], field: FieldName) -> None:
+def test_model_reports_the_invalid_field(typed: tuple[str, str, str], field: FieldName) -> None:
     shown = model()
     assert not shown.ask_first(*typed)
     assert shown.first_problem is not None
@@ -50,7 +50,7 @@ def test_model_says_which_field_is_wrong(typed: tuple[str, str, str], field: Fie
     assert not shown.making_first
 
 
-def test_model_asks_once_and_tells_the_end() -> None:
+def test_model_requests_once_and_shows_the_result() -> None:
     shown = model()
     assert shown.ask_first("anna", PASSWORD, PASSWORD)
     assert not shown.ask_first("anna", PASSWORD, PASSWORD)
@@ -63,7 +63,7 @@ def test_model_asks_once_and_tells_the_end() -> None:
     assert shown.setup_line() == "anna is the administrator of this server."
 
 
-def test_model_says_that_somebody_else_was_quicker() -> None:
+def test_model_shows_that_another_account_was_first() -> None:
     shown = model()
     assert shown.ask_first("anna", PASSWORD, PASSWORD)
     shown.take(FirstAccountResult("anna", "There is one", open=False))
@@ -72,7 +72,7 @@ def test_model_says_that_somebody_else_was_quicker() -> None:
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_thread_tells_how_it_ended(config: object, there: bool) -> None:
+def test_thread_reports_the_result(config: object, there: bool) -> None:
     asked = []
 
     async def administer(request: wire.AddAccount) -> wire.AccountResult:
@@ -104,8 +104,8 @@ ORDERS = list(itertools.permutations(("window", "command", "guest")))
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[str, ...]) -> None:
-    async def scenario(door: Door) -> None:
-        service: Any = door.service
+    async def scenario(server: SocketlessServer) -> None:
+        service: Any = server.service
         administer = partial(perform, ServiceHost(service.context), LocalActor())
 
         async def window() -> str:
@@ -120,13 +120,13 @@ def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[s
             return ""
 
         async def guest() -> str:
-            code = await door.register("guest", setup_code=service.context.setup_code)
+            code = await server.register("guest", setup_code=service.context.setup_code)
             assert code in (None, Code.SETUP_INVALID)
             return "refused" if code else ""
 
         ways = {"window": window, "command": command, "guest": guest}
         said = dict(zip(order, await asyncio.gather(*(ways[name]() for name in order)), strict=True))
-        roles = door.roles()
+        roles = server.roles()
         (first,) = (name for name, role in roles.items() if role is Role.ADMINISTRATOR)
         assert {name for name, problem in said.items() if not problem} == {first, "command"}
         assert set(roles) == {first, "command"}

@@ -1,5 +1,5 @@
-"""Connections that ended are freed by the count of their references: the server hardly ever looks for cycles, and each
-connection of TLS has buffers of its own. What is not freed so is looked for in time."""
+"""Ended connections are freed by reference counting: the server rarely collects cycles, and each TLS connection has
+buffers of its own. Cycles are collected in time."""
 
 import asyncio
 import contextlib
@@ -25,20 +25,20 @@ from lanchat_server.service.upkeep import housekeeping
 from tests.support.fake_server import FakeServer
 from tests.support.waiting import patient
 from tests.unit.app.test_client import Person
-from tests.unit.server.service.test_unread import Service, Wire, turns
+from tests.unit.server.service.test_slow_readers import Service, Wire, turns
 
 RESET = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture(autouse=True)
-def nobody_looks_for_cycles() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-def living(kind: type) -> int:
+def live_objects(kind: type) -> int:
     return sum(isinstance(each, kind) for each in gc.get_objects())
 
 
@@ -48,7 +48,7 @@ async def until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_a_session_that_ended_is_freed() -> None:
+def test_ended_session_is_freed() -> None:
     async def run() -> None:
         session = ClientConnection(Service(), 1, "127.0.0.1")  # type: ignore[arg-type]
         session.connection_made(Wire())
@@ -72,7 +72,7 @@ def greeting() -> bytes:
 
 
 @pytest.mark.parametrize("ending", ["reset", "nonsense"])
-def test_a_handshake_that_failed_is_freed(tmp_path: Path, ending: str) -> None:
+def test_failed_handshake_is_freed(tmp_path: Path, ending: str) -> None:
     async def run() -> None:
         made: list[Any] = []
 
@@ -95,14 +95,14 @@ def test_a_handshake_that_failed_is_freed(tmp_path: Path, ending: str) -> None:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         await until(lambda: not acceptor._greeting)
         await turns()
-        assert (living(SSLProtocol), [ref() for ref in made]) == (0, [None] * 3)
+        assert (live_objects(SSLProtocol), [ref() for ref in made]) == (0, [None] * 3)
         await acceptor.close()
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_channel_that_did_not_come_about_is_freed(answer: bytes | None) -> None:
+def test_failed_channel_is_freed(answer: bytes | None) -> None:
     async def run() -> None:
         async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if answer is not None:
@@ -113,12 +113,12 @@ def test_a_channel_that_did_not_come_about_is_freed(answer: bytes | None) -> Non
                 with contextlib.suppress(OSError, TimeoutError):
                     await open_channel("127.0.0.1", server.sockets[0].getsockname()[1], 0.2)
             await turns()
-            assert living(SSLProtocol) == 0
+            assert live_objects(SSLProtocol) == 0
 
     asyncio.run(run())
 
 
-def test_a_try_that_was_given_up_is_freed() -> None:
+def test_cancelled_connection_attempt_is_freed() -> None:
     async def run() -> None:
         reached = asyncio.Event()
         # Kept: a writer that nobody has closes its connection.
@@ -133,7 +133,7 @@ def test_a_try_that_was_given_up_is_freed() -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await tried
             await turns()
-            assert living(SSLProtocol) == 0
+            assert live_objects(SSLProtocol) == 0
             assert tried.cancelled()
             for writer in kept:
                 writer.close()
@@ -141,7 +141,7 @@ def test_a_try_that_was_given_up_is_freed() -> None:
     asyncio.run(run())
 
 
-def test_housekeeping_frees_cycles_and_gives_pages_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_housekeeping_collects_cycles_and_returns_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cycle:
         def __init__(self) -> None:
             self.itself = self
@@ -171,7 +171,7 @@ def test_housekeeping_frees_cycles_and_gives_pages_back(monkeypatch: pytest.Monk
     asyncio.run(run())
 
 
-def test_what_the_last_account_had_is_freed_when_the_next_one_begins(tmp_path: Path) -> None:
+def test_previous_account_is_freed_when_the_next_one_starts(tmp_path: Path) -> None:
     async def run() -> None:
         async with FakeServer() as server:
             person = await Person(tmp_path).register(server)

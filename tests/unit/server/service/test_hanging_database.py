@@ -1,4 +1,4 @@
-"""A database that does not answer: nothing gathers without bound, and the server ends all the same."""
+"""A database that does not answer: no queue grows without bound, and the server stops all the same."""
 
 import asyncio
 import threading
@@ -85,7 +85,7 @@ def _with_records(config: CoreConfig) -> Rig:
     return rig
 
 
-def _ask(rig: Rig, session: int, room: int, times: int = 1) -> list[RecordFetch]:
+def _request_repair(rig: Rig, session: int, room: int, times: int = 1) -> list[RecordFetch]:
     for _ in range(times):
         rig.core.receive(session, wire.Nack(room, [1]), Way.TLS, 2.0)
     return [output for output in rig.core.take_outputs() if isinstance(output, RecordFetch)]
@@ -93,37 +93,37 @@ def _ask(rig: Rig, session: int, room: int, times: int = 1) -> list[RecordFetch]
 
 def test_one_repair_of_a_room_is_read_at_a_time() -> None:
     rig = _with_records(CoreConfig())
-    (fetch,) = _ask(rig, 1, GENERAL, 10)
-    assert _ask(rig, 1, GENERAL) == []
+    (fetch,) = _request_repair(rig, 1, GENERAL, 10)
+    assert _request_repair(rig, 1, GENERAL) == []
     assert rig.core.counters["nack_put_off"] == 10
     assert rig.core.queue_lengths()["repairs"] == 1
     rig.core.fetched(fetch, _stored(rig), 3.0)
     assert rig.core.queue_lengths()["repairs"] == 0
-    assert len(_ask(rig, 1, GENERAL)) == 1
+    assert len(_request_repair(rig, 1, GENERAL)) == 1
 
 
 def test_repairs_of_a_session_are_bounded() -> None:
     rig = _with_records(CoreConfig(fetches_per_session=1))
-    (fetch,) = _ask(rig, 1, GENERAL)
-    assert _ask(rig, 1, Rig.PRIVATE) == []
+    (fetch,) = _request_repair(rig, 1, GENERAL)
+    assert _request_repair(rig, 1, Rig.PRIVATE) == []
     # Others have their own.
-    assert len(_ask(rig, 2, Rig.PRIVATE)) == 1
+    assert len(_request_repair(rig, 2, Rig.PRIVATE)) == 1
     rig.core.fetched(fetch, [], 3.0)
-    assert len(_ask(rig, 1, Rig.PRIVATE)) == 1
+    assert len(_request_repair(rig, 1, Rig.PRIVATE)) == 1
 
 
-def test_repairs_of_all_are_bounded() -> None:
+def test_total_repairs_are_bounded() -> None:
     rig = _with_records(CoreConfig(fetches_max=1))
-    (fetch,) = _ask(rig, 1, GENERAL)
-    assert _ask(rig, 2, GENERAL) == []
+    (fetch,) = _request_repair(rig, 1, GENERAL)
+    assert _request_repair(rig, 2, GENERAL) == []
     rig.core.fetched(fetch, [], 3.0)
-    assert len(_ask(rig, 2, GENERAL)) == 1
+    assert len(_request_repair(rig, 2, GENERAL)) == 1
 
 
-def test_a_repair_that_could_not_be_read_or_whose_session_ended_gives_its_place_back() -> None:
+def test_failed_or_abandoned_repair_releases_its_slot() -> None:
     rig = _with_records(CoreConfig())
-    (failed,) = _ask(rig, 1, GENERAL)
-    (left,) = _ask(rig, 2, GENERAL)
+    (failed,) = _request_repair(rig, 1, GENERAL)
+    (left,) = _request_repair(rig, 2, GENERAL)
     rig.core.remove_session(2, 2.5)
     rig.core.fetched(failed, [], 3.0)
     rig.core.fetched(left, _stored(rig), 3.0)
@@ -134,7 +134,7 @@ def _stored(rig: Rig) -> list[Record]:
     return [item.record for item in rig.database.records[GENERAL]]
 
 
-def test_a_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
+def test_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
     async def scenario(service: Service, store: HangingStore) -> None:
         fetch = RecordFetch(1, GENERAL, (1,))
         service.core._fetches.begin(fetch)
@@ -152,7 +152,7 @@ def test_a_repair_that_fails_in_the_store_is_ended(tmp_path: Path) -> None:
 # --- Readers ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_waits_for_a_reader_is_bounded() -> None:
+def test_queue_of_a_thread_pool_is_bounded() -> None:
     async def scenario() -> None:
         go = threading.Event()
         threads = ThreadPool(2, "reader", 3)
@@ -168,7 +168,7 @@ def test_what_waits_for_a_reader_is_bounded() -> None:
     asyncio.run(scenario())
 
 
-def test_a_reader_passes_on_what_is_raised_and_goes_on() -> None:
+def test_thread_pool_passes_on_exceptions_and_continues() -> None:
     async def scenario() -> None:
         threads = ThreadPool(1, "reader", 3)
         with pytest.raises(ZeroDivisionError):
@@ -179,7 +179,7 @@ def test_a_reader_passes_on_what_is_raised_and_goes_on() -> None:
     asyncio.run(scenario())
 
 
-def test_a_caller_that_went_away_keeps_its_place_until_the_work_is_done() -> None:
+def test_cancelled_caller_keeps_its_slot_until_the_work_ends() -> None:
     async def scenario() -> None:
         go = threading.Event()
         threads = ThreadPool(1, "reader", 0)
@@ -196,7 +196,7 @@ def test_a_caller_that_went_away_keeps_its_place_until_the_work_is_done() -> Non
     asyncio.run(scenario())
 
 
-def test_readers_that_hang_are_left_alone() -> None:
+def test_hanging_threads_are_abandoned_on_close() -> None:
     async def scenario() -> None:
         go = threading.Event()
         threads = ThreadPool(1, "reader", 0)
@@ -235,7 +235,7 @@ def test_dead_sessions_end_while_the_database_hangs(tmp_path: Path, monkeypatch:
 # --- The end ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_does_not_wait_for_a_database_that_hangs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_stop_does_not_wait_for_a_hanging_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(service: Service, store: HangingStore) -> None:
         task = asyncio.create_task(service.writer.transact(lambda tx: together(None)))
         assert await asyncio.to_thread(store.asked.wait, LONG)
@@ -249,7 +249,7 @@ def test_a_stop_does_not_wait_for_a_database_that_hangs(tmp_path: Path, caplog: 
     with_service(tmp_path, scenario)
 
 
-def test_a_stop_waits_for_what_was_taken(tmp_path: Path) -> None:
+def test_stop_waits_for_accepted_work(tmp_path: Path) -> None:
     async def scenario(service: Service, store: HangingStore) -> None:
         task = asyncio.create_task(service.writer.transact(lambda tx: together(7)))
         assert await asyncio.to_thread(store.asked.wait, LONG)
@@ -263,7 +263,7 @@ def test_a_stop_waits_for_what_was_taken(tmp_path: Path) -> None:
     with_service(tmp_path, scenario)
 
 
-def test_a_server_that_stops_takes_no_more_messages() -> None:
+def test_stopping_server_accepts_no_messages() -> None:
     rig = Rig()
     rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
     rig.core.receive(1, wire.Submit([rig.authors[1].message("taken")]), Way.TLS, 1.0)
@@ -279,7 +279,7 @@ def test_a_server_that_stops_takes_no_more_messages() -> None:
     assert rig.texts() == ["taken"]
 
 
-def test_an_abandoned_store_is_not_closed(tmp_path: Path) -> None:
+def test_abandoned_store_is_not_closed(tmp_path: Path) -> None:
     store = open_store(None, tmp_path)
     store.abandon()
     store.close()
@@ -290,7 +290,7 @@ def test_an_abandoned_store_is_not_closed(tmp_path: Path) -> None:
     open_store(None, tmp_path).close()
 
 
-def test_a_session_has_its_places_whatever_ends_first() -> None:
+def test_slots_of_a_session_are_released_in_any_order() -> None:
     fetches = PendingFetches(CoreConfig(fetches_per_session=2))
     one, two, three, four = (RecordFetch(1, room, (1,)) for room in range(1, 5))
     assert fetches.begin(one)

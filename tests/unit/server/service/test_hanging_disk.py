@@ -1,4 +1,4 @@
-"""A disk that does not answer while the server looks how much of it is free."""
+"""A disk that does not answer while the server reads its free space."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from lanchat_server.service.upkeep import housekeeping
 from tests.support.waiting import patient
 
 
-def test_process_ends_while_a_look_at_the_disk_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_ends_while_the_disk_check_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     entered, released = threading.Event(), threading.Event()
 
     def hang(_folders: object) -> None:

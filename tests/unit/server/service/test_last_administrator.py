@@ -1,4 +1,4 @@
-"""A server keeps an administrator who can act, whatever is asked for."""
+"""A server always keeps an active administrator."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.support.rig import Rig
 
 
 def change(rig: Rig, user: int, **changes: Any) -> Code | None:
-    """Why it was refused; None: it was done."""
+    """Why it was refused; None when it was done."""
     try:
         with rig.store.transaction() as tx:
             changed = accounts.update_user(tx, rig.directory, user, **changes)

@@ -1,4 +1,4 @@
-"""Figures, read as Prometheus reads them: over HTTP."""
+"""Metrics, scraped over HTTP as Prometheus does."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ def metrics() -> Metrics:
 
 
 class Served:
-    """An exporter in an event loop of its own, which a scrape does not wait for."""
+    """An exporter in an event loop of its own, which a scrape does not block."""
 
     def __init__(self, metrics: Metrics, port: int = 0) -> None:
         """Raises OSError when the port is taken."""
@@ -64,7 +64,7 @@ def exporter(metrics: Metrics) -> Iterator[Served]:
 
 
 def scrape(exporter: Served) -> dict[tuple[str, str], float]:
-    """(sample, its only label's value) to figure."""
+    """Sample and its only label's value to the figure."""
     with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics", timeout=patient(10)) as answer:
         text = answer.read().decode()
     return {
@@ -74,7 +74,7 @@ def scrape(exporter: Served) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_scrape_shows_what_was_counted(metrics: Metrics, exporter: Served) -> None:
+def test_scrape_returns_the_counters(metrics: Metrics, exporter: Served) -> None:
     metrics.sessions = 3
     metrics.tls_queue_octets = 4096
     metrics.relayed += 12
@@ -123,7 +123,7 @@ def test_labels_are_bounded(metrics: Metrics, exporter: Served) -> None:
     assert scrape(exporter)["lanchat_datagrams_dropped_total", "other"] == 1000 - LABELS_MAX
 
 
-def test_only_this_computer_is_answered(exporter: Served) -> None:
+def test_listens_on_loopback_only(exporter: Served) -> None:
     sockets = exporter._exporter._port._server.sockets  # type: ignore[union-attr]
     assert {sock.getsockname()[0] for sock in sockets} == {"127.0.0.1"}
 
@@ -137,14 +137,14 @@ def test_only_this_computer_is_answered(exporter: Served) -> None:
         (b"\xff\x00\r\n\r\n", b"405"),
     ],
 )
-def test_whatever_is_asked_gets_an_answer(exporter: Served, head: bytes, status: bytes) -> None:
+def test_every_request_gets_a_response(exporter: Served, head: bytes, status: bytes) -> None:
     with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
         sock.sendall(head)
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.split(b" ")[1] == status
 
 
-def test_head_without_an_end_is_hung_up_on(exporter: Served) -> None:
+def test_endless_request_head_closes_the_connection(exporter: Served) -> None:
     with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
         with contextlib.suppress(ConnectionError):
             sock.sendall(b"GET /" + b"a" * 100_000)
@@ -152,7 +152,7 @@ def test_head_without_an_end_is_hung_up_on(exporter: Served) -> None:
             assert sock.recv(1) == b""
 
 
-def test_a_taken_port_is_an_error_and_a_closed_one_is_free_again(metrics: Metrics) -> None:
+def test_port_in_use_is_an_error_and_a_closed_one_is_free(metrics: Metrics) -> None:
     first = Served(metrics)
     try:
         with pytest.raises(OSError):

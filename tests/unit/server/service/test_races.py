@@ -1,4 +1,4 @@
-"""Requests that wait for the writer behind a change of the very thing that they rest on: a membership, a password."""
+"""Requests that wait for the writer behind a change of a membership or password that they depend on."""
 
 import asyncio
 from types import SimpleNamespace
@@ -17,12 +17,12 @@ from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
 from tests.support.rig import LOG_KEY, Rig, make_author
 
-OWNER, MEMBER, STRANGER = 1, 2, 3
+OWNER, MEMBER, NON_MEMBER = 1, 2, 3
 ROOM = Rig.PRIVATE
 
 
 class BusyWriter:
-    """Before the job that is handed in, MEMBER is removed and gets another password: that was there first."""
+    """Before the job that is submitted, MEMBER is removed and gets another password."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -42,7 +42,7 @@ class BusyWriter:
 
 
 class Keys:
-    """Peer keys that take a moment, in which MEMBER is removed."""
+    """Peer keys that take a moment to load, in which MEMBER is removed."""
 
     def __init__(self, writer: BusyWriter) -> None:
         self._writer = writer
@@ -79,18 +79,18 @@ def refusal(request: Any) -> Code:
     return Code(refused.value.code)
 
 
-def test_who_was_removed_does_not_come_back_by_joining(service: Any) -> None:
+def test_member_removed_meanwhile_cannot_rejoin(service: Any) -> None:
     assert refusal(rooms.join_room(service, connection(MEMBER), wire.JoinRoom(ROOM))) is Code.NOT_FOUND
     assert service.directory.membership(ROOM, MEMBER) is None
 
 
-def test_who_was_removed_invites_nobody(service: Any) -> None:
-    request = rooms.invite_user(service, connection(MEMBER), wire.InviteUser(ROOM, STRANGER))
+def test_member_removed_meanwhile_cannot_invite(service: Any) -> None:
+    request = rooms.invite_user(service, connection(MEMBER), wire.InviteUser(ROOM, NON_MEMBER))
     assert refusal(request) is Code.NOT_FOUND
-    assert service.directory.membership(ROOM, STRANGER) is None
+    assert service.directory.membership(ROOM, NON_MEMBER) is None
 
 
-def test_who_is_invited_again_while_he_is_removed_is_told_of_the_room(service: Any) -> None:
+def test_member_removed_and_invited_meanwhile_is_notified(service: Any) -> None:
     told: list[tuple[int, int]] = []
     service.notices.member_joined = lambda room, user: told.append((room, user))
     asyncio.run(rooms.invite_user(service, connection(OWNER), wire.InviteUser(ROOM, MEMBER)))
@@ -98,7 +98,7 @@ def test_who_is_invited_again_while_he_is_removed_is_told_of_the_room(service: A
     assert told == [(ROOM, MEMBER)]
 
 
-def test_who_was_removed_hears_nothing_and_gets_no_key(service: Any) -> None:
+def test_member_removed_meanwhile_gets_neither_head_nor_key(service: Any) -> None:
     answer = asyncio.run(rooms.subscribe(service, connection(MEMBER), wire.Subscribe([1, ROOM])))
     assert [head.room for head in answer.heads] == [1]
     assert [key.room for key in answer.keys] == [1]
@@ -117,8 +117,8 @@ class Hasher:
         return True
 
 
-class ChangedMeanwhile(Hasher):
-    """MEMBER gets another password while the one that he came with is looked at."""
+class PasswordChangingHasher(Hasher):
+    """MEMBER gets another password while the one that was sent is verified."""
 
     def __init__(self, writer: BusyWriter) -> None:
         self._writer = writer
@@ -132,8 +132,8 @@ class ChangedMeanwhile(Hasher):
 
 
 @pytest.fixture
-def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """For who comes with a password: what else is checked there holds."""
+def login_service(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """For requests with a password: every other check passes."""
     for name in ("_challenge", "_check_enrolment", "_throttle"):
         monkeypatch.setattr(login, name, lambda *_: b"")
     service.hasher = Hasher()
@@ -146,30 +146,30 @@ def entrance(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return service
 
 
-def test_who_logs_in_while_his_password_is_changed_enrols_no_device(entrance: Any) -> None:
-    stranger = make_author(9)
-    enrolment = wire.Enrolment(public_octets(stranger.key), "stolen", bytes(64))
+def test_login_during_a_password_change_enrols_no_device(login_service: Any) -> None:
+    other_author = make_author(9)
+    enrolment = wire.Enrolment(public_octets(other_author.key), "stolen", bytes(64))
     visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
-    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    request = login.login_password(login_service, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
     assert refusal(request) is Code.BUSY
-    assert stranger.device not in entrance.directory.devices
-    assert entrance.directory.users[MEMBER].password_hash == "of the new one"
+    assert other_author.device not in login_service.directory.devices
+    assert login_service.directory.users[MEMBER].password_hash == "of the new one"
 
 
-def test_who_logs_in_on_his_device_while_his_password_is_changed_is_turned_away(entrance: Any) -> None:
+def test_login_on_own_device_during_a_password_change_is_refused(login_service: Any) -> None:
     mine = make_author(MEMBER)
-    entrance.certificate_is_fresh = lambda _device: True
-    entrance.hasher = ChangedMeanwhile(entrance.writer)
+    login_service.certificate_is_fresh = lambda _device: True
+    login_service.hasher = PasswordChangingHasher(login_service.writer)
     enrolment = wire.Enrolment(public_octets(mine.key), "mine", bytes(64))
     visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
-    request = login.login_password(entrance, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
-    assert mine.device in entrance.directory.devices
+    request = login.login_password(login_service, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    assert mine.device in login_service.directory.devices
     assert refusal(request) is Code.BUSY
 
 
-def test_who_changes_a_password_that_is_changed_meanwhile_does_not_set_his_own(entrance: Any) -> None:
+def test_simultaneous_password_change_is_refused(login_service: Any) -> None:
     visitor = connection(MEMBER)
     visitor.address = "10.0.0.9"
     change = wire.ChangePassword("the old one", "what I would like to have", False)
-    assert refusal(account.change_password(entrance, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
-    assert entrance.directory.users[MEMBER].password_hash == "of the new one"
+    assert refusal(account.change_password(login_service, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
+    assert login_service.directory.users[MEMBER].password_hash == "of the new one"

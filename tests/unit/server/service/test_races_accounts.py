@@ -1,4 +1,4 @@
-"""Requests of an account that is disabled, demoted, moved or shut out while they wait for the hash or the writer."""
+"""Requests of an account that is disabled, demoted, or removed while they wait for the hash or the writer."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ DAILY = {"rooms_total": 100, "rooms_per_day": 100, "invites_per_day": 100}
 
 
 class LateWriter:
-    """Whatever is in `first` is done before the next job that is handed in."""
+    """Jobs in `first` are done before the next job that is submitted."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -137,7 +137,7 @@ class World:
 
 
 def _nothing(*_arguments: object, **_named: object) -> None:
-    """For what does not matter here."""
+    """For arguments that do not matter."""
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_request_behind_disabling_or_revocation_changes_nothing(world: World, na
     assert (world.member.email, world.member.display_name, world.member.password_hash) == ("", "user2", "")
 
 
-def test_moderator_demoted_meanwhile_makes_no_invitation(world: World) -> None:
+def test_moderator_demoted_meanwhile_creates_no_invitation(world: World) -> None:
     world.writer.transact_now(world.change(role=Role.MODERATOR))
     world.writer.first.append(world.change(role=Role.MEMBER))
     assert refusal(administer(world.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
@@ -188,16 +188,16 @@ def test_moderator_demoted_meanwhile_makes_no_invitation(world: World) -> None:
 
 
 def test_login_behind_disabling_enrols_no_device(world: World) -> None:
-    stranger = make_author(9)
-    enrolment = wire.Enrolment(public_octets(stranger.key), "new", bytes(64))
+    other_author = make_author(9)
+    enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
     world.writer.first.append(world.change(disabled=True))
     request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.ACCOUNT_DISABLED
-    assert stranger.device not in world.rig.directory.devices
+    assert other_author.device not in world.rig.directory.devices
 
 
 @pytest.mark.parametrize(("how", "code"), [("disabled", Code.ACCOUNT_DISABLED), ("revoked", Code.DEVICE_REVOKED)])
-def test_device_login_behind_disabling_or_revocation_gets_no_certificate(
+def test_device_login_behind_a_revocation_gets_no_certificate(
     world: World, monkeypatch: pytest.MonkeyPatch, how: str, code: Code
 ) -> None:
     monkeypatch.setattr(login, "_bound", lambda *_: b"")
@@ -209,16 +209,16 @@ def test_device_login_behind_disabling_or_revocation_gets_no_certificate(
     assert world.rig.directory.devices[device].certificate == before
 
 
-def test_login_without_a_place_enrols_no_device(world: World) -> None:
+def test_login_without_a_free_slot_enrols_no_device(world: World) -> None:
     def full(_user: int, **_by_password: bool) -> None:
         raise Refused(Code.TOO_MANY_SESSIONS, "full")
 
     world.service.check_place = full
-    stranger = make_author(9)
-    enrolment = wire.Enrolment(public_octets(stranger.key), "new", bytes(64))
+    other_author = make_author(9)
+    enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
     request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.TOO_MANY_SESSIONS
-    assert stranger.device not in world.rig.directory.devices
+    assert other_author.device not in world.rig.directory.devices
 
 
 def test_check_place_counts_sessions_of_user_and_server() -> None:
@@ -235,7 +235,7 @@ def test_check_place_counts_sessions_of_user_and_server() -> None:
     assert RequestContext.check_place(service, MEMBER) == 1
 
 
-def test_full_server_takes_a_place_from_whoever_has_most() -> None:
+def test_full_server_closes_a_session_of_the_user_with_most() -> None:
     rig = Rig()
     for session, user in ((1, OWNER), (2, MEMBER), (3, MEMBER), (4, MEMBER)):
         rig.core.add_session(session, user, rig.authors[user].device, 0.0)
@@ -258,7 +258,7 @@ def test_full_server_takes_a_place_from_whoever_has_most() -> None:
 # --- Memberships ------------------------------------------------------------------------------------------------------
 
 
-def test_user_makes_so_many_people_members_within_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_added_by_a_user_per_day_are_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MEMBERS_PER_DAY", 2)
     world.service.room_keys = SimpleNamespace()
 
@@ -327,7 +327,7 @@ def test_recovery_code_used_twice_at_once_sets_one_password(world: World) -> Non
     ("changes", "sent"),
     [({"email": "new@example.org"}, ["new@example.org"]), ({"disabled": True}, []), ({"email": ""}, [])],
 )
-def test_recovery_mail_goes_to_the_address_of_now(world: World, changes: dict[str, Any], sent: list[str]) -> None:
+def test_recovery_mail_goes_to_the_current_address(world: World, changes: dict[str, Any], sent: list[str]) -> None:
     world.writer.transact_now(world.change(email="old@example.org"))
     user = world.member
     world.writer.first.append(world.change(**changes))
@@ -337,7 +337,7 @@ def test_recovery_mail_goes_to_the_address_of_now(world: World, changes: dict[st
 
 
 @pytest.mark.parametrize("name", ["set_profile", "change_password"])
-def test_changed_address_or_password_voids_recovery_code(world: World, name: str) -> None:
+def test_changed_address_or_password_voids_the_recovery_code(world: World, name: str) -> None:
     code_for(world)
     asyncio.run(CHANGES[name](world.service))
     assert not world.rig.database.recoveries
@@ -346,7 +346,7 @@ def test_changed_address_or_password_voids_recovery_code(world: World, name: str
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_page_read_while_member_was_removed_is_not_given(world: World) -> None:
+def test_page_read_while_the_member_was_removed_is_refused(world: World) -> None:
     world.while_reading = lambda: world.writer.transact_now(world.remove())
     request = wire.History(ROOM, 1, True, 10)
     assert refusal(rooms.history(world.service, visitor(), request)) is Code.NOT_FOUND

@@ -1,4 +1,4 @@
-"""Who may make an account: the first one, closed servers, codes; also when several people come at the same moment."""
+"""Who may create an account: the first one, closed servers, codes; also with simultaneous requests."""
 
 import asyncio
 import secrets
@@ -25,8 +25,8 @@ from lanchat_server.service.service import Service
 from lanchat_server.store import open_store
 
 
-class Meeting:
-    """A hasher whose hashes are ready when `wanted` of them were asked for, and no sooner."""
+class BarrierHasher:
+    """A hasher whose hashes are ready when `wanted` of them were requested, and no sooner."""
 
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
@@ -44,8 +44,8 @@ class Meeting:
         """Nothing to end."""
 
 
-class Visitor:
-    """A connection as the handlers see it."""
+class FakeConnection:
+    """A connection as the handlers use it."""
 
     def __init__(self, number: int, local: bool) -> None:
         self.session, self.local = number, local
@@ -61,7 +61,7 @@ class Visitor:
         return lambda *_: None
 
 
-class Door:
+class SocketlessServer:
     """A service without sockets."""
 
     def __init__(self, folder: Path, mode: str, hashes: int) -> None:
@@ -72,7 +72,7 @@ class Door:
         self.service = Service(config, self._store, load_or_create(folder), directory, "", lambda: None)
         self.context = self.service.context
         self.context.hasher.close()
-        self.context.hasher = Meeting(hashes)  # type: ignore[assignment]
+        self.context.hasher = BarrierHasher(hashes)  # type: ignore[assignment]
         self._numbers = iter(range(1, 1000))
 
     async def close(self) -> None:
@@ -80,8 +80,8 @@ class Door:
         self._store.close()
 
     async def register(self, name: str, *, local: bool = False, visitor: int = 0, **codes: str) -> Code | None:
-        """None: done. `visitor` tells addresses apart."""
-        caller: Any = Visitor(visitor or next(self._numbers), local)
+        """None: done. `visitor` distinguishes addresses."""
+        caller: Any = FakeConnection(visitor or next(self._numbers), local)
         hello = await login.hello(self.context, caller, wire.Hello([1], "test"))
         key = Ed25519PrivateKey.generate()
         covered = hello.log_id + bytes.fromhex(self.context.keys.fingerprint) + hello.challenge
@@ -93,7 +93,7 @@ class Door:
         return None
 
     async def setup(self, local: bool) -> Setup:
-        visitor: Any = Visitor(next(self._numbers), local)
+        visitor: Any = FakeConnection(next(self._numbers), local)
         return (await login.hello(self.context, visitor, wire.Hello([1], "test"))).setup
 
     def roles(self) -> dict[str, Role]:
@@ -104,13 +104,13 @@ class Door:
         await self.service.writer.transact(lambda tx: accounts.add_user(tx, self.context.directory, new, 1))
 
 
-def run(folder: Path, mode: str, scenario: Callable[[Door], Awaitable[None]], hashes: int = 1) -> None:
+def run(folder: Path, mode: str, scenario: Callable[[SocketlessServer], Awaitable[None]], hashes: int = 1) -> None:
     async def everything() -> None:
-        door = Door(folder, mode, hashes)
+        server = SocketlessServer(folder, mode, hashes)
         try:
-            await scenario(door)
+            await scenario(server)
         finally:
-            await door.close()
+            await server.close()
 
     asyncio.run(everything())
 
@@ -119,47 +119,45 @@ def run(folder: Path, mode: str, scenario: Callable[[Door], Awaitable[None]], ha
 
 
 @pytest.mark.parametrize(("mode", "late"), [("closed", Code.REGISTRATION_CLOSED), ("invite", Code.INVITE_INVALID)])
-def test_of_three_simultaneous_registrations_one_becomes_the_first_account(
-    tmp_path: Path, mode: str, late: Code
-) -> None:
-    async def scenario(door: Door) -> None:
-        done = await asyncio.gather(*(door.register(name, local=True) for name in ("anna", "boris", "clara")))
+def test_one_of_three_simultaneous_registrations_is_first_account(tmp_path: Path, mode: str, late: Code) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        done = await asyncio.gather(*(server.register(name, local=True) for name in ("anna", "boris", "clara")))
         assert sorted(map(str, done)) == sorted([str(None), str(late), str(late)])
-        assert list(door.roles().values()) == [Role.ADMINISTRATOR]
+        assert list(server.roles().values()) == [Role.ADMINISTRATOR]
 
     run(tmp_path, mode, scenario, hashes=3)
 
 
 def test_simultaneous_registrations_with_setup_code_make_one_account(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        code = door.context.setup_code
-        done = await asyncio.gather(*(door.register(name, setup_code=code) for name in ("anna", "boris", "clara")))
+    async def scenario(server: SocketlessServer) -> None:
+        code = server.context.setup_code
+        done = await asyncio.gather(*(server.register(name, setup_code=code) for name in ("anna", "boris", "clara")))
         assert sorted(map(str, done)) == sorted([str(None)] + [str(Code.SETUP_INVALID)] * 2)
-        assert list(door.roles().values()) == [Role.ADMINISTRATOR]
+        assert list(server.roles().values()) == [Role.ADMINISTRATOR]
 
     run(tmp_path, "open", scenario, hashes=3)
 
 
-def test_invitation_for_one_admits_one_of_three(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        await door.add("root")
-        directory = door.context.directory
-        far = door.context.wall_ms() + 60_000
-        await door.service.writer.transact(lambda tx: accounts.add_invite(tx, directory, "ABCD-EFGH", 1, far, 1))
-        done = await asyncio.gather(*(door.register(f"guest{n}", invite_code="abcd efgh") for n in range(3)))
+def test_invitation_with_one_use_admits_one_of_three(tmp_path: Path) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        await server.add("root")
+        directory = server.context.directory
+        far = server.context.wall_ms() + 60_000
+        await server.service.writer.transact(lambda tx: accounts.add_invite(tx, directory, "ABCD-EFGH", 1, far, 1))
+        done = await asyncio.gather(*(server.register(f"guest{n}", invite_code="abcd efgh") for n in range(3)))
         assert sorted(map(str, done)) == sorted([str(None)] + [str(Code.INVITE_INVALID)] * 2)
 
     run(tmp_path, "invite", scenario, hashes=3)
 
 
 def test_invitation_that_expires_during_the_hash_is_refused(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        await door.add("root")
+    async def scenario(server: SocketlessServer) -> None:
+        await server.add("root")
         now = 1_000_000
-        service: Any = door.context
+        service: Any = server.context
         service.wall_ms = lambda: now
         await service.writer.transact(lambda tx: accounts.add_invite(tx, service.directory, "ABCD", 1, now + 5, 1))
-        waiting = asyncio.ensure_future(door.register("guest", invite_code="ABCD"))
+        waiting = asyncio.ensure_future(server.register("guest", invite_code="ABCD"))
         while not service.hasher.hashes:
             await asyncio.sleep(0)
         now += 10
@@ -173,70 +171,70 @@ def test_invitation_that_expires_during_the_hash_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("mode", ["open", "invite", "closed"])
-def test_stranger_cannot_make_the_first_account(tmp_path: Path, mode: str) -> None:
-    async def scenario(door: Door) -> None:
-        assert await door.setup(local=False) is Setup.CODE
-        assert await door.setup(local=True) is Setup.HERE
-        assert await door.register("mallory") is Code.SETUP_NEEDED
-        assert await door.register("mallory", setup_code="0000-0000-0000") is Code.SETUP_INVALID
-        assert not door.roles()
-        assert await door.register("anna", local=True) is None
-        assert door.roles() == {"anna": Role.ADMINISTRATOR}
-        assert await door.setup(local=False) is Setup.NONE
-        assert await door.setup(local=True) is Setup.NONE
+def test_remote_client_cannot_create_the_first_account(tmp_path: Path, mode: str) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        assert await server.setup(local=False) is Setup.CODE
+        assert await server.setup(local=True) is Setup.HERE
+        assert await server.register("mallory") is Code.SETUP_NEEDED
+        assert await server.register("mallory", setup_code="0000-0000-0000") is Code.SETUP_INVALID
+        assert not server.roles()
+        assert await server.register("anna", local=True) is None
+        assert server.roles() == {"anna": Role.ADMINISTRATOR}
+        assert await server.setup(local=False) is Setup.NONE
+        assert await server.setup(local=True) is Setup.NONE
 
     run(tmp_path, mode, scenario)
 
 
 def test_setup_code_makes_one_administrator_and_is_void_afterwards(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        code = door.context.setup_code
-        assert door.service.status()["setup_code"] == code
+    async def scenario(server: SocketlessServer) -> None:
+        code = server.context.setup_code
+        assert server.service.status()["setup_code"] == code
         typed = f" {code.lower().replace('-', ' – ')} "
-        assert await door.register("anna", setup_code=typed) is None
-        assert door.roles() == {"anna": Role.ADMINISTRATOR}
-        assert await door.register("boris", setup_code=code) is Code.SETUP_INVALID
-        assert door.context.setup_code == ""
-        assert "setup_code" not in door.service.status()
-        assert await door.register("boris") is None
-        assert door.roles()["boris"] is Role.MEMBER
+        assert await server.register("anna", setup_code=typed) is None
+        assert server.roles() == {"anna": Role.ADMINISTRATOR}
+        assert await server.register("boris", setup_code=code) is Code.SETUP_INVALID
+        assert server.context.setup_code == ""
+        assert "setup_code" not in server.service.status()
+        assert await server.register("boris") is None
+        assert server.roles()["boris"] is Role.MEMBER
 
     run(tmp_path, "open", scenario)
 
 
-def test_setup_code_is_void_when_an_account_is_made_during_the_hash(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        waiting = asyncio.ensure_future(door.register("mallory", setup_code=door.context.setup_code))
-        hasher: Any = door.context.hasher
+def test_setup_code_is_void_after_an_account_is_made_meanwhile(tmp_path: Path) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        waiting = asyncio.ensure_future(server.register("mallory", setup_code=server.context.setup_code))
+        hasher: Any = server.context.hasher
         while not hasher.hashes:
             await asyncio.sleep(0)
-        await door.add("anna")
+        await server.add("anna")
         await hasher.hash("the second")
         assert await waiting is Code.SETUP_INVALID
-        assert door.roles() == {"anna": Role.ADMINISTRATOR}
+        assert server.roles() == {"anna": Role.ADMINISTRATOR}
 
     run(tmp_path, "open", scenario, hashes=2)
 
 
-def test_disabled_only_account_does_not_free_the_server(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        await door.add("anna")
-        directory = door.context.directory
+def test_disabled_only_account_does_not_reopen_the_setup(tmp_path: Path) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        await server.add("anna")
+        directory = server.context.directory
         # Past the rule that keeps the last administrator, as by hand in the database.
         directory.put_user(replace(directory.users[1], disabled=True))
-        assert await door.setup(local=True) is Setup.NONE
-        assert await door.register("mallory", local=True) is Code.REGISTRATION_CLOSED
-        assert await door.register("mallory", setup_code=door.context.setup.text) is Code.SETUP_INVALID
+        assert await server.setup(local=True) is Setup.NONE
+        assert await server.register("mallory", local=True) is Code.REGISTRATION_CLOSED
+        assert await server.register("mallory", setup_code=server.context.setup.text) is Code.SETUP_INVALID
 
     run(tmp_path, "closed", scenario)
 
 
-def test_guessing_the_setup_code_is_throttled_and_costs_no_hash(tmp_path: Path) -> None:
-    async def scenario(door: Door) -> None:
-        service: Any = door.context
+def test_setup_code_guesses_are_throttled_without_hashing(tmp_path: Path) -> None:
+    async def scenario(server: SocketlessServer) -> None:
+        service: Any = server.context
         answers = []
         for number in range(30):
-            answers.append(await door.register(f"guess{number}", visitor=7, setup_code=f"{number:012d}"))
+            answers.append(await server.register(f"guess{number}", visitor=7, setup_code=f"{number:012d}"))
         assert answers.count(Code.SETUP_INVALID) == 20
         assert answers.count(Code.TOO_MANY_TRIES) == 10
         assert service.hasher.hashes == 0
@@ -278,5 +276,5 @@ def test_setup_code_has_sixty_bits_in_a_readable_alphabet() -> None:
         ("a name", "a name", False),
     ],
 )
-def test_own_computer_is_loopback_or_the_address_that_was_connected_to(peer: str, own: str, expected: bool) -> None:
+def test_own_computer_is_loopback_or_the_local_address(peer: str, own: str, expected: bool) -> None:
     assert is_own_computer(peer, own) is expected

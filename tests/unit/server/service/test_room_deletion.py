@@ -1,4 +1,4 @@
-"""Who may archive and delete a room, what it does at once, and what requests do that meet it."""
+"""Who may archive and delete a room, the immediate effects, and requests in progress at that time."""
 
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ WATCHER = 3
 
 
 class Scene(Stage):
-    """With authors who go on after what the stage has stored."""
+    """A stage whose authors continue after the stored messages."""
 
     def __init__(self) -> None:
         with patch.dict(SESSIONS, {WATCHER: (OTHER, make_author(OTHER))}):
@@ -37,7 +37,7 @@ class Scene(Stage):
             client.proven = self.service.now()
 
     def commit(self, session: int, message: Message, now: float) -> None:
-        """A session hands in a message, and it is decided."""
+        """A session submits a message, and it is decided."""
         core = self.service.core
         core.receive(session, wire.Submit([message]), Transport.TLS, now)
         batch = core.next_batch(now)
@@ -60,8 +60,8 @@ def do(stage: Scene, user: int, handler: Any, operation: Any) -> Any:
 
 
 def requests(stage: Scene, results: dict[str, Any], **made: tuple[int, Any, Any]) -> Run:
-    """Requests (user, handler, operation) to be carried out step by step; `results` gets what they come to, or the
-    codes with which they are refused."""
+    """Requests (user, handler, operation) to be performed step by step; `results` gets their results, or the codes
+    with which they are refused."""
 
     async def request(name: str) -> None:
         user, handler, operation = made[name]
@@ -75,8 +75,8 @@ def requests(stage: Scene, results: dict[str, Any], **made: tuple[int, Any, Any]
     return stage.run
 
 
-def told(stage: Scene) -> dict[int, list[Any]]:
-    """Session to the events that it got."""
+def sent_events(stage: Scene) -> dict[int, list[Any]]:
+    """Session to the events that were sent to it."""
     found: dict[int, list[Any]] = {}
     for out in stage.service.core.take_outputs():
         if isinstance(out, SendFrames) and out.path is Transport.TLS:
@@ -100,14 +100,14 @@ def delete(stage: Scene, user: int, room: int, password: str = "") -> Any:
 
 
 def say(stage: Scene, user: int, room: int, now: float, author: Author | None = None) -> list[int]:
-    """The codes of what becomes of one more message."""
+    """The codes of the decisions about one more message."""
     stage.commit(user, (author or stage.authors[user]).message("hello", room=room), now)
-    frames = told(stage).get(user, [])
+    frames = sent_events(stage).get(user, [])
     return [receipt.code for frame in frames if isinstance(frame, wire.Decided) for receipt in frame.receipts]
 
 
 @pytest.mark.parametrize("act", [archive, delete])
-def test_who_may(stage: Scene, act: Any) -> None:
+def test_permission_to_archive_and_delete(stage: Scene, act: Any) -> None:
     room = new_room(stage, OTHER)
     assert act(stage, MEMBER, room) is Code.NOT_FOUND  # a moderator who is not in it
     do(stage, MEMBER, rooms.join_room, wire.JoinRoom(room))
@@ -123,12 +123,12 @@ def test_who_may(stage: Scene, act: Any) -> None:
 
 @pytest.mark.parametrize("act", [archive, delete])
 @pytest.mark.parametrize("user", [OWNER, MEMBER])
-def test_general_stays(stage: Scene, act: Any, user: int) -> None:
+def test_general_room_cannot_be_archived_or_deleted(stage: Scene, act: Any, user: int) -> None:
     assert act(stage, user, GENERAL) is Code.NOT_ALLOWED
     assert GENERAL in stage.service.directory.rooms
 
 
-def test_direct_rooms_are_never_archived_and_deleted_by_administrators_alone(stage: Scene) -> None:
+def test_direct_rooms_are_only_deleted_and_only_by_administrators(stage: Scene) -> None:
     room = do(stage, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id
     assert archive(stage, MEMBER, room) is Code.NOT_ALLOWED
     assert archive(stage, OWNER, room) is Code.NOT_ALLOWED
@@ -146,24 +146,24 @@ def test_deletion_needs_the_password_or_a_fresh_login(stage: Scene) -> None:
     assert delete(stage, MEMBER, ROOM, password_of(MEMBER)) == wire.Done()
 
 
-def test_room_that_one_may_not_know_is_answered_as_one_that_is_not_there(stage: Scene) -> None:
+def test_unknown_and_invisible_rooms_are_answered_alike(stage: Scene) -> None:
     for act in (archive, delete):
         assert act(stage, OTHER, ROOM) is Code.NOT_FOUND
         assert act(stage, OTHER, 4711) is Code.NOT_FOUND
         assert act(stage, OWNER, 4711) is Code.NOT_FOUND
 
 
-def test_who_saw_a_deleted_room_is_told_and_nobody_else(stage: Scene) -> None:
+def test_deletion_is_sent_to_users_who_saw_the_room_only(stage: Scene) -> None:
     assert delete(stage, OWNER, ROOM) == wire.Done()
-    events = told(stage)
+    events = sent_events(stage)
     assert events.keys() == {OWNER, MEMBER, 4}
     assert all(got == [wire.RoomsDeleted([ROOM])] for got in events.values())
     public = new_room(stage, OTHER)
     assert delete(stage, OTHER, public) == wire.Done()
-    assert told(stage).keys() == {OWNER, MEMBER, 4, WATCHER}
+    assert sent_events(stage).keys() == {OWNER, MEMBER, 4, WATCHER}
 
 
-def test_nothing_of_a_deleted_room_is_left_in_the_core(stage: Scene) -> None:
+def test_core_keeps_nothing_of_a_deleted_room(stage: Scene) -> None:
     core = stage.service.core
     say(stage, OWNER, ROOM, 1.0)
     core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 1, 1)]), Transport.TLS, 1.0)
@@ -173,7 +173,7 @@ def test_nothing_of_a_deleted_room_is_left_in_the_core(stage: Scene) -> None:
     core.receive(MEMBER, wire.Nack(ROOM, [1]), Transport.TLS, 100.0)
     core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 2, 2)]), Transport.TLS, 100.0)
     core.handle_timer(200.0)
-    frames = [frame for got in told(stage).values() for frame in got]
+    frames = [frame for got in sent_events(stage).values() for frame in got]
     assert all(getattr(frame, "room", GENERAL) == GENERAL for frame in frames)
     assert not any(head.room == ROOM for frame in frames if isinstance(frame, wire.Heads) for head in frame.heads)
     assert ROOM not in core.heads
@@ -193,7 +193,7 @@ def test_messages_for_a_deleted_room_are_decided(stage: Scene) -> None:
     assert say(stage, MEMBER, ROOM, 3.0) == [Code.ROOM_DELETED]
     for now in (4.0, 5.0):
         stage.commit(MEMBER, first, now)
-        decided = [frame for frame in told(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        decided = [frame for frame in sent_events(stage)[MEMBER] if isinstance(frame, wire.Decided)]
         assert [receipt.code for frame in decided for receipt in frame.receipts] == [Code.ROOM_DELETED]
         with stage.store.transaction() as tx:
             tx.erase_more(100)
@@ -201,13 +201,13 @@ def test_messages_for_a_deleted_room_are_decided(stage: Scene) -> None:
     assert not any(key.room == ROOM for key in stage.database.decisions)
 
 
-def test_who_was_not_in_a_deleted_room_hears_no_more_than_of_one_that_never_was(stage: Scene) -> None:
+def test_deleted_room_is_unknown_to_non_members(stage: Scene) -> None:
     delete(stage, OWNER, ROOM)
     assert say(stage, WATCHER, ROOM, 2.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
     assert say(stage, WATCHER, 4711, 3.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
 
 
-def test_subscription_tells_former_members_of_deleted_rooms(stage: Scene) -> None:
+def test_subscription_lists_deleted_rooms_for_former_members(stage: Scene) -> None:
     delete(stage, OWNER, ROOM)
     answer = do(stage, MEMBER, rooms.subscribe, wire.Subscribe([ROOM, GENERAL, 4711]))
     assert ([head.room for head in answer.heads], answer.deleted) == ([GENERAL], [ROOM])
@@ -225,41 +225,41 @@ def test_archived_room_is_read_only(stage: Scene) -> None:
     assert do(stage, MEMBER, rooms.leave_room, wire.LeaveRoom(ROOM)) == wire.Done()
 
 
-def test_archived_room_is_none_to_join(stage: Scene) -> None:
+def test_archived_room_cannot_be_joined(stage: Scene) -> None:
     room = new_room(stage, OWNER)
     archive(stage, OWNER, room)
-    events = told(stage)
+    events = sent_events(stage)
     assert [frame.room.archived for frame in events[OWNER]] == [True]
     assert events[WATCHER] == [wire.RoomGone(room)]
     listed = do(stage, OTHER, rooms.list_rooms, wire.ListRooms()).rooms
     assert room not in [view.id for view in listed]
     assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)) is Code.ARCHIVED
     archive(stage, OWNER, room, archived=False)
-    assert [frame.room.archived for frame in told(stage)[WATCHER]] == [False]
+    assert [frame.room.archived for frame in sent_events(stage)[WATCHER]] == [False]
     assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)).room.joined
 
 
-def test_archiving_again_tells_nobody(stage: Scene) -> None:
+def test_archiving_again_sends_nothing(stage: Scene) -> None:
     archive(stage, OWNER, ROOM)
     stage.service.core.take_outputs()
     assert archive(stage, OWNER, ROOM) == wire.Done()
-    assert told(stage) == {}
+    assert sent_events(stage) == {}
 
 
-def test_refusal_of_an_archived_room_stays_after_it_was_taken_back(stage: Scene) -> None:
+def test_refusal_by_an_archived_room_is_final(stage: Scene) -> None:
     archive(stage, OWNER, ROOM)
     message = stage.authors[MEMBER].message("too late", room=ROOM)
     codes = []
     for now, archived in ((1.0, False), (2.0, False)):
         stage.commit(MEMBER, message, now)
-        decided = [frame for frame in told(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        decided = [frame for frame in sent_events(stage)[MEMBER] if isinstance(frame, wire.Decided)]
         codes += [receipt.code for frame in decided for receipt in frame.receipts]
         archive(stage, OWNER, ROOM, archived)
     assert codes == [Code.ROOM_ARCHIVED] * 2
     assert say(stage, MEMBER, ROOM, 3.0) == [0]
 
 
-def test_name_of_a_deleted_room_is_free_and_its_place_in_the_bound_too(stage: Scene) -> None:
+def test_deleted_room_releases_its_name_and_its_share_of_the_limit(stage: Scene) -> None:
     stage.service.config = replace(stage.service.config, rooms_total=4)
     room = new_room(stage, OWNER)
     assert do(stage, OWNER, rooms.create_room, wire.CreateRoom("x", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)) is (
@@ -269,16 +269,16 @@ def test_name_of_a_deleted_room_is_free_and_its_place_in_the_bound_too(stage: Sc
     assert new_room(stage, MEMBER) != room
 
 
-def test_two_who_delete_at_once_delete_once(stage: Scene) -> None:
+def test_simultaneous_deletions_delete_once(stage: Scene) -> None:
     operation, results = wire.DeleteRooms([ROOM]), dict[str, Any]()
     run = requests(stage, results, A=(OWNER, administer, operation), B=(MEMBER, administer, operation))
     for name, what in (("A", "start"), ("B", "start"), ("A", "do"), ("B", "do"), ("A", "go on"), ("B", "go on")):
         run.step(name, what)
     assert results == {"A": wire.Done(), "B": Code.NOT_FOUND}
-    assert [len(events) for events in told(stage).values()] == [1, 1, 1]
+    assert [len(events) for events in sent_events(stage).values()] == [1, 1, 1]
 
 
-def test_room_that_is_deleted_before_its_maker_hears_of_it_is_refused(stage: Scene) -> None:
+def test_room_deleted_before_the_creation_answer_is_refused(stage: Scene) -> None:
     operation, results = wire.CreateRoom("short-lived", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING), dict[str, Any]()
     run = requests(stage, results, R=(MEMBER, rooms.create_room, operation))
     run.step("R", "start")

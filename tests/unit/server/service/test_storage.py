@@ -1,4 +1,4 @@
-"""How much room there is: steps, warnings, and what an administrator reads of it."""
+"""Storage: steps, warnings, and the report for an administrator."""
 
 import logging
 from pathlib import Path
@@ -30,13 +30,13 @@ def storage(tmp_path: Path, **settings: Any) -> StorageState:
     ("free", "percent", "state"),
     [(1000, 0, "ok"), (201, 0, "ok"), (199, 80, "near"), (124, 95, "close"), (99, 100, "full"), (0, 100, "full")],
 )
-def test_the_reserve_has_steps(tmp_path: Path, free: int, percent: int, state: str) -> None:
+def test_reserve_has_steps(tmp_path: Path, free: int, percent: int, state: str) -> None:
     found = storage(tmp_path)
     found.look_at(free * MIB)
     assert (found.disk_percent, found.state, found.disk_full) == (percent, state, percent == 100)
 
 
-def test_a_reserve_that_was_reached_must_be_free_again_with_something_more(tmp_path: Path) -> None:
+def test_reached_reserve_is_left_with_hysteresis(tmp_path: Path) -> None:
     found = storage(tmp_path)
     full = []
     for free in (101, 99, 101, 104, 106, 101):
@@ -45,20 +45,20 @@ def test_a_reserve_that_was_reached_must_be_free_again_with_something_more(tmp_p
     assert full == [False, True, True, True, False, False]
 
 
-def test_without_a_reserve_and_where_nobody_says_what_is_free_nothing_stops(tmp_path: Path) -> None:
+def test_unknown_free_space_or_no_reserve_stops_nothing(tmp_path: Path) -> None:
     for found, free in ((storage(tmp_path, disk_reserve_mib=0), 0), (storage(tmp_path), None)):
         found.look_at(free)
         assert (found.disk_full, found.state) == (False, "ok")
 
 
 @pytest.mark.parametrize(("octets", "state"), [(799, "ok"), (800, "near"), (950, "close"), (1000, "full")])
-def test_the_log_has_steps(tmp_path: Path, octets: int, state: str) -> None:
+def test_log_has_steps(tmp_path: Path, octets: int, state: str) -> None:
     found = storage(tmp_path, log_octets=1000, disk_reserve_mib=0)
     found.octets = octets
     assert found.state == state
 
 
-def test_each_step_is_logged_once_and_what_lasts_every_hour(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_step_is_logged_once_and_repeated_hourly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = storage(tmp_path)
     caplog.set_level(logging.INFO, "lanchat_server")
 
@@ -77,7 +77,7 @@ def test_each_step_is_logged_once_and_what_lasts_every_hour(tmp_path: Path, capl
     assert [level for level, _ in said(1000, 8 + REPEATED)] == ["INFO"]
 
 
-def test_where_the_server_writes(tmp_path: Path) -> None:
+def test_folders_that_the_server_writes_to(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     here = ServerConfig("Office", tmp_path)
     assert folders_of(here) == ({tmp_path}, True)
@@ -99,7 +99,7 @@ def report(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_an_administrator_reads_what_is_stored_and_who_waits() -> None:
+def test_report_lists_storage_and_users_over_quota() -> None:
     assert storage_lines({}) == []
     (line,) = storage_lines(report())
     assert line == "Messages take 11.7 MiB, 3.0 GiB free on the disk, 256.0 MiB of it a reserve"
@@ -119,7 +119,7 @@ def test_an_administrator_reads_what_is_stored_and_who_waits() -> None:
     ]
 
 
-def test_the_window_warns_and_is_silent_otherwise() -> None:
+def test_window_shows_storage_warnings_only() -> None:
     model = WindowModel("Office", ServiceState.RUNNING)
     assert model.storage_line() == ""
     model.status = {"storage": report()}
@@ -129,7 +129,7 @@ def test_the_window_warns_and_is_silent_otherwise() -> None:
     assert "200.0 MiB free" in model.storage_line()
 
 
-def test_a_backup_stops_before_the_reserve(tmp_path: Path) -> None:
+def test_backup_stops_at_the_reserve(tmp_path: Path) -> None:
     DiskReserve(tmp_path, 0).wrote(EVERY)
     DiskReserve(tmp_path, 1).wrote(EVERY)
     with pytest.raises(StoreError, match="a reserve"):

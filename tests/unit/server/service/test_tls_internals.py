@@ -1,4 +1,4 @@
-"""What the server takes from the inside of asyncio's TLS is still there and means the same."""
+"""The internal parts of asyncio's TLS that the server uses exist and behave as expected."""
 
 import asyncio
 import ssl
@@ -28,7 +28,7 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-def test_connections_read_into_a_small_buffer_once_shrunk() -> None:
+def test_shrunk_connections_read_into_a_small_buffer() -> None:
     async def size() -> int:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         protocol = SSLProtocol(asyncio.get_running_loop(), asyncio.Protocol(), context, None, server_side=True)
@@ -66,7 +66,7 @@ def test_octets_below_tls_count_as_waiting() -> None:
     assert waiting > 16 * MIB > told
 
 
-def test_a_transport_without_tls_has_its_own_figure() -> None:
+def test_transport_without_tls_reports_its_own_buffer() -> None:
     class Plain(asyncio.Transport):
         def get_write_buffer_size(self) -> int:
             return 7

@@ -1,4 +1,4 @@
-"""Devices that are enrolled and revoked again and again: they stay for ever, so a day has so many."""
+"""Repeated enrolment and revocation of devices: rows are kept for ever, so their number per day is limited."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.attacks.guessing import PASSWORD, Front, Owner
 HOME = "198.51.100.1"
 
 
-def test_an_account_enrols_so_many_devices_within_a_day(tmp_path: Path) -> None:
+def test_account_enrols_a_limited_number_of_devices_per_day(tmp_path: Path) -> None:
     async def play() -> None:
         front = Front(tmp_path)
         try:

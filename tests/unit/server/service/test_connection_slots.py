@@ -1,4 +1,4 @@
-"""Who gives way when all places are taken, and what is a TLS greeting."""
+"""Which connection is closed when all slots are in use, and what is a TLS greeting."""
 
 from dataclasses import dataclass
 
@@ -15,63 +15,63 @@ from tests.attacks.strangers import client_hello
 
 
 @dataclass(eq=False)
-class Guest:
+class FakeConnection:
     address: str
     busy: bool = False
 
 
-def test_the_oldest_of_the_crowd_gives_way() -> None:
-    places: ConnectionSlots[Guest] = ConnectionSlots(4)
-    guests = [Guest(address) for address in "abbc"]
-    assert [places.add(guest) for guest in guests] == [None] * 4
-    assert places.add(Guest("d")) is guests[1]
+def test_oldest_of_the_most_frequent_address_is_closed() -> None:
+    slots: ConnectionSlots[FakeConnection] = ConnectionSlots(4)
+    connections = [FakeConnection(address) for address in "abbc"]
+    assert [slots.add(connection) for connection in connections] == [None] * 4
+    assert slots.add(FakeConnection("d")) is connections[1]
     # Now everybody holds one: the oldest of all.
-    assert places.oldest is guests[0]
-    assert places.add(Guest("e")) is guests[0]
-    assert len(places) == 4
+    assert slots.oldest is connections[0]
+    assert slots.add(FakeConnection("e")) is connections[0]
+    assert len(slots) == 4
 
 
-def test_who_is_kept_gives_way_last() -> None:
-    places: ConnectionSlots[Guest] = ConnectionSlots(3, lambda guest: guest.busy)
-    first, second, third = Guest("a", busy=True), Guest("b"), Guest("c", busy=True)
-    for guest in (first, second, third):
-        places.add(guest)
-    assert places.add(Guest("d", busy=True)) is second
-    assert places.add(Guest("e", busy=True)) is first
+def test_protected_connections_are_closed_last() -> None:
+    slots: ConnectionSlots[FakeConnection] = ConnectionSlots(3, lambda connection: connection.busy)
+    first, second, third = FakeConnection("a", busy=True), FakeConnection("b"), FakeConnection("c", busy=True)
+    for connection in (first, second, third):
+        slots.add(connection)
+    assert slots.add(FakeConnection("d", busy=True)) is second
+    assert slots.add(FakeConnection("e", busy=True)) is first
 
 
-def test_a_place_that_was_left_is_free_and_counted_once() -> None:
-    places: ConnectionSlots[Guest] = ConnectionSlots(2)
-    one, two = Guest("a"), Guest("a")
-    places.add(one)
-    places.add(two)
-    assert places.discard(one)
-    assert not places.discard(one)
-    assert places.add(Guest("b")) is None
+def test_released_slot_is_free_and_counted_once() -> None:
+    slots: ConnectionSlots[FakeConnection] = ConnectionSlots(2)
+    one, two = FakeConnection("a"), FakeConnection("a")
+    slots.add(one)
+    slots.add(two)
+    assert slots.discard(one)
+    assert not slots.discard(one)
+    assert slots.add(FakeConnection("b")) is None
     # One of each address now: "a" is no crowd any more.
-    assert places.add(Guest("b")) is two
+    assert slots.add(FakeConnection("b")) is two
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=60), st.integers(1, 6))
-def test_places_are_never_more_than_there_are(steps: list[tuple[str, bool]], size: int) -> None:
-    places: ConnectionSlots[Guest] = ConnectionSlots(size)
-    here: list[Guest] = []
+def test_slots_are_never_exceeded(steps: list[tuple[str, bool]], size: int) -> None:
+    slots: ConnectionSlots[FakeConnection] = ConnectionSlots(size)
+    here: list[FakeConnection] = []
     for address, leaves in steps:
         if leaves and here:
-            assert places.discard(here.pop(0))
+            assert slots.discard(here.pop(0))
             continue
-        guest = Guest(address)
-        loser = places.add(guest)
+        connection = FakeConnection(address)
+        loser = slots.add(connection)
         if loser is not None:
             crowd = max(sum(other.address == each.address for other in here) for each in here)
             assert sum(other.address == loser.address for other in here) == crowd
             here.remove(loser)
-        here.append(guest)
-        assert list(places) == here
-        assert len(places) == len(here) <= size
+        here.append(connection)
+        assert list(slots) == here
+        assert len(slots) == len(here) <= size
 
 
-def test_a_real_greeting_is_measured_as_soon_as_its_head_is_here() -> None:
+def test_size_of_a_greeting_is_known_from_its_head() -> None:
     hello = client_hello()
     for length in range(GREETING_HEAD):
         assert greeting_size_untrusted(hello[:length]) == GREETING_HEAD
@@ -93,13 +93,13 @@ def test_a_real_greeting_is_measured_as_soon_as_its_head_is_here() -> None:
         b"\x16\x03\x01\x00\x04\x01\x00\x00\x00",
     ],
 )
-def test_anything_else_is_no_greeting(head: bytes) -> None:
+def test_other_octets_are_no_greeting(head: bytes) -> None:
     with pytest.raises(ProtocolError):
         greeting_size_untrusted(head)
 
 
 @given(st.binary(max_size=GREETING_HEAD))
-def test_any_octets_give_a_bounded_size_or_the_one_error(head: bytes) -> None:
+def test_any_octets_give_a_bounded_size_or_protocol_error(head: bytes) -> None:
     try:
         size = greeting_size_untrusted(head)
     except ProtocolError:
@@ -107,7 +107,7 @@ def test_any_octets_give_a_bounded_size_or_the_one_error(head: bytes) -> None:
     assert GREETING_HEAD <= size <= GREETING_MAX
 
 
-def test_more_sessions_of_a_user_give_no_more_requests() -> None:
+def test_sessions_of_a_user_share_the_request_budget() -> None:
     table = SessionTable(CoreConfig(request_rate=1, request_burst=3))
     first, second = table.add(1, 7, b"a"), table.add(2, 7, b"b")
     other = table.add(3, 8, b"c")
@@ -119,7 +119,7 @@ def test_more_sessions_of_a_user_give_no_more_requests() -> None:
     assert table.add(4, 7, b"a").requests.take(0.0) > 0
 
 
-def test_more_sessions_of_a_user_give_no_more_history() -> None:
+def test_sessions_of_a_user_share_the_history_budget() -> None:
     table = SessionTable(CoreConfig(page_rate=100.0, page_burst=1000))
     first, second = table.add(1, 7, b"a"), table.add(2, 7, b"b")
     first.pages.wait(0.0)
@@ -128,7 +128,7 @@ def test_more_sessions_of_a_user_give_no_more_history() -> None:
     assert table.add(3, 8, b"c").pages.wait(0.0) == 0
 
 
-def test_a_session_may_send_more_frames_than_requests_and_messages_are_answered() -> None:
+def test_frame_budget_exceeds_requests_and_messages() -> None:
     config = CoreConfig()
     budget = frame_budget(config)
     assert budget.rate > config.request_rate + config.message_rate

@@ -1,4 +1,4 @@
-"""Rights end when they end: codes with the role, sessions and addresses that wait with the password."""
+"""Revoked rights: registration codes end with the role, waiting requests and addresses with the password."""
 
 import asyncio
 from typing import Any
@@ -47,7 +47,7 @@ async def _run_check(world: World, check: Any) -> None:
 
 
 @pytest.mark.parametrize("how", [{"role": Role.MEMBER}, {"disabled": True}])
-def test_registration_codes_end_with_the_right_to_make_them(world: World, how: dict[str, Any]) -> None:
+def test_registration_codes_end_with_the_right_to_create_them(world: World, how: dict[str, Any]) -> None:
     world.writer.transact_now(world.change(role=Role.MODERATOR))
     code = asyncio.run(administer(world.service, visitor(), wire.CreateInvite(5, 60))).code
     kept = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
@@ -61,7 +61,7 @@ def test_registration_codes_end_with_the_right_to_make_them(world: World, how: d
     assert len(world.rig.database.invites) == 1
 
 
-def test_codes_of_others_are_not_told_when_the_role_is_taken_meanwhile(world: World) -> None:
+def test_codes_of_others_are_not_listed_after_a_demotion_meanwhile(world: World) -> None:
     world.writer.transact_now(world.change(role=Role.ADMINISTRATOR))
     of_others = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**12, OWNER)  # noqa: E731
     world.writer.transact_now(of_others)
@@ -76,7 +76,7 @@ def test_codes_of_others_are_not_told_when_the_role_is_taken_meanwhile(world: Wo
     assert asyncio.run(administer(world.service, visitor(), wire.ListInvites())).invites == []
 
 
-def test_disabled_account_has_no_recovery_code_left(world: World) -> None:
+def test_disabled_account_has_no_recovery_code(world: World) -> None:
     code_for(world)
     world.writer.transact_now(world.change(disabled=True))
     assert not world.rig.database.recoveries
@@ -85,8 +85,8 @@ def test_disabled_account_has_no_recovery_code_left(world: World) -> None:
 # --- Addresses that wait ----------------------------------------------------------------------------------------------
 
 
-class Told:
-    """A mailer that keeps what it was asked to send."""
+class RecordingMailer:
+    """A mailer that records what it was asked to send."""
 
     enabled = True
 
@@ -102,26 +102,26 @@ class Told:
 
 
 @pytest.fixture
-def told(world: World) -> Told:
-    world.service.mailer = mailer = Told()
+def mailer(world: World) -> RecordingMailer:
+    world.service.mailer = mailer = RecordingMailer()
     world.writer.transact_now(world.change(email="old@example.org"))
     change = wire.SetProfile(None, "new@example.org", "the password")
     asyncio.run(account.set_profile(world.service, visitor(), change))
     return mailer
 
 
-def test_new_address_waits_and_the_old_one_is_told(world: World, told: Told) -> None:
-    assert told.changes == [("old@example.org", "new@example.org")]
+def test_new_address_is_delayed_and_the_old_one_is_notified(world: World, mailer: RecordingMailer) -> None:
+    assert mailer.changes == [("old@example.org", "new@example.org")]
     assert (world.member.email, world.member.pending_email) == ("old@example.org", "new@example.org")
     asyncio.run(login._send_code(world.service, world.member))
     world.wall += accounts.EMAIL_WAIT_MS
     asyncio.run(login._send_code(world.service, world.member))
-    assert told.codes == ["old@example.org", "new@example.org"]
+    assert mailer.codes == ["old@example.org", "new@example.org"]
     assert (world.member.email, world.member.pending_email) == ("new@example.org", "")
 
 
 @pytest.mark.parametrize("how", ["password", "recovery", "old address"])
-def test_new_address_that_waits_is_dropped(world: World, told: Told, how: str) -> None:
+def test_delayed_address_is_dropped(world: World, mailer: RecordingMailer, how: str) -> None:
     service = world.service
     if how == "password":
         change = wire.ChangePassword("old", "a new password")
@@ -134,11 +134,11 @@ def test_new_address_that_waits_is_dropped(world: World, told: Told, how: str) -
         asyncio.run(account.set_profile(service, visitor(), wire.SetProfile(None, "old@example.org")))
     world.wall += accounts.EMAIL_WAIT_MS
     asyncio.run(login._send_code(world.service, world.member))
-    assert told.codes == ["old@example.org"]
+    assert mailer.codes == ["old@example.org"]
     assert world.member.pending_email == ""
 
 
-def test_wait_of_an_address_moves_with_the_clock(world: World, told: Told) -> None:
+def test_delay_of_an_address_moves_with_the_clock(world: World, mailer: RecordingMailer) -> None:
     day = 86_400_000
     ahead = world.wall + 3650 * day
     world.writer.transact_now(lambda tx: accounts.move_emails(tx, world.rig.directory, 3650 * day, ahead))
@@ -151,7 +151,7 @@ def test_wait_of_an_address_moves_with_the_clock(world: World, told: Told) -> No
 
 
 @pytest.mark.parametrize("kind", [Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION])
-def test_answers_about_messages_before_joining_are_alike(kind: Kind) -> None:
+def test_answers_about_messages_before_joining_are_equal(kind: Kind) -> None:
     rig = Rig()
     owner, late = rig.authors[OWNER], rig.authors[3]
     rig.core.add_session(OWNER, OWNER, owner.device, 0.0)
@@ -169,7 +169,7 @@ def test_answers_about_messages_before_joining_are_alike(kind: Kind) -> None:
     assert codes == [Decision(0, Code.NO_SUCH_TARGET)] * 3
 
 
-def test_forgery_does_not_tell_what_was_stored_under_its_name() -> None:
+def test_forged_message_does_not_reveal_what_is_stored() -> None:
     rig = Rig()
     owner, stranger = rig.authors[OWNER], rig.authors[3]
     message = owner.message("nobody's business", room=ROOM)
@@ -181,7 +181,7 @@ def test_forgery_does_not_tell_what_was_stored_under_its_name() -> None:
     assert [decision for _, decision in again.decided] == [Decision(1, 0)]
 
 
-def test_room_names_do_not_collide_with_rooms_unseen(world: World) -> None:
+def test_room_names_do_not_collide_with_invisible_rooms(world: World) -> None:
     create = wire.CreateRoom("Secret", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)
     assert refusal(rooms.create_room(world.service, visitor(), create)) is Code.NAME_TAKEN
     world.writer.transact_now(world.remove())

@@ -1,4 +1,4 @@
-"""Signatures of large batches are checked beside the writer: same answers, same order."""
+"""Signatures of large batches are checked in threads beside the writer: same results, same order."""
 
 import threading
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ def checker(rig: Rig) -> Iterator[Checker]:
 
 
 def run(checker: Checker, batch: list[Submission]) -> None:
-    """Hand in and wait for the answer."""
+    """Checks a batch and waits for the end."""
     done = threading.Event()
     checker.check(batch, done.set)
     assert done.wait(10)
 
 
-def test_every_signature_of_a_large_batch_is_looked_at(rig: Rig, checker: Checker) -> None:
+def test_every_signature_of_a_large_batch_is_checked(rig: Rig, checker: Checker) -> None:
     author, stranger = rig.authors[1], make_author(77)
     good = [author.message(f"no. {number}") for number in range(WORTH_A_THREAD)]
     forged = Message(good[0].header, b"something else", good[0].signature)
@@ -39,7 +39,7 @@ def test_every_signature_of_a_large_batch_is_looked_at(rig: Rig, checker: Checke
     assert [submission.genuine for submission in batch] == [True] * len(good) + [False, None]
 
 
-def test_the_sequencer_believes_what_was_found(rig: Rig, checker: Checker) -> None:
+def test_sequencer_uses_the_results(rig: Rig, checker: Checker) -> None:
     author = rig.authors[1]
     batch = [rig.submission(author.message(f"no. {number}")) for number in range(WORTH_A_THREAD)]
     batch[-1].message = Message(batch[-1].message.header, b"something else", batch[-1].message.signature)
@@ -48,15 +48,15 @@ def test_the_sequencer_believes_what_was_found(rig: Rig, checker: Checker) -> No
     assert [decision.code for _, decision in outcome.decided] == [0] * (WORTH_A_THREAD - 1) + [101]
 
 
-def test_a_small_batch_goes_on_at_once_but_never_before_a_large_one(rig: Rig, checker: Checker) -> None:
+def test_small_batch_is_passed_on_at_once_but_in_order(rig: Rig, checker: Checker) -> None:
     author = rig.authors[1]
     small = [rig.submission(author.message("alone"))]
-    told: list[str] = []
-    checker.check(small, lambda: told.append("at once"))
-    assert told == ["at once"]
+    order: list[str] = []
+    checker.check(small, lambda: order.append("at once"))
+    assert order == ["at once"]
     assert small[0].genuine is None
     large = [rig.submission(author.message(f"no. {number}")) for number in range(300)]
-    checker.check(large, lambda: told.append("large"))
+    checker.check(large, lambda: order.append("large"))
     run(checker, small)
-    told.append("small")
-    assert told == ["at once", "large", "small"]
+    order.append("small")
+    assert order == ["at once", "large", "small"]

@@ -1,5 +1,5 @@
-"""What a request asks the database is the same for a room of others and for a room that is not there: else the time of
-the answer would tell which there are."""
+"""A request queries the database equally for a room of others and for a missing one: else response times would reveal
+rooms."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,12 +14,12 @@ from tests.support.memory_store import MemoryStore, MemoryTransaction
 from tests.support.rig import Rig
 from tests.unit.server.service.test_room_deletion import OTHER, OWNER, ROOM, Scene, do
 
-NOWHERE = 4711
+MISSING_ROOM = 4711
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[int, int]]]:
-    """Places about which the database is asked whether somebody was a member there."""
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[int, int]]]:
+    """Rooms and users about which former membership is looked up in the database."""
     found: list[set[tuple[int, int]]] = []
     for kind in (MemoryStore, MemoryTransaction):
         original: Any = kind.were_members
@@ -32,31 +32,29 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[int, int]]]:
     return found
 
 
-@pytest.mark.parametrize("room", [ROOM, NOWHERE])
-def test_subscription_looks_up_rooms_of_others_and_missing_ones_alike(
-    asked: list[set[tuple[int, int]]], room: int
-) -> None:
+@pytest.mark.parametrize("room", [ROOM, MISSING_ROOM])
+def test_subscription_looks_up_others_and_missing_rooms_equally(lookups: list[set[tuple[int, int]]], room: int) -> None:
     answer = do(Scene(), OTHER, rooms.subscribe, wire.Subscribe([room]))
     assert answer == wire.Subscribed([], [], [])
-    assert {(room, OTHER)} in asked
+    assert {(room, OTHER)} in lookups
 
 
-def test_subscription_of_a_member_asks_nothing(asked: list[set[tuple[int, int]]]) -> None:
+def test_subscription_of_a_member_needs_no_lookup(lookups: list[set[tuple[int, int]]]) -> None:
     assert do(Scene(), OWNER, rooms.subscribe, wire.Subscribe([ROOM])).heads
-    assert asked == []
+    assert lookups == []
 
 
-@pytest.mark.parametrize("room", [Rig.PRIVATE, NOWHERE])
-def test_message_looks_up_rooms_of_others_and_missing_ones_alike(asked: list[set[tuple[int, int]]], room: int) -> None:
+@pytest.mark.parametrize("room", [Rig.PRIVATE, MISSING_ROOM])
+def test_message_looks_up_others_and_missing_rooms_equally(lookups: list[set[tuple[int, int]]], room: int) -> None:
     rig = Rig()
     batch = [rig.submission(rig.authors[3].message("let me in", room=room))]
     outcome = rig.sequencer.commit(rig.store, batch, 5_000)
     assert [decision for _, decision in outcome.decided] == [Decision(0, Code.NOT_A_MEMBER)]
-    assert asked == [{(room, 3)}]
+    assert lookups == [{(room, 3)}]
 
 
-def test_message_of_a_member_asks_nothing(asked: list[set[tuple[int, int]]]) -> None:
+def test_message_of_a_member_needs_no_lookup(lookups: list[set[tuple[int, int]]]) -> None:
     rig = Rig()
     batch = [rig.submission(rig.authors[2].message("here", room=Rig.PRIVATE))]
     assert rig.sequencer.commit(rig.store, batch, 5_000).committed
-    assert asked == []
+    assert lookups == []

@@ -1,4 +1,4 @@
-"""Sessions that do not read: what holds their answers back, what ends them, and that others are served meanwhile."""
+"""Sessions that do not read: when their answers are delayed, when they end, and that others are served meanwhile."""
 
 import asyncio
 from collections import Counter
@@ -32,7 +32,7 @@ ANSWER = wire.Done()
 
 
 class Wire(asyncio.Transport):
-    """A transport whose reader takes what the test says."""
+    """A transport whose reader the test controls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Wire(asyncio.Transport):
 
 
 class Service:
-    """As much of the service as a connection asks for."""
+    """The parts of a service that a connection uses."""
 
     def __init__(self) -> None:
         self.core: Any = type("Core", (), {"config": CoreConfig(), "sessions": {}})()
@@ -84,8 +84,8 @@ class Service:
     connected = disconnected = drained = ended = wake = nothing
 
 
-class Other:
-    """Another connection, for which so much waits; it reads nothing."""
+class FakeReader:
+    """Another connection with so many unsent octets; it reads nothing."""
 
     read_at = 0.0
 
@@ -102,12 +102,12 @@ def play(
     limits: ConnectionLimits = CONNECTION_LIMITS,
 ) -> None:
     async def run() -> None:
-        service, line = Service(), Wire()
+        service, transport = Service(), Wire()
         session = ClientConnection(service, 1, "127.0.0.1", limits)  # type: ignore[arg-type]
-        session.connection_made(line)
+        session.connection_made(transport)
         session.logged_in(1, b"")
         try:
-            await scenario(service, session, line)
+            await scenario(service, session, transport)
         finally:
             session.connection_lost(None)
 
@@ -123,25 +123,25 @@ def ask(session: ClientConnection) -> None:
     session.data_received(pack_frame(wire.Request(1, wire.GetProfile())))
 
 
-def test_who_has_read_everything_is_answered_while_others_use_up_the_budget() -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
-        service.outgoing.note(Other(900_000), 900_000)
+def test_reading_session_is_answered_while_others_use_the_budget() -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
+        service.outgoing.note(FakeReader(900_000), 900_000)
         assert service.outgoing.busy
         ask(session)
         await turns()
-        assert (service.answered, line.sent) == (1, 1)
+        assert (service.answered, transport.sent) == (1, 1)
 
     play(scenario)
 
 
-def test_who_has_not_waits_until_it_was_read() -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
-        service.outgoing.note(Other(900_000), 900_000)
+def test_slow_session_waits_until_its_octets_were_read() -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
+        service.outgoing.note(FakeReader(900_000), 900_000)
         session.send(b"x" * 100)
         ask(session)
         await turns()
         assert service.answered == 0
-        line.waiting = 0
+        transport.waiting = 0
         while not service.answered:
             await asyncio.sleep(0.001)
 
@@ -149,29 +149,29 @@ def test_who_has_not_waits_until_it_was_read() -> None:
 
 
 @pytest.mark.parametrize("reads", [False, True])
-def test_session_that_reads_nothing_for_long_ends(reads: bool) -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+def test_session_without_reading_ends(reads: bool) -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         for _ in range(10):
             service.clock += READ_PATIENCE / 4
-            line.waiting -= 10 if reads else 0
-            if not line.aborted:
+            transport.waiting -= 10 if reads else 0
+            if not transport.aborted:
                 session._look()
-        assert line.aborted is not reads
+        assert transport.aborted is not reads
         assert service.counters["tls_too_slow"] == (0 if reads else 1)
 
     play(scenario)
 
 
-def test_session_that_reads_nothing_is_looked_at_ever_less_often() -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+def test_session_without_reading_is_checked_ever_less_often() -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         pauses = []
         for _ in range(6):
             session._look()
             pauses.append(session._look_pause)
         assert pauses == [0.04, 0.08, 0.16, 0.32, 0.32, 0.32]
-        line.waiting -= 1
+        transport.waiting -= 1
         service.clock += 1
         session._look()
         assert session._look_pause == 0.02
@@ -179,11 +179,11 @@ def test_session_that_reads_nothing_is_looked_at_ever_less_often() -> None:
     play(scenario)
 
 
-def test_all_who_wait_are_looked_at_once_in_a_while_however_often_somebody_asks() -> None:
+def test_waiting_connections_are_polled_at_intervals() -> None:
     clock = [0.0]
     outgoing: Outgoing[Any] = Outgoing(lambda: clock[0], 1000)
 
-    class Counted(Other):
+    class Counted(FakeReader):
         @property
         def queued(self) -> int:
             self.looks += 1
@@ -204,12 +204,12 @@ def test_all_who_wait_are_looked_at_once_in_a_while_however_often_somebody_asks(
     assert not outgoing.busy
 
 
-def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
+def test_large_answers_are_made_in_turns_with_a_bounded_queue() -> None:
     async def scenario() -> None:
-        line, within, order = FairSemaphore(1, 2), [0, 0], list[int]()
+        transport, within, order = FairSemaphore(1, 2), [0, 0], list[int]()
 
         async def one(number: int) -> None:
-            async with line:
+            async with transport:
                 within[0] += 1
                 within[1] = max(within)
                 order.append(number)
@@ -225,10 +225,10 @@ def test_large_answers_are_made_in_turns_and_few_wait_for_theirs() -> None:
     asyncio.run(scenario())
 
 
-def test_requests_that_wait_are_bounded_in_octets() -> None:
+def test_pending_requests_are_bounded_in_octets() -> None:
     """The size of one is not: a list of devices is as long as a frame may be."""
 
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         large = pack_frame(wire.Request(1, wire.GetCertificates([bytes([n]) * 16 for n in range(256)])))
         room = REQUESTS_OCTETS_MAX // (len(large) - 4)
@@ -236,28 +236,28 @@ def test_requests_that_wait_are_bounded_in_octets() -> None:
             session.data_received(large)
             await turns(3)
         # The first one has left the queue and waits for what is to be read.
-        assert line.sent - 1 == 30 - 1 - room
+        assert transport.sent - 1 == 30 - 1 - room
         assert service.answered == 0
 
     play(scenario)
 
 
-def test_small_requests_that_wait_are_bounded_in_number() -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+def test_small_pending_requests_are_bounded_in_number() -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         session.send(b"x" * (WRITE_BUFFER_BUSY + 1000))
         for _ in range(400):
             ask(session)
             await turns(2)
-        assert line.sent - 1 == 400 - 1 - REQUESTS_MAX
+        assert transport.sent - 1 == 400 - 1 - REQUESTS_MAX
         assert service.answered == 0
 
     play(scenario)
 
 
 def test_no_further_answer_is_made_while_much_is_unread() -> None:
-    """Also while nobody else uses up the budget of all."""
+    """Also while no other session uses the shared budget."""
 
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         service.outgoing = Outgoing(service.now)
         page = wire.StatusReport("x" * 100_000)
 
@@ -268,25 +268,25 @@ def test_no_further_answer_is_made_while_much_is_unread() -> None:
         for _ in range(50):
             ask(session)
             await turns()
-        assert WRITE_BUFFER_BUSY < line.waiting < WRITE_BUFFER_BUSY + 101_000
-        assert not line.aborted
+        assert WRITE_BUFFER_BUSY < transport.waiting < WRITE_BUFFER_BUSY + 101_000
+        assert not transport.aborted
 
     play(scenario)
 
 
-def test_session_ends_when_more_waits_than_it_may_hold() -> None:
-    async def scenario(service: Service, session: ClientConnection, line: Wire) -> None:
+def test_session_over_its_buffer_limit_ends() -> None:
+    async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         service.outgoing = Outgoing(service.now)
         for _ in range(100):
             session.send(b"x" * 100_000)
-        assert line.aborted
-        assert line.waiting < WRITE_BUFFER_MAX + 100_001
+        assert transport.aborted
+        assert transport.waiting < WRITE_BUFFER_MAX + 100_001
         assert service.counters["tls_too_slow"] == 1
 
     play(scenario)
 
 
-def test_page_is_not_read_for_who_has_hung_up() -> None:
+def test_page_is_not_read_for_a_closed_session() -> None:
     async def scenario(service: Service, session: ClientConnection, _line: Wire) -> None:
         async with service.pages:
             answer = asyncio.create_task(session._answer(wire.Request(1, wire.History(1, 1, True, 1))))
@@ -298,8 +298,8 @@ def test_page_is_not_read_for_who_has_hung_up() -> None:
     play(scenario)
 
 
-def test_connections_to_sqlite_keep_few_pages_and_the_writer_more(tmp_path: Path) -> None:
-    """Else memory grows with the database, as often as there are connections."""
+def test_sqlite_readers_have_small_caches_and_the_writer_a_larger(tmp_path: Path) -> None:
+    """Otherwise memory grows with the database, for each connection."""
     store = open_store(None, tmp_path)
     try:
         store.take_lease("test", 1)
@@ -315,8 +315,8 @@ def test_connections_to_sqlite_keep_few_pages_and_the_writer_more(tmp_path: Path
     assert sizes == [-READER_CACHE_KIB, -WRITER_CACHE_KIB]
 
 
-def test_readers_of_sqlite_one_after_the_other_share_a_connection(tmp_path: Path) -> None:
-    """Else all fill caches of their own in the course of hours."""
+def test_consecutive_sqlite_readers_share_a_connection(tmp_path: Path) -> None:
+    """Otherwise every connection fills its cache in the course of hours."""
     store = open_store(None, tmp_path)
     used = set()
     try:
@@ -330,8 +330,8 @@ def test_readers_of_sqlite_one_after_the_other_share_a_connection(tmp_path: Path
     assert len(used) == 1
 
 
-def test_connections_to_sqlite_keep_few_statements(tmp_path: Path) -> None:
-    """Not one for each number of records that somebody asks for."""
+def test_number_of_distinct_sqlite_statements_is_bounded(tmp_path: Path) -> None:
+    """Not one for each number of records that is requested."""
     asked: set[str] = set()
     store = open_store(None, tmp_path)
     event.listen(store._engine, "before_cursor_execute", lambda *arguments: asked.add(arguments[2]))
