@@ -26,7 +26,7 @@ def enrolled(store: SqlStore, *labels: str) -> list[DeviceRow]:
     return made
 
 
-def test_accounts_come_back_as_they_were(database: Database) -> None:
+def test_accounts_are_read_back_unchanged(database: Database) -> None:
     store = database.open()
     with store.transaction() as tx:
         first = tx.add_user(user("Zoë", display_name="ẞ 😀 '\"\\", role=Role.ADMINISTRATOR, disabled=True))
@@ -38,7 +38,7 @@ def test_accounts_come_back_as_they_were(database: Database) -> None:
 
 
 @pytest.mark.parametrize("taken", ["anna", "ANNA", "ＡＮＮＡ", "Straße", "STRASSE", "Zoe\u0308", "ZOË"])
-def test_a_name_is_taken_whatever_its_case_or_composition(store: SqlStore, taken: str) -> None:
+def test_name_is_taken_in_any_case_or_composition(store: SqlStore, taken: str) -> None:
     added(store, "Anna", "strasse", "Zoë")
     with store.transaction() as tx, pytest.raises(KeyError):
         tx.add_user(user(taken))
@@ -46,21 +46,21 @@ def test_a_name_is_taken_whatever_its_case_or_composition(store: SqlStore, taken
 
 
 @pytest.mark.parametrize("free", ["Änna", "Anná", "Zoe", "Anna1", "Аnna"])
-def test_other_letters_are_other_names(store: SqlStore, free: str) -> None:
-    """The last one begins with a Cyrillic letter. Collations of databases would call some of these the same."""
+def test_similar_names_are_different(store: SqlStore, free: str) -> None:
+    """The last one begins with a Cyrillic letter. Collations of databases would treat some of these as equal."""
     added(store, "Anna", "Zoë")
     added(store, free)
     assert free in users(store)
 
 
-def test_a_name_whose_key_is_many_times_longer(store: SqlStore) -> None:
+def test_name_with_a_much_longer_key_is_stored(store: SqlStore) -> None:
     long = "\ufdfa" * 32  # one character that NFKC makes eighteen of
     added(store, long)
     with store.transaction() as tx, pytest.raises(KeyError):
         tx.add_user(user(long))
 
 
-def test_a_taken_name_does_not_spoil_the_transaction(store: SqlStore) -> None:
+def test_taken_name_does_not_break_the_transaction(store: SqlStore) -> None:
     added(store, "Anna")
     with store.transaction() as tx:
         with pytest.raises(KeyError):
@@ -69,7 +69,7 @@ def test_a_taken_name_does_not_spoil_the_transaction(store: SqlStore) -> None:
     assert set(users(store)) == {"Anna", "Boris"}
 
 
-def test_only_what_is_given_changes(store: SqlStore) -> None:
+def test_only_given_fields_change(store: SqlStore) -> None:
     anna, boris = added(store, "Anna", "Boris")
     with store.transaction() as tx:
         tx.update_user(anna.id, email="", disabled=True)
@@ -81,26 +81,26 @@ def test_only_what_is_given_changes(store: SqlStore) -> None:
     assert users(store)["Anna"] == changed
 
 
-def test_devices_come_back_as_they_were(database: Database) -> None:
+def test_devices_are_read_back_unchanged(database: Database) -> None:
     store = database.open()
     made = enrolled(store, "laptop", "телефон 📱")
     store.close()
     assert sorted(database.open().snapshot().devices, key=lambda row: row.name) == made
 
 
-def test_a_key_is_enrolled_once(store: SqlStore) -> None:
+def test_key_is_enrolled_once(store: SqlStore) -> None:
     [one] = enrolled(store, "laptop")
     with store.transaction() as tx, pytest.raises(KeyError):
         tx.add_device(replace(one, name="again"))
     assert store.snapshot().devices == [one]
 
 
-def test_a_device_belongs_to_somebody(store: SqlStore) -> None:
+def test_device_needs_an_account(store: SqlStore) -> None:
     with pytest.raises(CommitFailed), store.transaction() as tx:
         tx.add_device(device(4711))
 
 
-def test_revoking_and_renewing_devices(store: SqlStore) -> None:
+def test_devices_are_revoked_and_renewed(store: SqlStore) -> None:
     made = enrolled(store, *(f"device {i}" for i in range(300)))
     with store.transaction() as tx:
         tx.revoke_devices([row.id for row in made[:299]], 99)
@@ -112,7 +112,7 @@ def test_revoking_and_renewing_devices(store: SqlStore) -> None:
     assert found[made[299].id] == replace(made[299], certificate=certificate)
 
 
-def test_last_seen_times(store: SqlStore) -> None:
+def test_last_seen_times_are_updated(store: SqlStore) -> None:
     people = added(store, *(f"user{i}" for i in range(300)))
     made = [device(people[0].id, f"device {i}") for i in range(3)]
     with store.transaction() as tx:
@@ -128,7 +128,7 @@ def test_last_seen_times(store: SqlStore) -> None:
     )
 
 
-def test_a_recovery_code_is_replaced_and_removed(store: SqlStore) -> None:
+def test_recovery_code_is_replaced_and_removed(store: SqlStore) -> None:
     [anna] = added(store, "Anna")
     for row in (RecoveryRow(anna.id, CODE, 5, 0), RecoveryRow(anna.id, CODE[::-1], 9, 2), None):
         with store.transaction() as tx:
@@ -138,7 +138,7 @@ def test_a_recovery_code_is_replaced_and_removed(store: SqlStore) -> None:
             assert tx.recovery(anna.id) == row
 
 
-def test_an_invite_has_so_many_uses_until_its_time_is_up(store: SqlStore) -> None:
+def test_invite_has_limited_uses_until_it_expires(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.add_invite(CODE, 2, 100, 1)
     with store.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Connections for single questions: kept, without a transaction, replaced when they broke."""
+"""Autocommit connections for single queries: kept, without a transaction, replaced when they broke."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.waiting import patient
 
 @pytest.fixture
 def checkouts() -> Iterator[list[object]]:
-    """Something for each connection that is taken out of a pool."""
+    """One element for each connection that is taken from a pool."""
     taken: list[object] = []
 
     def heard(dbapi_connection: object, *_: object) -> None:
@@ -37,9 +37,7 @@ def seqs(page: StoredPage) -> list[int]:
     return [record.seq for record in page.records]
 
 
-def test_one_connection_answers_question_after_question_with_the_newest_state(
-    store: SqlStore, checkouts: list[object]
-) -> None:
+def test_one_connection_answers_successive_queries_with_new_data(store: SqlStore, checkouts: list[object]) -> None:
     log = Log(store)
     asked: list[str] = []
     event.listen(Engine, "before_cursor_execute", heard := lambda _c, _k, statement, *_: asked.append(statement))
@@ -59,18 +57,18 @@ def test_one_connection_answers_question_after_question_with_the_newest_state(
     assert len(checkouts) == 1
 
 
-def test_questions_at_the_same_time_have_a_connection_each(store: SqlStore, checkouts: list[object]) -> None:
+def test_concurrent_queries_have_a_connection_each(store: SqlStore, checkouts: list[object]) -> None:
     log = Log(store)
     log.say("one")
     checkouts.clear()
     together = threading.Barrier(3, timeout=patient(10))
 
-    def question(connection: Connection) -> int:
+    def query(connection: Connection) -> int:
         together.wait()
         return int(connection.exec_driver_sql("SELECT COUNT(*) FROM records").scalar_one())
 
     found: list[int] = []
-    threads = [threading.Thread(target=lambda: found.append(store._asking.ask(question))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(store._asking.ask(query))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -81,8 +79,8 @@ def test_questions_at_the_same_time_have_a_connection_each(store: SqlStore, chec
     assert len(checkouts) == 3
 
 
-def test_what_a_question_asks_leaves_no_old_state_behind(store: SqlStore, checkouts: list[object]) -> None:
-    """Whether it goes to the driver itself or through SQLAlchemy, which takes note of a transaction."""
+def test_query_leaves_no_transaction_open(store: SqlStore, checkouts: list[object]) -> None:
+    """Whether it goes to the driver itself or through SQLAlchemy, which registers a transaction."""
     log = Log(store)
     log.say("first")  # the writer has a connection of its own
     checkouts.clear()
@@ -97,12 +95,12 @@ def test_what_a_question_asks_leaves_no_old_state_behind(store: SqlStore, checko
     assert len(checkouts) == 1
 
 
-def test_a_connection_whose_question_failed_is_not_kept(store: SqlStore, checkouts: list[object]) -> None:
-    def question(connection: Connection) -> None:
+def test_connection_of_a_failed_query_is_not_kept(store: SqlStore, checkouts: list[object]) -> None:
+    def query(connection: Connection) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        store._asking.ask(question)
+        store._asking.ask(query)
     log = Log(store)
     log.say("one")
     checkouts.clear()
@@ -110,7 +108,7 @@ def test_a_connection_whose_question_failed_is_not_kept(store: SqlStore, checkou
     assert len(checkouts) == 1
 
 
-def test_what_was_idle_for_long_is_replaced(
+def test_long_idle_connection_is_replaced(
     store: SqlStore, checkouts: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log(store)
@@ -122,21 +120,21 @@ def test_what_was_idle_for_long_is_replaced(
     assert len(checkouts) == 1
 
 
-def test_a_store_that_is_closed_keeps_none(store: SqlStore) -> None:
+def test_closed_store_keeps_no_connection(store: SqlStore) -> None:
     log = Log(store)
     log.say("one")
 
-    def question(connection: Connection) -> StoredPage:
+    def query(connection: Connection) -> StoredPage:
         page = newest(log)
         store._asking.close()
         return page
 
-    assert seqs(store._asking.ask(question)) == [1]
+    assert seqs(store._asking.ask(query)) == [1]
     assert not store._asking._idle
 
 
 @pytest.mark.mariadb
-def test_a_connection_that_the_server_closed_is_replaced_and_a_server_that_is_away_is_said(tmp_path: Path) -> None:
+def test_closed_connection_is_replaced_and_an_outage_reported(tmp_path: Path) -> None:
     with MariaDB() as server:
         database = Database(tmp_path, server.create_database("chat"))
         log = Log(database.open())

@@ -1,4 +1,4 @@
-"""How errors of MySQL and MariaDB are classed: above all whether a COMMIT that failed may have been carried out."""
+"""Classes of MySQL and MariaDB errors: above all whether a failed COMMIT may have been carried out."""
 
 import threading
 from pathlib import Path
@@ -35,12 +35,12 @@ def test_commit_was_rolled_back(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [1047, 1053, 1158, 1161, 1927, 2006, 2013, 2055, 3024, 4031])
-def test_connection_is_of_no_more_use(number: int) -> None:
+def test_connection_is_lost(number: int) -> None:
     assert is_lost(failure(number))
 
 
 @pytest.mark.parametrize("number", [1022, 1062, 1146, 1180, 1205, 1213, 1290, 1317])
-def test_connection_goes_on(number: int) -> None:
+def test_connection_is_still_usable(number: int) -> None:
     assert not is_lost(failure(number))
 
 
@@ -99,15 +99,15 @@ MARIADB = {"_LOST": {1927, 1077}, "_DISK": {1021}}
 
 
 @pytest.mark.parametrize("list_", NAMES)
-def test_each_number_is_of_a_named_error(list_: str) -> None:
+def test_each_error_number_has_a_name(list_: str) -> None:
     assert {getattr(errorcode, name) for name in NAMES[list_]} | MARIADB.get(list_, set()) == getattr(errors, list_)
 
 
 @pytest.mark.mariadb
 class TestCommitRefusedByMariaDB:
-    """Nothing is there afterwards, and the store goes on."""
+    """Nothing is stored afterwards, and the store continues."""
 
-    def test_lock_on_all_commits(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_global_read_lock_fails_the_commit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("lanchat_server.store.engine.LOCK_TIMEOUT", 1)
         with MariaDB() as server:
             store = open_store(server.create_database("chat"), tmp_path)
@@ -129,7 +129,7 @@ class TestCommitRefusedByMariaDB:
                 tx.add_user(user("Anna"))
             store.close()
 
-    def test_server_became_read_only(self, tmp_path: Path) -> None:
+    def test_read_only_server_fails_the_commit(self, tmp_path: Path) -> None:
         with MariaDB() as server:
             server.create_database("chat")
             server.execute("CREATE USER chat@'127.0.0.1' IDENTIFIED BY 'pass-of-chat'")

@@ -1,4 +1,4 @@
-"""What is read ahead from a database server is the same, packet by packet, however it arrives."""
+"""Packets that are read ahead from a database server are the same, however their octets arrive."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lanchat_server.store.connector import DatabaseConnection, PacketBuffer, Rea
 
 
 class Wire:
-    """A socket whose octets come in pieces of these sizes, over and over."""
+    """A socket whose octets arrive in pieces of these sizes, repeated."""
 
     def __init__(self, octets: bytes, pieces: list[int]) -> None:
         self._octets = octets
@@ -46,20 +46,20 @@ SIZES = st.one_of(st.integers(0, 300), st.integers(65_000, 70_000))
 
 
 @given(st.lists(SIZES, min_size=1, max_size=12), st.lists(st.integers(1, 70_000), min_size=1, max_size=6))
-def test_packets_are_those_that_the_connector_would_read(sizes: list[int], pieces: list[int]) -> None:
+def test_packets_equal_those_read_by_the_connector(sizes: list[int], pieces: list[int]) -> None:
     sent = b"".join(packet(number, bytes([number]) * size) for number, size in enumerate(sizes))
     read = numbers(PacketBuffer(), ReadAhead(Wire(sent, pieces)), len(sizes))
     assert read == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), len(sizes))
 
 
 @given(st.binary(max_size=200))
-def test_octets_that_are_no_packet_end_as_a_lost_connection_does(octets: bytes) -> None:
+def test_invalid_octets_end_as_a_lost_connection(octets: bytes) -> None:
     sock = ReadAhead(Wire(octets, [7]))
     with pytest.raises(InterfaceError):
         numbers(PacketBuffer(), sock, len(octets) // 4 + 1)
 
 
-def test_a_time_limit_is_set_when_it_changes() -> None:
+def test_time_limit_is_set_only_when_it_changes() -> None:
     wire = Wire(b"", [1])
     sock = ReadAhead(wire)
     for seconds in (5.0, 15.0, 15.0, None, None, 15.0):
@@ -67,8 +67,8 @@ def test_a_time_limit_is_set_when_it_changes() -> None:
     assert wire.limits == [15.0, None, 15.0]
 
 
-class Troubled(Wire):
-    """A socket of which so many reads end with the error of another connection."""
+class FailingWire(Wire):
+    """A socket whose first reads fail with the error of another connection."""
 
     errors = 0
 
@@ -79,22 +79,22 @@ class Troubled(Wire):
         return super().recv_into(into, *rest)
 
 
-def test_an_error_that_another_connection_left_does_not_break_this_one() -> None:
+def test_error_of_another_connection_is_tolerated() -> None:
     sent = packet(1, b"value")
     for errors in (0, 1):
-        wire = Troubled(sent, [len(sent)])
+        wire = FailingWire(sent, [len(sent)])
         wire.errors = errors
         assert numbers(PacketBuffer(), ReadAhead(wire), 1) == numbers(NetworkBrokerPlain(), Wire(sent, [len(sent)]), 1)
 
 
-def test_a_connection_that_stays_broken_is_lost() -> None:
-    wire = Troubled(packet(1, b"value"), [9])
+def test_permanently_failing_connection_is_lost() -> None:
+    wire = FailingWire(packet(1, b"value"), [9])
     wire.errors = 9
     with pytest.raises(OperationalError):
         numbers(PacketBuffer(), ReadAhead(wire), 1)
 
 
-def test_the_connector_itself_reads_from_what_was_read_ahead() -> None:
+def test_connector_reads_from_the_read_ahead_buffer() -> None:
     connection, channel = DatabaseConnection(), MySQLTCPSocket()
     assert not connection.is_connected()
     sent = packet(3, b"value") + packet(4, b"more")

@@ -1,4 +1,4 @@
-"""SQLite files that somebody prepared: triggers, views, tables that compute. Nothing in them is executed."""
+"""Crafted SQLite files: triggers, views, computed tables. Nothing in them is executed."""
 
 import sqlite3
 from pathlib import Path
@@ -43,7 +43,7 @@ SERVER = {
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("statements", SERVER.values(), ids=SERVER)
 @pytest.mark.parametrize("migrate", [True, False], ids=["server", "command"])
-def test_a_server_refuses_a_database_with_statements_of_others(
+def test_server_refuses_a_database_with_foreign_statements(
     tmp_path: Path, statements: tuple[str, ...], migrate: bool
 ) -> None:
     store = open_store(None, tmp_path)
@@ -81,7 +81,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("statements", CLIENT.values(), ids=CLIENT)
-def test_a_local_copy_with_statements_of_others_is_set_aside(copy: Path, statements: tuple[str, ...]) -> None:
+def test_local_copy_with_foreign_statements_is_set_aside(copy: Path, statements: tuple[str, ...]) -> None:
     prepare(copy, *statements)
     store = SqliteLocalStore(copy)
     assert store.recovered
@@ -93,7 +93,7 @@ def test_a_local_copy_with_statements_of_others_is_set_aside(copy: Path, stateme
 
 
 @pytest.mark.timeout(60)
-def test_an_outbox_that_computes_is_not_read(copy: Path) -> None:
+def test_computed_outbox_is_not_read(copy: Path) -> None:
     prepare(
         copy,
         "ALTER TABLE outgoing RENAME TO kept",

@@ -1,4 +1,4 @@
-"""Passwords in database URLs: read as people type them, and no part of one in anything that is printed."""
+"""Passwords in database URLs: parsed as typed, and no part of one is printed anywhere."""
 
 import contextlib
 import io
@@ -28,19 +28,19 @@ SEPARATORS = ("@", ":", "/", "#", "?", " ", "%", "@@", "/@", "?a=@", "#@/", "@h:
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    """Secrets are kept for the whole process: of one example they would hide another one's."""
+    """Secrets are kept for the whole process: those of one example would hide those of another."""
     yield
     logs._secrets.clear()
 
 
-def shows(text: str, password: str) -> str:
-    """A part of the password, four characters or more, that stands in the text; "" when none does."""
+def leaked_part(text: str, password: str) -> str:
+    """A part of the password, four characters or more, that occurs in the text; "" when none does."""
     parts = (password[start : start + 4] for start in range(len(password) - 3))
     return next((part for part in parts if part in text and part not in "://***"), "")
 
 
-def said(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """All that a command line prints."""
+def output_of(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything that a command line prints."""
     out, err = io.StringIO(), io.StringIO()
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", out)
@@ -62,7 +62,7 @@ def test_separators_need_no_encoding(separator: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", ["foo=bar", "charset=utf8", "ssl_ca=/a&ssl_disabled=1", "ssl_ca=a&ssl_ca=b"])
 @pytest.mark.parametrize("password", ["secret", "a@b/c"])
-def test_unknown_options_are_what_is_complained_about(password: str, options: str, tmp_path: Path) -> None:
+def test_unknown_options_are_reported(password: str, options: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refused:
         parse_url(f"mysql://user:{password}@db.example/chat?{options}", tmp_path)
     assert "has these options only, each once: ssl_ca, ssl_cert" in str(refused.value)
@@ -71,7 +71,7 @@ def test_unknown_options_are_what_is_complained_about(password: str, options: st
 
 @given(password=PASSWORDS)
 @example(password="a@b/c?d#e")
-def test_any_password_is_read_as_it_is_written_or_refused(password: str) -> None:
+def test_any_password_is_read_as_typed_or_refused(password: str) -> None:
     try:
         address = parse_url(f"mysql://user:{password}@127.0.0.1:3306/chat", Path())
     except StoreError as error:
@@ -80,7 +80,7 @@ def test_any_password_is_read_as_it_is_written_or_refused(password: str) -> None
         assert (address.user, address.host, address.name) == ("user", "127.0.0.1", "chat")
         assert "%" in password or address.password == password
         printed = f"{address} {address!r} {address.url!r} {address.url}"
-    assert not shows(printed, password)
+    assert not leaked_part(printed, password)
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,10 +99,10 @@ def test_no_command_prints_a_part(password: str, broken: str, tmp_path_factory: 
         ):
             with patch.context() as inner:
                 inner.setattr("lanchat_server.store.engine.CONNECT_TIMEOUT", 1)
-                text = said(argv, inner)
-            assert not shows(text, password), (argv, text)
+                text = output_of(argv, inner)
+            assert not leaked_part(text, password), (argv, text)
         patch.setenv("LANCHAT_DATABASE", url)
-        assert not shows(said(["--data-dir", str(folder), "users", "list"], patch), password)
+        assert not leaked_part(output_of(["--data-dir", str(folder), "users", "list"], patch), password)
 
 
 @settings(deadline=None)
@@ -116,32 +116,32 @@ def test_no_log_line_prints_a_part(password: str) -> None:
     except ValueError as error:
         record.exc_info = (ValueError, error, None)
     for formatter in (logs.TextFormatter(), logs.JsonFormatter()):
-        assert len(password) < 4 or not shows(formatter.format(record), password)
+        assert len(password) < 4 or not leaked_part(formatter.format(record), password)
     logs._secrets.clear()
 
 
 @given(password=PASSWORDS)
-def test_no_word_of_the_database_quotes_a_part(password: str) -> None:
-    """MySQL quotes up to eighty characters of a statement that it cannot read."""
+def test_no_database_error_quotes_a_part(password: str) -> None:
+    """MySQL quotes up to eighty characters of a statement that it cannot parse."""
     address = parse_url("mysql://root:rootpassword@127.0.0.1/", Path(), name_required=False)
     account = parse_url("mysql://user:x@127.0.0.1/chat", Path())
     statement = _fill("CREATE USER {account} IDENTIFIED BY {password}", account, "%").replace("'x'", repr(password))
     error = ProgrammingError(statement, None, Exception(f"near '{statement[-40:]}' at line 1"))
-    assert not shows(explain(error, address, password), password)
+    assert not leaked_part(explain(error, address, password), password)
 
 
 @given(password=PASSWORDS, key=st.sampled_from(["database", "smtp.password", "name", "nonsense"]))
-def test_no_error_of_the_configuration_quotes_a_part(
+def test_no_configuration_error_quotes_a_part(
     password: str, key: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "config.toml"
     file.write_text(f"{key} = mysql://user:{password}@127.0.0.1/chat\n", encoding="utf-8")
     with pytest.raises(ConfigError) as raised:
         read_file(file)
-    assert not shows(str(raised.value), password)
+    assert not leaked_part(str(raised.value), password)
 
 
-def test_a_usage_error_hides_accounts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_error_hides_accounts(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         server_parser().parse_args(["mysql://user:se'cret word@h/n"])
     with pytest.raises(SystemExit):
@@ -170,15 +170,13 @@ SECRET = "Zq9§Xwv§K7"
     ],
     ids=" ".join,
 )
-def test_nothing_is_repeated_of_what_stands_in_the_wrong_place(
-    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_misplaced_secret_is_not_repeated(argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = said([*argv, *(() if "--data-dir" in argv else ("--data-dir", str(tmp_path)))], monkeypatch)
+    text = output_of([*argv, *(() if "--data-dir" in argv else ("--data-dir", str(tmp_path)))], monkeypatch)
     assert text
-    assert not shows(text, SECRET)
+    assert not leaked_part(text, SECRET)
 
 
 @pytest.mark.parametrize("value", ["a", "r", "--", "-"])
-def test_what_is_hidden_leaves_the_rest_as_it_is(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "unrecognized arguments: --password" in said(["users", "list", "--password", value], monkeypatch)
+def test_rest_of_a_message_is_unchanged(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "unrecognized arguments: --password" in output_of(["users", "list", "--password", value], monkeypatch)

@@ -1,4 +1,4 @@
-"""What is taken from SQLAlchemy without being documented there is still there and means the same."""
+"""The undocumented parts of SQLAlchemy that are used exist and behave as expected."""
 
 import sqlite3
 from typing import Any
@@ -27,7 +27,7 @@ def test_errors_are_those_of_sqlalchemy_without_the_values() -> None:
         assert "736563726574" not in str(found)
 
 
-def test_listeners_hear_of_each_statement() -> None:
+def test_listeners_receive_each_statement() -> None:
     engine = create_engine("sqlite://")
     heard: list[tuple[str, Any, bool]] = []
     for name in ("before_cursor_execute", "after_cursor_execute"):

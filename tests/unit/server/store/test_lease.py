@@ -1,4 +1,4 @@
-"""Who may write: the lease on every database, the file lock on SQLite."""
+"""Write access: the lease on every database, the file lock on SQLite."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_each_start_takes_the_next_incarnation(database: Database) -> None:
     assert again.take_lease("second", 2) == 2
 
 
-def test_the_newest_server_fences_the_older_one(database: Database) -> None:
+def test_newest_server_fences_the_older_one(database: Database) -> None:
     store = database.open()
     log = Log(store)
     log.say("one")
@@ -38,7 +38,7 @@ def test_the_newest_server_fences_the_older_one(database: Database) -> None:
 
 
 def second_server(database: Database, first: SqlStore) -> SqlStore:
-    """On SQLite the lock keeps a second process out; the row is then changed as by hand."""
+    """On SQLite the lock keeps a second process out; the row is then changed directly."""
     if not database.is_sqlite:
         return database.open()
     with first.replacing() as connection:
@@ -58,7 +58,7 @@ class TestTwoServersOnOneDatabase:
             store.take_lease(name, 1)
         return stores
 
-    def test_the_older_one_is_fenced_also_in_the_middle(self, mariadb_url: str, tmp_path: Path) -> None:
+    def test_older_server_is_fenced_during_a_transaction(self, mariadb_url: str, tmp_path: Path) -> None:
         """The newer one waits for a transaction that has begun, and no longer."""
         older = open_store(mariadb_url, tmp_path)
         older.take_lease("a", 1)
@@ -78,7 +78,7 @@ class TestTwoServersOnOneDatabase:
         older.close()
         newer.close()
 
-    def test_a_lock_that_does_not_come_is_a_failed_commit(
+    def test_lock_timeout_is_a_failed_commit(
         self, mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("lanchat_server.store.engine.LOCK_TIMEOUT", 1)
@@ -93,7 +93,7 @@ class TestTwoServersOnOneDatabase:
             store.close()
 
 
-def test_a_sqlite_database_has_one_process(tmp_path: Path) -> None:
+def test_sqlite_database_has_one_process(tmp_path: Path) -> None:
     store = open_store(None, tmp_path)
     for url in (None, f"sqlite:///{tmp_path}/lanchat.sqlite3"):
         with pytest.raises(StoreError, match="Another LAN Chat server uses the data in"):

@@ -17,7 +17,7 @@ from tests.support.stores import Database, Log, octets, room
 
 # What databases are known to change: padding, case, composition, characters of four octets, quotes and backslashes,
 # words that a driver looks for.
-AWKWARD = [
+UNUSUAL = [
     "trailing spaces   ",
     "\ttabs and\nlines\n",
     "e\u0301 and é, ﬁ and fi, Å and Å",
@@ -42,7 +42,7 @@ def heads(store: SqlStore, *rooms: int) -> dict[int, RoomHead]:
         return tx.heads(rooms)
 
 
-def test_a_new_database_has_a_log_and_an_empty_room(store: SqlStore) -> None:
+def test_new_database_has_a_log_and_an_empty_room(store: SqlStore) -> None:
     snapshot = store.snapshot()
     assert store.log == snapshot.log
     assert (len(snapshot.log.log_id), snapshot.log.epoch) == (16, 1)
@@ -51,10 +51,10 @@ def test_a_new_database_has_a_log_and_an_empty_room(store: SqlStore) -> None:
     assert heads(store, general.id) == {general.id: general.head}
 
 
-def test_records_come_back_as_they_were_also_after_reopening(database: Database) -> None:
+def test_records_are_read_back_unchanged_after_reopening(database: Database) -> None:
     store = database.open()
     log = Log(store)
-    made = log.say(*AWKWARD)
+    made = log.say(*UNUSUAL)
     assert read_all(store, log.room) == [new.record for new in made]
     store.close()
     again = database.open()
@@ -62,7 +62,7 @@ def test_records_come_back_as_they_were_also_after_reopening(database: Database)
     assert heads(again, log.room) == {log.room: log.head}
 
 
-def test_octets_of_every_value_come_back(store: SqlStore) -> None:
+def test_octets_of_every_value_are_read_back(store: SqlStore) -> None:
     log = Log(store)
     every = bytes(range(256))
     made = []
@@ -78,7 +78,7 @@ def test_octets_of_every_value_come_back(store: SqlStore) -> None:
     assert hashes == [new.hash for new in made]
 
 
-def test_numbers_up_to_63_bits(store: SqlStore) -> None:
+def test_numbers_up_to_63_bits_are_stored(store: SqlStore) -> None:
     most = 2**63 - 1
     with store.transaction() as tx:
         tx.add_room(room(store, most, "far"))
@@ -92,7 +92,7 @@ def test_numbers_up_to_63_bits(store: SqlStore) -> None:
         assert tx.targets(most, [1])[1].author == most
 
 
-def test_the_chain_can_be_followed(store: SqlStore) -> None:
+def test_chain_hashes_match_the_records(store: SqlStore) -> None:
     log = Log(store)
     log.say("one", "two", "three")
     chain = genesis_hash(store.log.log_id, log.room)
@@ -101,7 +101,7 @@ def test_the_chain_can_be_followed(store: SqlStore) -> None:
     assert chain == log.head.hash
 
 
-def test_decisions_and_last_numbers(store: SqlStore) -> None:
+def test_decisions_and_last_numbers_are_found(store: SqlStore) -> None:
     log = Log(store)
     stored = log.say("a", "b", device="a") + log.say("c", device="b") + log.say("d", device="a", run=9)
     a, b, other_run = (RunKey(log.room, octets(name, 16), run) for name, run in (("a", 7), ("b", 7), ("a", 9)))
@@ -117,7 +117,7 @@ def test_decisions_and_last_numbers(store: SqlStore) -> None:
         assert (tx.decisions([]), tx.last_numbers([]), tx.heads([]), tx.targets(log.room, [])) == ({}, {}, {}, {})
 
 
-def test_a_decision_never_changes(store: SqlStore) -> None:
+def test_decision_never_changes(store: SqlStore) -> None:
     log = Log(store)
     [new] = log.say("a")
     late = MessageKey(log.room, octets("a", 16), 7, 2)
@@ -129,7 +129,7 @@ def test_a_decision_never_changes(store: SqlStore) -> None:
         assert tx.decisions(keys) == {late: Decision(0, 100), new.header.key: Decision(1, 0)}
 
 
-def test_a_message_is_stored_once(store: SqlStore) -> None:
+def test_message_is_stored_once(store: SqlStore) -> None:
     log = Log(store)
     [first] = log.say("a")
     again = NewRecord(first.record, first.header, 1, octets("x", 32), "a")
@@ -142,8 +142,8 @@ def test_a_message_is_stored_once(store: SqlStore) -> None:
     assert heads(store, log.room) == {log.room: log.head}
 
 
-def test_what_fails_is_told_without_what_people_wrote(store: SqlStore) -> None:
-    """In a log of the server no message is to be read, not even when its statement fails."""
+def test_errors_contain_no_message_text(store: SqlStore) -> None:
+    """No message may be read in a log file of the server, not even when its statement fails."""
     log = Log(store)
     [first] = log.say("between us")
     moved = Record(2, 1, first.record.header, first.record.signature, b"between us")
@@ -155,8 +155,8 @@ def test_what_fails_is_told_without_what_people_wrote(store: SqlStore) -> None:
     assert [said for said in ("between us", b"between us".hex(), first.record.signature.hex()) if said in shown] == []
 
 
-def test_heads_are_looked_up_again_when_a_transaction_failed(store: SqlStore) -> None:
-    """Heads that were committed here save a look; what another process changed is found all the same."""
+def test_heads_are_read_again_after_a_failed_transaction(store: SqlStore) -> None:
+    """Committed heads are cached; a change by another process is found all the same."""
     log = Log(store)
     log.say("a")
     with store.replacing() as connection:
@@ -167,7 +167,7 @@ def test_heads_are_looked_up_again_when_a_transaction_failed(store: SqlStore) ->
     assert heads(store, log.room)[log.room][:2] == (5, octets("other", 32))
 
 
-def test_records_continue_at_the_head(store: SqlStore) -> None:
+def test_records_must_continue_at_the_head(store: SqlStore) -> None:
     log = Log(store)
     log.say("a")
     log.make("never stored")
@@ -195,7 +195,7 @@ def test_several_rooms_in_one_transaction(store: SqlStore) -> None:
         assert [record.seq for _, record in store.search({log.room: 1}, "two", before=0, limit=5)] == [2]
 
 
-def test_one_room_that_is_not_where_it_should_be_fails_all(store: SqlStore) -> None:
+def test_one_invalid_room_fails_the_whole_transaction(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.add_room(room(store, 1000, "other"))
     log, other = Log(store), Log(store, 1000)
@@ -212,7 +212,7 @@ def test_one_room_that_is_not_where_it_should_be_fails_all(store: SqlStore) -> N
     assert (read_all(store, log.room), read_all(store, other.room)) == ([], [])
 
 
-def test_a_room_is_appended_to_twice(store: SqlStore) -> None:
+def test_room_is_appended_to_twice_in_one_transaction(store: SqlStore) -> None:
     log = Log(store)
     first, between = log.make("a"), log.head
     second = log.make("b")
@@ -222,7 +222,7 @@ def test_a_room_is_appended_to_twice(store: SqlStore) -> None:
     assert read_all(store, log.room) == [first.record, second.record]
 
 
-def test_an_exception_undoes_everything(store: SqlStore) -> None:
+def test_exception_rolls_back_everything(store: SqlStore) -> None:
     log = Log(store)
     new = log.make("a")
     refused = Rejection(MessageKey(log.room, octets("b", 16), 1, 1), 100, 1)
@@ -250,7 +250,7 @@ def test_nothing_is_visible_before_the_commit(store: SqlStore) -> None:
     assert read_all(store, log.room) == [new.record]
 
 
-def test_a_batch_larger_than_any_statement(store: SqlStore) -> None:
+def test_batch_larger_than_any_statement(store: SqlStore) -> None:
     log = Log(store)
     made = [log.make(f"message {i}", device=f"d{i % 300}") for i in range(1300)]
     log.store_all(*made)
@@ -264,13 +264,13 @@ def test_a_batch_larger_than_any_statement(store: SqlStore) -> None:
     assert len(store.records(log.room, range(1400))) == 1300
 
 
-def test_the_longest_messages_in_one_batch(store: SqlStore) -> None:
+def test_longest_messages_in_one_batch(store: SqlStore) -> None:
     log = Log(store)
     made = log.say(*["😀" * 4000] * 64)
     assert len(read_all(store, log.room)) == len(made)
 
 
-def test_a_deletion_blanks_the_body_for_ever(database: Database) -> None:
+def test_deletion_erases_the_body_permanently(database: Database) -> None:
     store = database.open()
     log = Log(store)
     secret, kept = log.say("secret", "kept")
@@ -286,14 +286,14 @@ def test_a_deletion_blanks_the_body_for_ever(database: Database) -> None:
     assert chain_hash(store.log.log_id, log.room, before, record) == secret.hash
 
 
-def test_a_message_deleted_in_its_own_batch(store: SqlStore) -> None:
+def test_message_deleted_in_its_own_batch(store: SqlStore) -> None:
     log = Log(store)
     made = [log.make("secret"), log.make("changed", Kind.EDIT, ref=1), log.make("", Kind.DELETE, ref=1)]
     log.store_all(*made)
     assert [record.body for record in read_all(store, log.room)] == [None, None, b""]
 
 
-def test_a_deletion_erases_earlier_edits_of_its_target_only(store: SqlStore) -> None:
+def test_deletion_erases_earlier_edits_of_its_target_only(store: SqlStore) -> None:
     log = Log(store)
     log.say("secret")
     log.say("other")
@@ -305,8 +305,8 @@ def test_a_deletion_erases_earlier_edits_of_its_target_only(store: SqlStore) -> 
     assert bodies == [None, b"other", None, b"edit of the other", "👍".encode(), b""]
 
 
-def test_a_record_that_was_erased_before_it_came(store: SqlStore) -> None:
-    """A client hands back what a restored server has lost; it holds no body of what was deleted."""
+def test_record_received_without_its_erased_body(store: SqlStore) -> None:
+    """A client returns what a restored server has lost; it has no body of what was deleted."""
     log = Log(store)
     new = log.make("gone")
     erased = Record(1, new.record.time_ms, new.record.header, new.record.signature, None, sha256(b"gone"))
@@ -315,7 +315,7 @@ def test_a_record_that_was_erased_before_it_came(store: SqlStore) -> None:
     assert store.search({log.room: 1}, "gone", before=0, limit=5) == []
 
 
-def test_targets(store: SqlStore) -> None:
+def test_targets_have_kind_author_and_erasure(store: SqlStore) -> None:
     log = Log(store)
     log.say("a", author=5)
     log.say("👍", kind=Kind.REACTION, ref=1, author=6)
@@ -328,7 +328,7 @@ def test_targets(store: SqlStore) -> None:
         }
 
 
-def test_rooms_do_not_mix(store: SqlStore) -> None:
+def test_rooms_are_separate(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.add_room(room(store, 5, "five"))
     general, five = Log(store), Log(store, 5)
@@ -375,13 +375,13 @@ class TestPage:
             ({"forward": True, "anchor": 4, "octets": 300}, [4, 5, 6]),
         ],
     )
-    def test_bounds(self, log: Log, request_: dict[str, int], expected: list[int]) -> None:
+    def test_bounds_are_applied(self, log: Log, request_: dict[str, int], expected: list[int]) -> None:
         before, seqs = self.page(log, **request_)
         assert seqs == expected
         assert before == self.hash_at(log, expected[0] - 1)
 
     @pytest.mark.parametrize("anchor", [10, 5])
-    def test_is_one_question(self, log: Log, anchor: int) -> None:
+    def test_is_read_by_one_query(self, log: Log, anchor: int) -> None:
         asked: list[str] = []
 
         def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -395,26 +395,26 @@ class TestPage:
             event.remove(Engine, "before_cursor_execute", heard)
         assert len(questions) == 1
 
-    def test_without_records(self, log: Log) -> None:
+    def test_without_records_has_the_hash_before(self, log: Log) -> None:
         assert self.page(log, forward=True, anchor=11) == (log.head.hash, [])
         assert self.page(log, forward=True, anchor=500) == (log.head.hash, [])
         assert self.page(log, forward=False, anchor=3, first_seq=5) == (self.hash_at(log, 2), [])
 
-    def test_of_an_empty_room(self, store: SqlStore) -> None:
+    def test_of_an_empty_room_has_the_genesis_hash(self, store: SqlStore) -> None:
         log = Log(store)
         genesis = genesis_hash(store.log.log_id, log.room)
         assert self.page(log, forward=True, anchor=1) == (genesis, [])
         assert self.page(log, forward=False, anchor=1) == (genesis, [])
 
 
-def test_single_records(store: SqlStore) -> None:
+def test_single_records_are_read(store: SqlStore) -> None:
     log = Log(store)
     made = log.say("a", "b", "c")
     assert store.records(log.room, [3, 1, 3, 99]) == [made[0].record, made[2].record]
     assert store.records(log.room, []) == []
 
 
-def test_changes_are_what_others_say_about_a_record(store: SqlStore) -> None:
+def test_changes_are_edits_reactions_and_deletions_of_a_record(store: SqlStore) -> None:
     log = Log(store)
     log.say("a", "b")
     [edit] = log.say("a!", kind=Kind.EDIT, ref=1)
@@ -430,7 +430,7 @@ def test_changes_are_what_others_say_about_a_record(store: SqlStore) -> None:
     assert store.changes(log.room, []) == []
 
 
-def test_people_can_read_the_log_by_hand(store: SqlStore) -> None:
+def test_messages_view_is_readable_by_hand(store: SqlStore) -> None:
     log = Log(store)
     log.say("Привет, 'мир'")
     with store.reading() as connection:

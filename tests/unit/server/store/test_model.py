@@ -1,4 +1,4 @@
-"""Random histories: the databases against the store in memory that the simulator runs on."""
+"""Random histories: the databases compared with the store in memory that the simulator uses."""
 
 import tempfile
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Histories(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def both(self, job: Callable[[Transaction], object]) -> object:
-        """Do it to both; they return or raise alike."""
+        """Performs it on both; they return or raise alike."""
         outcomes: list[object] = []
         for store in self.stores:
             try:
@@ -223,10 +223,10 @@ def draw(count: int) -> bytes:
     return octets("model", count)
 
 
-def test_sqlite() -> None:
+def test_sqlite_agrees_with_the_model() -> None:
     run(lambda folder: open_store(None, folder, random_octets=draw, now_ms=0), examples=20)
 
 
 @pytest.mark.mariadb
-def test_mariadb(mariadb: MariaDB) -> None:
+def test_mariadb_agrees_with_the_model(mariadb: MariaDB) -> None:
     run(lambda folder: open_store(mariadb.create_database("model"), folder, random_octets=draw, now_ms=0), examples=8)

@@ -1,4 +1,4 @@
-"""Opening a database: what is made, what is refused, and that every refusal is one line without a password."""
+"""Opening a database: what is created, what is refused, and that every refusal is one line without a password."""
 
 import gc
 import os
@@ -25,7 +25,7 @@ from tests.support.stores import Database, general, octets, user
 
 
 def refused(url: str | None, folder: Path, **options: bool) -> str:
-    """The one line that says why the database is not opened."""
+    """The one line that states why the database is not opened."""
     with pytest.raises(StoreError) as raised:
         open_store(url, folder, **options)
     text = str(raised.value)
@@ -44,7 +44,7 @@ def test_identities_are_drawn_once(database: Database) -> None:
     assert (again.log, general(again)) == (store.log, room)
 
 
-def test_without_a_seed_every_log_is_another(tmp_path: Path) -> None:
+def test_without_a_seed_every_log_is_different(tmp_path: Path) -> None:
     stores = [open_store(None, tmp_path / name) for name in "ab"]
     assert len({store.log.log_id for store in stores}) == 2
     assert len({general(store).id for store in stores}) == 2
@@ -52,7 +52,7 @@ def test_without_a_seed_every_log_is_another(tmp_path: Path) -> None:
         store.close()
 
 
-def test_migrations_make_the_tables_that_queries_expect(database: Database) -> None:
+def test_migrations_create_the_tables_of_the_schema(database: Database) -> None:
     store = database.open()
     with store.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -64,7 +64,7 @@ def test_migrations_make_the_tables_that_queries_expect(database: Database) -> N
     assert differences == []
 
 
-def test_the_newest_migration_is_the_expected_one() -> None:
+def test_newest_migration_is_the_expected_one() -> None:
     config = Config()
     config.set_main_option("script_location", str(script_folder()))
     assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
@@ -72,10 +72,8 @@ def test_the_newest_migration_is_the_expected_one() -> None:
 
 @pytest.mark.mariadb
 @pytest.mark.parametrize("last", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
-def test_a_first_start_that_was_cut_off_is_completed(
-    mariadb: MariaDB, mariadb_url: str, tmp_path: Path, last: str
-) -> None:
-    """MySQL commits after each table: any number of them may be there."""
+def test_interrupted_first_start_is_completed(mariadb: MariaDB, mariadb_url: str, tmp_path: Path, last: str) -> None:
+    """MySQL commits after each table: any number of them may exist."""
     open_store(mariadb_url, tmp_path).close()
     name = mariadb_url.rsplit("/", 1)[1]
     for left in ("DROP VIEW messages", "DROP TABLE search", "DROP TABLE records", last):
@@ -89,7 +87,7 @@ def test_a_first_start_that_was_cut_off_is_completed(
 
 
 @pytest.mark.mariadb
-def test_two_servers_start_on_one_new_database(mariadb_url: str, tmp_path: Path) -> None:
+def test_concurrent_first_starts_share_one_log(mariadb_url: str, tmp_path: Path) -> None:
     logs: list[bytes] = []
 
     def start(name: str) -> None:
@@ -106,7 +104,7 @@ def test_two_servers_start_on_one_new_database(mariadb_url: str, tmp_path: Path)
     assert len(set(logs)) == 1
 
 
-def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+def test_database_of_a_newer_version_is_refused(database: Database) -> None:
     store = database.open()
     with store.replacing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
@@ -117,7 +115,7 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         assert "9999" in text
 
 
-def test_start_of_an_older_version_leaves_the_lease_of_a_newer_server(database: Database) -> None:
+def test_older_version_leaves_the_lease_of_a_newer_server(database: Database) -> None:
     store = database.open()
     with store.replacing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
@@ -132,7 +130,7 @@ def test_start_of_an_older_version_leaves_the_lease_of_a_newer_server(database: 
         store.close()
 
 
-def test_start_that_changes_the_tables_fences_the_older_server_first(mariadb_url: str, tmp_path: Path) -> None:
+def test_migration_fences_the_older_server_first(mariadb_url: str, tmp_path: Path) -> None:
     older = open_store(mariadb_url, tmp_path)
     older.take_lease("older", 1)
     with older.replacing() as connection:
@@ -143,7 +141,7 @@ def test_start_that_changes_the_tables_fences_the_older_server_first(mariadb_url
     older.close()
 
 
-def test_changing_the_tables_leaves_no_connection_open(database: Database) -> None:
+def test_migration_leaves_no_connection_open(database: Database) -> None:
     store = database.open()
     store.take_lease("host:1", 1)
     with store.replacing() as connection:
@@ -159,7 +157,7 @@ def test_changing_the_tables_leaves_no_connection_open(database: Database) -> No
         gc.enable()
 
 
-def test_without_migrating_nothing_is_made(database: Database) -> None:
+def test_nothing_is_created_without_migrating(database: Database) -> None:
     refused(database.url, database.folder, migrate=False)
     assert not (database.folder / "lanchat.sqlite3").exists()
     database.open().close()
@@ -168,7 +166,7 @@ def test_without_migrating_nothing_is_made(database: Database) -> None:
 
 class TestFiles:
     @pytest.mark.skipif(sys.platform == "win32", reason="no file modes there")
-    def test_nobody_else_can_read_them(self, tmp_path: Path) -> None:
+    def test_files_are_private(self, tmp_path: Path) -> None:
         folder = tmp_path / "new" / "data"
         old = os.umask(0)
         try:
@@ -181,35 +179,35 @@ class TestFiles:
         assert {"lanchat.sqlite3", "lanchat.sqlite3-wal"} <= set(modes)
         store.close()
 
-    def test_every_commit_waits_for_the_disk(self, tmp_path: Path) -> None:
+    def test_every_commit_is_synced_to_disk(self, tmp_path: Path) -> None:
         store = open_store(None, tmp_path)
         with store.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         store.close()
 
-    def test_another_file_by_url(self, tmp_path: Path) -> None:
+    def test_file_is_chosen_by_url(self, tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path}/other/chat.db", tmp_path / "unused").close()
         assert (tmp_path / "other" / "chat.db").exists()
         assert not (tmp_path / "unused").exists()
 
-    def test_a_file_that_is_no_database(self, tmp_path: Path) -> None:
+    def test_file_that_is_no_database_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "lanchat.sqlite3").write_bytes(b"some text, long enough to be seen as no database " * 40)
         assert "is not a LAN Chat database" in refused(None, tmp_path)
 
-    def test_a_folder_in_the_way(self, tmp_path: Path) -> None:
+    def test_folder_in_place_of_the_file_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "lanchat.sqlite3").mkdir()
         refused(None, tmp_path)
         (tmp_path / "file").write_text("")
         refused(None, tmp_path / "file")
 
-    def test_a_damaged_file(self, tmp_path: Path) -> None:
+    def test_damaged_file_is_refused(self, tmp_path: Path) -> None:
         open_store(None, tmp_path).close()
         path = tmp_path / "lanchat.sqlite3"
         path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 40_000)
         assert "damaged" in refused(None, tmp_path)
 
-    def test_another_programs_tables_are_left_alone(self, tmp_path: Path) -> None:
+    def test_tables_of_another_program_are_not_changed(self, tmp_path: Path) -> None:
         path = tmp_path / "lanchat.sqlite3"
         with sqlite3.connect(path) as other:
             other.execute("CREATE TABLE users (id INTEGER)")
@@ -222,21 +220,21 @@ class TestFiles:
 
 @pytest.mark.mariadb
 class TestServers:
-    def test_wrong_password(self, mariadb: MariaDB, tmp_path: Path) -> None:
+    def test_wrong_password_is_reported(self, mariadb: MariaDB, tmp_path: Path) -> None:
         assert "refuses this user or password" in refused(mariadb.url("x", password="wrong"), tmp_path)
 
-    def test_no_such_database(self, mariadb: MariaDB, tmp_path: Path) -> None:
+    def test_missing_database_is_reported(self, mariadb: MariaDB, tmp_path: Path) -> None:
         text = refused(mariadb.url("not_there"), tmp_path)
         assert "not_there does not exist" in text
         assert "init-db" in text
 
-    def test_no_server(self, tmp_path: Path) -> None:
+    def test_unreachable_server_is_reported(self, tmp_path: Path) -> None:
         assert "No database server answers" in refused(f"mysql://u:{PASSWORD}@127.0.0.1:{free_port()}/x", tmp_path)
 
-    def test_no_such_host(self, tmp_path: Path) -> None:
+    def test_unknown_host_is_reported(self, tmp_path: Path) -> None:
         assert "No database server answers" in refused(f"mysql://u:{PASSWORD}@no-such-host.invalid/x", tmp_path)
 
-    def test_no_rights(self, mariadb: MariaDB, mariadb_url: str, tmp_path: Path) -> None:
+    def test_missing_rights_are_reported(self, mariadb: MariaDB, mariadb_url: str, tmp_path: Path) -> None:
         name = mariadb_url.rsplit("/", 1)[1]
         mariadb.execute("DROP USER IF EXISTS reader@'127.0.0.1'")
         mariadb.execute("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'x'")
@@ -244,7 +242,7 @@ class TestServers:
         mariadb.execute(f"GRANT SELECT ON `{name}`.* TO reader@'127.0.0.1'")
         assert "lacks rights" in refused(mariadb.url(name, "reader", "x"), tmp_path)
 
-    def test_no_connection_left(self, tmp_path: Path) -> None:
+    def test_connection_limit_is_reported(self, tmp_path: Path) -> None:
         with MariaDB(("--max-connections=10",)) as server:
             url = server.create_database("chat")
             open_store(url, tmp_path).close()
@@ -254,13 +252,13 @@ class TestServers:
             for connection in held:
                 connection.close()
 
-    def test_names_in_capitals_and_signs(self, mariadb: MariaDB, tmp_path: Path) -> None:
+    def test_unusual_database_names_are_accepted(self, mariadb: MariaDB, tmp_path: Path) -> None:
         url = mariadb.create_database("Chat-1 %_x")
         open_store(url.replace("Chat-1 %_x", "Chat-1%20%25_x"), tmp_path).close()
         mariadb.execute("DROP DATABASE `Chat-1 %_x`")
 
-    def test_a_server_that_counts_in_another_way(self, tmp_path: Path) -> None:
-        """Settings of the server that would change what is stored, or how statements are read."""
+    def test_unusual_server_settings_are_overridden(self, tmp_path: Path) -> None:
+        """Settings of the server that would change what is stored, or how statements are parsed."""
         options = (
             "--character-set-server=latin1",
             "--collation-server=latin1_swedish_ci",
@@ -303,13 +301,13 @@ class TestUrls:
             "sqlite:///x?mode=ro",
         ],
     )
-    def test_refused(self, url: str, tmp_path: Path) -> None:
+    def test_invalid_urls_are_refused(self, url: str, tmp_path: Path) -> None:
         with pytest.raises(StoreError) as raised:
             parse_url(url, tmp_path)
         assert "secret" not in str(raised.value)
         assert "\n" not in str(raised.value)
 
-    def test_parts(self, tmp_path: Path) -> None:
+    def test_parts_are_parsed(self, tmp_path: Path) -> None:
         address = parse_url(
             "mariadb://lan%40x:p%2Fw%3A%25@db.example:3307/chat?ssl_ca=/ca.pem&ssl_verify_cert=1", tmp_path
         )

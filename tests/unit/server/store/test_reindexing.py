@@ -1,4 +1,4 @@
-"""A log that was indexed by other rules is indexed anew, part by part, while it grows; a stop loses nothing."""
+"""A log that was indexed by other rules is reindexed in parts while it grows; a stop loses nothing."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ def index_all(store: SqlStore, messages: int) -> list[IndexProgress]:
     return told
 
 
-def age(store: SqlStore) -> None:
-    """As if it had been indexed by other rules: other words, some messages missing, some too many."""
+def make_outdated(store: SqlStore) -> None:
+    """As if indexed by other rules: other words, some messages missing, some superfluous."""
     search = schema.search.c
     with store.replacing() as connection:
         connection.execute(update(schema.search).where(search.seq % 3 == 0).values(tokens=" zzold zzwords"))
@@ -50,24 +50,24 @@ def times(store: SqlStore) -> list[int]:
         return list(connection.execute(select(schema.search.c.time_ms).order_by(schema.search.c.seq)).scalars())
 
 
-def test_a_new_database_is_current(store: SqlStore) -> None:
+def test_new_database_is_current(store: SqlStore) -> None:
     assert index_more(store, 10) is None
 
 
-def test_an_old_index_is_made_anew_with_progress(store: SqlStore) -> None:
+def test_outdated_index_is_rebuilt_with_progress(store: SqlStore) -> None:
     present = corpus(Log(store), 200)
     before = times(store)
-    age(store)
+    make_outdated(store)
     assert index_all(store, 60) == [IndexProgress(done, 200) for done in (60, 120, 180, 200)]
     check(store, present)
     assert times(store) == before
     assert index_more(store, 60) is None
 
 
-def test_a_database_without_the_table_is_brought_up_to_date(database: Database) -> None:
+def test_database_without_the_state_table_is_migrated(database: Database) -> None:
     store = database.open()
     present = corpus(Log(store), 50)
-    age(store)
+    make_outdated(store)
     with store.replacing() as connection:
         connection.exec_driver_sql("DROP TABLE search_state")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
@@ -77,11 +77,11 @@ def test_a_database_without_the_table_is_brought_up_to_date(database: Database) 
     check(store, present)
 
 
-def test_it_goes_on_where_it_was_stopped(database: Database) -> None:
+def test_reindexing_continues_after_a_stop(database: Database) -> None:
     store = database.open()
     log = Log(store)
     present = corpus(log, 200)
-    age(store)
+    make_outdated(store)
     for done in (50, 100, 150):
         assert index_more(store, 50) == IndexProgress(done, 200)
         store.close()
@@ -91,9 +91,9 @@ def test_it_goes_on_where_it_was_stopped(database: Database) -> None:
     check(store, present)
 
 
-def test_a_part_that_is_not_committed_is_done_again(store: SqlStore) -> None:
+def test_uncommitted_part_is_repeated(store: SqlStore) -> None:
     present = corpus(Log(store), 100)
-    age(store)
+    make_outdated(store)
 
     def fail() -> None:
         with store.transaction() as tx:
@@ -106,13 +106,13 @@ def test_a_part_that_is_not_committed_is_done_again(store: SqlStore) -> None:
     check(store, present)
 
 
-def test_what_is_said_meanwhile_is_found(store: SqlStore) -> None:
+def test_messages_stored_meanwhile_are_found(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.add_room(room(store, 5, "five"))
     other, log = Log(store, 5), Log(store)
     present = corpus(log, 120)
     other.say("apple elsewhere", "pear elsewhere")
-    age(store)
+    make_outdated(store)
     index_more(store, 50)
     index_more(store, 50)
     (new,) = log.say("brand new")
@@ -129,9 +129,9 @@ def test_what_is_said_meanwhile_is_found(store: SqlStore) -> None:
     assert seqs(store, "elsewhere", rooms={5: 1}) == [2, 1]
 
 
-def test_other_rules_in_the_middle_begin_anew(store: SqlStore) -> None:
+def test_other_rules_meanwhile_restart_the_reindexing(store: SqlStore) -> None:
     present = corpus(Log(store), 100)
-    age(store)
+    make_outdated(store)
     index_more(store, 60)
     with store.replacing() as connection:
         connection.execute(update(schema.search).values(tokens=" zzold"))
@@ -166,7 +166,7 @@ class Parts:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds of the pauses, which take no time."""
+    """The lengths of the pauses in seconds, which take no time."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -176,9 +176,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
-    slept: list[float], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_progress_is_logged_and_an_outage_is_retried(slept: list[float], caplog: pytest.LogCaptureFixture) -> None:
     service: Any = Parts(
         [IndexProgress(200, 500), StoreError("away"), IndexProgress(400, 500), IndexProgress(500, 500), None]
     )
@@ -193,7 +191,7 @@ def test_progress_is_logged_and_a_database_that_was_away_is_asked_again(
 
 
 @pytest.mark.usefixtures("slept")
-def test_an_index_that_is_current_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_current_index_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         service: Any = Parts([None])
         asyncio.run(reindexing.index_anew(service, service.now, service.state))

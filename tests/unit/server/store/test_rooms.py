@@ -21,7 +21,7 @@ def members(store: SqlStore) -> dict[tuple[int, int], MembershipRow]:
     return {(row.room, row.user): row for row in store.snapshot().memberships}
 
 
-def test_rooms_come_back_as_they_were(database: Database) -> None:
+def test_rooms_are_read_back_unchanged(database: Database) -> None:
     store = database.open()
     made = [
         room(store, 2**63 - 1, "Комната 😀", RoomKind.PRIVATE),
@@ -36,12 +36,12 @@ def test_rooms_come_back_as_they_were(database: Database) -> None:
 
 
 @pytest.mark.parametrize("taken", ["general", "GENERAL", "ｇeneral"])
-def test_a_name_is_taken_whatever_its_case(store: SqlStore, taken: str) -> None:
+def test_name_is_taken_in_any_case(store: SqlStore, taken: str) -> None:
     with store.transaction() as tx, pytest.raises(KeyError):
         tx.add_room(room(store, 5, taken))
 
 
-def test_only_what_is_given_changes(store: SqlStore) -> None:
+def test_only_given_fields_change(store: SqlStore) -> None:
     before = general(store)
     with store.transaction() as tx:
         tx.update_room(before.id)
@@ -52,7 +52,7 @@ def test_only_what_is_given_changes(store: SqlStore) -> None:
     assert rooms(store)[before.id] == replace(before, history=HistoryPolicy.SINCE_JOINING, archived=True)
 
 
-def test_joining_leaving_and_coming_back(store: SqlStore) -> None:
+def test_members_join_leave_and_rejoin(store: SqlStore) -> None:
     lobby = general(store).id
     anna, boris = (row.id for row in added(store, "Anna", "Boris"))
     with store.transaction() as tx:
@@ -75,7 +75,7 @@ def test_members_are_accounts_in_rooms(store: SqlStore) -> None:
             tx.add_members([wrong])
 
 
-def test_receipts_never_go_down(store: SqlStore) -> None:
+def test_read_marks_never_decrease(store: SqlStore) -> None:
     lobby = general(store).id
     people = [row.id for row in added(store, *(f"user{i}" for i in range(300)))]
     with store.transaction() as tx:
@@ -100,7 +100,7 @@ def test_receipts_never_go_down(store: SqlStore) -> None:
     assert (found[5, people[0]].received, found[5, people[0]].read) == (8, 2)
 
 
-def test_several_receipts_of_one_room_count_as_the_highest(store: SqlStore) -> None:
+def test_highest_of_several_read_marks_counts(store: SqlStore) -> None:
     lobby = general(store).id
     [anna] = (row.id for row in added(store, "Anna"))
     with store.transaction() as tx:
@@ -109,7 +109,7 @@ def test_several_receipts_of_one_room_count_as_the_highest(store: SqlStore) -> N
     assert (members(store)[lobby, anna].received, members(store)[lobby, anna].read) == (9, 3)
 
 
-def test_a_new_room_key_replaces_the_one_before(store: SqlStore) -> None:
+def test_new_room_key_replaces_the_previous_one(store: SqlStore) -> None:
     lobby = general(store).id
     for number in (1, 2):
         key = RoomKeyRow(lobby, number, octets(number, 32), 2**63 - 1)
@@ -118,7 +118,7 @@ def test_a_new_room_key_replaces_the_one_before(store: SqlStore) -> None:
         assert store.snapshot().room_keys == [key]
 
 
-def test_receipts_leave_no_cycles_of_objects(store: SqlStore) -> None:
+def test_read_marks_leave_no_reference_cycles(store: SqlStore) -> None:
     lobby = general(store).id
     [anna] = (row.id for row in added(store, "Anna"))
     with store.transaction() as tx:

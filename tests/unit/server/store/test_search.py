@@ -24,14 +24,14 @@ def log(store: SqlStore) -> Log:
     return Log(store)
 
 
-def test_newest_first_with_the_records_themselves(log: Log) -> None:
+def test_hits_are_records_newest_first(log: Log) -> None:
     made = log.say("green apple", "red apple", "green pear")
     room_ = log.room
     found = log.store.search({room_: 1}, "APPLE", before=0, limit=50)
     assert found == [(room_, made[1].record), (room_, made[0].record)]
 
 
-def test_bounds(log: Log) -> None:
+def test_bounds_are_applied(log: Log) -> None:
     log.say(*["apple"] * 6)
     assert seqs(log.store, "apple", limit=2) == [6, 5]
     assert seqs(log.store, "apple", before=5, limit=2) == [4, 3]
@@ -43,7 +43,7 @@ def test_bounds(log: Log) -> None:
     assert seqs(log.store, "?! '", limit=5) == []
 
 
-def test_only_rooms_that_were_asked_for(log: Log) -> None:
+def test_only_requested_rooms_are_searched(log: Log) -> None:
     with log.store.transaction() as tx:
         for id_ in (5, 6):
             tx.add_room(room(log.store, id_, f"room {id_}"))
@@ -55,7 +55,7 @@ def test_only_rooms_that_were_asked_for(log: Log) -> None:
     assert {(room_, record.seq) for room_, record in found} == {(5, 2), (log.room, 1)}
 
 
-def test_equal_times_are_in_the_order_of_room_and_number(store: SqlStore) -> None:
+def test_equal_times_are_ordered_by_room_and_number(store: SqlStore) -> None:
     with store.transaction() as tx:
         for id_ in (5, 6):
             tx.add_room(room(store, id_, f"room {id_}"))
@@ -65,7 +65,7 @@ def test_equal_times_are_in_the_order_of_room_and_number(store: SqlStore) -> Non
     assert [(room_, record.seq) for room_, record in found] == [(6, 2), (6, 1), (5, 2)]
 
 
-def test_edits_and_deletions_apply(log: Log) -> None:
+def test_edits_and_deletions_are_applied(log: Log) -> None:
     log.say("first", "second", "third", "!!!")
     log.say("changed", kind=Kind.EDIT, ref=1)
     log.say("", kind=Kind.DELETE, ref=2)
@@ -100,7 +100,7 @@ def test_only_texts_are_found(log: Log) -> None:
     assert seqs(log.store, "apple") == [3]
 
 
-def test_an_undone_transaction_leaves_no_words(log: Log) -> None:
+def test_rolled_back_transaction_leaves_no_words(log: Log) -> None:
     new = log.make("apple")
 
     def fail() -> None:
@@ -115,7 +115,7 @@ def test_an_undone_transaction_leaves_no_words(log: Log) -> None:
     assert seqs(log.store, "apple") == [1]
 
 
-def test_operators_of_the_engines_mean_nothing(log: Log) -> None:
+def test_operators_of_the_engines_are_ignored(log: Log) -> None:
     log.say("a b c 3 near", "nothing of it")
     for query in ("+a -b", '"a b"', "a*", "(a", "a)", "~a <b >c @3", "NEAR(a b)", "a:b"):
         assert seqs(log.store, query) == [1], query
@@ -134,7 +134,7 @@ WORDS = _WORDS.split()
 
 
 def corpus(log: Log, count: int) -> dict[int, str]:
-    """Random texts of WORDS with edits and deletions; what is left of them by number."""
+    """Random texts of WORDS with edits and deletions; the remaining ones by number."""
     rng = random.Random(42)
     present: dict[int, str] = {}
     batch = []
@@ -171,7 +171,7 @@ def queries() -> list[str]:
 
 
 @pytest.mark.parametrize("window", [64, search.WINDOW])
-def test_a_corpus_is_found_as_the_contract_says(log: Log, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corpus_search_matches_the_contract(log: Log, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a small window the full-text index answers most of it, with the large one the newest messages do."""
     monkeypatch.setattr(search, "WINDOW", window)
     present = corpus(log, 500)
@@ -181,7 +181,7 @@ def test_a_corpus_is_found_as_the_contract_says(log: Log, window: int, monkeypat
 
 
 @pytest.mark.mariadb
-def test_both_databases_answer_alike(tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_and_mariadb_answer_equally(tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "WINDOW", 128)
     kinds = [Database(tmp_path, None), Database(tmp_path, mariadb_url)]
     try:
@@ -206,7 +206,7 @@ def test_both_databases_answer_alike(tmp_path: Path, mariadb_url: str, monkeypat
 
 @pytest.mark.mariadb
 def test_words_are_found_after_a_crash(tmp_path: Path) -> None:
-    """InnoDB keeps fresh words in memory and makes them again from the rows."""
+    """InnoDB keeps new words in memory and restores them from the rows."""
     with MariaDB() as server:
         database = Database(tmp_path, server.create_database("crash"))
         log = Log(database.open())

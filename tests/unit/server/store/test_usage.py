@@ -1,4 +1,4 @@
-"""The store's contract: what the log takes, and what is used of allowances. Every test runs on SQLite and MariaDB."""
+"""The store's contract: octets of the log, and used allowances. Every test runs on SQLite and MariaDB."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from lanchat_server.store import SqlStore
 from lanchat_server.store.transaction import SqlTransaction
 from tests.support.stores import Database, Log, octets
 
-ANNA, HERE = by_user(AllowanceKind.ROOMS, 1), AllowanceHolder(AllowanceKind.ACCOUNTS, b"192.0.2.1")
+ANNA, ADDRESS = by_user(AllowanceKind.ROOMS, 1), AllowanceHolder(AllowanceKind.ACCOUNTS, b"192.0.2.1")
 NOON_MS = 1_700_000_000_000
 
 
@@ -30,7 +30,7 @@ def log_octets(store: SqlStore) -> int:
 
 
 def failing(store: SqlStore, work: Callable[[SqlTransaction], None]) -> None:
-    """A transaction that fails when all is written."""
+    """A transaction that fails after all writes."""
 
     def run() -> None:
         with store.transaction() as tx:
@@ -51,23 +51,23 @@ def reopened(database: Database, store: SqlStore) -> SqlStore:
     return database.open()
 
 
-def test_allowances_last_and_are_forgotten_when_nothing_is_used(database: Database) -> None:
+def test_allowances_are_stored_until_nothing_is_used(database: Database) -> None:
     store = database.open()
     free_us = (NOON_MS + 1_000) * 1000
     with store.transaction() as tx:
-        assert tx.allowances([ANNA, HERE]) == {ANNA: 0, HERE: 0}
-        tx.set_allowances({ANNA: free_us, HERE: 7})
+        assert tx.allowances([ANNA, ADDRESS]) == {ANNA: 0, ADDRESS: 0}
+        tx.set_allowances({ANNA: free_us, ADDRESS: 7})
         assert tx.allowances([ANNA]) == {ANNA: free_us}
     with store.transaction() as tx:
         tx.set_allowances({ANNA: free_us + 1})
     store = reopened(database, store)
-    assert used(store, ANNA, HERE) == {ANNA: free_us + 1, HERE: 7}
+    assert used(store, ANNA, ADDRESS) == {ANNA: free_us + 1, ADDRESS: 7}
     with store.transaction() as tx:
         tx.forget_allowances(NOON_MS)
-    assert used(reopened(database, store), ANNA, HERE) == {ANNA: free_us + 1, HERE: 0}
+    assert used(reopened(database, store), ANNA, ADDRESS) == {ANNA: free_us + 1, ADDRESS: 0}
 
 
-def test_what_was_written_while_the_clock_was_ahead_is_forgotten(database: Database) -> None:
+def test_allowances_written_while_the_clock_was_ahead_are_removed(database: Database) -> None:
     store = database.open()
     with store.transaction() as tx:
         tx.set_allowances({ANNA: (NOON_MS + 10 * 86_400_000) * 1000})
@@ -75,12 +75,12 @@ def test_what_was_written_while_the_clock_was_ahead_is_forgotten(database: Datab
     assert used(reopened(database, store), ANNA) == {ANNA: 0}
 
 
-def test_allowances_of_a_transaction_that_failed_are_not_used(store: SqlStore) -> None:
+def test_allowances_of_a_failed_transaction_are_not_stored(store: SqlStore) -> None:
     failing(store, lambda tx: tx.set_allowances({ANNA: NOON_MS * 1000}))
     assert used(store, ANNA) == {ANNA: 0}
 
 
-def test_the_log_takes_what_is_stored_and_refused(database: Database) -> None:
+def test_log_octets_count_stored_and_refused_messages(database: Database) -> None:
     store = database.open()
     log = Log(store)
     said = log.say("one", "два") + log.say("three")
@@ -94,7 +94,7 @@ def test_the_log_takes_what_is_stored_and_refused(database: Database) -> None:
     assert log_octets(reopened(database, store)) == expected
 
 
-def test_a_deletion_gives_back_the_text_and_its_edits(database: Database) -> None:
+def test_deletion_frees_the_text_and_its_edits(database: Database) -> None:
     store = database.open()
     log = Log(store)
     kept, gone, _other = log.say("kept", "удалено" * 10, "other")
@@ -114,7 +114,7 @@ def test_a_deletion_gives_back_the_text_and_its_edits(database: Database) -> Non
     assert kept.record.body
 
 
-def test_a_transaction_that_failed_adds_nothing(store: SqlStore) -> None:
+def test_failed_transaction_adds_no_octets(store: SqlStore) -> None:
     log = Log(store)
     before = log_octets(store)
     made = log.make("lost")
@@ -122,7 +122,7 @@ def test_a_transaction_that_failed_adds_nothing(store: SqlStore) -> None:
     assert log_octets(store) == before
 
 
-def test_a_restored_log_takes_what_it_took(database: Database, tmp_path: Path) -> None:
+def test_restored_log_has_the_same_octets(database: Database, tmp_path: Path) -> None:
     store = database.open()
     log = Log(store)
     first, *_ = log.say("один", "two")

@@ -1,4 +1,4 @@
-"""SQLite goes to the rows that a statement is about, however many messages the room has: no reading of whole rooms."""
+"""SQLite reads only the rows that a statement is about, however many messages the room has: no scan of whole rooms."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 class Plans:
-    """What SQLite does for each statement about a table."""
+    """SQLite's query plans for statements about a table."""
 
     def __init__(self, table: str = "records", whole: tuple[str, ...] = WHOLE) -> None:
         self.steps: list[str] = []
@@ -54,7 +54,7 @@ class Plans:
         assert [step for step in self.steps if any(sign in step for sign in self._whole)] == []
 
 
-def talk(store: SqlStore) -> Log:
+def long_room(store: SqlStore) -> Log:
     log = Log(store)
     log.say(*(f"said {number}" for number in range(300)))
     log.say("better", kind=Kind.EDIT, ref=7)
@@ -62,8 +62,8 @@ def talk(store: SqlStore) -> Log:
     return log
 
 
-def test_reading(store: SqlStore) -> None:
-    room = talk(store).room
+def test_reading_scans_no_room(store: SqlStore) -> None:
+    room = long_room(store).room
     with Plans() as plans:
         store.page(room, anchor=200, forward=False, limit=50, first_seq=1, octets=1 << 20)
         store.page(room, anchor=100, forward=True, limit=50, first_seq=1, octets=1 << 20)
@@ -74,8 +74,8 @@ def test_reading(store: SqlStore) -> None:
     plans.check()
 
 
-def test_deleting(store: SqlStore) -> None:
-    log = talk(store)
+def test_deleting_scans_no_room(store: SqlStore) -> None:
+    log = long_room(store)
     with Plans() as plans:
         log.say("", kind=Kind.DELETE, ref=7)
     plans.check()
@@ -83,8 +83,8 @@ def test_deleting(store: SqlStore) -> None:
     assert [record.body is None for record in gone] == [False, True, False, True]
 
 
-def test_judging(store: SqlStore) -> None:
-    room, device = talk(store).room, octets("a", 16)
+def test_deciding_scans_no_room(store: SqlStore) -> None:
+    room, device = long_room(store).room, octets("a", 16)
     with Plans() as plans, store.transaction() as tx:
         assert len(tx.decisions([MessageKey(room, device, 7, n) for n in range(1, 20)])) == 19
         assert tx.last_numbers([RunKey(room, device, 7)]) == {RunKey(room, device, 7): 302}
@@ -92,8 +92,8 @@ def test_judging(store: SqlStore) -> None:
     plans.check()
 
 
-def test_indexing_anew(store: SqlStore) -> None:
-    talk(store)
+def test_reindexing_scans_no_room(store: SqlStore) -> None:
+    long_room(store)
     with store.replacing() as connection:
         connection.execute(update(schema.search).values(tokens=" zzold"))
         connection.execute(update(schema.search_state).values(version=0))
@@ -103,8 +103,8 @@ def test_indexing_anew(store: SqlStore) -> None:
     plans.check()
 
 
-def test_storing_while_the_clock_is_behind(store: SqlStore) -> None:
-    log = talk(store)
+def test_storing_while_the_clock_is_behind_scans_no_room(store: SqlStore) -> None:
+    log = long_room(store)
     log.say("later")
     log.set_clock(5)
     with Plans("search", ("INDEX search_record (room_id=?)", "SCAN search")) as plans:

@@ -1,4 +1,4 @@
-"""Deleted and archived rooms in the database: gone for whoever reads, erased in parts, their ids never used again."""
+"""Deleted and archived rooms in the database: not readable, erased in parts, their ids never reused."""
 
 import random
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def delete(store: SqlStore, *rooms: int) -> None:
 
 
 def erase(store: SqlStore, part: int = 2) -> int:
-    """How many parts it took."""
+    """Returns how many parts it took."""
     parts = 0
     while True:
         with store.transaction() as tx:
@@ -59,7 +59,7 @@ def rows(store: SqlStore, table: str) -> int:
         return len(connection.execute(select(found).where(found.c.room_id == ROOM)).all())
 
 
-def test_deleted_room_is_found_nowhere(database: Database) -> None:
+def test_deleted_room_is_not_readable(database: Database) -> None:
     store = database.open()
     filled(store)
     anna = store.snapshot().users[0].id
@@ -74,7 +74,7 @@ def test_deleted_room_is_found_nowhere(database: Database) -> None:
     assert store.were_members([(ROOM, anna), (ROOM + 1, anna)]) == {(ROOM, anna)}
 
 
-def test_members_of_present_rooms_are_no_former_members(database: Database) -> None:
+def test_members_of_existing_rooms_are_no_former_members(database: Database) -> None:
     store = database.open()
     filled(store)
     anna = store.snapshot().users[0].id
@@ -91,7 +91,7 @@ def test_members_of_present_rooms_are_no_former_members(database: Database) -> N
     assert store.were_members(places) == {(ROOM, anna)}
 
 
-def test_head_that_this_process_knew_is_forgotten_with_the_room(database: Database) -> None:
+def test_cached_head_is_dropped_with_the_room(database: Database) -> None:
     store = database.open()
     filled(store)
     with store.transaction() as tx:
@@ -105,7 +105,7 @@ def test_head_that_this_process_knew_is_forgotten_with_the_room(database: Databa
 
 
 @pytest.mark.parametrize("kind", [RoomKind.PUBLIC, RoomKind.PRIVATE])
-def test_name_of_a_deleted_room_is_free_and_its_id_is_not(database: Database, kind: RoomKind) -> None:
+def test_name_of_a_deleted_room_is_free_but_not_its_id(database: Database, kind: RoomKind) -> None:
     store = database.open()
     filled(store)
     delete(store, ROOM)
@@ -115,7 +115,7 @@ def test_name_of_a_deleted_room_is_free_and_its_id_is_not(database: Database, ki
         tx.add_room(room(store, ROOM, "another"))
 
 
-def test_erasing_gives_back_what_the_log_took(database: Database) -> None:
+def test_erasing_frees_the_counted_octets(database: Database) -> None:
     store = database.open()
     with store.transaction() as tx:
         before = tx.log_octets()
@@ -129,7 +129,7 @@ def test_erasing_gives_back_what_the_log_took(database: Database) -> None:
         assert tx.log_octets() == before
 
 
-def test_contents_are_erased_in_parts_and_nothing_else(database: Database) -> None:
+def test_only_the_contents_are_erased_in_parts(database: Database) -> None:
     store = database.open()
     filled(store)
     Log(store).say("needle in general")
@@ -146,7 +146,7 @@ def test_contents_are_erased_in_parts_and_nothing_else(database: Database) -> No
         assert state.one() == (RoomState.ERASED, "")
 
 
-def test_erasing_goes_on_after_a_restart(database: Database) -> None:
+def test_erasing_continues_after_a_restart(database: Database) -> None:
     store = database.open()
     filled(store)
     delete(store, ROOM)
@@ -158,7 +158,7 @@ def test_erasing_goes_on_after_a_restart(database: Database) -> None:
     assert rows(store, "records") == 0
 
 
-def test_backup_leaves_out_what_is_still_to_be_erased(database: Database, tmp_path: Path) -> None:
+def test_backup_omits_contents_still_to_be_erased(database: Database, tmp_path: Path) -> None:
     store = database.open()
     filled(store)
     delete(store, ROOM)
@@ -175,7 +175,7 @@ def test_backup_leaves_out_what_is_still_to_be_erased(database: Database, tmp_pa
         other.close()
 
 
-def test_archived_state_is_kept(database: Database) -> None:
+def test_archived_state_is_stored(database: Database) -> None:
     store = database.open()
     filled(store)
     with store.transaction() as tx:
@@ -199,7 +199,7 @@ def test_many_rooms_are_deleted_at_once(database: Database) -> None:
     assert erase(store) == len(numbers)
 
 
-def test_row_of_a_deleted_room_holds_no_record(database: Database) -> None:
+def test_row_of_a_deleted_room_contains_no_record(database: Database) -> None:
     store = database.open()
     filled(store)
     delete(store, ROOM)

@@ -1,4 +1,5 @@
-"""The database changes under a server that runs: an older copy, another file, nothing. What does not fit stops it."""
+"""The database is replaced under a running server: an older copy, another file, nothing. A mismatch stops the
+server."""
 
 import os
 import shutil
@@ -14,7 +15,7 @@ from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, added, general, member, room, user
 
 
-def bring_back(store: SqlStore, sql: str) -> None:
+def restore_rows(store: SqlStore, sql: str) -> None:
     """As a copy would do it: rows as they were, by another connection."""
     with store._engine.connect() as connection:
         connection.exec_driver_sql(sql)
@@ -36,7 +37,7 @@ def test_each_transaction_is_counted_in_the_lease(store: SqlStore) -> None:
     assert lease(store) == (before[0], before[1] + 2)
 
 
-def test_count_begins_anew_at_a_random_number_with_each_lease(database: Database) -> None:
+def test_count_restarts_at_a_random_number_with_each_lease(database: Database) -> None:
     store = database.open()
     first = lease(store)
     store.take_lease("again", 1)
@@ -62,20 +63,20 @@ def _transact(store: SqlStore, change: Callable[..., object]) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_no_kind_of_transaction_is_made_on_an_older_copy(
+def test_no_kind_of_transaction_commits_on_an_older_copy(
     database: Database, change: Callable[[SqlStore], object]
 ) -> None:
     store = database.open()
     log = Log(store)
     count = lease(store)[1]
     added(store, "Anna")
-    bring_back(store, f"UPDATE lease SET changes = {count}")
+    restore_rows(store, f"UPDATE lease SET changes = {count}")
     with pytest.raises(Fenced, match="not as this server left it"):
         log.say("two")
     with pytest.raises(Fenced):
         change(store)
     # It stays so, whatever comes back then.
-    bring_back(store, f"UPDATE lease SET changes = {count + 1}")
+    restore_rows(store, f"UPDATE lease SET changes = {count + 1}")
     with pytest.raises(Fenced):
         change(store)
     with store.reading() as connection:
@@ -85,15 +86,15 @@ def test_no_kind_of_transaction_is_made_on_an_older_copy(
 
 @pytest.mark.parametrize("sql", ["UPDATE lease SET incarnation = incarnation - 1", "DELETE FROM lease"])
 def test_lease_of_another_copy_stops_the_server(store: SqlStore, sql: str) -> None:
-    bring_back(store, sql)
+    restore_rows(store, sql)
     with pytest.raises(Fenced, match="not as this server left it"):
         added(store, "Anna")
 
 
-def test_directory_is_not_read_anew_from_an_older_copy(store: SqlStore) -> None:
+def test_directory_is_not_reloaded_from_an_older_copy(store: SqlStore) -> None:
     count = lease(store)[1]
     added(store, "Anna")
-    bring_back(store, f"UPDATE lease SET changes = {count}")
+    restore_rows(store, f"UPDATE lease SET changes = {count}")
     with pytest.raises(Fenced):
         store.snapshot()
 
@@ -121,8 +122,8 @@ def test_missing_database_stops_the_server(mariadb_url: str, tmp_path: Path, mar
 
 
 @pytest.mark.mariadb
-def test_unknown_commit_may_be_there_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both counts are right afterwards; the next commit decides."""
+def test_count_is_valid_after_an_unknown_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stored or not, the next commit decides."""
     monkeypatch.setattr("lanchat_server.store.engine.ANSWER_TIMEOUT", 2)
     with MariaDB() as server:
         store = open_store(server.create_database("chat"), tmp_path)
@@ -150,7 +151,7 @@ def test_unknown_commit_may_be_there_or_not(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.mariadb
-def test_mariadb_that_comes_back_as_an_older_copy_stops_the_server(tmp_path: Path) -> None:
+def test_mariadb_restarted_on_an_older_copy_stops_the_server(tmp_path: Path) -> None:
     with MariaDB() as server:
         store = open_store(server.create_database("chat"), tmp_path)
         store.take_lease("test", 1)
@@ -173,7 +174,7 @@ def test_mariadb_that_comes_back_as_an_older_copy_stops_the_server(tmp_path: Pat
 
 
 def copy_of(file: Path, name: str = "copy") -> Path:
-    """A whole, sound copy of a database that is in use."""
+    """A whole, valid copy of a database that is in use."""
     target = file.with_name(name)
     source, copy = sqlite3.connect(file), sqlite3.connect(target)
     source.backup(copy)
@@ -203,7 +204,7 @@ def link_to_a_copy(file: Path) -> None:
     file.symlink_to(copy)
 
 
-TROUBLES: dict[str, Callable[[Path], object]] = {
+REPLACEMENTS: dict[str, Callable[[Path], object]] = {
     "removed": lambda file: file.unlink(),
     "renamed": lambda file: file.rename(file.with_name("elsewhere")),
     "copy renamed onto it": lambda file: copy_of(file).rename(file),
@@ -232,10 +233,12 @@ def sqlite(tmp_path: Path) -> SqlStore:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open database cannot be replaced there")
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_nothing_is_written_once_the_file_is_another_one(sqlite: SqlStore, trouble: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize("replacement", REPLACEMENTS.values(), ids=REPLACEMENTS)
+def test_nothing_is_written_after_the_file_was_replaced(
+    sqlite: SqlStore, replacement: Callable[[Path], object]
+) -> None:
     assert sqlite.address.path is not None
-    trouble(sqlite.address.path)
+    replacement(sqlite.address.path)
     for _ in range(2):
         with pytest.raises(Fenced, match="replaced or changed by another program"):
             added(sqlite, "Boris")
@@ -243,23 +246,23 @@ def test_nothing_is_written_once_the_file_is_another_one(sqlite: SqlStore, troub
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open database cannot be replaced there")
-@pytest.mark.parametrize("trouble", ["removed", "renamed", "copy renamed onto it", "link", "log removed"])
-def test_transaction_that_went_into_a_file_without_a_name_is_not_acknowledged(sqlite: SqlStore, trouble: str) -> None:
+@pytest.mark.parametrize("replacement", ["removed", "renamed", "copy renamed onto it", "link", "log removed"])
+def test_transaction_into_an_unlinked_file_is_not_acknowledged(sqlite: SqlStore, replacement: str) -> None:
     assert sqlite.address.path is not None
     path = sqlite.address.path
 
-    def trouble_before_commit() -> None:
+    def replace_before_commit() -> None:
         with sqlite.transaction() as tx:
             tx.add_user(user("Boris"))
-            TROUBLES[trouble](path)
+            REPLACEMENTS[replacement](path)
 
     with pytest.raises(Fenced):
-        trouble_before_commit()
+        replace_before_commit()
     sqlite.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open database cannot be replaced there")
-def test_copy_that_came_in_its_place_does_not_get_the_old_log(tmp_path: Path) -> None:
+def test_replacing_copy_does_not_get_the_old_write_ahead_log(tmp_path: Path) -> None:
     """The write-ahead log that is left beside it belongs to another file: SQLite would mix the two."""
     database = Database(tmp_path, None)
     store = database.open()
@@ -277,7 +280,7 @@ def test_copy_that_came_in_its_place_does_not_get_the_old_log(tmp_path: Path) ->
     database.close()
 
 
-def test_reader_that_is_closed_is_no_change_by_another_program(sqlite_unused: SqlStore) -> None:
+def test_closed_reader_is_no_change_by_another_program(sqlite_unused: SqlStore) -> None:
     """Nothing was written yet, so no other connection needs to be open."""
     general(sqlite_unused)
     sqlite_unused._engine.dispose()
@@ -286,15 +289,15 @@ def test_reader_that_is_closed_is_no_change_by_another_program(sqlite_unused: Sq
     sqlite_unused.close()
 
 
-def give_up_much(store: SqlStore, log: Log) -> None:
+def roll_back_much(store: SqlStore, log: Log) -> None:
     with store.transaction() as tx:
         tx.append(log.room, [log.make("y" * 4000) for _ in range(50)], log.head)
         tx.flush()
         raise RuntimeError
 
 
-def test_much_that_is_written_is_no_change_by_another_program(tmp_path: Path) -> None:
-    """Checkpoints, transactions larger than the memory for them, and rollbacks of such."""
+def test_large_writes_are_no_change_by_another_program(tmp_path: Path) -> None:
+    """Checkpoints, transactions larger than their memory, and rollbacks of such."""
     database = Database(tmp_path, None)
     store = database.open()
     with store._engine.connect() as connection:
@@ -305,7 +308,7 @@ def test_much_that_is_written_is_no_change_by_another_program(tmp_path: Path) ->
         log.store_all(*made)
         if number % 7 == 0:
             with pytest.raises(RuntimeError):
-                give_up_much(store, log)
+                roll_back_much(store, log)
             log = Log(store)
     database.close()
 
@@ -313,8 +316,8 @@ def test_much_that_is_written_is_no_change_by_another_program(tmp_path: Path) ->
 # --- Ids --------------------------------------------------------------------------------------------------------------
 
 
-def test_id_of_an_account_is_not_used_again_after_a_return_to_an_older_copy(database: Database) -> None:
-    """Ids follow the time, so that a copy that knows nothing of later accounts does not give away theirs."""
+def test_account_id_is_not_reused_after_restoring_an_older_copy(database: Database) -> None:
+    """Ids follow the time, so that a copy without later accounts does not assign theirs."""
     store = database.open()
 
     def at(name: str, ms: int) -> int:
@@ -324,11 +327,11 @@ def test_id_of_an_account_is_not_used_again_after_a_return_to_an_older_copy(data
     first, second = at("Anna", 1000), at("Boris", 2000)
     with store.transaction() as tx:
         tx.add_members([member(general(store).id, first)])
-    bring_back(store, f"DELETE FROM users WHERE id = {second}")
+    restore_rows(store, f"DELETE FROM users WHERE id = {second}")
     assert at("Carla", 3000) not in (first, second)
 
 
-def test_ids_of_accounts_go_up_also_when_the_clock_goes_back(store: SqlStore) -> None:
+def test_account_ids_increase_when_the_clock_goes_back(store: SqlStore) -> None:
     with store.transaction() as tx:
         ids = [tx.add_user(user(name, created_ms=ms)).id for name, ms in (("A", 9), ("B", 9), ("C", 4), ("D", 20))]
     assert ids == [9, 10, 11, 20]

@@ -1,39 +1,39 @@
-"""Whether whoever has the lease lives, as a command judges it."""
+"""Whether the holder of the lease is alive, as a command judges it."""
 
 from lanchat_server.store.claiming import LEASE_FORGOTTEN_MS, LEASE_LIFETIME, LeaseHolder, LeaseVerdict, LeaseWatch
 
 HELD = LeaseHolder(3, 1000, "host:1", 50)
 
 
-def test_lease_that_was_given_back_is_free() -> None:
+def test_released_lease_is_free() -> None:
     assert LeaseWatch(0.0).look(HELD._replace(renewed_ms=0), 0.0) is LeaseVerdict.FREE
 
 
-def test_lease_forgotten_long_ago_is_free_at_once() -> None:
+def test_long_forgotten_lease_is_free_at_once() -> None:
     assert LeaseWatch(0.0).look(HELD._replace(age_ms=LEASE_FORGOTTEN_MS), 0.0) is LeaseVerdict.FREE
     assert LeaseWatch(0.0).look(HELD._replace(age_ms=LEASE_FORGOTTEN_MS - 1), 0.0) is LeaseVerdict.UNKNOWN
 
 
-def test_age_alone_does_not_free_a_lease_after_an_outage_of_the_database() -> None:
+def test_age_alone_does_not_free_a_lease_after_an_outage() -> None:
     watch = LeaseWatch(100.0)
     assert watch.look(HELD._replace(age_ms=60_000), 100.0) is LeaseVerdict.UNKNOWN
     assert watch.look(HELD._replace(renewed_ms=61_000, age_ms=10), 100.5) is LeaseVerdict.LIVES
 
 
-def test_lease_that_nobody_renews_is_free_after_its_lifetime() -> None:
+def test_lease_without_renewal_is_free_after_its_lifetime() -> None:
     watch = LeaseWatch(0.0)
     assert watch.look(HELD, 1.0) is LeaseVerdict.UNKNOWN
     assert watch.look(HELD, 1.0 + LEASE_LIFETIME - 0.01) is LeaseVerdict.UNKNOWN
     assert watch.look(HELD, 1.0 + LEASE_LIFETIME) is LeaseVerdict.FREE
 
 
-def test_clock_of_the_database_that_goes_back_frees_nothing() -> None:
+def test_database_clock_going_back_does_not_free_a_lease() -> None:
     watch = LeaseWatch(0.0)
     assert watch.look(HELD._replace(age_ms=-5_000_000), 0.0) is LeaseVerdict.UNKNOWN
     assert watch.look(HELD._replace(age_ms=-5_000_000), LEASE_LIFETIME) is LeaseVerdict.FREE
 
 
-def test_another_holder_is_watched_anew_and_not_for_ever() -> None:
+def test_each_new_holder_is_watched_but_not_for_ever() -> None:
     watch, now = LeaseWatch(0.0), 0.0
     verdicts = []
     for incarnation in range(20):

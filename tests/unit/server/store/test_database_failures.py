@@ -1,4 +1,4 @@
-"""What the store says and does when the database fails in the middle. Servers are really killed and stopped here."""
+"""Behaviour of the store when the database fails during an operation. Servers are really killed and stopped."""
 
 import threading
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def established(server: MariaDB) -> list[object]:
 
 
 @pytest.mark.mariadb
-def test_a_server_that_dies_before_the_commit(server: MariaDB, store: SqlStore) -> None:
+def test_server_dying_before_the_commit(server: MariaDB, store: SqlStore) -> None:
     def die_in_the_middle() -> None:
         with store.transaction() as tx:
             tx.add_user(user("Anna"))
@@ -68,7 +68,7 @@ def test_a_server_that_dies_before_the_commit(server: MariaDB, store: SqlStore) 
 
 
 @pytest.mark.mariadb
-def test_a_server_that_dies_at_the_commit(server: MariaDB, store: SqlStore) -> None:
+def test_server_dying_at_the_commit(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
 
     def die_at_the_end() -> None:
@@ -85,8 +85,8 @@ def test_a_server_that_dies_at_the_commit(server: MariaDB, store: SqlStore) -> N
 
 
 @pytest.mark.mariadb
-def test_a_server_that_stops_answering_at_the_commit(server: MariaDB, store: SqlStore) -> None:
-    """It has the COMMIT and carries it out when it goes on: that is why nobody can say."""
+def test_server_hanging_at_the_commit(server: MariaDB, store: SqlStore) -> None:
+    """It has the COMMIT and carries it out when it resumes: the result is unknown until then."""
 
     def hang_at_the_end() -> None:
         with store.transaction() as tx:
@@ -105,7 +105,7 @@ def test_a_server_that_stops_answering_at_the_commit(server: MariaDB, store: Sql
 
 
 @pytest.mark.mariadb
-def test_a_server_that_stops_answering_before_the_commit(server: MariaDB, store: SqlStore) -> None:
+def test_server_hanging_before_the_commit(server: MariaDB, store: SqlStore) -> None:
     log = Log(store)
 
     def hang_in_the_middle() -> None:
@@ -127,9 +127,7 @@ def test_a_server_that_stops_answering_before_the_commit(server: MariaDB, store:
 
 
 @pytest.mark.mariadb
-def test_reading_from_a_server_that_stops_answering(
-    server: MariaDB, store: SqlStore, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_reading_from_a_hanging_server(server: MariaDB, store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
     added(store, "Anna")
     server.pause()
     try:
@@ -145,7 +143,7 @@ def test_reading_from_a_server_that_stops_answering(
 
 
 @pytest.mark.mariadb
-def test_a_restart_between_two_transactions_goes_unnoticed(server: MariaDB, store: SqlStore) -> None:
+def test_restart_between_two_transactions_is_tolerated(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
     server.stop()
     server.start()
@@ -154,7 +152,7 @@ def test_a_restart_between_two_transactions_goes_unnoticed(server: MariaDB, stor
 
 
 @pytest.mark.mariadb
-def test_a_message_after_a_restart_is_stored(server: MariaDB, store: SqlStore) -> None:
+def test_message_after_a_restart_is_stored(server: MariaDB, store: SqlStore) -> None:
     log = Log(store)
     log.say("one")
     server.stop()
@@ -171,7 +169,7 @@ def test_a_message_after_a_restart_is_stored(server: MariaDB, store: SqlStore) -
 
 
 @pytest.mark.mariadb
-def test_a_connection_that_the_server_closed_is_replaced(server: MariaDB, store: SqlStore) -> None:
+def test_connection_closed_by_the_server_is_replaced(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
     for (number,) in server.execute("SELECT id FROM information_schema.processlist WHERE db = 'chat'"):
         server.execute(f"KILL {number}")
@@ -182,7 +180,7 @@ def test_a_connection_that_the_server_closed_is_replaced(server: MariaDB, store:
 
 
 @pytest.mark.mariadb
-def test_what_was_committed_survives_a_power_cut(server: MariaDB, store: SqlStore) -> None:
+def test_committed_data_survives_a_power_cut(server: MariaDB, store: SqlStore) -> None:
     log = Log(store)
     for i in range(20):
         log.say(f"message {i}")
@@ -192,8 +190,8 @@ def test_what_was_committed_survives_a_power_cut(server: MariaDB, store: SqlStor
 
 
 @pytest.mark.mariadb
-def test_a_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None:
-    """Somebody changes tables by hand and has them in another order. The server ends the smaller transaction."""
+def test_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None:
+    """Another program locks tables in another order. The server ends the smaller transaction."""
     [anna] = added(store, "Anna")
     by_hand = store._engine.connect()
     by_hand.begin()
@@ -220,7 +218,7 @@ def test_a_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None
     assert names(store) == ["Anna", "Boris"]
 
 
-def test_a_full_disk_is_a_failed_commit(tmp_path: Path) -> None:
+def test_full_disk_is_a_failed_commit(tmp_path: Path) -> None:
     database = Database(tmp_path, None)
     store = database.open()
     log = Log(store)
