@@ -361,7 +361,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_lines_on_the_screen_of_a_conversation",
     "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",
     "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
-    "::test_a_megabyte_is_cut_and_takes_no_time",
+    "::test_pasted_megabyte_is_truncated_quickly",
     "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_memory_of_clients.py::test_messages_that_were_shown",
     "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py"
     "::test_deferred_lines_are_bounded",

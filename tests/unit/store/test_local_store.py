@@ -39,14 +39,14 @@ def other(path: Path, store: SqliteLocalStore) -> Iterator[SqliteLocalStore]:
     other.close()
 
 
-def test_it_is_a_local_store(store: SqliteLocalStore) -> None:
+def test_implements_the_port(store: SqliteLocalStore) -> None:
     port: LocalStore = store
     assert port.outgoing() == []
     assert store.recovered is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_only_the_owner_can_read_it(store: SqliteLocalStore, path: Path) -> None:
+def test_files_are_private(store: SqliteLocalStore, path: Path) -> None:
     store.add_outgoing(key(1), message(1), 1)
     files = list(path.parent.iterdir())
     assert {file.name for file in files} >= {path.name, path.name + "-wal"}
@@ -54,7 +54,7 @@ def test_only_the_owner_can_read_it(store: SqliteLocalStore, path: Path) -> None
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_what_is_saved_unchanged_is_not_written_again(store: SqliteLocalStore, path: Path) -> None:
+def test_unchanged_data_is_not_written_again(store: SqliteLocalStore, path: Path) -> None:
     store.save_rooms([room_info(1, "one")])
     store.save_users([user_info(1, "anna")])
     size = path.with_name(path.name + "-wal").stat().st_size
@@ -63,7 +63,7 @@ def test_what_is_saved_unchanged_is_not_written_again(store: SqliteLocalStore, p
     assert path.with_name(path.name + "-wal").stat().st_size == size
 
 
-def test_everything_is_there_after_reopening(path: Path) -> None:
+def test_everything_is_read_back_after_reopening(path: Path) -> None:
     log = Log().fill(70)
     store = SqliteLocalStore(path)
     store.start_span(1, 0, GENESIS)
@@ -81,7 +81,7 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
     again.close()
 
 
-def test_a_newer_file_is_refused_and_left_alone(path: Path, store: SqliteLocalStore) -> None:
+def test_newer_file_is_refused_and_unchanged(path: Path, store: SqliteLocalStore) -> None:
     store.close()
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
@@ -93,7 +93,7 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path, store: SqliteLocalSt
     assert path.read_bytes() == before
 
 
-def test_an_older_file_is_brought_up_step_by_step(path: Path, store: SqliteLocalStore) -> None:
+def test_older_file_is_migrated_step_by_step(path: Path, store: SqliteLocalStore) -> None:
     item = store.add_outgoing(key(1), message(1), 5)
     store.close()
     newer = (
@@ -114,7 +114,7 @@ def test_an_older_file_is_brought_up_step_by_step(path: Path, store: SqliteLocal
     again.close()
 
 
-def test_a_migration_that_fails_changes_nothing(path: Path, store: SqliteLocalStore) -> None:
+def test_failed_migration_changes_nothing(path: Path, store: SqliteLocalStore) -> None:
     store.close()
     connection = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
@@ -124,21 +124,21 @@ def test_a_migration_that_fails_changes_nothing(path: Path, store: SqliteLocalSt
     connection.close()
 
 
-def test_a_locked_file_is_said_and_comes_back(path: Path, store: SqliteLocalStore) -> None:
-    impatient = SqliteLocalStore(path, busy_timeout=0.05)
+def test_locked_file_is_reported_and_usable_later(path: Path, store: SqliteLocalStore) -> None:
+    short_timeout = SqliteLocalStore(path, busy_timeout=0.05)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(LocalStoreError, match="locked"):
-        impatient.add_outgoing(key(1), message(1), 5)
-    assert impatient.outgoing() == []
+        short_timeout.add_outgoing(key(1), message(1), 5)
+    assert short_timeout.outgoing() == []
     blocker.execute("ROLLBACK")
     blocker.close()
-    impatient.add_outgoing(key(1), message(1), 5)
+    short_timeout.add_outgoing(key(1), message(1), 5)
     assert len(store.outgoing()) == 1
-    impatient.close()
+    short_timeout.close()
 
 
-def test_a_path_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_invalid_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalStoreError):
         SqliteLocalStore(tmp_path / "file" / "log.sqlite")
@@ -160,9 +160,7 @@ def test_threads_may_share_a_store(store: SqliteLocalStore) -> None:
         assert [item.key.n for item in items if item.key.run == run] == list(range(1, 26))
 
 
-def test_opening_a_room_reads_no_more_of_a_long_log_than_of_a_short_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_opening_a_room_costs_the_same_for_a_long_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted in steps of SQLite's virtual machine; the seconds are measured by the benchmark of history."""
     steps = [opening_steps(tmp_path / f"{count}", count, monkeypatch) for count in (500, 20_000)]
     assert 400 < steps[1] <= steps[0] * 1.1

@@ -1,4 +1,4 @@
-"""A damaged file: no error but LocalStoreError, nothing false, nothing deleted, no readable unsent message lost."""
+"""A damaged file: no error but LocalStoreError, no false data, nothing deleted, no readable unsent message lost."""
 
 import contextlib
 import os
@@ -40,7 +40,7 @@ def fill(store: SqliteLocalStore) -> None:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed store: one file."""
     path = tmp_path_factory.mktemp("sound") / "log.sqlite"
     store = SqliteLocalStore(path)
@@ -51,7 +51,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store as a power cut leaves it: part of it in the write-ahead log."""
+    """A store as after a power failure: part of it in the write-ahead log."""
     folder = tmp_path_factory.mktemp("unfinished")
     path = folder / "live.sqlite"
     store = SqliteLocalStore(path)
@@ -64,8 +64,8 @@ def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def items(sound: Path) -> list[OutboxItem]:
-    store = SqliteLocalStore(sound)
+def items(intact: Path) -> list[OutboxItem]:
+    store = SqliteLocalStore(intact)
     found = store.outgoing()
     store.close()
     assert len(found) == WAITING
@@ -73,9 +73,9 @@ def items(sound: Path) -> list[OutboxItem]:
 
 
 @pytest.fixture
-def path(tmp_path: Path, sound: Path) -> Path:
-    """A copy of a sound store, to damage."""
-    return Path(shutil.copyfile(sound, tmp_path / "log.sqlite"))
+def path(tmp_path: Path, intact: Path) -> Path:
+    """A copy of an intact store, to be damaged."""
+    return Path(shutil.copyfile(intact, tmp_path / "log.sqlite"))
 
 
 @contextlib.contextmanager
@@ -98,7 +98,7 @@ def overwrite(path: Path, at: int, octets: bytes) -> None:
 
 
 def pages_of(path: Path, table: str) -> list[int]:
-    """Where the leaf pages of a table lie in a sound file, as offsets."""
+    """The offsets of the leaf pages of a table in an intact file."""
     connection = sqlite3.connect(path)
     (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     connection.close()
@@ -132,7 +132,7 @@ def cut_end(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [destroy_header, destroy_first_page, destroy_spans, cut_end])
-def test_damage_outside_the_outbox_costs_no_message(
+def test_damage_outside_the_outbox_loses_no_message(
     path: Path, items: list[OutboxItem], damage: Callable[[Path], None]
 ) -> None:
     damage(path)
@@ -151,7 +151,7 @@ def test_damage_outside_the_outbox_costs_no_message(
         assert len(store.outgoing()) == WAITING + 1
 
 
-def test_a_torn_page_of_the_outbox_costs_only_what_was_on_it(path: Path, items: list[OutboxItem]) -> None:
+def test_torn_outbox_page_loses_only_its_own_messages(path: Path, items: list[OutboxItem]) -> None:
     leaves = pages_of(path, "outgoing")
     assert len(leaves) >= 4
     overwrite(path, leaves[1], os.urandom(PAGE_SIZE))
@@ -164,7 +164,7 @@ def test_a_torn_page_of_the_outbox_costs_only_what_was_on_it(path: Path, items: 
     assert [item.order for item in lost] == list(range(lost[0].order, lost[-1].order + 1))
 
 
-def test_a_changed_octet_in_a_message_is_noticed(path: Path, items: list[OutboxItem]) -> None:
+def test_changed_octet_in_a_message_is_detected(path: Path, items: list[OutboxItem]) -> None:
     at = path.read_bytes().index(b"text 7 text 7")
     overwrite(path, at + 3, b"X")
     with opened(path) as store:
@@ -173,7 +173,7 @@ def test_a_changed_octet_in_a_message_is_noticed(path: Path, items: list[OutboxI
         assert f"{WAITING - 1} messages" in details_text(store.recovered)
 
 
-def test_a_changed_octet_in_a_record_is_noticed(path: Path, items: list[OutboxItem]) -> None:
+def test_changed_octet_in_a_record_is_detected(path: Path, items: list[OutboxItem]) -> None:
     overwrite(path, path.read_bytes().index(b"text 77 of 1"), b"T")
     with opened(path) as store:
         assert store.records(1, 1, 76) == [link.record for link in LOG.span(1, 76)]
@@ -187,7 +187,7 @@ def test_a_changed_octet_in_a_record_is_noticed(path: Path, items: list[OutboxIt
         assert store.records(1, 70, 80) == [link.record for link in LOG.span(70, 80)]
 
 
-def test_damage_met_while_sending_does_not_stop_the_message(path: Path, items: list[OutboxItem]) -> None:
+def test_damage_found_while_sending_does_not_stop_the_message(path: Path, items: list[OutboxItem]) -> None:
     with opened(path) as store, opened(path) as other:
         overwrite(path, pages_of(path, "outgoing")[-1], bytes(100))
         other.save_users([])  # makes SQLite read its pages again
@@ -201,11 +201,11 @@ def test_damage_met_while_sending_does_not_stop_the_message(path: Path, items: l
 
 
 @pytest.mark.parametrize("octet", [b"\0", b"\3", b"\xff"])
-def test_damage_to_any_octet_of_the_header_leaves_a_store_that_can_be_written(
-    path: Path, sound: Path, items: list[OutboxItem], octet: bytes
+def test_damaged_header_octet_leaves_a_writable_store(
+    path: Path, intact: Path, items: list[OutboxItem], octet: bytes
 ) -> None:
     for at in range(100):
-        shutil.copyfile(sound, path)
+        shutil.copyfile(intact, path)
         overwrite(path, at, octet)
         try:
             store = SqliteLocalStore(path)
@@ -218,7 +218,7 @@ def test_damage_to_any_octet_of_the_header_leaves_a_store_that_can_be_written(
             assert store.add_outgoing(key(99), message(99), 1) in store.outgoing()
 
 
-def test_a_header_that_forbids_writing_under_an_open_store_is_replaced(path: Path, items: list[OutboxItem]) -> None:
+def test_read_only_header_under_an_open_store_is_replaced(path: Path, items: list[OutboxItem]) -> None:
     with opened(path) as store:
         with contextlib.closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -237,7 +237,7 @@ def test_each_damaged_file_is_kept(path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, PAGE_SIZE - 1])
-def test_a_stump_does_not_take_the_write_ahead_log_with_it(unfinished: Path, tmp_path: Path, size: int) -> None:
+def test_truncated_file_does_not_discard_the_write_ahead_log(unfinished: Path, tmp_path: Path, size: int) -> None:
     path = Path(shutil.copyfile(unfinished, tmp_path / "log.sqlite"))
     shutil.copyfile(log_of(unfinished), log_of(path))
     os.truncate(path, size)
@@ -247,7 +247,7 @@ def test_a_stump_does_not_take_the_write_ahead_log_with_it(unfinished: Path, tmp
 
 
 @pytest.mark.parametrize("log_moved", [False, True])
-def test_a_repair_that_was_interrupted_is_finished(unfinished: Path, tmp_path: Path, log_moved: bool) -> None:
+def test_interrupted_repair_is_completed(unfinished: Path, tmp_path: Path, log_moved: bool) -> None:
     path = tmp_path / "log.sqlite"
     aside = Path(shutil.copyfile(unfinished, tmp_path / "log.sqlite.corrupt-4"))
     shutil.copyfile(log_of(unfinished), log_of(aside if log_moved else path))
@@ -259,7 +259,7 @@ def test_a_repair_that_was_interrupted_is_finished(unfinished: Path, tmp_path: P
         assert store.recovered is None
 
 
-def test_a_schema_that_is_not_ours_counts_as_damage(path: Path, items: list[OutboxItem]) -> None:
+def test_unexpected_schema_counts_as_damage(path: Path, items: list[OutboxItem]) -> None:
     connection = sqlite3.connect(path)
     connection.execute("DROP TABLE records")
     connection.commit()
@@ -270,7 +270,7 @@ def test_a_schema_that_is_not_ours_counts_as_damage(path: Path, items: list[Outb
         assert store.outgoing() == items
 
 
-def test_a_newer_program_s_file_is_never_set_aside(path: Path) -> None:
+def test_file_of_a_newer_program_is_never_set_aside(path: Path) -> None:
     with opened(path) as store:
         connection = sqlite3.connect(path)
         connection.execute("DROP TABLE records")
@@ -285,7 +285,7 @@ def test_a_newer_program_s_file_is_never_set_aside(path: Path) -> None:
 # Two that have the file open
 
 
-def test_the_other_opener_goes_on_with_the_new_file(path: Path, items: list[OutboxItem]) -> None:
+def test_other_opener_continues_with_the_new_file(path: Path, items: list[OutboxItem]) -> None:
     with opened(path) as one, opened(path) as two:
         assert two.span(1)
         added = two.add_outgoing(key(90), message(90), 1)
@@ -299,7 +299,7 @@ def test_the_other_opener_goes_on_with_the_new_file(path: Path, items: list[Outb
     assert len(aside_names(path)) == 1
 
 
-def test_the_other_opener_is_told_when_it_relies_on_what_is_gone(path: Path) -> None:
+def test_other_opener_gets_an_error_for_replaced_data(path: Path) -> None:
     with opened(path) as one, opened(path) as two:
         overwrite(path, path.read_bytes().index(b"text 77 of 1"), b"T")
         with pytest.raises(LocalStoreError):
@@ -309,7 +309,7 @@ def test_the_other_opener_is_told_when_it_relies_on_what_is_gone(path: Path) -> 
         assert two.span(1) is None
 
 
-def test_a_commit_into_a_file_that_was_just_set_aside_is_done_again(path: Path) -> None:
+def test_commit_into_a_replaced_file_is_repeated(path: Path) -> None:
     database = Database(path)
     tries = []
 
@@ -352,7 +352,7 @@ def damages(draw: st.DrawFn, size: int) -> Callable[[Path], None]:
 
 
 def rows_of_outbox(path: Path) -> list[tuple[object, ...]]:
-    """What plain SQLite reads from a copy of the file, until it finds something wrong."""
+    """What plain SQLite reads from a copy of the file, until it finds an error."""
     found: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copyfile(path, Path(folder, "copy")))
@@ -367,7 +367,7 @@ def rows_of_outbox(path: Path) -> list[tuple[object, ...]]:
 
 
 def use(store: SqliteLocalStore) -> None:
-    """Every method; what comes back is true, or a LocalStoreError (Forked where hashes are compared)."""
+    """Every method; results are true, or a LocalStoreError (Forked where hashes are compared)."""
     true = [link.record for link in LOG.links]
     for attempt in (
         lambda: [record in true or pytest.fail("a false record") for record in store.records(1, 1, 200)],
@@ -389,9 +389,9 @@ def use(store: SqliteLocalStore) -> None:
             attempt()
 
 
-def check_damaged(path: Path, sound: Path, items: list[OutboxItem]) -> None:
+def check_damaged(path: Path, intact: Path, items: list[OutboxItem]) -> None:
     true = {item.key.n: item for item in items}
-    readable = {row[0] for row in set(rows_of_outbox(sound)) & set(rows_of_outbox(path))}
+    readable = {row[0] for row in set(rows_of_outbox(intact)) & set(rows_of_outbox(path))}
     for _ in range(2):
         try:
             store = SqliteLocalStore(path)
@@ -411,12 +411,12 @@ def check_damaged(path: Path, sound: Path, items: list[OutboxItem]) -> None:
 
 @settings(max_examples=50)
 @given(data=st.data())
-def test_any_damage_to_the_file(sound: Path, items: list[OutboxItem], data: st.DataObject) -> None:
-    damage = data.draw(damages(sound.stat().st_size))
+def test_any_damage_to_the_file(intact: Path, items: list[OutboxItem], data: st.DataObject) -> None:
+    damage = data.draw(damages(intact.stat().st_size))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(shutil.copyfile(sound, Path(folder, "log.sqlite")))
+        path = Path(shutil.copyfile(intact, Path(folder, "log.sqlite")))
         damage(path)
-        check_damaged(path, sound, items)
+        check_damaged(path, intact, items)
 
 
 @settings(max_examples=50)
@@ -437,13 +437,13 @@ def test_any_damage_to_a_file_with_its_log(unfinished: Path, items: list[OutboxI
 
 @settings(max_examples=40)
 @given(data=st.data())
-def test_any_damage_under_an_open_store(sound: Path, items: list[OutboxItem], data: st.DataObject) -> None:
-    """Cutting is left out: a shrinking file under a running program is not what disks do."""
-    size = sound.stat().st_size
+def test_any_damage_under_an_open_store(intact: Path, items: list[OutboxItem], data: st.DataObject) -> None:
+    """Without truncation: disks do not shrink a file under a running program."""
+    size = intact.stat().st_size
     at = data.draw(st.integers(0, size - 1))
     noise = data.draw(st.sampled_from([bytes(PAGE_SIZE), b"\xff" * PAGE_SIZE, random.Random(at).randbytes(PAGE_SIZE)]))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(shutil.copyfile(sound, Path(folder, "log.sqlite")))
+        path = Path(shutil.copyfile(intact, Path(folder, "log.sqlite")))
         with opened(path) as store:
             overwrite(path, at, noise[: size - at])
             use(store)

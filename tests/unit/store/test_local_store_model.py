@@ -26,7 +26,7 @@ SENT = range(1, 9)  # numbers of messages that may wait in the outbox; even ones
 
 
 def true_room() -> Log:
-    """Texts, and now and then a deletion or a message of the outbox."""
+    """Texts, some deletions and some messages of the outbox."""
     log = Log()
     for seq in range(1, LENGTH + 1):
         if seq in DELETIONS:
@@ -44,7 +44,7 @@ WHICH = st.integers(0, 1)
 
 
 class Model:
-    """What the port promises, without a thought for speed or crashes."""
+    """What the port promises, without regard to speed or crashes."""
 
     def __init__(self) -> None:
         self.span: StoredSpan | None = None
@@ -178,5 +178,5 @@ TestLocalStore = LocalStoreMachine.TestCase
 TestLocalStore.settings = settings(max_examples=40, stateful_step_count=30)
 
 
-def test_the_true_room_has_messages_of_the_outbox() -> None:
+def test_room_contains_messages_of_the_outbox() -> None:
     assert len({link.record.header for link in ROOM.links} & {message(n).header for n in SENT}) == 4

@@ -1,4 +1,4 @@
-"""The local store with real processes: side by side on one file, killed while writing, on a full disk."""
+"""The local store with real processes: concurrent use of one file, killed while writing, on a full disk."""
 
 import shutil
 import sys
@@ -19,7 +19,7 @@ def writer(*arguments: object, prefix: tuple[str, ...] = ()) -> Child:
     return Child(argv, cwd=ROOT)
 
 
-def test_processes_append_and_send_side_by_side(tmp_path: Path) -> None:
+def test_processes_append_and_send_concurrently(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     added: dict[int, int] = {}
     batches = {1: 7, 2: 20, 3: 64}
@@ -52,7 +52,7 @@ def test_processes_append_and_send_side_by_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("survive", [1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
-def test_what_was_reported_durable_survives_a_kill(tmp_path: Path, survive: int) -> None:
+def test_data_reported_as_durable_survives_a_kill(tmp_path: Path, survive: int) -> None:
     path = tmp_path / "log.sqlite"
     child = writer("type", path)
     child.wait_for_line(lambda line: line == f"message {survive}", 30, "typing")
@@ -76,7 +76,7 @@ def test_what_was_reported_durable_survives_a_kill(tmp_path: Path, survive: int)
 
 @pytest.mark.lab
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount namespace")
-def test_a_full_and_a_read_only_disk(tmp_path: Path) -> None:
+def test_full_and_read_only_disks_are_reported(tmp_path: Path) -> None:
     with writer("fill", tmp_path, prefix=("unshare", "--mount")) as child:
         assert child.wait(60) == 0, child.transcript()
         lines = dict(line.split(" ", 1) for line in child.stdout)

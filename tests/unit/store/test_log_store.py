@@ -10,7 +10,7 @@ from tests.support.local_log import LOG_ID, SIGNATURE, Log
 GENESIS = genesis_hash(LOG_ID, 1)
 
 
-def test_a_room_is_unknown_before_its_span_is_started(store: LogStore) -> None:
+def test_room_is_unknown_before_its_span_is_started(store: LogStore) -> None:
     log = Log().fill(1)
     assert store.span(1) is None
     assert store.head(1) is None
@@ -20,14 +20,14 @@ def test_a_room_is_unknown_before_its_span_is_started(store: LogStore) -> None:
         store.prepend(1, log.links, GENESIS)
 
 
-def test_the_first_span_started_holds(store: LogStore, other: LogStore) -> None:
+def test_first_started_span_is_kept(store: LogStore, other: LogStore) -> None:
     first = store.start_span(1, 0, GENESIS)
     assert first == StoredSpan(0, GENESIS, 0, GENESIS)
     assert other.start_span(1, 50, b"x" * 32) == first
     assert store.span(1) == first
 
 
-def test_records_come_back_as_they_went_in(store: LogStore) -> None:
+def test_records_are_read_back_unchanged(store: LogStore) -> None:
     log = Log().fill(2)
     odd = [
         Record(3, 0, b"", SIGNATURE, b"", b""),
@@ -44,7 +44,7 @@ def test_records_come_back_as_they_went_in(store: LogStore) -> None:
     assert store.records(1, 7, 9) == store.records(2, 1, 6) == store.records(1, 3, 2) == []
 
 
-def test_rooms_do_not_mix(store: LogStore) -> None:
+def test_rooms_are_separate(store: LogStore) -> None:
     logs = {room: Log(room).fill(room * 3) for room in (1, 2, 3)}
     for room, log in logs.items():
         store.start_span(room, 0, log.hash_at(0))
@@ -54,7 +54,7 @@ def test_rooms_do_not_mix(store: LogStore) -> None:
         assert store.head(room) == log.head()
 
 
-def test_what_another_process_appended_is_passed_over(store: LogStore, other: LogStore) -> None:
+def test_records_appended_by_another_process_are_skipped(store: LogStore, other: LogStore) -> None:
     log = Log().fill(9)
     store.start_span(1, 2, log.hash_at(2))
     other.append(1, log.span(3, 7), log.head(7))
@@ -79,7 +79,7 @@ def test_another_hash_at_a_stored_number_is_a_fork(store: LogStore, seq: int) ->
     assert store.records(1, 1, 9) == [link.record for link in log.span(3, 7)]
 
 
-def test_below_the_base_nothing_can_be_compared(store: LogStore) -> None:
+def test_records_below_the_base_are_not_compared(store: LogStore) -> None:
     log = Log().fill(4)
     store.start_span(1, 2, log.hash_at(2))
     store.append(1, [log.links[0]._replace(hash=b"?" * 32)], log.head(4))
@@ -87,7 +87,7 @@ def test_below_the_base_nothing_can_be_compared(store: LogStore) -> None:
 
 
 @pytest.mark.parametrize("seqs", [[4], [2, 4], [2, 3, 3], [3, 2]])
-def test_holes_are_refused(store: LogStore, seqs: list[int]) -> None:
+def test_gaps_are_refused(store: LogStore, seqs: list[int]) -> None:
     log = Log().fill(5)
     store.start_span(1, 0, GENESIS)
     store.append(1, log.span(1, 1), log.head(1))
@@ -97,7 +97,7 @@ def test_holes_are_refused(store: LogStore, seqs: list[int]) -> None:
     assert store.head(1) == log.head(1)
 
 
-def test_the_newest_head_is_kept(store: LogStore) -> None:
+def test_newest_head_is_kept(store: LogStore) -> None:
     log = Log().fill(3)
     store.start_span(1, 0, GENESIS)
     for head in (log.head(2), log.head(1), log.head(2, time_ms=5), log.head(3), log.head(0, epoch=1), log.head(3)):
@@ -106,7 +106,7 @@ def test_the_newest_head_is_kept(store: LogStore) -> None:
     assert store.span(1) == StoredSpan(0, GENESIS, 0, GENESIS)
 
 
-def test_pages_are_put_before_the_base(store: LogStore, other: LogStore) -> None:
+def test_pages_are_prepended_to_the_base(store: LogStore, other: LogStore) -> None:
     log = Log().fill(10)
     store.start_span(1, 8, log.hash_at(8))
     store.append(1, log.span(9, 10), log.head())
@@ -121,7 +121,7 @@ def test_pages_are_put_before_the_base(store: LogStore, other: LogStore) -> None
     assert store.head(1) == log.head()
 
 
-def test_a_page_that_does_not_meet_the_base_is_refused(store: LogStore) -> None:
+def test_page_that_does_not_meet_the_base_is_refused(store: LogStore) -> None:
     log = Log().fill(8)
     start = store.start_span(1, 6, log.hash_at(6))
     with pytest.raises(LocalStoreError):
@@ -134,7 +134,7 @@ def test_a_page_that_does_not_meet_the_base_is_refused(store: LogStore) -> None:
     assert store.records(1, 1, 8) == []
 
 
-def test_a_span_begins_anew_above_a_hole(store: LogStore, other: LogStore) -> None:
+def test_span_restarts_above_a_gap(store: LogStore, other: LogStore) -> None:
     log = Log().fill(12)
     elsewhere = Log(2).fill(2)
     store.start_span(2, 0, elsewhere.hash_at(0))
@@ -150,7 +150,7 @@ def test_a_span_begins_anew_above_a_hole(store: LogStore, other: LogStore) -> No
 
 
 @pytest.mark.parametrize("base", [1, 2, 4, 5])
-def test_a_span_that_reaches_the_new_base_goes_on(store: LogStore, base: int) -> None:
+def test_span_that_reaches_the_new_base_continues(store: LogStore, base: int) -> None:
     log = Log().fill(5)
     store.start_span(1, 2, log.hash_at(2))
     store.append(1, log.span(3, 5), log.head(5))
@@ -158,5 +158,5 @@ def test_a_span_that_reaches_the_new_base_goes_on(store: LogStore, base: int) ->
     assert store.records(1, 1, 5) == [link.record for link in log.span(3, 5)]
 
 
-def test_a_span_may_begin_anew_where_none_was(store: LogStore) -> None:
+def test_span_may_restart_without_an_existing_one(store: LogStore) -> None:
     assert store.restart_span(1, 0, GENESIS) == store.span(1) == StoredSpan(0, GENESIS, 0, GENESIS)

@@ -17,7 +17,7 @@ def blank(link: ChainLink) -> Record:
     return msgspec.structs.replace(link.record, body=None, erased_hash=sha256(link.record.body or b""))
 
 
-def test_a_deletion_blanks_its_target(store: LogStore) -> None:
+def test_deletion_blanks_its_target(store: LogStore) -> None:
     log = Log().fill(2)
     log.add("secret words")
     log.add("an answer", ref=3)
@@ -44,7 +44,7 @@ def test_target_and_deletion_in_one_batch(store: LogStore) -> None:
     assert store.records(1, 1, 1) == [blank(log.links[0])]
 
 
-def test_a_target_that_comes_after_its_deletion(store: LogStore) -> None:
+def test_target_received_after_its_deletion_is_blank(store: LogStore) -> None:
     log = Log().fill(3)
     log.add("", Kind.DELETE, ref=1)
     log.add("", Kind.DELETE, ref=2)
@@ -54,7 +54,7 @@ def test_a_target_that_comes_after_its_deletion(store: LogStore) -> None:
     assert store.records(1, 1, 3) == [blank(log.links[0]), blank(log.links[1]), log.links[2].record]
 
 
-def test_a_deletion_in_a_page_reaches_below_that_page(store: LogStore) -> None:
+def test_deletion_in_a_page_applies_to_older_pages(store: LogStore) -> None:
     log = Log().fill(2)
     log.add("", Kind.DELETE, ref=1)
     log.add("", Kind.DELETE, ref=0)
@@ -65,7 +65,7 @@ def test_a_deletion_in_a_page_reaches_below_that_page(store: LogStore) -> None:
     assert store.records(1, 1, 2) == [blank(log.links[0]), log.links[1].record]
 
 
-def test_a_kind_from_the_future_is_kept(store: LogStore) -> None:
+def test_record_of_an_unknown_kind_is_kept(store: LogStore) -> None:
     log = Log().fill(1)
     future = log.take(Message(encode([1, b"d" * 16, 1, 1, 77, 1, 0, 0]), b"?", SIGNATURE))
     store.start_span(1, 0, GENESIS)
@@ -73,14 +73,14 @@ def test_a_kind_from_the_future_is_kept(store: LogStore) -> None:
     assert store.records(1, 2, 2) == [future.record]
 
 
-def test_rooms_with_a_span_are_held(store: LogStore) -> None:
+def test_rooms_with_a_span_are_listed(store: LogStore) -> None:
     assert store.held_rooms() == []
     store.start_span(7, 0, GENESIS)
     stored_log(store)
     assert sorted(store.held_rooms()) == [1, 7]
 
 
-def test_room_is_erased_in_parts_and_can_begin_anew(store: LogStore) -> None:
+def test_room_is_erased_in_parts_and_can_be_restarted(store: LogStore) -> None:
     log = stored_log(store)
     store.start_span(7, 0, GENESIS)
     assert store.erase_room(1, 2)
@@ -95,14 +95,14 @@ def test_room_is_erased_in_parts_and_can_begin_anew(store: LogStore) -> None:
     assert len(store.records(1, 1, 9)) == 5
 
 
-def test_room_of_less_than_a_part_is_forgotten_at_once(store: LogStore) -> None:
+def test_room_smaller_than_a_part_is_erased_at_once(store: LogStore) -> None:
     # A process that ends between two steps leaves no span that a room of a restored server would be compared with.
     stored_log(store)
     assert not store.erase_room(1, 500)
     assert (store.span(1), store.head(1), store.held_rooms()) == (None, None, [])
 
 
-def test_erasures_and_edits_go_along(store: LogStore) -> None:
+def test_erasing_a_room_forgets_its_deletions(store: LogStore) -> None:
     log = Log().fill(2)
     log.add(kind=Kind.EDIT, ref=1)
     log.add("", kind=Kind.DELETE, ref=1)
@@ -117,7 +117,7 @@ def test_erasures_and_edits_go_along(store: LogStore) -> None:
     assert store.records(1, 1, 1)[0].body is not None
 
 
-def test_process_that_has_not_heard_of_it_leaves_no_hole(store: LogStore, other: LogStore) -> None:
+def test_process_unaware_of_the_erasure_leaves_no_gap(store: LogStore, other: LogStore) -> None:
     log = stored_log(store)
     while store.erase_room(1, 500):
         pass

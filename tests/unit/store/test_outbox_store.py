@@ -9,7 +9,7 @@ from tests.support.local_log import LOG_ID, Log, key, message, stored_log
 GENESIS = genesis_hash(LOG_ID, 1)
 
 
-def test_the_outbox_keeps_the_order_of_making(store: LocalStore, other: LocalStore) -> None:
+def test_outbox_keeps_the_order_of_creation(store: LocalStore, other: LocalStore) -> None:
     made = [(store if n % 2 else other).add_outgoing(key(n), message(n, f"text {n}"), 1000 - n) for n in range(1, 6)]
     assert store.outgoing() == other.outgoing() == made
     assert [item.order for item in made] == sorted({item.order for item in made})
@@ -18,14 +18,14 @@ def test_the_outbox_keeps_the_order_of_making(store: LocalStore, other: LocalSto
     ]
 
 
-def test_adding_twice_gives_the_item_that_is_there(store: LocalStore) -> None:
+def test_adding_twice_returns_the_existing_item(store: LocalStore) -> None:
     first = store.add_outgoing(key(1), message(1), 5)
     store.add_outgoing(key(2), message(2), 6)
     assert store.add_outgoing(key(1), message(1), 7) == first
     assert len(store.outgoing()) == 2
 
 
-def test_the_order_counts_on_after_a_removal(store: LocalStore) -> None:
+def test_order_continues_after_a_removal(store: LocalStore) -> None:
     first = store.add_outgoing(key(1), message(1), 5)
     store.remove_outgoing([key(1), key(44)])
     store.remove_outgoing([])
@@ -33,7 +33,7 @@ def test_the_order_counts_on_after_a_removal(store: LocalStore) -> None:
     assert store.add_outgoing(key(2), message(2), 6).order > first.order
 
 
-def test_a_stored_message_leaves_the_outbox(store: LocalStore) -> None:
+def test_stored_message_is_removed_from_the_outbox(store: LocalStore) -> None:
     log = Log().fill(1)
     for n in (1, 2, 3):
         store.add_outgoing(key(n), message(n), 5)
@@ -46,7 +46,7 @@ def test_a_stored_message_leaves_the_outbox(store: LocalStore) -> None:
     assert [item.key for item in store.outgoing()] == [key(1), key(3)]
 
 
-def test_a_fork_leaves_the_outbox_alone(store: LocalStore) -> None:
+def test_fork_does_not_change_the_outbox(store: LocalStore) -> None:
     log = Log().fill(1)
     store.start_span(1, 0, GENESIS)
     store.append(1, log.links, log.head())
@@ -56,7 +56,7 @@ def test_a_fork_leaves_the_outbox_alone(store: LocalStore) -> None:
     assert [item.key for item in store.outgoing()] == [key(1)]
 
 
-def test_outbox_stays_until_it_is_decided(store: LocalStore) -> None:
+def test_erasing_a_room_keeps_its_outbox(store: LocalStore) -> None:
     stored_log(store)
     store.add_outgoing(key(1), message(1), 1)
     while store.erase_room(1, 2):

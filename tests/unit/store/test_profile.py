@@ -26,7 +26,7 @@ OTHER_LOG = b"another log here"
 
 
 def server(number: int = 1, **changes: Any) -> KnownServer:
-    """Server `number`; servers of different numbers have nothing in common."""
+    """Server `number`; servers of different numbers share no value."""
     digit = f"{number:x}"
     known = KnownServer(
         digit * 64, f"Office {number}", f"10.0.0.{number}", 4000 + number, bytes([number]) * 16, b"k" * 32, 5
@@ -51,7 +51,7 @@ def reopened(profile: ProfileStore) -> ProfileStore:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_only_the_owner_can_look_in(profile: ProfileStore) -> None:
+def test_files_are_private(profile: ProfileStore) -> None:
     old = os.umask(0)
     try:
         profile.pin(server())
@@ -66,7 +66,7 @@ def test_only_the_owner_can_look_in(profile: ProfileStore) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_keys_that_others_could_read_are_closed_again(profile: ProfileStore) -> None:
+def test_readable_key_file_is_made_private_again(profile: ProfileStore) -> None:
     profile.save_device(device())
     keys = profile.directory / "devices.toml"
     keys.chmod(0o644)
@@ -74,14 +74,14 @@ def test_keys_that_others_could_read_are_closed_again(profile: ProfileStore) -> 
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
 
 
-def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_invalid_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalStoreError) as error:
         ProfileStore.open(tmp_path / "file" / "profile")
     assert "\n" not in str(error.value)
 
 
-def test_the_default_folder_is_this_user_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_default_folder_belongs_to_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_profile_directory().is_absolute()
     if sys.platform == "linux":
@@ -102,7 +102,7 @@ def test_each_account_has_its_own_local_copy(profile: ProfileStore) -> None:
 # Servers
 
 
-def test_pinned_servers_are_known(profile: ProfileStore) -> None:
+def test_pinned_servers_are_found(profile: ProfileStore) -> None:
     assert profile.servers() == []
     assert profile.known_by_fingerprint("1" * 64) is None
     profile.pin(server(1))
@@ -114,7 +114,7 @@ def test_pinned_servers_are_known(profile: ProfileStore) -> None:
     assert again.known_by_log(OTHER_LOG) is None
 
 
-def test_pinning_again_renews_what_is_known(profile: ProfileStore) -> None:
+def test_pinning_again_updates_the_server(profile: ProfileStore) -> None:
     profile.pin(server(1))
     profile.pin(server(2))
     moved = server(1, name="Моря", host="fe80::1", port=65535, log_id=OTHER_LOG)
@@ -134,7 +134,7 @@ def test_another_fingerprint_for_a_known_log_is_not_pinned(profile: ProfileStore
     assert len(profile.servers()) == 1
 
 
-def test_the_last_server(profile: ProfileStore) -> None:
+def test_last_server_is_remembered(profile: ProfileStore) -> None:
     assert profile.last_server() is None
     profile.pin(server(1))
     profile.pin(server(2))
@@ -165,7 +165,7 @@ def test_the_last_server(profile: ProfileStore) -> None:
         ("SHIP.local.", 4004, "f" * 64, None, "changed"),
     ],
 )
-def test_trust(
+def test_trust_depends_on_address_fingerprint_and_log(
     profile: ProfileStore, host: str, port: int, fingerprint: str, log_id: bytes | None, expected: str
 ) -> None:
     for known in (server(1), server(2), server(3, host="::1"), server(4, host="ship.local")):
@@ -173,7 +173,7 @@ def test_trust(
     assert profile.trust(host, port, "Office 1", fingerprint, log_id) == expected
 
 
-def test_a_stranger_with_a_known_name_can_be_told(profile: ProfileStore) -> None:
+def test_server_with_a_known_name_is_detected(profile: ProfileStore) -> None:
     profile.pin(server(1))
     assert profile.trust("elsewhere", 9, "Office 1", "f" * 64) == "new"
     assert profile.same_name("Office 1", "f" * 64)
@@ -193,7 +193,7 @@ def test_a_stranger_with_a_known_name_can_be_told(profile: ProfileStore) -> None
         {"accepted_ms": -1},
     ],
 )
-def test_what_would_not_read_back_is_not_written(profile: ProfileStore, bad: dict[str, object]) -> None:
+def test_value_that_would_not_read_back_is_refused(profile: ProfileStore, bad: dict[str, object]) -> None:
     profile.pin(server(2))
     with pytest.raises(LocalStoreError):
         profile.pin(server(1, **bad))
@@ -202,7 +202,7 @@ def test_what_would_not_read_back_is_not_written(profile: ProfileStore, bad: dic
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(max_size=80), host=st.text(max_size=40))
-def test_any_text_reads_back(profile: ProfileStore, name: str, host: str) -> None:
+def test_any_text_is_read_back(profile: ProfileStore, name: str, host: str) -> None:
     odd = server(1, name=name, host=host)
     profile.pin(odd)
     assert profile.servers() == [odd]
@@ -212,7 +212,7 @@ def test_any_text_reads_back(profile: ProfileStore, name: str, host: str) -> Non
 # Devices
 
 
-def test_a_device_per_log(profile: ProfileStore) -> None:
+def test_one_device_per_log_is_stored(profile: ProfileStore) -> None:
     assert profile.device(LOG_ID) is None
     profile.save_device(device())
     profile.save_device(device(OTHER_LOG))
@@ -225,7 +225,7 @@ def test_a_device_per_log(profile: ProfileStore) -> None:
     assert reopened(profile).device(OTHER_LOG) == device(OTHER_LOG)
 
 
-def test_the_private_key_is_not_shown(profile: ProfileStore) -> None:
+def test_private_key_is_not_shown(profile: ProfileStore) -> None:
     assert "private_key" not in repr(device())
     assert str(device().private_key)[2:8] not in repr(device())
 
@@ -235,7 +235,7 @@ def test_the_private_key_is_not_shown(profile: ProfileStore) -> None:
     "broken",
     [b"\xff\xfe", b"devices = 3\nservers = 3", b"[[devices]]\nlog_id='AA=='\n[[servers]]\nname='x'", b"a = [" * 9000],
 )
-def test_a_broken_file_is_set_aside_and_said(profile: ProfileStore, file: str, broken: bytes) -> None:
+def test_broken_file_is_set_aside_and_reported(profile: ProfileStore, file: str, broken: bytes) -> None:
     profile.save_device(device())
     profile.pin(server())
     path = profile.directory / file
@@ -249,7 +249,7 @@ def test_a_broken_file_is_set_aside_and_said(profile: ProfileStore, file: str, b
     assert bool(profile.servers()) != bool(profile.device(LOG_ID))
 
 
-def test_a_byte_order_mark_costs_nobody_an_identity(profile: ProfileStore) -> None:
+def test_byte_order_mark_is_ignored(profile: ProfileStore) -> None:
     profile.save_device(device())
     profile.pin(server())
     for name in ("devices.toml", "servers.toml"):
@@ -259,7 +259,7 @@ def test_a_byte_order_mark_costs_nobody_an_identity(profile: ProfileStore) -> No
     assert reopened(profile).servers() == [server()]
 
 
-def test_nothing_is_written_over_a_broken_file(profile: ProfileStore) -> None:
+def test_broken_file_is_not_overwritten(profile: ProfileStore) -> None:
     path = profile.directory / "devices.toml"
     path.write_bytes(b"broken")
     with pytest.raises(LocalStoreError, match="set aside"):
@@ -271,7 +271,7 @@ def test_nothing_is_written_over_a_broken_file(profile: ProfileStore) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_damage_makes_another_identity(profile: ProfileStore, data: st.DataObject) -> None:
+def test_no_damage_yields_another_identity(profile: ProfileStore, data: st.DataObject) -> None:
     """A file that differs by anything raises and is set aside."""
     profile.save_device(device())
     profile.pin(server())
@@ -293,7 +293,7 @@ def test_no_damage_makes_another_identity(profile: ProfileStore, data: st.DataOb
 # Settings
 
 
-def test_settings_are_remembered(profile: ProfileStore) -> None:
+def test_settings_are_stored(profile: ProfileStore) -> None:
     first = profile.settings
     assert (first.get("language", ""), first.get("theme", ""), first.get("geometry", ""), first.last_room(LOG_ID)) == (
         "",
@@ -314,7 +314,7 @@ def test_settings_are_remembered(profile: ProfileStore) -> None:
     assert again.notice is None
 
 
-def test_two_processes_do_not_undo_each_other_s_choices(profile: ProfileStore) -> None:
+def test_two_processes_do_not_overwrite_each_other_s_settings(profile: ProfileStore) -> None:
     one, two = profile.settings, reopened(profile).settings
     one.set("language", "ru")
     one.set_last_room(LOG_ID, 4)
@@ -328,7 +328,7 @@ def test_two_processes_do_not_undo_each_other_s_choices(profile: ProfileStore) -
         assert (settled.last_room(LOG_ID), settled.last_room(OTHER_LOG)) == (4, 5)
 
 
-def test_unknown_and_hand_written_lines_stay(profile: ProfileStore) -> None:
+def test_unknown_and_hand_written_lines_are_kept(profile: ProfileStore) -> None:
     path = profile.directory / "settings.toml"
     path.write_text('future = {a = [1, 2.5, true, 2024-01-02]}\ntheme = "light"\nlanguage = 7\n', encoding="utf-8")
     known = reopened(profile).settings
@@ -356,7 +356,7 @@ def test_values_of_another_type_are_the_default(profile: ProfileStore) -> None:
 
 
 @pytest.mark.parametrize("broken", [b"\xff", b"a = ", b"a = 1\na = 2", b"a=" + b"[" * 5000, b"# " + b"x" * (1 << 20)])
-def test_broken_settings_are_set_aside_and_told_once(profile: ProfileStore, broken: bytes) -> None:
+def test_broken_settings_are_set_aside_and_reported_once(profile: ProfileStore, broken: bytes) -> None:
     path = profile.directory / "settings.toml"
     path.write_bytes(broken)
     first = reopened(profile).settings
@@ -376,7 +376,7 @@ def test_settings_saved_by_notepad_are_read(profile: ProfileStore) -> None:
     assert (again.get("theme", ""), again.get("language", ""), again.notice) == ("dark", "ru", None)
 
 
-def test_settings_in_utf_16_are_set_aside_and_said(profile: ProfileStore) -> None:
+def test_settings_in_utf_16_are_set_aside_and_reported(profile: ProfileStore) -> None:
     (profile.directory / "settings.toml").write_bytes('theme = "dark"'.encode("utf-16"))
     assert "UTF-16" in details_text(reopened(profile).settings.notice)
 
@@ -404,7 +404,7 @@ VALUES = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.dictionaries(st.text(max_size=20), VALUES, max_size=5))
-def test_any_value_reads_back(tmp_path: Path, values: dict[str, Any]) -> None:
+def test_any_value_is_read_back(tmp_path: Path, values: dict[str, Any]) -> None:
     path = tmp_path / "settings.toml"
     path.unlink(missing_ok=True)
     first = Settings(path, tmp_path / "lock")
@@ -433,7 +433,7 @@ for turn in range(30):
 """
 
 
-def test_processes_that_write_at_once_lose_nothing(profile: ProfileStore) -> None:
+def test_concurrent_writers_lose_nothing(profile: ProfileStore) -> None:
     children = [
         Child([sys.executable, "-c", WRITER, str(profile.directory), str(number)], cwd=ROOT) for number in (1, 2, 3)
     ]
@@ -454,7 +454,7 @@ def test_processes_that_write_at_once_lose_nothing(profile: ProfileStore) -> Non
         assert found.settings.get(f"turn{number}", -1) == 29
 
 
-def test_a_lock_that_stays_taken_is_said(tmp_path: Path) -> None:
+def test_lock_timeout_is_reported(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with locked(lock), pytest.raises(LocalStoreError, match="keeps"), locked(lock, timeout=0.05):
         pytest.fail("two holders")

@@ -1,4 +1,4 @@
-"""The line that a person types in `lanchat chat`: keys, and how it looks at the margin of a terminal."""
+"""The line that a user edits in `lanchat chat`: keys, and its rows on a terminal."""
 
 import time
 
@@ -14,7 +14,7 @@ TEXTS = st.text("ab é日本👩👧\u200d\u0301\u0308\ufe0f\t\n", max_size=60)
 
 
 def typed(*keys: str) -> tuple[str, str]:
-    """What stands before and after the cursor."""
+    """The texts before and after the cursor."""
     editor = LineEditor()
     assert editor.feed("".join(keys).encode()) == []
     return editor.text[: editor.point], editor.text[editor.point :]
@@ -43,18 +43,18 @@ def typed(*keys: str) -> tuple[str, str]:
         (("a\x1b[99;99zb\x1b[5~c",), ("abc", "")),
     ],
 )
-def test_keys(keys: tuple[str, ...], expected: tuple[str, str]) -> None:
+def test_keys_edit_the_line(keys: tuple[str, ...], expected: tuple[str, str]) -> None:
     assert typed(*keys) == expected
 
 
-def test_keys_that_come_in_pieces() -> None:
+def test_keys_are_decoded_from_single_octets() -> None:
     editor = LineEditor()
     for octet in ("日本" + LEFT + "é" + "\x1b[1;5D").encode():
         assert editor.feed(bytes([octet])) == []
     assert (editor.text, editor.point) == ("日é本", 0)
 
 
-def test_ctrl_d_that_was_pasted_does_not_end_the_conversation() -> None:
+def test_pasted_ctrl_d_does_not_end_the_conversation() -> None:
     editor = LineEditor()
     assert editor.feed(b"\x1b[200~\x04one\x1b[201~") == []
     assert not editor.ended
@@ -63,7 +63,7 @@ def test_ctrl_d_that_was_pasted_does_not_end_the_conversation() -> None:
     assert editor.ended
 
 
-def test_finished_lines_and_the_history() -> None:
+def test_finished_lines_are_returned_and_kept_in_the_history() -> None:
     editor = LineEditor()
     assert editor.feed(b"one\rtwo\nhal") == ["one", "two"]
     editor.feed((UP + UP).encode())
@@ -74,13 +74,13 @@ def test_finished_lines_and_the_history() -> None:
     assert editor.ended
 
 
-def test_octets_that_are_no_text_do_no_harm() -> None:
+def test_invalid_octets_are_tolerated() -> None:
     editor = LineEditor()
     editor.feed(b"\xff\xc3(\x1b[" + b"9" * 100 + b"ok")
     assert editor.text.endswith("k")
 
 
-def test_a_megabyte_is_cut_and_takes_no_time() -> None:
+def test_pasted_megabyte_is_truncated_quickly() -> None:
     editor = LineEditor()
     start = time.process_time()
     editor.feed(b"\x1b[200~" + "é\n".encode() * 350_000 + b"\x1b[201~")
@@ -94,7 +94,7 @@ def spaced(row: str) -> str:
 
 
 @given(text=TEXTS, width=st.integers(3, 30), share=st.floats(0, 1))
-def test_the_picture_is_what_a_terminal_shows(text: str, width: int, share: float) -> None:
+def test_picture_matches_a_terminal(text: str, width: int, share: float) -> None:
     point = round(share * len(text))
     shown = picture("> ", text, point, width)
     screen = Screen(width, len(shown.rows) + 1)
@@ -110,7 +110,7 @@ def test_the_picture_is_what_a_terminal_shows(text: str, width: int, share: floa
 
 
 @given(text=TEXTS, width=st.integers(3, 30), height=st.integers(1, 5), share=st.floats(0, 1))
-def test_a_part_is_shown_where_all_is_too_much(text: str, width: int, height: int, share: float) -> None:
+def test_long_line_is_shown_in_part(text: str, width: int, height: int, share: float) -> None:
     point = round(share * len(text))
     shown, whole = picture("> ", text, point, width, height), picture("> ", text, point, width)
     assert len(shown.rows) == min(height, len(whole.rows))
@@ -119,7 +119,7 @@ def test_a_part_is_shown_where_all_is_too_much(text: str, width: int, height: in
 
 
 @given(text=st.text("ab é日👩\u0301", max_size=60), width=st.integers(3, 30))
-def test_rows_of_printed_text(text: str, width: int) -> None:
+def test_rows_of_printed_text_match_a_terminal(text: str, width: int) -> None:
     screen = Screen(width, 80)
     screen.write(text + "\r\n")
     assert screen.row == rows_of(text, width)

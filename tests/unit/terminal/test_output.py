@@ -1,4 +1,4 @@
-"""Times, streams and texts as the command line writes them, and the log's hiding of secrets."""
+"""Times, streams and texts of the command line, and the redaction of secrets in logs."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def test_times_have_milliseconds_and_a_zone(moment: float, text: str | None) -> 
 
 
 @given(st.integers(1, 4_000_000_000_000))
-def test_each_millisecond_comes_out_as_it_went_in(millis: int) -> None:
+def test_each_millisecond_is_printed_exactly(millis: int) -> None:
     from datetime import datetime
 
     text = rfc3339(millis / 1000)
@@ -51,7 +51,7 @@ def test_each_millisecond_comes_out_as_it_went_in(millis: int) -> None:
     assert round(datetime.fromisoformat(text).timestamp() * 1000) == millis
 
 
-def test_a_time_that_no_calendar_holds_is_shown_as_unknown() -> None:
+def test_time_outside_the_calendar_is_shown_as_unknown() -> None:
     assert clock(1e30) == clock(0.0) == "-"
 
 
@@ -67,17 +67,17 @@ def test_a_time_that_no_calendar_holds_is_shown_as_unknown() -> None:
         ("lone \ud800", "lone \ufffd"),
     ],
 )
-def test_what_somebody_wrote_cannot_command_the_terminal(text: str, written: str) -> None:
+def test_received_text_cannot_control_the_terminal(text: str, written: str) -> None:
     assert shown(text) == written
 
 
-def test_json_rows_stand_on_one_line_and_keep_letters() -> None:
+def test_json_rows_are_one_line_and_keep_letters() -> None:
     out = io.StringIO()
     OutputWriter(True, out, io.StringIO()).row({"text": "Привет\nмир 👋"}, "not this")
     assert out.getvalue() == '{"text": "Привет\\nмир 👋"}\n'
 
 
-def test_notes_are_for_people() -> None:
+def test_notes_are_printed_in_text_mode_only() -> None:
     out, err = io.StringIO(), io.StringIO()
     for as_json in (True, False):
         OutputWriter(as_json, out, err).note(f"note {as_json}")
@@ -86,7 +86,7 @@ def test_notes_are_for_people() -> None:
 
 
 @pytest.mark.parametrize("number", [32, 22])
-def test_a_closed_pipe_is_told_apart(number: int) -> None:
+def test_closed_pipe_raises_output_closed(number: int) -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(number, "closed")
@@ -95,7 +95,7 @@ def test_a_closed_pipe_is_told_apart(number: int) -> None:
         OutputWriter(True, Closed(), io.StringIO()).row({}, "")
 
 
-def test_without_a_console_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_console_is_tolerated_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "platform", "win32")
@@ -104,7 +104,7 @@ def test_without_a_console_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -
     output.warn("lost")
 
 
-def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(OSError, match="closed"):
@@ -125,7 +125,7 @@ def test_a_closed_standard_output_is_an_error(monkeypatch: pytest.MonkeyPatch) -
         ("Passwd: s3cr3t, next", "Passwd: ***, next"),
     ],
 )
-def test_passwords_are_hidden(text: str, hidden: str) -> None:
+def test_passwords_are_redacted(text: str, hidden: str) -> None:
     assert redact(text) == hidden
 
 
@@ -139,7 +139,7 @@ def test_passwords_are_hidden(text: str, hidden: str) -> None:
         "12:30",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_other_text_is_not_redacted(text: str) -> None:
     assert redact(text) == text
 
 
@@ -166,7 +166,7 @@ def log_something(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return err.getvalue().splitlines()
 
 
-def test_the_log_as_text(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_lines_as_text(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = log_something(False, monkeypatch)
     assert lines[0].endswith("Z INFO lanchat_server.test: by mallory\ufffd2026 ERROR fake\ufffd[2J")
     assert lines[1].endswith("ERROR lanchat_server.test: it broke")
@@ -174,7 +174,7 @@ def test_the_log_as_text(root_logger: object, monkeypatch: pytest.MonkeyPatch) -
     assert "s3cr3t" not in "\n".join(lines)
 
 
-def test_the_log_as_json(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_lines_as_json(root_logger: object, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [json.loads(line) for line in log_something(True, monkeypatch)]
     assert [line["level"] for line in lines] == ["info", "error"]
     assert set(lines[0]) == {"time", "level", "logger", "message"}
@@ -183,7 +183,7 @@ def test_the_log_as_json(root_logger: object, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300])
-def test_a_persons_line_has_the_servers_time(sent_at: float) -> None:
+def test_stored_line_has_the_time_of_the_server(sent_at: float) -> None:
     set_language("en")
     text = message_text(line(3, sent_at=sent_at, stored_at=1_700_000_000.0))
     assert text.startswith(f"{clock(1_700_000_000.0)} #3 ")
@@ -191,7 +191,7 @@ def test_a_persons_line_has_the_servers_time(sent_at: float) -> None:
     assert (row["sent_at"], row["stored_at"]) == (rfc3339(sent_at), "2023-11-14T22:13:20.000Z")
 
 
-def test_a_line_that_is_not_stored_has_the_time_of_this_computer() -> None:
+def test_pending_line_has_the_time_of_this_computer() -> None:
     set_language("en")
     waiting = line(None, sent_at=1_700_000_000.0, stored_at=0.0)
     assert message_text(waiting).startswith(clock(1_700_000_000.0))
@@ -201,7 +201,7 @@ def test_a_line_that_is_not_stored_has_the_time_of_this_computer() -> None:
 # --- What an administrator reads ------------------------------------------------------------------------------------
 
 
-def test_figures_of_a_server_as_text() -> None:
+def test_status_report_as_text() -> None:
     set_language("en")
     report = {
         "name": "Office",
@@ -223,7 +223,7 @@ def test_figures_of_a_server_as_text() -> None:
     ]
 
 
-def test_a_clock_that_was_set_is_told_with_the_figures() -> None:
+def test_clock_jumps_are_printed_with_the_status() -> None:
     set_language("en")
     assert clock_lines({"jumps": 0, "last_jump_s": 0.0, "behind_newest_s": 0.0}) == []
     assert clock_lines({"jumps": 1, "last_jump_s": 7200.0, "behind_newest_s": 1.0}) == [
@@ -235,7 +235,7 @@ def test_a_clock_that_was_set_is_told_with_the_figures() -> None:
     ]
 
 
-def test_an_account_as_text() -> None:
+def test_account_as_text() -> None:
     set_language("en")
     account = wire.AccountDetails(1, "anna", "Anna P", "a@b", Role.MODERATOR, True, 1769862896789, 0, 1)
     assert account_text(account) == "anna (Anna P) <a@b>  moderator, disabled, 1 device, last seen never"
@@ -243,7 +243,7 @@ def test_an_account_as_text() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(59, "0 min 59 s"), (3600, "1 h 0 min"), (90000, "1 d 1 h")])
-def test_time_spans(seconds: float, text: str) -> None:
+def test_time_spans_as_text(seconds: float, text: str) -> None:
     set_language("en")
     assert duration(seconds) == text
 
@@ -251,7 +251,7 @@ def test_time_spans(seconds: float, text: str) -> None:
 # --- As processes ---------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_to_help_needs_nothing_heavy() -> None:
+def test_help_imports_no_heavy_module() -> None:
     check = (
         "import sys; sys.argv = ['lanchat', '--help']\n"
         "from lanchat.cli.main import run\n"

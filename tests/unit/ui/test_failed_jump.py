@@ -1,4 +1,4 @@
-"""A jump to a message that cannot be loaded: it is told, and the view stays with something to read."""
+"""A jump to a message that cannot be loaded is reported, and the view keeps its lines."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Workbench:
     return bench
 
 
-def test_failed_jump_is_told_and_leaves_the_view(bench: Workbench) -> None:
+def test_failed_jump_is_reported_and_keeps_the_view(bench: Workbench) -> None:
     before = bench.texts()
     bench.chat.jump_to(1, 500)
     bench.run()

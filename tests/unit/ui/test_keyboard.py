@@ -1,4 +1,4 @@
-"""Which shortcut a key press means: by letter where the layout has Latin letters, else by the place of the key."""
+"""Which shortcut a key press means: by letter on layouts with Latin letters, else by key position."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def x11(keysym: str, number: int, code: int, latin: bool | None = True) -> str:
         ("Return", 0xFF0D, 36, ""),
     ],
 )
-def test_layouts_with_latin_letters_go_by_letter(keysym: str, number: int, code: int, expected: str) -> None:
+def test_layouts_with_latin_letters_use_the_letter(keysym: str, number: int, code: int, expected: str) -> None:
     assert x11(keysym, number, code) == expected
 
 
@@ -59,11 +59,11 @@ def test_layouts_with_latin_letters_go_by_letter(keysym: str, number: int, code:
         ("Escape", 0xFF1B, 9, ""),
     ],
 )
-def test_layouts_without_latin_letters_go_by_place(keysym: str, number: int, code: int, expected: str) -> None:
+def test_layouts_without_latin_letters_use_the_position(keysym: str, number: int, code: int, expected: str) -> None:
     assert x11(keysym, number, code, latin=False) == expected
 
 
-def test_without_an_answer_letters_of_other_scripts_go_by_place() -> None:
+def test_unknown_layout_with_other_scripts_uses_the_position() -> None:
     assert x11("hebrew_lamed", 0xCEC, K, latin=None) == "k"
     assert x11("U10D9", 0x10010D9, K, latin=None) == "k"
     assert x11("slash", 0x2F, 24, latin=None) == ""
@@ -71,7 +71,7 @@ def test_without_an_answer_letters_of_other_scripts_go_by_place() -> None:
     assert x11("U1EBD", 0x1001EBD, 26, latin=None) == ""  # Latin, beyond Latin-1
 
 
-def test_russian_letters_on_keyboards_with_codes_of_their_own() -> None:
+def test_russian_letters_with_unusual_codes_are_recognised() -> None:
     assert x11("Cyrillic_el", 0x6CC, 220, latin=True) == "k"
     assert x11("Cyrillic_SOFTSIGN", 0x6F8, 221, latin=True) == "m"
     assert x11("Greek_kappa", 0x7EA, 220, latin=True) == ""
@@ -95,7 +95,7 @@ def test_russian_letters_on_keyboards_with_codes_of_their_own() -> None:
         ("apostrophe", 0xDE, ""),
     ],
 )
-def test_windows_goes_by_virtual_key_code(keysym: str, code: int, expected: str) -> None:
+def test_windows_uses_virtual_key_codes(keysym: str, code: int, expected: str) -> None:
     assert meant(Press(keysym, 0, code), "win32", lambda: None) == expected
 
 
@@ -113,16 +113,16 @@ def test_windows_goes_by_virtual_key_code(keysym: str, code: int, expected: str)
         ("minus", 0x2D, 0x1B, "-", "minus"),
     ],
 )
-def test_macos_goes_by_letter_then_by_virtual_key_code(
+def test_macos_uses_the_letter_then_the_virtual_key_code(
     keysym: str, number: int, virtual: int, char: str, expected: str
 ) -> None:
     for code in (virtual << 24 | ord(char), virtual << 16 | ord(char)):  # since Tk 8.6.11, and before
         assert meant(Press(keysym, number, code), "aqua", lambda: None) == expected
 
 
-def test_the_layout_is_asked_only_when_it_matters() -> None:
-    def never() -> bool:
+def test_layout_is_queried_only_when_it_matters() -> None:
+    def fail() -> bool:
         raise AssertionError("asked")
 
     for press in (Press("k", 0x6B, 45), Press("F5", 0xFFC2, 71), Press("minus", 0x2D, 20), Press("Left", 0xFF51, 113)):
-        meant(press, "x11", never)
+        meant(press, "x11", fail)

@@ -16,10 +16,10 @@ def page_for(user: str) -> WindowPage:
 
 
 @pytest.mark.parametrize("user", ["", "ivan.petrov", "Ivan.Petrov", "IVAN.PETROV", " ivan.petrov ", "ｉｖａｎ.petrov"])
-def test_remembered_account_is_taken_under_any_spelling_of_its_name(user: str) -> None:
+def test_remembered_account_is_used_under_any_spelling(user: str) -> None:
     assert page_for(user) is WindowPage.CHAT
 
 
 @pytest.mark.parametrize("user", ["anna", "ivan", "ivan.petrov2"])
-def test_other_user_than_the_remembered_one_is_asked_to_log_in(user: str) -> None:
+def test_another_user_gets_the_login_page(user: str) -> None:
     assert page_for(user) is WindowPage.LOGIN

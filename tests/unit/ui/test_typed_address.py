@@ -1,4 +1,4 @@
-"""An IPv6 address typed or pasted into the window: what the network is asked for, and where that leads."""
+"""An IPv6 address typed or pasted into the window, and the address that is connected to."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.support.ui_desk import Workbench
         ("\u2066[fd77::1]:45000\u2069", "fd77::1", 45000),
     ],
 )
-def test_typed_ipv6_address_is_connected_to(typed: str, host: str, port: int) -> None:
+def test_typed_ipv6_address_is_used(typed: str, host: str, port: int) -> None:
     assert address_problem(typed) == ""
     bench = Workbench()
     bench.flow.connect(typed)
@@ -41,7 +41,7 @@ def test_pasted_link_keeps_the_zone() -> None:
     assert parse_invite_untrusted(command.invite).host == "fe80::1%eth0"
 
 
-def test_found_server_is_connected_to_with_its_zone() -> None:
+def test_found_server_keeps_its_zone() -> None:
     bench = Workbench()
     bench.flow.choose(api.Server("Office", "fe80::1%eth0", 45000, "ab" * 32, "", "zeroconf", api.Trust.NEW))
     (command,) = bench.engine.called(api.ConnectCommand)
@@ -51,5 +51,5 @@ def test_found_server_is_connected_to_with_its_zone() -> None:
 @pytest.mark.parametrize(
     "typed", ["fe80::1%", "[fe80::1%eth0", "fe80::1%eth/0", "192.168.1.5%eth0", "[fe80::1%eth0]:x"]
 )
-def test_broken_ipv6_address_is_refused_in_words(typed: str) -> None:
+def test_invalid_ipv6_address_is_refused_with_a_message(typed: str) -> None:
     assert "not an address" in address_problem(typed)

@@ -1,4 +1,4 @@
-"""Every code has words in each language, with exactly the values that come with it, wherever it is used."""
+"""Every code has a text in each language, with exactly the values that it is used with."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ def details(problem: Problem) -> ProblemDetails:
 
 @pytest.mark.parametrize("problem", Problem, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_problem_has_words_with_all_its_values(problem: Problem, language: str) -> None:
+def test_each_problem_has_a_text_with_all_its_values(problem: Problem, language: str) -> None:
     set_language(language)
     text = details_text(details(problem))
     assert text
@@ -57,19 +57,19 @@ def test_each_problem_has_words_with_all_its_values(problem: Problem, language: 
 
 @pytest.mark.parametrize("problem", TEXTS, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_text_needs_exactly_the_values_of_its_problem(problem: Problem, language: str) -> None:
+def test_text_needs_exactly_the_values_of_its_problem(problem: Problem, language: str) -> None:
     set_language(language)
     needed = placeholders(_(TEXTS[problem])) | ({"reason"} if problem in SECOND_SENTENCES else set())
     assert needed == placeholders(problem.value)
 
 
-def test_the_table_has_each_problem_once() -> None:
+def test_table_contains_each_problem_once() -> None:
     assert set(TEXTS) | {Problem.MESSAGES_KEPT} == set(Problem)
     assert set(CODE_TEXTS) == set(Code)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_code_of_a_server_has_words(language: str) -> None:
+def test_each_server_code_has_a_text(language: str) -> None:
     set_language(language)
     for code in Code:
         assert code_text(code)
@@ -121,7 +121,7 @@ def sources() -> Iterator[Path]:
                 yield file
 
 
-def test_each_use_gives_exactly_the_values_that_the_text_needs() -> None:
+def test_each_use_gives_exactly_the_values_of_the_text() -> None:
     assert [f"{file.relative_to(ROOT)}:{fault}" for file in sources() for fault in faults(file.read_text())] == []
 
 
@@ -136,7 +136,7 @@ def test_each_use_gives_exactly_the_values_that_the_text_needs() -> None:
         "REASONS = {Reason.LOST: Problem.NO_SERVER_AT}",
     ],
 )
-def test_a_use_without_the_right_values_is_found(line: str) -> None:
+def test_use_without_the_right_values_is_found(line: str) -> None:
     assert len(faults(line)) == 1
 
 
@@ -159,7 +159,7 @@ def test_values_may_be_problems_and_lists_of_them() -> None:
     assert "made by" not in details_text(found)
 
 
-def test_a_value_with_braces_is_shown_as_it_is() -> None:
+def test_value_with_braces_is_shown_unchanged() -> None:
     assert details_text(ProblemDetails.of(Problem.UNKNOWN_ROOM, name="{name} {0}")) == "Room {name} {0} does not exist"
     assert str(ProblemDetails.of(Problem.UNKNOWN_ROOM, name="{0}")) == "room {0} does not exist"
 
@@ -170,7 +170,7 @@ def test_kept_messages_are_counted(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(("zone", "clock"), [("UTC0", "22:14"), ("XXX-5:30", "03:44")])
-def test_a_delayed_message_names_the_local_time_to_the_minute(
+def test_delayed_message_shows_the_local_time_to_the_minute(
     zone: str, clock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import time
@@ -189,26 +189,26 @@ def test_a_delayed_message_names_the_local_time_to_the_minute(
     assert text == f"You have written as much as this server stores for one person a day. {then}"
 
 
-def test_a_delayed_message_without_a_time_goes_when_there_is_room() -> None:
+def test_delayed_message_without_a_time_has_its_own_text() -> None:
     text = details_text(problems.delayed(Code.LOG_FULL, MINUTE))
     assert text.endswith("tell its administrator. The message is kept and goes by itself when there is room")
     unknown = details_text(problems.delayed(9999, MINUTE))
     assert unknown == "The server refused. The message is kept and goes by itself when there is room"
 
 
-def test_an_unknown_code_is_a_refusal() -> None:
+def test_unknown_code_is_a_refusal() -> None:
     assert details_text(problems.refused_with(9999)) == "The server refused"
     assert problems.known_code(9999) is Code.BAD_REQUEST
 
 
-def test_rules_for_what_is_typed_are_no_sentences_here() -> None:
+def test_input_rules_have_texts() -> None:
     rule = details_text(ProblemDetails.of(Problem.BAD_USER_NAME))
     assert rule == "A user name has up to 32 letters, digits, dots, hyphens and underscores"
     assert error_text(problems.mistyped(ProtocolError("not an invite link"))).endswith("to its end")
     assert error_text(problems.mistyped(ProtocolError("something else"))) == "something else"
 
 
-def test_errors_carry_code_and_values() -> None:
+def test_errors_have_code_and_values() -> None:
     error = CommandError(ErrorKind.INVALID, Problem.UNKNOWN_USER, name="carl")
     assert (error.kind, error.code, str(error)) == (ErrorKind.INVALID, None, "there is nobody called carl")
     assert error_text(error) == "There is nobody called carl"
@@ -222,7 +222,7 @@ def test_errors_carry_code_and_values() -> None:
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_file_is_said_in_the_language_in_use() -> None:
+def test_refused_file_is_reported_in_the_current_language() -> None:
     error = FileRefused(1, Problem.OTHER_OWNER, "/x")
     assert (error.errno, error.filename, error.strerror) == (1, "/x", "it belongs to another user")
     assert os_error_text(error) == "it belongs to another user"
@@ -231,7 +231,7 @@ def test_a_refused_file_is_said_in_the_language_in_use() -> None:
     assert os_error_text(error) == i18n._(FILE_TEXTS[Problem.OTHER_OWNER]) != "it belongs to another user"
 
 
-def test_an_error_of_the_operating_system_keeps_its_words() -> None:
+def test_operating_system_error_keeps_its_text() -> None:
     error = OSError(28, "No space left on device", "/x")
     assert os_error_text(error) == os_reason(error) == "No space left on device"
     assert os_error_text(OSError("without a number")) == os_reason(OSError("without a number")) == "without a number"

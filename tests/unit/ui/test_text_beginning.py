@@ -1,4 +1,4 @@
-"""The part of a text that is offered is as long as it may be and cuts nothing apart that is one for people."""
+"""The longest beginning of a text within bounds, which does not split a character as seen by users."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ from lanchat.ui.kit.fields.offer import first_part
         ("\ud800" * 3, 2, 100, "\ud800\ud800"),
     ],
 )
-def test_the_part_that_fits(text: str, characters: int, octets: int, expected: str) -> None:
+def test_longest_beginning_within_the_bounds(text: str, characters: int, octets: int, expected: str) -> None:
     if "\ud800" in text:
         assert len(first_part(text, characters, octets)) <= characters
     else:
@@ -36,12 +36,12 @@ def test_the_part_that_fits(text: str, characters: int, octets: int, expected: s
 
 
 @given(st.text(), st.integers(-1, 50), st.integers(-1, 80))
-def test_a_part_is_a_beginning_within_its_bounds(text: str, characters: int, octets: int) -> None:
+def test_result_is_a_prefix_within_its_bounds(text: str, characters: int, octets: int) -> None:
     part = first_part(text, characters, octets)
     assert text.startswith(part)
     assert len(part) <= max(characters, 0)
     assert len(part.encode("utf-8", "surrogatepass")) <= max(octets, 0)
 
 
-def test_a_megabyte_of_emoji_fills_a_message() -> None:
+def test_megabyte_of_emoji_fills_a_message() -> None:
     assert first_part("👍" * 262_144, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) == "👍" * BODY_CHARACTERS_MAX

@@ -1,4 +1,4 @@
-"""Size and place of the window: only what is a place is read, and it is always on the screen."""
+"""Size and position of the window: only valid geometry is parsed, and the window is always on the screen."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ MINIMUM = (520, 460)
 
 
 @pytest.mark.parametrize("text", ["1000x700+140+60", "1000x700", "800x600+-5+20", "800x600-10-20", "1x1+0+0"])
-def test_places_are_written_as_they_were_read(text: str) -> None:
+def test_geometry_is_written_as_parsed(text: str) -> None:
     place = parse(text)
     assert place is not None
     assert place.text == text
@@ -39,19 +39,19 @@ def test_places_are_written_as_they_were_read(text: str) -> None:
         "=1000x700+0+0",
     ],
 )
-def test_anything_else_is_no_place(text: str) -> None:
+def test_invalid_geometry_is_refused(text: str) -> None:
     assert parse(text) is None
 
 
-def placed(text: str, screen: ScreenArea = SCREEN, frame: WindowFrame = WindowFrame()) -> str:  # noqa: B008
+def fitted(text: str, screen: ScreenArea = SCREEN, frame: WindowFrame = WindowFrame()) -> str:  # noqa: B008
     place = parse(text)
     assert place is not None
     return fit(place, screen, MINIMUM, frame).text
 
 
 @pytest.mark.parametrize("text", ["1000x700+140+60", "1280x900+0+0", "600x500", "520x460+760+440"])
-def test_what_is_on_the_screen_stays_as_it_is(text: str) -> None:
-    assert placed(text) == text
+def test_geometry_on_the_screen_is_unchanged(text: str) -> None:
+    assert fitted(text) == text
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ def test_what_is_on_the_screen_stays_as_it_is(text: str) -> None:
         ("800x600--50-20", "800x600+480+280"),
     ],
 )
-def test_what_is_not_is_brought_there(text: str, expected: str) -> None:
-    assert placed(text) == expected
+def test_geometry_outside_the_screen_is_moved(text: str, expected: str) -> None:
+    assert fitted(text) == expected
 
 
-def test_a_screen_smaller_than_the_minimum_is_filled() -> None:
-    assert placed("800x600+0+0", ScreenArea(0, 0, 480, 320)) == "480x320+0+0"
+def test_screen_smaller_than_the_minimum_is_filled() -> None:
+    assert fitted("800x600+0+0", ScreenArea(0, 0, 480, 320)) == "480x320+0+0"
 
 
-def test_monitors_at_the_left_have_negative_places() -> None:
-    assert placed("800x600+-1500+20", ScreenArea(-1920, 0, 3200, 1080)) == "800x600+-1500+20"
+def test_monitors_at_the_left_have_negative_coordinates() -> None:
+    assert fitted("800x600+-1500+20", ScreenArea(-1920, 0, 3200, 1080)) == "800x600+-1500+20"
 
 
-def test_the_frame_is_on_the_screen_too() -> None:
-    assert placed("800x600+480+300", frame=WindowFrame(1, 20)) == "800x600+478+279"
+def test_frame_is_on_the_screen_too() -> None:
+    assert fitted("800x600+480+300", frame=WindowFrame(1, 20)) == "800x600+478+279"
 
 
 @given(
@@ -95,7 +95,7 @@ def test_the_frame_is_on_the_screen_too() -> None:
     ),
     st.builds(ScreenArea, st.integers(-5000, 0), st.integers(-5000, 0), st.integers(200, 9000), st.integers(200, 5000)),
 )
-def test_it_is_always_whole_and_twice_is_once(place: WindowPlace, screen: ScreenArea) -> None:
+def test_result_is_on_the_screen_and_idempotent(place: WindowPlace, screen: ScreenArea) -> None:
     once = fit(place, screen, MINIMUM)
     assert once.x is not None
     assert once.y is not None
