@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic: what is kept, merged and written into the documents."""
+"""Calculations of the benchmarks: what is kept, merged and written into the documents."""
 
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ def report(day: str = "2026-01-02") -> Report:
     return made
 
 
-def test_the_hops_are_where_they_are_looked_for() -> None:
+def test_measured_functions_exist() -> None:
     """The table of hops is made by hand now and then; what it measures may have moved meanwhile."""
     assert [
         (owner, name)
@@ -32,13 +32,13 @@ def test_the_hops_are_where_they_are_looked_for() -> None:
 
 
 class TestReport:
-    def test_an_aim_is_held_against_the_median(self) -> None:
+    def test_target_is_compared_with_the_median(self) -> None:
         cost, peer, logins = report().figures
         assert (cost.median, cost.holds, cost.aim) == (2.0, True, "≤ 2.50")
         assert (peer.holds, peer.aim, peer.between) == (None, "", "")
         assert (logins.holds, logins.aim, logins.between) == (False, "≥ 300", "240 to 250")
 
-    def test_an_aim_beyond_the_floor_is_told_apart(self) -> None:
+    def test_target_below_the_measured_floor_is_marked(self) -> None:
         made = Report({}, "2026-01-02")
         dear = made.add("b", "cost", "µs", "SQLite", "", [5.0], most=2.0, floor=3.0)
         near = made.add("b", "cost", "µs", "MariaDB", "", [5.0], most=4.0, floor=3.0)
@@ -50,23 +50,23 @@ class TestReport:
         assert "SQLite" not in missed
         assert "cost (SQLite): 5.00 µs, aim ≤ 2.00, floor 3.00; rate" in beyond
 
-    def test_nothing_measured_is_no_figure(self) -> None:
+    def test_empty_measurement_raises_an_error(self) -> None:
         with pytest.raises(ValueError, match="nothing was measured"):
             report().add("a", "cost", "µs", "SQLite", "", [])
 
-    def test_a_curve_keeps_percentiles(self) -> None:
+    def test_curve_keeps_percentiles(self) -> None:
         (curve,) = report().curves
         assert dict(zip(PARTS, curve.values, strict=True))[0.5] == 500
         assert dict(zip(PARTS, curve.values, strict=True))[0.999] == 999
 
-    def test_kept_and_read_again(self, tmp_path: Path) -> None:
+    def test_report_is_saved_and_loaded(self, tmp_path: Path) -> None:
         made = report()
         made.save(tmp_path / "docs" / "figures.json")
         read = load(tmp_path / "docs" / "figures.json")
         assert (read.machine, read.figures, read.curves) == (made.machine, made.figures, made.curves)
         assert read.taken == {"a": "2026-01-02", "e": "2026-01-02"}
 
-    def test_a_later_run_of_one_case_keeps_the_others(self, tmp_path: Path) -> None:
+    def test_new_run_of_one_case_keeps_the_others(self, tmp_path: Path) -> None:
         file = tmp_path / "figures.json"
         report().save(file)
         later = Report({"processor": "slide rule"}, "2026-03-04")
@@ -82,13 +82,13 @@ class TestTables:
     def test_every_case_has_a_title(self) -> None:
         assert list(TITLES) == list(CASES)
 
-    def test_a_missed_aim_is_said(self) -> None:
+    def test_missed_target_is_in_the_summary(self) -> None:
         text = summary(report())
         assert "| processor | abacus |" in text
         assert "| a | fan-out at full load | 1 of 1 |  |  | 2026-01-02 |" in text
         assert "| e | log-ins | 0 of 1 | log-ins (SQLite): 245 /s, aim ≥ 300 |  | 2026-01-02 |" in text
 
-    def test_another_day_has_aims_only(self) -> None:
+    def test_targets_of_another_day_are_listed_alone(self) -> None:
         made = report("2026-01-02, a slow one")
         made.add("b", "cost", "µs", "SQLite", "", [5.0], most=2.0, floor=3.0)
         days, _, _, _, *rows = aims_table(made).splitlines()
@@ -99,19 +99,19 @@ class TestTables:
             "| b | cost |  | SQLite | 5.00 µs | ≤ 2.00 | **no** (beyond the floor) | 3.00 µs |",
         ]
 
-    def test_a_case(self) -> None:
+    def test_case_table_lists_figures(self) -> None:
         rows = case_table(figure for figure in report().figures if figure.case == "a").splitlines()
         assert rows[2:] == [
             "| cost | 10 clients | SQLite | 2.00 µs | 1.00 to 3.00 | ≤ 2.50 | yes | quiet |",
             "| cost | 10 clients | ngircd | 4.00 µs |  |  |  |  |",
         ]
 
-    def test_a_missed_aim_stands_out(self) -> None:
+    def test_missed_target_is_bold(self) -> None:
         missed = Figure("e", "log-ins", "/s", "SQLite", "", (1.0,), least=2.0)
         assert "| **no** |" in case_table([missed])
 
 
-def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
+def test_plots_of_equal_figures_are_equal(tmp_path: Path) -> None:
     plots = pytest.importorskip("tests.benchmarks.plots", exc_type=ImportError)
     made = Report({}, "")
     for clients, rate in ((10, 50), (100, 50), (10, 1000)):
@@ -129,7 +129,7 @@ def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
 class TestGaps:
     """A light client that loses datagrams."""
 
-    def test_what_came_early_is_shown_in_its_turn(self) -> None:
+    def test_early_records_are_shown_in_order(self) -> None:
         shown: list[int] = []
         gaps = Gaps(1, 4, Random(1), shown.append)
         gaps.took([5], 5, 0.0)

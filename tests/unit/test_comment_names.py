@@ -1,4 +1,4 @@
-"""Names in comments and docstrings of the server: each class that one of them speaks of exists."""
+"""Class names in comments and docstrings of the server refer to existing classes."""
 
 import ast
 import builtins
@@ -46,7 +46,7 @@ _MEMBER = re.compile(r"`?\b([A-Z][A-Za-z]+)\.(?!md\b)([a-z_]+)\b")
 
 @cache
 def names() -> frozenset[str]:
-    """Everything that the product defines, imports or uses."""
+    """Every name that the product defines, imports or uses."""
     found = set(dir(builtins))
     for path in PRODUCT:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -68,7 +68,7 @@ def docstrings(source: str) -> Iterator[str]:
 
 
 def comments(source: str) -> Iterator[str]:
-    """Those of lines that follow each other together."""
+    """Consecutive comment lines are joined."""
     block: list[str] = []
     line = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -91,7 +91,7 @@ def begins_a_sentence(text: str, place: int) -> bool:
 
 
 def unknown_names(source: str) -> set[str]:
-    """Names that look like those of classes and are none: of several words, or capitalised within a sentence."""
+    """Names that look like those of classes but do not exist: of several words, or capitalised within a sentence."""
     unknown = set()
     for text in (*docstrings(source), *comments(source)):
         text = _TITLE.sub("", text)
@@ -109,6 +109,6 @@ def test_names_in_comments_exist() -> None:
     assert {path: unknown for path, unknown in found.items() if unknown} == {}
 
 
-def test_names_that_are_gone_are_found() -> None:
+def test_unknown_names_are_found() -> None:
     source = '"""Made by the WritingThread; see Writer.no_such_method."""\n# A lock. Ends with a\n# Stopped event.\n'
     assert unknown_names(source) == {"WritingThread", "Writer.no_such_method", "Stopped"}

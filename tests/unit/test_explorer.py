@@ -1,5 +1,5 @@
-"""Pairs of requests in every order of their awaits and transactions, against a small model of who may what. Planted
-faults show that the explorer looks. With all variants: `python -m tests.explorer`."""
+"""Pairs of requests in every order of their awaits and transactions, against a small model of permissions. Planted
+faults show that the explorer detects violations. With all variants: `python -m tests.explorer`."""
 
 import asyncio
 from typing import Any, get_args
@@ -22,7 +22,7 @@ PAIRS = list(all_pairs(variants=False))
 
 
 @pytest.mark.parametrize("first", dict.fromkeys(pair.first for pair in PAIRS))
-def test_nothing_outlives_the_right_that_it_rests_on(first: str) -> None:
+def test_no_request_succeeds_after_its_right_has_ended(first: str) -> None:
     explorer = Explorer()
     found = [finding for pair in PAIRS if pair.first == first for finding in explorer.explore(pair)]
     assert not found, "\n".join(map(str, found))
@@ -32,7 +32,7 @@ def test_nothing_outlives_the_right_that_it_rests_on(first: str) -> None:
 
 
 def test_every_request_of_the_wire_has_a_case_and_a_rule() -> None:
-    """A new request: add it to tests/explorer/cases.py, and to tests/explorer/rights.py who may."""
+    """A new request: add it to tests/explorer/cases.py, and its permissions to tests/explorer/rights.py."""
     taken = {*get_args(wire.Operation), *get_args(wire.LiveFromClient)}
     assert set(get_args(wire.Operation)) == set(HANDLERS)
     assert {case.type for case in CASES.values()} == taken
@@ -42,7 +42,7 @@ def test_every_request_of_the_wire_has_a_case_and_a_rule() -> None:
     assert {CASES[pair.first].type for pair in PAIRS} == taken
 
 
-def test_every_pair_of_requests_stands_in_every_relation() -> None:
+def test_every_pair_of_requests_occurs_in_every_relation() -> None:
     requests = set(get_args(wire.Operation))
     types: dict[Relation, set[frozenset[Any]]] = {relation: set() for relation in Relation}
     for pair in PAIRS:
@@ -67,7 +67,7 @@ def test_planted_fault_is_found(name: str) -> None:
 
 
 def _traces(*kinds: Kind) -> set[tuple[tuple[str, str], ...]]:
-    """Of two requests that wait for these, one after the other."""
+    """Of two requests of this kind, one after the other."""
 
     async def request() -> None:
         for kind in kinds:
@@ -85,9 +85,9 @@ def _traces(*kinds: Kind) -> set[tuple[tuple[str, str], ...]]:
     return traces
 
 
-def test_every_order_of_two_requests_with_a_transaction_each() -> None:
-    """Each starts, is done, goes on: the transactions, and who goes on behind them, keep the order of the starts. That
-    leaves 5 orders for each who may be first."""
+def test_order_of_two_transactions_is_kept() -> None:
+    """Each starts, commits, continues: commits and continuations keep the order of the starts. That leaves 5 orders
+    for each one that may be first."""
     traces = _traces(Kind.WRITE)
     assert len(traces) == 10
     for trace in traces:
@@ -95,18 +95,18 @@ def test_every_order_of_two_requests_with_a_transaction_each() -> None:
         assert orders[0] == orders[1] == orders[2]
 
 
-def test_every_order_of_two_requests_that_read() -> None:
-    """Start, read, go on, of both in any order: 6! / (3! 3!)."""
+def test_two_reading_requests_run_in_every_order() -> None:
+    """Start, read, continue, of both in any order: 6! / (3! 3!)."""
     assert len(_traces(Kind.READ)) == 20
 
 
-def test_hash_is_done_when_its_request_goes_on() -> None:
-    """Start and go on, of both in any order: 4! / (2! 2!)."""
+def test_hash_is_computed_when_its_request_continues() -> None:
+    """Start and continue, of both in any order: 4! / (2! 2!)."""
     assert len(_traces(Kind.HASH)) == 6
 
 
 def test_writer_resumes_requests_in_the_order_of_their_commits() -> None:
-    """What the explorer takes as given of the event loop and the writer's thread."""
+    """What the explorer assumes about the event loop and the writer's thread."""
 
     async def run() -> list[int]:
         rig = Rig()

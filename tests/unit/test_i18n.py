@@ -1,4 +1,4 @@
-"""The Russian catalogue is complete, fits the source, and is what the compiled file says; languages are chosen rightly.
+"""The Russian catalogue is complete, fits the source, and equals the compiled file; languages are chosen correctly.
 
 After a text was added or changed: `python packaging/dev/catalog.py`, then translate what it lists.
 """
@@ -83,13 +83,13 @@ def test_every_text_is_translated(catalog: Catalog) -> None:
     assert not missing, "\n".join(["run packaging/dev/catalog.py and translate:", *missing])
 
 
-def test_no_translation_is_left_over(catalog: Catalog) -> None:
+def test_no_translation_is_unused(catalog: Catalog) -> None:
     used = set(marked_texts())
     assert [message.id for message in messages(catalog) if key(message) not in used] == []
     assert not catalog.obsolete
 
 
-def test_a_marked_text_is_a_plain_string() -> None:
+def test_marked_text_is_a_plain_string() -> None:
     # An f-string or a format() inside the brackets is looked up after it was filled in, and so never found.
     wrong = [
         place
@@ -99,7 +99,7 @@ def test_a_marked_text_is_a_plain_string() -> None:
     assert wrong == []
 
 
-def test_nothing_is_fuzzy(catalog: Catalog) -> None:
+def test_no_translation_is_fuzzy(catalog: Catalog) -> None:
     assert [message.id for message in messages(catalog) if message.fuzzy] == []
 
 
@@ -129,8 +129,8 @@ def test_translations_are_russian(catalog: Catalog) -> None:
     assert [id for id in wrong if str(id).strip("{}: ") not in names] == []
 
 
-def test_edges_of_a_text_are_kept(catalog: Catalog) -> None:
-    """Blanks, line breaks and the end of a sentence: texts are put together with others."""
+def test_whitespace_and_ending_of_a_text_are_kept(catalog: Catalog) -> None:
+    """Blanks, line breaks and the end of a sentence: texts are concatenated with others."""
     wrong = []
     for message in messages(catalog):
         for form in forms(message):
@@ -141,7 +141,7 @@ def test_edges_of_a_text_are_kept(catalog: Catalog) -> None:
     assert wrong == []
 
 
-def test_the_compiled_catalogue_says_the_same(catalog: Catalog) -> None:
+def test_compiled_catalogue_equals_the_source(catalog: Catalog) -> None:
     with PO.with_suffix(".mo").open("rb") as stream:
         compiled = gettext.GNUTranslations(stream)
     entries = compiled._catalog  # type: ignore[attr-defined]
@@ -158,7 +158,7 @@ def test_the_compiled_catalogue_says_the_same(catalog: Catalog) -> None:
     ("number", "form"),
     [(0, 2), (1, 0), (2, 1), (4, 1), (5, 2), (11, 2), (12, 2), (14, 2), (21, 0), (22, 1), (100, 2), (101, 0), (111, 2)],
 )
-def test_russian_counts_in_three_forms(number: int, form: int) -> None:
+def test_russian_has_three_plural_forms(number: int, form: int) -> None:
     i18n.set_language("ru")
     words = ("сообщение", "сообщения", "сообщений")
     assert i18n.ngettext("{number} message", "{number} messages", number) == "{number} " + words[form]
@@ -188,7 +188,9 @@ VARIABLES = ("LANCHAT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
         ({"LC_ALL": "C", "LANCHAT_LANGUAGE": "ru"}, "ru"),
     ],
 )
-def test_the_environment_chooses(variables: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_selects_the_language(
+    variables: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -197,7 +199,7 @@ def test_the_environment_chooses(variables: dict[str, str], language: str, monke
     assert i18n.language() == language
 
 
-def test_a_language_that_is_asked_for_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requested_language_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_LANGUAGE", "ru")
     assert i18n.set_language("en") == "en"
     assert i18n._("yes") == "yes"
@@ -206,6 +208,6 @@ def test_a_language_that_is_asked_for_wins(monkeypatch: pytest.MonkeyPatch) -> N
     assert i18n.set_language("tlh") == "ru"
 
 
-def test_a_text_without_a_translation_is_shown_as_it_is() -> None:
+def test_untranslated_text_is_shown_unchanged() -> None:
     i18n.set_language("ru")
     assert i18n._("No such text, ever") == "No such text, ever"

@@ -249,7 +249,7 @@ def test_each_exception_is_needed() -> None:
         assert list(_objections(path, module))
 
 
-def test_no_circle_of_imports() -> None:
+def test_no_import_cycle() -> None:
     assert circles(imports_of_ours(ROOT)) == set()
 
 
@@ -263,7 +263,7 @@ def test_no_circle_of_imports() -> None:
         "if TYPE_CHECKING:\n    from lanchat.core.events import Event",
     ],
 )
-def test_a_planted_circle_is_found(tmp_path: Path, line: str) -> None:
+def test_planted_cycle_is_found(tmp_path: Path, line: str) -> None:
     plant(tmp_path, "lanchat/core/events.py", "import lanchat.core.ports")
     (tmp_path / "lanchat/core/ports.py").write_text("from lanchat.core.link import Link\n")
     (tmp_path / "lanchat/core/link.py").write_text(line + "\n")
@@ -272,14 +272,14 @@ def test_a_planted_circle_is_found(tmp_path: Path, line: str) -> None:
     assert circles(imports_of_ours(tmp_path)) == {frozenset(members)}
 
 
-def test_imports_without_a_circle_are_none(tmp_path: Path) -> None:
+def test_acyclic_imports_have_no_cycle(tmp_path: Path) -> None:
     plant(tmp_path, "lanchat/core/events.py", "from lanchat.core.ports import Port")
     (tmp_path / "lanchat/core/ports.py").write_text("import msgspec\n")
     (tmp_path / "lanchat/core/core.py").write_text("from lanchat.core import events, ports\n")
     assert circles(imports_of_ours(tmp_path)) == set()
 
 
-def test_the_rules_look_at_real_folders() -> None:
+def test_rules_apply_to_existing_folders() -> None:
     for rule in RULES:
         assert (ROOT / rule.where.rstrip("*")).is_dir(), rule.where
 
@@ -347,7 +347,7 @@ def test_the_rules_look_at_real_folders() -> None:
         ("lanchat_server/window/view.py", "import lanchat_server.cli.main", "must not import lanchat_server.cli.main"),
     ],
 )
-def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expected: str) -> None:
+def test_planted_violation_is_found(tmp_path: Path, path: str, line: str, expected: str) -> None:
     plant(tmp_path, path, line)
     found = violations(tmp_path)
     assert any(expected in each for each in found), found
@@ -368,7 +368,7 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, expe
         ("lanchat_server/store/tables.py", "import sqlalchemy"),
     ],
 )
-def test_what_is_allowed_is_not_found(tmp_path: Path, path: str, line: str) -> None:
+def test_allowed_import_is_not_reported(tmp_path: Path, path: str, line: str) -> None:
     plant(tmp_path, path, line)
     assert violations(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""The lock files are what pyproject.toml asks for: complete, within its ranges, with hashes, without addresses."""
+"""The lock files match pyproject.toml: complete, within its ranges, with hashes, without addresses."""
 
 import re
 import runpy
@@ -61,7 +61,7 @@ def entries(text: str) -> list[Pin]:
 
 
 def faults(wanted: list[str], pins: list[Pin]) -> list[str]:
-    """What is wrong with the entries of a lock file for these requirements; [] when nothing is."""
+    """The errors of the entries of a lock file for these requirements; [] when there are none."""
     found = [f"{pin.name}: no hash" for pin in pins if not pin.hashes]
     for environment in ENVIRONMENTS:
         asked = [Requirement(line) for line in wanted]
@@ -90,21 +90,21 @@ def lock(name: str) -> str:
     return (LOCKS / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def test_there_is_a_lock_for_the_program_and_for_each_group() -> None:
+def test_program_and_each_group_have_a_lock() -> None:
     assert {path.stem for path in LOCKS.iterdir()} == set(WANTED)
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_a_lock_is_what_the_project_asks_for(name: str) -> None:
+def test_lock_satisfies_the_project_requirements(name: str) -> None:
     assert faults(WANTED[name], entries(lock(name))) == []
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_a_lock_names_no_address(name: str) -> None:
+def test_lock_contains_no_address(name: str) -> None:
     assert not re.search(r"://|^-|\s--(?!hash)|@", lock(name), re.MULTILINE)
 
 
-def test_a_package_has_one_version_in_all_locks() -> None:
+def test_package_has_one_version_in_all_locks() -> None:
     for environment in ENVIRONMENTS:
         versions: dict[str, set[str]] = {}
         for name in WANTED:
@@ -114,18 +114,18 @@ def test_a_package_has_one_version_in_all_locks() -> None:
         assert [name for name, several in versions.items() if len(several) > 1] == []
 
 
-def test_the_build_group_holds_what_the_build_system_requires() -> None:
+def test_build_group_contains_the_build_requirements() -> None:
     assert set(PROJECT["build-system"]["requires"]) <= set(WANTED["build"])
     assert "pip" in {pin.name for pin in entries(lock("build"))}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / ".github" / "workflows").iterdir()), ids=lambda file: file.name)
-def test_actions_of_the_workflow_have_exact_versions(file: Path) -> None:
+def test_workflow_actions_have_exact_versions(file: Path) -> None:
     used = re.findall(r"uses: *(\S+)", file.read_text(encoding="utf-8"))
     assert [action for action in used if not re.search(r"@(v\d+\.\d+\.\d+|[0-9a-f]{40})$", action)] == []
 
 
-def test_what_changed_is_told() -> None:
+def test_changes_are_listed() -> None:
     locks = runpy.run_path(str(ROOT / "packaging" / "dev" / "locks.py"))
     before = locks["versions"](["one==1 \\\n", "two==2.0 ; x \\\ntwo==2.1 ; y \\\nsame==1\n", "gone==3\n"])
     after = locks["versions"](["one==1.1 \\\n", "two==2.1 \\\nsame==1\n", "fresh==4\n"])
@@ -161,7 +161,7 @@ SOUND = [
         (["left; sys_platform == 'win32'"], ["left==1.2 ; sys_platform == 'win32' \\", *HASHES], ""),
     ],
 )
-def test_what_is_wrong_with_a_lock_is_found(wanted: list[str], lines: list[str], complaint: str) -> None:
+def test_errors_of_a_lock_are_found(wanted: list[str], lines: list[str], complaint: str) -> None:
     found = faults(wanted, entries("\n".join(lines)))
     assert any(line.startswith(complaint) for line in found) if complaint else found == []
 

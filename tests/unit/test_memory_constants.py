@@ -2,7 +2,7 @@
 
 MEMORIES names each bound of what is kept, with what fills it: a function of this file, or the test elsewhere that
 does. OTHERS are those that nothing fills, with the reason. A constant or a cache that stands in neither fails
-`test_no_constant_is_forgotten`.
+`test_every_memory_constant_is_listed`.
 """
 
 import ast
@@ -324,7 +324,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat_server/service/context.py:_certified": certified,
     "lanchat_server/service/net/acceptor.py:WAITING_MAX": waiting_places,
     "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
-    "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/server/test_mail.py::test_the_line_is_bounded",
+    "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/server/test_mail.py::test_queue_is_bounded",
     # The client
     "lanchat/core/people/authors.py:DEVICES_MAX": devices,
     "lanchat/core/people/authors.py:SIGNATURES_MAX": signatures,
@@ -338,12 +338,11 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/kit/fields/undo.py:_CHARACTERS_MAX": undo_steps,
     "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,
     # Filled elsewhere
-    "ClientConfig.heads_max": "tests/unit/test_memory_of_clients.py::test_heads_of_a_room",
-    "ClientConfig.recent_max": "tests/unit/test_memory_of_clients.py::test_chain_hashes_below_the_cursor",
-    "ClientConfig.reorder_max": "tests/unit/test_memory_of_clients.py"
-    "::test_records_that_came_live_above_a_gap_or_without_a_head",
-    "ClientConfig.stored_max": "tests/unit/test_memory_of_clients.py::test_stored_messages_whose_record_is_not_here",
-    "ClientConfig.unproven_max": "tests/unit/test_memory_of_clients.py::test_records_of_pages_that_nothing_proves",
+    "ClientConfig.heads_max": "tests/unit/test_client_memory.py::test_heads_of_a_room_are_bounded",
+    "ClientConfig.recent_max": "tests/unit/test_client_memory.py::test_chain_hashes_below_the_cursor_are_bounded",
+    "ClientConfig.reorder_max": "tests/unit/test_client_memory.py::test_live_records_without_link_or_head_are_bounded",
+    "ClientConfig.stored_max": "tests/unit/test_client_memory.py::test_stored_messages_without_record_are_bounded",
+    "ClientConfig.unproven_max": "tests/unit/test_client_memory.py::test_unproven_records_of_pages_are_bounded",
     "CoreConfig.fetches_max": "tests/unit/server/service/test_hanging_database.py::test_total_repairs_are_bounded",
     "CoreConfig.hold_max": "tests/unit/server/core/test_intake.py"
     "::test_early_messages_of_all_runs_are_bounded_in_number",
@@ -357,31 +356,31 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.queue_octets": "tests/unit/server/core/test_memory_bounds.py::test_message_queue_is_bounded_in_octets",
     "CoreConfig.session_queue_max": "tests/unit/server/core/test_intake.py"
     "::test_session_fills_only_its_own_part_of_the_queue",
-    "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_memory_of_clients.py"
-    "::test_lines_on_the_screen_of_a_conversation",
-    "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_memory_of_clients.py::test_lines_that_were_typed",
+    "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_client_memory.py::test_printed_conversation_lines_are_bounded",
+    "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_client_memory.py::test_typed_lines_are_bounded",
     "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
     "::test_pasted_megabyte_is_truncated_quickly",
-    "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_memory_of_clients.py::test_messages_that_were_shown",
+    "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_client_memory.py::test_ids_of_shown_messages_are_bounded",
     "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py"
     "::test_deferred_lines_are_bounded",
     "lanchat/app/deferred_lines.py:WAITING_OCTETS_MAX": "tests/unit/app/test_backlog.py"
     "::test_records_without_known_author_are_bounded_in_octets",
-    "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_memory_of_clients.py"
-    "::test_names_that_are_looked_up_at_once",
+    "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_client_memory.py"
+    "::test_concurrent_name_lookups_are_bounded",
     "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_forged_servers.py"
     "::test_forged_announcements_hide_no_server_in_bounded_memory",
     "lanchat/app/account_session.py:BACKLOG_OCTETS_MAX": "tests/unit/app/test_backlog.py"
     "::test_stops_reading_server_while_events_are_undelivered",
-    "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_memory_of_clients.py"
-    "::test_decisions_that_somebody_may_ask_for",
-    "lanchat/app/rooms.py:REFUSED_MAX": "tests/unit/test_memory_of_clients.py::test_refused_messages_on_the_screen",
+    "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_client_memory.py"
+    "::test_remembered_decisions_are_bounded",
+    "lanchat/app/rooms.py:REFUSED_MAX": "tests/unit/test_client_memory.py::test_shown_refused_messages_are_bounded",
     "lanchat/transport/tls.py:UNREAD_MAX": "tests/unit/transport/test_tls.py::test_unread_frames_are_bounded_in_octets",
     "lanchat/transport/tls.py:UNREAD_MAX_LOGGED_IN": "tests/unit/transport/test_tls.py"
     "::test_unread_frames_are_bounded_in_octets",
     "lanchat/transport/tls.py:WRITE_BUFFER_MAX": "tests/unit/transport/test_tls.py"
     "::test_server_that_does_not_read_ends_the_connection",
-    "lanchat/transport/udp.py:_OPENERS_MAX": "tests/unit/test_memory_of_clients.py::test_keys_that_open_datagrams",
+    "lanchat/transport/udp.py:_OPENERS_MAX": "tests/unit/test_client_memory.py"
+    "::test_keys_that_open_datagrams_are_bounded",
     "lanchat/core/view/changes.py:EMOJI_MAX": "tests/unit/core/test_changes.py"
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
     "lanchat/core/view/changes.py:PENDING_MAX": "tests/unit/core/test_changes.py"
@@ -396,16 +395,19 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_list_without_end_breaks_the_protocol",
     "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
     "::test_the_client_outlives_it",
-    "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_memory_of_clients.py::test_notices",
-    "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_memory_of_clients.py::test_pictures_in_a_text",
+    "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_client_memory.py::test_notices_are_bounded",
+    "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_client_memory.py"
+    "::test_images_in_a_text_are_bounded",
     "lanchat/ui/model/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
     "::test_known_servers_stay_and_strangers_give_way_to_newer_ones",
-    "lanchat/ui/kit/fonts.py:_MEASURED_MAX": "tests/unit/test_memory_of_clients.py::test_widths_of_words",
-    "lanchat/ui/kit/canvas/glyphs.py:_LETTERS_MAX": "tests/unit/test_memory_of_clients.py"
-    "::test_letters_whose_fonts_are_known",
-    "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
-    "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_memory_of_clients.py::test_unsent_texts",
-    "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_memory_of_servers.py::test_users_without_room",
+    "lanchat/ui/kit/fonts.py:_MEASURED_MAX": "tests/unit/test_client_memory.py::test_cached_word_widths_are_bounded",
+    "lanchat/ui/kit/canvas/glyphs.py:_LETTERS_MAX": "tests/unit/test_client_memory.py"
+    "::test_cached_letter_fonts_are_bounded",
+    "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_client_memory.py::test_stored_drafts_are_bounded",
+    "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_client_memory.py"
+    "::test_stored_drafts_are_bounded",
+    "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_server_memory.py"
+    "::test_users_over_quota_are_bounded",
     "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_slow_readers.py"
     "::test_small_pending_requests_are_bounded_in_number",
     "lanchat_server/service/net/connection.py:REQUESTS_OCTETS_MAX": "tests/unit/server/service/test_slow_readers.py"
@@ -414,23 +416,23 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_no_further_answer_is_made_while_much_is_unread",
     "lanchat_server/service/net/connection.py:WRITE_BUFFER_MAX": "tests/unit/server/service/test_slow_readers.py"
     "::test_session_over_its_buffer_limit_ends",
-    "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_memory_of_servers.py"
-    "::test_commands_that_are_let_in_at_a_time",
+    "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_server_memory.py"
+    "::test_concurrent_commands_are_bounded",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
     "::test_crowd_at_the_port_of_commands_keeps_nobody_out",
     "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
     "::test_budget_of_a_server_is_256_mib",
     "lanchat_server/service/host.py:BACKUPS_WAITING_MAX": waiting_threads,
-    "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_memory_of_servers.py"
-    "::test_large_answers_at_a_time_and_those_who_wait",
-    "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_memory_of_servers.py"
-    "::test_large_answers_at_a_time_and_those_who_wait",
-    "lanchat_server/service/writer.py:JOBS_MAX": "tests/unit/test_memory_of_servers.py"
-    "::test_changes_that_wait_for_the_writer",
-    "lanchat_server/store/bulk.py:_sqlite_statement": "tests/unit/test_memory_of_servers.py"
-    "::test_statements_for_many_keys",
-    "lanchat_server/store/transaction.py:_SPENDERS_MAX": "tests/unit/test_memory_of_servers.py"
-    "::test_spenders_that_are_remembered",
+    "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_server_memory.py"
+    "::test_large_answers_and_their_queue_are_bounded",
+    "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_server_memory.py"
+    "::test_large_answers_and_their_queue_are_bounded",
+    "lanchat_server/service/writer.py:JOBS_MAX": "tests/unit/test_server_memory.py"
+    "::test_changes_waiting_for_the_writer_are_bounded",
+    "lanchat_server/store/bulk.py:_sqlite_statement": "tests/unit/test_server_memory.py"
+    "::test_cached_statements_are_bounded",
+    "lanchat_server/store/transaction.py:_SPENDERS_MAX": "tests/unit/test_server_memory.py"
+    "::test_remembered_allowances_are_bounded",
 }
 
 OTHERS: dict[str, dict[str, str]] = {
@@ -540,7 +542,7 @@ _CONFIGS = {
 
 @cache
 def bounds() -> set[str]:
-    """Every constant, field of a configuration and cache in the product whose name says that it bounds something."""
+    """Every constant, field of a configuration and cache in the product that is named as a bound."""
     found = set()
     for package in ("lanchat", "lanchat_server"):
         for file in sorted((ROOT / package).rglob("*.py")):
@@ -560,7 +562,7 @@ def _assigned(node: ast.stmt) -> list[str]:
 
 
 def _cached(node: ast.stmt) -> list[str]:
-    """The function or name that a cache of the standard library keeps results of."""
+    """The function or name whose results a cache of the standard library keeps."""
     marks = ("lru_cache", "cache(")
     if isinstance(node, ast.FunctionDef):
         return [node.name] if any("cache" in ast.unparse(mark) for mark in node.decorator_list) else []
@@ -568,7 +570,7 @@ def _cached(node: ast.stmt) -> list[str]:
 
 
 def explained() -> set[str]:
-    """All that stands in OTHERS; "*": whatever the module has."""
+    """All entries of OTHERS; "*": whatever the module has."""
     found = set()
     for place, names in [pair for places in OTHERS.values() for pair in places.items()]:
         start = f"{place}{':' if '/' in place else '.'}"
@@ -578,12 +580,12 @@ def explained() -> set[str]:
     return found
 
 
-def test_no_constant_is_forgotten() -> None:
+def test_every_memory_constant_is_listed() -> None:
     assert not explained() & MEMORIES.keys()
     assert bounds() == explained() | MEMORIES.keys()
 
 
-def test_tests_elsewhere_exist() -> None:
+def test_referenced_tests_exist() -> None:
     for reference in MEMORIES.values():
         if isinstance(reference, str):
             file, _, name = reference.partition("::")
@@ -592,5 +594,5 @@ def test_tests_elsewhere_exist() -> None:
 
 
 @pytest.mark.parametrize("fill", {each: None for each in MEMORIES.values() if callable(each)})
-def test_memory_stays_within_what_its_constant_says(fill: Callable[[], None]) -> None:
+def test_memory_stays_within_its_constant(fill: Callable[[], None]) -> None:
     fill()

@@ -1,4 +1,4 @@
-"""Names of classes in the product: each stands for one thing."""
+"""Class names of the product are unique."""
 
 import ast
 from collections import defaultdict
@@ -24,7 +24,7 @@ def test_each_class_name_is_defined_once() -> None:
     assert defined_more_than_once(ROOT) == {}
 
 
-def test_a_name_that_two_packages_define_is_found(tmp_path: Path) -> None:
+def test_name_defined_by_two_packages_is_found(tmp_path: Path) -> None:
     for folder in PRODUCT[:2]:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "module.py").write_text("class Session:\n    pass\n")

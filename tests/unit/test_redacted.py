@@ -1,4 +1,4 @@
-"""What holds a secret does not show it where it is printed."""
+"""Objects with a secret do not show it when printed."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ SECRET = "correct horse battery"
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_secret_is_not_shown(value: object) -> None:
+def test_secret_is_not_shown(value: object) -> None:
     shown = f"{value!r} {value}"
     assert SECRET not in shown
     assert type(value).__name__ in shown

@@ -27,7 +27,7 @@ def test_shares(made, number):
 """
 
 
-def test_tests_of_a_file_that_shares_a_fixture_run_on_one_worker(tmp_path: Path) -> None:
+def test_tests_sharing_a_fixture_run_on_one_worker(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_sharing.py").write_text(SHARING)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
@@ -45,11 +45,11 @@ def test_tests_of_a_file_that_shares_a_fixture_run_on_one_worker(tmp_path: Path)
     assert (tmp_path / "made.txt").read_text() == "once "
 
 
-def test_groups() -> None:
+def test_groups_separate_databases_and_join_shared_fixtures() -> None:
     rooms = "tests/e2e/test_server_rooms.py"
     assert group_of(f"{rooms}::test_a[mariadb]") == group_of(f"{rooms}::test_b[mariadb-1]")
     assert group_of(f"{rooms}::test_a[mariadb]") != group_of(f"{rooms}::test_a[sqlite]")
     settings = "tests/e2e/test_server_settings.py"
     assert group_of(f"{settings}::test_a") == group_of(f"{settings}::test_b")
-    own = "tests/unit/test_scheduling.py::test_groups"
+    own = "tests/unit/test_scheduling.py::test_groups_separate_databases_and_join_shared_fixtures"
     assert group_of(own) == "tests/unit/test_scheduling.py"

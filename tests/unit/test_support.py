@@ -1,4 +1,4 @@
-"""The shared helpers keep their own promises: limits in time, nothing left running, no example by chance."""
+"""The shared helpers: time limits, nothing left running, reproducible examples."""
 
 import signal
 import socket
@@ -23,12 +23,12 @@ def python(code: str) -> Child:
     return Child([sys.executable, "-u", "-c", code])
 
 
-def test_a_wait_ends_with_what_the_probe_found() -> None:
+def test_wait_returns_what_the_probe_found() -> None:
     answers = iter([0, 0, 7])
     assert wait_until(lambda: next(answers), 5, "seven") == 7
 
 
-def test_a_wait_that_fails_names_what_it_waited_for() -> None:
+def test_failed_wait_names_its_condition() -> None:
     with pytest.raises(TimeoutError, match="the moon"):
         wait_until(lambda: False, 0.05, "the moon")
 
@@ -42,18 +42,18 @@ def test_free_ports_differ_and_can_be_bound_both_ways() -> None:
 
 
 @pytest.mark.lab
-def test_nobody_is_on_the_network_but_this_worker() -> None:
+def test_worker_is_alone_on_its_network() -> None:
     # Were it the computer's own, a test's client would find the servers of tests that run beside it.
     assert {interface.name for interface in list_interfaces()} - {"far0"} == {"lan0", "lo"}
 
 
-def test_a_child_is_read_line_by_line() -> None:
+def test_child_output_is_read_line_by_line() -> None:
     with python("import time; print('one'); print('two'); time.sleep(60)") as child:
         assert child.wait_for_line(lambda line: line == "two", 10, "two") == "two"
         assert child.stdout == ["one", "two"]
 
 
-def test_a_child_that_ends_early_is_reported_with_what_it_said() -> None:
+def test_child_that_ends_early_is_reported_with_its_output() -> None:
     child = python("import sys; print('half', file=sys.stderr); sys.exit(3)")
     with pytest.raises(RuntimeError, match=r"ended with 3(.|\n)*err: half"):
         child.wait_for_line(lambda line: True, 10, "a line")
@@ -69,7 +69,7 @@ def test_waiting_for_a_silent_child_is_bounded() -> None:
     assert child.returncode == -signal.SIGKILL
 
 
-def test_a_child_that_ignores_sigterm_is_killed_and_reported() -> None:
+def test_child_that_ignores_sigterm_is_killed_and_reported() -> None:
     child = python("import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)")
     child.wait_for_line(lambda line: line == "up", 10, "up")
     with pytest.raises(TimeoutError):
@@ -77,7 +77,7 @@ def test_a_child_that_ignores_sigterm_is_killed_and_reported() -> None:
     assert child.returncode == -signal.SIGKILL
 
 
-def test_a_child_dies_with_a_test_process_that_forgot_it() -> None:
+def test_child_ends_with_the_test_process_that_left_it() -> None:
     forgetful = (
         "import sys; from tests.support.child import Child;"
         "print(Child([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
@@ -87,23 +87,23 @@ def test_a_child_dies_with_a_test_process_that_forgot_it() -> None:
 
 
 def is_running(pid: int) -> bool:
-    """A zombie that its new parent has not collected yet runs no more."""
+    """A zombie that its new parent has not collected yet does not run."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
 
-def test_a_server_that_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
+def test_server_that_does_not_start_is_reported_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the server is ready"):
         ServerProcess(tmp_path, extra=["--no-such-option"])
 
 
-def test_a_client_command_ends_and_gives_its_exit_code(tmp_path: Path) -> None:
+def test_client_command_returns_its_exit_code(tmp_path: Path) -> None:
     assert run_client(["--no-such-option"], tmp_path).returncode != 0
 
 
-def test_a_client_that_ends_does_not_keep_its_test_waiting(tmp_path: Path) -> None:
+def test_waiting_for_an_ended_client_fails_at_once(tmp_path: Path) -> None:
     started = time.monotonic()
     client = ClientProcess(["--no-such-option"], tmp_path)
     with pytest.raises(RuntimeError):
@@ -111,7 +111,7 @@ def test_a_client_that_ends_does_not_keep_its_test_waiting(tmp_path: Path) -> No
     assert time.monotonic() - started < patient(20)
 
 
-def test_programs_do_not_see_the_callers_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_do_not_inherit_settings_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANCHAT_PASSWORD", "of the developer")
     monkeypatch.setenv("LC_ALL", "ru_RU.UTF-8")
     environment = plain_environment(tmp_path, {"LANCHAT_DATABASE": "of the test"})
@@ -120,7 +120,7 @@ def test_programs_do_not_see_the_callers_settings(tmp_path: Path, monkeypatch: p
     assert environment["LANCHAT_DATABASE"] == "of the test"
 
 
-def test_the_database_answers_in_unicode(mariadb: MariaDB, mariadb_url: str) -> None:
+def test_database_returns_unicode(mariadb: MariaDB, mariadb_url: str) -> None:
     name = mariadb_url.rsplit("/", 1)[1]
     mariadb.execute("CREATE TABLE words (word VARCHAR(20))", database=name)
     mariadb.execute("INSERT INTO words VALUES (%s)", "Привет 👍", database=name)
@@ -128,7 +128,7 @@ def test_the_database_answers_in_unicode(mariadb: MariaDB, mariadb_url: str) -> 
 
 
 @pytest.mark.mariadb
-def test_a_killed_database_comes_back_with_what_was_committed() -> None:
+def test_killed_database_restarts_with_committed_data() -> None:
     with MariaDB() as server:
         server.create_database("kept")
         server.execute("CREATE TABLE kept.numbers (n INT)")
@@ -142,7 +142,7 @@ def test_a_killed_database_comes_back_with_what_was_committed() -> None:
 
 
 @pytest.mark.mariadb
-def test_a_paused_database_is_silent_until_it_is_resumed() -> None:
+def test_paused_database_is_silent_until_it_is_resumed() -> None:
     with MariaDB() as server:
         server.pause()
         with socket.create_connection(("127.0.0.1", server.port), 1) as connection:
@@ -154,7 +154,7 @@ def test_a_paused_database_is_silent_until_it_is_resumed() -> None:
             assert connection.recv(1)
 
 
-def test_a_stopped_child_stays_stopped_when_the_process_group_of_its_parent_is_orphaned(tmp_path: Path) -> None:
+def test_stopped_child_stays_stopped_in_an_orphaned_group(tmp_path: Path) -> None:
     worker = """
 import os, signal, sys, time
 import psutil
@@ -191,7 +191,7 @@ with subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], stdout=subprocess.P
 
 
 @pytest.mark.mariadb
-def test_a_database_that_cannot_start_says_why() -> None:
+def test_database_that_cannot_start_reports_the_reason() -> None:
     server = MariaDB(options=("--no-such-option",))
     try:
         with pytest.raises(RuntimeError, match="no-such-option"):
@@ -200,7 +200,7 @@ def test_a_database_that_cannot_start_says_why() -> None:
         server.remove()
 
 
-def test_the_same_examples_are_drawn_in_every_run() -> None:
+def test_same_examples_are_drawn_in_every_run() -> None:
     seen: list[int] = []
 
     @hypothesis.given(hypothesis.strategies.integers())
@@ -224,7 +224,7 @@ def test_tidy():
 """
 
 
-def test_a_leaked_thread_fails_its_test(tmp_path: Path) -> None:
+def test_leaked_thread_fails_its_test(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     grace = "import tests.conftest\ntests.conftest._THREAD_GRACE = 2.0\n"
     (tmp_path / "conftest.py").write_text(f"from tests.conftest import no_leaked_threads\n{grace}")

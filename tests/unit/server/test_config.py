@@ -1,4 +1,4 @@
-"""The server's configuration: where each value comes from, which wins, and what is said about a wrong one."""
+"""The server's configuration: sources of each value, their precedence, and messages about invalid ones."""
 
 import re
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return file
 
 
-def test_with_nothing_said_everything_has_a_value() -> None:
+def test_defaults_without_configuration() -> None:
     config = load({}, None, {})
     assert config == ServerConfig(name=default_name(), data_dir=default_data_dir())
     assert (config.port, config.discovery_port, config.discovery) == (47400, DISCOVERY_PORT, True)
@@ -88,7 +88,7 @@ def test_with_nothing_said_everything_has_a_value() -> None:
     assert config.registration is Registration.OPEN
 
 
-def test_a_file_sets_every_setting(tmp_path: Path) -> None:
+def test_file_sets_every_setting(tmp_path: Path) -> None:
     config = load({}, written(tmp_path, EVERYTHING), {})
     plain = load({}, None, {})
     changed = {name for name in ServerConfig.__slots__ if getattr(config, name) != getattr(plain, name)}
@@ -100,13 +100,13 @@ def test_a_file_sets_every_setting(tmp_path: Path) -> None:
     assert (config.argon2.memory_kib, config.argon2.workers) == (65536, 1)
 
 
-def test_the_example_knows_every_setting(tmp_path: Path) -> None:
+def test_example_contains_every_setting(tmp_path: Path) -> None:
     # `no_discovery` and `discovery_port` are the command line's names for what [discovery] says.
     fields = set(read_file(written(tmp_path, EVERYTHING)))
     assert fields == set(SETTINGS.values())
 
 
-def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+def test_precedence_is_command_line_environment_file(tmp_path: Path) -> None:
     file = written(tmp_path, 'port = 1\nname = "file"\ndatabase = "mysql://file@h/d"')
     environment = {"LANCHAT_DATABASE": "mysql://environment@h/d"}
     assert load({}, file, {}).database == "mysql://file@h/d"
@@ -131,12 +131,12 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
         ('database = "sqlite:////srv/chat.db"', "database", "sqlite:////srv/chat.db"),
     ],
 )
-def test_each_way_to_write_it(tmp_path: Path, text: str, field: str, value: object) -> None:
+def test_each_notation_is_parsed(tmp_path: Path, text: str, field: str, value: object) -> None:
     assert getattr(load({}, written(tmp_path, text), {}), field) == value
 
 
 @pytest.mark.parametrize(("security", "port"), [("", 587), ("security = 'starttls'", 587), ("security = 'tls'", 465)])
-def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, port: int) -> None:
+def test_mail_port_defaults_to_that_of_its_security(tmp_path: Path, security: str, port: int) -> None:
     text = f'[smtp]\nhost = "mail.example"\nsender = "chat@mail.example"\n{security}'
     smtp = load({}, written(tmp_path, text), {}).smtp
     assert smtp is not None
@@ -189,7 +189,7 @@ def test_mail_has_the_usual_port_of_its_security(tmp_path: Path, security: str, 
         ),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text: str, complaint: str) -> None:
+def test_invalid_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text: str, complaint: str) -> None:
     file = written(tmp_path, text)
     with pytest.raises(ConfigError) as refused:
         load({}, file, {})
@@ -203,12 +203,26 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
 COUNTS = """edits_per_message reactions_per_message rooms_total rooms_per_day accounts_per_day invites_per_day
 message_burst sessions_per_user sessions_total unauthenticated_max user_octets_per_day log_octets disk_reserve_mib"""
 
-ODD = ["-1", "1.5", "1e3", "inf", "nan", "'7'", "''", "true", "[1]", "{}", "1979-05-27", "1" + 40 * "0", "9" * 5000]
+INVALID_COUNTS = [
+    "-1",
+    "1.5",
+    "1e3",
+    "inf",
+    "nan",
+    "'7'",
+    "''",
+    "true",
+    "[1]",
+    "{}",
+    "1979-05-27",
+    "1" + 40 * "0",
+    "9" * 5000,
+]
 
 
 @pytest.mark.parametrize("name", COUNTS.split())
-@pytest.mark.parametrize("value", ODD)
-def test_an_odd_count_is_refused_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+@pytest.mark.parametrize("value", INVALID_COUNTS)
+def test_invalid_count_is_refused_in_one_line(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load({}, written(tmp_path, f"[limits]\n{name} = {value}"), {})
     said = str(refused.value).replace(str(tmp_path), "")
@@ -219,8 +233,8 @@ def test_an_odd_count_is_refused_in_one_line(tmp_path: Path, name: str, value: s
 
 
 @pytest.mark.parametrize("guide", ["USER_GUIDE.md", "USER_GUIDE.ru.md"])
-def test_the_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
-    """Limits, costs and logging as they stand in its example are those of a server without a file."""
+def test_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
+    """Limits, costs and logging of its example are those of a server without a file."""
     text = (Path(__file__).parents[3] / "docs" / guide).read_text(encoding="utf-8")
     (example,) = (block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[limits]" in block)
     config, plain = load({}, written(tmp_path, example), {}), load({}, None, {})
@@ -230,14 +244,14 @@ def test_the_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
     assert shown == set(SETTINGS.values())
 
 
-def test_a_mail_sender_may_have_a_name(tmp_path: Path) -> None:
+def test_mail_sender_may_have_a_name(tmp_path: Path) -> None:
     text = '[smtp]\nhost = "mail.example"\nsender = "LAN Chat <chat@mail.example>"'
     smtp = load({}, written(tmp_path, text), {}).smtp
     assert smtp is not None
     assert smtp.sender == "LAN Chat <chat@mail.example>"
 
 
-def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:
+def test_file_of_any_editor_is_read(tmp_path: Path) -> None:
     text = 'name = "Büro"\r\nhost = "\u200e127.0.0.1"\r\nport = 4711\r\n[smtp]\r\nhost = "mail\u200b.example"\r\n'
     text += 'sender = "\u202achat@example.org\u202c"\r\npassword = " a\u200b b "\r\n'
     file = tmp_path / "server.toml"
@@ -252,7 +266,7 @@ def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:
         load({}, file, {})
 
 
-def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+def test_missing_or_undecodable_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load({}, tmp_path / "none.toml", {})
     file = tmp_path / "octets.toml"
@@ -261,13 +275,13 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
         load({}, file, {})
 
 
-def test_a_wrong_variable_is_refused_by_its_name_and_without_its_value() -> None:
+def test_invalid_variable_is_refused_without_its_value() -> None:
     with pytest.raises(ConfigError, match="LANCHAT_DATABASE must be a database URL") as refused:
         load({}, None, {"LANCHAT_DATABASE": "oracle://u:hush@h"})
     assert "hush" not in str(refused.value)
 
 
-def test_what_is_printed_of_it_holds_no_password(tmp_path: Path) -> None:
+def test_printed_configuration_contains_no_password(tmp_path: Path) -> None:
     config = load({}, written(tmp_path, EVERYTHING), {})
     assert "secret" not in repr(config)
 
@@ -282,13 +296,13 @@ def test_what_is_printed_of_it_holds_no_password(tmp_path: Path) -> None:
         ({"log_level": "loud"}, "--log-level must be one of debug, info, warning, error"),
     ],
 )
-def test_a_wrong_option_is_refused_by_its_name(options: dict[str, object], complaint: str) -> None:
+def test_invalid_option_is_refused_by_its_name(options: dict[str, object], complaint: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load(options, None, {})
     assert str(refused.value) == complaint
 
 
-def test_complaints_are_told_in_russian(tmp_path: Path) -> None:
+def test_errors_are_reported_in_russian(tmp_path: Path) -> None:
     set_language("ru")
     file = written(tmp_path, "[limits]\nmessage_rate = 0")
     with pytest.raises(ConfigError) as refused:
@@ -296,8 +310,8 @@ def test_complaints_are_told_in_russian(tmp_path: Path) -> None:
     assert str(refused.value) == f"{file}: limits.message_rate: ожидается число от 0.001 до 1000000"
 
 
-def test_every_type_of_a_setting_has_its_own_words(tmp_path: Path) -> None:
-    """A datum of no setting's type is refused for each of them, in one line that names what belongs there."""
+def test_every_setting_type_has_its_own_error_text(tmp_path: Path) -> None:
+    """A value of another type is refused in one line that names what is expected."""
     for key in SETTINGS:
         section, _dot, name = key.rpartition(".")
         text = f"[{section}]\n{name} = 1979-05-27" if section else f"{name} = 1979-05-27"

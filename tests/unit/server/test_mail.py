@@ -1,4 +1,4 @@
-"""Recovery mails, handed to a real mail server on the loopback address."""
+"""Recovery mails, sent to a real mail server on the loopback address."""
 
 import asyncio
 import datetime
@@ -33,8 +33,8 @@ SENDER = "Чат <chat@example.org>"
 Start = Callable[..., Smtp]
 
 
-class Box:
-    """Keeps what comes in."""
+class Mailbox:
+    """Keeps received mails."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
@@ -51,18 +51,18 @@ class Box:
 
 
 @pytest.fixture
-def box() -> Box:
-    return Box()
+def mailbox() -> Mailbox:
+    return Mailbox()
 
 
 @pytest.fixture
-def post_office(box: Box) -> Iterator[Start]:
+def start_mail_server(mailbox: Mailbox) -> Iterator[Start]:
     """Starts a mail server and returns how to reach it."""
     running: list[Controller] = []
 
     def start(security: str = "plain", user: str = "", password: str = "", **options: Any) -> Smtp:
         port = free_port()
-        running.append(Controller(box, hostname="127.0.0.1", port=port, **options))
+        running.append(Controller(mailbox, hostname="127.0.0.1", port=port, **options))
         running[-1].start()
         return Smtp("127.0.0.1", port, user, password, SENDER, security)
 
@@ -115,11 +115,11 @@ def send(
         mailer.close()
 
 
-def test_the_mail_that_arrives(box: Box, post_office: Start) -> None:
-    send(Mailer(post_office()))
-    message = box.message()
-    assert box.envelopes[0].rcpt_tos == ["ann@example.org"]
-    assert box.envelopes[0].mail_from == "chat@example.org"
+def test_received_mail_is_complete(mailbox: Mailbox, start_mail_server: Start) -> None:
+    send(Mailer(start_mail_server()))
+    message = mailbox.message()
+    assert mailbox.envelopes[0].rcpt_tos == ["ann@example.org"]
+    assert mailbox.envelopes[0].mail_from == "chat@example.org"
     assert message["From"] == SENDER
     assert message["To"] == "ann@example.org"
     assert "Школа № 5" in message["Subject"]
@@ -133,43 +133,43 @@ def test_the_mail_that_arrives(box: Box, post_office: Start) -> None:
     assert CODE not in message["Subject"]
 
 
-def test_hostile_names_stay_inside_their_place(box: Box, post_office: Start) -> None:
+def test_hostile_names_add_no_headers_or_recipients(mailbox: Mailbox, start_mail_server: Start) -> None:
     evil = "x\r\nBcc: all@example.org\r\n\r\nClick here"
-    send(Mailer(post_office()), user=evil, server=evil)
-    message = box.message()
-    assert box.envelopes[0].rcpt_tos == ["ann@example.org"]
+    send(Mailer(start_mail_server()), user=evil, server=evil)
+    message = mailbox.message()
+    assert mailbox.envelopes[0].rcpt_tos == ["ann@example.org"]
     assert message["Bcc"] is None
     assert "\nBcc" not in message.get_content()
-    assert "\r\nBcc" not in (box.envelopes[0].content or b"").decode()
+    assert "\r\nBcc" not in (mailbox.envelopes[0].content or b"").decode()
 
 
 @pytest.mark.parametrize(
     "address",
     ["", "ann", "@", "a@b,c@d", "a@b, c@d", "Ann <a@b>", "a@b\r\nBcc: c@d", "a b@c", "a@b;c@d", "group:a@b", '"a@b"@c'],
 )
-def test_what_is_not_exactly_one_address_gets_no_mail(
-    box: Box, post_office: Start, caplog: pytest.LogCaptureFixture, address: str
+def test_invalid_recipient_address_gets_no_mail(
+    mailbox: Mailbox, start_mail_server: Start, caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
-    send(Mailer(post_office()), address=address)
-    assert not box.envelopes
+    send(Mailer(start_mail_server()), address=address)
+    assert not mailbox.envelopes
     assert "could not be written" in caplog.text
     assert CODE not in caplog.text
 
 
-def test_without_a_configuration_nothing_happens() -> None:
+def test_mailer_without_configuration_does_nothing() -> None:
     mailer = Mailer(None)
     assert not mailer.enabled
     send(mailer)
 
 
-def test_starttls_with_log_in(box: Box, post_office: Start, certificate: Path) -> None:
+def test_starttls_with_login(mailbox: Mailbox, start_mail_server: Start, certificate: Path) -> None:
     seen: list[tuple[bytes, bytes]] = []
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, auth: LoginPassword) -> AuthResult:
         seen.append((auth.login, auth.password))
         return AuthResult(success=True)
 
-    smtp = post_office(
+    smtp = start_mail_server(
         "starttls",
         "chat",
         "secret",
@@ -181,40 +181,42 @@ def test_starttls_with_log_in(box: Box, post_office: Start, certificate: Path) -
     mailer = Mailer(smtp, trusting(certificate))
     assert mailer.enabled
     send(mailer)
-    assert CODE in box.message().get_content()
+    assert CODE in mailbox.message().get_content()
     assert seen == [(b"chat", b"secret")]
 
 
-def test_tls_from_the_start(box: Box, post_office: Start, certificate: Path) -> None:
-    send(Mailer(post_office("tls", ssl_context=server_tls(certificate)), trusting(certificate)))
-    assert CODE in box.message().get_content()
+def test_implicit_tls(mailbox: Mailbox, start_mail_server: Start, certificate: Path) -> None:
+    send(Mailer(start_mail_server("tls", ssl_context=server_tls(certificate)), trusting(certificate)))
+    assert CODE in mailbox.message().get_content()
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    box: Box, post_office: Start, certificate: Path, caplog: pytest.LogCaptureFixture, security: str
+def test_untrusted_certificate_is_refused(
+    mailbox: Mailbox, start_mail_server: Start, certificate: Path, caplog: pytest.LogCaptureFixture, security: str
 ) -> None:
     option = "tls_context" if security == "starttls" else "ssl_context"
-    send(Mailer(post_office(security, **{option: server_tls(certificate)})))
-    assert not box.envelopes
+    send(Mailer(start_mail_server(security, **{option: server_tls(certificate)})))
+    assert not mailbox.envelopes
     assert "SSLCertVerificationError" in caplog.text
 
 
-def test_a_server_without_starttls_gets_neither_password_nor_mail(
-    box: Box, post_office: Start, caplog: pytest.LogCaptureFixture
+def test_server_without_starttls_gets_neither_password_nor_mail(
+    mailbox: Mailbox, start_mail_server: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    send(Mailer(post_office("starttls", "chat", "secret")))
-    assert not box.envelopes
+    send(Mailer(start_mail_server("starttls", "chat", "secret")))
+    assert not mailbox.envelopes
     assert "was not sent: SMTPNotSupportedError" in caplog.text
 
 
-def test_a_failure_is_logged_without_secrets_and_not_raised(
-    box: Box, post_office: Start, certificate: Path, caplog: pytest.LogCaptureFixture
+def test_failure_is_logged_without_secrets_and_not_raised(
+    mailbox: Mailbox, start_mail_server: Start, certificate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(server: Any, session: Any, envelope: Any, mechanism: str, auth: LoginPassword) -> AuthResult:
         return AuthResult(success=False, handled=False, message="535 no, not secret-password")
 
-    smtp = post_office("starttls", "chat", "secret-password", tls_context=server_tls(certificate), authenticator=refuse)
+    smtp = start_mail_server(
+        "starttls", "chat", "secret-password", tls_context=server_tls(certificate), authenticator=refuse
+    )
     caplog.set_level(logging.DEBUG, "lanchat_server")
     send(Mailer(smtp, trusting(certificate)))
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name == mail.__name__)
@@ -223,7 +225,7 @@ def test_a_failure_is_logged_without_secrets_and_not_raised(
         assert secret not in ours
 
 
-def test_a_mail_server_that_is_down_or_silent_costs_the_caller_nothing(
+def test_unresponsive_mail_server_does_not_block_the_caller(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -234,7 +236,7 @@ def test_a_mail_server_that_is_down_or_silent_costs_the_caller_nothing(
         mailer.close()
 
 
-def test_the_line_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_queue_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mailer = Mailer(Smtp("127.0.0.1", silent.getsockname()[1], "", "", SENDER, "plain"), step_timeout=60.0)
 
@@ -248,8 +250,10 @@ def test_the_line_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     assert 8 <= caplog.text.count("was dropped") <= 10
 
 
-def test_one_bad_mail_does_not_stop_the_next(box: Box, post_office: Start, caplog: pytest.LogCaptureFixture) -> None:
-    mailer = Mailer(post_office())
+def test_failed_mail_does_not_stop_the_next(
+    mailbox: Mailbox, start_mail_server: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailer = Mailer(start_mail_server())
 
     async def both() -> None:
         # The server refuses an address that does not fit a line; then an ordinary one follows.
@@ -258,14 +262,14 @@ def test_one_bad_mail_does_not_stop_the_next(box: Box, post_office: Start, caplo
 
     asyncio.run(both())
     mailer.close()
-    assert box.envelopes[-1].rcpt_tos == ["ann@example.org"]
+    assert mailbox.envelopes[-1].rcpt_tos == ["ann@example.org"]
 
 
 INJECTED = "Büro =?utf-8?q?x=0D=0ABcc:_thief@example.net?="
 
 
 def headers_of(message: EmailMessage) -> list[str]:
-    """The names of all headers as they go over the wire."""
+    """The names of all headers as they are sent."""
     head = message.as_bytes().partition(b"\r\n\r\n")[0]
     return [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
 
@@ -273,7 +277,7 @@ def headers_of(message: EmailMessage) -> list[str]:
 @pytest.mark.parametrize(
     "name", [INJECTED, INJECTED.replace("=0D", ""), "=?utf-8?b?eA0KQmNjOiB0QHgueQ==?=", "=?=?x?=?="]
 )
-def test_name_of_the_server_writes_no_header(name: str) -> None:
+def test_server_name_adds_no_header(name: str) -> None:
     message = mail._compose(SENDER, "anna@example.org", f"{name}: your code", "text")
     assert "bcc" not in headers_of(message)
     assert not any(char in str(message["Subject"]) for char in "\r\n")
@@ -289,7 +293,7 @@ def test_name_of_the_server_writes_no_header(name: str) -> None:
         (SENDER, "anna@=?utf-8?q?b=0D=0ABcc=3Athief?="),
     ],
 )
-def test_addresses_write_no_header(sender: str, address: str) -> None:
+def test_addresses_add_no_header(sender: str, address: str) -> None:
     try:
         message = mail._compose(sender, address, "Office: your code", "text")
     except ValueError:

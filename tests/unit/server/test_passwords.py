@@ -1,4 +1,4 @@
-"""Passwords: right ones open, the same text in other code points too, and a flood is bounded."""
+"""Password hashing: verification, Unicode normalisation, and a bounded queue."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def hashers() -> Iterator[list[PasswordHasher]]:
-    """Put yours in; they are closed after the test."""
+    """Hashers to be closed after the test."""
     made: list[PasswordHasher] = []
     yield made
     for hasher in made:
@@ -23,7 +23,7 @@ def hashers() -> Iterator[list[PasswordHasher]]:
 
 
 @pytest.fixture
-def cheap(hashers: list[PasswordHasher]) -> PasswordHasher:
+def fast_hasher(hashers: list[PasswordHasher]) -> PasswordHasher:
     hashers.append(PasswordHasher(memory_kib=64, time_cost=1, workers=2))
     return hashers[-1]
 
@@ -32,18 +32,18 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(work, 60))
 
 
-def test_the_right_password_opens_and_a_wrong_one_does_not(cheap: PasswordHasher) -> None:
+def test_right_password_verifies_and_a_wrong_one_does_not(fast_hasher: PasswordHasher) -> None:
     async def scenario() -> None:
-        stored = await cheap.hash(PASSWORD)
-        assert await cheap.verify(PASSWORD, stored)
-        assert not await cheap.verify(PASSWORD + " ", stored)
-        assert not await cheap.verify("", stored)
-        assert await cheap.hash(PASSWORD) != stored
+        stored = await fast_hasher.hash(PASSWORD)
+        assert await fast_hasher.verify(PASSWORD, stored)
+        assert not await fast_hasher.verify(PASSWORD + " ", stored)
+        assert not await fast_hasher.verify("", stored)
+        assert await fast_hasher.hash(PASSWORD) != stored
 
     run(scenario())
 
 
-def test_the_default_is_argon2id_at_its_floor(hashers: list[PasswordHasher]) -> None:
+def test_default_is_argon2id_with_minimum_parameters(hashers: list[PasswordHasher]) -> None:
     hashers.append(PasswordHasher())
     stored = run(hashers[0].hash(PASSWORD))
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -51,15 +51,15 @@ def test_the_default_is_argon2id_at_its_floor(hashers: list[PasswordHasher]) -> 
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_what_other_programs_hashed_opens_too(cheap: PasswordHasher, lanes: int) -> None:
+def test_hashes_of_other_programs_verify(fast_hasher: PasswordHasher, lanes: int) -> None:
     other = Argon2id(salt=b"s" * 16, length=32, iterations=3, lanes=lanes, memory_cost=96)
     stored = other.derive_phc_encoded(PASSWORD.encode())
-    assert run(cheap.verify(PASSWORD, stored))
-    assert not run(cheap.verify("wrong", stored))
-    assert cheap.needs_rehash(stored)
+    assert run(fast_hasher.verify(PASSWORD, stored))
+    assert not run(fast_hasher.verify("wrong", stored))
+    assert fast_hasher.needs_rehash(stored)
 
 
-def test_several_lanes(hashers: list[PasswordHasher]) -> None:
+def test_several_lanes_are_supported(hashers: list[PasswordHasher]) -> None:
     hashers.append(PasswordHasher(memory_kib=64, time_cost=1, parallelism=3, workers=1))
     stored = run(hashers[0].hash(PASSWORD))
     assert stored.startswith("$argon2id$v=19$m=64,t=1,p=3$")
@@ -81,19 +81,21 @@ def test_several_lanes(hashers: list[PasswordHasher]) -> None:
         ("\ud800" * 8, "\ud800" * 8, True),
     ],
 )
-def test_the_same_text_from_another_keyboard(cheap: PasswordHasher, set_as: str, typed_as: str, same: bool) -> None:
+def test_equivalent_unicode_passwords_verify(
+    fast_hasher: PasswordHasher, set_as: str, typed_as: str, same: bool
+) -> None:
     async def scenario() -> bool:
-        return await cheap.verify(typed_as, await cheap.hash(set_as))
+        return await fast_hasher.verify(typed_as, await fast_hasher.hash(set_as))
 
     assert run(scenario()) is same
 
 
 @pytest.mark.parametrize("stored", [None, "", "x", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$argon2id$" + "A" * 500])
-def test_no_user_and_a_damaged_hash_open_to_nothing(cheap: PasswordHasher, stored: str | None) -> None:
-    assert run(cheap.verify(PASSWORD, stored)) is False
+def test_missing_user_or_damaged_hash_never_verifies(fast_hasher: PasswordHasher, stored: str | None) -> None:
+    assert run(fast_hasher.verify(PASSWORD, stored)) is False
 
 
-def test_an_unknown_user_takes_as_long_as_a_wrong_password(hashers: list[PasswordHasher]) -> None:
+def test_unknown_user_takes_as_long_as_a_wrong_password(hashers: list[PasswordHasher]) -> None:
     hashers.append(PasswordHasher(workers=1))
 
     async def fastest(stored: str | None) -> float:
@@ -113,12 +115,12 @@ def test_an_unknown_user_takes_as_long_as_a_wrong_password(hashers: list[Passwor
     assert unknown == pytest.approx(known, rel=0.5)
 
 
-def test_other_parameters_ask_for_a_new_hash(cheap: PasswordHasher, hashers: list[PasswordHasher]) -> None:
+def test_other_parameters_need_a_new_hash(fast_hasher: PasswordHasher, hashers: list[PasswordHasher]) -> None:
     hashers.append(PasswordHasher(memory_kib=128, time_cost=1, workers=1))
 
     async def scenario() -> None:
-        old = await cheap.hash(PASSWORD)
-        assert not cheap.needs_rehash(old)
+        old = await fast_hasher.hash(PASSWORD)
+        assert not fast_hasher.needs_rehash(old)
         assert hashers[1].needs_rehash(old)
         assert hashers[1].needs_rehash("damaged")
         assert await hashers[1].verify(PASSWORD, old)
@@ -126,7 +128,7 @@ def test_other_parameters_ask_for_a_new_hash(cheap: PasswordHasher, hashers: lis
     run(scenario())
 
 
-def test_a_flood_is_turned_away_and_the_rest_is_served(hashers: list[PasswordHasher]) -> None:
+def test_requests_beyond_the_queue_are_refused(hashers: list[PasswordHasher]) -> None:
     hasher = PasswordHasher(memory_kib=8192, time_cost=1, workers=2, waiting=10)
     hashers.append(hasher)
 
@@ -140,7 +142,7 @@ def test_a_flood_is_turned_away_and_the_rest_is_served(hashers: list[PasswordHas
     assert sum(isinstance(result, HasherBusy) for result in results) == 86
 
 
-def test_the_loop_stays_free_while_hashes_are_computed(hashers: list[PasswordHasher]) -> None:
+def test_event_loop_runs_while_hashes_are_computed(hashers: list[PasswordHasher]) -> None:
     hasher = PasswordHasher(workers=1)
     hashers.append(hasher)
 
@@ -156,7 +158,7 @@ def test_the_loop_stays_free_while_hashes_are_computed(hashers: list[PasswordHas
     assert run(scenario()) > 20
 
 
-def test_those_who_went_away_are_taken_out_of_the_line(hashers: list[PasswordHasher]) -> None:
+def test_cancelled_requests_leave_the_queue(hashers: list[PasswordHasher]) -> None:
     hasher = PasswordHasher(memory_kib=8192, time_cost=1, workers=1, waiting=10)
     hashers.append(hasher)
 
@@ -173,12 +175,12 @@ def test_those_who_went_away_are_taken_out_of_the_line(hashers: list[PasswordHas
     run(scenario())
 
 
-def test_a_closed_one_says_so_instead_of_hanging(cheap: PasswordHasher) -> None:
-    cheap.close()
+def test_closed_hasher_raises_an_error(fast_hasher: PasswordHasher) -> None:
+    fast_hasher.close()
 
     async def scenario() -> None:
         for _ in range(5):
             with pytest.raises(RuntimeError):
-                await cheap.hash(PASSWORD)
+                await fast_hasher.hash(PASSWORD)
 
     run(scenario())

@@ -1,5 +1,5 @@
-"""The product uses no private or undocumented part of a library but those in `USES`, each behind one function whose
-test tells when the library has changed.
+"""The product uses no private or undocumented part of a library but those in `USES`, each behind one function with a
+test that fails when the library has changed.
 
 Found are: names with a leading underscore of what is not ours, read, written, imported or inherited; modules that the
 library does not document; and whatever is put into a module or class of a library. The last tests plant violations to
@@ -209,14 +209,14 @@ def found_parts() -> dict[tuple[str, str], str]:
     return found
 
 
-def test_no_private_part_of_a_library_is_used_elsewhere() -> None:
+def test_private_parts_are_used_only_as_listed() -> None:
     found = found_parts()
     assert [place for use, place in found.items() if use not in USES] == []
     if sys.version_info < (3, 15):
         assert USES.keys() - found.keys() == set()
 
 
-def test_each_use_has_a_test_that_tells_when_the_library_changes() -> None:
+def test_each_use_has_a_test_for_library_changes() -> None:
     for test in USES.values():
         assert (ROOT / test).is_file(), test
 
@@ -239,7 +239,7 @@ def test_each_use_has_a_test_that_tells_when_the_library_changes() -> None:
         ("def f(connection):\n    connection.dispatch.commit()", "dispatch"),
     ],
 )
-def test_a_planted_use_is_found(source: str, name: str) -> None:
+def test_planted_use_is_found(source: str, name: str) -> None:
     assert name in [found for _line, found in library_parts(source, {"_own"})]
 
 
@@ -254,11 +254,11 @@ def test_a_planted_use_is_found(source: str, name: str) -> None:
         "import email.policy",
     ],
 )
-def test_what_is_ours_or_documented_is_not_found(source: str) -> None:
+def test_own_or_documented_part_is_not_reported(source: str) -> None:
     assert list(library_parts(source, {"_own"})) == []
 
 
-def test_a_private_part_of_a_base_class_is_found() -> None:
+def test_private_part_of_a_base_class_is_found() -> None:
     class Step(ast.NodeVisitor):
         def _private(self) -> None: ...
 
@@ -269,5 +269,5 @@ def test_a_private_part_of_a_base_class_is_found() -> None:
     assert inherited_parts(Ours) == {"_private"}
 
 
-def test_private_attributes_of_a_library_class_are_known() -> None:
+def test_private_attributes_of_a_library_class_are_found() -> None:
     assert "_prog_prefix" in names_of_self(argparse._SubParsersAction)

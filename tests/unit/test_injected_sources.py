@@ -1,4 +1,4 @@
-"""Clocks and entropy are handed in: what decides, and what the simulator runs, calls neither by itself.
+"""Clocks and entropy are injected: decision code and code that the simulator runs call neither directly.
 
 `ALLOWED` lists what does so all the same, with the reason. Defaults of parameters do not count: they are what is
 handed in when nothing else is.
@@ -100,7 +100,7 @@ def found(root: Path) -> dict[str, list[str]]:
     return {path: lines for path, lines in listed.items() if lines}
 
 
-def test_clocks_and_entropy_are_handed_in() -> None:
+def test_clocks_and_entropy_are_injected() -> None:
     assert {path: lines for path, lines in found(ROOT).items() if path not in ALLOWED} == {}
 
 
@@ -108,7 +108,7 @@ def test_each_allowed_file_needs_it() -> None:
     assert ALLOWED.keys() <= found(ROOT).keys()
 
 
-def test_the_folders_are_there() -> None:
+def test_folders_exist() -> None:
     assert all((ROOT / folder).is_dir() for folder in FOLDERS)
 
 
@@ -133,7 +133,7 @@ def test_the_folders_are_there() -> None:
     ],
 )
 @pytest.mark.parametrize("folder", ["lanchat/core", "lanchat_server/service"])
-def test_a_planted_use_is_found(tmp_path: Path, folder: str, text: str) -> None:
+def test_planted_use_is_found(tmp_path: Path, folder: str, text: str) -> None:
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "planted.py").write_text(text + "\n", encoding="utf-8")
     assert list(found(tmp_path)) == [f"{folder}/planted.py"]
@@ -149,5 +149,5 @@ def test_a_planted_use_is_found(tmp_path: Path, folder: str, text: str) -> None:
         "from datetime import datetime\nx = datetime.fromtimestamp(1)",
     ],
 )
-def test_what_is_handed_in_is_not_found(text: str) -> None:
+def test_injected_source_is_not_reported(text: str) -> None:
     assert list(uses(text)) == []

@@ -1,4 +1,4 @@
-"""What a server keeps and cuts in the line in which it grows: filled far beyond its bound, and measured."""
+"""What a server keeps and bounds at the point of growth: filled far beyond its bound, and measured."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ from tests.support.rig import Rig
 KIB = 1 << 10
 
 
-def test_users_without_room() -> None:
+def test_users_over_quota_are_bounded() -> None:
     def fill() -> Closed:
         closed = Closed(30.0)
         for user in range(5 * _USERS_MAX):
@@ -40,7 +40,7 @@ def test_users_without_room() -> None:
 
 
 def with_service(folder: Path, scenario: Callable[[Service], Awaitable[None]]) -> None:
-    """Plays with a service without sockets."""
+    """Runs a scenario with a service without sockets."""
 
     async def play() -> None:
         store = open_store(None, folder)
@@ -56,7 +56,7 @@ def with_service(folder: Path, scenario: Callable[[Service], Awaitable[None]]) -
     asyncio.run(asyncio.wait_for(play(), 60))
 
 
-def test_large_answers_at_a_time_and_those_who_wait(tmp_path: Path) -> None:
+def test_large_answers_and_their_queue_are_bounded(tmp_path: Path) -> None:
     async def scenario(service: Service) -> None:
         within, go_on = 0, asyncio.Event()
 
@@ -78,7 +78,7 @@ def test_large_answers_at_a_time_and_those_who_wait(tmp_path: Path) -> None:
     with_service(tmp_path, scenario)
 
 
-def test_changes_that_wait_for_the_writer(tmp_path: Path) -> None:
+def test_changes_waiting_for_the_writer_are_bounded(tmp_path: Path) -> None:
     async def scenario(service: Service) -> None:
         begun, go_on = threading.Event(), threading.Event()
 
@@ -109,8 +109,8 @@ def test_changes_that_wait_for_the_writer(tmp_path: Path) -> None:
     with_service(tmp_path, scenario)
 
 
-def test_statements_for_many_keys() -> None:
-    """As many kinds of questions as no program has, each for every length."""
+def test_cached_statements_are_bounded() -> None:
+    """More kinds of queries than any program has, each for every length."""
 
     def fill() -> None:
         bulk._sqlite_statement.cache_clear()
@@ -122,7 +122,7 @@ def test_statements_for_many_keys() -> None:
     bulk._sqlite_statement.cache_clear()
 
 
-def test_spenders_that_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_allowances_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "_SPENDERS_MAX", 1_000)
     store = open_store(None, tmp_path)
     store.take_lease("test", 0)
@@ -142,7 +142,7 @@ def test_spenders_that_are_remembered(tmp_path: Path, monkeypatch: pytest.Monkey
         store.close()
 
 
-def test_commands_that_are_let_in_at_a_time() -> None:
+def test_concurrent_commands_are_bounded() -> None:
     async def play() -> None:
         admitted: list[bool] = []
         go_on = asyncio.Event()
@@ -171,8 +171,8 @@ def test_commands_that_are_let_in_at_a_time() -> None:
     asyncio.run(asyncio.wait_for(play(), 60))
 
 
-def test_memberships() -> None:
-    """What somebody can add within a day, in rooms of a hundred."""
+def test_memberships_added_in_a_day_are_bounded() -> None:
+    """What one user can add within a day, in rooms of a hundred."""
     directory = Rig().directory
 
     def fill() -> Directory:

@@ -1,4 +1,4 @@
-"""What a client keeps and cuts in the line in which it grows: filled far beyond its bound, and measured."""
+"""What a client keeps and bounds at the point of growth: filled far beyond its bound, and measured."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ MANY = 5_000
 # --- The core ---------------------------------------------------------------------------------------------------------
 
 
-def test_heads_of_a_room() -> None:
+def test_heads_of_a_room_are_bounded() -> None:
     def fill() -> HeadBook:
         book = HeadBook(lambda head: True, CONFIG.heads_max)
         for seq in range(1, MANY):
@@ -69,7 +69,7 @@ def chain(log: local_log.Log, config: ClientConfig) -> Chain:
     return Chain(local_log.LOG_ID, 1, StoredSpan(0, log.hash_at(0), 0, log.hash_at(0)), config)
 
 
-def test_chain_hashes_below_the_cursor(log: local_log.Log) -> None:
+def test_chain_hashes_below_the_cursor_are_bounded(log: local_log.Log) -> None:
     def fill() -> Chain:
         kept = chain(log, CONFIG)
         for link in log.links:
@@ -81,8 +81,8 @@ def test_chain_hashes_below_the_cursor(log: local_log.Log) -> None:
     assert taken(fill) < CONFIG.recent_max * 256
 
 
-def test_records_of_pages_that_nothing_proves(log: local_log.Log) -> None:
-    """Beside the octets of the records themselves, which rooms/room_set.py counts."""
+def test_unproven_records_of_pages_are_bounded(log: local_log.Log) -> None:
+    """Besides the octets of the records themselves, which rooms/room_set.py counts."""
     config = ClientConfig(unproven_max=1_000)
 
     def fill() -> Chain:
@@ -96,7 +96,7 @@ def test_records_of_pages_that_nothing_proves(log: local_log.Log) -> None:
 
 
 @pytest.mark.parametrize("from_below", [True, False])
-def test_records_that_came_live_above_a_gap_or_without_a_head(log: local_log.Log, from_below: bool) -> None:
+def test_live_records_without_link_or_head_are_bounded(log: local_log.Log, from_below: bool) -> None:
     config = ClientConfig(reorder_max=100)
 
     def fill() -> Chain:
@@ -121,7 +121,7 @@ def line(id: str, text: str) -> api.Line:
     return api.Line(id, 1, None, 1, "anna", "Anna", True, text, 0.0, 0.0)
 
 
-def test_stored_messages_whose_record_is_not_here() -> None:
+def test_stored_messages_without_record_are_bounded() -> None:
     def fill() -> Outbox:
         outbox = Outbox(CONFIG, MemoryLocalStore(), Limits())
         for n in range(1, MANY):
@@ -136,7 +136,7 @@ def test_stored_messages_whose_record_is_not_here() -> None:
 # --- The network ------------------------------------------------------------------------------------------------------
 
 
-def test_decisions_that_somebody_may_ask_for() -> None:
+def test_remembered_decisions_are_bounded() -> None:
     account: Any = SimpleNamespace(
         _made={}, _decided={}, book=SimpleNamespace(waits={}), _emit=lambda event: None, _changed=None
     )
@@ -150,7 +150,7 @@ def test_decisions_that_somebody_may_ask_for() -> None:
     assert taken(fill) < account_session.DECIDED_MAX * 256
 
 
-def test_refused_messages_on_the_screen() -> None:
+def test_shown_refused_messages_are_bounded() -> None:
     state = SimpleNamespace(refused={})
 
     def waiting_line(item: OutboxItem) -> api.Line:
@@ -167,7 +167,7 @@ def test_refused_messages_on_the_screen() -> None:
     assert list(state.refused.values())[-1].text.endswith("1999")
 
 
-def test_keys_that_open_datagrams() -> None:
+def test_keys_that_open_datagrams_are_bounded() -> None:
     async def play() -> int:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind(("127.0.0.1", 0))
@@ -187,7 +187,7 @@ def test_keys_that_open_datagrams() -> None:
     assert asyncio.run(play()) < 128 * KIB
 
 
-def test_names_that_are_looked_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_name_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     class Info:
@@ -225,7 +225,7 @@ def test_names_that_are_looked_up_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 # --- The command line -------------------------------------------------------------------------------------------------
 
 
-def test_lines_on_the_screen_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_conversation_lines_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     def fill() -> chat.ConversationOutput:
         output = chat.ConversationOutput(as_json=False)
         for number in range(MANY):
@@ -235,7 +235,7 @@ def test_lines_on_the_screen_of_a_conversation(capsys: pytest.CaptureFixture[str
     assert taken(fill) < chat.PRINTED_MAX * 3 * KIB
 
 
-def test_lines_that_were_typed() -> None:
+def test_typed_lines_are_bounded() -> None:
     def fill() -> line_editor.LineEditor:
         line = line_editor.LineEditor()
         for number in range(3 * line_editor.HISTORY_MAX):
@@ -245,7 +245,7 @@ def test_lines_that_were_typed() -> None:
     assert taken(fill) < line_editor.HISTORY_MAX * KIB
 
 
-def test_messages_that_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_of_shown_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     session: Any = None
     view: Any = SimpleNamespace(message=lambda line: None)
 
@@ -262,7 +262,7 @@ def test_messages_that_were_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- The window -------------------------------------------------------------------------------------------------------
 
 
-def test_notices() -> None:
+def test_notices_are_bounded() -> None:
     def fill() -> chat_model.ChatModel:
         model = chat_model.ChatModel(lambda: 0.0)
         for number in range(MANY):
@@ -273,8 +273,8 @@ def test_notices() -> None:
     assert taken(fill) < chat_model.NOTICES_MAX * 2 * KIB + 64 * KIB
 
 
-def test_widths_of_words() -> None:
-    """The longest words of letters that take most, of one font."""
+def test_cached_word_widths_are_bounded() -> None:
+    """The longest words of the largest letters, of one font."""
     measured: Any = object.__new__(fonts.Fonts)
     measured._widths, measured._letters = {None: {}}, {None: SimpleNamespace(add_up=False)}
     measured._ask = lambda role, text: len(text) + 1000
@@ -288,14 +288,14 @@ def test_widths_of_words() -> None:
 
 
 @pytest.fixture
-def glyphs_as_before() -> Iterator[None]:
+def restored_glyphs() -> Iterator[None]:
     before = glyphs._protected, glyphs._draws
     yield
     glyphs._protected, glyphs._draws = before
 
 
-@pytest.mark.usefixtures("glyphs_as_before")
-def test_letters_whose_fonts_are_known() -> None:
+@pytest.mark.usefixtures("restored_glyphs")
+def test_cached_letter_fonts_are_bounded() -> None:
     def draws(letter: str) -> bool:
         return True
 
@@ -309,8 +309,8 @@ def test_letters_whose_fonts_are_known() -> None:
     assert isinstance(glyphs._draws, type(lru_cache(1)(draws)))
 
 
-def test_unsent_texts(tmp_path: Any) -> None:
-    """As many as there may be, of the longest texts in letters that take most: they are read again."""
+def test_stored_drafts_are_bounded(tmp_path: Any) -> None:
+    """As many as allowed, of the longest texts in the largest letters: they are read back."""
     logging.getLogger("lanchat").setLevel(logging.ERROR)
     kept = memory.WindowSettings(ProfileStore.open(tmp_path))
     text = "\U00020000" * memory._DRAFT_MAX
@@ -325,8 +325,8 @@ def test_unsent_texts(tmp_path: Any) -> None:
     assert sum(len(text.encode()) for text in long.values()) <= memory._DRAFTS_OCTETS_MAX
 
 
-def test_pictures_in_a_text() -> None:
-    """Each is an object of Tk's; beyond the bound a sign stands for them."""
+def test_images_in_a_text_are_bounded() -> None:
+    """Each is a Tk object; beyond the bound a placeholder is shown."""
     pictures: list[glyphs.GlyphRun] = []
     shown: list[str] = []
     field: Any = object.__new__(ui_editor.TextEditor)
