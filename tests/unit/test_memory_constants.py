@@ -399,7 +399,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_client_memory.py"
     "::test_images_in_a_text_are_bounded",
     "lanchat/ui/model/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
-    "::test_known_servers_stay_and_strangers_give_way_to_newer_ones",
+    "::test_known_servers_stay_and_unknown_ones_are_evicted",
     "lanchat/ui/kit/fonts.py:_MEASURED_MAX": "tests/unit/test_client_memory.py::test_cached_word_widths_are_bounded",
     "lanchat/ui/kit/canvas/glyphs.py:_LETTERS_MAX": "tests/unit/test_client_memory.py"
     "::test_cached_letter_fonts_are_bounded",
@@ -419,7 +419,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_server_memory.py"
     "::test_concurrent_commands_are_bounded",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
-    "::test_crowd_at_the_port_of_commands_keeps_nobody_out",
+    "::test_connections_to_the_admin_port_block_no_user",
     "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
     "::test_budget_of_a_server_is_256_mib",
     "lanchat_server/service/host.py:BACKUPS_WAITING_MAX": waiting_threads,
