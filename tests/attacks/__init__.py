@@ -1,18 +1,19 @@
-"""Attackers as tests: each does what docs/THREATS.md says that he may try, against the real server or the real cores.
+"""Attacks of docs/THREATS.md as tests, against the real server or the real cores.
 
-outcome.py   what an attack gives: attempts, how many had an effect, what others noticed; the tables of them
-tapped.py    a logged-in client whose datagrams are kept as they were on the wire
-honest.py    people who chat meanwhile, and how long a message of theirs takes
-cable.py victims.py                 real clients at cables in which somebody sits
-forge.py forgeries.py replays.py    datagrams and messages that nobody sealed, signed, or sent now
-members.py rowdy.py                 a member who breaks every rule, and those who are no longer one
-unread.py                           a member, or many, whose sessions ask and read nothing
-piles.py rights.py                  members who pile things up; rights that ended, devices that were found, answers
-ground.py skewed.py local.py        another database or time; other users of the computer, neighbours, figures
-timing.py                           how long answers take about what there is and what there is not
-hostile.py turned.py                a server that turns hostile, and a client beside it
-guessing.py                         passwords and names
-floods.py strangers.py              noise, half-open connections, slow writers and readers
-reflection.py handshakes.py         answers to strangers by UDP; TLS
-__main__.py                         all of them in full size, and their tables; the tests here run them in a small one
+outcome.py                  the result of an attack: attempts, how many had an effect, effects on others; tables
+recording_client.py         a logged-in client that records its datagrams as sent
+chat_load.py                clients that chat during an attack, and the latency of their messages
+intercepting_relay.py attacked_clients.py   real clients behind a relay that records, holds and injects datagrams
+forge.py forgeries.py replays.py            forged and replayed datagrams and messages
+members.py abusive_member.py                a member that violates every rule, and former members
+unread.py                   sessions that send requests and do not read
+mass_creation.py rights.py  many rooms and accounts with long names; ended rights, lost devices, answers that reveal
+replaced_databases.py clock_skew_server.py  a replaced database, a wrong clock
+local.py                    other users of the computer and other hosts on the LAN
+timing.py                   how long answers take about existing and missing things
+hostile.py hostile_server_process.py        a server that turns hostile, and a client of it
+guessing.py                 passwords and names
+floods.py unauthenticated_floods.py         noise, half-open connections, slow writers and readers
+reflection.py handshakes.py                 answers to unauthenticated UDP; TLS
+__main__.py                 all of them in full size, and their tables; the tests run them in a small size
 """

@@ -22,188 +22,188 @@ from tests.attacks import (
     databases,
     floods,
     forgeries,
-    ground,
     guessing,
     handshakes,
+    hostile_server_process,
     local,
+    mass_creation,
     members,
-    piles,
     reflection,
+    replaced_databases,
     replays,
     rights,
     timing,
-    turned,
     unread,
 )
 from tests.attacks.outcome import Outcome, faults, made_by, publish, table, title
-from tests.attacks.tapped import Tapped, watched
+from tests.attacks.recording_client import RecordingClient, observed_server
 from tests.support.marked import RELIABILITY
 from tests.support.ports import free_port
 
 Part = Callable[[Path, bool], Iterator[Outcome]]
 
 
-def forged(folder: Path, quick: bool) -> Iterator[Outcome]:
+def run_forgeries(folder: Path, quick: bool) -> Iterator[Outcome]:
     """Datagrams that nobody sealed."""
-    with watched(folder) as (server, watcher):
-        tape, stranger = forgeries.tapes(server)
+    with observed_server(folder) as (server, watcher):
+        tape, stranger = forgeries.record_two_sessions(server)
         yield forgeries.against_the_opener(tape, stranger, 100_000 if quick else 1_000_000, seed=1)
         yield forgeries.against_the_socket(watcher, 10_000 if quick else 200_000, seed=2)
     yield forgeries.against_a_client(folder / "client", 20_000 if quick else 200_000, seed=3)
 
 
-def replayed(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """What was sent once."""
-    with watched(folder) as (server, watcher):
-        outcome, tape = replays.of_datagrams(watcher, rounds=1 if quick else 20)
+def run_replays(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Recorded datagrams, proofs and messages, sent again."""
+    with observed_server(folder) as (server, watcher):
+        outcome, tape = replays.replay_datagrams(watcher, rounds=1 if quick else 20)
         yield outcome
-        yield replays.of_proofs(server, 10 if quick else 200)
-        yield replays.of_messages(server, 50 if quick else 1_000)
+        yield replays.replay_proofs(server, 10 if quick else 200)
+        yield replays.replay_messages(server, 50 if quick else 1_000)
         server.stop()
-    with server.restart() as again, Tapped(again.port, key=watcher.key) as back:
+    with server.restart() as again, RecordingClient(again.port, key=watcher.key) as back:
         back.log_in_by_key()
-        yield replays.after_a_restart(back, tape)
-    yield replays.at_a_client(folder / "client", rounds=1 if quick else 120)
+        yield replays.replay_after_restart(back, tape)
+    yield replays.replay_to_clients(folder / "client", rounds=1 if quick else 120)
 
 
-def lied(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """A member's lies, and who is none any more."""
-    with watched(folder) as (_, watcher):
-        yield members.in_other_names(watcher, 100 if quick else 600)
-        yield members.of_another_log(watcher)
-        yield members.two_bodies(watcher, 30 if quick else 150)
-        yield members.removed(watcher)
-        yield members.revoked(watcher)
+def run_members(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Forged messages of a member; former members."""
+    with observed_server(folder) as (_, watcher):
+        yield members.messages_of_others(watcher, 100 if quick else 600)
+        yield members.messages_of_another_log(watcher)
+        yield members.two_bodies_under_one_number(watcher, 30 if quick else 150)
+        yield members.removed_member(watcher)
+        yield members.revoked_device(watcher)
 
 
-def guessed(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """Passwords and names."""
+def run_guessing(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Guessed passwords and user names."""
     guesses = 10_000 if quick else 100_000
     for addresses in (1, 10_000):
-        yield asyncio.run(guessing.one_user(folder / f"one{addresses}", guesses, addresses))
+        yield asyncio.run(guessing.guess_one_account(folder / f"one{addresses}", guesses, addresses))
     for addresses in (1, 100):
-        yield asyncio.run(guessing.many_users(folder / f"many{addresses}", guesses // 10, 10, addresses))
-    with watched(folder / "real") as (server, _):
-        yield guessing.over_sockets(server, 200 if quick else 5_000)
-        yield guessing.names(server, 50 if quick else 400)
+        yield asyncio.run(guessing.guess_many_accounts(folder / f"many{addresses}", guesses // 10, 10, addresses))
+    with observed_server(folder / "real") as (server, _):
+        yield guessing.guess_over_sockets(server, 200 if quick else 5_000)
+        yield guessing.user_name_disclosure(server, 50 if quick else 400)
 
 
-def knocked(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """What ports say to strangers."""
+def run_ports(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Answers of the ports to unauthenticated clients."""
     discovery = free_port()
-    with watched(folder, discovery_port=discovery) as (server, watcher):
+    with observed_server(folder, discovery_port=discovery) as (server, watcher):
         key = watcher.tape.keys.key_id.to_bytes(4, "big")
         step = 50 if quick else 1
-        yield reflection.reflect(discovery, "the discovery port", step, key, answers=True)
-        yield reflection.reflect(server.port, "the relay port", step, key, answers=False)
-        yield handshakes.matrix(server.port)
+        yield reflection.measure_reflection(discovery, "the discovery port", step, key, answers=True)
+        yield reflection.measure_reflection(server.port, "the relay port", step, key, answers=False)
+        yield handshakes.check_tls_configuration(server.port)
         if not quick:
-            yield handshakes.by_testssl(server.port, folder)
+            yield handshakes.run_testssl(server.port, folder)
 
 
-def flooded(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """From outside."""
+def run_floods(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Floods of unauthenticated clients."""
     for kind, count in (("noise", 50_000), ("mute", 10_000), ("hesitant", 10_000), ("handshakes", 1_000)):
         seconds, rounds, log_in = (2.0, 1, 3) if quick else (5.0, 2, 5)
-        yield floods.by_strangers(folder / kind, kind, count, seconds=seconds, rounds=rounds, log_in=log_in)
+        yield floods.unauthenticated_flood(folder / kind, kind, count, seconds=seconds, rounds=rounds, log_in=log_in)
 
 
-def rowdy(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """From inside: more frames than anybody may send."""
+def run_rowdy(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Members that send more frames than the limits allow."""
     yield from _of_members(folder, ("submits", "nacks", "pages", "searches", "mixture"), quick)
 
 
-def slow(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """From inside: who writes and who reads too slowly."""
+def run_slow(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Members that write or read too slowly."""
     yield from _of_members(folder, ("dawdlers", "readless"), quick)
 
 
-def not_read(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """From inside: whose sessions ask and read nothing."""
+def run_unread(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Members whose sessions send requests and read nothing."""
     contents = unread.Contents.few() if quick else unread.Contents()
-    with unread.full(folder, contents) as (server, watcher):
-        for draw in unread.DRAWS:
-            yield unread.of_one_member(server, watcher, draw, 2.0 if quick else 15.0)
+    with unread.full_server(folder, contents) as (server, watcher):
+        for draw in unread.REQUEST_KINDS:
+            yield unread.flood_of_one_member(server, watcher, draw, 2.0 if quick else 15.0)
         for one in (True, False):
-            yield unread.edits(server, watcher, 5.0 if quick else 120.0, one)
-    with unread.full(folder / "crowd", unread.Contents.few()) as (server, watcher):
-        yield unread.of_a_crowd(server, watcher, 40, 5.0 if quick else 40.0)
-        yield unread.half_frames(server, watcher, 20 if quick else 100)
+            yield unread.flood_of_edits(server, watcher, 5.0 if quick else 120.0, one)
+    with unread.full_server(folder / "crowd", unread.Contents.few()) as (server, watcher):
+        yield unread.flood_of_many_accounts(server, watcher, 40, 5.0 if quick else 40.0)
+        yield unread.incomplete_frames(server, watcher, 20 if quick else 100)
 
 
-def piled(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """Rooms, accounts, names without end."""
-    with watched(folder / "rooms") as (server, watcher):
-        yield piles.rooms(server, watcher, *(3, 40) if quick else (21, 200))
-    with watched(folder / "names") as (server, watcher):
-        yield piles.names(server, watcher, folder / "reader", 30 if quick else 500)
-        yield piles.growing_names(server, 50 if quick else 1_000)
+def run_piles(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Mass creation of rooms and accounts with long names."""
+    with observed_server(folder / "rooms") as (server, watcher):
+        yield mass_creation.many_rooms(server, watcher, *(3, 40) if quick else (21, 200))
+    with observed_server(folder / "names") as (server, watcher):
+        yield mass_creation.many_accounts(server, watcher, folder / "reader", 30 if quick else 500)
+        yield mass_creation.growing_user_names(server, 50 if quick else 1_000)
 
 
-def righted(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """Rights that ended, devices that were found, and what answers tell."""
-    with watched(folder / "server") as (server, watcher):
-        yield rights.waiting_requests(server, watcher, 3 if quick else 30)
-        yield rights.finder(server)
-        yield rights.old_codes(server)
-        yield rights.private_names(server, 10 if quick else 90)
+def run_rights(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Ended rights, lost devices, and what answers reveal."""
+    with observed_server(folder / "server") as (server, watcher):
+        yield rights.queued_requests_after_revocation(server, watcher, 3 if quick else 30)
+        yield rights.lost_device(server)
+        yield rights.recovery_codes_after_password_change(server)
+        yield rights.private_room_names(server, 10 if quick else 90)
         yield rights.numbers_before_joining(server, 10 if quick else 100)
-    yield rights.moderators_codes(folder / "codes")
+    yield rights.invite_codes_of_former_moderators(folder / "codes")
     yield local.same_display_name(folder / "display")
     pairs = 200 if quick else 2_000
-    yield from timing.rooms(folder / "rooms", pairs)
-    yield from timing.numbers(folder / "numbers", pairs)
-    yield from timing.codes(folder / "registration", pairs)
+    yield from timing.time_room_requests(folder / "rooms", pairs)
+    yield from timing.time_message_numbers(folder / "numbers", pairs)
+    yield from timing.time_registration_codes(folder / "registration", pairs)
 
 
-def moved(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """The ground moves: another database, another time."""
+def run_ground(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """A replaced database; a wrong clock."""
     folder.mkdir(parents=True, exist_ok=True)
-    yield ground.replaced_file(folder)
-    yield ground.older_copy(folder)
-    yield ground.clock_ahead(folder / "clock")
+    yield replaced_databases.database_file_replaced(folder)
+    yield replaced_databases.database_rolled_back(folder)
+    yield replaced_databases.clock_set_ahead(folder / "clock")
 
 
-def neighboured(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """Other users of the computer, neighbours on the network."""
+def run_neighbours(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """Other users of the computer, other hosts on the LAN."""
     yield local.held_connections(folder / "held")
     yield local.impostor(folder / "impostor" / "server")
-    yield local.links_and_modes(folder / "links")
+    yield local.symbolic_links_and_modes(folder / "links")
     yield local.invented_servers(folder / "invented", 64 if quick else 1_000)
-    yield local.scrapes(folder / "figures", 2.0 if quick else 10.0, 100, 200)
+    yield local.metrics_scrapes(folder / "figures", 2.0 if quick else 10.0, 100, 200)
 
 
-def hostile(folder: Path, quick: bool) -> Iterator[Outcome]:
-    """A server that people trust and that turns hostile, against a client."""
-    yield from turned.sieges(folder, 0.5 if quick else 5.0)
+def run_hostile(folder: Path, quick: bool) -> Iterator[Outcome]:
+    """A trusted server that turns hostile, against a client."""
+    yield from hostile_server_process.hostile_runs(folder, 0.5 if quick else 5.0)
 
 
 def _of_members(folder: Path, kinds: tuple[str, ...], quick: bool) -> Iterator[Outcome]:
     seconds, rounds = (2.0, 1) if quick else (4.0, 2)
     for kind in kinds:
-        yield floods.by_a_member(folder / kind, kind, 5, seconds=seconds, rounds=rounds)
+        yield floods.member_flood(folder / kind, kind, 5, seconds=seconds, rounds=rounds)
 
 
 PARTS: dict[str, Part] = {
-    "forgeries": forged,
-    "replays": replayed,
-    "members": lied,
-    "guessing": guessed,
-    "ports": knocked,
-    "floods": flooded,
-    "rowdy": rowdy,
-    "slow": slow,
-    "unread": not_read,
-    "piles": piled,
-    "rights": righted,
-    "ground": moved,
-    "neighbours": neighboured,
-    "hostile": hostile,
+    "forgeries": run_forgeries,
+    "replays": run_replays,
+    "members": run_members,
+    "guessing": run_guessing,
+    "ports": run_ports,
+    "floods": run_floods,
+    "rowdy": run_rowdy,
+    "slow": run_slow,
+    "unread": run_unread,
+    "piles": run_piles,
+    "rights": run_rights,
+    "ground": run_ground,
+    "neighbours": run_neighbours,
+    "hostile": run_hostile,
 }
 
 
 def _run(name: str, quick: bool) -> list[Outcome]:
-    """What a part came to; told as it comes."""
+    """The outcomes of a part; each is printed at once."""
     print(f"\n#### {name}", flush=True)
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="lanchat-attacks-") as folder:
@@ -223,7 +223,7 @@ def main() -> int:
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(unknown)}")
     tables, found, began = {}, [], time.monotonic()
-    with databases.on(options.database):
+    with databases.using(options.database):
         for name in options.parts or PARTS:
             outcomes = _run(name, options.quick)
             made = made_by(name, options.database, options.quick)

@@ -1,4 +1,4 @@
-"""Which kind of database the servers under attack get: SQLite, or MariaDB within `on("mariadb")`."""
+"""Which kind of database the servers under attack get: SQLite, or MariaDB within `using("mariadb")`."""
 
 import contextlib
 import itertools
@@ -12,7 +12,7 @@ _numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
-def on(kind: str) -> Iterator[None]:
+def using(kind: str) -> Iterator[None]:
     """One database server for all of them."""
     if kind == "sqlite":
         yield
@@ -25,6 +25,6 @@ def on(kind: str) -> Iterator[None]:
             _running.remove(server)
 
 
-def fresh() -> str | None:
+def new_database() -> str | None:
     """The URL of an empty one; None for SQLite in the server's folder."""
     return _running[-1].create_database(f"attacked{next(_numbers)}") if _running else None

@@ -1,4 +1,4 @@
-"""What others notice while somebody floods: real server, real clients, the attacker in a process of his own."""
+"""Effects of a flood on other clients: real server, real clients, the attacker in a process of its own."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lanchat.protocol import wire
-from tests.attacks.honest import Talk, alternate, memory_of
+from tests.attacks.chat_load import ChatLoad, alternate_quiet_and_attacked, peak_memory
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import watched
+from tests.attacks.recording_client import observed_server
 from tests.support.child import Child
 from tests.support.procs import ROOT, ServerProcess
 from tests.support.raw import RawClient
@@ -35,18 +35,18 @@ class Attack:
                 self.figures[name] = self.figures.get(name, 0) + value
 
 
-async def endure(
+async def measure_impact(
     server: ServerProcess, folder: Path, attack: Attack, outcome: Outcome, *, seconds: float, rounds: int
 ) -> None:
-    """Fill in what others notice, and the server's memory."""
-    async with Talk.at(server, folder) as talk:
+    """Fill in the latency of other clients, and the server's memory."""
+    async with ChatLoad.at(server, folder) as talk:
         await talk.measure(1.0)
-        with memory_of(server) as memory:
-            outcome.quiet, outcome.attacked = await alternate(talk, attack, seconds, rounds)
+        with peak_memory(server) as memory:
+            outcome.quiet, outcome.attacked = await alternate_quiet_and_attacked(talk, attack, seconds, rounds)
         outcome.memory = memory[0], memory[1]
 
 
-def log_ins(server: ServerProcess, count: int) -> tuple[int, list[float]]:
+def time_logins(server: ServerProcess, count: int) -> tuple[int, list[float]]:
     """Log in `count` times by device key: how many tries that took in all, and seconds until each was in."""
     tries, times, patience = 0, [], LOG_IN_PATIENCE
     with RawClient(server.port, timeout=patience) as first:
@@ -73,22 +73,22 @@ LOG_IN_MAX = 10.0
 LOG_IN_PATIENCE = 5.0
 
 
-def by_strangers(folder: Path, kind: str, count: int, *, seconds: float, rounds: int, log_in: int) -> Outcome:
+def unauthenticated_flood(folder: Path, kind: str, count: int, *, seconds: float, rounds: int, log_in: int) -> Outcome:
     """A flood from outside: chat goes on, memory is bounded, somebody who comes meanwhile gets in."""
-    with watched(folder / "server") as (server, watcher):
+    with observed_server(folder / "server") as (server, watcher):
         # The number of a session's key, which everybody beside the cable sees.
         key = [watcher.tape.keys.key_id.to_bytes(4, "big").hex()] if kind == "noise" else []
-        attack = Attack("strangers", kind, server.port, count, *key)
+        attack = Attack("unauthenticated_floods", kind, server.port, count, *key)
         outcome = Outcome(_STRANGERS[kind].format(count=count), 0)
-        asyncio.run(endure(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
-        with memory_of(server) as memory, attack():
-            tries, times = log_ins(server, log_in)
+        asyncio.run(measure_impact(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
+        with peak_memory(server) as memory, attack():
+            tries, times = time_logins(server, log_in)
         assert outcome.memory is not None
         outcome.memory = outcome.memory[0], max(outcome.memory[1], memory[1])
         outcome.accepted = watcher.status()["sessions"] - 1
     outcome.attempts = attack.figures.get("sent", 0) or attack.figures["opened"]
     outcome.expect(max(times) < LOG_IN_MAX, f"logging in took {max(times):.1f} s")
-    _expect_bearable(outcome)
+    _expect_bounded_slowdown(outcome)
     if kind == "noise":
         outcome.seen = f"{attack.figures['per_second'] // (rounds + 1):,} datagrams/s; "
     else:
@@ -105,15 +105,15 @@ _STRANGERS = {
 }
 
 
-def by_a_member(folder: Path, kind: str, sessions: int, *, seconds: float, rounds: int) -> Outcome:
+def member_flood(folder: Path, kind: str, sessions: int, *, seconds: float, rounds: int) -> Outcome:
     """A flood from inside: others are at most twice as slow, by all kinds at once four times."""
-    with watched(folder / "server") as (server, _):
-        attack = Attack("rowdy", kind, server.port, sessions)
+    with observed_server(folder / "server") as (server, _):
+        attack = Attack("abusive_member", kind, server.port, sessions)
         outcome = Outcome(f"a member with {sessions} sessions: {_MEMBERS[kind]}", 0)
-        asyncio.run(endure(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
+        asyncio.run(measure_impact(server, folder / "clients", attack, outcome, seconds=seconds, rounds=rounds))
     figures = attack.figures
     outcome.attempts = figures.get("datagrams", 0) + figures.get("frames", 0)
-    _expect_bearable(outcome)
+    _expect_bounded_slowdown(outcome)
     assert outcome.attacked is not None
     assert outcome.quiet is not None
     slow = outcome.attacked / outcome.quiet
@@ -134,7 +134,7 @@ _MEMBERS = {
 }
 
 
-def _expect_bearable(outcome: Outcome) -> None:
+def _expect_bounded_slowdown(outcome: Outcome) -> None:
     assert outcome.attacked is not None
     assert outcome.memory is not None
     outcome.expect(outcome.attacked < CHAT_P99, f"a message took {outcome.attacked:.2f} s (p99)")

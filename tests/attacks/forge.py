@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from lanchat.protocol.datagram import seal
-from tests.attacks.tapped import Tape
+from tests.attacks.recording_client import Recording
 
 _APPENDED = (1, 2, 15, 16, 17, 64)
 
 
-def flipped(datagram: bytes) -> Iterator[bytes]:
+def bit_flipped(datagram: bytes) -> Iterator[bytes]:
     """With one bit the other way, at every position."""
     for place in range(len(datagram) * 8):
         forged = bytearray(datagram)
@@ -39,7 +39,7 @@ def spliced(datagram: bytes, others: Sequence[bytes]) -> Iterator[bytes]:
                     yield forged
 
 
-def renumbered(datagram: bytes, random: Random, count: int) -> Iterator[bytes]:
+def with_other_counters(datagram: bytes, random: Random, count: int) -> Iterator[bytes]:
     """Under other counters: what a replay past the window would need."""
     for number in {*range(8), *(random.getrandbits(64) for _ in range(count))}:
         forged = datagram[:5] + number.to_bytes(8, "big") + datagram[seal.HEADER :]
@@ -60,14 +60,14 @@ def scrambled(datagram: bytes, random: Random, count: int) -> Iterator[bytes]:
             yield bytes(forged)
 
 
-def of_strangers(payload: bytes, tape: Tape, random: Random, count: int) -> Iterator[bytes]:
+def sealed_with_other_keys(payload: bytes, tape: Recording, random: Random, count: int) -> Iterator[bytes]:
     """What was said, sealed anew with keys that are not the session's: those who know the log and the key's number."""
     for number in range(count):
         counter = random.choice((number, random.randrange(seal.PACKETS_PER_KEY)))
         yield _sealed(random.randbytes(32), tape, tape.log_id, tape.epoch, counter, payload)
 
 
-def contexts(tape: Tape, payload: bytes, counter: int, up: bool) -> Iterator[bytes]:
+def sealed_for_other_contexts(tape: Recording, payload: bytes, counter: int, up: bool) -> Iterator[bytes]:
     """Sealed with the session's own keys, but for another log, another epoch, the other direction."""
     keys = tape.keys
     yield _sealed(keys.to_client if up else keys.to_server, tape, tape.log_id, tape.epoch, counter, payload)
@@ -81,7 +81,7 @@ def contexts(tape: Tape, payload: bytes, counter: int, up: bool) -> Iterator[byt
             yield _sealed(key, tape, log_id, epoch, counter, payload)
 
 
-def _sealed(key: bytes, tape: Tape, log_id: bytes, epoch: int, counter: int, payload: bytes) -> bytes:
+def _sealed(key: bytes, tape: Recording, log_id: bytes, epoch: int, counter: int, payload: bytes) -> bytes:
     sealer = seal.Sealer(key, tape.keys.key_id, log_id, epoch)
     sealer.counter = counter
     return sealer.seal(payload)

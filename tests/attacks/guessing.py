@@ -1,4 +1,4 @@
-"""Passwords guessed, and names told apart: through the real handlers in virtual time, and over real sockets.
+"""Guessed passwords, and whether answers reveal user names: the real handlers in virtual time, and real sockets.
 
 In virtual time the server's own log-in runs with its throttle; only the clock is the test's, and a look at the password
 is counted instead of taking 30 ms. An attempt is accepted when it gets as far as that look: docs/THREATS.md says how
@@ -37,7 +37,7 @@ RATE = 10.0
 
 
 class CountedHasher:
-    """Looks at passwords without taking time for it; a stored hash is the password itself."""
+    """Counts password checks without their cost; a stored hash is the password itself."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -56,7 +56,7 @@ class CountedHasher:
         """Nothing to end."""
 
 
-class Caller:
+class FakeConnection:
     """A connection as the handlers see it: an address and a challenge that is never used up."""
 
     def __init__(self, number: int, address: str, challenge: bytes) -> None:
@@ -74,7 +74,7 @@ class Caller:
         return lambda *_: None
 
 
-class Front:
+class LoginService:
     """A service without sockets, and its clock."""
 
     def __init__(self, folder: Path) -> None:
@@ -104,7 +104,7 @@ class Front:
 
     async def call(self, operation: Any, address: str) -> Code | None:
         """None when it logged somebody in."""
-        caller: Any = Caller(next(self._numbers), address, self._challenge)
+        caller: Any = FakeConnection(next(self._numbers), address, self._challenge)
         handlers: dict[type, Any] = {
             wire.LoginPassword: login.login_password,
             wire.LoginDevice: login.login_device,
@@ -125,9 +125,9 @@ class Front:
 
 
 class Owner:
-    """Somebody with an account, a device and a home."""
+    """A user with an account, a device and an address."""
 
-    def __init__(self, front: Front, name: str) -> None:
+    def __init__(self, front: LoginService, name: str) -> None:
         self.name = name
         self._front = front
         self._key = Ed25519PrivateKey.generate()
@@ -137,15 +137,15 @@ class Owner:
     async def register(self, address: str) -> None:
         assert await self._front.call(wire.Register(self.name, PASSWORD, self._enrolment), address) is None
 
-    async def comes_in_by_key(self, address: str) -> bool:
+    async def logs_in_by_key(self, address: str) -> bool:
         device = keys.device_id(self._enrolment.public_key)
         return await self._front.call(wire.LoginDevice(device, self._login), address) is None
 
-    async def comes_in_by_password(self, address: str) -> bool:
+    async def logs_in_by_password(self, address: str) -> bool:
         return await self._front.call(wire.LoginPassword(self.name, PASSWORD, self._enrolment), address) is None
 
 
-def looks_within(seconds: float, free: int) -> int:
+def allowed_checks(seconds: float, free: int) -> int:
     """How many tries the delays 5, 10, 20 … 900 s leave in this time after `free` ones."""
     delay, tries, left = 5.0, free, seconds
     while left > 0:
@@ -155,11 +155,11 @@ def looks_within(seconds: float, free: int) -> int:
     return tries
 
 
-async def one_user(folder: Path, guesses: int, addresses: int) -> Outcome:
+async def guess_one_account(folder: Path, guesses: int, addresses: int) -> Outcome:
     """All guesses at one account, from so many addresses; the owner comes and goes meanwhile."""
     places = "1 address" if addresses == 1 else f"{addresses:,} addresses"
     outcome = Outcome(f"guessing at one user from {places}", guesses)
-    front = Front(folder)
+    front = LoginService(folder)
     anna = Owner(front, "anna")
     try:
         await anna.register("198.51.100.1")
@@ -169,13 +169,13 @@ async def one_user(folder: Path, guesses: int, addresses: int) -> Outcome:
             await front.guess("anna", f"10.{number % addresses >> 8}.{number % addresses & 255}.7")
             looks += front.hasher.looks - before
             if number % (guesses // 10) == guesses // 20:
-                outcome.expect(await anna.comes_in_by_key("198.51.100.77"), "her device was kept out")
-                outcome.expect(await anna.comes_in_by_password("198.51.100.1"), "she was kept out where she works")
+                outcome.expect(await anna.logs_in_by_key("198.51.100.77"), "her device was kept out")
+                outcome.expect(await anna.logs_in_by_password("198.51.100.1"), "she was kept out where she works")
                 if addresses == 1 and front.now < 3600:
                     outcome.expect(
-                        await anna.comes_in_by_password(f"192.0.2.{number % 250}"), "she was kept out at a new address"
+                        await anna.logs_in_by_password(f"192.0.2.{number % 250}"), "she was kept out at a new address"
                     )
-        bound = looks_within(guesses / RATE, 5 if addresses == 1 else 20)
+        bound = allowed_checks(guesses / RATE, 5 if addresses == 1 else 20)
         outcome.expect(looks <= bound, f"{looks} passwords were looked at, more than {bound}")
         outcome.seen = f"{looks} got as far as the password in {guesses / RATE / 60:.0f} min; bound {bound}"
     finally:
@@ -183,11 +183,11 @@ async def one_user(folder: Path, guesses: int, addresses: int) -> Outcome:
     return outcome
 
 
-async def many_users(folder: Path, users: int, each: int, addresses: int) -> Outcome:
+async def guess_many_accounts(folder: Path, users: int, each: int, addresses: int) -> Outcome:
     """`each` guesses at each of so many names, a tenth of which exist."""
     places = "1 address" if addresses == 1 else f"{addresses:,} addresses"
     outcome = Outcome(f"guessing at {users:,} users × {each} from {places}", users * each)
-    front = Front(folder)
+    front = LoginService(folder)
     anna = Owner(front, "user5")
     try:
         await anna.register("198.51.100.1")
@@ -198,8 +198,8 @@ async def many_users(folder: Path, users: int, each: int, addresses: int) -> Out
         looks = front.hasher.looks - registered
         bound = math.ceil(addresses * (20 + 20 / 60 * users * each / RATE))
         outcome.expect(looks <= bound, f"{looks} passwords were looked at, more than {bound}")
-        outcome.expect(await anna.comes_in_by_key("198.51.100.77"), "her device was kept out")
-        outcome.expect(await anna.comes_in_by_password("198.51.100.1"), "she was kept out where she works")
+        outcome.expect(await anna.logs_in_by_key("198.51.100.77"), "her device was kept out")
+        outcome.expect(await anna.logs_in_by_password("198.51.100.1"), "she was kept out where she works")
         minutes = users * each / RATE / 60
         outcome.seen = f"{looks:,} got as far as the password in {minutes:.0f} min; bound {bound:,}"
     finally:
@@ -210,7 +210,7 @@ async def many_users(folder: Path, users: int, each: int, addresses: int) -> Out
 # --- Over sockets -----------------------------------------------------------------------------------------------------
 
 
-def over_sockets(server: ServerProcess, guesses: int) -> Outcome:
+def guess_over_sockets(server: ServerProcess, guesses: int) -> Outcome:
     """A guesser from one address, as fast as the server answers; the owner from her own."""
     outcome = Outcome("guessing at one user over real connections", guesses)
     with RawClient(server.port, source="127.5.0.1") as anna:
@@ -227,7 +227,7 @@ def over_sockets(server: ServerProcess, guesses: int) -> Outcome:
                 answers[code] = answers.get(code, 0) + 1
                 made += 1
     looks = answers.pop(Code.BAD_CREDENTIALS, 0)
-    bound = looks_within(time.monotonic() - began, 5)
+    bound = allowed_checks(time.monotonic() - began, 5)
     outcome.expect(set(answers) <= {Code.TOO_MANY_TRIES}, f"answered with {answers}")
     outcome.expect(looks <= bound, f"{looks} passwords were looked at, more than {bound}")
     with RawClient(server.port, key=key) as device, RawClient(server.port) as elsewhere:
@@ -237,7 +237,7 @@ def over_sockets(server: ServerProcess, guesses: int) -> Outcome:
     return outcome
 
 
-def names(server: ServerProcess, count: int) -> Outcome:
+def user_name_disclosure(server: ServerProcess, count: int) -> Outcome:
     """Whether answers or their times tell a name that exists from one that does not; `count` tries at each kind."""
     outcome = Outcome("telling names that exist from others", 2 * count)
     users = [f"known{number}" for number in range((count + 3) // 4)]

@@ -67,14 +67,14 @@ def _refused(port: int, octets: bytes) -> bool:
     return answer == b"" or answer[:1] == b"\x15"
 
 
-def s_client(port: int, *options: str, said: str = "") -> str:
+def openssl_s_client_output(port: int, *options: str, said: str = "") -> str:
     """What `openssl s_client` tells of a connection."""
     argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-alpn", "lanchat/1", *options]
     done = subprocess.run(argv, input=said, capture_output=True, text=True, errors="replace", timeout=30)
     return done.stdout + done.stderr
 
 
-def matrix(port: int) -> Outcome:
+def check_tls_configuration(port: int) -> Outcome:
     """Old versions refused; the suites of TLS 1.3 spoken; no compression, renegotiation, tickets, early data."""
     outcome = Outcome("TLS: versions, ciphers, renegotiation, compression, early data", 0)
     for name, refused in old_versions(port):
@@ -82,7 +82,7 @@ def matrix(port: int) -> Outcome:
         outcome.accepted += not refused
         outcome.expect(refused, f"{name} is spoken")
     for suite in SUITES:
-        told = s_client(port, "-tls1_3", "-ciphersuites", suite)
+        told = openssl_s_client_output(port, "-tls1_3", "-ciphersuites", suite)
         outcome.expect(f"New, TLSv1.3, Cipher is {suite}" in told, f"{suite} is not spoken")
         outcome.expect("Compression: NONE" in told, "compression")
         outcome.expect("No client certificate CA names sent" in told, "a client certificate is asked for")
@@ -90,18 +90,18 @@ def matrix(port: int) -> Outcome:
         outcome.expect("New Session Ticket" not in told, "a ticket")
     for suite in ("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"):
         outcome.attempts += 1
-        outcome.accepted += f"Cipher is {suite}" in s_client(port, "-tls1_3", "-ciphersuites", suite)
+        outcome.accepted += f"Cipher is {suite}" in openssl_s_client_output(port, "-tls1_3", "-ciphersuites", suite)
     outcome.attempts += 1
-    outcome.accepted += "RENEGOTIATING" in s_client(port, "-tls1_3", said="R\n") and _renegotiates(port)
+    outcome.accepted += "RENEGOTIATING" in openssl_s_client_output(port, "-tls1_3", said="R\n") and _renegotiates(port)
     return outcome
 
 
 def _renegotiates(port: int) -> bool:
-    told = s_client(port, "-tls1_3", said="R\n")
+    told = openssl_s_client_output(port, "-tls1_3", said="R\n")
     return "wrong ssl version" not in told.lower() and "error" not in told.lower()
 
 
-def by_testssl(port: int, folder: Path, timeout: float = 600.0) -> Outcome:
+def run_testssl(port: int, folder: Path, timeout: float = 600.0) -> Outcome:
     """All checks of testssl.sh; a finding of MEDIUM or above that is not excluded counts as accepted."""
     outcome = Outcome("testssl.sh, all checks", 0)
     program = shutil.which("testssl") or shutil.which("testssl.sh")

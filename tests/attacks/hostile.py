@@ -1,8 +1,8 @@
 """A server that was honest and turns hostile: what it sends instead, as a table of scripts.
 
-A script hears each frame of a client before the server handles it and returns whether it has dealt with it. What no
-script touches is answered honestly, so that a client gets as far as the script wants it to. `met` counts how often a
-script did its harm.
+A script gets each frame of a client before the server handles it and returns whether it has handled it. Other frames
+are answered honestly, so that a client gets as far as the script wants it to. `harmed` counts how often a script did
+harm.
 """
 
 import asyncio
@@ -46,10 +46,10 @@ class HostileSession(Session):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.server.script.connected(self)
+        self.server.script.on_connected(self)
 
     def _handle(self, frame: Any) -> None:
-        if not self.server.script.heard(self, frame):
+        if not self.server.script.on_frame(self, frame):
             super()._handle(frame)
 
     @property
@@ -60,10 +60,10 @@ class HostileSession(Session):
     def answer(self, frame: wire.Request, result: Any) -> None:
         self.send(wire.Response(frame.id, result))
 
-    def honestly(self, frame: Any) -> None:
+    def answer_honestly(self, frame: Any) -> None:
         super()._handle(frame)
 
-    def raw(self, value: Any) -> None:
+    def send_raw(self, value: Any) -> None:
         """A frame of any content."""
         octets = encode(value)
         self.send_raw(_LENGTH.pack(len(octets)) + octets)
@@ -72,10 +72,10 @@ class HostileSession(Session):
 class Script:
     """Does nothing. A script that does harm counts it in `server.met`."""
 
-    def connected(self, session: HostileSession) -> None:
+    def on_connected(self, session: HostileSession) -> None:
         """Before the first frame."""
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
         return False
 
 
@@ -87,11 +87,11 @@ class HostileServer(FakeServer):
     def __init__(self, log: FakeLog | None = None) -> None:
         super().__init__(log)
         self.script = Script()
-        self.met = 0
+        self.harmed = 0
 
-    def turn(self, script: Script | None) -> None:
+    def set_script(self, script: Script | None) -> None:
         """Play another script from now on; None: be honest. Everybody has to come back."""
-        self.script, self.met = script or Script(), 0
+        self.script, self.harmed = script or Script(), 0
         for session in list(self.sessions):
             session.cut()
 
@@ -103,24 +103,24 @@ class OnRequest(Script):
         self._kinds = kinds
         self._act = act
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
         if not isinstance(frame, wire.Request) or not isinstance(frame.operation, self._kinds):
             return False
-        session.server.met += 1
+        session.server.harmed += 1
         self._act(session, frame)
         return True
 
 
-def instead(kinds: type | tuple[type, ...], result: Callable[[Any], Any]) -> Script:
+def answering(kinds: type | tuple[type, ...], result: Callable[[Any], Any]) -> Script:
     """Answers with `result(operation)`."""
     return OnRequest(kinds, lambda session, frame: session.answer(frame, result(frame.operation)))
 
 
-def after(kinds: type | tuple[type, ...], *more: Any) -> Script:
+def answering_and_sending(kinds: type | tuple[type, ...], *more: Any) -> Script:
     """Answers honestly, and then sends more: frames, or functions of the session that make them."""
 
     def act(session: HostileSession, frame: Any) -> None:
-        session.honestly(frame)
+        session.answer_honestly(frame)
         for item in more:
             for each in item(session) if callable(item) else (item,):
                 if isinstance(each, bytes):
@@ -134,38 +134,38 @@ def after(kinds: type | tuple[type, ...], *more: Any) -> Script:
 LOG_IN = (wire.LoginDevice, wire.LoginPassword, wire.Register)
 
 
-def silent(*kinds: type) -> Script:
+def never_answering(*kinds: type) -> Script:
     """Never answers these."""
     return OnRequest(kinds, lambda session, frame: None)
 
 
-class Both(Script):
+class Combined(Script):
     """The first script that deals with a frame does."""
 
     def __init__(self, *scripts: Script) -> None:
         self._scripts = scripts
 
-    def connected(self, session: HostileSession) -> None:
+    def on_connected(self, session: HostileSession) -> None:
         for script in self._scripts:
-            script.connected(session)
+            script.on_connected(session)
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
-        return any(script.heard(session, frame) for script in self._scripts)
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
+        return any(script.on_frame(session, frame) for script in self._scripts)
 
 
-class SilentFromTheStart(Script):
+class NeverAnswers(Script):
     """TLS, and then nothing."""
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
-        session.server.met += 1
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
+        session.server.harmed += 1
         return True
 
 
-class Drip(Script):
+class SlowHello(Script):
     """Answers hello one octet at a time, and never to its end."""
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
-        session.server.met += 1
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
+        session.server.harmed += 1
         octets = pack_frame(wire.Response(frame.id, session.server.welcome(bytes(32))))
         asyncio.get_running_loop().create_task(self._drip(session, octets))
         return True
@@ -200,7 +200,7 @@ def _same(after: bytes) -> bytes:
     return b"x"
 
 
-def _people_by_the_million() -> Script:
+def _endless_user_pages() -> Script:
     """Each page has as many as a page may have, and there is always one more."""
 
     def page(operation: wire.ListUsers) -> Any:
@@ -208,25 +208,25 @@ def _people_by_the_million() -> Script:
         users = [user(number, "x") for number in range(first, first + LIST_ENTRIES_MAX)]
         return wire.UserList(users, _forward(operation.after))
 
-    return instead(wire.ListUsers, page)
+    return answering(wire.ListUsers, page)
 
 
-def _users_told(session: HostileSession) -> Iterator[Any]:
+def _send_users(session: HostileSession) -> Iterator[Any]:
     for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
         yield wire.Users([user(number, "x") for number in range(first, first + LIST_ENTRIES_MAX)])
 
 
-def _rooms_told(session: HostileSession) -> Iterator[Any]:
+def _send_rooms(session: HostileSession) -> Iterator[Any]:
     for number in range(100, 2 * ROOMS_MAX):
         yield wire.RoomChanged(room(number))
 
 
-def _members_told(session: HostileSession) -> Iterator[Any]:
+def _send_members(session: HostileSession) -> Iterator[Any]:
     for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
         yield wire.MembersChanged(1, list(range(first, first + LIST_ENTRIES_MAX)), [])
 
 
-def _receipts_told(session: HostileSession) -> Iterator[Any]:
+def _send_read_marks(session: HostileSession) -> Iterator[Any]:
     for first in range(10, 2 * USERS_MAX, 1000):
         yield wire.RoomCursors(1, [wire.MemberCursor(number, LAST, LAST) for number in range(first, first + 1000)])
 
@@ -250,7 +250,7 @@ class Forger:
         return Record(seq, fields.get("sent_ms", 1), made.header, made.signature, made.body)
 
     def unsigned(self, seq: int, device: bytes, body: bytes, room: int = 1) -> Record:
-        """By a device that nobody knows."""
+        """By a device without a certificate."""
         self._n += 1
         header = encode(Header(room, device, 1, self._n, Kind.TEXT, 0, 1, 1))
         return Record(seq, 1, header, bytes(64), body)
@@ -279,7 +279,7 @@ def _of_unknown_devices(session: HostileSession) -> Iterator[Any]:
     """Good records of the largest size, each by another device. They stay in the log."""
     log = session.server.log
     forger, records, hashes = Forger(log), log.records[1], log.hashes[1]
-    for _ in range(50 if session.server.met == 1 else 0):
+    for _ in range(50 if session.server.harmed == 1 else 0):
         for _ in range(30):
             number = len(records) + 1
             records.append(forger.unsigned(number, number.to_bytes(16, "big"), b"x" * 16_000))
@@ -292,7 +292,7 @@ def _edits_without_end(session: HostileSession, frame: Any) -> None:
     log = session.server.log
     for _ in range(frame.operation.limit + 100):
         log.say(frame.operation.room, f"edit {len(log.records[1])}", kind=Kind.EDIT, ref=2)
-    session.honestly(frame)
+    session.answer_honestly(frame)
 
 
 def _page_of(**changes: Any) -> Callable[[HostileSession, Any], None]:
@@ -322,7 +322,7 @@ def _raw_limits(*limits: Any) -> Script:
         session._challenge = bytes(32)
         welcome = msgspec.to_builtins(session.server.welcome(bytes(32)), builtin_types=(bytes,))
         welcome[9] = list(limits)
-        session.raw([65, frame.id, welcome])
+        session.send_raw([65, frame.id, welcome])
 
     return OnRequest(wire.Hello, act)
 
@@ -367,10 +367,10 @@ class FloodBeforeLogIn(Script):
 
     FRAMES = pack_frame(wire.Pong(1)) * 20_000
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
         if isinstance(frame, wire.Request) and isinstance(frame.operation, wire.Hello):
-            session.honestly(frame)
-            session.server.met += 1
+            session.answer_honestly(frame)
+            session.server.harmed += 1
             asyncio.get_running_loop().call_later(0.05, lambda: session.send_raw(self.FRAMES * 20))
             return True
         return False
@@ -379,13 +379,13 @@ class FloodBeforeLogIn(Script):
 class DatagramFlood(Script):
     """Datagrams of every kind to the client's socket: noise, and sealed ones that say nothing sensible."""
 
-    def heard(self, session: HostileSession, frame: Any) -> bool:
+    def on_frame(self, session: HostileSession, frame: Any) -> bool:
         address, sealer = session.address, session._sealer
         if address is None or sealer is None:
             return False
         if session.times < 20:
             session.times += 1
-            session.server.met += 1
+            session.server.harmed += 1
             send = session.server.transport.sendto
             for number in range(100):
                 send(bytes([number]) * (number * 12), address)
@@ -411,18 +411,18 @@ def _reordered() -> Script:
     def flush() -> None:
         for session, frame in reversed(waiting):
             with contextlib.suppress(AttributeError):
-                session.honestly(frame)
+                session.answer_honestly(frame)
         waiting.clear()
 
     return OnRequest(_SYNCING, act)
 
 
-def _twice(session: HostileSession, frame: Any) -> None:
-    session.honestly(frame)
-    session.honestly(frame)
+def _answers_twice(session: HostileSession, frame: Any) -> None:
+    session.answer_honestly(frame)
+    session.answer_honestly(frame)
 
 
-def _unasked(session: HostileSession) -> Iterator[Any]:
+def _unrequested(session: HostileSession) -> Iterator[Any]:
     for number in range(1000, 2000):
         yield wire.Response(number, wire.Done())
         yield wire.Failure(number, 2**32 - 1, NASTY[:256], 2**32 - 1)
@@ -441,9 +441,9 @@ def _times(value: int) -> Script:
 
     def act(session: HostileSession, frame: Any) -> None:
         log = session.server.log
-        session.honestly(frame)
+        session.answer_honestly(frame)
         session.send(wire.Users([replace(user(50, "far"), last_seen_ms=value)]))
-        if session.server.met > 1:
+        if session.server.harmed > 1:
             return
         log.time_ms, before = value - 1, log.time_ms
         record = log.say(text="late")
@@ -454,13 +454,13 @@ def _times(value: int) -> Script:
 
 
 def _raw_user(*fields: Any) -> Script:
-    """A list of people with one of these values."""
-    return OnRequest(wire.ListUsers, lambda session, frame: session.raw([65, frame.id, [9, [list(fields)]]]))
+    """A user list with one of these values."""
+    return OnRequest(wire.ListUsers, lambda session, frame: session.send_raw([65, frame.id, [9, [list(fields)]]]))
 
 
 def _people(page: Callable[[bytes], bytes]) -> Script:
-    """Pages of people that say that the list goes on there."""
-    return instead(wire.ListUsers, lambda asked: wire.UserList([user(5)], page(asked.after)))
+    """Pages of users that name this position as the next."""
+    return answering(wire.ListUsers, lambda asked: wire.UserList([user(5)], page(asked.after)))
 
 
 def _rooms_at_log_in(count: int) -> Script:
@@ -468,20 +468,20 @@ def _rooms_at_log_in(count: int) -> Script:
 
 
 def _rooms_without_end() -> Script:
-    more = instead(wire.ListRooms, lambda asked: wire.RoomList([room(5)], _forward(asked.after)))
-    return Both(more, _logged_in(next=b"\0"))
+    more = answering(wire.ListRooms, lambda asked: wire.RoomList([room(5)], _forward(asked.after)))
+    return Combined(more, _logged_in(next=b"\0"))
 
 
 def _too_many_members() -> Script:
     crowded = replace(room(1, "room1", joined=True), members=2**32 - 1)
-    return after(wire.Subscribe, wire.RoomChanged(crowded), wire.MembersChanged(1, [5, 6, 7], []))
+    return answering_and_sending(wire.Subscribe, wire.RoomChanged(crowded), wire.MembersChanged(1, [5, 6, 7], []))
 
 
 def _other_chain(session: HostileSession) -> list[Any]:
     return [wire.Heads([Forger(session.server.log).head(1, b"z" * 32)])]
 
 
-def _nasty_people(asked: wire.ListUsers) -> wire.UserList:
+def _control_characters_in_names(asked: wire.ListUsers) -> wire.UserList:
     return wire.UserList([user(5, NASTY[:256]), replace(user(6), display_name=NASTY[:256])])
 
 
@@ -493,23 +493,25 @@ def _refused(code: int) -> Script:
 _SYNCING = (wire.Subscribe, wire.History, wire.ListUsers, wire.ListRooms, wire.GetCertificates)
 
 
-def _crowd(asked: wire.ListUsers) -> wire.UserList:
+def _many_unknown_devices(asked: wire.ListUsers) -> wire.UserList:
     return wire.UserList([user(number, "x") for number in range(10, LIST_ENTRIES_MAX + 11)])
 
 
-def _nobody_knows_them() -> Script:
-    return Both(silent(wire.GetCertificates), after(wire.Subscribe, _of_unknown_devices))
+def _unknown_authors() -> Script:
+    return Combined(never_answering(wire.GetCertificates), answering_and_sending(wire.Subscribe, _of_unknown_devices))
 
 
 def _keys_without_end() -> Script:
-    return Both(OnRequest(wire.Renew, _renew_without_end), after(wire.Subscribe, _keys_that_end_at_once))
+    return Combined(
+        OnRequest(wire.Renew, _renew_without_end), answering_and_sending(wire.Subscribe, _keys_that_end_at_once)
+    )
 
 
 _NASTY_ROOM = room(1, NASTY[:256], joined=True)
 
 
 class End(Enum):
-    """How a client fares under a script."""
+    """The state of a client under a script."""
 
     LIVES = "it may become live"
     FAILS = "no session comes about, or none stays, and people are told why"
@@ -529,50 +531,61 @@ SCENARIOS = (
     Scenario("people: always one more page", lambda: _people(_forward), End.FAILS),
     Scenario("people: pages go back", lambda: _people(_backward), End.FAILS),
     Scenario("people: pages repeat", lambda: _people(_same), End.FAILS),
-    Scenario("people by the million", _people_by_the_million, End.FAILS),
-    Scenario("people by the million, unasked", lambda: after(wire.Subscribe, _users_told), End.FAILS),
-    Scenario("people: more than a page has", lambda: instead(wire.ListUsers, _crowd), End.FAILS),
+    Scenario("people by the million", _endless_user_pages, End.FAILS),
+    Scenario("people by the million, unasked", lambda: answering_and_sending(wire.Subscribe, _send_users), End.FAILS),
+    Scenario("people: more than a page has", lambda: answering(wire.ListUsers, _many_unknown_devices), End.FAILS),
     Scenario("rooms: always one more page", _rooms_without_end, End.FAILS),
     Scenario("rooms: more than a page has", lambda: _rooms_at_log_in(LIST_ENTRIES_MAX + 1), End.FAILS),
     Scenario("rooms: more than a client takes", lambda: _rooms_at_log_in(LIST_ENTRIES_MAX), End.FAILS),
-    Scenario("rooms by the ten thousand, unasked", lambda: after(wire.Subscribe, _rooms_told), End.FAILS),
-    Scenario("members by the million", lambda: after(wire.Subscribe, _members_told)),
-    Scenario("receipts by the million", lambda: after(wire.Subscribe, _receipts_told)),
+    Scenario(
+        "rooms by the ten thousand, unasked", lambda: answering_and_sending(wire.Subscribe, _send_rooms), End.FAILS
+    ),
+    Scenario("members by the million", lambda: answering_and_sending(wire.Subscribe, _send_members)),
+    Scenario("receipts by the million", lambda: answering_and_sending(wire.Subscribe, _send_read_marks)),
     Scenario("more members than a number holds", _too_many_members),
     # Records and heads.
-    Scenario("heads jump ahead", lambda: after(wire.Subscribe, _head_jumps)),
-    Scenario("a head of another chain", lambda: after(wire.Subscribe, _other_chain)),
-    Scenario("a subscription forgets the rooms", lambda: instead(wire.Subscribe, lambda _: wire.Subscribed([], []))),
-    Scenario("gaps in thirty rooms", lambda: after(wire.Subscribe, _gap)),
+    Scenario("heads jump ahead", lambda: answering_and_sending(wire.Subscribe, _head_jumps)),
+    Scenario("a head of another chain", lambda: answering_and_sending(wire.Subscribe, _other_chain)),
+    Scenario("a subscription forgets the rooms", lambda: answering(wire.Subscribe, lambda _: wire.Subscribed([], []))),
+    Scenario("gaps in thirty rooms", lambda: answering_and_sending(wire.Subscribe, _gap)),
     Scenario("a history of edits without end", lambda: OnRequest(wire.History, _edits_without_end)),
-    Scenario("records of a thousand unknown devices", _nobody_knows_them),
+    Scenario("records of a thousand unknown devices", _unknown_authors),
     Scenario("a page of another room", lambda: OnRequest(wire.History, _page_of(room=77)), End.FAILS),
     Scenario("a page with another beginning", lambda: OnRequest(wire.History, _page_of(before_hash=bytes(32)))),
     Scenario("a page without records", lambda: OnRequest(wire.History, _page_of(records=[]))),
     Scenario("a page upside down", lambda: OnRequest(wire.History, _page_of(records=lambda page: page.records[::-1]))),
     # Frames.
-    Scenario("a frame over the limit", lambda: after(wire.Subscribe, _LENGTH.pack(2**31)), End.FAILS),
-    Scenario("noise instead of frames", lambda: after(wire.Subscribe, b"\x00\x00\x00\x08notmsgpk"), End.FAILS),
-    Scenario("a frame nested a million deep", lambda: after(wire.Subscribe, _nested(1 << 20)), End.FAILS),
-    Scenario("a frame of nobody's", lambda: OnRequest(wire.Subscribe, lambda s, f: s.raw([4000, 1])), End.FAILS),
-    Scenario("hello one octet at a time", Drip, End.FAILS),
+    Scenario("a frame over the limit", lambda: answering_and_sending(wire.Subscribe, _LENGTH.pack(2**31)), End.FAILS),
+    Scenario(
+        "noise instead of frames", lambda: answering_and_sending(wire.Subscribe, b"\x00\x00\x00\x08notmsgpk"), End.FAILS
+    ),
+    Scenario(
+        "a frame nested a million deep", lambda: answering_and_sending(wire.Subscribe, _nested(1 << 20)), End.FAILS
+    ),
+    Scenario("a frame of nobody's", lambda: OnRequest(wire.Subscribe, lambda s, f: s.send_raw([4000, 1])), End.FAILS),
+    Scenario("hello one octet at a time", SlowHello, End.FAILS),
     # Texts.
     Scenario("a name of a megabyte", lambda: _raw_user(5, "n" * (1 << 19), "", 0, 0), End.FAILS),
-    Scenario("names that command a terminal", lambda: instead(wire.ListUsers, _nasty_people)),
-    Scenario("a room that commands a terminal", lambda: after(wire.Subscribe, wire.RoomChanged(_NASTY_ROOM))),
+    Scenario("names that command a terminal", lambda: answering(wire.ListUsers, _control_characters_in_names)),
+    Scenario(
+        "a room that commands a terminal", lambda: answering_and_sending(wire.Subscribe, wire.RoomChanged(_NASTY_ROOM))
+    ),
     Scenario("a server that commands a terminal", lambda: _welcome(server_name=NASTY[:256])),
-    Scenario("a good-bye that commands a terminal", lambda: after(wire.Subscribe, wire.Goodbye(9999, NASTY[:256]))),
+    Scenario(
+        "a good-bye that commands a terminal",
+        lambda: answering_and_sending(wire.Subscribe, wire.Goodbye(9999, NASTY[:256])),
+    ),
     # Answers.
-    Scenario("answers to nobody", lambda: after(wire.Subscribe, _unasked)),
-    Scenario("every answer twice", lambda: OnRequest(_SYNCING, _twice)),
+    Scenario("answers to nobody", lambda: answering_and_sending(wire.Subscribe, _unrequested)),
+    Scenario("every answer twice", lambda: OnRequest(_SYNCING, _answers_twice)),
     Scenario("answers in the opposite order", _reordered),
-    Scenario("an answer to another question", lambda: instead(wire.Subscribe, lambda _: wire.Done()), End.FAILS),
-    Scenario("messages are put off for ever", lambda: after(wire.Subscribe, _busy)),
+    Scenario("an answer to another question", lambda: answering(wire.Subscribe, lambda _: wire.Done()), End.FAILS),
+    Scenario("messages are put off for ever", lambda: answering_and_sending(wire.Subscribe, _busy)),
     # Silence.
-    Scenario("nothing after TLS", SilentFromTheStart, End.FAILS),
-    Scenario("no answer to a log-in", lambda: silent(*LOG_IN), End.FAILS),
-    Scenario("no answer to a subscription", lambda: silent(wire.Subscribe), End.FAILS),
-    Scenario("no answer to questions", lambda: silent(wire.ListUsers, wire.GetCertificates, wire.ListCursors)),
+    Scenario("nothing after TLS", NeverAnswers, End.FAILS),
+    Scenario("no answer to a log-in", lambda: never_answering(*LOG_IN), End.FAILS),
+    Scenario("no answer to a subscription", lambda: never_answering(wire.Subscribe), End.FAILS),
+    Scenario("no answer to questions", lambda: never_answering(wire.ListUsers, wire.GetCertificates, wire.ListCursors)),
     # Log-in.
     Scenario(
         "good-bye after each log-in",
@@ -599,6 +612,6 @@ SCENARIOS = (
     Scenario("another log key", lambda: _welcome(log_key=bytes(32)), End.STOPS),
     Scenario("another epoch", lambda: _welcome(log_epoch=2**32 - 1), End.FAILS),
     Scenario("keys that end at once", _keys_without_end),
-    Scenario("certificates of others", lambda: after(wire.Subscribe, _certificates)),
+    Scenario("certificates of others", lambda: answering_and_sending(wire.Subscribe, _certificates)),
     Scenario("a flood of datagrams", DatagramFlood),
 )

@@ -1,4 +1,4 @@
-"""Other users of the computer, and neighbours who answer a search: ports on the loopback address, files, names."""
+"""Other users of the computer, and hosts on the LAN that answer discovery: loopback ports, files, names."""
 
 import contextlib
 import json
@@ -16,10 +16,10 @@ from lanchat.protocol import wire
 from lanchat.protocol.datagram.beacon import Advert
 from lanchat_server.admin.channel import ADMIN_FILE
 from tests.attacks import databases
-from tests.attacks.honest import memory_of
+from tests.attacks.chat_load import peak_memory
 from tests.attacks.outcome import Outcome
-from tests.attacks.rights import command
-from tests.attacks.tapped import watched
+from tests.attacks.recording_client import observed_server
+from tests.attacks.rights import server_command
 from tests.support.figures import percentile
 from tests.support.neighbours import Neighbours, invented
 from tests.support.ports import free_port
@@ -35,7 +35,7 @@ _INTRODUCED = json.dumps({"nonce": "1" * 64}).encode() + b"\n"
 
 
 @contextlib.contextmanager
-def _held(port: int, octets: bytes, count: int = CROWD) -> Iterator[None]:
+def _open_connections(port: int, octets: bytes, count: int = CROWD) -> Iterator[None]:
     """So many connections, from one address as from many."""
     with contextlib.ExitStack() as stack:
         for number in range(count):
@@ -47,21 +47,21 @@ def _held(port: int, octets: bytes, count: int = CROWD) -> Iterator[None]:
 
 
 def held_connections(folder: Path) -> Outcome:
-    """Somebody holds connections to the port of commands; people log in and commands are answered all the same."""
+    """Idle connections to the admin port: users still log in and commands are answered."""
     outcome = Outcome(f"{CROWD:,} connections to the port of the administrator's commands", 0)
-    with ServerProcess(folder, database=databases.fresh()) as server:
+    with ServerProcess(folder, database=databases.new_database()) as server:
         process = psutil.Process(server.pid)
         process.rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         server.add_account("anna")
         port = int(json.loads((folder / ADMIN_FILE).read_text())["port"])
         most = 0
         for octets in (b"", b'{"non', _INTRODUCED):
-            with _held(port, octets):
+            with _open_connections(port, octets):
                 outcome.attempts += CROWD
                 most = max(most, process.num_fds())
                 with RawClient(server.port, timeout=60) as member:
                     outcome.expect(isinstance(member.log_in("anna"), wire.LoggedIn), "nobody logs in")
-                done = command(server, "users", "list")
+                done = server_command(server, "users", "list")
                 outcome.expect(done.returncode == 0, f"no command is answered: {done.stderr}")
     outcome.seen = f"{most} of {DESCRIPTORS:,} descriptors in use at most; log-ins and commands are answered"
     return outcome
@@ -94,7 +94,7 @@ def impostor(folder: Path) -> Outcome:
     """A server is killed; another user of the computer binds its port, and the administrator gives commands: what the
     impostor hears, and what becomes of the file that its answer names."""
     outcome = Outcome("an impostor at the port of a killed server; a path in its answer", 0)
-    with ServerProcess(folder, database=databases.fresh()) as server:
+    with ServerProcess(folder, database=databases.new_database()) as server:
         server.add_account("anna")
         where = json.loads((folder / ADMIN_FILE).read_text())
         server.kill()
@@ -105,9 +105,9 @@ def impostor(folder: Path) -> Outcome:
         for answer in (made, hello, hello | made, {"error": "no such user"}):
             liar = Impostor(where["port"], json.dumps(answer).encode() + b"\n")
             try:
-                command(server, "users", "add", "eve", password="a password of somebody")
-                command(server, "backup", str(folder.parent / "backup"))
-                command(server, "status")
+                server_command(server, "users", "add", "eve", password="a password of somebody")
+                server_command(server, "backup", str(folder.parent / "backup"))
+                server_command(server, "status")
             finally:
                 liar.close()
             outcome.attempts += 3
@@ -117,12 +117,12 @@ def impostor(folder: Path) -> Outcome:
     return outcome
 
 
-def links_and_modes(folder: Path) -> Outcome:
+def symbolic_links_and_modes(folder: Path) -> Outcome:
     """Links in the places of files that a client is about to write, and what others may read of an export."""
     outcome = Outcome("links in a profile's folder; the mode of an export", 0)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {"LANCHAT_PASSWORD": PASSWORD}
-    with ServerProcess(folder / "server", database=databases.fresh()) as server:
+    with ServerProcess(folder / "server", database=databases.new_database()) as server:
         server.add_account("anna")
         trust = ["--server", server.address, "--fingerprint", server.fingerprint]
         for suffix in (".new", ".draft", ".tmp", ""):
@@ -150,7 +150,7 @@ def invented_servers(folder: Path, crowd: int) -> Outcome:
     real one looks for it, and somebody who does follows it to a new port."""
     outcome = Outcome(f"a neighbour who invents {crowd} servers", crowd)
     environment = {"LANCHAT_PASSWORD": PASSWORD}
-    with ServerProcess(folder / "server", database=databases.fresh(), name="The real one") as server:
+    with ServerProcess(folder / "server", database=databases.new_database(), name="The real one") as server:
         server.add_account("anna")
         trust = ["--server", server.address, "--fingerprint", server.fingerprint]
         profile = folder / "anna"
@@ -179,7 +179,7 @@ def same_display_name(folder: Path) -> Outcome:
     """A second account takes somebody's display name, in several spellings: whether others see which is which."""
     outcome = Outcome("a second account with somebody's display name", 0)
     folder.mkdir(parents=True, exist_ok=True)
-    with ServerProcess(folder / "server", database=databases.fresh()) as server, RawClient(server.port) as anna:
+    with ServerProcess(folder / "server", database=databases.new_database()) as server, RawClient(server.port) as anna:
         anna.register("anna", display_name="Anna Lind")
         for number, taken in enumerate(("Anna Lind", "anna lind", "ＡＮＮＡ　ＬＩＮＤ", "Аnna Lind")):
             with RawClient(server.port) as liar:
@@ -197,24 +197,24 @@ def same_display_name(folder: Path) -> Outcome:
 # --- The figures under load -------------------------------------------------------------------------------------------
 
 
-def scrapes(folder: Path, seconds: float, rate: int, slow: int) -> Outcome:
-    """Figures are scraped so many times a second, and by readers who never take them, while messages flow."""
+def metrics_scrapes(folder: Path, seconds: float, rate: int, slow: int) -> Outcome:
+    """Metrics are scraped `rate` times a second, and by clients that never read them, while messages are sent."""
     outcome = Outcome(f"{rate} scrapes a second of the figures and {slow} slow readers while messages flow", 0)
     folder.mkdir(parents=True, exist_ok=True)
     port, config = free_port(), folder / "figures.toml"
     config.write_text(f"[metrics]\nport = {port}\n")
-    with watched(folder / "server", extra=("--config", str(config))) as (server, watcher):
+    with observed_server(folder / "server", extra=("--config", str(config))) as (server, watcher):
         process = psutil.Process(server.pid)
-        outcome.quiet = percentile(_said(watcher, seconds / 2), 0.99)
+        outcome.quiet = percentile(_acknowledgement_times(watcher, seconds / 2), 0.99)
         threads, descriptors = process.num_threads(), 0
         ended = threading.Event()
-        with memory_of(server) as memory, _held(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r", slow):
+        with peak_memory(server) as memory, _open_connections(port, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r", slow):
             scraped: list[float] = []
             readers = [threading.Thread(target=_scrape, args=(port, rate / 4, ended, scraped)) for _ in range(4)]
             for reader in readers:
                 reader.start()
             try:
-                outcome.attacked = percentile(_said(watcher, seconds), 0.99)
+                outcome.attacked = percentile(_acknowledgement_times(watcher, seconds), 0.99)
                 descriptors = process.num_fds()
             finally:
                 ended.set()
@@ -233,7 +233,7 @@ def scrapes(folder: Path, seconds: float, rate: int, slow: int) -> Outcome:
     return outcome
 
 
-def _said(watcher: RawClient, seconds: float) -> list[float]:
+def _acknowledgement_times(watcher: RawClient, seconds: float) -> list[float]:
     """Seconds to the acknowledgement of messages that are said within the rate."""
     times, end, room = [], time.monotonic() + seconds, watcher.rooms["general"]
     while time.monotonic() < end:

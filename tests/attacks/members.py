@@ -1,4 +1,4 @@
-"""A member who lies, and those who are none any more: over the real protocol, counted by what got stored or told."""
+"""A member that forges messages, and former members: over the real protocol, counted by what was stored or received."""
 
 import dataclasses
 import time
@@ -13,16 +13,16 @@ from lanchat.protocol.codec import encode
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, Kind, Message, decode_header_untrusted, make_message
-from tests.attacks.forgeries import dropped, wait_for_drops
+from tests.attacks.forgeries import dropped_count, wait_for_drops
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tapped, udp_socket
+from tests.attacks.recording_client import RecordingClient, udp_socket
 from tests.support.raw import RawClient
 
 # What a session may hand in at once, so that nothing is refused for its rate.
 _BATCH = 20
 
 
-def in_other_names(watcher: Tapped, count: int, seed: int = 1) -> Outcome:
+def messages_of_others(watcher: RecordingClient, count: int, seed: int = 1) -> Outcome:
     """Messages that look like somebody else's: his header with one field changed, his body changed, his signature bent;
     `count` of them. His own message is stored afterwards under the very number that was forged."""
     outcome = Outcome("messages in another member's name", 0)
@@ -76,7 +76,7 @@ def _altered(real: Message, mallory: RawClient, random: Random, count: int) -> I
                 yield make_message(mallory.key, mallory.welcome.log_id, header, "signed by another")
 
 
-def of_another_log(watcher: Tapped) -> Outcome:
+def messages_of_another_log(watcher: RecordingClient) -> Outcome:
     """His own messages, signed for another log."""
     outcome = Outcome("messages signed for another log", 4)
     with RawClient(watcher.port) as mallory:
@@ -88,7 +88,7 @@ def of_another_log(watcher: Tapped) -> Outcome:
     return outcome
 
 
-def two_bodies(watcher: Tapped, count: int) -> Outcome:
+def two_bodies_under_one_number(watcher: RecordingClient, count: int) -> Outcome:
     """Two properly signed bodies under one number, in one datagram, one after the other, from two sessions at once."""
     outcome = Outcome("two bodies under one number", count)
     with RawClient(watcher.port) as one, RawClient(watcher.port, key=one.key) as two:
@@ -109,7 +109,7 @@ def two_bodies(watcher: Tapped, count: int) -> Outcome:
             else:
                 one.send(wire.Submit([first]))
                 two.send(wire.Submit([second]))
-            seqs = _places(one, two, [first, second], n)
+            seqs = _stored_numbers(one, two, [first, second], n)
             outcome.expect(len(seqs) == 1, f"number {n} was stored as {seqs}")
         stored = watcher_texts(one, room, before)
         outcome.accepted = len(stored) - count
@@ -117,7 +117,7 @@ def two_bodies(watcher: Tapped, count: int) -> Outcome:
     return outcome
 
 
-def _places(one: RawClient, two: RawClient, messages: list[Message], n: int) -> set[int]:
+def _stored_numbers(one: RawClient, two: RawClient, messages: list[Message], n: int) -> set[int]:
     """Where number `n` was stored, as two answers say; offers both again when there was no time for them."""
     found: list[int] = []
     while len(found) < 2:
@@ -149,14 +149,14 @@ def watcher_texts(client: RawClient, room: int, after: int) -> list[str]:
 
 
 @dataclasses.dataclass
-class _Departed:
-    """Somebody with the keys of before, and what he tries with them; `told` counts what he learned or changed."""
+class _FormerMember:
+    """A former member with the old keys, and the attempts; `told` counts what was received or changed."""
 
     outcome: Outcome
-    client: Tapped
+    client: RecordingClient
     room: int
 
-    def tries_everything(self, secret: str) -> None:
+    def attempt_everything(self, secret: str) -> None:
         client, room = self.client, self.room
         for operation in (
             wire.History(room, 1, True, 200),
@@ -182,7 +182,7 @@ class _Departed:
         client.send(wire.Nack(room, [1, 2, 3]))
         client.send_datagram(wire.Cursors([wire.Cursor(room, 3, 3)]))
 
-    def hears(self) -> list[object]:
+    def received_frames(self) -> list[object]:
         """Frames that speak of the room, by either way, once everything on its way is here."""
         assert self.client.request(wire.GetProfile())
         frames = self.client.frames() + self.client.events
@@ -205,10 +205,10 @@ def _room_of(frame: object) -> int:
     return int(getattr(room, "id", room))
 
 
-def removed(watcher: Tapped) -> Outcome:
+def removed_member(watcher: RecordingClient) -> Outcome:
     """A member who was removed from a private room, with his session, his subscription and its keys of before."""
     outcome = Outcome("a removed member, with all keys of before", 0)
-    with Tapped(watcher.port) as owner, Tapped(watcher.port) as gone:
+    with RecordingClient(watcher.port) as owner, RecordingClient(watcher.port) as gone:
         owner.register("owner")
         gone.register("gone")
         room = owner.request(wire.CreateRoom("den", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)).room.id
@@ -217,26 +217,26 @@ def removed(watcher: Tapped) -> Outcome:
         owner.request(wire.Subscribe([room]))
         gone.send_datagram(wire.Ping(1))
         owner.say(room, "before")
-        departed = _Departed(outcome, gone, room)
-        outcome.expect(bool(departed.hears()), "as a member he heard nothing: this shows nothing")
+        departed = _FormerMember(outcome, gone, room)
+        outcome.expect(bool(departed.received_frames()), "as a member he heard nothing: this shows nothing")
         assert owner.request(wire.RemoveUser(room, gone.user_id)) == wire.Done()
         new = owner.wait_for(wire.RoomKey)
         gone.wait_for(wire.RoomGone)
-        departed.hears()
+        departed.received_frames()
         outcome.expect(new.key != old.key and new.number > old.number, "the room's key is still the old one")
         outcome.expect(owner.say(room, "afterwards").seq > 0, "the owner cannot write")
-        departed.tries_everything("afterwards")
-        heard = departed.hears()
+        departed.attempt_everything("afterwards")
+        heard = departed.received_frames()
         outcome.accepted += len(heard)
         outcome.expect(not heard, f"he heard {heard}")
     return outcome
 
 
-def revoked(watcher: Tapped) -> Outcome:
+def revoked_device(watcher: RecordingClient) -> Outcome:
     """A device that was revoked: a thief with its key and its session keys."""
     outcome = Outcome("a revoked device, with all keys of before", 0)
     port = watcher.port
-    with Tapped(port) as phone, Tapped(port) as laptop, RawClient(port) as friend:
+    with RecordingClient(port) as phone, RecordingClient(port) as laptop, RawClient(port) as friend:
         phone.register("robbed")
         laptop.log_in("robbed")
         friend.register("friend")
@@ -246,7 +246,7 @@ def revoked(watcher: Tapped) -> Outcome:
         kept = phone.message(room, "signed before, sent by a thief")
         assert laptop.request(wire.RevokeDevice(phone.device)) == wire.Done()
         outcome.expect(phone.wait_for(wire.Goodbye).code == Code.DEVICE_REVOKED, "no word that it was revoked")
-        stored, opened, lost = watcher.counter("stored"), watcher.counter("udp_in"), dropped(watcher)
+        stored, opened, lost = watcher.counter("stored"), watcher.counter("udp_in"), dropped_count(watcher)
         with udp_socket(port) as sock:
             datagrams = [
                 phone.sealed(wire.Submit([kept])),

@@ -1,4 +1,4 @@
-"""What an attack came to, and the tables that tell it."""
+"""The outcome of an attack, and tables of outcomes."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """A fault unless it holds."""
+        """Adds a fault unless the condition holds."""
         if not holds:
             self.faults.append(f"{self.attack}: {otherwise}")
 

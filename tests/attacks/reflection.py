@@ -1,4 +1,4 @@
-"""Datagrams of every length and kind from somebody who is not logged in: no answer is larger than its question."""
+"""Unauthenticated datagrams of every length and kind: no answer is larger than its request."""
 
 import contextlib
 import random
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lanchat.protocol.datagram.beacon import PROBE_SIZE, TOKEN_SIZE, encode_probe
 from lanchat.protocol.limits import DATAGRAM_MAX
 from tests.attacks.outcome import Outcome
-from tests.attacks.strangers import client_hello, source
+from tests.attacks.unauthenticated_floods import client_hello, source_address
 
 # Questions under way at once, each from an address and a port of its own.
 _AT_ONCE = 200
@@ -29,7 +29,7 @@ class Reflected:
     largest: int = 0
 
 
-def questions(step: int, key: bytes, seed: int) -> Iterator[bytes]:
+def probe_datagrams(step: int, key: bytes, seed: int) -> Iterator[bytes]:
     """Every kind at every `step`-th length. `key`: the number of a session's key, as everybody on the cable sees it."""
     drawn = random.Random(seed)
     probe = encode_probe(bytes(range(TOKEN_SIZE)))
@@ -50,13 +50,13 @@ def questions(step: int, key: bytes, seed: int) -> Iterator[bytes]:
             yield (kind[:length] + drawn.randbytes(length))[:length]
 
 
-def ask(port: int, datagrams: Iterable[bytes], wait: float = 0.25) -> Reflected:
+def send_probes(port: int, datagrams: Iterable[bytes], wait: float = 0.25) -> Reflected:
     """Each from an address of its own, so that no limit per address hides an answer."""
     found, number = Reflected(), 20_000
     batch: dict[socket.socket, int] = {}
     for datagram in datagrams:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((source(number), 0))
+        sock.bind((source_address(number), 0))
         number += 1
         with contextlib.suppress(OSError):
             sock.sendto(datagram, ("127.0.0.1", port))
@@ -85,9 +85,9 @@ def _collect(batch: dict[socket.socket, int], found: Reflected, wait: float) -> 
     batch.clear()
 
 
-def reflect(port: int, what: str, step: int, key: bytes, *, answers: bool) -> Outcome:
+def measure_reflection(port: int, what: str, step: int, key: bytes, *, answers: bool) -> Outcome:
     """`answers`: whether the port is there to answer somebody."""
-    found = ask(port, questions(step, key, seed=step))
+    found = send_probes(port, probe_datagrams(step, key, seed=step))
     outcome = Outcome(f"amplification: {what}", found.questions, found.larger)
     outcome.expect(bool(found.answers) == answers, f"{found.answers} questions were answered")
     outcome.seen = (

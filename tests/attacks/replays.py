@@ -1,5 +1,5 @@
-"""What was recorded is sent again, to the server and to a client: at once, later, from elsewhere, into another session,
-after a restart, after a new connection.
+"""Recorded traffic is sent again, to the server and to a client: at once, later, from another address, into another
+session, after a restart, after a new connection.
 
 A replay is accepted when it has any effect: it opens, something is stored twice, an address moves, a log-in succeeds.
 """
@@ -16,31 +16,31 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.datagram.replay import WINDOW
 from lanchat.protocol.log import keys
-from tests.attacks.forgeries import dropped, silent, wait_for_drops
+from tests.attacks.attacked_clients import Conversation, Victim, run_attack
+from tests.attacks.forgeries import dropped_count, is_silent, wait_for_drops
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tape, Tapped, counter_of, record, udp_socket
-from tests.attacks.victims import Conversation, Victim, play
+from tests.attacks.recording_client import Recording, RecordingClient, counter_of, record_every_kind, udp_socket
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 from tests.support.waiting import patient
 
 
-def of_datagrams(watcher: Tapped, rounds: int = 1) -> tuple[Outcome, Tape]:
+def replay_datagrams(watcher: RecordingClient, rounds: int = 1) -> tuple[Outcome, Recording]:
     """Every datagram of a session again: from its own address, from another one, relabelled for another session, and
     the server's own back to it; `rounds` times with honest traffic in between. The tape is for after the restart."""
     outcome = Outcome("replayed datagrams: at once, later, from elsewhere, into another session", 0)
     port = watcher.port
-    with Tapped(port) as victim, Tapped(port) as other, udp_socket(port, "127.7.7.8") as thief:
+    with RecordingClient(port) as victim, RecordingClient(port) as other, udp_socket(port, "127.7.7.8") as thief:
         victim.register("replayed")
         other.register("bystander")
-        tape = record(victim)
+        tape = record_every_kind(victim)
         other.send_datagram(wire.Ping(1))
         other.frames()
         for _ in range(rounds):
             before = _state(watcher)
             again = [*tape.up, *tape.down, *(_relabelled(datagram, other.tape) for datagram in tape.up + tape.down)]
             for sock in (victim.udp, thief, other.udp):
-                at = dropped(watcher)
+                at = dropped_count(watcher)
                 for datagram in again:
                     sock.send(datagram)
                 outcome.attempts += len(again)
@@ -57,25 +57,25 @@ def of_datagrams(watcher: Tapped, rounds: int = 1) -> tuple[Outcome, Tape]:
             watcher.say_without_waiting(watcher.rooms["general"], "to whom?")
             heard = {type(frame) for frame in victim.frames()}
             outcome.expect(wire.Records in heard, "the session's records do not reach it by datagram any more")
-            outcome.expect(silent(thief, 0.2), "the one who replayed from elsewhere got the session's datagrams")
-        return outcome, Tape(tape.keys, tape.log_id, tape.epoch, list(tape.up), list(tape.down))
+            outcome.expect(is_silent(thief, 0.2), "the one who replayed from elsewhere got the session's datagrams")
+        return outcome, Recording(tape.keys, tape.log_id, tape.epoch, list(tape.up), list(tape.down))
 
 
-def after_a_restart(watcher: Tapped, tape: Tape) -> Outcome:
+def replay_after_restart(watcher: RecordingClient, tape: Recording) -> Outcome:
     """The tape of a session of the server before this one."""
     outcome = Outcome("replayed datagrams: after a restart", 0)
     with udp_socket(watcher.port) as sock:
-        before, at = _state(watcher), dropped(watcher)
+        before, at = _state(watcher), dropped_count(watcher)
         for datagram in [*tape.up, *tape.down, *(_relabelled(each, watcher.tape) for each in tape.up + tape.down)]:
             sock.send(datagram)
             outcome.attempts += 1
         wait_for_drops(watcher, at + outcome.attempts)
         outcome.accepted = _state(watcher) - before
-        outcome.expect(silent(sock, 0.2), "a replay was answered")
+        outcome.expect(is_silent(sock, 0.2), "a replay was answered")
     return outcome
 
 
-def of_proofs(server: ServerProcess, count: int) -> Outcome:
+def replay_proofs(server: ServerProcess, count: int) -> Outcome:
     """Log-ins and enrolments that were proven once, on connections of their own; `count` connections."""
     outcome = Outcome("replayed proofs of a device key", 0)
     with RawClient(server.port) as anna:
@@ -100,7 +100,7 @@ def of_proofs(server: ServerProcess, count: int) -> Outcome:
     return outcome
 
 
-def of_messages(server: ServerProcess, count: int) -> Outcome:
+def replay_messages(server: ServerProcess, count: int) -> Outcome:
     """What somebody signed, handed in again by another member: the first answer, and nothing stored."""
     outcome = Outcome("messages handed in again by another member", 0)
     with RawClient(server.port) as anna, RawClient(server.port) as boris:
@@ -123,7 +123,7 @@ def of_messages(server: ServerProcess, count: int) -> Outcome:
     return outcome
 
 
-def _relabelled(datagram: bytes, tape: Tape) -> bytes:
+def _relabelled(datagram: bytes, tape: Recording) -> bytes:
     """With the key number of another session."""
     return _numbered(datagram, tape.keys.key_id)
 
@@ -132,7 +132,7 @@ def _numbered(datagram: bytes, key_id: int) -> bytes:
     return datagram[:1] + key_id.to_bytes(4, "big") + datagram[5:]
 
 
-def _state(watcher: Tapped) -> int:
+def _state(watcher: RecordingClient) -> int:
     """Grows when a datagram opens or a message is stored."""
     return watcher.counter("udp_in", "stored", "repeated", "refused")
 
@@ -144,7 +144,7 @@ _SEEN, _UNSEALED, _UNKNOWN = "datagram seen before", "seal does not hold", "unkn
 _GRACE = 1.2
 
 
-def at_a_client(folder: Path, rounds: int = 1) -> Outcome:
+def replay_to_clients(folder: Path, rounds: int = 1) -> Outcome:
     """What real clients heard and said, to them again: everything at once a second time; later; back to its sender and
     into another session; when the window has moved on; after fresh keys; after a new connection; and while the server
     says nothing, which nobody must take for a sign of life. The first ones `rounds` times, with chat in between."""
@@ -154,48 +154,48 @@ def at_a_client(folder: Path, rounds: int = 1) -> Outcome:
         anna, boris, clara = conversation.victims
         await conversation.record(anna, boris)
         for _ in range(rounds):
-            await _twice(conversation, anna)
-            await _later(anna, boris)
+            await _replay_at_once(conversation, anna)
+            await _replay_later(anna, boris)
         await _past_the_window(conversation, anna)
         await _after_fresh_keys(conversation, anna)
         await _after_a_new_connection(conversation, anna)
-        await _into_a_silence(conversation, clara)
+        await _replay_while_blocked(conversation, clara)
 
-    play(folder, outcome, attack, size=3, config=ClientConfig(silence_ping=0.5, silence_max=1.5))
+    run_attack(folder, outcome, attack, size=3, config=ClientConfig(silence_ping=0.5, silence_max=1.5))
     return outcome
 
 
-async def _twice(conversation: Conversation, victim: Victim) -> None:
+async def _replay_at_once(conversation: Conversation, victim: Victim) -> None:
     async with victim.dropping(_SEEN):
         victim.cable.copies = 2
         await conversation.chat()
         victim.cable.copies = 1
 
 
-async def _later(anna: Victim, boris: Victim) -> None:
-    heard, said = anna.heard(), anna.said()
-    await anna.throw([*heard, *reversed(heard)], _SEEN)
-    await anna.throw(said, _UNSEALED)
-    await boris.throw([*heard, *said], _UNKNOWN)
-    await boris.throw(_all_numbered([*heard, *said], boris), _UNSEALED)
+async def _replay_later(anna: Victim, boris: Victim) -> None:
+    heard, said = anna.received(), anna.sent()
+    await anna.inject_datagrams([*heard, *reversed(heard)], _SEEN)
+    await anna.inject_datagrams(said, _UNSEALED)
+    await boris.inject_datagrams([*heard, *said], _UNKNOWN)
+    await boris.inject_datagrams(_all_numbered([*heard, *said], boris), _UNSEALED)
 
 
 async def _past_the_window(conversation: Conversation, victim: Victim) -> None:
     """So much is said that what was heard before is below the window."""
-    old = victim.heard()
+    old = victim.received()
 
     def moved() -> bool:
-        return counter_of(victim.heard()[-1]) - counter_of(old[-1]) >= WINDOW
+        return counter_of(victim.received()[-1]) - counter_of(old[-1]) >= WINDOW
 
     with await asyncio.to_thread(RawClient, victim.cable.server_port) as talker:
         await asyncio.to_thread(talker.register, "talker")
         while not moved():
-            await asyncio.to_thread(_say_much, talker)
+            await asyncio.to_thread(_send_many_messages, talker)
     await conversation.chat()
-    await victim.throw(old, _SEEN)
+    await victim.inject_datagrams(old, _SEEN)
 
 
-def _say_much(talker: RawClient) -> None:
+def _send_many_messages(talker: RawClient) -> None:
     """Fifty messages that fill a datagram each."""
     room = talker.rooms["general"]
     talker.send(wire.Submit([talker.message(room, "x" * 850) for _ in range(50)]))
@@ -207,34 +207,34 @@ def _say_much(talker: RawClient) -> None:
 async def _after_fresh_keys(conversation: Conversation, victim: Victim) -> None:
     """The old ones still open what was under way, but nothing twice; then nothing."""
     assert victim.person.client.member is not None
-    driver, old, key_id = victim.person.client.member.driver, victim.heard()[-WINDOW:], victim.key_id
+    driver, old, key_id = victim.person.client.member.driver, victim.received()[-WINDOW:], victim.key_id
     with patch.object(victim.relay, "_limits", seal.SealLimits(old_key_grace=_GRACE)):
         driver.core.renew(driver.now())
         driver.pump()
         await conversation.crowd.until(lambda: victim.key_id != key_id, 20, "there are fresh keys")
         forgotten = time.monotonic() + _GRACE
-    await victim.throw(old, _SEEN)
-    await victim.throw(_all_numbered(old, victim), _UNSEALED)
+    await victim.inject_datagrams(old, _SEEN)
+    await victim.inject_datagrams(_all_numbered(old, victim), _UNSEALED)
     await conversation.crowd.until(lambda: time.monotonic() > forgotten + 0.1, 20, "the old keys are forgotten")
-    await victim.throw(old, _UNKNOWN)
+    await victim.inject_datagrams(old, _UNKNOWN)
 
 
 async def _after_a_new_connection(conversation: Conversation, victim: Victim) -> None:
-    heard, said = victim.heard(), victim.said()
+    heard, said = victim.received(), victim.sent()
     relay = victim.relay
     victim.cable.cut()
     await conversation.by_datagram(victim, after=relay)
-    await victim.throw([*heard, *said], _UNKNOWN)
-    await victim.throw(_all_numbered([*heard, *said], victim), _UNSEALED)
+    await victim.inject_datagrams([*heard, *said], _UNKNOWN)
+    await victim.inject_datagrams(_all_numbered([*heard, *said], victim), _UNSEALED)
 
 
-async def _into_a_silence(conversation: Conversation, victim: Victim) -> None:
+async def _replay_while_blocked(conversation: Conversation, victim: Victim) -> None:
     """Nothing of the server gets through any more. What it said before is repeated, and its silence is noticed."""
     await conversation.by_datagram(victim)
     await victim.settle()
     outcome, relay, cable, end = victim.outcome, victim.relay, victim.cable, time.monotonic() + patient(20)
-    opened, refused, heard = relay.opened, relay.refused(), victim.heard()
-    cable.silence()
+    opened, refused, heard = relay.opened, relay.refused(), victim.received()
+    cable.block()
     while (there := _in_session(victim)) and time.monotonic() < end:
         for datagram in heard[-20:]:
             cable.inject(datagram)
@@ -243,7 +243,7 @@ async def _into_a_silence(conversation: Conversation, victim: Victim) -> None:
     victim.dropped += relay.refused() - refused
     outcome.accepted += relay.opened - opened
     outcome.expect(not there, "repetitions are taken for signs of life")
-    cable.mend()
+    cable.unblock()
 
 
 def _in_session(victim: Victim) -> bool:

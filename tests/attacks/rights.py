@@ -1,7 +1,6 @@
-"""Who has lost a right, or found a device: what still works for him.
+"""Ended rights and lost devices: what still works for their former or present holder.
 
-Each attacker tries everything that needs the right he no longer has, from outside; `accepted` counts what had an
-effect.
+Each attacker attempts everything that needs the ended right, over the network; `accepted` counts what had an effect.
 """
 
 import subprocess
@@ -17,7 +16,7 @@ from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.wire import pack_frame
 from tests.attacks import databases
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tapped
+from tests.attacks.recording_client import RecordingClient
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
 
@@ -25,7 +24,7 @@ PASSWORD = "correct horse"
 NEW_PASSWORD = "battery staple"
 
 
-def name(of: str) -> str:
+def new_name(of: str) -> str:
     """One that nobody has yet."""
     return f"{of}{time.time_ns():x}"
 
@@ -35,7 +34,7 @@ def refused(result: Any, *codes: Code) -> bool:
     return isinstance(result, wire.Failure) and (not codes or result.code in codes)
 
 
-def command(server: ServerProcess, *words: str, password: str = "") -> "subprocess.CompletedProcess[str]":
+def server_command(server: ServerProcess, *words: str, password: str = "") -> "subprocess.CompletedProcess[str]":
     """A command of the administrator on the server's computer."""
     argv = [sys.executable, "-m", "lanchat_server", *words, "--data-dir", str(server.data_dir), "--json"]
     argv += ["--database", server.database] if server.database else []
@@ -43,14 +42,14 @@ def command(server: ServerProcess, *words: str, password: str = "") -> "subproce
     return subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def waiting_requests(server: ServerProcess, watcher: Tapped, rounds: int) -> Outcome:
+def queued_requests_after_revocation(server: ServerProcess, watcher: RecordingClient, rounds: int) -> Outcome:
     """The finder of a device invites accomplices with requests that wait in his session while the device is revoked:
     nothing that he asked for happens after the revocation was answered."""
     outcome = Outcome("requests that wait in a session while its device is revoked", 0)
     for _ in range(rounds):
         with RawClient(server.port) as thief, RawClient(server.port) as accomplice:
-            user = thief.register(name("thief")).user.id
-            friend = accomplice.register(name("friend")).user.id
+            user = thief.register(new_name("thief")).user.id
+            friend = accomplice.register(new_name("friend")).user.id
             rooms = [_private(thief) for _ in range(10)]
             requests = [wire.Request(1000 + n, wire.InviteUser(room, friend)) for n, room in enumerate(rooms)]
             requests += [wire.Request(2000, wire.SetProfile("Taken over", None))]
@@ -64,23 +63,23 @@ def waiting_requests(server: ServerProcess, watcher: Tapped, rounds: int) -> Out
     return outcome
 
 
-def _seen(accomplice: RawClient, watcher: Tapped, user: int) -> tuple[int, str]:
+def _seen(accomplice: RawClient, watcher: RecordingClient, user: int) -> tuple[int, str]:
     rooms = accomplice.everything(wire.ListRooms())
     names = {each.id: each.display_name for each in watcher.everything(wire.ListUsers())}
     return sum(room.kind is RoomKind.PRIVATE for room in rooms), names[user]
 
 
 def _private(client: RawClient, history: HistoryPolicy = HistoryPolicy.EVERYTHING) -> int:
-    answer = client.request(wire.CreateRoom(name("secret"), RoomKind.PRIVATE, history))
+    answer = client.request(wire.CreateRoom(new_name("secret"), RoomKind.PRIVATE, history))
     assert isinstance(answer, wire.RoomResult), answer
     return answer.room.id
 
 
-def finder(server: ServerProcess) -> Outcome:
+def lost_device(server: ServerProcess) -> Outcome:
     """The finder of a device makes himself at home: another address, the owner's other device, all sessions."""
     outcome = Outcome("the finder of a device: e-mail, other devices, all sessions", 0)
     with RawClient(server.port) as lost, RawClient(server.port) as desk:
-        owner = name("owner")
+        owner = new_name("owner")
         lost.register(owner, email="owner@example.org")
         desk.log_in(owner)
         others = [RawClient(server.port, key=lost.key) for _ in range(3)]
@@ -108,13 +107,13 @@ def finder(server: ServerProcess) -> Outcome:
     return outcome
 
 
-def old_codes(server: ServerProcess) -> Outcome:
+def recovery_codes_after_password_change(server: ServerProcess) -> Outcome:
     """A recovery code that was made before a change of the password sets no new one after it."""
     outcome = Outcome("a recovery code from before a change of the password", 1)
     with RawClient(server.port) as owner, RawClient(server.port) as thief:
-        user = name("owner")
+        user = new_name("owner")
         owner.register(user)
-        made = command(server, "users", "reset-password", user)
+        made = server_command(server, "users", "reset-password", user)
         code = next(word for word in made.stdout.replace('"', " ").split() if word.isdigit() and len(word) == 8)
         assert owner.request(wire.ChangePassword(PASSWORD, NEW_PASSWORD)) == wire.Done()
         thief.hello()
@@ -122,45 +121,47 @@ def old_codes(server: ServerProcess) -> Outcome:
     return outcome
 
 
-def moderators_codes(folder: Path) -> Outcome:
+def invite_codes_of_former_moderators(folder: Path) -> Outcome:
     """Registration codes of a moderator who was disabled, demoted or shut out let nobody in."""
     outcome = Outcome("registration codes of moderators who are none any more", 0)
     config = folder / "invite.toml"
     folder.mkdir(parents=True, exist_ok=True)
     config.write_text('registration = "invite"\n')
-    with ServerProcess(folder / "server", database=databases.fresh(), extra=("--config", str(config))) as server:
+    with ServerProcess(folder / "server", database=databases.new_database(), extra=("--config", str(config))) as server:
         for how in (("disable",), ("set-role", "member")):
             user = f"moderator-{how[0]}"
             server.add_account(f"admin-{how[0]}")
             server.add_account(user)
-            assert command(server, "users", "set-role", user, "moderator").returncode == 0
+            assert server_command(server, "users", "set-role", user, "moderator").returncode == 0
             with RawClient(server.port) as moderator, RawClient(server.port) as friend:
                 assert moderator.log_in(user).user.role is Role.MODERATOR
                 code = moderator.request(wire.CreateInvite(5, 3600)).code
-                done = command(server, "users", how[0], user, *how[1:])
+                done = server_command(server, "users", how[0], user, *how[1:])
                 assert done.returncode == 0, done.stderr
                 outcome.attempts += 1
-                outcome.accepted += not refused(friend.register(name("friend"), invite_code=code), Code.INVITE_INVALID)
+                outcome.accepted += not refused(
+                    friend.register(new_name("friend"), invite_code=code), Code.INVITE_INVALID
+                )
     return outcome
 
 
 # --- What answers tell ------------------------------------------------------------------------------------------------
 
 
-def private_names(server: ServerProcess, tries: int) -> Outcome:
+def private_room_names(server: ServerProcess, tries: int) -> Outcome:
     """Whether `CreateRoom` tells which private rooms there are; by its time: timing.py."""
     outcome = Outcome("names of private rooms, asked for with CreateRoom", 0)
     with RawClient(server.port) as owner, RawClient(server.port) as other:
-        owner.register(name("owner"))
-        other.register(name("curious"))
-        taken = [name("Merger") for _ in range(tries)]
+        owner.register(new_name("owner"))
+        other.register(new_name("curious"))
+        taken = [new_name("Merger") for _ in range(tries)]
         for each in taken:
             assert isinstance(owner.request(_create(each)), wire.RoomResult)
 
         def ask(what: str) -> Any:
             return other.request(_create(what))
 
-        pairs = [(each, name("Nothing")) for each in taken]
+        pairs = [(each, new_name("Nothing")) for each in taken]
         _compare(outcome, ask, pairs, lambda answer: answer.code if refused(answer) else "made")
     return outcome
 
@@ -173,8 +174,8 @@ def numbers_before_joining(server: ServerProcess, tries: int) -> Outcome:
     """Whether reactions, replies, edits and deletions tell which numbers below `first_seq` live."""
     outcome = Outcome("messages from before one's joining, asked for with reactions to them", 0)
     with RawClient(server.port) as owner, RawClient(server.port) as late:
-        owner.register(name("owner"))
-        user = late.register(name("late")).user.id
+        owner.register(new_name("owner"))
+        user = late.register(new_name("late")).user.id
         room = _private(owner, HistoryPolicy.SINCE_JOINING)
         for number in range(1, 11):
             assert owner.say(room, f"number {number}").seq == number

@@ -1,7 +1,7 @@
-"""Figures that the documents quote are those of the code.
+"""Figures that the documents quote equal those of the code.
 
-Each phrase stands in its document, with figures taken from the constants: who changes a constant or a sentence meets
-the other one here.
+Each phrase, with figures taken from the constants, is in its document: a change of a constant or of a sentence fails
+until the other follows.
 """
 
 import re
@@ -189,13 +189,13 @@ PHRASES = {
 
 
 @pytest.mark.parametrize("name", PHRASES)
-def test_figures_are_those_of_the_code(name: str) -> None:
+def test_documented_figures_equal_the_code(name: str) -> None:
     text = one_line((DOCS / name).read_text(encoding="utf-8"))
-    assert [phrase for phrase in PHRASES[name] if not stands_in(phrase, text)] == []
+    assert [phrase for phrase in PHRASES[name] if not contains_phrase(phrase, text)] == []
 
 
-def test_figures_in_words_are_those_of_the_code() -> None:
-    """What the documents write out."""
+def test_figures_written_in_words_equal_the_code() -> None:
+    """Figures that the documents write in words."""
     words = [CORE.hold_own, connection.LOGIN_TIMEOUT, seal.KEY_LIFETIME, seal.PACKETS_PER_KEY, CORE.heartbeat_rooms]
     assert words == [60.0, 10.0, 3600.0, 1 << 20, 600.0]
     assert [CLIENT.nacks_in_a_row, CLIENT.tls_try, CLIENT.doubt_nacks, dial.SEARCH_AFTER] == [8, 3, 3, 3]
@@ -207,15 +207,15 @@ def test_figures_in_words_are_those_of_the_code() -> None:
     assert [recovery.CODE_DIGITS, recovery.CODE_TRIES, acceptor.HANDSHAKES_MAX] == [8, 5, 4]
 
 
-def test_a_figure_that_differs_is_seen() -> None:
-    assert stands_in("NACKs 5/s", one_line("as many\nNACKs  5/s, burst"))
-    assert not stands_in("NACKs 5/s", "NACKs 15/s")
-    assert not stands_in("burst 1", "NACKs, burst 10")
-    assert not stands_in("5 NACKs", "15 NACKs")
-    assert not stands_in("at most 1", "at most 1,000")
+def test_contains_phrase_rejects_longer_figures() -> None:
+    assert contains_phrase("NACKs 5/s", one_line("as many\nNACKs  5/s, burst"))
+    assert not contains_phrase("NACKs 5/s", "NACKs 15/s")
+    assert not contains_phrase("burst 1", "NACKs, burst 10")
+    assert not contains_phrase("5 NACKs", "15 NACKs")
+    assert not contains_phrase("at most 1", "at most 1,000")
 
 
-def test_no_phrase_stands_twice_in_the_list() -> None:
+def test_phrases_are_unique() -> None:
     for phrases in PHRASES.values():
         assert all(one != other for one, other in pairwise(sorted(phrases)))
 
@@ -224,6 +224,6 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def stands_in(phrase: str, text: str) -> bool:
-    """As a whole: no figure at its ends goes on."""
+def contains_phrase(phrase: str, text: str) -> bool:
+    """Whether the text contains the phrase, and no figure at its ends continues."""
     return re.search(rf"(?<![\d.,]){re.escape(phrase)}(?![\d]|[.,]\d)", text) is not None

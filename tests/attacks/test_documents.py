@@ -1,4 +1,4 @@
-"""What the documents name as shown is there to be run."""
+"""Tests and modules that the documents name exist."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _SEEMS_NAMED = re.compile(r"`tests/[^`]*`")
 
 
 def missing(text: str) -> list[str]:
-    """What is named and is not there."""
+    """Names in the text that do not exist."""
     found = []
     for path, owner, function in _NAMED.findall(text):
         file = ROOT / path
@@ -30,13 +30,13 @@ def _defines(text: str, owner: str, function: str) -> bool:
 
 
 @pytest.mark.parametrize("document", ["docs/THREATS.md", "docs/ARCHITECTURE.md", "SECURITY.md"])
-def test_every_test_that_is_named_exists(document: str) -> None:
+def test_every_named_test_exists(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     assert _NAMED.search(text)
     assert not missing(text)
 
 
-def test_every_module_that_is_named_exists() -> None:
+def test_every_named_module_exists() -> None:
     text = (ROOT / "docs/THREATS.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w/]+\.py)`", text))
     assert len(named) > 40
@@ -46,14 +46,14 @@ def test_every_module_that_is_named_exists() -> None:
     ] == []
 
 
-def test_one_that_does_not_exist_is_seen() -> None:
+def test_missing_tests_are_reported() -> None:
     assert missing("shown by `tests/attacks/test_documents.py::test_nothing`, `tests/none/test_x.py`") == [
         "tests/attacks/test_documents.py::test_nothing",
         "tests/none/test_x.py::",
     ]
 
 
-def test_one_of_a_class_that_does_not_exist_is_seen() -> None:
+def test_missing_methods_of_classes_are_reported() -> None:
     there = "`tests/unit/platform/test_files.py::TestPrivateFiles::test_links_are_refused`"
     assert not missing(there)
     assert missing(there.replace("links", "chains"))

@@ -1,5 +1,5 @@
-"""A server that was honest and turns hostile: the client lives, stays within its bounds, says why in one sentence,
-keeps what it has, and goes on when the server is honest again. The scripts are in hostile.py.
+"""A server that was honest and turns hostile: the client stays within its bounds, reports the reason in one sentence,
+keeps its data, and recovers when the server is honest again. The scripts are in hostile.py.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from lanchat.core.people import directory
 from lanchat.core.rooms import room_set
 from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
-from tests.attacks.turned import kept
+from tests.attacks.hostile_server_process import pinned_servers_and_key
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.waiting import patient
 from tests.unit.app.test_client import QUICK, ROOM, Person, until
@@ -26,8 +26,8 @@ CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, req
 HONEST_LOGIN_TIMEOUT = dial.LOGIN_TIMEOUT
 
 
-def held(anna: Person) -> dict[str, int]:
-    """How much the client holds of what a server said."""
+def held_amounts(anna: Person) -> dict[str, int]:
+    """How much data of a server the client holds."""
     assert anna.client.member is not None
     account, core = anna.client.member, anna.client.member.core
     driver = account.driver
@@ -53,12 +53,12 @@ def held(anna: Person) -> dict[str, int]:
 
 
 # The product's bounds are larger by this, which would only take longer to reach.
-SMALLER = 16
-PEOPLE = directory.USERS_MAX // SMALLER
-ROOMS = directory.ROOMS_MAX // SMALLER
-ASIDE = room_set.ASIDE_OCTETS_MAX // SMALLER
-BACKLOG = account_session.BACKLOG_OCTETS_MAX // SMALLER
-LATE = late.WAITING_OCTETS_MAX // SMALLER
+SCALE = 16
+PEOPLE = directory.USERS_MAX // SCALE
+ROOMS = directory.ROOMS_MAX // SCALE
+ASIDE = room_set.ASIDE_OCTETS_MAX // SCALE
+BACKLOG = account_session.BACKLOG_OCTETS_MAX // SCALE
+LATE = late.WAITING_OCTETS_MAX // SCALE
 # What is read at once comes to it before it is seen.
 FRAMES = 2 << 20
 BOUNDS = {
@@ -75,8 +75,8 @@ BOUNDS = {
 }
 
 
-class Watch(logging.Handler):
-    """Everything that went wrong unforeseen, in logs and in tasks that nobody waited for."""
+class ErrorRecorder(logging.Handler):
+    """Records unexpected errors: logged ones and those of tasks that are not awaited."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -91,16 +91,16 @@ class Watch(logging.Handler):
 
 
 @pytest.fixture
-def watch() -> Any:
-    handler = Watch()
+def error_recorder() -> Any:
+    handler = ErrorRecorder()
     logging.getLogger().addHandler(handler)
     yield handler
     logging.getLogger().removeHandler(handler)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "_"))
-def test_the_client_outlives_it(
-    tmp_path: File, scenario: Scenario, watch: Watch, monkeypatch: pytest.MonkeyPatch
+def test_client_stays_within_bounds_and_recovers(
+    tmp_path: File, scenario: Scenario, error_recorder: ErrorRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dial, "LOGIN_TIMEOUT", 0.5)
     for module, name, value in (
@@ -115,7 +115,7 @@ def test_the_client_outlives_it(
         monkeypatch.setattr(module, name, value)
 
     async def everything() -> None:
-        asyncio.get_running_loop().set_exception_handler(watch.on_loop)
+        asyncio.get_running_loop().set_exception_handler(error_recorder.on_loop)
         log = FakeLog(rooms=30)
         log.enrol(key_of(9), 99, "other")
         async with HostileServer(log) as server:
@@ -124,25 +124,25 @@ def test_the_client_outlives_it(
                 await anna.register(server)
                 await anna.call(api.ListMembersCommand(ROOM))
                 await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
-                await meet(server, anna, scenario, tmp_path / "anna")
+                await run_scenario(server, anna, scenario, tmp_path / "anna")
                 monkeypatch.setattr(dial, "LOGIN_TIMEOUT", HONEST_LOGIN_TIMEOUT)
-                await go_on(server, anna)
+                await assert_recovers(server, anna)
             finally:
                 await anna.client.close()
 
     asyncio.run(everything())
-    assert watch.faults == []
+    assert error_recorder.faults == []
 
 
-async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: File) -> None:
+async def run_scenario(server: HostileServer, anna: Person, scenario: Scenario, folder: File) -> None:
     assert await anna.say("before") == 1
-    before, heard, most = kept(folder), len(anna.events), held(anna)
-    server.turn(scenario.make())
+    before, heard, most = pinned_servers_and_key(folder), len(anna.events), held_amounts(anna)
+    server.set_script(scenario.make())
     server.log.say()
-    await until(lambda: server.met >= (2 if scenario.end is End.FAILS else 1), 20)
+    await until(lambda: server.harmed >= (2 if scenario.end is End.FAILS else 1), 20)
     for turn in range(500):
         await asyncio.sleep(0.01)
-        most = {name: max(most[name], number) for name, number in held(anna).items()}
+        most = {name: max(most[name], number) for name, number in held_amounts(anna).items()}
         if turn > 20 and not any(session.unsent for session in server.sessions if isinstance(session, HostileSession)):
             break
     assert {name: number for name, number in most.items() if number > BOUNDS[name]} == {}
@@ -155,19 +155,19 @@ async def meet(server: HostileServer, anna: Person, scenario: Scenario, folder: 
     if scenario.end is not End.LIVES:
         assert reasons
     assert (moved[-1].state is api.ConnectionState.REFUSED) is (scenario.end is End.STOPS)
-    assert kept(folder) == before
+    assert pinned_servers_and_key(folder) == before
 
 
-async def go_on(server: HostileServer, anna: Person) -> None:
+async def assert_recovers(server: HostileServer, anna: Person) -> None:
     """The server is honest again."""
-    server.turn(None)
+    server.set_script(None)
     await anna.call(api.ConnectCommand(address=server.address, fingerprint=server.fingerprint))
     await anna.call(api.WaitLiveCommand(patient(8)))
     assert await anna.say("after") == len(server.log.records[ROOM])
 
 
-def test_nothing_is_kept_for_somebody_who_has_not_logged_in(tmp_path: File, watch: Watch) -> None:
-    """Small frames without end while a person looks at the log-in."""
+def test_client_buffers_little_before_login(tmp_path: File, error_recorder: ErrorRecorder) -> None:
+    """Endless small frames while the client is at its log-in page."""
 
     async def everything() -> None:
         async with HostileServer() as server:
@@ -184,4 +184,4 @@ def test_nothing_is_kept_for_somebody_who_has_not_logged_in(tmp_path: File, watc
             await anna.client.close()
 
     asyncio.run(everything())
-    assert watch.faults == []
+    assert error_recorder.faults == []

@@ -1,5 +1,5 @@
-"""Commands beside a server that turned hostile: they end in time, with a code of the contract and one sentence; nothing
-reaches the terminal that commands it, and the profile stays as it was."""
+"""Client commands at a server that turned hostile: they end in time, with a documented exit code and one sentence; no
+control sequence reaches the terminal, and the profile stays unchanged."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 from lanchat.app import api
 from tests.attacks.hostile import SCENARIOS, HostileServer, Scenario
-from tests.attacks.turned import kept
+from tests.attacks.hostile_server_process import pinned_servers_and_key
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.procs import run_client
 from tests.unit.app.test_client import Person
@@ -19,7 +19,7 @@ from tests.unit.app.test_client import Person
 CODES = range(7)
 READING = (["online", "--all"], ["history", "room1"])
 # Those that a command meets; the others need a client that stays.
-NAMES = (
+SCENARIO_NAMES = (
     "people: always one more page",
     "people: more than a page has",
     "rooms: more than a page has",
@@ -41,10 +41,10 @@ NAMES = (
     "a rate of nearly nothing",
     "times at the end of all numbers",
 )
-CHOSEN = [scenario for scenario in SCENARIOS if scenario.name in NAMES]
+CHOSEN = [scenario for scenario in SCENARIOS if scenario.name in SCENARIO_NAMES]
 
 
-class Host:
+class HostileServerThread:
     """The server in an event loop of its own, beside real processes."""
 
     def __init__(self, folder: File) -> None:
@@ -69,11 +69,11 @@ class Host:
         await anna.say("before")
         await anna.client.close()
 
-    def turn(self, scenario: Scenario | None) -> None:
-        async def turn() -> None:
-            self.server.turn(scenario.make() if scenario else None)
+    def set_script(self, scenario: Scenario | None) -> None:
+        async def set_script() -> None:
+            self.server.set_script(scenario.make() if scenario else None)
 
-        self._run(turn())
+        self._run(set_script())
         self.hostile = scenario is not None
 
     def copy(self, folder: File) -> File:
@@ -88,14 +88,14 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host(tmp_path_factory.mktemp("hostile"))
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServerThread]:
+    host = HostileServerThread(tmp_path_factory.mktemp("hostile"))
     yield host
     host.close()
 
 
 @pytest.fixture
-def command(host: Host, tmp_path: File) -> Callable[[list[str]], tuple[int, str, str]]:
+def command(host: HostileServerThread, tmp_path: File) -> Callable[[list[str]], tuple[int, str, str]]:
     profile = host.copy(tmp_path)
 
     def run(args: list[str]) -> tuple[int, str, str]:
@@ -112,17 +112,17 @@ def is_clean(text: str) -> bool:
     return all(line.isprintable() for line in text.split("\n"))
 
 
-def test_all_scenarios_are_known() -> None:
-    assert len(CHOSEN) == len(NAMES)
+def test_all_scenario_names_exist() -> None:
+    assert len(CHOSEN) == len(SCENARIO_NAMES)
 
 
 @pytest.mark.parametrize("scenario", CHOSEN, ids=lambda scenario: scenario.name.replace(" ", "_"))
 def test_commands_end_in_time_with_one_sentence(
-    host: Host, command: Callable[[list[str]], tuple[int, str, str]], tmp_path: File, scenario: Scenario
+    host: HostileServerThread, command: Callable[[list[str]], tuple[int, str, str]], tmp_path: File, scenario: Scenario
 ) -> None:
-    before = kept(tmp_path / "profile")
-    host.turn(scenario)
-    args = READING[NAMES.index(scenario.name) % 2]
+    before = pinned_servers_and_key(tmp_path / "profile")
+    host.set_script(scenario)
+    args = READING[SCENARIO_NAMES.index(scenario.name) % 2]
     code, out, err = command(args)
     assert code in CODES, (args, code, err)
     assert is_clean(out), (args, out)
@@ -130,8 +130,8 @@ def test_commands_end_in_time_with_one_sentence(
     assert "Traceback" not in err
     assert len(err.splitlines()) <= 2, (args, err)
     assert err or code == 0, args
-    assert host.server.met >= 1
-    assert kept(tmp_path / "profile") == before
-    host.turn(None)
+    assert host.server.harmed >= 1
+    assert pinned_servers_and_key(tmp_path / "profile") == before
+    host.set_script(None)
     code, out, err = command(["send", "room1", "hello"])
     assert code == 0, err

@@ -1,24 +1,24 @@
-"""Members who lie, and those who are none any more; `python -m tests.attacks members rowdy` does it at length."""
+"""Forged messages of members, and former members; `python -m tests.attacks members rowdy` runs it in full."""
 
 from pathlib import Path
 
 from tests.attacks import members
 from tests.attacks.outcome import faults
-from tests.attacks.tapped import watched
+from tests.attacks.recording_client import observed_server
 
 
-def test_lies_are_refused_and_cost_nobody_a_number(tmp_path: Path) -> None:
-    with watched(tmp_path / "data") as (_, watcher):
+def test_forged_messages_are_refused_and_use_no_number(tmp_path: Path) -> None:
+    with observed_server(tmp_path / "data") as (_, watcher):
         outcomes = [
-            members.in_other_names(watcher, 40),
-            members.of_another_log(watcher),
-            members.two_bodies(watcher, 15),
+            members.messages_of_others(watcher, 40),
+            members.messages_of_another_log(watcher),
+            members.two_bodies_under_one_number(watcher, 15),
         ]
     assert not faults(outcomes)
 
 
-def test_who_was_removed_or_revoked_gets_nothing_with_the_keys_of_before(tmp_path: Path) -> None:
-    with watched(tmp_path / "data") as (_, watcher):
-        outcomes = [members.removed(watcher), members.revoked(watcher)]
+def test_removed_members_and_revoked_devices_receive_nothing(tmp_path: Path) -> None:
+    with observed_server(tmp_path / "data") as (_, watcher):
+        outcomes = [members.removed_member(watcher), members.revoked_device(watcher)]
     assert all(outcome.attempts >= 7 for outcome in outcomes)
     assert not faults(outcomes)

@@ -1,4 +1,4 @@
-"""The watch over logs that is asked after each test: it sees what is planted."""
+"""The detector of secrets in logs, which runs after each test, finds planted secrets."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ UNWATCHED = {
         json.dumps({"message": repr(KEY)}),
     ],
 )
-def test_a_key_is_found_however_it_is_written(written: str) -> None:
+def test_keys_are_found_in_any_encoding(written: str) -> None:
     watch = Watch()
     watch.key(KEY, "session key")
     watch.text("a log", f"keys are {written} today")
@@ -46,7 +46,7 @@ def test_a_key_is_found_however_it_is_written(written: str) -> None:
     assert watch.findings() == []
 
 
-def test_a_password_is_found_in_the_output_of_a_child_and_of_a_command_and_in_a_log() -> None:
+def test_passwords_are_found_in_output_and_logs() -> None:
     watch = Watch()
     watch.environment({"LANCHAT_PASSWORD": "planted password", "LANCHAT_DATABASE": "mysql://me:planted too@h/d"})
     program = "import sys; print('the planted password'); print('mysql://me:planted too@h/d', file=sys.stderr)"
@@ -65,7 +65,7 @@ def test_a_password_is_found_in_the_output_of_a_child_and_of_a_command_and_in_a_
     assert len(watch.findings()) == 1
 
 
-def test_the_private_keys_of_a_server_are_known(tmp_path: Path) -> None:
+def test_private_keys_of_a_server_are_found(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data"):
         watch = Watch()
         watch.key_files(tmp_path / "data" / "keys")
@@ -75,7 +75,7 @@ def test_the_private_keys_of_a_server_are_known(tmp_path: Path) -> None:
     assert len(watch.findings()) >= 2
 
 
-def test_who_starts_a_process_by_hand_hands_its_output_to_the_watch() -> None:
+def test_output_of_started_processes_is_checked_for_secrets() -> None:
     """`subprocess.run` is watched by itself (tests/conftest.py)."""
     starting = {path: path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py")}
     by_hand = {path.relative_to(TESTS).as_posix(): text for path, text in starting.items() if ".Popen(" in text}

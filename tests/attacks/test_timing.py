@@ -1,4 +1,4 @@
-"""The figure that tells whether times tell; `python -m tests.attacks rights` measures real ones."""
+"""The AUC figure that compares response times; `python -m tests.attacks rights` measures real ones."""
 
 import itertools
 import re
@@ -8,7 +8,7 @@ from tests.attacks.timing import Question, auc, measured
 from tests.support.marked import DOCS, RELIABILITY
 
 
-def test_auc_is_a_half_for_equal_times_and_one_or_nothing_for_times_apart() -> None:
+def test_auc_of_equal_and_separated_times() -> None:
     times = [1.0, 2.0, 3.0, 3.0]
     assert auc(times, times) == 0.5
     assert auc([each + 5 for each in times], times) == 1
@@ -16,7 +16,7 @@ def test_auc_is_a_half_for_equal_times_and_one_or_nothing_for_times_apart() -> N
     assert auc([2.0], [1.0, 2.0, 3.0, 4.0]) == 0.375
 
 
-def test_times_that_tell_are_a_fault_and_answers_that_tell_are_accepted() -> None:
+def test_distinguishable_times_are_faults_and_answers_are_accepted() -> None:
     ticks = itertools.count()
     pairs = [("there", "nothing")] * 200
 
@@ -28,8 +28,8 @@ def test_times_that_tell_are_a_fault_and_answers_that_tell_are_accepted() -> Non
     assert measured(Question("another answer", lambda number, what: (what, 1.0), pairs)).accepted == 200
 
 
-def test_threats_tell_the_largest_difference_that_was_measured() -> None:
+def test_threats_document_states_the_largest_measured_difference() -> None:
     areas = [float(area) for area in re.findall(r"AUC (\d\.\d+); medians", RELIABILITY.read_text(encoding="utf-8"))]
-    told = re.search(r"AUC at most (\d\.\d+) away from 0\.5", (DOCS / "THREATS.md").read_text(encoding="utf-8"))
-    assert told is not None
-    assert max(abs(area - 0.5) for area in areas) <= float(told[1])
+    stated = re.search(r"AUC at most (\d\.\d+) away from 0\.5", (DOCS / "THREATS.md").read_text(encoding="utf-8"))
+    assert stated is not None
+    assert max(abs(area - 0.5) for area in areas) <= float(stated[1])

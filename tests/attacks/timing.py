@@ -1,4 +1,4 @@
-"""How long answers take about what there is and about what there is not, for somebody who may know neither.
+"""How long answers take about existing and about missing things, for a user who may know neither.
 
 Each question is asked about something that exists and about something that does not, one right after the other in an
 order drawn by lot, so that whatever else the computer does meets both alike. The figure is the AUC of the
@@ -20,8 +20,8 @@ from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.messages import Kind
 from lanchat_server.core.config import CoreConfig
 from tests.attacks.outcome import Outcome
-from tests.attacks.rights import name, refused
-from tests.attacks.tapped import Tapped, watched
+from tests.attacks.recording_client import RecordingClient, observed_server
+from tests.attacks.rights import new_name, refused
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
@@ -90,7 +90,7 @@ def _people(server: ServerProcess, count: int) -> Iterator[list[RawClient]]:
     with contextlib.ExitStack() as stack:
         people = [stack.enter_context(RawClient(server.port, timeout=60)) for _ in range(count)]
         for person in people:
-            assert isinstance(person.register(name("curious")), wire.LoggedIn)
+            assert isinstance(person.register(new_name("curious")), wire.LoggedIn)
         yield people
 
 
@@ -104,9 +104,9 @@ def _written(folder: Path, text: str) -> tuple[str, str]:
 # --- Rooms ------------------------------------------------------------------------------------------------------------
 
 
-def rooms(folder: Path, pairs: int) -> Iterator[Outcome]:
+def time_room_requests(folder: Path, pairs: int) -> Iterator[Outcome]:
     """Private rooms of others, by number and by name."""
-    with watched(folder / "server", extra=_written(folder, _LIMITS)) as (server, _):
+    with observed_server(folder / "server", extra=_written(folder, _LIMITS)) as (server, _):
         names, numbers = _private_rooms(server, pairs)
         with _people(server, SESSIONS) as people:
             missing = [secret_number(each) for each in range(pairs)]
@@ -122,7 +122,7 @@ def rooms(folder: Path, pairs: int) -> Iterator[Outcome]:
             ):
                 yield measured(_by_request(title, people, operation, numbers, missing))
             yield measured(_submitted("a message for a private room", people, list(zip(numbers, missing, strict=True))))
-            fresh = [name("Nothing") for _ in names]
+            fresh = [new_name("Nothing") for _ in names]
             yield measured(_by_request("making a room with a private room's name", people, _create, names, fresh))
 
 
@@ -131,7 +131,7 @@ def _private_rooms(server: ServerProcess, count: int) -> tuple[list[str], list[i
     names, numbers = list[str](), list[int]()
     with _people(server, -(-count // ROOMS_EACH)) as owners:
         for number in range(count):
-            names.append(name("Merger"))
+            names.append(new_name("Merger"))
             made = _patiently(owners[number // ROOMS_EACH], _private(names[-1]))
             assert isinstance(made, wire.RoomResult), made
             numbers.append(made.room.id)
@@ -171,7 +171,7 @@ def _by_request(
         # What has come meanwhile is read before, not within the time.
         _patiently(person, wire.GetProfile())
         person.events.clear()
-        while (answer := _timed(lambda: person.request(asked, 60), _told))[0] == wire.Code.BUSY:
+        while (answer := _timed(lambda: person.request(asked, 60), _result_text))[0] == wire.Code.BUSY:
             # Over the rate of requests: it was not looked at.
             time.sleep(1)
         return answer
@@ -179,20 +179,20 @@ def _by_request(
     return Question(title, ask, list(zip(there, missing, strict=True)))
 
 
-def _told(answer: Any) -> object:
+def _result_text(answer: Any) -> object:
     return answer if isinstance(answer, wire.Subscribed) else _code(answer)
 
 
 # --- Messages ---------------------------------------------------------------------------------------------------------
 
 
-def numbers(folder: Path, pairs: int) -> Iterator[Outcome]:
+def time_message_numbers(folder: Path, pairs: int) -> Iterator[Outcome]:
     """Messages from before one's joining: those that live, those that were deleted, and none."""
     with (
-        watched(folder / "server", extra=_written(folder, _LIMITS)) as (server, _),
+        observed_server(folder / "server", extra=_written(folder, _LIMITS)) as (server, _),
         _people(server, 2) as (owner, late),
     ):
-        made = owner.request(wire.CreateRoom(name("den"), RoomKind.PRIVATE, HistoryPolicy.SINCE_JOINING))
+        made = owner.request(wire.CreateRoom(new_name("den"), RoomKind.PRIVATE, HistoryPolicy.SINCE_JOINING))
         room = made.room.id
         for number in range(1, 101):
             assert owner.say(room, f"number {number}").seq == number
@@ -237,11 +237,11 @@ def _submitted(title: str, people: list[RawClient], pairs: Pairs, kinds: Sequenc
 # --- Codes ------------------------------------------------------------------------------------------------------------
 
 
-def codes(folder: Path, pairs: int) -> Iterator[Outcome]:
+def time_registration_codes(folder: Path, pairs: int) -> Iterator[Outcome]:
     """Registration codes that were good, beside codes that never were; names asked for with a wrong one."""
     extra = _written(folder, 'registration = "invite"\n' + _LIMITS)
-    with watched(folder / "server", extra=extra) as (server, watcher):
-        taken = [name("friend") for _ in range(-(-pairs // TRIES_EACH))]
+    with observed_server(folder / "server", extra=extra) as (server, watcher):
+        taken = [new_name("friend") for _ in range(-(-pairs // TRIES_EACH))]
         used = watcher.request(wire.CreateInvite(len(taken), 3600)).code
         voided = watcher.request(wire.CreateInvite(5, 3600)).code
         for user in taken:
@@ -250,17 +250,17 @@ def codes(folder: Path, pairs: int) -> Iterator[Outcome]:
             watcher.request(wire.GetProfile(), 60)
         for each in watcher.everything(wire.ListInvites()):
             assert watcher.request(wire.VoidInvite(each.id)) == wire.Done()
-        wrong = [_like(voided, number) for number in range(pairs)]
+        wrong = [_similar_code(voided, number) for number in range(pairs)]
         known = [(used, voided)[number % 2] for number in range(pairs)]
         yield measured(_registering(server, watcher, "a registration code that was good", known, wrong))
-        free = [name("free") for _ in taken]
+        free = [new_name("free") for _ in taken]
         there, missing = (
             [(names[number % len(names)], wrong[number]) for number in range(pairs)] for names in (taken, free)
         )
         yield measured(_registering(server, watcher, "a user name, with a wrong registration code", there, missing))
 
 
-def _like(code: str, number: int) -> str:
+def _similar_code(code: str, number: int) -> str:
     """Another code of the same letters."""
     letters = [letter for letter in code if letter.isalnum()]
     random.Random(number).shuffle(letters)
@@ -269,10 +269,10 @@ def _like(code: str, number: int) -> str:
 
 
 def _registering(
-    server: ServerProcess, watcher: Tapped, title: str, there: Sequence[Any], missing: Sequence[Any]
+    server: ServerProcess, watcher: RecordingClient, title: str, there: Sequence[Any], missing: Sequence[Any]
 ) -> Question:
     def ask(number: int, what: Any) -> tuple[object, float]:
-        user, code = what if isinstance(what, tuple) else (name("new"), what)
+        user, code = what if isinstance(what, tuple) else (new_name("new"), what)
         if number % 20 == 0:
             watcher.request(wire.GetProfile(), 60)
         with RawClient(server.port, timeout=60) as stranger:

@@ -1,4 +1,4 @@
-"""A member who asks and reads nothing: what then waits for his sessions is bounded in octets.
+"""A member whose sessions send requests and do not read: what waits for them is bounded in octets.
 
 Each kind of answer, of live frame and of event is drawn by five sessions of one account that never read their control
 channel, as fast as the rates allow. The server is full first: long names, large messages, so that each answer is as
@@ -20,9 +20,9 @@ from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.limits import FRAME_MAX, FRAME_MAX_TO_SERVER
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.wire import pack_frame
-from tests.attacks.honest import memory_of
+from tests.attacks.chat_load import peak_memory
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tapped, watched
+from tests.attacks.recording_client import RecordingClient, observed_server
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
@@ -95,10 +95,10 @@ def _create(person: RawClient, name: str) -> None:
         time.sleep(answer.retry_ms / 1000)
 
 
-class Mute(Tapped):
+class NonReadingSession(RecordingClient):
     """A session that does not read its control channel any more."""
 
-    def enter(self, name: str) -> "Mute":
+    def enter(self, name: str) -> "NonReadingSession":
         """With a new account, or with this device's when `name` is empty."""
         answer = self.register(name) if name else self.log_in_by_key()
         assert isinstance(answer, wire.LoggedIn), answer
@@ -132,55 +132,55 @@ LIVE = wire.Submit | wire.Nack | wire.Ping | wire.Cursors | wire.Activity
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class RequestKind:
     """What is asked for again and again by the sessions; `meanwhile`: what somebody else does, who reads."""
 
     name: str
-    operation: Callable[[Mute], Any] | None
-    meanwhile: Callable[[Tapped, int], Any] | None = None
+    operation: Callable[[NonReadingSession], Any] | None
+    meanwhile: Callable[[RecordingClient, int], Any] | None = None
 
 
-def _rename(watcher: Tapped, number: int) -> None:
+def _rename(watcher: RecordingClient, number: int) -> None:
     watcher.request(wire.SetProfile(display_name=wide(number)))
 
 
-def _talk(watcher: Tapped, number: int) -> None:
+def _talk(watcher: RecordingClient, number: int) -> None:
     if number % 5 == 0:
         watcher.send(wire.Submit([watcher.message(watcher.rooms["general"], "live ".ljust(3000, _WIDE))]))
 
 
-def _submit(mute: Mute) -> Any:
+def _submit(mute: NonReadingSession) -> Any:
     return wire.Submit([mute.message(mute.room, "mine " + "x" * 800)])
 
 
-DRAWS = (
-    Draw("searches", lambda mute: wire.Search(0, "word", 0, 50)),
-    Draw("pages of history", lambda mute: wire.History(mute.room, 1, True, 1000)),
-    Draw("lists of rooms", lambda mute: wire.ListRooms()),
-    Draw("lists of people", lambda mute: wire.ListUsers()),
-    Draw("lists of members", lambda mute: wire.ListMembers(mute.room)),
-    Draw("certificates", lambda mute: wire.GetCertificates([mute.device] * 256)),
-    Draw("receipts", lambda mute: wire.ListCursors(mute.room)),
-    Draw("devices", lambda mute: wire.ListDevices()),
-    Draw("subscriptions", lambda mute: wire.Subscribe(list(mute.rooms.values())[:256])),
-    Draw("pings", lambda mute: wire.Ping(1)),
-    Draw("repairs", lambda mute: wire.Nack(mute.room, list(range(1, 33)))),
-    Draw("acknowledgements", _submit),
-    Draw("notices", None, _rename),
-    Draw("live messages", None, _talk),
+REQUEST_KINDS = (
+    RequestKind("searches", lambda mute: wire.Search(0, "word", 0, 50)),
+    RequestKind("pages of history", lambda mute: wire.History(mute.room, 1, True, 1000)),
+    RequestKind("lists of rooms", lambda mute: wire.ListRooms()),
+    RequestKind("lists of people", lambda mute: wire.ListUsers()),
+    RequestKind("lists of members", lambda mute: wire.ListMembers(mute.room)),
+    RequestKind("certificates", lambda mute: wire.GetCertificates([mute.device] * 256)),
+    RequestKind("receipts", lambda mute: wire.ListCursors(mute.room)),
+    RequestKind("devices", lambda mute: wire.ListDevices()),
+    RequestKind("subscriptions", lambda mute: wire.Subscribe(list(mute.rooms.values())[:256])),
+    RequestKind("pings", lambda mute: wire.Ping(1)),
+    RequestKind("repairs", lambda mute: wire.Nack(mute.room, list(range(1, 33)))),
+    RequestKind("acknowledgements", _submit),
+    RequestKind("notices", None, _rename),
+    RequestKind("live messages", None, _talk),
 )
 
 
-def of_one_member(
-    server: ServerProcess, watcher: Tapped, draw: Draw, seconds: float, sessions: int = SESSIONS
+def flood_of_one_member(
+    server: ServerProcess, watcher: RecordingClient, draw: RequestKind, seconds: float, sessions: int = SESSIONS
 ) -> Outcome:
     """Five sessions of an account; `accepted` when the server grew by more than it may."""
     outcome = Outcome(f"{sessions} sessions that read nothing: {draw.name}", 0)
     with contextlib.ExitStack() as stack:
         mutes = list(_enter(server, stack, sessions, f"mute{time.time_ns():x}"))
-        with memory_of(server) as memory:
-            slowest = _draw(mutes, watcher, draw, seconds, outcome)
-            ended = _ended(watcher, len(mutes))
+        with peak_memory(server) as memory:
+            slowest = _send_requests(mutes, watcher, draw, seconds, outcome)
+            ended = _ended_sessions(watcher, len(mutes))
         outcome.memory = memory[0], memory[1]
     growth = memory[1] - memory[0]
     outcome.expect(growth <= GROWTH_MAX, f"the server grew by {growth >> 20} MiB")
@@ -190,25 +190,25 @@ def of_one_member(
     return outcome
 
 
-def of_a_crowd(server: ServerProcess, watcher: Tapped, accounts: int, seconds: float) -> Outcome:
+def flood_of_many_accounts(server: ServerProcess, watcher: RecordingClient, accounts: int, seconds: float) -> Outcome:
     """So many accounts with five sessions each, which ask for pages and read nothing; others are served meanwhile, and
     log in."""
     sessions = accounts * SESSIONS
     outcome = Outcome(f"{sessions} sessions of {accounts} accounts that read nothing: pages of history", 0)
-    draw = Draw("", lambda mute: wire.History(mute.room, 1, True, 1000))
-    with contextlib.ExitStack() as stack, memory_of(server) as memory:
+    draw = RequestKind("", lambda mute: wire.History(mute.room, 1, True, 1000))
+    with contextlib.ExitStack() as stack, peak_memory(server) as memory:
         name = f"crowd{time.time_ns():x}"
-        mutes = list[Mute]()
+        mutes = list[NonReadingSession]()
         for number in range(accounts):
             mutes += _enter(server, stack, SESSIONS, f"{name}-{number}")
             watcher.request(wire.GetProfile(), 30)
-        slowest = _draw(mutes, watcher, draw, seconds, outcome)
+        slowest = _send_requests(mutes, watcher, draw, seconds, outcome)
         with RawClient(server.port, timeout=30) as newcomer:
             began = time.monotonic()
             answer = newcomer.register(f"late{time.time_ns():x}")
             outcome.expect(isinstance(answer, wire.LoggedIn), f"nobody comes in: {answer}")
             entered = time.monotonic() - began
-        ended = _ended(watcher, len(mutes))
+        ended = _ended_sessions(watcher, len(mutes))
     outcome.memory = memory[0], memory[1]
     growth = memory[1] - memory[0]
     outcome.expect(growth <= CROWD_GROWTH_MAX, f"the server grew by {growth >> 20} MiB")
@@ -218,13 +218,13 @@ def of_a_crowd(server: ServerProcess, watcher: Tapped, accounts: int, seconds: f
     return outcome
 
 
-def half_frames(server: ServerProcess, watcher: Tapped, accounts: int) -> Outcome:
+def incomplete_frames(server: ServerProcess, watcher: RecordingClient, accounts: int) -> Outcome:
     """Sessions that send all of the longest frame but its end: what the server holds of them."""
     sessions = accounts * SESSIONS
     outcome = Outcome(f"{sessions} sessions that send a frame without its end", sessions)
-    with contextlib.ExitStack() as stack, memory_of(server) as memory:
+    with contextlib.ExitStack() as stack, peak_memory(server) as memory:
         name = f"half{time.time_ns():x}"
-        mutes = list[Mute]()
+        mutes = list[NonReadingSession]()
         for number in range(accounts):
             mutes += _enter(server, stack, SESSIONS, f"{name}-{number}")
             watcher.request(wire.GetProfile(), 30)
@@ -246,15 +246,17 @@ def _enter(
     sessions: int,
     name: str,
     key: Ed25519PrivateKey | None = None,
-) -> Iterator[Mute]:
+) -> Iterator[NonReadingSession]:
     """Of a new account of that name, or of the one that has this device's key."""
     for _ in range(sessions):
-        mute = stack.enter_context(Mute(server.port, timeout=60, key=key)).enter("" if key else name)
+        mute = stack.enter_context(NonReadingSession(server.port, timeout=60, key=key)).enter("" if key else name)
         key = mute.key
         yield mute
 
 
-def _draw(mutes: list[Mute], watcher: Tapped, draw: Draw, seconds: float, outcome: Outcome) -> float:
+def _send_requests(
+    mutes: list[NonReadingSession], watcher: RecordingClient, draw: RequestKind, seconds: float, outcome: Outcome
+) -> float:
     """Returns the longest that the watcher waited for an answer, in seconds."""
     slowest, end, turn = 0.0, time.monotonic() + seconds, 0
     while turn < ROUNDS_MIN or time.monotonic() < end:
@@ -275,46 +277,46 @@ def _draw(mutes: list[Mute], watcher: Tapped, draw: Draw, seconds: float, outcom
     return slowest
 
 
-def _ended(watcher: Tapped, sessions: int) -> int:
+def _ended_sessions(watcher: RecordingClient, sessions: int) -> int:
     """How many of these the server has ended; the watcher's own is there too."""
     return sessions + 1 - int(watcher.status()["sessions"])
 
 
 @contextlib.contextmanager
-def full(folder: Path, contents: Contents) -> Iterator[tuple[ServerProcess, Tapped]]:
+def full_server(folder: Path, contents: Contents) -> Iterator[tuple[ServerProcess, RecordingClient]]:
     """A server with these contents and the limits of everybody's, and its administrator."""
     fast = folder / "fast.toml"
     folder.mkdir(parents=True, exist_ok=True)
     fast.write_text(_FAST)
-    with watched(folder / "server", extra=("--config", str(fast))) as (server, watcher):
+    with observed_server(folder / "server", extra=("--config", str(fast))) as (server, watcher):
         fill(server, contents)
         server.stop()
         key = watcher.key
-    with server.restart(extra=()) as again, Tapped(again.port, key=key, timeout=60) as back:
+    with server.restart(extra=()) as again, RecordingClient(again.port, key=key, timeout=60) as back:
         assert isinstance(back.log_in_by_key(), wire.LoggedIn)
         back.request(wire.Subscribe([back.rooms["general"]]))
         yield again, back
 
 
-def edits(server: ServerProcess, watcher: Tapped, seconds: float, one: bool) -> Outcome:
+def flood_of_edits(server: ServerProcess, watcher: RecordingClient, seconds: float, one: bool) -> Outcome:
     """A member edits within his rates, by all of his sessions: `one` message, or another one whenever it takes no more.
     Then all of them search for what has the edits, and read nothing."""
     what = "one message" if one else "his messages"
     outcome = Outcome(f"{SESSIONS} sessions edit {what} with 12 KiB each for {seconds:.0f} s, search, read nothing", 0)
     with contextlib.ExitStack() as stack:
         name = f"editor{time.time_ns():x}"
-        editors = [stack.enter_context(Tapped(server.port, timeout=60)) for _ in range(SESSIONS)]
+        editors = [stack.enter_context(RecordingClient(server.port, timeout=60)) for _ in range(SESSIONS)]
         for editor in editors:
             answer = editor.register(name) if editor is editors[0] else editor.log_in(name)
             assert isinstance(answer, wire.LoggedIn), answer
-        with memory_of(server) as memory:
+        with peak_memory(server) as memory:
             outcome.attempts, stored, targets = _edit(editors, watcher, seconds, one)
             for editor in editors:
                 editor.close()
             mutes = list(_enter(server, stack, SESSIONS, "", editors[0].key))
-            search = Draw("", lambda mute: wire.Search(0, "needle", 0, 50))
-            slowest = _draw(mutes, watcher, search, min(20.0, seconds), Outcome("", 0))
-            ended = _ended(watcher, len(mutes))
+            search = RequestKind("", lambda mute: wire.Search(0, "needle", 0, 50))
+            slowest = _send_requests(mutes, watcher, search, min(20.0, seconds), Outcome("", 0))
+            ended = _ended_sessions(watcher, len(mutes))
         outcome.memory = memory[0], memory[1]
     growth = memory[1] - memory[0]
     outcome.expect(growth <= GROWTH_MAX, f"the server grew by {growth >> 20} MiB")
@@ -324,7 +326,7 @@ def edits(server: ServerProcess, watcher: Tapped, seconds: float, one: bool) -> 
     return outcome
 
 
-def _edit(editors: list[Tapped], watcher: Tapped, seconds: float, one: bool) -> tuple[int, int, int]:
+def _edit(editors: list[RecordingClient], watcher: RecordingClient, seconds: float, one: bool) -> tuple[int, int, int]:
     """How many edits were handed in, how many were stored, and of how many messages."""
     attempts = stored = 0
     first, room = editors[0], editors[0].rooms["general"]
@@ -344,7 +346,7 @@ def _edit(editors: list[Tapped], watcher: Tapped, seconds: float, one: bool) -> 
     return attempts, stored, targets
 
 
-def _decided(client: Tapped, message: Any, new: bool = False) -> wire.Receipt:
+def _decided(client: RecordingClient, message: Any, new: bool = False) -> wire.Receipt:
     """What becomes of a message, which is handed in again while the rate is used up."""
     if new:
         client.send(wire.Submit([message]))

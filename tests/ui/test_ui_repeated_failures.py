@@ -9,7 +9,7 @@ import pytest
 
 from lanchat.protocol.wire import Subscribe
 from tests.attacks.hostile import SCENARIOS, Scenario
-from tests.attacks.test_hostile_server_cli import Host
+from tests.attacks.test_hostile_server_cli import HostileServerThread
 from tests.support.ui_window import UiWindow
 from tests.support.waiting import wait_until
 from tests.ui.test_ui_real_server import open_window
@@ -31,8 +31,8 @@ NEXT_TRY = re.compile(r"(?:Next try in|Следующая попытка чер�
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host(tmp_path_factory.mktemp("hostile"))
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServerThread]:
+    host = HostileServerThread(tmp_path_factory.mktemp("hostile"))
     yield host
     host.close()
 
@@ -56,17 +56,17 @@ def status_line(window: UiWindow) -> str:
     ],
 )
 def test_window_backs_off_and_shows_the_reason(
-    display: str, host: Host, tmp_path: Path, name: str, language: str, theme: str
+    display: str, host: HostileServerThread, tmp_path: Path, name: str, language: str, theme: str
 ) -> None:
     folder = host.copy(tmp_path)
     (folder / "settings.toml").write_text(f'language = "{language}"\ntheme = "{theme}"\n')
-    host.turn(None)
+    host.set_script(None)
     live = "Everything is up to date" if language == "en" else "Всё получено"
     with open_window(display, folder) as window:
         window.see(live, timeout=15)
         window.click("room1")
         window.see("before", "item", timeout=15)
-        host.turn(scenario(name))
+        host.set_script(scenario(name))
 
         def waits() -> bool:
             said = status_line(window)
@@ -79,10 +79,10 @@ def test_window_backs_off_and_shows_the_reason(
         assert tried < 40
         window.send(f"kept {language} {theme}")
         window.see(f"kept {language} {theme}", "item")
-        host.turn(None)
+        host.set_script(None)
         window.see(live, timeout=60)
         wait_until(lambda: f"kept {language} {theme}" in stored_texts(host), 15, "what was kept is handed in")
 
 
-def stored_texts(host: Host) -> str:
+def stored_texts(host: HostileServerThread) -> str:
     return " ".join(record.body.decode(errors="replace") for record in host.server.log.records[1])

@@ -11,7 +11,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service.net.connection import frame_budget
 from lanchat_server.service.net.places import GREETING_HEAD, GREETING_MAX, ConnectionSlots, greeting_size_untrusted
-from tests.attacks.strangers import client_hello
+from tests.attacks.unauthenticated_floods import client_hello
 
 
 @dataclass(eq=False)

@@ -9,14 +9,14 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log import keys
 from lanchat_server.core import accounts
-from tests.attacks.guessing import PASSWORD, Front, Owner
+from tests.attacks.guessing import PASSWORD, LoginService, Owner
 
 HOME = "198.51.100.1"
 
 
 def test_account_enrols_a_limited_number_of_devices_per_day(tmp_path: Path) -> None:
     async def play() -> None:
-        front = Front(tmp_path)
+        front = LoginService(tmp_path)
         try:
             anna, boris = Owner(front, "anna"), Owner(front, "boris")
             await anna.register(HOME)
@@ -36,7 +36,7 @@ def test_account_enrols_a_limited_number_of_devices_per_day(tmp_path: Path) -> N
             assert answers == [None] * (accounts.DEVICES_PER_DAY - 1) + [Code.LIMIT_REACHED] * 6
             assert len(directory.devices_of(directory.user_named("anna").id)) == accounts.DEVICES_PER_DAY  # type: ignore[union-attr]
             # A device that is there logs in all the same, and others enrol theirs.
-            assert await anna.comes_in_by_key(HOME)
+            assert await anna.logs_in_by_key(HOME)
             front.now += 10.0
             theirs = front.proof(Ed25519PrivateKey.generate(), keys.ENROL_CONTEXT)
             assert await front.call(wire.LoginPassword("boris", PASSWORD, theirs), HOME) is None

@@ -1,6 +1,6 @@
-"""A key that changes while clients run: somebody takes the server's address in the middle of a conversation.
+"""A fake server takes over the server's address while clients run.
 
-What a fake gets from clients that start beside it is in tests/e2e/test_fake_server.py.
+Clients that start while a fake server runs: tests/e2e/test_fake_server.py.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 PASSWORD = {"LANCHAT_PASSWORD": "correct horse battery"}
 
 
-def test_a_running_client_gives_nothing_to_who_took_the_servers_place(tmp_path: Path) -> None:
+def test_running_client_sends_nothing_to_an_impersonator(tmp_path: Path) -> None:
     discovery, profile = free_port(), tmp_path / "anna"
     with ServerProcess(tmp_path / "real", name="Office", discovery_port=discovery) as real:
         args = ["register", "--user", "anna", "--server", real.address, "--fingerprint", real.fingerprint]

@@ -1,4 +1,4 @@
-"""A member who breaks every rule, as a process of its own:  python -m tests.attacks.rowdy KIND PORT N
+"""A member that violates every limit, as a process of its own:  python -m tests.attacks.abusive_member KIND PORT N
 
 One account with N sessions, each of which sends some 2,000 frames a second of each kind and reads what comes (but for
 `readless`):
@@ -28,7 +28,7 @@ from typing import Any
 from lanchat.protocol import wire
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
 from lanchat.protocol.wire import decode_from_server_untrusted, pack_frame
-from tests.attacks.tapped import Tapped
+from tests.attacks.recording_client import RecordingClient
 
 # What one of them sends at a time, and the pause of all after each round.
 _FRAMES = 20
@@ -39,10 +39,10 @@ figures: Counter[str] = Counter()
 stopped: list[bool] = []
 
 
-class Rowdy(Tapped):
-    """One of them; `turn` never blocks for long."""
+class AbusiveSession(RecordingClient):
+    """One session; `send_and_read` does not block for long."""
 
-    def enter(self, name: str, first: bool) -> "Rowdy":
+    def enter(self, name: str, first: bool) -> "AbusiveSession":
         answer = self.register(name) if first else self.log_in(name)
         assert isinstance(answer, wire.LoggedIn), answer
         self.room = self.rooms["general"]
@@ -53,7 +53,7 @@ class Rowdy(Tapped):
         self._number = 10
         return self
 
-    def turn(self, kind: str, reading: bool = True) -> None:
+    def send_and_read(self, kind: str, reading: bool = True) -> None:
         if kind == "dawdlers":
             self._unsent = self._unsent or struct.pack(">I", FRAME_MAX_TO_SERVER) + b"\xc4" * 64
             self._put(1)
@@ -119,11 +119,11 @@ def main() -> None:
     kind, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     name = f"rowdy{time.time_ns():x}"
-    mob = [Rowdy(port).enter(name, not number) for number in range(count)]
+    mob = [AbusiveSession(port).enter(name, not number) for number in range(count)]
     began, told = time.monotonic(), False
     while not stopped:
         for rowdy in mob:
-            rowdy.turn(kind, reading=kind != "readless")
+            rowdy.send_and_read(kind, reading=kind != "readless")
         time.sleep(_PAUSE)
         if not told and time.monotonic() - began > _WARM_UP:
             told = True

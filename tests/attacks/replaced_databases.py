@@ -1,4 +1,4 @@
-"""The ground moves under a server that runs: an older copy of the database, another file, a clock that is set."""
+"""A running server whose database is replaced by another file or an older copy, or whose clock is set."""
 
 import shutil
 import sqlite3
@@ -10,8 +10,8 @@ from lanchat.protocol import wire
 from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.log.records import Record
 from tests.attacks import databases
+from tests.attacks.clock_skew_server import VARIABLE
 from tests.attacks.outcome import Outcome
-from tests.attacks.skewed import VARIABLE
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
@@ -20,7 +20,7 @@ from tests.support.waiting import patient
 DECADE = 315_360_000
 
 
-def replaced_file(folder: Path) -> Outcome:
+def database_file_replaced(folder: Path) -> Outcome:
     """Another file comes in the place of the SQLite database; members go on writing."""
     outcome = Outcome("the SQLite file is replaced by an older copy while people write", 0)
     data = folder / "sqlite"
@@ -33,11 +33,11 @@ def replaced_file(folder: Path) -> Outcome:
         copy.close()
         assert client.say(client.rooms["general"], "kept").seq == 1
         (folder / "copy").rename(file)
-        _write_into_the_void(outcome, server, client)
+        _write_to_replaced_database(outcome, server, client)
     return outcome
 
 
-def older_copy(folder: Path) -> Outcome:
+def database_rolled_back(folder: Path) -> Outcome:
     """MariaDB ends and comes back as it was before an account was made; that account's session goes on writing, and
     somebody registers."""
     outcome = Outcome("MariaDB comes back as an older copy while people write and register", 0)
@@ -63,11 +63,11 @@ def older_copy(folder: Path) -> Outcome:
                     outcome.accepted += isinstance(made, wire.LoggedIn) and made.user.id == number
                 except (OSError, EOFError):
                     pass
-                _write_into_the_void(outcome, server, client)
+                _write_to_replaced_database(outcome, server, client)
     return outcome
 
 
-def _write_into_the_void(outcome: Outcome, server: ServerProcess, client: RawClient) -> None:
+def _write_to_replaced_database(outcome: Outcome, server: ServerProcess, client: RawClient) -> None:
     """An acknowledgement counts as accepted; the server must end with a sentence."""
     outcome.attempts += 1
     try:
@@ -81,16 +81,16 @@ def _write_into_the_void(outcome: Outcome, server: ServerProcess, client: RawCli
     outcome.seen = "the server ended with one sentence"
 
 
-def clock_ahead(folder: Path) -> Outcome:
+def clock_set_ahead(folder: Path) -> Outcome:
     """The server's clock is ten years ahead for a moment, while somebody writes and another one registers."""
     outcome = Outcome("the server's clock is ten years ahead for a moment", 0)
     skew = folder / "skew"
     folder.mkdir(parents=True, exist_ok=True)
     skew.write_text("0")
     options: dict[str, Any] = {
-        "module": "tests.attacks.skewed",
+        "module": "tests.attacks.clock_skew_server",
         "env": {VARIABLE: str(skew)},
-        "database": databases.fresh(),
+        "database": databases.new_database(),
     }
     with ServerProcess(folder / "server", **options) as server, RawClient(server.port) as client:
         client.register("anna")
@@ -103,7 +103,7 @@ def clock_ahead(folder: Path) -> Outcome:
         skew.write_text("0")
         client.say(room, "after")
         end = time.monotonic() + patient(10)
-        while (late := _ends_late(server, boris)) and time.monotonic() < end:
+        while (late := _certificate_expires_late(server, boris)) and time.monotonic() < end:
             time.sleep(0.2)
         client.say(room, "later")
         records: list[Record] = client.request(wire.History(room, 1, True, 10)).records
@@ -116,7 +116,7 @@ def clock_ahead(folder: Path) -> Outcome:
     return outcome
 
 
-def _ends_late(server: ServerProcess, owner: RawClient) -> bool:
+def _certificate_expires_late(server: ServerProcess, owner: RawClient) -> bool:
     """Whether the certificate of this device, as its next log-in gets it, is good for longer than any should be."""
     with RawClient(server.port, key=owner.key) as back:
         certificate = back.log_in_by_key().certificate

@@ -1,4 +1,4 @@
-"""What a thief of the database finds: nothing that logs in. A backup and the data directory hold the server's keys."""
+"""A stolen database contains nothing that logs in. (A backup and the data directory hold the server's keys.)"""
 
 import json
 import subprocess
@@ -12,22 +12,22 @@ from tests.support.raw import RawClient
 PASSWORD = "what only Anna knows"
 
 
-def command(server: ServerProcess, *words: str) -> dict[str, str]:
+def run_command(server: ServerProcess, *words: str) -> dict[str, str]:
     argv = [sys.executable, "-m", "lanchat_server", *words, "--data-dir", str(server.data_dir), "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     answer: dict[str, str] = json.loads(done.stdout.splitlines()[0])
     return answer
 
 
-def test_the_database_has_no_password_no_code_and_no_key_that_logs_in(tmp_path: Path) -> None:
+def test_database_holds_no_usable_passwords_codes_or_keys(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, RawClient(server.port) as anna:
         anna.register("anna", PASSWORD, email="anna@example.org")
         assert anna.say(anna.rooms["general"], "everybody reads this").seq
         session = anna.session.keys
         codes = [
             anna.request(wire.CreateInvite(1, 3600)).code,
-            command(server, "users", "invite-code")["code"],
-            command(server, "users", "reset-password", "anna")["code"],
+            run_command(server, "users", "invite-code")["code"],
+            run_command(server, "users", "reset-password", "anna")["code"],
         ]
         admin = json.loads((server.data_dir / "admin.json").read_text())
         server.stop()

@@ -1,6 +1,6 @@
-"""People who chat while somebody attacks: real client engines, and how long each message takes from send to shown.
+"""Clients that chat during an attack: real client engines, and the time of each message from send to display.
 
-A time counts when everybody has the line, the author included, so it is that of the slowest of them.
+A time is that until all clients display the line, the author's included.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ RATE = 8.0
 PATIENCE = patient(20.0)
 
 
-class Talk:
+class ChatLoad:
     """Four people in `general`; `measure` as often as wanted."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Talk:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def at(cls, server: ServerProcess, folder: Path) -> "AsyncIterator[Talk]":
+    async def at(cls, server: ServerProcess, folder: Path) -> "AsyncIterator[ChatLoad]":
         talk = cls(folder)
         try:
             await talk._crowd.enter(server)
@@ -63,8 +63,8 @@ class Talk:
         return None if None in moments else max(moment for moment in moments if moment is not None)
 
 
-async def alternate(
-    talk: Talk, attack: Callable[[], contextlib.AbstractContextManager[object]], seconds: float, rounds: int
+async def alternate_quiet_and_attacked(
+    talk: ChatLoad, attack: Callable[[], contextlib.AbstractContextManager[object]], seconds: float, rounds: int
 ) -> tuple[float, float]:
     """The p99 of quiet and of attacked windows, one after the other `rounds` times. The attack is under way when its
     context has begun. Medians of the rounds: a machine that hiccups once decides neither."""
@@ -77,7 +77,7 @@ async def alternate(
 
 
 @contextlib.contextmanager
-def memory_of(server: ServerProcess, interval: float = 0.05) -> Iterator[list[int]]:
+def peak_memory(server: ServerProcess, interval: float = 0.05) -> Iterator[list[int]]:
     """Octets resident at first, and the most so far."""
     process = psutil.Process(server.pid)
     seen = [process.memory_info().rss] * 2

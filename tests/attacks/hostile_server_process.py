@@ -1,5 +1,5 @@
-"""A client beside a server that was honest and turns hostile (hostile.py), in a process of its own with the product's
-own bounds and waits: what it did, what it cost, and how soon it was of use again once the server was honest.
+"""A client process at a server that was honest and turns hostile (hostile.py), with the product's own bounds and time
+limits: its state, its cost, and how soon it recovers once the server is honest again.
 """
 
 import asyncio
@@ -44,14 +44,14 @@ States = list[tuple[api.ConnectionState, str]]
 _FITTING = frozenset(("rooms: more than a client takes",))
 
 
-def kept(folder: Path) -> dict[str, str]:
+def pinned_servers_and_key(folder: Path) -> dict[str, str]:
     """What must not change: which servers are trusted, and this device's key. A server's name is its own matter."""
     texts = {name: (folder / name).read_text() for name in _FILES}
     return {name: re.sub(r"(?m)^(# |name = ).*$", "", text) for name, text in texts.items()}
 
 
 @dataclass(slots=True)
-class Siege(Outcome):
+class HostileRun(Outcome):
     """`attempts`: how often the script did its harm; `accepted`: whether device key or pins were changed. Times in
     seconds: `processor` of the client within `lasted`, `back` until a message was stored afterwards."""
 
@@ -86,8 +86,8 @@ class Siege(Outcome):
 # --- The client's process ---------------------------------------------------------------------------------------------
 
 
-class _Faults(logging.Handler):
-    """Everything that went wrong unforeseen."""
+class _ErrorRecorder(logging.Handler):
+    """Records unexpected errors in logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -98,13 +98,13 @@ class _Faults(logging.Handler):
 
 
 def _client(pipe: Any, folder: Path) -> None:
-    """Does what it is told until it hears None; each answer is one object, or the text of an error in a list."""
-    faults = _Faults()
+    """Runs commands until it receives None; each answer is one object, or the text of an error in a list."""
+    faults = _ErrorRecorder()
     logging.getLogger().addHandler(faults)
     asyncio.run(_serve(pipe, folder, faults))
 
 
-async def _serve(pipe: Any, folder: Path, faults: _Faults) -> None:
+async def _serve(pipe: Any, folder: Path, faults: _ErrorRecorder) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: faults.found.append(str(context)[:300]))
     person = Person(folder, config=ClientConfig())
@@ -160,7 +160,7 @@ class _Client:
 # --- The server's side ------------------------------------------------------------------------------------------------
 
 
-class _Host:
+class _HostileServerThread:
     """The server, in an event loop of its own."""
 
     def __init__(self) -> None:
@@ -175,13 +175,13 @@ class _Host:
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
-    def turn(self, scenario: Scenario | None) -> None:
-        async def turn() -> None:
-            self.server.turn(scenario.make() if scenario else None)
+    def set_script(self, scenario: Scenario | None) -> None:
+        async def set_script() -> None:
+            self.server.set_script(scenario.make() if scenario else None)
             if scenario:
                 self.server.log.say()
 
-        self._run(turn())
+        self._run(set_script())
 
     @property
     def unsent(self) -> bool:
@@ -195,8 +195,8 @@ class _Host:
 
 
 @contextlib.contextmanager
-def _entered(folder: Path) -> Iterator[tuple[_Host, _Client]]:
-    host, client = _Host(), _Client(folder)
+def _entered(folder: Path) -> Iterator[tuple[_HostileServerThread, _Client]]:
+    host, client = _HostileServerThread(), _Client(folder)
     try:
         client.ask("enter", host.server.address, host.server.fingerprint)
         yield host, client
@@ -205,22 +205,22 @@ def _entered(folder: Path) -> Iterator[tuple[_Host, _Client]]:
         host.close()
 
 
-def sieges(folder: Path, seconds: float, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Iterator[Outcome]:
+def hostile_runs(folder: Path, seconds: float, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Iterator[Outcome]:
     """Each with a new client and a new server."""
     for number, scenario in enumerate(each for each in scenarios if each.name not in _FITTING):
-        yield _besieged(folder / str(number), scenario, seconds)
+        yield _run_scenario(folder / str(number), scenario, seconds)
 
 
-def _besieged(folder: Path, scenario: Scenario, seconds: float) -> Siege:
-    outcome = Siege(scenario.name, 0)
+def _run_scenario(folder: Path, scenario: Scenario, seconds: float) -> HostileRun:
+    outcome = HostileRun(scenario.name, 0)
     try:
         with _entered(folder) as (host, client):
-            before = kept(folder)
-            states = _watch(outcome, host, client, scenario, seconds)
-            outcome.attempts = host.server.met
-            outcome.accepted = kept(folder) != before
+            before = pinned_servers_and_key(folder)
+            states = _observe(outcome, host, client, scenario, seconds)
+            outcome.attempts = host.server.harmed
+            outcome.accepted = pinned_servers_and_key(folder) != before
             _judge(outcome, scenario, states)
-            host.turn(None)
+            host.set_script(None)
             began = time.monotonic()
             client.ask("back", host.server.address, host.server.fingerprint)
             outcome.back = time.monotonic() - began
@@ -231,12 +231,14 @@ def _besieged(folder: Path, scenario: Scenario, seconds: float) -> Siege:
     return outcome
 
 
-def _watch(outcome: Siege, host: _Host, client: _Client, scenario: Scenario, seconds: float) -> States:
+def _observe(
+    outcome: HostileRun, host: _HostileServerThread, client: _Client, scenario: Scenario, seconds: float
+) -> States:
     """Let it be hostile for so many seconds, longer while it still sends or the client has not said why it fails."""
     states, told = States(), len(client.ask("states"))
-    first, processor, began = client.usage.memory_info().rss, _spent(client), time.monotonic()
+    first, processor, began = client.usage.memory_info().rss, _resources_used(client), time.monotonic()
     most = first
-    host.turn(scenario)
+    host.set_script(scenario)
     while (lasted := time.monotonic() - began) < REASON_MAX:
         looked = time.monotonic()
         texts = client.ask("look")
@@ -246,28 +248,28 @@ def _watch(outcome: Siege, host: _Host, client: _Client, scenario: Scenario, sec
             most = max(most, client.usage.memory_info().rss)
             time.sleep(0.04)
         states = client.ask("states")[told:]
-        if lasted > seconds and host.server.met and _has_said(scenario, states) and not host.unsent:
+        if lasted > seconds and host.server.harmed and _has_reported(scenario, states) and not host.unsent:
             break
-    outcome.lasted, outcome.processor = time.monotonic() - began, _spent(client) - processor
+    outcome.lasted, outcome.processor = time.monotonic() - began, _resources_used(client) - processor
     outcome.memory = first, most
     outcome.expect(most - first <= GROWTH_MAX, f"the client grew by {(most - first) >> 20} MiB")
     outcome.expect(outcome.slowest <= patient(LOOK_MAX), f"history came only after {outcome.slowest:.1f} s")
     return states
 
 
-def _has_said(scenario: Scenario, states: States) -> bool:
+def _has_reported(scenario: Scenario, states: States) -> bool:
     """Why there is no session, where none comes about. The first reason is that the server cut all connections."""
     if scenario.end is End.STOPS:
         return bool(states) and states[-1][0] is api.ConnectionState.REFUSED
     return scenario.end is End.LIVES or sum(bool(reason) for _, reason in states) > 1
 
 
-def _spent(client: _Client) -> float:
+def _resources_used(client: _Client) -> float:
     times = client.usage.cpu_times()
     return float(times.user + times.system)
 
 
-def _judge(outcome: Siege, scenario: Scenario, states: States) -> None:
+def _judge(outcome: HostileRun, scenario: Scenario, states: States) -> None:
     outcome.expect(outcome.attempts > 0, "the server did no harm: this shows nothing")
     reasons = [reason for _, reason in states if reason]
     outcome.expect(all(reason.isprintable() and len(reason) < 200 for reason in reasons), f"it said {reasons[-1:]}")
@@ -282,7 +284,7 @@ def _judge(outcome: Siege, scenario: Scenario, states: States) -> None:
     else:
         outcome.seen = f"connected {tries} times"
     if scenario.end is not End.LIVES:
-        outcome.expect(_has_said(scenario, states), "it did not say why")
+        outcome.expect(_has_reported(scenario, states), "it did not say why")
         outcome.seen += f": “{_cell(reasons[-1] if reasons else '')}”"
 
 

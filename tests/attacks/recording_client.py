@@ -1,6 +1,6 @@
-"""A logged-in client of the wire whose datagrams are kept as they were sent: what an attacker beside the cable has.
+"""A logged-in client that records its datagrams as sent: what an eavesdropper has.
 
-Its keys are known too, so that a test can open what it recorded with the real `Opener`.
+Its keys are recorded too, so that a test can open the datagrams with the real `Opener`.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tests.support.raw import RawClient
 
 
 @dataclass(slots=True)
-class Tape:
+class Recording:
     """Datagrams of one session in both directions, and what they were sealed with."""
 
     keys: wire.SessionKeys
@@ -39,13 +39,13 @@ class Tape:
         return seal.Opener(keys.to_server, keys.key_id, *context), seal.Opener(keys.to_client, keys.key_id, *context)
 
 
-class Tapped(RawClient):
+class RecordingClient(RawClient):
     """Its datagrams go through `udp`; `tape` has all of them once logged in."""
 
     def __init__(self, port: int, **options: Any) -> None:
         super().__init__(port, **options)
         self.udp = udp_socket(port)
-        self.tape: Tape
+        self.tape: Recording
 
     def close(self) -> None:
         self.udp.close()
@@ -54,7 +54,7 @@ class Tapped(RawClient):
     def _logged_in(self, result: Any) -> Any:
         super()._logged_in(result)
         if isinstance(result, wire.LoggedIn):
-            self.tape = Tape(result.keys, self.welcome.log_id, self.welcome.log_epoch)
+            self.tape = Recording(result.keys, self.welcome.log_id, self.welcome.log_epoch)
         return result
 
     def sealed(self, *frames: Any) -> bytes:
@@ -102,7 +102,7 @@ def udp_socket(port: int, source: str = "") -> socket.socket:
     return sock
 
 
-def record(client: Tapped) -> Tape:
+def record_every_kind(client: RecordingClient) -> Recording:
     """Let every kind of live frame travel by datagram, in both directions."""
     room = client.rooms["general"]
     assert client.request(wire.Subscribe([room])).heads
@@ -133,14 +133,14 @@ def counter_of(datagram: bytes) -> int:
     return int.from_bytes(datagram[5 : seal.HEADER], "big")
 
 
-def kinds_of(tape: Tape) -> list[tuple[type, ...]]:
+def kinds_of(tape: Recording) -> list[tuple[type, ...]]:
     """What each of the server's datagrams has in it."""
     _, opener = tape.openers()
     opened = (decode_server_datagram_untrusted(opener.open_untrusted(datagram)) for datagram in tape.down)
     return [tuple(type(frame) for frame in frames) for frames in opened]
 
 
-def few_of_each_kind(tape: Tape) -> list[bytes]:
+def few_of_each_kind(tape: Recording) -> list[bytes]:
     """At most three of the server's datagrams with the same kinds of frames."""
     kinds: dict[tuple[type, ...], list[bytes]] = {}
     for datagram, kind in zip(tape.down, kinds_of(tape), strict=True):
@@ -149,9 +149,9 @@ def few_of_each_kind(tape: Tape) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def watched(data_dir: Path, **options: Any) -> Iterator[tuple[ServerProcess, Tapped]]:
-    """A real server with its administrator, who sees its figures."""
-    options = {"database": databases.fresh()} | options
-    with ServerProcess(data_dir, **options) as server, Tapped(server.port) as watcher:
+def observed_server(data_dir: Path, **options: Any) -> Iterator[tuple[ServerProcess, RecordingClient]]:
+    """A real server and a session of its administrator, which reads its counters."""
+    options = {"database": databases.new_database()} | options
+    with ServerProcess(data_dir, **options) as server, RecordingClient(server.port) as watcher:
         watcher.register("watcher")
         yield server, watcher

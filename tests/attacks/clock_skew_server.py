@@ -1,5 +1,5 @@
-"""`python -m tests.attacks.skewed ARGS`: `lanchat-server ARGS` whose wall clock is as many seconds ahead as the file
-says that the variable SKEW names."""
+"""`python -m tests.attacks.clock_skew_server ARGS`: `lanchat-server ARGS` with a wall clock that is ahead by the
+seconds in the file that the variable SKEW names."""
 
 import os
 import sys

@@ -1,11 +1,11 @@
-"""Floods from people who are not logged in, as a process of its own:  tests.attacks.strangers KIND PORT [N [KEY]]
+"""Floods of unauthenticated clients, as a process of its own:  tests.attacks.unauthenticated_floods KIND PORT [N [KEY]]
 
 noise       N datagrams a second, from 0 to 1,400 octets; with KEY (hex) half of them carry that key's number
 mute        N connections that send nothing, from many addresses; when one is closed another takes its place
 hesitant    N connections that send a ClientHello octet by octet
 handshakes  TLS handshakes one after the other on N connections at once, without a word afterwards
 
-Prints `ready` when it is under way and a JSON object with its figures when it is terminated.
+Prints `report_ready` when it is under way and a JSON object with its figures when it is terminated.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ figures: Counter[str] = Counter()
 stopped: list[bool] = []
 
 
-def source(number: int) -> str:
+def source_address(number: int) -> str:
     number %= _SOURCES
     return f"127.{32 + number // 62_500}.{number // 250 % 250}.{number % 250 + 1}"
 
 
-def noise(port: int, rate: int, key: bytes) -> None:
+def send_noise(port: int, rate: int, key: bytes) -> None:
     """As evenly as a program can: what is due is sent every two milliseconds."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
     batches = [_batch(random.choice((1, 16, 29, 60, 130, 300, 700, 1200, 1400)), key) for _ in range(64)]
-    ready()
+    report_ready()
     began = time.monotonic()
     for batch, size in itertools.cycle(batches):
         if stopped:
@@ -68,7 +68,7 @@ def _batch(size: int, key: bytes) -> tuple[bytes, int]:
     return b"".join(datagrams), size
 
 
-class Crowd:
+class ConnectionFlood:
     """Non-blocking connections; `greet` gives the octets that a new one sends, `pace` seconds between two of them (0:
     all at once)."""
 
@@ -82,7 +82,7 @@ class Crowd:
         self._number = 0
 
     def run(self) -> None:
-        ready()
+        report_ready()
         next_octets = 0.0
         while not stopped:
             for _ in range(min(200, self._size - len(self._unsent))):
@@ -100,7 +100,7 @@ class Crowd:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.bind((source(self._number), 0))
+            sock.bind((source_address(self._number), 0))
             sock.connect_ex(self._address)
         except OSError:
             figures["not_opened"] += 1
@@ -159,7 +159,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-class Handshakes(Crowd):
+class HandshakeFlood(ConnectionFlood):
     """All of a handshake; then silence until the server ends it, and the next one."""
 
     def __init__(self, port: int, size: int) -> None:
@@ -204,7 +204,7 @@ class Handshakes(Crowd):
         super()._forget(sock)
 
 
-def ready() -> None:
+def report_ready() -> None:
     print("ready", flush=True)
 
 
@@ -216,10 +216,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     hello = client_hello()
     runs: dict[str, Callable[[], None]] = {
-        "noise": lambda: noise(port, count, key),
-        "mute": Crowd(port, count, bytes, 0).run,
-        "hesitant": Crowd(port, count, lambda: hello[:-1], 0.1).run,
-        "handshakes": Handshakes(port, count).run,
+        "noise": lambda: send_noise(port, count, key),
+        "mute": ConnectionFlood(port, count, bytes, 0).run,
+        "hesitant": ConnectionFlood(port, count, lambda: hello[:-1], 0.1).run,
+        "handshakes": HandshakeFlood(port, count).run,
     }
     began = os.times()
     runs[kind]()

@@ -1,8 +1,8 @@
-"""A cable between one client and the server, in the client's event loop, and what is needed at its end to see what the
-client makes of each datagram. Attacks on clients are in victims.py.
+"""A relay between one client and the server, in the client's event loop, and a UDP path that counts how the client
+processes each datagram. Attacks on clients are in attacked_clients.py.
 
-Frames over TLS are handed on as they are. Datagrams are kept, and may be held, doubled and joined by others: what
-somebody can do who sits on the way and has no keys.
+TLS is forwarded unchanged. Datagrams are recorded, and may be held, duplicated and injected: what an attacker on the
+path without keys can do.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from lanchat.protocol.wire import SessionKeys
 from lanchat.transport.udp import UdpRelay
-from tests.attacks.tapped import udp_socket
+from tests.attacks.recording_client import udp_socket
 from tests.support.ports import free_port
 
 # Read in one turn of the event loop, so that the client reads, too, before its socket's buffer is full.
@@ -22,7 +22,7 @@ _TURN = 64
 _BUFFER_OCTETS = 1 << 20
 
 
-class Cable:
+class InterceptingRelay:
     """Clients connect to `address`; the newest one's datagrams are carried. `up`, `down`: datagrams as they were sent.
     `sent` to the client in this session, `delivered` of them for the server; `copies` of each arrive."""
 
@@ -58,7 +58,7 @@ class Cable:
 
     async def __aexit__(self, *_: object) -> None:
         self._door.close()
-        self.mend()
+        self.unblock()
         self.cut()
         await asyncio.gather(*self._carrying)
         for sock in (self._near, self._far):
@@ -99,12 +99,12 @@ class Cable:
         self._near.sendto(datagram, self.client)
         self.sent += 1
 
-    def hold(self) -> list[bytes]:
+    def hold_datagrams(self) -> list[bytes]:
         """From now on the server's datagrams wait; the list that they wait in."""
         self._held = []
         return self._held
 
-    def release(self) -> None:
+    def release_datagrams(self) -> None:
         """Let them go."""
         held, self._held = self._held or [], None
         for datagram in held:
@@ -135,11 +135,11 @@ class Cable:
         for end in ends:
             end.transport.abort()
 
-    def silence(self) -> None:
-        """Nothing gets through any more, though the connection stays; `mend` ends it."""
+    def block(self) -> None:
+        """Nothing gets through any more, though the connection stays; `unblock` ends it."""
         self._whole.clear()
 
-    def mend(self) -> None:
+    def unblock(self) -> None:
         self._whole.set()
 
 
@@ -174,6 +174,6 @@ class CountedRelay(UdpRelay):
         return Counter({why: n for why, n in self.dropped.items() if not why.startswith(("send_", "receive_"))})
 
     @property
-    def met(self) -> int:
+    def processed(self) -> int:
         """How many datagrams it has dealt with."""
         return self.opened + self.refused().total()

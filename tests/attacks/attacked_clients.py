@@ -1,8 +1,8 @@
-"""Real clients at cables in which somebody sits: people who chat, and what becomes of each datagram that is thrown at
-them. What is thrown is in forgeries.py and replays.py.
+"""Real clients behind intercepting relays: clients that chat, and what they do with each injected datagram. The
+injected datagrams are in forgeries.py and replays.py.
 
-A datagram is accepted when it opens though it is not the server's, sent now, once. Beyond that nobody may notice
-anything: at the end the log and every copy of it are read offline (tests/chaos/audit.py), and no client logged trouble.
+A datagram is accepted when it opens though the server did not just send it for the first time. Nothing else may have an
+effect: at the end the log and every copy of it are read offline (tests/chaos/audit.py), and no client logged a warning.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from unittest.mock import patch
 from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
 from lanchat.protocol.datagram import seal
-from tests.attacks.cable import Cable, CountedRelay
+from tests.attacks.intercepting_relay import CountedRelay, InterceptingRelay
 from tests.attacks.outcome import Outcome
-from tests.attacks.tapped import Tape, kinds_of
+from tests.attacks.recording_client import Recording, kinds_of
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS, Crowd, Person
 from tests.support.procs import ServerProcess
@@ -33,7 +33,7 @@ _PATIENCE = patient(20.0)
 class Victim:
     """A client at the end of its cable."""
 
-    def __init__(self, person: Person, cable: Cable, crowd: Crowd, outcome: Outcome) -> None:
+    def __init__(self, person: Person, cable: InterceptingRelay, crowd: Crowd, outcome: Outcome) -> None:
         self.person = person
         self.cable = cable
         self._until = crowd.until
@@ -56,24 +56,24 @@ class Victim:
     async def settle(self) -> None:
         """Until it has dealt with everything that was sent to it. Raises TimeoutError."""
         what = f"{self.person.name} deals with each datagram"
-        await self._until(lambda: self.relay.met >= self.cable.sent, _PATIENCE, what)
+        await self._until(lambda: self.relay.processed >= self.cable.sent, _PATIENCE, what)
 
-    def heard(self) -> list[bytes]:
+    def received(self) -> list[bytes]:
         """What the server has sent to it under its newest keys."""
         return self._of_newest_keys(self.cable.down)
 
-    def said(self) -> list[bytes]:
+    def sent(self) -> list[bytes]:
         """What it has sent under its newest keys."""
         return self._of_newest_keys(self.cable.up)
 
     def _of_newest_keys(self, datagrams: list[bytes]) -> list[bytes]:
         return [datagram for datagram in datagrams if seal.key_id_untrusted(datagram) == self.key_id]
 
-    def tape(self) -> Tape:
+    def tape(self) -> Recording:
         """Both, and the keys."""
-        return Tape(self.relay.keys[-1], *self.relay.context, self.said(), self.heard())
+        return Recording(self.relay.keys[-1], *self.relay.context, self.sent(), self.received())
 
-    def heard_every_kind(self) -> bool:
+    def received_every_kind(self) -> bool:
         """That of people who chat on a network that loses nothing."""
         heard = {kind for each in kinds_of(self.tape()) for kind in each}
         return heard >= {wire.Records, wire.Decided, wire.Heads, wire.RoomCursors, wire.Pong}
@@ -95,7 +95,7 @@ class Victim:
         outcome.expect(dropped.total() == count, f"{count} datagrams, and {dropped}")
         outcome.expect(dropped.keys() <= set(reasons), f"dropped for other reasons than {reasons}: {dropped}")
 
-    async def throw(self, datagrams: Iterable[bytes], *reasons: str) -> None:
+    async def inject_datagrams(self, datagrams: Iterable[bytes], *reasons: str) -> None:
         """Send these as if they were the server's; each must be dropped for one of `reasons`."""
         async with self.dropping(*reasons):
             for number, datagram in enumerate(datagrams, 1):
@@ -103,7 +103,7 @@ class Victim:
                 if number % _FLIGHT == 0:
                     await self.settle()
 
-    async def from_elsewhere(self, datagrams: Sequence[bytes]) -> None:
+    async def inject_from_other_addresses(self, datagrams: Sequence[bytes]) -> None:
         """Send these from other addresses than the server's: another port, and the same port of another host. They must
         not even be looked at."""
         for source in ("127.0.0.1", 0), ("127.7.7.9", self.cable.port):
@@ -112,7 +112,7 @@ class Victim:
     async def _throw_from(self, source: tuple[str, int], datagrams: Sequence[bytes]) -> None:
         await self.settle()
         relay, noise = self.relay, "not a relay datagram"
-        too_many, before = relay.met - self.cable.sent, relay.dropped[noise]
+        too_many, before = relay.processed - self.cable.sent, relay.dropped[noise]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(source)
             for datagram in datagrams:
@@ -121,13 +121,13 @@ class Victim:
         self.cable.inject(b"the last one")
         await self._until(lambda: relay.dropped[noise] > before, _PATIENCE, "the last one is dealt with")
         self.outcome.attempts += len(datagrams)
-        self.outcome.accepted += relay.met - self.cable.sent - too_many
+        self.outcome.accepted += relay.processed - self.cable.sent - too_many
 
 
 class Conversation:
     """Several victims. `config` is that of the last one."""
 
-    def __init__(self, crowd: Crowd, cables: Sequence[Cable], outcome: Outcome) -> None:
+    def __init__(self, crowd: Crowd, cables: Sequence[InterceptingRelay], outcome: Outcome) -> None:
         pairs = zip(crowd.people, cables, strict=True)
         self.crowd = crowd
         self.victims = [Victim(person, cable, crowd, outcome) for person, cable in pairs]
@@ -142,7 +142,7 @@ class Conversation:
         crowd.people[-1].client.config = config
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(patch("lanchat.transport.driver.UdpRelay", CountedRelay))
-            cables = [await stack.enter_async_context(Cable(server.port)) for _ in crowd.people]
+            cables = [await stack.enter_async_context(InterceptingRelay(server.port)) for _ in crowd.people]
             stack.push_async_callback(crowd.close)
             for person, cable in zip(crowd.people, cables, strict=True):
                 await person.enter(server, cable.address)
@@ -159,7 +159,7 @@ class Conversation:
         await self.chat()
         for victim in victims:
             await self.crowd.until(
-                victim.heard_every_kind, _PATIENCE, f"{victim.person.name} hears every kind of frame"
+                victim.received_every_kind, _PATIENCE, f"{victim.person.name} hears every kind of frame"
             )
 
     async def by_datagram(self, victim: Victim, after: CountedRelay | None = None) -> None:
@@ -175,7 +175,9 @@ class Conversation:
 Attack = Callable[[Conversation], Awaitable[None]]
 
 
-def play(folder: Path, outcome: Outcome, attack: Attack, size: int = 2, config: ClientConfig | None = None) -> None:
+def run_attack(
+    folder: Path, outcome: Outcome, attack: Attack, size: int = 2, config: ClientConfig | None = None
+) -> None:
     """A server of its own, a conversation of `size`, the attack; then chat goes on, and nobody's copy has suffered."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.toml").write_text(LIMITS)
@@ -192,7 +194,7 @@ def play(folder: Path, outcome: Outcome, attack: Attack, size: int = 2, config: 
                 outcome.seen = ", ".join(f"{why}: {count:,}" for why, count in dropped.most_common())
                 return conversation.crowd.people
 
-        with _troubles() as troubles:
+        with _logged_warnings() as troubles:
             people = asyncio.run(everything())
         server.stop()
     outcome.expect(not troubles, f"a client logged {troubles[:3]}")
@@ -200,7 +202,7 @@ def play(folder: Path, outcome: Outcome, attack: Attack, size: int = 2, config: 
 
 
 @contextlib.contextmanager
-def _troubles() -> Iterator[list[str]]:
+def _logged_warnings() -> Iterator[list[str]]:
     """What is logged meanwhile as a warning or worse; the event loop logs what a callback died of."""
     found: list[str] = []
     handler = logging.Handler(logging.WARNING)

@@ -1,6 +1,6 @@
-"""Members and strangers who pile things up: rooms, accounts with long names, tries at names that grow in the server.
+"""Mass creation of rooms, of accounts with long names, of throttle entries for names that grow when normalized.
 
-The question is always the same: does everybody still come in, does every list still arrive, is the memory bounded.
+In each case: log-ins still succeed, lists are complete, memory is bounded.
 """
 
 import contextlib
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
-from tests.attacks.honest import memory_of
+from tests.attacks.chat_load import peak_memory
 from tests.attacks.outcome import Outcome
-from tests.attacks.rights import name, refused
-from tests.attacks.tapped import Tapped
+from tests.attacks.recording_client import RecordingClient
+from tests.attacks.rights import new_name, refused
 from tests.attacks.unread import wide
 from tests.support.procs import ServerProcess, json_lines, run_client
 from tests.support.raw import RawClient
@@ -25,15 +25,15 @@ _GROWING = "\ufdfa"
 TRY_MAX = 4096
 
 
-def rooms(server: ServerProcess, watcher: Tapped, accounts: int, each: int) -> Outcome:
+def many_rooms(server: ServerProcess, watcher: RecordingClient, accounts: int, each: int) -> Outcome:
     """New accounts make public rooms with the longest names as fast as they may; then everybody logs in, and the
     administrator deletes one."""
     outcome = Outcome(f"{accounts} new accounts make public rooms with long names", 0)
     made = 0
-    with memory_of(server) as memory, contextlib.ExitStack() as stack:
+    with peak_memory(server) as memory, contextlib.ExitStack() as stack:
         makers = [stack.enter_context(RawClient(server.port, timeout=60)) for _ in range(accounts)]
         for maker in makers:
-            assert isinstance(maker.register(name("maker")), wire.LoggedIn)
+            assert isinstance(maker.register(new_name("maker")), wire.LoggedIn)
         for number in range(accounts * each):
             made += not refused(_make(makers[number % accounts], wide(number)))
             outcome.attempts += 1
@@ -41,7 +41,7 @@ def rooms(server: ServerProcess, watcher: Tapped, accounts: int, each: int) -> O
                 watcher.request(wire.GetProfile(), 30)
     outcome.memory = memory[0], memory[1]
     with RawClient(server.port, timeout=60) as late, RawClient(server.port, key=watcher.key, timeout=60) as again:
-        outcome.expect(isinstance(late.register(name("late")), wire.LoggedIn), "nobody comes in")
+        outcome.expect(isinstance(late.register(new_name("late")), wire.LoggedIn), "nobody comes in")
         outcome.expect(isinstance(again.log_in_by_key(), wire.LoggedIn), "nor does the administrator")
         listed = again.everything(wire.ListRooms())
         victim = next(room for room in listed if not room.joined)
@@ -61,13 +61,13 @@ def _make(maker: RawClient, room: str) -> object:
         time.sleep(answer.retry_ms / 1000)
 
 
-def names(server: ServerProcess, watcher: Tapped, folder: Path, accounts: int) -> Outcome:
+def many_accounts(server: ServerProcess, watcher: RecordingClient, folder: Path, accounts: int) -> Outcome:
     """Accounts with the longest display names, from as many addresses; then lists and `lanchat online` are whole."""
     outcome = Outcome(f"{accounts:,} accounts with long names", 0)
-    with memory_of(server) as memory:
+    with peak_memory(server) as memory:
         for number in range(accounts):
             with RawClient(server.port, timeout=60) as client:
-                answer = client.register(name("long"), display_name=wide(number))
+                answer = client.register(new_name("long"), display_name=wide(number))
             outcome.attempts += 1
             outcome.expect(isinstance(answer, wire.LoggedIn), f"{answer}")
             if number % 50 == 0:
@@ -84,11 +84,11 @@ def names(server: ServerProcess, watcher: Tapped, folder: Path, accounts: int) -
     return outcome
 
 
-def growing_names(server: ServerProcess, tries: int) -> Outcome:
+def growing_user_names(server: ServerProcess, tries: int) -> Outcome:
     """A stranger tries names that normalisation makes eighteen times as long, each from an address of its own."""
     outcome = Outcome("tries at names that grow eighteen-fold", 0)
     _try(server, "0")
-    with memory_of(server) as memory:
+    with peak_memory(server) as memory:
         for number in range(tries):
             outcome.attempts += 1
             outcome.accepted += not refused(_try(server, str(number)))
