@@ -40,7 +40,7 @@ from tests.support.stores import octets
 
 KIB, MIB = 1 << 10, 1 << 20
 CONFIG = ClientConfig()
-MANY = 5_000
+ENTRIES = 5_000
 
 
 # --- The core ---------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ MANY = 5_000
 def test_heads_of_a_room_are_bounded() -> None:
     def fill() -> HeadBook:
         book = HeadBook(lambda head: True, CONFIG.heads_max)
-        for seq in range(1, MANY):
+        for seq in range(1, ENTRIES):
             head = Head(0, 1, seq, octets(("hash", seq), 32), 1 << 50, octets(("signature", seq), 64))
             if seq % 2:
                 book.prove(head)
@@ -62,7 +62,7 @@ def test_heads_of_a_room_are_bounded() -> None:
 
 @pytest.fixture(scope="module")
 def log() -> local_log.Log:
-    return local_log.Log().fill(MANY)
+    return local_log.Log().fill(ENTRIES)
 
 
 def chain(log: local_log.Log, config: ClientConfig) -> Chain:
@@ -75,7 +75,7 @@ def test_chain_hashes_below_the_cursor_are_bounded(log: local_log.Log) -> None:
         for link in log.links:
             kept.add_untrusted(link.record)
             kept.advance(kept.end)
-        assert kept.hash_at(MANY - CONFIG.recent_max) is None
+        assert kept.hash_at(ENTRIES - CONFIG.recent_max) is None
         return kept
 
     assert taken(fill) < CONFIG.recent_max * 256
@@ -124,7 +124,7 @@ def line(id: str, text: str) -> api.Line:
 def test_stored_messages_without_record_are_bounded() -> None:
     def fill() -> Outbox:
         outbox = Outbox(CONFIG, MemoryLocalStore(), Limits())
-        for n in range(1, MANY):
+        for n in range(1, ENTRIES):
             outbox.add(item(n), 0.0)
             outbox.decided(wire.Receipt(*local_log.key(n), n))
             outbox.clean_up()
@@ -174,7 +174,7 @@ def test_keys_that_open_datagrams_are_bounded() -> None:
             relay = udp.UdpRelay(peer.getsockname(), bytes(16), 0, lambda frames: None, lambda: None)
 
             tracemalloc.start()
-            for number in range(MANY):
+            for number in range(ENTRIES):
                 relay.use_keys(wire.SessionKeys(number, octets(number, 32), octets(-number, 32), 1000))
                 if not number % 100:
                     # Whatever the event loop keeps of cancelled timers it drops now.
@@ -209,7 +209,7 @@ def test_concurrent_name_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         watcher = mdns.Watcher(place, lambda *_: None, lambda *_: None)
 
         def fill() -> None:
-            for number in range(MANY):
+            for number in range(ENTRIES):
                 watcher.add_service(None, "", f"{number}" + "x" * 60)  # type: ignore[arg-type]
 
         held = taken(fill)
@@ -228,7 +228,7 @@ def test_concurrent_name_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
 def test_printed_conversation_lines_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     def fill() -> chat.ConversationOutput:
         output = chat.ConversationOutput(as_json=False)
-        for number in range(MANY):
+        for number in range(ENTRIES):
             output._around(f"{number} " + "я" * 1_000, "\n")
         return output
 
@@ -265,9 +265,9 @@ def test_ids_of_shown_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 def test_notices_are_bounded() -> None:
     def fill() -> chat_model.ChatModel:
         model = chat_model.ChatModel(lambda: 0.0)
-        for number in range(MANY):
+        for number in range(ENTRIES):
             model.notice(f"{number} " + "x" * KIB)
-        assert model.notices[-1].startswith(f"{MANY - 1} ")
+        assert model.notices[-1].startswith(f"{ENTRIES - 1} ")
         return model
 
     assert taken(fill) < chat_model.NOTICES_MAX * 2 * KIB + 64 * KIB

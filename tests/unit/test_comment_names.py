@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-TOP = Path(__file__).parents[2]
-PRODUCT = [path for name in ("lanchat", "lanchat_server") for path in sorted((TOP / name).rglob("*.py"))]
-SERVER = [path for path in PRODUCT if path.relative_to(TOP).parts[0] == "lanchat_server"]
+ROOT = Path(__file__).parents[2]
+PRODUCT = [path for name in ("lanchat", "lanchat_server") for path in sorted((ROOT / name).rglob("*.py"))]
+SERVER = [path for path in PRODUCT if path.relative_to(ROOT).parts[0] == "lanchat_server"]
 # Names of the world outside, as they are written within a sentence.
-OUTSIDE = frozenset(
+EXTERNAL_NAMES = frozenset(
     [
         "Alembic",
         "ClientHello",
@@ -101,11 +101,11 @@ def unknown_names(source: str) -> set[str]:
             if several_words or not begins_a_sentence(text, found.start()):
                 unknown.add(word)
         unknown |= {f"{owner}.{member}" for owner, member in _MEMBER.findall(text) if member not in names()}
-    return unknown - names() - OUTSIDE
+    return unknown - names() - EXTERNAL_NAMES
 
 
 def test_names_in_comments_exist() -> None:
-    found = {str(path.relative_to(TOP)): unknown_names(path.read_text(encoding="utf-8")) for path in SERVER}
+    found = {str(path.relative_to(ROOT)): unknown_names(path.read_text(encoding="utf-8")) for path in SERVER}
     assert {path: unknown for path, unknown in found.items() if unknown} == {}
 
 

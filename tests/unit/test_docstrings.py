@@ -1,4 +1,4 @@
-"""Names of classes in docstrings of the product: each exists, so that nobody looks for one that was renamed."""
+"""Class names in docstrings of the product refer to existing classes."""
 
 import ast
 import builtins
@@ -10,7 +10,7 @@ from tests.support.procs import ROOT
 
 PRODUCT = ("lanchat", "lanchat_server", "db")
 # Of libraries, where the product does not name it itself; terms that are written like the name of a class.
-ELSEWHERE = {
+EXTERNAL_NAMES = {
     "ChaCha20",
     "ClientHello",  # TLS
     "MessageError",  # email.errors
@@ -30,7 +30,7 @@ def trees(root: Path) -> Iterator[tuple[str, ast.Module]]:
 
 
 def defined_names(tree: ast.Module) -> Iterator[str]:
-    """Names of classes, of what is imported or used of a module, and of types that are put together."""
+    """Names of classes, imports, attributes, and type aliases."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             yield node.name
@@ -49,25 +49,25 @@ def docstrings(tree: ast.Module) -> Iterator[str]:
 
 
 def named(docstring: str) -> set[str]:
-    """What a docstring calls by the name of a class: what is raised, and names of several words."""
+    """Class names in a docstring: those behind "raises", and names of several words."""
     listed = {name for found in _RAISES.findall(docstring) for name in _NAME.findall(found)}
     return listed | set(_SEVERAL_WORDS.findall(docstring))
 
 
 def unknown_names(root: Path) -> list[str]:
-    """`file: name` for each name that nothing has."""
+    """`file: name` for each name that is not defined."""
     sources = list(trees(root))
-    known = {name for _file, tree in sources for name in defined_names(tree)} | set(dir(builtins)) | ELSEWHERE
+    known = {name for _file, tree in sources for name in defined_names(tree)} | set(dir(builtins)) | EXTERNAL_NAMES
     return sorted(
         {f"{file}: {name}" for file, tree in sources for text in docstrings(tree) for name in named(text) - known}
     )
 
 
-def test_names_of_classes_in_docstrings_exist() -> None:
+def test_class_names_in_docstrings_exist() -> None:
     assert unknown_names(ROOT) == []
 
 
-def test_names_that_nothing_has_are_found(tmp_path: Path) -> None:
+def test_unknown_names_are_found(tmp_path: Path) -> None:
     for folder in PRODUCT:
         (tmp_path / folder).mkdir()
     (tmp_path / "lanchat/module.py").write_text(

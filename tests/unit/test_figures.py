@@ -1,4 +1,4 @@
-"""Percentiles and tables that benchmarks, chaos and lab put into the documents."""
+"""Percentiles and tables that benchmarks, chaos and lab tests write into the documents."""
 
 import statistics
 

@@ -177,7 +177,7 @@ def _named_import(node: ast.Call) -> str | None:
 
 
 def violations(root: Path) -> list[str]:
-    """Each breach of the rules in the packages below `root`, as `file:line: reason`."""
+    """Each violation of the rules in the packages below `root`, as `file:line: reason`."""
     found = []
     for file in sorted(file for package in OURS for file in (root / package).rglob("*.py")):
         path = file.relative_to(root).as_posix()
@@ -215,7 +215,7 @@ def _module(name: str, files: Collection[str]) -> str:
     return name if name in files else name.rpartition(".")[0]
 
 
-def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+def import_cycles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
     """The largest sets of modules that can each be reached from each other."""
     found: set[frozenset[str]] = set()
     reached = {module: _reachable(graph, module) for module in graph}
@@ -226,7 +226,7 @@ def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
 
 
 def _reachable(graph: dict[str, set[str]], start: str) -> set[str]:
-    """What `start` imports, directly or not; itself only when it is in a circle."""
+    """The modules that `start` imports, directly or not; itself only when it is in a cycle."""
     found: set[str] = set()
     waiting = list(graph[start])
     while waiting:
@@ -250,7 +250,7 @@ def test_each_exception_is_needed() -> None:
 
 
 def test_no_import_cycle() -> None:
-    assert circles(imports_of_ours(ROOT)) == set()
+    assert import_cycles(imports_of_ours(ROOT)) == set()
 
 
 @pytest.mark.parametrize(
@@ -269,14 +269,14 @@ def test_planted_cycle_is_found(tmp_path: Path, line: str) -> None:
     (tmp_path / "lanchat/core/link.py").write_text(line + "\n")
     (tmp_path / "lanchat/core/core.py").write_text("from lanchat.core.link import Link\n")
     members = {"lanchat.core.events", "lanchat.core.ports", "lanchat.core.link"}
-    assert circles(imports_of_ours(tmp_path)) == {frozenset(members)}
+    assert import_cycles(imports_of_ours(tmp_path)) == {frozenset(members)}
 
 
 def test_acyclic_imports_have_no_cycle(tmp_path: Path) -> None:
     plant(tmp_path, "lanchat/core/events.py", "from lanchat.core.ports import Port")
     (tmp_path / "lanchat/core/ports.py").write_text("import msgspec\n")
     (tmp_path / "lanchat/core/core.py").write_text("from lanchat.core import events, ports\n")
-    assert circles(imports_of_ours(tmp_path)) == set()
+    assert import_cycles(imports_of_ours(tmp_path)) == set()
 
 
 def test_rules_apply_to_existing_folders() -> None:

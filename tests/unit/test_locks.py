@@ -46,7 +46,7 @@ class Pin(NamedTuple):
 
 
 def entries(text: str) -> list[Pin]:
-    """The entries of a lock file. Raises ValueError for a line that is none of one."""
+    """The entries of a lock file. Raises ValueError for an invalid line."""
     found: list[Pin] = []
     for line in text.splitlines():
         if pin := PIN.fullmatch(line):
@@ -70,19 +70,19 @@ def faults(wanted: list[str], pins: list[Pin]) -> list[str]:
         for one in asked:
             pin = here.get(canonicalize_name(one.name))
             if pin is None:
-                found.append(f"{one.name}: missing on {_told(environment)}")
+                found.append(f"{one.name}: missing on {_described(environment)}")
             elif not one.specifier.contains(pin.version, prereleases=True):
                 found.append(f"{one.name}: {pin.version} is not {one.specifier}")
         direct = {canonicalize_name(Requirement(line).name) for line in wanted}
-        found += [f"{name}: nothing needs it" for name, pin in here.items() if _is_idle(pin, direct, here)]
+        found += [f"{name}: nothing needs it" for name, pin in here.items() if _is_unneeded(pin, direct, here)]
     return sorted(set(found))
 
 
-def _is_idle(pin: Pin, direct: set[str], here: dict[str, Pin]) -> bool:
+def _is_unneeded(pin: Pin, direct: set[str], here: dict[str, Pin]) -> bool:
     return pin.name not in direct and not any(canonicalize_name(name) in here for name in pin.needed_by)
 
 
-def _told(environment: dict[str, str]) -> str:
+def _described(environment: dict[str, str]) -> str:
     return f"Python {environment['python_version']}, {environment['sys_platform']} {environment['platform_machine']}"
 
 
@@ -138,7 +138,7 @@ def test_changes_are_listed() -> None:
 
 
 HASHES = ["    --hash=sha256:" + "0" * 64]
-SOUND = [
+VALID_LINES = [
     "left==1.2 \\",
     *HASHES,
     "    # via",
@@ -152,12 +152,12 @@ SOUND = [
 @pytest.mark.parametrize(
     ("wanted", "lines", "complaint"),
     [
-        (["left>=1,<2"], SOUND, ""),
-        (["left>=1,<2", "right"], SOUND, "right: missing"),
-        (["left>=1.3,<2"], SOUND, "left: 1.2 is not"),
-        (["left"], [SOUND[0][:-2], *SOUND[2:]], "left: no hash"),
-        (["left"], [*SOUND, "idle==1 \\", *HASHES, "    # via gone"], "idle: nothing needs it"),
-        (["left"], ["left==1.2 ; sys_platform == 'win32' \\", *SOUND[1:]], "left: missing on Python 3.11, linux"),
+        (["left>=1,<2"], VALID_LINES, ""),
+        (["left>=1,<2", "right"], VALID_LINES, "right: missing"),
+        (["left>=1.3,<2"], VALID_LINES, "left: 1.2 is not"),
+        (["left"], [VALID_LINES[0][:-2], *VALID_LINES[2:]], "left: no hash"),
+        (["left"], [*VALID_LINES, "idle==1 \\", *HASHES, "    # via gone"], "idle: nothing needs it"),
+        (["left"], ["left==1.2 ; sys_platform == 'win32' \\", *VALID_LINES[1:]], "left: missing on Python 3.11, linux"),
         (["left; sys_platform == 'win32'"], ["left==1.2 ; sys_platform == 'win32' \\", *HASHES], ""),
     ],
 )
@@ -172,4 +172,4 @@ def test_errors_of_a_lock_are_found(wanted: list[str], lines: list[str], complai
 )
 def test_any_other_line_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="neither"):
-        entries("\n".join([*SOUND, line]))
+        entries("\n".join([*VALID_LINES, line]))

@@ -153,17 +153,17 @@ def certified() -> None:
     _certified.cache_clear()
 
 
-def waiting_places() -> None:
-    class Guest:
+def connection_slots() -> None:
+    class FakeConnection:
         address = "198.51.100.7"
 
-    places: ConnectionSlots[Guest] = ConnectionSlots(50)
+    places: ConnectionSlots[FakeConnection] = ConnectionSlots(50)
     for _ in range(1_000):
-        places.add(Guest())
+        places.add(FakeConnection())
     assert len(places) == 50
 
 
-def waiting_threads() -> None:
+def thread_pool_queue() -> None:
     async def fill() -> None:
         few = threads.ThreadPool(1, "few", 5)
         release = queue.SimpleQueue[None]()
@@ -179,7 +179,7 @@ def waiting_threads() -> None:
     asyncio.run(fill())
 
 
-def waiting_passwords() -> None:
+def password_queue() -> None:
     async def fill() -> None:
         hasher = passwords.PasswordHasher(64, 1, 1, 1, waiting=5)
         done = await asyncio.gather(*[hasher.hash("correct horse") for _ in range(50)], return_exceptions=True)
@@ -322,8 +322,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat_server/window/log.py:LINES_MAX": window_lines,
     "lanchat_server/window/log.py:_LINE_MAX": window_lines,
     "lanchat_server/service/context.py:_certified": certified,
-    "lanchat_server/service/net/acceptor.py:WAITING_MAX": waiting_places,
-    "lanchat_server/passwords.py:WAITING_MAX": waiting_passwords,
+    "lanchat_server/service/net/acceptor.py:WAITING_MAX": connection_slots,
+    "lanchat_server/passwords.py:WAITING_MAX": password_queue,
     "lanchat_server/mail.py:QUEUE_MAX": "tests/unit/server/test_mail.py::test_queue_is_bounded",
     # The client
     "lanchat/core/people/authors.py:DEVICES_MAX": devices,
@@ -388,7 +388,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
     "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
     "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py::test_cached_numbers_are_bounded",
-    "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_few_records_are_kept_in_memory",
+    "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_records_kept_in_memory_are_bounded",
     "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
     "::test_list_of_too_many_entries_breaks_the_protocol",
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
@@ -422,7 +422,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_connections_to_the_admin_port_block_no_user",
     "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
     "::test_budget_of_a_server_is_256_mib",
-    "lanchat_server/service/host.py:BACKUPS_WAITING_MAX": waiting_threads,
+    "lanchat_server/service/host.py:BACKUPS_WAITING_MAX": thread_pool_queue,
     "lanchat_server/service/service.py:READS_MAX": "tests/unit/test_server_memory.py"
     "::test_large_answers_and_their_queue_are_bounded",
     "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_server_memory.py"

@@ -866,7 +866,7 @@ def test_oversized_frame_is_reported_and_retried_with_delay(run: Any) -> None:
         await anna.register(server)
         server.answers[wire.ListUsers] = lambda operation: server.sessions[-1].send_raw(b"\x7f\xff\xff\xff")
 
-        def is_told() -> bool:
+        def is_reported() -> bool:
             told = [
                 event
                 for event in anna.of(api.StateChanged)
@@ -876,7 +876,7 @@ def test_oversized_frame_is_reported_and_retried_with_delay(run: Any) -> None:
 
         error = await anna.fails(api.ListPeopleCommand(certain=True))
         assert error.kind is api.ErrorKind.OFFLINE
-        await until(is_told)
+        await until(is_reported)
 
     run(scenario)
 

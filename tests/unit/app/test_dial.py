@@ -1,4 +1,4 @@
-"""How an enrolled device finds its server again: real sockets, a scripted search."""
+"""How an enrolled device finds its server again: real sockets, a scripted discovery."""
 
 import asyncio
 from pathlib import Path

@@ -32,9 +32,9 @@ TEXTS = """
     १२३ ١٢٣ 123|don't don’t|well-known snake_case|anna@example.org|https://example.org/a?b=c
     party 🎉👍🏽 ❤️|the a of|x q|𠮷野家|3.14|nothing at all|été ete
 """
-SAYINGS = [text.strip() for line in TEXTS.strip().splitlines() for text in line.split("|")]
+SENTENCES = [text.strip() for line in TEXTS.strip().splitlines() for text in line.split("|")]
 QUERIES = sorted(
-    {query for text in SAYINGS for query in (text, text[:1], text[:3], text[1:3], *text.split(), text.upper())}
+    {query for text in SENTENCES for query in (text, text[:1], text[:3], text[1:3], *text.split(), text.upper())}
     | {"海东", "在上海东边", "都", "東京都", "елк", "e", "example", "i", "?", "", "👍", "🎉 party", "12"}
 )
 
@@ -140,7 +140,7 @@ def random_conversation(random: Random, count: int) -> Conversation:
     clock = 1_000_000
     for _ in range(count):
         clock = max(1, clock + random.choice([0, 1, 7, 40, 40, 40, -30, -500, 86_400_000, -86_400_000]))
-        where, text = random.choice(talk.rooms), random.choice(SAYINGS)
+        where, text = random.choice(talk.rooms), random.choice(SENTENCES)
         known = [seq for number, seq in talk.texts if number == where]
         action = random.random()
         if known and action < 0.12:
@@ -233,7 +233,7 @@ def test_page_uses_a_bounded_number_of_queries(store: SqlStore) -> None:
     assert len(asked) <= 20
 
 
-said = st.tuples(st.sampled_from([0, 1]), st.sampled_from(SAYINGS), st.integers(1, 9))
+said = st.tuples(st.sampled_from([0, 1]), st.sampled_from(SENTENCES), st.integers(1, 9))
 
 
 @hypothesis.settings(

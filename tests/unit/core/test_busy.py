@@ -5,7 +5,7 @@ from typing import Any
 from lanchat.core.events import MessagesDelayed
 from lanchat.protocol import wire
 from lanchat.protocol.transport import Transport
-from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
+from tests.unit.core.test_outbox import drop_submissions, live_wire, say, submits
 
 
 def not_taken(client: Any, n: int, last: int) -> wire.NotTaken:
@@ -15,7 +15,7 @@ def not_taken(client: Any, n: int, last: int) -> wire.NotTaken:
 
 def test_messages_named_in_busy_are_sent_first_after_the_pause() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     for _ in range(4):
         say(client)
     # The distance between tries has grown to its longest.
@@ -28,7 +28,7 @@ def test_messages_named_in_busy_are_sent_first_after_the_pause() -> None:
 
 def test_try_answered_by_busy_does_not_count() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.pump()
     for _ in range(6):
@@ -42,7 +42,7 @@ def test_try_answered_by_busy_does_not_count() -> None:
 
 def test_busy_about_unknown_messages_only_pauses() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.pump()
     known = not_taken(client, 1, 1)
@@ -57,7 +57,7 @@ def test_busy_about_unknown_messages_only_pauses() -> None:
 
 def test_unsent_message_named_in_busy_keeps_its_order() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.pump()
     client.to_client(Transport.UDP, wire.Busy(200, [not_taken(client, 1, 9)]))
@@ -70,7 +70,7 @@ def test_unsent_message_named_in_busy_keeps_its_order() -> None:
 
 def test_delayed_message_blocks_no_other_and_is_sent_later() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.run_for(0.05)
     known = not_taken(client, 1, 1)
@@ -90,7 +90,7 @@ def test_delayed_message_blocks_no_other_and_is_sent_later() -> None:
 
 def test_delay_demanded_by_the_server_is_bounded() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.run_for(0.05)
     client.to_client(Transport.UDP, wire.Busy(2**32 - 1, [not_taken(client, 1, 1)], wire.Code.LOG_FULL))

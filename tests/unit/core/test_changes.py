@@ -105,7 +105,7 @@ class Room:
 
 
 @pytest.fixture
-def talk() -> Room:
+def room() -> Room:
     return Room()
 
 
@@ -120,178 +120,178 @@ def kept(room_fold: RoomFold) -> int:
 # --- Work -------------------------------------------------------------------------------------------------------------
 
 
-def test_cost_of_one_more_edit_is_constant(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
-    talk.one(seq)
+def test_cost_of_one_more_edit_is_constant(room: Room) -> None:
+    seq = room.add(ANNA, "text")
+    room.one(seq)
     works = []
     for number in range(EDITS):
-        talk.add(ANNA, f"{number} {LONG}", Kind.EDIT, seq)
-        talk.take_work()
-        assert talk.one(seq).text.startswith(f"{number} ")
-        works.append(talk.take_work())
+        room.add(ANNA, f"{number} {LONG}", Kind.EDIT, seq)
+        room.take_work()
+        assert room.one(seq).text.startswith(f"{number} ")
+        works.append(room.take_work())
     assert works[-1] == works[1]
     assert max(works) <= (3, 3)
-    assert kept(talk.fold) == 1
+    assert kept(room.fold) == 1
 
 
-def test_first_read_checks_only_the_newest_edit(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_first_read_checks_only_the_newest_edit(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for number in range(EDITS):
-        talk.add(ANNA, f"{number}", Kind.EDIT, seq)
-    assert kept(talk.fold) <= PENDING_MAX
-    talk.take_work()
-    assert talk.one(seq).text == f"{EDITS - 1}"
-    read, checked = talk.take_work()
+        room.add(ANNA, f"{number}", Kind.EDIT, seq)
+    assert kept(room.fold) <= PENDING_MAX
+    room.take_work()
+    assert room.one(seq).text == f"{EDITS - 1}"
+    read, checked = room.take_work()
     assert (read, checked) <= (3, 2)
 
 
-def test_adjacent_texts_are_read_in_chunks(talk: Room) -> None:
+def test_adjacent_texts_are_read_in_chunks(room: Room) -> None:
     for number in range(CHUNK + 20):
-        talk.add(ANNA, f"{number}")
-    talk.store.answers.clear()
-    assert len(talk.fold.below(0, 50)) == 50
-    assert talk.store.answers == [50]
-    talk.store.answers.clear()
-    assert len(talk.fold.below(0, 2 * CHUNK)) == CHUNK + 20
-    assert talk.store.answers == [CHUNK, 20]
+        room.add(ANNA, f"{number}")
+    room.store.answers.clear()
+    assert len(room.fold.below(0, 50)) == 50
+    assert room.store.answers == [50]
+    room.store.answers.clear()
+    assert len(room.fold.below(0, 2 * CHUNK)) == CHUNK + 20
+    assert room.store.answers == [CHUNK, 20]
 
 
-def test_unread_count_reads_no_more_than_its_limit(talk: Room) -> None:
+def test_unread_count_reads_no_more_than_its_limit(room: Room) -> None:
     for number in range(3 * CHUNK):
-        talk.add(ANNA, f"{number}")
-    fresh = RoomFold(1, talk.store, talk.authors, ME)
-    talk.take_work()
+        room.add(ANNA, f"{number}")
+    fresh = RoomFold(1, room.store, room.authors, ME)
+    room.take_work()
     assert fresh.unread(0, CHUNK) == CHUNK
-    assert talk.take_work() == (CHUNK, 0)
+    assert room.take_work() == (CHUNK, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
-def test_second_read_of_a_page_skips_the_changes_below_it(talk: Room, kind: Kind) -> None:
-    old = talk.add(ANNA, "old")
+def test_second_read_of_a_page_skips_the_changes_below_it(room: Room, kind: Kind) -> None:
+    old = room.add(ANNA, "old")
     for number in range(EDITS):
-        talk.add(ANNA, "👍" if number % 2 else "-👍", kind, old)
-    talk.add(BOB, "new")
-    talk.fold = RoomFold(1, talk.store, talk.authors, ME)
-    talk.take_work()
-    assert [folded.seq for folded in talk.fold.below(0, 50)] == [old, EDITS + 2]
-    first, _checked = talk.take_work()
+        room.add(ANNA, "👍" if number % 2 else "-👍", kind, old)
+    room.add(BOB, "new")
+    room.fold = RoomFold(1, room.store, room.authors, ME)
+    room.take_work()
+    assert [folded.seq for folded in room.fold.below(0, 50)] == [old, EDITS + 2]
+    first, _checked = room.take_work()
     # Each once, and each reaction once more for its emoji.
     assert first <= 2 * EDITS + 2 * CHUNK
-    for page in (talk.fold.below(0, 50), talk.fold.above(1, 50)):
+    for page in (room.fold.below(0, 50), room.fold.above(1, 50)):
         assert [folded.seq for folded in page] == [old, EDITS + 2]
-        assert talk.take_work() <= (10, 10)
+        assert room.take_work() <= (10, 10)
 
 
-def test_reactions_by_one_user_are_kept_once(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_reactions_by_one_user_are_kept_once(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for number in range(EDITS):
-        talk.add(BOB, "-👍" if number % 2 else "👍", Kind.REACTION, seq)
-    assert kept(talk.fold) <= PENDING_MAX + 1
-    assert talk.one(seq).reactions == ()
-    assert kept(talk.fold) == 0
-    talk.add(BOB, "👍", Kind.REACTION, seq)
-    talk.take_work()
-    assert talk.one(seq).reactions == (("👍", (BOB,)),)
-    assert talk.take_work() <= (4, 2)
+        room.add(BOB, "-👍" if number % 2 else "👍", Kind.REACTION, seq)
+    assert kept(room.fold) <= PENDING_MAX + 1
+    assert room.one(seq).reactions == ()
+    assert kept(room.fold) == 0
+    room.add(BOB, "👍", Kind.REACTION, seq)
+    room.take_work()
+    assert room.one(seq).reactions == (("👍", (BOB,)),)
+    assert room.take_work() <= (4, 2)
 
 
-def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_emoji_of_one_text_are_bounded_and_the_first_ones_stay(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for number in range(EMOJI_MAX + 200):
-        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
+        room.add(BOB, f"e{number}", Kind.REACTION, seq)
         if not number % 50:
-            talk.one(seq)
-        talk.add(ME, f"e{number}", Kind.REACTION, seq)
-    assert [emoji for emoji, _users in talk.one(seq).reactions] == [f"e{number}" for number in range(EMOJI_MAX)]
-    assert kept(talk.fold) == 2 * EMOJI_MAX
+            room.one(seq)
+        room.add(ME, f"e{number}", Kind.REACTION, seq)
+    assert [emoji for emoji, _users in room.one(seq).reactions] == [f"e{number}" for number in range(EMOJI_MAX)]
+    assert kept(room.fold) == 2 * EMOJI_MAX
 
 
-def test_deleted_text_keeps_no_changes(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_deleted_text_keeps_no_changes(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for number in range(20):
-        talk.add(ANNA, f"{number}", Kind.EDIT, seq)
-        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
-    assert talk.one(seq).reactions
-    talk.add(BOB, "pending", Kind.REACTION, seq)
-    talk.add(ANNA, "", Kind.DELETE, seq)
-    folded = talk.one(seq)
+        room.add(ANNA, f"{number}", Kind.EDIT, seq)
+        room.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert room.one(seq).reactions
+    room.add(BOB, "pending", Kind.REACTION, seq)
+    room.add(ANNA, "", Kind.DELETE, seq)
+    folded = room.one(seq)
     assert (folded.text, folded.edited, folded.deleted, folded.reactions) == ("", False, True, ())
-    talk.add(BOB, "late", Kind.REACTION, seq)
-    assert kept(talk.fold) == 0
+    room.add(BOB, "late", Kind.REACTION, seq)
+    assert kept(room.fold) == 0
 
 
-def test_unread_reactions_are_all_kept(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_unread_reactions_are_all_kept(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for number in range(PENDING_MAX + 30):
-        talk.add(BOB, f"e{number}", Kind.REACTION, seq)
-    assert len(talk.one(seq).reactions) == PENDING_MAX + 30
+        room.add(BOB, f"e{number}", Kind.REACTION, seq)
+    assert len(room.one(seq).reactions) == PENDING_MAX + 30
 
 
-def test_changes_with_bad_signatures_are_checked_once(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
+def test_changes_with_bad_signatures_are_checked_once(room: Room) -> None:
+    seq = room.add(ANNA, "text")
     for kind, body in ((Kind.EDIT, "edited"), (Kind.REACTION, "👍"), (Kind.DELETE, "")):
-        header = Header(1, device_of(talk.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
-        genuine = make_message(talk.keys[BOB], LOG_ID, header, body)
-        record = talk.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
-        talk.fold.note([record])
-        talk.store.append(1, [ChainLink(record, talk.log.hashes[1][-1])], talk.log.head(1))
-    talk.one(seq)
-    talk.take_work()
-    talk.one(seq)
-    assert talk.take_work() == (1, 1)
-    assert kept(talk.fold) == 0
+        header = Header(1, device_of(room.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
+        genuine = make_message(room.keys[BOB], LOG_ID, header, body)
+        record = room.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
+        room.fold.note([record])
+        room.store.append(1, [ChainLink(record, room.log.hashes[1][-1])], room.log.head(1))
+    room.one(seq)
+    room.take_work()
+    room.one(seq)
+    assert room.take_work() == (1, 1)
+    assert kept(room.fold) == 0
 
 
 # --- Whose ------------------------------------------------------------------------------------------------------------
 
 
-def test_edits_by_others_do_not_hide_an_edit_of_the_author(talk: Room) -> None:
-    seq = talk.add(ANNA, "text")
-    talk.add(ANNA, "edited", Kind.EDIT, seq)
+def test_edits_by_others_do_not_hide_an_edit_of_the_author(room: Room) -> None:
+    seq = room.add(ANNA, "text")
+    room.add(ANNA, "edited", Kind.EDIT, seq)
     for number in range(5):
-        talk.add(BOB, f"not mine {number}", Kind.EDIT, seq)
-    assert (talk.one(seq).text, talk.one(seq).edited) == ("edited", True)
-    assert kept(talk.fold) == 1
+        room.add(BOB, f"not mine {number}", Kind.EDIT, seq)
+    assert (room.one(seq).text, room.one(seq).edited) == ("edited", True)
+    assert kept(room.fold) == 1
 
 
 @pytest.mark.parametrize("kind", [Kind.EDIT, Kind.REACTION])
-def test_changes_of_a_device_count_once_its_owner_is_known(talk: Room, kind: Kind) -> None:
-    seq = talk.add(ANNA, "text")
-    talk.keys[ANNA] = key_of(99)
+def test_changes_of_a_device_count_once_its_owner_is_known(room: Room, kind: Kind) -> None:
+    seq = room.add(ANNA, "text")
+    room.keys[ANNA] = key_of(99)
     body = {Kind.EDIT: "edited", Kind.REACTION: "👍"}[kind]
-    talk.add(ANNA, body, kind, seq)
-    before = talk.one(seq)
+    room.add(ANNA, body, kind, seq)
+    before = room.one(seq)
     assert (before.text, before.edited, before.deleted, before.reactions) == ("text", False, False, ())
-    talk.know(ANNA)
-    after = talk.one(seq)
+    room.know(ANNA)
+    after = room.one(seq)
     assert (after.text, after.edited, after.deleted, after.reactions) == {
         Kind.EDIT: ("edited", True, False, ()),
         Kind.REACTION: ("text", False, False, (("👍", (ANNA,)),)),
     }[kind]
 
 
-def test_edit_below_the_newest_one_is_ignored(talk: Room) -> None:
-    text = talk.log_only(ANNA, "text")
-    older, newer = (talk.log_only(ANNA, body, Kind.EDIT, text.seq) for body in ("older", "newer"))
+def test_edit_below_the_newest_one_is_ignored(room: Room) -> None:
+    text = room.log_only(ANNA, "text")
+    older, newer = (room.log_only(ANNA, body, Kind.EDIT, text.seq) for body in ("older", "newer"))
     about = [DecodedRecord(newer), DecodedRecord(older)]
-    assert fold(talk.authors, DecodedRecord(text), about).text == "newer"
-    assert fold(talk.authors, DecodedRecord(text), reversed(about)).text == "newer"
+    assert fold(room.authors, DecodedRecord(text), about).text == "newer"
+    assert fold(room.authors, DecodedRecord(text), reversed(about)).text == "newer"
 
 
-def test_copy_restarted_above_a_gap_is_read_again(talk: Room) -> None:
+def test_copy_restarted_above_a_gap_is_read_again(room: Room) -> None:
     """A member who left a room and rejoined may not read what was sent meanwhile."""
     for _ in range(3):
-        talk.add(ANNA, "before")
-    talk.fold.below(0, 10)
+        room.add(ANNA, "before")
+    room.fold.below(0, 10)
     for _ in range(CHUNK + 10):
-        talk.log_only(ANNA, "meanwhile")
-    base = len(talk.log.records[1])
-    talk.store.restart_span(1, base, talk.log.hashes[1][base])
+        room.log_only(ANNA, "meanwhile")
+    base = len(room.log.records[1])
+    room.store.restart_span(1, base, room.log.hashes[1][base])
     for text, kind, ref in (("after", Kind.TEXT, 0), ("edited", Kind.EDIT, base + 1), ("end", Kind.TEXT, 0)):
-        record = talk.log_only(ANNA, text, kind, ref)
-        talk.store.append(1, [ChainLink(record, talk.log.hashes[1][-1])], talk.log.head(1))
-    assert [folded.text for folded in talk.fold.below(0, 10)] == ["edited", "end"]
-    assert talk.fold.unread(0, 100) == 2
+        record = room.log_only(ANNA, text, kind, ref)
+        room.store.append(1, [ChainLink(record, room.log.hashes[1][-1])], room.log.head(1))
+    assert [folded.text for folded in room.fold.below(0, 10)] == ["edited", "end"]
+    assert room.fold.unread(0, 100) == 2
 
 
 class Reactions:
@@ -366,21 +366,21 @@ def expected(changes: list[tuple[int, Kind, str]]) -> tuple[str, dict[str, list[
 @given(st.lists(_CHANGES, max_size=24), st.lists(st.integers(0, 24), max_size=6))
 def test_result_does_not_depend_on_the_order_of_arrival(changes: list[tuple[int, Kind, str]], looks: list[int]) -> None:
     """Folded on arrival, folded after a restart, and folded while older pages arrive."""
-    talk = Room()
-    seq = talk.add(ANNA, "text")
+    room = Room()
+    seq = room.add(ANNA, "text")
     for number, (user, kind, body) in enumerate(changes):
-        talk.add(user, body, kind, seq)
+        room.add(user, body, kind, seq)
         if number in looks:
-            talk.one(seq)
+            room.one(seq)
     text, reactions = expected(changes)
     shown = {emoji: tuple(users) for emoji, users in reactions.items()}
-    restarted = RoomFold(1, talk.store, talk.authors, ME).folded(seq)
-    store = talk.copy_from(len(changes) + 2)
-    scrolled = RoomFold(1, store, talk.authors, ME)
+    restarted = RoomFold(1, room.store, room.authors, ME).folded(seq)
+    store = room.copy_from(len(changes) + 2)
+    scrolled = RoomFold(1, store, room.authors, ME)
     for first in sorted({look + 2 for look in looks if look < len(changes)}, reverse=True):
-        talk.prepend(store, first)
+        room.prepend(store, first)
         scrolled.below(0, 10)
-    talk.prepend(store, 1)
-    for folded in (talk.one(seq), restarted, scrolled.folded(seq)):
+    room.prepend(store, 1)
+    for folded in (room.one(seq), restarted, scrolled.folded(seq)):
         assert folded is not None
         assert (folded.text, folded.reactions) == (text, tuple(shown.items()))

@@ -10,12 +10,12 @@ def head(seq: int, mark: int = 0) -> Head:
     return Head(1, 1, seq, bytes([mark]) * 32, 0, bytes(64))
 
 
-def honest(_: Head) -> bool:
+def accept_every_head(_: Head) -> bool:
     return True
 
 
 def test_low_head_is_kept_in_a_full_book() -> None:
-    book = HeadBook(honest, BOUND)
+    book = HeadBook(accept_every_head, BOUND)
     for seq in (20, 21, 22):
         assert book.prove(head(seq))
     book.offer(head(5))
@@ -26,7 +26,7 @@ def test_low_head_is_kept_in_a_full_book() -> None:
 
 
 def test_book_is_bounded() -> None:
-    book = HeadBook(honest, BOUND)
+    book = HeadBook(accept_every_head, BOUND)
     for seq in range(1, 100):
         book.offer(head(seq))
         book.best()
@@ -36,7 +36,7 @@ def test_book_is_bounded() -> None:
 
 
 def test_two_signed_heads_of_one_number_are_a_conflict() -> None:
-    book = HeadBook(honest, BOUND)
+    book = HeadBook(accept_every_head, BOUND)
     book.offer(head(7, 1))
     book.offer(head(7, 2))
     assert book.conflict

@@ -134,11 +134,11 @@ def test_older_page_of_another_history_is_reported_as_a_fork() -> None:
     client = live_wire(250)
     good = client.log.answer
 
-    def lie(operation: Any) -> Any:
+    def alter_page(operation: Any) -> Any:
         page = good(operation)
         return wire.Page(1, [*page.records[:-1], altered(page.records[-1])], page.before_hash, page.head, [])
 
-    client.log.answer = lie  # type: ignore[method-assign]
+    client.log.answer = alter_page  # type: ignore[method-assign]
     client.core.fetch_older(1, client.now)
     client.run_for(0.1)
     assert client.of_kind(RoomStopped) == [RoomStopped(1, StopReason.FORKED)]

@@ -15,21 +15,21 @@ from tests.support.memory_local import MemoryLocalStore
 
 
 def lossy_run(seed: int, *, proofs: bool = True) -> Wire:
-    """A minute of loss, duplication, reordering, cuts and a store that fails now and then."""
+    """A minute of loss, duplication, reordering, disconnections and a store that fails at times."""
     random = Random(seed)
     log = FakeLog(rooms=2, proofs=proofs)
     store = MemoryLocalStore()
     client = Wire(log, store, seed=seed, config=ClientConfig(page=random.choice([5, 200]), reorder_max=32))
     loss = random.choice([0.0, 0.1, 0.3, 0.6])
 
-    def weather(direction: str, path: Transport, frame: Any) -> bool:
+    def network_faults(direction: str, path: Transport, frame: Any) -> bool:
         if path is Transport.TLS:
             return True
         if random.random() < 0.1:
             client._post(direction, path, frame)
         return random.random() >= loss
 
-    client.hook = weather
+    client.hook = network_faults
     client.delay = lambda path: 0.002 if path is Transport.TLS else random.uniform(0.001, 0.05)
     client.connect()
     for _ in range(120):

@@ -31,8 +31,8 @@ def live_wire(**options: Any) -> Wire:
     return client
 
 
-def deaf_server(client: Wire) -> None:
-    """Nothing that is submitted arrives."""
+def drop_submissions(client: Wire) -> None:
+    """Makes the network drop every submitted message."""
     client.hook = lambda direction, path, frame: not isinstance(frame, wire.Submit)
 
 
@@ -86,7 +86,7 @@ def test_invalid_body_uses_no_number() -> None:
 
 def test_retries_double_to_two_seconds_and_every_third_is_tls() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     times: list[tuple[Transport, float]] = []
     while len(times) < 9:
@@ -180,7 +180,7 @@ def test_messages_are_sent_in_order_within_a_window() -> None:
     client = live_wire()
     client.core.limits = Limits(message_rate=1e6, message_burst=1000)
     client.core._outbox.set_limits(client.core.limits)
-    deaf_server(client)
+    drop_submissions(client)
     for _ in range(SUBMIT_MAX + 20):
         say(client)
     client.pump()
@@ -193,7 +193,7 @@ def test_messages_are_sent_in_order_within_a_window() -> None:
 
 def test_expect_resends_from_its_number_at_once() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     for _ in range(3):
         say(client)
     client.pump()
@@ -205,7 +205,7 @@ def test_expect_resends_from_its_number_at_once() -> None:
 
 def test_expect_of_a_lost_message_resends_nothing() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     for _ in range(3):
         say(client)
     client.pump()
@@ -235,7 +235,7 @@ def test_blocked_run_does_not_use_the_rate_of_another() -> None:
 
 def test_busy_pauses_sending() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     client.pump()
     client.sent.clear()
@@ -271,7 +271,7 @@ def test_refusal_is_final() -> None:
 
 def test_unreadable_header_is_refused_finally() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     item = client.core.send(1, Kind.TEXT, "hi", 0, client.now)
     client.pump()
     client.to_client(Transport.UDP, wire.Decided([], [b"?" * 32, sha256(item.message.header)]))
@@ -338,7 +338,7 @@ def test_messages_written_while_disconnected_are_sent_in_order() -> None:
 
 def test_new_process_sends_messages_of_the_previous_one() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client, "left behind")
     client.run_for(1)
     successor = Wire(client.log, client.core._store, run=6)
@@ -358,7 +358,7 @@ def test_process_adopts_messages_of_a_living_one_after_a_delay() -> None:
     other.run_for(1)
     client.now = other.now
     say(client, "mine")
-    deaf_server(client)
+    drop_submissions(client)
     other.run_for(ClientConfig().adopt_after - 0.5)
     assert client.log.records[1] == []
     other.run_for(ClientConfig().adopt_every + 1)

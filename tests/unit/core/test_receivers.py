@@ -1,4 +1,4 @@
-"""Receivers of rooms: what they keep from one session to the next, when they drop it, and records of other sources."""
+"""Room receivers: what they keep across sessions, when they discard it, and records of other sources."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ from tests.support.memory_local import MemoryLocalStore
 from tests.unit.core.test_room import copy_is_the_log, live_wire, nacks, pages, records_frame, shown
 
 
-def nothing_asked(direction: str, path: Transport, frame: Any) -> bool:
-    """A network that swallows what would fill a gap."""
+def drop_nacks(direction: str, path: Transport, frame: Any) -> bool:
+    """A network that drops the requests that would fill a gap."""
     return not isinstance(frame, wire.Nack)
 
 
-def bring(client: Wire, *seqs: int, head: bool = False) -> None:
-    """Live records that the session receives; gaps stay."""
-    client.hook = nothing_asked
+def receive_and_disconnect(client: Wire, *seqs: int, head: bool = False) -> None:
+    """The session receives these live records, with gaps, and ends."""
+    client.hook = drop_nacks
     client.to_client(Transport.UDP, records_frame(client.log, *seqs, head=head))
     client.run_for(0.01)
     client.cut()
@@ -36,7 +36,7 @@ def bring(client: Wire, *seqs: int, head: bool = False) -> None:
     client.sent.clear()
 
 
-def come_back(client: Wire) -> None:
+def reconnect(client: Wire) -> None:
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 30)
     client.run_for(1)
 
@@ -52,9 +52,9 @@ def test_linked_records_wait_for_the_head_of_the_next_session() -> None:
     client = live_wire(3)
     for _ in range(4):
         client.log.say()
-    bring(client, 4, 5, 6, 7)
+    receive_and_disconnect(client, 4, 5, 6, 7)
     assert shown(client) == []
-    come_back(client)
+    reconnect(client)
     assert shown(client) == [4, 5, 6, 7]
     assert pages(client) == []
     assert client.of_kind(RoomWentLive) == [RoomWentLive(1, 7)]
@@ -66,43 +66,43 @@ def test_records_above_a_gap_are_joined_by_a_page() -> None:
     client = live_wire(3)
     for _ in range(6):
         client.log.say()
-    bring(client, 4, 6, 7)
+    receive_and_disconnect(client, 4, 6, 7)
     assert receiver(client).top == 7
-    come_back(client)
+    reconnect(client)
     assert [request.anchor for request in pages(client)] == [5]
     assert shown(client) == [4, 5, 6, 7, 8, 9]
     assert copy_is_the_log(client)
 
 
-def test_what_follows_meanwhile_comes_as_history() -> None:
+def test_records_sent_while_disconnected_are_history() -> None:
     client = live_wire(3)
     for _ in range(2):
         client.log.say()
-    bring(client, 4, 5)
+    receive_and_disconnect(client, 4, 5)
     for _ in range(300):
         client.log.say()
-    come_back(client)
+    reconnect(client)
     assert pages(client)[0].anchor == 6
     assert shown(client) == list(range(4, 306))
     assert copy_is_the_log(client)
 
 
-def restored(log: FakeLog, length: int) -> None:
-    """The log is put back to an older state, and goes on in another way."""
+def restore_log(log: FakeLog, length: int) -> None:
+    """The log is reset to an older state and will continue differently."""
     log.epoch += 1
     del log.records[1][length:], log.hashes[1][length + 1 :]
 
 
 @pytest.mark.parametrize("new", [0, 1, 2, 5])
-def test_restored_log_makes_nothing_of_what_was_kept(new: int) -> None:
+def test_restored_log_discards_kept_records(new: int) -> None:
     client = live_wire(3)
     for _ in range(2):
         client.log.say(text="lost")
-    bring(client, 4, 5)
-    restored(client.log, 3)
+    receive_and_disconnect(client, 4, 5)
+    restore_log(client.log, 3)
     for _ in range(new):
         client.log.say(text="new")
-    come_back(client)
+    reconnect(client)
     assert shown(client) == list(range(4, 4 + new))
     assert client.of_kind(RoomStopped) == []
     assert [request.anchor for request in pages(client)] == [4] * bool(new)
@@ -112,7 +112,7 @@ def test_restored_log_makes_nothing_of_what_was_kept(new: int) -> None:
     assert copy_is_the_log(client)
 
 
-def test_restored_log_is_not_asked_for_what_an_older_head_had() -> None:
+def test_restored_log_resets_the_goal_of_an_older_head() -> None:
     client = live_wire(3)
     for _ in range(5):
         client.log.say(text="lost")
@@ -123,20 +123,20 @@ def test_restored_log_is_not_asked_for_what_an_older_head_had() -> None:
     client.cut()
     client.hook = lambda direction, path, frame: True
     client.sent.clear()
-    restored(client.log, 3)
-    come_back(client)
+    restore_log(client.log, 3)
+    reconnect(client)
     client.run_for(5)
     assert receiver(client).goal == receiver(client).cursor == 3
     assert nacks(client) == pages(client) == []
 
 
-def test_records_that_the_server_lost_within_an_epoch_are_dropped() -> None:
+def test_records_lost_by_the_server_within_an_epoch_are_dropped() -> None:
     client = live_wire(3)
     for _ in range(3):
         client.log.say()
-    bring(client, 4, 6)
+    receive_and_disconnect(client, 4, 6)
     del client.log.records[1][4:], client.log.hashes[1][5:]
-    come_back(client)
+    reconnect(client)
     client.relay(client.log.say(text="another fifth"))
     client.run_for(1)
     assert shown(client) == [4, 5]
@@ -144,22 +144,22 @@ def test_records_that_the_server_lost_within_an_epoch_are_dropped() -> None:
     assert copy_is_the_log(client)
 
 
-def test_kept_records_of_another_history_are_read_again_as_pages() -> None:
-    """The same epoch and length, other records: the copy of a server that was set back without saying so."""
+def test_forked_kept_records_are_replaced_by_pages() -> None:
+    """The same epoch and length, other records: a server that was reset without a new epoch."""
     client = live_wire(3)
     for _ in range(2):
         client.log.say(text="one")
-    bring(client, 4, 5)
+    receive_and_disconnect(client, 4, 5)
     del client.log.records[1][3:], client.log.hashes[1][4:]
     for _ in range(3):
         client.log.say(text="other")
-    come_back(client)
+    reconnect(client)
     assert shown(client) == [4, 5, 6]
     assert client.of_kind(RoomStopped) == []
     assert copy_is_the_log(client)
 
 
-def test_stop_ends_with_the_session_and_what_was_above_the_cursor_with_it() -> None:
+def test_stop_and_unproven_records_end_with_the_session() -> None:
     client = live_wire(3)
     lost = client.log.records[1][2:], client.log.hashes[1][3:]
     del client.log.records[1][2:], client.log.hashes[1][3:]
@@ -174,19 +174,19 @@ def test_stop_ends_with_the_session_and_what_was_above_the_cursor_with_it() -> N
     del client.log.records[1][2:], client.log.hashes[1][3:]
     client.log.records[1] += lost[0]
     client.log.hashes[1] += lost[1]
-    come_back(client)
+    reconnect(client)
     client.relay(client.log.say())
     client.run_for(1)
     assert copy_is_the_log(client)
 
 
-def test_nothing_is_kept_from_a_fork() -> None:
+def test_records_of_a_fork_are_not_kept() -> None:
     client = live_wire(3)
     other = FakeLog()
     for _ in range(3):
         other.say(text="elsewhere")
     client.log.say(), client.log.say()
-    client.hook = nothing_asked
+    client.hook = drop_nacks
     client.to_client(Transport.UDP, records_frame(client.log, 4, 5))
     client.to_client(Transport.UDP, wire.Heads([other.head(1)]))
     client.run_for(0.01)
@@ -196,34 +196,34 @@ def test_nothing_is_kept_from_a_fork() -> None:
     assert receiver(client).top == receiver(client).cursor == 3
 
 
-def test_coming_back_above_a_hole_drops_what_was_kept() -> None:
+def test_rejoining_above_a_gap_drops_kept_records() -> None:
     client = live_wire(3)
     for _ in range(7):
         client.log.say()
-    bring(client, 4, 6)
+    receive_and_disconnect(client, 4, 6)
     client.log.first_seq = 9
-    come_back(client)
+    reconnect(client)
     assert shown(client) == [9, 10]
     span = client.core._store.span(1)
     assert span is not None
     assert (span.base, span.cursor, receiver(client).top) == (8, 10, 10)
 
 
-def test_coming_back_with_the_whole_history_keeps_it() -> None:
+def test_rejoining_with_full_history_keeps_records() -> None:
     client = live_wire(3)
     for _ in range(4):
         client.log.say()
-    bring(client, 4, 5)
+    receive_and_disconnect(client, 4, 5)
     client.log.first_seq = 2
-    come_back(client)
+    reconnect(client)
     assert pages(client)[0].anchor == 6
     assert copy_is_the_log(client)
 
 
-def test_receiver_ends_when_the_user_is_no_longer_in_the_room() -> None:
+def test_receiver_ends_when_the_user_leaves_the_room() -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
-    bring(client, 5)
+    receive_and_disconnect(client, 5)
     assert client.core._rooms._aside
     client.log.delete(1)
     client.run_for(5)
@@ -236,11 +236,11 @@ def test_another_process_of_the_profile_moves_the_cursor() -> None:
     client = live_wire(3, store=store)
     for _ in range(6):
         client.log.say()
-    bring(client, 4, 5, 8)
+    receive_and_disconnect(client, 4, 5, 8)
     other = Wire(client.log, store, run=6)
     other.connect()
     assert other.run_until(lambda: other.core.state is LinkState.LIVE, 5)
-    come_back(client)
+    reconnect(client)
     assert shown(client) == [4, 5, 6, 7, 8, 9]
     assert receiver(client).cursor == receiver(client).top == 9
 
@@ -249,17 +249,17 @@ def test_another_process_of_the_profile_erased_the_copy() -> None:
     store = MemoryLocalStore()
     client = live_wire(3, store=store)
     client.log.say(), client.log.say()
-    bring(client, 4, 5)
+    receive_and_disconnect(client, 4, 5)
     assert not store.erase_room(1, 500)
-    come_back(client)
+    reconnect(client)
     assert copy_is_the_log(client)
     assert receiver(client).cursor == 5
 
 
-def test_session_that_the_local_copy_does_not_let_begin_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_copy_at_session_start_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     client = live_wire(3)
     client.log.say(), client.log.say()
-    bring(client, 4, 5)
+    receive_and_disconnect(client, 4, 5)
 
     def unreadable(room: int) -> None:
         raise LocalStoreError(Problem.DISK_FULL)
@@ -267,12 +267,12 @@ def test_session_that_the_local_copy_does_not_let_begin_loses_nothing(monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(client.core._store, "span", unreadable)
         client.run_for(5)
-    come_back(client)
+    reconnect(client)
     assert shown(client) == [4, 5]
     assert copy_is_the_log(client)
 
 
-def test_base_page_and_what_came_before_it_end_with_their_session() -> None:
+def test_records_before_the_base_page_end_with_the_session() -> None:
     client = Wire(FakeLog(), MemoryLocalStore())
     client.log.say(), client.log.say()
     client.hook = lambda direction, path, frame: not isinstance(getattr(frame, "result", None), wire.Page)
@@ -284,7 +284,7 @@ def test_base_page_and_what_came_before_it_end_with_their_session() -> None:
     client.cut()
     assert receiver(client).aside_octets == 0
     client.hook = lambda direction, path, frame: True
-    come_back(client)
+    reconnect(client)
     assert copy_is_the_log(client)
 
 
@@ -297,12 +297,12 @@ def test_page_of_an_ended_session_is_not_counted_in_the_next() -> None:
     client.run_until(lambda: bool(pages(client)), 10)
     client.cut()
     client.hook = lambda direction, path, frame: True
-    come_back(client)
+    reconnect(client)
     assert client.core._rooms._pulls == 0
     assert copy_is_the_log(client)
 
 
-def test_page_that_comes_after_its_room_was_left_leaves_nothing_behind() -> None:
+def test_page_received_after_leaving_the_room_is_dropped() -> None:
     client = live_wire(3)
     client.cut()
     for _ in range(3):
@@ -318,11 +318,11 @@ def test_page_that_comes_after_its_room_was_left_leaves_nothing_behind() -> None
     assert client.core._rooms._receivers == {}
 
 
-def test_what_is_kept_counts_to_the_bound_of_all_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_records_count_towards_the_total_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     client = live_wire(3)
     for _ in range(4):
         client.log.say()
-    bring(client, 5, 6)
+    receive_and_disconnect(client, 5, 6)
     kept = receiver(client).aside_octets
     assert client.core._rooms._aside == {1: kept}
     monkeypatch.setattr("lanchat.core.rooms.room_set.ASIDE_OCTETS_MAX", kept + 10)
@@ -337,7 +337,7 @@ def test_what_is_kept_counts_to_the_bound_of_all_rooms(monkeypatch: pytest.Monke
 
 
 class PeerSource:
-    """Another client: it may have records, and does not say where the log stands."""
+    """Another client: it may have records, and does not announce the head of the log."""
 
     is_sequencer = False
 
@@ -355,7 +355,7 @@ def test_proven_records_of_another_source_are_stored_without_a_session() -> None
     client = live_wire(3)
     for _ in range(4):
         client.log.say()
-    bring(client, 5, 6)
+    receive_and_disconnect(client, 5, 6)
     room = receiver(client)
     room.take_records(PEER, [client.log.records[1][3]], None)
     assert room.settle() == []
@@ -365,11 +365,11 @@ def test_proven_records_of_another_source_are_stored_without_a_session() -> None
     assert [held.record.seq for held in event.held] == [4, 5]
     assert not event.live
     assert room.cursor == 5
-    come_back(client)
+    reconnect(client)
     assert copy_is_the_log(client)
 
 
-def test_records_of_another_source_need_a_head_that_the_log_signed() -> None:
+def test_records_of_another_source_need_a_signed_head() -> None:
     client = live_wire(3)
     client.log.say()
     client.cut()
@@ -400,7 +400,7 @@ def test_another_source_cannot_make_a_fork() -> None:
     assert room.cursor == 4
 
 
-def test_two_signed_histories_are_a_fork_whoever_brings_them() -> None:
+def test_two_signed_histories_of_any_source_are_a_fork() -> None:
     client = live_wire(3)
     client.cut()
     other = FakeLog()
@@ -411,7 +411,7 @@ def test_two_signed_histories_are_a_fork_whoever_brings_them() -> None:
     assert room.settle() == [RoomStopped(1, StopReason.FORKED)]
 
 
-def test_nothing_is_stored_between_the_beginning_of_a_session_and_its_head() -> None:
+def test_nothing_is_stored_before_the_head_of_a_session() -> None:
     client = live_wire(3)
     for _ in range(2):
         client.log.say()
@@ -424,7 +424,7 @@ def test_nothing_is_stored_between_the_beginning_of_a_session_and_its_head() -> 
     assert [type(event) for event in room.settle()] == [RecordsStored, RoomWentLive]
 
 
-def test_receiver_without_a_span_takes_nothing_before_it_is_attached() -> None:
+def test_receiver_without_a_span_ignores_records_until_attached() -> None:
     log = FakeLog()
     log.say()
 

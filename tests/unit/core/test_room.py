@@ -131,12 +131,12 @@ def test_records_sent_while_joining_are_stored_once() -> None:
         log.say()
     client = Wire(log, MemoryLocalStore())
 
-    def talk_at_each_page(direction: str, path: Transport, frame: Any) -> bool:
+    def relay_at_each_page(direction: str, path: Transport, frame: Any) -> bool:
         if direction == "up" and isinstance(frame, wire.Request) and isinstance(frame.operation, wire.History):
             client.relay(log.say(text="meanwhile"))
         return True
 
-    client.hook = talk_at_each_page
+    client.hook = relay_at_each_page
     client.connect()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
     client.run_for(2)
@@ -152,7 +152,7 @@ def test_false_records_before_the_first_page_do_not_stop_the_room() -> None:
     client = Wire(log, MemoryLocalStore())
     false = [replace(log.records[1][seq - 1], body=b"never said") for seq in (2, 1)]
 
-    def lie_at_the_first_page(direction: str, path: Transport, frame: Any) -> bool:
+    def forge_before_the_first_page(direction: str, path: Transport, frame: Any) -> bool:
         if (
             false
             and direction == "up"
@@ -163,7 +163,7 @@ def test_false_records_before_the_first_page_do_not_stop_the_room() -> None:
             client.to_client(Transport.UDP, wire.Records(1, [false.pop(0)], None))
         return True
 
-    client.hook = lie_at_the_first_page
+    client.hook = forge_before_the_first_page
     client.connect()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
     assert not false
@@ -680,7 +680,7 @@ def test_older_page_that_does_not_meet_the_base_is_discarded() -> None:
     client = live_wire(250)
     good = client.log.answer
 
-    def lie(operation: Any) -> Any:
+    def alter_page(operation: Any) -> Any:
         result = good(operation)
         if isinstance(result, wire.Page):
             return wire.Page(
@@ -688,7 +688,7 @@ def test_older_page_that_does_not_meet_the_base_is_discarded() -> None:
             )
         return result
 
-    client.log.answer = lie  # type: ignore[method-assign]
+    client.log.answer = alter_page  # type: ignore[method-assign]
     client.core.fetch_older(1, client.now)
     client.run_for(0.1)
     (older,) = client.of_kind(OlderStored)

@@ -5,7 +5,7 @@ from typing import Any
 from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
 from lanchat.protocol.transport import Transport
-from tests.unit.core.test_outbox import deaf_server, live_wire, say, submits
+from tests.unit.core.test_outbox import drop_submissions, live_wire, say, submits
 
 
 def numbers(client: Any) -> list[int]:
@@ -14,7 +14,7 @@ def numbers(client: Any) -> list[int]:
 
 def test_pending_messages_are_resent_at_once_in_a_new_session() -> None:
     client = live_wire()
-    deaf_server(client)
+    drop_submissions(client)
     say(client)
     # By now the tries are two seconds apart.
     client.run_for(12)

@@ -133,8 +133,8 @@ def test_all_addresses_claimed_for_a_known_server_are_kept() -> None:
 async def search(
     address: str, answers: Sequence[tuple[str, Sequence[Advert]]], wanted: Callable[[DiscoveredServer], bool]
 ) -> tuple[list[DiscoveredServer], int, int]:
-    """A search that goes on until a wanted server was reported: what is found, how many reports there were, and how
-    often it was said that some are missing."""
+    """A search until a wanted server was reported: the found servers, the number of reports, and how often some were
+    reported as left out."""
     neighbours = Neighbours(address, answers)
     reports: list[DiscoveredServer] = []
     said: list[None] = []
@@ -168,12 +168,12 @@ async def search(
         await asyncio.to_thread(neighbours.close)
 
 
-CROWD = [invented(number) for number in range(300)]
+FORGED_SERVERS = [invented(number) for number in range(300)]
 
 
 @linux
 def test_probe_finds_a_new_server_beside_hundreds_of_forged_ones() -> None:
-    answers = [("127.0.0.66", CROWD), ("127.0.0.10", [NEW])]
+    answers = [("127.0.0.66", FORGED_SERVERS), ("127.0.0.10", [NEW])]
     found, reports, said = asyncio.run(search("127.0.0.1", answers, lambda server: server.name == NEW.name))
     assert NEW.name in {server.name for server in found}
     assert len(found) <= SERVERS_MAX
@@ -183,7 +183,7 @@ def test_probe_finds_a_new_server_beside_hundreds_of_forged_ones() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_probe_finds_a_known_server_beside_forged_ones(address: str) -> None:
-    found, _, said = asyncio.run(search(address, [(address, [*CROWD, KNOWN, *CROWD])], is_known))
+    found, _, said = asyncio.run(search(address, [(address, [*FORGED_SERVERS, KNOWN, *FORGED_SERVERS])], is_known))
     assert KNOWN.name in {server.name for server in found}
     assert len(found) <= SERVERS_MAX + 1
     assert said == 1

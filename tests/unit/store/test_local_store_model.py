@@ -1,4 +1,4 @@
-"""Random histories of two processes' worth of openers against a model that is plain lists and dictionaries.
+"""Random histories of two openers, as of two processes, against a model of plain lists and dictionaries.
 
 The true room is fixed; each step tells one of the two stores some part of it, as page, batch or repetition. After
 every step both stores and the model say the same, also after a reopening.
@@ -158,7 +158,7 @@ class LocalStoreMachine(RuleBasedStateMachine):
         assert self.stores[which].recovered is None
 
     @invariant()
-    def all_say_the_same(self) -> None:
+    def all_agree(self) -> None:
         model = self.model
         for store in self.stores:
             assert store.span(1) == model.span

@@ -1,4 +1,4 @@
-"""The profile: pinned servers, device keys, settings; whole files only, several processes at once."""
+"""The profile: pinned servers, device keys, settings; atomic writes, several processes at once."""
 
 import os
 import stat

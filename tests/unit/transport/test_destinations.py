@@ -74,8 +74,8 @@ def test_frames_of_peers_do_not_count_as_server_traffic() -> None:
     assert client.run_until(lambda: client.core.state is LinkState.LIVE)
     client.hook = lambda direction, path, frame: False
 
-    def chat() -> bool:
+    def receive_peer_frame() -> bool:
         client.core.receive(PEER, Transport.UDP, wire.Pong(1), client.now)
         return client.core.silent
 
-    assert client.run_until(chat)
+    assert client.run_until(receive_peer_frame)

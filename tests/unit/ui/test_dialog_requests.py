@@ -1,4 +1,4 @@
-"""What a dialog asks: nothing that a person chose is lost, nothing is done twice, readings are in nobody's way."""
+"""Requests of a dialog: no action of the user is lost or run twice, and reads do not block actions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ FIRST, SECOND = api.JoinRoomCommand(1), api.JoinRoomCommand(2)
 
 
 class Network:
-    """Commands that were asked; a test answers them one by one."""
+    """Requested commands; a test answers them one by one."""
 
     def __init__(self) -> None:
         self.asked: list[api.Command[Any]] = []
@@ -40,7 +40,7 @@ class Network:
         self.requests.read(READ, self.got.append, busy=busy, ended=lambda: self.got.append("ended"))
 
 
-def test_action_does_not_wait_for_what_is_read() -> None:
+def test_action_does_not_wait_for_a_read() -> None:
     network = Network()
     network.read()
     network.act(FIRST)
@@ -50,7 +50,7 @@ def test_action_does_not_wait_for_what_is_read() -> None:
     assert network.got == ["joined", "rooms", "ended"]
 
 
-def test_actions_run_one_after_the_other() -> None:
+def test_actions_run_in_sequence() -> None:
     network = Network()
     network.act(FIRST)
     network.act(SECOND)
@@ -62,7 +62,7 @@ def test_actions_run_one_after_the_other() -> None:
     assert not network.requests.acts
 
 
-def test_action_follows_one_that_failed() -> None:
+def test_next_action_runs_after_a_failed_one() -> None:
     network = Network()
     network.act(FIRST)
     network.act(SECOND)
@@ -72,7 +72,7 @@ def test_action_follows_one_that_failed() -> None:
     assert network.got == [2]
 
 
-def test_action_that_is_under_way_or_waits_is_not_run_twice() -> None:
+def test_running_or_queued_action_is_not_queued_again() -> None:
     network = Network()
     for command in (FIRST, SECOND, FIRST, SECOND):
         network.act(command)
@@ -83,7 +83,7 @@ def test_action_that_is_under_way_or_waits_is_not_run_twice() -> None:
     assert network.asked == [FIRST, SECOND, FIRST]
 
 
-def test_nothing_is_asked_or_handed_on_after_the_dialog_closed() -> None:
+def test_closed_dialog_sends_and_delivers_nothing() -> None:
     network = Network()
     network.read()
     network.requests.act(FIRST, lambda result: network.requests.close())
@@ -96,7 +96,7 @@ def test_nothing_is_asked_or_handed_on_after_the_dialog_closed() -> None:
     assert network.got == []
 
 
-def test_reading_that_failed_ends_and_says_why_until_it_works_again() -> None:
+def test_failed_read_is_reported_until_the_next_success() -> None:
     network = Network()
     network.read()
     network.fail(READ, "away")
@@ -108,7 +108,7 @@ def test_reading_that_failed_ends_and_says_why_until_it_works_again() -> None:
     assert network.requests.problem == ""
 
 
-def test_problem_of_an_action_stays_while_something_is_read() -> None:
+def test_problem_of_an_action_is_kept_during_reads() -> None:
     network = Network()
     network.read()
     network.act(FIRST)
@@ -119,7 +119,7 @@ def test_problem_of_an_action_stays_while_something_is_read() -> None:
     assert network.requests.problem == ""
 
 
-def test_what_is_under_way_is_said() -> None:
+def test_progress_text_shows_the_current_request() -> None:
     network = Network()
     network.read("Asking the server…")
     assert network.requests.busy == "Asking the server…"

@@ -237,8 +237,8 @@ def test_operating_system_error_keeps_its_text() -> None:
     assert os_error_text(OSError("without a number")) == os_reason(OSError("without a number")) == "without a number"
 
 
-def test_words_of_the_operating_system_come_from_one_function() -> None:
-    """What shows `strerror` by itself shows codes of ours in English."""
+def test_operating_system_error_texts_come_from_one_function() -> None:
+    """Direct use of `strerror` would show texts of the product in English."""
     allowed = {"lanchat/i18n/os_errors.py", "lanchat/platform/files.py"}
     found = {
         file.relative_to(ROOT).as_posix()

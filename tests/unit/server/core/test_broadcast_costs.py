@@ -13,14 +13,14 @@ from lanchat_server.service.service import Service
 from tests.support.rig import GENERAL, Rig
 
 MEMBER, NON_MEMBER = 2, 3
-CROWD = 1_000
+MEMBERS = 1_000
 
 
 @pytest.fixture
 def service() -> Any:
     rig = Rig()
     for room in (GENERAL, Rig.PRIVATE):
-        rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(CROWD)])
+        rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(MEMBERS)])
     for user in (MEMBER, NON_MEMBER):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
     context = SimpleNamespace(directory=rig.directory)
@@ -48,7 +48,7 @@ def taken(service: Any, session: int, operation: Any) -> int:
 )
 def test_change_of_a_large_room_counts_as_many_requests(service: Any, operation: Any) -> None:
     burst = service.core.config.request_burst
-    cost = 1 + CROWD // TOLD_AT_ONCE
+    cost = 1 + MEMBERS // TOLD_AT_ONCE
     assert burst // cost <= taken(service, MEMBER, operation) <= burst // cost + 1
 
 

@@ -15,19 +15,19 @@ from tests.support.rig import GENERAL, LOG_ID, Rig
 NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset())
 
 
-def of(rig: Rig) -> DirectorySnapshot:
+def snapshot_of(rig: Rig) -> DirectorySnapshot:
     return rig.store.snapshot()
 
 
 def test_unchanged_snapshots_have_no_differences() -> None:
     rig = Rig()
-    assert differences(of(rig), of(rig)) == NOTHING
-    assert differences(rig.directory.snapshot(), of(rig)) == NOTHING
+    assert differences(snapshot_of(rig), snapshot_of(rig)) == NOTHING
+    assert differences(rig.directory.snapshot(), snapshot_of(rig)) == NOTHING
 
 
 def test_every_kind_of_change_is_found() -> None:
     rig = Rig()
-    database, before = rig.database, of(rig)
+    database, before = rig.database, snapshot_of(rig)
     database.memberships.pop((Rig.PRIVATE, 2))
     rig.join(Rig.PRIVATE, 3)
     room = RoomRow(20, "new", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING, 1, 0, RoomHead(0, genesis_hash(LOG_ID, 20), 0))
@@ -38,7 +38,7 @@ def test_every_kind_of_change_is_found() -> None:
     database.devices[device] = replace(database.devices[device], revoked_ms=5)
     database.users[2] = replace(database.users[2], disabled=True)
     database.users[3] = replace(database.users[3], password_hash="another")
-    changes = differences(before, of(rig))
+    changes = differences(before, snapshot_of(rig))
     assert changes == Differences(
         rooms=((room, (1,)),),
         deleted=(),
@@ -56,10 +56,10 @@ def test_every_kind_of_change_is_found() -> None:
 def test_replaced_room_key_is_found_but_not_a_first_one() -> None:
     rig = Rig()
     rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 1, bytes(32), 0)
-    before = of(rig)
+    before = snapshot_of(rig)
     rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 2, bytes(32), 0)
     rig.database.room_keys[Rig.PRIVATE] = RoomKeyRow(Rig.PRIVATE, 1, bytes(32), 0)
-    assert differences(before, of(rig)).keys == (GENERAL,)
+    assert differences(before, snapshot_of(rig)).keys == (GENERAL,)
 
 
 def test_removed_member_receives_no_more_records() -> None:
@@ -69,9 +69,9 @@ def test_removed_member_receives_no_more_records() -> None:
         rig.core.subscribe(user, [Rig.PRIVATE])
     before = rig.directory.snapshot()
     rig.database.memberships.pop((Rig.PRIVATE, 2))
-    rig.directory.load(of(rig))
+    rig.directory.load(snapshot_of(rig))
     rig.core.take_outputs()
-    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, of(rig)))
+    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, snapshot_of(rig)))
     assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
     told = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 2 in output.sessions]
     assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]
@@ -95,14 +95,14 @@ def test_deleted_and_archived_rooms_are_found_and_sent() -> None:
     for user in (1, 2, 3):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
     rig.core.subscribe(2, [Rig.PRIVATE])
-    before = of(rig)
+    before = snapshot_of(rig)
     rig.database.rooms[GENERAL] = replace(rig.database.rooms[GENERAL], archived=True)
     gone = rig.database.rooms.pop(Rig.PRIVATE)
     rig.database.deleted.add(Rig.PRIVATE)
-    changes = differences(before, of(rig))
+    changes = differences(before, snapshot_of(rig))
     assert changes.deleted == ((gone, (1, 2)),)
     assert (changes.archived, changes.left) == ((GENERAL,), ())
-    rig.directory.load(of(rig))
+    rig.directory.load(snapshot_of(rig))
     rig.core.take_outputs()
     EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
     told = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Transport.TLS]

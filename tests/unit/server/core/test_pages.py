@@ -14,7 +14,7 @@ from tests.support.rig import GENERAL, Rig
 
 
 class FoundStore:
-    """Finds the first records of `general`; keeps what it was asked."""
+    """Finds the first records of `general`; keeps the queries."""
 
     def __init__(self, rig: Rig, count: int) -> None:
         self._records = [item.record for item in rig.database.records[GENERAL]]

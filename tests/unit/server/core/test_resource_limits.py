@@ -19,7 +19,7 @@ from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 from tests.support.rig import GENERAL, Rig
 
-SOME = """
+LIMITS_CONFIG = """
 [limits]
 edits_per_message = 2
 reactions_per_message = 3
@@ -92,7 +92,7 @@ def test_ipv6_network_counts_as_one_address() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder: Path = tmp_path_factory.mktemp("server")
     config = folder / "server.toml"
-    config.write_text(SOME)
+    config.write_text(LIMITS_CONFIG)
     with ServerProcess(folder, extra=["--config", str(config)]) as process:
         process.add_account("admin")
         yield process
@@ -144,7 +144,7 @@ def test_registration_codes_of_one_user_are_bounded(server: ServerProcess) -> No
 
 def test_daily_usage_survives_a_restart(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
-    config.write_text(SOME)
+    config.write_text(LIMITS_CONFIG)
 
     def tries(process: ServerProcess, number: int) -> list[type]:
         with RawClient(process.port) as admin, RawClient(process.port, source="127.9.9.9") as newcomer:

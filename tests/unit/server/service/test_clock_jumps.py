@@ -63,7 +63,7 @@ def test_jump_is_reported_once(jump: int) -> None:
     assert (watch.report.jumps, watch.report.last_jump_ms) == (1, jump)
 
 
-class Moving:
+class FakeService:
     """A service as housekeeping uses it: moved deadlines, and a database that fails at first."""
 
     def __init__(self, clock: SetClock, failures: int = 0) -> None:
@@ -88,7 +88,7 @@ async def check_clock(service: Any) -> None:
 
 def test_jump_is_logged_and_deadlines_move(caplog: pytest.LogCaptureFixture) -> None:
     clock = SetClock()
-    service: Any = Moving(clock)
+    service: Any = FakeService(clock)
     with caplog.at_level(logging.WARNING):
         asyncio.run(check_clock(service))
         clock.go(2000)
@@ -103,7 +103,7 @@ def test_jump_is_logged_and_deadlines_move(caplog: pytest.LogCaptureFixture) -> 
 
 def test_deadlines_move_later_after_a_database_outage() -> None:
     clock = SetClock()
-    service: Any = Moving(clock, failures=2)
+    service: Any = FakeService(clock, failures=2)
     for jump in (DECADE_MS, -5 * TOLERANCE_MS, 0):
         clock.go(2000, jump)
         try:

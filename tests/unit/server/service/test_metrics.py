@@ -23,7 +23,7 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-class Served:
+class RunningExporter:
     """An exporter in an event loop of its own, which a scrape does not block."""
 
     def __init__(self, metrics: Metrics, port: int = 0) -> None:
@@ -57,13 +57,13 @@ class Served:
 
 
 @pytest.fixture
-def exporter(metrics: Metrics) -> Iterator[Served]:
-    exporter = Served(metrics)
+def exporter(metrics: Metrics) -> Iterator[RunningExporter]:
+    exporter = RunningExporter(metrics)
     yield exporter
     exporter.close()
 
 
-def scrape(exporter: Served) -> dict[tuple[str, str], float]:
+def scrape(exporter: RunningExporter) -> dict[tuple[str, str], float]:
     """Sample and its only label's value to the figure."""
     with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics", timeout=patient(10)) as answer:
         text = answer.read().decode()
@@ -74,7 +74,7 @@ def scrape(exporter: Served) -> dict[tuple[str, str], float]:
     }
 
 
-def test_scrape_returns_the_counters(metrics: Metrics, exporter: Served) -> None:
+def test_scrape_returns_the_counters(metrics: Metrics, exporter: RunningExporter) -> None:
     metrics.sessions = 3
     metrics.tls_queue_octets = 4096
     metrics.relayed += 12
@@ -92,7 +92,7 @@ def test_scrape_returns_the_counters(metrics: Metrics, exporter: Served) -> None
     assert scrape(exporter)["lanchat_sessions", ""] == 2
 
 
-def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Served) -> None:
+def test_commit_times_are_a_histogram(metrics: Metrics, exporter: RunningExporter) -> None:
     for seconds in (0.0004, 0.0005, 0.003, 7.0):
         metrics.commit(seconds, messages=10)
     seen = scrape(exporter)
@@ -111,7 +111,7 @@ def test_commit_times_are_a_histogram(metrics: Metrics, exporter: Served) -> Non
     assert seen["lanchat_committed_total", ""] == 40
 
 
-def test_labels_are_bounded(metrics: Metrics, exporter: Served) -> None:
+def test_labels_are_bounded(metrics: Metrics, exporter: RunningExporter) -> None:
     service: Any = SimpleNamespace(counters=Counter[str]())
     for n in range(1000):
         Service.count(service, f"udp_{n}")
@@ -123,7 +123,7 @@ def test_labels_are_bounded(metrics: Metrics, exporter: Served) -> None:
     assert scrape(exporter)["lanchat_datagrams_dropped_total", "other"] == 1000 - LABELS_MAX
 
 
-def test_listens_on_loopback_only(exporter: Served) -> None:
+def test_listens_on_loopback_only(exporter: RunningExporter) -> None:
     sockets = exporter._exporter._port._server.sockets  # type: ignore[union-attr]
     assert {sock.getsockname()[0] for sock in sockets} == {"127.0.0.1"}
 
@@ -137,14 +137,14 @@ def test_listens_on_loopback_only(exporter: Served) -> None:
         (b"\xff\x00\r\n\r\n", b"405"),
     ],
 )
-def test_every_request_gets_a_response(exporter: Served, head: bytes, status: bytes) -> None:
+def test_every_request_gets_a_response(exporter: RunningExporter, head: bytes, status: bytes) -> None:
     with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
         sock.sendall(head)
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.split(b" ")[1] == status
 
 
-def test_endless_request_head_closes_the_connection(exporter: Served) -> None:
+def test_endless_request_head_closes_the_connection(exporter: RunningExporter) -> None:
     with socket.create_connection(("127.0.0.1", exporter.port), patient(10)) as sock:
         with contextlib.suppress(ConnectionError):
             sock.sendall(b"GET /" + b"a" * 100_000)
@@ -153,10 +153,10 @@ def test_endless_request_head_closes_the_connection(exporter: Served) -> None:
 
 
 def test_port_in_use_is_an_error_and_a_closed_one_is_free(metrics: Metrics) -> None:
-    first = Served(metrics)
+    first = RunningExporter(metrics)
     try:
         with pytest.raises(OSError):
-            Served(metrics, first.port)
+            RunningExporter(metrics, first.port)
     finally:
         first.close()
     with socket.socket() as probe:

@@ -79,7 +79,7 @@ class Mailer:
         self.sent.append(email)
 
 
-class World:
+class RequestHarness:
     """The rig's users, a service around them, and what happens to MEMBER meanwhile."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +141,8 @@ def _nothing(*_arguments: object, **_named: object) -> None:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def harness(monkeypatch: pytest.MonkeyPatch) -> RequestHarness:
+    return RequestHarness(monkeypatch)
 
 
 def visitor(user: int | None = MEMBER) -> Any:
@@ -172,53 +172,55 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize(("how", "code"), [("disabled", Code.ACCOUNT_DISABLED), ("revoked", Code.DEVICE_REVOKED)])
-def test_request_behind_disabling_or_revocation_changes_nothing(world: World, name: str, how: str, code: Code) -> None:
-    world.writer.first.append(world.change(disabled=True) if how == "disabled" else world.revoke())
-    before = replace(world.rig.directory.snapshot(), users=[], devices=[])
-    assert refusal(CHANGES[name](world.service)) is code
-    assert replace(world.rig.directory.snapshot(), users=[], devices=[]) == before
-    assert (world.member.email, world.member.display_name, world.member.password_hash) == ("", "user2", "")
+def test_request_behind_disabling_or_revocation_changes_nothing(
+    harness: RequestHarness, name: str, how: str, code: Code
+) -> None:
+    harness.writer.first.append(harness.change(disabled=True) if how == "disabled" else harness.revoke())
+    before = replace(harness.rig.directory.snapshot(), users=[], devices=[])
+    assert refusal(CHANGES[name](harness.service)) is code
+    assert replace(harness.rig.directory.snapshot(), users=[], devices=[]) == before
+    assert (harness.member.email, harness.member.display_name, harness.member.password_hash) == ("", "user2", "")
 
 
-def test_moderator_demoted_meanwhile_creates_no_invitation(world: World) -> None:
-    world.writer.transact_now(world.change(role=Role.MODERATOR))
-    world.writer.first.append(world.change(role=Role.MEMBER))
-    assert refusal(administer(world.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
-    assert not world.rig.database.invites
+def test_moderator_demoted_meanwhile_creates_no_invitation(harness: RequestHarness) -> None:
+    harness.writer.transact_now(harness.change(role=Role.MODERATOR))
+    harness.writer.first.append(harness.change(role=Role.MEMBER))
+    assert refusal(administer(harness.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+    assert not harness.rig.database.invites
 
 
-def test_login_behind_disabling_enrols_no_device(world: World) -> None:
+def test_login_behind_disabling_enrols_no_device(harness: RequestHarness) -> None:
     other_author = make_author(9)
     enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
-    world.writer.first.append(world.change(disabled=True))
-    request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    harness.writer.first.append(harness.change(disabled=True))
+    request = login.login_password(harness.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.ACCOUNT_DISABLED
-    assert other_author.device not in world.rig.directory.devices
+    assert other_author.device not in harness.rig.directory.devices
 
 
 @pytest.mark.parametrize(("how", "code"), [("disabled", Code.ACCOUNT_DISABLED), ("revoked", Code.DEVICE_REVOKED)])
 def test_device_login_behind_a_revocation_gets_no_certificate(
-    world: World, monkeypatch: pytest.MonkeyPatch, how: str, code: Code
+    harness: RequestHarness, monkeypatch: pytest.MonkeyPatch, how: str, code: Code
 ) -> None:
     monkeypatch.setattr(login, "_bound", lambda *_: b"")
     monkeypatch.setattr("lanchat.protocol.log.keys.check_signature", _nothing)
     device = make_author(MEMBER).device
-    before = world.rig.directory.devices[device].certificate
-    world.writer.first.append(world.change(disabled=True) if how == "disabled" else world.revoke())
-    assert refusal(login.login_device(world.service, visitor(None), wire.LoginDevice(device, bytes(64)))) is code
-    assert world.rig.directory.devices[device].certificate == before
+    before = harness.rig.directory.devices[device].certificate
+    harness.writer.first.append(harness.change(disabled=True) if how == "disabled" else harness.revoke())
+    assert refusal(login.login_device(harness.service, visitor(None), wire.LoginDevice(device, bytes(64)))) is code
+    assert harness.rig.directory.devices[device].certificate == before
 
 
-def test_login_without_a_free_slot_enrols_no_device(world: World) -> None:
+def test_login_without_a_free_slot_enrols_no_device(harness: RequestHarness) -> None:
     def full(_user: int, **_by_password: bool) -> None:
         raise Refused(Code.TOO_MANY_SESSIONS, "full")
 
-    world.service.check_place = full
+    harness.service.check_place = full
     other_author = make_author(9)
     enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
-    request = login.login_password(world.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    request = login.login_password(harness.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.TOO_MANY_SESSIONS
-    assert other_author.device not in world.rig.directory.devices
+    assert other_author.device not in harness.rig.directory.devices
 
 
 def test_check_place_counts_sessions_of_user_and_server() -> None:
@@ -258,15 +260,15 @@ def test_full_server_closes_a_session_of_the_user_with_most() -> None:
 # --- Memberships ------------------------------------------------------------------------------------------------------
 
 
-def test_members_added_by_a_user_per_day_are_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_added_by_a_user_per_day_are_limited(harness: RequestHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MEMBERS_PER_DAY", 2)
-    world.service.room_keys = SimpleNamespace()
+    harness.service.room_keys = SimpleNamespace()
 
     def invite() -> Any:
-        return rooms.invite_user(world.service, visitor(), wire.InviteUser(ROOM, 3))
+        return rooms.invite_user(harness.service, visitor(), wire.InviteUser(ROOM, 3))
 
     def leave() -> None:
-        world.writer.transact_now(lambda tx: accounts.remove_member(tx, world.rig.directory, ROOM, 3))
+        harness.writer.transact_now(lambda tx: accounts.remove_member(tx, harness.rig.directory, ROOM, 3))
 
     for _ in range(2):
         asyncio.run(invite())
@@ -274,34 +276,34 @@ def test_members_added_by_a_user_per_day_are_limited(world: World, monkeypatch: 
         asyncio.run(invite())
         leave()
     assert refusal(invite()) is Code.LIMIT_REACHED
-    assert world.rig.directory.membership(ROOM, 3) is None
+    assert harness.rig.directory.membership(ROOM, 3) is None
 
 
 # --- Recovery codes ---------------------------------------------------------------------------------------------------
 
 
-def code_for(world: World, code: str = "12345678") -> None:
-    row = recovery.new_recovery(LOG_ID, MEMBER, code, world.wall)
-    world.writer.transact_now(lambda tx: DirectoryChange(tx.set_recovery(row, MEMBER), _nothing))
+def code_for(harness: RequestHarness, code: str = "12345678") -> None:
+    row = recovery.new_recovery(LOG_ID, MEMBER, code, harness.wall)
+    harness.writer.transact_now(lambda tx: DirectoryChange(tx.set_recovery(row, MEMBER), _nothing))
 
 
-def confirm(world: World, password: str = "a new password") -> Any:
-    return login.recover_confirm(world.service, visitor(None), wire.RecoverConfirm("user2", "1234 5678", password))
+def confirm(harness: RequestHarness, password: str = "a new password") -> Any:
+    return login.recover_confirm(harness.service, visitor(None), wire.RecoverConfirm("user2", "1234 5678", password))
 
 
-def test_recovery_code_that_expires_during_the_hash_is_refused(world: World) -> None:
-    code_for(world)
+def test_recovery_code_that_expires_during_the_hash_is_refused(harness: RequestHarness) -> None:
+    code_for(harness)
 
     def late() -> None:
-        world.wall += recovery.CODE_MINUTES * 60_000
+        harness.wall += recovery.CODE_MINUTES * 60_000
 
-    world.hasher.meanwhile = late
-    assert refusal(confirm(world)) is Code.RECOVERY_INVALID
-    assert world.member.password_hash == ""
+    harness.hasher.meanwhile = late
+    assert refusal(confirm(harness)) is Code.RECOVERY_INVALID
+    assert harness.member.password_hash == ""
 
 
-def test_recovery_code_used_twice_at_once_sets_one_password(world: World) -> None:
-    code_for(world)
+def test_recovery_code_used_twice_at_once_sets_one_password(harness: RequestHarness) -> None:
+    code_for(harness)
     arrived = asyncio.Event()
     waiting = 0
 
@@ -314,8 +316,8 @@ def test_recovery_code_used_twice_at_once_sets_one_password(world: World) -> Non
             await arrived.wait()
             return password
 
-        world.hasher.hash = hash_together  # type: ignore[method-assign]
-        tries = (confirm(world, "of the first one"), confirm(world, "of the second one"))
+        harness.hasher.hash = hash_together  # type: ignore[method-assign]
+        tries = (confirm(harness, "of the first one"), confirm(harness, "of the second one"))
         return list(await asyncio.gather(*tries, return_exceptions=True))
 
     answers = asyncio.run(both())
@@ -327,39 +329,43 @@ def test_recovery_code_used_twice_at_once_sets_one_password(world: World) -> Non
     ("changes", "sent"),
     [({"email": "new@example.org"}, ["new@example.org"]), ({"disabled": True}, []), ({"email": ""}, [])],
 )
-def test_recovery_mail_goes_to_the_current_address(world: World, changes: dict[str, Any], sent: list[str]) -> None:
-    world.writer.transact_now(world.change(email="old@example.org"))
-    user = world.member
-    world.writer.first.append(world.change(**changes))
-    asyncio.run(login._send_code(world.service, user))
-    assert world.mailer.sent == sent
-    assert bool(world.rig.database.recoveries) is bool(sent)
+def test_recovery_mail_goes_to_the_current_address(
+    harness: RequestHarness, changes: dict[str, Any], sent: list[str]
+) -> None:
+    harness.writer.transact_now(harness.change(email="old@example.org"))
+    user = harness.member
+    harness.writer.first.append(harness.change(**changes))
+    asyncio.run(login._send_code(harness.service, user))
+    assert harness.mailer.sent == sent
+    assert bool(harness.rig.database.recoveries) is bool(sent)
 
 
 @pytest.mark.parametrize("name", ["set_profile", "change_password"])
-def test_changed_address_or_password_voids_the_recovery_code(world: World, name: str) -> None:
-    code_for(world)
-    asyncio.run(CHANGES[name](world.service))
-    assert not world.rig.database.recoveries
+def test_changed_address_or_password_voids_the_recovery_code(harness: RequestHarness, name: str) -> None:
+    code_for(harness)
+    asyncio.run(CHANGES[name](harness.service))
+    assert not harness.rig.database.recoveries
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_page_read_while_the_member_was_removed_is_refused(world: World) -> None:
-    world.while_reading = lambda: world.writer.transact_now(world.remove())
+def test_page_read_while_the_member_was_removed_is_refused(harness: RequestHarness) -> None:
+    harness.while_reading = lambda: harness.writer.transact_now(harness.remove())
     request = wire.History(ROOM, 1, True, 10)
-    assert refusal(rooms.history(world.service, visitor(), request)) is Code.NOT_FOUND
+    assert refusal(rooms.history(harness.service, visitor(), request)) is Code.NOT_FOUND
 
 
-def test_search_hits_of_a_room_left_meanwhile_are_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = world.rig.authors[OWNER].message("needle", room=ROOM)
-    world.rig.core.receive(OWNER, wire.Submit([said]), Transport.TLS, 1.0)
-    world.rig.run_batches(1.0)
-    record = world.rig.database.records[ROOM][0].record
+def test_search_hits_of_a_room_left_meanwhile_are_dropped(
+    harness: RequestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = harness.rig.authors[OWNER].message("needle", room=ROOM)
+    harness.rig.core.receive(OWNER, wire.Submit([said]), Transport.TLS, 1.0)
+    harness.rig.run_batches(1.0)
+    record = harness.rig.database.records[ROOM][0].record
     found = wire.Found([wire.Hit(ROOM, record, [])], [])
     monkeypatch.setattr("lanchat_server.core.relay.pages.search_rooms", lambda *_: found)
     request = wire.Search(0, "needle", 0, 10)
-    assert asyncio.run(rooms.search(world.service, visitor(), request)).hits
-    world.while_reading = lambda: world.writer.transact_now(world.remove())
-    assert not asyncio.run(rooms.search(world.service, visitor(), request)).hits
+    assert asyncio.run(rooms.search(harness.service, visitor(), request)).hits
+    harness.while_reading = lambda: harness.writer.transact_now(harness.remove())
+    assert not asyncio.run(rooms.search(harness.service, visitor(), request)).hits

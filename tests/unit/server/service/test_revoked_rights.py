@@ -18,12 +18,12 @@ from tests.unit.server.service.test_races_accounts import (
     MEMBER,
     OWNER,
     ROOM,
-    World,
+    RequestHarness,
     code_for,
     refusal,
     visitor,
 )
-from tests.unit.server.service.test_races_accounts import world as world
+from tests.unit.server.service.test_races_accounts import harness as harness
 
 REQUESTS = {
     **{name: request for name, request in CHANGES.items() if name != "change_password"},
@@ -33,53 +33,53 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_request_behind_a_new_password_changes_nothing(world: World, name: str) -> None:
-    directory = world.rig.directory
-    world.service.revoke = lambda *_, check, **__: _run_check(world, check)
-    world.writer.first.append(lambda tx: accounts.set_password(tx, directory, MEMBER, "of the owner"))
-    assert refusal(REQUESTS[name](world.service)) is Code.BUSY
-    assert world.member.email == ""
+def test_request_behind_a_new_password_changes_nothing(harness: RequestHarness, name: str) -> None:
+    directory = harness.rig.directory
+    harness.service.revoke = lambda *_, check, **__: _run_check(harness, check)
+    harness.writer.first.append(lambda tx: accounts.set_password(tx, directory, MEMBER, "of the owner"))
+    assert refusal(REQUESTS[name](harness.service)) is Code.BUSY
+    assert harness.member.email == ""
     assert len(directory.rooms) == 2
 
 
-async def _run_check(world: World, check: Any) -> None:
-    world.writer.transact_now(lambda tx: (check(), accounts.revoke_devices(tx, world.rig.directory, [], 1))[1])
+async def _run_check(harness: RequestHarness, check: Any) -> None:
+    harness.writer.transact_now(lambda tx: (check(), accounts.revoke_devices(tx, harness.rig.directory, [], 1))[1])
 
 
 @pytest.mark.parametrize("how", [{"role": Role.MEMBER}, {"disabled": True}])
-def test_registration_codes_end_with_the_right_to_create_them(world: World, how: dict[str, Any]) -> None:
-    world.writer.transact_now(world.change(role=Role.MODERATOR))
-    code = asyncio.run(administer(world.service, visitor(), wire.CreateInvite(5, 60))).code
-    kept = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
-    world.writer.transact_now(kept)
-    assert len(world.rig.database.invites) == 2
-    world.writer.transact_now(world.change(**how))
-    assert [values[2] for values in world.rig.database.invites.values()] == [OWNER]
+def test_registration_codes_end_with_the_right_to_create_them(harness: RequestHarness, how: dict[str, Any]) -> None:
+    harness.writer.transact_now(harness.change(role=Role.MODERATOR))
+    code = asyncio.run(administer(harness.service, visitor(), wire.CreateInvite(5, 60))).code
+    kept = lambda tx: accounts.add_invite(tx, harness.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
+    harness.writer.transact_now(kept)
+    assert len(harness.rig.database.invites) == 2
+    harness.writer.transact_now(harness.change(**how))
+    assert [values[2] for values in harness.rig.database.invites.values()] == [OWNER]
     assert code
     # It does not come back with the right.
-    world.writer.transact_now(world.change(role=Role.MODERATOR, disabled=False))
-    assert len(world.rig.database.invites) == 1
+    harness.writer.transact_now(harness.change(role=Role.MODERATOR, disabled=False))
+    assert len(harness.rig.database.invites) == 1
 
 
-def test_codes_of_others_are_not_listed_after_a_demotion_meanwhile(world: World) -> None:
-    world.writer.transact_now(world.change(role=Role.ADMINISTRATOR))
-    of_others = lambda tx: accounts.add_invite(tx, world.rig.directory, "ABCD", 5, 10**12, OWNER)  # noqa: E731
-    world.writer.transact_now(of_others)
-    transact = world.writer.transact
+def test_codes_of_others_are_not_listed_after_a_demotion_meanwhile(harness: RequestHarness) -> None:
+    harness.writer.transact_now(harness.change(role=Role.ADMINISTRATOR))
+    of_others = lambda tx: accounts.add_invite(tx, harness.rig.directory, "ABCD", 5, 10**12, OWNER)  # noqa: E731
+    harness.writer.transact_now(of_others)
+    transact = harness.writer.transact
 
-    async def then_demoted(job: Any) -> Any:
+    async def demote_afterwards(job: Any) -> Any:
         result = await transact(job)
-        world.writer.transact_now(world.change(role=Role.MODERATOR))
+        harness.writer.transact_now(harness.change(role=Role.MODERATOR))
         return result
 
-    world.writer.transact = then_demoted  # type: ignore[method-assign]
-    assert asyncio.run(administer(world.service, visitor(), wire.ListInvites())).invites == []
+    harness.writer.transact = demote_afterwards  # type: ignore[method-assign]
+    assert asyncio.run(administer(harness.service, visitor(), wire.ListInvites())).invites == []
 
 
-def test_disabled_account_has_no_recovery_code(world: World) -> None:
-    code_for(world)
-    world.writer.transact_now(world.change(disabled=True))
-    assert not world.rig.database.recoveries
+def test_disabled_account_has_no_recovery_code(harness: RequestHarness) -> None:
+    code_for(harness)
+    harness.writer.transact_now(harness.change(disabled=True))
+    assert not harness.rig.database.recoveries
 
 
 # --- Addresses that wait ----------------------------------------------------------------------------------------------
@@ -102,49 +102,49 @@ class RecordingMailer:
 
 
 @pytest.fixture
-def mailer(world: World) -> RecordingMailer:
-    world.service.mailer = mailer = RecordingMailer()
-    world.writer.transact_now(world.change(email="old@example.org"))
+def mailer(harness: RequestHarness) -> RecordingMailer:
+    harness.service.mailer = mailer = RecordingMailer()
+    harness.writer.transact_now(harness.change(email="old@example.org"))
     change = wire.SetProfile(None, "new@example.org", "the password")
-    asyncio.run(account.set_profile(world.service, visitor(), change))
+    asyncio.run(account.set_profile(harness.service, visitor(), change))
     return mailer
 
 
-def test_new_address_is_delayed_and_the_old_one_is_notified(world: World, mailer: RecordingMailer) -> None:
+def test_new_address_is_delayed_and_the_old_one_is_notified(harness: RequestHarness, mailer: RecordingMailer) -> None:
     assert mailer.changes == [("old@example.org", "new@example.org")]
-    assert (world.member.email, world.member.pending_email) == ("old@example.org", "new@example.org")
-    asyncio.run(login._send_code(world.service, world.member))
-    world.wall += accounts.EMAIL_WAIT_MS
-    asyncio.run(login._send_code(world.service, world.member))
+    assert (harness.member.email, harness.member.pending_email) == ("old@example.org", "new@example.org")
+    asyncio.run(login._send_code(harness.service, harness.member))
+    harness.wall += accounts.EMAIL_WAIT_MS
+    asyncio.run(login._send_code(harness.service, harness.member))
     assert mailer.codes == ["old@example.org", "new@example.org"]
-    assert (world.member.email, world.member.pending_email) == ("new@example.org", "")
+    assert (harness.member.email, harness.member.pending_email) == ("new@example.org", "")
 
 
 @pytest.mark.parametrize("how", ["password", "recovery", "old address"])
-def test_delayed_address_is_dropped(world: World, mailer: RecordingMailer, how: str) -> None:
-    service = world.service
+def test_delayed_address_is_dropped(harness: RequestHarness, mailer: RecordingMailer, how: str) -> None:
+    service = harness.service
     if how == "password":
         change = wire.ChangePassword("old", "a new password")
         asyncio.run(account.change_password(service, visitor(), change))
     elif how == "recovery":
-        code_for(world)
+        code_for(harness)
         confirm = wire.RecoverConfirm("user2", "12345678", "a new password")
         asyncio.run(login.recover_confirm(service, visitor(None), confirm))
     else:
         asyncio.run(account.set_profile(service, visitor(), wire.SetProfile(None, "old@example.org")))
-    world.wall += accounts.EMAIL_WAIT_MS
-    asyncio.run(login._send_code(world.service, world.member))
+    harness.wall += accounts.EMAIL_WAIT_MS
+    asyncio.run(login._send_code(harness.service, harness.member))
     assert mailer.codes == ["old@example.org"]
-    assert world.member.pending_email == ""
+    assert harness.member.pending_email == ""
 
 
-def test_delay_of_an_address_moves_with_the_clock(world: World, mailer: RecordingMailer) -> None:
+def test_delay_of_an_address_moves_with_the_clock(harness: RequestHarness, mailer: RecordingMailer) -> None:
     day = 86_400_000
-    ahead = world.wall + 3650 * day
-    world.writer.transact_now(lambda tx: accounts.move_emails(tx, world.rig.directory, 3650 * day, ahead))
-    assert world.member.email_from_ms == ahead + accounts.EMAIL_WAIT_MS
-    world.writer.transact_now(lambda tx: accounts.move_emails(tx, world.rig.directory, -3650 * day, world.wall))
-    assert world.member.email_from_ms == world.wall + accounts.EMAIL_WAIT_MS
+    ahead = harness.wall + 3650 * day
+    harness.writer.transact_now(lambda tx: accounts.move_emails(tx, harness.rig.directory, 3650 * day, ahead))
+    assert harness.member.email_from_ms == ahead + accounts.EMAIL_WAIT_MS
+    harness.writer.transact_now(lambda tx: accounts.move_emails(tx, harness.rig.directory, -3650 * day, harness.wall))
+    assert harness.member.email_from_ms == harness.wall + accounts.EMAIL_WAIT_MS
 
 
 # --- What one may not know --------------------------------------------------------------------------------------------
@@ -181,8 +181,8 @@ def test_forged_message_does_not_reveal_what_is_stored() -> None:
     assert [decision for _, decision in again.decided] == [Decision(1, 0)]
 
 
-def test_room_names_do_not_collide_with_invisible_rooms(world: World) -> None:
+def test_room_names_do_not_collide_with_invisible_rooms(harness: RequestHarness) -> None:
     create = wire.CreateRoom("Secret", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)
-    assert refusal(rooms.create_room(world.service, visitor(), create)) is Code.NAME_TAKEN
-    world.writer.transact_now(world.remove())
-    assert asyncio.run(rooms.create_room(world.service, visitor(), create)).room.name == "Secret"
+    assert refusal(rooms.create_room(harness.service, visitor(), create)) is Code.NAME_TAKEN
+    harness.writer.transact_now(harness.remove())
+    assert asyncio.run(rooms.create_room(harness.service, visitor(), create)).room.name == "Secret"

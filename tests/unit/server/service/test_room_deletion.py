@@ -21,14 +21,14 @@ from tests.explorer.stage import THIRD as OTHER
 from tests.support.rig import Author, make_author
 
 # Sessions of the stage: an administrator, a moderator with two (both users in ROOM), and somebody who is in `general`.
-WATCHER = 3
+OBSERVER = 3
 
 
 class Scene(Stage):
     """A stage whose authors continue after the stored messages."""
 
     def __init__(self) -> None:
-        with patch.dict(SESSIONS, {WATCHER: (OTHER, make_author(OTHER))}):
+        with patch.dict(SESSIONS, {OBSERVER: (OTHER, make_author(OTHER))}):
             super().__init__(Setting())
         self.authors = {user: make_author(user) for user in (OWNER, MEMBER, OTHER)}
         for user in (OWNER, MEMBER):
@@ -65,7 +65,7 @@ def requests(stage: Scene, results: dict[str, Any], **made: tuple[int, Any, Any]
 
     async def request(name: str) -> None:
         user, handler, operation = made[name]
-        client = stage.clients[WATCHER if user == OTHER else user]
+        client = stage.clients[OBSERVER if user == OTHER else user]
         try:
             results[name] = await handler(stage.service, client, operation)
         except Refused as refused:
@@ -160,7 +160,7 @@ def test_deletion_is_sent_to_users_who_saw_the_room_only(stage: Scene) -> None:
     assert all(got == [wire.RoomsDeleted([ROOM])] for got in events.values())
     public = new_room(stage, OTHER)
     assert delete(stage, OTHER, public) == wire.Done()
-    assert sent_events(stage).keys() == {OWNER, MEMBER, 4, WATCHER}
+    assert sent_events(stage).keys() == {OWNER, MEMBER, 4, OBSERVER}
 
 
 def test_core_keeps_nothing_of_a_deleted_room(stage: Scene) -> None:
@@ -203,8 +203,8 @@ def test_messages_for_a_deleted_room_are_decided(stage: Scene) -> None:
 
 def test_deleted_room_is_unknown_to_non_members(stage: Scene) -> None:
     delete(stage, OWNER, ROOM)
-    assert say(stage, WATCHER, ROOM, 2.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
-    assert say(stage, WATCHER, 4711, 3.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
+    assert say(stage, OBSERVER, ROOM, 2.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
+    assert say(stage, OBSERVER, 4711, 3.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
 
 
 def test_subscription_lists_deleted_rooms_for_former_members(stage: Scene) -> None:
@@ -230,12 +230,12 @@ def test_archived_room_cannot_be_joined(stage: Scene) -> None:
     archive(stage, OWNER, room)
     events = sent_events(stage)
     assert [frame.room.archived for frame in events[OWNER]] == [True]
-    assert events[WATCHER] == [wire.RoomGone(room)]
+    assert events[OBSERVER] == [wire.RoomGone(room)]
     listed = do(stage, OTHER, rooms.list_rooms, wire.ListRooms()).rooms
     assert room not in [view.id for view in listed]
     assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)) is Code.ARCHIVED
     archive(stage, OWNER, room, archived=False)
-    assert [frame.room.archived for frame in sent_events(stage)[WATCHER]] == [False]
+    assert [frame.room.archived for frame in sent_events(stage)[OBSERVER]] == [False]
     assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)).room.joined
 
 

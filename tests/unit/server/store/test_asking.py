@@ -21,12 +21,12 @@ def checkouts() -> Iterator[list[object]]:
     """One element for each connection that is taken from a pool."""
     taken: list[object] = []
 
-    def heard(dbapi_connection: object, *_: object) -> None:
+    def record_statement(dbapi_connection: object, *_: object) -> None:
         taken.append(dbapi_connection)
 
-    event.listen(Engine, "engine_connect", heard)
+    event.listen(Engine, "engine_connect", record_statement)
     yield taken
-    event.remove(Engine, "engine_connect", heard)
+    event.remove(Engine, "engine_connect", record_statement)
 
 
 def newest(log: Log) -> StoredPage:
@@ -40,7 +40,9 @@ def seqs(page: StoredPage) -> list[int]:
 def test_one_connection_answers_successive_queries_with_new_data(store: SqlStore, checkouts: list[object]) -> None:
     log = Log(store)
     asked: list[str] = []
-    event.listen(Engine, "before_cursor_execute", heard := lambda _c, _k, statement, *_: asked.append(statement))
+    event.listen(
+        Engine, "before_cursor_execute", record_statement := lambda _c, _k, statement, *_: asked.append(statement)
+    )
     try:
         log.say("one")
         checkouts.clear()
@@ -49,7 +51,7 @@ def test_one_connection_answers_successive_queries_with_new_data(store: SqlStore
         assert asked
         assert not any(statement.startswith("BEGIN") for statement in asked)
     finally:
-        event.remove(Engine, "before_cursor_execute", heard)
+        event.remove(Engine, "before_cursor_execute", record_statement)
     log.say("two")
     assert seqs(newest(log)) == [1, 2]
     log.say("three")

@@ -47,14 +47,14 @@ def established(server: MariaDB) -> list[object]:
 
 @pytest.mark.mariadb
 def test_server_dying_before_the_commit(server: MariaDB, store: SqlStore) -> None:
-    def die_in_the_middle() -> None:
+    def kill_during_transaction() -> None:
         with store.transaction() as tx:
             tx.add_user(user("Anna"))
             server.kill()
             tx.add_user(user("Boris"))
 
     with pytest.raises(CommitFailed) as raised:
-        die_in_the_middle()
+        kill_during_transaction()
     assert one_line_without_password(raised.value)
     with pytest.raises(CommitFailed) as raised:
         added(store, "Carla")
@@ -71,13 +71,13 @@ def test_server_dying_before_the_commit(server: MariaDB, store: SqlStore) -> Non
 def test_server_dying_at_the_commit(server: MariaDB, store: SqlStore) -> None:
     added(store, "Anna")
 
-    def die_at_the_end() -> None:
+    def kill_before_commit() -> None:
         with store.transaction() as tx:
             tx.add_user(user("Boris"))
             server.kill()
 
     with pytest.raises(CommitUnknown) as raised:
-        die_at_the_end()
+        kill_before_commit()
     assert one_line_without_password(raised.value)
     server.start()
     assert names(store) == ["Anna"]
@@ -88,14 +88,14 @@ def test_server_dying_at_the_commit(server: MariaDB, store: SqlStore) -> None:
 def test_server_hanging_at_the_commit(server: MariaDB, store: SqlStore) -> None:
     """It has the COMMIT and carries it out when it resumes: the result is unknown until then."""
 
-    def hang_at_the_end() -> None:
+    def pause_before_commit() -> None:
         with store.transaction() as tx:
             tx.add_user(user("Anna"))
             server.pause()
 
     try:
         with pytest.raises(CommitUnknown) as raised:
-            hang_at_the_end()
+            pause_before_commit()
     finally:
         server.resume()
     assert one_line_without_password(raised.value)
@@ -108,7 +108,7 @@ def test_server_hanging_at_the_commit(server: MariaDB, store: SqlStore) -> None:
 def test_server_hanging_before_the_commit(server: MariaDB, store: SqlStore) -> None:
     log = Log(store)
 
-    def hang_in_the_middle() -> None:
+    def pause_during_transaction() -> None:
         with store.transaction() as tx:
             tx.add_user(user("Anna"))
             server.pause()
@@ -116,7 +116,7 @@ def test_server_hanging_before_the_commit(server: MariaDB, store: SqlStore) -> N
 
     try:
         with pytest.raises(CommitFailed) as raised:
-            hang_in_the_middle()
+            pause_during_transaction()
         with pytest.raises(CommitFailed):
             added(store, "Carla")
     finally:
@@ -200,7 +200,7 @@ def test_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None:
     by_hand.exec_driver_sql("UPDATE users SET email = 'x'")
     wait = threading.Thread(target=lambda: by_hand.exec_driver_sql("SELECT * FROM lease FOR UPDATE").all())
 
-    def meet() -> None:
+    def deadlock() -> None:
         with store.transaction() as tx:
             tx.heads([])
             wait.start()
@@ -209,7 +209,7 @@ def test_deadlock_is_a_failed_commit(server: MariaDB, store: SqlStore) -> None:
             tx.update_user(anna.id, email="y")
 
     with pytest.raises(CommitFailed) as raised:
-        meet()
+        deadlock()
     assert one_line_without_password(raised.value)
     wait.join(10)
     by_hand.rollback()

@@ -31,12 +31,12 @@ KINDS_OF_CHANGE = st.sampled_from([Kind.EDIT, Kind.DELETE, Kind.REACTION])
 PICK = st.integers(0, 1000)
 
 
-class Undone(Exception):
+class RollBack(Exception):
     """Leaves a transaction without a commit."""
 
 
 class Histories(RuleBasedStateMachine):
-    """The same operations on a database and on the model; after each both look the same."""
+    """The same operations on a database and on the model; after each both have the same contents."""
 
     def __init__(self, open_empty: Callable[[Path], SqlStore]) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Histories(RuleBasedStateMachine):
                 with store.transaction() as tx:
                     outcome = job(tx)
                 outcomes.append(outcome)
-            except (KeyError, CommitFailed, Undone) as error:
+            except (KeyError, CommitFailed, RollBack) as error:
                 outcomes.append(type(error))
         assert outcomes[0] == outcomes[1]
         return outcomes[0]
@@ -112,9 +112,9 @@ class Histories(RuleBasedStateMachine):
         def job(tx: Transaction) -> None:
             tx.append(log.room, [new], log.head)
             tx.reject([Rejection(MessageKey(log.room, octets("undone", 16), 8, 1), 100, 1)])
-            raise Undone
+            raise RollBack
 
-        assert self.both(job) is Undone
+        assert self.both(job) is RollBack
 
     @rule(pick=PICK, n=st.integers(1, 9), who=st.sampled_from("abc"), code=st.integers(100, 107))
     def reject(self, pick: int, n: int, who: str, code: int) -> None:

@@ -14,7 +14,7 @@ from lanchat_server.store import SqlStore, schema
 from tests.support.stores import Database, Log, octets
 
 # What SQLite calls reading all of a room, or all of everything.
-WHOLE = (
+FULL_SCANS = (
     "PRIMARY KEY (room_id=?)",
     "INDEX records_ref (room_id=?)",
     "INDEX records_message (room_id=?)",
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 class Plans:
     """SQLite's query plans for statements about a table."""
 
-    def __init__(self, table: str = "records", whole: tuple[str, ...] = WHOLE) -> None:
+    def __init__(self, table: str = "records", whole: tuple[str, ...] = FULL_SCANS) -> None:
         self.steps: list[str] = []
         self._table = table
         self._whole = whole

@@ -1,4 +1,4 @@
-"""The store's contract: rooms, memberships, receipts, room keys. Every test runs on SQLite and on MariaDB."""
+"""The store's contract: rooms, memberships, read marks, room keys. Every test runs on SQLite and on MariaDB."""
 
 import gc
 

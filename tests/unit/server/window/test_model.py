@@ -22,7 +22,7 @@ from tests.support.waiting import patient
 FINGERPRINT = "0a" * 32
 
 
-async def unasked(request: Any) -> Any:
+async def never_called(request: Any) -> Any:
     raise AssertionError(request)
 
 
@@ -34,7 +34,7 @@ READY = ServerReady(
     invite=f"lanchat://192.0.2.7:47400/#{FINGERPRINT}",
     addresses=("10.0.0.1", "192.0.2.7"),
     status=lambda: {"users_online": ["ann"]},
-    administer=unasked,
+    administer=never_called,
 )
 Body = Callable[[Callable[[ServerReady], None], asyncio.Event], Awaitable[None]]
 
@@ -63,13 +63,13 @@ class Run:
         return self.events.get(timeout=patient(10))
 
 
-async def obedient(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
+async def run_until_stopped(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
     on_ready(READY)
     await stop.wait()
 
 
 def test_run_reports_ready_figures_and_end(config: ServerConfig) -> None:
-    run = Run(config, obedient)
+    run = Run(config, run_until_stopped)
     run.thread.start()
     assert run.next() == ServiceRunning(READY)
     assert run.next() == ServiceFigures({"users_online": ["ann"]})
@@ -81,7 +81,7 @@ def test_run_reports_ready_figures_and_end(config: ServerConfig) -> None:
 
 
 def test_stop_before_start_is_kept(config: ServerConfig) -> None:
-    run = Run(config, obedient)
+    run = Run(config, run_until_stopped)
     run.thread.stop()
     run.thread.start()
     assert run.thread.join(10)
