@@ -385,8 +385,10 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
     "lanchat/core/view/changes.py:PENDING_MAX": "tests/unit/core/test_changes.py"
     "::test_first_read_checks_only_the_newest_edit",
-    "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
-    "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py::test_the_client_outlives_it",
+    "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_client_stays_within_bounds_and_recovers",
+    "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py"
+    "::test_client_stays_within_bounds_and_recovers",
     "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py::test_cached_numbers_are_bounded",
     "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_records_kept_in_memory_are_bounded",
     "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
@@ -394,7 +396,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
     "::test_list_without_end_breaks_the_protocol",
     "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_the_client_outlives_it",
+    "::test_client_stays_within_bounds_and_recovers",
     "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_client_memory.py::test_notices_are_bounded",
     "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_client_memory.py"
     "::test_images_in_a_text_are_bounded",
