@@ -21,7 +21,6 @@ from lanchat.app.rooms import RoomBook
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
-from lanchat.core.rooms.chain import record_octets
 from lanchat.core.session.states import IN_SESSION, LinkState
 from lanchat.core.view.fold import DecodedRecord, is_shown, readable_change
 from lanchat.platform.clock import SYSTEM_CLOCK
@@ -522,7 +521,7 @@ def _octets(event: core_events.Event) -> int:
     """About what an event takes in memory."""
     match event:
         case core_events.RecordsStored():
-            return sum(record_octets(held.record) for held in event.held)
+            return event.octets
         case core_events.UsersChanged():
             return 300 * (1 + len(event.users))
         case core_events.CursorsChanged():

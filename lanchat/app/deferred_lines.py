@@ -6,7 +6,6 @@ after them in the same room waits behind them.
 
 from lanchat.core.core import ClientCore
 from lanchat.core.events import RecordsStored
-from lanchat.core.rooms.chain import record_octets
 
 # What waits, over all rooms. Against a server that never says; a cut connection ends after ten seconds.
 WAITING_MAX = 1000
@@ -35,7 +34,7 @@ class DeferredRecords:
 
     def _count(self, event: RecordsStored, sign: int) -> None:
         self._batches += sign
-        self._octets += sign * sum(record_octets(held.record) for held in event.held)
+        self._octets += sign * event.octets
 
     def forget(self, room: int) -> None:
         """The user is no longer in it."""

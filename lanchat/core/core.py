@@ -67,6 +67,7 @@ from lanchat.core.session.pages import PagedRequest
 from lanchat.core.session.receipts import ReceiptTracker
 from lanchat.core.session.requests import Answer
 from lanchat.core.session.states import LinkEvent, LinkState, Reason
+from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
@@ -677,14 +678,19 @@ class ClientCore:
 
     def timer(self) -> float | None:
         """When `handle_timer` is due; None: never, unless something else happens."""
-        times = [self._link.timer(), self._save_marks_at]
-        if self._link.up:
-            desk = self._desk
-            times += [desk.requests.timer(), self._receipts.timer(), self._renew_at, self._rooms.timer()]
-            store_works = desk.store_retry_at is None
-            times += [self._adopt_at, self._gone.timer()] if store_works else [desk.store_retry_at]
-            times.append(self._outbox.timer(desk.now, self._rooms.held()))
-        return min((when for when in times if when is not None), default=None)
+        if not self._link.up:
+            return earliest(self._link.timer(), self._save_marks_at)
+        desk = self._desk
+        return earliest(
+            self._link.timer(),
+            self._save_marks_at,
+            desk.requests.timer(),
+            self._receipts.timer(),
+            self._renew_at,
+            self._rooms.timer(),
+            earliest(self._adopt_at, self._gone.timer()) if desk.store_retry_at is None else desk.store_retry_at,
+            self._outbox.timer(desk.now, self._rooms.held()),
+        )
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due by `now`."""

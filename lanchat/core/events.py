@@ -32,15 +32,11 @@ class StopReason(enum.Enum):
 
 
 class LinkedRecord(NamedTuple):
-    """A record that is linked to the chain, and its header."""
+    """A record that is linked to the chain, and its header. `record` is that of `link`."""
 
     link: ChainLink
     header: Header
-
-    @property
-    def record(self) -> Record:
-        """The record without its chain hash."""
-        return self.link.record
+    record: Record
 
 
 class LinkStateChanged(msgspec.Struct, frozen=True):
@@ -55,11 +51,13 @@ class LinkStateChanged(msgspec.Struct, frozen=True):
 
 
 class RecordsStored(msgspec.Struct, frozen=True):
-    """Records, durable and proven, in order and without a gap. `live`: they were said after the session's start."""
+    """Records, durable and proven, in order and without a gap. `live`: they were said after the session's start.
+    `octets`: about what they take in memory."""
 
     room: int
     held: tuple[LinkedRecord, ...]
     live: bool
+    octets: int
 
 
 class OlderStored(msgspec.Struct, frozen=True):

@@ -71,5 +71,7 @@ class CertificateRequests:
 
     def open_for(self, devices: Sequence[bytes]) -> bool:
         """Whether the server is still to say whose some of these are."""
+        if not (self._unknown or self._under_way or self._failed):
+            return False
         open_ones = (self._unknown, self._under_way, self._failed)
         return any(device in some for device in devices for some in open_ones)

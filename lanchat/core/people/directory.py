@@ -52,6 +52,8 @@ class ClientDirectory:
         self._alike: dict[tuple[str, int, str], bool] = {}
         # Keys of names to the rooms that have it.
         self._rooms_named: dict[bytes, set[int]] = {}
+        # Those keys that several rooms have.
+        self._shared: set[bytes] = set()
         self._retitled: set[int] = set()
         for room in self.rooms.values():
             self._rename_room(None, room)
@@ -96,6 +98,7 @@ class ClientDirectory:
                 named.discard(before.id)
                 if len(named) == 1:
                     self._retitled |= named
+                    self._shared.discard(key)
                 if not named:
                     del self._rooms_named[key]
         if after is not None:
@@ -103,11 +106,12 @@ class ClientDirectory:
                 named = self._rooms_named.setdefault(key, set())
                 if len(named) == 1:
                     self._retitled |= named
+                    self._shared.add(key)
                 named.add(after.id)
 
     def is_alike_room(self, room: Room) -> bool:
         """Whether another room has the same name, or one that looks the same."""
-        return any(len(self._rooms_named.get(key, ())) > 1 for key in _room_keys(room))
+        return bool(self._shared) and not self._shared.isdisjoint(_room_keys(room))
 
     def take_retitled(self) -> list[Room]:
         """Rooms that got, or lost, another room with their name since the last time."""

@@ -6,7 +6,7 @@ that comes late is told from a fork.
 """
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import LinkedRecord
+from lanchat.core.events import LinkedRecord, RecordsStored
 from lanchat.core.ports import ChainLink, StoredSpan
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
@@ -28,7 +28,7 @@ class Contradiction(Exception):
 def link_untrusted(log_id: bytes, room: int, before: bytes, record: Record) -> LinkedRecord:
     """The record with its header and chain hash; raises ProtocolError when it is malformed or of another room."""
     header = check_untrusted(room, record)
-    return LinkedRecord(ChainLink(record, chain_hash(log_id, room, before, record)), header)
+    return LinkedRecord(ChainLink(record, chain_hash(log_id, room, before, record)), header, record)
 
 
 def check_untrusted(room: int, record: Record) -> Header:
@@ -46,6 +46,11 @@ def record_octets(record: Record) -> int:
     return _RECORD_OCTETS + len(record.body or b"")
 
 
+def records_stored(room: int, held: tuple[LinkedRecord, ...], live: bool) -> RecordsStored:
+    """The event that these were stored."""
+    return RecordsStored(room, held, live, sum([record_octets(item.record) for item in held]))
+
+
 class Chain:
     """Begins at a stored span; `end` is the last linked number."""
 
@@ -55,18 +60,17 @@ class Chain:
         self._room = room
         self._config = config
         self.cursor = span.cursor
+        # The last linked number; the cursor when nothing above it is linked.
+        self.end = span.cursor
         self.linked: list[LinkedRecord] = []
         self.waiting: dict[int, Record] = {}
         self._recent: dict[int, bytes] = {span.cursor: span.cursor_hash}
 
     @property
-    def end(self) -> int:
-        """The last linked number; the cursor when nothing above it is linked."""
-        return self.cursor + len(self.linked)
-
-    @property
     def octets(self) -> int:
         """What is held above the cursor, as `record_octets` counts it."""
+        if not self.linked and not self.waiting:
+            return 0
         linked = sum(record_octets(held.record) for held in self.linked)
         return linked + sum(map(record_octets, self.waiting.values()))
 
@@ -124,11 +128,13 @@ class Chain:
         """Forget everything above the cursor."""
         self.linked.clear()
         self.waiting.clear()
+        self.end = self.cursor
 
     def _link(self, record: Record) -> None:
         before = self.hash_at(self.end)
         assert before is not None
         self.linked.append(link_untrusted(self._log_id, self._room, before, record))
+        self.end += 1
 
     def _absorb(self) -> None:
         while (record := self.waiting.pop(self.end + 1, None)) is not None:

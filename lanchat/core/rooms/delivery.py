@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from lanchat.core.events import LinkedRecord, RecordsStored
 from lanchat.core.ports import LogReader, StoredSpan
-from lanchat.core.rooms.chain import link_untrusted
+from lanchat.core.rooms.chain import link_untrusted, records_stored
 from lanchat.protocol.errors import ProtocolError
 
 # Records that are told at once.
@@ -49,7 +49,7 @@ class DeliveryCursor:
             return []
         if not held or held[-1].link.hash != span.cursor_hash:
             return []
-        return [RecordsStored(room, tuple(held[i : i + _PART]), live=False) for i in range(0, len(held), _PART)]
+        return [records_stored(room, tuple(held[i : i + _PART]), live=False) for i in range(0, len(held), _PART)]
 
     def _read(self, room: int, seq: int, before: bytes, last: int) -> Iterator[LinkedRecord]:
         for record in self._store.records(room, seq + 1, last):

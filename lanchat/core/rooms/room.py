@@ -41,9 +41,9 @@ from contextlib import suppress
 import msgspec
 
 from lanchat.core.config import ClientConfig
-from lanchat.core.events import Event, LinkedRecord, OlderStored, RecordsStored, RoomStopped, RoomWentLive, StopReason
+from lanchat.core.events import Event, LinkedRecord, OlderStored, RoomStopped, RoomWentLive, StopReason
 from lanchat.core.ports import ChainLink, Forked, LogStore, StoredSpan
-from lanchat.core.rooms.chain import Chain, Contradiction, link_untrusted, record_octets
+from lanchat.core.rooms.chain import Chain, Contradiction, link_untrusted, record_octets, records_stored
 from lanchat.core.rooms.heads import HeadBook
 from lanchat.core.rooms.source import RecordSource
 from lanchat.protocol.errors import ProtocolError
@@ -120,6 +120,8 @@ class RoomReceiver:
     def aside_octets(self) -> int:
         """What waits in memory for records before it, for a signed head, or for the local copy."""
         octets = self._chain.octets if self._chain is not None else 0
+        if not self._early and self.base is None:
+            return octets
         for records in (self._early.values(), self.base.records if self.base is not None else ()):
             octets += sum(map(record_octets, records))
         return octets
@@ -380,11 +382,11 @@ class RoomReceiver:
         join = self.join.seq if self.join is not None else held[-1].record.seq
         history = tuple(item for item in held if item.record.seq <= join)
         if history:
-            self._events.append(RecordsStored(self.room, history, self.live))
+            self._events.append(records_stored(self.room, history, self.live))
         self._go_live()
         later = held[len(history) :]
         if later:
-            self._events.append(RecordsStored(self.room, later, self.live))
+            self._events.append(records_stored(self.room, later, self.live))
 
     def _go_live(self) -> None:
         if not self.live and self.stop is None and self.join is not None and self.cursor >= self.join.seq:

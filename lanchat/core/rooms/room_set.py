@@ -4,10 +4,14 @@ A room has a receiver from its first subscription until this user is no longer i
 subscription (subscription.py). It is wanted (told by log-in or RoomChanged), then subscribed as soon as the local copy
 could be read. Pages of at most `pulls_at_once` rooms are under way at a time, none while the server is busy, and NACKs
 keep to the server's rate over all rooms.
+
+What happens in one room costs the same however many rooms there are: only those that something came for are looked at,
+and those that have something to ask for.
 """
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from lanchat.core.context import CoreContext
 from lanchat.core.events import OlderStored, RecordsStored, StopReason
@@ -18,6 +22,7 @@ from lanchat.core.rooms.room import RoomContext, RoomReceiver
 from lanchat.core.rooms.source import RecordSource
 from lanchat.core.rooms.subscription import RoomSubscription
 from lanchat.core.session.requests import Answer
+from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
@@ -26,6 +31,7 @@ from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 # Octets of all rooms' records that wait above a gap, or for a signed head: a page of each of four rooms and what came
 # live meanwhile takes a tenth. Beyond it the room that brought more begins again at its cursor.
 ASIDE_OCTETS_MAX = 64 << 20
+_NO_ROOMS: frozenset[int] = frozenset()
 
 
 class RoomSet:
@@ -58,7 +64,16 @@ class RoomSet:
         self._receivers: dict[int, RoomReceiver] = {}
         self._rooms: dict[int, RoomSubscription] = {}
         self._wanted: dict[int, wire.Room] = {}
+        # Rooms to be settled; those whose state may have changed since it was looked at last; those that have something
+        # to ask for, now or at a time.
         self._dirty: dict[int, None] = {}
+        self._touched: dict[int, None] = {}
+        self._asking: dict[int, None] = {}
+        # By state: rooms that hold their messages back, that are not live, that lag, that are stopped.
+        self._held: dict[int, None] = {}
+        self._not_live: dict[int, None] = {}
+        self._lagging: dict[int, None] = {}
+        self._stopped: dict[int, StopReason] = {}
         self._older: dict[int, None] = {}
         # Rooms to the octets that wait in them.
         self._aside: dict[int, int] = {}
@@ -73,9 +88,8 @@ class RoomSet:
             receiver.detach()
             self._measure(receiver)
         self._rooms.clear()
-        self._wanted.clear()
-        self._dirty.clear()
-        self._older.clear()
+        for kept in (self._wanted, self._dirty, self._older, *self._by_state()):
+            kept.clear()
         self._pulls = 0
         self._pulls_at = 0.0
 
@@ -97,6 +111,14 @@ class RoomSet:
         self._receivers.pop(room, None)
         self._wanted.pop(room, None)
         self._aside.pop(room, None)
+        self._forget_state(room)
+
+    def _forget_state(self, room: int) -> None:
+        for kept in self._by_state():
+            kept.pop(room, None)
+
+    def _by_state(self) -> tuple[dict[int, Any], ...]:
+        return (self._touched, self._asking, self._held, self._not_live, self._lagging, self._stopped)
 
     def subscribe(self) -> None:
         """Rooms that are wanted. Raises LocalStoreError; then they are still wanted."""
@@ -108,6 +130,7 @@ class RoomSet:
                     self._tell_stored(missed)
             for subscription in subscriptions:
                 self._rooms[subscription.room] = subscription
+                self._touched[subscription.room] = None
                 del self._wanted[subscription.room]
             operation = wire.Subscribe([subscription.room for subscription in subscriptions])
             self._desk.ask(operation, partial(self._subscribed, subscriptions))
@@ -134,10 +157,11 @@ class RoomSet:
             room = subscription.room
             if room in told:
                 subscription.subscribed(told[room], self._desk.now)
-                self._dirty[room] = None
+                self._touch(room)
             else:
                 # A membership that ended meanwhile: RoomGone is under way.
                 del self._rooms[room]
+                self._forget_state(room)
                 subscription.receiver.detach()
 
     # --- Receiving ------------------------------------------------------------------------------------------------
@@ -149,7 +173,7 @@ class RoomSet:
             return
         if frame.head is not None and frame.head.room != frame.room:
             raise ProtocolError("head of another room")
-        self._dirty[frame.room] = None
+        self._touch(frame.room)
         subscription.take_records(frame.records, frame.head)
         self._bound(subscription)
 
@@ -158,20 +182,25 @@ class RoomSet:
         for head in frame.heads:
             subscription = self._rooms.get(head.room)
             if subscription is not None:
-                self._dirty[head.room] = None
+                self._touch(head.room)
                 subscription.receiver.take_head(head)
 
     def take_lagging(self) -> None:
         """Live records were dropped, and nobody says of which rooms: each asks for a page."""
         for room, subscription in self._rooms.items():
             subscription.take_lagging(self._desk.now)
-            self._dirty[room] = None
+            self._touch(room)
+
+    def _touch(self, room: int) -> None:
+        self._dirty[room] = None
+        self._touched[room] = None
 
     def settle(self) -> None:
         """Store what is proven. Raises LocalStoreError; what was not stored is tried again by the next call."""
         for room in list(self._dirty):
             subscription = self._rooms.get(room)
             if subscription is not None:
+                self._touched[room] = None
                 self._settle_room(subscription)
             del self._dirty[room]
 
@@ -208,12 +237,28 @@ class RoomSet:
 
     def ask(self) -> None:
         """NACKs and pages that are due."""
-        for subscription in list(self._rooms.values()):
+        for room in self._touched:
+            self._review(self._rooms[room])
+        self._touched.clear()
+        for room in list(self._asking):
+            subscription = self._rooms[room]
             wanted = subscription.want(self._desk.now)
             if isinstance(wanted, wire.Nack):
                 self._nack(subscription, wanted)
             elif wanted is not None:
                 self._pull(subscription, wanted)
+            if subscription.timer(True) is None:
+                del self._asking[room]
+
+    def _review(self, subscription: RoomSubscription) -> None:
+        """Which states a room is in."""
+        room, receiver = subscription.room, subscription.receiver
+        _put(self._held, room, receiver.stop is not None or not subscription.joined)
+        _put(self._not_live, room, not receiver.live)
+        _put(self._lagging, room, subscription.lagging)
+        self._asking[room] = None
+        if receiver.stop is not None:
+            self._stopped[room] = receiver.stop
 
     def _nack(self, subscription: RoomSubscription, nack: wire.Nack) -> None:
         now = self._desk.now
@@ -228,8 +273,9 @@ class RoomSet:
 
     def hurry(self, now: float) -> None:
         """What was asked for in a silence is asked for again."""
-        for subscription in self._rooms.values():
+        for room, subscription in self._rooms.items():
             subscription.hurry(now)
+            self._asking[room] = None
 
     def take_doubt(self) -> bool:
         """Whether something was asked for since the last call that had stayed unanswered too often."""
@@ -251,7 +297,7 @@ class RoomSet:
             self._authors.learn_untrusted(answer.certificates)
         current = self._is_current(subscription)
         if current:
-            self._dirty[subscription.room] = None
+            self._touch(subscription.room)
         if not isinstance(answer, wire.Page):
             self._pull_failed(subscription, answer if isinstance(answer, wire.Failure) else None)
         elif current:
@@ -283,7 +329,8 @@ class RoomSet:
     def _fetched_older(self, subscription: RoomSubscription, answer: Answer) -> None:
         room = subscription.room
         self._older.pop(room, None)
-        self._dirty[room] = None
+        if room in self._rooms:
+            self._touch(room)
         refusal = answer if isinstance(answer, wire.Failure) else None
         event = OlderStored(room, (), failed=True, refusal=refusal)
         try:
@@ -301,27 +348,32 @@ class RoomSet:
     def held(self) -> frozenset[int]:
         """Rooms whose messages must wait: the server has not shown yet, or has shown not to have, our history. A number
         in another history would not be worth its tick."""
-        rooms = self._rooms.items()
-        waiting = [room for room, held in rooms if held.receiver.stop is not None or not held.joined]
-        return frozenset((*waiting, *self._wanted))
+        return frozenset((*self._held, *self._wanted)) if self._held or self._wanted else _NO_ROOMS
 
     def stops(self) -> Iterable[StopReason]:
         """Why rooms are stopped: one entry for each of those."""
-        stops = (subscription.receiver.stop for subscription in self._rooms.values())
-        return [stop for stop in stops if stop is not None]
+        return self._stopped.values()
 
     def lagging(self) -> bool:
         """Whether a room has not caught up since the last `Lagging`."""
-        return any(subscription.lagging for subscription in self._rooms.values())
+        return bool(self._lagging)
 
     def all_live(self) -> bool:
         """Whether no room waits to be subscribed, and the history of each has reached its join head."""
-        return not self._wanted and all(held.receiver.live for held in self._rooms.values())
+        return not self._wanted and not self._not_live
 
     def timer(self) -> float | None:
         """When `ask` has something."""
         allowed = self._pulls < self._config.pulls_at_once
         pages_at = self._pulls_at if allowed and self._desk.now < self._pulls_at else None
-        times = [held.timer(allowed and pages_at is None) for held in self._rooms.values()]
-        times.append(pages_at)
-        return min((when for when in times if when is not None), default=None)
+        if not self._asking:
+            return pages_at
+        times = [self._rooms[room].timer(allowed and pages_at is None) for room in self._asking]
+        return earliest(pages_at, *times)
+
+
+def _put(rooms: dict[int, None], room: int, is_in: bool) -> None:
+    if is_in:
+        rooms[room] = None
+    else:
+        rooms.pop(room, None)

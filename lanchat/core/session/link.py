@@ -25,6 +25,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Output
 from lanchat.core.session.states import IN_SESSION, LinkEvent, LinkState, Reason, after
+from lanchat.core.timers import earliest
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Ping
@@ -261,14 +262,20 @@ class LinkController:
 
     def timer(self) -> float | None:
         """When `handle_timer` has something to do; None: never, unless something else happens."""
-        times = [self.retry_at, self._away_at]
-        if self.up:
-            times.append(self._tls_ping_at if self._tls_until is None else self._tls_until)
-            times += [self._silence_ping_at, self._search_at, self._heard + self._config.silence_max]
-            times += [self._pings_due[0] if self._pings_due else None, self._probe_ends, self._udp_retry_at]
-            if self.udp_open and self._probe_ends is None:
-                times.append(self._probe_at)
-        return min((when for when in times if when is not None), default=None)
+        if not self.up:
+            return earliest(self.retry_at, self._away_at)
+        return earliest(
+            self.retry_at,
+            self._away_at,
+            self._tls_ping_at if self._tls_until is None else self._tls_until,
+            self._silence_ping_at,
+            self._search_at,
+            self._heard + self._config.silence_max,
+            self._pings_due[0] if self._pings_due else None,
+            self._probe_ends,
+            self._udp_retry_at,
+            self._probe_at if self.udp_open and self._probe_ends is None else None,
+        )
 
     def handle_timer(self, now: float) -> tuple[list[Output], DueAction | None]:
         """Pings to send, and what else is due. Raises nothing."""

@@ -17,6 +17,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import MessageRefused, MessageStored, Output
 from lanchat.core.ports import OutboxItem, OutboxStore
+from lanchat.core.timers import earliest
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.packer import SUBMIT_PAYLOAD_MAX, message_size
 from lanchat.protocol.datagram.token_bucket import TokenBucket
@@ -218,14 +219,16 @@ class Outbox:
 
     def timer(self, now: float, held: frozenset[int]) -> float | None:
         """When `take_due` has something; messages of `held` rooms wait."""
-        due = min((waiting.due for _, window in self._window(held) for waiting in window), default=None)
+        if not self._runs:
+            return None
+        due = earliest(*[waiting.due for _, window in self._window(held) for waiting in window])
         if due is None:
             return None
         return max(due, self._pause_until, now + self._tokens.wait(now))
 
     def take_due(self, now: float, udp_open: bool, held: frozenset[int]) -> list[Output]:
         """What goes out now."""
-        if now < self._pause_until:
+        if not self._runs or now < self._pause_until:
             return []
         outputs: list[Output] = []
         for run, window in list(self._window(held)):

@@ -8,6 +8,7 @@ differ; in a room of n members, of whom each hears of each, they grow with n, as
 from collections.abc import Callable
 
 from lanchat.core.config import ClientConfig
+from lanchat.core.timers import earliest
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 from lanchat.protocol.wire import Cursor, Room
 
@@ -71,10 +72,12 @@ class ReceiptTracker:
 
     def timer(self) -> float | None:
         """When `take_due` has something; None when the server knows all of it."""
-        return min((self._next.get(room, 0.0) for room in self._dirty), default=None)
+        return earliest(*[self._next.get(room, 0.0) for room in self._dirty]) if self._dirty else None
 
     def take_due(self, now: float) -> list[Cursor]:
         """What to tell now."""
+        if not self._dirty:
+            return []
         rooms = [room for room in self._dirty if self._next.get(room, 0.0) <= now][:ROOMS_PER_SUBSCRIPTION]
         cursors = [Cursor(room, *self._position(room)) for room in rooms]
         for cursor in cursors:

@@ -80,7 +80,9 @@ class Requests:
 
     def timer(self) -> float | None:
         """When `expire` has something; None without a request under way."""
-        return min((until for _handler, until, _expected in self._waiting.values()), default=None)
+        if not self._waiting:
+            return None
+        return min(until for _handler, until, _expected in self._waiting.values())
 
     def expire(self, now: float) -> None:
         """Calls the handlers of requests that were not answered in time with None; a later answer is dropped."""

@@ -8,7 +8,7 @@ import pytest
 from lanchat.app import account_session, api, deferred_lines
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore
-from lanchat.core.rooms.chain import link_untrusted
+from lanchat.core.rooms.chain import link_untrusted, records_stored
 from lanchat.protocol import wire
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
@@ -79,7 +79,7 @@ def test_records_without_known_author_are_bounded_in_octets() -> None:
     while not given:
         record = log.say(text="x" * 4000)
         held = link_untrusted(LOG_ID, 1, log.hashes[1][-2], record)
-        waiting.add(core_events.RecordsStored(1, (held,) * 100, live=True))
+        waiting.add(records_stored(1, (held,) * 100, live=True))
         given = waiting.take_ready()
         assert waiting._octets <= deferred_lines.WAITING_OCTETS_MAX
     assert [len(event.held) for event in given] == [100]
