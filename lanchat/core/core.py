@@ -627,7 +627,7 @@ class ClientCore:
             self._adopt()
             self._rooms.settle()
             self._outbox.clean_up()
-            self._gone.settle(self._rooms_in())
+            self._gone.settle(self._rooms_in)
             self.directory.save()
             self.authors.save()
         except LocalStoreError as error:

@@ -50,11 +50,13 @@ class DeletedRooms:
         """It was deleted."""
         self._erasing[room] = None
 
-    def settle(self, listed: Container[int]) -> None:
-        """Ask and erase what is due. Raises LocalStoreError; then it is still due."""
+    def settle(self, listed: Callable[[], Container[int]]) -> None:
+        """Ask and erase what is due; `listed()`: the rooms that this user is in. Raises LocalStoreError; then it is
+        still due."""
         if self._to_ask is not None:
             wanted = dict.fromkeys([*self._to_ask, *self._store.held_rooms()])
-            self._ask([room for room in wanted if room not in listed])
+            rooms = listed()
+            self._ask([room for room in wanted if room not in rooms])
             self._to_ask = None
         room = next(iter(self._erasing), None)
         if room is not None and self._desk.now >= self._erase_at:

@@ -88,7 +88,8 @@ class RoomSet:
             receiver.detach()
             self._measure(receiver)
         self._rooms.clear()
-        for kept in (self._wanted, self._dirty, self._older, *self._by_state()):
+        self._wanted.clear()
+        for kept in (self._dirty, self._older, *self._by_state()):
             kept.clear()
         self._pulls = 0
         self._pulls_at = 0.0
