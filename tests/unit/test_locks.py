@@ -66,20 +66,20 @@ def faults(wanted: list[str], pins: list[Pin]) -> list[str]:
     for environment in ENVIRONMENTS:
         asked = [Requirement(line) for line in wanted]
         asked = [one for one in asked if one.marker is None or one.marker.evaluate(environment)]
-        here = {pin.name: pin for pin in pins if pin.concerns(environment)}
+        present = {pin.name: pin for pin in pins if pin.concerns(environment)}
         for one in asked:
-            pin = here.get(canonicalize_name(one.name))
+            pin = present.get(canonicalize_name(one.name))
             if pin is None:
                 found.append(f"{one.name}: missing on {_described(environment)}")
             elif not one.specifier.contains(pin.version, prereleases=True):
                 found.append(f"{one.name}: {pin.version} is not {one.specifier}")
         direct = {canonicalize_name(Requirement(line).name) for line in wanted}
-        found += [f"{name}: nothing needs it" for name, pin in here.items() if _is_unneeded(pin, direct, here)]
+        found += [f"{name}: nothing needs it" for name, pin in present.items() if _is_unneeded(pin, direct, present)]
     return sorted(set(found))
 
 
-def _is_unneeded(pin: Pin, direct: set[str], here: dict[str, Pin]) -> bool:
-    return pin.name not in direct and not any(canonicalize_name(name) in here for name in pin.needed_by)
+def _is_unneeded(pin: Pin, direct: set[str], present: dict[str, Pin]) -> bool:
+    return pin.name not in direct and not any(canonicalize_name(name) in present for name in pin.needed_by)
 
 
 def _described(environment: dict[str, str]) -> str:

@@ -147,8 +147,8 @@ def test_concurrent_commands_are_bounded() -> None:
         admitted: list[bool] = []
         go_on = asyncio.Event()
 
-        async def serve(visitor: LocalConnection) -> None:
-            admitted.append(port.admit(visitor))
+        async def serve(connection: LocalConnection) -> None:
+            admitted.append(port.admit(connection))
             await go_on.wait()
 
         port = LocalPort("commands", serve, KIB)

@@ -462,8 +462,8 @@ def test_missed_lines_are_reported_if_watched_and_always_counted(run: Any, watch
         for number in range(30):
             server.log.say(text=f"missed {number}")
         await until(lambda: [e for e in anna.of(api.RoomUpdated) if e.room.unread == 30])
-        told = [(event.line.text, event.live) for event in anna.of(api.LineAdded)]
-        assert told == ([(f"missed {number}", False) for number in range(30)] if watched else [])
+        reported = [(event.line.text, event.live) for event in anna.of(api.LineAdded)]
+        assert reported == ([(f"missed {number}", False) for number in range(30)] if watched else [])
         (newest,) = [event.room.last_text for event in anna.of(api.RoomUpdated) if event.room.unread == 30][-1:]
         assert newest == "missed 29"
 
@@ -665,8 +665,11 @@ def test_finds_the_server_at_a_new_address(run: Any, monkeypatch: pytest.MonkeyP
         async with moved:
 
             async def found(*args: Any, **options: Any) -> list[DiscoveredServer]:
-                liar = DiscoveredServer("Liar", "127.0.0.1", free_port(), "f" * 64, LOG_ID, "probe")
-                return [liar, DiscoveredServer("Test", moved.host, moved.port, moved.fingerprint, LOG_ID, "probe")]
+                forged_server = DiscoveredServer("Liar", "127.0.0.1", free_port(), "f" * 64, LOG_ID, "probe")
+                return [
+                    forged_server,
+                    DiscoveredServer("Test", moved.host, moved.port, moved.fingerprint, LOG_ID, "probe"),
+                ]
 
             monkeypatch.setattr(dial, "discover", found)
             await server.stop()
@@ -781,7 +784,7 @@ def test_thread_runs_commands_and_stops(tmp_path: File) -> None:
     assert isinstance(thread.call(api.ListRoomsCommand()).exception(), api.CommandError)
     thread.start()
 
-    async def talk() -> None:
+    async def converse() -> None:
         async def call(command: api.Command) -> Any:
             return await asyncio.wrap_future(thread.call(command))
 
@@ -793,7 +796,7 @@ def test_thread_runs_commands_and_stops(tmp_path: File) -> None:
         with pytest.raises(api.CommandError):
             await call(api.SendCommand(77, "nowhere"))
 
-    loop.run_until_complete(talk())
+    loop.run_until_complete(converse())
     under_way = thread.call(api.WaitDecidedCommand("1.00.1.1", 60))
     thread.stop(3)
     assert not thread._thread.is_alive()
@@ -867,12 +870,12 @@ def test_oversized_frame_is_reported_and_retried_with_delay(run: Any) -> None:
         server.answers[wire.ListUsers] = lambda operation: server.sessions[-1].send_raw(b"\x7f\xff\xff\xff")
 
         def is_reported() -> bool:
-            told = [
+            reported = [
                 event
                 for event in anna.of(api.StateChanged)
                 if event.reason == ProblemDetails.of(Problem.SERVER_UNREADABLE)
             ]
-            return any(event.retry_in > 0.04 for event in told[1:])
+            return any(event.retry_in > 0.04 for event in reported[1:])
 
         error = await anna.fails(api.ListPeopleCommand(certain=True))
         assert error.kind is api.ErrorKind.OFFLINE

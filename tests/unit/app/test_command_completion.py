@@ -411,8 +411,8 @@ def test_commands_given_during_thread_shutdown_are_answered(tmp_path: File, monk
 
 def test_result_is_delivered_before_later_events(tmp_path: File) -> None:
     """A list of rooms that is made before an event and delivered after it would revert the window."""
-    heard: list[str] = []
-    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: heard.append("event"), config=ClientConfig())
+    order: list[str] = []
+    thread = ClientThread(ProfileStore.open(tmp_path / "p"), lambda event: order.append("event"), config=ClientConfig())
     thread.start()
     client = thread._client
     assert client is not None
@@ -423,7 +423,7 @@ def test_result_is_delivered_before_later_events(tmp_path: File) -> None:
 
     client.call = call  # type: ignore[method-assign]
     future = thread.call(api.ListRoomsCommand())
-    future.add_done_callback(lambda done: heard.append("result"))
-    wait_until(lambda: len(heard) == 2, DEADLINE, "both are heard")
+    future.add_done_callback(lambda done: order.append("result"))
+    wait_until(lambda: len(order) == 2, DEADLINE, "both are heard")
     thread.stop(DEADLINE)
-    assert heard == ["result", "event"]
+    assert order == ["result", "event"]

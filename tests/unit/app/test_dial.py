@@ -43,9 +43,9 @@ def test_server_returning_during_a_search_is_connected_to(tmp_path: Path, monkey
 
         async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
             await back.__aenter__()
-            here = DiscoveredServer("Test", server.host, server.port, server.fingerprint, LOG_ID, "probe")
-            assert options["wanted"](here)
-            return [here]
+            found = DiscoveredServer("Test", server.host, server.port, server.fingerprint, LOG_ID, "probe")
+            assert options["wanted"](found)
+            return [found]
 
         monkeypatch.setattr(dial, "discover", search)
         for _ in range(SEARCH_AFTER - 1):
@@ -66,10 +66,10 @@ def test_search_ignores_other_servers(tmp_path: Path, monkeypatch: pytest.Monkey
         wanted: list[bool] = []
 
         async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
-            liar = DiscoveredServer("Liar", server.host, server.port, "f" * 64, LOG_ID, "probe")
+            forged = DiscoveredServer("Liar", server.host, server.port, "f" * 64, LOG_ID, "probe")
             other = DiscoveredServer("Other", server.host, server.port, server.fingerprint, bytes(16), "probe")
-            wanted.extend(map(options["wanted"], (liar, other)))
-            return [liar, other]
+            wanted.extend(map(options["wanted"], (forged, other)))
+            return [forged, other]
 
         monkeypatch.setattr(dial, "discover", search)
         for _ in range(SEARCH_AFTER):

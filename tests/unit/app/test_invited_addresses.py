@@ -79,8 +79,8 @@ def test_further_addresses_of_a_link_are_tried(tmp_path: Any) -> None:
     """Nothing listens at the first, another server at the second, the server is at the third."""
 
     async def scenario() -> None:
-        async with FakeServer() as server, FakeServer(identity=41) as stranger:
-            link = f"lanchat://127.0.0.1:{free_port()}/?also={stranger.address}&also={server.address}"
+        async with FakeServer() as server, FakeServer(identity=41) as other_server:
+            link = f"lanchat://127.0.0.1:{free_port()}/?also={other_server.address}&also={server.address}"
             person = Person(tmp_path)
             try:
                 seen = await person.call(api.ConnectCommand(invite=f"{link}#{server.fingerprint}"))

@@ -22,8 +22,8 @@ def another_log(server: FakeServer) -> FakeServer:
     """A server with a log of its own and closed registration."""
 
     def welcome(operation: wire.Hello) -> wire.Welcome:
-        told = server.welcome(bytes(32))
-        return replace(told, log_id=b"x" * 16, server_name="Other", registration=wire.Registration.CLOSED)
+        greeting = server.welcome(bytes(32))
+        return replace(greeting, log_id=b"x" * 16, server_name="Other", registration=wire.Registration.CLOSED)
 
     server.answers[wire.Hello] = welcome
     return server
@@ -70,9 +70,9 @@ def test_previous_offer_is_not_returned_for_unaccepted_server(tmp_path: File) ->
 def test_unreachable_server_has_no_offer_and_receives_no_password(tmp_path: File) -> None:
     async def scenario(client: Client, first: FakeServer, second: FakeServer) -> None:
         await accepted(client, first)
-        gone = f"127.0.0.1:{free_port()}"
+        unreachable = f"127.0.0.1:{free_port()}"
         assert (
-            await error_kind_of(client, api.ConnectCommand(address=gone, accept_new=True, timeout=2))
+            await error_kind_of(client, api.ConnectCommand(address=unreachable, accept_new=True, timeout=2))
             is api.ErrorKind.NO_SERVER
         )
         assert await error_kind_of(client, api.GetOfferCommand(0.2)) is api.ErrorKind.NO_SERVER

@@ -68,11 +68,11 @@ def test_repeated_protocol_violation_delays_retry_with_reason(tmp_path: Path, ho
             spoiling = asyncio.create_task(send_to_new_sessions(server, how))
             try:
                 await until(lambda: len({round(e.retry_in, 6) for e in waiting_states(anna)}) >= FAILURES, 20)
-                said = waiting_states(anna)
-                assert all("does not understand" in details_text(event.reason) for event in said), said
+                reported = waiting_states(anna)
+                assert all("does not understand" in details_text(event.reason) for event in reported), reported
                 # The first time it is tried at once; then half a second at most, a quarter at least.
-                assert sum(event.retry_in < 0.1 for event in said) <= 2
-                assert max(event.retry_in for event in said) > 0.2
+                assert sum(event.retry_in < 0.1 for event in reported) <= 2
+                assert max(event.retry_in for event in reported) > 0.2
                 spoiling.cancel()
                 await anna.state(api.ConnectionState.LIVE)
             finally:

@@ -136,22 +136,22 @@ def in_pages(ask: Callable[..., list[tuple[int, int]]], rooms: dict[int, int], w
 
 def random_conversation(random: Random, count: int) -> Conversation:
     """Texts, edits and deletions while the clock jumps ahead and back."""
-    talk = Conversation()
+    messages = Conversation()
     clock = 1_000_000
     for _ in range(count):
         clock = max(1, clock + random.choice([0, 1, 7, 40, 40, 40, -30, -500, 86_400_000, -86_400_000]))
-        where, text = random.choice(talk.rooms), random.choice(SENTENCES)
-        known = [seq for number, seq in talk.texts if number == where]
+        where, text = random.choice(messages.rooms), random.choice(SENTENCES)
+        known = [seq for number, seq in messages.texts if number == where]
         action = random.random()
         if known and action < 0.12:
-            talk.say(where, text, clock, Kind.EDIT, random.choice(known))
+            messages.say(where, text, clock, Kind.EDIT, random.choice(known))
         elif known and action < 0.2:
-            talk.say(where, "", clock, Kind.DELETE, random.choice(known))
+            messages.say(where, "", clock, Kind.DELETE, random.choice(known))
         elif known and action < 0.25:
-            talk.say(where, "👍", clock, Kind.REACTION, random.choice(known))
+            messages.say(where, "👍", clock, Kind.REACTION, random.choice(known))
         else:
-            talk.say(where, text, clock)
-    return talk
+            messages.say(where, text, clock)
+    return messages
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
@@ -167,14 +167,14 @@ def test_corpus_search_agrees_with_the_local_copy(
 ) -> None:
     """With a small window the full-text index answers most of it, with the large one the newest messages do."""
     monkeypatch.setattr(search, "WINDOW", window)
-    talk = random_conversation(Random(11), 400)
-    talk.store_on_server(store, 16)
-    copy = talk.local_copy()
-    one, both = {talk.first: 1}, {talk.first: 30, talk.first + 1: 1}
+    messages = random_conversation(Random(11), 400)
+    messages.store_on_server(store, 16)
+    copy = messages.local_copy()
+    one, both = {messages.first: 1}, {messages.first: 30, messages.first + 1: 1}
     found = 0
     for query in QUERIES:
         wanted = query_words(query)
-        in_first = ((seq, text) for (number, seq), text in talk.texts.items() if number == talk.first)
+        in_first = ((seq, text) for (number, seq), text in messages.texts.items() if number == messages.first)
         hits = sorted((seq for seq, text in in_first if has_words(tokens(text), wanted)), reverse=True)
         assert [seq for _, seq in search_server(store, one, query, before=0, limit=500)] == hits, query
         for rooms, before, limit in ((one, 0, 500), (one, 120, 5), (both, 0, 7), (both, 0, 500)):
@@ -190,10 +190,10 @@ def test_paged_hits_of_all_rooms_equal_one_answer(
 ) -> None:
     """Whatever the clock did: each hit once, in the same order as in one answer."""
     monkeypatch.setattr(search, "WINDOW", window)
-    talk = random_conversation(Random(12), 300)
-    talk.store_on_server(store, 16)
-    rooms = {talk.first: 20, talk.first + 1: 1}
-    copy = talk.local_copy()
+    messages = random_conversation(Random(12), 300)
+    messages.store_on_server(store, 16)
+    rooms = {messages.first: 20, messages.first + 1: 1}
+    copy = messages.local_copy()
     for query in QUERIES[:4]:
         whole = search_server(store, rooms, query, before=0, limit=1000)
         for size in (1, 7):
@@ -202,19 +202,19 @@ def test_paged_hits_of_all_rooms_equal_one_answer(
 
 
 def test_pages_continue_after_a_deleted_hit(store: SqlStore) -> None:
-    talk = Conversation()
-    here, there = talk.rooms
+    messages = Conversation()
+    first_room, second_room = messages.rooms
     for time_ms in range(100, 200, 10):
-        talk.say(here if time_ms % 20 else there, "apple", time_ms)
-    talk.store_on_server(store, 5)
-    rooms = dict.fromkeys(talk.rooms, 1)
+        messages.say(first_room if time_ms % 20 else second_room, "apple", time_ms)
+    messages.store_on_server(store, 5)
+    rooms = dict.fromkeys(messages.rooms, 1)
     whole = search_server(store, rooms, "apple", before=0, limit=99)
     room_, seq = whole[3]
     with store.transaction() as tx:
         head = tx.heads([room_])[room_]
-        count = len(talk.stored)
-        talk.say(room_, "", 500, Kind.DELETE, seq)
-        last = talk.stored[count]
+        count = len(messages.stored)
+        messages.say(room_, "", 500, Kind.DELETE, seq)
+        last = messages.stored[count]
         assert last.record.seq == head.seq + 1
         tx.append(room_, [last], RoomHead(last.record.seq, last.hash, last.record.time_ms))
     rest = search_server(store, rooms, "apple", before=seq, limit=99, before_room=room_)
@@ -223,13 +223,13 @@ def test_pages_continue_after_a_deleted_hit(store: SqlStore) -> None:
 
 def test_page_uses_a_bounded_number_of_queries(store: SqlStore) -> None:
     """However many messages are newer than its start, and however many rooms there are."""
-    talk = Conversation()
+    messages = Conversation()
     for time_ms in range(1, 400):
-        talk.say(talk.rooms[time_ms % 2], "apple", time_ms)
-    talk.store_on_server(store, 64)
+        messages.say(messages.rooms[time_ms % 2], "apple", time_ms)
+    messages.store_on_server(store, 64)
     asked: list[str] = []
     listen(store._engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
-    search_server(store, dict.fromkeys(talk.rooms, 1), "apple", before=2, limit=5, before_room=talk.first)
+    search_server(store, dict.fromkeys(messages.rooms, 1), "apple", before=2, limit=5, before_room=messages.first)
     assert len(asked) <= 20
 
 
@@ -244,25 +244,35 @@ def test_any_conversation_is_found_equally(
     store: SqlStore, sayings: list[tuple[int, str, int]], query: str, limit: int
 ) -> None:
     """Each in rooms of its own, all in one database."""
-    talk = Conversation()
+    messages = Conversation()
     for where, text, time_ms in sayings:
-        talk.say(talk.rooms[where], text, time_ms)
-    rooms = dict.fromkeys(talk.rooms, 1)
-    talk.store_on_server(store, 3)
-    assert search_server(store, rooms, query, before=0, limit=limit) == talk.local_copy().search(
+        messages.say(messages.rooms[where], text, time_ms)
+    rooms = dict.fromkeys(messages.rooms, 1)
+    messages.store_on_server(store, 3)
+    assert search_server(store, rooms, query, before=0, limit=limit) == messages.local_copy().search(
         rooms, query, before=0, limit=limit
     )
 
 
 def test_message_stored_under_a_fast_clock_is_not_newest_for_ever(store: SqlStore) -> None:
-    talk = Conversation()
-    here, there = talk.rooms
+    messages = Conversation()
+    first_room, second_room = messages.rooms
     year = 365 * 86_400_000
-    talk.say(here, "apple before", 100)
-    talk.say(here, "apple in ten years", 10 * year)
-    talk.say(here, "apple after", 200)
-    talk.say(there, "apple last", 300)
-    talk.store_on_server(store, 1)
-    rooms = dict.fromkeys(talk.rooms, 1)
-    assert search_server(store, rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
-    assert talk.local_copy().search(rooms, "apple", before=0, limit=9) == [(there, 1), (here, 3), (here, 2), (here, 1)]
+    messages.say(first_room, "apple before", 100)
+    messages.say(first_room, "apple in ten years", 10 * year)
+    messages.say(first_room, "apple after", 200)
+    messages.say(second_room, "apple last", 300)
+    messages.store_on_server(store, 1)
+    rooms = dict.fromkeys(messages.rooms, 1)
+    assert search_server(store, rooms, "apple", before=0, limit=9) == [
+        (second_room, 1),
+        (first_room, 3),
+        (first_room, 2),
+        (first_room, 1),
+    ]
+    assert messages.local_copy().search(rooms, "apple", before=0, limit=9) == [
+        (second_room, 1),
+        (first_room, 3),
+        (first_room, 2),
+        (first_room, 1),
+    ]

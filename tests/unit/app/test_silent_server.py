@@ -90,8 +90,8 @@ def test_session_moves_to_the_new_address_of_the_server(tmp_path: File, monkeypa
 
 def test_other_server_answering_the_search_receives_nothing(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        async with FakeServer(FakeLog(), identity=41) as stranger:
-            seen = DiscoveredServer("Test", stranger.host, stranger.port, server.fingerprint, LOG_ID, "probe")
+        async with FakeServer(FakeLog(), identity=41) as other_server:
+            seen = DiscoveredServer("Test", other_server.host, other_server.port, server.fingerprint, LOG_ID, "probe")
             searches: list[int] = []
 
             async def search(*args: Any, **options: Any) -> list[DiscoveredServer]:
@@ -107,7 +107,7 @@ def test_other_server_answering_the_search_receives_nothing(tmp_path: File, monk
             server.deaf, server.udp = False, True
             assert await anna.call(api.WaitDecidedCommand(line.id, 100)) == 1
             assert port_of(anna) == server.port
-            assert stranger.heard == []
+            assert other_server.heard == []
 
     play(scenario, tmp_path)
 

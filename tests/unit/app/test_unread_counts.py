@@ -327,5 +327,5 @@ def test_read_mark_set_while_disconnected_is_sent_later() -> None:
     again = Wire(log, store, run=6)
     again.connect()
     again.run_for(5)
-    told = [output.frame for output in again.sent if isinstance(output.frame, wire.Cursors)]
-    assert told[-1].cursors == [wire.Cursor(1, 1, 1)]
+    sent = [output.frame for output in again.sent if isinstance(output.frame, wire.Cursors)]
+    assert sent[-1].cursors == [wire.Cursor(1, 1, 1)]

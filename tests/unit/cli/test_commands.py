@@ -122,10 +122,10 @@ def test_common_options_work_before_and_after_the_command() -> None:
 def test_new_server_without_a_terminal_is_not_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     client = fake({api.ConnectCommand: NEW_SERVER})
     assert run(client, "online") == 5
-    said = capsys.readouterr().err
-    assert FINGERPRINT in said
-    assert "--accept-new" in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert FINGERPRINT in printed
+    assert "--accept-new" in printed
+    assert printed.count("\n") == 1
     assert not client.commands(api.AcceptIdentityCommand)
     assert not client.commands(api.GetOfferCommand)
 
@@ -173,9 +173,9 @@ def test_missing_password_without_terminal_sends_nothing(capsys: pytest.CaptureF
     client = fake(unknown_profile())
     assert run(client, "register", "--user", "anna") == 2
     assert client.asked == []
-    said = capsys.readouterr().err
-    assert "--password-file" in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "--password-file" in printed
+    assert printed.count("\n") == 1
 
 
 def test_register_prints_user_and_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -446,9 +446,9 @@ def test_message_sent_while_disconnected_is_kept() -> None:
     assert run(client, "send", "general", "hi", "--timeout", "0.5") == 6
     assert client.commands(api.SendCommand) == [api.SendCommand(7, "hi")]
     assert run(fake(away), "send", "general", "hi", "--allow-pending") == 0
-    stranger = fake(away | {api.ListRoomsCommand: []})
-    assert run(stranger, "send", "general", "hi", "--allow-pending") == 3
-    assert not stranger.commands(api.SendCommand)
+    new_profile = fake(away | {api.ListRoomsCommand: []})
+    assert run(new_profile, "send", "general", "hi", "--allow-pending") == 3
+    assert not new_profile.commands(api.SendCommand)
 
 
 def test_changed_identity_blocks_sending() -> None:

@@ -138,18 +138,18 @@ def test_options_are_parsed_without_a_command() -> None:
 def test_invalid_client_command_line_is_reported_in_one_line(
     argv: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = usage_error(options.parse, argv, capsys)
-    assert said.startswith("lanchat")
-    assert complaint in said
-    assert "--help" in said
+    error_line = usage_error(options.parse, argv, capsys)
+    assert error_line.startswith("lanchat")
+    assert complaint in error_line
+    assert "--help" in error_line
 
 
 def test_usage_errors_are_reported_in_russian(capsys: pytest.CaptureFixture[str]) -> None:
     set_language("ru")
     for argv in (["nonsense"], ["send"], ["online", "--x"], ["online", "--timeout", "x"], ["online", "--timeout"]):
-        said = usage_error(options.parse, argv, capsys)
-        assert re.search("[а-я]", said), said
-        assert not re.search(r"\b(argument|invalid|required|unrecognized|expected|see)\b", said), said
+        error_line = usage_error(options.parse, argv, capsys)
+        assert re.search("[а-я]", error_line), error_line
+        assert not re.search(r"\b(argument|invalid|required|unrecognized|expected|see)\b", error_line), error_line
 
 
 def test_translated_argparse_texts_exist_in_argparse() -> None:
@@ -175,9 +175,9 @@ def test_translated_argparse_texts_exist_in_argparse() -> None:
 def test_invalid_server_command_line_is_reported_in_one_line(
     argv: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = usage_error(server_cli.server_parser().parse_args, argv, capsys)
-    assert complaint in said
-    assert "hush" not in said
+    error_line = usage_error(server_cli.server_parser().parse_args, argv, capsys)
+    assert complaint in error_line
+    assert "hush" not in error_line
 
 
 def test_server_options_are_accepted_before_and_after_the_command() -> None:

@@ -276,24 +276,24 @@ def without_time(text: str) -> list[str]:
 def test_chat_sends_typed_lines_and_prints_them_with_numbers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = ChatRoom(monkeypatch, "one\n\n//two\n/quit\nthree\n")
-    assert run(talk.client, "chat", "general") == 0
-    assert [command.text for command in talk.client.commands(api.SendCommand)] == ["one", "/two"]
+    chat_room = ChatRoom(monkeypatch, "one\n\n//two\n/quit\nthree\n")
+    assert run(chat_room.client, "chat", "general") == 0
+    assert [command.text for command in chat_room.client.commands(api.SendCommand)] == ["one", "/two"]
     assert without_time(capsys.readouterr().out) == ["3 boris: hello", "10 anna: one", "11 anna: /two"]
 
 
 def test_chat_commands_send_their_requests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     typed = "/reply #3 yes no\n/edit 10 better\n/delete 10\n/react 3 👍\n/react 3 -👍\n/who\n/help\n/dance\n/reply x\n"
-    talk = ChatRoom(monkeypatch, typed, Edit="e", Delete="d", React="r", ListMembers=[BORIS, ANNA])
-    assert run(talk.client, "chat", "general") == 0
-    assert talk.client.commands(api.SendCommand) == [api.SendCommand(7, "yes no", 3)]
-    assert talk.client.commands(api.EditCommand) == [api.EditCommand(7, 10, "better")]
-    assert talk.client.commands(api.DeleteCommand) == [api.DeleteCommand(7, 10)]
-    assert talk.client.commands(api.ReactCommand) == [
+    chat_room = ChatRoom(monkeypatch, typed, Edit="e", Delete="d", React="r", ListMembers=[BORIS, ANNA])
+    assert run(chat_room.client, "chat", "general") == 0
+    assert chat_room.client.commands(api.SendCommand) == [api.SendCommand(7, "yes no", 3)]
+    assert chat_room.client.commands(api.EditCommand) == [api.EditCommand(7, 10, "better")]
+    assert chat_room.client.commands(api.DeleteCommand) == [api.DeleteCommand(7, 10)]
+    assert chat_room.client.commands(api.ReactCommand) == [
         api.ReactCommand(7, 3, "👍"),
         api.ReactCommand(7, 3, "👍", remove=True),
     ]
-    assert talk.client.commands(api.WaitDecidedCommand)[-1].id == "r"
+    assert chat_room.client.commands(api.WaitDecidedCommand)[-1].id == "r"
     said = capsys.readouterr().err
     assert "anna (Anna P)  online\nboris  offline\n" in said
     assert "/quit" in said
@@ -302,22 +302,26 @@ def test_chat_commands_send_their_requests(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_chat_continues_after_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = ChatRoom(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
+    chat_room = ChatRoom(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
     monkeypatch.setattr("lanchat.cli.chat.has_terminal", lambda: True)
-    assert run(talk.client, "chat", "general") == 0
+    assert run(chat_room.client, "chat", "general") == 0
     captured = capsys.readouterr()
     assert "not yours\n" in captured.err
     assert "still here" in captured.out
 
 
-@pytest.mark.parametrize(("trouble", "code"), [(api.ErrorKind.LOCAL, 1), (api.ErrorKind.REFUSED, 4)])
+@pytest.mark.parametrize(("error_kind", "code"), [(api.ErrorKind.LOCAL, 1), (api.ErrorKind.REFUSED, 4)])
 @pytest.mark.parametrize("failing", ["one", "/edit 10 better", "/delete 10", "/react 3 👍"])
 def test_chat_exits_with_an_error_when_a_piped_line_failed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, trouble: api.ErrorKind, code: int
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failing: str,
+    error_kind: api.ErrorKind,
+    code: int,
 ) -> None:
-    fails = refusal(trouble, "the disk is full")
-    talk = ChatRoom(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
-    assert run(talk.client, "chat", "general") == code
+    fails = refusal(error_kind, "the disk is full")
+    chat_room = ChatRoom(monkeypatch, failing + "\n/help\n", Send=fails, Edit=fails, Delete=fails, React=fails)
+    assert run(chat_room.client, "chat", "general") == code
     said = capsys.readouterr().err
     assert "the disk is full\n" in said
     assert said.endswith("lanchat: Not everything could be done\n")
@@ -326,26 +330,26 @@ def test_chat_exits_with_an_error_when_a_piped_line_failed(
 def test_chat_exits_with_6_when_the_last_line_is_not_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = ChatRoom(monkeypatch, "one\n", WaitDecided=refusal(api.ErrorKind.TIMEOUT))
-    talk.keep_silent = True
-    assert run(talk.client, "chat", "general", "--timeout", "1") == 6
+    chat_room = ChatRoom(monkeypatch, "one\n", WaitDecided=refusal(api.ErrorKind.TIMEOUT))
+    chat_room.keep_silent = True
+    assert run(chat_room.client, "chat", "general", "--timeout", "1") == 6
     assert "one" not in capsys.readouterr().out
 
 
 def test_chat_prints_pending_lines_on_disconnect(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = ChatRoom(monkeypatch, "one\n")
-    talk.keep_silent = True
+    chat_room = ChatRoom(monkeypatch, "one\n")
+    chat_room.keep_silent = True
 
     async def decided() -> int:
         for event in (state(api.ConnectionState.AWAY), api.LineStored("m10", 7, 10)):
-            talk.client._on_event(event)
+            chat_room.client._on_event(event)
         await asyncio.sleep(0.05)
         return 10
 
-    talk.client._answers[api.WaitDecidedCommand] = lambda command: decided()
-    assert run(talk.client, "chat", "general") == 0
+    chat_room.client._answers[api.WaitDecidedCommand] = lambda command: decided()
+    assert run(chat_room.client, "chat", "general") == 0
     captured = capsys.readouterr()
     assert "(not stored yet) anna: one" in captured.out
     assert "Stored as #10" in captured.err

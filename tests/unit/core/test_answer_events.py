@@ -30,8 +30,8 @@ def test_room_in_an_answer_precedes_later_frames() -> None:
     client.core.receive(SERVER, Transport.TLS, wire.Response(number, wire.RoomResult(changed)), client.now)
     client.core.receive(SERVER, Transport.TLS, wire.RoomGone(1), client.now)
     client.pump()
-    told = [type(event) for event in client.events[-3:]]
-    assert told == [RoomInfoChanged, Answered, RoomAccessEnded]
+    reported = [type(event) for event in client.events[-3:]]
+    assert reported == [RoomInfoChanged, Answered, RoomAccessEnded]
     assert 1 not in client.core.directory.rooms
 
 
@@ -39,13 +39,13 @@ def test_users_are_reported_once_per_session_then_only_changes() -> None:
     client = live_wire()
     everybody = [wire.User(7, "me", "Me", wire.PresenceState.ONLINE, 0)]
     for _ in range(2):
-        told: list[tuple[wire.User, ...]] = []
+        reported: list[tuple[wire.User, ...]] = []
         for _ in range(2):
             number = client.core.request(wire.ListUsers(), client.now)
             assert number is not None
             client.core.receive(SERVER, Transport.TLS, wire.Response(number, wire.UserList(everybody)), client.now)
             client.pump()
-            told.append(client.of_kind(UsersChanged)[-1].users)
-        assert told == [tuple(everybody), ()]
+            reported.append(client.of_kind(UsersChanged)[-1].users)
+        assert reported == [tuple(everybody), ()]
         client.cut()
         assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)

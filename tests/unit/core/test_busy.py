@@ -76,8 +76,8 @@ def test_delayed_message_blocks_no_other_and_is_sent_later() -> None:
     known = not_taken(client, 1, 1)
     client.to_client(Transport.UDP, wire.Busy(20_000, [known], wire.Code.USER_QUOTA))
     client.run_for(0.05)
-    (told,) = client.of_kind(MessagesDelayed)
-    assert [(key.n, told.code, told.wait) for key in told.keys] == [(1, wire.Code.USER_QUOTA, 20.0)]
+    (delayed,) = client.of_kind(MessagesDelayed)
+    assert [(key.n, delayed.code, delayed.wait) for key in delayed.keys] == [(1, wire.Code.USER_QUOTA, 20.0)]
     say(client)
     client.sent.clear()
     client.run_for(19.9)

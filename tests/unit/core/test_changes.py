@@ -297,13 +297,13 @@ def test_copy_restarted_above_a_gap_is_read_again(room: Room) -> None:
 class Reactions:
     """Reactions to one text, of which some are not readable until `late` becomes true."""
 
-    def __init__(self, said: dict[int, str], unknown: set[int]) -> None:
+    def __init__(self, texts: dict[int, str], unknown: set[int]) -> None:
         self.late = False
         self.changes = TextChanges()
-        self._said = said
+        self._said = texts
         self._unknown = unknown
         self._author = CertificateBody(LOG_ID, BOB, bytes(32), "bob", "Bob", 1, 1)
-        for seq in said:
+        for seq in texts:
             self.changes.note(Kind.REACTION, seq, self._read)
 
     def _read(self, seq: int) -> TextChange | None:
@@ -317,7 +317,7 @@ class Reactions:
 
 
 @pytest.mark.parametrize(
-    ("said", "before", "after"),
+    ("texts", "before", "after"),
     [
         # Numbers of what becomes readable late are those of ✱.
         ({3: "👍✱", 5: "-👍", 6: "🎂", 7: "👍"}, ["🎂", "👍"], ["🎂", "👍"]),
@@ -329,10 +329,10 @@ class Reactions:
     ],
 )
 def test_reactions_that_become_readable_late_are_ordered(
-    said: dict[int, str], before: list[str], after: list[str]
+    texts: dict[int, str], before: list[str], after: list[str]
 ) -> None:
-    unknown = {seq for seq, text in said.items() if text.endswith("✱")}
-    reactions = Reactions({seq: text.removesuffix("✱") for seq, text in said.items()}, unknown)
+    unknown = {seq for seq, text in texts.items() if text.endswith("✱")}
+    reactions = Reactions({seq: text.removesuffix("✱") for seq, text in texts.items()}, unknown)
     assert reactions.shown() == before
     reactions.late = True
     assert reactions.shown() == after

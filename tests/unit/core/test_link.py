@@ -290,12 +290,12 @@ def test_silent_server_is_pinged_then_the_connection_ends() -> None:
     client = live_wire()
     client.run_for(1)
     client.sent.clear()
-    heard = client.core._link._heard
+    last_received = client.core._link._heard
     client.hook = lambda direction, path, frame: direction == "up"
     assert client.run_until(lambda: bool(pings(client, Transport.TLS)), 20)
-    assert client.now - heard == pytest.approx(7.5)
+    assert client.now - last_received == pytest.approx(7.5)
     assert client.run_until(lambda: bool(client.of_kind(ConnectionGivenUp)), 20)
-    assert client.now - heard == pytest.approx(10)
+    assert client.now - last_received == pytest.approx(10)
     assert client.core.state is LinkState.AWAY
     assert client.of_kind(LinkStateChanged)[-1].reason is Reason.SILENT
 
@@ -329,10 +329,10 @@ def test_unresponsive_server_is_searched_for_during_the_session() -> None:
 def test_silence_of_an_idle_session_starts_a_search() -> None:
     client = live_wire()
     client.run_for(1)
-    heard = client.core._link._heard
+    last_received = client.core._link._heard
     cut(client)
     assert client.run_until(lambda: bool(client.of_kind(SearchDue)), 20)
-    assert 8.7 <= client.now - heard <= 9.1
+    assert 8.7 <= client.now - last_received <= 9.1
 
 
 @pytest.mark.parametrize("seconds", [2.0, 5.0])
@@ -468,8 +468,8 @@ def test_request_ends_by_answer_disconnect_or_timeout() -> None:
     cut = client.core.request(wire.ListRooms(), client.now)
     client.pump()
     client.cut()
-    told = Answered(answered, wire.RoomList(client.log.rooms()))  # type: ignore[arg-type]
-    assert client.of_kind(Answered) == [told, Answered(late, None), Answered(cut, None)]  # type: ignore[arg-type]
+    reported = Answered(answered, wire.RoomList(client.log.rooms()))  # type: ignore[arg-type]
+    assert client.of_kind(Answered) == [reported, Answered(late, None), Answered(cut, None)]  # type: ignore[arg-type]
     assert client.core.request(wire.ListRooms(), client.now) is None
 
 
@@ -519,9 +519,9 @@ def test_read_marks_are_sent_once_a_second_when_they_grow() -> None:
         client.run_for(0.1)
     client.core.mark_read(1, 15, client.now)
     client.run_for(3)
-    told = [o.frame.cursors[0] for o in client.sent if isinstance(o.frame, wire.Cursors)]
-    assert len(told) <= 4
-    assert told[-1] == wire.Cursor(1, 20, 15)
+    reported = [o.frame.cursors[0] for o in client.sent if isinstance(o.frame, wire.Cursors)]
+    assert len(reported) <= 4
+    assert reported[-1] == wire.Cursor(1, 20, 15)
     client.sent.clear()
     client.core.mark_read(1, 10, client.now)
     client.run_for(3)
@@ -536,17 +536,17 @@ def test_read_mark_set_while_disconnected_is_sent_later() -> None:
     client.sent.clear()
     client.core.mark_read(1, 1, client.now)
     client.run_for(5)
-    told = [o.frame.cursors for o in client.sent if isinstance(o.frame, wire.Cursors)]
-    assert told[-1] == [wire.Cursor(1, 1, 1)]
+    reported = [o.frame.cursors for o in client.sent if isinstance(o.frame, wire.Cursors)]
+    assert reported[-1] == [wire.Cursor(1, 1, 1)]
 
 
 def test_certificate_of_another_log_is_ignored() -> None:
     client = live_wire()
-    stranger = FakeLog()
-    stranger.key = key_of(50)
-    certificate = stranger.enrol(key_of(51), 3, "mallory")
+    other_log = FakeLog()
+    other_log.key = key_of(50)
+    certificate = other_log.enrol(key_of(51), 3, "mallory")
     client.core.authors.learn_untrusted([certificate])
-    assert client.core.authors.owner(next(iter(stranger.devices))) is None
+    assert client.core.authors.owner(next(iter(other_log.devices))) is None
 
 
 def test_state_is_reported_only_when_it_or_its_reason_changes() -> None:
@@ -556,6 +556,6 @@ def test_state_is_reported_only_when_it_or_its_reason_changes() -> None:
         client.run_for(1)
     client.cut()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 10)
-    told = [(event.state, event.reason) for event in client.of_kind(LinkStateChanged)]
-    assert [one for before, one in itertools.pairwise(told) if one == before] == []
-    assert [state for state, _reason in told].count(LinkState.LIVE) == 2
+    reported = [(event.state, event.reason) for event in client.of_kind(LinkStateChanged)]
+    assert [one for before, one in itertools.pairwise(reported) if one == before] == []
+    assert [state for state, _reason in reported].count(LinkState.LIVE) == 2

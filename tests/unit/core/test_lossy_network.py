@@ -57,8 +57,8 @@ def lossy_run(seed: int, *, proofs: bool = True) -> Wire:
 def complete(client: Wire) -> bool:
     store = client.core._store
     spans = {room: store.span(room) for room in client.log.records}
-    here = all(span is not None and span.cursor == len(client.log.records[room]) for room, span in spans.items())
-    return here and not store.outgoing() and client.core.state is LinkState.LIVE
+    copied = all(span is not None and span.cursor == len(client.log.records[room]) for room, span in spans.items())
+    return copied and not store.outgoing() and client.core.state is LinkState.LIVE
 
 
 @pytest.mark.parametrize("seed", range(40))

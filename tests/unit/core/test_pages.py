@@ -103,9 +103,9 @@ def test_invalid_room_list_is_the_reason_for_the_session_end(
     client.connect()
     client.run_until(lambda: client.up)
     asked = next(o.frame for o in client.sent if isinstance(getattr(o.frame, "operation", None), wire.ListRooms))
-    told = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
+    listed = [wire.Room(n, f"r{n}", wire.RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, 1, False, 2) for n in rooms]
     with pytest.raises(ProtocolError):
-        client.core.receive(SERVER, Transport.TLS, wire.Response(asked.id, wire.RoomList(told, place)), client.now)
+        client.core.receive(SERVER, Transport.TLS, wire.Response(asked.id, wire.RoomList(listed, place)), client.now)
     client.pump()
     assert client.of_kind(ConnectionGivenUp) == []
     client.core.disconnected(client.now, Reason.BROKEN)

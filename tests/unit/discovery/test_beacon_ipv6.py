@@ -32,8 +32,8 @@ def _can_send_link_local() -> bool:
 
 async def _link_local_answer(port: int) -> str:
     """The first link-local address that a probe is answered from. Loopback answers as well."""
-    heard: asyncio.Queue[tuple[Advert, str]] = asyncio.Queue()
-    prober = Prober(lambda advert, host: heard.put_nowait((advert, host)), port)
+    answers: asyncio.Queue[tuple[Advert, str]] = asyncio.Queue()
+    prober = Prober(lambda advert, host: answers.put_nowait((advert, host)), port)
     await prober.open([], [])
     try:
         async with asyncio.timeout(patient(5)):
@@ -42,7 +42,7 @@ async def _link_local_answer(port: int) -> str:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.3):
                         while True:
-                            advert, host = await heard.get()
+                            advert, host = await answers.get()
                             assert advert == ADVERT
                             if host.startswith("fe80") and "%" in host:
                                 return host

@@ -137,10 +137,10 @@ async def search(
     reported as left out."""
     neighbours = Neighbours(address, answers)
     reports: list[DiscoveredServer] = []
-    said: list[None] = []
+    left_out_reports: list[None] = []
     there = asyncio.Event()
 
-    def hear(server: DiscoveredServer) -> None:
+    def receive(server: DiscoveredServer) -> None:
         reports.append(server)
         if wanted(server):
             there.set()
@@ -151,17 +151,17 @@ async def search(
             discovery_port=neighbours.port,
             use_zeroconf=False,
             wanted=is_known,
-            on_found=hear,
-            on_left_out=lambda: said.append(None),
+            on_found=receive,
+            on_left_out=lambda: left_out_reports.append(None),
         )
 
     try:
         found = await seek(0.6)
         for _ in range(20):
             if there.is_set():
-                return found, len(reports), len(said)
+                return found, len(reports), len(left_out_reports)
             reports.clear()
-            said.clear()
+            left_out_reports.clear()
             found = await seek(0.6)
         raise AssertionError("the server was not found")
     finally:
@@ -174,19 +174,21 @@ FORGED_SERVERS = [invented(number) for number in range(300)]
 @linux
 def test_probe_finds_a_new_server_beside_hundreds_of_forged_ones() -> None:
     answers = [("127.0.0.66", FORGED_SERVERS), ("127.0.0.10", [NEW])]
-    found, reports, said = asyncio.run(search("127.0.0.1", answers, lambda server: server.name == NEW.name))
+    found, reports, left_out_reports = asyncio.run(search("127.0.0.1", answers, lambda server: server.name == NEW.name))
     assert NEW.name in {server.name for server in found}
     assert len(found) <= SERVERS_MAX
-    assert said == 1
+    assert left_out_reports == 1
     assert reports < 20 * SERVERS_MAX
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_probe_finds_a_known_server_beside_forged_ones(address: str) -> None:
-    found, _, said = asyncio.run(search(address, [(address, [*FORGED_SERVERS, KNOWN, *FORGED_SERVERS])], is_known))
+    found, _, left_out_reports = asyncio.run(
+        search(address, [(address, [*FORGED_SERVERS, KNOWN, *FORGED_SERVERS])], is_known)
+    )
     assert KNOWN.name in {server.name for server in found}
     assert len(found) <= SERVERS_MAX + 1
-    assert said == 1
+    assert left_out_reports == 1
 
 
 @linux
@@ -276,12 +278,12 @@ async def forge(address: str, rounds: int, stations: list[Any]) -> tuple[int, li
     most = 0
     arrived = asyncio.Event()
 
-    def hear(server: DiscoveredServer) -> None:
+    def receive(server: DiscoveredServer) -> None:
         if is_known(server):
             arrived.set()
 
     searching = asyncio.create_task(
-        discover(60.0, discovery_port=free_port(), wanted=is_known, on_found=hear, use_zeroconf=True)
+        discover(60.0, discovery_port=free_port(), wanted=is_known, on_found=receive, use_zeroconf=True)
     )
     with announcing_host(address) as sock:
         number = 0

@@ -193,11 +193,11 @@ def test_invalid_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
     file = written(tmp_path, text)
     with pytest.raises(ConfigError) as refused:
         load({}, file, {})
-    said = str(refused.value)
-    assert str(file) in said
-    assert complaint in said
-    assert "\n" not in said
-    assert "hush" not in said
+    message = str(refused.value)
+    assert str(file) in message
+    assert complaint in message
+    assert "\n" not in message
+    assert "hush" not in message
 
 
 COUNTS = """edits_per_message reactions_per_message rooms_total rooms_per_day accounts_per_day invites_per_day
@@ -225,11 +225,11 @@ INVALID_COUNTS = [
 def test_invalid_count_is_refused_in_one_line(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load({}, written(tmp_path, f"[limits]\n{name} = {value}"), {})
-    said = str(refused.value).replace(str(tmp_path), "")
+    message = str(refused.value).replace(str(tmp_path), "")
     # A number that no reader takes is refused by its place.
-    assert f"limits.{name} must be a whole number from" in said or "is not valid TOML: " in said
-    assert len(said) < 120
-    assert "\n" not in said
+    assert f"limits.{name} must be a whole number from" in message or "is not valid TOML: " in message
+    assert len(message) < 120
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("guide", ["USER_GUIDE.md", "USER_GUIDE.ru.md"])

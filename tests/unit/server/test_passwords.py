@@ -165,11 +165,11 @@ def test_cancelled_requests_leave_the_queue(hashers: list[PasswordHasher]) -> No
     async def scenario() -> None:
         stored = await hasher.hash(PASSWORD)
         for _ in range(20):
-            crowd = [asyncio.create_task(hasher.verify(PASSWORD, stored)) for _ in range(11)]
+            tasks = [asyncio.create_task(hasher.verify(PASSWORD, stored)) for _ in range(11)]
             await asyncio.sleep(0)
-            for task in crowd:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*crowd, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         assert await hasher.verify(PASSWORD, stored)
 
     run(scenario())

@@ -57,9 +57,9 @@ def test_data_reported_as_durable_survives_a_kill(tmp_path: Path, survive: int) 
     child = writer("type", path)
     child.wait_for_line(lambda line: line == f"message {survive}", 30, "typing")
     child.kill()
-    said = [line.split() for line in child.stdout]
-    messages = [int(number) for what, number in said if what == "message"]
-    records = [int(number) for what, number in said if what == "record"]
+    printed = [line.split() for line in child.stdout]
+    messages = [int(number) for what, number in printed if what == "message"]
+    records = [int(number) for what, number in printed if what == "record"]
     store = SqliteLocalStore(path)
     items = store.outgoing()
     assert [item.key.n for item in items] in (messages, [*messages, len(messages) + 1])

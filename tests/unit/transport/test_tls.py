@@ -172,13 +172,13 @@ def test_server_that_does_not_read_ends_the_connection(monkeypatch: pytest.Monke
 def test_closing_stops_receiving_and_flushes_output() -> None:
     async def scenario(server: FakeServer) -> None:
         channel: TlsChannel = await open_pair(server)
-        heard: list[Any] = []
-        channel.attach(heard.extend, heard.append)
+        received: list[Any] = []
+        channel.attach(received.extend, received.append)
         channel.send(wire.Ping(7))
         channel.close()
         await channel.wait_closed(2)
         await until(lambda: wire.Ping(7) in server.heard)
-        assert heard == []
+        assert received == []
 
     with_server(scenario)
 

@@ -147,9 +147,9 @@ def test_invalid_datagrams_are_dropped_with_a_reason(run: Any) -> None:
 
 def test_datagrams_of_other_senders_are_not_delivered(run: Any) -> None:
     async def scenario(server: FakeServerEnd, relay: UdpRelay) -> None:
-        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        stranger.sendto(server.seal(wire.Pong(66)), server.peer)
-        stranger.close()
+        other_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other_socket.sendto(server.seal(wire.Pong(66)), server.peer)
+        other_socket.close()
         server.send(server.seal(wire.Pong(1)))
         await until(lambda: bool(server.frames))
         assert server.frames == [wire.Pong(1)]

@@ -76,22 +76,22 @@ def test_codes_are_listed_and_voided(config: ServerConfig) -> None:
 def test_commands_print_their_results(config: ServerConfig, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--data-dir", str(config.data_dir), "--language", "en"]
 
-    def said(*words: str) -> str:
+    def printed(*words: str) -> str:
         assert run(["users", *words, *folder]) == 0
         return capsys.readouterr().out
 
-    assert said("devices", "anna").startswith(f"{DEVICE}  laptop  last seen ")
-    assert said("revoke-device", "anna", DEVICE[:8]) == f"The device {DEVICE} is shut out\n"
-    assert "  laptop  shut out, last seen" in said("devices", "anna")
-    said("invite-code", "--uses", "2")
-    listed = json.loads(said("invite-codes", "--json"))
-    assert "  2 uses left, until " in said("invite-codes")
-    assert said("void-code", listed["id"][:8]) == f"The code {listed['id']} is void\n"
-    assert said("invite-codes") == ""
+    assert printed("devices", "anna").startswith(f"{DEVICE}  laptop  last seen ")
+    assert printed("revoke-device", "anna", DEVICE[:8]) == f"The device {DEVICE} is shut out\n"
+    assert "  laptop  shut out, last seen" in printed("devices", "anna")
+    printed("invite-code", "--uses", "2")
+    listed = json.loads(printed("invite-codes", "--json"))
+    assert "  2 uses left, until " in printed("invite-codes")
+    assert printed("void-code", listed["id"][:8]) == f"The code {listed['id']} is void\n"
+    assert printed("invite-codes") == ""
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         ({"user": "x" * 33}, "Имя пользователя"),
         ({"user": ""}, "Имя пользователя"),
@@ -102,7 +102,7 @@ def test_commands_print_their_results(config: ServerConfig, capsys: pytest.Captu
     ],
 )
 def test_invalid_new_account_is_reported_in_the_chosen_language(
-    russian: None, arguments: dict[str, Any], said: str
+    russian: None, arguments: dict[str, Any], printed: str
 ) -> None:
-    with pytest.raises(CliError, match=said):
+    with pytest.raises(CliError, match=printed):
         new_account(**({"user": "olga", "password": "long enough", "role": Role.MEMBER} | arguments))

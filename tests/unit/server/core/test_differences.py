@@ -73,8 +73,8 @@ def test_removed_member_receives_no_more_records() -> None:
     rig.core.take_outputs()
     EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, snapshot_of(rig)))
     assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
-    told = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 2 in output.sessions]
-    assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in told] == [wire.RoomGone(Rig.PRIVATE)]
+    sent = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 2 in output.sessions]
+    assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in sent] == [wire.RoomGone(Rig.PRIVATE)]
 
 
 def test_repair_does_not_restore_an_unseen_deletion() -> None:
@@ -97,16 +97,16 @@ def test_deleted_and_archived_rooms_are_found_and_sent() -> None:
     rig.core.subscribe(2, [Rig.PRIVATE])
     before = snapshot_of(rig)
     rig.database.rooms[GENERAL] = replace(rig.database.rooms[GENERAL], archived=True)
-    gone = rig.database.rooms.pop(Rig.PRIVATE)
+    deleted_room = rig.database.rooms.pop(Rig.PRIVATE)
     rig.database.deleted.add(Rig.PRIVATE)
     changes = differences(before, snapshot_of(rig))
-    assert changes.deleted == ((gone, (1, 2)),)
+    assert changes.deleted == ((deleted_room, (1, 2)),)
     assert (changes.archived, changes.left) == ((GENERAL,), ())
     rig.directory.load(snapshot_of(rig))
     rig.core.take_outputs()
     EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
-    told = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Transport.TLS]
-    frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in told]
+    sent = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Transport.TLS]
+    frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in sent]
     assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames
     assert [frame.room.archived for _, frame in frames if isinstance(frame, wire.RoomChanged)] == [True] * 3
     assert Rig.PRIVATE not in rig.core.heads

@@ -59,13 +59,13 @@ def test_first_of_two_bodies_under_one_key_is_kept(rig: Rig) -> None:
 
 
 def test_refusal_never_becomes_an_acceptance(rig: Rig) -> None:
-    stranger = rig.authors[3]
-    message = stranger.message("let me in", room=rig.PRIVATE)
+    non_member = rig.authors[3]
+    message = non_member.message("let me in", room=rig.PRIVATE)
     assert decisions(commit(rig, message)) == [Decision(0, Code.NOT_A_MEMBER)]
     rig.join(rig.PRIVATE, 3)
     rig.start()
     assert decisions(commit(rig, message)) == [Decision(0, Code.NOT_A_MEMBER)]
-    assert decisions(commit(rig, stranger.message("now", room=rig.PRIVATE))) == [Decision(1, 0)]
+    assert decisions(commit(rig, non_member.message("now", room=rig.PRIVATE))) == [Decision(1, 0)]
 
 
 def test_forged_message_does_not_block_the_genuine_one(rig: Rig) -> None:

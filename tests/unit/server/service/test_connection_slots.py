@@ -55,20 +55,20 @@ def test_released_slot_is_free_and_counted_once() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=60), st.integers(1, 6))
 def test_slots_are_never_exceeded(steps: list[tuple[str, bool]], size: int) -> None:
     slots: ConnectionSlots[FakeConnection] = ConnectionSlots(size)
-    here: list[FakeConnection] = []
+    open_connections: list[FakeConnection] = []
     for address, leaves in steps:
-        if leaves and here:
-            assert slots.discard(here.pop(0))
+        if leaves and open_connections:
+            assert slots.discard(open_connections.pop(0))
             continue
         connection = FakeConnection(address)
         loser = slots.add(connection)
         if loser is not None:
-            crowd = max(sum(other.address == each.address for other in here) for each in here)
-            assert sum(other.address == loser.address for other in here) == crowd
-            here.remove(loser)
-        here.append(connection)
-        assert list(slots) == here
-        assert len(slots) == len(here) <= size
+            most = max(sum(other.address == each.address for other in open_connections) for each in open_connections)
+            assert sum(other.address == loser.address for other in open_connections) == most
+            open_connections.remove(loser)
+        open_connections.append(connection)
+        assert list(slots) == open_connections
+        assert len(slots) == len(open_connections) <= size
 
 
 def test_size_of_a_greeting_is_known_from_its_head() -> None:

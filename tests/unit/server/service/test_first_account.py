@@ -119,18 +119,18 @@ def test_simultaneous_ways_make_one_administrator(tmp_path: Path, order: tuple[s
             await administer(wire.AddAccount("command", PASSWORD))
             return ""
 
-        async def guest() -> str:
+        async def register_guest() -> str:
             code = await server.register("guest", setup_code=service.context.setup_code)
             assert code in (None, Code.SETUP_INVALID)
             return "refused" if code else ""
 
-        ways = {"window": window, "command": command, "guest": guest}
-        said = dict(zip(order, await asyncio.gather(*(ways[name]() for name in order)), strict=True))
+        ways = {"window": window, "command": command, "guest": register_guest}
+        answers = dict(zip(order, await asyncio.gather(*(ways[name]() for name in order)), strict=True))
         roles = server.roles()
         (first,) = (name for name, role in roles.items() if role is Role.ADMINISTRATOR)
-        assert {name for name, problem in said.items() if not problem} == {first, "command"}
+        assert {name for name, problem in answers.items() if not problem} == {first, "command"}
         assert set(roles) == {first, "command"}
         if first != "window":
-            assert said["window"] == "The first account was made already, and is the administrator's"
+            assert answers["window"] == "The first account was made already, and is the administrator's"
 
     run(tmp_path, "open", scenario, hashes=3)

@@ -159,14 +159,14 @@ def test_housekeeping_collects_cycles_and_returns_memory(monkeypatch: pytest.Mon
         monkeypatch.setattr(housekeeping, "INTERVAL", 0.0)
         given_back = threading.Event()
         monkeypatch.setattr(housekeeping, "free_pages", given_back.set)
-        house = asyncio.create_task(housekeeping.keep_house(service))
+        housekeeping_task = asyncio.create_task(housekeeping.keep_house(service))
         await turns()
         assert ended() is not None
         assert not given_back.is_set()
         service.clock += housekeeping.COLLECTION
         await until(lambda: ended() is None and given_back.is_set())
-        house.cancel()
-        await asyncio.gather(house, return_exceptions=True)
+        housekeeping_task.cancel()
+        await asyncio.gather(housekeeping_task, return_exceptions=True)
 
     asyncio.run(run())
 

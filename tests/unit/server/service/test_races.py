@@ -91,11 +91,11 @@ def test_member_removed_meanwhile_cannot_invite(service: Any) -> None:
 
 
 def test_member_removed_and_invited_meanwhile_is_notified(service: Any) -> None:
-    told: list[tuple[int, int]] = []
-    service.notices.member_joined = lambda room, user: told.append((room, user))
+    notified: list[tuple[int, int]] = []
+    service.notices.member_joined = lambda room, user: notified.append((room, user))
     asyncio.run(rooms.invite_user(service, connection(OWNER), wire.InviteUser(ROOM, MEMBER)))
     assert service.directory.membership(ROOM, MEMBER) is not None
-    assert told == [(ROOM, MEMBER)]
+    assert notified == [(ROOM, MEMBER)]
 
 
 def test_member_removed_meanwhile_gets_neither_head_nor_key(service: Any) -> None:
@@ -149,8 +149,8 @@ def login_service(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_login_during_a_password_change_enrols_no_device(login_service: Any) -> None:
     other_author = make_author(9)
     enrolment = wire.Enrolment(public_octets(other_author.key), "stolen", bytes(64))
-    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
-    request = login.login_password(login_service, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    client = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(login_service, client, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
     assert refusal(request) is Code.BUSY
     assert other_author.device not in login_service.directory.devices
     assert login_service.directory.users[MEMBER].password_hash == "of the new one"
@@ -161,15 +161,15 @@ def test_login_on_own_device_during_a_password_change_is_refused(login_service: 
     login_service.certificate_is_fresh = lambda _device: True
     login_service.hasher = PasswordChangingHasher(login_service.writer)
     enrolment = wire.Enrolment(public_octets(mine.key), "mine", bytes(64))
-    visitor = SimpleNamespace(user=None, session=9, address="10.0.0.9")
-    request = login.login_password(login_service, visitor, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
+    client = SimpleNamespace(user=None, session=9, address="10.0.0.9")
+    request = login.login_password(login_service, client, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]
     assert mine.device in login_service.directory.devices
     assert refusal(request) is Code.BUSY
 
 
 def test_simultaneous_password_change_is_refused(login_service: Any) -> None:
-    visitor = connection(MEMBER)
-    visitor.address = "10.0.0.9"
+    client = connection(MEMBER)
+    client.address = "10.0.0.9"
     change = wire.ChangePassword("the old one", "what I would like to have", False)
-    assert refusal(account.change_password(login_service, visitor, change)) is Code.BUSY  # type: ignore[arg-type]
+    assert refusal(account.change_password(login_service, client, change)) is Code.BUSY  # type: ignore[arg-type]
     assert login_service.directory.users[MEMBER].password_hash == "of the new one"

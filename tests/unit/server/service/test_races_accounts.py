@@ -145,7 +145,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> RequestHarness:
     return RequestHarness(monkeypatch)
 
 
-def visitor(user: int | None = MEMBER) -> Any:
+def connection_of(user: int | None = MEMBER) -> Any:
     device = make_author(MEMBER).device
     known = {"user": user, "session": MEMBER, "device": device, "address": "10.0.0.9", "proven": 1.0}
     return SimpleNamespace(**known, challenge=b"c", open=True, password_number=0)
@@ -159,14 +159,16 @@ def refusal(request: Any) -> Code:
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "create_room": lambda s: rooms.create_room(
-        s, visitor(), wire.CreateRoom("new room", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)
+        s, connection_of(), wire.CreateRoom("new room", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)
     ),
-    "open_direct": lambda s: rooms.open_direct(s, visitor(), wire.OpenDirect(3)),
-    "invite_user": lambda s: rooms.invite_user(s, visitor(), wire.InviteUser(ROOM, 3)),
-    "leave_room": lambda s: rooms.leave_room(s, visitor(), wire.LeaveRoom(ROOM)),
-    "set_profile": lambda s: account.set_profile(s, visitor(), wire.SetProfile("Thief", "thief@example.org")),
-    "change_password": lambda s: account.change_password(s, visitor(), wire.ChangePassword("old", "new password")),
-    "renew": lambda s: account.renew(s, visitor(), wire.Renew()),
+    "open_direct": lambda s: rooms.open_direct(s, connection_of(), wire.OpenDirect(3)),
+    "invite_user": lambda s: rooms.invite_user(s, connection_of(), wire.InviteUser(ROOM, 3)),
+    "leave_room": lambda s: rooms.leave_room(s, connection_of(), wire.LeaveRoom(ROOM)),
+    "set_profile": lambda s: account.set_profile(s, connection_of(), wire.SetProfile("Thief", "thief@example.org")),
+    "change_password": lambda s: account.change_password(
+        s, connection_of(), wire.ChangePassword("old", "new password")
+    ),
+    "renew": lambda s: account.renew(s, connection_of(), wire.Renew()),
 }
 
 
@@ -185,7 +187,7 @@ def test_request_behind_disabling_or_revocation_changes_nothing(
 def test_moderator_demoted_meanwhile_creates_no_invitation(harness: RequestHarness) -> None:
     harness.writer.transact_now(harness.change(role=Role.MODERATOR))
     harness.writer.first.append(harness.change(role=Role.MEMBER))
-    assert refusal(administer(harness.service, visitor(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
+    assert refusal(administer(harness.service, connection_of(), wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
     assert not harness.rig.database.invites
 
 
@@ -193,7 +195,7 @@ def test_login_behind_disabling_enrols_no_device(harness: RequestHarness) -> Non
     other_author = make_author(9)
     enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
     harness.writer.first.append(harness.change(disabled=True))
-    request = login.login_password(harness.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    request = login.login_password(harness.service, connection_of(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.ACCOUNT_DISABLED
     assert other_author.device not in harness.rig.directory.devices
 
@@ -207,7 +209,9 @@ def test_device_login_behind_a_revocation_gets_no_certificate(
     device = make_author(MEMBER).device
     before = harness.rig.directory.devices[device].certificate
     harness.writer.first.append(harness.change(disabled=True) if how == "disabled" else harness.revoke())
-    assert refusal(login.login_device(harness.service, visitor(None), wire.LoginDevice(device, bytes(64)))) is code
+    assert (
+        refusal(login.login_device(harness.service, connection_of(None), wire.LoginDevice(device, bytes(64)))) is code
+    )
     assert harness.rig.directory.devices[device].certificate == before
 
 
@@ -218,7 +222,7 @@ def test_login_without_a_free_slot_enrols_no_device(harness: RequestHarness) -> 
     harness.service.check_place = full
     other_author = make_author(9)
     enrolment = wire.Enrolment(public_octets(other_author.key), "new", bytes(64))
-    request = login.login_password(harness.service, visitor(None), wire.LoginPassword("user2", "x", enrolment))
+    request = login.login_password(harness.service, connection_of(None), wire.LoginPassword("user2", "x", enrolment))
     assert refusal(request) is Code.TOO_MANY_SESSIONS
     assert other_author.device not in harness.rig.directory.devices
 
@@ -265,7 +269,7 @@ def test_members_added_by_a_user_per_day_are_limited(harness: RequestHarness, mo
     harness.service.room_keys = SimpleNamespace()
 
     def invite() -> Any:
-        return rooms.invite_user(harness.service, visitor(), wire.InviteUser(ROOM, 3))
+        return rooms.invite_user(harness.service, connection_of(), wire.InviteUser(ROOM, 3))
 
     def leave() -> None:
         harness.writer.transact_now(lambda tx: accounts.remove_member(tx, harness.rig.directory, ROOM, 3))
@@ -288,7 +292,9 @@ def code_for(harness: RequestHarness, code: str = "12345678") -> None:
 
 
 def confirm(harness: RequestHarness, password: str = "a new password") -> Any:
-    return login.recover_confirm(harness.service, visitor(None), wire.RecoverConfirm("user2", "1234 5678", password))
+    return login.recover_confirm(
+        harness.service, connection_of(None), wire.RecoverConfirm("user2", "1234 5678", password)
+    )
 
 
 def test_recovery_code_that_expires_during_the_hash_is_refused(harness: RequestHarness) -> None:
@@ -353,19 +359,19 @@ def test_changed_address_or_password_voids_the_recovery_code(harness: RequestHar
 def test_page_read_while_the_member_was_removed_is_refused(harness: RequestHarness) -> None:
     harness.while_reading = lambda: harness.writer.transact_now(harness.remove())
     request = wire.History(ROOM, 1, True, 10)
-    assert refusal(rooms.history(harness.service, visitor(), request)) is Code.NOT_FOUND
+    assert refusal(rooms.history(harness.service, connection_of(), request)) is Code.NOT_FOUND
 
 
 def test_search_hits_of_a_room_left_meanwhile_are_dropped(
     harness: RequestHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = harness.rig.authors[OWNER].message("needle", room=ROOM)
-    harness.rig.core.receive(OWNER, wire.Submit([said]), Transport.TLS, 1.0)
+    needle = harness.rig.authors[OWNER].message("needle", room=ROOM)
+    harness.rig.core.receive(OWNER, wire.Submit([needle]), Transport.TLS, 1.0)
     harness.rig.run_batches(1.0)
     record = harness.rig.database.records[ROOM][0].record
     found = wire.Found([wire.Hit(ROOM, record, [])], [])
     monkeypatch.setattr("lanchat_server.core.relay.pages.search_rooms", lambda *_: found)
     request = wire.Search(0, "needle", 0, 10)
-    assert asyncio.run(rooms.search(harness.service, visitor(), request)).hits
+    assert asyncio.run(rooms.search(harness.service, connection_of(), request)).hits
     harness.while_reading = lambda: harness.writer.transact_now(harness.remove())
-    assert not asyncio.run(rooms.search(harness.service, visitor(), request)).hits
+    assert not asyncio.run(rooms.search(harness.service, connection_of(), request)).hits

@@ -142,8 +142,10 @@ def test_invitation_with_one_use_admits_one_of_three(tmp_path: Path) -> None:
     async def scenario(server: SocketlessServer) -> None:
         await server.add("root")
         directory = server.context.directory
-        far = server.context.wall_ms() + 60_000
-        await server.service.writer.transact(lambda tx: accounts.add_invite(tx, directory, "ABCD-EFGH", 1, far, 1))
+        expires_ms = server.context.wall_ms() + 60_000
+        await server.service.writer.transact(
+            lambda tx: accounts.add_invite(tx, directory, "ABCD-EFGH", 1, expires_ms, 1)
+        )
         done = await asyncio.gather(*(server.register(f"guest{n}", invite_code="abcd efgh") for n in range(3)))
         assert sorted(map(str, done)) == sorted([str(None)] + [str(Code.INVITE_INVALID)] * 2)
 

@@ -20,15 +20,15 @@ from tests.unit.server.service.test_races_accounts import (
     ROOM,
     RequestHarness,
     code_for,
+    connection_of,
     refusal,
-    visitor,
 )
 from tests.unit.server.service.test_races_accounts import harness as harness
 
 REQUESTS = {
     **{name: request for name, request in CHANGES.items() if name != "change_password"},
-    "revoke_device": lambda s: administer(s, visitor(), wire.RevokeDevice(make_author(MEMBER).device)),
-    "logout": lambda s: account.logout(s, visitor(), wire.Logout()),
+    "revoke_device": lambda s: administer(s, connection_of(), wire.RevokeDevice(make_author(MEMBER).device)),
+    "logout": lambda s: account.logout(s, connection_of(), wire.Logout()),
 }
 
 
@@ -49,7 +49,7 @@ async def _run_check(harness: RequestHarness, check: Any) -> None:
 @pytest.mark.parametrize("how", [{"role": Role.MEMBER}, {"disabled": True}])
 def test_registration_codes_end_with_the_right_to_create_them(harness: RequestHarness, how: dict[str, Any]) -> None:
     harness.writer.transact_now(harness.change(role=Role.MODERATOR))
-    code = asyncio.run(administer(harness.service, visitor(), wire.CreateInvite(5, 60))).code
+    code = asyncio.run(administer(harness.service, connection_of(), wire.CreateInvite(5, 60))).code
     kept = lambda tx: accounts.add_invite(tx, harness.rig.directory, "ABCD", 5, 10**15, OWNER)  # noqa: E731
     harness.writer.transact_now(kept)
     assert len(harness.rig.database.invites) == 2
@@ -73,7 +73,7 @@ def test_codes_of_others_are_not_listed_after_a_demotion_meanwhile(harness: Requ
         return result
 
     harness.writer.transact = demote_afterwards  # type: ignore[method-assign]
-    assert asyncio.run(administer(harness.service, visitor(), wire.ListInvites())).invites == []
+    assert asyncio.run(administer(harness.service, connection_of(), wire.ListInvites())).invites == []
 
 
 def test_disabled_account_has_no_recovery_code(harness: RequestHarness) -> None:
@@ -106,7 +106,7 @@ def mailer(harness: RequestHarness) -> RecordingMailer:
     harness.service.mailer = mailer = RecordingMailer()
     harness.writer.transact_now(harness.change(email="old@example.org"))
     change = wire.SetProfile(None, "new@example.org", "the password")
-    asyncio.run(account.set_profile(harness.service, visitor(), change))
+    asyncio.run(account.set_profile(harness.service, connection_of(), change))
     return mailer
 
 
@@ -125,13 +125,13 @@ def test_delayed_address_is_dropped(harness: RequestHarness, mailer: RecordingMa
     service = harness.service
     if how == "password":
         change = wire.ChangePassword("old", "a new password")
-        asyncio.run(account.change_password(service, visitor(), change))
+        asyncio.run(account.change_password(service, connection_of(), change))
     elif how == "recovery":
         code_for(harness)
         confirm = wire.RecoverConfirm("user2", "12345678", "a new password")
-        asyncio.run(login.recover_confirm(service, visitor(None), confirm))
+        asyncio.run(login.recover_confirm(service, connection_of(None), confirm))
     else:
-        asyncio.run(account.set_profile(service, visitor(), wire.SetProfile(None, "old@example.org")))
+        asyncio.run(account.set_profile(service, connection_of(), wire.SetProfile(None, "old@example.org")))
     harness.wall += accounts.EMAIL_WAIT_MS
     asyncio.run(login._send_code(harness.service, harness.member))
     assert mailer.codes == ["old@example.org"]
@@ -155,8 +155,8 @@ def test_answers_about_messages_before_joining_are_equal(kind: Kind) -> None:
     rig = Rig()
     owner, late = rig.authors[OWNER], rig.authors[3]
     rig.core.add_session(OWNER, OWNER, owner.device, 0.0)
-    said = [owner.message("before", room=ROOM), owner.message("👍", room=ROOM, kind=Kind.REACTION, ref=1)]
-    rig.sequencer.commit(rig.store, [rig.submission(message) for message in said], 1)
+    stored = [owner.message("before", room=ROOM), owner.message("👍", room=ROOM, kind=Kind.REACTION, ref=1)]
+    rig.sequencer.commit(rig.store, [rig.submission(message) for message in stored], 1)
     rig.join(ROOM, 3, first_seq=3)
     rig.start()
     codes = []
@@ -171,10 +171,10 @@ def test_answers_about_messages_before_joining_are_equal(kind: Kind) -> None:
 
 def test_forged_message_does_not_reveal_what_is_stored() -> None:
     rig = Rig()
-    owner, stranger = rig.authors[OWNER], rig.authors[3]
+    owner, other_author = rig.authors[OWNER], rig.authors[3]
     message = owner.message("nobody's business", room=ROOM)
     rig.sequencer.commit(rig.store, [rig.submission(message)], 1)
-    forged = Message(message.header, b"guessed", stranger.message("x", room=GENERAL).signature)
+    forged = Message(message.header, b"guessed", other_author.message("x", room=GENERAL).signature)
     outcome = rig.sequencer.commit(rig.store, [rig.submission(forged, session=3)], 2)
     assert [decision for _, decision in outcome.decided] == [Decision(0, Code.BAD_SIGNATURE)]
     again = rig.sequencer.commit(rig.store, [rig.submission(message)], 3)
@@ -183,6 +183,6 @@ def test_forged_message_does_not_reveal_what_is_stored() -> None:
 
 def test_room_names_do_not_collide_with_invisible_rooms(harness: RequestHarness) -> None:
     create = wire.CreateRoom("Secret", wire.RoomKind.PRIVATE, wire.HistoryPolicy.EVERYTHING)
-    assert refusal(rooms.create_room(harness.service, visitor(), create)) is Code.NAME_TAKEN
+    assert refusal(rooms.create_room(harness.service, connection_of(), create)) is Code.NAME_TAKEN
     harness.writer.transact_now(harness.remove())
-    assert asyncio.run(rooms.create_room(harness.service, visitor(), create)).room.name == "Secret"
+    assert asyncio.run(rooms.create_room(harness.service, connection_of(), create)).room.name == "Secret"

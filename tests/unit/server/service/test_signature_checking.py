@@ -31,10 +31,10 @@ def run(checker: Checker, batch: list[Submission]) -> None:
 
 
 def test_every_signature_of_a_large_batch_is_checked(rig: Rig, checker: Checker) -> None:
-    author, stranger = rig.authors[1], make_author(77)
+    author, unknown_author = rig.authors[1], make_author(77)
     good = [author.message(f"no. {number}") for number in range(WORTH_A_THREAD)]
     forged = Message(good[0].header, b"something else", good[0].signature)
-    batch = [rig.submission(message) for message in (*good, forged, stranger.message("hello"))]
+    batch = [rig.submission(message) for message in (*good, forged, unknown_author.message("hello"))]
     run(checker, batch)
     assert [submission.genuine for submission in batch] == [True] * len(good) + [False, None]
 

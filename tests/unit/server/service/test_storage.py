@@ -62,19 +62,19 @@ def test_each_step_is_logged_once_and_repeated_hourly(tmp_path: Path, caplog: py
     found = storage(tmp_path)
     caplog.set_level(logging.INFO, "lanchat_server")
 
-    def said(free: int, now: float) -> list[tuple[str, str]]:
+    def logged(free: int, now: float) -> list[tuple[str, str]]:
         caplog.clear()
         found.look_at(free * MIB)
         found.warn(now)
         return [(record.levelname, record.getMessage()) for record in caplog.records]
 
-    assert said(1000, 0) == []
-    assert [level for level, _ in said(150, 2)] == ["WARNING"]
-    assert said(150, 4) == []
-    assert [level for level, _ in said(150, 4 + REPEATED)] == ["WARNING"]
-    ((level, text),) = said(50, 6 + REPEATED)
+    assert logged(1000, 0) == []
+    assert [level for level, _ in logged(150, 2)] == ["WARNING"]
+    assert logged(150, 4) == []
+    assert [level for level, _ in logged(150, 4 + REPEATED)] == ["WARNING"]
+    ((level, text),) = logged(50, 6 + REPEATED)
     assert (level, "nothing new is stored" in text) == ("WARNING", True)
-    assert [level for level, _ in said(1000, 8 + REPEATED)] == ["INFO"]
+    assert [level for level, _ in logged(1000, 8 + REPEATED)] == ["INFO"]
 
 
 def test_folders_that_the_server_writes_to(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def test_octets_below_tls_count_as_waiting() -> None:
         server.close()
         return seen
 
-    waiting, told = asyncio.run(scenario())
+    waiting, reported = asyncio.run(scenario())
     # The kernel takes some of it.
-    assert waiting > 16 * MIB > told
+    assert waiting > 16 * MIB > reported
 
 
 def test_transport_without_tls_reports_its_own_buffer() -> None:

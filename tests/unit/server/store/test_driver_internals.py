@@ -29,11 +29,11 @@ def test_errors_are_those_of_sqlalchemy_without_the_values() -> None:
 
 def test_listeners_receive_each_statement() -> None:
     engine = create_engine("sqlite://")
-    heard: list[tuple[str, Any, bool]] = []
+    events: list[tuple[str, Any, bool]] = []
     for name in ("before_cursor_execute", "after_cursor_execute"):
-        event.listen(engine, name, lambda *found, name=name: heard.append((name, *found[2:4], found[5])))
+        event.listen(engine, name, lambda *found, name=name: events.append((name, *found[2:4], found[5])))
     with engine.connect() as connection:
         ask(connection, "CREATE TABLE t (x TEXT)")
-        heard.clear()
+        events.clear()
         change_many(connection, INSERT, [("a",)])
-    assert heard == [(f"{when}_cursor_execute", INSERT, [("a",)], True) for when in ("before", "after")]
+    assert events == [(f"{when}_cursor_execute", INSERT, [("a",)], True) for when in ("before", "after")]

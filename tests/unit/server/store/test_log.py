@@ -384,15 +384,15 @@ class TestPage:
     def test_is_read_by_one_query(self, log: Log, anchor: int) -> None:
         asked: list[str] = []
 
-        def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        def record_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             asked.append(statement)
 
-        event.listen(Engine, "before_cursor_execute", heard)
+        event.listen(Engine, "before_cursor_execute", record_statement)
         try:
             assert self.page(log, forward=False, anchor=anchor, limit=3)[1] == [anchor - 2, anchor - 1, anchor]
             questions = [statement for statement in asked if not statement.startswith("BEGIN")]
         finally:
-            event.remove(Engine, "before_cursor_execute", heard)
+            event.remove(Engine, "before_cursor_execute", record_statement)
         assert len(questions) == 1
 
     def test_without_records_has_the_hash_before(self, log: Log) -> None:

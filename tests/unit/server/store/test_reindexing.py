@@ -24,10 +24,10 @@ def index_more(store: SqlStore, messages: int) -> IndexProgress | None:
 
 
 def index_all(store: SqlStore, messages: int) -> list[IndexProgress]:
-    told = []
+    steps = []
     while progress := index_more(store, messages):
-        told.append(progress)
-    return told
+        steps.append(progress)
+    return steps
 
 
 def make_outdated(store: SqlStore) -> None:
