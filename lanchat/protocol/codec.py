@@ -18,6 +18,8 @@ Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 U32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 # 63 bits: every database stores it in a signed BIGINT.
 U63 = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+# Differences.
+I64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 _encoder = msgspec.msgpack.Encoder()

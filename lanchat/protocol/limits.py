@@ -34,6 +34,9 @@ LIST_OCTETS_MAX = 256 * 1024
 # Entries of such a page, and whatever else one frame lists of rooms, people or devices: with the shortest names 256 KiB
 # are as many.
 LIST_ENTRIES_MAX = 10_000
+# Of a status report: people and rooms that it names (with the longest names some 400 KiB), and counters.
+STATUS_LISTED_MAX = 1000
+STATUS_COUNTERS_MAX = 1024
 # Where a list goes on: what its entries are sorted by.
 PLACE_OCTETS_MAX = 32
 # A client that was away for 100,000 messages asks a hundred times, and waits for its disk as often.

@@ -147,7 +147,7 @@ class _RestingHost:
     def messages(self, room: RoomRow) -> int:
         return room.head.seq
 
-    def status(self, rooms_above: int | None) -> str:
+    def status(self, rooms_above: int | None) -> wire.StatusReport:
         raise AdminError(_("No server is running"))
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:

@@ -111,8 +111,8 @@ class Host(Protocol):
     def messages(self, room: RoomRow) -> int:
         """The number of its newest record."""
 
-    def status(self, rooms_above: int | None) -> str:
-        """Figures, as in wire.StatusReport."""
+    def status(self, rooms_above: int | None) -> wire.StatusReport:
+        """Figures of the running server."""
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
         """Write a backup; `claimed`: whoever asked moves it away."""

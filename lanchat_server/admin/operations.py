@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 
 async def status(context: AdminContext, request: wire.Status) -> wire.StatusReport:
     """Figures of the server."""
-    return wire.StatusReport(context.host.status(request.rooms_above))
+    return context.host.status(request.rooms_above)
 
 
 async def create_backup(context: AdminContext, _request: wire.CreateBackup) -> wire.BackupMade:

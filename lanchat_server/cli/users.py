@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +53,7 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: OutputWri
 def status(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Figures of the running server."""
     with administration(settings) as admin:
-        report = json.loads(admin.ask(wire.Status(), wire.StatusReport).json)
+        report = wire.status_document(admin.ask(wire.Status(), wire.StatusReport))
     if output.as_json:
         output.row(report, "")
     else:

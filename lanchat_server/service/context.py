@@ -83,7 +83,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     readers: ThreadPool
     backups: ThreadPool
     to_erase: asyncio.Event
-    status: Callable[[int | None], dict[str, Any]]
+    status: Callable[[int | None], wire.StatusReport]
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run a reading query on a reader thread. Raises StoreError, also when too many wait."""

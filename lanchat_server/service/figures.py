@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest, nsmallest
-from typing import Any
 
 import msgspec
 
 from lanchat import __version__
+from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
+from lanchat.protocol.limits import STATUS_COUNTERS_MAX, STATUS_LISTED_MAX
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.first_account import SetupCode
@@ -20,8 +21,9 @@ from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockReport
 from lanchat_server.service.writer import Writer
 
-# Rooms and people that a report names: with the longest names some 400 KiB.
-LISTED_MAX = 1000
+# Of texts that nobody bounds otherwise.
+URL_MAX = 1024
+NAME_MAX = 256
 
 
 class FigureSources(msgspec.Struct, eq=False, kw_only=True):
@@ -67,50 +69,50 @@ def publish(sources: FigureSources) -> None:
     metrics.refused = {Code(code).name.lower(): n for code, n in core.refusals.items()}
 
 
-def status(sources: FigureSources, rooms_above: int | None = None) -> dict[str, Any]:
-    """`rooms_above`: as in wire.Status. The fields are listed in docs/PROTOCOL.md section 8."""
+def status(sources: FigureSources, rooms_above: int | None = None) -> wire.StatusReport:
+    """`rooms_above`: as in wire.Status."""
     publish(sources)
     progress = sources.indexing.progress
-    users, code = sources.directory.users, sources.setup.text
-    return {
-        "name": sources.config.name,
-        "version": __version__,
-        "uptime_s": _uptime(sources),
-        "users_online": sorted(users[user].name for user in sources.core.sessions.online_users())[:LISTED_MAX],
-        "sessions": len(sources.core.sessions),
-        "rooms_total": len(sources.directory.rooms),
-        "rooms": _rooms(sources, rooms_above),
-        "queues": {**sources.core.queue_lengths(), "tls_octets": sources.metrics.tls_queue_octets},
-        "database": {"url": sources.shown_database, "latency_ms": round(sources.writer.latency * 1000, 2)},
-        "clock": _clock(sources),
-        "storage": _storage(sources),
-        "search": {"indexed": progress.done, "of": progress.total} if progress else None,
-        "counters": {**sources.core.counters, **sources.counters},
-        **({} if users else {"setup_code": code}),
-    }
+    users, core = sources.directory.users, sources.core
+    online = sorted(users[user].name for user in core.sessions.online_users())
+    counters = {**core.counters, **sources.counters}
+    return wire.StatusReport(
+        name=sources.config.name,
+        version=__version__,
+        uptime_ms=max(0, round((sources.now() - sources.started) * 1000)),
+        users_online=online[:STATUS_LISTED_MAX],
+        sessions=len(core.sessions),
+        rooms_total=len(sources.directory.rooms),
+        rooms=_rooms(sources, rooms_above),
+        queues=wire.QueueFigures(**core.queue_lengths(), tls_octets=sources.metrics.tls_queue_octets),
+        database=wire.DatabaseFigures(sources.shown_database[:URL_MAX], round(sources.writer.latency * 1_000_000)),
+        clock=_clock(sources),
+        storage=_storage(sources),
+        counters=[wire.CounterFigure(name[:NAME_MAX], n) for name, n in counters.items()][:STATUS_COUNTERS_MAX],
+        search=wire.SearchFigures(*progress) if progress else None,
+        setup_code="" if users else sources.setup.text,
+    )
 
 
-def _storage(sources: FigureSources) -> dict[str, Any]:
+def _storage(sources: FigureSources) -> wire.StorageFigures:
     storage, users = sources.storage, sources.directory.users
-    return {
-        "state": storage.state,
-        "log_octets": storage.octets,
-        "log_octets_max": storage.most,
-        "disk_free_octets": storage.free,
-        "disk_reserve_octets": storage.reserve,
-        "database_disk_known": storage.knows_database_disk,
-        "user_octets_per_day": sources.config.user_octets_per_day,
-        "users_over_quota": [users[user].name for user in sources.core.closed.users(sources.now())][:LISTED_MAX],
-    }
+    over = [users[user].name for user in sources.core.closed.users(sources.now())]
+    return wire.StorageFigures(
+        state=storage.state,
+        log_octets=storage.octets,
+        log_octets_max=storage.most,
+        disk_free_octets=storage.free,
+        disk_reserve_octets=storage.reserve,
+        database_disk_known=storage.knows_database_disk,
+        user_octets_per_day=sources.config.user_octets_per_day,
+        users_over_quota=over[:STATUS_LISTED_MAX],
+    )
 
 
-def _clock(sources: FigureSources) -> dict[str, Any]:
+def _clock(sources: FigureSources) -> wire.ClockFigures:
     report = sources.clock
-    return {
-        "jumps": report.jumps,
-        "last_jump_s": report.last_jump_ms / 1000,
-        "behind_newest_s": behind_newest_ms(sources.core, sources.wall_ms()) / 1000,
-    }
+    behind_ms = behind_newest_ms(sources.core, sources.wall_ms())
+    return wire.ClockFigures(report.jumps, report.last_jump_ms, behind_ms)
 
 
 def behind_newest_ms(core: ServerCore, now_ms: int) -> int:
@@ -119,25 +121,14 @@ def behind_newest_ms(core: ServerCore, now_ms: int) -> int:
     return max(0, newest - now_ms)
 
 
-def _uptime(sources: FigureSources) -> float:
-    return round(sources.now() - sources.started, 1)
-
-
-def _rooms(sources: FigureSources, above: int | None) -> list[dict[str, Any]]:
+def _rooms(sources: FigureSources, above: int | None) -> list[wire.RoomFigures]:
     """The rooms with the newest records, or those with numbers `above`; as many as a report holds."""
     heads = sources.core.heads
     there = [room for room in sources.directory.rooms.values() if room.id in heads]
     if above is not None:
         rest = (room for room in there if room.id > above and room.kind is not RoomKind.DIRECT)
-        there = nsmallest(LISTED_MAX, rest, key=lambda room: room.id)
-    elif len(there) > LISTED_MAX:
-        there = nlargest(LISTED_MAX, there, key=lambda room: heads[room.id].time_ms)
-    return [
-        {
-            "id": room.id,
-            "name": room.name,
-            "head": heads[room.id].seq,
-            "members": len(sources.directory.members(room.id)),
-        }
-        for room in there
-    ]
+        there = nsmallest(STATUS_LISTED_MAX, rest, key=lambda room: room.id)
+    elif len(there) > STATUS_LISTED_MAX:
+        there = nlargest(STATUS_LISTED_MAX, there, key=lambda room: heads[room.id].time_ms)
+    members = sources.directory.members
+    return [wire.RoomFigures(room.id, room.name, heads[room.id].seq, len(members(room.id))) for room in there]

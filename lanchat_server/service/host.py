@@ -1,6 +1,5 @@
 """The running server, as operations of administration see it."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, cast
@@ -124,9 +123,9 @@ class ServiceHost:
         head = self._context.core.heads.get(room.id)
         return head.seq if head is not None else 0
 
-    def status(self, rooms_above: int | None) -> str:
+    def status(self, rooms_above: int | None) -> wire.StatusReport:
         """`Service.status` as JSON."""
-        return json.dumps(self._context.status(rooms_above), ensure_ascii=False)
+        return self._context.status(rooms_above)
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
         """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait."""

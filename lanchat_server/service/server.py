@@ -219,10 +219,11 @@ def _ready(config: ServerConfig, service: Service, port: int, administer: Admini
     addresses = _addresses(config)
     hosts = (config.public_host,) if config.public_host else addresses
     invite = make_invite(hosts[0], port, fingerprint, hosts[1:])
+    status = lambda: wire.status_document(service.status())  # noqa: E731
     words, code = fingerprint_words(fingerprint), service.context.setup_code
     if code:
         log.info("no account yet: the first one is made on this computer, or with the set-up code %s", code)
-    return ServerReady(config.name, port, fingerprint, words, invite, addresses, service.status, administer, code)
+    return ServerReady(config.name, port, fingerprint, words, invite, addresses, status, administer, code)
 
 
 def _addresses(config: ServerConfig) -> tuple[str, ...]:

@@ -253,7 +253,7 @@ class Service:
             check_session(self.context.directory, connection)
         return await HANDLERS[type(operation)](self.context, connection, operation)
 
-    def status(self, rooms_above: int | None = None) -> dict[str, Any]:
+    def status(self, rooms_above: int | None = None) -> wire.StatusReport:
         """Figures for administrators; `rooms_above` as in wire.Status."""
         return figures.status(self._figures, rooms_above)
 

@@ -1,6 +1,5 @@
 """Accounts on a real server process, by wire requests: registration, log-in, devices, passwords, roles."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,7 +168,7 @@ def test_status_and_invites_need_a_role(server: ServerProcess) -> None:
         assert refusal(member.request(wire.CreateInvite(1, 60))) is Code.NOT_ALLOWED
     with RawClient(server.port) as admin:
         admin.log_in("admin")
-        status = json.loads(admin.request(wire.Status()).json)
+        status = wire.status_document(admin.request(wire.Status()))
         assert "admin" in status["users_online"]
         assert {"name", "version", "uptime_s", "rooms", "queues", "database", "counters"} <= set(status)
 

@@ -498,7 +498,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/passwords.py": "WORKERS_MAX",
         "lanchat_server/service/net/acceptor.py": "ACCEPT_MAX HANDSHAKES_MAX",
         "lanchat_server/service/net/datagrams.py": "DRAIN_MAX",
-        "lanchat_server/service/figures.py": "LISTED_MAX",
+        "lanchat_server/service/figures.py": "NAME_MAX URL_MAX",
         "lanchat_server/service/net/local_port.py": "ACCEPT_MAX",
         "lanchat_server/store/claiming.py": "_LIFETIMES_MAX",
         "lanchat_server/store/search.py": "ROOMS_MAX",

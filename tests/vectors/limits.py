@@ -80,6 +80,8 @@ FIXED = [
     _wire("words of a `Search`, characters", "SEARCH_CHARACTERS_MAX", _ENDS),
     _wire("page of a list, octets", "LIST_OCTETS_MAX", "`next` says where it goes on"),
     _wire("entries of a list", "LIST_ENTRIES_MAX", "the same"),
+    _wire("people and rooms that a `StatusReport` names", "STATUS_LISTED_MAX", "those with the newest messages; pages"),
+    _wire("counters of a `StatusReport`", "STATUS_COUNTERS_MAX", "the rest is left out"),
     _wire("`after`, `next`, octets", "PLACE_OCTETS_MAX", _ENDS),
     _wire("rooms in a `Subscribe`, `Heads` or `Cursors`", "ROOMS_PER_SUBSCRIPTION", _ENDS),
     _wire("rooms in a `RoomsDeleted`", "ROOMS_DELETED_MAX", "more frames follow"),

@@ -171,6 +171,7 @@ def _is_nil(kind: inspect.Type) -> bool:
 
 def _integer(low: int | None, high: int | None) -> str:
     known = {(0, 2**63 - 1): "u63", (1, 2**63 - 1): "u63 ≥ 1", (0, 2**32 - 1): "u32", (1, 2**31 - 1): "u31 ≥ 1"}
+    known[-(2**63), 2**63 - 1] = "i64"
     return known.get((low or 0, high or 0)) or f"{low}…{high}"
 
 

@@ -1,18 +1,15 @@
 """Commands about the account: devices, password, profile, and what administrators may ask."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.app.problems import unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.problems import Problem
 
 if TYPE_CHECKING:
-    from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
 # Of an id, as people type it.
@@ -99,17 +96,7 @@ async def void_invite(client: "ClientState", command: api.VoidInviteCommand) -> 
 
 async def get_status(client: "ClientState", command: api.GetStatusCommand) -> dict[str, Any]:
     """The server's figures, with the rooms that have the newest messages."""
-    return await read_status(client.logged_in(), wire.Status())
-
-
-async def read_status(member: "AccountSession", request: wire.Status) -> dict[str, Any]:
-    """The server's figures; raises CommandError."""
-    report = await member.ask(request)
-    try:
-        figures = json.loads(report.json)
-    except (ValueError, RecursionError) as error:
-        raise unreadable() from error
-    return figures if isinstance(figures, dict) else {}
+    return wire.status_document(await client.logged_in().ask(wire.Status()))
 
 
 HANDLERS: dict[type, Any] = {

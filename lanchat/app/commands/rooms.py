@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.app.commands.account import read_status
 from lanchat.app.problems import offline, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -197,21 +196,13 @@ async def _all_rooms(member: "AccountSession") -> list[tuple[int, str]]:
     """Id and name of every room of the server that is not direct, for an administrator. Raises CommandError."""
     found, above = list[tuple[int, str]](), 0
     for _page in range(ROOM_PAGES_MAX):
-        page = _listed(await read_status(member, wire.Status(above)))
-        fresh = [room for room in page if room[0] > above]
+        report = await member.ask(wire.Status(above))
+        fresh = [(room.id, room.name) for room in report.rooms if room.id > above]
         if not fresh:
             return found
         found += fresh
         above = max(number for number, _name in fresh)
     raise unreadable()
-
-
-def _listed(figures: dict[str, Any]) -> list[tuple[int, str]]:
-    """The rooms (id and name) of a report; raises CommandError."""
-    try:
-        return [(int(room["id"]), str(room["name"])) for room in figures["rooms"]]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise unreadable() from error
 
 
 def _called(name: str, rooms: list[tuple[int, str]]) -> list[int]:

@@ -117,7 +117,6 @@ from lanchat.protocol.wire.frames import SessionKeys as SessionKeys
 from lanchat.protocol.wire.frames import SetHistoryPolicy as SetHistoryPolicy
 from lanchat.protocol.wire.frames import SetProfile as SetProfile
 from lanchat.protocol.wire.frames import Status as Status
-from lanchat.protocol.wire.frames import StatusReport as StatusReport
 from lanchat.protocol.wire.frames import Submit as Submit
 from lanchat.protocol.wire.frames import Subscribe as Subscribe
 from lanchat.protocol.wire.frames import Subscribed as Subscribed
@@ -133,3 +132,12 @@ from lanchat.protocol.wire.frames import decode_server_datagram_untrusted as dec
 from lanchat.protocol.wire.frames import encode_datagram as encode_datagram
 from lanchat.protocol.wire.frames import pack_frame as pack_frame
 from lanchat.protocol.wire.frames import with_length as with_length
+from lanchat.protocol.wire.status import ClockFigures as ClockFigures
+from lanchat.protocol.wire.status import CounterFigure as CounterFigure
+from lanchat.protocol.wire.status import DatabaseFigures as DatabaseFigures
+from lanchat.protocol.wire.status import QueueFigures as QueueFigures
+from lanchat.protocol.wire.status import RoomFigures as RoomFigures
+from lanchat.protocol.wire.status import SearchFigures as SearchFigures
+from lanchat.protocol.wire.status import StatusReport as StatusReport
+from lanchat.protocol.wire.status import StorageFigures as StorageFigures
+from lanchat.protocol.wire.status import status_document as status_document

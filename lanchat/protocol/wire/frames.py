@@ -41,6 +41,7 @@ from lanchat.protocol.wire.base import MANY as _Many
 from lanchat.protocol.wire.base import ROOMS as _Rooms
 from lanchat.protocol.wire.base import Frame as _Frame
 from lanchat.protocol.wire.base import Password, Place, Short
+from lanchat.protocol.wire.status import StatusReport
 
 _Authors = msgspec.Meta(max_length=PAGE_CERTIFICATES_MAX)
 
@@ -518,7 +519,7 @@ class Renew(_Frame, frozen=True, tag=37):
 
 
 class Status(_Frame, frozen=True, tag=38):
-    """Administrators: a JSON document of server figures, listed below the codes. `rooms_above`: its rooms are those
+    """Administrators: the server's figures. `rooms_above`: its rooms are those
     with higher numbers, the lowest first, without direct ones; else those with the newest messages."""
 
     rooms_above: U63 | None = None
@@ -711,12 +712,6 @@ class Profile(_Frame, frozen=True, tag=14):
     email: Short
     pending_email: Short = ""
     pending_ms: U63 = 0
-
-
-class StatusReport(_Frame, frozen=True, tag=15):
-    """The JSON document that Status asked for."""
-
-    json: Annotated[str, msgspec.Meta(max_length=FRAME_MAX)]
 
 
 class InviteCode(_Frame, frozen=True, tag=16):

@@ -1,6 +1,5 @@
 """An administrator finds any room of the server by its name, also those after the first 1,000 of a report."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +11,11 @@ from lanchat.app import api
 from lanchat.app.commands.rooms import ROOM_PAGES_MAX
 from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
+from lanchat.protocol.limits import STATUS_LISTED_MAX
 from lanchat.wording.problems import error_text
 from lanchat_server.service import figures
 from tests.support.fake_server import FakeServer
+from tests.support.status import status_report
 from tests.unit.app.test_client import Person
 from tests.unit.app.test_hostile_answers import play
 
@@ -33,8 +34,8 @@ def server_with_rooms() -> Any:
 def test_report_lists_all_rooms_in_pages() -> None:
     service, listed, above = server_with_rooms(), list[int](), 0
     while page := figures._rooms(service, above):
-        assert len(page) <= figures.LISTED_MAX
-        listed += [room["id"] for room in page]
+        assert len(page) <= STATUS_LISTED_MAX
+        listed += [room.id for room in page]
         above = listed[-1]
     assert listed == NUMBERS
 
@@ -51,7 +52,7 @@ def test_room_is_found_on_every_page(tmp_path: Path, number: int) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         administrator(server)
         await anna.call(api.ListPeopleCommand())
-        report = lambda asked: wire.StatusReport(json.dumps({"rooms": figures._rooms(service, asked.rooms_above)}))  # noqa: E731
+        report = lambda asked: status_report(figures._rooms(service, asked.rooms_above))  # noqa: E731
         server.answers[wire.Status] = report
         assert await anna.call(api.FindAnyRoomCommand(f"Room {number}")) == number
         error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
@@ -64,7 +65,7 @@ def test_endless_pages_are_not_followed(tmp_path: Path) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         administrator(server)
         await anna.call(api.ListPeopleCommand())
-        endless = lambda asked: wire.StatusReport(json.dumps({"rooms": [{"id": asked.rooms_above + 1, "name": "x"}]}))  # noqa: E731
+        endless = lambda asked: status_report([wire.RoomFigures(asked.rooms_above + 1, "x", 0, 1)])  # noqa: E731
         server.answers[wire.Status] = endless
         error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
         assert error_text(error) == "The server's answer cannot be read"

@@ -10,7 +10,6 @@ from lanchat.app import account_session, api
 from lanchat.app.commands import conversation
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
-from lanchat.wording.problems import error_text
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import ROOM, Person
@@ -94,30 +93,3 @@ def test_search_omits_hits_of_other_rooms(tmp_path: File) -> None:
         assert await anna.call(api.SearchCommand(0, "in", 0, 10)) == []
 
     play(scenario, tmp_path, log)
-
-
-@pytest.mark.parametrize("text", ["[" * 500_000, "", "{", '{"a": ' + "9" * 5000 + "}", "\x00"])
-def test_unreadable_status_report_is_reported(tmp_path: File, text: str) -> None:
-    async def scenario(server: FakeServer, anna: Person) -> None:
-        server.answers[wire.Status] = lambda _: wire.StatusReport(text)
-        error = await anna.fails(api.GetStatusCommand())
-        assert (error.kind, error_text(error)) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
-        server.answers[wire.Status] = lambda _: wire.StatusReport("[1]")
-        assert await anna.call(api.GetStatusCommand()) == {}
-
-    play(scenario, tmp_path)
-
-
-@pytest.mark.parametrize("text", ["[" * 500_000, "[1]", "{}", '{"rooms": [{"id": "x", "name": ""}]}', '{"rooms": 7}'])
-def test_unreadable_rooms_of_a_status_report_are_reported(tmp_path: File, text: str) -> None:
-    async def scenario(server: FakeServer, anna: Person) -> None:
-        ruling = replace(server.user("anna"), role=wire.Role.ADMINISTRATOR)
-        server.answers[wire.ListUsers] = lambda _: wire.UserList([ruling])
-        await anna.call(api.ListPeopleCommand())
-        server.answers[wire.Status] = lambda _: wire.StatusReport(text)
-        error = await anna.fails(api.FindAnyRoomCommand("nowhere"))
-        assert (error.kind, error_text(error)) == (api.ErrorKind.REFUSED, "The server's answer cannot be read")
-        server.answers[wire.Status] = lambda _: wire.StatusReport('{"rooms": [{"id": 77, "name": "Nowhere"}]}')
-        assert await anna.call(api.FindAnyRoomCommand("nowhere")) == 77
-
-    play(scenario, tmp_path)

@@ -35,11 +35,13 @@ def test_remaining_entries_are_listed_once_during_changes() -> None:
 def test_page_is_far_below_a_frame() -> None:
     page, after = listed(range(100_000), place_of, lambda number: "x" * 100, b"")
     assert after
-    assert len(pack_frame(wire.Response(1, wire.StatusReport("")))) + sum(map(len, page)) < LIST_OCTETS_MAX < FRAME_MAX
+    assert (
+        len(pack_frame(wire.Response(1, wire.RecoveryCode("", 1)))) + sum(map(len, page)) < LIST_OCTETS_MAX < FRAME_MAX
+    )
 
 
 def test_oversized_frame_is_not_built() -> None:
-    too_much = wire.StatusReport("x" * FRAME_MAX)
+    too_much = wire.RecoveryCode("x" * FRAME_MAX, 1)
     with pytest.raises(FrameTooLong):
         pack_frame(wire.Response(1, too_much))
     with pytest.raises(FrameTooLong):

@@ -259,9 +259,9 @@ def test_no_further_answer_is_made_while_much_is_unread() -> None:
 
     async def scenario(service: Service, session: ClientConnection, transport: Wire) -> None:
         service.outgoing = Outgoing(service.now)
-        page = wire.StatusReport("x" * 100_000)
+        page = wire.RecoveryCode("x" * 100_000, 1)
 
-        async def answer(_connection: ClientConnection, _operation: object) -> wire.StatusReport:
+        async def answer(_connection: ClientConnection, _operation: object) -> wire.RecoveryCode:
             return page
 
         service.answer = answer  # type: ignore[assignment,method-assign]
