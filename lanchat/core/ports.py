@@ -1,5 +1,7 @@
 """What the client core asks of the local store. The real one is lanchat.store, the simulator has its own.
 
+What keeps files is BlobStore (protocol/blobs.py), the same on both sides.
+
 One store holds what one profile knows of one log, and each part of the core takes the smallest interface that it uses.
 Several processes may use a store at once: each method is one transaction, durable when it returns, and what another
 process stored meanwhile is never an error, as long as it is the same octets.
@@ -8,6 +10,7 @@ process stored meanwhile is never an error, as long as it is the same octets.
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from lanchat.protocol.blobs import BlobStore as BlobStore
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.log.records import Head, Record

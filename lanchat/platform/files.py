@@ -94,9 +94,9 @@ def refuse_no_file(path: Path) -> None:
 
 def open_private(path: Path, flags: int) -> int:
     """A descriptor of a private file (mode 0600 when `flags` create it). Raises OSError, also for a symbolic link and
-    for what is no file."""
+    for what is no file; waits for no pipe."""
     refuse_link(path)
-    descriptor = os.open(path, flags | _NO_LINK | _NO_TERMINAL | _BINARY, PRIVATE)
+    descriptor = os.open(path, flags | _NO_LINK | _NO_TERMINAL | _NO_WAIT | _BINARY, PRIVATE)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
@@ -112,7 +112,7 @@ def close_to_others(path: Path) -> None:
     OSError."""
     if sys.platform == "win32" or not os.path.lexists(path):
         return
-    descriptor = open_private(path, os.O_RDONLY | _NO_WAIT)
+    descriptor = open_private(path, os.O_RDONLY)
     try:
         if os.fstat(descriptor).st_mode & 0o077:
             with contextlib.suppress(OSError):  # a read-only file system
@@ -153,7 +153,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """`replace_file` for content that comes in parts."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):  # of a process that was killed
         left.unlink(missing_ok=True)
-    fresh = _beside(path, "new")
+    fresh = beside(path, "new")
     descriptor = open_private(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     try:
         with open(descriptor, "wb") as stream:
@@ -167,7 +167,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def beside(path: Path, suffix: str) -> Path:
     """A name in the same folder that nobody can foresee."""
     return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.{suffix}")
 
@@ -254,7 +254,7 @@ class OutputFile:
     def _make_draft(self, target: Path, old: os.stat_result | None) -> int:
         if not target.name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
-        draft = _beside(target, "part")
+        draft = beside(target, "part")
         _drafts.add(draft)
         descriptor = open_private(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._target, self._draft = target, draft

@@ -2,13 +2,14 @@
 
 Everything that writes happens inside one `Transaction`, on the writer thread alone. Nothing is read in it or committed
 without the lease. Leaving it commits durably; an exception inside rolls back. Nothing written is visible to anybody
-before that.
+before that. What keeps files is BlobStore (lanchat/protocol/blobs.py), the same on both sides.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from lanchat.protocol.blobs import BlobStore as BlobStore
 from lanchat.protocol.codes import HistoryPolicy, Role
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import MessageKey

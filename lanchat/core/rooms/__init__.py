@@ -1,1 +1,1 @@
-"""Rooms of a session: from a subscription over history to live records, checked and in order."""
+"""Receivers of rooms: history, then live records, from any source, checked and in order."""

@@ -14,10 +14,12 @@ from lanchat.app import api
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.file_lock import FileLock
 from lanchat.platform.files import (
+    FileRefused,
     OutputFile,
     close_to_others,
     create_private,
     make_private_folder,
+    open_private,
     replace_file,
     writing,
 )
@@ -82,6 +84,15 @@ class TestOutputFiles:
         assert "two" in target.read_text()
         assert mode(target) == (0o640 if there else 0o600)
         assert os.listdir(tmp_path / "far") == ["target.txt"]
+
+    def test_a_pipe_in_the_place_of_a_private_file_is_refused_without_waiting(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        for flags in (os.O_RDONLY, os.O_RDWR | os.O_CREAT):
+            with pytest.raises(FileRefused):
+                open_private(pipe, flags)
+        with pytest.raises(OSError):  # no reader
+            open_private(pipe, os.O_WRONLY | os.O_CREAT)
 
     def test_pipe_is_kept_and_written(self, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
