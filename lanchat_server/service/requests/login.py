@@ -62,10 +62,7 @@ async def register(context: RequestContext, connection: ClientConnection, operat
     """A new account with its first device."""
     challenge = _challenge(connection)
     _check_enrolment(context, operation.enrolment, challenge)
-    name = _clean(clean_user_name, operation.user, Code.NAME_INVALID)
-    display_name = _clean(clean_display_name, operation.display_name or name, Code.NAME_INVALID)
-    email = _clean(clean_email, operation.email, Code.EMAIL_INVALID) if operation.email else ""
-    _clean(check_password, operation.password, Code.PASSWORD_INVALID)
+    name, display_name, email = _new_account(operation)
     _throttle(context, name, connection)
     try:
         # Whoever may not register costs no hash. The transaction looks again: others may be under way.
@@ -102,6 +99,15 @@ async def register(context: RequestContext, connection: ClientConnection, operat
     context.throttle.succeeded(name_key(user.name), connection.address, context.now())
     context.notices.member_joined(context.directory.general().id, user.id)
     return context.open_session(connection, user, device)
+
+
+def _new_account(operation: wire.Register) -> tuple[str, str, str]:
+    """User name, display name and e-mail address of an account to be made; raises Refused."""
+    name = _clean(clean_user_name, operation.user, Code.NAME_INVALID)
+    display_name = _clean(clean_display_name, operation.display_name or name, Code.NAME_INVALID)
+    email = _clean(clean_email, operation.email, Code.EMAIL_INVALID) if operation.email else ""
+    _clean(check_password, operation.password, Code.PASSWORD_INVALID)
+    return name, display_name, email
 
 
 def _check_registration(context: RequestContext, connection: ClientConnection, operation: wire.Register) -> None:

@@ -1,0 +1,76 @@
+"""No file of the product is longer than 400 lines and no function longer than 40, but for those with a reason here.
+
+A function is counted without its docstring. An exception that is one no longer fails too.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FILE_MAX, FUNCTION_MAX = 400, 40
+# The most lines that each may have.
+FILES = {
+    "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
+    "lanchat/core/core.py": (740, "the core's face: each frame and call goes to the part that it is about"),
+    "lanchat/app/account_session.py": (550, "each event of the core becomes an event of the API in one place"),
+    "lanchat_server/core/hub.py": (500, "what is done for a message or a batch, one after the other"),
+    "lanchat/ui/assembly.py": (420, "what the window is put together from"),
+    "lanchat_server/window/view.py": (420, "the whole of the server's window"),
+    "lanchat_server/service/net/connection.py": (410, "one TLS connection from its acceptance to its end"),
+}
+FUNCTIONS = {
+    "lanchat/core/core.py::__init__": (60, "makes the parts and ties them together"),
+    "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
+    "lanchat/ui/menus/menus.py::message_menu": (46, "a menu as data, an entry in a line or two"),
+    "lanchat_server/core/accounts.py::update_user": (43, "each column of an account once"),
+    "lanchat_server/service/server.py::_run": (47, "the order in which a server starts, and ends the other way round"),
+}
+
+
+def files() -> Iterator[Path]:
+    for package in ("lanchat", "lanchat_server"):
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def long_functions(name: str, text: str) -> dict[str, int]:
+    """Names of functions that are too long, and their lines."""
+    found = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = _lines(node)
+            if ast.get_docstring(node) is not None:
+                lines -= _lines(node.body[0])
+            if lines > FUNCTION_MAX:
+                found[f"{name}::{node.name}"] = lines
+    return found
+
+
+def _lines(node: ast.stmt) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+def check(found: Mapping[str, int], listed: Mapping[str, tuple[int, str]]) -> None:
+    assert found.keys() == listed.keys()
+    assert {name: lines for name, lines in found.items() if lines > listed[name][0]} == {}
+
+
+def test_files_have_a_reason_to_be_long() -> None:
+    lines = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in files()}
+    assert len(lines) > 300
+    check({name: count for name, count in lines.items() if count > FILE_MAX}, FILES)
+
+
+def test_functions_have_a_reason_to_be_long() -> None:
+    found: dict[str, int] = {}
+    for file in files():
+        found |= long_functions(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8"))
+    check(found, FUNCTIONS)
+
+
+def test_long_functions_are_found() -> None:
+    body = "\n".join(f"    x = {number}" for number in range(FUNCTION_MAX))
+    docstring = '    """One line.\n\n    Two.\n    """'
+    assert long_functions("a.py", f"def short():\n{docstring}\n" + body.removesuffix("\n    x = 39")) == {}
+    assert long_functions("a.py", f"class C:\n  async def long(self):\n{docstring}\n{body}") == {"a.py::long": 41}
