@@ -1,5 +1,6 @@
 """Where backups go that administrators ask the server for."""
 
+import contextlib
 import os
 import re
 from datetime import UTC, datetime
@@ -28,7 +29,11 @@ def make_backup(
 ) -> wire.BackupMade:
     """Write a backup into the data directory. Raises StoreError."""
     if claimed:
-        return describe(data_dir / CLAIMED_FILE, backup(data_dir / CLAIMED_FILE, store, data_dir / "keys", reserve))
+        file = data_dir / CLAIMED_FILE
+        summary = backup(file, store, data_dir / "keys", reserve)
+        if reserve.given_up:
+            file.unlink(missing_ok=True)
+        return describe(file, summary)
     folder = data_dir / FOLDER
     made = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
     file = folder / f"lanchat-{made}-{entropy.token_bytes(2).hex()}.backup"
@@ -47,6 +52,15 @@ def _delete_oldest(folder: Path, newest: str) -> None:
     others = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and name != newest)
     for name in others[: max(0, len(others) - KEPT + 1)]:
         (folder / name).unlink(missing_ok=True)
+
+
+def remove_leftovers(data_dir: Path) -> None:
+    """Remove what a server that was killed left: a backup that nobody claimed, and those that were being written. What
+    cannot be removed stays."""
+    drafts = (*data_dir.glob(f".{CLAIMED_FILE}.*.new"), *(data_dir / FOLDER).glob(".lanchat-*.backup.*.new"))
+    for file in (data_dir / CLAIMED_FILE, *drafts):
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def describe(file: Path, summary: BackupSummary) -> wire.BackupMade:

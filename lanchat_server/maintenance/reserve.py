@@ -18,10 +18,18 @@ class DiskReserve(msgspec.Struct):
 
     folder: Path
     octets: int
+    # Nobody wants the backup any more.
+    given_up: bool = False
     _since: int = EVERY
 
+    def give_up(self) -> None:
+        """From any thread: whoever writes is to stop."""
+        self.given_up = True
+
     def wrote(self, octets: int) -> None:
-        """So much was written, there or elsewhere. Raises StoreError when too little is left."""
+        """So much was written, there or elsewhere. Raises StoreError when too little is left, and after `give_up`."""
+        if self.given_up:
+            raise StoreError(_("The backup was given up"))
         self._since += octets
         if self._since < EVERY or not self.octets:
             return

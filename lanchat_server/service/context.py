@@ -33,6 +33,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
+from lanchat_server.service.backups import BackupRunner
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection
@@ -55,8 +56,8 @@ log = logging.getLogger(__name__)
 
 class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     """Parts of a running server. `now`: steady seconds, the core's clock; `wall_ms`: milliseconds UTC;
-    `accounts_tried`: by network, those that were made are in the database; `readers` and `backups`: threads that read
-    the database; `to_erase`: set when rooms were deleted whose contents are still there; `status`: figures for
+    `accounts_tried`: by network, those that were made are in the database; `readers`: threads that read the
+    database; `to_erase`: set when rooms were deleted whose contents are still there; `status`: figures for
     administrators, `rooms_above` as in wire.Status."""
 
     config: ServerConfig
@@ -81,7 +82,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     wall_ms: Callable[[], int]
     tasks: BackgroundTasks
     readers: ThreadPool
-    backups: ThreadPool
+    backups: BackupRunner
     to_erase: asyncio.Event
     status: Callable[[int | None], wire.StatusReport]
 

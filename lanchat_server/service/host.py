@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat_server.admin.backups import make_backup
-from lanchat_server.admin.context import Actor
+from lanchat_server.admin.context import Actor, LocalActor
+from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
 from lanchat_server.core.accounts import DirectoryChange, together
@@ -32,6 +33,13 @@ class ServiceHost:
     def __init__(self, context: RequestContext) -> None:
         """Nothing of `service` is used before the first request."""
         self._context = context
+
+    async def administer(self, request: Any) -> wire.Result:
+        """What a request of the administrator on this computer comes to. Raises Refused and StoreError. A change goes
+        to its end when whoever waits for it goes away: what is committed has its consequences. A backup is given
+        up."""
+        work = perform(self, LocalActor(), request)
+        return await (work if OPERATIONS[type(request)].long else self._context.tasks.carry_to_end(work))
 
     @property
     def config(self) -> ServerConfig:
@@ -128,13 +136,14 @@ class ServiceHost:
         return self._context.status(rooms_above)
 
     async def backup(self, *, claimed: bool) -> wire.BackupMade:
-        """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait."""
+        """In a thread beside the writer, one backup at a time. Raises StoreError, also when too many wait and when the
+        server stops. Nothing is left of it when whoever waits is cancelled."""
         reserve = DiskReserve(self.config.data_dir, self.config.disk_reserve_mib * MIB)
         store = cast(SqlStore, self._context.store)
         work = partial(
             make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed, entropy=self.entropy
         )
-        return await self._context.backups.run(work)
+        return await self._context.backups.run(work, reserve)
 
 
 def _connection(actor: Actor) -> ClientConnection | None:

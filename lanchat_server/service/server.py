@@ -22,9 +22,8 @@ from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
 from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
+from lanchat_server.admin.backups import remove_leftovers
 from lanchat_server.admin.channel import AdminChannel
-from lanchat_server.admin.context import LocalActor
-from lanchat_server.admin.operations import perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
@@ -124,6 +123,7 @@ async def _run(
         directory = Directory(store.snapshot())
     except StoreError as error:
         raise StartError(str(error)) from error
+    remove_leftovers(config.data_dir)
     service = Service(config, store, keys, directory, str(store.address), on_fenced)
     log_id = directory.log.log_id
     budget = partial(frame_budget, service.core.config)
@@ -138,7 +138,7 @@ async def _run(
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
-        administer = partial(perform, ServiceHost(service.context), LocalActor())
+        administer = ServiceHost(service.context).administer
         admin = AdminChannel(config.data_dir, administer)
         await admin.start()
         stack.callback(admin.close)

@@ -29,6 +29,7 @@ from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service import figures
+from lanchat_server.service.backups import BackupRunner
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.figures import FigureSources
@@ -141,7 +142,7 @@ class Service:
             tasks=self.tasks,
             readers=environment.make_pool(READERS, "reader", READS_MAX),
             # One at a time; a stop does not wait for it.
-            backups=environment.make_pool(1, "backup", BACKUPS_WAITING_MAX),
+            backups=BackupRunner(environment.make_pool(1, "backup", BACKUPS_WAITING_MAX)),
             to_erase=asyncio.Event(),
             status=self.status,
         )
@@ -267,6 +268,7 @@ class Service:
             return max(0.0, end - self._loop.time())
 
         self._housekeeper.cancel()
+        self.context.backups.give_up()
         self.core.stop()
         while not self.core.finished and left():
             self.driver.step()
@@ -285,6 +287,7 @@ class Service:
         self.driver.cancel()
         ended = [await threads.close(left()) for threads in (self.writer, self.context.readers)]
         await self._disk_looks.close(min(0.1, left()))
+        await self.context.backups.close(min(2.0, left()))
         self.context.hasher.close()
         await asyncio.to_thread(self.context.mailer.close, 2.0)
         for connection in self.connections.all():

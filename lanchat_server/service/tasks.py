@@ -25,6 +25,17 @@ class BackgroundTasks:
         task.add_done_callback(self._ended)
         return task
 
+    async def carry_to_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which goes on when whoever waits for it is cancelled."""
+        task = self._loop.create_task(work)
+        self.keep(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Nobody else hears how it ends.
+            task.add_done_callback(self._ended)
+            raise
+
     def keep(self, future: "asyncio.Future[Any]") -> None:
         """Hold a future until it is done; whoever made it looks at its result."""
         self._under_way.add(future)

@@ -360,7 +360,7 @@ def _make_service(stage: "Stage", setting: Setting) -> _Service:
         setup=setup,
     )
     nothing = lambda *_: None  # noqa: E731
-    backup = lambda _work: Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)  # noqa: E731
+    backup = lambda _work, _reserve: Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)  # noqa: E731
     fakes: Any = {
         "keys": SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32),
         "hasher": _Hasher(setting.scarce),
