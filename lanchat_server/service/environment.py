@@ -10,6 +10,7 @@ from lanchat.protocol.datagram.seal import SEAL_LIMITS, SealLimits
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.service.net.connection import CONNECTION_LIMITS, ConnectionLimits
 from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.upkeep.housekeeping import INTERVAL
 from lanchat_server.service.writer import Writer
 
 
@@ -22,6 +23,7 @@ class Environment(msgspec.Struct, frozen=True):
     core: CoreConfig = CoreConfig()
     connection: ConnectionLimits = CONNECTION_LIMITS
     seal: SealLimits = SEAL_LIMITS
+    housekeeping_interval: float = INTERVAL
     make_writer: Callable[..., Writer] = Writer
     make_pool: Callable[[int, str, int], ThreadPool] = ThreadPool
 

@@ -104,7 +104,7 @@ class Service:
         clock = ClockWatch(environment.clock)
         self._figures = self._make_figures(shown_database, clock)
         self._next_session = 0
-        self._housekeeping = self._make_housekeeping(clock)
+        self._housekeeping = self._make_housekeeping(clock, environment.housekeeping_interval)
         self._housekeeper = self.background(keep_house(self._housekeeping))
 
     def _make_context(
@@ -167,7 +167,7 @@ class Service:
             setup=context.setup,
         )
 
-    def _make_housekeeping(self, clock: ClockWatch) -> HousekeepingContext:
+    def _make_housekeeping(self, clock: ClockWatch, interval: float) -> HousekeepingContext:
         context = self.context
         return HousekeepingContext(
             core=self.core,
@@ -184,6 +184,7 @@ class Service:
             count=self.count,
             wake=self.wake,
             publish=partial(figures.publish, self._figures) if context.config.metrics_port else None,
+            interval=interval,
         )
 
     # --- Time and counting ---------------------------------------------------------------------------------------

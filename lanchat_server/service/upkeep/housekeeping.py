@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
     """What housekeeping looks after. `disk_looks`: a thread for work that a disk may keep waiting, so that nothing else
     waits, nor the process when it ends; `now`: steady seconds; `wall_ms`: milliseconds UTC; `publish` brings the
-    metrics up to date, None: nobody reads them."""
+    metrics up to date, None: nobody reads them; `interval`: seconds between two rounds."""
 
     core: ServerCore
     directory: Directory
@@ -58,6 +58,7 @@ class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
     count: Callable[[str], None]
     wake: Callable[[], None]
     publish: Callable[[], None] | None
+    interval: float = INTERVAL
 
 
 async def keep_house(context: HousekeepingContext) -> None:
@@ -68,7 +69,7 @@ async def keep_house(context: HousekeepingContext) -> None:
     written = context.tasks.run(_write(context, renew_lease=True, forget=True))
     looked: asyncio.Task[None] | None = None
     while True:
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(context.interval)
         try:
             watch_clock(context)
             _end_silent(context)

@@ -156,7 +156,7 @@ def test_housekeeping_collects_cycles_and_returns_memory(monkeypatch: pytest.Mon
         for name in ("_write", "_look_at_disk"):
             monkeypatch.setattr(housekeeping, name, lambda *_, **__: asyncio.sleep(0))
         service.throttle = type("Throttle", (), {"expire": service.nothing})
-        monkeypatch.setattr(housekeeping, "INTERVAL", 0.0)
+        service.interval = 0.0
         given_back = threading.Event()
         monkeypatch.setattr(housekeeping, "free_pages", given_back.set)
         housekeeping_task = asyncio.create_task(housekeeping.keep_house(service))

@@ -18,6 +18,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.relay.fetches import PendingFetches
 from lanchat_server.core.relay.outbound import RecordFetch
+from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.service import Service
 from lanchat_server.service.threads import ThreadPool
@@ -50,14 +51,19 @@ class HangingStore:
         assert self.go.wait(LONG)
 
 
-def with_service(folder: Path, scenario: Callable[[Service, HangingStore], Awaitable[None]]) -> None:
+def with_service(
+    folder: Path,
+    scenario: Callable[[Service, HangingStore], Awaitable[None]],
+    environment: Environment = ENVIRONMENT,
+) -> None:
     async def everything() -> None:
         store = open_store(None, folder)
         store.take_lease("test", 0)
         hanging = HangingStore(store)
         directory = Directory(store.snapshot())
         keys = load_or_create(folder)
-        service = Service(load({"data_dir": folder}), hanging, keys, directory, "", lambda: None)  # type: ignore[arg-type]
+        config = load({"data_dir": folder})
+        service = Service(config, hanging, keys, directory, "", lambda _: None, environment)  # type: ignore[arg-type]
         try:
             await scenario(service, hanging)
         finally:
@@ -216,7 +222,6 @@ def test_hanging_threads_are_abandoned_on_close() -> None:
 
 def test_dead_sessions_end_while_the_database_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[float] = []
-    monkeypatch.setattr(housekeeping, "INTERVAL", 0.01)
     monkeypatch.setattr(housekeeping, "_end_silent", lambda service: looked.append(service.now()))
 
     async def scenario(service: Service, store: HangingStore) -> None:
@@ -229,7 +234,7 @@ def test_dead_sessions_end_while_the_database_hangs(tmp_path: Path, monkeypatch:
         # One write waits, not one for each round.
         assert service.writer._jobs.qsize() == 0
 
-    with_service(tmp_path, scenario)
+    with_service(tmp_path, scenario, Environment(housekeeping_interval=0.01))
 
 
 # --- The end ----------------------------------------------------------------------------------------------------------
