@@ -95,7 +95,7 @@ class AccountSession:
         self._stopped = False
         # Rooms that a command of this process deletes.
         self.deletes: set[int] = set()
-        self._recovered_told = False
+        self._recovered_emitted = False
         self._unwritten: ProblemDetails | None = None  # why the local copy could not be written, until something is
         self._activity = wire.PresenceState.ONLINE
         self._fetching_unread = asyncio.Lock()
@@ -108,7 +108,7 @@ class AccountSession:
         self._driver = driver
         self._worker = asyncio.get_running_loop().create_task(self._work())
         self._emit(api.AccountLoggedIn(self.account(), self.server))
-        self._tell_recovered()
+        self._emit_recovered()
 
     @property
     def driver(self) -> Driver:
@@ -224,7 +224,7 @@ class AccountSession:
             self.core.want_certificates(devices, self.now())
             self.driver.pump()
 
-    async def certificates_here(self, patience: float) -> None:
+    async def wait_for_certificates(self, patience: float) -> None:
         """Wait until the server has said whose the devices are that it is being asked for, at most so long."""
         await self.wait_for(lambda: not self.core.asks_for_certificates, patience)
 
@@ -297,7 +297,7 @@ class AccountSession:
                     self._emit(self.state)
                 await self._records_stored(event)
             case core_events.CertificatesLearned():
-                await self._tell_late()
+                await self._emit_deferred()
             case core_events.RoomWentLive():
                 self._emit(api.RoomLive(event.room, event.head))
                 if self.book.misses_unread(event.room):
@@ -324,7 +324,7 @@ class AccountSession:
                 log.error("the local copy cannot be written: %s", event.details)
                 self._unwritten = event.details
                 self._emit(replace(self.state, reason=event.details))
-                self._tell_recovered()
+                self._emit_recovered()
 
     def _room_removed(self, event: core_events.RoomAccessEnded) -> None:
         self.book.forget(event.room)
@@ -335,11 +335,11 @@ class AccountSession:
             title = self.book.title(known)
             self._emit(api.Notice(ProblemDetails.of(Problem.ROOM_WAS_DELETED, name=title)))
 
-    def _tell_recovered(self) -> None:
+    def _emit_recovered(self) -> None:
         """A damaged copy was replaced: say so once, and begin again with the new one."""
         recovered = self.store.recovered
-        if recovered is not None and not self._recovered_told:
-            self._recovered_told = True
+        if recovered is not None and not self._recovered_emitted:
+            self._recovered_emitted = True
             self._emit(api.Notice(recovered))
             self.driver.begin_again()
 
@@ -355,9 +355,9 @@ class AccountSession:
             self._session_began()
         self._emit(self.state)
         if self.state.state is api.ConnectionState.AWAY and before is not api.ConnectionState.AWAY:
-            self._nobody_is_seen()
+            self._emit_everybody_offline()
 
-    def _nobody_is_seen(self) -> None:
+    def _emit_everybody_offline(self) -> None:
         """Without the server nobody knows who is at the computer."""
         users = [user for user in self.core.directory.users.values() if user.state]
         people = tuple(self.book.person(user, connected=False) for user in users)
@@ -406,7 +406,7 @@ class AccountSession:
     async def learn_cursors(self, room: int) -> None:
         """Receipts of a room; from then on changes are told."""
         cursors = (await self.ask(wire.ListCursors(room))).cursors
-        self.book.cursors_told(room, cursors, all_of_them=True)
+        self.book.note_cursors(room, cursors, all_of_them=True)
         self._emit(api.ReceiptsChanged(room))
 
     # Rooms and people
@@ -428,7 +428,7 @@ class AccountSession:
         self._room_updated(event.room)
 
     def _cursors_changed(self, event: core_events.CursorsChanged) -> None:
-        self.book.cursors_told(event.room, event.cursors, all_of_them=False)
+        self.book.note_cursors(event.room, event.cursors, all_of_them=False)
         for cursor in event.cursors:
             if cursor.user == self.core.user and cursor.read > self.core.read_up_to(event.room):
                 self.mark_read(event.room, cursor.read)
@@ -472,17 +472,17 @@ class AccountSession:
         if event.room not in self._late:
             await self._wait_for_certificates(event)
         self._late.add(event)
-        await self._tell_late()
+        await self._emit_deferred()
 
-    async def _tell_late(self) -> None:
+    async def _emit_deferred(self) -> None:
         for event in self._late.take_ready():
-            await self._tell_records(event)
+            await self._emit_records(event)
 
-    async def _tell_records(self, event: core_events.RecordsStored) -> None:
+    async def _emit_records(self, event: core_events.RecordsStored) -> None:
         self.book.note(event.room, [held.record for held in event.held])
         if event.live or self.book.is_watched(event.room):
             for count, held in enumerate(event.held, 1):
-                self._tell_record(event.room, DecodedRecord(held.record), event.live)
+                self._emit_record(event.room, DecodedRecord(held.record), event.live)
                 if count % SLICE == 0:
                     await asyncio.sleep(0)
         self._room_updated(event.room)
@@ -498,7 +498,7 @@ class AccountSession:
             except TimeoutError:
                 return
 
-    def _tell_record(self, room: int, note: DecodedRecord, live: bool) -> None:
+    def _emit_record(self, room: int, note: DecodedRecord, live: bool) -> None:
         """A text, or what somebody did to one."""
         state = self.book.state(room)
         if is_shown(note.header.kind):

@@ -110,7 +110,7 @@ class RoomBook:
         read = max(self._core.read_up_to(room), known.first_seq - 1)
         return span.base > read and self.unread(room) < UNREAD_MAX
 
-    def cursors_told(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
+    def note_cursors(self, room: int, cursors: Iterable[MemberCursor], *, all_of_them: bool) -> None:
         """How far members are; kept once the whole list was asked for."""
         state = self.state(room)
         if all_of_them:
@@ -286,7 +286,7 @@ class RoomBook:
         )
         return self._with_receipts(self._with_reply(line, header))
 
-    def not_here_yet(self, room: int) -> list[Line]:
+    def unstored_lines(self, room: int) -> list[Line]:
         """One's own texts that are refused, wait, or are stored while their record is on its way."""
         state = self.state(room)
         stored = {item.key: (item, seq) for item, seq in self._core.stored_unseen(room)}

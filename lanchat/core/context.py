@@ -35,28 +35,28 @@ class CoreContext:
         """Queues a frame to the server for the given path; it leaves with `take_outputs`."""
         self._outputs.append(Output(SERVER, path, frame))
 
-    def put(self, outputs: list[Output]) -> None:
+    def send_all(self, outputs: list[Output]) -> None:
         """Queues frames whose destinations and paths are chosen already, in their order."""
         self._outputs.extend(outputs)
 
-    def ask(self, operation: AfterLogin, handler: Handler) -> int:
+    def request(self, operation: AfterLogin, handler: Handler) -> int:
         """Send a request; `handler` is called exactly once, with None when no answer comes."""
         number, output = self.requests.ask(operation, handler, self.now)
         self._outputs.append(output)
         return number
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Queues an event for the shell; it leaves with `take_events`."""
         self._events.append(event)
 
     def store_failed(self, error: LocalStoreError) -> None:
         """The local copy failed: say it once, try again soon."""
         if self.store_retry_at is None:
-            self.tell(LocalStoreFailed(error.details))
+            self.emit(LocalStoreFailed(error.details))
         self.store_retry_at = self.now + self._store_retry
 
     @property
-    def store_rests(self) -> bool:
+    def store_paused(self) -> bool:
         """Whether the local copy failed, and its next try is not due yet."""
         return self.store_retry_at is not None and self.now < self.store_retry_at
 

@@ -118,16 +118,16 @@ class ClientCore:
         self._store = store
         self._random = random
         self._now_ms = now_ms
-        self._desk = CoreContext(config)
+        self._core_context = CoreContext(config)
         self._link = LinkController(config, random)
         self._composer = MessageBuilder(device_key, run, identity.log_id, store)
         self._outbox = Outbox(config, store, self.limits)
         self._receipts = ReceiptTracker(config, random)
-        self._certificates = CertificateRequests(self._desk, self.authors)
+        self._certificates = CertificateRequests(self._core_context, self.authors)
         self._rooms = RoomSet(
             RoomContext(identity.log_id, config, store, random, self._check_head),
-            self._desk,
-            ServerSource(self._desk, self._live_path),
+            self._core_context,
+            ServerSource(self._core_context, self._live_path),
             self.authors,
             DeliveryCursor(identity.log_id, store, list(self.directory.rooms)),
             self._note_stored,
@@ -136,13 +136,13 @@ class ClientCore:
         )
         for room, read in self.directory.marks.items():
             self._receipts.read(room, read)
-        self._gone = DeletedRooms(self._desk, store, self._room_deleted)
+        self._gone = DeletedRooms(self._core_context, store, self._room_deleted)
         # Rooms as they were when they went from the list, until it is known whether they were deleted.
         self._last_seen: dict[int, wire.Room] = {}
         self._adopt_at: float | None = None
         self._save_marks_at: float | None = None
         self._fresh_session = True
-        self._people_told = False
+        self._users_emitted = False
         # Rooms that the server told of in this session.
         self._listed: set[int] = set()
         self._listing = False
@@ -164,7 +164,7 @@ class ClientCore:
             wire.RoomCursors: self._on_room_cursors,
             wire.Users: lambda frame: self._take_users(frame.users),
             wire.RoomChanged: lambda frame: self._take_room(frame.room),
-            wire.RoomGone: self._on_room_gone,
+            wire.RoomGone: self._on_room_access_ended,
             wire.RoomsDeleted: self._on_rooms_deleted,
             wire.MembersChanged: self._on_members_changed,
             # For traffic between peers; a client that only knows the server has no use for it.
@@ -195,15 +195,15 @@ class ClientCore:
 
     def start(self, now: float) -> None:
         """Begin to connect (again, after a refusal)."""
-        self._desk.at(now)
+        self._core_context.at(now)
         self._link.start(now)
-        self._tell_state()
+        self._emit_state()
 
     def opened(self, now: float) -> None:
         """The server proved its identity; log-in is under way."""
-        self._desk.at(now)
+        self._core_context.at(now)
         self._link.opened()
-        self._tell_state()
+        self._emit_state()
 
     def connected(
         self,
@@ -215,18 +215,18 @@ class ClientCore:
         use_udp: bool = True,
     ) -> None:
         """Logged in. `epoch` and `limits` are those of this connection's Welcome."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if epoch is not None:
             self.identity = replace(self.identity, epoch=epoch)
         self.limits = limits if limits is not None else self.limits
         self._link.logged_in(now, use_udp)
-        self._tell_state()
+        self._emit_state()
         self._end_reason = Reason.LOST
         self._outbox.set_limits(self.limits)
         self._outbox.reconnected(now)
         self._adopt_at = now
         self._fresh_session = True
-        self._people_told = False
+        self._users_emitted = False
         self._certificates.begin_session()
         self._take_keys(session.keys)
         self._on_new_certificate(wire.NewCertificate(session.certificate))
@@ -235,51 +235,51 @@ class ClientCore:
 
     def disconnected(self, now: float, reason: Reason | None = None, details: ProblemDetails | None = None) -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if reason is None:
             reason = self._end_reason if self._link.up else Reason.NO_ANSWER
         self._end_session()
         if self._link.state is LinkState.REFUSED:
             return
         self._link.lost(now, reason, details)
-        self._tell_state()
+        self._emit_state()
 
     def cut_off(self, now: float) -> None:
         """This computer no longer has the address that the connection uses; `SearchDue` follows."""
-        self._desk.at(now)
-        self._desk.put(self._link.cut_off(now))
+        self._core_context.at(now)
+        self._core_context.send_all(self._link.cut_off(now))
 
     def refused(self, now: float, details: ProblemDetails | None = None, code: int = 0) -> None:
         """The server refuses this device for good."""
-        self._desk.at(now)
+        self._core_context.at(now)
         self._end_session()
         self._link.refused(details, code)
-        self._tell_state()
+        self._emit_state()
 
     def _end_session(self) -> None:
         self._rooms.clear()
         self._gone.end_session()
-        self._desk.requests.abandon()
-        self._desk.drop_outputs(SERVER)
+        self._core_context.requests.abandon()
+        self._core_context.drop_outputs(SERVER)
         self._certificates.begin_session()
         self._renew_at = None
         self._adopt_at = None
 
     def _give_up(self, reason: Reason) -> None:
-        self.disconnected(self._desk.now, reason)
-        self._desk.tell(ConnectionGivenUp())
+        self.disconnected(self._core_context.now, reason)
+        self._core_context.emit(ConnectionGivenUp())
 
     def _not_subscribed(self) -> None:
         self._give_up(Reason.LOST)
 
-    def _tell_state(self) -> None:
+    def _emit_state(self) -> None:
         link = self._link
-        self._desk.tell(LinkStateChanged(link.state, link.reason, link.details, link.retry_at, link.code))
+        self._core_context.emit(LinkStateChanged(link.state, link.reason, link.details, link.retry_at, link.code))
 
     def _on_goodbye(self, frame: wire.Goodbye) -> None:
         if frame.code in _FINAL:
-            self.refused(self._desk.now, code=frame.code)
-            self._desk.tell(ConnectionGivenUp())
+            self.refused(self._core_context.now, code=frame.code)
+            self._core_context.emit(ConnectionGivenUp())
         elif not frame.code:
             self._end_reason = Reason.STOPPING
 
@@ -288,7 +288,7 @@ class ClientCore:
     def receive(self, source: Endpoint, path: Transport, frame: Any, now: float) -> None:
         """A decoded frame. Raises ProtocolError when it breaks the protocol; what came before it stands. What comes
         from the server without a session is dropped, and what comes from a peer."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if isinstance(source, PeerEndpoint):
             self.drop("frame of a peer")
             return
@@ -301,7 +301,7 @@ class ClientCore:
         if not isinstance(frame, wire.Pong):
             self._handlers[type(frame)](frame)
         elif self._link.ponged(path):
-            self._desk.put([self._link.ping()])
+            self._core_context.send_all([self._link.ping()])
 
     def drop(self, reason: str) -> None:
         """The shell dropped a datagram, or an output that it cannot send."""
@@ -322,14 +322,14 @@ class ClientCore:
         return Transport.UDP if self._link.udp_open else Transport.TLS
 
     def _on_answer(self, number: int, answer: Answer) -> None:
-        if not self._desk.requests.answered(number, answer):
+        if not self._core_context.requests.answered(number, answer):
             self.drop("answer without question")
 
     # --- Rooms and people -----------------------------------------------------------------------------------------
 
     def _take_session_rooms(self, rooms: Sequence[wire.Room], after: bytes) -> None:
         """Those that log-in told; when there are more pages, the rooms that were left meanwhile show at the end."""
-        self._receipts.forget_told()
+        self._receipts.forget_reported()
         self._last_seen.clear()
         self._listed = {room.id for room in rooms}
         if not after:
@@ -338,16 +338,16 @@ class ClientCore:
             self._take_room(room)
         self._listing = bool(after)
         if after:
-            ask, note = self._desk.ask, self._note_session_rooms
+            ask, note = self._core_context.request, self._note_session_rooms
             # What breaks the protocol ends the session with that reason, not with a list that did not come.
-            PagedRequest(wire.ListRooms(after), ask, note, self._rest_listed, broken=lambda: None).begin()
+            PagedRequest(wire.ListRooms(after), ask, note, self._listing_ended, broken=lambda: None).begin()
 
     def _note_session_rooms(self, answer: Answer) -> None:
         """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
         for room in answer.rooms if isinstance(answer, wire.RoomList) else ():
             self._take_room(room)
 
-    def _rest_listed(self, answer: Answer) -> None:
+    def _listing_ended(self, answer: Answer) -> None:
         if isinstance(answer, wire.RoomList):
             self._listing = False
             self._drop_unlisted()
@@ -360,30 +360,30 @@ class ClientCore:
         for gone in unlisted:
             self._last_seen[gone.id] = gone
             self._rooms.leave(gone.id)
-            self._desk.tell(RoomAccessEnded(gone.id))
-        self._tell_retitled()
+            self._core_context.emit(RoomAccessEnded(gone.id))
+        self._emit_retitled()
         self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
         self._listed.add(room.id)
-        self._desk.tell(RoomInfoChanged(room))
-        self._tell_retitled()
+        self._core_context.emit(RoomInfoChanged(room))
+        self._emit_retitled()
         if room.joined:
             self._receipts.told(room)
             self._rooms.want(room)
         else:
             self._rooms.leave(room.id)
 
-    def _on_room_gone(self, frame: wire.RoomGone) -> None:
+    def _on_room_access_ended(self, frame: wire.RoomGone) -> None:
         self._rooms.leave(frame.room)
         if self.directory.drop_room(frame.room):
-            self._desk.tell(RoomAccessEnded(frame.room))
-            self._tell_retitled()
+            self._core_context.emit(RoomAccessEnded(frame.room))
+            self._emit_retitled()
 
-    def _tell_retitled(self) -> None:
+    def _emit_retitled(self) -> None:
         for room in self.directory.take_retitled():
-            self._desk.tell(RoomInfoChanged(room))
+            self._core_context.emit(RoomInfoChanged(room))
 
     def _on_rooms_deleted(self, frame: wire.RoomsDeleted) -> None:
         for room in frame.rooms:
@@ -393,16 +393,16 @@ class ClientCore:
             elif known is not None:
                 # A copy from an earlier membership is asked about in the next session.
                 self.directory.drop_room(room)
-                self._desk.tell(RoomAccessEnded(room, deleted=True, known=known))
-                self._tell_retitled()
+                self._core_context.emit(RoomAccessEnded(room, deleted=True, known=known))
+                self._emit_retitled()
 
     def _room_deleted(self, room: int) -> None:
         known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)
         self._rooms.leave(room)
         self.directory.drop_room(room)
         self._gone.erase(room)
-        self._desk.tell(RoomAccessEnded(room, deleted=True, known=known))
-        self._tell_retitled()
+        self._core_context.emit(RoomAccessEnded(room, deleted=True, known=known))
+        self._emit_retitled()
 
     def _note(self, answer: Answer) -> None:
         """What an answer to the shell tells of rooms and people. Here and not in the shell, which would come to it
@@ -423,23 +423,23 @@ class ClientCore:
 
     def _take_everybody(self, users: Sequence[wire.User]) -> None:
         """All of them once per session: whoever watches holds everybody for absent since the last one ended."""
-        known = self.directory.users if self._people_told else {}
-        self._people_told = True
+        known = self.directory.users if self._users_emitted else {}
+        self._users_emitted = True
         self._take_users([user for user in users if known.get(user.id) != user])
 
     def _take_users(self, users: Sequence[wire.User]) -> None:
         self.directory.put_users(users)
-        self._desk.tell(UsersChanged(tuple(users)))
+        self._core_context.emit(UsersChanged(tuple(users)))
 
     def _on_members_changed(self, frame: wire.MembersChanged) -> None:
         room = self.directory.rooms.get(frame.room)
         if room is not None:
             count = min(max(0, room.members + len(frame.joined) - len(frame.left)), USERS_MAX)
             self.directory.put_room(msgspec.structs.replace(room, members=count))
-        self._desk.tell(RoomMembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
+        self._core_context.emit(RoomMembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
     def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
-        self._desk.tell(CursorsChanged(frame.room, tuple(frame.cursors)))
+        self._core_context.emit(CursorsChanged(frame.room, tuple(frame.cursors)))
 
     def cursor(self, room: int) -> int:
         """The last stored number of a room, also while the server is away. Raises LocalStoreError."""
@@ -457,41 +457,41 @@ class ClientCore:
     def fetch_older(self, room: int, now: float) -> bool:
         """Ask for the page below what is stored; `OlderStored` follows (also when one is under way already). False when
         there is nothing below or no session."""
-        self._desk.at(now)
+        self._core_context.at(now)
         return self._rooms.fetch_older(room)
 
     # --- Keys and certificates ------------------------------------------------------------------------------------
 
     def _on_session_keys(self, frame: wire.SessionKeys) -> None:
         self._take_keys(frame)
-        self._link.probe(self._desk.now)
+        self._link.probe(self._core_context.now)
 
     def _take_keys(self, session_keys: wire.SessionKeys) -> None:
         lifetime = session_keys.lifetime_ms / 1000 * self.config.renew_part
         # Keys that are said to end at once would be renewed without end.
-        self._renew_at = self._desk.now + max(lifetime, self.config.renew_retry)
-        self._desk.tell(KeysChanged(session_keys))
+        self._renew_at = self._core_context.now + max(lifetime, self.config.renew_retry)
+        self._core_context.emit(KeysChanged(session_keys))
 
     def renew(self, now: float) -> None:
         """Ask for fresh keys now: the shell has nearly used up the packets of these. Once is enough."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if self._link.up and not self._renewing:
             self._renewing = True
-            self._desk.ask(wire.Renew(), self._on_renewed)
+            self._core_context.request(wire.Renew(), self._on_renewed)
 
     def _on_renewed(self, answer: Answer) -> None:
         self._renewing = False
         if not isinstance(answer, wire.Done):
-            self._renew_at = self._desk.now + self.config.renew_retry
+            self._renew_at = self._core_context.now + self.config.renew_retry
 
     def _on_new_certificate(self, frame: wire.NewCertificate) -> None:
         """This device's own, which the profile keeps when it is news."""
         if self.authors.learn_own_untrusted(self._composer.device, frame.certificate):
-            self._desk.tell(CertificateRenewed(frame.certificate))
+            self._core_context.emit(CertificateRenewed(frame.certificate))
 
     def want_certificates(self, devices: Sequence[bytes], now: float) -> None:
         """The shell will show something that these devices signed."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if self._link.up:
             self._certificates.want(devices)
 
@@ -509,7 +509,7 @@ class ClientCore:
     def send(self, room: int, kind: Kind, body: str, ref: int, now: float) -> OutboxItem:
         """Sign a message and keep it; it goes out as soon as it can. Raises ProtocolError for a body that breaks the
         limits, LocalStoreError when it cannot be kept: then nothing was sent and no number used."""
-        self._desk.at(now)
+        self._core_context.at(now)
         item = self._composer.compose(room, kind, body, ref, self._now_ms())
         self._outbox.add(item, now)
         return item
@@ -529,7 +529,7 @@ class ClientCore:
 
     def mark_read(self, room: int, seq: int, now: float) -> None:
         """The person saw everything up to `seq`. Kept for the next start by `save_marks`, or a little later."""
-        self._desk.at(now)
+        self._core_context.at(now)
         self._receipts.read(room, seq)
         if self.directory.mark(room, seq) and self._save_marks_at is None:
             self._save_marks_at = now + self.config.marks_after
@@ -545,43 +545,43 @@ class ClientCore:
 
     def set_activity(self, state: wire.PresenceState, now: float) -> None:
         """At the computer, or not."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if self._link.up:
-            self._desk.send(Transport.TLS, wire.Activity(state))
+            self._core_context.send(Transport.TLS, wire.Activity(state))
 
     def _on_decided(self, frame: wire.Decided) -> None:
         for receipt in [*frame.receipts, *map(self._outbox.refusal_of_unreadable, frame.unreadable)]:
             event = self._outbox.decided(receipt) if receipt is not None else None
             if event is not None:
-                self._desk.tell(event)
+                self._core_context.emit(event)
 
     def _on_expect(self, frame: wire.Expect) -> None:
-        self._outbox.expected(AuthorRun(frame.room, frame.device, frame.run), frame.n, self._desk.now)
+        self._outbox.expected(AuthorRun(frame.room, frame.device, frame.run), frame.n, self._core_context.now)
 
     def _on_busy(self, frame: wire.Busy) -> None:
         wait = min(frame.retry_ms / 1000, self.config.room_longest if frame.code else self.config.busy_longest)
-        until = self._desk.now + wait * (1 + 0.25 * self._random())
+        until = self._core_context.now + wait * (1 + 0.25 * self._random())
         if not frame.code:
             self._outbox.busy(frame.not_taken, until)
             return
         keys = self._outbox.put_off(frame.not_taken, until)
         if keys:
-            self._desk.tell(MessagesDelayed(tuple(keys), frame.code, frame.retry_ms / 1000))
+            self._core_context.emit(MessagesDelayed(tuple(keys), frame.code, frame.retry_ms / 1000))
 
     # --- Requests of the shell --------------------------------------------------------------------------------------
 
     def request(self, operation: wire.AfterLogin, now: float) -> int | None:
         """Send a request of the shell; `Answered` with this number follows, after what the answer tells of rooms and
         people was taken in: a list as a whole, however many pages it took. None without a session."""
-        self._desk.at(now)
+        self._core_context.at(now)
         if not self._link.up:
             return None
         number = 0
 
         def answered(answer: Answer) -> None:
-            self._desk.tell(Answered(number, answer))
+            self._core_context.emit(Answered(number, answer))
 
-        number = PagedRequest(operation, self._desk.ask, self._note, answered).begin()
+        number = PagedRequest(operation, self._core_context.request, self._note, answered).begin()
         return number
 
     # --- Settling -------------------------------------------------------------------------------------------------
@@ -589,36 +589,36 @@ class ClientCore:
     def take_outputs(self) -> list[Output]:
         """What to send, in order."""
         self._settle()
-        outputs = self._desk.take_outputs()
+        outputs = self._core_context.take_outputs()
         for output in outputs:
             if isinstance(output.destination, ServerEndpoint):
-                self._link.sent(output.path, self._desk.now)
+                self._link.sent(output.path, self._core_context.now)
         return outputs
 
     def take_events(self) -> list[Event]:
         """What happened, in order."""
         self._settle()
-        return self._desk.take_events()
+        return self._core_context.take_events()
 
     def _settle(self) -> None:
         """Once after everything that came from outside; what follows from it needs no second look."""
-        if not self._desk.unsettled:
+        if not self._core_context.unsettled:
             return
-        self._desk.unsettled = False
+        self._core_context.unsettled = False
         if not self._link.up:
             return
-        now = self._desk.now
-        if not self._desk.store_rests:
+        now = self._core_context.now
+        if not self._core_context.store_paused:
             self._settle_store()
         self._rooms.ask()
         self._certificates.ask()
         self._judge()
-        self._desk.put(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
-        if self._outbox.take_doubt() or self._rooms.take_doubt():
-            self._desk.put(self._link.doubt(now))
+        self._core_context.send_all(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
+        if self._outbox.pop_unanswered() or self._rooms.pop_unanswered():
+            self._core_context.send_all(self._link.doubt(now))
         cursors = self._receipts.take_due(now)
         if cursors:
-            self._desk.send(Transport.TLS, wire.Cursors(cursors))
+            self._core_context.send(Transport.TLS, wire.Cursors(cursors))
 
     def _settle_store(self) -> None:
         """Everything that needs the local copy."""
@@ -631,14 +631,14 @@ class ClientCore:
             self.directory.save()
             self.authors.save()
         except LocalStoreError as error:
-            self._desk.store_failed(error)
+            self._core_context.store_failed(error)
         else:
-            self._desk.store_retry_at = None
+            self._core_context.store_retry_at = None
 
     def _adopt(self) -> None:
         """Messages that other processes of this profile left behind. At the start of a session all of them, so that
         they come before what is written now; later those whose own process had its chance. Raises LocalStoreError."""
-        now = self._desk.now
+        now = self._core_context.now
         if self._adopt_at is None or now < self._adopt_at:
             return
         self._outbox.adopt(self._store.outgoing(), self.run, now, at_once=self._fresh_session)
@@ -653,14 +653,14 @@ class ClientCore:
             self._composer.saw(held.header)
             known = self._outbox.seen(held.header.key, held.record.seq)
             if known is not None:
-                self._desk.tell(known)
+                self._core_context.emit(known)
         self._certificates.want([held.header.device for held in event.held])
 
     def _judge(self) -> None:
         """How the session is doing, worst first."""
         move, reason = self._judgement()
         if move is not None and self._link.settled(move, reason):
-            self._tell_state()
+            self._emit_state()
 
     def _judgement(self) -> tuple[LinkEvent | None, Reason]:
         stops = self._rooms.stops()
@@ -680,36 +680,38 @@ class ClientCore:
         """When `handle_timer` is due; None: never, unless something else happens."""
         if not self._link.up:
             return earliest(self._link.timer(), self._save_marks_at)
-        desk = self._desk
+        core_context = self._core_context
         return earliest(
             self._link.timer(),
             self._save_marks_at,
-            desk.requests.timer(),
+            core_context.requests.timer(),
             self._receipts.timer(),
             self._renew_at,
             self._rooms.timer(),
-            earliest(self._adopt_at, self._gone.timer()) if desk.store_retry_at is None else desk.store_retry_at,
-            self._outbox.timer(desk.now, self._rooms.held()),
+            earliest(self._adopt_at, self._gone.timer())
+            if core_context.store_retry_at is None
+            else core_context.store_retry_at,
+            self._outbox.timer(core_context.now, self._rooms.held()),
         )
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due by `now`."""
-        self._desk.at(now)
+        self._core_context.at(now)
         before = self._link.state
         outputs, due = self._link.handle_timer(now)
-        self._desk.put(outputs)
+        self._core_context.send_all(outputs)
         if self._link.state is not before:
-            self._tell_state()
+            self._emit_state()
         if due is DueAction.RECONNECT:
-            self._desk.tell(ReconnectDue())
+            self._core_context.emit(ReconnectDue())
         elif due is DueAction.SEARCH:
-            self._desk.tell(SearchDue())
+            self._core_context.emit(SearchDue())
         elif due is DueAction.GIVE_UP:
             self._give_up(Reason.SILENT)
         if self._save_marks_at is not None and now >= self._save_marks_at:
             self._save_marks_in_time(now)
         if self._link.up:
-            self._desk.requests.expire(now)
+            self._core_context.requests.expire(now)
             if self._renew_at is not None and now >= self._renew_at:
                 self._renew_at = None
                 self.renew(now)
@@ -718,7 +720,7 @@ class ClientCore:
         try:
             self.save_marks()
         except LocalStoreError as error:
-            self._desk.store_failed(error)
+            self._core_context.store_failed(error)
             self._save_marks_at = now + self.config.marks_after
 
 

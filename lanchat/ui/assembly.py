@@ -132,9 +132,9 @@ class Window:
         self._engine = make_engine(self._wakeup.post)
         self._model = ChatModel(time.time)
         self._entry = LoginModel()
-        self._chat = Chat(self._model, self._new_desk, self.changed, self._later)
+        self._chat = Chat(self._model, self._new_dispatcher, self.changed, self._later)
         self._chat.logged_out = self._logged_out
-        self._flow = LoginFlow(self._entry, self._new_desk, self.changed, self._later)
+        self._flow = LoginFlow(self._entry, self._new_dispatcher, self.changed, self._later)
         self._page: registry.PageView | None = None
         self._shown: WindowPage | None = None
         self._pending = WindowPart.NONE
@@ -244,7 +244,7 @@ class Window:
 
     # Network
 
-    def _new_desk(self) -> CommandDispatcher:
+    def _new_dispatcher(self) -> CommandDispatcher:
         return CommandDispatcher(self._engine, self._wakeup.post)
 
     def _later(self, milliseconds: int, run: Callable[[], None]) -> None:
@@ -291,7 +291,7 @@ class Window:
         self._save()
         self._chat.close()
         self._model = ChatModel(time.time)
-        self._chat = Chat(self._model, self._new_desk, self.changed, self._later)
+        self._chat = Chat(self._model, self._new_dispatcher, self.changed, self._later)
         self._chat.logged_out = self._logged_out
         self._flow.show_servers()
 

@@ -47,7 +47,7 @@ def held_amounts(anna: Person) -> dict[str, int]:
         "late lines, octets": sum(len(record.body or b"") for record in late),
         "events, octets": account._backlog,
         "keys": len(driver._udp._openers) if driver._udp is not None else 0,
-        "requests": len(core._desk.requests._waiting),
+        "requests": len(core._core_context.requests._waiting),
         "unknown devices": max(len(core._certificates._asked), len(core.authors._missing)),
     }
 

@@ -58,11 +58,11 @@ class Workbench:
         self.parts = WindowPart.NONE
         self.engine = DirectEngine(self._items.append, Scenario(found_after=0.0, **scenario))
         self.model = ChatModel(lambda: self.now)
-        self.chat = Chat(self.model, self._desk, self._changed, self._later)
+        self.chat = Chat(self.model, self._dispatcher, self._changed, self._later)
         self.entry = LoginModel()
-        self.flow = LoginFlow(self.entry, self._desk, self._changed, self._later)
+        self.flow = LoginFlow(self.entry, self._dispatcher, self._changed, self._later)
 
-    def _desk(self) -> CommandDispatcher:
+    def _dispatcher(self) -> CommandDispatcher:
         return CommandDispatcher(self.engine, self._items.append)
 
     def _changed(self, part: WindowPart) -> None:

@@ -69,7 +69,7 @@ def test_choosing_a_known_server_requires_its_fingerprint(monkeypatch: pytest.Mo
     known = server_entry(7, Trust.PINNED)
     bench.flow.found(known)
     asked: list[api.Command] = []
-    monkeypatch.setattr(bench.flow._desk, "ask", lambda command, *_: asked.append(command))
+    monkeypatch.setattr(bench.flow._dispatcher, "ask", lambda command, *_: asked.append(command))
     bench.flow.choose(known)
     (command,) = asked
     assert isinstance(command, api.ConnectCommand)

@@ -128,7 +128,7 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
     if await _learn(member, room):
         found = state.fold.below(command.before, command.limit)
     lines = [member.book.line(room, folded) for folded in found]
-    return lines if command.before else lines + member.book.not_here_yet(room)
+    return lines if command.before else lines + member.book.unstored_lines(room)
 
 
 async def load_lines_from(client: "ClientState", command: api.LoadLinesFromCommand) -> list[Line]:
@@ -164,7 +164,7 @@ async def _learn(member: "AccountSession", room: int) -> bool:
     member.ask_for_certificates(member.core.authors.take_missing())
     if not member.core.asks_for_certificates:
         return False
-    await member.certificates_here(CERTIFICATE_PATIENCE)
+    await member.wait_for_certificates(CERTIFICATE_PATIENCE)
     return True
 
 
@@ -187,7 +187,7 @@ async def search(client: "ClientState", command: api.SearchCommand) -> list[Line
     if missing := member.core.authors.take_missing():
         # An answer has the certificates of some hundred authors.
         member.ask_for_certificates(missing)
-        await member.certificates_here(CERTIFICATE_PATIENCE)
+        await member.wait_for_certificates(CERTIFICATE_PATIENCE)
         lines = [_hit_line(member, command.room, hit) for hit in hits]
     return [line for line in lines if line is not None]
 

@@ -16,9 +16,9 @@ class CertificateRequests:
     """A device that the server does not know either is not asked for again in the same session; one about which it did
     not answer is asked for until it does, in the next session if need be."""
 
-    def __init__(self, desk: CoreContext, authors: Authors) -> None:
-        """`desk` sends the requests and tells of answers; `authors` takes in the certificates."""
-        self._desk = desk
+    def __init__(self, core_context: CoreContext, authors: Authors) -> None:
+        """`core_context` sends the requests and tells of answers; `authors` takes in the certificates."""
+        self._core_context = core_context
         self._authors = authors
         self._unknown: dict[bytes, None] = {}
         self._asked: dict[bytes, None] = {}
@@ -36,7 +36,7 @@ class CertificateRequests:
         try:
             unknown = self._authors.unknown(list(devices))
         except LocalStoreError as error:
-            self._desk.store_failed(error)
+            self._core_context.store_failed(error)
             return
         for device in unknown:
             if device not in self._asked and len(self._unknown) < DEVICES_MAX:
@@ -52,7 +52,7 @@ class CertificateRequests:
             self._asked[device] = self._under_way[device] = None
             if len(self._asked) > DEVICES_MAX:
                 del self._asked[next(iter(self._asked))]
-        self._desk.ask(wire.GetCertificates(list(devices)), partial(self._answered, devices))
+        self._core_context.request(wire.GetCertificates(list(devices)), partial(self._answered, devices))
 
     def _answered(self, devices: tuple[bytes, ...], answer: Answer) -> None:
         if isinstance(answer, wire.Certificates):
@@ -62,7 +62,7 @@ class CertificateRequests:
             unanswered |= dict.fromkeys(devices)
         for device in devices:
             self._under_way.pop(device, None)
-        self._desk.tell(CertificatesLearned(devices))
+        self._core_context.emit(CertificatesLearned(devices))
 
     @property
     def any_open(self) -> bool:

@@ -21,9 +21,9 @@ _PAUSE = 0.05
 class DeletedRooms:
     """`on_deleted` hears of each room that the server says was deleted while this user was in it."""
 
-    def __init__(self, desk: CoreContext, store: LogStore, on_deleted: Callable[[int], None]) -> None:
+    def __init__(self, core_context: CoreContext, store: LogStore, on_deleted: Callable[[int], None]) -> None:
         """`on_deleted` is called while an answer is taken in; erasing begins when it calls `erase`."""
-        self._desk = desk
+        self._core_context = core_context
         self._store = store
         self._on_deleted = on_deleted
         # Rooms that went from the list, to be asked about with those of which there is a copy; None: nothing to ask.
@@ -59,16 +59,16 @@ class DeletedRooms:
             self._ask([room for room in wanted if room not in rooms])
             self._to_ask = None
         room = next(iter(self._erasing), None)
-        if room is not None and self._desk.now >= self._erase_at:
+        if room is not None and self._core_context.now >= self._erase_at:
             if not self._store.erase_room(room, _PART):
                 del self._erasing[room]
-            self._erase_at = self._desk.now + _PAUSE
+            self._erase_at = self._core_context.now + _PAUSE
 
     def _ask(self, rooms: list[int]) -> None:
         for start in range(0, len(rooms), ROOMS_PER_SUBSCRIPTION):
             part = rooms[start : start + ROOMS_PER_SUBSCRIPTION]
             self._questions += 1
-            self._desk.ask(wire.Subscribe(part), partial(self._answered, part))
+            self._core_context.request(wire.Subscribe(part), partial(self._answered, part))
 
     def _answered(self, asked: list[int], answer: Answer) -> None:
         self._questions -= 1

@@ -41,7 +41,7 @@ class RoomSet:
     def __init__(
         self,
         context: RoomContext,
-        desk: CoreContext,
+        core_context: CoreContext,
         source: RecordSource,
         authors: Authors,
         told: DeliveryCursor,
@@ -53,7 +53,7 @@ class RoomSet:
         of pages."""
         self._context = context
         self._config = config = context.config
-        self._desk = desk
+        self._core_context = core_context
         self._source = source
         self._authors = authors
         self._told = told
@@ -80,7 +80,7 @@ class RoomSet:
         self._pulls = 0
         # No page is asked for before: the server was busy.
         self._pulls_at = 0.0
-        self._doubtful = False
+        self._unanswered = False
 
     def clear(self) -> None:
         """The session ended."""
@@ -128,13 +128,13 @@ class RoomSet:
             subscriptions = [self._attach(room) for room in part]
             for subscription in subscriptions:
                 for missed in self._told.missed(subscription.room, subscription.receiver.span):
-                    self._tell_stored(missed)
+                    self._emit_stored(missed)
             for subscription in subscriptions:
                 self._rooms[subscription.room] = subscription
                 self._touched[subscription.room] = None
                 del self._wanted[subscription.room]
             operation = wire.Subscribe([subscription.room for subscription in subscriptions])
-            self._desk.ask(operation, partial(self._subscribed, subscriptions))
+            self._core_context.request(operation, partial(self._subscribed, subscriptions))
 
     def _attach(self, room: wire.Room) -> RoomSubscription:
         receiver = self._receivers.get(room.id) or RoomReceiver(room.id, self._context)
@@ -157,7 +157,7 @@ class RoomSet:
         for subscription in current:
             room = subscription.room
             if room in told:
-                subscription.subscribed(told[room], self._desk.now)
+                subscription.subscribed(told[room], self._core_context.now)
                 self._touch(room)
             else:
                 # A membership that ended meanwhile: RoomGone is under way.
@@ -189,7 +189,7 @@ class RoomSet:
     def take_lagging(self) -> None:
         """Live records were dropped, and nobody says of which rooms: each asks for a page."""
         for room, subscription in self._rooms.items():
-            subscription.take_lagging(self._desk.now)
+            subscription.take_lagging(self._core_context.now)
             self._touch(room)
 
     def _touch(self, room: int) -> None:
@@ -209,9 +209,9 @@ class RoomSet:
         receiver = subscription.receiver
         for event in subscription.settle():
             if isinstance(event, RecordsStored):
-                self._tell_stored(event)
+                self._emit_stored(event)
             else:
-                self._desk.tell(event)
+                self._core_context.emit(event)
         self._on_cursor(receiver.room, receiver.cursor)
         self._measure(receiver)
 
@@ -226,13 +226,13 @@ class RoomSet:
         """Keep what waits within its bound."""
         self._measure(subscription.receiver)
         if sum(self._aside.values()) > ASIDE_OCTETS_MAX:
-            subscription.drop_aside(self._desk.now)
+            subscription.drop_aside(self._core_context.now)
             self._measure(subscription.receiver)
 
-    def _tell_stored(self, event: RecordsStored) -> None:
+    def _emit_stored(self, event: RecordsStored) -> None:
         self._told.note(event)
         self._on_stored(event)
-        self._desk.tell(event)
+        self._core_context.emit(event)
 
     # --- Asking -----------------------------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class RoomSet:
         self._touched.clear()
         for room in list(self._asking):
             subscription = self._rooms[room]
-            wanted = subscription.want(self._desk.now)
+            wanted = subscription.want(self._core_context.now)
             if isinstance(wanted, wire.Nack):
                 self._nack(subscription, wanted)
             elif wanted is not None:
@@ -262,14 +262,14 @@ class RoomSet:
             self._stopped[room] = receiver.stop
 
     def _nack(self, subscription: RoomSubscription, nack: wire.Nack) -> None:
-        now = self._desk.now
+        now = self._core_context.now
         wait = self._nacks.wait(now)
         if wait > 0.0:
             subscription.postpone(now + wait)
             return
         self._nacks.take(now)
         subscription.nacked(nack, now)
-        self._doubtful |= subscription.nacks_in_a_row >= self._config.doubt_nacks
+        self._unanswered |= subscription.nacks_in_a_row >= self._config.doubt_nacks
         subscription.source.send_nack(nack)
 
     def hurry(self, now: float) -> None:
@@ -278,13 +278,13 @@ class RoomSet:
             subscription.hurry(now)
             self._asking[room] = None
 
-    def take_doubt(self) -> bool:
+    def pop_unanswered(self) -> bool:
         """Whether something was asked for since the last call that had stayed unanswered too often."""
-        doubtful, self._doubtful = self._doubtful, False
+        doubtful, self._unanswered = self._unanswered, False
         return doubtful
 
     def _pull(self, subscription: RoomSubscription, request: wire.History) -> None:
-        now = self._desk.now
+        now = self._core_context.now
         if self._pulls >= self._config.pulls_at_once or now < self._pulls_at:
             subscription.postpone(max(now + self._config.gap_wait, self._pulls_at))
             return
@@ -302,11 +302,11 @@ class RoomSet:
         if not isinstance(answer, wire.Page):
             self._pull_failed(subscription, answer if isinstance(answer, wire.Failure) else None)
         elif current:
-            subscription.page(answer, self._desk.now)
+            subscription.page(answer, self._core_context.now)
             self._bound(subscription)
 
     def _pull_failed(self, subscription: RoomSubscription, refusal: wire.Failure | None) -> None:
-        now = self._desk.now
+        now = self._core_context.now
         retry = max(refusal.retry_ms / 1000 if refusal is not None else 0.0, self._config.pull_retry)
         subscription.pull_failed(now, retry)
         if refusal is not None and refusal.code == wire.Code.BUSY:
@@ -339,10 +339,10 @@ class RoomSet:
                 self._authors.learn_untrusted(answer.certificates)
                 event = subscription.older_page(answer)
         except LocalStoreError as error:
-            self._desk.store_failed(error)
+            self._core_context.store_failed(error)
         finally:
             # Also when the page breaks the protocol and the connection ends: somebody waits.
-            self._desk.tell(event)
+            self._core_context.emit(event)
 
     # --- How it is doing ----------------------------------------------------------------------------------------------
 
@@ -366,7 +366,7 @@ class RoomSet:
     def timer(self) -> float | None:
         """When `ask` has something."""
         allowed = self._pulls < self._config.pulls_at_once
-        pages_at = self._pulls_at if allowed and self._desk.now < self._pulls_at else None
+        pages_at = self._pulls_at if allowed and self._core_context.now < self._pulls_at else None
         if not self._asking:
             return pages_at
         times = [self._rooms[room].timer(allowed and pages_at is None) for room in self._asking]

@@ -31,15 +31,15 @@ class ServerSource:
 
     is_sequencer = True
 
-    def __init__(self, desk: CoreContext, live_path: Callable[[], Transport]) -> None:
+    def __init__(self, core_context: CoreContext, live_path: Callable[[], Transport]) -> None:
         """Nothing is asked for yet."""
-        self._desk = desk
+        self._core_context = core_context
         self._live_path = live_path
 
     def ask_page(self, request: History, handler: Handler) -> None:
         """A request over TLS."""
-        self._desk.ask(request, handler)
+        self._core_context.request(request, handler)
 
     def send_nack(self, nack: Nack) -> None:
         """By UDP when that is open."""
-        self._desk.send(self._live_path(), nack)
+        self._core_context.send(self._live_path(), nack)

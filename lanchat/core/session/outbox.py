@@ -71,7 +71,7 @@ class Outbox:
         # Other processes' messages in the store, and since when they are known here.
         self._others: dict[MessageKey, float] = {}
         self._pause_until = 0.0
-        self._doubtful = False
+        self._unanswered = False
         self.set_limits(limits)
 
     def set_limits(self, limits: Limits) -> None:
@@ -189,9 +189,9 @@ class Outbox:
                 if waiting.tries:
                     waiting.due, waiting.wait, waiting.tries = min(waiting.due, now), self._config.retry_first, 1
 
-    def take_doubt(self) -> bool:
+    def pop_unanswered(self) -> bool:
         """Whether something went out since the last call that had stayed unanswered too often."""
-        doubtful, self._doubtful = self._doubtful, False
+        doubtful, self._unanswered = self._unanswered, False
         return doubtful
 
     def busy(self, not_taken: Iterable[NotTaken], until: float) -> None:
@@ -249,7 +249,7 @@ class Outbox:
                 break
             waiting.tries += 1
             # Over TLS nothing is sent twice within two seconds, so that the second try says what the third does by UDP.
-            self._doubtful |= waiting.tries >= (self._config.tls_try if udp_open else 2)
+            self._unanswered |= waiting.tries >= (self._config.tls_try if udp_open else 2)
             if not self._fits_datagram(waiting.item.message) or waiting.tries % self._config.tls_try == 0:
                 path = Transport.TLS
             self._schedule(waiting, path, now)

@@ -40,7 +40,7 @@ class ReceiptTracker:
         self._read[room.id] = max(self._read.get(room.id, 0), room.read)
         self._note(room.id)
 
-    def forget_told(self) -> None:
+    def forget_reported(self) -> None:
         """A new session: what was under way may be lost."""
         self._told.clear()
 

@@ -26,13 +26,13 @@ class Chat:
     """The main page's commands. Main thread."""
 
     def __init__(
-        self, model: ChatModel, new_desk: Callable[[], CommandDispatcher], changed: Changed, later: Later
+        self, model: ChatModel, new_dispatcher: Callable[[], CommandDispatcher], changed: Changed, later: Later
     ) -> None:
-        """`new_desk` makes the dispatcher of the account here, and one for each room when it is opened."""
+        """`new_dispatcher` makes the dispatcher of the account here, and one for each room when it is opened."""
         self.model = model
-        self.desk = new_desk()  # for everything that belongs to the account
+        self.dispatcher = new_dispatcher()  # for everything that belongs to the account
         self._reader: RoomReader | None = None
-        self._new_desk = new_desk
+        self._new_dispatcher = new_dispatcher
         self._changed = changed
         self._later = later
         self._marked: dict[int, int] = {}
@@ -84,8 +84,8 @@ class Chat:
             self._reader.read_again()
 
     def _refresh_lists(self) -> None:
-        self.desk.ask(api.ListRoomsCommand(), self._have_rooms)
-        self.desk.ask(api.ListPeopleCommand(), self._have_people)
+        self.dispatcher.ask(api.ListRoomsCommand(), self._have_rooms)
+        self.dispatcher.ask(api.ListPeopleCommand(), self._have_people)
         if self.model.current:
             self._load_members()
 
@@ -100,7 +100,7 @@ class Chat:
 
     def _load_members(self) -> None:
         if self._reader:
-            self._reader.desk.ask(api.ListMembersCommand(self.model.current), self._have_members)
+            self._reader.dispatcher.ask(api.ListMembersCommand(self.model.current), self._have_members)
 
     def _have_members(self, people: list[Person]) -> None:
         self.model.people.update((person.user_id, person) for person in people)
@@ -145,7 +145,7 @@ class Chat:
         self.model.open(room)
         timeline = self.model.timeline
         self._reader = (
-            RoomReader(self.model, timeline, self._new_desk(), self._changed, self._later) if timeline else None
+            RoomReader(self.model, timeline, self._new_dispatcher(), self._changed, self._later) if timeline else None
         )
         self._changed(WindowPart.ROOM | WindowPart.ROOMS | WindowPart.LINES | WindowPart.DRAFT | WindowPart.PEOPLE)
         if not self._reader:
@@ -240,7 +240,7 @@ class Chat:
         def failed(error: CommandError) -> None:
             self._changed(self.model.give_back(room, text) | self.model.notice(error_text(error)))
 
-        self.desk.ask(api.SendCommand(room, text, reply), kept, failed)
+        self.dispatcher.ask(api.SendCommand(room, text, reply), kept, failed)
 
     def _edit(self, line: Line, text: str) -> None:
         assert line.seq is not None
@@ -248,7 +248,7 @@ class Chat:
         def failed(error: CommandError) -> None:
             self._changed(self.model.give_back(line.room, text) | self.model.notice(error_text(error)))
 
-        self.desk.ask(api.EditCommand(line.room, line.seq, text), None, failed)
+        self.dispatcher.ask(api.EditCommand(line.room, line.seq, text), None, failed)
 
     def delete(self, line: Line) -> None:
         """Deletes a message, for everybody; does nothing with one that is not stored."""
@@ -295,12 +295,12 @@ class Chat:
             return
         self._marked[view.room] = seq
         self.model.read_up_to(view.room, seq)
-        self.desk.ask(api.MarkReadCommand(view.room, seq))
+        self.dispatcher.ask(api.MarkReadCommand(view.room, seq))
         self._changed(WindowPart.ROOMS)
 
     def set_active(self, active: bool) -> None:
         """The person is at the computer, or has not touched it for a while."""
-        self.desk.ask(api.SetActivityCommand(active))
+        self.dispatcher.ask(api.SetActivityCommand(active))
 
     # Everything else
 
@@ -308,7 +308,7 @@ class Chat:
         self, command: api.Command[T], then: Callable[[T], None] | None = None, failed: Failed | None = None
     ) -> None:
         """Runs a command; without `failed` an error is told in passing."""
-        self.desk.ask(command, then, failed or self._tell)
+        self.dispatcher.ask(command, then, failed or self._tell)
 
     def _tell(self, error: CommandError) -> None:
         self.tell(error_text(error))
@@ -343,6 +343,6 @@ class Chat:
 
     def close(self) -> None:
         """Nothing that is still under way changes the model any more."""
-        self.desk.close()
+        self.dispatcher.close()
         if self._reader:
             self._reader.close()

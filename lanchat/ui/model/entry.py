@@ -44,14 +44,14 @@ class LoginFlow:
     def __init__(
         self,
         model: LoginModel,
-        new_desk: Callable[[], CommandDispatcher],
+        new_dispatcher: Callable[[], CommandDispatcher],
         changed: Callable[[WindowPart], None],
         later: Callable[[int, Callable[[], None]], object],
     ) -> None:
-        """`new_desk` makes a dispatcher here, and anew when the list of servers is shown: older answers are dropped."""
+        """`new_dispatcher` makes one here, and anew when the list of servers is shown: older answers are dropped."""
         self.model = model
-        self._new_desk = new_desk
-        self._desk = new_desk()
+        self._new_dispatcher = new_dispatcher
+        self._dispatcher = new_dispatcher()
         self._searching = False
         self._left_out = False
         self._typed = False  # what is connected to was typed or pasted, not found
@@ -75,11 +75,11 @@ class LoginFlow:
 
     def _return(self) -> None:
         """Connects to the server used last, for as long as it takes."""
-        self._desk.ask(api.ConnectCommand(), self._returned, self._not_returned)
+        self._dispatcher.ask(api.ConnectCommand(), self._returned, self._not_returned)
 
     def _returned(self, server: Server) -> None:
         self.model.server = server
-        self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_returned)
+        self._dispatcher.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_returned)
 
     def _not_returned(self, error: CommandError) -> None:
         if error.kind is ErrorKind.IDENTITY:
@@ -103,7 +103,9 @@ class LoginFlow:
     def _refused(self, error: CommandError) -> None:
         """This computer's key is not taken any more: the password is needed again."""
         self.model.error = error_text(error)
-        self._desk.ask(api.GetOfferCommand(), lambda offer: self._log_in_at(offer, error_text(error)), self._failed)
+        self._dispatcher.ask(
+            api.GetOfferCommand(), lambda offer: self._log_in_at(offer, error_text(error)), self._failed
+        )
 
     def lost(self, reason: str) -> None:
         """The server ended this log-in for good (device revoked, account disabled)."""
@@ -122,8 +124,8 @@ class LoginFlow:
 
     def show_servers(self, error: str = "", field: FieldName | None = None) -> None:
         """The list, and a search that goes on while it is shown."""
-        self._desk.close()
-        self._desk = self._new_desk()
+        self._dispatcher.close()
+        self._dispatcher = self._new_dispatcher()
         self._searching = False
         self.model.offer = self.model.server = None
         self._go(WindowPage.SERVERS, error=error, field=field)
@@ -132,7 +134,7 @@ class LoginFlow:
     def _search(self) -> None:
         if self.model.page is WindowPage.SERVERS and not self._searching:
             self._searching = True
-            self._desk.ask(api.DiscoverCommand(_SEARCH_S), self._searched, lambda error: self._searched([]))
+            self._dispatcher.ask(api.DiscoverCommand(_SEARCH_S), self._searched, lambda error: self._searched([]))
 
     def _searched(self, servers: list[Server]) -> None:
         model = self.model
@@ -186,7 +188,7 @@ class LoginFlow:
         command = api.ConnectCommand("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
         shown = name or (parse_invite_untrusted(invite).host if invite else address)
         self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
-        self._desk.ask(command, self._connected, self._not_connected)
+        self._dispatcher.ask(command, self._connected, self._not_connected)
 
     def _not_connected(self, error: CommandError) -> None:
         # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
@@ -209,11 +211,13 @@ class LoginFlow:
             self._go(WindowPage.IDENTITY)
         else:
             self._busy(_("Greeting {server}…").format(server=server.name))
-            self._desk.ask(api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected)
+            self._dispatcher.ask(
+                api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected
+            )
 
     def _stop_here(self, reason: str = "") -> None:
         """The key is another one than it was: there is no way on from here."""
-        self._desk.ask(api.DisconnectCommand())
+        self._dispatcher.ask(api.DisconnectCommand())
         self._go(WindowPage.CHANGED, error=reason)
 
     def accept(self) -> None:
@@ -222,7 +226,7 @@ class LoginFlow:
         if server is None or self.model.busy:
             return
         self._busy(_("Greeting {server}…").format(server=server.name))
-        self._desk.ask(api.AcceptIdentityCommand(server.fingerprint), self._offered, self._failed)
+        self._dispatcher.ask(api.AcceptIdentityCommand(server.fingerprint), self._offered, self._failed)
 
     def _offered(self, offer: ServerOffer) -> None:
         self.model.offer, self.model.server = offer, offer.server
@@ -231,13 +235,13 @@ class LoginFlow:
         if offer.remembered and (not wanted or name_key(wanted) == name_key(offer.remembered)):
             self.model.user = offer.remembered
             self._go(WindowPage.CHAT)
-            self._desk.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
+            self._dispatcher.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
         else:
             self._go(WindowPage.REGISTER if self.is_first else WindowPage.LOGIN)
 
     def decline(self) -> None:
         """Back to the list; the connection ends."""
-        self._desk.ask(api.DisconnectCommand())
+        self._dispatcher.ask(api.DisconnectCommand())
         self.show_servers()
 
     # Log-in and what belongs to it
@@ -255,7 +259,7 @@ class LoginFlow:
             return
         self.model.user = user = tidy_name(user, joiners=False)
         self._busy(_("Logging in…"))
-        self._desk.ask(api.LoginCommand(user, password, remember), self._logged_in, self._failed)
+        self._dispatcher.ask(api.LoginCommand(user, password, remember), self._logged_in, self._failed)
 
     def register(self, form: NewAccount) -> None:
         """Creates the account, or says what is wrong with the form."""
@@ -273,7 +277,7 @@ class LoginFlow:
             form.remember,
             form.setup_code.strip(),
         )
-        self._desk.ask(command, self._logged_in, self._failed)
+        self._dispatcher.ask(command, self._logged_in, self._failed)
 
     def _logged_in(self, account: api.Account) -> None:
         self._go(WindowPage.CHAT)
@@ -284,7 +288,7 @@ class LoginFlow:
             return
         self.model.user = tidy_name(user, joiners=False)
         self._busy(_("Asking the server for a code…"))
-        self._desk.ask(api.RecoverCommand(self.model.user), lambda nothing: self._code_sent(), self._failed)
+        self._dispatcher.ask(api.RecoverCommand(self.model.user), lambda nothing: self._code_sent(), self._failed)
 
     def _code_sent(self) -> None:
         text = _("If this account has an e-mail address, a code is on its way to it. It is valid for a short time.")
@@ -308,7 +312,7 @@ class LoginFlow:
             return
         self._busy(_("Setting the new password…"))
         command = api.RecoverConfirmCommand(self.model.user, code.strip(), password)
-        self._desk.ask(command, lambda nothing: self._recovered(), self._failed)
+        self._dispatcher.ask(command, lambda nothing: self._recovered(), self._failed)
 
     def _recovered(self) -> None:
         self._go(WindowPage.LOGIN, done=_("The new password is set. Log in with it."))
@@ -366,4 +370,4 @@ class LoginFlow:
 
     def close(self) -> None:
         """Answers that are still under way change nothing any more."""
-        self._desk.close()
+        self._dispatcher.close()

@@ -26,19 +26,19 @@ class RoomReader:
     """The commands behind one open room. Main thread."""
 
     def __init__(
-        self, model: ChatModel, timeline: Timeline, desk: CommandDispatcher, changed: Changed, later: Later
+        self, model: ChatModel, timeline: Timeline, dispatcher: CommandDispatcher, changed: Changed, later: Later
     ) -> None:
-        """`desk` belongs to this opening of the room alone; `close` closes it."""
+        """`dispatcher` belongs to this opening of the room alone; `close` closes it."""
         self._model = model
         self._timeline = timeline
-        self.desk = desk
+        self.dispatcher = dispatcher
         self._changed = changed
         self._later = later
         self._renewing = self._newest = False
 
     def close(self) -> None:
         """Another room is open: nothing that arrives is for this one any more."""
-        self.desk.close()
+        self.dispatcher.close()
 
     def load_newest(self) -> None:
         """The window moves to the end of the log."""
@@ -56,7 +56,7 @@ class RoomReader:
 
         # What is new must be among them.
         enough = FIRST_PAGE if self._model.fresh_after is None else PAGE
-        self.desk.ask(api.LoadLinesCommand(timeline.room, 0, enough), loaded, self._no_lines)
+        self.dispatcher.ask(api.LoadLinesCommand(timeline.room, 0, enough), loaded, self._no_lines)
 
     def _no_lines(self, error: CommandError) -> None:
         """Nothing could be read: the next event that helps tries again, and the state line says why."""
@@ -77,7 +77,7 @@ class RoomReader:
             if not timeline.stored:
                 self.load_newest()
 
-        self.desk.ask(api.LoadLinesFromCommand(timeline.room, start, PAGE), loaded, failed)
+        self.dispatcher.ask(api.LoadLinesFromCommand(timeline.room, start, PAGE), loaded, failed)
 
     def show(self, seq: int, flash: bool) -> None:
         """The view goes to a message of the window, or, without `flash`, to what is new."""
@@ -122,7 +122,7 @@ class RoomReader:
             timeline.prepend(lines)
             self._changed(WindowPart.LINES)
 
-        self.desk.ask(api.LoadLinesCommand(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
+        self.dispatcher.ask(api.LoadLinesCommand(timeline.room, timeline.first, PAGE), loaded, self._no_lines)
 
     def load_newer(self) -> None:
         """The view came near the lower end of the window."""
@@ -136,7 +136,7 @@ class RoomReader:
             timeline.append(stored, at_bottom=len(stored) < PAGE)
             self._changed(WindowPart.LINES)
 
-        self.desk.ask(api.LoadLinesFromCommand(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
+        self.dispatcher.ask(api.LoadLinesFromCommand(timeline.room, timeline.last + 1, PAGE), loaded, self._no_lines)
 
     def complete(self, head: int) -> None:
         """History is complete: what could not be read before can be now. What is being read stays where it is."""
@@ -168,11 +168,11 @@ class RoomReader:
             self._changed(WindowPart.LINES)
 
         if timeline.at_bottom:
-            self.desk.ask(
+            self.dispatcher.ask(
                 api.LoadLinesCommand(timeline.room, 0, max(PAGE, len(timeline.stored))), newest, self._no_lines
             )
         else:
-            self.desk.ask(api.LoadLinesFromCommand(timeline.room, timeline.first, WINDOW), window, self._no_lines)
+            self.dispatcher.ask(api.LoadLinesFromCommand(timeline.room, timeline.first, WINDOW), window, self._no_lines)
 
     def renew_receipts(self) -> None:
         """Somebody has received or read more: ticks may change."""
@@ -191,4 +191,4 @@ class RoomReader:
                 self._changed(WindowPart.LINES)
 
         first = max(timeline.first, timeline.last - PAGE + 1)
-        self.desk.ask(api.LoadLinesFromCommand(timeline.room, first, WINDOW), loaded)
+        self.dispatcher.ask(api.LoadLinesFromCommand(timeline.room, first, WINDOW), loaded)

@@ -26,25 +26,25 @@ class FakeContext:
     def __init__(self) -> None:
         self.asked: list[tuple[wire.GetCertificates, Any]] = []
 
-    def ask(self, operation: wire.GetCertificates, handler: Any) -> None:
+    def request(self, operation: wire.GetCertificates, handler: Any) -> None:
         self.asked.append((operation, handler))
 
-    def tell(self, _event: object) -> None: ...
+    def emit(self, _event: object) -> None: ...
 
 
 def test_refused_device_is_requested_again_only_in_the_next_session() -> None:
-    desk = FakeContext()
-    questions = CertificateRequests(desk, FakeAuthors())  # type: ignore[arg-type]
+    core_context = FakeContext()
+    questions = CertificateRequests(core_context, FakeAuthors())  # type: ignore[arg-type]
     questions.want([DEVICE])
     questions.ask()
-    desk.asked[0][1](wire.Failure(1, Code.BUSY, "later"))
+    core_context.asked[0][1](wire.Failure(1, Code.BUSY, "later"))
     questions.want([DEVICE])
     questions.ask()
-    assert len(desk.asked) == 1
+    assert len(core_context.asked) == 1
     assert questions.open_for([DEVICE])
     questions.begin_session()
     questions.ask()
-    assert [operation.devices for operation, _ in desk.asked] == [[DEVICE], [DEVICE]]
-    desk.asked[1][1](wire.Certificates([]))
+    assert [operation.devices for operation, _ in core_context.asked] == [[DEVICE], [DEVICE]]
+    core_context.asked[1][1](wire.Certificates([]))
     assert not questions.any_open
     assert not questions.open_for([DEVICE])
