@@ -46,7 +46,10 @@ class CommitFailed(StoreError):
 
 
 class CommitUnknown(StoreError):
-    """The connection broke during the commit: stored or not, nobody can say before looking."""
+    """The connection broke during the commit: stored or not, nobody can say before looking. `stored`: what the next
+    transaction or snapshot has found; None: there was none yet."""
+
+    stored: bool | None = None
 
 
 class Fenced(StoreError):

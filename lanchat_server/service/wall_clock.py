@@ -4,9 +4,12 @@ Records carry what it shows when they are stored; their order is that of their n
 time (codes, invitations) is moved along when the clock is set, so that it lasts as long as it was meant to.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from lanchat.platform.clock import Clock
+from lanchat_server.core.ports import CommitUnknown
 
 # Less is how computers keep in step with a time server. Milliseconds.
 TOLERANCE_MS = 5_000
@@ -20,15 +23,23 @@ class ClockReport(msgspec.Struct):
     last_jump_ms: int = 0
 
 
+class UnknownMove(NamedTuple):
+    """Stored deadlines were moved by `by_ms`, if the commit was stored: `error.stored` says so later."""
+
+    by_ms: int
+    error: CommitUnknown
+
+
 class ClockWatch:
     """Compares the wall clock with a steady one. For one thread. `unsettled_ms`: what stored deadlines have not been
-    moved by yet; None: nothing is to be done."""
+    moved by yet, `unknown_move` aside; None: nothing is to be done."""
 
     def __init__(self, clock: Clock) -> None:
         """What both clocks show now is what `look` compares with."""
         self.report = ClockReport()
         # What the clock showed while no server ran is not known, but no deadline may be too far away.
         self.unsettled_ms: int | None = 0
+        self.unknown_move: UnknownMove | None = None
         self._clock = clock
         self._difference = clock.wall_ms() - clock.steady_ms()
 

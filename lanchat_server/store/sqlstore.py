@@ -15,7 +15,7 @@ from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.file_lock import FileLock
 from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
-from lanchat_server.core.ports import StoreError
+from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store import claiming, reads, schema
 from lanchat_server.store.asking import AutocommitPool
 from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch
@@ -105,7 +105,10 @@ class SqlStore:
             writing.commit()
         except SQLAlchemyError as error:
             writing.give_up(error)
-            raise commit_error(error, self.address) from error
+            failure = commit_error(error, self.address)
+            if isinstance(failure, CommitUnknown):
+                writing.await_outcome(failure)
+            raise failure from error
         self._known = transaction.known
 
     @contextmanager

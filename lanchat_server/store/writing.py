@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
-from lanchat_server.core.ports import Fenced, StoreError
+from lanchat_server.core.ports import CommitUnknown, Fenced, StoreError
 from lanchat_server.store import schema
 from lanchat_server.store.bulk import StatementBatch
 from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict
@@ -59,6 +59,8 @@ class WriteSession:
         self._counts: frozenset[int] = frozenset()
         # The one that the present transaction found.
         self._count = 0
+        # A commit of unknown outcome, and the count that shows that it was stored.
+        self._unknown: tuple[int, CommitUnknown] | None = None
         # Why nothing is written any more.
         self._fenced: Fenced | None = None
         self._connection: Connection | None = None
@@ -107,6 +109,7 @@ class WriteSession:
 
     def _taken(self, incarnation: int, count: int) -> None:
         self._incarnation, self._counts, self._fenced = incarnation, frozenset([count]), None
+        self._unknown = None
         if self._file is not None:
             # From now on one connection is open: the last one that is closed takes the write-ahead log away.
             self._connection = self._connection or self._connect()
@@ -182,6 +185,10 @@ class WriteSession:
         if self._file is not None:
             self._guarded(self._file.settle)
 
+    def await_outcome(self, error: CommitUnknown) -> None:
+        """`error.stored` is to say what became of the commit that has just failed, once that is known."""
+        self._unknown = self._count + 1, error
+
     def give_up(self, error: SQLAlchemyError | None) -> None:
         """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
         connection = self._connection
@@ -246,13 +253,15 @@ class WriteSession:
         return changes.found
 
     def check(self, connection: Connection) -> None:
-        """Raises Fenced unless the lease is as it was left here. Where none was taken, nothing is known of it."""
+        """Raises Fenced unless the lease is as it was left here. Where none was taken, nothing is known of it. A commit
+        that the database is still carrying out is waited for: it holds the row."""
         if self._incarnation is None:
             return
         if self._file is not None:
             self._guarded(self._file.check)
         lease = schema.lease.c
-        self._check([tuple(row) for row in connection.execute(select(lease.incarnation, lease.changes))])
+        held = connection.execute(select(lease.incarnation, lease.changes).with_for_update(read=True))
+        self._check([tuple(row) for row in held])
 
     def _check(self, held: list[Row]) -> None:
         self._guarded(lambda: self._compare(held))
@@ -267,6 +276,9 @@ class WriteSession:
                 _("The database is not as this server left it: an older copy or another one came in its place")
             )
         self._count = count
+        if self._unknown is not None:
+            stored, error = self._unknown
+            error.stored, self._unknown = count == stored, None
 
     def _guarded(self, check: Callable[[], None]) -> None:
         try:

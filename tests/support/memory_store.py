@@ -114,7 +114,9 @@ class MemoryStore:
             for change in tx.changes:
                 change()
         if fault is not Fault.NONE:
-            raise CommitUnknown("planned")
+            error = CommitUnknown("planned")
+            error.stored = fault is Fault.UNKNOWN_STORED
+            raise error
 
     def snapshot(self) -> DirectorySnapshot:
         db = self.database

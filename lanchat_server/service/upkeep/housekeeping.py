@@ -13,14 +13,14 @@ from lanchat_server.core.accounts import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.throttle import LoginThrottle
-from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.core.ports import CommitUnknown, StoreError, Transaction
 from lanchat_server.service.figures import behind_newest_ms
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep.memory import free_pages
 from lanchat_server.service.upkeep.storage import StorageState, free_octets
-from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
+from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch, UnknownMove
 from lanchat_server.service.writer import Writer
 
 INTERVAL = 2.0
@@ -122,17 +122,27 @@ async def settle_clock(context: HousekeepingContext) -> None:
     """What is stored with an end goes along with the wall clock. Raises StoreError; then that is still to do."""
     clock, now_ms = context.clock, context.wall_ms()
     by_ms, clock.unsettled_ms = clock.unsettled_ms, None
-    if by_ms is None:
+    before, clock.unknown_move = clock.unknown_move, None
+    if by_ms is None and before is None:
         return
+    moved_ms = by_ms or 0
 
     def job(tx: Transaction) -> DirectoryChange[None]:
-        tx.move_deadlines(by_ms, now_ms)
-        return accounts.move_emails(tx, context.directory, by_ms, now_ms)
+        nonlocal moved_ms
+        # The writer has looked at the database since the commit of unknown outcome.
+        moved_ms = (by_ms or 0) + (before.by_ms if before is not None and not before.error.stored else 0)
+        tx.move_deadlines(moved_ms, now_ms)
+        return accounts.move_emails(tx, context.directory, moved_ms, now_ms)
 
     try:
         await context.writer.transact(job)
+    except CommitUnknown as error:
+        clock.unknown_move = UnknownMove(moved_ms, error)
+        raise
     except BaseException:
-        clock.unsettled_ms = by_ms + (clock.unsettled_ms or 0)
+        if by_ms is not None:
+            clock.unsettled_ms = by_ms + (clock.unsettled_ms or 0)
+        clock.unknown_move = before
         raise
 
 

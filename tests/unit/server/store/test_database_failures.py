@@ -81,6 +81,7 @@ def test_server_dying_at_the_commit(server: MariaDB, store: SqlStore) -> None:
     assert one_line_without_password(raised.value)
     server.start()
     assert names(store) == ["Anna"]
+    assert raised.value.stored is False
     added(store, "Boris")
 
 
@@ -100,6 +101,7 @@ def test_server_hanging_at_the_commit(server: MariaDB, store: SqlStore) -> None:
         server.resume()
     assert one_line_without_password(raised.value)
     assert names(store) == ["Anna"]
+    assert raised.value.stored is True
     added(store, "Boris")
     assert names(store) == ["Anna", "Boris"]
 
