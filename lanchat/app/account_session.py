@@ -42,6 +42,10 @@ SESSION_PATIENCE = 10.0
 # Decisions that somebody may still ask for; one takes 200 octets.
 DECIDED_MAX = 10_000
 REQUEST_TIMEOUT = 30.0
+# A request that the server had no time for is made again after the pause that it asks for, when that is short: people
+# who are invited one after the other into a room of 1,000 count as eleven requests each.
+BUSY_PAUSES = (0.05, 3.0)
+BUSY_PATIENCE = 10.0
 # A page of 200 records takes some milliseconds, a thousand unread messages in each of 60 rooms a few seconds.
 COUNT_PATIENCE = 10.0
 # Pages that one command, or counting, fetches below what is here: 20,000 records without enough texts among them.
@@ -177,7 +181,22 @@ class AccountSession:
         await self.wait_for(lambda: self.core.state not in _UNDER_WAY, patience)
 
     async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
-        """The result of a request. Raises CommandError: OFFLINE, or what the server refused."""
+        """The result of a request, which is made again while the server is busy for a moment. Raises CommandError:
+        OFFLINE, or what the server refused."""
+        end = self.now() + min(timeout, BUSY_PATIENCE)
+        shortest, longest = BUSY_PAUSES
+        while True:
+            answer = await self._ask_once(operation, timeout)
+            if not isinstance(answer, wire.Failure):
+                return answer
+            pause = max(shortest, answer.retry_ms / 1000)
+            brief = answer.code == wire.Code.BUSY and 0 < answer.retry_ms <= longest * 1000
+            if not brief or self.now() + pause > end:
+                raise refusal(answer)
+            await asyncio.sleep(pause)
+
+    async def _ask_once(self, operation: wire.AfterLogin, timeout: float) -> Any:
+        """The result, or the Failure. Raises CommandError OFFLINE."""
         await self.session_decided(min(timeout, SESSION_PATIENCE))
         number = None if self._stopped else self.core.request(operation, self.now())
         if number is None:
@@ -193,8 +212,6 @@ class AccountSession:
             self._answers.pop(number, None)
         if answer is None:
             raise offline()
-        if isinstance(answer, wire.Failure):
-            raise refusal(answer)
         return answer
 
     def decision(self, key: MessageKey) -> int | wire.Code | None:
