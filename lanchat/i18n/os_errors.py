@@ -9,7 +9,7 @@ FILE_TEXTS = {
     Problem.WRITABLE_BY_ALL: N_("everybody may write to it; use chmod o-w"),
     Problem.SYMBOLIC_LINK: N_("it is a symbolic link"),
     Problem.NOT_A_FILE: N_("it is not a file"),
-    Problem.STDIN_CLOSED: N_("Standard input is closed"),
+    Problem.STDIN_CLOSED: N_("standard input is closed"),
     Problem.STDOUT_CLOSED: N_("standard output is closed"),
 }
 

@@ -118,7 +118,7 @@ def test_closed_output_named_as_file_is_an_error(
 
 def test_restore_from_closed_input_is_an_error(tmp_path: Path) -> None:
     done = shell((*SERVER, "--data-dir", str(tmp_path / "data"), "restore", "-"), "<&-", tmp_path)
-    assert stderr_text(done) == "lanchat-server: -: Standard input is closed\n"
+    assert stderr_text(done) == "lanchat-server: -: standard input is closed\n"
     assert done.returncode == 1
     assert not (tmp_path / "data").exists()
 

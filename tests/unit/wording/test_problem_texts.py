@@ -249,3 +249,10 @@ def test_operating_system_error_texts_come_from_one_function() -> None:
         or (isinstance(node, ast.Constant) and node.value == "strerror")
     }
     assert found == allowed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_reasons_about_a_file_are_no_sentences(language: str) -> None:
+    """They stand behind the name of the file, and all begin alike."""
+    set_language(language)
+    assert [text for text in map(_, FILE_TEXTS.values()) if text[0].isupper()] == []
