@@ -401,7 +401,8 @@ class Window:
 
 
 def _make_root() -> tk.Tk:
-    """The root with ttkbootstrap's engine, hidden until the first page is in it."""
+    """The root with ttkbootstrap's engine. Tk puts it on the screen at the first idle moment; until `Window.run` there
+    is none, so that it never stands there empty."""
     import ttkbootstrap
 
     if sys.platform.startswith("linux"):

@@ -47,7 +47,8 @@ _ENTRIES: dict[str, Any] = {LAST_ROOMS: dict[str, U63], _DRAFTS: dict[_DraftRoom
 
 
 class WindowSettings:
-    """Main thread. Every method raises LocalStoreError when the disk fails."""
+    """Main thread. The properties are in memory. `save`, and what belongs to the server used last (`remembered`, the
+    room, drafts), raise LocalStoreError when the profile cannot be read or written."""
 
     def __init__(self, profile: "ProfileStore") -> None:
         """Values that cannot be used are set aside, and `notice` names them."""
