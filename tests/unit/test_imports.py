@@ -64,7 +64,7 @@ PLATFORM = (*PROTOCOL, "lanchat.platform")
 DISCOVERY = (*PLATFORM, "lanchat.discovery")
 TRANSPORT = (*CORE, *PLATFORM, "lanchat.transport")
 STORE = (*CORE, *PLATFORM, "lanchat.store")
-APP = (*STORE, "lanchat.transport", "lanchat.discovery", "lanchat.app")
+APP = (*STORE, "lanchat.transport", "lanchat.discovery", "lanchat.app", "lanchat.__version__")
 # From here on texts are chosen for people; what is below says things in codes.
 I18N = (*PLATFORM, "lanchat.i18n")
 WORDING = (*CORE, *I18N, "lanchat.app.api", "lanchat.wording")

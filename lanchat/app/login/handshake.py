@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from lanchat import __version__
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION
@@ -15,8 +16,8 @@ from lanchat.protocol.log import keys
 from lanchat.protocol.wire import Failure, Goodbye, Request, Response, decode_from_server_untrusted
 from lanchat.transport.tls import TlsChannel
 
-# What we are, for the server's log.
-_PROGRAM = "lanchat"
+# What we are, for whoever looks at a server; nothing follows from it.
+_PROGRAM = f"lanchat {__version__}"
 
 
 class ServerRefusal(Exception):

@@ -293,7 +293,7 @@ class RoomsDeleted(_Frame, frozen=True, tag=40):
 
 class Hello(_Frame, frozen=True, tag=1):
     """The first request. The answer is Welcome with a fresh challenge; VERSION unless the server's version is among
-    `versions`. `client`: the program's name; nothing follows from it."""
+    `versions`. `client`: the program's name and version; nothing follows from it."""
 
     versions: Annotated[list[U32], msgspec.Meta(max_length=16)]
     client: Short
