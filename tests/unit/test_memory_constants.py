@@ -395,7 +395,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_list_of_too_many_entries_breaks_the_protocol",
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
     "::test_list_without_end_breaks_the_protocol",
-    "lanchat/protocol/blobs.py:RANGE_MAX": "tests/unit/platform/test_blobs.py::test_ranges_that_cannot_be_are_refused",
+    "lanchat/protocol/blobs.py:RANGE_MAX": "tests/unit/platform/test_blobs.py::test_invalid_ranges_are_refused",
     "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
     "::test_client_stays_within_bounds_and_recovers",
     "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_client_memory.py::test_notices_are_bounded",

@@ -41,7 +41,7 @@ def busy(retry_ms: int, *, always: bool = False) -> wire.Failure:
     return wire.Failure(int(always), wire.Code.BUSY, "too many requests", retry_ms)
 
 
-def test_request_is_made_again_after_short_pauses(tmp_path: Path) -> None:
+def test_request_is_repeated_after_short_pauses(tmp_path: Path) -> None:
     assert asyncio.run(leave_room(tmp_path, busy(20), busy(1), busy(30))) == 4
 
 
@@ -55,11 +55,11 @@ def test_request_is_made_again_after_short_pauses(tmp_path: Path) -> None:
     ],
     ids=["long", "without end", "tries", "unavailable"],
 )
-def test_other_failures_are_told_at_once(tmp_path: Path, failure: wire.Failure) -> None:
+def test_other_failures_are_reported_at_once(tmp_path: Path, failure: wire.Failure) -> None:
     assert asyncio.run(leave_room(tmp_path, failure)) == -1
 
 
-def test_server_that_stays_busy_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permanently_busy_server_ends_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account_session, "BUSY_PATIENCE", 0.3)
     asked = -asyncio.run(leave_room(tmp_path, busy(1, always=True)))
     assert 1 <= asked <= 7

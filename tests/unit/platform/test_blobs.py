@@ -1,4 +1,4 @@
-"""The contract of BlobStore, on a folder of files by hash; and what hostile addresses, ranges and sizes do to it."""
+"""The contract of BlobStore, on a folder of files by hash; hostile addresses, ranges and sizes."""
 
 import contextlib
 import hashlib
@@ -63,7 +63,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", CONTENT, os.urandom(RANGE_MAX + 3)], ids=len)
-def test_what_was_written_is_read(store: BlobStore, content: bytes) -> None:
+def test_written_content_is_read_back(store: BlobStore, content: bytes) -> None:
     address = put(store, content, 1 << 16)
     assert store.has(address)
     read = [store.read(address, first, RANGE_MAX) for first in range(0, len(content) + 1, RANGE_MAX)]
@@ -88,7 +88,7 @@ def test_unknown_blob_is_missing(store: BlobStore) -> None:
     assert store.delete(ADDRESS) is False
 
 
-def test_unfinished_blob_is_not_here(store: BlobStore, folder: Path) -> None:
+def test_unfinished_blob_does_not_exist(store: BlobStore, folder: Path) -> None:
     writer = store.writer(ADDRESS, len(CONTENT))
     writer.write(CONTENT)
     assert not store.has(ADDRESS)
@@ -109,7 +109,7 @@ def test_unfinished_blob_is_not_here(store: BlobStore, folder: Path) -> None:
         (SIZE_MAX, b""),
     ],
 )
-def test_other_content_than_announced_is_refused_and_leaves_nothing(
+def test_content_that_differs_from_the_announcement_is_refused(
     store: BlobStore, folder: Path, size: int, content: bytes
 ) -> None:
     with pytest.raises(BlobMismatch):
@@ -118,7 +118,7 @@ def test_other_content_than_announced_is_refused_and_leaves_nothing(
     assert files(folder) == []
 
 
-def test_refused_content_leaves_the_blob_that_is_here(store: BlobStore) -> None:
+def test_refused_content_keeps_the_existing_blob(store: BlobStore) -> None:
     put(store, CONTENT)
     writer = store.writer(ADDRESS, len(CONTENT))
     with pytest.raises(BlobMismatch):
@@ -126,7 +126,7 @@ def test_refused_content_leaves_the_blob_that_is_here(store: BlobStore) -> None:
     assert store.read(ADDRESS, 0, 99) == CONTENT
 
 
-def test_same_content_is_kept_once(store: BlobStore, folder: Path) -> None:
+def test_equal_content_is_stored_once(store: BlobStore, folder: Path) -> None:
     first, second = (store.writer(ADDRESS, len(CONTENT)) for _ in range(2))
     for writer in (first, second):
         writer.write(CONTENT)
@@ -136,14 +136,14 @@ def test_same_content_is_kept_once(store: BlobStore, folder: Path) -> None:
     assert store.total_size() == len(CONTENT)
 
 
-def test_damaged_blob_is_mended_by_writing_it_again(store: BlobStore, folder: Path) -> None:
+def test_damaged_blob_is_replaced_by_writing_it_again(store: BlobStore, folder: Path) -> None:
     put(store, CONTENT)
     files(folder)[0].write_bytes(b"damaged")
     put(store, CONTENT)
     assert store.read(ADDRESS, 0, 99) == CONTENT
 
 
-def test_deleted_blob_is_gone_and_may_come_back(store: BlobStore) -> None:
+def test_deleted_blob_is_missing_and_may_be_written_again(store: BlobStore) -> None:
     put(store, CONTENT)
     other = put(store, b"another")
     assert store.delete(ADDRESS) is True
@@ -183,7 +183,7 @@ def test_threads_may_write_the_same_blob_and_others(store: BlobStore) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_only_the_owner_can_read_it(store: BlobStore, folder: Path) -> None:
+def test_files_are_private(store: BlobStore, folder: Path) -> None:
     before = os.umask(0)
     try:
         put(store, CONTENT)
@@ -194,9 +194,7 @@ def test_only_the_owner_can_read_it(store: BlobStore, folder: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_blob_is_durable_before_it_has_its_name(
-    store: BlobStore, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blob_is_synced_before_it_is_renamed(store: BlobStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     fsync, replace = os.fsync, os.replace
 
@@ -249,7 +247,7 @@ class FullFile:
         return getattr(self._file, name)
 
 
-def test_short_reads_of_the_system_make_no_short_range(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_system_reads_are_continued(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, CONTENT)
     read = os.read
     monkeypatch.setattr(blobs_module.os, "read", lambda descriptor, count: read(descriptor, min(count, 3)))
@@ -278,8 +276,8 @@ def test_drafts_of_killed_processes_are_removed_by_age(folder: Path) -> None:
 # --- Hostile input ----------------------------------------------------------------------------------------------------
 
 
-def outside(folder: Path) -> list[Path]:
-    """Whatever is beside the folder of blobs, and links in it."""
+def entries_outside(folder: Path) -> list[Path]:
+    """Entries beside the folder of blobs, and links in it."""
     around = folder.parent
     return sorted(path for path in around.rglob("*") if folder not in (path, *path.parents) or path.is_symlink())
 
@@ -300,7 +298,7 @@ def fresh_folder() -> Iterator[Path]:
 
 @settings(max_examples=200, deadline=None)
 @given(BAD_ADDRESSES)
-def test_what_is_no_address_is_refused_everywhere(address: Any) -> None:
+def test_invalid_address_is_refused_everywhere(address: Any) -> None:
     with fresh_folder() as folder:
         store = BlobFolder(folder, SIZE_MAX)
         for use in (
@@ -312,7 +310,7 @@ def test_what_is_no_address_is_refused_everywhere(address: Any) -> None:
             with pytest.raises(ProtocolError):
                 use()
         assert list(folder.iterdir()) == []
-        assert outside(folder) == []
+        assert entries_outside(folder) == []
 
 
 @settings(max_examples=200, deadline=None)
@@ -328,20 +326,18 @@ def test_every_address_stays_in_the_folder(address: bytes) -> None:
         writer.write(b"abc")
         with pytest.raises(BlobMismatch):
             writer.finish()
-        assert outside(folder) == files(folder) == []
+        assert entries_outside(folder) == files(folder) == []
 
 
 @pytest.mark.parametrize("size", [-1, SIZE_MAX + 1, 1 << 63, 1 << 200])
-def test_sizes_that_are_not_taken_are_refused_before_anything_is_made(
-    store: BlobStore, folder: Path, size: int
-) -> None:
+def test_invalid_sizes_are_refused_before_creating_files(store: BlobStore, folder: Path, size: int) -> None:
     with pytest.raises(ProtocolError):
         store.writer(ADDRESS, size)
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, -1), (-(1 << 70), 1), (0, RANGE_MAX + 1), (0, 1 << 200)])
-def test_ranges_that_cannot_be_are_refused(store: BlobStore, first: int, count: int) -> None:
+def test_invalid_ranges_are_refused(store: BlobStore, first: int, count: int) -> None:
     put(store, CONTENT)
     with pytest.raises(ProtocolError):
         store.read(ADDRESS, first, count)
@@ -382,7 +378,7 @@ def test_linked_folders_are_not_followed(store: BlobStore, folder: Path, tmp_pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="named pipes")
-def test_pipe_in_the_place_of_a_blob_does_not_block(store: BlobStore, folder: Path) -> None:
+def test_pipe_in_place_of_a_blob_does_not_block(store: BlobStore, folder: Path) -> None:
     put(store, CONTENT)
     path = files(folder)[0]
     path.unlink()
@@ -397,7 +393,7 @@ def test_pipe_in_the_place_of_a_blob_does_not_block(store: BlobStore, folder: Pa
 
 
 class BlobMachine(RuleBasedStateMachine):
-    """Beside a dict that does the same."""
+    """Compared with a dict."""
 
     contents = st.sampled_from([b"", b"a", b"bc" * 50, bytes(300), CONTENT])
 

@@ -85,7 +85,7 @@ class TestOutputFiles:
         assert mode(target) == (0o640 if there else 0o600)
         assert os.listdir(tmp_path / "far") == ["target.txt"]
 
-    def test_a_pipe_in_the_place_of_a_private_file_is_refused_without_waiting(self, tmp_path: Path) -> None:
+    def test_pipe_in_place_of_a_private_file_is_refused(self, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         for flags in (os.O_RDONLY, os.O_RDWR | os.O_CREAT):

@@ -1,4 +1,4 @@
-"""The report of a server's figures, as the JSON object that scripts have read from the beginning."""
+"""The status report of a server as a JSON object in its stable format."""
 
 import json
 
@@ -22,19 +22,19 @@ EXPECTED = (
 )
 
 
-def test_document_is_printed_as_scripts_know_it() -> None:
+def test_document_has_the_stable_json_format() -> None:
     report = status_report([wire.RoomFigures(1, "general", 9, 2)])
     assert json.dumps(wire.status_document(report)) == EXPECTED
 
 
-def test_document_shows_an_index_under_way_and_the_set_up_code() -> None:
+def test_document_contains_index_progress_and_setup_code() -> None:
     document = wire.status_document(status_report(search=wire.SearchFigures(200, 500), setup_code="1234"))
     assert document["search"] == {"indexed": 200, "of": 500}
     assert list(document)[-1] == "setup_code"
     assert document["setup_code"] == "1234"
 
 
-def test_set_up_code_is_not_in_the_printed_report() -> None:
+def test_setup_code_is_not_printed() -> None:
     assert "secret-code" not in repr(status_report(setup_code="secret-code"))
 
 

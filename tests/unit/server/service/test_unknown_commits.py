@@ -1,4 +1,4 @@
-"""Commits whose outcome nobody knew at first: the next look tells, and nothing is done twice."""
+"""Commits of unknown outcome: the next access determines it, and nothing is done twice."""
 
 import asyncio
 import sqlite3
@@ -69,7 +69,7 @@ def unknown(store: SqlStore, name: str) -> CommitUnknown:
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_snapshot_tells_what_became_of_a_commit(store: SqlStore, broken: Any, stored: bool) -> None:
+def test_snapshot_determines_the_outcome_of_a_commit(store: SqlStore, broken: Any, stored: bool) -> None:
     broken(stored)
     error = unknown(store, "Anna")
     assert [row.name for row in store.snapshot().users] == ["Anna"] * stored
@@ -77,7 +77,7 @@ def test_snapshot_tells_what_became_of_a_commit(store: SqlStore, broken: Any, st
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_transaction_tells_what_became_of_a_commit(store: SqlStore, broken: Any, stored: bool) -> None:
+def test_transaction_determines_the_outcome_of_a_commit(store: SqlStore, broken: Any, stored: bool) -> None:
     added(store, "Anna")
     broken(stored)
     first = unknown(store, "Boris")
@@ -156,7 +156,7 @@ def test_deadlines_move_once_after_a_commit_of_unknown_outcome(store: SqlStore, 
     asyncio.run(scenario())
 
 
-def test_failed_look_keeps_both_moves() -> None:
+def test_failed_check_keeps_both_moves() -> None:
     """Neither is lost when the database stays away after a commit of unknown outcome."""
     error = CommitUnknown("broken")
     failures: list[Exception] = [error, housekeeping.StoreError("away")]

@@ -1,4 +1,4 @@
-"""Operations whose asker goes away before they end: what is committed has its consequences all the same."""
+"""Operations whose requester disconnects before they end: what was committed is still published."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ async def introduced(folder: Path) -> tuple[asyncio.StreamReader, asyncio.Stream
 
 
 @each_operation
-def test_command_that_hangs_up_leaves_no_operation_half_done(
+def test_disconnected_command_leaves_no_operation_half_done(
     tmp_path: Path, operation: Callable[[Scene], Any], told: set[str]
 ) -> None:
     async def scenario(scene: Scene) -> None:
@@ -148,7 +148,7 @@ def test_command_that_hangs_up_leaves_no_operation_half_done(
 
 
 @each_operation
-def test_cancelled_asker_leaves_no_operation_half_done(
+def test_cancelled_request_leaves_no_operation_half_done(
     tmp_path: Path, operation: Callable[[Scene], Any], told: set[str]
 ) -> None:
     async def scenario(scene: Scene) -> None:
@@ -163,7 +163,7 @@ def test_cancelled_asker_leaves_no_operation_half_done(
     run(tmp_path, scenario)
 
 
-def test_stop_lets_an_operation_come_to_its_end(tmp_path: Path) -> None:
+def test_stop_waits_for_an_operation(tmp_path: Path) -> None:
     async def scenario(scene: Scene) -> None:
         hashed = asyncio.Event()
 
@@ -185,7 +185,7 @@ def test_stop_lets_an_operation_come_to_its_end(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_refusal_reaches_the_asker(tmp_path: Path) -> None:
+def test_refusal_is_raised_to_the_requester(tmp_path: Path) -> None:
     async def scenario(scene: Scene) -> None:
         with pytest.raises(Refused) as caught:
             await scene.host.administer(wire.FindAccount("nobody"))
@@ -227,7 +227,7 @@ def test_stop_leaves_no_draft_of_a_backup(tmp_path: Path, endless: None, claimed
     run(tmp_path, scenario)
 
 
-def test_backup_that_nobody_waits_for_is_given_up(tmp_path: Path, endless: None) -> None:
+def test_backup_without_requester_is_cancelled(tmp_path: Path, endless: None) -> None:
     async def scenario(scene: Scene) -> None:
         asking = asyncio.create_task(scene.host.administer(wire.CreateBackup()))
         await scene.until(lambda: drafts(scene.folder), "the backup is being written")
@@ -237,7 +237,7 @@ def test_backup_that_nobody_waits_for_is_given_up(tmp_path: Path, endless: None)
     run(tmp_path, scenario)
 
 
-def test_backup_that_ends_after_its_asker_went_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_finished_after_cancellation_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written, go_on = threading.Event(), threading.Event()
     summary = backup_file._summary
 
@@ -259,7 +259,7 @@ def test_backup_that_ends_after_its_asker_went_is_not_kept(tmp_path: Path, monke
     run(tmp_path, scenario)
 
 
-def test_start_removes_what_a_killed_server_left(tmp_path: Path) -> None:
+def test_start_removes_leftovers_of_a_killed_server(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
     kept = [tmp_path / FOLDER / "lanchat-20260101-000000-0000.backup", tmp_path / "other.backup"]
     left = [
