@@ -14,7 +14,8 @@ from lanchat_server.core.model import DeletedRoom, DirectorySnapshot, RoomRow
 class Differences(msgspec.Struct, frozen=True):
     """`joined`, `left`: (room, user), new and deleted rooms aside. `rooms`: new ones with their members. `deleted`:
     rooms that are no more, with theirs. `changed`: rooms with another name or policy, `archived`: those that were
-    archived or taken back. `keys`: rooms with another key for peers. `passwords`: users with another one."""
+    archived or taken back. `keys`: rooms with another key for peers. `passwords`: users with another one. `people`: new
+    users, and those who look otherwise to others."""
 
     rooms: tuple[tuple[RoomRow, tuple[int, ...]], ...]
     deleted: tuple[DeletedRoom, ...]
@@ -26,6 +27,7 @@ class Differences(msgspec.Struct, frozen=True):
     revoked: frozenset[bytes]
     disabled: frozenset[int]
     passwords: frozenset[int]
+    people: tuple[int, ...]
 
 
 def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differences:
@@ -49,6 +51,7 @@ def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differen
         revoked=_revoked(after) - _revoked(before),
         disabled=_disabled(after) - _disabled(before),
         passwords=_other_passwords(before, after),
+        people=_other_people(before, after),
     )
 
 
@@ -73,6 +76,11 @@ def _revoked(snapshot: DirectorySnapshot) -> frozenset[bytes]:
 def _other_passwords(before: DirectorySnapshot, after: DirectorySnapshot) -> frozenset[int]:
     old = {user.id: user.password_hash for user in before.users}
     return frozenset(user.id for user in after.users if old.get(user.id, user.password_hash) != user.password_hash)
+
+
+def _other_people(before: DirectorySnapshot, after: DirectorySnapshot) -> tuple[int, ...]:
+    old = {user.id: (user.name, user.display_name, user.role) for user in before.users}
+    return tuple(user.id for user in after.users if old.get(user.id) != (user.name, user.display_name, user.role))
 
 
 def _disabled(snapshot: DirectorySnapshot) -> frozenset[int]:

@@ -131,6 +131,8 @@ class EventNotifier:
             self.member_joined(room, user)
         for room in changes.changed:
             self.room_changed(room)
+        for user in changes.people:
+            self.user_changed(user)
         self.room_keys_changed(changes.keys)
 
     def room_keys_changed(self, rooms: Iterable[int]) -> None:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.codes import HistoryPolicy, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.transport import Transport
 from lanchat_server.core.differences import Differences, differences
@@ -12,7 +12,7 @@ from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.service.notices import EventNotifier
 from tests.support.rig import GENERAL, LOG_ID, Rig
 
-NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset())
+NOTHING = Differences((), (), (), (), (), (), (), frozenset(), frozenset(), frozenset(), ())
 
 
 def snapshot_of(rig: Rig) -> DirectorySnapshot:
@@ -36,6 +36,7 @@ def test_every_kind_of_change_is_found() -> None:
     database.rooms[GENERAL] = replace(database.rooms[GENERAL], history=HistoryPolicy.SINCE_JOINING)
     device = rig.authors[3].device
     database.devices[device] = replace(database.devices[device], revoked_ms=5)
+    database.users[1] = replace(database.users[1], display_name="Another")
     database.users[2] = replace(database.users[2], disabled=True)
     database.users[3] = replace(database.users[3], password_hash="another")
     changes = differences(before, snapshot_of(rig))
@@ -50,6 +51,7 @@ def test_every_kind_of_change_is_found() -> None:
         revoked=frozenset({device}),
         disabled=frozenset({2}),
         passwords=frozenset({3}),
+        people=(1,),
     )
 
 
@@ -60,6 +62,18 @@ def test_replaced_room_key_is_found_but_not_a_first_one() -> None:
     rig.database.room_keys[GENERAL] = RoomKeyRow(GENERAL, 2, bytes(32), 0)
     rig.database.room_keys[Rig.PRIVATE] = RoomKeyRow(Rig.PRIVATE, 1, bytes(32), 0)
     assert differences(before, snapshot_of(rig)).keys == (GENERAL,)
+
+
+def test_changed_people_are_told_with_the_next_presence() -> None:
+    rig = Rig()
+    before = rig.directory.snapshot()
+    rig.database.users[2] = replace(rig.database.users[2], role=Role.MODERATOR)
+    rig.database.users[3] = replace(rig.database.users[3], display_name="Another")
+    rig.directory.load(snapshot_of(rig))
+    touched: list[int] = []
+    rig.core.touch_user = lambda user, _now: touched.append(user)  # type: ignore[method-assign]
+    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, snapshot_of(rig)))
+    assert touched == [2, 3]
 
 
 def test_removed_member_receives_no_more_records() -> None:
